@@ -1,0 +1,77 @@
+// Packs what would be published and uses it as a stranger would: every door, both module systems, strict types.
+import { execFile } from 'node:child_process'
+import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const exec = promisify(execFile)
+const root = join(import.meta.dirname, '..')
+const bin = join(root, 'node_modules/.bin')
+const consumer = join(root, '.config/consumer')
+
+const readJson = async (...path) => JSON.parse(await readFile(join(...path), 'utf8'))
+const installedVersion = async (name) => (await readJson(root, 'node_modules', name, 'package.json')).version
+
+/** Runs a command; a failure becomes `sentence` with what the command printed. */
+async function run (sentence, cwd, command, ...args) {
+  try {
+    return (await exec(command, args, { cwd })).stdout
+  } catch (error) {
+    throw new Error(`${sentence}:\n${error.stdout}${error.stderr}`)
+  }
+}
+
+async function pack (dir, app) {
+  const { name, files } = await readJson(root, dir, 'package.json')
+  const before = await readdir(app)
+  await run(`${name} cannot be packed`, join(root, dir), 'npm', 'pack', '--silent', '--pack-destination', app)
+  const tarball = (await readdir(app)).find((file) => !before.includes(file))
+
+  const packed = (await run(`${tarball} is no tarball`, app, 'tar', '-tf', tarball)).split('\n')
+  for (const promised of files.filter((file) => !file.startsWith('!'))) {
+    if (!packed.some((file) => file === `package/${promised}` || file.startsWith(`package/${promised}/`))) {
+      throw new Error(`${name} promises "${promised}" in its files, but the tarball has no such file`)
+    }
+  }
+  await run(`publint refuses ${name}`, app, join(bin, 'publint'), 'run', tarball, '--strict')
+  await run(`attw refuses ${name}`, app, join(bin, 'attw'), tarball, '--profile', 'esm-only', '--no-color')
+  return { name, tarball }
+}
+
+async function check (app) {
+  const dirs = (await readdir(join(root, 'packages'))).map((dir) => join('packages', dir))
+  const packages = []
+  for (const dir of dirs) {
+    if (!(await readJson(root, dir, 'package.json')).private) packages.push(await pack(dir, app))
+  }
+
+  await cp(consumer, app, { recursive: true })
+  const samples = await readdir(consumer)
+  for (const { name } of packages) {
+    const sample = `${name.split('/')[1]}.ts`
+    if (!samples.includes(sample)) throw new Error(`${name} has no TypeScript sample: write .config/consumer/${sample}`)
+  }
+  await writeFile(join(app, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }))
+  await run('The tarballs cannot be installed', app, 'npm', 'install',
+    '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error',
+    `fastify@${await installedVersion('fastify')}`, `@types/node@${await installedVersion('@types/node')}`,
+    ...packages.map(({ tarball }) => `./${tarball}`))
+
+  for (const { name } of packages) {
+    await run(`${name} cannot be used`, app, process.execPath, 'doors.js', name)
+    console.log(`ok - ${name}: packed, installed, imported, required, registered`)
+  }
+  await run('A strict TypeScript consumer does not compile', app, join(bin, 'tsc'), '-p', '.')
+  console.log('ok - strict TypeScript consumers compile')
+}
+
+const app = await mkdtemp(join(tmpdir(), 'pack-check-'))
+try {
+  await check(app)
+} catch (error) {
+  console.error(`pack check failed: ${error.message}`)
+  process.exitCode = 1
+} finally {
+  await rm(app, { recursive: true })
+}

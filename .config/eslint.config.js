@@ -1,0 +1,19 @@
+import neostandard from 'neostandard'
+
+export default [
+  ...neostandard({ ts: true, noJsx: true, ignores: ['**/dist', '**/.tap'] }),
+  {
+    // Import attributes, which neostandard's own version does not parse.
+    files: ['**/*.js'],
+    languageOptions: { ecmaVersion: 2025 }
+  },
+  {
+    files: ['**/*.ts'],
+    rules: {
+      // A TypeBox schema and its type share one name; the compiler reports the redeclarations that are mistakes.
+      '@typescript-eslint/no-redeclare': 'off',
+      // "void promise" says that it is deliberately not awaited.
+      'no-void': ['error', { allowAsStatement: true }]
+    }
+  }
+]

@@ -1,0 +1,2 @@
+/** What HTTP sees of the cache: ETags, conditional requests, `Cache-Control` and kept responses. */
+export {}
