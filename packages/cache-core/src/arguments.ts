@@ -1,0 +1,89 @@
+import type { LockOptions, SetOptions } from './cache.js'
+import type { CacheError } from './errors.js'
+import { keyInvalid, tagInvalid, ttlInvalid, valueInvalid } from './errors.js'
+
+/** Keys are at most this many UTF-16 units long. */
+export const MAX_KEY_LENGTH = 1024
+/** Tags are at most this many UTF-16 units long. */
+export const MAX_TAG_LENGTH = 256
+/** An entry has at most so many tags. */
+export const MAX_TAGS = 64
+/** Every key has an end: 30 days, in seconds. */
+export const MAX_TTL = 30 * 24 * 3600
+
+// The value itself never goes into a message: keys and tags may hold personal data.
+function describe (value: unknown, limit: number): string {
+  if (typeof value !== 'string') return value === null ? 'null' : typeof value
+  if (value.length === 0) return 'an empty string'
+  if (value.length > limit) return `${value.length} characters`
+  return 'an unpaired surrogate'
+}
+
+/** The error in a key, if any. Unpaired surrogates are refused since two such keys may share one UTF-8 form. */
+export function checkKey (key: unknown): CacheError | undefined {
+  if (typeof key === 'string' && key.length > 0 && key.length <= MAX_KEY_LENGTH && key.isWellFormed()) return undefined
+  return keyInvalid(describe(key, MAX_KEY_LENGTH))
+}
+
+/** The first error in a list of keys, if any. */
+export function checkKeys (keys: unknown): CacheError | undefined {
+  if (!Array.isArray(keys)) return keyInvalid(`${typeof keys} instead of an array`)
+  for (const key of keys) {
+    const error = checkKey(key)
+    if (error !== undefined) return error
+  }
+  return undefined
+}
+
+/** The first error in a list of tags, if any. */
+export function checkTags (tags: unknown): CacheError | undefined {
+  if (!Array.isArray(tags)) return tagInvalid(`${typeof tags} instead of an array`)
+  if (tags.length > MAX_TAGS) return tagInvalid(`${tags.length} tags`)
+  for (const tag of tags) {
+    if (typeof tag !== 'string' || tag.length === 0 || tag.length > MAX_TAG_LENGTH || !tag.isWellFormed()) {
+      return tagInvalid(describe(tag, MAX_TAG_LENGTH))
+    }
+  }
+  return undefined
+}
+
+/** The error in a value that no cache could store, if any; what only serialising tells, each implementation tells. */
+export function checkValue (value: unknown): CacheError | undefined {
+  switch (typeof value) {
+    case 'undefined': case 'function': case 'symbol': case 'bigint':
+      return valueInvalid(typeof value)
+    case 'number':
+      return Number.isFinite(value) ? undefined : valueInvalid(String(value))
+    default:
+      return undefined
+  }
+}
+
+/** The error in a length of time, if any: `undefined` and `Infinity` are none. */
+export function checkTime (name: string, time: unknown): CacheError | undefined {
+  if (time === undefined || (typeof time === 'number' && time >= 0)) return undefined
+  return ttlInvalid(name, kindOf(time))
+}
+
+/** The first error in the options of a `set`, if any. */
+export function checkSetOptions (options: SetOptions): CacheError | undefined {
+  if (typeof options !== 'object' || options === null) return ttlInvalid('ttl', kindOf(options))
+  return checkTime('ttl', options.ttl) ??
+    checkTime('staleWhileRevalidate', options.staleWhileRevalidate) ??
+    checkTime('staleIfError', options.staleIfError) ??
+    (options.tags === undefined ? undefined : checkTags(options.tags))
+}
+
+/** The error in the time for which a lock is to be held, if any. */
+export function checkLockTtl (ttl: unknown): CacheError | undefined {
+  return typeof ttl === 'number' && ttl > 0 ? undefined : ttlInvalid('ttl', `${kindOf(ttl)} for a lock`)
+}
+
+/** The first error in the options of a `lock`, if any. */
+export function checkLockOptions (options: LockOptions | undefined): CacheError | undefined {
+  return checkLockTtl(options?.ttl) ?? checkTime('waitMs', options?.waitMs)
+}
+
+function kindOf (value: unknown): string {
+  return typeof value === 'number' || value === null ? String(value) : typeof value
+}

@@ -1,0 +1,316 @@
+import { checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkValue, MAX_TTL } from './arguments.js'
+import type { Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot, Tags } from './cache.js'
+import type { CacheError } from './errors.js'
+import { ttlInvalid } from './errors.js'
+import type { FastifyCache, GetOrSetOptions, Loader, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
+import { GetOrSet } from './get-or-set.js'
+import { copyOf } from './isolation.js'
+import { NamespacedCache } from './namespace.js'
+import { readNow } from './read-now.js'
+import type { Registration } from './registration.js'
+import type { CacheRegistry } from './registry.js'
+import { DONE, err, MISS, ok, STORED_NULL, type Result } from './result.js'
+import type { ImplStats } from './stats.js'
+import { warm, type WarmLog } from './warm.js'
+
+/** Whose calls these are: a request that is in, one that is not, or (outside of requests) each key's own bucket. */
+export type Arm = 'cached' | 'control' | 'by-key'
+
+const DEFAULT_TTL = 3600
+const NO_OPTIONS = Object.freeze({})
+const missed = Promise.resolve(MISS)
+const done = Promise.resolve(DONE)
+
+/** What is to be stored, checked. */
+type Item = Required<SetItem>
+
+/** What several clients of one app share. */
+export interface ClientSettings { defaultTtl?: number | undefined; log?: WarmLog | undefined }
+
+/** `fastify.cache`: checks, counts, and hands on to the implementation in service. */
+export class CacheClient implements FastifyCache {
+  readonly tags: Tags
+  readonly registry: CacheRegistry
+  readonly #arm: Arm
+  readonly #settings: ClientSettings
+  readonly #getOrSet: GetOrSet
+
+  constructor (registry: CacheRegistry, settings: ClientSettings = {}, arm: Arm = 'by-key', getOrSet?: GetOrSet) {
+    this.registry = registry
+    this.#settings = settings
+    this.#arm = arm
+    this.#getOrSet = getOrSet ?? new GetOrSet(registry, (...failure) => this.#fail(...failure), (ttl) => this.#ttl(ttl))
+    this.tags = {
+      capture: (tags) => this.#capture(tags),
+      invalidate: (tags, options) => this.#invalidate(typeof tags === 'string' ? [tags] : tags, options?.soft === true)
+    }
+  }
+
+  /** The same cache for another arm. */
+  withArm (arm: Arm): CacheClient {
+    return new CacheClient(this.registry, this.#settings, arm, this.#getOrSet)
+  }
+
+  get<T> (key: string): Promise<Result<T | null>> {
+    const error = checkKey(key)
+    if (error !== undefined) return this.#refuse('get', error)
+    const registration = this.#serving(key)
+    if (registration === undefined) {
+      this.registry.controlStats.of(key).misses++
+      return missed
+    }
+    const { immediate } = registration
+    if (immediate === undefined || this.registry.stats.measuresDurations) return this.#getLater(registration, key)
+    return Promise.resolve(this.#countRead(registration, key, immediate[readNow]<T>(key)))
+  }
+
+  async getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
+    const error = checkKey(key)
+    if (error !== undefined) return this.#refuse('getEntry', error)
+    const registration = this.#serving(key)
+    if (registration === undefined) {
+      this.registry.controlStats.of(key).misses++
+      return MISS
+    }
+    return this.#countRead(registration, key, await this.#time(registration, 'getEntry', registration.getEntry<T>(key, hint)))
+  }
+
+  async getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> {
+    const error = checkKeys(keys)
+    if (error !== undefined) return this.#refuse('getMany', error)
+    const { active, controlStats } = this.registry
+    const served = keys.filter((key) => this.#serving(key) !== undefined)
+    const found = new Map<string, T | null>()
+    if (served.length > 0) {
+      const result = await this.#time(active, 'getMany', active.getMany<T>(served))
+      if (!result.ok) return this.#failed(active.stats, 'getMany', result)
+      served.forEach((key, at) => found.set(key, result.value[at] ?? null))
+    }
+    return ok(keys.map((key) => {
+      const value = found.get(key) ?? null
+      const counters = (found.has(key) ? active.stats : controlStats).of(key)
+      if (value === null) counters.misses++
+      else counters.hits++
+      return value
+    }))
+  }
+
+  async set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
+    const options = toSetOptions(ttl)
+    const error = checkKey(key) ?? checkValue(value) ?? (isCacheError(options) ? options : checkSetOptions(options))
+    if (error !== undefined) return this.#refuse('set', error)
+    const item = this.#item(key, value, options as SetOptions)
+    return this.#write([key], () => this.#put(item))
+  }
+
+  async setMany (items: SetItem[]): Promise<Result<void>> {
+    const keys = Array.isArray(items) ? items.map((item) => item?.key) : items
+    const error = checkKeys(keys)
+    if (error !== undefined) return this.#refuse('setMany', error)
+    const own: Item[] = []
+    for (const { key, value, options } of items) {
+      const given = toSetOptions(options)
+      const error = checkValue(value) ?? (isCacheError(given) ? given : checkSetOptions(given))
+      if (error !== undefined) return this.#refuse('setMany', error)
+      own.push(this.#item(key, value, given as SetOptions))
+    }
+    return this.#write(keys, () => this.#putMany(own))
+  }
+
+  del (key: string): Promise<Result<void>> {
+    const error = checkKey(key)
+    return error === undefined ? this.#del('del', [key], (registration) => registration.del(key)) : this.#refuse('del', error)
+  }
+
+  delMany (keys: string[]): Promise<Result<void>> {
+    const error = checkKeys(keys)
+    if (error !== undefined) return this.#refuse('delMany', error)
+    return keys.length === 0 ? done : this.#del('delMany', keys, (registration) => registration.delMany(keys))
+  }
+
+  getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T> {
+    const given: GetOrSetOptions<T> = typeof options === 'number' ? { ttl: options } : options ?? NO_OPTIONS
+    const { active, controlStats } = this.registry
+    if (active.passThrough) return this.#getOrSet.observe(active.stats, key, loader, given)
+    const registration = checkKey(key) === undefined ? this.#serving(key) : undefined
+    if (registration === undefined) return this.#getOrSet.observe(controlStats, key, loader, given)
+    return this.#getOrSet.run(registration, key, loader, given)
+  }
+
+  async lock (key: string, options: LockOptions): Promise<Result<Lock | null>> {
+    const error = checkKey(key) ?? checkLockOptions(options)
+    if (error !== undefined) return this.#refuse('lock', error)
+    const { active } = this.registry
+    return this.#told(active, 'lock', await active.lock(key, options))
+  }
+
+  async clear (): Promise<Result<void>> {
+    const { flights } = this.registry
+    flights.overtakeAll()
+    await flights.allStored()
+    const { active } = this.registry
+    const result = await this.#time(active, 'clear', active.clear())
+    flights.overtakeAll()
+    return this.#told(active, 'clear', result)
+  }
+
+  async health (): Promise<Result<void>> {
+    const { active } = this.registry
+    return this.#told(active, 'health', await active.health())
+  }
+
+  namespace (name: string): FastifyCache {
+    return new NamespacedCache(this, name)
+  }
+
+  warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
+    return warm(this, items, options, this.#settings.log)
+  }
+
+  async #capture (tags: string[]): Promise<Result<TagSnapshot>> {
+    const error = checkTags(tags)
+    if (error !== undefined) return this.#refuse('tags.capture', error)
+    const { active } = this.registry
+    return this.#told(active, 'tags.capture', await this.#time(active, 'tags.capture', active.capture(tags)))
+  }
+
+  async #invalidate (tags: string[], soft: boolean): Promise<Result<void>> {
+    const error = checkTags(tags)
+    if (error !== undefined) return this.#refuse('tags.invalidate', error)
+    const { active, flights, events } = this.registry
+    // Before, so that nobody joins a load that may have read what is invalidated; after, for what began in between.
+    flights.overtakeTags(tags)
+    const result = await this.#time(active, 'tags.invalidate', active.invalidate(tags, soft))
+    flights.overtakeTags(tags)
+    if (!result.ok) return this.#failed(active.stats, 'tags.invalidate', result)
+    for (const tag of tags) active.stats.countInvalidation(tag)
+    events.emit('invalidated', tags, soft)
+    return result
+  }
+
+  async #del (operation: string, keys: string[], remove: (registration: Registration) => Promise<Result<void>>): Promise<Result<void>> {
+    const { flights } = this.registry
+    flights.overtake(keys)
+    const storing = flights.storing(keys)
+    // A store that is under way must not land behind the removal.
+    if (storing !== undefined) await storing
+    const { active } = this.registry
+    const result = await this.#time(active, operation, remove(active))
+    flights.overtake(keys)
+    if (!result.ok) return this.#failed(active.stats, operation, result)
+    for (const key of keys) active.stats.of(key).dels++
+    return result
+  }
+
+  /** What is to be stored, as it is now: also if it has to wait for its turn. */
+  #item (key: string, value: unknown, options: SetOptions): Item {
+    const isQueued = this.registry.flights.storing([key]) !== undefined
+    return { key, value: isQueued ? copyOf(value) : value, options: { ...options, ttl: this.#ttl(options.ttl) } }
+  }
+
+  /** Writes behind the stores of these keys that are under way; later ones, and removals, wait for it. */
+  #write (keys: string[], write: () => Promise<Result<void>>): Promise<Result<void>> {
+    const { active, flights } = this.registry
+    flights.overtake(keys)
+    // In this process a write has taken effect when the call returns.
+    return active.immediate !== undefined && flights.storing(keys) === undefined ? write() : flights.store(keys, write)
+  }
+
+  async #put ({ key, value, options }: Item): Promise<Result<void>> {
+    const registration = this.#serving(key)
+    if (registration === undefined) {
+      this.registry.controlStats.of(key).sets++
+      return DONE
+    }
+    const isStored = options.ttl !== 0
+    const result = await this.#time(registration, 'set', isStored ? registration.set(key, value, options) : registration.del(key))
+    this.registry.flights.overtake([key])
+    if (!result.ok) return this.#failed(registration.stats, 'set', result)
+    if (isStored) registration.stats.of(key).sets++
+    return result
+  }
+
+  async #putMany (items: Item[]): Promise<Result<void>> {
+    const { active, controlStats, flights } = this.registry
+    const stored: Item[] = []
+    const emptied: string[] = []
+    for (const item of items) {
+      if (this.#serving(item.key) === undefined) controlStats.of(item.key).sets++
+      else if (item.options.ttl === 0) emptied.push(item.key)
+      else stored.push(item)
+    }
+    let result: Result<void> = DONE
+    if (emptied.length > 0) result = await active.delMany(emptied)
+    if (result.ok && stored.length > 0) result = await this.#time(active, 'setMany', active.setMany(stored))
+    flights.overtake(items.map(({ key }) => key))
+    if (!result.ok) return this.#failed(active.stats, 'setMany', result)
+    for (const { key } of stored) active.stats.of(key).sets++
+    return result
+  }
+
+  async #getLater<T> (registration: Registration, key: string): Promise<Result<T | null>> {
+    return this.#countRead(registration, key, await this.#time(registration, 'get', registration.get<T>(key)))
+  }
+
+  #countRead<T> (registration: Registration, key: string, result: Result<T | null>): Result<T | null> {
+    if (!result.ok) return this.#failed(registration.stats, 'get', result)
+    const counters = registration.stats.of(key)
+    if (result.value !== null || result === STORED_NULL) counters.hits++
+    else counters.misses++
+    return result
+  }
+
+  /** The registration that reads and stores of this key go to; `undefined`: the key is outside of the rollout. */
+  #serving (key: string): Registration | undefined {
+    const { active, rollout, stats } = this.registry
+    if (this.#arm === 'control') return undefined
+    if (rollout.isComplete) return active
+    if (!rollout.allows(stats.patterns.of(key))) return undefined
+    return this.#arm === 'cached' || rollout.includes(key) ? active : undefined
+  }
+
+  #ttl (ttl: number | undefined): number {
+    return Math.min(ttl ?? this.#settings.defaultTtl ?? DEFAULT_TTL, MAX_TTL)
+  }
+
+  #time<T> (registration: Registration, operation: string, pending: Promise<Result<T>>): Promise<Result<T>> {
+    if (!this.registry.stats.measuresDurations) return pending
+    const began = performance.now()
+    return pending.then((result) => {
+      const seconds = (performance.now() - began) / 1000
+      registration.stats.observe(operation, seconds)
+      this.registry.events.emit('operated', registration.stats.label, operation, seconds)
+      return result
+    })
+  }
+
+  #refuse (operation: string, error: CacheError): Promise<Result<never>> {
+    this.#fail(this.registry.active.stats, operation, error)
+    return Promise.resolve(err(error))
+  }
+
+  #failed<R extends Result<unknown>> (stats: ImplStats, operation: string, result: R): R {
+    if (!result.ok) this.#fail(stats, operation, result.error)
+    return result
+  }
+
+  #told<R extends Result<unknown>> (registration: Registration, operation: string, result: R): R {
+    return this.#failed(registration.stats, operation, result)
+  }
+
+  #fail (stats: ImplStats, operation: string, error: CacheError): void {
+    stats.countError(error)
+    this.registry.events.emit('failed', stats.label, operation, error)
+  }
+}
+
+function toSetOptions (ttl: unknown): SetOptions | CacheError {
+  if (ttl === undefined) return NO_OPTIONS
+  if (typeof ttl === 'number') return { ttl }
+  if (typeof ttl === 'object' && ttl !== null) return ttl
+  return ttlInvalid('ttl', ttl === null ? 'null' : typeof ttl)
+}
+
+function isCacheError (options: SetOptions | CacheError): options is CacheError {
+  return options instanceof Error
+}

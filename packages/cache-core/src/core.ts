@@ -1,0 +1,114 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { CacheClient } from './client.js'
+import type { Cache } from './cache.js'
+import { AlreadyRegistered, StatusUnguarded } from './errors.js'
+import { FailureLog } from './failure-log.js'
+import { MemoryCache } from './memory-cache.js'
+import { NullCache } from './null-cache.js'
+import type { CacheCoreOptions } from './options.js'
+import { CacheRegistry } from './registry.js'
+import { defaultSubject, RequestCaches, type RequestArm } from './request-cache.js'
+import { STATUS_PATH, type InternalAccess } from './status-route.js'
+
+/** What one Fastify instance has of the suite: the one place where options meet the registry. */
+export class Core {
+  readonly registry: CacheRegistry
+  readonly client: CacheClient
+  readonly requests: RequestCaches
+  readonly #fastify: FastifyInstance
+  readonly #failures: FailureLog
+  readonly #stopListening: () => void
+  /** The implementation that this instance made, and therefore closes. */
+  #own: Cache | undefined
+  #options: CacheCoreOptions = {}
+  #isExplicit = false
+  #isStarted = false
+
+  constructor (fastify: FastifyInstance, options: CacheCoreOptions) {
+    this.#fastify = fastify
+    this.registry = options.registry ?? new CacheRegistry()
+    const core = this
+    this.client = new CacheClient(this.registry, { get defaultTtl () { return core.#options.defaultTtl }, log: fastify.log })
+    this.requests = new RequestCaches(this.client)
+    this.#failures = new FailureLog(fastify.log)
+    this.#stopListening = this.registry.events.on('failed', (...failure) => this.#failures.note(...failure))
+    this.registry.events.onListenerError = (event, error) => fastify.log.error({ err: error, event }, 'Cache: a listener failed')
+  }
+
+  /**
+   * Applies the options of a registration. One that another package made on its own is adopted by an explicit one; two
+   * explicit ones throw `CACHE_ERR_ALREADY_REGISTERED`.
+   */
+  async configure (options: CacheCoreOptions, isExplicit: boolean): Promise<void> {
+    if (!isExplicit && this.#isExplicit) return
+    if (this.#isExplicit || (options.registry !== undefined && options.registry !== this.registry)) throw new AlreadyRegistered()
+    if (options.expose === true && options.guard === undefined && isProduction()) throw new StatusUnguarded(STATUS_PATH)
+    this.#isExplicit = isExplicit
+    this.#options = options
+    this.registry.configure(options)
+    this.registry.personal.add(options.personal ?? [])
+    this.requests.subject = options.rollout?.key ?? defaultSubject
+    await this.#putIntoService(options)
+  }
+
+  /** The switch that beats all others is not off. */
+  get isEnabled (): boolean { return this.#options.enabled !== false }
+
+  /** What another package of the suite was told; the core's own options win. */
+  configureFor ({ rollout, defaultTtl }: Pick<CacheCoreOptions, 'rollout' | 'defaultTtl'>): void {
+    if (rollout !== undefined && this.#options.rollout === undefined) this.registry.configure({ rollout })
+    if (defaultTtl !== undefined && this.#options.defaultTtl === undefined) this.#options = { ...this.#options, defaultTtl }
+  }
+
+  /** Whether, and behind what, the internal endpoints are open. */
+  access (): InternalAccess {
+    return { isOpen: !isProduction() || this.#options.expose === true, guard: this.#options.guard }
+  }
+
+  armOf (request: FastifyRequest): RequestArm {
+    return this.requests.armOf(request)
+  }
+
+  /** Makes ready: the line in the log, and the keys to warm. */
+  async start (): Promise<void> {
+    this.registry.start()
+    this.#isStarted = true
+    const { implName, passThrough } = this.registry.active
+    const state = this.#options.enabled === false ? 'disabled' : passThrough ? 'observing' : 'enabled'
+    this.#fastify.log.info(`Cache: ${state} (impl: ${implName})`)
+    const { warm } = this.#options
+    if (warm !== undefined) await this.client.warm(warm.items, warm)
+  }
+
+  async close (): Promise<void> {
+    this.#stopListening()
+    this.#failures.close()
+    if (this.#isStarted) this.registry.stop()
+    const own = this.#own
+    // Another instance may go on with a shared registry: what it would use must not be closed under it.
+    if (this.registry.current === own) await this.registry.register(new NullCache(), 'NullCache').drained
+    await own?.close?.()
+  }
+
+  async #putIntoService (options: CacheCoreOptions): Promise<void> {
+    const { implementation } = options
+    if (options.enabled === false) {
+      if (!this.registry.active.passThrough) this.registry.register(new NullCache(), 'NullCache')
+      return
+    }
+    if (implementation === undefined) return
+    if (typeof implementation === 'object') {
+      this.registry.register(implementation)
+      return
+    }
+    const made = typeof implementation === 'function'
+      ? await implementation(this.#fastify)
+      : implementation === 'memory' ? new MemoryCache({ ...options.memory, clock: this.registry.clock }) : new NullCache()
+    this.#own = made
+    this.registry.register(made)
+  }
+}
+
+function isProduction (): boolean {
+  return process.env.NODE_ENV === 'production'
+}

@@ -1,0 +1,114 @@
+import createError from '@fastify/error'
+
+const CODES = [
+  'CACHE_ERR_UNAVAILABLE',
+  'CACHE_ERR_TIMEOUT',
+  'CACHE_ERR_READONLY',
+  'CACHE_ERR_OUT_OF_MEMORY',
+  'CACHE_ERR_AUTH',
+  'CACHE_ERR_CORRUPT',
+  'CACHE_ERR_TOO_LARGE',
+  'CACHE_ERR_UNSUPPORTED',
+  'CACHE_ERR_KEY_INVALID',
+  'CACHE_ERR_TAG_INVALID',
+  'CACHE_ERR_VALUE_INVALID',
+  'CACHE_ERR_TTL_INVALID',
+  'CACHE_ERR_IMPLEMENTATION'
+] as const
+
+/** What can go wrong in a cache call. The label `error_type` is the part after `CACHE_ERR_`, in lower case. */
+export type CacheErrorCode = typeof CODES[number]
+
+/** The error inside a failed `Result`. */
+export interface CacheError extends Error {
+  readonly code: CacheErrorCode
+  readonly cause?: unknown
+  /** The call took effect in this process and will be replayed (`del`, `clear`, `tags.invalidate`). */
+  readonly queued?: boolean
+}
+
+type Fault<A extends unknown[]> = (...args: A) => CacheError
+
+// A stack trace names the cache's own lines, never the cause, and costs
+// microseconds in an outage, when every call fails.
+function fault<A extends unknown[]> (code: CacheErrorCode, sentence: string): Fault<A> {
+  return createError(code, sentence, 500, Error, false) as unknown as Fault<A>
+}
+
+/** The operation cannot reach the store. */
+export const unavailable = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_UNAVAILABLE',
+  'The cache could not carry out "%s": its store cannot be reached')
+/** The operation did not end in time; it may still take effect. */
+export const timeout = fault<[operation: string, ms: number, why?: { cause: unknown }]>('CACHE_ERR_TIMEOUT',
+  'The cache did not carry out "%s" within %d ms')
+/** The server takes no writes: a replica, or one that cannot persist. */
+export const readonly = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_READONLY',
+  'The cache could not carry out "%s": its store takes no writes')
+/** The store is full and evicts nothing. */
+export const outOfMemory = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_OUT_OF_MEMORY',
+  'The cache could not carry out "%s": its store is out of memory')
+/** The store refuses the user, or the user this command. */
+export const auth = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_AUTH',
+  'The cache could not carry out "%s": its store refuses the user or the command')
+/** What is stored under the key cannot be read. */
+export const corrupt = fault<[operation: string, what: string, why?: { cause: unknown }]>('CACHE_ERR_CORRUPT',
+  'The cache could not carry out "%s": the store holds %s')
+/** The implementation lacks this optional member. */
+export const unsupported = fault<[operation: string, implName: string]>('CACHE_ERR_UNSUPPORTED',
+  '"%s" is not supported by %s')
+/** The key is not a string of 1 to 1024 UTF-16 units without unpaired surrogates. */
+export const keyInvalid = fault<[why: string]>('CACHE_ERR_KEY_INVALID',
+  'A cache key must be a string of 1 to 1024 characters without unpaired surrogates: got %s')
+/** A tag is not a string of 1 to 256 UTF-16 units without unpaired surrogates. */
+export const tagInvalid = fault<[why: string, because?: { cause: unknown }]>('CACHE_ERR_TAG_INVALID',
+  'Tags must be an array of at most 64 strings of 1 to 256 characters without unpaired surrogates: got %s')
+/** The value has no stored form. */
+export const valueInvalid = fault<[why: string, because?: { cause: unknown }]>('CACHE_ERR_VALUE_INVALID',
+  'A cache value must be JSON or a Buffer: got %s')
+/** A length of time is not a number from 0 on. */
+export const ttlInvalid = fault<[name: string, why: string, because?: { cause: unknown }]>('CACHE_ERR_TTL_INVALID',
+  '%s must be a number, 0 or more: got %s')
+/** The value is larger than the cache takes. */
+export const tooLarge = fault<[bytes: number, limit: number]>('CACHE_ERR_TOO_LARGE',
+  'The value takes %d bytes: the limit is %d')
+/** The implementation threw, rejected or answered with something that is no Result. */
+export const implementationFailed = fault<[operation: string, how: string, why?: { cause: unknown }]>('CACHE_ERR_IMPLEMENTATION',
+  'The cache implementation failed in "%s": it %s')
+
+/** A plugin option is wrong. */
+export const OptionInvalid = createError('CACHE_ERR_OPTION_INVALID',
+  'Option "%s" is invalid: got %s, allowed is %s')
+/** An environment variable is wrong. */
+export const EnvInvalid = createError('CACHE_ERR_ENV_INVALID',
+  'Environment variable %s is invalid: got %s, allowed is %s')
+/** `@fastify/caching` has taken `fastify.cache`. */
+export const CachingClash = createError('CACHE_ERR_CACHING_CLASH',
+  'fastify.cache belongs to @fastify/caching here: remove it (its headers are what @x/cache-edge does), or register one of the two in a context of its own')
+/** Something else has taken the decorator. */
+export const DecoratorTaken = createError('CACHE_ERR_DECORATOR_TAKEN',
+  '%s is already decorated by something else: register @x/cache-core before it, or rename the other decorator')
+/** Two explicit registrations of the core. */
+export const AlreadyRegistered = createError('CACHE_ERR_ALREADY_REGISTERED',
+  '@x/cache-core is registered twice with options of its own: keep one registration, and swap implementations with fastify.cache.registry.register()')
+/** The status route is exposed in production without a guard. */
+export const StatusUnguarded = createError('CACHE_ERR_STATUS_UNGUARDED',
+  'expose opens %s in production only together with a guard: set option "guard" to an onRequest hook that refuses strangers')
+/** An implementation cannot come back, since it cannot forget what was invalidated in the meantime. */
+export const ImplementationStale = createError('CACHE_ERR_IMPLEMENTATION_STALE',
+  'Cache "%s" was in service before and has no clear(): it may hold what was invalidated since. Register a new instance')
+/** What was handed to the registry is not a cache. */
+export const NotACache = createError('CACHE_ERR_NOT_A_CACHE',
+  'A cache needs the methods get, set and del: %s lacks %s')
+/** A load did not end in time. */
+export const LoadTimeout = createError('CACHE_ERR_LOAD_TIMEOUT',
+  'The loader did not answer within %d ms', 504)
+
+/** Whether an error is one that a `Result` may hold. */
+export function isCacheError (error: unknown): error is CacheError {
+  return error instanceof Error && CODES.includes((error as CacheError).code)
+}
+
+/** `CACHE_ERR_TOO_LARGE` → `too_large`. */
+export function errorType (error: CacheError): string {
+  return error.code.slice('CACHE_ERR_'.length).toLowerCase()
+}

@@ -1,0 +1,249 @@
+import { checkKey } from './arguments.js'
+import { Backoff } from './backoff.js'
+import type { Entry, TagSnapshot } from './cache.js'
+import type { CacheError } from './errors.js'
+import type { GetOrSetOptions, Loader } from './fastify-cache.js'
+import { Flight } from './flights.js'
+import { LoadLock } from './locked-load.js'
+import { limitOf, Load, runLoader, within } from './load.js'
+import { readNow } from './read-now.js'
+import type { Registration } from './registration.js'
+import type { CacheRegistry } from './registry.js'
+import { STORED_NULL } from './result.js'
+import { isEarlyRefreshDue, mayBeServed, needsEntry } from './staleness.js'
+import type { ImplStats } from './stats.js'
+import { checkTagOptions, knownTags, storeOptions } from './store-options.js'
+
+/** Milliseconds without a new load after a failed one, while a stale value is at hand. */
+const RETRY_AFTER_MS = 1000
+
+/** One call in the cached arm. */
+interface Call<T> {
+  readonly registration: Registration
+  readonly key: string
+  readonly loader: Loader<T>
+  readonly options: GetOrSetOptions<T>
+}
+
+/** One load per key per process, and the rules for stale values. */
+export class GetOrSet {
+  readonly #registry: CacheRegistry
+  readonly #backoff: Backoff
+  readonly #fail: (stats: ImplStats, operation: string, error: CacheError) => void
+  readonly #ttlFor: (ttl: number | undefined) => number
+
+  constructor (
+    registry: CacheRegistry,
+    fail: (stats: ImplStats, operation: string, error: CacheError) => void,
+    ttlFor: (ttl: number | undefined) => number
+  ) {
+    this.#registry = registry
+    this.#backoff = new Backoff(registry)
+    this.#fail = fail
+    this.#ttlFor = ttlFor
+  }
+
+  /** Every caller's loader runs, at once and alone: observing must not change what is observed. */
+  async observe<T> (stats: ImplStats, key: string, loader: Loader<T>, options: GetOrSetOptions<T>): Promise<T> {
+    const error = checkKey(key)
+    if (error !== undefined) this.#fail(stats, 'getOrSet', error)
+    const counters = stats.of(error === undefined ? key : '')
+    const load = new Load(key)
+    if (error === undefined) counters.misses++
+    const value = await this.#time(load, counters.keyPattern, loader, options.timeoutMs, false)
+    if (error === undefined && !load.isSkipped && value !== undefined && options.ttl !== 0) counters.sets++
+    return value
+  }
+
+  /** The cached value, or one load for all who ask meanwhile. */
+  run<T> (registration: Registration, key: string, loader: Loader<T>, options: GetOrSetOptions<T>): Promise<T> {
+    const call: Call<T> = { registration, key, loader, options }
+    const flight = this.#registry.flights.joinable(key)
+    if (flight !== undefined && !flight.isBackground) {
+      registration.stats.of(key).misses++
+      return this.#join(call, flight as Flight<T>)
+    }
+    if (registration.immediate === undefined || needsEntry(options)) return this.#lookup(call)
+    const result = registration.immediate[readNow]<T>(key)
+    const counters = registration.stats.of(key)
+    if (result.ok && (result.value !== null || result === STORED_NULL)) {
+      counters.hits++
+      return Promise.resolve(result.value as T)
+    }
+    counters.misses++
+    return this.#joinOrLoad(call)
+  }
+
+  async #lookup<T> (call: Call<T>): Promise<T> {
+    const { registration, key, options } = call
+    const entry = await this.#read(call)
+    const counters = registration.stats.of(key)
+    if (entry?.fresh === true) {
+      counters.hits++
+      if (isEarlyRefreshDue(entry, options.earlyRefresh, this.#registry.stats.loadsOf(counters.keyPattern).recent)) {
+        this.#refresh(call, entry.ttlLeft)
+      }
+      return entry.value
+    }
+    if (entry !== null && mayBeServed(entry, options.staleWhileRevalidate)) {
+      counters.hits++
+      this.#refresh(call, 0)
+      return entry.value
+    }
+    if (entry !== null && mayBeServed(entry, options.staleIfError) && this.#backoff.isActive(key)) {
+      counters.hits++
+      return entry.value
+    }
+    counters.misses++
+    return this.#joinOrLoad(call)
+  }
+
+  #joinOrLoad<T> (call: Call<T>): Promise<T> {
+    const flight = this.#registry.flights.joinable(call.key)
+    return flight === undefined ? this.#load(call, 0) : this.#join(call, flight as Flight<T>)
+  }
+
+  async #read<T> (call: Call<T>): Promise<Entry<T> | null> {
+    const { registration, key, options } = call
+    const result = await registration.lookup<T>(key, { tags: knownTags(options), stale: needsEntry(options) })
+    if (result.ok) return result.value
+    this.#fail(registration.stats, 'get', result.error)
+    return null
+  }
+
+  /** Waits for the load of another; not longer than this caller's own limit. */
+  #join<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
+    const limit = limitOf(call.options.timeoutMs)
+    const joined = flight.join()
+    if (limit === undefined) return joined
+    return within(limit, joined).catch((error) => this.#staleOrThrow(call, error))
+  }
+
+  /** Loads while nobody waits. Failures are announced as `loaded` events, and the stale value stays. */
+  #refresh<T> (call: Call<T>, ttlLeft: number): void {
+    if (this.#registry.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
+    this.#load(call, ttlLeft, true).catch(() => {
+      // Announced by #time, and counted; there is no caller to tell.
+    })
+  }
+
+  #load<T> (call: Call<T>, ttlLeft: number, isBackground = false): Promise<T> {
+    const { options } = call
+    const flight = new Flight<T>(call.key, [...knownTags(options)], typeof options.tags === 'function', isBackground)
+    this.#registry.flights.begin(flight)
+    flight.loaded = this.#fly(call, flight, ttlLeft)
+    return flight.loaded
+  }
+
+  /** @param ttlLeft of the entry that is to be replaced: a better one, stored by another process, ends the flight */
+  async #fly<T> (call: Call<T>, flight: Flight<T>, ttlLeft: number): Promise<T> {
+    const { registration, key, loader, options } = call
+    let lock: LoadLock | undefined
+    if (options.lock === true && registration.impl.lock !== undefined) {
+      lock = await LoadLock.acquire(registration, key, limitOf(options.timeoutMs), (operation, error) => this.#fail(registration.stats, operation, error))
+      const entry = await this.#read(call)
+      if (entry !== null && entry.fresh && entry.ttlLeft > ttlLeft) {
+        this.#end(flight, lock, 'stored')
+        flight.takeDown(entry.value, false)
+        return entry.value
+      }
+    }
+    const snapshot = await this.#capture(call, flight)
+    const load = new Load(key)
+    let value: T
+    try {
+      value = await this.#time(load, registration.stats.of(key).keyPattern, loader, options.timeoutMs, flight.isBackground)
+    } catch (error) {
+      this.#backoff.start(key, options.retryAfterMs ?? RETRY_AFTER_MS)
+      this.#end(flight, lock, 'not-stored')
+      const stale = await this.#staleOrThrow(call, error)
+      flight.takeDown(stale, false)
+      return stale
+    }
+    this.#backoff.end(key)
+    this.#keep(call, flight, load, value, snapshot, lock)
+    return value
+  }
+
+  /** `null`: what is loaded must not be stored. */
+  async #capture<T> (call: Call<T>, flight: Flight<T>): Promise<TagSnapshot | undefined | null> {
+    const { registration, options } = call
+    if (options.tags === undefined && options.coveringTags === undefined) return undefined
+    const error = checkTagOptions(options)
+    if (error !== undefined) {
+      this.#fail(registration.stats, 'tags.capture', error)
+      return null
+    }
+    if (flight.tags.length === 0) return undefined
+    const result = await registration.capture(flight.tags as string[])
+    if (result.ok) return result.value
+    this.#fail(registration.stats, 'tags.capture', result.error)
+    return null
+  }
+
+  /** Stores what was loaded; nobody waits for it, and until it has ended callers get the loaded value. */
+  #keep<T> (call: Call<T>, flight: Flight<T>, load: Load, value: T, snapshot: TagSnapshot | undefined | null, lock: LoadLock | undefined): void {
+    const { registration, key } = call
+    const options = snapshot === null || load.isSkipped || flight.isOvertaken
+      ? undefined
+      : storeOptions(call.options, flight, value, snapshot, this.#ttlFor)
+    if (options instanceof Error) this.#fail(registration.stats, 'set', options)
+    if (options === undefined || options instanceof Error) {
+      flight.takeDown(value, false)
+      this.#end(flight, lock, 'not-stored')
+      return
+    }
+    const { flights } = this.#registry
+    const isQueued = flights.storing([key]) !== undefined
+    flight.takeDown(value, registration.immediate === undefined)
+    const store = async (): Promise<void> => {
+      if (flight.isOvertaken) return this.#end(flight, lock, 'not-stored')
+      const result = await registration.set(key, isQueued ? flight.copyOf(value) : value, options)
+      if (result.ok) registration.stats.of(key).sets++
+      else this.#fail(registration.stats, 'set', result.error)
+      this.#end(flight, lock, result.ok ? 'stored' : 'not-stored')
+    }
+    if (registration.immediate === undefined) {
+      void flights.store([key], store)
+    } else {
+      void store()
+      flights.end(flight)
+    }
+  }
+
+  /**
+   * The stale value, if the cache still holds one that may be served after an error; asked for anew, since it may have
+   * been invalidated, or have reached its end, while the load ran.
+   */
+  async #staleOrThrow<T> (call: Call<T>, error: unknown): Promise<T> {
+    const entry = needsEntry(call.options) ? await this.#read(call) : null
+    if (entry !== null && (entry.fresh || mayBeServed(entry, call.options.staleIfError))) return entry.value
+    // With nothing to serve, the next caller must find out for itself at once.
+    if (entry === null || !mayBeServed(entry, call.options.staleWhileRevalidate)) this.#backoff.end(call.key)
+    throw error
+  }
+
+  #end (flight: Flight, lock: LoadLock | undefined, outcome: 'stored' | 'not-stored'): void {
+    this.#registry.flights.end(flight)
+    void lock?.release(outcome)
+  }
+
+  async #time<T> (load: Load, keyPattern: string, loader: Loader<T>, timeoutMs: number | undefined, isBackground: boolean): Promise<T> {
+    const began = performance.now()
+    let value: T | undefined
+    let failure: unknown
+    let hasFailed = false
+    try {
+      value = await runLoader(load, loader, timeoutMs)
+    } catch (error) {
+      failure = error
+      hasFailed = true
+    }
+    const seconds = (performance.now() - began) / 1000
+    const { stats, events } = this.#registry
+    stats.loadsOf(keyPattern).record(seconds, hasFailed)
+    if (events.has('loaded')) events.emit('loaded', load.key, keyPattern, seconds, value, failure, isBackground)
+    if (hasFailed) throw failure
+    return value as T
+  }
+}

@@ -1,0 +1,52 @@
+import { valueInvalid, type CacheError } from './errors.js'
+
+/**
+ * A value as it was when it was taken: what JSON keeps of it, or the bytes of a Buffer. `read` gives a copy that nobody
+ * else holds.
+ */
+export type Kept =
+  | { readonly kind: 'plain'; readonly value: string | number | boolean | null; readonly bytes: number }
+  | { readonly kind: 'json'; readonly text: string; readonly bytes: number }
+  | { readonly kind: 'buffer'; readonly value: Uint8Array; readonly bytes: number }
+
+/** The value as a cache keeps it, or the error that says why no cache can. */
+export function keep (value: unknown): Kept | { error: CacheError } {
+  if (value === null || typeof value === 'boolean' || typeof value === 'number') {
+    if (typeof value === 'number' && !Number.isFinite(value)) return { error: valueInvalid(String(value)) }
+    return { kind: 'plain', value, bytes: 8 }
+  }
+  if (typeof value === 'string') return { kind: 'plain', value, bytes: Buffer.byteLength(value) }
+  let text: string | undefined
+  try {
+    if (value instanceof Uint8Array) return { kind: 'buffer', value: new Uint8Array(value), bytes: value.byteLength }
+    text = JSON.stringify(value)
+  } catch (cause) {
+    return { error: valueInvalid('what cannot be serialised', { cause }) }
+  }
+  if (text === undefined) return { error: valueInvalid(typeof value) }
+  return { kind: 'json', text, bytes: Buffer.byteLength(text) }
+}
+
+/** A copy of what was kept. Bytes come back as a Buffer. */
+export function read (kept: Kept): unknown {
+  switch (kept.kind) {
+    case 'plain': return kept.value
+    case 'json': return JSON.parse(kept.text)
+    case 'buffer': return Buffer.from(kept.value)
+  }
+}
+
+/** A copy that nobody else holds; the value itself if it cannot be kept, and so not be stored either. */
+export function copyOf (value: unknown): unknown {
+  const kept = keep(value)
+  return 'error' in kept ? value : read(kept)
+}
+
+/** Freezes a value that was parsed from JSON, all the way down. */
+export function deepFreeze<T> (value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const part of Object.values(value)) deepFreeze(part)
+    Object.freeze(value)
+  }
+  return value
+}

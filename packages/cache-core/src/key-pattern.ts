@@ -1,0 +1,51 @@
+/** The label of everything that has no label of its own. */
+export const OTHER = 'other'
+
+// Starts with a letter: `12345:profile` or a UUID before the colon is an id, and an id must never become a label, nor a
+// part of one (`user-12345`).
+const LABEL = /^[A-Za-z][\w./-]{0,63}$/
+const ID_LIKE = /\d{5,}|[0-9a-f]{8}-[0-9a-f]{4}-|[0-9a-f]{16,}/i
+
+/** Whether a pattern can be a label: a letter and up to 63 of `A-Z a-z 0-9 _ . / -`, and nothing like an id. */
+export function isLabel (pattern: string): boolean {
+  return LABEL.test(pattern) && !ID_LIKE.test(pattern)
+}
+
+/** The text before the first `:`; a key without one has the pattern `other`, since the whole key is never a label. */
+export function defaultKeyPattern (key: string): string {
+  const colon = key.indexOf(':')
+  return colon > 0 ? key.slice(0, colon) : OTHER
+}
+
+/**
+ * Turns keys into at most `max` labels: first come, first served, the rest is `other`. Nothing grows with the number of
+ * distinct keys.
+ */
+export class KeyPatterns {
+  readonly #known = new Set<string>()
+  max = 100
+  patternOf: (key: string) => string = defaultKeyPattern
+
+  /** Gives these patterns their label before traffic takes the places. */
+  reserve (patterns: readonly string[]): void {
+    for (const pattern of patterns) this.#admit(pattern)
+  }
+
+  /** The label of a key. An own pattern function that throws or returns no usable label makes it `other`. */
+  of (key: string): string {
+    let pattern: unknown
+    try {
+      pattern = this.patternOf(key)
+    } catch {
+      // Only a label is lost, and the label says so.
+      return OTHER
+    }
+    return typeof pattern === 'string' && (this.#known.has(pattern) || this.#admit(pattern)) ? pattern : OTHER
+  }
+
+  #admit (pattern: string): boolean {
+    if (this.#known.size >= this.max || pattern === OTHER || !isLabel(pattern)) return false
+    this.#known.add(pattern)
+    return true
+  }
+}

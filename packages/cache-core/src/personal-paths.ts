@@ -1,0 +1,78 @@
+// What can be read in more than one way: escapes, backslashes, parameters, dots, empty parts, whole URLs. Hardly any path
+// has one of them, and every request is looked at.
+const AMBIGUOUS = /[%\\;]|\/[./]|^(?!\/)/
+
+/**
+ * Which requests are personal by their path: what lies under one of the prefixes is never shared and never a candidate.
+ * A path is compared percent-decoded, normalised and in lower case, so that `/api/%75ser` is `/api/user`. Where routers and
+ * proxies read a path differently, it is personal if it is so in any reading.
+ */
+export class PersonalPaths {
+  readonly #prefixes: string[] = []
+
+  add (prefixes: readonly string[]): void {
+    for (const prefix of prefixes) this.#prefixes.push(join(resolveDots(split(decode(prefix) ?? prefix))))
+  }
+
+  /** Whether a route's pattern lies under a personal prefix. */
+  hasRoute (pattern: string): boolean {
+    return this.#prefixes.length > 0 && this.#covers(pattern)
+  }
+
+  /** Whether a request's raw URL does. What cannot be decoded counts as personal. */
+  hasUrl (url: string): boolean {
+    if (this.#prefixes.length === 0) return false
+    const end = url.search(/[?#]/)
+    let path: string | undefined = end < 0 ? url : url.slice(0, end)
+    if (!AMBIGUOUS.test(path)) return this.#isUnder(path.toLowerCase())
+    // A request line may hold a whole URL, of which the router takes the path.
+    if (!path.startsWith('/')) path = path.replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '')
+    // Twice: a proxy or a handler behind may decode what is left.
+    for (let times = 0; times < 2 && path.includes('%'); times++) {
+      if (this.#covers(path)) return true
+      path = decode(path)
+      if (path === undefined) return true
+    }
+    return path.includes('%') || this.#covers(path)
+  }
+
+  #covers (path: string): boolean {
+    const parts = split(path)
+    const readings = [parts]
+    // `/api;v=1/user`: a parameter belongs to its part of the path, or ends the path.
+    if (path.includes(';')) readings.push(parts.map((part) => part.replace(/;.*/s, '')))
+    return readings.some((reading) => this.#isUnder(join(reading)) ||
+      (reading.includes('..') && this.#isUnder(join(resolveDots(reading)))))
+  }
+
+  #isUnder (path: string): boolean {
+    return this.#prefixes.some((prefix) => path === prefix || prefix === '/' ||
+      (path.startsWith(prefix) && '/;?#'.includes(path[prefix.length]!)))
+  }
+}
+
+function split (path: string): string[] {
+  return path.toLowerCase().replaceAll('\\', '/').split('/')
+}
+
+function join (parts: readonly string[]): string {
+  return `/${parts.filter((part) => part !== '' && part !== '.').join('/')}`
+}
+
+function resolveDots (parts: readonly string[]): string[] {
+  const resolved: string[] = []
+  for (const part of parts) {
+    if (part === '..') resolved.pop()
+    else if (part !== '' && part !== '.') resolved.push(part)
+  }
+  return resolved
+}
+
+function decode (path: string): string | undefined {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    // The caller decides what that means.
+    return undefined
+  }
+}

@@ -1,0 +1,39 @@
+import { withRate, type Stats, type Totals } from './stats.js'
+
+/** The counts of the last five minutes, in steps of a minute. */
+export class RecentStats {
+  static readonly STEP_MS = 60_000
+  static readonly STEPS = 5
+  readonly #stats: Stats
+  readonly #past: Map<string, Totals>[] = []
+  #timer: NodeJS.Timeout | undefined
+
+  constructor (stats: Stats) {
+    this.#stats = stats
+  }
+
+  start (): void {
+    if (this.#timer !== undefined) return
+    this.#timer = setInterval(() => this.#remember(), RecentStats.STEP_MS)
+    this.#timer.unref()
+  }
+
+  stop (): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  totals (label: string): Totals {
+    const now = this.#stats.for(label).totals()
+    const before = this.#past.length === RecentStats.STEPS ? this.#past[0]!.get(label) : undefined
+    if (before === undefined) return now
+    return withRate(now.hits - before.hits, now.misses - before.misses, now.errors - before.errors)
+  }
+
+  #remember (): void {
+    const now = new Map<string, Totals>()
+    for (const [label, stats] of this.#stats.impls) now.set(label, stats.totals())
+    this.#past.push(now)
+    if (this.#past.length > RecentStats.STEPS) this.#past.shift()
+  }
+}

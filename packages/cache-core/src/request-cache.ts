@@ -1,0 +1,97 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
+import type { CacheClient } from './client.js'
+import { implementationFailed } from './errors.js'
+import type { FastifyCache } from './fastify-cache.js'
+
+/** Which arm a request belongs to; `control` also in front of a pass-through implementation; `none`: it used no cache. */
+export type RequestArm = 'cached' | 'control' | 'none'
+
+// Registered symbols, since metrics or edge may bring their own copy of this module.
+const kInHandler = Symbol.for('@x/cache-core.inHandler')
+const kClient = Symbol.for('@x/cache-core.client')
+const kMarked = Symbol.for('@x/cache-core.marked')
+
+interface Armed {
+  [kInHandler]: boolean
+  [kClient]: CacheClient | undefined
+}
+
+/** What of a request decides whether it is in. */
+export type Subject = (request: FastifyRequest) => string
+
+/** The user's id as authentication plugins leave it, else the client's address. */
+export function defaultSubject (request: FastifyRequest): string {
+  const id = (request as { user?: { id?: unknown } }).user?.id
+  return typeof id === 'string' || typeof id === 'number' ? String(id) : request.ip
+}
+
+/** Hands each request the cache of its arm. */
+export class RequestCaches {
+  readonly #cached: CacheClient
+  readonly #control: CacheClient
+  subject: Subject = defaultSubject
+
+  constructor (client: CacheClient) {
+    this.#cached = client.withArm('cached')
+    this.#control = client.withArm('control')
+  }
+
+  decorate (fastify: FastifyInstance): void {
+    const caches = this
+    fastify.decorateRequest(kInHandler, false)
+    fastify.decorateRequest(kClient, undefined)
+    fastify.decorateRequest<FastifyCache>('cache', { getter () { return caches.of(this) } })
+    fastify.addHook('onRoute', markHandlerPhase)
+  }
+
+  /** The arm is drawn at the first use in the handler phase, when it is known who asks, and stays for the request. */
+  of (request: FastifyRequest): CacheClient {
+    const armed = request as unknown as Armed
+    const drawn = armed[kClient]
+    if (drawn !== undefined) return drawn
+    const { rollout } = this.#cached.registry
+    if (!rollout.isAllOrNothing && !armed[kInHandler] && hasMarkedHandler(request)) return this.#control
+    const isIn = rollout.isAllOrNothing ? rollout.percent === 100 : this.#isIn(request)
+    return (armed[kClient] = isIn ? this.#cached : this.#control)
+  }
+
+  #isIn (request: FastifyRequest): boolean {
+    const { controlStats, events, rollout } = this.#control.registry
+    try {
+      return rollout.includes(String(this.subject(request)))
+    } catch (cause) {
+      // Who cannot be told apart stays outside: the request itself is none of the rollout's business.
+      const error = implementationFailed('rollout.key', 'threw', { cause })
+      controlStats.countError(error)
+      events.emit('failed', controlStats.label, 'rollout.key', error)
+      return false
+    }
+  }
+
+  armOf (request: FastifyRequest): RequestArm {
+    const client = (request as unknown as Armed)[kClient]
+    if (client === undefined) return 'none'
+    return client === this.#cached && !client.registry.active.passThrough ? 'cached' : 'control'
+  }
+}
+
+function markHandlerPhase (route: RouteOptions): void {
+  const { handler } = route
+  const marked: RouteHandlerMethod = function (request: FastifyRequest, reply: FastifyReply) {
+    enterHandlerPhase(request)
+    return handler.call(this, request, reply)
+  }
+  route.handler = Object.defineProperty(marked, 'name', { value: handler.name })
+  Object.assign(route, { config: { ...route.config, [kMarked]: true } })
+}
+
+// Not so of a route that was declared before this plugin had loaded: its requests are drawn at the first use.
+function hasMarkedHandler (request: FastifyRequest): boolean {
+  const { config } = request.routeOptions as { config?: object }
+  return config !== undefined && kMarked in config
+}
+
+/** Says that authentication is over and the arm may be drawn; for what runs in front of a handler. */
+export function enterHandlerPhase (request: FastifyRequest): void {
+  (request as unknown as Armed)[kInHandler] = true
+}

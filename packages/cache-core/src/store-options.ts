@@ -1,0 +1,66 @@
+import { checkSetOptions, checkTags } from './arguments.js'
+import type { SetOptions, TagSnapshot } from './cache.js'
+import { tagInvalid, ttlInvalid, valueInvalid, type CacheError } from './errors.js'
+import type { GetOrSetOptions } from './fastify-cache.js'
+import type { Flight } from './flights.js'
+
+const NO_TAGS: string[] = []
+
+/** The tags that are known before the load; none where the option is no list (`checkTagOptions` says so). */
+export function knownTags (options: GetOrSetOptions<never>): string[] {
+  const { tags, coveringTags } = options
+  const named = Array.isArray(tags) ? tags : NO_TAGS
+  return Array.isArray(coveringTags) ? [...named, ...coveringTags] : named
+}
+
+/** The error in the tag options, if any. */
+export function checkTagOptions (options: GetOrSetOptions<never>): CacheError | undefined {
+  const { tags, coveringTags } = options
+  const error = coveringTags === undefined ? undefined : checkTags(coveringTags)
+  if (error !== undefined || tags === undefined) return error
+  if (typeof tags !== 'function') return checkTags(tags)
+  return coveringTags === undefined || coveringTags.length === 0 ? tagInvalid('a tags function without coveringTags') : undefined
+}
+
+/**
+ * How a loaded value is to be stored: `undefined` if it must not be, an error if it cannot be. Never throws: the caller has
+ * its value, whatever the options are.
+ */
+export function storeOptions<T> (
+  options: GetOrSetOptions<T>,
+  flight: Flight<T>,
+  value: T,
+  snapshot: TagSnapshot | undefined,
+  ttlFor: (ttl: number | undefined) => number
+): SetOptions | CacheError | undefined {
+  let ttl: number | undefined
+  try {
+    ttl = typeof options.ttl === 'function' ? options.ttl(value) : options.ttl
+  } catch (cause) {
+    return ttlInvalid('ttl', 'a function that threw', { cause })
+  }
+  if (ttl === 0) return undefined
+  if (value === undefined) return valueInvalid('undefined')
+  let tags = flight.tags as string[]
+  try {
+    if (typeof options.tags === 'function') {
+      const late = options.tags(value)
+      const error = checkTags(late)
+      if (error !== undefined) return error
+      tags = [...new Set([...tags, ...late])]
+    }
+  } catch (cause) {
+    return tagInvalid('a tags function that threw', { cause })
+  }
+  const { staleWhileRevalidate, staleIfError, jitter } = options
+  const stored: SetOptions = { ttl, staleWhileRevalidate, staleIfError }
+  if (tags.length > 0) stored.tags = tags
+  if (snapshot !== undefined) stored.snapshot = snapshot
+  const error = checkSetOptions(stored)
+  if (error !== undefined) return error
+  const { invalidated } = flight
+  if (invalidated !== undefined && tags.some((tag) => invalidated.has(tag))) return undefined
+  stored.ttl = ttlFor(ttl)
+  if (jitter !== undefined) stored.ttl *= 1 - Math.random() * Math.min(Math.max(jitter, 0), 1)
+  return stored
+}

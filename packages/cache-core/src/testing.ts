@@ -1,0 +1,70 @@
+import type { Cache } from './cache.js'
+import type { Claim, FullCache, Time } from './contract/claim.js'
+import { checkedInputClaims, inputClaims } from './contract/input-claims.js'
+import { lifetimeClaims } from './contract/lifetime-claims.js'
+import { lockClaims } from './contract/lock-claims.js'
+import { checkedManyClaims, manyClaims } from './contract/many-claims.js'
+import { passThroughClaims } from './contract/pass-through-claims.js'
+import { snapshotClaims } from './contract/snapshot-claims.js'
+import { tagClaims } from './contract/tag-claims.js'
+import { valueClaims } from './contract/value-claims.js'
+
+/** What `testCache` needs to know. */
+export interface CacheTestOptions {
+  /** Declares one test: that of `node:test`, tap, vitest or mocha. It must fail if `run` rejects. */
+  test: (name: string, run: () => Promise<void>) => unknown
+  /** An empty cache that shares nothing with those made before; closed after each test, if it can be. */
+  make: () => Cache | Promise<Cache>
+  /** Put before the name of each test. Default: the name of the cache, or of its class. */
+  name?: string
+  /** Moves the clock of the cache, and its timers, on by so many milliseconds. Default: really waits. */
+  advance?: (ms: number) => void | Promise<void>
+  /**
+   * Seconds: the shortest lifetime in the suite, of which the others are multiples. Default 1 with `advance`, 0.2 without.
+   * A slow store needs more.
+   */
+  unit?: number
+  /**
+   * It refuses bad keys, tags, values and lifetimes itself, with the codes of this package. Behind `fastify.cache`, which
+   * checks in front of every implementation, there is no need to. Default `false`.
+   */
+  checksInput?: boolean
+}
+
+/**
+ * The contract of `Cache` as tests: one for each sentence of it that applies to the members that the implementation has, or,
+ * for one that is `passThrough`, to a cache that stores nothing. Resolves when all are declared (and, where `test` returns
+ * a promise, have run).
+ */
+export async function testCache ({ test, make, name, advance, unit, checksInput = false }: CacheTestOptions): Promise<void> {
+  const time: Time = {
+    unit: unit ?? (advance === undefined ? 0.2 : 1),
+    pass: async (units) => { await (advance ?? wait)(units * time.unit * 1000) }
+  }
+  const sample = await make()
+  const claims = claimsFor(sample, checksInput)
+  const label = name ?? sample.name ?? sample.constructor.name
+  await sample.close?.()
+  for (const claim of claims) {
+    await test(`${label}: ${claim.name}`, async () => {
+      const cache = await make()
+      try {
+        await claim.check(cache as FullCache, time)
+      } finally {
+        await cache.close?.()
+      }
+    })
+  }
+}
+
+function claimsFor (cache: Cache, checksInput: boolean): Claim[] {
+  const claims = cache.passThrough === true
+    ? passThroughClaims
+    : [...valueClaims, ...lifetimeClaims, ...tagClaims, ...snapshotClaims, ...lockClaims, ...manyClaims]
+  const checked = checksInput ? [...checkedInputClaims, ...checkedManyClaims] : []
+  return [...claims, ...inputClaims, ...checked].filter(({ needs = [] }) => needs.every((member) => cache[member] !== undefined))
+}
+
+function wait (ms: number): Promise<void> {
+  return new Promise((resolve) => { setTimeout(resolve, ms) })
+}

@@ -1,0 +1,41 @@
+import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
+
+/** The part of a logger that warming needs. */
+export interface WarmLog {
+  info (details: object, message: string): void
+  warn (details: object, message: string): void
+}
+
+/** Loads what is missing, a few at a time; tells its progress at each quarter. */
+export async function warm (
+  cache: FastifyCache, items: readonly WarmItem[], { concurrency = 4 }: WarmOptions = {}, log?: WarmLog
+): Promise<WarmReport> {
+  const report: WarmReport = { warmed: 0, failed: 0, skipped: 0 }
+  const total = items.length
+  if (cache.registry.current.passThrough === true) {
+    // Loads that nobody keeps would only cost the source.
+    log?.info({ total }, 'Cache: nothing is warmed in front of a pass-through implementation')
+    return { ...report, skipped: total }
+  }
+  let quarter = 1
+  const queue = items.values()
+  const work = async (): Promise<void> => {
+    for (const { key, loader, options } of queue) {
+      try {
+        await cache.getOrSet(key, loader, options)
+        report.warmed++
+      } catch (error) {
+        report.failed++
+        log?.warn({ err: error, key }, 'Cache: a key could not be warmed')
+      }
+      const ended = report.warmed + report.failed
+      if (ended < total && ended >= total * quarter / 4) {
+        log?.info({ ended, total }, 'Cache: warming')
+        while (ended >= total * quarter / 4) quarter++
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(Math.trunc(concurrency) || 1, total)) }, work))
+  log?.info({ ...report, total }, 'Cache: warmed')
+  return report
+}

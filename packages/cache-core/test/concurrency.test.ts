@@ -1,0 +1,190 @@
+import { CacheClient, CacheRegistry, MemoryCache, type Cache, type FastifyCache, type GetOrSetOptions, type Result } from '@x/cache-core'
+import t from 'tap'
+import { SlowCache } from './fixtures/slow-cache.js'
+import { Random, VirtualTime } from './fixtures/virtual-time.js'
+
+// SEED=n repeats one round, SECONDS=n runs longer.
+const SECONDS = Number(process.env.SECONDS ?? 0.6)
+const ACTORS = 6
+const STEPS = 60
+const KEYS = ['a:0', 'a:1', 'a:2', 'b:0', 'b:1', 'b:2']
+
+interface Versioned { key: string; version: number }
+const down = new Error('the source is down')
+
+/**
+ * A source of truth whose every change is followed by a removal, and readers. Once a removal has resolved, no call that
+ * starts may be given what the source had lost by the time the removal was called.
+ */
+class World {
+  readonly failures: string[] = []
+  readonly time = new VirtualTime()
+  readonly #random: Random
+  readonly #cache: CacheClient
+  readonly #control: CacheClient
+  readonly #implementations: Cache[]
+  readonly #versions = new Map(KEYS.map((key) => [key, 1]))
+  /** The oldest version that a call may be given from now on: of any value, and of a fresh one. */
+  readonly #hardFloor = new Map<string, number>()
+  readonly #softFloor = new Map<string, number>()
+  readonly #log: string[] = []
+
+  constructor (seed: number, make: (time: VirtualTime, random: Random) => Cache) {
+    this.#random = new Random(seed)
+    const registry = new CacheRegistry({ clock: this.time, readTimeoutMs: 60_000, writeTimeoutMs: 60_000 })
+    this.#implementations = [make(this.time, this.#random), make(this.time, this.#random)]
+    registry.register(this.#implementations[0]!)
+    this.#cache = new CacheClient(registry)
+    this.#control = this.#cache.withArm('control')
+  }
+
+  async run (): Promise<string[]> {
+    await this.time.run(Array.from({ length: ACTORS }, (_, actor) => this.#act(actor)))
+    return this.failures.length === 0 ? [] : [...this.failures, ...this.#log]
+  }
+
+  async #act (actor: number): Promise<void> {
+    for (let step = 0; step < STEPS; step++) {
+      const id = `${actor}.${step}`
+      try {
+        const draw = this.#random.next()
+        if (draw < 0.6) await this.#load(id)
+        else if (draw < 0.7) await this.#read(id)
+        else await this.#change(id)
+      } catch (error) {
+        this.failures.push(`${id} threw ${error}`)
+      }
+      await this.time.sleep(this.#random.below(40))
+    }
+  }
+
+  async #load (id: string): Promise<void> {
+    const random = this.#random
+    const key = random.pick(KEYS)
+    const isStaleAllowed = random.chance(0.3)
+    const floor = (isStaleAllowed ? this.#hardFloor : this.#softFloor).get(key) ?? 0
+    const fails = random.chance(0.1)
+    const options = { ...this.#optionsOf(key), ...isStaleAllowed ? { staleWhileRevalidate: 1, staleIfError: 2, retryAfterMs: 30 } : {} }
+    this.#note(id, `load ${key} from ${floor}`)
+    try {
+      const value = await this.#cache.getOrSet<Versioned>(key, async (load) => {
+        const version = this.#versions.get(key)!
+        this.#note(id, `source of ${key}: ${version}`)
+        await this.time.sleep(random.below(80))
+        if (random.chance(0.05)) load.skip()
+        if (fails) throw down
+        return { key, version }
+      }, options)
+      this.#check(id, key, floor, value)
+    } catch (error) {
+      if (error !== down) throw error
+    }
+  }
+
+  /** Half of the keys have a tag that only the value tells, which the group covers. */
+  #optionsOf (key: string): GetOrSetOptions<Versioned> {
+    const random = this.#random
+    const [group] = key.split(':') as [string]
+    const tags = key.endsWith('0')
+      ? { tags: (value: Versioned) => [`late:${value.key}`], coveringTags: [group] }
+      : { tags: [group, `one:${key}`] }
+    return { ttl: random.pick([0.05, 0.5, 5]), lock: random.chance(0.15), ...random.chance(0.1) ? { earlyRefresh: 1 } : {}, ...tags }
+  }
+
+  async #read (id: string): Promise<void> {
+    const random = this.#random
+    const keys = random.chance(0.5) ? [random.pick(KEYS)] : KEYS
+    const floors = keys.map((key) => this.#softFloor.get(key) ?? 0)
+    const result: Result<(Versioned | null)[]> = keys.length > 1
+      ? await this.#cache.getMany<Versioned>(keys)
+      : await this.#cache.get<Versioned>(keys[0]!).then((read) => read.ok ? { ok: true, value: [read.value] } : read)
+    if (!result.ok) return
+    result.value.forEach((value, at) => { if (value !== null) this.#check(id, keys[at]!, floors[at]!, value) })
+  }
+
+  /** Changes the source and tells the cache, in one of all ways. */
+  async #change (id: string): Promise<void> {
+    const random = this.#random
+    const cache: FastifyCache = random.chance(0.3) ? this.#control : this.#cache
+    const key = random.pick(KEYS)
+    const [group] = key.split(':') as [string]
+    const ofGroup = KEYS.filter((each) => each.startsWith(group))
+    switch (random.below(10)) {
+      case 0: case 1: return this.#remove(id, `del ${key}`, [key], () => cache.del(key))
+      case 2: return this.#remove(id, 'delMany', ofGroup, () => cache.delMany(ofGroup))
+      case 3: case 4: return this.#remove(id, `invalidate ${group}`, ofGroup, () => cache.tags.invalidate(group))
+      case 5: return this.#remove(id, `soft ${group}`, ofGroup, () => cache.tags.invalidate(group, { soft: true }), true)
+      case 6:
+        if (key.endsWith('0')) return
+        return this.#remove(id, `invalidate one:${key}`, [key], () => cache.tags.invalidate([`one:${key}`]))
+      case 7: return random.chance(0.3) ? this.#remove(id, 'clear', KEYS, () => cache.clear()) : this.#swap(id)
+      default: return this.#store(id, random.chance(0.5) ? [key] : ofGroup, group)
+    }
+  }
+
+  async #remove (id: string, name: string, keys: string[], remove: () => Promise<Result<void>>, isSoft = false): Promise<void> {
+    for (const key of keys) this.#versions.set(key, this.#versions.get(key)! + 1)
+    const then = new Map(this.#versions)
+    this.#note(id, name)
+    const result = await remove()
+    this.#note(id, `${name}: ${result.ok}`)
+    if (result.ok) for (const key of keys) this.#raise(key, then.get(key)!, isSoft)
+  }
+
+  async #store (id: string, keys: string[], group: string): Promise<void> {
+    for (const key of keys) this.#versions.set(key, this.#versions.get(key)! + 1)
+    const snapshot = await this.#cache.tags.capture([group, ...keys.map((key) => `one:${key}`)])
+    if (!snapshot.ok) return
+    const items = keys.map((key) => {
+      const options = { ttl: 5, tags: [group, `one:${key}`], snapshot: snapshot.value }
+      return { key, value: { key, version: this.#versions.get(key)! }, options }
+    })
+    this.#note(id, `set ${keys.join()}: ${items.map(({ value }) => value.version).join()}`)
+    const [{ key, value, options }] = items as [typeof items[0]]
+    const result = items.length > 1 ? await this.#cache.setMany(items) : await this.#cache.set(key, value, options)
+    this.#note(id, `set ${keys.join()}: ${result.ok}`)
+    if (result.ok) for (const { key, value } of items) this.#raise(key, value.version, false)
+  }
+
+  async #swap (id: string): Promise<void> {
+    const { registry } = this.#cache
+    this.#note(id, 'swap')
+    registry.register(this.#implementations.find((each) => each !== registry.current)!)
+  }
+
+  #raise (key: string, version: number, isSoft: boolean): void {
+    this.#softFloor.set(key, Math.max(this.#softFloor.get(key) ?? 0, version))
+    if (!isSoft) this.#hardFloor.set(key, Math.max(this.#hardFloor.get(key) ?? 0, version))
+  }
+
+  #check (id: string, key: string, floor: number, { key: of, version }: Versioned): void {
+    this.#note(id, `got ${of} ${version}`)
+    if (of !== key || version < floor) this.failures.push(`${id} was given ${of} ${version} for ${key}, at least ${floor}`)
+  }
+
+  #note (id: string, what: string): void {
+    this.#log.push(`${this.time.now()} ${id} ${what}`)
+  }
+}
+
+const caches = {
+  'a cache in this process': (time: VirtualTime) => new MemoryCache({ clock: time }),
+  'a slow foreign cache': (time: VirtualTime, random: Random) => new SlowCache(time, random, 0),
+  'a slow foreign cache that fails at times': (time: VirtualTime, random: Random) => new SlowCache(time, random, 0.05)
+}
+
+for (const [name, make] of Object.entries(caches)) {
+  t.test(`no call is given what a removal that resolved before it had removed (${name})`, { timeout: SECONDS * 1000 + 60_000 }, async (t) => {
+    const { SEED } = process.env
+    const end = Date.now() + SECONDS * 1000
+    let rounds = 0
+    for (let seed = SEED === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(SEED); rounds === 0 || (SEED === undefined && Date.now() < end); seed++) {
+      rounds++
+      const failures = await new World(seed, make).run()
+      if (failures.length === 0) continue
+      t.fail(`SEED=${seed >>> 0}\n${failures.join('\n')}`)
+      return
+    }
+    t.pass(`${rounds} rounds`)
+  })
+}

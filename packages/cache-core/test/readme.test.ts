@@ -1,0 +1,30 @@
+import { readdirSync, readFileSync, existsSync, rmSync, writeFileSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import t from 'tap'
+
+// Each README's own package resolves what its examples import.
+const root = join(import.meta.dirname, '../../..')
+const places = ['.', ...['packages', 'examples'].flatMap((dir) => readdirSync(join(root, dir)).map((name) => join(dir, name)))]
+
+for (const place of places) {
+  const file = join(root, place, 'README.md')
+  if (!existsSync(file)) continue
+  const examples = [...readFileSync(file, 'utf8').matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code!)
+  if (examples.length === 0) continue
+
+  t.test(`README: each example of ${place} runs as it stands`, async (t) => {
+    const dir = join(root, place, '.tap/readme')
+    mkdirSync(dir, { recursive: true })
+    t.teardown(() => rmSync(dir, { recursive: true }))
+    t.intercept(console, 'log')
+    t.intercept(console, 'error')
+    for (const [at, code] of examples.entries()) {
+      const path = join(dir, `example-${at}.mjs`)
+      // The reader's app goes on to listen; here it becomes ready, and ends.
+      const end = /\bconst app\b/.test(code) ? '\nawait app.ready()\nawait app.close()\n' : ''
+      writeFileSync(path, code + end)
+      await t.resolves(import(pathToFileURL(path).href), `example ${at + 1}`)
+    }
+  })
+}

@@ -1,0 +1,118 @@
+import type { CacheCoreOptions } from '@x/cache-core'
+import type { FastifyInstance } from 'fastify'
+import t from 'tap'
+import { buildApp, inProduction } from './fixtures/build-app.js'
+import { settle } from './fixtures/deferred.js'
+import { ThreeMethodCache } from './fixtures/foreign-caches.js'
+
+const PATH = '/internal/cache'
+
+t.test('GET /internal/cache: exactly the status while observing', async (t) => {
+  const app = await buildApp(t)
+  const response = await app.inject(PATH)
+  t.equal(response.statusCode, 200)
+  t.match(response.headers, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
+  const { registeredAt, ...status } = response.json()
+  t.same(status, { enabled: false, implName: 'NullCache', recentStats: { hits: 0, misses: 0, errors: 0, hitRate: 0 } })
+  t.equal(new Date(registeredAt).toISOString(), registeredAt)
+  t.match(response.body, /^\{"enabled":false,"implName":"NullCache",/)
+})
+
+t.test('GET /internal/cache: shows what is in service now, and what it counted', async (t) => {
+  const app = await buildApp(t, { implementation: 'memory' })
+  await app.cache.getOrSet('user:1', () => 1)
+  await app.cache.getOrSet('user:1', () => 1)
+  await app.cache.get('')
+  t.match((await app.inject(PATH)).json(), {
+    enabled: true, implName: 'MemoryCache', recentStats: { hits: 1, misses: 1, errors: 1, hitRate: 0.5 }
+  })
+  app.cache.registry.register(Object.assign(new ThreeMethodCache(), { status: () => ({ degraded: true, health: 'down' }) }))
+  app.cache.registry.rollout.percent = 10
+  const { registeredAt, ...status } = (await app.inject(PATH)).json()
+  t.same(status, {
+    enabled: true,
+    implName: 'NullCache',
+    recentStats: { hits: 0, misses: 0, errors: 0, hitRate: 0 },
+    degraded: true,
+    health: 'down',
+    rollout: { percent: 10, allow: ['*'] }
+  })
+})
+
+t.test('GET /internal/cache: answers although the implementation fails to tell of itself', async (t) => {
+  const app = await buildApp(t, { implementation: Object.assign(new ThreeMethodCache(), { status: () => { throw new Error('bug') } }) })
+  t.match((await app.inject(PATH)).json(), { enabled: true, implName: 'ThreeMethodCache' })
+})
+
+async function asUnknown (app: FastifyInstance, path: string, method: 'GET' | 'HEAD' | 'POST' = 'GET') {
+  const { statusCode, headers, body } = await app.inject({ method, url: path })
+  const { date, ...others } = headers
+  // What a HEAD route has as its body never gets onto the wire.
+  return { statusCode, headers: others, body: method === 'HEAD' ? '' : body.replaceAll(path, '') }
+}
+
+t.test('GET /internal/cache: in production it is the 404 of any unknown route, to the byte', async (t) => {
+  inProduction(t)
+  for (const handler of [undefined, 'own'] as const) {
+    for (const options of [{}, { implementation: 'memory', guard: (_request: unknown, _reply: unknown, done: () => void) => done() }] as CacheCoreOptions[]) {
+      const app = await buildApp(t, options)
+      if (handler === 'own') app.setNotFoundHandler((request, reply) => reply.code(404).type('text/html').send(`<h1>${request.url}</h1>`))
+      app.addHook('onSend', async (_request, reply) => { reply.header('x-every', 'reply') })
+      for (const method of ['GET', 'HEAD', 'POST'] as const) {
+        const unknown = await asUnknown(app, '/internal/other', method)
+        t.equal(unknown.statusCode, 404)
+        t.same(await asUnknown(app, PATH, method), unknown, `${method}, ${handler ?? 'default'} handler`)
+      }
+    }
+  }
+})
+
+t.test('expose: needs a guard in production, and shows the status to whom the guard lets in', async (t) => {
+  inProduction(t)
+  await t.rejects(buildApp(t, { expose: true }), { code: 'CACHE_ERR_STATUS_UNGUARDED' })
+  const app = await buildApp(t, {
+    expose: true,
+    guard: async (request, reply) => {
+      if (request.headers['x-key'] !== 'secret') return reply.code(401).send({ error: 'no' })
+    }
+  })
+  t.equal((await app.inject(PATH)).statusCode, 401)
+  t.equal((await app.inject({ url: PATH, headers: { 'x-key': 'secret' } })).statusCode, 200)
+})
+
+t.test('expose: is taken back by expose false, and does nothing outside of production', async (t) => {
+  t.equal((await (await buildApp(t, { expose: true })).inject(PATH)).statusCode, 200)
+  inProduction(t)
+  t.equal((await (await buildApp(t, { expose: false, guard: (_request, _reply, done) => done() })).inject(PATH)).statusCode, 404)
+})
+
+const guards: Record<string, CacheCoreOptions['guard']> = {
+  'with done': (_request, _reply, done) => done(),
+  'with an error for done': (_request, _reply, done) => done(Object.assign(new Error('no'), { statusCode: 403 })),
+  'that resolves': (async () => {}) as never,
+  'that resolves later': (async () => { await settle() }) as never,
+  'that rejects': (async () => { throw Object.assign(new Error('no'), { statusCode: 403 }) }) as never,
+  'that throws': (() => { throw Object.assign(new Error('no'), { statusCode: 403 }) }) as never,
+  'that is a thenable': (() => ({ then: (_: unknown, reject: (error: Error) => void) => reject(Object.assign(new Error('no'), { statusCode: 403 })) })) as never,
+  'that sends and returns the reply': (async (_request: unknown, reply: any) => reply.code(403).send('no')) as never,
+  'that sends without done': (_request, reply) => { reply.code(403).send('no') },
+  'that hijacks': (_request, reply) => { reply.hijack(); reply.raw.writeHead(403).end() }
+}
+for (const [name, guard] of Object.entries(guards)) {
+  t.test(`guard: a hook ${name}`, async (t) => {
+    const app = await buildApp(t, guard === undefined ? {} : { guard })
+    // Work after the reply was sent, as plugins do: the status must not slip out meanwhile.
+    app.addHook('onSend', async (_request, _reply, payload) => { await settle(); return payload })
+    const { statusCode, body } = await app.inject(PATH)
+    const isLetIn = ['with done', 'that resolves', 'that resolves later'].includes(name)
+    t.equal(statusCode, isLetIn ? 200 : 403)
+    if (!isLetIn) t.notMatch(body, /implName/)
+  })
+}
+
+t.test('guard: is called with the instance and the request', async (t) => {
+  let self: unknown
+  const app = await buildApp(t, { guard: function (request, _reply, done) { self = this; t.equal(request.url, PATH); done() } })
+  await app.inject(PATH)
+  t.equal(Object.getPrototypeOf(self) === app || self === app, true)
+})
