@@ -24,11 +24,11 @@ export interface SetOptions {
 export interface Entry<T> {
   value: T
   fresh: boolean
-  /** Since it was stored. */
+  /** Since it was stored; `NaN` where the store does not tell. */
   age: number
   /** Until it is no longer fresh; negative since it became stale. `0` if it was invalidated softly. */
   ttlLeft: number
-  /** Until its stale windows are over; equals `ttlLeft` when it has none. */
+  /** Until its stale windows are over; equals `ttlLeft` when it has none and was not invalidated. */
   staleLeft: number
   tags: string[]
 }
@@ -99,7 +99,7 @@ export interface Cache {
   getEntry?<T = unknown> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>>
   /** Fresh values, in the order of the keys. */
   getMany?<T = unknown> (keys: string[]): Promise<Result<(T | null)[]>>
-  /** Stores all of them, or answers with the first error after having tried each. */
+  /** Stores all of them, or answers with the first error after having tried each; `fastify.cache` refuses all if one is invalid. */
   setMany? (items: SetItem[]): Promise<Result<void>>
   delMany? (keys: string[]): Promise<Result<void>>
   readonly tags?: Tags

@@ -100,7 +100,7 @@ export class GetOrSet {
 
   #joinOrLoad<T> (call: Call<T>): Promise<T> {
     const flight = this.#registry.flights.joinable(call.key)
-    return flight === undefined ? this.#load(call, 0) : this.#join(call, flight as Flight<T>)
+    return flight === undefined ? this.#orStale(call, this.#begin(call, 0, false)) : this.#join(call, flight as Flight<T>)
   }
 
   async #read<T> (call: Call<T>): Promise<Entry<T> | null> {
@@ -115,19 +115,18 @@ export class GetOrSet {
   #join<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
     const limit = limitOf(call.options.timeoutMs)
     const joined = flight.join()
-    if (limit === undefined) return joined
-    return within(limit, joined).catch((error) => this.#staleOrThrow(call, error))
+    return this.#orStale(call, limit === undefined ? joined : within(limit, joined))
   }
 
   /** Loads while nobody waits. Failures are announced as `loaded` events, and the stale value stays. */
   #refresh<T> (call: Call<T>, ttlLeft: number): void {
     if (this.#registry.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
-    this.#load(call, ttlLeft, true).catch(() => {
+    this.#begin(call, ttlLeft, true).catch(() => {
       // Announced by #time, and counted; there is no caller to tell.
     })
   }
 
-  #load<T> (call: Call<T>, ttlLeft: number, isBackground = false): Promise<T> {
+  #begin<T> (call: Call<T>, ttlLeft: number, isBackground: boolean): Promise<T> {
     const { options } = call
     const flight = new Flight<T>(call.key, [...knownTags(options)], typeof options.tags === 'function', isBackground)
     this.#registry.flights.begin(flight)
@@ -156,9 +155,7 @@ export class GetOrSet {
     } catch (error) {
       this.#backoff.start(key, options.retryAfterMs ?? RETRY_AFTER_MS)
       this.#end(flight, lock, 'not-stored')
-      const stale = await this.#staleOrThrow(call, error)
-      flight.takeDown(stale, false)
-      return stale
+      throw error
     }
     this.#backoff.end(key)
     this.#keep(call, flight, load, value, snapshot, lock)
@@ -168,13 +165,13 @@ export class GetOrSet {
   /** `null`: what is loaded must not be stored. */
   async #capture<T> (call: Call<T>, flight: Flight<T>): Promise<TagSnapshot | undefined | null> {
     const { registration, options } = call
-    if (options.tags === undefined && options.coveringTags === undefined) return undefined
     const error = checkTagOptions(options)
     if (error !== undefined) {
       this.#fail(registration.stats, 'tags.capture', error)
       return null
     }
-    if (flight.tags.length === 0) return undefined
+    // Without tags, too: another process may clear the cache while this one loads. In this one the flight is overtaken.
+    if (flight.tags.length === 0 && (registration.immediate !== undefined || registration.impl.tags === undefined)) return undefined
     const result = await registration.capture(flight.tags as string[])
     if (result.ok) return result.value
     this.#fail(registration.stats, 'tags.capture', result.error)
@@ -212,15 +209,17 @@ export class GetOrSet {
   }
 
   /**
-   * The stale value, if the cache still holds one that may be served after an error; asked for anew, since it may have
-   * been invalidated, or have reached its end, while the load ran.
+   * What is loaded; if loading fails, the stale value, where this caller takes one and the cache still holds it: asked for
+   * anew, since it may have been invalidated, or have reached its end, while the load ran.
    */
-  async #staleOrThrow<T> (call: Call<T>, error: unknown): Promise<T> {
-    const entry = needsEntry(call.options) ? await this.#read(call) : null
-    if (entry !== null && (entry.fresh || mayBeServed(entry, call.options.staleIfError))) return entry.value
-    // With nothing to serve, the next caller must find out for itself at once.
-    if (entry === null || !mayBeServed(entry, call.options.staleWhileRevalidate)) this.#backoff.end(call.key)
-    throw error
+  #orStale<T> (call: Call<T>, loaded: Promise<T>): Promise<T> {
+    if (!needsEntry(call.options)) return loaded
+    return loaded.catch(async (error: unknown) => {
+      const entry = await this.#read(call)
+      if (entry === null) this.#backoff.end(call.key)
+      else if (entry.fresh || mayBeServed(entry, call.options.staleIfError)) return entry.value
+      throw error
+    })
   }
 
   #end (flight: Flight, lock: LoadLock | undefined, outcome: 'stored' | 'not-stored'): void {

@@ -26,9 +26,11 @@ export class KeyPatterns {
   max = 100
   patternOf: (key: string) => string = defaultKeyPattern
 
-  /** Gives these patterns their label before traffic takes the places. */
+  /** Gives these patterns a label, beyond `max` if traffic took the places before: an operator named them. */
   reserve (patterns: readonly string[]): void {
-    for (const pattern of patterns) this.#admit(pattern)
+    for (const pattern of patterns) {
+      if (pattern !== OTHER && isLabel(pattern)) this.#known.add(pattern)
+    }
   }
 
   /** The label of a key. An own pattern function that throws or returns no usable label makes it `other`. */

@@ -20,7 +20,10 @@ export interface MemoryCacheOptions {
    * which costs nothing to read (Buffers are copied all the same). Default `'clone'`.
    */
   isolation?: 'clone' | 'freeze'
-  /** Tags that are remembered; default 10 × maxEntries, at most 2^24. A forgotten tag makes its entries misses. */
+  /**
+   * Tags that are remembered for loads under way while no entry has them; default 10 × maxEntries, at most 2^24. What is
+   * loaded under a forgotten one is not stored. The tags of entries are always known.
+   */
   maxTags?: number
   /** What time it is; for tests. */
   clock?: Clock
@@ -64,7 +67,7 @@ export class MemoryCache implements Cache, Immediate {
     this.#maxBytes = maxBytes
     this.#isFrozen = isolation === 'freeze'
     this.#clock = clock
-    this.#entries = new LRUCache({ max: maxEntries, maxSize: maxBytes })
+    this.#entries = new LRUCache({ max: maxEntries, maxSize: maxBytes, dispose: ({ tags }) => this.#tags.release(tags) })
     this.#tags = new MemoryTags(maxTags)
     this.tags = {
       capture: async (tags) => {
@@ -186,6 +189,7 @@ export class MemoryCache implements Cache, Immediate {
     const now = this.#clock.now()
     const window = Math.min(Math.max(options.staleWhileRevalidate ?? 0, options.staleIfError ?? 0), MAX_TTL)
     const isShared = this.#isFrozen && kept.kind === 'json'
+    this.#tags.hold(tags)
     this.#entries.set(key, {
       kept: isShared ? undefined : kept,
       frozen: isShared ? deepFreeze(read(kept)) : undefined,

@@ -1,7 +1,7 @@
 import type { TagSnapshot } from './cache.js'
 
 // Versions are never used twice, so a tag that was forgotten and comes back is unlike itself.
-interface TagState { hard: number; soft: number }
+interface TagState { hard: number; soft: number; uses: number }
 
 /** One tag as it was when it was captured. */
 export interface CapturedTag { readonly tag: string; readonly state: TagState; readonly hard: number; readonly soft: number }
@@ -12,22 +12,42 @@ export class MemorySnapshot {
 }
 
 /**
- * The versions of the tags in use: invalidating is one increment, whatever the number of entries. Bounded: the tag that was
- * captured longest ago is forgotten, which makes its entries misses, never stale ones.
+ * The versions of the tags: invalidating is one increment, whatever the number of entries. A tag is known as long as an
+ * entry has it. Of those that were only captured, for a load that may yet end, at most `maxIdle` are: the one captured
+ * longest ago is forgotten, so that what was loaded meanwhile is not stored.
  */
 export class MemoryTags {
-  // In the order of the last capture. Not an lru-cache, which takes the room for all of `maxTags` beforehand.
-  readonly #states = new Map<string, TagState>()
-  readonly #maxTags: number
+  readonly #used = new Map<string, TagState>()
+  // In the order of the last capture. Not an lru-cache, which takes the room for all of `maxIdle` beforehand.
+  readonly #idle = new Map<string, TagState>()
+  readonly #maxIdle: number
   #version = 0
   #generation: object = {}
 
-  constructor (maxTags: number) {
-    this.#maxTags = maxTags
+  constructor (maxIdle: number) {
+    this.#maxIdle = maxIdle
   }
 
-  /** Tags that are remembered. */
-  get size (): number { return this.#states.size }
+  /** Tags that are known. */
+  get size (): number { return this.#used.size + this.#idle.size }
+
+  /** An entry has these tags from now on. */
+  hold (tags: readonly CapturedTag[]): void {
+    for (const { tag, state } of tags) {
+      if (state.uses++ > 0 || this.#idle.get(tag) !== state) continue
+      this.#idle.delete(tag)
+      this.#used.set(tag, state)
+    }
+  }
+
+  /** An entry is no more. */
+  release (tags: readonly CapturedTag[]): void {
+    for (const { tag, state } of tags) {
+      if (--state.uses > 0 || this.#used.get(tag) !== state) continue
+      this.#used.delete(tag)
+      this.#rest(tag, state)
+    }
+  }
 
   capture (tags: readonly string[]): MemorySnapshot {
     return new MemorySnapshot(this.#generation, tags.map((tag) => {
@@ -57,7 +77,7 @@ export class MemoryTags {
 
   invalidate (tags: readonly string[], soft: boolean): void {
     for (const tag of tags) {
-      const state = this.#states.get(tag)
+      const state = this.#used.get(tag) ?? this.#idle.get(tag)
       if (state === undefined) continue
       if (soft) state.soft = ++this.#version
       else this.#forget(tag, state)
@@ -67,27 +87,30 @@ export class MemoryTags {
   /** Outdates every snapshot and forgets every tag. */
   clear (): void {
     this.#generation = {}
-    for (const [tag, state] of this.#states) this.#forget(tag, state)
+    for (const [tag, state] of [...this.#used, ...this.#idle]) this.#forget(tag, state)
   }
 
   #touch (tag: string): TagState {
-    let state = this.#states.get(tag)
-    if (state !== undefined) {
-      this.#states.delete(tag)
-    } else {
-      state = { hard: ++this.#version, soft: this.#version }
-      if (this.#states.size >= this.#maxTags) {
-        const [oldest, forgotten] = this.#states.entries().next().value!
-        this.#forget(oldest, forgotten)
-      }
-    }
-    this.#states.set(tag, state)
+    const used = this.#used.get(tag)
+    if (used !== undefined) return used
+    const state = this.#idle.get(tag) ?? { hard: ++this.#version, soft: this.#version, uses: 0 }
+    this.#rest(tag, state)
     return state
+  }
+
+  #rest (tag: string, state: TagState): void {
+    this.#idle.delete(tag)
+    if (this.#idle.size >= this.#maxIdle) {
+      const [oldest, forgotten] = this.#idle.entries().next().value!
+      this.#forget(oldest, forgotten)
+    }
+    this.#idle.set(tag, state)
   }
 
   #forget (tag: string, state: TagState): void {
     state.hard = -1
-    this.#states.delete(tag)
+    this.#used.delete(tag)
+    this.#idle.delete(tag)
   }
 
   #select (tags: readonly string[], snapshot: MemorySnapshot): readonly CapturedTag[] {

@@ -61,7 +61,10 @@ export class CacheRegistry {
   readonly events = new Events()
   readonly flights = new Flights()
   readonly stats = new Stats()
-  readonly rollout = new Rollout((percent) => this.events.emit('rollout', percent))
+  readonly rollout = new Rollout(
+    (percent) => this.events.emit('rollout', percent),
+    (patterns) => this.stats.patterns.reserve(patterns)
+  )
   readonly personal = new PersonalPaths()
   /** What time it is, for all that has a lifetime in this process. */
   clock: Clock = monotonicClock
@@ -90,7 +93,6 @@ export class CacheRegistry {
     if (rollout?.salt !== undefined) this.rollout.salt = rollout.salt
     if (rollout?.allow !== undefined) this.rollout.allow = rollout.allow
     if (rollout?.percent !== undefined) this.rollout.percent = rollout.percent
-    this.stats.patterns.reserve(this.rollout.allow)
   }
 
   /** The registration in service. */

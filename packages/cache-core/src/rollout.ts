@@ -29,9 +29,12 @@ export class Rollout {
   #percent = 100
   #allow: ReadonlySet<string> = new Set(['*'])
   readonly #changed: (percent: number) => void
+  readonly #allowed: (patterns: readonly string[]) => void
 
-  constructor (changed: (percent: number) => void = () => {}) {
+  /** @param allowed hears of the patterns that are let in, before the first of their keys comes */
+  constructor (changed: (percent: number) => void = () => {}, allowed: (patterns: readonly string[]) => void = () => {}) {
     this.#changed = changed
+    this.#allowed = allowed
   }
 
   get percent (): number { return this.#percent }
@@ -47,7 +50,10 @@ export class Rollout {
   }
 
   get allow (): string[] { return [...this.#allow] }
-  set allow (patterns: string[]) { this.#allow = new Set(patterns) }
+  set allow (patterns: string[]) {
+    this.#allow = new Set(patterns)
+    this.#allowed(patterns)
+  }
 
   /** Everybody and everything is in: nothing needs to be decided. */
   get isComplete (): boolean { return this.#percent === 100 && this.#allow.has('*') }

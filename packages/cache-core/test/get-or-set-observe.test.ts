@@ -120,12 +120,12 @@ t.test('getOrSet: outside of the allow-list and of the percent a key is control'
   await client.getOrSet(KEY, () => 1)
   await client.getOrSet('order:1', () => 1)
   await settle()
-  t.same(impl.calls, ['getEntry order:1', 'set order:1'])
+  t.same(impl.calls, ['getEntry order:1', 'capture', 'set order:1'])
   registry.rollout.allow = ['*']
   registry.rollout.percent = 0
   await client.getOrSet('order:1', () => 1)
   await settle()
-  t.equal(impl.calls.length, 2)
+  t.equal(impl.calls.length, 3)
   t.match(countsOf(registry, 'null'), { misses: 2 })
   t.match(countsOf(registry, 'ForeignCache'), { misses: 1 })
 })

@@ -27,6 +27,7 @@ for (const isForeign of [false, true]) {
     clock.advance(10)
     const fresh = deferred<string>()
     t.same(await Promise.all([1, 2, 3].map(() => read(() => fresh.promise))), ['old', 'old', 'old'])
+    await settle()
     t.equal(loads.length, 1)
     fresh.resolve('new')
     await settle()
@@ -217,6 +218,21 @@ t.test('getOrSet: joins the refresh in the background once the stale end has pas
   await settle()
   fresh.resolve('new')
   t.equal(await call, 'new')
+})
+
+t.test('getOrSet: of those who wait for a load that fails, each gets the stale value only if it takes one', async (t) => {
+  const { clock, read } = await stored({ ttl: 10, staleWhileRevalidate: 60, staleIfError: 60 })
+  clock.advance(11)
+  const slow = deferred<string>()
+  t.equal(await read(() => slow.promise), 'old')
+  const calls = [{ staleIfError: 60 }, { staleIfError: 0.5 }, {}].map((own) => read(() => t.fail('loaded twice'), { ttl: 10, ...own }))
+  await settle()
+  slow.reject(down)
+  const [content, ...strict] = await Promise.allSettled(calls)
+  t.match(content, { value: 'old' })
+  for (const outcome of strict) t.equal((outcome as PromiseRejectedResult).reason, down)
+  clock.advance(0.9)
+  t.equal(await read(() => t.fail('no backoff'), { ttl: 10, staleIfError: 60 }), 'old')
 })
 
 t.test('getOrSet: a stale null is served like any value', async (t) => {

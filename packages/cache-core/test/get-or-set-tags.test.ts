@@ -158,3 +158,15 @@ t.test('getOrSet: jitter takes up to its fraction off the ttl, and adds nothing'
     await client.del('n:1')
   }
 })
+
+t.test('getOrSet: a value without tags that was loaded while another process cleared the cache is not kept', async (t) => {
+  const { client, impl } = makeClient<ForeignCache>(() => new ForeignCache())
+  const old = deferred<string>()
+  const call = client.getOrSet(KEY, () => old.promise)
+  await settle()
+  await impl.clear()
+  old.resolve('old')
+  t.equal(await call, 'old')
+  await settle()
+  t.equal(await client.getOrSet(KEY, () => 'new'), 'new')
+})

@@ -156,10 +156,21 @@ t.test('set: one value may take all of maxBytes', async (t) => {
   t.match(await cache.set('key', 'x'.repeat(1001)), { ok: false })
 })
 
-t.test('maxTags: entries of a forgotten tag are misses', async (t) => {
+t.test('maxTags: an entry keeps its tags, whatever else is captured', async (t) => {
   const cache = new MemoryCache({ maxTags: 2 })
-  for (const tag of ['a', 'b', 'c']) await cache.set(tag, 1, { tags: [tag] })
-  t.same(await Promise.all(['a', 'b', 'c'].map((key) => has(cache, key))), [false, true, true])
+  await cache.set('key', 1, { tags: ['kept'] })
+  for (let id = 0; id < 100; id++) await cache.tags.capture([`tag:${id}`])
+  t.equal(await has(cache, 'key'), true)
+  await cache.tags.invalidate('kept')
+  t.equal(await has(cache, 'key'), false)
+})
+
+t.test('maxTags: what was loaded under a tag that was forgotten meanwhile is not stored', async (t) => {
+  const cache = new MemoryCache({ maxTags: 2 })
+  const captured = await cache.tags.capture(['tag'])
+  for (let id = 0; id < 2; id++) await cache.tags.capture([`tag:${id}`])
+  await cache.set('key', 1, { tags: ['tag'], ...captured.ok ? { snapshot: captured.value } : {} })
+  t.equal(await has(cache, 'key'), false)
 })
 
 t.test('options: a value of a wrong type or range is CACHE_ERR_OPTION_INVALID', async (t) => {

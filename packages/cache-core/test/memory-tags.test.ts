@@ -50,6 +50,37 @@ t.test('capture: takes no more room than maxTags, whatever is captured', async (
   t.ok(tags.size <= 1000)
 })
 
+t.test('hold: a tag that an entry has is known, whatever is captured besides, until the last such entry is no more', async (t) => {
+  const tags = new MemoryTags(2)
+  const one = entry(tags, 'a')
+  const two = entry(tags, 'a')
+  tags.hold(one)
+  tags.hold(two)
+  const crowd = (): void => { for (let id = 0; id < 10; id++) tags.capture([`other ${id}`]) }
+  crowd()
+  tags.release(one)
+  crowd()
+  t.equal(tags.isValid(two), true)
+  t.equal(tags.size, 3)
+  tags.release(two)
+  crowd()
+  t.equal(tags.isValid(two), false)
+  t.equal(tags.size, 2)
+})
+
+t.test('release: of an entry that was invalidated leaves the new life of its tag alone', async (t) => {
+  const tags = new MemoryTags(2)
+  const before = entry(tags, 'a')
+  tags.hold(before)
+  tags.invalidate(['a'], false)
+  const after = entry(tags, 'a')
+  tags.hold(after)
+  tags.release(before)
+  t.equal(tags.isValid(after), true)
+  tags.invalidate(['a'], false)
+  t.equal(tags.isValid(after), false)
+})
+
 t.test('capture: takes no room beforehand', async (t) => {
   const before = process.memoryUsage().heapUsed
   const tags = Array.from({ length: 100 }, () => new MemoryTags(2 ** 24))

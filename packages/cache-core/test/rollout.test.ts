@@ -1,4 +1,4 @@
-import { bucketOf, Rollout } from '@x/cache-core'
+import { bucketOf, CacheRegistry, Rollout } from '@x/cache-core'
 import fc from 'fast-check'
 import t from 'tap'
 
@@ -128,4 +128,13 @@ t.test('isAllOrNothing: a subject is needed between 0 and 100 only', async (t) =
     return rollout.isAllOrNothing
   })
   t.same(told, [true, false, false, false, true])
+})
+
+t.test('allow: a pattern that is let in at run time has its label, also if traffic took all places before', async (t) => {
+  const registry = new CacheRegistry({ maxKeyPatterns: 2 })
+  for (const key of ['a:1', 'b:1', 'c:1']) registry.controlStats.of(key)
+  t.equal(registry.stats.patterns.of('c:1'), 'other')
+  registry.rollout.allow = ['c']
+  t.equal(registry.stats.patterns.of('c:1'), 'c')
+  t.equal(registry.rollout.allows(registry.stats.patterns.of('c:1')), true)
 })
