@@ -1,0 +1,23 @@
+import { cacheCore } from '@x/cache-core'
+import { cacheMetrics } from '@x/cache-metrics'
+import Fastify from 'fastify'
+
+/** The smallest app with a cache and its metrics. */
+export async function buildApp (options) {
+  const app = Fastify(options)
+  // Leave the implementation out to observe first: nothing is stored, and the metrics tell what a cache would do.
+  await app.register(cacheCore, { implementation: 'memory' })
+  await app.register(cacheMetrics)
+
+  app.get('/products/:id', async (request) => {
+    const { id } = request.params
+    return await request.cache.getOrSet(`product:${id}`, () => loadProduct(id), { ttl: 60, tags: [`product:${id}`] })
+  })
+  return app
+}
+
+// Stands for a query that takes its time.
+async function loadProduct (id) {
+  await new Promise((resolve) => { setTimeout(resolve, 50) })
+  return { id, loadedAt: new Date().toISOString() }
+}

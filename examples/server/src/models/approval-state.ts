@@ -1,0 +1,28 @@
+import { TransitionIllegal } from '../errors.js'
+
+export const STATUSES = ['draft', 'submitted', 'approved', 'rejected', 'cancelled'] as const
+export const ACTIONS = ['submit', 'approve', 'reject', 'cancel'] as const
+/** Where an approval stands. */
+export type Status = typeof STATUSES[number]
+/** What can be done to it. */
+export type Action = typeof ACTIONS[number]
+
+const TRANSITIONS: Record<Status, Partial<Record<Action, Status>>> = {
+  draft: { submit: 'submitted', cancel: 'cancelled' },
+  submitted: { approve: 'approved', reject: 'rejected', cancel: 'cancelled' },
+  approved: {},
+  rejected: {},
+  cancelled: {}
+}
+
+/** Where the action leads; throws `APP_ERR_TRANSITION_ILLEGAL`. */
+export function nextStatus (status: Status, action: Action): Status {
+  const next = TRANSITIONS[status][action]
+  if (next === undefined) throw new TransitionIllegal(action, status)
+  return next
+}
+
+/** Whether the action decides, which is for approvers; the others are for who asked. */
+export function isDecision (action: Action): boolean {
+  return action === 'approve' || action === 'reject'
+}

@@ -1,0 +1,63 @@
+import { Type, type Static } from 'typebox'
+import type { Queryable } from '../database/open.js'
+import { NotFound } from '../errors.js'
+import { findTable } from './table.js'
+
+/** One cell. */
+export type Cell = string | number | boolean | null
+
+/** What a client may send: cells by the name of their column. */
+export const Fields = Type.Unsafe<Record<string, Cell>>({
+  type: 'object',
+  // One schema of four types, not a union: of a union Fastify's validator would turn 5 into "5", its first alternative.
+  additionalProperties: { type: ['string', 'number', 'boolean', 'null'], maxLength: 10_000 },
+  minProperties: 1,
+  maxProperties: 100
+})
+export type Fields = Static<typeof Fields>
+
+export const Row = Type.Object({
+  id: Type.Integer(),
+  tableId: Type.Integer(),
+  fields: Type.Unsafe<Record<string, Cell>>({ type: 'object', additionalProperties: true }),
+  version: Type.Integer(),
+  updatedAt: Type.String()
+})
+export type Row = Static<typeof Row>
+
+const COLUMNS = 'id, table_id AS "tableId", fields, version, updated_at AS "updatedAt"'
+
+export async function listRecords (database: Queryable, tableId: number, limit: number, offset: number): Promise<Row[]> {
+  await findTable(database, tableId)
+  const { rows } = await database.query<Row>(
+    `SELECT ${COLUMNS} FROM records WHERE table_id = $1 ORDER BY id LIMIT $2 OFFSET $3`, [tableId, limit, offset])
+  return rows
+}
+
+/** Throws `APP_ERR_NOT_FOUND`, as all below. */
+export async function findRecord (database: Queryable, id: number): Promise<Row> {
+  return found(id, await database.query<Row>(`SELECT ${COLUMNS} FROM records WHERE id = $1`, [id]))
+}
+
+export async function createRecord (database: Queryable, tableId: number, fields: Fields): Promise<Row> {
+  await findTable(database, tableId)
+  const { rows } = await database.query<Row>(
+    `INSERT INTO records (table_id, fields) VALUES ($1, $2) RETURNING ${COLUMNS}`, [tableId, fields])
+  return rows[0]!
+}
+
+/** Changes the cells that are named and leaves the others. */
+export async function updateRecord (database: Queryable, id: number, fields: Fields): Promise<Row> {
+  return found(id, await database.query<Row>(`
+    UPDATE records SET fields = fields || $2::jsonb, version = version + 1, updated_at = now()
+    WHERE id = $1 RETURNING ${COLUMNS}`, [id, fields]))
+}
+
+export async function deleteRecord (database: Queryable, id: number): Promise<Row> {
+  return found(id, await database.query<Row>(`DELETE FROM records WHERE id = $1 RETURNING ${COLUMNS}`, [id]))
+}
+
+function found (id: number, { rows: [row] }: { rows: Row[] }): Row {
+  if (row === undefined) throw new NotFound('record', id)
+  return row
+}

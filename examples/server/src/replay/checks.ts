@@ -1,0 +1,28 @@
+import { formatCount as n } from '../text.js'
+import type { Counted } from './counters.js'
+import type { LoadReport } from './load.js'
+import type { LruSimulation } from './lru.js'
+
+/** One claim about the numbers. */
+export interface Check { ok: boolean; claim: string }
+
+/** Compares what was sent with what was counted, and with an exact LRU if one ran along. */
+export function checkCounts (load: LoadReport, { total, candidatesTotal }: Counted, lru: LruSimulation | undefined): Check[] {
+  const looked = total.hits + total.misses
+  const broken = Object.entries(load.statuses).filter(([status]) => status === 'failed' || status >= '500')
+  const checks = [
+    broken.length === 0
+      ? { ok: true, claim: 'every request was answered, none with 5xx' }
+      : { ok: false, claim: `answered with 5xx or not at all: ${broken.map(([status, count]) => `${n(count)} × ${status}`).join(', ')}` },
+    same(`sent ${n(load.sent)}`, load.sent, `counted hits + misses ${n(looked)}`, looked),
+    same(`sent ${n(load.sent)}`, load.sent, `counted candidates ${n(candidatesTotal)}`, candidatesTotal)
+  ]
+  if (lru !== undefined) {
+    checks.push(same(`counted hits ${n(total.hits)}`, total.hits, `hits of an exact LRU of ${n(lru.maxEntries)} entries ${n(lru.hits)}`, lru.hits))
+  }
+  return checks
+}
+
+function same (left: string, a: number, right: string, b: number): Check {
+  return a === b ? { ok: true, claim: `${left} = ${right}` } : { ok: false, claim: `${left} ≠ ${right}, they differ by ${n(Math.abs(a - b))}` }
+}

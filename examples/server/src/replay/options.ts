@@ -1,0 +1,88 @@
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import createError from '@fastify/error'
+
+/** What a replay is asked to do. */
+export interface ReplayOptions {
+  /** A file of ids; undefined: a made-up trace. */
+  trace: string | undefined
+  /** The server to send to; undefined: start one for the replay. */
+  url: string | undefined
+  path: string
+  concurrency: number
+  rate: number | undefined
+  limit: number
+  /** Compare the server's hits with an exact LRU of so many entries. */
+  checkLru: number | undefined
+  format: 'text' | 'json'
+}
+
+export const USAGE = `Usage: npm run replay -- [options]
+
+  --trace FILE         ids to ask for, one a line, plain or gzip; without it a made-up Zipf trace is sent
+  --url URL            a running server, e.g. http://127.0.0.1:8900; without it one is started, with this environment
+  --path PATH          what to ask for (default: /api/records/:id)
+  --concurrency N      requests under way at once (default: 16; with --check-lru always 1, which keeps the order)
+  --rate N             requests per second (default: as fast as they are answered)
+  --limit N            stop after so many requests
+  --check-lru ENTRIES  compare the hits with an exact LRU simulation of so many entries
+  --format text|json   (default: text)
+
+Exit status: 0 if all that was sent was counted, and the LRU agrees; 1 if not; 2 if the replay could not be done.`
+
+/** A mistake in the arguments; its message says which. */
+export const UsageError = createError<[mistake: string]>('APP_ERR_USAGE', '%s')
+
+/** Reads the command line. `directory` is where file names start from. */
+export function parseOptions (args: string[], directory: string): ReplayOptions | 'help' {
+  const values = parse(args)
+  if (values.help === true) return 'help'
+  const checkLru = wholeNumber('check-lru', values['check-lru'])
+  const concurrency = wholeNumber('concurrency', values.concurrency)
+  if (checkLru !== undefined && concurrency !== undefined && concurrency > 1) {
+    throw new UsageError('--check-lru needs the order of the trace: leave --concurrency away')
+  }
+  const path = values.path ?? '/api/records/:id'
+  if (!path.startsWith('/') || !path.includes(':id')) throw new UsageError(`--path must start with / and contain :id, got ${path}`)
+  if (values.url !== undefined && !/^http:\/\/\S+$/.test(values.url)) throw new UsageError(`--url must start with http://, got ${values.url}`)
+  const format = values.format ?? 'text'
+  if (format !== 'text' && format !== 'json') throw new UsageError(`--format is text or json, got ${format}`)
+  return {
+    trace: values.trace === undefined ? undefined : resolve(directory, values.trace),
+    url: values.url,
+    path,
+    concurrency: checkLru !== undefined ? 1 : concurrency ?? 16,
+    rate: wholeNumber('rate', values.rate),
+    limit: wholeNumber('limit', values.limit) ?? Infinity,
+    checkLru,
+    format
+  }
+}
+
+function parse (args: string[]) {
+  const string = { type: 'string' } as const
+  try {
+    return parseArgs({
+      args,
+      options: {
+        trace: string,
+        url: string,
+        path: string,
+        concurrency: string,
+        rate: string,
+        limit: string,
+        'check-lru': string,
+        format: string,
+        help: { type: 'boolean', short: 'h' }
+      }
+    }).values
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+function wholeNumber (name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new UsageError(`--${name} must be a whole number from 1 on, got ${text}`)
+}

@@ -1,0 +1,74 @@
+import { startServer } from '../server-process.js'
+import { formatCount as n } from '../text.js'
+import { checkCounts, type Check } from './checks.js'
+import { countsBetween, readCounts, totalOf, type Counted, type ServerCounts } from './counters.js'
+import { sendRequests, type LoadReport } from './load.js'
+import { LruSimulation } from './lru.js'
+import type { ReplayOptions } from './options.js'
+import { openTrace, sourceOf } from './trace.js'
+import { DEFAULT_ZIPF, zipfTrace } from './zipf.js'
+
+/** What was sent, what came back, what the server counted, and whether these agree. */
+export interface ReplayReport {
+  trace: string
+  url: string
+  path: string
+  concurrency: number
+  load: LoadReport
+  /** What the server counted meanwhile. */
+  counted: Counted
+  checks: Check[]
+}
+
+/** How a replay tells how far it is. */
+export type Progress = (sent: number) => void
+
+/** Sends the trace to the server, or to one started for it, and compares what was sent with what was counted. */
+export async function replay (options: ReplayOptions, onProgress?: Progress): Promise<ReplayReport> {
+  const { trace, url, limit, checkLru } = options
+  const ids = trace === undefined
+    ? zipfTrace({ ...DEFAULT_ZIPF, length: Math.min(limit, DEFAULT_ZIPF.length) })
+    : await openTrace(trace, limit)
+  if (url !== undefined) return replayTo(url, ids, options, onProgress)
+  const server = await startServer(checkLru === undefined
+    ? {}
+    : { CACHE_IMPL: process.env.CACHE_IMPL ?? 'memory', CACHE_MAX_ENTRIES: String(checkLru) })
+  try {
+    return await replayTo(server.url, ids, options, onProgress)
+  } finally {
+    await server.stop()
+  }
+}
+
+type Ids = AsyncIterable<string> | Iterable<string>
+
+async function replayTo (url: string, ids: Ids, options: ReplayOptions, onProgress?: Progress): Promise<ReplayReport> {
+  const { trace, path, concurrency, rate, checkLru } = options
+  const lru = checkLru === undefined ? undefined : new LruSimulation(checkLru)
+  let sent = 0
+  const before = await readCounts(url)
+  const load = await sendRequests(ids, {
+    url,
+    path,
+    concurrency,
+    rate,
+    onSend (id) {
+      lru?.request(id)
+      onProgress?.(++sent)
+    }
+  })
+  const moved = countsBetween(before, await readCounts(url))
+  const counted = { ...moved, total: totalOf(moved.patterns), candidatesTotal: candidatesOf(moved, path) }
+  return { trace: describeTrace(trace), url, path, concurrency, load, counted, checks: checkCounts(load, counted, lru) }
+}
+
+/** Of the route that was asked for; of all of them if the path is no route's pattern. */
+function candidatesOf ({ candidates }: ServerCounts, path: string): number {
+  return candidates[path] ?? Object.values(candidates).reduce((sum, count) => sum + count, 0)
+}
+
+function describeTrace (file: string | undefined): string {
+  if (file !== undefined) return sourceOf(file) ?? file
+  const { ids, skew, seed } = DEFAULT_ZIPF
+  return `made up: Zipf, ${n(ids)} ids, skew ${skew}, seed ${seed} (no --trace was given)`
+}

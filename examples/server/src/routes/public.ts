@@ -1,0 +1,39 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { keys, tags, ttl } from '../cache-names.js'
+import { listRecords, Row } from '../models/record.js'
+import { findPublicTable, listPublicTables, summarizeTable, Table, TableSummary } from '../models/table.js'
+import { IdParams, PageQuery, type RouteOptions } from './parameters.js'
+
+/** Answers that are the same for everybody: what an edge may share. */
+export const publicRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async function publicRoutes (app, { database }) {
+  app.get('/api/public/tables', {
+    schema: { response: { 200: Type.Array(Table) } }
+  }, async function getPublicTables (request) {
+    return request.cache.getOrSet(keys.publicTables, () => listPublicTables(database), { ttl: ttl.hour, tags: [tags.tables] })
+  })
+
+  app.get('/api/public/tables/:id/records', {
+    schema: { params: IdParams, querystring: PageQuery, response: { 200: Type.Array(Row) } }
+  }, async function getPublicRecords (request) {
+    const { id } = request.params
+    const { limit, offset } = request.query
+    return request.cache.getOrSet(keys.publicRecords(id, limit, offset), async () => {
+      await findPublicTable(database, id)
+      return listRecords(database, id, limit, offset)
+    }, { ttl: ttl.hour, tags: [tags.tables, tags.records(id)] })
+  })
+
+  // A count may be a little old, but nobody should wait for it: stale while it is counted again, stale while that fails.
+  app.get('/api/data/tables/:id/summary', {
+    schema: { params: IdParams, response: { 200: TableSummary } }
+  }, async function getSummary (request) {
+    const { id } = request.params
+    return request.cache.getOrSet(keys.summary(id), () => summarizeTable(database, id), {
+      ttl: ttl.short,
+      staleWhileRevalidate: ttl.short,
+      staleIfError: ttl.hour,
+      tags: [tags.records(id)]
+    })
+  })
+}

@@ -1,0 +1,58 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import closeWithGrace from 'close-with-grace'
+import type { FastifyInstance } from 'fastify'
+import { buildApp } from './app.js'
+import { openDatabase, type Database } from './database/open.js'
+import { readEnv, type ServerEnv } from './env.js'
+
+const ENV_FILE = fileURLToPath(new URL('../.env', import.meta.url))
+
+async function start (): Promise<void> {
+  // What the environment has already beats the file.
+  if (existsSync(ENV_FILE)) process.loadEnvFile(ENV_FILE)
+  const env = readEnv()
+  const database = await openDatabase(env.databaseDir)
+  try {
+    await serve(env, database)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+async function serve ({ host, port, logLevel, cache, metrics }: ServerEnv, database: Database): Promise<void> {
+  const app = await buildApp({ database, cache, metrics, logger: { level: logLevel } })
+  let url: string
+  try {
+    url = await app.listen({ host, port })
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+
+  const grace = closeWithGrace({ delay: 10_000, logger: app.log }, async function close ({ err, signal }) {
+    if (err !== undefined) app.log.fatal({ err }, 'Closing after an error')
+    else app.log.info(`Closing${signal === undefined ? '' : ` on ${signal}`}`)
+    await app.close()
+    await database.close()
+  })
+  // Started by another process: it hears where to send requests, and this one does not outlive it.
+  process.send?.({ url })
+  process.once('disconnect', () => { void grace.close() })
+  showWhereToLook(app, url)
+}
+
+function showWhereToLook (app: FastifyInstance, url: string): void {
+  const optional = ['/internal/cache', '/metrics/prom', '/metrics', '/metrics/otel']
+    .filter((path) => app.hasRoute({ method: 'GET', url: path }))
+    .filter((path) => !path.startsWith('/internal/') || process.env.NODE_ENV !== 'production')
+  app.log.info(`Try ${['/api/tables', '/api/records/1', '/health', ...optional].map((path) => url + path).join(' ')}`)
+}
+
+start().catch((error: Error & { code?: string }) => {
+  // What the suite, the app or the system has a code for is explained by its sentence; only a surprise needs a stack.
+  const isExplained = /^(?:CACHE_ERR_|APP_ERR_|E[A-Z]+$)/.test(error.code ?? '')
+  process.stderr.write(`${isExplained ? `${error.code}: ${error.message}` : error.stack}\n`)
+  process.exitCode = 1
+})

@@ -1,0 +1,31 @@
+import type { Checks } from './api-checks.js'
+import type { Client } from './client.js'
+
+/** What came of one check; `problem` says what did not hold. */
+export interface Outcome { name: string; problem?: string }
+
+/** Runs checks one after the other; none stops the others. */
+export async function runChecks (checks: Checks, client: Client): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  for (const [name, check] of Object.entries(checks)) outcomes.push(await runCheck(name, () => check(client)))
+  return outcomes
+}
+
+/** Runs one. */
+export async function runCheck (name: string, check: () => Promise<void>): Promise<Outcome> {
+  try {
+    await check()
+    return { name }
+  } catch (error) {
+    return { name, problem: (error as Error).message }
+  }
+}
+
+/** One line a check, and a sum. */
+export function formatOutcomes (outcomes: readonly Outcome[]): string {
+  const failed = outcomes.filter(({ problem }) => problem !== undefined).length
+  return [
+    ...outcomes.map(({ name, problem }) => problem === undefined ? `  ok      ${name}` : `  FAILED  ${name}\n          ${problem.replaceAll('\n', '\n          ')}`),
+    `${outcomes.length - failed} of ${outcomes.length} checks held`
+  ].join('\n')
+}

@@ -1,0 +1,45 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { openDatabase, type Database } from '../../src/database/open.js'
+
+// Processes and databases are started for real: slow where other work takes the processors.
+t.setTimeout(180_000)
+
+const checksum = async (database: Database) => {
+  const { rows } = await database.query(`
+    SELECT md5(string_agg(r::text, '' ORDER BY r.id)) AS records, (SELECT md5(string_agg(p::text, '' ORDER BY p)) FROM permissions p) AS permissions
+    FROM records r`)
+  return rows[0]
+}
+
+t.test('openDatabase: a directory keeps what was written; its rows are made once, the same as in memory', async (t) => {
+  const dir = join(t.testdir(), 'data')
+  const memory = await openDatabase()
+  const first = await openDatabase(dir)
+  t.same(await checksum(first), await checksum(memory))
+  await memory.close()
+  await first.query("UPDATE users SET name = 'Changed' WHERE id = 1")
+  await first.close()
+
+  const second = await openDatabase(dir)
+  t.same((await second.query('SELECT name FROM users WHERE id = 1')).rows, [{ name: 'Changed' }])
+  t.same((await second.query('SELECT count(*)::int AS users FROM users')).rows, [{ users: 10 }])
+  await second.close()
+})
+
+t.test('openDatabase: a first start that was cut off is made good', async (t) => {
+  const dir = join(t.testdir(), 'data')
+  await mkdir(`${dir}.unpacking`)
+  await writeFile(join(`${dir}.unpacking`, 'PG_VERSION'), '17')
+  const database = await openDatabase(dir)
+  t.same((await database.query('SELECT count(*)::int AS tables FROM tables')).rows, [{ tables: 4 }])
+  await database.close()
+  t.same((await readdir(join(dir, '..'))), ['data'])
+})
+
+t.test('openDatabase: a directory of other things is left alone', async (t) => {
+  const dir = t.testdir({ 'letter.txt': 'Dear …' })
+  await t.rejects(openDatabase(dir), { code: 'ENOTEMPTY' })
+  t.same(await readdir(dir), ['letter.txt'])
+})

@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises'
+import type { InjectOptions } from 'fastify'
+import t from 'tap'
+import { buildTestApp, openTestDatabase } from './fixtures/app.js'
+
+const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+const tour = readme.match(/## A tour[\s\S]*?```sh\n([\s\S]*?)```/)![1]!
+
+/** A line of the tour: the request, and what its comment says of the answer. */
+function parse (line: string): { request: InjectOptions; status: number; part: string } {
+  const [command, comment = ''] = line.split(/ +# /, 2) as [string, string?]
+  const headers = Object.fromEntries([...command.matchAll(/-H '([^:]+): ([^']+)'/g)].map(([, name, value]) => [name!, value!]))
+  const payload = /-d '([^']+)'/.exec(command)?.[1]
+  return {
+    request: {
+      method: (/-X (\w+)/.exec(command)?.[1] ?? 'GET') as 'GET',
+      url: /localhost:8900([^ ']+)/.exec(command)![1]!,
+      headers,
+      ...payload === undefined ? {} : { payload }
+    },
+    status: Number(/^\d{3}/.exec(comment)?.[0] ?? 0),
+    part: comment.startsWith('"') ? comment : ''
+  }
+}
+
+t.test('README.md: the tour goes as it says', async (t) => {
+  const app = await buildTestApp(t, await openTestDatabase(t))
+  const lines = tour.replaceAll(/\\\n\s*/g, '').split('\n').filter((line) => line.startsWith('curl '))
+  t.ok(lines.length > 12)
+  for (const line of lines) {
+    const { request, status, part } = parse(line)
+    const response = await app.inject(request)
+    if (status > 0) t.equal(response.statusCode, status, line)
+    else t.ok(response.statusCode < 300, `${line}: ${response.statusCode}`)
+    t.ok(response.body.includes(part), `${line}: ${response.body}`)
+  }
+})
