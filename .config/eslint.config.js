@@ -3,9 +3,7 @@ import neostandard from 'neostandard'
 export default [
   ...neostandard({ ts: true, noJsx: true, ignores: ['**/dist', '**/.tap'] }),
   {
-    // Does not see that a callback changes the condition while the loop waits.
-  { rules: { 'no-unmodified-loop-condition': 'off' } },
-  // Import attributes, which neostandard's own version does not parse.
+    // Import attributes, which neostandard's own version does not parse.
     files: ['**/*.js'],
     languageOptions: { ecmaVersion: 2025 }
   },
@@ -15,7 +13,9 @@ export default [
       // A TypeBox schema and its type share one name; the compiler reports the redeclarations that are mistakes.
       '@typescript-eslint/no-redeclare': 'off',
       // "void promise" says that it is deliberately not awaited.
-      'no-void': ['error', { allowAsStatement: true }]
+      'no-void': ['error', { allowAsStatement: true }],
+      // Does not see that a callback changes the condition while the loop waits.
+      'no-unmodified-loop-condition': 'off'
     }
   }
 ]

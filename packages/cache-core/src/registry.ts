@@ -65,6 +65,7 @@ export class CacheRegistry {
     (percent) => this.events.emit('rollout', percent),
     (patterns) => this.stats.patterns.reserve(patterns)
   )
+
   readonly personal = new PersonalPaths()
   /** What time it is, for all that has a lifetime in this process. */
   clock: Clock = monotonicClock
