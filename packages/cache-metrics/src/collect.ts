@@ -1,0 +1,68 @@
+import type { HistogramValue, Metric, Value } from './metrics.js'
+import type { Sources } from './sources.js'
+
+/** Names and values of labels. One object per series for good, so that what is made of it can be kept. */
+export type Labels = Readonly<Record<string, string>>
+
+/** One series and its value. */
+export interface Point { readonly labels: Labels; readonly value: Value }
+
+class Series implements Point {
+  value: Value = 0
+  reading = 0
+  constructor (readonly labels: Labels) {}
+}
+
+/** Reads one metric where its numbers are. Series of the same labels become one: counts are added, of gauges the highest holds. */
+export class Collector {
+  readonly metric: Metric
+  readonly #series = new Map<string, Map<string, Series>>()
+  #reading = 0
+
+  constructor (metric: Metric) {
+    this.metric = metric
+  }
+
+  /** Every series that the sources have; good until the next reading. */
+  read (sources: Sources): readonly Point[] {
+    const { type, ofCache, ofTraffic } = this.metric
+    const reading = ++this.#reading
+    const points: Series[] = []
+    const add = (value: Value, ...labels: string[]): void => {
+      const series = this.#of(labels)
+      if (series.reading === reading) {
+        series.value = type === 'gauge' ? Math.max(series.value as number, value as number) : sum(series.value, value)
+      } else {
+        series.reading = reading
+        series.value = value
+        points.push(series)
+      }
+    }
+    if (ofCache !== undefined) for (const cache of sources.caches()) ofCache(cache, add)
+    if (ofTraffic !== undefined) for (const traffic of sources.traffics()) ofTraffic(traffic, add)
+    return points
+  }
+
+  /** The labels object of a series. */
+  labels (values: readonly string[]): Labels {
+    return this.#of(values).labels
+  }
+
+  #of (values: readonly string[]): Series {
+    const [first = '', second = ''] = values
+    let siblings = this.#series.get(first)
+    if (siblings === undefined) this.#series.set(first, siblings = new Map())
+    let series = siblings.get(second)
+    if (series === undefined) {
+      series = new Series(Object.fromEntries(this.metric.labelNames.map((name, at) => [name, values[at]!])))
+      siblings.set(second, series)
+    }
+    return series
+  }
+}
+
+function sum (one: Value, other: Value): Value {
+  if (typeof one === 'number') return one + (other as number)
+  const { counts, count, sum } = other as HistogramValue
+  return { counts: one.counts.map((each, at) => each + counts[at]!), count: one.count + count, sum: one.sum + sum }
+}

@@ -1,0 +1,50 @@
+import type { FastifyInstance } from 'fastify'
+import { EndpointTaken } from './errors.js'
+import type { CacheMetricsOptions, PromRegistry } from './options.js'
+import type { OtelMetrics } from './otel.js'
+import { toPromText } from './prom-text.js'
+import { kOwnRoute } from './routes.js'
+import { TEXT_TYPE } from './text.js'
+
+/** Where the pages are unless option `endpoint` says otherwise. */
+const PATHS = { prom: '/metrics/prom', otel: '/metrics/otel', json: '/metrics' }
+
+/** One page of metrics. */
+export interface Endpoint {
+  /** Where it is on the app; `false`: it is on the second listener only. */
+  readonly path: string | false
+  /** Where it is on the second listener. */
+  readonly listenerPath: string
+  contentType (): string
+  render (): Promise<string | Buffer>
+}
+
+/** The pages of a prom-client registry and, where it is on, of OpenTelemetry. */
+export function endpointsOf (registry: PromRegistry, otel: OtelMetrics | undefined, options: CacheMetricsOptions['endpoint'] = {}): Endpoint[] {
+  const at = (page: keyof typeof PATHS) => {
+    const path = options === false ? false : options[page] ?? PATHS[page]
+    return { path, listenerPath: path === false ? PATHS[page] : path }
+  }
+  const pages: Endpoint[] = [{ ...at('prom'), contentType: () => registry.contentType, render: () => toPromText(registry) }]
+  if (otel !== undefined) {
+    pages.push({ ...at('otel'), contentType: () => TEXT_TYPE, render: () => otel.toText() })
+    pages.push({ ...at('json'), contentType: () => 'application/json; charset=utf-8', render: async () => JSON.stringify(await otel.toJson()) })
+  }
+  return pages
+}
+
+/** Adds the pages to the app. Throws `CACHE_ERR_ENDPOINT_TAKEN` where there is a route already. */
+export function addEndpoints (fastify: FastifyInstance, endpoints: readonly Endpoint[]): void {
+  for (const { path, contentType, render } of endpoints) {
+    if (path === false) continue
+    const url = `${fastify.prefix}${path}`
+    if (fastify.hasRoute({ method: 'GET', url })) throw new EndpointTaken(url)
+    fastify.get(path, {
+      schema: { hide: true } as object,
+      config: { [kOwnRoute]: true } as object
+    }, async function showMetrics (_request, reply) {
+      // Numbers of now: nobody should keep them.
+      return reply.header('cache-control', 'no-store').type(contentType()).send(await render())
+    })
+  }
+}

@@ -1,0 +1,6 @@
+export { cacheMetrics, cacheMetrics as default, type CacheMetrics } from './plugin.js'
+export type { CacheMetricsOptions, PromRegistry } from './options.js'
+export { metricsOptionsFromEnv } from './env.js'
+export type { JsonMetric, JsonSeries } from './json.js'
+export { METRICS, type HistogramValue, type Metric, type Value } from './metrics.js'
+export * from './errors.js'

@@ -1,0 +1,26 @@
+import { boundsOf, cumulate } from './buckets.js'
+import type { Labels, Point } from './collect.js'
+import type { Metric } from './metrics.js'
+
+/** One series in `GET /metrics`. Buckets are cumulative, as in Prometheus. */
+export type JsonSeries =
+  | { labels: Labels; value: number }
+  | { labels: Labels; count: number; sum: number; buckets: { le: string; count: number }[] }
+
+/** One metric in `GET /metrics`. */
+export interface JsonMetric { name: string; type: Metric['type']; help: string; series: JsonSeries[] }
+
+/** A metric as plain data. */
+export function toJson ({ name, type, help, buckets = [] }: Metric, points: readonly Point[]): JsonMetric {
+  const bounds = boundsOf(buckets)
+  return {
+    name,
+    type,
+    help,
+    series: points.map(({ labels, value }) => {
+      if (typeof value === 'number') return { labels, value }
+      const { counts, count, sum } = value
+      return { labels, count, sum, buckets: cumulate(counts).map((count, at) => ({ le: bounds[at]!, count })) }
+    })
+  }
+}

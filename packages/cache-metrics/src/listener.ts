@@ -1,0 +1,76 @@
+import type { FastifyInstance } from 'fastify'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Endpoint } from './endpoints.js'
+import { ListenerFailed } from './errors.js'
+
+/** The port that exporters for Prometheus use in OpenTelemetry. */
+const LISTENER_PORT = 9464
+
+/** Where to listen. */
+export interface ListenerOptions { port?: number; host?: string }
+
+/** A second listener that knows the pages of metrics and nothing else. It lives as long as the app. */
+export class MetricsListener {
+  readonly #server: Server
+  readonly #options: ListenerOptions
+
+  constructor (fastify: FastifyInstance, endpoints: readonly Endpoint[], options: ListenerOptions) {
+    this.#options = options
+    const onError = (err: unknown): void => fastify.log.error({ err }, 'Cache metrics: the listener failed')
+    this.#server = serverOf(endpoints, onError)
+    // Not as the app listens: an error there would only be logged.
+    fastify.addHook('onReady', async () => {
+      await this.#start()
+      this.#server.on('error', onError)
+      const { address, port, family } = this.address!
+      fastify.log.info(`Cache metrics: listening on http://${family === 'IPv6' ? `[${address}]` : address}:${port}`)
+    })
+    fastify.addHook('onClose', async () => { await this.#stop() })
+  }
+
+  /** `undefined` while it does not listen. */
+  get address (): AddressInfo | undefined {
+    return this.#server.address() as AddressInfo | null ?? undefined
+  }
+
+  /** Throws `CACHE_ERR_METRICS_LISTENER` when it cannot listen. */
+  async #start (): Promise<void> {
+    const { port = LISTENER_PORT, host } = this.#options
+    this.#server.listen(port, host)
+    try {
+      await once(this.#server, 'listening')
+    } catch (cause) {
+      throw new ListenerFailed(host ?? '*', port, (cause as NodeJS.ErrnoException).code ?? String(cause), { cause })
+    }
+  }
+
+  async #stop (): Promise<void> {
+    if (!this.#server.listening) return
+    const closed = once(this.#server, 'close')
+    this.#server.close()
+    // Scrapers keep theirs open.
+    this.#server.closeAllConnections()
+    await closed
+  }
+}
+
+function serverOf (endpoints: readonly Endpoint[], onError: (error: unknown) => void): Server {
+  const pages = new Map(endpoints.map((endpoint) => [endpoint.listenerPath, endpoint]))
+  return createServer((request, response) => {
+    const page = pages.get(request.url!.split('?', 1)[0]!)
+    if (page === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) {
+      response.writeHead(404).end()
+      return
+    }
+    page.render().then((text) => {
+      const headers = { 'content-type': page.contentType(), 'content-length': Buffer.byteLength(text), 'cache-control': 'no-store' }
+      // Node leaves the body out of an answer to HEAD.
+      response.writeHead(200, headers).end(text)
+    }).catch((error: unknown) => {
+      onError(error)
+      response.writeHead(500).end()
+    })
+  })
+}

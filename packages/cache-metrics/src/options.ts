@@ -1,0 +1,60 @@
+import type { MeterProvider } from '@opentelemetry/api'
+import { resolveOptions } from '@x/cache-core'
+import type { Registry, RegistryContentType } from 'prom-client'
+import { Type, type Static } from 'typebox'
+
+/** A prom-client registry of either text format. */
+export type PromRegistry = Registry<RegistryContentType>
+
+function having<T> (methods: readonly (keyof T & string)[], allowed: string) {
+  return Type.Unsafe<T>(Type.Refine(Type.Unknown(),
+    (value) => typeof value === 'object' && value !== null && methods.every((method) => typeof (value as T)[method] === 'function'),
+    () => allowed))
+}
+
+const path = () => Type.Union([Type.Literal(false), Type.String({ pattern: '^/' })])
+
+const schema = Type.Object({
+  /** The prom-client registry that gets the metrics: the app's own, or prom-client's global `register`. Default: a private one. */
+  registry: Type.Optional(having<PromRegistry>(['registerMetric', 'getSingleMetric', 'metrics'], 'a prom-client Registry')),
+  /** Paths of the endpoints on the app; `false` for one that it shall not have, or for all. */
+  endpoint: Type.Optional(Type.Union([
+    Type.Literal(false),
+    Type.Object({
+      /** Prometheus text. Default `/metrics/prom`. */
+      prom: Type.Optional(path()),
+      /** OpenTelemetry's numbers as Prometheus text. Default `/metrics/otel`. */
+      otel: Type.Optional(path()),
+      /** OpenTelemetry's numbers as JSON. Default `/metrics`. */
+      json: Type.Optional(path())
+    }, { additionalProperties: false })
+  ])),
+  /** How many routes get a label; the rest is `other`. Default 200. */
+  maxRoutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+  /** The same numbers through OpenTelemetry. Default `false`: nothing of it is loaded. */
+  otel: Type.Optional(Type.Union([
+    Type.Boolean(),
+    Type.Object({
+      /** The app's own provider, which gets the instruments too. Default: the global one of `@opentelemetry/api`. */
+      meterProvider: Type.Optional(having<MeterProvider>(['getMeter'], 'a MeterProvider'))
+    }, { additionalProperties: false })
+  ])),
+  /** A second listener that serves the metrics and nothing else. Default `false`. */
+  listener: Type.Optional(Type.Union([
+    Type.Boolean(),
+    Type.Object({
+      /** Default 9464; `0` is any free port. */
+      port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
+      /** Default: all interfaces. */
+      host: Type.Optional(Type.String({ minLength: 1 }))
+    }, { additionalProperties: false })
+  ]))
+}, { additionalProperties: false })
+
+/** Options of `register(cacheMetrics, …)`. */
+export type CacheMetricsOptions = Static<typeof schema>
+
+/** The options, checked. Throws `CACHE_ERR_OPTION_INVALID`. */
+export function resolveMetricsOptions (raw: object): CacheMetricsOptions {
+  return resolveOptions(schema, raw)
+}

@@ -1,0 +1,62 @@
+import { DecoratorTaken, ensureCore } from '@x/cache-core'
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import type { AddressInfo } from 'node:net'
+import { Registry } from 'prom-client'
+import { EdgeCounts } from './edge-counts.js'
+import { addEndpoints, endpointsOf } from './endpoints.js'
+import { AlreadyMeasured } from './errors.js'
+import { MetricsListener } from './listener.js'
+import { resolveMetricsOptions, type CacheMetricsOptions, type PromRegistry } from './options.js'
+import { addTo } from './prom-metric.js'
+import { Traffic } from './traffic.js'
+
+/** `fastify.cacheMetrics`: where the metrics are. */
+export interface CacheMetrics {
+  /** The prom-client registry that has them: the app's, or the plugin's own. */
+  readonly registry: PromRegistry
+  /** Where the second listener listens; `undefined` without one, and before the app is ready. */
+  readonly listener: AddressInfo | undefined
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Where the metrics of the cache are. */
+    cacheMetrics: CacheMetrics
+  }
+}
+
+const NAME = '@x/cache-metrics'
+const kMetrics = Symbol.for(`${NAME}.metrics`)
+
+/** Measures the cache and the app's traffic, and shows the numbers to Prometheus and OpenTelemetry. */
+const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetrics (fastify, raw) {
+  const options = resolveMetricsOptions(raw)
+  if (fastify.hasDecorator(kMetrics)) {
+    if (Object.keys(options).length > 0) throw new AlreadyMeasured()
+    return
+  }
+  if (fastify.hasDecorator('cacheMetrics')) throw new DecoratorTaken('fastify.cacheMetrics')
+  const { registry = new Registry(), maxRoutes, otel = false, listener = false } = options
+  const core = await ensureCore(fastify)
+  core.registry.stats.measuresDurations = true
+  // The edge may speak before anybody asks.
+  EdgeCounts.of(core.registry)
+  const traffic = new Traffic(core, maxRoutes)
+  traffic.watch(fastify)
+  const source = { cache: core.registry, traffic }
+  const removeMetrics = addTo(registry, source)
+  fastify.addHook('onClose', async function closeMetrics () { removeMetrics() })
+  // Nothing of OpenTelemetry is loaded unless it is on.
+  const otelMetrics = otel === false
+    ? undefined
+    : new (await import('./otel.js')).OtelMetrics(source, otel === true ? undefined : otel.meterProvider)
+  if (otelMetrics !== undefined) fastify.addHook('onClose', async function closeOtel () { await otelMetrics.close() })
+  const endpoints = endpointsOf(registry, otelMetrics, options.endpoint)
+  addEndpoints(fastify, endpoints)
+  const metricsListener = listener === false ? undefined : new MetricsListener(fastify, endpoints, listener === true ? {} : listener)
+  fastify.decorate(kMetrics, true)
+  fastify.decorate('cacheMetrics', { registry, get listener () { return metricsListener?.address } })
+}
+
+export const cacheMetrics = fp(plugin, { fastify: '5.x', name: NAME })

@@ -1,0 +1,74 @@
+import type { Core, RequestArm } from '@x/cache-core'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { Routes, type RouteTraffic } from './routes.js'
+
+const kBegan = Symbol('@x/cache-metrics.began')
+const NOT_YET = -1
+const COUNTED = -2
+
+/** Milliseconds of the monotonic clock, or one of the two above. */
+interface Timed { [kBegan]: number }
+
+type Listener = (seconds: number, route: string, arm: RequestArm) => void
+
+/** What one app's requests show: how long they took, and which of them a shared cache could have answered. */
+export class Traffic {
+  readonly #core: Core
+  readonly #routes: Routes
+  #listeners: readonly Listener[] = []
+
+  /** @param maxRoutes that have a label of their own */
+  constructor (core: Core, maxRoutes = 200) {
+    this.#core = core
+    this.#routes = new Routes(maxRoutes, core.registry.personal)
+  }
+
+  /** Everything that was seen, label by label. */
+  get routes (): Iterable<RouteTraffic> { return this.#routes.all() }
+
+  /** Hears of every duration; call what it returns to stop. */
+  listen (listener: Listener): () => void {
+    this.#listeners = [...this.#listeners, listener]
+    return () => { this.#listeners = this.#listeners.filter((other) => other !== listener) }
+  }
+
+  /** Measures every request that the instance answers, from its first hook to the answer being ready to send. */
+  watch (fastify: FastifyInstance): void {
+    const traffic = this
+    // Hooks of the app and not of each route: they also see the requests that no route answers, and routes that were
+    // declared while the plugin was not loaded yet. And not onResponse, for which Fastify adds two listeners to every
+    // response: that alone costs more than all that is done here.
+    fastify.decorateRequest(kBegan, NOT_YET)
+    fastify.addHook('onRequest', function noteBegin (request, _reply, done) {
+      (request as unknown as Timed)[kBegan] = performance.now()
+      done()
+    })
+    fastify.addHook('onSend', function measureRequest (request, _reply, _payload, done) {
+      traffic.#measure(request)
+      done()
+    })
+  }
+
+  #measure (request: FastifyRequest): void {
+    const timed = request as unknown as Timed
+    const began = timed[kBegan]
+    // A hook that fails sends another answer to the same request.
+    if (began === COUNTED) return
+    timed[kBegan] = COUNTED
+    const route = this.#routes.of(request.routeOptions.config)
+    if (route === undefined) return
+    const { traffic, candidates } = route
+    if (candidates !== 'never') {
+      const { method, url } = request.raw
+      if ((method === 'GET' || method === 'HEAD') && (candidates === 'always' || !this.#core.registry.personal.hasUrl(url!))) {
+        traffic.candidates[method]++
+      }
+    }
+    // Refused by a hook that came first.
+    if (began === NOT_YET) return
+    const arm = this.#core.armOf(request)
+    const seconds = (performance.now() - began) / 1000
+    traffic.durationsOf(arm).observe(seconds)
+    for (const listener of this.#listeners) listener(seconds, traffic.label, arm)
+  }
+}
