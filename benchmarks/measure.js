@@ -1,0 +1,28 @@
+/** The middle one. */
+export function median (numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  const half = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2
+}
+
+/** Nanoseconds of one awaited call of each rival, in turns: the median of the rounds. */
+export async function time (rivals, { calls = 200_000, rounds = 9 } = {}) {
+  const times = Object.fromEntries(Object.keys(rivals).map((name) => [name, []]))
+  for (let round = -1; round < rounds; round++) {
+    for (const [name, call] of Object.entries(rivals)) {
+      const began = process.hrtime.bigint()
+      for (let i = 0; i < calls; i++) await call(i)
+      // The first round is for the compiler.
+      if (round >= 0) times[name].push(Number(process.hrtime.bigint() - began) / calls)
+    }
+  }
+  return Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all)]))
+}
+
+/** Prints a small table: name, figure, and what is wanted where something is. */
+export function report (title, rows) {
+  console.log(`\n${title}`)
+  for (const [name, figure, wanted] of rows) {
+    console.log(`  ${name.padEnd(44)} ${figure}${wanted === undefined ? '' : `   (wanted: ${wanted})`}`)
+  }
+}

@@ -1,0 +1,17 @@
+// Runs the benchmarks named on the command line, or all, one after the other.
+import { spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+
+const NOT_A_QUESTION = new Set(['run.js', 'measure.js'])
+const wanted = process.argv.slice(2)
+const files = readdirSync(import.meta.dirname).filter((file) => file.endsWith('.js') && !NOT_A_QUESTION.has(file))
+const unknown = wanted.filter((name) => !files.includes(`${name}.js`))
+if (unknown.length > 0) {
+  console.error(`Unknown: ${unknown.join(', ')}. There are: ${files.map((file) => file.slice(0, -3)).join(', ')}`)
+  process.exit(2)
+}
+for (const file of files) {
+  if (wanted.length > 0 && !wanted.includes(file.slice(0, -3))) continue
+  const { status } = spawnSync(process.execPath, [file], { cwd: import.meta.dirname, stdio: 'inherit' })
+  if (status !== 0) process.exit(status ?? 1)
+}
