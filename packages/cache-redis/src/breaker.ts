@@ -1,0 +1,116 @@
+/** When a breaker opens, and how it finds out that it may close. */
+export interface BreakerOptions {
+  /** Milliseconds that are looked back on. Default 10 000. */
+  windowMs: number
+  /** Calls in the window below which it never opens. Default 20. */
+  minimumCalls: number
+  /** Share of failures that opens it, 0 to 1. Default 0.5. */
+  errorRate: number
+  /** Milliseconds between probes. Default 1000. */
+  probeMs: number
+}
+
+/** `closed`: in service; `open`: nothing is tried; `half-open`: one probe is under way. */
+export type BreakerState = 'closed' | 'half-open' | 'open'
+
+/** What a breaker works with. */
+export interface BreakerDeps {
+  readonly now: () => number
+  /** Whether the store is back, all that waited for it included. Never rejects. */
+  readonly probe: () => Promise<boolean>
+  readonly changed: (state: BreakerState) => void
+}
+
+const SLICES = 10
+
+/** A circuit breaker: fails fast while the store is down, and probes it one at a time. */
+export class Breaker {
+  #state: BreakerState
+  readonly #options: BreakerOptions
+  readonly #deps: BreakerDeps
+  readonly #calls = new Array<number>(SLICES).fill(0)
+  readonly #failures = new Array<number>(SLICES).fill(0)
+  #slice = 0
+  #sliceEndsAt = 0
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor (options: BreakerOptions, deps: BreakerDeps, state: BreakerState) {
+    this.#options = options
+    this.#deps = deps
+    this.#state = state
+    if (state === 'open') this.#probeLater()
+  }
+
+  get state (): BreakerState { return this.#state }
+  get isOpen (): boolean { return this.#state !== 'closed' }
+
+  success (): void {
+    if (this.#state === 'closed') this.#calls[this.#turn()]!++
+  }
+
+  failure (): void {
+    if (this.#state !== 'closed') return
+    const slice = this.#turn()
+    this.#calls[slice]!++
+    this.#failures[slice]!++
+    const calls = sum(this.#calls)
+    if (calls >= this.#options.minimumCalls && sum(this.#failures) >= calls * this.#options.errorRate) this.open()
+  }
+
+  open (): void {
+    if (this.#isClosed || this.#state !== 'closed') return
+    this.#become('open')
+    this.#probeLater()
+  }
+
+  /** Probes now instead of at the next turn: there is reason to hope. */
+  async probe (): Promise<void> {
+    if (this.#state !== 'open' || this.#isClosed) return
+    clearTimeout(this.#timer)
+    this.#become('half-open')
+    if (await this.#deps.probe()) {
+      if (this.#isClosed) return
+      this.#calls.fill(0)
+      this.#failures.fill(0)
+      this.#become('closed')
+    } else if (!this.#isClosed) {
+      this.#become('open')
+      this.#probeLater()
+    }
+  }
+
+  close (): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+  }
+
+  #become (state: BreakerState): void {
+    this.#state = state
+    this.#deps.changed(state)
+  }
+
+  #probeLater (): void {
+    this.#timer = setTimeout(() => { void this.probe() }, this.#options.probeMs)
+    this.#timer.unref()
+  }
+
+  /** The slice of now; those that were not touched meanwhile are emptied. */
+  #turn (): number {
+    const now = this.#deps.now()
+    const span = this.#options.windowMs / SLICES
+    if (now < this.#sliceEndsAt) return this.#slice
+    const passed = this.#sliceEndsAt === 0 ? SLICES : Math.min(SLICES, 1 + Math.floor((now - this.#sliceEndsAt) / span))
+    for (let turn = 0; turn < passed; turn++) {
+      this.#slice = (this.#slice + 1) % SLICES
+      this.#calls[this.#slice] = 0
+      this.#failures[this.#slice] = 0
+    }
+    this.#sliceEndsAt = now + span
+    return this.#slice
+  }
+}
+
+function sum (numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0)
+}

@@ -1,0 +1,167 @@
+import { promisify } from 'node:util'
+import { brotliCompress, brotliDecompress, constants, gunzip, gzip } from 'node:zlib'
+import { corrupt, tooLarge, valueInvalid, type CacheError } from '@x/cache-core'
+import {
+  FRAME, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type EntryTag, type FrameMeta
+} from './frame.js'
+
+/** Turns values into text or bytes and back. The default is JSON. */
+export interface Serializer {
+  serialize (value: unknown): string | Uint8Array
+  /** Throws on what it cannot read. */
+  deserialize (bytes: Buffer): unknown
+}
+
+/** Makes payloads smaller. Its id stands in the frame, so that processes with other settings read each other's entries. */
+export interface Compression {
+  /** 1 to 255; 1 is gzip, 2 brotli. Own ones from 128 on. */
+  readonly id: number
+  compress (bytes: Uint8Array): Promise<Uint8Array>
+  /** Must refuse to make more than `maxBytes` of it. */
+  decompress (bytes: Uint8Array, maxBytes: number): Promise<Uint8Array>
+}
+
+const asyncGzip = promisify(gzip)
+const asyncGunzip = promisify(gunzip)
+const asyncBrotli = promisify(brotliCompress)
+const asyncUnbrotli = promisify(brotliDecompress)
+
+/** gzip at the level that is fast. */
+export const gzipCompression: Compression = {
+  id: 1,
+  compress: (bytes) => asyncGzip(bytes, { level: 1 }),
+  decompress: (bytes, maxBytes) => asyncGunzip(bytes, { maxOutputLength: maxBytes })
+}
+
+/** brotli at a level for traffic, not for archives. */
+export const brotliCompression: Compression = {
+  id: 2,
+  compress: (bytes) => asyncBrotli(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }),
+  decompress: (bytes, maxBytes) => asyncUnbrotli(bytes, { maxOutputLength: maxBytes })
+}
+
+/** JSON, which every language reads. */
+export const jsonSerializer: Serializer = {
+  serialize (value) {
+    const text = JSON.stringify(value)
+    if (text === undefined) throw new TypeError(`JSON has no form for ${typeof value}`)
+    return text
+  },
+  deserialize: (bytes) => JSON.parse(bytes.toString())
+}
+
+/** Settings of a codec. */
+export interface CodecOptions {
+  serializer: Serializer
+  /** Payloads from so many bytes on are compressed; `Infinity`: none. */
+  compressAboveBytes: number
+  compression: Compression
+  maxValueBytes: number
+}
+
+/** A value on its way into Redis: taken down already, so that later changes to it are not seen. */
+export interface Serialised { readonly kind: FrameMeta['payload']; readonly bytes: Uint8Array | string; readonly size: number }
+
+/** An entry as Redis held it. */
+export interface Decoded { readonly value: unknown; readonly ttlMs: number | undefined; readonly windowMs: number; readonly tags: readonly EntryTag[] }
+
+const NO_TAGS: readonly EntryTag[] = []
+
+/** The stored form: plain JSON where nothing else is needed, a frame otherwise. */
+export class Codec {
+  readonly #options: CodecOptions
+  readonly #isPlainJson: boolean
+  readonly #compressions: Map<number, Compression>
+
+  constructor (options: CodecOptions) {
+    this.#options = options
+    this.#isPlainJson = options.serializer === jsonSerializer
+    this.#compressions = new Map([gzipCompression, brotliCompression, options.compression].map((each) => [each.id, each]))
+  }
+
+  serialise (value: unknown): Serialised | CacheError {
+    let bytes: Uint8Array | string
+    let kind: FrameMeta['payload'] = PAYLOAD_SERIALISED
+    if (value instanceof Uint8Array) {
+      bytes = Uint8Array.prototype.slice.call(value)
+      kind = PAYLOAD_BYTES
+    } else {
+      try {
+        bytes = this.#options.serializer.serialize(value)
+      } catch (cause) {
+        return valueInvalid('what the serializer refuses', { cause })
+      }
+    }
+    if (typeof bytes !== 'string' && !(bytes instanceof Uint8Array)) return valueInvalid(`a value of which the serializer made ${typeof bytes}`)
+    const size = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength
+    if (size > this.#options.maxValueBytes) return tooLarge(size, this.#options.maxValueBytes)
+    return { kind, bytes, size }
+  }
+
+  /** Rejects with a `CacheError` where the compression fails. */
+  async encode ({ kind, bytes, size }: Serialised, meta: Pick<FrameMeta, 'ttlMs' | 'windowMs' | 'tags'>): Promise<Buffer | string> {
+    const isLarge = size >= this.#options.compressAboveBytes
+    const isPlain = this.#isPlainJson && kind === PAYLOAD_SERIALISED && meta.windowMs === 0 && meta.tags.length === 0
+    if (isPlain && !isLarge) return bytes as string
+    let payload = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
+    let codec = 0
+    if (isLarge) {
+      const smaller = await this.#compress(payload)
+      if (smaller.byteLength < payload.byteLength) {
+        payload = smaller
+        codec = this.#options.compression.id
+      } else if (isPlain) return bytes as string
+    }
+    return writeFrame({ payload: kind, codec, ...meta }, payload)
+  }
+
+  async #compress (payload: Uint8Array): Promise<Uint8Array> {
+    try {
+      return await this.#options.compression.compress(payload)
+    } catch (cause) {
+      throw valueInvalid('what the compression refuses', { cause })
+    }
+  }
+
+  /** Never throws: what cannot be read is `CACHE_ERR_CORRUPT`. */
+  decode (stored: Buffer): Decoded | CacheError | Promise<Decoded | CacheError> {
+    if (stored[0] !== FRAME) {
+      if (!this.#isPlainJson) return corrupt('get', 'no frame')
+      try {
+        return { value: JSON.parse(stored.toString()), ttlMs: undefined, windowMs: 0, tags: NO_TAGS }
+      } catch (cause) {
+        return corrupt('get', 'neither a frame nor JSON', { cause })
+      }
+    }
+    const frame = readFrame(stored)
+    if (typeof frame === 'string') return corrupt('get', frame)
+    const { meta, payload } = frame
+    if (meta.codec === 0) return this.#open(meta, payload)
+    const compression = this.#compressions.get(meta.codec)
+    if (compression === undefined) return corrupt('get', `compression ${meta.codec}, which is unknown here`)
+    return this.#inflate(compression, meta, payload)
+  }
+
+  async #inflate (compression: Compression, meta: FrameMeta, payload: Buffer): Promise<Decoded | CacheError> {
+    const { maxValueBytes } = this.#options
+    let bytes: Uint8Array
+    try {
+      bytes = await compression.decompress(payload, maxValueBytes)
+    } catch (cause) {
+      return corrupt('get', 'a payload that cannot be inflated', { cause })
+    }
+    if (!(bytes instanceof Uint8Array) || bytes.byteLength > maxValueBytes) return corrupt('get', 'a payload that inflates to what it may not')
+    return this.#open(meta, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+  }
+
+  #open (meta: FrameMeta, payload: Buffer): Decoded | CacheError {
+    const { ttlMs, windowMs, tags } = meta
+    try {
+      // A copy of its own: the payload is part of what the socket read, which others may share.
+      const value = meta.payload === PAYLOAD_BYTES ? Buffer.from(payload) : this.#options.serializer.deserialize(payload)
+      return { value, ttlMs, windowMs, tags }
+    } catch (cause) {
+      return corrupt('get', 'a payload that cannot be read', { cause })
+    }
+  }
+}

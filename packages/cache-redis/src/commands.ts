@@ -1,0 +1,19 @@
+import type { Result } from 'ioredis'
+import type { Client } from './connection.js'
+import { SCRIPTS } from './scripts.js'
+
+declare module 'ioredis' {
+  // The commands that `defineScripts` adds.
+  interface RedisCommander<Context> {
+    cacheExtend (key: string, lifetimeMs: number, longMs: number): Result<number, Context>
+    cacheSoften (key: string, softPart: string): Result<number, Context>
+    cacheLock (lock: string, fence: string, mark: string, ttlMs: number): Result<number | null, Context>
+    cacheUnlock (lock: string, mark: string, channel: string, outcome: string): Result<number, Context>
+    cacheHold (lock: string, mark: string, ttlMs: number): Result<number, Context>
+  }
+}
+
+/** Adds the scripts to a client; it sends EVALSHA and falls back to EVAL by itself. */
+export function defineScripts (client: Client): void {
+  for (const [name, { numberOfKeys, lua }] of Object.entries(SCRIPTS)) client.defineCommand(name, { numberOfKeys, lua })
+}

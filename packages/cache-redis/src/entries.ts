@@ -1,0 +1,121 @@
+import { isCacheError, type CacheError } from '@x/cache-core'
+import type { Codec, Decoded } from './codec.js'
+import type { Client } from './connection.js'
+import { GENERATION, type Keys } from './keys.js'
+import type { Captured, TagTokens, Verdict } from './tag-tokens.js'
+
+/** An entry that may be served. `leftMs` is what Redis says of its time, if it was asked. */
+export interface Found { readonly decoded: Decoded; readonly isStale: boolean; readonly leftMs: number | undefined }
+
+/** Whether to ask for the time that is left: at once, only if the entry turns out to need it. */
+export interface Wish { readonly tags: readonly string[]; readonly wantsTime: boolean }
+
+const GONE = -2
+
+/**
+ * Reads entries: one round trip while the generation and the tokens are known, or the caller names the tags; two otherwise.
+ * Throws what the connection throws, and the codec's `CacheError`.
+ */
+export class Entries {
+  readonly #keys: Keys
+  readonly #tokens: TagTokens
+  readonly #codec: Codec
+  readonly #dataFor: (key: string) => Client
+  #lastGeneration: string | undefined
+
+  constructor (keys: Keys, tokens: TagTokens, codec: Codec, dataFor: (key: string) => Client) {
+    this.#keys = keys
+    this.#tokens = tokens
+    this.#codec = codec
+    this.#dataFor = dataFor
+  }
+
+  /** The name of an entry in a generation: another generation, or another life of its server, is another name. */
+  nameOf (generation: Captured, key: string): string {
+    return this.#keys.entry(`${generation.token}${generation.fence}`, key)
+  }
+
+  async find (key: string, { tags, wantsTime }: Wish): Promise<Found | null> {
+    const asked = new Map<string, Promise<Captured | undefined>>()
+    for (const tag of tags) {
+      if (this.#tokens.remembered(tag) === undefined) asked.set(tag, quiet(this.#tokens.ask(tag)))
+    }
+    const known = this.#tokens.remembered(GENERATION)
+    const [name, stored, time] = known === undefined
+      ? await this.#readInDoubt(key, wantsTime)
+      : await this.#readNamed(this.nameOf(known, key), wantsTime)
+    if (stored === null) return null
+    const decoding = this.#codec.decode(stored)
+    const decoded = decoding instanceof Promise ? await decoding : decoding
+    if (decoded instanceof Error) throw decoded
+    let leftMs = time
+    if (leftMs === undefined && decoded.windowMs > 0) leftMs = await this.#dataFor(name).pttl(name)
+    if (leftMs === GONE) return null
+    const verdict = await this.#judge(decoded, asked)
+    if (verdict === 'gone') return null
+    return { decoded, isStale: verdict === 'stale' || (leftMs !== undefined && leftMs <= decoded.windowMs && decoded.windowMs > 0), leftMs }
+  }
+
+  /** All at once. A `CacheError` stands for an entry that cannot be read. */
+  async findMany (keys: readonly string[]): Promise<(Found | CacheError | null)[]> {
+    return Promise.all(keys.map((key) => this.find(key, { tags: [], wantsTime: false }).catch((error: unknown) => {
+      if (isCacheError(error)) return error
+      throw error
+    })))
+  }
+
+  /**
+   * Removes an entry from the generation that Redis has now. The one that is remembered may be over, without the message
+   * being here yet: what lies under it is removed meanwhile, in the same round trip.
+   */
+  async remove (key: string): Promise<void> {
+    const known = this.#tokens.remembered(GENERATION)
+    const unlink = (generation: Captured): Promise<number> => {
+      const name = this.nameOf(generation, key)
+      return this.#dataFor(name).unlink(name)
+    }
+    const [current] = await Promise.all([this.#tokens.ask(GENERATION), known === undefined ? undefined : unlink(known)])
+    // Without a generation there are no entries.
+    if (current === undefined || (current.token === known?.token && current.fence === known.fence)) return
+    await unlink(current)
+  }
+
+  async #readNamed (name: string, wantsTime: boolean): Promise<[string, Buffer | null, number | undefined]> {
+    const client = this.#dataFor(name)
+    if (!wantsTime) return [name, await client.getBuffer(name), undefined]
+    const [stored, left] = await Promise.all([client.getBuffer(name), client.pttl(name)])
+    return [name, stored, left]
+  }
+
+  /** Asks for the generation, and at the same time for the entry in the generation that was the last one known. */
+  async #readInDoubt (key: string, wantsTime: boolean): Promise<[string, Buffer | null, number | undefined]> {
+    const guess = this.#lastGeneration === undefined ? undefined : this.#keys.entry(this.#lastGeneration, key)
+    const early = guess === undefined ? undefined : quiet(this.#readNamed(guess, wantsTime))
+    const generation = await this.#tokens.ask(GENERATION)
+    // Without a generation there are no entries.
+    if (generation === undefined) return ['', null, undefined]
+    this.#lastGeneration = `${generation.token}${generation.fence}`
+    const name = this.nameOf(generation, key)
+    return name === guess && early !== undefined ? early : this.#readNamed(name, wantsTime)
+  }
+
+  async #judge ({ tags }: Decoded, asked: ReadonlyMap<string, Promise<Captured | undefined>>): Promise<Verdict> {
+    let verdict: Verdict = 'fresh'
+    const unsure = tags.filter(({ tag, token, fence }) => {
+      const remembered = asked.has(tag) ? undefined : this.#tokens.remembered(tag)
+      return remembered === undefined || remembered.token !== token || remembered.fence !== fence
+    })
+    if (unsure.length === 0) return verdict
+    for (const each of await Promise.all(unsure.map((stored) => this.#tokens.judge(stored.tag, stored, asked.get(stored.tag))))) {
+      if (each === 'gone') return each
+      if (each === 'stale') verdict = each
+    }
+    return verdict
+  }
+}
+
+// Its answer may not be needed; a failure that nobody looks at is not an unhandled one.
+function quiet<T> (promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
+}

@@ -1,0 +1,69 @@
+/** No JSON text, and no UTF-8 text at all, starts with this byte. */
+export const FRAME = 0xc1
+const VERSION = 1
+const HEADER_BYTES = 8
+
+/** What a payload is. */
+export const PAYLOAD_SERIALISED = 0
+export const PAYLOAD_BYTES = 1
+
+/** A tag of an entry with the token and the fence that it had before the value was loaded. */
+export interface EntryTag { readonly tag: string; readonly token: string; readonly fence: string }
+
+/** What the frame says of its payload. */
+export interface FrameMeta {
+  readonly payload: typeof PAYLOAD_SERIALISED | typeof PAYLOAD_BYTES
+  /** Id of the compression; `0`: none. */
+  readonly codec: number
+  /** Milliseconds of the ttl and of the longer stale window. */
+  readonly ttlMs: number
+  readonly windowMs: number
+  readonly tags: readonly EntryTag[]
+}
+
+/**
+ * One byte that no JSON text starts with, version, kind of payload, codec, length of the metadata (32 bit, big endian),
+ * metadata as JSON, payload.
+ */
+export function writeFrame (meta: FrameMeta, payload: Uint8Array): Buffer {
+  const rest = Buffer.from(JSON.stringify([meta.ttlMs, meta.windowMs, ...meta.tags.flatMap(({ tag, token, fence }) => [tag, token, fence])]))
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + rest.length + payload.length)
+  frame[0] = FRAME
+  frame[1] = VERSION
+  frame[2] = meta.payload
+  frame[3] = meta.codec
+  frame.writeUInt32BE(rest.length, 4)
+  rest.copy(frame, HEADER_BYTES)
+  frame.set(payload, HEADER_BYTES + rest.length)
+  return frame
+}
+
+/** The frame's parts; a string says what is wrong with it. */
+export function readFrame (frame: Buffer): { meta: FrameMeta; payload: Buffer } | string {
+  if (frame.length < HEADER_BYTES) return 'a truncated frame'
+  if (frame[1] !== VERSION) return `a frame of version ${frame[1]}`
+  const payload = frame[2]
+  if (payload !== PAYLOAD_SERIALISED && payload !== PAYLOAD_BYTES) return 'a frame of an unknown kind'
+  const end = HEADER_BYTES + frame.readUInt32BE(4)
+  if (end > frame.length) return 'a truncated frame'
+  let rest: unknown
+  try {
+    rest = JSON.parse(frame.toString('utf8', HEADER_BYTES, end))
+  } catch {
+    return 'broken metadata'
+  }
+  if (!Array.isArray(rest) || rest.length < 2 || rest.length % 3 !== 2) return 'broken metadata'
+  const [ttlMs, windowMs] = rest as unknown[]
+  if (!isDuration(ttlMs) || !isDuration(windowMs)) return 'broken metadata'
+  const tags: EntryTag[] = []
+  for (let at = 2; at < rest.length; at += 3) {
+    const [tag, token, fence] = rest.slice(at, at + 3) as unknown[]
+    if (typeof tag !== 'string' || typeof token !== 'string' || typeof fence !== 'string') return 'broken metadata'
+    tags.push({ tag, token, fence })
+  }
+  return { meta: { payload, codec: frame[3]!, ttlMs, windowMs, tags }, payload: frame.subarray(end) }
+}
+
+function isDuration (value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0
+}

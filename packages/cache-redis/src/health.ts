@@ -1,0 +1,26 @@
+/** What the last health check found. */
+export interface HealthReport { ok: boolean; latencyMs: number; at: string }
+
+/** Asks from time to time whether Redis answers, also while there is no traffic. The timer does not hold the process. */
+export class Health {
+  last: HealthReport | undefined
+  readonly #timer: NodeJS.Timeout
+  readonly #check: () => Promise<boolean>
+
+  constructor (everyMs: number, check: () => Promise<boolean>) {
+    this.#check = check
+    this.#timer = setInterval(() => { void this.run() }, everyMs)
+    this.#timer.unref()
+  }
+
+  async run (): Promise<boolean> {
+    const began = performance.now()
+    const isOk = await this.#check()
+    this.last = { ok: isOk, latencyMs: Math.round((performance.now() - began) * 100) / 100, at: new Date().toISOString() }
+    return isOk
+  }
+
+  close (): void {
+    clearInterval(this.#timer)
+  }
+}

@@ -1,0 +1,7 @@
+export { cacheRedis, cacheRedis as default, type CacheRedisOptions } from './plugin.js'
+export { RedisCache, type RedisCacheEvents, type RedisStatus } from './redis-cache.js'
+export { redisOptionsFromEnv } from './env.js'
+export type { RedisCacheOptions } from './options.js'
+export { brotliCompression, gzipCompression, jsonSerializer, type Compression, type Serializer } from './codec.js'
+export type { HealthReport } from './health.js'
+export type { InvalidationListener } from './announcer.js'

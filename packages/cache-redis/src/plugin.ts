@@ -1,0 +1,81 @@
+import { ensureCore, NullCache, OptionInvalid, type RolloutSettings } from '@x/cache-core'
+import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import type { RedisCacheOptions } from './options.js'
+import { RedisCache, type RedisStatus } from './redis-cache.js'
+
+/** Options of `register(cacheRedis, …)`: those of the cache, and what concerns the app. */
+export interface CacheRedisOptions extends RedisCacheOptions {
+  /** `false`: registers the core and leaves its implementation alone. Default `true`. */
+  enabled?: boolean
+  /** Who is in; requests and patterns outside stay on NullCache. The way in is percent 0 on the whole fleet first. */
+  rollout?: Pick<RolloutSettings, 'percent' | 'allow' | 'salt'>
+}
+
+const FASTIFY_KEYS = new Set(['prefix', 'logLevel', 'logSerializers'])
+
+const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis (fastify, raw) {
+  const { enabled = true, rollout, ...rest } = raw
+  if (typeof enabled !== 'boolean') throw new OptionInvalid('enabled', typeof enabled, 'true or false')
+  const options = Object.fromEntries(Object.entries(rest).filter(([name]) => !FASTIFY_KEYS.has(name))) as RedisCacheOptions
+  const core = await ensureCore(fastify)
+  if (!enabled || !core.isEnabled) return
+  const log = new StateLog(fastify.log)
+  const { registry } = core
+  const stats = registry.stats.for('redis')
+  const cache = new RedisCache(options, {
+    onChange: log.onChange,
+    onError: log.onError,
+    onCorrupt: (error) => {
+      stats.countError(error)
+      registry.events.emit('failed', 'redis', 'getMany', error)
+    }
+  })
+  core.configureFor({ rollout, defaultTtl: options.defaultTtl })
+  registry.register(cache, 'RedisCache')
+  await cache.ready()
+  log.start(cache.status())
+  fastify.addHook('onClose', async function closeRedisCache () {
+    if (registry.current === cache) await registry.register(new NullCache(), 'NullCache').drained
+    await cache.close((lost) => fastify.log.warn({ lost }, 'Cache: invalidations were lost that Redis did not take; their entries end with their ttl'))
+  })
+}
+
+/** `fastify.cache` on Redis. */
+export const cacheRedis = fp(plugin, { fastify: '5.x', name: '@x/cache-redis' })
+
+/** One line per change of state, none per operation. */
+class StateLog {
+  readonly #log: FastifyBaseLogger
+  #isUp: boolean | undefined
+  #tracking: RedisStatus['tracking'] | undefined
+  #lastError = ''
+
+  constructor (log: FastifyBaseLogger) {
+    this.#log = log
+  }
+
+  start (status: RedisStatus): void {
+    if (this.#isUp === undefined) this.#isUp = !status.degraded
+    if (status.degraded) this.#log.warn('Cache: Redis is not reachable; the app runs without it until it is')
+  }
+
+  readonly onChange = ({ degraded, tracking, queuedInvalidations }: RedisStatus): void => {
+    if (this.#isUp !== undefined && this.#isUp === degraded) {
+      this.#isUp = !degraded
+      if (degraded) this.#log.warn({ queuedInvalidations }, 'Cache: Redis is out of service')
+      else this.#log.info('Cache: Redis is in service again')
+    }
+    if (tracking !== this.#tracking) {
+      this.#tracking = tracking
+      this.#log.info({ tracking }, 'Cache: invalidation channel')
+    }
+    if (!degraded) this.#lastError = ''
+  }
+
+  readonly onError = (error: Error): void => {
+    if (error.message === this.#lastError) return
+    this.#lastError = error.message
+    this.#log.warn({ err: { type: error.name, message: error.message } }, 'Cache: the connection to Redis failed')
+  }
+}

@@ -1,0 +1,335 @@
+import {
+  checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkValue, DONE, err, MAX_TTL, MISS, ok, STORED_NULL,
+  type Cache, type CacheError, type Entry, type ImplementationStatus, type Lock, type LockOptions, type ReadHint, type Result,
+  type SetItem, type SetOptions, type TagSnapshot, type Tags
+} from '@x/cache-core'
+import { Announcer } from './announcer.js'
+import { brotliCompression, Codec, gzipCompression, jsonSerializer, type Serialised } from './codec.js'
+import { connect } from './connect.js'
+import { Connection, type Client } from './connection.js'
+import { Entries, type Found, type Wish } from './entries.js'
+import { Health, type HealthReport } from './health.js'
+import type { Removal } from './invalidation-queue.js'
+import { Keys } from './keys.js'
+import { RedisLocks } from './lock.js'
+import { resolveRedisOptions, type RedisCacheOptions, type RedisCacheSettings } from './options.js'
+import { Service } from './service.js'
+import { Subscriber } from './subscriber.js'
+import { GENERATION, RedisSnapshot, TagTokens, type Captured } from './tag-tokens.js'
+
+/** What `GET /internal/cache` shows of Redis beside the rest. */
+export interface RedisStatus extends ImplementationStatus {
+  degraded: boolean
+  mode: RedisCacheSettings['mode']
+  breaker: 'closed' | 'half-open' | 'open'
+  /** Removals that wait for Redis. */
+  queuedInvalidations: number
+  /** `trusted`: remembered tokens are relied on; `in doubt`: each is asked for. */
+  tracking: 'trusted' | 'in doubt' | 'off'
+  health: HealthReport | undefined
+}
+
+/** What a `RedisCache` tells who looks after it. */
+export interface RedisCacheEvents {
+  /** Something in `status()` changed. */
+  onChange?: (status: RedisStatus) => void
+  /** `getMany` came upon an entry that cannot be read, and answered a miss for it. */
+  onCorrupt?: (error: CacheError) => void
+  /** The connection failed; the message names host and port, never credentials. */
+  onError?: (error: Error) => void
+}
+
+const NO_WISH: Wish = { tags: [], wantsTime: false }
+
+/** The contract on Redis 7 or newer: single, Cluster, Sentinel. Throws on bad options; after that never. */
+export class RedisCache implements Cache {
+  readonly name = 'redis'
+  readonly tags: Tags
+  readonly #settings: RedisCacheSettings
+  readonly #lanes: Client[]
+  readonly #connection: Connection
+  readonly #tokens: TagTokens
+  readonly #entries: Entries
+  readonly #codec: Codec
+  readonly #service: Service
+  readonly #locks: RedisLocks
+  readonly #subscriber: Subscriber
+  readonly #announcer: Announcer | undefined
+  readonly #health: Health
+  readonly #onChange: (status: RedisStatus) => void
+  readonly #onCorrupt: (error: CacheError) => void
+  #tracking: RedisStatus['tracking'] = 'in doubt'
+
+  constructor (options: RedisCacheOptions = {}, events: RedisCacheEvents = {}) {
+    const settings = resolveRedisOptions(options)
+    const now = (): number => performance.now()
+    const keys = new Keys(settings.keyPrefix)
+    this.#settings = settings
+    this.#onChange = events.onChange ?? (() => {})
+    this.#onCorrupt = events.onCorrupt ?? (() => {})
+    this.#lanes = connect(settings)
+    const isOwn = settings.client === undefined
+    this.#connection = new Connection(this.#lanes[0]!, isOwn, {
+      prefixes: [keys.generation, keys.tags],
+      heartbeatMs: settings.heartbeatMs,
+      heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
+      now,
+      onInvalidated: (changed) => this.#tokens.forgetKeys(changed),
+      onDoubt: () => {
+        this.#tokens.forgetAll()
+        this.#noteTracking()
+      }
+    }, {
+      onChange: () => {
+        this.#service.hope()
+        this.#noteTracking()
+      },
+      onError: events.onError ?? (() => {})
+    })
+    this.#tokens = new TagTokens(this.#connection, keys, {
+      maxTags: settings.maxTags,
+      isStrong: settings.consistency === 'strong',
+      waitReplicas: settings.waitReplicas,
+      waitMs: settings.commandTimeoutMs / 2,
+      now
+    })
+    this.#codec = new Codec({
+      serializer: settings.serializer ?? jsonSerializer,
+      compressAboveBytes: settings.compressAboveBytes ?? Infinity,
+      compression: settings.compression === 'brotli' ? brotliCompression : typeof settings.compression === 'object' ? settings.compression : gzipCompression,
+      maxValueBytes: settings.maxValueBytes
+    })
+    this.#entries = new Entries(keys, this.#tokens, this.#codec, (name) => this.#lane(name))
+    this.#service = new Service({
+      commandTimeoutMs: settings.commandTimeoutMs,
+      breaker: settings.breaker,
+      maxQueued: settings.maxQueuedInvalidations,
+      now
+    }, {
+      ping: () => this.#ping(),
+      applyHere: (removal) => this.#applyHere(removal),
+      send: (removal) => this.#send(removal),
+      changed: () => this.#onChange(this.status())
+    })
+    this.#subscriber = new Subscriber(this.#lanes[0]!)
+    this.#locks = new RedisLocks(this.#lanes[0]!, keys, this.#service, this.#subscriber)
+    this.#announcer = settings.onInvalidated === undefined
+      ? undefined
+      : new Announcer(this.#lanes[0]!, this.#subscriber, keys.channel, settings.onInvalidated)
+    this.#health = new Health(settings.healthCheckMs, async () => (await this.#service.run('health', () => this.#ping())).ok)
+    this.tags = {
+      capture: (tags) => this.#capture(tags),
+      invalidate: (tags, options) => this.#invalidate(typeof tags === 'string' ? [tags] : tags, options?.soft === true)
+    }
+  }
+
+  /** Resolves when Redis is in service, or after `ms` at the latest; whether it is. */
+  async ready (ms = this.#settings.connectTimeoutMs): Promise<boolean> {
+    const end = performance.now() + ms
+    while (!this.#service.isUp && performance.now() < end) {
+      this.#service.hope()
+      await new Promise((resolve) => { setTimeout(resolve, 10) })
+    }
+    return this.#service.isUp
+  }
+
+  status (): RedisStatus {
+    return {
+      degraded: !this.#service.isUp,
+      mode: this.#settings.mode,
+      breaker: this.#service.breakerState,
+      queuedInvalidations: this.#service.queued,
+      tracking: this.#tracking,
+      health: this.#health.last
+    }
+  }
+
+  async get<T> (key: string): Promise<Result<T | null>> {
+    const error = checkKey(key)
+    if (error !== undefined) return err(error)
+    return fresh<T>(await this.#find('get', key, NO_WISH))
+  }
+
+  async getEntry<T> (key: string, hint: ReadHint = {}): Promise<Result<Entry<T> | null>> {
+    const error = checkKey(key) ?? (hint.tags === undefined ? undefined : checkTags(hint.tags))
+    if (error !== undefined) return err(error)
+    const result = await this.#find('getEntry', key, { tags: hint.tags ?? [], wantsTime: hint.stale !== false })
+    return result.ok && result.value !== null ? ok(toEntry<T>(result.value)) : result as Result<null>
+  }
+
+  async getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> {
+    const error = checkKeys(keys)
+    if (error !== undefined) return err(error)
+    const result = await this.#service.run('getMany', () => this.#entries.findMany(keys))
+    if (!result.ok) return result
+    const values: (T | null)[] = []
+    for (const found of result.value) {
+      // One entry that cannot be read is a miss of its own; it must not take the others along.
+      if (found instanceof Error) this.#onCorrupt(found)
+      values.push(found === null || found instanceof Error || found.isStale ? null : found.decoded.value as T)
+    }
+    return ok(values)
+  }
+
+  async set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
+    const options = typeof ttl === 'object' ? ttl : { ttl }
+    const error = checkKey(key) ?? checkValue(value) ?? checkSetOptions(options)
+    if (error !== undefined) return err(error)
+    if (options.ttl === 0) return this.del(key)
+    const serialised = this.#codec.serialise(value)
+    if (serialised instanceof Error) return err(serialised)
+    // Nothing says what another cache's snapshot has seen: one is left over when this cache came into service during a load.
+    if (options.snapshot !== undefined && !(options.snapshot instanceof RedisSnapshot)) return DONE
+    return this.#store(key, serialised, options)
+  }
+
+  async setMany (items: SetItem[]): Promise<Result<void>> {
+    if (!Array.isArray(items)) return err(checkKeys(items)!)
+    const results = await Promise.all(items.map((item) => this.set(item?.key, item?.value, item?.options)))
+    return results.find((result) => !result.ok) ?? DONE
+  }
+
+  async del (key: string): Promise<Result<void>> {
+    const error = checkKey(key)
+    return error === undefined ? this.#service.remove('del', [{ kind: 'del', name: key }]) : err(error)
+  }
+
+  async delMany (keys: string[]): Promise<Result<void>> {
+    const error = checkKeys(keys)
+    return error === undefined ? this.#service.remove('delMany', keys.map((name) => ({ kind: 'del', name }))) : err(error)
+  }
+
+  async lock (key: string, options: LockOptions): Promise<Result<Lock | null>> {
+    const error = checkKey(key) ?? checkLockOptions(options)
+    return error === undefined ? this.#locks.acquire(key, options) : err(error)
+  }
+
+  async clear (): Promise<Result<void>> {
+    return this.#service.remove('clear', [{ kind: 'clear' }])
+  }
+
+  async health (): Promise<Result<void>> {
+    const result = await this.#service.run('health', () => this.#ping())
+    return result.ok ? DONE : result
+  }
+
+  /** Closes what it opened. Removals that wait are tried once more; what Redis still does not take is announced by `onLost`. */
+  async close (onLost: (removals: number) => void = () => {}): Promise<void> {
+    this.#health.close()
+    this.#locks.close()
+    const lost = await this.#service.close()
+    if (lost > 0) onLost(lost)
+    this.#subscriber.close()
+    await this.#connection.close()
+    for (const lane of this.#lanes.slice(1)) lane.disconnect()
+  }
+
+  async #find (operation: string, key: string, wish: Wish): Promise<Result<Found | null>> {
+    return this.#service.run(operation, () => this.#entries.find(key, wish))
+  }
+
+  #store (key: string, serialised: Serialised, options: SetOptions): Promise<Result<void>> {
+    const ttlMs = Math.max(1, Math.round(Math.min(options.ttl ?? this.#settings.defaultTtl, MAX_TTL) * 1000))
+    const windowMs = Math.round(Math.min(Math.max(options.staleWhileRevalidate ?? 0, options.staleIfError ?? 0), MAX_TTL) * 1000)
+    const lifetimeMs = ttlMs + windowMs
+    return this.#service.run('set', async () => {
+      const tokens = await this.#tokensFor(options, lifetimeMs)
+      const generation = tokens.get(GENERATION)!
+      const tags = [...tokens].filter(([tag]) => tag !== GENERATION).map(([tag, captured]) => ({ tag, ...captured }))
+      const payload = await this.#codec.encode(serialised, { ttlMs, windowMs, tags })
+      const name = this.#entries.nameOf(generation, key)
+      // Side by side: a token that ends before its entry makes it a miss.
+      await Promise.all([
+        this.#lane(name).set(name, payload, 'PX', lifetimeMs),
+        this.#tokens.extend(tokens, lifetimeMs)
+      ])
+    })
+  }
+
+  async #tokensFor ({ tags, snapshot }: SetOptions, lifetimeMs: number): Promise<Map<string, Captured>> {
+    if (!(snapshot instanceof RedisSnapshot)) return this.#tokens.capture([GENERATION, ...tags ?? []], lifetimeMs)
+    const tokens = new Map([[GENERATION, snapshot.generation]])
+    const missing: string[] = []
+    for (const tag of tags ?? snapshot.tags.keys()) {
+      const captured = snapshot.tags.get(tag)
+      if (captured === undefined) missing.push(tag)
+      else tokens.set(tag, captured)
+    }
+    if (missing.length > 0) for (const each of await this.#tokens.capture(missing, lifetimeMs)) tokens.set(...each)
+    return tokens
+  }
+
+  async #capture (tags: string[]): Promise<Result<TagSnapshot>> {
+    const error = checkTags(tags)
+    if (error !== undefined) return err(error)
+    return this.#service.run('tags.capture', async () => {
+      const tokens = await this.#tokens.capture([GENERATION, ...tags], this.#settings.defaultTtl * 1000)
+      const generation = tokens.get(GENERATION)!
+      tokens.delete(GENERATION)
+      return new RedisSnapshot(generation, tokens)
+    })
+  }
+
+  async #invalidate (tags: string[], soft: boolean): Promise<Result<void>> {
+    const error = checkTags(tags)
+    if (error !== undefined) return err(error)
+    const result = await this.#service.remove('tags.invalidate', tags.map((name) => ({ kind: soft ? 'soft' : 'tag', name })))
+    if (result.ok) this.#announcer?.announce(tags, soft)
+    return result
+  }
+
+  #applyHere (removal: Removal): void {
+    if (removal.kind === 'clear') this.#tokens.forget([GENERATION])
+    else if (removal.kind !== 'del') this.#tokens.forget([removal.name])
+  }
+
+  async #send (removal: Removal): Promise<void> {
+    switch (removal.kind) {
+      case 'tag': return this.#tokens.invalidate(removal.name)
+      case 'soft': return this.#tokens.soften(removal.name)
+      case 'clear': return this.#tokens.invalidate(GENERATION)
+      case 'del': return this.#entries.remove(removal.name)
+    }
+  }
+
+  async #ping (): Promise<void> {
+    await this.#lanes[0]!.ping()
+    if (![...this.#connection.nodes].some(({ fence }) => fence !== undefined)) throw new Error('no master is known')
+  }
+
+  #noteTracking (): void {
+    const nodes = [...this.#connection.nodes].filter(({ fence }) => fence !== undefined)
+    const tracking = this.#settings.consistency === 'strong' ? 'off' : nodes.length > 0 && nodes.every(({ isTrusted }) => isTrusted) ? 'trusted' : 'in doubt'
+    if (tracking === this.#tracking) return
+    this.#tracking = tracking
+    this.#onChange(this.status())
+  }
+
+  #lane (name: string): Client {
+    if (this.#lanes.length === 1) return this.#lanes[0]!
+    let hash = 0
+    for (let at = 0; at < name.length; at++) hash = (Math.imul(hash, 31) + name.charCodeAt(at)) | 0
+    return this.#lanes[(hash >>> 0) % this.#lanes.length]!
+  }
+}
+
+function fresh<T> (result: Result<Found | null>): Result<T | null> {
+  if (!result.ok) return result
+  if (result.value === null || result.value.isStale) return MISS
+  const { value } = result.value.decoded
+  return value === null ? STORED_NULL : ok(value as T)
+}
+
+function toEntry<T> ({ decoded, isStale, leftMs }: Found): Entry<T> {
+  const staleLeft = leftMs === undefined || leftMs < 0 ? Infinity : leftMs / 1000
+  const ttlLeft = staleLeft - decoded.windowMs / 1000
+  return {
+    value: decoded.value as T,
+    fresh: !isStale,
+    // Plain JSON does not tell when it was stored.
+    age: decoded.ttlMs === undefined ? NaN : Math.max(0, decoded.ttlMs / 1000 - ttlLeft),
+    ttlLeft: isStale ? Math.min(ttlLeft, 0) : ttlLeft,
+    staleLeft,
+    tags: decoded.tags.map(({ tag }) => tag)
+  }
+}

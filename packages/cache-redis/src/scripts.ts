@@ -1,0 +1,52 @@
+/**
+ * Lua that runs in one slot each. A process names what it needs in milliseconds; the server's own clock decides.
+ */
+export const SCRIPTS = {
+  /** Lets a token live for at least ARGV[1] ms (for ARGV[2] if it would not); answers how long it will, -2: it is gone. */
+  cacheExtend: {
+    numberOfKeys: 1,
+    lua: `local left = redis.call('PTTL', KEYS[1])
+if left < 0 or left >= tonumber(ARGV[1]) then return left end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return tonumber(ARGV[2])`
+  },
+  /**
+   * Replaces the soft part of a token by ARGV[1]; the hard part, before the dot, stays. Where that cannot be written (a full
+   * server, a key of another type) the token goes: gone is more than stale, but never wrong.
+   */
+  cacheSoften: {
+    numberOfKeys: 1,
+    lua: `local token = redis.pcall('GET', KEYS[1])
+if not token then return 0 end
+local done = type(token) == 'string' and redis.pcall('SET', KEYS[1], string.match(token, '^[^.]*') .. '.' .. ARGV[1], 'KEEPTTL')
+if not done or done.err then redis.call('UNLINK', KEYS[1]) end
+return 1`
+  },
+  /**
+   * Takes a lock for ARGV[2] ms with the owner's mark ARGV[1]; answers the fencing token, or false. The counter starts at the
+   * server's time in microseconds, so a token that follows a forgotten counter is still larger.
+   */
+  cacheLock: {
+    numberOfKeys: 2,
+    lua: `if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
+local time = redis.call('TIME')
+redis.call('SET', KEYS[2], string.format('%.0f', time[1] * 1000000 + time[2]), 'NX')
+local token = redis.call('INCR', KEYS[2])
+redis.call('PEXPIRE', KEYS[2], 86400000)
+return token`
+  },
+  /** Frees a lock that is still the owner's, and tells who waits; answers 1 if it was. */
+  cacheUnlock: {
+    numberOfKeys: 1,
+    lua: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('UNLINK', KEYS[1])
+redis.call('PUBLISH', ARGV[2], ARGV[3])
+return 1`
+  },
+  /** Holds a lock that is still the owner's for ARGV[2] ms more; answers 1 if it was. */
+  cacheHold: {
+    numberOfKeys: 1,
+    lua: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`
+  }
+} as const
