@@ -5,6 +5,7 @@ import { ttlInvalid } from './errors.js'
 import type { FastifyCache, GetOrSetOptions, Loader, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 import { GetOrSet } from './get-or-set.js'
 import { copyOf } from './isolation.js'
+import { measured, noteDuration } from './measure.js'
 import { NamespacedCache } from './namespace.js'
 import { readNow } from './read-now.js'
 import type { Registration } from './registration.js'
@@ -60,8 +61,11 @@ export class CacheClient implements FastifyCache {
       return missed
     }
     const { immediate } = registration
-    if (immediate === undefined || this.registry.stats.measuresDurations) return this.#getLater(registration, key)
-    return Promise.resolve(this.#countRead(registration, key, immediate[readNow]<T>(key)))
+    if (immediate === undefined) return this.#getLater(registration, key)
+    const began = this.registry.stats.measuresDurations ? performance.now() : undefined
+    const result = immediate[readNow]<T>(key)
+    if (began !== undefined) noteDuration(this.registry, registration.stats, 'get', began)
+    return Promise.resolve(this.#countRead(registration, key, result))
   }
 
   async getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
@@ -164,7 +168,8 @@ export class CacheClient implements FastifyCache {
   }
 
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
-    return warm(this, items, options, this.#settings.log)
+    const isKept = (key: string): boolean => !this.registry.active.passThrough && this.#serving(key) !== undefined
+    return warm(this, items, options, this.#settings.log, isKept)
   }
 
   async #capture (tags: string[]): Promise<Result<TagSnapshot>> {
@@ -274,14 +279,7 @@ export class CacheClient implements FastifyCache {
   }
 
   #time<T> (registration: Registration, operation: string, pending: Promise<Result<T>>): Promise<Result<T>> {
-    if (!this.registry.stats.measuresDurations) return pending
-    const began = performance.now()
-    return pending.then((result) => {
-      const seconds = (performance.now() - began) / 1000
-      registration.stats.observe(operation, seconds)
-      this.registry.events.emit('operated', registration.stats.label, operation, seconds)
-      return result
-    })
+    return measured(this.registry, registration.stats, operation, pending)
   }
 
   #refuse (operation: string, error: CacheError): Promise<Result<never>> {

@@ -8,6 +8,8 @@ interface Call {
 
 /** Ticks in which a call may take its whole time. */
 const TICKS = 8
+/** Above it a tick that has nothing left to watch is not waited for: it would hold the process. */
+const LONG_TICK_MS = 1000
 
 /**
  * Bounds calls in time without a timer of their own: all calls here have the same limit, so the list is in the order of
@@ -60,6 +62,7 @@ export class Deadlines {
     else call.previous.next = call.next
     if (call.next === undefined) this.#tail = call.previous
     else call.next.previous = call.previous
+    if (this.#tickMs > LONG_TICK_MS && this.#head === undefined) this.#stop()
     return true
   }
 
@@ -70,9 +73,11 @@ export class Deadlines {
       this.#remove(call)
       call.expire(this.ms)
     }
-    if (this.#head === undefined) {
-      clearInterval(this.#timer)
-      this.#timer = undefined
-    }
+    if (this.#head === undefined) this.#stop()
+  }
+
+  #stop (): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 }

@@ -53,7 +53,7 @@ export interface WarmOptions {
   concurrency?: number
 }
 
-/** What came of `warm`. Nothing is loaded in front of a pass-through implementation: all are `skipped`. */
+/** What came of `warm`. `skipped` are keys outside of the rollout, and all in front of a pass-through implementation. */
 export interface WarmReport { warmed: number; failed: number; skipped: number }
 
 /** `fastify.cache` and `request.cache`: every member of the contract, whatever the implementation has. */

@@ -6,6 +6,7 @@ import type { GetOrSetOptions, Loader } from './fastify-cache.js'
 import { Flight } from './flights.js'
 import { LoadLock } from './locked-load.js'
 import { limitOf, Load, runLoader, within } from './load.js'
+import { measured, noteDuration } from './measure.js'
 import { readNow } from './read-now.js'
 import type { Registration } from './registration.js'
 import type { CacheRegistry } from './registry.js'
@@ -48,9 +49,18 @@ export class GetOrSet {
     const error = checkKey(key)
     if (error !== undefined) this.#fail(stats, 'getOrSet', error)
     const counters = stats.of(error === undefined ? key : '')
-    const load = new Load(key)
     if (error === undefined) counters.misses++
-    const value = await this.#time(load, counters.keyPattern, loader, options.timeoutMs, false)
+    const load = new Load(key)
+    const began = performance.now()
+    let value: T
+    // As in #time, without its promise: this is the path that must not be felt.
+    try {
+      value = await runLoader(load, loader, options.timeoutMs)
+    } catch (failure) {
+      this.#noteLoad(key, counters.keyPattern, began, undefined, failure, true, false)
+      throw failure
+    }
+    this.#noteLoad(key, counters.keyPattern, began, value, undefined, false, false)
     if (error === undefined && !load.isSkipped && value !== undefined && options.ttl !== 0) counters.sets++
     return value
   }
@@ -64,7 +74,9 @@ export class GetOrSet {
       return this.#join(call, flight as Flight<T>)
     }
     if (registration.immediate === undefined || needsEntry(options)) return this.#lookup(call)
+    const began = this.#registry.stats.measuresDurations ? performance.now() : undefined
     const result = registration.immediate[readNow]<T>(key)
+    if (began !== undefined) noteDuration(this.#registry, registration.stats, 'get', began)
     const counters = registration.stats.of(key)
     if (result.ok && (result.value !== null || result === STORED_NULL)) {
       counters.hits++
@@ -105,7 +117,7 @@ export class GetOrSet {
 
   async #read<T> (call: Call<T>): Promise<Entry<T> | null> {
     const { registration, key, options } = call
-    const result = await registration.lookup<T>(key, { tags: knownTags(options), stale: needsEntry(options) })
+    const result = await this.#measured(registration, 'get', registration.lookup<T>(key, { tags: knownTags(options), stale: needsEntry(options) }))
     if (result.ok) return result.value
     this.#fail(registration.stats, 'get', result.error)
     return null
@@ -129,7 +141,10 @@ export class GetOrSet {
   #begin<T> (call: Call<T>, ttlLeft: number, isBackground: boolean): Promise<T> {
     const { options } = call
     const flight = new Flight<T>(call.key, [...knownTags(options)], typeof options.tags === 'function', isBackground)
-    this.#registry.flights.begin(flight)
+    const { active, flights } = this.#registry
+    flights.begin(flight)
+    // Swapped since the call began: what it loads is for nobody else.
+    if (active !== call.registration) flights.overtake([call.key])
     flight.loaded = this.#fly(call, flight, ttlLeft)
     return flight.loaded
   }
@@ -164,6 +179,7 @@ export class GetOrSet {
 
   /** `null`: what is loaded must not be stored. */
   async #capture<T> (call: Call<T>, flight: Flight<T>): Promise<TagSnapshot | undefined | null> {
+    if (flight.isOvertaken) return null
     const { registration, options } = call
     const error = checkTagOptions(options)
     if (error !== undefined) {
@@ -172,7 +188,7 @@ export class GetOrSet {
     }
     // Without tags, too: another process may clear the cache while this one loads. In this one the flight is overtaken.
     if (flight.tags.length === 0 && (registration.immediate !== undefined || registration.impl.tags === undefined)) return undefined
-    const result = await registration.capture(flight.tags as string[])
+    const result = await this.#measured(registration, 'tags.capture', registration.capture(flight.tags as string[]))
     if (result.ok) return result.value
     this.#fail(registration.stats, 'tags.capture', result.error)
     return null
@@ -195,7 +211,7 @@ export class GetOrSet {
     flight.takeDown(value, registration.immediate === undefined)
     const store = async (): Promise<void> => {
       if (flight.isOvertaken) return this.#end(flight, lock, 'not-stored')
-      const result = await registration.set(key, isQueued ? flight.copyOf(value) : value, options)
+      const result = await this.#measured(registration, 'set', registration.set(key, isQueued ? flight.copyOf(value) : value, options))
       if (result.ok) registration.stats.of(key).sets++
       else this.#fail(registration.stats, 'set', result.error)
       this.#end(flight, lock, result.ok ? 'stored' : 'not-stored')
@@ -222,6 +238,10 @@ export class GetOrSet {
     })
   }
 
+  #measured<T> (registration: Registration, operation: string, pending: Promise<T>): Promise<T> {
+    return measured(this.#registry, registration.stats, operation, pending)
+  }
+
   #end (flight: Flight, lock: LoadLock | undefined, outcome: 'stored' | 'not-stored'): void {
     this.#registry.flights.end(flight)
     void lock?.release(outcome)
@@ -229,20 +249,23 @@ export class GetOrSet {
 
   async #time<T> (load: Load, keyPattern: string, loader: Loader<T>, timeoutMs: number | undefined, isBackground: boolean): Promise<T> {
     const began = performance.now()
-    let value: T | undefined
-    let failure: unknown
-    let hasFailed = false
+    let value: T
     try {
       value = await runLoader(load, loader, timeoutMs)
-    } catch (error) {
-      failure = error
-      hasFailed = true
+    } catch (failure) {
+      this.#noteLoad(load.key, keyPattern, began, undefined, failure, true, isBackground)
+      throw failure
     }
+    this.#noteLoad(load.key, keyPattern, began, value, undefined, false, isBackground)
+    return value
+  }
+
+  #noteLoad (
+    key: string, keyPattern: string, began: number, value: unknown, failure: unknown, hasFailed: boolean, isBackground: boolean
+  ): void {
     const seconds = (performance.now() - began) / 1000
     const { stats, events } = this.#registry
     stats.loadsOf(keyPattern).record(seconds, hasFailed)
-    if (events.has('loaded')) events.emit('loaded', load.key, keyPattern, seconds, value, failure, isBackground)
-    if (hasFailed) throw failure
-    return value as T
+    if (events.has('loaded')) events.emit('loaded', key, keyPattern, seconds, value, failure, isBackground)
   }
 }

@@ -6,19 +6,19 @@ export interface WarmLog {
   warn (details: object, message: string): void
 }
 
-/** Loads what is missing, a few at a time; tells its progress at each quarter. */
+/**
+ * Loads what is missing, a few at a time; tells its progress at each quarter.
+ * @param isKept whether what is loaded for a key would be stored: other loads would only cost the source
+ */
 export async function warm (
-  cache: FastifyCache, items: readonly WarmItem[], { concurrency = 4 }: WarmOptions = {}, log?: WarmLog
+  cache: FastifyCache, items: readonly WarmItem[], { concurrency = 4 }: WarmOptions = {}, log?: WarmLog,
+  isKept: (key: string) => boolean = () => true
 ): Promise<WarmReport> {
-  const report: WarmReport = { warmed: 0, failed: 0, skipped: 0 }
-  const total = items.length
-  if (cache.registry.current.passThrough === true) {
-    // Loads that nobody keeps would only cost the source.
-    log?.info({ total }, 'Cache: nothing is warmed in front of a pass-through implementation')
-    return { ...report, skipped: total }
-  }
+  const kept = items.filter(({ key }) => isKept(key))
+  const total = kept.length
+  const report: WarmReport = { warmed: 0, failed: 0, skipped: items.length - total }
   let quarter = 1
-  const queue = items.values()
+  const queue = kept.values()
   const work = async (): Promise<void> => {
     for (const { key, loader, options } of queue) {
       try {

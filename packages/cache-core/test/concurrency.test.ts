@@ -151,8 +151,12 @@ class World {
 
   async #swap (id: string): Promise<void> {
     const { registry } = this.#cache
-    this.#note(id, 'swap')
-    registry.register(this.#implementations.find((each) => each !== registry.current)!)
+    // Also away and back while calls are under way.
+    for (let times = this.#random.pick([1, 1, 2]); times > 0; times--) {
+      this.#note(id, 'swap')
+      registry.register(this.#implementations.find((each) => each !== registry.current)!)
+      await this.time.sleep(this.#random.below(40))
+    }
   }
 
   #raise (key: string, version: number, isSoft: boolean): void {

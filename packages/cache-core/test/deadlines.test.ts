@@ -111,6 +111,16 @@ t.test('bound: a limit beyond what timers can count does not end calls at once',
   }
 })
 
+t.test('bound: a long limit holds the process no longer than its calls', async (t) => {
+  const timers = fakeTimers(t)
+  for (const ms of [60_000, Infinity]) {
+    const deadlines = new Deadlines(ms)
+    t.equal(await bound(deadlines, Promise.resolve('value')), 'done value')
+    t.equal(timers.pending, 0)
+    t.equal(await bound(deadlines, Promise.resolve('again')), 'done again')
+  }
+})
+
 t.test('bound: leaves nothing behind that keeps a process running', async (t) => {
   const source = `
     import { CacheClient, CacheRegistry } from '@x/cache-core'

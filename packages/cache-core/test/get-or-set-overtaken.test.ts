@@ -20,7 +20,7 @@ for (const [kind, implementation] of Object.entries(implementations)) {
     for (const [name, change] of Object.entries(changes)) {
       // What a control request sets is withheld, so a removal by it is too.
       if (arm === 'control' && name.startsWith('set')) continue
-      t.test(`getOrSet: a load overtaken by ${name} is given to its earlier waiters and not stored (${kind}, ${arm})`, async (t) => {
+      t.test(`getOrSet: a load that is invalidated while it runs (${name}) is joined by no late caller, given to its earlier waiters and not stored (${kind}, ${arm})`, async (t) => {
         const { client } = makeClient<any>(implementation)
         const options = { tags: ['users'] }
         const old = deferred<string>()
@@ -194,6 +194,18 @@ t.test('getOrSet: two stores of one key land in the order of their loads', async
   await impl.release('set')
   await settle()
   t.same(await client.get(KEY), ok({ name: 'new' }), 'and stores what was loaded')
+})
+
+t.test('getOrSet: a call that began before a swap stores nothing in what went out of service', async (t) => {
+  const { client, registry, impl } = makeClient(() => new ForeignCache())
+  impl.held.add('getEntry')
+  const call = client.getOrSet(KEY, () => 'value', { tags: ['users'] })
+  const { drained } = registry.register(new MemoryCache())
+  await impl.release('getEntry')
+  await drained
+  t.equal(await call, 'value')
+  await settle()
+  t.same(impl.calls, [`getEntry ${KEY}`], 'whose owner may have closed it by now')
 })
 
 t.test('getOrSet: a store that waits for its turn is dropped when it is overtaken', async (t) => {

@@ -28,7 +28,7 @@ for (const [name, implementation] of Object.entries(implementations)) {
     t.same({ hits, misses, sets }, { hits: 1, misses: 101, sets: 1 }, 'each call is counted once')
   })
 
-  t.test(`getOrSet: gives each waiter the same error, and caches no failure (${name})`, async (t) => {
+  t.test(`getOrSet: a failed loader runs once, not once per waiter: each gets the same error, and no failure is cached (${name})`, async (t) => {
     const { client } = makeClient<any>(implementation)
     const value = deferred<number>()
     let loads = 0

@@ -96,7 +96,15 @@ t.test('warm: loads nothing in front of a pass-through implementation', async (t
   const lines: Line[] = []
   const client = new CacheClient(new CacheRegistry(), { log: logTo(lines) })
   t.same(await client.warm(itemsOf(3, () => t.fail('loaded'))), { warmed: 0, failed: 0, skipped: 3 })
-  t.same(lines.map(([level, details]) => [level, details]), [['info', { total: 3 }]])
+  t.same(lines, [['info', { warmed: 0, failed: 0, skipped: 3, total: 0 }, 'Cache: warmed']])
+})
+
+t.test('warm: loads nothing for keys outside of the rollout', async (t) => {
+  const { client, registry } = makeClient(undefined, { rollout: { allow: ['user'] } })
+  const items = [...itemsOf(2, (at) => at), { key: 'order:1', loader: () => t.fail('loaded') }]
+  t.same(await client.warm(items), { warmed: 2, failed: 0, skipped: 1 })
+  registry.rollout.percent = 0
+  t.same(await client.warm(items), { warmed: 0, failed: 0, skipped: 3 })
 })
 
 t.test('warm: of a namespace warms its keys', async (t) => {

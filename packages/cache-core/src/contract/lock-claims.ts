@@ -26,7 +26,7 @@ export const lockClaims: Claim[] = about('lock', [{
     assert.equal(valueOf(await cache.get('key')), null)
   }
 }, {
-  name: 'lock: without an outcome the next waiter gets it, first come, first served',
+  name: 'lock: without an outcome the next waiter gets it, and so each in turn',
   async check (cache, { unit }) {
     const lock = await take(cache, 'key', 60 * unit)
     const order: number[] = []
@@ -41,7 +41,8 @@ export const lockClaims: Claim[] = about('lock', [{
     }
     valueOf(await lock.release())
     await Promise.all(waiting)
-    assert.deepEqual(order, [1, 2, 3])
+    // Who is next is left open: across processes there is no one line to stand in.
+    assert.deepEqual(order.toSorted(), [1, 2, 3])
   }
 }, {
   name: 'lock: a waiter gets null once waitMs has passed',
@@ -79,9 +80,11 @@ export const lockClaims: Claim[] = about('lock', [{
   }
 }, ...(['stored', 'not-stored'] as const).map((outcome): Claim => ({
   name: `lock: "${outcome}" dismisses all who wait, and the key is free`,
-  async check (cache, { unit }) {
+  async check (cache, { unit, pass }) {
     const lock = await take(cache, 'key', 60 * unit)
     const waiting = [wait(cache, 'key', 60 * unit), wait(cache, 'key', 60 * unit)]
+    // A call across a network does not wait as soon as it is made.
+    await pass(0.5)
     assert.equal(await isPending(Promise.race(waiting)), true)
     valueOf(await lock.release(outcome))
     assert.deepEqual(await Promise.all(waiting), [null, null])
