@@ -2,7 +2,7 @@ import t from 'tap'
 import { startServer } from '../src/server-process.js'
 
 // Processes and databases are started for real: slow where other work takes the processors.
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 t.test('server: listens on any free port, answers, and ends with 0 on SIGTERM', async (t) => {
   const server = await startServer({ CACHE_IMPL: 'memory', DATABASE_DIR: '', LOG_LEVEL: 'silent' })

@@ -6,7 +6,7 @@ import { buildTestApp, openTestDatabase } from './fixtures/app.js'
 import { run } from './fixtures/run.js'
 
 // Processes and databases are started for real: slow where other work takes the processors.
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 const database = await openTestDatabase(t)
 

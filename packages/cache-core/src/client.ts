@@ -103,7 +103,7 @@ export class CacheClient implements FastifyCache {
     const options = toSetOptions(ttl)
     const error = checkKey(key) ?? checkValue(value) ?? (isCacheError(options) ? options : checkSetOptions(options))
     if (error !== undefined) return this.#refuse('set', error)
-    const item = this.#item(key, value, options as SetOptions)
+    const item = this.#item(key, value, options as SetOptions, this.registry.flights.storing([key]) !== undefined)
     return this.#write([key], () => this.#put(item))
   }
 
@@ -111,12 +111,13 @@ export class CacheClient implements FastifyCache {
     const keys = Array.isArray(items) ? items.map((item) => item?.key) : items
     const error = checkKeys(keys)
     if (error !== undefined) return this.#refuse('setMany', error)
+    const isQueued = this.registry.flights.storing(keys) !== undefined
     const own: Item[] = []
     for (const { key, value, options } of items) {
       const given = toSetOptions(options)
       const error = checkValue(value) ?? (isCacheError(given) ? given : checkSetOptions(given))
       if (error !== undefined) return this.#refuse('setMany', error)
-      own.push(this.#item(key, value, given as SetOptions))
+      own.push(this.#item(key, value, given as SetOptions, isQueued))
     }
     return this.#write(keys, () => this.#putMany(own))
   }
@@ -208,8 +209,7 @@ export class CacheClient implements FastifyCache {
   }
 
   /** What is to be stored, as it is now: also if it has to wait for its turn. */
-  #item (key: string, value: unknown, options: SetOptions): Item {
-    const isQueued = this.registry.flights.storing([key]) !== undefined
+  #item (key: string, value: unknown, options: SetOptions, isQueued: boolean): Item {
     return { key, value: isQueued ? copyOf(value) : value, options: { ...options, ttl: this.#ttl(options.ttl) } }
   }
 

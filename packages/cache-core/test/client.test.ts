@@ -52,7 +52,7 @@ for (const [kind, implementation] of Object.entries({ memory: undefined, foreign
     impl.held.add('set')
     const first = client.set(KEY, 1)
     const options = { ttl: 5 }
-    const sets = [client.set(KEY, value, options), client.setMany([{ key: KEY, value, options }])]
+    const sets = [client.set(KEY, value, options), client.setMany([{ key: 'user:2', value, options }, { key: KEY, value, options }])]
     value.list.push(3)
     options.ttl = 0
     await impl.release('set')
@@ -60,7 +60,7 @@ for (const [kind, implementation] of Object.entries({ memory: undefined, foreign
     await settle()
     await impl.release('set')
     await Promise.all(sets)
-    t.same(await client.get(KEY), ok({ list: [1, 2] }))
+    t.same(await client.getMany([KEY, 'user:2']), ok([{ list: [1, 2] }, { list: [1, 2] }]))
   })
 
   t.test(`getEntry: the value with its lifetimes and tags (${kind})`, async (t) => {

@@ -4,7 +4,7 @@ import t from 'tap'
 import { openDatabase, type Database } from '../../src/database/open.js'
 
 // Processes and databases are started for real: slow where other work takes the processors.
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 const checksum = async (database: Database) => {
   const { rows } = await database.query(`

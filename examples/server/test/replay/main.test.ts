@@ -3,7 +3,7 @@ import { buildTestApp, rowsAtOnce } from '../fixtures/app.js'
 import { run } from '../fixtures/run.js'
 
 // Processes and databases are started for real: slow where other work takes the processors.
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 const app = await buildTestApp(t, rowsAtOnce(), { CACHE_IMPL: 'null' })
 const url = await app.listen({ port: 0, host: '127.0.0.1' })
