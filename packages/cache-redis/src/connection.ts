@@ -30,8 +30,8 @@ export class Connection {
     this.#events = events
     client.on('error', events.onError)
     if (client instanceof Cluster) {
-      client.on('+node', (redis: Redis) => this.#add(redis))
-      client.on('-node', (redis: Redis) => this.#remove(redis))
+      client.on('+node', this.#add)
+      client.on('-node', this.#remove)
       client.on('ready', events.onChange)
       for (const redis of client.nodes('all')) this.#add(redis)
     } else {
@@ -59,19 +59,22 @@ export class Connection {
     for (const node of this.#nodes.values()) node.close()
     this.#nodes.clear()
     this.client.off('error', this.#events.onError)
+    this.client.off('+node', this.#add)
+    this.client.off('-node', this.#remove)
+    this.client.off('ready', this.#events.onChange)
     if (!this.#isOwn) return
     // disconnect() is final and needs no answer; an error that comes late has nobody left to tell.
     this.client.on('error', () => {})
     this.client.disconnect()
   }
 
-  #add (redis: Redis): void {
+  readonly #add = (redis: Redis): void => {
     const id = idOf(redis)
     this.#nodes.get(id)?.close()
     this.#nodes.set(id, new Node(redis, this.#settings, this.#events.onChange))
   }
 
-  #remove (redis: Redis): void {
+  readonly #remove = (redis: Redis): void => {
     const id = idOf(redis)
     const node = this.#nodes.get(id)
     if (node?.redis !== redis) return

@@ -23,16 +23,18 @@ export class Node {
   #writer: Redis | undefined
   #runId: string | undefined
   #connection = 0
+  readonly #onReady = (): void => { void this.readFence() }
+  readonly #onClose = (): void => {
+    this.#connection++
+    this.#setFence(undefined)
+  }
 
   constructor (redis: Redis, settings: NodeSettings, changed: () => void) {
     this.redis = redis
     this.#settings = settings
     this.#changed = changed
-    redis.on('ready', () => { void this.readFence() })
-    redis.on('close', () => {
-      this.#connection++
-      this.#setFence(undefined)
-    })
+    redis.on('ready', this.#onReady)
+    redis.on('close', this.#onClose)
     if (redis.status === 'ready') void this.readFence()
   }
 
@@ -73,8 +75,10 @@ export class Node {
   }
 
   close (): void {
-    this.#connection++
-    this.#setFence(undefined)
+    // The client may be the app's own, and outlive this.
+    this.redis.off('ready', this.#onReady)
+    this.redis.off('close', this.#onClose)
+    this.#onClose()
     this.#writer?.disconnect()
   }
 

@@ -78,7 +78,7 @@ const schema = Type.Object({
 }, { additionalProperties: false })
 
 /** Options of a `RedisCache`. */
-export type RedisCacheOptions = Partial<Static<typeof schema>> & { breaker?: Partial<Static<typeof schema>['breaker']> }
+export type RedisCacheOptions = Partial<Omit<Static<typeof schema>, 'breaker'>> & { breaker?: Partial<Static<typeof schema>['breaker']> }
 
 /** The options with their defaults. */
 export type RedisCacheSettings = Static<typeof schema>

@@ -23,6 +23,8 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
   const log = new StateLog(fastify.log)
   const { registry } = core
   const stats = registry.stats.for('redis')
+  // Before the cache is made: a bad option must not leave one open.
+  core.configureFor({ rollout, defaultTtl: options.defaultTtl })
   const cache = new RedisCache(options, {
     onChange: log.onChange,
     onError: log.onError,
@@ -31,7 +33,6 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
       registry.events.emit('failed', 'redis', 'getMany', error)
     }
   })
-  core.configureFor({ rollout, defaultTtl: options.defaultTtl })
   registry.register(cache, 'RedisCache')
   await cache.ready()
   log.start(cache.status())

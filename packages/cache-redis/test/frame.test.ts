@@ -1,0 +1,74 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { FRAME, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type FrameMeta } from '../src/frame.js'
+
+const duration = fc.integer({ min: 0, max: 2 ** 45 })
+const text = fc.string({ unit: 'binary' })
+const anyMeta: fc.Arbitrary<FrameMeta> = fc.record({
+  payload: fc.constantFrom(PAYLOAD_SERIALISED, PAYLOAD_BYTES),
+  codec: fc.integer({ min: 0, max: 255 }),
+  ttlMs: duration,
+  windowMs: duration,
+  tags: fc.array(fc.record({ tag: text, token: text, fence: text }, { noNullPrototype: true }), { maxLength: 5 })
+}, { noNullPrototype: true })
+
+const meta: FrameMeta = {
+  payload: PAYLOAD_SERIALISED, codec: 0, ttlMs: 1000, windowMs: 0, tags: [{ tag: 'tag', token: 'token', fence: 'fence' }]
+}
+
+/** A frame whose metadata is this text. */
+function withMetadata (metadata: string): Buffer {
+  const bytes = Buffer.from(metadata)
+  const header = Buffer.from([FRAME, 1, 0, 0, 0, 0, 0, 0])
+  header.writeUInt32BE(bytes.length, 4)
+  return Buffer.concat([header, bytes])
+}
+
+t.test('frame: any metadata and payload come back as they went in', async () => {
+  fc.assert(fc.property(anyMeta, fc.uint8Array(), (meta, payload) => {
+    const read = readFrame(writeFrame(meta, payload))
+    if (typeof read === 'string') throw new Error(read)
+    t.strictSame(read.meta, meta)
+    t.strictSame([...read.payload], [...payload])
+  }), { numRuns: 50 })
+})
+
+t.test('frame: begins with a byte that begins no JSON text, nor any UTF-8 text', async (t) => {
+  const frame = writeFrame(meta, Buffer.from('x'))
+  t.equal(frame[0], FRAME)
+  t.throws(() => new TextDecoder('utf-8', { fatal: true }).decode(frame.subarray(0, 1)))
+})
+
+t.test('readFrame: any bytes are a frame or a reason, never a throw', async () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+    const framed = Buffer.from([FRAME, 1, ...bytes])
+    for (const frame of [Buffer.from(bytes), framed]) readFrame(frame)
+  }))
+})
+
+t.test('readFrame: a frame cut off within its header or metadata is known for truncated', async (t) => {
+  const payload = Buffer.from('payload')
+  const frame = writeFrame(meta, payload)
+  for (let length = 1; length < frame.length - payload.length; length++) {
+    t.match(readFrame(frame.subarray(0, length)), 'truncated')
+  }
+})
+
+t.test('readFrame: another version and an unknown kind are refused by name', async (t) => {
+  const frame = writeFrame(meta, Buffer.from('x'))
+  frame[1] = 2
+  t.match(readFrame(frame), 'version 2')
+  frame[1] = 1
+  frame[2] = 2
+  t.match(readFrame(frame), 'unknown kind')
+})
+
+t.test('readFrame: metadata of any other shape is broken', async (t) => {
+  for (const metadata of [
+    '', '{', '{}', 'null', '[]', '[1]', '["1",2]', '[1,"2"]', '[1,2,"tag"]', '[1,2,"tag","token"]', '[1,2,3,"token","fence"]',
+    '[1,2,"tag",null,"fence"]', '[1,2,"tag","token",[]]', '[-1,0]', '[0,-1]', '[1e999,0]', '[null,0]'
+  ]) {
+    t.equal(readFrame(withMetadata(metadata)), 'broken metadata', metadata)
+  }
+  t.type(readFrame(withMetadata('[1,2]')), 'object')
+})

@@ -1,0 +1,31 @@
+import t from 'tap'
+import { settle } from '../../cache-core/test/fixtures/deferred.js'
+import { FakeTime } from '../../cache-core/test/fixtures/fake-time.js'
+import { Health } from '../src/health.js'
+
+t.test('health: asks every so often, until it is closed', async (t) => {
+  const time = new FakeTime(t)
+  let answer = true
+  let checks = 0
+  const health = new Health(1000, async () => { checks++; return answer })
+  t.equal(health.last, undefined, 'not known yet')
+  time.advance(999)
+  t.equal(checks, 0)
+  time.advance(1)
+  await settle()
+  t.match(health.last, { ok: true, latencyMs: Number, at: /^\d{4}-\d\d-\d\dT/ })
+  answer = false
+  time.advance(1000)
+  await settle()
+  t.match(health.last, { ok: false })
+  t.equal(checks, 2)
+  health.close()
+  t.equal(time.pending, 0)
+})
+
+t.test('health: run answers what it found', async (t) => {
+  const health = new Health(1000, async () => false)
+  t.teardown(() => health.close())
+  t.equal(await health.run(), false)
+  t.equal(health.last?.ok, false)
+})

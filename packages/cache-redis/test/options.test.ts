@@ -1,0 +1,121 @@
+import { Redis } from 'ioredis'
+import t, { type Test } from 'tap'
+import { resolveRedisOptions, type RedisCacheOptions } from '../src/options.js'
+
+/** That options are refused, with the name of the one that is wrong. */
+function refuses (t: Test, options: object, name: string): void {
+  t.throws(() => resolveRedisOptions(options), { code: 'CACHE_ERR_OPTION_INVALID', message: new RegExp(`"${name}(\\.|")`) }, JSON.stringify(options))
+}
+
+function makeClient (t: Test, options: object = {}): Redis {
+  const client = new Redis({ lazyConnect: true, ...options })
+  t.teardown(() => client.disconnect())
+  return client
+}
+
+t.test('options: have defaults, and stay as the caller made them', async (t) => {
+  const options = Object.freeze({ breaker: Object.freeze({ probeMs: 50 }) })
+  t.match(resolveRedisOptions(options), {
+    mode: 'single',
+    keyPrefix: 'cache:',
+    defaultTtl: 3600,
+    connections: 1,
+    consistency: 'bounded',
+    waitReplicas: 0,
+    maxQueuedInvalidations: 10_000,
+    breaker: { probeMs: 50, windowMs: 10_000, minimumCalls: 20, errorRate: 0.5 }
+  })
+})
+
+t.test('options: each contradiction is refused by name', async (t) => {
+  const url = 'redis://a'
+  const nodes = [{ host: 'a' }]
+  const client = makeClient(t)
+  const contradictions: [RedisCacheOptions, string][] = [
+    [{ client, url }, 'client'],
+    [{ client, nodes: nodes as [] }, 'client'],
+    [{ client: makeClient(t, { keyPrefix: 'own:' }) }, 'client'],
+    [{ mode: 'cluster', url, nodes: nodes as [] }, 'nodes'],
+    [{ url: [url, url] }, 'mode'],
+    [{ url: `${url},${url}` }, 'mode'],
+    [{ nodes: nodes as [] }, 'mode'],
+    [{ sentinelName: 'main' }, 'sentinelName'],
+    [{ mode: 'cluster', sentinelName: 'main' }, 'sentinelName'],
+    [{ mode: 'cluster', db: 1 }, 'db'],
+    [{ mode: 'cluster', connections: 2 }, 'connections'],
+    [{ heartbeatMs: 501 }, 'heartbeatMs'],
+    [{ heartbeatMs: 100, heartbeatTimeoutMs: 199 }, 'heartbeatMs'],
+    [{ keyPrefix: '{' }, 'keyPrefix'],
+    [{ keyPrefix: '{}app:' }, 'keyPrefix']
+  ]
+  for (const [options, name] of contradictions) refuses(t, options, name)
+  for (const options of [
+    { client }, { mode: 'cluster', url: [url, url] }, { mode: 'cluster', nodes }, { mode: 'sentinel', url, sentinelName: 'main', db: 1 },
+    { heartbeatMs: 100, heartbeatTimeoutMs: 200 }, { keyPrefix: '{app}:' }, { keyPrefix: 'app}:' }, { mode: 'cluster', db: 0 }
+  ]) t.type(resolveRedisOptions(options), 'object')
+})
+
+t.test('options: a client must be an ioredis client', async (t) => {
+  for (const client of [{}, null, 'client', 5, { duplicate () {} }, () => {}]) refuses(t, { client }, 'client')
+})
+
+t.test('options: wrong types, values out of bounds and unknown names are refused', async (t) => {
+  const wrong: Record<string, unknown[]> = {
+    url: [5, '', 'localhost', 'http://a', [], ['redis://a', 5], null],
+    mode: ['Single', 1, null],
+    nodes: [[], {}, [{}], [{ host: '' }], [{ host: 'a', port: 0 }], [{ host: 'a', port: 65_536 }], [{ host: 'a', name: 'b' }]],
+    db: [-1, 1.5, '0'],
+    tls: ['yes', 1],
+    connections: [0, 65, 1.5],
+    keyPrefix: ['', 'p'.repeat(65), 5],
+    defaultTtl: [0, -1, Infinity, NaN, '60', 30 * 24 * 3600 + 1],
+    commandTimeoutMs: [0, 600_001, '5', NaN],
+    socketTimeoutMs: [0],
+    connectTimeoutMs: [-1],
+    consistency: ['eventual'],
+    waitReplicas: [-1, 17, 0.5],
+    maxTags: [0, 1.5],
+    serializer: [{}, 'json', { serialize () {} }],
+    compression: ['zip', {}, { id: 200, compress () {} }],
+    compressAboveBytes: [-1, 1.5],
+    maxValueBytes: [0, 2 ** 30],
+    breaker: [{ errorRate: 0 }, { errorRate: 1.1 }, { minimumCalls: 0 }, { probeMs: 0 }, { unknown: 1 }, 5],
+    maxQueuedInvalidations: [0],
+    healthCheckMs: [0],
+    onInvalidated: ['no', {}],
+    unknown: [1]
+  }
+  for (const [name, values] of Object.entries(wrong)) {
+    for (const value of values) refuses(t, { mode: name === 'nodes' ? 'cluster' : 'single', [name]: value }, name)
+  }
+})
+
+t.test('options: a compression of one\'s own has an id of one byte that is not taken', async (t) => {
+  const compression = { compress: async (bytes: Uint8Array) => bytes, decompress: async (bytes: Uint8Array) => bytes }
+  for (const id of [0, 256, -1, 1.5, NaN, undefined, '200', 1, 2]) refuses(t, { compression: { ...compression, id } }, 'compression')
+  t.type(resolveRedisOptions({ compression: { ...compression, id: 128 } }), 'object')
+})
+
+t.test('options: no message holds a secret', async (t) => {
+  const secret = 'hunter2'
+  for (const options of [
+    { url: `http://user:${secret}@host` },
+    { url: ['redis://a', `user:${secret}@host`] },
+    { url: [`redis://user:${secret}@a`, `redis://user:${secret}@b`] },
+    { url: `redis://user:${secret}@a`, nodes: [{ host: 'a' }] },
+    { password: [secret] },
+    { password: { value: secret } },
+    { username: [secret] },
+    { sentinelPassword: [secret] },
+    { nodes: [{ host: 'a', password: secret }], mode: 'cluster' },
+    { unknown: secret }
+  ]) {
+    try {
+      resolveRedisOptions(options)
+      t.fail('accepted')
+    } catch (error) {
+      t.equal((error as { code: string }).code, 'CACHE_ERR_OPTION_INVALID')
+      t.notMatch(String((error as Error).stack), secret, JSON.stringify(options))
+    }
+  }
+})
