@@ -52,16 +52,26 @@ function makeClient (settings: RedisCacheSettings): Client {
     case 'cluster': {
       // The pool sets these for each of its nodes.
       const { retryStrategy, enableOfflineQueue, ...redisOptions } = common
-      return new Cluster(endpoints.map(({ host, port }) => ({ host, port })), {
+      const cluster = new Cluster(endpoints.map(({ host, port }) => ({ host, port })), {
         enableOfflineQueue: false,
         redisOptions,
-        // Finds out about a stopped master, which refuses no connection.
-        slotsRefreshInterval: settings.socketTimeoutMs,
         slotsRefreshTimeout: settings.connectTimeoutMs,
         clusterRetryStrategy: (times) => Math.min(50 * times, 500)
       })
+      refreshSlots(cluster, settings.socketTimeoutMs)
+      return cluster
     }
   }
+}
+
+/**
+ * Finds out about a stopped master, which refuses no connection. Not the client's own `slotsRefreshInterval`: when it is
+ * closed during a refresh, that one goes on for good and keeps the process alive (ioredis 6.0.0).
+ */
+function refreshSlots (cluster: Cluster, everyMs: number): void {
+  const timer = setInterval(() => { if (cluster.status === 'ready') cluster.refreshSlotsCache() }, everyMs)
+  timer.unref()
+  cluster.once('end', () => clearInterval(timer))
 }
 
 function endpointsOf ({ url, nodes }: RedisCacheSettings): Endpoint[] {

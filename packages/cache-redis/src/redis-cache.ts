@@ -173,7 +173,7 @@ export class RedisCache implements Cache {
 
   async set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
     const options = typeof ttl === 'object' ? ttl : { ttl }
-    const error = checkKey(key) ?? checkValue(value) ?? checkSetOptions(options)
+    const error = checkSet(key, value, options)
     if (error !== undefined) return err(error)
     if (options.ttl === 0) return this.del(key)
     const serialised = this.#codec.serialise(value)
@@ -185,7 +185,13 @@ export class RedisCache implements Cache {
 
   async setMany (items: SetItem[]): Promise<Result<void>> {
     if (!Array.isArray(items)) return err(checkKeys(items)!)
-    const results = await Promise.all(items.map((item) => this.set(item?.key, item?.value, item?.options)))
+    // Only the last of several with one key is sent: in a Cluster, what is sent first need not arrive first.
+    const last = new Map(items.map((item) => [item?.key, item]))
+    const results = await Promise.all(items.map((item) => {
+      if (last.get(item?.key) === item) return this.set(item?.key, item?.value, item?.options)
+      const error = checkSet(item?.key, item?.value, item?.options ?? {})
+      return error === undefined ? DONE : err(error)
+    }))
     return results.find((result) => !result.ok) ?? DONE
   }
 
@@ -332,4 +338,8 @@ function toEntry<T> ({ decoded, isStale, leftMs }: Found): Entry<T> {
     staleLeft,
     tags: decoded.tags.map(({ tag }) => tag)
   }
+}
+
+function checkSet (key: string, value: unknown, options: SetOptions): CacheError | undefined {
+  return checkKey(key) ?? checkValue(value) ?? checkSetOptions(options)
 }
