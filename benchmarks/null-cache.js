@@ -3,10 +3,13 @@
 import { once } from 'node:events'
 import { fork } from 'node:child_process'
 import autocannon from 'autocannon'
-import { median, report } from './measure.js'
+import { report } from './measure.js'
 
-const ROUNDS = Number(process.env.ROUNDS ?? 7)
-const SECONDS = Number(process.env.SECONDS ?? 4)
+// What else a machine does, and how a process happens to lie in memory, changes a single turn by a fifth. So there are
+// many short turns, in changing order, in fresh processes, and what counts is the rate that an app reaches when it is
+// left alone: the ninth decile of its turns.
+const PAIRS = Number(process.env.PAIRS ?? 6)
+const ROUNDS = Number(process.env.ROUNDS ?? 8)
 
 async function serve (kind) {
   const child = fork(new URL('./apps/observed.js', import.meta.url), [kind])
@@ -14,25 +17,28 @@ async function serve (kind) {
   return { url: `http://127.0.0.1:${port}/users/1`, child }
 }
 
-async function rate ({ url }, duration = SECONDS) {
+async function rate ({ url }, duration) {
   const { requests, non2xx, errors } = await autocannon({ url, connections: 32, duration })
   if (non2xx + errors > 0) throw new Error(`${non2xx + errors} requests failed`)
   return requests.average
 }
 
-const apps = { without: await serve('without'), with: await serve('with') }
 const rates = { without: [], with: [] }
-for (const app of Object.values(apps)) await rate(app, 2)
-// In turns and in changing order, so that what the machine does besides falls on both.
-for (let round = 0; round < ROUNDS; round++) {
-  const order = round % 2 === 0 ? ['without', 'with'] : ['with', 'without']
-  for (const name of order) rates[name].push(await rate(apps[name]))
+for (let pair = 0; pair < PAIRS; pair++) {
+  const apps = { without: await serve('without'), with: await serve('with') }
+  for (const app of Object.values(apps)) await rate(app, 2)
+  for (let round = 0; round < ROUNDS; round++) {
+    const order = (pair + round) % 2 === 0 ? ['without', 'with'] : ['with', 'without']
+    for (const name of order) rates[name].push(await rate(apps[name], 1))
+  }
+  for (const { child } of Object.values(apps)) child.kill()
 }
-for (const { child } of Object.values(apps)) child.kill()
 
-const ratios = rates.with.map((each, round) => each / rates.without[round])
+const quantile = (numbers, q) => numbers.toSorted((a, b) => a - b)[Math.floor((numbers.length - 1) * q)]
+const figures = (name) => `${Math.round(quantile(rates[name], 0.9))} requests/s (median ${Math.round(quantile(rates[name], 0.5))})`
 report('requests/s with core + metrics on NullCache, one getOrSet per request, against the same app without', [
-  ['without', `${Math.round(median(rates.without))} requests/s`],
-  ['with', `${Math.round(median(rates.with))} requests/s`],
-  ['ratio (median of rounds)', median(ratios).toFixed(3), 'at least 0.95']
+  ['without', figures('without')],
+  ['with', figures('with')],
+  ['ratio', (quantile(rates.with, 0.9) / quantile(rates.without, 0.9)).toFixed(3), 'at least 0.95'],
+  ['ratio of the medians', (quantile(rates.with, 0.5) / quantile(rates.without, 0.5)).toFixed(3)]
 ])
