@@ -5,7 +5,9 @@
 import { BentoCache, bentostore } from 'bentocache'
 import { redisDriver } from 'bentocache/drivers/redis'
 import Fastify from 'fastify'
-import { Redis } from 'ioredis'
+// BentoCache brings the version that it supports, `ioredis`.
+import { Redis as BentoRedis } from 'ioredis'
+import { Redis } from 'ioredis-6'
 import { cacheRedis } from '@x/cache-redis'
 import { median, report } from './measure.js'
 import { startRedis } from './apps/redis-server.js'
@@ -59,7 +61,7 @@ const app = Fastify()
 await app.register(cacheRedis, { url: server.url, commandTimeoutMs: 5000 })
 await app.ready()
 const { cache } = app
-const bento = new BentoCache({ default: 'redis', stores: { redis: bentostore().useL2Layer(redisDriver({ connection: new Redis(server.url) })) } })
+const bento = new BentoCache({ default: 'redis', stores: { redis: bentostore().useL2Layer(redisDriver({ connection: new BentoRedis(server.url) })) } })
 
 await app.cache.clear()
 for (const [id, each] of KEYS.entries()) {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Redis } from 'ioredis'
+import { Redis } from 'ioredis-6'
 
 /** A redis-server of one's own on a free port, or the one that `REDIS_URL` names. */
 export async function startRedis () {
