@@ -253,8 +253,12 @@ export class CacheClient implements FastifyCache {
     return result
   }
 
-  async #getLater<T> (registration: Registration, key: string): Promise<Result<T | null>> {
-    return this.#countRead(registration, key, await this.#time(registration, 'get', registration.get<T>(key)))
+  #getLater<T> (registration: Registration, key: string): Promise<Result<T | null>> {
+    const began = this.registry.stats.measuresDurations ? performance.now() : undefined
+    return registration.get<T>(key).then((result) => {
+      if (began !== undefined) noteDuration(this.registry, registration.stats, 'get', began)
+      return this.#countRead(registration, key, result)
+    })
   }
 
   #countRead<T> (registration: Registration, key: string, result: Result<T | null>): Result<T | null> {

@@ -1,6 +1,7 @@
 import { isCacheError, type CacheError } from '@x/cache-core'
 import type { Codec, Decoded } from './codec.js'
 import type { Client } from './connection.js'
+import type { EntryTag } from './frame.js'
 import { GENERATION, type Keys } from './keys.js'
 import type { Captured, TagTokens, Verdict } from './tag-tokens.js'
 
@@ -10,6 +11,10 @@ export interface Found { readonly decoded: Decoded; readonly isStale: boolean; r
 /** Whether to ask for the time that is left: at once, only if the entry turns out to need it. */
 export interface Wish { readonly tags: readonly string[]; readonly wantsTime: boolean }
 
+/** Tokens that were asked for beside the entry. */
+type Asked = ReadonlyMap<string, Promise<Captured | undefined>>
+
+const NONE_ASKED: Asked = new Map()
 const GONE = -2
 
 /**
@@ -35,18 +40,37 @@ export class Entries {
     return this.#keys.entry(`${generation.token}${generation.fence}`, key)
   }
 
-  async find (key: string, { tags, wantsTime }: Wish): Promise<Found | null> {
+  find (key: string, wish: Wish): Promise<Found | null> {
+    const known = this.#tokens.remembered(GENERATION)
+    // The usual read, without a promise that it can do without.
+    if (known !== undefined && !wish.wantsTime && wish.tags.length === 0) {
+      const name = this.nameOf(known, key)
+      return this.#dataFor(name).getBuffer(name).then((stored) => stored === null ? null : this.#open(name, stored, undefined, NONE_ASKED))
+    }
+    return this.#find(key, wish, known)
+  }
+
+  async #find (key: string, { tags, wantsTime }: Wish, known: Captured | undefined): Promise<Found | null> {
     const asked = new Map<string, Promise<Captured | undefined>>()
     for (const tag of tags) {
       if (this.#tokens.remembered(tag) === undefined) asked.set(tag, quiet(this.#tokens.ask(tag)))
     }
-    const known = this.#tokens.remembered(GENERATION)
     const [name, stored, time] = known === undefined
       ? await this.#readInDoubt(key, wantsTime)
       : await this.#readNamed(this.nameOf(known, key), wantsTime)
-    if (stored === null) return null
-    const decoding = this.#codec.decode(stored)
-    const decoded = decoding instanceof Promise ? await decoding : decoding
+    return stored === null ? null : this.#open(name, stored, time, asked)
+  }
+
+  #open (name: string, stored: Buffer, time: number | undefined, asked: Asked): Found | null | Promise<Found | null> {
+    const decoded = this.#codec.decode(stored)
+    if (!(decoded instanceof Promise) && !(decoded instanceof Error) && decoded.windowMs === 0 && time === undefined && this.#isCurrent(decoded, asked)) {
+      return { decoded, isStale: false, leftMs: undefined }
+    }
+    return this.#look(name, decoded, time, asked)
+  }
+
+  async #look (name: string, decoding: ReturnType<Codec['decode']>, time: number | undefined, asked: Asked): Promise<Found | null> {
+    const decoded = await decoding
     if (decoded instanceof Error) throw decoded
     let leftMs = time
     if (leftMs === undefined && decoded.windowMs > 0) leftMs = await this.#dataFor(name).pttl(name)
@@ -99,13 +123,21 @@ export class Entries {
     return name === guess && early !== undefined ? early : this.#readNamed(name, wantsTime)
   }
 
-  async #judge ({ tags }: Decoded, asked: ReadonlyMap<string, Promise<Captured | undefined>>): Promise<Verdict> {
+  /** Whether memory alone proves every token. */
+  #isCurrent ({ tags }: Decoded, asked: Asked): boolean {
+    for (const tag of tags) if (!this.#isKnown(tag, asked)) return false
+    return true
+  }
+
+  #isKnown ({ tag, token, fence }: EntryTag, asked: Asked): boolean {
+    if (asked.has(tag)) return false
+    const remembered = this.#tokens.remembered(tag)
+    return remembered !== undefined && remembered.token === token && remembered.fence === fence
+  }
+
+  async #judge ({ tags }: Decoded, asked: Asked): Promise<Verdict> {
     let verdict: Verdict = 'fresh'
-    const unsure = tags.filter(({ tag, token, fence }) => {
-      const remembered = asked.has(tag) ? undefined : this.#tokens.remembered(tag)
-      return remembered === undefined || remembered.token !== token || remembered.fence !== fence
-    })
-    if (unsure.length === 0) return verdict
+    const unsure = tags.filter((tag) => !this.#isKnown(tag, asked))
     for (const each of await Promise.all(unsure.map((stored) => this.#tokens.judge(stored.tag, stored, asked.get(stored.tag))))) {
       if (each === 'gone') return each
       if (each === 'stale') verdict = each

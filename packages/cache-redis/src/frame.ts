@@ -53,11 +53,14 @@ export function readFrame (frame: Buffer): { meta: FrameMeta; payload: Buffer } 
     return 'broken metadata'
   }
   if (!Array.isArray(rest) || rest.length < 2 || rest.length % 3 !== 2) return 'broken metadata'
-  const [ttlMs, windowMs] = rest as unknown[]
+  const ttlMs: unknown = rest[0]
+  const windowMs: unknown = rest[1]
   if (!isDuration(ttlMs) || !isDuration(windowMs)) return 'broken metadata'
   const tags: EntryTag[] = []
   for (let at = 2; at < rest.length; at += 3) {
-    const [tag, token, fence] = rest.slice(at, at + 3) as unknown[]
+    const tag: unknown = rest[at]
+    const token: unknown = rest[at + 1]
+    const fence: unknown = rest[at + 2]
     if (typeof tag !== 'string' || typeof token !== 'string' || typeof fence !== 'string') return 'broken metadata'
     tags.push({ tag, token, fence })
   }

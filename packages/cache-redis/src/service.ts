@@ -1,4 +1,4 @@
-import { Deadlines, DONE, err, timeout, unavailable, type CacheError, type Result } from '@x/cache-core'
+import { Deadlines, DONE, err, ok, timeout, unavailable, type CacheError, type Err, type Result } from '@x/cache-core'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.js'
 import { InvalidationQueue, type Removal } from './invalidation-queue.js'
 import { isOutage, toCacheError } from './redis-errors.js'
@@ -65,9 +65,9 @@ export class Service {
   }
 
   /** Carries out a read or a store: in bounded time, or not at all while out of service. Never rejects. */
-  run<T> (operation: string, start: () => Promise<T>): Promise<Result<T>> {
+  run<T, R = Result<T>> (operation: string, start: () => Promise<T>, toAnswer: (value: T) => R = plain): Promise<R | Err> {
     if (!this.isUp) return Promise.resolve(err(unavailable(operation)))
-    return this.#bounded(operation, start)
+    return this.#bounded(operation, start, toAnswer)
   }
 
   /**
@@ -99,11 +99,11 @@ export class Service {
     return err(Object.assign(error, { queued: true }))
   }
 
-  #bounded<T> (operation: string, start: () => Promise<T>): Promise<Result<T>> {
-    return this.#deadlines.bound<T, Result<T>>(start(),
+  #bounded<T, R = Result<T>> (operation: string, start: () => Promise<T>, toAnswer: (value: T) => R = plain): Promise<R | Err> {
+    return this.#deadlines.bound<T, R | Err>(start(),
       (value) => {
         this.#breaker.success()
-        return { ok: true, value }
+        return toAnswer(value)
       },
       (ms) => {
         this.#breaker.failure()
@@ -143,4 +143,9 @@ export class Service {
     }, REPLAY_MS)
     this.#replayTimer.unref()
   }
+}
+
+// The default of `toAnswer`, where R is Result<T>.
+function plain (value: any): any {
+  return ok(value)
 }
