@@ -78,6 +78,12 @@ export interface ImplementationStatus {
   degraded?: boolean
   /** The last health check. */
   health?: unknown
+  /** The circuit breaker in front of the store. */
+  breaker?: 'closed' | 'half-open' | 'open'
+  /** Whether what is remembered of tags may be relied on: `in doubt` while the messages that end it do not arrive. */
+  tracking?: 'trusted' | 'in doubt' | 'off'
+  /** Removals that wait for the store. */
+  queuedInvalidations?: number
 }
 
 /**

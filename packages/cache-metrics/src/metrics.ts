@@ -148,13 +148,23 @@ export const METRICS: readonly Metric[] = [
     ...ofTheWhole('gauge', (cache) => Math.max(0, BREAKER_STATES.indexOf(String(statusOf(cache).breaker))))
   },
   {
+    name: 'cache_tracking_state',
+    help: 'The invalidation channel of the store: 0 trusted, 1 in doubt, 2 off.',
+    ...ofTheWhole('gauge', (cache) => statusOf(cache).tracking === 'trusted' ? 0 : statusOf(cache).tracking === 'in doubt' ? 1 : 2)
+  },
+  {
+    name: 'cache_queued_invalidations',
+    help: 'Removals that wait for the store.',
+    ...ofTheWhole('gauge', (cache) => statusOf(cache).queuedInvalidations ?? 0)
+  },
+  {
     name: 'cache_degraded',
     help: 'Whether the implementation is out of service because it fails: 1 or 0.',
     ...ofTheWhole('gauge', (cache) => statusOf(cache).degraded === true ? 1 : 0)
   }
 ]
 
-function statusOf ({ active }: CacheRegistry): ImplementationStatus & { breaker?: unknown } {
+function statusOf ({ active }: CacheRegistry): ImplementationStatus {
   try {
     return active.impl.status?.() ?? {}
   } catch {

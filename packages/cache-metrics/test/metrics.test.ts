@@ -22,6 +22,8 @@ t.test('METRICS: names, types and labels are those that dashboards know', async 
     ['cache_request_duration_seconds', 'histogram', 'route', 'arm'],
     ['cache_rollout_percent', 'gauge'],
     ['cache_breaker_state', 'gauge'],
+    ['cache_tracking_state', 'gauge'],
+    ['cache_queued_invalidations', 'gauge'],
     ['cache_degraded', 'gauge']
   ])
 })
@@ -36,6 +38,8 @@ t.test('METRICS: all are listed before anything happened', async (t) => {
     etag_match_total: 0,
     cache_rollout_percent: 100,
     cache_breaker_state: 0,
+    cache_tracking_state: 2,
+    cache_queued_invalidations: 0,
     cache_degraded: 0
   })
 })
@@ -89,6 +93,16 @@ t.test('cache_breaker_state, cache_degraded: are what the implementation says of
   for (const [breaker, state] of [['closed', 0], ['half-open', 1], ['open', 2], ['unheard-of', 0], [undefined, 0]] as const) {
     Object.assign(status, { breaker, degraded: breaker === 'open' })
     t.match((await scrape(app)).samples, { cache_breaker_state: state, cache_degraded: breaker === 'open' ? 1 : 0 })
+  }
+})
+
+t.test('cache_tracking_state, cache_queued_invalidations: are what the implementation says of itself', async (t) => {
+  const status: Record<string, unknown> = {}
+  const distant = Object.assign(new NullCache(), { name: 'distant', passThrough: false, status: () => status }) as Cache
+  const app = await buildApp(t, {}, { implementation: distant })
+  for (const [tracking, state, queuedInvalidations] of [['trusted', 0, 0], ['in doubt', 1, 7], ['off', 2, 3]] as const) {
+    Object.assign(status, { tracking, queuedInvalidations })
+    t.match((await scrape(app)).samples, { cache_tracking_state: state, cache_queued_invalidations: queuedInvalidations })
   }
 })
 

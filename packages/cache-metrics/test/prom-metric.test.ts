@@ -122,7 +122,7 @@ t.test('get: is what the JSON and the cluster mode of prom-client need', async (
   const workers = [json, json].map((metrics) => JSON.parse(JSON.stringify(metrics)) as object[])
   const sum = parseText(await AggregatorRegistry.aggregate(workers).metrics()).samples
   for (const [name, value] of Object.entries(samples)) {
-    const isGauge = /^cache_(enabled|rollout_percent|breaker_state|degraded)/.test(name)
+    const isGauge = /^cache_(enabled|rollout_percent|breaker_state|tracking_state|queued_invalidations|degraded)/.test(name)
     t.equal(sum[name], isGauge ? value : value * 2, name)
   }
 })
