@@ -24,6 +24,8 @@ interface Call<T> {
   readonly key: string
   readonly loader: Loader<T>
   readonly options: GetOrSetOptions<T>
+  /** The store did not answer: asking it for a lock or for tokens would only make the caller wait again. */
+  isStoreAway: boolean
 }
 
 /** One load per key per process, and the rules for stale values. */
@@ -67,7 +69,7 @@ export class GetOrSet {
 
   /** The cached value, or one load for all who ask meanwhile. */
   run<T> (registration: Registration, key: string, loader: Loader<T>, options: GetOrSetOptions<T>): Promise<T> {
-    const call: Call<T> = { registration, key, loader, options }
+    const call: Call<T> = { registration, key, loader, options, isStoreAway: false }
     const flight = this.#registry.flights.joinable(key)
     if (flight !== undefined && !flight.isBackground) {
       registration.stats.of(key).misses++
@@ -120,6 +122,8 @@ export class GetOrSet {
     const result = await this.#measured(registration, 'get', registration.lookup<T>(key, { tags: knownTags(options), stale: needsEntry(options) }))
     if (result.ok) return result.value
     this.#fail(registration.stats, 'get', result.error)
+    const { code } = result.error
+    if (code === 'CACHE_ERR_UNAVAILABLE' || code === 'CACHE_ERR_TIMEOUT') call.isStoreAway = true
     return null
   }
 
@@ -153,7 +157,7 @@ export class GetOrSet {
   async #fly<T> (call: Call<T>, flight: Flight<T>, ttlLeft: number): Promise<T> {
     const { registration, key, loader, options } = call
     let lock: LoadLock | undefined
-    if (options.lock === true && registration.impl.lock !== undefined) {
+    if (options.lock === true && registration.impl.lock !== undefined && !call.isStoreAway) {
       lock = await LoadLock.acquire(registration, key, limitOf(options.timeoutMs), (operation, error) => this.#fail(registration.stats, operation, error))
       const entry = await this.#read(call)
       if (entry !== null && entry.fresh && entry.ttlLeft > ttlLeft) {
@@ -179,7 +183,7 @@ export class GetOrSet {
 
   /** `null`: what is loaded must not be stored. */
   async #capture<T> (call: Call<T>, flight: Flight<T>): Promise<TagSnapshot | undefined | null> {
-    if (flight.isOvertaken) return null
+    if (flight.isOvertaken || call.isStoreAway) return null
     const { registration, options } = call
     const error = checkTagOptions(options)
     if (error !== undefined) {

@@ -1,4 +1,4 @@
-import { CacheClient, CacheRegistry } from '@x/cache-core'
+import { CacheClient, CacheRegistry, err, timeout, unavailable } from '@x/cache-core'
 import t from 'tap'
 import { deferred, settle } from './fixtures/deferred.js'
 import { ForeignCache, ThreeMethodCache, type Fault } from './fixtures/foreign-caches.js'
@@ -45,6 +45,18 @@ t.test('getOrSet: an outage is no pass-through: loads stay single-flight, and th
   await client.getOrSet(KEY, load)
   t.equal(loads, 2)
 })
+
+for (const failure of ['unavailable', 'timeout'] as const) {
+  t.test(`getOrSet: a store that does not answer (${failure}) is asked once, not again for a lock, for tokens and to store`, async (t) => {
+    const { client, registry, impl } = makeClient(() => new ForeignCache())
+    const error = failure === 'unavailable' ? unavailable('getEntry') : timeout('getEntry', 400)
+    t.intercept(impl.memory, 'getEntry', { value: async () => err(error) })
+    t.equal(await client.getOrSet(KEY, () => 'value', { tags: ['users'], lock: true, ttl: 60 }), 'value')
+    await settle()
+    t.same(impl.calls, [`getEntry ${KEY}`])
+    t.same(errorsOf(registry, 'ForeignCache'), { [failure]: 1 })
+  })
+}
 
 t.test('getOrSet: an invalid key loads, alone, and is counted as an error', async (t) => {
   const { client, registry } = makeClient()
