@@ -1,5 +1,6 @@
 import { cacheCore, type CacheCoreOptions } from '@x/cache-core'
 import { cacheMetrics, type CacheMetricsOptions } from '@x/cache-metrics'
+import { cacheRedis, type CacheRedisOptions } from '@x/cache-redis'
 import Fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Database } from './database/open.js'
 import { sendError, sendRouteNotFound } from './errors.js'
@@ -17,12 +18,14 @@ export interface AppOptions {
   /** Whoever opened it closes it, after the app. */
   database: Database
   cache?: CacheCoreOptions
+  /** Default: not on Redis. */
+  redis?: CacheRedisOptions
   metrics?: CacheMetricsOptions
   logger?: FastifyServerOptions['logger']
 }
 
 /** The whole app, not yet listening. The routes know `request.cache` and nothing of what is behind it. */
-export async function buildApp ({ database, cache, metrics, logger = false }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp ({ database, cache, redis, metrics, logger = false }: AppOptions): Promise<FastifyInstance> {
   // Two log lines for each request would be most of the time of a request that hits.
   const logController = new LogController({ disableRequestLogging: true })
   // Texts of a path or query become numbers, but an array of one does not become its content.
@@ -32,6 +35,8 @@ export async function buildApp ({ database, cache, metrics, logger = false }: Ap
   app.setNotFoundHandler(sendRouteNotFound)
   await app.register(cacheCore, { personal: PERSONAL_PATHS, ...cache })
   await app.register(cacheMetrics, metrics ?? {})
+  // After the others: it connects, and nothing may be left connected if one of them refuses its options.
+  await app.register(cacheRedis, redis ?? { enabled: false })
   addIdentity(app)
 
   const routes = [tableRoutes, recordRoutes, userRoutes, personalRoutes, publicRoutes, approvalRoutes, healthRoutes]

@@ -40,5 +40,5 @@ export const ttl = { short: 60, hour: 3600, day: 24 * 3600 }
  */
 export async function invalidate (request: FastifyRequest, changed: string[]): Promise<void> {
   const result = await request.cache.tags.invalidate(changed)
-  if (!result.ok) request.log.error({ err: result.error, tags: changed }, 'Written, but the cache may be stale until the ttl ends')
+  if (!result.ok) request.log.error({ err: result.error, tags: changed }, 'Written, but the cache has not confirmed the invalidation')
 }

@@ -1,10 +1,8 @@
-import createError from '@fastify/error'
-import { cacheOptionsFromEnv, EnvReader, readCacheEnv, type CacheCoreOptions, type Env } from '@x/cache-core'
+import { cacheOptionsFromEnv, EnvReader, type CacheCoreOptions, type Env } from '@x/cache-core'
 import { metricsOptionsFromEnv, type CacheMetricsOptions } from '@x/cache-metrics'
+import { redisOptionsFromEnv, type CacheRedisOptions } from '@x/cache-redis'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
-const RedisNotHere = createError('APP_ERR_ENV_REDIS',
-  'CACHE_IMPL=redis and FEATURE_CACHE_REDIS=true need @x/cache-redis, which this server does not register: use CACHE_IMPL=null or CACHE_IMPL=memory')
 
 /** What the environment asks of this server. */
 export interface ServerEnv {
@@ -15,13 +13,14 @@ export interface ServerEnv {
   /** Where PostgreSQL keeps its files; undefined: in memory. */
   databaseDir: string | undefined
   cache: CacheCoreOptions
+  /** `enabled` only where Redis is asked for. */
+  redis: CacheRedisOptions
   metrics: CacheMetricsOptions
 }
 
 /** Reads the environment once; a value that does not parse throws one sentence that names the variable. */
 export function readEnv (env: Env = process.env): ServerEnv {
   const reader = new EnvReader(env)
-  if (readCacheEnv(env).implementation === 'redis') throw new RedisNotHere()
   const maxEntries = reader.number('CACHE_MAX_ENTRIES', { min: 1, max: 10_000_000, integer: true }) ?? 10_000
   const host = reader.text('HOST') ?? '127.0.0.1'
   return {
@@ -30,6 +29,7 @@ export function readEnv (env: Env = process.env): ServerEnv {
     logLevel: reader.oneOf('LOG_LEVEL', LOG_LEVELS) ?? 'info',
     databaseDir: reader.text('DATABASE_DIR'),
     cache: { ...cacheOptionsFromEnv(env), memory: { maxEntries } },
+    redis: redisOptionsFromEnv(env),
     metrics: onHost(host, metricsOptionsFromEnv(env))
   }
 }

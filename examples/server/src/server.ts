@@ -21,8 +21,10 @@ async function start (): Promise<void> {
   }
 }
 
-async function serve ({ host, port, logLevel, cache, metrics }: ServerEnv, database: Database): Promise<void> {
-  const app = await buildApp({ database, cache, metrics, logger: { level: logLevel } })
+async function serve ({ host, port, logLevel, databaseDir, cache, redis, metrics }: ServerEnv, database: Database): Promise<void> {
+  const app = await buildApp({ database, cache, redis, metrics, logger: { level: logLevel } })
+  // A database in memory is new at every start; what Redis kept is of the one before.
+  if (redis.enabled === true && databaseDir === undefined) await app.cache.clear()
   let url: string
   try {
     url = await app.listen({ host, port })
