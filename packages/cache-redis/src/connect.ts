@@ -6,6 +6,9 @@ import type { RedisCacheSettings } from './options.js'
 
 interface Endpoint { host: string; port: number; username?: string; password?: string; db?: number; tls: boolean }
 
+/** Less often than sockets would gather listeners, and soon enough for a connection that found the same server again. */
+const LEAVE_MS = 250
+
 /** Makes the clients: the first carries everything but entries where there are several. They connect by themselves. */
 export function connect (settings: RedisCacheSettings): Client[] {
   const { client, connections } = settings
@@ -29,7 +32,7 @@ function makeClient (settings: RedisCacheSettings): Client {
     enableOfflineQueue: false,
     connectionName: 'cache',
     retryStrategy: (times) => Math.min(50 * times, 500),
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    reconnectOnError: leaveReplicas(),
     ...compact({
       username: settings.username ?? first!.username,
       password: settings.password ?? first!.password,
@@ -61,6 +64,19 @@ function makeClient (settings: RedisCacheSettings): Client {
       refreshSlots(cluster, settings.socketTimeoutMs)
       return cluster
     }
+  }
+}
+
+/**
+ * Leaves a master that became a replica: one reconnection for all commands that it refused. For each that is asked for, ioredis
+ * (6.0.0) ends the socket once more and adds a listener to it.
+ */
+function leaveReplicas (): (error: Error) => boolean {
+  let leftAt = -Infinity
+  return ({ message }) => {
+    if (!message.startsWith('READONLY') || performance.now() - leftAt < LEAVE_MS) return false
+    leftAt = performance.now()
+    return true
   }
 }
 

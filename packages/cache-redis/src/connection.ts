@@ -21,6 +21,8 @@ export class Connection {
   readonly #events: ConnectionEvents
   readonly #isOwn: boolean
   readonly #timer: NodeJS.Timeout
+  /** What was told since the client was last connected. */
+  readonly #told = new Set<string>()
 
   /** @param isOwn whether `close` closes the client */
   constructor (client: Client, isOwn: boolean, settings: NodeSettings, events: ConnectionEvents) {
@@ -28,7 +30,8 @@ export class Connection {
     this.#isOwn = isOwn
     this.#settings = settings
     this.#events = events
-    client.on('error', events.onError)
+    client.on('error', this.#tell)
+    client.on('ready', this.#forget)
     if (client instanceof Cluster) {
       client.on('+node', this.#add)
       client.on('-node', this.#remove)
@@ -58,7 +61,8 @@ export class Connection {
     clearInterval(this.#timer)
     for (const node of this.#nodes.values()) node.close()
     this.#nodes.clear()
-    this.client.off('error', this.#events.onError)
+    this.client.off('error', this.#tell)
+    this.client.off('ready', this.#forget)
     this.client.off('+node', this.#add)
     this.client.off('-node', this.#remove)
     this.client.off('ready', this.#events.onChange)
@@ -66,6 +70,20 @@ export class Connection {
     // disconnect() is final and needs no answer; an error that comes late has nobody left to tell.
     this.client.on('error', () => {})
     this.client.disconnect()
+  }
+
+  /** Kinds of one failure take turns while it lasts: a server that wants TLS resets now a read, now a write. */
+  readonly #tell = (error: Error & { code?: string; lastNodeError?: Error }): void => {
+    // A Cluster says only that no node was of use; why, the last of them says.
+    const told = error.lastNodeError === undefined ? error : new Error(`${error.message} ${error.lastNodeError.message}`, { cause: error })
+    const kind = error.code ?? told.message
+    if (this.#told.has(kind)) return
+    this.#told.add(kind)
+    this.#events.onError(told)
+  }
+
+  readonly #forget = (): void => {
+    this.#told.clear()
   }
 
   readonly #add = (redis: Redis): void => {

@@ -52,6 +52,15 @@ t.test('connect: never waits in a queue, and leaves a server that does not answe
   t.equal((cluster as Cluster).options.enableOfflineQueue, false)
 })
 
+t.test('connect: leaves a server that became a replica once, not for each command that it refused', async (t) => {
+  for (const mode of ['single', 'sentinel', 'cluster'] as const) {
+    const { reconnectOnError } = optionsOf(t, { mode, url: 'redis://host' })
+    const refused = new Error("READONLY You can't write against a read only replica.")
+    t.equal(reconnectOnError(new Error('OOM command not allowed')), false)
+    t.same(Array.from({ length: 20 }, () => reconnectOnError(refused)), [true, ...Array.from({ length: 19 }, () => false)], mode)
+  }
+})
+
 t.test('connect: several URLs, or nodes, are those of the Cluster or the Sentinels', async (t) => {
   const nodes = [{ host: 'a', port: 1 }, { host: 'b', port: 2 }]
   const urls = ['redis://user:secret@a:1', 'redis://b:2']
