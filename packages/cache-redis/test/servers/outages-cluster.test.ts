@@ -10,6 +10,9 @@ t.setTimeout(180_000)
 
 const HEARTBEAT_TIMEOUT_MS = 1000
 
+/** Keys that are removed by tag. What else a master forgot that its replica never got, a Cluster can bring back. */
+const isTagged = (key: string): boolean => !key.startsWith('own')
+
 // One cluster after the other outage: each is mended before the next.
 let cluster: RedisCluster
 t.before(async () => { cluster = await RedisCluster.start(1000) })
@@ -43,7 +46,7 @@ t.test('kill -9 of a master', async (t) => {
     t.comment(`the cluster itself took ${Math.round(sharedNow() - brokenAt)} ms`)
     void wait(500).then(() => master.start())
     return { mendedAt: sharedNow() }
-  })
+  }, isTagged)
   await cluster.settled()
 })
 
@@ -56,7 +59,7 @@ t.test('SIGSTOP of the master of the generation', async (t) => {
     await until('another is promoted', async () => (await cluster.masterOf('cache:g', master)).port !== master.port, 20_000)
     t.comment(`the cluster itself took ${Math.round(sharedNow() - brokenAt)} ms`)
     return { mendedAt: sharedNow() }
-  })
+  }, isTagged)
   master.signal('SIGCONT')
   await cluster.settled()
 })
