@@ -5,9 +5,8 @@ import { ttlInvalid } from './errors.js'
 import type { FastifyCache, GetOrSetOptions, Loader, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 import { GetOrSet } from './get-or-set.js'
 import { copyOf } from './isolation.js'
-import { measured, noteDuration } from './measure.js'
+import { measured, readMeasured } from './measure.js'
 import { NamespacedCache } from './namespace.js'
-import { readNow } from './read-now.js'
 import type { Registration } from './registration.js'
 import type { CacheRegistry } from './registry.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Result } from './result.js'
@@ -62,10 +61,7 @@ export class CacheClient implements FastifyCache {
     }
     const { immediate } = registration
     if (immediate === undefined) return this.#getLater(registration, key)
-    const began = this.registry.stats.measuresDurations ? performance.now() : undefined
-    const result = immediate[readNow]<T>(key)
-    if (began !== undefined) noteDuration(this.registry, registration.stats, 'get', began)
-    return Promise.resolve(this.#countRead(registration, key, result))
+    return Promise.resolve(this.#countRead(registration, key, readMeasured<T>(this.registry, registration.stats, immediate, key)))
   }
 
   async getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
@@ -254,11 +250,7 @@ export class CacheClient implements FastifyCache {
   }
 
   #getLater<T> (registration: Registration, key: string): Promise<Result<T | null>> {
-    const began = this.registry.stats.measuresDurations ? performance.now() : undefined
-    return registration.get<T>(key).then((result) => {
-      if (began !== undefined) noteDuration(this.registry, registration.stats, 'get', began)
-      return this.#countRead(registration, key, result)
-    })
+    return this.#time(registration, 'get', registration.get<T>(key)).then((result) => this.#countRead(registration, key, result))
   }
 
   #countRead<T> (registration: Registration, key: string, result: Result<T | null>): Result<T | null> {

@@ -6,8 +6,7 @@ import type { GetOrSetOptions, Loader } from './fastify-cache.js'
 import { Flight } from './flights.js'
 import { LoadLock } from './locked-load.js'
 import { limitOf, Load, runLoader, within } from './load.js'
-import { measured, noteDuration } from './measure.js'
-import { readNow } from './read-now.js'
+import { measured, readMeasured } from './measure.js'
 import type { Registration } from './registration.js'
 import type { CacheRegistry } from './registry.js'
 import { STORED_NULL } from './result.js'
@@ -76,9 +75,7 @@ export class GetOrSet {
       return this.#join(call, flight as Flight<T>)
     }
     if (registration.immediate === undefined || needsEntry(options)) return this.#lookup(call)
-    const began = this.#registry.stats.measuresDurations ? performance.now() : undefined
-    const result = registration.immediate[readNow]<T>(key)
-    if (began !== undefined) noteDuration(this.#registry, registration.stats, 'get', began)
+    const result = readMeasured<T>(this.#registry, registration.stats, registration.immediate, key)
     const counters = registration.stats.of(key)
     if (result.ok && (result.value !== null || result === STORED_NULL)) {
       counters.hits++

@@ -1,11 +1,22 @@
+import { readNow, type Immediate } from './read-now.js'
 import type { CacheRegistry } from './registry.js'
+import type { Result } from './result.js'
 import type { ImplStats } from './stats.js'
 
 /** Notes how long an operation took that began at `began` (milliseconds of `performance`). */
-export function noteDuration ({ events }: CacheRegistry, stats: ImplStats, operation: string, began: number): void {
+function noteDuration ({ events }: CacheRegistry, stats: ImplStats, operation: string, began: number): void {
   const seconds = (performance.now() - began) / 1000
   stats.observe(operation, seconds)
   events.emit('operated', stats.label, operation, seconds)
+}
+
+/** Reads what is answered at once, and measures it if durations are measured at all. */
+export function readMeasured<T> (registry: CacheRegistry, stats: ImplStats, immediate: Immediate, key: string): Result<T | null> {
+  if (!registry.stats.measuresDurations) return immediate[readNow]<T>(key)
+  const began = performance.now()
+  const result = immediate[readNow]<T>(key)
+  noteDuration(registry, stats, 'get', began)
+  return result
 }
 
 /** Measures an operation, if durations are measured at all. `pending` never rejects. */

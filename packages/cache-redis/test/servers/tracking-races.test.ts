@@ -25,13 +25,21 @@ async function messagesArrived (proxy: Proxy, text: string): Promise<void> {
   })
 }
 
-t.test('get: a slow reply does not bring an old token back', async (t) => {
+/** Two processes; a call of the far one hangs, with the old token in a reply that the proxy holds. */
+async function slowCall<T> (t: Test, call: (far: RedisCache) => Promise<T>): Promise<{ near: RedisCache; far: RedisCache; proxy: Proxy; slow: Promise<T> }> {
   const { near, far, proxy, server } = await twoProcesses(t, patient)
   await store(near, 'key', 1, 'tag')
   const token = await server.cli('GET', 'cache:t:tag')
   proxy.hold('cache', 'down')
-  const slow = far.getEntry('key', { tags: ['tag'] })
+  const slow = call(far)
   await until('the old token is on its way', () => proxy.held('cache', 'down').includes(token))
+  return { near, far, proxy, slow }
+}
+
+const readEntry = (cache: RedisCache): Promise<unknown> => cache.getEntry('key', { tags: ['tag'] })
+
+t.test('get: a slow reply does not bring an old token back', async (t) => {
+  const { near, far, proxy, slow } = await slowCall(t, readEntry)
   t.match(await near.tags.invalidate('tag'), { ok: true })
   await messagesArrived(proxy, 'cache:t:tag')
   proxy.release('cache', 'down')
@@ -42,12 +50,7 @@ t.test('get: a slow reply does not bring an old token back', async (t) => {
 })
 
 t.test('capture: a slow reply does not bring an old token back', async (t) => {
-  const { near, far, proxy, server } = await twoProcesses(t, patient)
-  await store(near, 'key', 1, 'tag')
-  const token = await server.cli('GET', 'cache:t:tag')
-  proxy.hold('cache', 'down')
-  const slow = far.tags.capture(['tag'])
-  await until('the old token is on its way', () => proxy.held('cache', 'down').includes(token))
+  const { near, far, proxy, slow } = await slowCall(t, (cache) => cache.tags.capture(['tag']))
   t.match(await near.tags.invalidate('tag'), { ok: true })
   await messagesArrived(proxy, 'cache:t:tag')
   proxy.release('cache', 'down')
@@ -108,12 +111,7 @@ t.test('tracking: is armed again after each reconnect', async (t) => {
 })
 
 t.test('get: nothing that is read while trust breaks is remembered', async (t) => {
-  const { near, far, proxy, server } = await twoProcesses(t, patient)
-  await store(near, 'key', 1, 'tag')
-  const token = await server.cli('GET', 'cache:t:tag')
-  proxy.hold('cache', 'down')
-  const slow = far.getEntry('key', { tags: ['tag'] })
-  await until('the old token is on its way', () => proxy.held('cache', 'down').includes(token))
+  const { near, far, proxy, slow } = await slowCall(t, readEntry)
   proxy.cut('cache-tracking')
   await until('the cut is noticed', () => far.status().tracking === 'in doubt')
   t.match(await near.tags.invalidate('tag'), { ok: true })
