@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
  * - `p` + `g`: the generation, a random token
  * - `p` + `t:` + tag: the token of a tag
  * - `p` + `e:` + generation + `:` + key: an entry
- * - `p` + `l:` + key: a lock, and `p` + `f:` + key its fencing counter
+ * - `p` + `l:` + key: a lock, `p` + `f:` + key its fencing counter, `p` + `d:` + key the last holder that dismissed who waited
  * - `p` + `n`: the channel that announces invalidations
  */
 export class Keys {
@@ -36,11 +36,24 @@ export class Keys {
     return key.startsWith(this.tags) ? key.slice(this.tags.length) : undefined
   }
 
-  // Both keys of a lock must lie in one slot: the hash tag is the lock's own name, in which no brace is left.
-  lock (key: string): { lock: string; fence: string; channel: string } {
+  // All keys of a lock must lie in one slot: the hash tag is the lock's own name, in which no brace is left.
+  lock (key: string): LockKeys {
     const name = `{${Buffer.from(key).toString('base64url')}}`
-    return { lock: `${this.#prefix}l:${name}`, fence: `${this.#prefix}f:${name}`, channel: `${this.#prefix}u:${name}` }
+    return {
+      lock: `${this.#prefix}l:${name}`,
+      fence: `${this.#prefix}f:${name}`,
+      dismissed: `${this.#prefix}d:${name}`,
+      channel: `${this.#prefix}u:${name}`
+    }
   }
+}
+
+/** The names that one lock goes by. */
+export interface LockKeys {
+  readonly lock: string
+  readonly fence: string
+  readonly dismissed: string
+  readonly channel: string
 }
 
 /** Stands for the generation where tags are named: no tag is empty. */

@@ -1,13 +1,18 @@
 import { checkLockTtl, DONE, err, MAX_TTL, ok, unavailable, type Lock, type LockOptions, type Result } from '@x/cache-core'
 import type { Client } from './connection.js'
-import { newToken, type Keys } from './keys.js'
+import { newToken, type Keys, type LockKeys } from './keys.js'
 import type { Service } from './service.js'
 import type { Subscriber } from './subscriber.js'
 
 /** How long a waiter trusts that it will be told; a holder that died tells nobody. */
 const POLL_MS = 250
+/** How long a dismissal is remembered for waiters that were not listening: many polls. */
+const DISMISSED_MS = 10_000
 /** What a release says when the next waiter may take the lock. */
 const FREE = 'free'
+
+/** A try: the lock, or the token of the holder that it waits for; 0 if that one has dismissed it. */
+type Try = { readonly lock: Lock } | { readonly holder: number }
 
 /** Locks across processes: a key with an end, a mark that only its owner knows, and a token that grows. */
 export class RedisLocks {
@@ -27,9 +32,11 @@ export class RedisLocks {
   }
 
   async acquire (key: string, { ttl, waitMs = 0 }: LockOptions): Promise<Result<Lock | null>> {
-    const first = await this.#try(key, ttl)
-    if (!first.ok || first.value !== null || !(waitMs > 0)) return first
-    return this.#wait(key, ttl, waitMs)
+    const names = this.#keys.lock(key)
+    const first = await this.#try(names, ttl, 0)
+    if (!first.ok) return first
+    if ('lock' in first.value) return ok(first.value.lock)
+    return waitMs > 0 ? this.#wait(names, first.value.holder, ttl, waitMs) : ok(null)
   }
 
   close (): void {
@@ -39,13 +46,13 @@ export class RedisLocks {
     this.#timers.clear()
   }
 
-  async #wait (key: string, ttl: number, waitMs: number): Promise<Result<Lock | null>> {
+  async #wait (names: LockKeys, holder: number, ttl: number, waitMs: number): Promise<Result<Lock | null>> {
     const waiter = new Waiter()
     this.#waiters.add(waiter)
     // Node turns a delay above 2^31-1 ms into one of 1 ms.
     const deadline = setTimeout(() => waiter.end(), Math.min(waitMs, 0x7fffffff))
     // Not waited for: while the channel cannot be had, the polls are left.
-    const listening = this.#subscriber.listen(this.#keys.lock(key).channel, (message) => {
+    const listening = this.#subscriber.listen(names.channel, (message) => {
       if (message === FREE) waiter.wake()
       else waiter.end()
     }).then((stop) => {
@@ -55,8 +62,10 @@ export class RedisLocks {
     }, () => () => {})
     try {
       while (!waiter.hasEnded) {
-        const result = await this.#try(key, ttl)
-        if (!result.ok || result.value !== null) return result
+        const result = await this.#try(names, ttl, holder)
+        if (!result.ok) return result
+        if ('lock' in result.value) return ok(result.value.lock)
+        if (result.value.holder === 0) break
         await waiter.sleep(POLL_MS * (0.75 + Math.random() / 2))
       }
       return ok(null)
@@ -67,37 +76,44 @@ export class RedisLocks {
     }
   }
 
-  async #try (key: string, ttl: number): Promise<Result<Lock | null>> {
-    const { lock, fence, channel } = this.#keys.lock(key)
+  async #try (names: LockKeys, ttl: number, waitedFor: number): Promise<Result<Try>> {
+    const { lock, fence, dismissed } = names
     const mark = newToken()
     const isTried = this.#service.isUp
-    const result = await this.#service.run('lock', () => this.#client.cacheLock(lock, fence, mark, toMs(ttl)))
+    const result = await this.#service.run('lock', () => this.#client.cacheLock(lock, fence, dismissed, mark, toMs(ttl), waitedFor))
     if (!result.ok) {
       // Redis may have done it all the same, and nobody else would get the lock until its ttl is over.
-      if (isTried) this.#freeLater(lock, mark, channel, FREE, performance.now() + toMs(ttl))
+      if (isTried) this.#freeLater(names, mark, FREE, performance.now() + toMs(ttl))
       return result
     }
-    if (result.value === null) return ok(null)
+    if (result.value <= 0) return ok({ holder: -result.value })
     return ok({
-      token: Number(result.value),
-      release: (outcome) => this.#release(lock, mark, channel, outcome ?? FREE, toMs(ttl)),
-      extend: (seconds) => this.#extend(lock, mark, seconds)
+      lock: {
+        token: result.value,
+        release: (outcome) => this.#release(names, mark, outcome ?? FREE, toMs(ttl)),
+        extend: (seconds) => this.#extend(lock, mark, seconds)
+      }
     })
   }
 
-  async #release (lock: string, mark: string, channel: string, outcome: string, ttlMs: number): Promise<Result<void>> {
-    const result = await this.#service.run('lock.release', () => this.#client.cacheUnlock(lock, mark, channel, outcome))
+  async #release (names: LockKeys, mark: string, outcome: string, ttlMs: number): Promise<Result<void>> {
+    const result = await this.#unlock(names, mark, outcome)
     if (result.ok) return DONE
-    this.#freeLater(lock, mark, channel, outcome, performance.now() + ttlMs)
+    this.#freeLater(names, mark, outcome, performance.now() + ttlMs)
     return result
   }
 
+  #unlock ({ lock, fence, dismissed, channel }: LockKeys, mark: string, outcome: string): Promise<Result<number>> {
+    const dismissMs = outcome === FREE ? 0 : DISMISSED_MS
+    return this.#service.run('lock.release', () => this.#client.cacheUnlock(lock, fence, dismissed, mark, channel, outcome, dismissMs))
+  }
+
   /** Tries until the ttl has freed the lock anyway: who waits for it must not wait for a message that was lost. */
-  #freeLater (lock: string, mark: string, channel: string, outcome: string, until: number): void {
+  #freeLater (names: LockKeys, mark: string, outcome: string, until: number): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
-      void this.#service.run('lock.release', () => this.#client.cacheUnlock(lock, mark, channel, outcome)).then((result) => {
-        if (!result.ok && !this.#isClosed && performance.now() < until) this.#freeLater(lock, mark, channel, outcome, until)
+      void this.#unlock(names, mark, outcome).then((result) => {
+        if (!result.ok && !this.#isClosed && performance.now() < until) this.#freeLater(names, mark, outcome, until)
       })
     }, POLL_MS).unref()
     this.#timers.add(timer)

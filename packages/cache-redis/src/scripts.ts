@@ -23,23 +23,31 @@ if not done or done.err then redis.call('UNLINK', KEYS[1]) end
 return 1`
   },
   /**
-   * Takes a lock for ARGV[2] ms with the owner's mark ARGV[1]; answers the fencing token, or false. The counter starts at the
-   * server's time in microseconds, so a token that follows a forgotten counter is still larger.
+   * Takes a lock for ARGV[2] ms with the owner's mark ARGV[1]; answers the fencing token, minus that of the holder if it is
+   * held, or 0 if the holder ARGV[3] or a later one has dismissed who waited. The counter starts at the server's time in
+   * microseconds, so a token that follows a forgotten counter is still larger.
    */
   cacheLock: {
-    numberOfKeys: 2,
-    lua: `if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
+    numberOfKeys: 3,
+    lua: `local waited = tonumber(ARGV[3])
+if waited > 0 and waited <= tonumber(redis.call('GET', KEYS[3]) or 0) then return 0 end
+if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return -(redis.call('GET', KEYS[2]) or 1) end
 local time = redis.call('TIME')
 redis.call('SET', KEYS[2], string.format('%.0f', time[1] * 1000000 + time[2]), 'NX')
 local token = redis.call('INCR', KEYS[2])
 redis.call('PEXPIRE', KEYS[2], 86400000)
 return token`
   },
-  /** Frees a lock that is still the owner's, and tells who waits; answers 1 if it was. */
+  /**
+   * Frees a lock that is still the owner's, and tells who waits; answers 1 if it was. With ARGV[4] ms it dismisses them, and for
+   * so long also those who were not listening yet.
+   */
   cacheUnlock: {
-    numberOfKeys: 1,
+    numberOfKeys: 3,
     lua: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('UNLINK', KEYS[1])
+local token = redis.call('GET', KEYS[2])
+if token and tonumber(ARGV[4]) > 0 then redis.call('SET', KEYS[3], token, 'PX', ARGV[4]) end
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 return 1`
   },

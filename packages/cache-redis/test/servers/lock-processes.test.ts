@@ -77,6 +77,24 @@ for (const outcome of ['stored', 'not-stored'] as const) {
   })
 }
 
+t.test('lock: who cannot listen is let go all the same, and a later holder dismisses only its own', async (t) => {
+  const server = await startServer(t)
+  const proxy = await startProxy(t, server.port)
+  const holder = await startCache(t, { url: server.url })
+  const deaf = await startCache(t, { url: proxy.url })
+  proxy.hold('cache-subscriber', 'up')
+  for (const [outcome, expected] of [['stored', 'dismissed'], [undefined, 'taken'], ['not-stored', 'dismissed']] as const) {
+    const lock = valueOf(await holder.lock('key', { ttl: 10 }))!
+    const waiting = deaf.lock('key', { ttl: 10, waitMs: 10_000 })
+    // An answer to what was sent after it: it has asked.
+    await deaf.get('other')
+    await lock.release(outcome)
+    const got = valueOf(await bounded('the wait', waiting, 2000))
+    t.equal(got === null ? 'dismissed' : 'taken', expected)
+    await got?.release()
+  }
+})
+
 t.test('lock: one that was taken without an answer, or whose release was lost, does not make others wait for its end', async (t) => {
   const server = await startServer(t)
   const proxy = await startProxy(t, server.port)
