@@ -11,7 +11,7 @@ import type { Registration } from './registration.js'
 import type { CacheRegistry } from './registry.js'
 import { STORED_NULL } from './result.js'
 import { isEarlyRefreshDue, mayBeServed, needsEntry } from './staleness.js'
-import type { ImplStats } from './stats.js'
+import type { ImplStats, Loads } from './stats.js'
 import { checkTagOptions, knownTags, storeOptions } from './store-options.js'
 
 /** Milliseconds without a new load after a failed one, while a stale value is at hand. */
@@ -46,24 +46,15 @@ export class GetOrSet {
   }
 
   /** Every caller's loader runs, at once and alone: observing must not change what is observed. */
-  async observe<T> (stats: ImplStats, key: string, loader: Loader<T>, options: GetOrSetOptions<T>): Promise<T> {
+  observe<T> (stats: ImplStats, key: string, loader: Loader<T>, options: GetOrSetOptions<T>): Promise<T> {
     const error = checkKey(key)
     if (error !== undefined) this.#fail(stats, 'getOrSet', error)
     const counters = stats.of(error === undefined ? key : '')
     if (error === undefined) counters.misses++
     const load = new Load(key)
-    const began = performance.now()
-    let value: T
-    // As in #time, without its promise: this is the path that must not be felt.
-    try {
-      value = await runLoader(load, loader, options.timeoutMs)
-    } catch (failure) {
-      this.#noteLoad(key, counters.keyPattern, began, undefined, failure, true, false)
-      throw failure
-    }
-    this.#noteLoad(key, counters.keyPattern, began, value, undefined, false, false)
-    if (error === undefined && !load.isSkipped && value !== undefined && options.ttl !== 0) counters.sets++
-    return value
+    return this.#time(load, counters.loads, loader, options.timeoutMs, false, (value) => {
+      if (error === undefined && !load.isSkipped && value !== undefined && options.ttl !== 0) counters.sets++
+    })
   }
 
   /** The cached value, or one load for all who ask meanwhile. */
@@ -91,7 +82,7 @@ export class GetOrSet {
     const counters = registration.stats.of(key)
     if (entry?.fresh === true) {
       counters.hits++
-      if (isEarlyRefreshDue(entry, options.earlyRefresh, this.#registry.stats.loadsOf(counters.keyPattern).recent)) {
+      if (isEarlyRefreshDue(entry, options.earlyRefresh, counters.loads.recent)) {
         this.#refresh(call, entry.ttlLeft)
       }
       return entry.value
@@ -167,7 +158,7 @@ export class GetOrSet {
     const load = new Load(key)
     let value: T
     try {
-      value = await this.#time(load, registration.stats.of(key).keyPattern, loader, options.timeoutMs, flight.isBackground)
+      value = await this.#time(load, registration.stats.of(key).loads, loader, options.timeoutMs, flight.isBackground)
     } catch (error) {
       this.#backoff.start(key, options.retryAfterMs ?? RETRY_AFTER_MS)
       this.#end(flight, lock, 'not-stored')
@@ -248,25 +239,35 @@ export class GetOrSet {
     void lock?.release(outcome)
   }
 
-  async #time<T> (load: Load, keyPattern: string, loader: Loader<T>, timeoutMs: number | undefined, isBackground: boolean): Promise<T> {
-    const began = performance.now()
-    let value: T
+  /** Runs the loader and notes how long it took; `then` sees what it gives. */
+  #time<T> (
+    load: Load, loads: Loads, loader: Loader<T>, timeoutMs: number | undefined, isBackground: boolean, then?: (value: T) => void
+  ): Promise<T> {
+    const began = this.#registry.clock.now()
+    let loaded: T | Promise<T>
     try {
-      value = await runLoader(load, loader, timeoutMs)
+      loaded = runLoader(load, loader, timeoutMs)
     } catch (failure) {
-      this.#noteLoad(load.key, keyPattern, began, undefined, failure, true, isBackground)
-      throw failure
+      this.#noteLoad(load, loads, began, undefined, failure, true, isBackground)
+      return Promise.reject(failure)
     }
-    this.#noteLoad(load.key, keyPattern, began, value, undefined, false, isBackground)
-    return value
+    // Not an async function: this is what an app feels of observing, and each promise is a part of it.
+    return Promise.resolve(loaded).then((value) => {
+      this.#noteLoad(load, loads, began, value, undefined, false, isBackground)
+      then?.(value)
+      return value
+    }, (failure: unknown) => {
+      this.#noteLoad(load, loads, began, undefined, failure, true, isBackground)
+      throw failure
+    })
   }
 
   #noteLoad (
-    key: string, keyPattern: string, began: number, value: unknown, failure: unknown, hasFailed: boolean, isBackground: boolean
+    { key }: Load, loads: Loads, began: number, value: unknown, failure: unknown, hasFailed: boolean, isBackground: boolean
   ): void {
-    const seconds = (performance.now() - began) / 1000
-    const { stats, events } = this.#registry
-    stats.loadsOf(keyPattern).record(seconds, hasFailed)
-    if (events.has('loaded')) events.emit('loaded', key, keyPattern, seconds, value, failure, isBackground)
+    const { clock, events } = this.#registry
+    const seconds = (clock.now() - began) / 1000
+    loads.record(seconds, hasFailed)
+    if (events.has('loaded')) events.emit('loaded', key, loads.keyPattern, seconds, value, failure, isBackground)
   }
 }

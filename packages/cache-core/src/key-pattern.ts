@@ -23,6 +23,9 @@ export function defaultKeyPattern (key: string): string {
  */
 export class KeyPatterns {
   readonly #known = new Set<string>()
+  // What the last key with a label began with, up to its colon. Most traffic has long runs of one pattern.
+  #lastPrefix = ':'
+  #lastPattern = OTHER
   max = 100
   patternOf: (key: string) => string = defaultKeyPattern
 
@@ -35,6 +38,17 @@ export class KeyPatterns {
 
   /** The label of a key. An own pattern function that throws or returns no usable label makes it `other`. */
   of (key: string): string {
+    const isDefault = this.patternOf === defaultKeyPattern
+    if (isDefault && key.startsWith(this.#lastPrefix)) return this.#lastPattern
+    const pattern = this.#find(key)
+    if (isDefault && pattern !== OTHER) {
+      this.#lastPrefix = `${pattern}:`
+      this.#lastPattern = pattern
+    }
+    return pattern
+  }
+
+  #find (key: string): string {
     let pattern: unknown
     try {
       pattern = this.patternOf(key)

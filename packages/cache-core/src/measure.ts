@@ -3,9 +3,9 @@ import type { CacheRegistry } from './registry.js'
 import type { Result } from './result.js'
 import type { ImplStats } from './stats.js'
 
-/** Notes how long an operation took that began at `began` (milliseconds of `performance`). */
-function noteDuration ({ events }: CacheRegistry, stats: ImplStats, operation: string, began: number): void {
-  const seconds = (performance.now() - began) / 1000
+/** Notes how long an operation took that began at `began` (milliseconds of the registry's clock). */
+function noteDuration ({ clock, events }: CacheRegistry, stats: ImplStats, operation: string, began: number): void {
+  const seconds = (clock.now() - began) / 1000
   stats.observe(operation, seconds)
   events.emit('operated', stats.label, operation, seconds)
 }
@@ -13,7 +13,7 @@ function noteDuration ({ events }: CacheRegistry, stats: ImplStats, operation: s
 /** Reads what is answered at once, and measures it if durations are measured at all. */
 export function readMeasured<T> (registry: CacheRegistry, stats: ImplStats, immediate: Immediate, key: string): Result<T | null> {
   if (!registry.stats.measuresDurations) return immediate[readNow]<T>(key)
-  const began = performance.now()
+  const began = registry.clock.now()
   const result = immediate[readNow]<T>(key)
   noteDuration(registry, stats, 'get', began)
   return result
@@ -22,7 +22,7 @@ export function readMeasured<T> (registry: CacheRegistry, stats: ImplStats, imme
 /** Measures an operation, if durations are measured at all. `pending` never rejects. */
 export function measured<T> (registry: CacheRegistry, stats: ImplStats, operation: string, pending: Promise<T>): Promise<T> {
   if (!registry.stats.measuresDurations) return pending
-  const began = performance.now()
+  const began = registry.clock.now()
   return pending.then((result) => {
     noteDuration(registry, stats, operation, began)
     return result

@@ -7,14 +7,20 @@ import type { FastifyCache } from './fastify-cache.js'
 export type RequestArm = 'cached' | 'control' | 'none'
 
 // Registered symbols, since metrics or edge may bring their own copy of this module.
-const kInHandler = Symbol.for('@x/cache-core.inHandler')
+const kRoute = Symbol.for('@x/cache-core.route')
 const kClient = Symbol.for('@x/cache-core.client')
-const kMarked = Symbol.for('@x/cache-core.marked')
 
+/** Stands for a route: in its `config`, and on each request that has reached its handler. */
+export type RouteMark = object
+
+// Set on requests when they are known. Not decorated: Fastify sets each decoration on every request, slowly.
 interface Armed {
-  [kInHandler]: boolean
-  [kClient]: CacheClient | undefined
+  [kRoute]?: RouteMark
+  [kClient]?: CacheClient
 }
+
+// A request that reached a handler whose route has no mark.
+const UNMARKED: RouteMark = Object.freeze({})
 
 /** What of a request decides whether it is in. */
 export type Subject = (request: FastifyRequest) => string
@@ -38,8 +44,6 @@ export class RequestCaches {
 
   decorate (fastify: FastifyInstance): void {
     const caches = this
-    fastify.decorateRequest(kInHandler, false)
-    fastify.decorateRequest(kClient, undefined)
     fastify.decorateRequest<FastifyCache>('cache', { getter () { return caches.of(this) } })
     fastify.addHook('onRoute', markHandlerPhase)
   }
@@ -50,7 +54,7 @@ export class RequestCaches {
     const drawn = armed[kClient]
     if (drawn !== undefined) return drawn
     const { rollout } = this.#cached.registry
-    if (!rollout.isAllOrNothing && !armed[kInHandler] && hasMarkedHandler(request)) return this.#control
+    if (!rollout.isAllOrNothing && armed[kRoute] === undefined && markOf(request) !== undefined) return this.#control
     const isIn = rollout.isAllOrNothing ? rollout.percent === 100 : this.#isIn(request)
     return (armed[kClient] = isIn ? this.#cached : this.#control)
   }
@@ -68,6 +72,11 @@ export class RequestCaches {
     }
   }
 
+  routeOf (request: FastifyRequest): RouteMark | undefined {
+    const mark = (request as unknown as Armed)[kRoute]
+    return mark === UNMARKED ? undefined : mark
+  }
+
   armOf (request: FastifyRequest): RequestArm {
     const client = (request as unknown as Armed)[kClient]
     if (client === undefined) return 'none'
@@ -77,21 +86,21 @@ export class RequestCaches {
 
 function markHandlerPhase (route: RouteOptions): void {
   const { handler } = route
+  const mark: RouteMark = {}
   const marked: RouteHandlerMethod = function (request: FastifyRequest, reply: FastifyReply) {
-    enterHandlerPhase(request)
+    (request as unknown as Armed)[kRoute] = mark
     return handler.call(this, request, reply)
   }
   route.handler = Object.defineProperty(marked, 'name', { value: handler.name })
-  Object.assign(route, { config: { ...route.config, [kMarked]: true } })
+  Object.assign(route, { config: { ...route.config, [kRoute]: mark } })
 }
 
-// Not so of a route that was declared before this plugin had loaded: its requests are drawn at the first use.
-function hasMarkedHandler (request: FastifyRequest): boolean {
-  const { config } = request.routeOptions as { config?: object }
-  return config !== undefined && kMarked in config
+// None for a route that was declared before this plugin had loaded: its requests are drawn at the first use.
+function markOf (request: FastifyRequest): RouteMark | undefined {
+  return (request.routeOptions.config as { [kRoute]?: RouteMark } | undefined)?.[kRoute]
 }
 
 /** Says that authentication is over and the arm may be drawn; for what runs in front of a handler. */
 export function enterHandlerPhase (request: FastifyRequest): void {
-  (request as unknown as Armed)[kInHandler] = true
+  (request as unknown as Armed)[kRoute] ??= markOf(request) ?? UNMARKED
 }

@@ -11,7 +11,17 @@ export class Counters {
   misses = 0
   sets = 0
   dels = 0
-  constructor (readonly keyPattern: string) {}
+  #loads: Loads | undefined
+  readonly #stats: Stats
+
+  constructor (readonly keyPattern: string, stats: Stats) {
+    this.#stats = stats
+  }
+
+  /** What loading the keys of this pattern took: one and the same for all implementations. */
+  get loads (): Loads {
+    return (this.#loads ??= this.#stats.loadsOf(this.keyPattern))
+  }
 }
 
 /** What loading the keys of one pattern took, whatever the implementation. */
@@ -40,16 +50,16 @@ export class ImplStats {
   readonly invalidations = new Map<string, number>()
   /** By operation; empty unless durations are measured. */
   readonly durations = new Map<string, DurationHistogram>()
-  readonly #patterns: KeyPatterns
+  readonly #stats: Stats
 
-  constructor (readonly label: string, patterns: KeyPatterns) {
-    this.#patterns = patterns
+  constructor (readonly label: string, stats: Stats) {
+    this.#stats = stats
   }
 
   of (key: string): Counters {
-    const keyPattern = this.#patterns.of(key)
+    const keyPattern = this.#stats.patterns.of(key)
     let counters = this.counters.get(keyPattern)
-    if (counters === undefined) this.counters.set(keyPattern, counters = new Counters(keyPattern))
+    if (counters === undefined) this.counters.set(keyPattern, counters = new Counters(keyPattern, this.#stats))
     return counters
   }
 
@@ -59,7 +69,7 @@ export class ImplStats {
   }
 
   countInvalidation (tag: string): void {
-    const pattern = this.#patterns.of(tag)
+    const pattern = this.#stats.patterns.of(tag)
     this.invalidations.set(pattern, (this.invalidations.get(pattern) ?? 0) + 1)
   }
 
@@ -101,7 +111,7 @@ export class Stats {
     let stats = this.impls.get(label)
     if (stats !== undefined) return stats
     if (this.impls.size >= Stats.MAX_LABELS && label !== 'other') return this.for('other')
-    this.impls.set(label, stats = new ImplStats(label, this.patterns))
+    this.impls.set(label, stats = new ImplStats(label, this))
     return stats
   }
 

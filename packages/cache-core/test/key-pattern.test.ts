@@ -18,6 +18,24 @@ t.test('of: a million distinct keys make at most max labels, and one for the res
   t.ok([...labels].every((label) => label.length < 10))
 })
 
+t.test('of: what came before changes nothing but who has a label', async () => {
+  const key = fc.tuple(fc.constantFrom('', 'a', 'ab', 'b', 'other', '1'), fc.constantFrom('', ':', ':a', '::', ':a:b')).map((parts) => parts.join(''))
+  fc.assert(fc.property(fc.array(key), (keys) => {
+    const patterns = new KeyPatterns()
+    const alone = keys.map((each) => new KeyPatterns().of(each))
+    return keys.every((each, at) => patterns.of(each) === alone[at])
+  }))
+})
+
+t.test('of: another pattern function holds from the next key on', async (t) => {
+  const patterns = new KeyPatterns()
+  t.equal(patterns.of('user:1'), 'user')
+  patterns.patternOf = () => 'same'
+  t.equal(patterns.of('user:1'), 'same')
+  patterns.patternOf = defaultKeyPattern
+  t.equal(patterns.of('user:1'), 'user')
+})
+
 t.test('of: first come, first served, and a label stays', async (t) => {
   const patterns = new KeyPatterns()
   patterns.max = 2

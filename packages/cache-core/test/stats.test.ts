@@ -1,10 +1,10 @@
-import { err, ImplStats, KeyPatterns, Stats } from '@x/cache-core'
+import { err, ImplStats, Stats } from '@x/cache-core'
 import { tooLarge, unavailable } from '@x/cache-core'
 import t from 'tap'
 import { CONTROL_LABEL, withRate } from '../src/stats.js'
 
 t.test('of: one set of counters per key pattern', async (t) => {
-  const stats = new ImplStats('memory', new KeyPatterns())
+  const stats = new ImplStats('memory', new Stats())
   stats.of('user:1').hits++
   stats.of('user:2').hits++
   stats.of('table:1').misses++
@@ -15,14 +15,14 @@ t.test('of: one set of counters per key pattern', async (t) => {
 })
 
 t.test('of: a million keys do not grow it beyond its labels', async (t) => {
-  const stats = new ImplStats('memory', new KeyPatterns())
+  const stats = new ImplStats('memory', new Stats())
   for (let id = 0; id < 1_000_000; id++) stats.of(`k${id % 3000}:${id}`).hits++
   t.equal(stats.counters.size, 101)
   t.equal(stats.totals().hits, 1_000_000)
 })
 
 t.test('countError: by type, without a name or a key', async (t) => {
-  const stats = new ImplStats('redis', new KeyPatterns())
+  const stats = new ImplStats('redis', new Stats())
   stats.countError(unavailable('get'))
   stats.countError(unavailable('set'))
   stats.countError(tooLarge(2, 1))
@@ -32,13 +32,13 @@ t.test('countError: by type, without a name or a key', async (t) => {
 })
 
 t.test('countInvalidation: by the pattern of the tag', async (t) => {
-  const stats = new ImplStats('memory', new KeyPatterns())
+  const stats = new ImplStats('memory', new Stats())
   for (const tag of ['user:1', 'user:2', 'all']) stats.countInvalidation(tag)
   t.same(Object.fromEntries(stats.invalidations), { user: 2, other: 1 })
 })
 
 t.test('observe: durations by operation', async (t) => {
-  const stats = new ImplStats('memory', new KeyPatterns())
+  const stats = new ImplStats('memory', new Stats())
   stats.observe('get', 0.1)
   stats.observe('get', 0.2)
   stats.observe('set', 1)
@@ -46,7 +46,7 @@ t.test('observe: durations by operation', async (t) => {
 })
 
 t.test('totals: the sum over all patterns, with its rate', async (t) => {
-  const stats = new ImplStats('memory', new KeyPatterns())
+  const stats = new ImplStats('memory', new Stats())
   t.same(stats.totals(), { hits: 0, misses: 0, errors: 0, hitRate: 0 })
   stats.of('a:1').hits = 3
   stats.of('b:1').misses = 1

@@ -1,4 +1,4 @@
-import { DurationHistogram, OTHER, type PersonalPaths, type RequestArm } from '@x/cache-core'
+import { DurationHistogram, OTHER, type PersonalPaths, type RequestArm, type RouteMark } from '@x/cache-core'
 import type { FastifyRequest } from 'fastify'
 
 /** The label of requests that no route answers. */
@@ -31,7 +31,7 @@ export interface MeasuredRoute {
   readonly candidates: 'never' | 'by-url' | 'always'
 }
 
-/** Routes by their `config` object, with a bounded number of labels: first asked for, first served, the rest is `other`. */
+/** Routes by their mark or, without one, by their `config`; with a bounded number of labels: first asked for, first served, the rest is `other`. */
 export class Routes {
   readonly #max: number
   readonly #personal: PersonalPaths
@@ -52,19 +52,20 @@ export class Routes {
     yield this.#unmatched
   }
 
-  /** `undefined` is a route of the suite itself. */
-  of (config: object): MeasuredRoute | undefined {
-    const route = this.#known.get(config)
-    return route === undefined && !this.#known.has(config) ? this.#meet(config as RouteConfig) : route
+  /** The route of a request; `undefined` is one of the suite itself. */
+  of (request: FastifyRequest, mark: RouteMark | undefined): MeasuredRoute | undefined {
+    const key = mark ?? request.routeOptions.config
+    const route = this.#known.get(key)
+    return route === undefined && !this.#known.has(key) ? this.#meet(key, request.routeOptions.config) : route
   }
 
   // At the first request and not as the route is declared: by then every plugin has said what is personal.
-  #meet (config: RouteConfig): MeasuredRoute | undefined {
+  #meet (key: object, config: RouteConfig): MeasuredRoute | undefined {
     const pattern = config.url as string | undefined
     const route = pattern === undefined
       ? { traffic: this.#unmatched, candidates: 'never' } as const
       : config[kOwnRoute] === true || INTERNAL.test(pattern) ? undefined : { traffic: this.#labelledBy(pattern), candidates: this.#judge(pattern) }
-    this.#known.set(config, route)
+    this.#known.set(key, route)
     return route
   }
 

@@ -3,11 +3,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Routes, type RouteTraffic } from './routes.js'
 
 const kBegan = Symbol('@x/cache-metrics.began')
-const NOT_YET = -1
-const COUNTED = -2
+const COUNTED = -1
 
-/** Milliseconds of the monotonic clock, or one of the two above. */
-interface Timed { [kBegan]: number }
+/** Milliseconds of the cache's clock, or `COUNTED`. Not decorated: Fastify sets each decoration on every request, slowly. */
+interface Timed { [kBegan]?: number }
 
 type Listener = (seconds: number, route: string, arm: RequestArm) => void
 
@@ -38,9 +37,8 @@ export class Traffic {
     // Hooks of the app and not of each route: they also see the requests that no route answers, and routes that were
     // declared while the plugin was not loaded yet. And not onResponse, for which Fastify adds two listeners to every
     // response: that alone costs more than all that is done here.
-    fastify.decorateRequest(kBegan, NOT_YET)
     fastify.addHook('onRequest', function noteBegin (request, _reply, done) {
-      (request as unknown as Timed)[kBegan] = performance.now()
+      (request as unknown as Timed)[kBegan] = traffic.#core.registry.clock.now()
       done()
     })
     fastify.addHook('onSend', function measureRequest (request, _reply, _payload, done) {
@@ -55,7 +53,7 @@ export class Traffic {
     // A hook that fails sends another answer to the same request.
     if (began === COUNTED) return
     timed[kBegan] = COUNTED
-    const route = this.#routes.of(request.routeOptions.config)
+    const route = this.#routes.of(request, this.#core.routeOf(request))
     if (route === undefined) return
     const { traffic, candidates } = route
     if (candidates !== 'never') {
@@ -65,9 +63,9 @@ export class Traffic {
       }
     }
     // Refused by a hook that came first.
-    if (began === NOT_YET) return
+    if (began === undefined) return
     const arm = this.#core.armOf(request)
-    const seconds = (performance.now() - began) / 1000
+    const seconds = (this.#core.registry.clock.now() - began) / 1000
     traffic.durationsOf(arm).observe(seconds)
     for (const listener of this.#listeners) listener(seconds, traffic.label, arm)
   }

@@ -1,4 +1,5 @@
 import { PersonalPaths } from '@x/cache-core'
+import type { FastifyRequest } from 'fastify'
 import t from 'tap'
 import { kOwnRoute, Routes } from '../src/routes.js'
 
@@ -8,6 +9,11 @@ function routesWith ({ max = 200, personal = [] as string[] } = {}) {
   return new Routes(max, paths)
 }
 
+/** The route of a request without a mark. */
+function of (routes: Routes, config: object) {
+  return routes.of({ routeOptions: { config } } as FastifyRequest, undefined)
+}
+
 function labels (routes: Routes): string[] {
   return [...routes.all()].map(({ label }) => label)
 }
@@ -15,49 +21,60 @@ function labels (routes: Routes): string[] {
 t.test('of: the label is the pattern, and a route is met once', async (t) => {
   const routes = routesWith()
   const config = { url: '/tables/:id' }
-  const route = routes.of(config)
+  const route = of(routes, config)
   t.equal(route?.traffic.label, '/tables/:id')
-  t.equal(routes.of(config), route)
-  t.equal(routes.of({ url: '' })?.traffic.label, '/')
+  t.equal(of(routes, config), route)
+  t.equal(of(routes, { url: '' })?.traffic.label, '/')
+})
+
+t.test('of: a mark stands for the route, which is asked for its config once', async (t) => {
+  const routes = routesWith()
+  let asked = 0
+  const request = { get routeOptions () { asked++; return { config: { url: '/a' } } } } as FastifyRequest
+  const mark = {}
+  const route = routes.of(request, mark)
+  t.equal(routes.of(request, mark), route)
+  t.equal(asked, 1)
+  t.equal(of(routes, { url: '/a' })?.traffic, route?.traffic, 'and shares what is seen with requests that came not so far')
 })
 
 t.test('of: routes of one pattern share what is seen', async (t) => {
   const routes = routesWith()
-  t.equal(routes.of({ url: '/a', method: 'GET' })?.traffic, routes.of({ url: '/a', method: 'POST' })?.traffic)
+  t.equal(of(routes, { url: '/a', method: 'GET' })?.traffic, of(routes, { url: '/a', method: 'POST' })?.traffic)
 })
 
 t.test('of: what no route answers is unmatched, and never a candidate', async (t) => {
   const routes = routesWith()
-  t.match(routes.of({}), { traffic: { label: 'unmatched' }, candidates: 'never' })
-  t.equal(routes.of({})?.traffic, routes.of({})?.traffic, 'whichever handler answers')
+  t.match(of(routes, {}), { traffic: { label: 'unmatched' }, candidates: 'never' })
+  t.equal(of(routes, {})?.traffic, of(routes, {})?.traffic, 'whichever handler answers')
 })
 
 t.test('of: the routes of the suite are no traffic', async (t) => {
   const routes = routesWith()
   for (const config of [{ url: '/metrics', [kOwnRoute]: true }, { url: '/internal/cache' }, { url: '/admin/internal/cache/advice' }]) {
-    t.equal(routes.of(config), undefined)
-    t.equal(routes.of(config), undefined)
+    t.equal(of(routes, config), undefined)
+    t.equal(of(routes, config), undefined)
   }
-  t.equal(routes.of({ url: '/internal/cache-sizes' })?.traffic.label, '/internal/cache-sizes')
-  t.equal(routes.of({ url: '/metrics' })?.traffic.label, '/metrics', 'a route of the app')
+  t.equal(of(routes, { url: '/internal/cache-sizes' })?.traffic.label, '/internal/cache-sizes')
+  t.equal(of(routes, { url: '/metrics' })?.traffic.label, '/metrics', 'a route of the app')
 })
 
 t.test('of: beyond the budget every label is other', async (t) => {
   const routes = routesWith({ max: 3 })
-  for (let at = 0; at < 1_000_000; at++) routes.of({ url: `/route-${at}` })
+  for (let at = 0; at < 1_000_000; at++) of(routes, { url: `/route-${at}` })
   t.same(labels(routes), ['/route-0', '/route-1', '/route-2', 'other', 'unmatched'])
-  t.equal(routes.of({ url: '/route-1', method: 'POST' })?.traffic.label, '/route-1')
+  t.equal(of(routes, { url: '/route-1', method: 'POST' })?.traffic.label, '/route-1')
 })
 
 t.test('of: a pattern under a personal prefix is never a candidate', async (t) => {
   const routes = routesWith({ personal: ['/api/user'] })
-  t.equal(routes.of({ url: '/api/user' })?.candidates, 'never')
-  t.equal(routes.of({ url: '/API/User/:id' })?.candidates, 'never')
-  t.equal(routes.of({ url: '/api/users' })?.candidates, 'always')
+  t.equal(of(routes, { url: '/api/user' })?.candidates, 'never')
+  t.equal(of(routes, { url: '/API/User/:id' })?.candidates, 'never')
+  t.equal(of(routes, { url: '/api/users' })?.candidates, 'always')
 })
 
 t.test('of: a pattern with a parameter is judged by the URL', async (t) => {
   const routes = routesWith({ personal: ['/api/user'] })
-  t.equal(routes.of({ url: '/api/:what' })?.candidates, 'by-url')
-  t.equal(routes.of({ url: '/*' })?.candidates, 'by-url')
+  t.equal(of(routes, { url: '/api/:what' })?.candidates, 'by-url')
+  t.equal(of(routes, { url: '/*' })?.candidates, 'by-url')
 })
