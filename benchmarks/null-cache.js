@@ -1,5 +1,6 @@
 // How many requests/s does an app keep with core + metrics on NullCache and one getOrSet per request?
-// Rival: the same app without the suite. Wanted: at least 0.95.
+// Rival: the same app without the suite. Wanted: at least 0.95. Once with a source that costs next to nothing, a map, so that
+// nothing hides what the suite adds; and once with a query by primary key, PostgreSQL in the same process.
 import { once } from 'node:events'
 import { fork } from 'node:child_process'
 import autocannon from 'autocannon'
@@ -11,8 +12,8 @@ import { report } from './measure.js'
 const PAIRS = Number(process.env.PAIRS ?? 6)
 const ROUNDS = Number(process.env.ROUNDS ?? 8)
 
-async function serve (kind) {
-  const child = fork(new URL('./apps/observed.js', import.meta.url), [kind])
+async function serve (kind, source) {
+  const child = fork(new URL('./apps/observed.js', import.meta.url), [kind, source])
   const [port] = await once(child, 'message')
   return { url: `http://127.0.0.1:${port}/users/1`, child }
 }
@@ -23,22 +24,25 @@ async function rate ({ url }, duration) {
   return requests.average
 }
 
-const rates = { without: [], with: [] }
-for (let pair = 0; pair < PAIRS; pair++) {
-  const apps = { without: await serve('without'), with: await serve('with') }
-  for (const app of Object.values(apps)) await rate(app, 2)
-  for (let round = 0; round < ROUNDS; round++) {
-    const order = (pair + round) % 2 === 0 ? ['without', 'with'] : ['with', 'without']
-    for (const name of order) rates[name].push(await rate(apps[name], 1))
-  }
-  for (const { child } of Object.values(apps)) child.kill()
-}
-
 const quantile = (numbers, q) => numbers.toSorted((a, b) => a - b)[Math.floor((numbers.length - 1) * q)]
-const figures = (name) => `${Math.round(quantile(rates[name], 0.9))} requests/s (median ${Math.round(quantile(rates[name], 0.5))})`
-report('requests/s with core + metrics on NullCache, one getOrSet per request, against the same app without', [
-  ['without', figures('without')],
-  ['with', figures('with')],
-  ['ratio', (quantile(rates.with, 0.9) / quantile(rates.without, 0.9)).toFixed(3), 'at least 0.95'],
-  ['ratio of the medians', (quantile(rates.with, 0.5) / quantile(rates.without, 0.5)).toFixed(3)]
-])
+
+for (const source of ['map', 'PostgreSQL']) {
+  const rates = { without: [], with: [] }
+  for (let pair = 0; pair < PAIRS; pair++) {
+    const apps = { without: await serve('without', source), with: await serve('with', source) }
+    for (const app of Object.values(apps)) await rate(app, 2)
+    for (let round = 0; round < ROUNDS; round++) {
+      const order = (pair + round) % 2 === 0 ? ['without', 'with'] : ['with', 'without']
+      for (const name of order) rates[name].push(await rate(apps[name], 1))
+    }
+    for (const { child } of Object.values(apps)) child.kill()
+  }
+
+  const figures = (name) => `${Math.round(quantile(rates[name], 0.9))} requests/s (median ${Math.round(quantile(rates[name], 0.5))})`
+  report(`requests/s with core + metrics on NullCache, one getOrSet per request (${source}), against the same app without`, [
+    ['without', figures('without')],
+    ['with', figures('with')],
+    ['ratio', (quantile(rates.with, 0.9) / quantile(rates.without, 0.9)).toFixed(3), 'at least 0.95'],
+    ['ratio of the medians', (quantile(rates.with, 0.5) / quantile(rates.without, 0.5)).toFixed(3)]
+  ])
+}

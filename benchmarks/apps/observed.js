@@ -1,13 +1,14 @@
-// One route that reads something quick from its source; with or without the suite in between.
+// One route that reads one user, from a map or from PostgreSQL; with or without the suite in between.
+import { PGlite } from '@electric-sql/pglite'
 import Fastify from 'fastify'
 import { cacheCore } from '@x/cache-core'
 import { cacheMetrics } from '@x/cache-metrics'
 
+const [, , kind, source] = process.argv
 const app = Fastify()
-const users = new Map([['1', { id: '1', name: 'Ada', roles: ['admin', 'editor'] }]])
-const load = async (id) => users.get(id)
+const load = source === 'map' ? fromMap() : await fromPostgres()
 
-if (process.argv[2] === 'with') {
+if (kind === 'with') {
   await app.register(cacheCore)
   await app.register(cacheMetrics)
   app.get('/users/:id', (request) => {
@@ -20,3 +21,14 @@ if (process.argv[2] === 'with') {
 
 await app.listen({ port: 0 })
 process.send(app.server.address().port)
+
+function fromMap () {
+  const users = new Map([['1', { id: '1', name: 'Ada', roles: ['admin', 'editor'] }]])
+  return async (id) => users.get(id)
+}
+
+async function fromPostgres () {
+  const db = await PGlite.create()
+  await db.exec("create table users (id text primary key, name text, roles jsonb); insert into users values ('1', 'Ada', '[\"admin\", \"editor\"]')")
+  return async (id) => (await db.query('select id, name, roles from users where id = $1', [id])).rows[0]
+}

@@ -63,7 +63,7 @@ export interface CodecOptions {
 export interface Serialised { readonly kind: FrameMeta['payload']; readonly bytes: Uint8Array | string; readonly size: number }
 
 /** An entry as Redis held it. */
-export interface Decoded { readonly value: unknown; readonly ttlMs: number | undefined; readonly windowMs: number; readonly tags: readonly EntryTag[] }
+export interface Decoded { readonly value: unknown; readonly ttlMs: number | undefined; readonly windowMs: number; readonly ownFence?: string | undefined; readonly tags: readonly EntryTag[] }
 
 const NO_TAGS: readonly EntryTag[] = []
 
@@ -99,9 +99,9 @@ export class Codec {
   }
 
   /** Rejects with a `CacheError` where the compression fails. */
-  async encode ({ kind, bytes, size }: Serialised, meta: Pick<FrameMeta, 'ttlMs' | 'windowMs' | 'tags'>): Promise<Buffer | string> {
+  async encode ({ kind, bytes, size }: Serialised, meta: Pick<FrameMeta, 'ttlMs' | 'windowMs' | 'ownFence' | 'tags'>): Promise<Buffer | string> {
     const isLarge = size >= this.#options.compressAboveBytes
-    const isPlain = this.#isPlainJson && kind === PAYLOAD_SERIALISED && meta.windowMs === 0 && meta.tags.length === 0
+    const isPlain = this.#isPlainJson && kind === PAYLOAD_SERIALISED && meta.windowMs === 0 && meta.ownFence === undefined && meta.tags.length === 0
     if (isPlain && !isLarge) return bytes as string
     let payload = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
     let codec = 0
@@ -155,11 +155,11 @@ export class Codec {
   }
 
   #open (meta: FrameMeta, payload: Buffer): Decoded | CacheError {
-    const { ttlMs, windowMs, tags } = meta
+    const { ttlMs, windowMs, ownFence, tags } = meta
     try {
       // A copy of its own: the payload is part of what the socket read, which others may share.
       const value = meta.payload === PAYLOAD_BYTES ? Buffer.from(payload) : this.#options.serializer.deserialize(payload)
-      return { value, ttlMs, windowMs, tags }
+      return { value, ttlMs, windowMs, ownFence, tags }
     } catch (cause) {
       return corrupt('get', 'a payload that cannot be read', { cause })
     }

@@ -57,6 +57,13 @@ export class Connection {
     return id === undefined ? undefined : this.#nodes.get(id)
   }
 
+  /** The master that a key lies on, if that is another one than the master of `other`. */
+  ownerApart (key: string, other: string): Node | undefined {
+    if (!(this.client instanceof Cluster)) return undefined
+    const owner = this.owner(key)
+    return owner === this.owner(other) ? undefined : owner
+  }
+
   async close (): Promise<void> {
     clearInterval(this.#timer)
     for (const node of this.#nodes.values()) node.close()

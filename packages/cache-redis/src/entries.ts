@@ -1,6 +1,6 @@
 import { isCacheError, type CacheError } from '@x/cache-core'
 import type { Codec, Decoded } from './codec.js'
-import type { Client } from './connection.js'
+import type { Client, Connection } from './connection.js'
 import type { EntryTag } from './frame.js'
 import { GENERATION, type Keys } from './keys.js'
 import type { Captured, TagTokens, Verdict } from './tag-tokens.js'
@@ -22,13 +22,15 @@ const GONE = -2
  * Throws what the connection throws, and the codec's `CacheError`.
  */
 export class Entries {
+  readonly #connection: Connection
   readonly #keys: Keys
   readonly #tokens: TagTokens
   readonly #codec: Codec
   readonly #dataFor: (key: string) => Client
   #lastGeneration: string | undefined
 
-  constructor (keys: Keys, tokens: TagTokens, codec: Codec, dataFor: (key: string) => Client) {
+  constructor (connection: Connection, keys: Keys, tokens: TagTokens, codec: Codec, dataFor: (key: string) => Client) {
+    this.#connection = connection
     this.#keys = keys
     this.#tokens = tokens
     this.#codec = codec
@@ -38,6 +40,15 @@ export class Entries {
   /** The name of an entry in a generation: another generation, or another life of its server, is another name. */
   nameOf (generation: Captured, key: string): string {
     return this.#keys.entry(`${generation.token}${generation.fence}`, key)
+  }
+
+  /** What an entry on another master than its generation's has to say of its own; the generation's is in its name. */
+  async ownFence (name: string): Promise<string | undefined> {
+    const owner = this.#connection.ownerApart(name, this.#keys.generation)
+    if (owner === undefined) return undefined
+    const fence = await owner.identify()
+    if (fence === undefined) throw new Error('no master is known for the entry')
+    return fence
   }
 
   find (key: string, wish: Wish): Promise<Found | null> {
@@ -63,7 +74,7 @@ export class Entries {
 
   #open (name: string, stored: Buffer, time: number | undefined, asked: Asked): Found | null | Promise<Found | null> {
     const decoded = this.#codec.decode(stored)
-    if (!(decoded instanceof Promise) && !(decoded instanceof Error) && decoded.windowMs === 0 && time === undefined && this.#isCurrent(decoded, asked)) {
+    if (!(decoded instanceof Promise) && !(decoded instanceof Error) && decoded.windowMs === 0 && time === undefined && this.#isOfThisLife(name, decoded) && this.#isCurrent(decoded, asked)) {
       return { decoded, isStale: false, leftMs: undefined }
     }
     return this.#look(name, decoded, time, asked)
@@ -75,6 +86,10 @@ export class Entries {
     let leftMs = time
     if (leftMs === undefined && decoded.windowMs > 0) leftMs = await this.#dataFor(name).pttl(name)
     if (leftMs === GONE) return null
+    if (!this.#isOfThisLife(name, decoded)) {
+      await this.#connection.ownerApart(name, this.#keys.generation)?.identify()
+      if (!this.#isOfThisLife(name, decoded)) return null
+    }
     const verdict = await this.#judge(decoded, asked)
     if (verdict === 'gone') return null
     return { decoded, isStale: verdict === 'stale' || (leftMs !== undefined && leftMs <= decoded.windowMs && decoded.windowMs > 0), leftMs }
@@ -121,6 +136,12 @@ export class Entries {
     this.#lastGeneration = `${generation.token}${generation.fence}`
     const name = this.nameOf(generation, key)
     return name === guess && early !== undefined ? early : this.#readNamed(name, wantsTime)
+  }
+
+  /** Whether the entry was stored on the master that has it now, in the same life: another may have lost what removed it. */
+  #isOfThisLife (name: string, { ownFence }: Decoded): boolean {
+    const owner = this.#connection.ownerApart(name, this.#keys.generation)
+    return owner === undefined ? ownFence === undefined : ownFence !== undefined && owner.fence === ownFence
   }
 
   /** Whether memory alone proves every token. */

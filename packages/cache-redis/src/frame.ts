@@ -2,6 +2,7 @@
 export const FRAME = 0xc1
 const VERSION = 1
 const HEADER_BYTES = 8
+const NO_TAG = ''
 
 /** What a payload is. */
 export const PAYLOAD_SERIALISED = 0
@@ -18,15 +19,18 @@ export interface FrameMeta {
   /** Milliseconds of the ttl and of the longer stale window. */
   readonly ttlMs: number
   readonly windowMs: number
+  /** Fence of the master that the entry lies on, where its name does not tell. */
+  readonly ownFence?: string | undefined
   readonly tags: readonly EntryTag[]
 }
 
 /**
  * One byte that no JSON text starts with, version, kind of payload, codec, length of the metadata (32 bit, big endian),
- * metadata as JSON, payload.
+ * metadata as JSON, payload. The entry's own fence is written as that of a tag without a name.
  */
 export function writeFrame (meta: FrameMeta, payload: Uint8Array): Buffer {
-  const rest = Buffer.from(JSON.stringify([meta.ttlMs, meta.windowMs, ...meta.tags.flatMap(({ tag, token, fence }) => [tag, token, fence])]))
+  const own = meta.ownFence === undefined ? [] : [NO_TAG, '', meta.ownFence]
+  const rest = Buffer.from(JSON.stringify([meta.ttlMs, meta.windowMs, ...own, ...meta.tags.flatMap(({ tag, token, fence }) => [tag, token, fence])]))
   const frame = Buffer.allocUnsafe(HEADER_BYTES + rest.length + payload.length)
   frame[0] = FRAME
   frame[1] = VERSION
@@ -57,14 +61,16 @@ export function readFrame (frame: Buffer): { meta: FrameMeta; payload: Buffer } 
   const windowMs: unknown = rest[1]
   if (!isDuration(ttlMs) || !isDuration(windowMs)) return 'broken metadata'
   const tags: EntryTag[] = []
+  let ownFence: string | undefined
   for (let at = 2; at < rest.length; at += 3) {
     const tag: unknown = rest[at]
     const token: unknown = rest[at + 1]
     const fence: unknown = rest[at + 2]
     if (typeof tag !== 'string' || typeof token !== 'string' || typeof fence !== 'string') return 'broken metadata'
-    tags.push({ tag, token, fence })
+    if (tag === NO_TAG) ownFence = fence
+    else tags.push({ tag, token, fence })
   }
-  return { meta: { payload, codec: frame[3]!, ttlMs, windowMs, tags }, payload: frame.subarray(end) }
+  return { meta: { payload, codec: frame[3]!, ttlMs, windowMs, ownFence, tags }, payload: frame.subarray(end) }
 }
 
 function isDuration (value: unknown): value is number {

@@ -100,7 +100,7 @@ export class RedisCache implements Cache {
       compression: settings.compression === 'brotli' ? brotliCompression : typeof settings.compression === 'object' ? settings.compression : gzipCompression,
       maxValueBytes: settings.maxValueBytes
     })
-    this.#entries = new Entries(keys, this.#tokens, this.#codec, (name) => this.#lane(name))
+    this.#entries = new Entries(this.#connection, keys, this.#tokens, this.#codec, (name) => this.#lane(name))
     this.#service = new Service({
       commandTimeoutMs: settings.commandTimeoutMs,
       breaker: settings.breaker,
@@ -239,8 +239,8 @@ export class RedisCache implements Cache {
       const tokens = await this.#tokensFor(options, lifetimeMs)
       const generation = tokens.get(GENERATION)!
       const tags = [...tokens].filter(([tag]) => tag !== GENERATION).map(([tag, captured]) => ({ tag, ...captured }))
-      const payload = await this.#codec.encode(serialised, { ttlMs, windowMs, tags })
       const name = this.#entries.nameOf(generation, key)
+      const payload = await this.#codec.encode(serialised, { ttlMs, windowMs, ownFence: await this.#entries.ownFence(name), tags })
       // Side by side: a token that ends before its entry makes it a miss.
       await Promise.all([
         this.#lane(name).set(name, payload, 'PX', lifetimeMs),

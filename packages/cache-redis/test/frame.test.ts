@@ -9,11 +9,12 @@ const anyMeta: fc.Arbitrary<FrameMeta> = fc.record({
   codec: fc.integer({ min: 0, max: 255 }),
   ttlMs: duration,
   windowMs: duration,
-  tags: fc.array(fc.record({ tag: text, token: text, fence: text }, { noNullPrototype: true }), { maxLength: 5 })
+  ownFence: fc.option(text, { nil: undefined }),
+  tags: fc.array(fc.record({ tag: fc.string({ unit: 'binary', minLength: 1 }), token: text, fence: text }, { noNullPrototype: true }), { maxLength: 5 })
 }, { noNullPrototype: true })
 
 const meta: FrameMeta = {
-  payload: PAYLOAD_SERIALISED, codec: 0, ttlMs: 1000, windowMs: 0, tags: [{ tag: 'tag', token: 'token', fence: 'fence' }]
+  payload: PAYLOAD_SERIALISED, codec: 0, ttlMs: 1000, windowMs: 0, ownFence: undefined, tags: [{ tag: 'tag', token: 'token', fence: 'fence' }]
 }
 
 /** A frame whose metadata is this text. */
