@@ -1,7 +1,6 @@
 import { isCacheError, type CacheError } from '@x/cache-core'
 import type { Codec, Decoded } from './codec.js'
 import type { Client, Connection } from './connection.js'
-import type { EntryTag } from './frame.js'
 import { GENERATION, type Keys } from './keys.js'
 import type { Captured, TagTokens, Verdict } from './tag-tokens.js'
 
@@ -74,7 +73,8 @@ export class Entries {
 
   #open (name: string, stored: Buffer, time: number | undefined, asked: Asked): Found | null | Promise<Found | null> {
     const decoded = this.#codec.decode(stored)
-    if (!(decoded instanceof Promise) && !(decoded instanceof Error) && decoded.windowMs === 0 && time === undefined && this.#isOfThisLife(name, decoded) && this.#isCurrent(decoded, asked)) {
+    if (!(decoded instanceof Promise) && !(decoded instanceof Error) && decoded.windowMs === 0 && time === undefined &&
+      asked.size === 0 && this.#isOfThisLife(name, decoded) && this.#tokens.proves(decoded.tags)) {
       return { decoded, isStale: false, leftMs: undefined }
     }
     return this.#look(name, decoded, time, asked)
@@ -144,21 +144,9 @@ export class Entries {
     return owner === undefined ? ownFence === undefined : ownFence !== undefined && owner.fence === ownFence
   }
 
-  /** Whether memory alone proves every token. */
-  #isCurrent ({ tags }: Decoded, asked: Asked): boolean {
-    for (const tag of tags) if (!this.#isKnown(tag, asked)) return false
-    return true
-  }
-
-  #isKnown ({ tag, token, fence }: EntryTag, asked: Asked): boolean {
-    if (asked.has(tag)) return false
-    const remembered = this.#tokens.remembered(tag)
-    return remembered !== undefined && remembered.token === token && remembered.fence === fence
-  }
-
   async #judge ({ tags }: Decoded, asked: Asked): Promise<Verdict> {
     let verdict: Verdict = 'fresh'
-    const unsure = tags.filter((tag) => !this.#isKnown(tag, asked))
+    const unsure = tags.filter((each) => asked.has(each.tag) || !this.#tokens.proves([each]))
     for (const each of await Promise.all(unsure.map((stored) => this.#tokens.judge(stored.tag, stored, asked.get(stored.tag))))) {
       if (each === 'gone') return each
       if (each === 'stale') verdict = each

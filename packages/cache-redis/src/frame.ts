@@ -42,6 +42,17 @@ export function writeFrame (meta: FrameMeta, payload: Uint8Array): Buffer {
   return frame
 }
 
+/** What the metadata text says. */
+type Metadata = Pick<FrameMeta, 'ttlMs' | 'windowMs' | 'ownFence' | 'tags'>
+
+/**
+ * Metadata that was read before. An entry has the same until it is stored anew, and what is read often is read here again and
+ * again; parsing it takes as long as parsing a small value.
+ */
+const known = new Map<string, Metadata>()
+const MAX_KNOWN = 1000
+const MAX_KNOWN_LENGTH = 500
+
 /** The frame's parts; a string says what is wrong with it. */
 export function readFrame (frame: Buffer): { meta: FrameMeta; payload: Buffer } | string {
   if (frame.length < HEADER_BYTES) return 'a truncated frame'
@@ -50,27 +61,40 @@ export function readFrame (frame: Buffer): { meta: FrameMeta; payload: Buffer } 
   if (payload !== PAYLOAD_SERIALISED && payload !== PAYLOAD_BYTES) return 'a frame of an unknown kind'
   const end = HEADER_BYTES + frame.readUInt32BE(4)
   if (end > frame.length) return 'a truncated frame'
+  const text = frame.toString('utf8', HEADER_BYTES, end)
+  const metadata = known.get(text) ?? parseMetadata(text)
+  if (metadata === undefined) return 'broken metadata'
+  const { ttlMs, windowMs, ownFence, tags } = metadata
+  return { meta: { payload, codec: frame[3]!, ttlMs, windowMs, ownFence, tags }, payload: frame.subarray(end) }
+}
+
+function parseMetadata (text: string): Metadata | undefined {
   let rest: unknown
   try {
-    rest = JSON.parse(frame.toString('utf8', HEADER_BYTES, end))
+    rest = JSON.parse(text)
   } catch {
-    return 'broken metadata'
+    return undefined
   }
-  if (!Array.isArray(rest) || rest.length < 2 || rest.length % 3 !== 2) return 'broken metadata'
+  if (!Array.isArray(rest) || rest.length < 2 || rest.length % 3 !== 2) return undefined
   const ttlMs: unknown = rest[0]
   const windowMs: unknown = rest[1]
-  if (!isDuration(ttlMs) || !isDuration(windowMs)) return 'broken metadata'
+  if (!isDuration(ttlMs) || !isDuration(windowMs)) return undefined
   const tags: EntryTag[] = []
   let ownFence: string | undefined
   for (let at = 2; at < rest.length; at += 3) {
     const tag: unknown = rest[at]
     const token: unknown = rest[at + 1]
     const fence: unknown = rest[at + 2]
-    if (typeof tag !== 'string' || typeof token !== 'string' || typeof fence !== 'string') return 'broken metadata'
+    if (typeof tag !== 'string' || typeof token !== 'string' || typeof fence !== 'string') return undefined
     if (tag === NO_TAG) ownFence = fence
     else tags.push({ tag, token, fence })
   }
-  return { meta: { payload, codec: frame[3]!, ttlMs, windowMs, ownFence, tags }, payload: frame.subarray(end) }
+  const metadata = { ttlMs, windowMs, ownFence, tags }
+  if (text.length <= MAX_KNOWN_LENGTH) {
+    if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value!)
+    known.set(text, metadata)
+  }
+  return metadata
 }
 
 function isDuration (value: unknown): value is number {

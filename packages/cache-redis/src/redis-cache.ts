@@ -1,5 +1,5 @@
 import {
-  checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkValue, DONE, err, MAX_TTL, MISS, ok, STORED_NULL,
+  checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkValue, DONE, err, MAX_TTL, MISS, monotonicClock, ok, STORED_NULL,
   type Cache, type CacheError, type Entry, type ImplementationStatus, type Lock, type LockOptions, type ReadHint, type Result,
   type SetItem, type SetOptions, type TagSnapshot, type Tags
 } from '@x/cache-core'
@@ -63,7 +63,7 @@ export class RedisCache implements Cache {
 
   constructor (options: RedisCacheOptions = {}, events: RedisCacheEvents = {}) {
     const settings = resolveRedisOptions(options)
-    const now = (): number => performance.now()
+    const now = (): number => monotonicClock.now()
     const keys = new Keys(settings.keyPrefix)
     this.#settings = settings
     this.#onChange = events.onChange ?? (() => {})

@@ -1,6 +1,8 @@
 import type { TagSnapshot } from '@x/cache-core'
 import type { Client, Connection } from './connection.js'
+import type { EntryTag } from './frame.js'
 import { GENERATION, newToken, type Keys } from './keys.js'
+import type { Node } from './node.js'
 import { TokenMemory } from './tokens.js'
 
 /** A token with the fence of the server that it was read from. */
@@ -73,6 +75,21 @@ export class TagTokens {
     if (token === undefined) return undefined
     const node = this.#connection.owner(this.#keys.token(tag))
     return node?.isTrusted === true ? { token, fence: node.fence! } : undefined
+  }
+
+  /** Whether memory alone proves that an entry's tokens are the current ones. As `remembered`, without making anything. */
+  proves (tags: readonly EntryTag[]): boolean {
+    if (this.#options.isStrong) return tags.length === 0
+    let trusted: Node | undefined
+    for (const { tag, token, fence } of tags) {
+      if (this.#memory.get(tag) !== token) return false
+      const node = this.#connection.owner(this.#keys.token(tag))
+      if (node?.fence !== fence) return false
+      // They mostly lie on one node; to ask whether it is trusted takes a look at the clock.
+      if (node !== trusted && !node.isTrusted) return false
+      trusted = node
+    }
+    return true
   }
 
   /** The token as Redis has it now; `undefined` if there is none. */
