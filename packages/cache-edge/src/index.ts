@@ -1,2 +1,3 @@
-/** What HTTP sees of the cache: ETags, conditional requests, `Cache-Control` and kept responses. */
-export {}
+export { cacheEdge, cacheEdge as default } from './plugin.js'
+export type { CacheEdgeOptions, EdgePolicy } from './options.js'
+export { EdgeRegistered, EtagClash, PolicyInvalid } from './errors.js'

@@ -1,0 +1,239 @@
+import type { FastifyReply } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
+import { Readable, Transform } from 'node:stream'
+
+/** What a handler answered, as it was before any onSend hook. */
+export interface Captured {
+  readonly status: number
+  /** What the handler set; not what hooks in front of it had set already. */
+  readonly headers: Readonly<Record<string, string | string[]>>
+  /** `Vary` as hooks in front of the handler had set it: they run for every request, and choose nothing of the body. */
+  readonly varyBefore: string | undefined
+  readonly body: Buffer
+}
+
+/** What the client was sent in the end, once every onSend hook has run. */
+export interface Final { readonly status: number; readonly headers: Readonly<Record<string, string | string[]>> }
+
+/** What may be done with an answer before it goes out: `true` takes it over, and it is not sent. */
+export type Intercept = (status: number, error: Error | undefined) => boolean
+
+type Headers = ReturnType<FastifyReply['getHeaders']>
+type Serializer = Parameters<FastifyReply['serializer']>[0]
+
+/**
+ * Listens in on one answer: replaces `reply.send` and `writeHead` of this reply alone, until each has been called once.
+ * `outcome` resolves when the head has been written and the body is complete; with `undefined` if there is nothing to
+ * keep: hijacked, aborted midway, too large, a body of a kind that cannot be captured.
+ */
+export class Capture {
+  readonly outcome: Promise<{ readonly captured: Captured; readonly final: Final } | undefined>
+  readonly #reply: FastifyReply
+  readonly #before: Headers
+  readonly #maxBytes: number
+  readonly #intercept: Intercept
+  #settle!: (outcome: { captured: Captured; final: Final } | undefined) => void
+  #status = 0
+  #headers: Record<string, string | string[]> = {}
+  #body: Buffer | undefined
+  #final: Final | undefined
+  readonly #onClose = (): void => this.#end(undefined)
+
+  constructor (reply: FastifyReply, maxBytes: number, intercept: Intercept) {
+    this.#reply = reply
+    this.#maxBytes = maxBytes
+    this.#intercept = intercept
+    this.#before = { ...reply.getHeaders() }
+    this.outcome = new Promise((resolve) => { this.#settle = resolve })
+    const { send } = reply
+    reply.send = (payload?: unknown) => {
+      this.#restoreSend()
+      return this.#sent(payload, send.bind(reply))
+    }
+    const { raw } = reply
+    const { writeHead } = raw
+    raw.writeHead = function (this: typeof raw, ...args: Parameters<typeof writeHead>) {
+      delete (raw as { writeHead?: unknown }).writeHead
+      capture.#headWritten(args[0])
+      return writeHead.apply(raw, args)
+    } as typeof writeHead
+    const capture = this
+    raw.once('close', this.#onClose)
+  }
+
+  /** Whether the answer is still to come. */
+  get isOpen (): boolean { return Object.hasOwn(this.#reply, 'send') }
+
+  /**
+   * Nothing will come of it any more: another answer is sent in its place. What the handler still sends afterwards is ended
+   * if it is a stream, and else dropped by Fastify.
+   */
+  takeOver (): void {
+    this.#restoreSend()
+    this.#end(undefined)
+  }
+
+  #restoreSend (): void {
+    // The own property hides the method of the prototype.
+    delete (this.#reply as { send?: unknown }).send
+  }
+
+  #sent (payload: unknown, send: (payload?: unknown) => FastifyReply): FastifyReply {
+    const reply = this.#reply
+    const error = payload instanceof Error ? payload : undefined
+    if (this.#intercept(error === undefined ? reply.statusCode : 500, error)) {
+      if (payload instanceof Readable) payload.destroy()
+      this.#end(undefined)
+      return reply
+    }
+    if (error !== undefined) {
+      this.#end(undefined)
+      return send(payload)
+    }
+    this.#status = reply.statusCode
+    if (payload === undefined || payload === null) {
+      // A `null` with a content type is the JSON text; Fastify writes it.
+      if (payload === null) return this.#serialised(payload, send)
+      this.#keep(Buffer.alloc(0))
+      return send(payload)
+    }
+    if (typeof payload === 'string') {
+      const type = reply.getHeader('content-type')
+      // Fastify hands it to a serializer of one's own, too, if it has a type.
+      if (type !== undefined && serializerOf(reply) !== null) {
+        this.#end(undefined)
+        return send(payload)
+      }
+      this.#keep(Buffer.from(payload))
+      if (type === undefined) this.#headers['content-type'] = 'text/plain; charset=utf-8'
+      return send(payload)
+    }
+    if (payload instanceof Uint8Array) {
+      this.#keep(Buffer.from(payload))
+      if (reply.getHeader('content-type') === undefined) this.#headers['content-type'] = 'application/octet-stream'
+      return send(payload)
+    }
+    if (payload instanceof Readable) return send(this.#tee(payload))
+    if (isOtherBody(payload)) {
+      this.#end(undefined)
+      return send(payload)
+    }
+    return this.#serialised(payload, send)
+  }
+
+  /** An object: its text is known once Fastify has serialised it, between the preSerialization and the onSend hooks. */
+  #serialised (payload: unknown, send: (payload?: unknown) => FastifyReply): FastifyReply {
+    const reply = this.#reply
+    const own = serializerOf(reply)
+    const type = reply.getHeader('content-type')
+    // Fastify refuses what it would not serialise.
+    if (own === NO_SERIALIZER_SLOT || (own === null && type !== undefined && !/json/i.test(String(type)))) {
+      this.#end(undefined)
+      return send(payload)
+    }
+    // Where there is a serializer Fastify leaves the type to it.
+    if (own === null && type === undefined) reply.header('content-type', 'application/json; charset=utf-8')
+    else if (own === null && !/;\s*charset=/i.test(String(type))) reply.header('content-type', `${String(type)}; charset=utf-8`)
+    reply.serializer((value: unknown) => {
+      reply.serializer(own as Serializer)
+      const bySchema = own === null ? reply.getSerializationFunction(String(reply.statusCode), String(type ?? 'application/json').split(';', 1)[0]!) : undefined
+      const text = (bySchema ?? ((each: unknown) => reply.serialize(each as Record<string, unknown>)))(value as Record<string, unknown>) as string
+      this.#keep(Buffer.from(text))
+      return text
+    })
+    return send(payload)
+  }
+
+  #keep (body: Buffer): void {
+    this.#headers = changed(this.#before, this.#reply.getHeaders())
+    if (body.byteLength > this.#maxBytes) return this.#end(undefined)
+    this.#body = body
+    this.#settleIfComplete()
+  }
+
+  #tee (stream: Readable): Readable {
+    this.#headers = changed(this.#before, this.#reply.getHeaders())
+    const chunks: Buffer[] = []
+    let bytes = 0
+    const capture = this
+    const tee = new Transform({
+      transform (chunk: Buffer, _encoding, done) {
+        bytes += chunk.byteLength
+        if (bytes <= capture.#maxBytes) chunks.push(chunk)
+        else chunks.length = 0
+        done(null, chunk)
+      },
+      flush (done) {
+        if (bytes <= capture.#maxBytes) {
+          capture.#body = Buffer.concat(chunks)
+          capture.#settleIfComplete()
+        } else {
+          capture.#end(undefined)
+        }
+        done()
+      }
+    })
+    stream.once('error', (error) => {
+      capture.#end(undefined)
+      tee.destroy(error)
+    })
+    tee.once('close', () => {
+      if (!stream.readableEnded) stream.destroy()
+      // Whatever is complete was settled by flush.
+      if (capture.#body === undefined) capture.#end(undefined)
+    })
+    return stream.pipe(tee)
+  }
+
+  #headWritten (status: number): void {
+    this.#final = { status, headers: texts(this.#reply.getHeaders()) }
+    this.#settleIfComplete()
+  }
+
+  #settleIfComplete (): void {
+    if (this.#final === undefined || this.#body === undefined) return
+    this.#end({ captured: { status: this.#status, headers: this.#headers, varyBefore: texts(this.#before).vary?.toString(), body: this.#body }, final: this.#final })
+  }
+
+  #end (outcome: { captured: Captured; final: Final } | undefined): void {
+    this.#reply.raw.off('close', this.#onClose)
+    this.#settle(outcome)
+  }
+}
+
+/** Shows a handler these request headers alone; call what it returns to bring the others back. */
+export function withHeaders (raw: { headers: IncomingHttpHeaders }, headers: IncomingHttpHeaders): () => void {
+  const original = raw.headers
+  Object.defineProperty(raw, 'headers', { value: headers, configurable: true, writable: true, enumerable: true })
+  return () => { Object.defineProperty(raw, 'headers', { value: original, configurable: true, writable: true, enumerable: true }) }
+}
+
+function changed (before: Headers, now: Headers): Record<string, string | string[]> {
+  const own: Record<string, string | string[]> = {}
+  for (const [name, value] of Object.entries(texts(now))) {
+    if (before[name] === undefined || String(before[name]) !== String(value)) own[name] = value
+  }
+  return own
+}
+
+function texts (headers: Headers): Record<string, string | string[]> {
+  const result: Record<string, string | string[]> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) result[name.toLowerCase()] = Array.isArray(value) ? value.map(String) : String(value)
+  }
+  return result
+}
+
+function isOtherBody (payload: unknown): boolean {
+  const body = payload as { pipe?: unknown; getReader?: unknown }
+  return typeof body.pipe === 'function' || typeof body.getReader === 'function' || Object.prototype.toString.call(payload) === '[object Response]'
+}
+
+const NO_SERIALIZER_SLOT = Symbol('no slot')
+let serializerSlot: symbol | undefined
+
+// Fastify keeps what `reply.serializer()` was given under a symbol of its own, and offers no way to ask for it.
+function serializerOf (reply: FastifyReply): unknown {
+  serializerSlot ??= Object.getOwnPropertySymbols(reply).find(({ description }) => description === 'fastify.reply.serializer')
+  return serializerSlot === undefined ? NO_SERIALIZER_SLOT : (reply as unknown as Record<symbol, unknown>)[serializerSlot]
+}

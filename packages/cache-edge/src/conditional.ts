@@ -1,0 +1,84 @@
+import { parseEntityTag, parseEntityTags, strongMatch, weakMatch, type EntityTag } from './entity-tag.js'
+import { fieldText, type HeaderFields } from './header-fields.js'
+import { parseHttpDate } from './http-date.js'
+
+/** What to answer to a request with preconditions: as without them, with 304, or with 412. */
+export type Verdict = 'send' | 'not-modified' | 'precondition-failed'
+
+/** The selected representation, as the answer without preconditions would show it. */
+export interface Selected {
+  /** Of the answer without preconditions. Before the handler of an unsafe method: what it is expected to answer. */
+  readonly status: number
+  /** The `ETag` field; one that is not an entity tag counts as none. */
+  readonly etag: string | undefined
+  readonly lastModified: string | undefined
+  /** Milliseconds since the epoch; default: the clock. */
+  readonly now?: number
+}
+
+// RFC 9110 §13.2.1: methods that neither select nor modify a representation.
+const METHODS_WITHOUT_CONDITIONS = new Set(['CONNECT', 'OPTIONS', 'TRACE'])
+
+/**
+ * Evaluates the preconditions of RFC 9110 §13.1 in the order of §13.2.2. Call it after the handler for GET and HEAD, and
+ * before the handler for an unsafe method, which must not run if the verdict is `precondition-failed`: afterwards it would
+ * be reported as failed although it was done.
+ *
+ * For GET and HEAD a representation exists, which is what `*` asks; for other methods it does if `etag` or
+ * `lastModified` is given.
+ */
+export function evaluate (request: { readonly method: string; readonly headers: HeaderFields }, response: Selected): Verdict {
+  const { method, headers } = request
+  const { status } = response
+  if (METHODS_WITHOUT_CONDITIONS.has(method)) return 'send'
+  // RFC 9110 §13.2.1: an error is answered as an error.
+  if ((status < 200 || status > 299) && status !== 412) return 'send'
+
+  const now = response.now ?? Date.now()
+  const isRead = method === 'GET' || method === 'HEAD'
+  const tag = response.etag === undefined ? undefined : parseEntityTag(response.etag)
+  const modified = response.lastModified === undefined ? undefined : parseHttpDate(response.lastModified, now)
+  const exists = isRead || response.etag !== undefined || response.lastModified !== undefined
+  const matches = (field: string, isEqual: (one: EntityTag, other: EntityTag) => boolean) => {
+    const tags = parseEntityTags(field)
+    return tags === '*' ? exists : tag !== undefined && tags.some((other) => isEqual(tag, other))
+  }
+
+  const ifMatch = fieldText(headers, 'if-match')
+  if (ifMatch !== undefined) {
+    if (!matches(ifMatch, strongMatch)) return 'precondition-failed'
+  } else {
+    const since = dateOf(headers, 'if-unmodified-since', now)
+    if (since !== undefined && modified !== undefined && modified > since) return 'precondition-failed'
+  }
+
+  const ifNoneMatch = fieldText(headers, 'if-none-match')
+  if (ifNoneMatch !== undefined) {
+    if (!matches(ifNoneMatch, weakMatch)) return 'send'
+    return isRead ? 'not-modified' : 'precondition-failed'
+  }
+  if (!isRead) return 'send'
+  const since = dateOf(headers, 'if-modified-since', now)
+  // A date ahead of the clock was not taken from an answer of ours, and would hide each change until then.
+  if (since === undefined || modified === undefined || since > now) return 'send'
+  return modified <= since ? 'not-modified' : 'send'
+}
+
+const DROPPED_FROM_304 = new Set([
+  'content-length', 'content-type', 'content-encoding', 'content-language', 'content-range', 'transfer-encoding', 'trailer',
+  'set-cookie', 'content-digest', 'repr-digest', 'digest', 'content-md5'
+])
+
+/**
+ * Whether a 304 leaves out this header of the 200 (RFC 9110 §15.4.5): it describes a body that is not sent, or would
+ * replay a cookie. `Last-Modified` stays; it is worth sending only where there is no ETag, which the caller sees.
+ */
+export function isDroppedFrom304 (name: string): boolean {
+  return DROPPED_FROM_304.has(name.toLowerCase())
+}
+
+/** An invalid date, and a list of dates, counts as none (RFC 9110 §13.1.3, §13.1.4). */
+function dateOf (headers: HeaderFields, name: string, now: number): number | undefined {
+  const text = fieldText(headers, name)
+  return text === undefined ? undefined : parseHttpDate(text, now)
+}

@@ -1,0 +1,11 @@
+import createError from '@fastify/error'
+
+/** A route's policy contradicts itself. */
+export const PolicyInvalid = createError<[route: string, why: string]>('CACHE_ERR_POLICY_INVALID',
+  'The cache policy of %s contradicts itself: %s')
+/** `@fastify/etag` is there already, and answers 304 by itself. */
+export const EtagClash = createError('CACHE_ERR_ETAG_CLASH',
+  '@fastify/etag is registered already: @x/cache-edge brings it along and answers conditional requests itself. Remove that registration, or give @x/cache-edge etag: false')
+/** Two registrations. */
+export const EdgeRegistered = createError('CACHE_ERR_EDGE_REGISTERED',
+  '@x/cache-edge is registered already: keep one registration')

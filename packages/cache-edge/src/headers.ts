@@ -1,0 +1,148 @@
+import type { Core } from '@x/cache-core'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Readable } from 'node:stream'
+import { evaluate, isDroppedFrom304 } from './conditional.js'
+import { TAG_PATTERN } from './options.js'
+import { NO_STORE, PRIVATE, type Credentials, type Policy } from './policy.js'
+import { mergeVary } from './vary.js'
+
+const kPolicy = Symbol.for('@x/cache-edge.policy')
+const kWritten = Symbol('@x/cache-edge.written')
+const TAG = new RegExp(TAG_PATTERN)
+
+/** What a route's `config` says under `kPolicy`; `personal` beats every policy. */
+export type RouteRule = Policy | 'personal' | undefined
+
+/** Headers that this plugin wrote, with what was there before: they are never read back as the answer's own. */
+type Written = Map<string, string | undefined>
+
+/** Settings of the headers. */
+export interface HeaderSettings {
+  readonly credentials: Credentials
+  readonly tagHeader: string | false
+  /** Whether something in this app compresses answers by `Accept-Encoding`. */
+  readonly isCompressed: () => boolean
+}
+
+/** Writes what an answer says to the caches in front, and answers conditional requests. */
+export class EdgeHeaders {
+  readonly #core: Core
+  readonly #settings: HeaderSettings
+  #hasWarned = false
+
+  constructor (core: Core, settings: HeaderSettings) {
+    this.#core = core
+    this.#settings = settings
+  }
+
+  /** Puts a rule into a route's `config`. */
+  mark (config: object, rule: RouteRule): object {
+    return { ...config, [kPolicy]: rule }
+  }
+
+  ruleOf (request: FastifyRequest): RouteRule {
+    return (request.routeOptions.config as { [kPolicy]?: RouteRule } | undefined)?.[kPolicy]
+  }
+
+  /** Whether nobody else may be given the answer to this request. */
+  isPersonal (request: FastifyRequest, rule: RouteRule): boolean {
+    if (rule === 'personal' || this.#core.registry.personal.hasUrl(request.raw.url!)) return true
+    return this.#settings.credentials.isIn(request.raw.headers) && rule?.sameForAll !== true
+  }
+
+  /** The last of the onSend hooks: headers by the policy, then 304 or 412 where the request asks for it. */
+  finish (request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
+    const { method } = request
+    if (method !== 'GET' && method !== 'HEAD') return payload
+    const rule = this.ruleOf(request)
+    this.#describe(request, reply, rule)
+    const { statusCode } = reply
+    if (statusCode < 200 || statusCode > 299) return payload
+    const verdict = evaluate({ method, headers: request.raw.headers }, {
+      status: statusCode, etag: text(reply.getHeader('etag')), lastModified: text(reply.getHeader('last-modified'))
+    })
+    if (verdict === 'send') return payload
+    if (verdict === 'not-modified') this.#core.registry.events.emit('etagMatch', request.routeOptions.url ?? '', method)
+    return withoutBody(reply, payload, verdict === 'not-modified' ? 304 : 412)
+  }
+
+  #describe (request: FastifyRequest, reply: FastifyReply, rule: RouteRule): void {
+    const { statusCode } = reply
+    const isPersonal = rule !== undefined && this.isPersonal(request, rule)
+    if (rule !== undefined && rule !== 'personal' && rule.isShared && !isPersonal) {
+      this.#core.registry.events.emit('edgeCandidate', request.routeOptions.url ?? '', request.method)
+    }
+    if (statusCode >= 500) {
+      if (rule !== undefined && !reply.hasHeader('cache-control')) this.#write(reply, 'cache-control', NO_STORE)
+      return
+    }
+    if (rule === undefined) {
+      if (this.#core.registry.personal.hasUrl(request.raw.url!) && !reply.hasHeader('cache-control')) this.#write(reply, 'cache-control', PRIVATE)
+      return
+    }
+    if (rule === 'personal' || isPersonal) {
+      if (!reply.hasHeader('cache-control')) this.#write(reply, 'cache-control', PRIVATE)
+      return
+    }
+    if (rule.vary.length > 0 || this.#settings.isCompressed()) {
+      const names = this.#settings.isCompressed() ? [...rule.vary, 'Accept-Encoding'] : rule.vary
+      this.#write(reply, 'vary', mergeVary(text(reply.getHeader('vary')), names))
+    }
+    if (rule.cacheControl === undefined) return
+    const tags = this.tagsOf(request, rule)
+    const isAsDeclared = rule.statuses.has(statusCode) && !reply.hasHeader('set-cookie') && tags !== undefined
+    if (!reply.hasHeader('cache-control')) {
+      this.#write(reply, 'cache-control', isAsDeclared ? rule.cacheControl : reply.hasHeader('set-cookie') || tags === undefined ? PRIVATE : 'no-cache')
+      if (isAsDeclared && rule.cdnCacheControl !== undefined && !reply.hasHeader('cdn-cache-control')) this.#write(reply, 'cdn-cache-control', rule.cdnCacheControl)
+    }
+    const { tagHeader } = this.#settings
+    if (isAsDeclared && tagHeader !== false && tags.length > 0 && !reply.hasHeader(tagHeader)) {
+      this.#write(reply, tagHeader.toLowerCase(), tags.join(tagHeader === 'Cache-Tag' ? ',' : ' '))
+    }
+  }
+
+  /** The tags of an answer; `undefined` if one of them could not be purged, so that nothing may keep the answer. */
+  tagsOf (request: FastifyRequest, policy: Policy): readonly string[] | undefined {
+    const tags = policy.tagsOf(request)
+    if (Array.isArray(tags) && tags.length <= 48 && tags.every((tag) => typeof tag === 'string' && TAG.test(tag))) return tags
+    if (!this.#hasWarned) {
+      this.#hasWarned = true
+      request.log.warn({ route: request.routeOptions.url }, `Cache: tags must be at most 48 strings that match ${TAG_PATTERN}; answers with others are not kept`)
+    }
+    return undefined
+  }
+
+  #write (reply: FastifyReply, name: string, value: string): void {
+    writtenOf(reply).set(name, text(reply.getHeader(name)))
+    reply.header(name, value)
+  }
+}
+
+/** Notes a header that this plugin is about to write. */
+export function writtenOf (reply: FastifyReply): Written {
+  const own = reply as FastifyReply & { [kWritten]?: Written }
+  return (own[kWritten] ??= new Map())
+}
+
+/** The headers as they would be had this plugin written none. */
+export function withoutWritten (reply: FastifyReply, headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
+  const own = { ...headers }
+  for (const [name, before] of writtenOf(reply)) {
+    if (before === undefined) delete own[name]
+    else own[name] = before
+  }
+  return own
+}
+
+/** Turns the answer into one without a body, and ends a stream that nobody will read. */
+function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412): null {
+  (payload as Partial<Readable> | null)?.destroy?.()
+  reply.code(status)
+  for (const name of Object.keys(reply.getHeaders())) if (isDroppedFrom304(name)) reply.removeHeader(name)
+  return null
+}
+
+function text (value: unknown): string | undefined {
+  if (Array.isArray(value)) return value.join(', ')
+  return value === undefined ? undefined : String(value)
+}

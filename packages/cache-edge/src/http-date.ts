@@ -1,0 +1,50 @@
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+const MONTH = `(?<month>${MONTHS.join('|')})`
+const TIME = '(?<hour>[01]\\d|2[0-3]):(?<minute>[0-5]\\d):(?<second>[0-5]\\d|60)'
+const SHORT_DAY = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)'
+const LONG_DAY = '(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day'
+const FORMS = [
+  new RegExp(`^${SHORT_DAY}, (?<day>\\d\\d) ${MONTH} (?<year>\\d{4}) ${TIME} GMT$`),
+  new RegExp(`^${LONG_DAY}, (?<day>\\d\\d)-${MONTH}-(?<year>\\d\\d) ${TIME} GMT$`),
+  new RegExp(`^${SHORT_DAY} ${MONTH} (?<day>\\d\\d| \\d) ${TIME} (?<year>\\d{4})$`)
+]
+
+/**
+ * Milliseconds since the epoch of an HTTP date in one of the three forms of RFC 9110 §5.6.7; `undefined`: it is none, or
+ * no day of the calendar. Whether the day of the week fits is not looked at. `now` decides on the century of a year of two
+ * digits: one more than 50 years ahead is in the past.
+ */
+export function parseHttpDate (text: string, now: number = Date.now()): number | undefined {
+  for (const form of FORMS) {
+    const parts = form.exec(text)?.groups
+    if (parts === undefined) continue
+    const month = MONTHS.indexOf(parts['month']!)
+    const read = (year: number) => toTime(year, month, Number(parts['day']), Number(parts['hour']), Number(parts['minute']), Number(parts['second']))
+    const year = Number(parts['year'])
+    return parts['year']!.length === 4 ? read(year) : inNearestCentury(year, read, now)
+  }
+  return undefined
+}
+
+/** The preferred form, IMF-fixdate, of milliseconds since the epoch; what is less than a second is cut. Years 0 to 9999. */
+export function formatHttpDate (ms: number): string {
+  return new Date(ms).toUTCString()
+}
+
+function inNearestCentury (year: number, read: (year: number) => number | undefined, now: number): number | undefined {
+  const limit = new Date(now)
+  limit.setUTCFullYear(limit.getUTCFullYear() + 50)
+  const latest = limit.getUTCFullYear()
+  let full = latest - latest % 100 + year
+  if (full > latest) full -= 100
+  const time = read(full)
+  return time !== undefined && time > limit.getTime() ? read(full - 100) : time
+}
+
+function toTime (year: number, month: number, day: number, hour: number, minute: number, second: number): number | undefined {
+  // Not Date.UTC, which takes the years 0 to 99 for 1900 to 1999.
+  const date = new Date(0)
+  date.setUTCFullYear(year, month, day)
+  if (date.getUTCMonth() !== month || date.getUTCDate() !== day) return undefined
+  return date.setUTCHours(hour, minute, second)
+}

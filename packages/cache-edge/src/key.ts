@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto'
+
+/** The target URI of a request: `url` is the raw request target, with its query. */
+export interface TargetUri { readonly scheme: string; readonly host: string; readonly url: string }
+
+/**
+ * The cache key of a target URI (RFC 9111 §4), of any length and any characters. Scheme and host are compared in lower
+ * case; path and query as sent, since which of them are equal is up to the application; a fragment is cut.
+ */
+export function responseKey (target: TargetUri): string {
+  return `edge:${digest(parts(target))}`
+}
+
+/** The key of one variant (see `variantOf`) of the response with this key. */
+export function variantKey (key: string, variant: string): string {
+  return `${key}:${digest(variant)}`
+}
+
+/** A tag that all variants of a target URI have, so that an unsafe method invalidates them (RFC 9111 §4.4). 52 characters. */
+export function uriTag (target: TargetUri): string {
+  return `edge-uri:${digest(parts(target))}`
+}
+
+function parts ({ scheme, host, url }: TargetUri): string[] {
+  const hash = url.indexOf('#')
+  return [scheme.toLowerCase(), host.toLowerCase(), hash < 0 ? url : url.slice(0, hash)]
+}
+
+// Of JSON: no two lists have the same text, whatever separators a client puts into the parts.
+function digest (value: string | readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('base64url')
+}

@@ -1,0 +1,101 @@
+import { resolveOptions } from '@x/cache-core'
+import type { FastifyRequest } from 'fastify'
+import { Type, type Static } from 'typebox'
+
+const call = <T>(allowed: string) => Type.Unsafe<T>(Type.Refine(Type.Unknown(), (value) => typeof value === 'function', () => allowed))
+const seconds = () => Type.Integer({ minimum: 0, maximum: 365 * 24 * 3600 })
+const headerName = () => Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$" })
+/** What a proxy's tag header can carry, and a ban expression quote. */
+export const TAG_PATTERN = '^[A-Za-z0-9_:./-]{1,128}$'
+
+/** The members of a policy: of a rule, and of a route's `config.cache`. */
+const policy = {
+  /** Who may keep the answer: every cache, or the client's own alone. Default `'shared'`. */
+  scope: Type.Optional(Type.Union([Type.Literal('shared'), Type.Literal('private')])),
+  /** Seconds that every cache may take it for fresh. Default 60. */
+  maxAge: Type.Optional(seconds()),
+  /** Seconds for shared caches in place of `maxAge`. */
+  sMaxAge: Type.Optional(seconds()),
+  /** Seconds for caches that the site itself runs (`CDN-Cache-Control`, RFC 9213), in place of all others. */
+  cdnMaxAge: Type.Optional(seconds()),
+  /** Seconds after its freshness in which it may be served while it is refreshed (RFC 5861 §3). */
+  staleWhileRevalidate: Type.Optional(seconds()),
+  /** Seconds after its freshness in which it may be served if the origin fails (RFC 5861 §4). */
+  staleIfError: Type.Optional(seconds()),
+  /** Nobody may serve it stale. Default: `true` without a stale window. */
+  mustRevalidate: Type.Optional(Type.Boolean()),
+  /** It never changes under this URL. */
+  immutable: Type.Optional(Type.Boolean()),
+  /** Request headers that choose between representations. A handler behind `store: true` sees these and no others. */
+  vary: Type.Optional(Type.Array(headerName(), { maxItems: 8 })),
+  /** Tags of the answer: invalidating one removes it, here and at the proxies. */
+  tags: Type.Optional(Type.Unsafe<readonly string[] | ((request: FastifyRequest) => readonly string[])>(Type.Refine(Type.Unknown(),
+    (value) => typeof value === 'function' || (Array.isArray(value) && value.every((tag) => typeof tag === 'string' && new RegExp(TAG_PATTERN).test(tag))),
+    () => 'a function of the request, or tags of 1 to 128 of A-Z a-z 0-9 _ : . / -'))),
+  /** Keeps answers in `fastify.cache`: `true` for as long as the policy says, `'by-response'` as their own headers say. */
+  store: Type.Optional(Type.Union([Type.Boolean(), Type.Literal('by-response')])),
+  /** The answer is the same with credentials and without, so that requests with them may share it. */
+  sameForAll: Type.Optional(Type.Boolean()),
+  /** Statuses beside 200 whose answers may be kept. */
+  statuses: Type.Optional(Type.Array(Type.Union([203, 204, 300, 301, 308, 404, 405, 410, 414, 501].map((status) => Type.Literal(status))))),
+  /** The current tag of a target, known without its representation: 304 without a handler run, 412 before an unsafe one. */
+  currentTag: Type.Optional(call<(request: FastifyRequest) => string | undefined | Promise<string | undefined>>('a function of the request')),
+  /** Milliseconds that a handler may take while a stale answer is allowed in its place. Default 5000. */
+  staleAfterMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 600_000 }))
+}
+
+const policySchema = Type.Object(policy, { additionalProperties: false })
+/** What `config.cache` of a route takes; `false`: the route has no policy, whatever the rules say. */
+export type EdgePolicy = Static<typeof policySchema>
+
+const prefix = () => Type.String({ pattern: '^/' })
+
+const schema = Type.Object({
+  /** Policies by the prefix of the route's pattern; the longest one that matches counts. */
+  rules: Type.Optional(Type.Array(Type.Object({ prefix: prefix(), ...policy }, { additionalProperties: false }))),
+  /** Path prefixes of personal routes: `private, no-cache`, never kept. */
+  personal: Type.Optional(Type.Array(prefix())),
+  /** Entity tags of `@fastify/etag`, or `false`. Weak by default: compression and proxies change the bytes. */
+  etag: Type.Optional(Type.Union([Type.Literal(false), Type.Object({
+    algorithm: Type.Optional(Type.String({ minLength: 1 })),
+    weak: Type.Optional(Type.Boolean())
+  }, { additionalProperties: false })])),
+  /** Proxies that are told which tags were invalidated. */
+  purge: Type.Optional(Type.Object({
+    /** URLs of Varnish instances that run the VCL of this package. */
+    varnish: Type.Array(Type.String({ pattern: '^https?://' }), { minItems: 1, maxItems: 64 }),
+    /** Milliseconds per attempt. Default 1000. */
+    timeoutMs: Type.Optional(Type.Integer({ minimum: 10, maximum: 60_000 })),
+    /** Attempts per proxy. Default 5. */
+    attempts: Type.Optional(Type.Integer({ minimum: 1, maximum: 20 })),
+    /** Milliseconds after which it is said once more; by then every process has heard. Default 5000. */
+    againAfterMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 600_000 }))
+  }, { additionalProperties: false })),
+  /** Cookies that change no answer, by name: analytics, consent. All others count as credentials. */
+  ignoreCookies: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
+  /** Hosts that answers are kept for; requests for others are answered by the handler. Default: all. */
+  hosts: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
+  /** Largest body that is kept, in bytes. Default 1 MiB. */
+  maxBodyBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 * 1024 * 1024 })),
+  /** Representations kept per URL. Default 50. */
+  maxVariants: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+  /** Milliseconds that a request waits for the handler run of another. Default 10 000. */
+  coalesceMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 600_000 })),
+  /** The name of this cache in `Cache-Status`. Default `fastify`. */
+  name: Type.Optional(Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,63}$' })),
+  /** The header that carries the tags to proxies: default `Surrogate-Key`; `false`: none. */
+  tagHeader: Type.Optional(Type.Union([Type.Literal(false), Type.Literal('Surrogate-Key'), Type.Literal('Cache-Tag')]))
+}, { additionalProperties: false })
+
+/** Options of `register(cacheEdge, …)`. */
+export type CacheEdgeOptions = Static<typeof schema>
+
+/** The options, checked. Throws `CACHE_ERR_OPTION_INVALID`. */
+export function resolveEdgeOptions (raw: object): CacheEdgeOptions {
+  return resolveOptions(schema, raw)
+}
+
+/** A route's `config.cache`, checked. Throws `CACHE_ERR_OPTION_INVALID`. */
+export function resolvePolicy (raw: object): EdgePolicy {
+  return resolveOptions(policySchema, raw)
+}

@@ -1,0 +1,142 @@
+import etagPlugin from '@fastify/etag'
+import { ensureCore, type Core } from '@x/cache-core'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import { evaluate } from './conditional.js'
+import { EdgeRegistered, EtagClash } from './errors.js'
+import { EdgeHeaders, type RouteRule } from './headers.js'
+import { resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePolicy } from './options.js'
+import { Credentials, toPolicy, type Policy } from './policy.js'
+import { Purger } from './purge.js'
+import { ResponseCache } from './response-cache.js'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What the edge may do with the answers of this route; `false`: nothing, whatever the rules say. */
+    cache?: EdgePolicy | false
+  }
+}
+
+const NAME = '@x/cache-edge'
+const kEdge = Symbol.for(`${NAME}.edge`)
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'])
+const DEFAULTS = { maxBodyBytes: 1024 * 1024, maxVariants: 50, coalesceMs: 10_000, name: 'fastify' }
+const PURGE_DEFAULTS = { timeoutMs: 1000, attempts: 5, againAfterMs: 5000 }
+
+/** What HTTP sees of the cache: entity tags, conditional requests, `Cache-Control`, and answers that are kept. */
+const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (fastify, raw) {
+  const options = resolveEdgeOptions(raw)
+  if (fastify.hasDecorator(kEdge)) throw new EdgeRegistered()
+  if (options.etag !== false && fastify.hasPlugin('@fastify/etag')) throw new EtagClash()
+  const core = await ensureCore(fastify)
+  core.registry.personal.add(options.personal ?? [])
+  const edge = new Edge(fastify, core, options)
+  fastify.decorate(kEdge, edge)
+  fastify.addHook('onRoute', function applyPolicy (route) { edge.apply(route) })
+  if (options.etag !== false) await fastify.register(etagPlugin, { weak: true, ...options.etag, replyWith304: false })
+  // For routes that were declared before this plugin had loaded; on all others the hook of the route comes last.
+  fastify.addHook('onSend', async function finishAnswer (request, reply, payload) {
+    return edge.hasOwnHook(request) ? payload : edge.finish(request, reply, payload)
+  })
+  fastify.addHook('onReady', async function warnOfMemory () { edge.warn() })
+  fastify.addHook('onClose', async function closeEdge () { await edge.close() })
+}
+
+/** ETags, Cache-Control, 304 and kept answers. */
+export const cacheEdge = fp(plugin, { fastify: '5.x', name: NAME })
+
+/** What one app has of the edge. */
+class Edge {
+  readonly #fastify: FastifyInstance
+  readonly #core: Core
+  readonly #rules: readonly { readonly prefix: string; readonly policy: EdgePolicy }[]
+  readonly #headers: EdgeHeaders
+  readonly #responses: ResponseCache
+  readonly #purger: Purger | undefined
+
+  constructor (fastify: FastifyInstance, core: Core, options: CacheEdgeOptions) {
+    const { rules = [], ignoreCookies = [], hosts, purge, tagHeader = 'Surrogate-Key' } = options
+    this.#fastify = fastify
+    this.#core = core
+    this.#rules = rules.map(({ prefix, ...policy }) => ({ prefix, policy })).sort((a, b) => b.prefix.length - a.prefix.length)
+    for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy)
+    this.#headers = new EdgeHeaders(core, {
+      credentials: new Credentials(ignoreCookies),
+      tagHeader,
+      isCompressed: () => fastify.hasReplyDecorator('compress')
+    })
+    this.#responses = new ResponseCache(fastify, core, this.#headers, {
+      ...DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
+    })
+    this.#purger = purge === undefined ? undefined : new Purger({ ...PURGE_DEFAULTS, ...purge }, core.registry.events, fastify.log)
+  }
+
+  /** Gives a route its policy, and the handler and the last hook that go with it. */
+  apply (route: RouteOptions): void {
+    const rule = this.#ruleFor(route)
+    const { handler } = route
+    if (rule !== undefined && rule !== 'personal') route.handler = this.#wrapped(handler, rule)
+    const edge = this
+    const own = route.onSend === undefined ? [] : Array.isArray(route.onSend) ? route.onSend : [route.onSend]
+    route.onSend = [...own, async function finishRoute (request: FastifyRequest, reply: FastifyReply, payload: unknown) {
+      return edge.finish(request, reply, payload)
+    }] as NonNullable<RouteOptions['onSend']>
+    Object.assign(route, { config: { ...this.#headers.mark(route.config ?? {}, rule), [kEdge]: true } })
+  }
+
+  hasOwnHook (request: FastifyRequest): boolean {
+    return (request.routeOptions.config as { [kEdge]?: boolean } | undefined)?.[kEdge] === true
+  }
+
+  async finish (request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+    const { statusCode } = reply
+    // Before the answer goes out: who has read it reads what it changed.
+    if (this.#responses.hasRoutes && !SAFE.has(request.method) && statusCode >= 200 && statusCode < 400) await this.#responses.invalidateTarget(request, reply)
+    return this.#headers.finish(request, reply, payload)
+  }
+
+  warn (): void {
+    if (this.#responses.hasRoutes && this.#core.registry.active.stats.label === 'memory') {
+      this.#fastify.log.warn('Cache: answers are kept in the memory of this process; other processes do not see its invalidations')
+    }
+  }
+
+  async close (): Promise<void> {
+    await this.#purger?.close()
+  }
+
+  #ruleFor (route: RouteOptions): RouteRule {
+    const given = (route.config as { cache?: EdgePolicy | false } | undefined)?.cache
+    if (this.#core.registry.personal.hasRoute(route.url)) return 'personal'
+    if (given === false) return undefined
+    const rule = this.#rules.find(({ prefix }) => route.url === prefix || route.url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
+    if (given === undefined && rule === undefined) return undefined
+    const own = given === undefined ? {} : resolvePolicy(given)
+    return toPolicy(`${String(route.method)} ${route.url}`, { ...rule?.policy, ...own })
+  }
+
+  #wrapped (handler: RouteHandlerMethod, policy: Policy): RouteHandlerMethod {
+    const inner = policy.store === false ? handler : this.#responses.wrap(handler, policy)
+    return policy.currentTag === undefined ? inner : checkingFirst(inner, policy.currentTag)
+  }
+}
+
+/** Evaluates preconditions before the handler, where the route knows its current tag (RFC 9110 §13.2.1). */
+function checkingFirst (handler: RouteHandlerMethod, currentTag: NonNullable<Policy['currentTag']>): RouteHandlerMethod {
+  const checked: RouteHandlerMethod = async function (request, reply) {
+    const etag = await currentTag(request)
+    const verdict = evaluate({ method: request.method, headers: request.raw.headers }, { status: 200, etag, lastModified: undefined })
+    if (verdict === 'precondition-failed') return reply.code(412).send()
+    if (etag !== undefined && (request.method === 'GET' || request.method === 'HEAD')) reply.header('etag', etag)
+    // The last hook makes it a 304.
+    if (verdict === 'not-modified') return reply.send()
+    const returned: unknown = handler.call(this, request, reply)
+    // It sends by itself, and the end of this function must not be taken for an empty answer.
+    return returned === undefined ? reply : returned
+  }
+  return Object.defineProperty(checked, 'name', { value: handler.name })
+}
+
+function pick<T extends object, K extends keyof T> (from: T, names: readonly K[]): { [N in K]: NonNullable<T[N]> } {
+  return Object.fromEntries(names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]])) as { [N in K]: NonNullable<T[N]> }
+}

@@ -1,0 +1,461 @@
+import { corrupt, enterHandlerPhase, type Core, type FastifyCache, type TagSnapshot } from '@x/cache-core'
+import { randomBytes } from 'node:crypto'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
+import { appendCacheStatus, cacheStatus, type CacheStatus } from './cache-status.js'
+import { parseCacheControl } from './cache-control.js'
+import { Capture, withHeaders, type Captured, type Final } from './capture.js'
+import { freshnessOf, notStored, type Freshness } from './freshness.js'
+import { type EdgeHeaders, withoutWritten } from './headers.js'
+import { responseKey, uriTag, type TargetUri } from './key.js'
+import type { Policy } from './policy.js'
+import { ageOf, stateOf, type StoredResponse } from './stored-response.js'
+import { Variants, type Found } from './variants.js'
+import { mergeVary, parseVary, variantOf } from './vary.js'
+
+/** Settings of the response cache. */
+export interface ResponseCacheSettings {
+  readonly name: string
+  readonly hosts: ReadonlySet<string> | undefined
+  readonly maxBodyBytes: number
+  readonly maxVariants: number
+  readonly coalesceMs: number
+}
+
+/** One handler run that others with the same key may wait for. */
+interface Flight { readonly shared: Promise<StoredResponse | undefined>; isOvertaken: boolean; readonly tags: ReadonlySet<string> }
+
+/** One request to a route that keeps its answers. */
+interface Visit {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly policy: Policy
+  readonly cache: FastifyCache
+  readonly target: TargetUri
+  readonly key: string
+  readonly tags: string[]
+  readonly run: () => unknown
+  readonly isRefresh: boolean
+}
+
+// Not part of a stored response: they belong to one connection, or are written anew for each answer.
+const NOT_KEPT = new Set([
+  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
+  'content-length', 'set-cookie', 'age', 'cache-status', 'etag'
+])
+// What tells a handler nothing about the representation, and is needed to follow a request through a system.
+const ALWAYS_SHOWN = ['host', 'traceparent', 'tracestate', 'x-request-id']
+// What a handler could be steered by, and no key has; the reverse proxy of a by-response route sees all others.
+const NEVER_SHOWN = ['x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix', 'forwarded', 'x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override', 'cookie', 'authorization']
+const CONDITIONAL = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range']
+const NEVER_KEYED = new Set(['cookie', 'authorization', 'set-cookie'])
+/** Seconds for which an entry that can be validated is kept beyond its freshness, at least. */
+const KEEP_TO_VALIDATE = 60
+const REFRESH_LOCK_SECONDS = 30
+const RETRY_REFRESH_MS = 1000
+
+const WILL_SEND = Symbol('will send')
+
+/** The header of this process's own background requests. */
+const REFRESH = 'x-cache-edge-refresh'
+
+/** Answers from `fastify.cache` in place of a route's handler (RFC 9111), after every hook in front of the handler has run. */
+export class ResponseCache {
+  readonly #fastify: FastifyInstance
+  readonly #core: Core
+  readonly #headers: EdgeHeaders
+  readonly #settings: ResponseCacheSettings
+  readonly #variants: Variants
+  readonly #flights = new Map<string, Flight>()
+  readonly #refreshing = new Set<string>()
+  readonly #refreshToken = randomBytes(24).toString('base64url')
+  readonly #isTrustingProxies: boolean
+  hasRoutes = false
+
+  constructor (fastify: FastifyInstance, core: Core, headers: EdgeHeaders, settings: ResponseCacheSettings) {
+    this.#fastify = fastify
+    this.#core = core
+    this.#headers = headers
+    this.#settings = settings
+    this.#isTrustingProxies = Boolean((fastify.initialConfig as { trustProxy?: unknown }).trustProxy)
+    this.#variants = new Variants(settings.maxVariants, () => {
+      const { active } = core.registry
+      const error = corrupt('edge', 'something that is no response')
+      active.stats.countError(error)
+      core.registry.events.emit('failed', active.stats.label, 'edge', error)
+    })
+    const stop = core.registry.events.on('invalidated', (tags) => this.#overtake(tags))
+    fastify.addHook('onClose', async function forgetInvalidations () { stop() })
+  }
+
+  /** A handler that answers from the cache where it may, and else runs the route's own. */
+  wrap (handler: RouteHandlerMethod, policy: Policy): RouteHandlerMethod {
+    this.hasRoutes = true
+    const cache = this
+    const cached: RouteHandlerMethod = function (request, reply) {
+      const run = (): unknown => handler.call(this, request, reply)
+      const bypass = cache.#bypass(request, policy)
+      if (bypass !== undefined) {
+        cache.#tell(reply, bypass)
+        return run()
+      }
+      enterHandlerPhase(request)
+      // Not a promise of the handler's: Fastify waits for the answer to be sent.
+      void cache.#visit(request, reply, policy, run).catch((error: unknown) => {
+        reply.send(error instanceof Error ? error : new Error(String(error), { cause: error }))
+      })
+    }
+    return Object.defineProperty(cached, 'name', { value: handler.name })
+  }
+
+  /** Whether a header of a request is a secret of this process, which no client can send. */
+  isOwnRefresh (request: FastifyRequest): boolean {
+    return request.raw.headers[REFRESH] === this.#refreshToken
+  }
+
+  /** An unsafe method that succeeded has changed its target (RFC 9111 §4.4). */
+  async invalidateTarget (request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const targets = [this.#targetOf(request)]
+    for (const name of ['location', 'content-location']) {
+      const url = sameOrigin(targets[0]!, reply.getHeader(name))
+      if (url !== undefined) targets.push({ ...targets[0]!, url })
+    }
+    await this.#fastify.cache.tags.invalidate(targets.map(uriTag))
+  }
+
+  #bypass (request: FastifyRequest, policy: Policy): CacheStatus | undefined {
+    const { method } = request
+    if (method !== 'GET' && method !== 'HEAD') return { fwd: 'method' }
+    if (this.#headers.isPersonal(request, policy)) return { fwd: 'bypass', detail: 'personal' }
+    const { headers } = request.raw
+    if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return { fwd: 'bypass', detail: 'request-body' }
+    if (headers.range !== undefined) return { fwd: 'bypass', detail: 'range' }
+    const { hosts } = this.#settings
+    if (hosts !== undefined && !hosts.has(request.host.toLowerCase())) return { fwd: 'bypass', detail: 'host' }
+    if (parseCacheControl(headers['cache-control']).noStore) return { fwd: 'request', detail: 'no-store' }
+    return undefined
+  }
+
+  async #visit (request: FastifyRequest, reply: FastifyReply, policy: Policy, run: () => unknown): Promise<void> {
+    const target = this.#targetOf(request)
+    const own = this.#headers.tagsOf(request, policy)
+    const visit: Visit = {
+      request, reply, policy, run, target, cache: request.cache, key: responseKey(target), tags: [...own ?? [], uriTag(target)], isRefresh: this.isOwnRefresh(request)
+    }
+    if (own === undefined) return this.#runAlone(visit, { fwd: 'bypass', detail: 'tags' })
+    const { found, isOther } = await this.#variants.find(visit.cache, visit.key, request.raw.headers, visit.tags)
+    if (found !== undefined && !visit.isRefresh) {
+      const state = stateOf(found.response, found.isStale, Date.now())
+      if (state === 'fresh' || state === 'while-revalidating') {
+        if (state !== 'fresh') this.#refresh(visit, found.response)
+        return this.#serve(reply, found.response, { hit: true })
+      }
+    }
+    const fwd = found !== undefined ? 'stale' : isOther ? 'vary-miss' : 'uri-miss'
+    if (parseCacheControl(request.raw.headers['cache-control']).onlyIfCached) {
+      this.#tell(reply, { fwd })
+      reply.code(504).send()
+      return
+    }
+    // A handler that is asked for the head alone gives no body to keep.
+    if (request.method === 'HEAD') return this.#runAlone(visit, { fwd })
+    await this.#join(visit, found, fwd)
+  }
+
+  /** One handler run per key; the others wait for it, a bounded time. */
+  async #join (visit: Visit, found: Found | undefined, fwd: 'stale' | 'vary-miss' | 'uri-miss'): Promise<void> {
+    const { policy, request, reply } = visit
+    const flightKey = visit.key + variantOf(policy.store === 'by-policy' ? policy.vary : Object.keys(request.raw.headers).filter((name) => !ALWAYS_SHOWN.includes(name)), request.raw.headers)
+    const flight = this.#flights.get(flightKey)
+    // Observing must not delay anybody.
+    if (flight === undefined || this.#core.registry.active.passThrough) return this.#lead(visit, found, fwd, flightKey)
+    const shared = visit.isRefresh ? undefined : await within(this.#settings.coalesceMs, flight.shared)
+    if (shared === undefined || flight.isOvertaken || stateOf(shared, false, Date.now()) !== 'fresh') return this.#runAlone(visit, { fwd })
+    this.#serve(reply, shared, { fwd, collapsed: true })
+  }
+
+  async #lead (visit: Visit, found: Found | undefined, fwd: 'stale' | 'vary-miss' | 'uri-miss', flightKey: string): Promise<void> {
+    let share!: (response: StoredResponse | undefined) => void
+    const flight: Flight = { shared: new Promise((resolve) => { share = resolve }), isOvertaken: false, tags: new Set(visit.tags) }
+    if (!this.#flights.has(flightKey)) this.#flights.set(flightKey, flight)
+    const end = (): void => {
+      if (this.#flights.get(flightKey) === flight) this.#flights.delete(flightKey)
+      share(undefined)
+    }
+    try {
+      const snapshot = await visit.cache.tags.capture(visit.tags)
+      await this.#run(visit, found, fwd, flight, snapshot.ok ? snapshot.value : undefined, share)
+    } finally {
+      end()
+    }
+  }
+
+  /** Runs the handler, and keeps and shares what it answers if that may be. Resolves when the entry is stored. */
+  async #run (
+    visit: Visit, found: Found | undefined, fwd: 'stale' | 'vary-miss' | 'uri-miss', flight: Flight, snapshot: TagSnapshot | undefined,
+    share: (response: StoredResponse | undefined) => void
+  ): Promise<void> {
+    const { request, reply, policy } = visit
+    const stale = found?.response
+    const showAll = withHeaders(request.raw, this.#shown(request.raw.headers, policy, stale))
+    const requestedAt = Date.now()
+    let served: 'validated' | 'instead' | undefined
+    const stand = (reason: 'error' | 'timeout'): boolean => {
+      if (stale === undefined || served !== undefined || !isAllowedOnError(stale, found!.isStale)) return false
+      served = 'instead'
+      showAll()
+      capture.takeOver()
+      this.#serve(reply, stale, { fwd: 'stale', detail: `stale-if-error, ${reason}` })
+      return true
+    }
+    const capture = new Capture(reply, this.#settings.maxBodyBytes, (status, error) => {
+      showAll()
+      clearTimeout(timer)
+      if (error === undefined ? status >= 500 : isServerError(error)) return stand('error')
+      if (error === undefined && status === 304 && stale !== undefined) {
+        served = 'validated'
+        return true
+      }
+      return false
+    })
+    const timer = setTimeout(() => {
+      stand('timeout')
+    }, policy.staleAfterMs)
+    if (stale === undefined) clearTimeout(timer)
+    this.#tell(reply, { fwd })
+    const failure = this.#handle(visit, capture).then(() => undefined, (error: unknown) => ({ error }))
+    const first = await Promise.race([capture.outcome, failure.then(async (failed) => failed ?? await capture.outcome)])
+    showAll()
+    clearTimeout(timer)
+    if (served === 'validated') return this.#validated(visit, stale!, requestedAt, snapshot, share)
+    if (served === 'instead' || first === undefined) return
+    if ('error' in first) {
+      if (!isServerError(first.error) || !stand('error')) {
+        capture.takeOver()
+        throw first.error
+      }
+      return
+    }
+    const kept = this.#toStored(visit, first.captured, first.final, requestedAt)
+    if (kept === undefined || flight.isOvertaken) return
+    share(kept)
+    await this.#store(visit, kept, snapshot)
+  }
+
+  /** Runs the route's handler as Fastify does: what it returns is sent. */
+  async #handle ({ run, reply }: Visit, capture: Capture): Promise<void> {
+    const returned = run()
+    if (returned === reply || (returned === undefined && !reply.sent)) return
+    const isPromise = typeof (returned as PromiseLike<unknown> | undefined)?.then === 'function'
+    const payload = isPromise ? await (returned as Promise<unknown>).then((value) => value === reply ? WILL_SEND : value) : returned
+    // Hijacked: whatever is written now passes by here.
+    if (reply.sent && capture.isOpen) capture.takeOver()
+    else if (payload !== WILL_SEND && capture.isOpen) reply.send(payload)
+  }
+
+  /** The handler said that what is kept is still right (RFC 9111 §4.3.4). */
+  async #validated (visit: Visit, stale: StoredResponse, requestedAt: number, snapshot: TagSnapshot | undefined, share: (response: StoredResponse | undefined) => void): Promise<void> {
+    const { reply, policy, request } = visit
+    const update = texts(reply.getHeaders())
+    const etag = update.etag === undefined ? stale.etag : String(update.etag)
+    const headers = { ...stale.headers, ...keptOf(update) }
+    const head = { status: stale.status, headers: { ...headers, ...update['set-cookie'] === undefined ? {} : { 'set-cookie': update['set-cookie'] } } }
+    const reason = etag !== stale.etag ? 'etag' : this.#notStored(request, head, policy)
+    reply.code(stale.status)
+    for (const name of Object.keys(update)) if (name.startsWith('content-')) reply.removeHeader(name)
+    const freshness = this.#freshness(head, policy, requestedAt)
+    const renewed: StoredResponse = { ...stale, headers, freshness, receivedAt: Date.now() }
+    this.#serve(reply, renewed, { fwd: 'stale', fwdStatus: 304, stored: reason === undefined })
+    // A changed answer under an unchanged one's tag, or one that may not be kept: what is there is not to be trusted.
+    if (reason !== undefined) {
+      await visit.cache.tags.invalidate(uriTag(visit.target))
+      return
+    }
+    share(renewed)
+    await this.#store(visit, renewed, snapshot)
+  }
+
+  async #runAlone (visit: Visit, status: CacheStatus): Promise<void> {
+    this.#tell(visit.reply, status)
+    const returned: unknown = await visit.run()
+    if (returned !== undefined && returned !== visit.reply) visit.reply.send(returned)
+  }
+
+  #toStored (visit: Visit, captured: Captured, final: Final, requestedAt: number): StoredResponse | undefined {
+    const { request, reply, policy } = visit
+    // Another answer went out in the end, such as that of an error handler. A 304 or 412 is ours.
+    if (final.status !== captured.status && final.status !== 304 && final.status !== 412) return undefined
+    const vary = ownVary(captured)
+    const headers: Record<string, string | string[]> = { ...withoutWritten(reply, final.headers) }
+    // Whatever encodes the body on its way out does so again for what is served from here.
+    if (captured.headers['content-encoding'] === undefined) delete headers['content-encoding']
+    if (vary === '*') headers.vary = '*'
+    else if (vary.length > 0) headers.vary = vary.join(', ')
+    else delete headers.vary
+    const head = { status: captured.status, headers }
+    if (vary === '*' || this.#notStored(request, head, policy) !== undefined) return undefined
+    const chosenBy = policy.store === 'by-policy' ? [...policy.vary] : vary
+    const freshness = this.#freshness(head, policy, requestedAt)
+    const own = keptOf(captured.headers)
+    const response: StoredResponse = {
+      status: captured.status,
+      headers: own,
+      body: captured.body,
+      etag: typeof final.headers.etag === 'string' ? final.headers.etag : undefined,
+      receivedAt: Date.now(),
+      freshness,
+      vary: chosenBy,
+      variant: variantOf(chosenBy, request.raw.headers),
+      tags: visit.tags
+    }
+    return secondsToKeep(response) > 0 ? response : undefined
+  }
+
+  #notStored (request: FastifyRequest, head: { status: number; headers: Record<string, string | string[]> }, policy: Policy): string | undefined {
+    const names = parseVary(head.headers.vary)
+    const keyed = policy.store === 'by-policy' ? policy.vary : names === '*' ? [] : names.filter((name) => !NEVER_KEYED.has(name))
+    return notStored({ method: request.method, headers: request.raw.headers, hasBody: false }, head, {
+      sameForAll: policy.sameForAll, statuses: policy.statuses, hasPolicyLifetime: policy.store === 'by-policy', keyed: new Set(keyed)
+    })
+  }
+
+  #freshness (head: { status: number; headers: Record<string, string | string[]> }, policy: Policy, requestedAt: number): Freshness {
+    const own = freshnessOf(head, { requestedAt, receivedAt: Date.now() })
+    if (own.isExplicit || policy.store !== 'by-policy') return own
+    const { lifetime, staleWhileRevalidate, staleIfError, mustRevalidate } = policy
+    const isStrict = mustRevalidate || own.mustRevalidate
+    return { ...own, lifetime, mustRevalidate: isStrict, staleWhileRevalidate: isStrict ? 0 : staleWhileRevalidate, staleIfError: isStrict ? 0 : staleIfError }
+  }
+
+  async #store ({ cache, key, tags }: Visit, response: StoredResponse, snapshot: TagSnapshot | undefined): Promise<void> {
+    const ttl = Math.max(0.001, response.freshness.lifetime - response.freshness.initialAge)
+    const keep = secondsToKeep(response)
+    await this.#variants.keep(cache, key, response, { ttl, staleIfError: Math.max(0, keep - ttl), tags, ...snapshot === undefined ? {} : { snapshot } })
+  }
+
+  /** What the handler sees: what is in the key, and the validators of what is kept. */
+  #shown (headers: IncomingHttpHeaders, policy: Policy, stale: StoredResponse | undefined): IncomingHttpHeaders {
+    const shown: IncomingHttpHeaders = {}
+    const hidden = new Set([...CONDITIONAL, ...NEVER_SHOWN, REFRESH])
+    const names = policy.store === 'by-policy' ? [...ALWAYS_SHOWN, ...policy.vary] : Object.keys(headers).filter((name) => !hidden.has(name))
+    // Behind a trusted proxy they make `request.host` and `request.protocol`, which are in the key.
+    if (this.#isTrustingProxies) names.push('x-forwarded-host', 'x-forwarded-proto')
+    if (policy.sameForAll) names.push('authorization', 'cookie')
+    for (const name of names) if (headers[name] !== undefined) shown[name] = headers[name]
+    if (stale?.etag !== undefined) shown['if-none-match'] = stale.etag
+    const modified = stale?.headers['last-modified']
+    if (typeof modified === 'string') shown['if-modified-since'] = modified
+    return shown
+  }
+
+  #serve (reply: FastifyReply, response: StoredResponse, status: CacheStatus): void {
+    const age = ageOf(response, Date.now())
+    reply.code(response.status)
+    for (const [name, value] of Object.entries(response.headers)) {
+      if (name === 'vary') reply.header('vary', mergeVary(asText(reply.getHeader('vary')), [String(value)].join(',').split(',').map((each) => each.trim())))
+      else reply.header(name, value)
+    }
+    if (response.etag !== undefined) reply.header('etag', response.etag)
+    reply.header('age', String(Math.floor(age)))
+    this.#tell(reply, { ...status, ttl: Math.floor(response.freshness.lifetime - age) })
+    reply.send(response.body)
+  }
+
+  #tell (reply: FastifyReply, status: CacheStatus): void {
+    reply.header('cache-status', appendCacheStatus(undefined, cacheStatus(this.#settings.name, status)))
+  }
+
+  /** One refresh per key at a time, across processes; without the client's credentials, and nobody waits for it. */
+  #refresh ({ request, cache, key }: Visit, stale: StoredResponse): void {
+    const id = key + stale.variant
+    if (this.#refreshing.has(id)) return
+    this.#refreshing.add(id)
+    const headers: Record<string, string | string[]> = { [REFRESH]: this.#refreshToken, host: request.raw.headers.host ?? '' }
+    for (const name of stale.vary) {
+      const value = request.raw.headers[name]
+      if (value !== undefined) headers[name] = value
+    }
+    if (this.#isTrustingProxies) {
+      headers['x-forwarded-host'] = request.host
+      headers['x-forwarded-proto'] = request.protocol
+    }
+    const refresh = async (): Promise<void> => {
+      const lock = await cache.lock(`${key}:refresh`, { ttl: REFRESH_LOCK_SECONDS })
+      // Another process is at it. A cache without locks, or one that fails, does not keep it from being done.
+      if (lock.ok && lock.value === null) return
+      try {
+        const { statusCode } = await this.#fastify.inject({ method: 'GET', url: request.raw.url!, headers })
+        if (statusCode >= 500) await new Promise((resolve) => { setTimeout(resolve, RETRY_REFRESH_MS).unref() })
+      } finally {
+        if (lock.ok) await lock.value?.release()
+      }
+    }
+    refresh().catch((error: unknown) => request.log.warn({ err: error }, 'Cache: a background refresh failed')).finally(() => this.#refreshing.delete(id))
+  }
+
+  #overtake (tags: readonly string[]): void {
+    for (const [key, flight] of this.#flights) {
+      if (!tags.some((tag) => flight.tags.has(tag))) continue
+      flight.isOvertaken = true
+      this.#flights.delete(key)
+    }
+  }
+
+  #targetOf (request: FastifyRequest): TargetUri {
+    return { scheme: request.protocol, host: request.host, url: request.raw.url! }
+  }
+}
+
+function isServerError (error: unknown): boolean {
+  const status = (error as { statusCode?: unknown } | null)?.statusCode
+  return typeof status !== 'number' || status >= 500
+}
+
+function isAllowedOnError (response: StoredResponse, isStale: boolean): boolean {
+  return stateOf(response, isStale, Date.now()) !== 'to-validate'
+}
+
+/** Seconds for which an entry is of use: fresh, in a stale window, or to be validated. */
+function secondsToKeep ({ freshness, etag, headers }: StoredResponse): number {
+  const { lifetime, initialAge, staleWhileRevalidate, staleIfError, noCache } = freshness
+  const fresh = noCache ? 0 : Math.max(0, lifetime - initialAge)
+  const canBeValidated = etag !== undefined || headers['last-modified'] !== undefined
+  return fresh + Math.max(staleWhileRevalidate, staleIfError, canBeValidated ? Math.max(KEEP_TO_VALIDATE, lifetime) : 0)
+}
+
+/** The request headers that the handler says it looked at. */
+function ownVary ({ headers, varyBefore }: Captured): '*' | string[] {
+  const names = parseVary(headers.vary)
+  const before = parseVary(varyBefore)
+  return names === '*' || before === '*' ? names : names.filter((name) => !before.includes(name))
+}
+
+/** What of an answer's headers is kept (RFC 9111 §3.1): not those of the connection, nor what `Connection` names. */
+function keptOf (headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
+  const named = new Set(String(headers.connection ?? '').toLowerCase().split(',').map((name) => name.trim()))
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_KEPT.has(name) && !named.has(name)))
+}
+
+function texts (headers: Readonly<Record<string, unknown>>): Record<string, string | string[]> {
+  return Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined).map(([name, value]) => [name, Array.isArray(value) ? value.map(String) : String(value)]))
+}
+
+function asText (value: unknown): string | undefined {
+  return value === undefined ? undefined : String(value)
+}
+
+/** The path and query of a reference to the same origin. */
+function sameOrigin ({ scheme, host, url }: TargetUri, reference: unknown): string | undefined {
+  if (typeof reference !== 'string') return undefined
+  const base = `${scheme}://${host}`
+  if (!URL.canParse(reference, base + url)) return undefined
+  const { origin, pathname, search } = new URL(reference, base + url)
+  return origin === new URL(base).origin ? pathname + search : undefined
+}
+
+/** What a promise resolves to; `undefined` after `ms`. */
+async function within<T> (ms: number, pending: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout
+  const limit = new Promise<undefined>((resolve) => { timer = setTimeout(() => resolve(undefined), ms) })
+  return Promise.race([pending, limit]).finally(() => clearTimeout(timer))
+}

@@ -1,0 +1,111 @@
+import type { Freshness } from './freshness.js'
+
+/** A response as it is kept: what the handler sent, before any onSend hook, and how long it may be served. */
+export interface StoredResponse {
+  readonly status: number
+  /** Lower-case names; a value is a list where the field was sent in several lines. */
+  readonly headers: Readonly<Record<string, string | string[]>>
+  readonly body: Buffer
+  /** Of the representation as it was sent, if it had one. */
+  readonly etag: string | undefined
+  /** Milliseconds of the epoch at which it was received. */
+  readonly receivedAt: number
+  readonly freshness: Freshness
+  /** The request headers that chose it, and their values, as `variantOf` writes them. */
+  readonly vary: readonly string[]
+  readonly variant: string
+  readonly tags: readonly string[]
+}
+
+/** That a URL has several representations, and by which request headers they are chosen. */
+export interface VariantIndex { readonly vary: readonly string[]; readonly variants: readonly string[] }
+
+const RESPONSE = 1
+const INDEX = 2
+const HEADER_BYTES = 5
+const FIELD_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
+// eslint-disable-next-line no-control-regex
+const FIELD_VALUE = /^[^\0\r\n]*$/
+
+/** One byte that says what it is, length of the JSON (32 bit, big endian), JSON, body. */
+export function encodeResponse (response: StoredResponse): Buffer {
+  const { body, ...meta } = response
+  return pack(RESPONSE, meta, body)
+}
+
+/** The index of a URL with several representations. */
+export function encodeIndex (index: VariantIndex): Buffer {
+  return pack(INDEX, index, Buffer.alloc(0))
+}
+
+/** What was kept; `undefined` for all that is not exactly of this form: others may write to the same store. */
+export function decode (stored: unknown): { readonly response: StoredResponse } | { readonly index: VariantIndex } | undefined {
+  if (!(stored instanceof Uint8Array) || stored.byteLength < HEADER_BYTES) return undefined
+  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength)
+  const end = HEADER_BYTES + bytes.readUInt32BE(1)
+  if (end > bytes.length) return undefined
+  let meta: unknown
+  try {
+    meta = JSON.parse(bytes.toString('utf8', HEADER_BYTES, end))
+  } catch {
+    return undefined
+  }
+  if (bytes[0] === RESPONSE && isMeta(meta)) return { response: { ...meta, body: bytes.subarray(end) } }
+  if (bytes[0] === INDEX && isIndex(meta) && end === bytes.length) return { index: meta }
+  return undefined
+}
+
+function pack (kind: number, meta: object, body: Buffer): Buffer {
+  const text = Buffer.from(JSON.stringify(meta))
+  const packed = Buffer.allocUnsafe(HEADER_BYTES + text.length + body.length)
+  packed[0] = kind
+  packed.writeUInt32BE(text.length, 1)
+  text.copy(packed, HEADER_BYTES)
+  body.copy(packed, HEADER_BYTES + text.length)
+  return packed
+}
+
+function isMeta (meta: any): meta is Omit<StoredResponse, 'body'> {
+  return isObject(meta) && Number.isInteger(meta.status) && meta.status >= 200 && meta.status <= 599 && meta.status !== 206 && meta.status !== 304 &&
+    isObject(meta.headers) && Object.entries(meta.headers).every(([name, value]) => isField(name, value)) &&
+    (meta.etag === undefined || typeof meta.etag === 'string') && Number.isFinite(meta.receivedAt) && isFreshness(meta.freshness) &&
+    areTexts(meta.vary) && typeof meta.variant === 'string' && areTexts(meta.tags)
+}
+
+function isIndex (meta: any): meta is VariantIndex {
+  return isObject(meta) && areTexts(meta.vary) && areTexts(meta.variants)
+}
+
+function isFreshness (value: any): value is Freshness {
+  return isObject(value) && ['lifetime', 'initialAge', 'staleWhileRevalidate', 'staleIfError'].every((name) => typeof value[name] === 'number' && value[name] >= 0) &&
+    ['isExplicit', 'mustRevalidate', 'noCache'].every((name) => typeof value[name] === 'boolean')
+}
+
+function isField (name: string, value: unknown): boolean {
+  if (!FIELD_NAME.test(name) || name === 'set-cookie' || name === '__proto__') return false
+  return (Array.isArray(value) ? value : [value]).every((line) => typeof line === 'string' && FIELD_VALUE.test(line))
+}
+
+function isObject (value: unknown): value is Record<string, any> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function areTexts (value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string')
+}
+
+/** Seconds since it was generated (RFC 9111 §4.2.3). */
+export function ageOf ({ freshness, receivedAt }: StoredResponse, now: number): number {
+  return freshness.initialAge + Math.max(0, now - receivedAt) / 1000
+}
+
+/** How it may be used at its age: as it is, as it is while it is refreshed, in place of a failure, or only after validation. */
+export function stateOf (response: StoredResponse, isInvalidated: boolean, now: number): 'fresh' | 'while-revalidating' | 'if-error' | 'to-validate' {
+  const { lifetime, staleWhileRevalidate, staleIfError, mustRevalidate, noCache } = response.freshness
+  const over = ageOf(response, now) - lifetime
+  if (over < 0 && !noCache && !isInvalidated) return 'fresh'
+  if (mustRevalidate || noCache) return 'to-validate'
+  // A soft invalidation ends the freshness now; the windows count from its regular end.
+  if (over < staleWhileRevalidate) return 'while-revalidating'
+  return over < staleIfError ? 'if-error' : 'to-validate'
+}

@@ -1,0 +1,44 @@
+const KEY = '[a-z*][a-z\\d_\\-.*]*'
+const ITEM = [
+  '-?(?:\\d{1,12}\\.\\d{1,3}|\\d{1,15})',
+  '"(?:[ !#-[\\]-~]|\\\\["\\\\])*"',
+  "[A-Za-z*][!#$%&'*+\\-.^_`|~:/\\dA-Za-z]*",
+  ':[A-Za-z\\d+/=]*:',
+  '\\?[01]'
+].join('|')
+const PARAMETERS = `(?:; *${KEY}(?:=(?:${ITEM}))?)*`
+const INNER_LIST = `\\( *(?:(?:${ITEM})${PARAMETERS}(?: +(?:${ITEM})${PARAMETERS})* *)?\\)`
+const MEMBER = new RegExp(`(${KEY})(?:=(${ITEM}|${INNER_LIST}))?${PARAMETERS}`, 'y')
+const SEPARATOR = /[\t ]*,[\t ]*/y
+
+/**
+ * The members of a structured dictionary (RFC 8941 §3.2), without their parameters: each key with the text of its value,
+ * `undefined` if it has none. As there, the last of duplicates counts. `undefined`: it is no dictionary; an empty one has
+ * no members.
+ */
+export function parseDictionary (text: string): Map<string, string | undefined> | undefined {
+  const members = new Map<string, string | undefined>()
+  const input = text.replace(/^ +/, '')
+  const end = endOf(input)
+  let at = 0
+  while (at < end) {
+    MEMBER.lastIndex = at
+    const member = MEMBER.exec(input)
+    if (member === null) return undefined
+    members.set(member[1]!, member[2])
+    at = MEMBER.lastIndex
+    if (at === end) return members
+    SEPARATOR.lastIndex = at
+    // A comma at the end is as wrong as none.
+    if (!SEPARATOR.test(input) || SEPARATOR.lastIndex >= end) return undefined
+    at = SEPARATOR.lastIndex
+  }
+  return members
+}
+
+/** Where the spaces at the end begin. */
+function endOf (input: string): number {
+  let end = input.length
+  while (input[end - 1] === ' ') end--
+  return end
+}

@@ -1,0 +1,64 @@
+import type { FastifyCache } from '@x/cache-core'
+import type { IncomingHttpHeaders } from 'node:http'
+import { variantKey } from './key.js'
+import { decode, encodeIndex, encodeResponse, type StoredResponse } from './stored-response.js'
+import { variantOf } from './vary.js'
+
+/** What lies under a key: the response, and whether the cache takes it for invalidated or over. */
+export interface Found { readonly response: StoredResponse; readonly isStale: boolean }
+
+/** What a look-up came upon. `isOther`: the URL has representations, but none for this request. */
+export interface Lookup { readonly found: Found | undefined; readonly isOther: boolean }
+
+/** Keeps the representations of URLs in a cache, a bounded number each (RFC 9111 §4.1). */
+export class Variants {
+  readonly #max: number
+  readonly #onCorrupt: (key: string) => void
+
+  constructor (max: number, onCorrupt: (key: string) => void) {
+    this.#max = max
+    this.#onCorrupt = onCorrupt
+  }
+
+  /** @param tags of the entry, as far as they are known: all in one round trip */
+  async find (cache: FastifyCache, key: string, headers: IncomingHttpHeaders, tags: string[]): Promise<Lookup> {
+    const first = await this.#read(cache, key, tags)
+    if (first === undefined) return { found: undefined, isOther: false }
+    if ('response' in first) return { found: matches(first.response, headers) ? first : undefined, isOther: !matches(first.response, headers) }
+    const variant = variantOf(first.index.vary, headers)
+    const second = await this.#read(cache, variantKey(key, variant), tags)
+    // A hash is no proof: what is served was stored for exactly these headers.
+    const isRight = second !== undefined && 'response' in second && matches(second.response, headers)
+    return { found: isRight ? second : undefined, isOther: !isRight }
+  }
+
+  /** Keeps a response; `false` if its URL has as many representations as it may, or the cache refuses. */
+  async keep (cache: FastifyCache, key: string, response: StoredResponse, options: Parameters<FastifyCache['set']>[2] & object): Promise<boolean> {
+    if (response.vary.length === 0) return (await cache.set(key, encodeResponse(response), options)).ok
+    const own = variantKey(key, response.variant)
+    const first = await this.#read(cache, key, [...response.tags])
+    // Other names than before: the old representations can no longer be told apart from the new ones.
+    const variants = first !== undefined && 'index' in first && first.index.vary.join() === response.vary.join() ? first.index.variants : []
+    if (!variants.includes(own)) {
+      if (variants.length >= this.#max) return false
+      const index = encodeIndex({ vary: response.vary, variants: [...variants, own] })
+      if (!(await cache.set(key, index, options)).ok) return false
+    }
+    return (await cache.set(own, encodeResponse(response), options)).ok
+  }
+
+  async #read (cache: FastifyCache, key: string, tags: string[]): Promise<Found | { readonly index: { vary: readonly string[]; variants: readonly string[] } } | undefined> {
+    const result = await cache.getEntry<unknown>(key, { tags })
+    if (!result.ok || result.value === null) return undefined
+    const kept = decode(result.value.value)
+    if (kept === undefined) {
+      this.#onCorrupt(key)
+      return undefined
+    }
+    return 'index' in kept ? kept : { response: kept.response, isStale: !result.value.fresh }
+  }
+}
+
+function matches (response: StoredResponse, headers: IncomingHttpHeaders): boolean {
+  return response.variant === variantOf(response.vary, headers)
+}

@@ -1,0 +1,57 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { responseKey, uriTag, variantKey } from '../src/key.js'
+
+const target = { scheme: 'https', host: 'example.com', url: '/item/1?a=1' }
+
+t.test('responseKey: is short and plain, whatever the URL', async (t) => {
+  for (const url of ['/', '/item/1?a=1', `/${'é🦊\ud800\n:'.repeat(5000)}`]) t.match(responseKey({ ...target, url }), /^edge:[\w-]{43}$/)
+})
+
+t.test('responseKey: scheme and host are the same in any case, path and query are not', async (t) => {
+  t.equal(responseKey({ ...target, scheme: 'HTTPS', host: 'Example.COM' }), responseKey(target))
+  for (const url of ['/Item/1?a=1', '/item/%31?a=1', '/item/1?a=1&', '/item/1', '/item/1?', '/item/1/?a=1', '/item/1;x?a=1', '/item/1?a=1?']) {
+    t.not(responseKey({ ...target, url }), responseKey(target), url)
+  }
+})
+
+t.test('responseKey: the order of parameters matters, and a fragment does not', async (t) => {
+  t.not(responseKey({ ...target, url: '/?a=1&a=2' }), responseKey({ ...target, url: '/?a=2&a=1' }))
+  t.equal(responseKey({ ...target, url: '/item/1?a=1#top#x' }), responseKey(target))
+})
+
+t.test('responseKey: two sites and two schemes have different keys', async (t) => {
+  t.not(responseKey({ ...target, host: 'example.org' }), responseKey(target))
+  t.not(responseKey({ ...target, scheme: 'http' }), responseKey(target))
+})
+
+const part = fc.oneof(fc.string({ unit: 'binary', maxLength: 4 }), fc.string({ unit: fc.constantFrom('a', ':', '/', '"', ',', '\\', '\ud800', '\udc00'), maxLength: 4 }))
+
+t.test('responseKey: two targets have one key only if their parts are equal one by one', async () => {
+  const targets = fc.record({ scheme: part, host: part, url: part }, { noNullPrototype: true })
+  const canonical = ({ scheme, host, url }: { scheme: string; host: string; url: string }) =>
+    [scheme.toLowerCase(), host.toLowerCase(), url.split('#')[0]]
+  fc.assert(fc.property(targets, targets, (one, other) => {
+    const isSame = canonical(one).every((text, index) => text === canonical(other)[index])
+    return (responseKey(one) === responseKey(other)) === isSame && (uriTag(one) === uriTag(other)) === isSame
+  }), { numRuns: 500 })
+})
+
+t.test('responseKey: no text moves from one part into the next', async () => {
+  fc.assert(fc.property(part, part, part, fc.string({ minLength: 1 }).filter((text) => !text.includes('#')), (scheme, host, url, text) =>
+    responseKey({ scheme, host: host + text, url }) !== responseKey({ scheme, host, url: text + url }) &&
+    responseKey({ scheme: scheme + text, host, url }) !== responseKey({ scheme, host: text + host, url })))
+})
+
+t.test('variantKey: differs by key and by variant, and never equals the key of a response', async () => {
+  fc.assert(fc.property(part, part, (one, other) => {
+    const key = responseKey(target)
+    return (variantKey(key, one) === variantKey(key, other)) === (one === other) &&
+      variantKey(key, one) !== key && variantKey(key, one) !== variantKey(responseKey({ ...target, url: '/' }), one)
+  }))
+})
+
+t.test('uriTag: is the same for all variants and fits the length of a tag', async (t) => {
+  t.match(uriTag({ ...target, url: `/${'x'.repeat(10_000)}` }), /^edge-uri:[\w-]{43}$/)
+  t.equal(uriTag({ ...target, host: 'EXAMPLE.com' }), uriTag(target))
+})

@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { clientsInCanary } from '../fixtures/canary.js'
+import { Origin } from '../fixtures/origin.js'
+import { Proxy, until } from '../fixtures/proxies.js'
+import { testSharedCache } from '../fixtures/shared-cache.js'
+
+const origin = await Origin.start()
+t.teardown(() => origin.close())
+const nginx = await Proxy.start(t, 'nginx', origin.port)
+
+t.test('a shared cache', async (t) => testSharedCache(t, nginx, origin))
+
+t.test('a write does not invalidate its URL, nor does PURGE: the app\'s lifetime has to be short', async (t) => {
+  origin.page('/write', { headers: { 'cache-control': 'public, max-age=60' } })
+  await nginx.ask('/write')
+  t.match(await nginx.ask('/write', { method: 'POST' }), { body: 'run 2', headers: { 'cache-status': 'nginx; fwd=method' } })
+  await nginx.ask('/write', { method: 'PURGE' })
+  t.equal((await nginx.ask('/write')).body, 'run 1')
+})
+
+t.test('stale-if-error covers an app that is away, not one that answers 500', async (t) => {
+  origin.page('/away', { headers: { 'cache-control': 'public, max-age=1, stale-if-error=30' } })
+  await nginx.ask('/away')
+  origin.fails = true
+  t.teardown(() => { origin.fails = false })
+  await until('the 500 is passed on', async () => (await nginx.ask('/away')).status === 500)
+})
+
+t.test('a list of ETags is understood', async (t) => {
+  origin.page('/list', { headers: { 'cache-control': 'public, max-age=60', etag: '"v1"' } })
+  await nginx.ask('/list')
+  t.match(await nginx.ask('/list', { headers: { 'if-none-match': '"v0", "v1"' } }), { status: 304 })
+})
+
+t.test('the log has the arm and the outcome of each request', async (t) => {
+  origin.page('/logged', { headers: { 'cache-control': 'public, max-age=60' } })
+  for (const headers of [undefined, undefined, { authorization: 'x' }]) await nginx.ask('/logged', { headers })
+  const lines = (): string[] => readFileSync(join(nginx.folder, 'run/access.log'), 'utf8').split('\n').filter((line) => line.includes('/logged'))
+  await until('all are written', () => lines().length === 3)
+  t.match(lines(), [/" 200 cached MISS /, /" 200 cached HIT /, /" 200 cached - /])
+})
+
+t.test('the canary: the same 10 % of 1000 clients go through the cache', async (t) => {
+  const canary = await Proxy.start(t, 'nginx', origin.port, { canary: true })
+  await clientsInCanary(t, canary, origin)
+})

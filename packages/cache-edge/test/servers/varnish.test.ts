@@ -1,0 +1,137 @@
+import t from 'tap'
+import { clientsInCanary } from '../fixtures/canary.js'
+import { Origin } from '../fixtures/origin.js'
+import { Proxy, until } from '../fixtures/proxies.js'
+import { testSharedCache } from '../fixtures/shared-cache.js'
+
+const origin = await Origin.start()
+t.teardown(() => origin.close())
+const varnish = await Proxy.start(t, 'varnish', origin.port)
+
+const MINUTE = { 'cache-control': 'public, max-age=60' }
+const ban = (tag: string, headers: Record<string, string> = {}) => varnish.ask('/', { method: 'BAN', headers: { 'x-ban-tag': tag, ...headers } })
+const isHit = async (path: string, headers = {}): Promise<boolean> => (await varnish.ask(path, { headers })).headers['cache-status']!.includes('; hit')
+
+t.test('a shared cache', async (t) => testSharedCache(t, varnish, origin))
+
+t.test('BAN: removes what has the tag, and no tag that looks like it', async (t) => {
+  const tags = { one: 'item-1', first: 'item-1 list', middle: 'a item-1 b', last: 'list item-1', longer: 'item-12', other: 'xitem-1 item-1x a-item-1', dot: 'a.b', letter: 'axb' }
+  for (const [name, keys] of Object.entries(tags)) {
+    origin.page(`/tag/${name}`, { headers: { ...MINUTE, 'surrogate-key': keys } })
+    await varnish.ask(`/tag/${name}`)
+  }
+  t.match(await ban('item-1'), { status: 200 })
+  for (const name of ['one', 'first', 'middle', 'last']) t.notOk(await isHit(`/tag/${name}`), name)
+  for (const name of ['longer', 'other', 'dot', 'letter']) t.ok(await isHit(`/tag/${name}`), name)
+  t.match(await ban('a.b'), { status: 200 })
+  t.notOk(await isHit('/tag/dot'))
+  t.ok(await isHit('/tag/letter'))
+  t.match(await ban('org:7/user_3.x'), { status: 200 }, 'every character of a tag')
+})
+
+t.test('BAN: removes all variants and hosts', async (t) => {
+  origin.page('/tag/vary', { headers: { ...MINUTE, vary: 'Accept-Language', 'surrogate-key': 'v' } })
+  const variants: Record<string, string>[] = [{ 'accept-language': 'de' }, { 'accept-language': 'fr' }, { host: 'other.example' }]
+  for (const headers of variants) await varnish.ask('/tag/vary', { headers })
+  await ban('v')
+  for (const headers of variants) t.notOk(await isHit('/tag/vary', headers))
+})
+
+t.test('BAN: also of what was revalidated', async (t) => {
+  origin.page('/tag/304', { headers: { 'cache-control': 'public, max-age=1', etag: '"v1"', 'surrogate-key': 'w' } })
+  await varnish.ask('/tag/304')
+  await until('it is revalidated', async () => {
+    await varnish.ask('/tag/304')
+    return origin.seen('/tag/304').length === 2
+  })
+  await ban('w')
+  t.notOk(await isHit('/tag/304'))
+})
+
+t.test('BAN: a tag that could be more than a tag is refused', async (t) => {
+  origin.page('/tag/safe', { headers: { ...MINUTE, 'surrogate-key': 'safe' } })
+  await varnish.ask('/tag/safe')
+  for (const tag of ['a" || obj.status != 0', '.*|', 'a b', 'safe)|(', '\\w+', 'a&&b', '', 'ä', 'a'.repeat(129)]) t.match(await ban(tag), { status: 400 }, tag)
+  t.match(await varnish.ask('/', { method: 'BAN' }), { status: 400 }, 'no tag')
+  t.ok(await isHit('/tag/safe'))
+  t.match(await ban('a'.repeat(128)), { status: 200 })
+})
+
+t.test('BAN and PURGE: only from the list, and not through a proxy that is in it', async (t) => {
+  origin.page('/guarded', { headers: { ...MINUTE, 'surrogate-key': 'guarded' } })
+  await varnish.ask('/guarded')
+  for (const method of ['BAN', 'PURGE']) {
+    const headers = { 'x-ban-tag': 'guarded' }
+    t.match(await varnish.ask('/guarded', { method, from: '127.0.0.2', headers }), { status: 405 })
+    t.match(await varnish.ask('/guarded', { method, headers: { ...headers, 'x-forwarded-for': '192.0.2.1' } }), { status: 405 })
+  }
+  t.ok(await isHit('/guarded'))
+  t.equal(origin.seen('/').length, 0, 'neither reaches the app')
+})
+
+t.test('PURGE: removes one URL, in all variants', async (t) => {
+  origin.page('/purged', { headers: { ...MINUTE, vary: 'Accept-Language' } })
+  for (const language of ['de', 'fr']) await varnish.ask('/purged', { headers: { 'accept-language': language } })
+  await varnish.ask('/purged?x')
+  t.match(await varnish.ask('/purged', { method: 'PURGE' }), { status: 200 })
+  for (const language of ['de', 'fr']) t.notOk(await isHit('/purged', { 'accept-language': language }))
+  t.ok(await isHit('/purged?x'))
+})
+
+t.test('an unsafe method that succeeds removes its URL, one that fails does not', async (t) => {
+  let status = 200
+  origin.page('/write', () => ({ headers: MINUTE, status }))
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+    await varnish.ask('/write?a=1')
+    t.match(await varnish.ask('/write?a=1', { method }), { headers: { 'cache-status': 'varnish; fwd=method' } })
+    t.notOk(await isHit('/write?a=1'), method)
+  }
+  status = 422
+  await varnish.ask('/write?a=1', { method: 'POST' })
+  t.ok(await isHit('/write?a=1'))
+})
+
+t.test('stale-if-error also covers an app that answers 500', async (t) => {
+  origin.page('/fails', { headers: { 'cache-control': 'public, max-age=1, stale-if-error=30', etag: '"v1"' } })
+  origin.page('/fails-strict', { headers: { 'cache-control': 'public, max-age=1, must-revalidate, stale-if-error=30' } })
+  await varnish.ask('/fails')
+  await varnish.ask('/fails-strict')
+  origin.fails = true
+  t.teardown(() => { origin.fails = false })
+  await until('the strict one is over', async () => (await varnish.ask('/fails-strict')).status === 500)
+  for (let i = 0; i < 3; i++) t.match(await varnish.ask('/fails'), { status: 200, body: 'run 1', headers: { 'cache-status': /; hit; ttl=-/ } })
+  t.ok(origin.seen('/fails').length >= 2, 'the app was asked')
+  origin.fails = false
+  t.match(await varnish.ask('/fails'), { status: 200, headers: { 'cache-status': /fwd=stale; fwd-status=304; stored/ } }, 'and is asked again')
+})
+
+t.test('a Range is cut from the stored answer', async (t) => {
+  origin.page('/cut', { headers: MINUTE, body: '0123456789' })
+  for (let i = 0; i < 2; i++) t.match(await varnish.ask('/cut', { headers: { range: 'bytes=2-4' } }), { status: 206, body: '234' })
+  t.equal(origin.seen('/cut').length, 1)
+})
+
+t.test('a list of ETags is compared as one, so that the client gets the whole answer', async (t) => {
+  origin.page('/list', { headers: { ...MINUTE, etag: '"v1"' } })
+  await varnish.ask('/list')
+  t.match(await varnish.ask('/list', { headers: { 'if-none-match': '"v0", "v1"' } }), { status: 200, body: 'run 1' })
+})
+
+t.test('Age says how long an answer has been here', async (t) => {
+  origin.page('/age', { headers: MINUTE })
+  await varnish.ask('/age')
+  await until('it is a second old', async () => Number((await varnish.ask('/age')).headers.age) >= 1)
+})
+
+t.test('internal headers of a client steer nothing', async (t) => {
+  origin.page('/steered', { headers: { 'cache-control': 'public, max-age=1, must-revalidate' } })
+  await varnish.ask('/steered')
+  const end = Date.now() + 1100
+  await until('its lifetime is over', () => Date.now() > end)
+  t.equal((await varnish.ask('/steered', { headers: { 'x-edge-stage': 'on-error', 'x-edge-forward': 'hit', 'x-edge-while-revalidate': '99' } })).body, 'run 2')
+})
+
+t.test('the canary: the same 10 % of 1000 clients go through the cache', async (t) => {
+  const canary = await Proxy.start(t, 'varnish', origin.port, { canary: true })
+  await clientsInCanary(t, canary, origin)
+})
