@@ -1,4 +1,5 @@
 import { cacheCore, type CacheCoreOptions } from '@x/cache-core'
+import { cacheEdge, type CacheEdgeOptions } from '@x/cache-edge'
 import { cacheMetrics, type CacheMetricsOptions } from '@x/cache-metrics'
 import { cacheRedis, type CacheRedisOptions } from '@x/cache-redis'
 import Fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify'
@@ -8,7 +9,7 @@ import { addIdentity } from './identity.js'
 import { approvalRoutes } from './routes/approvals.js'
 import { healthRoutes } from './routes/health.js'
 import { PERSONAL_PATHS, personalRoutes } from './routes/personal.js'
-import { publicRoutes } from './routes/public.js'
+import { EDGE_RULES, publicRoutes } from './routes/public.js'
 import { recordRoutes } from './routes/records.js'
 import { tableRoutes } from './routes/tables.js'
 import { userRoutes } from './routes/users.js'
@@ -21,11 +22,13 @@ export interface AppOptions {
   /** Default: not on Redis. */
   redis?: CacheRedisOptions
   metrics?: CacheMetricsOptions
+  /** Beside the rules of the app, such as the proxies to purge. */
+  edge?: Pick<CacheEdgeOptions, 'purge'>
   logger?: FastifyServerOptions['logger']
 }
 
 /** The whole app, not yet listening. The routes know `request.cache` and nothing of what is behind it. */
-export async function buildApp ({ database, cache, redis, metrics, logger = false }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp ({ database, cache, redis, metrics, edge, logger = false }: AppOptions): Promise<FastifyInstance> {
   // Two log lines for each request would be most of the time of a request that hits.
   const logController = new LogController({ disableRequestLogging: true })
   // Texts of a path or query become numbers, but an array of one does not become its content.
@@ -35,6 +38,7 @@ export async function buildApp ({ database, cache, redis, metrics, logger = fals
   app.setNotFoundHandler(sendRouteNotFound)
   await app.register(cacheCore, { personal: PERSONAL_PATHS, ...cache })
   await app.register(cacheMetrics, metrics ?? {})
+  await app.register(cacheEdge, { rules: EDGE_RULES, personal: PERSONAL_PATHS, ...edge })
   // After the others: it connects, and nothing may be left connected if one of them refuses its options.
   await app.register(cacheRedis, redis ?? { enabled: false })
   addIdentity(app)

@@ -22,7 +22,9 @@ t.test('memory: the second read is a hit with the same body', async (t) => {
     const first = await app.inject({ url })
     const second = await app.inject({ url })
     t.equal(first.body, second.body, url)
-    t.same(totals(app), [hits! + 1, misses! + 1], url)
+    // The edge looks for the answer first, and on the second read finds it.
+    const isKept = /^\/api\/(public|data)\//.test(url)
+    t.same(totals(app), [hits! + 1, misses! + (isKept ? 2 : 1)], url)
   }
 })
 

@@ -1,5 +1,6 @@
 import type { Core } from '@x/cache-core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { evaluate, isDroppedFrom304 } from './conditional.js'
 import { TAG_PATTERN } from './options.js'
@@ -8,6 +9,7 @@ import { mergeVary } from './vary.js'
 
 const kPolicy = Symbol.for('@x/cache-edge.policy')
 const kWritten = Symbol('@x/cache-edge.written')
+const kPersonal = Symbol('@x/cache-edge.personal')
 const TAG = new RegExp(TAG_PATTERN)
 
 /** What a route's `config` says under `kPolicy`; `personal` beats every policy. */
@@ -46,31 +48,47 @@ export class EdgeHeaders {
 
   /** Whether nobody else may be given the answer to this request. */
   isPersonal (request: FastifyRequest, rule: RouteRule): boolean {
+    // Asked in front of the handler and behind it.
+    return ((request as FastifyRequest & { [kPersonal]?: boolean })[kPersonal] ??= this.#judge(request, rule))
+  }
+
+  #judge (request: FastifyRequest, rule: RouteRule): boolean {
     if (rule === 'personal' || this.#core.registry.personal.hasUrl(request.raw.url!)) return true
     return this.#settings.credentials.isIn(request.raw.headers) && rule?.sameForAll !== true
   }
 
   /** The last of the onSend hooks: headers by the policy, then 304 or 412 where the request asks for it. */
-  finish (request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
-    const { method } = request
+  finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string): unknown {
+    const { method } = request.raw
     if (method !== 'GET' && method !== 'HEAD') return payload
-    const rule = this.ruleOf(request)
-    this.#describe(request, reply, rule)
+    this.#describe(request, reply, rule, route)
     const { statusCode } = reply
     if (statusCode < 200 || statusCode > 299) return payload
-    const verdict = evaluate({ method, headers: request.raw.headers }, {
-      status: statusCode, etag: text(reply.getHeader('etag')), lastModified: text(reply.getHeader('last-modified'))
-    })
+    const { headers } = request.raw
+    if (!isConditional(headers)) return payload
+    const etag = text(reply.getHeader('etag'))
+    const verdict = this.hasTag(request, etag) ? 'not-modified' : evaluate({ method, headers }, { status: statusCode, etag, lastModified: text(reply.getHeader('last-modified')) })
     if (verdict === 'send') return payload
-    if (verdict === 'not-modified') this.#core.registry.events.emit('etagMatch', request.routeOptions.url ?? '', method)
+    if (verdict === 'not-modified') this.announceMatch(request, route)
     return withoutBody(reply, payload, verdict === 'not-modified' ? 304 : 412)
   }
 
-  #describe (request: FastifyRequest, reply: FastifyReply, rule: RouteRule): void {
-    const { statusCode } = reply
+  /** Whether the request names this tag and nothing else: what a browser sends back is what it was given. */
+  hasTag ({ raw: { headers } }: FastifyRequest, etag: string | undefined): boolean {
+    return etag !== undefined && headers['if-none-match'] === etag && headers['if-match'] === undefined && headers['if-unmodified-since'] === undefined
+  }
+
+  /** Says that a conditional request was answered 304. */
+  announceMatch (request: FastifyRequest, route = request.routeOptions.url ?? ''): void {
+    this.#core.registry.events.emit('etagMatch', route, request.method)
+  }
+
+  #describe (request: FastifyRequest, reply: FastifyReply, rule: RouteRule, route: string): void {
+    // A 304 says what the 200 would.
+    const statusCode = reply.statusCode === 304 ? 200 : reply.statusCode
     const isPersonal = rule !== undefined && this.isPersonal(request, rule)
     if (rule !== undefined && rule !== 'personal' && rule.isShared && !isPersonal) {
-      this.#core.registry.events.emit('edgeCandidate', request.routeOptions.url ?? '', request.method)
+      this.#core.registry.events.emit('edgeCandidate', route, request.method)
     }
     if (statusCode >= 500) {
       if (rule !== undefined && !reply.hasHeader('cache-control')) this.#write(reply, 'cache-control', NO_STORE)
@@ -90,9 +108,10 @@ export class EdgeHeaders {
     }
     if (rule.cacheControl === undefined) return
     const tags = this.tagsOf(request, rule)
-    const isAsDeclared = rule.statuses.has(statusCode) && !reply.hasHeader('set-cookie') && tags !== undefined
+    const hasCookie = reply.hasHeader('set-cookie')
+    const isAsDeclared = rule.statuses.has(statusCode) && !hasCookie && tags !== undefined
     if (!reply.hasHeader('cache-control')) {
-      this.#write(reply, 'cache-control', isAsDeclared ? rule.cacheControl : reply.hasHeader('set-cookie') || tags === undefined ? PRIVATE : 'no-cache')
+      this.#write(reply, 'cache-control', isAsDeclared ? rule.cacheControl : hasCookie || tags === undefined ? PRIVATE : 'no-cache')
       if (isAsDeclared && rule.cdnCacheControl !== undefined && !reply.hasHeader('cdn-cache-control')) this.#write(reply, 'cdn-cache-control', rule.cdnCacheControl)
     }
     const { tagHeader } = this.#settings
@@ -132,6 +151,10 @@ export function withoutWritten (reply: FastifyReply, headers: Readonly<Record<st
     else own[name] = before
   }
   return own
+}
+
+function isConditional (headers: IncomingHttpHeaders): boolean {
+  return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined || headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined
 }
 
 /** Turns the answer into one without a body, and ends a stream that nobody will read. */

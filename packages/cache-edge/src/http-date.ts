@@ -45,6 +45,7 @@ function toTime (year: number, month: number, day: number, hour: number, minute:
   // Not Date.UTC, which takes the years 0 to 99 for 1900 to 1999.
   const date = new Date(0)
   date.setUTCFullYear(year, month, day)
-  if (date.getUTCMonth() !== month || date.getUTCDate() !== day) return undefined
+  // A day that the month does not have is one of another month.
+  if (date.getUTCMonth() !== month) return undefined
   return date.setUTCHours(hour, minute, second)
 }

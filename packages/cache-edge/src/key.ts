@@ -30,3 +30,26 @@ function parts ({ scheme, host, url }: TargetUri): string[] {
 function digest (value: string | readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64url')
 }
+
+/** The names of one target URI. */
+export interface TargetNames { readonly key: string; readonly tag: string }
+
+/** Names that were worked out before: a hash takes longer than all else that a hit does. The oldest are forgotten. */
+export class Names {
+  static readonly MAX = 5000
+  readonly #known = new Map<string, TargetNames>()
+
+  of (target: TargetUri): TargetNames {
+    const { scheme, host, url } = target
+    // None of the three can hold a line break in HTTP; what has one all the same is not remembered.
+    const text = `${scheme}\n${host}\n${url}`
+    let names = this.#known.get(text)
+    if (names === undefined) {
+      names = { key: responseKey(target), tag: uriTag(target) }
+      if (text.split('\n').length > 3) return names
+      if (this.#known.size >= Names.MAX) this.#known.delete(this.#known.keys().next().value!)
+      this.#known.set(text, names)
+    }
+    return names
+  }
+}

@@ -1,6 +1,6 @@
 import etagPlugin from '@fastify/etag'
 import { ensureCore, type Core } from '@x/cache-core'
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { evaluate } from './conditional.js'
 import { EdgeRegistered, EtagClash } from './errors.js'
@@ -35,8 +35,10 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   fastify.addHook('onRoute', function applyPolicy (route) { edge.apply(route) })
   if (options.etag !== false) await fastify.register(etagPlugin, { weak: true, ...options.etag, replyWith304: false })
   // For routes that were declared before this plugin had loaded; on all others the hook of the route comes last.
-  fastify.addHook('onSend', async function finishAnswer (request, reply, payload) {
-    return edge.hasOwnHook(request) ? payload : edge.finish(request, reply, payload)
+  fastify.addHook('onSend', function finishAnswer (request, reply, payload, done) {
+    const { config, url = '' } = request.routeOptions
+    if (isMarked(config)) done(null, payload)
+    else edge.finish(request, reply, payload, edge.ruleOf(request), url, done)
   })
   fastify.addHook('onReady', async function warnOfMemory () { edge.warn() })
   fastify.addHook('onClose', async function closeEdge () { await edge.close() })
@@ -44,6 +46,11 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
 
 /** ETags, Cache-Control, 304 and kept answers. */
 export const cacheEdge = fp(plugin, { fastify: '5.x', name: NAME })
+
+/** Whether a route has its own last hook. */
+function isMarked (config: object | undefined): boolean {
+  return (config as { [kEdge]?: boolean } | undefined)?.[kEdge] === true
+}
 
 /** What one app has of the edge. */
 class Edge {
@@ -78,21 +85,23 @@ class Edge {
     if (rule !== undefined && rule !== 'personal') route.handler = this.#wrapped(handler, rule)
     const edge = this
     const own = route.onSend === undefined ? [] : Array.isArray(route.onSend) ? route.onSend : [route.onSend]
-    route.onSend = [...own, async function finishRoute (request: FastifyRequest, reply: FastifyReply, payload: unknown) {
-      return edge.finish(request, reply, payload)
-    }] as NonNullable<RouteOptions['onSend']>
+    const finishRoute: onSendHookHandler = function finishRoute (request, reply, payload, done) {
+      edge.finish(request, reply, payload, rule, route.url, done)
+    }
+    route.onSend = [...own, finishRoute] as NonNullable<RouteOptions['onSend']>
     Object.assign(route, { config: { ...this.#headers.mark(route.config ?? {}, rule), [kEdge]: true } })
   }
 
-  hasOwnHook (request: FastifyRequest): boolean {
-    return (request.routeOptions.config as { [kEdge]?: boolean } | undefined)?.[kEdge] === true
-  }
+  ruleOf (request: FastifyRequest): RouteRule { return this.#headers.ruleOf(request) }
 
-  async finish (request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+  finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string, done: (error: Error | null, payload?: unknown) => void): void {
     const { statusCode } = reply
-    // Before the answer goes out: who has read it reads what it changed.
-    if (this.#responses.hasRoutes && !SAFE.has(request.method) && statusCode >= 200 && statusCode < 400) await this.#responses.invalidateTarget(request, reply)
-    return this.#headers.finish(request, reply, payload)
+    if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
+      // Before the answer goes out: who has read it reads what it changed.
+      this.#responses.invalidateTarget(request, reply).then(() => done(null, payload), done)
+      return
+    }
+    done(null, this.#headers.finish(request, reply, payload, rule, route))
   }
 
   warn (): void {

@@ -4,10 +4,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod 
 import type { IncomingHttpHeaders } from 'node:http'
 import { appendCacheStatus, cacheStatus, type CacheStatus } from './cache-status.js'
 import { parseCacheControl } from './cache-control.js'
+import { isDroppedFrom304 } from './conditional.js'
 import { Capture, withHeaders, type Captured, type Final } from './capture.js'
 import { freshnessOf, notStored, type Freshness } from './freshness.js'
 import { type EdgeHeaders, withoutWritten } from './headers.js'
-import { responseKey, uriTag, type TargetUri } from './key.js'
+import { Names, uriTag, type TargetUri } from './key.js'
 import type { Policy } from './policy.js'
 import { ageOf, stateOf, type StoredResponse } from './stored-response.js'
 import { Variants, type Found } from './variants.js'
@@ -70,6 +71,8 @@ export class ResponseCache {
   readonly #refreshing = new Set<string>()
   readonly #refreshToken = randomBytes(24).toString('base64url')
   readonly #isTrustingProxies: boolean
+  readonly #names = new Names()
+  readonly #hit: string
   hasRoutes = false
 
   constructor (fastify: FastifyInstance, core: Core, headers: EdgeHeaders, settings: ResponseCacheSettings) {
@@ -77,6 +80,7 @@ export class ResponseCache {
     this.#core = core
     this.#headers = headers
     this.#settings = settings
+    this.#hit = cacheStatus(settings.name, { hit: true })
     this.#isTrustingProxies = Boolean((fastify.initialConfig as { trustProxy?: unknown }).trustProxy)
     this.#variants = new Variants(settings.maxVariants, () => {
       const { active } = core.registry
@@ -132,15 +136,16 @@ export class ResponseCache {
     if (headers.range !== undefined) return { fwd: 'bypass', detail: 'range' }
     const { hosts } = this.#settings
     if (hosts !== undefined && !hosts.has(request.host.toLowerCase())) return { fwd: 'bypass', detail: 'host' }
-    if (parseCacheControl(headers['cache-control']).noStore) return { fwd: 'request', detail: 'no-store' }
+    if (headers['cache-control'] !== undefined && parseCacheControl(headers['cache-control']).noStore) return { fwd: 'request', detail: 'no-store' }
     return undefined
   }
 
   async #visit (request: FastifyRequest, reply: FastifyReply, policy: Policy, run: () => unknown): Promise<void> {
     const target = this.#targetOf(request)
+    const { key, tag } = this.#names.of(target)
     const own = this.#headers.tagsOf(request, policy)
     const visit: Visit = {
-      request, reply, policy, run, target, cache: request.cache, key: responseKey(target), tags: [...own ?? [], uriTag(target)], isRefresh: this.isOwnRefresh(request)
+      request, reply, policy, run, target, cache: request.cache, key, tags: [...own ?? [], tag], isRefresh: this.isOwnRefresh(request)
     }
     if (own === undefined) return this.#runAlone(visit, { fwd: 'bypass', detail: 'tags' })
     const { found, isOther } = await this.#variants.find(visit.cache, visit.key, request.raw.headers, visit.tags)
@@ -148,7 +153,7 @@ export class ResponseCache {
       const state = stateOf(found.response, found.isStale, Date.now())
       if (state === 'fresh' || state === 'while-revalidating') {
         if (state !== 'fresh') this.#refresh(visit, found.response)
-        return this.#serve(reply, found.response, { hit: true })
+        return this.#serve(reply, found.response)
       }
     }
     const fwd = found !== undefined ? 'stale' : isOther ? 'vary-miss' : 'uri-miss'
@@ -348,17 +353,24 @@ export class ResponseCache {
     return shown
   }
 
-  #serve (reply: FastifyReply, response: StoredResponse, status: CacheStatus): void {
+  #serve (reply: FastifyReply, response: StoredResponse, status?: CacheStatus): void {
     const age = ageOf(response, Date.now())
-    reply.code(response.status)
-    for (const [name, value] of Object.entries(response.headers)) {
+    // Known before anything is written: what a 304 leaves out need not be put in first.
+    const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag)
+    reply.code(isNotModified ? 304 : response.status)
+    for (const name in response.headers) {
+      if (isNotModified && isDroppedFrom304(name)) continue
+      const value = response.headers[name]
       if (name === 'vary') reply.header('vary', mergeVary(asText(reply.getHeader('vary')), [String(value)].join(',').split(',').map((each) => each.trim())))
       else reply.header(name, value)
     }
     if (response.etag !== undefined) reply.header('etag', response.etag)
     reply.header('age', String(Math.floor(age)))
-    this.#tell(reply, { ...status, ttl: Math.floor(response.freshness.lifetime - age) })
-    reply.send(response.body)
+    const ttl = Math.floor(response.freshness.lifetime - age)
+    if (status === undefined) reply.header('cache-status', `${this.#hit}; ttl=${ttl}`)
+    else this.#tell(reply, { ...status, ttl })
+    if (isNotModified) this.#headers.announceMatch(reply.request)
+    reply.send(isNotModified ? undefined : response.body)
   }
 
   #tell (reply: FastifyReply, status: CacheStatus): void {

@@ -55,6 +55,26 @@ export function decode (stored: unknown): { readonly response: StoredResponse } 
   return undefined
 }
 
+/** A response whose head was read once: the same head before another body needs no second look. Bodies are not held. */
+export class KnownResponse {
+  readonly #head: Buffer
+  readonly #response: Omit<StoredResponse, 'body'>
+
+  constructor (stored: Uint8Array, { body, ...response }: StoredResponse) {
+    this.#head = Buffer.from(stored.subarray(0, stored.byteLength - body.length))
+    this.#response = response
+  }
+
+  /** The response in these bytes, if they begin with the same head. */
+  read (stored: unknown): StoredResponse | undefined {
+    if (!(stored instanceof Uint8Array)) return undefined
+    const length = this.#head.length
+    if (stored.byteLength < length || this.#head.compare(stored, 0, length) !== 0) return undefined
+    const { status, headers, etag, receivedAt, freshness, vary, variant, tags } = this.#response
+    return { status, headers, body: Buffer.from(stored.buffer, stored.byteOffset + length, stored.byteLength - length), etag, receivedAt, freshness, vary, variant, tags }
+  }
+}
+
 function pack (kind: number, meta: object, body: Buffer): Buffer {
   const text = Buffer.from(JSON.stringify(meta))
   const packed = Buffer.allocUnsafe(HEADER_BYTES + text.length + body.length)

@@ -1,7 +1,7 @@
 import type { FastifyCache } from '@x/cache-core'
 import type { IncomingHttpHeaders } from 'node:http'
 import { variantKey } from './key.js'
-import { decode, encodeIndex, encodeResponse, type StoredResponse } from './stored-response.js'
+import { decode, encodeIndex, encodeResponse, KnownResponse, type StoredResponse } from './stored-response.js'
 import { variantOf } from './vary.js'
 
 /** What lies under a key: the response, and whether the cache takes it for invalidated or over. */
@@ -10,10 +10,13 @@ export interface Found { readonly response: StoredResponse; readonly isStale: bo
 /** What a look-up came upon. `isOther`: the URL has representations, but none for this request. */
 export interface Lookup { readonly found: Found | undefined; readonly isOther: boolean }
 
+const MAX_KNOWN = 1000
+
 /** Keeps the representations of URLs in a cache, a bounded number each (RFC 9111 §4.1). */
 export class Variants {
   readonly #max: number
   readonly #onCorrupt: (key: string) => void
+  readonly #known = new Map<string, KnownResponse>()
 
   constructor (max: number, onCorrupt: (key: string) => void) {
     this.#max = max
@@ -47,10 +50,22 @@ export class Variants {
     return (await cache.set(own, encodeResponse(response), options)).ok
   }
 
+  /** What lies under a key, decoded; what was read before is not parsed again. */
+  #decode (key: string, stored: unknown): ReturnType<typeof decode> {
+    const known = this.#known.get(key)
+    const response = known?.read(stored)
+    if (response !== undefined) return { response }
+    const kept = decode(stored)
+    if (kept === undefined || !('response' in kept)) return kept
+    if (this.#known.size >= MAX_KNOWN) this.#known.delete(this.#known.keys().next().value!)
+    this.#known.set(key, new KnownResponse(stored as Uint8Array, kept.response))
+    return kept
+  }
+
   async #read (cache: FastifyCache, key: string, tags: string[]): Promise<Found | { readonly index: { vary: readonly string[]; variants: readonly string[] } } | undefined> {
     const result = await cache.getEntry<unknown>(key, { tags })
     if (!result.ok || result.value === null) return undefined
-    const kept = decode(result.value.value)
+    const kept = this.#decode(key, result.value.value)
     if (kept === undefined) {
       this.#onCorrupt(key)
       return undefined
@@ -60,5 +75,6 @@ export class Variants {
 }
 
 function matches (response: StoredResponse, headers: IncomingHttpHeaders): boolean {
+  if (response.vary.length === 0) return true
   return response.variant === variantOf(response.vary, headers)
 }

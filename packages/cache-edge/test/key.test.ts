@@ -37,6 +37,15 @@ t.test('responseKey: two targets have one key only if their parts are equal one 
   }), { numRuns: 500 })
 })
 
+t.test('responseKey: no separator within a part is taken for the end of it', async (t) => {
+  for (const separator of [',', ':', '/', '"', '","', '\\', '\0', ' ']) {
+    const one = { scheme: 'https', host: `a${separator}b`, url: 'c' }
+    const other = { scheme: 'https', host: 'a', url: `b${separator}c` }
+    t.not(responseKey(one), responseKey(other), JSON.stringify(separator))
+    t.not(uriTag(one), uriTag(other), JSON.stringify(separator))
+  }
+})
+
 t.test('responseKey: no text moves from one part into the next', async () => {
   fc.assert(fc.property(part, part, part, fc.string({ minLength: 1 }).filter((text) => !text.includes('#')), (scheme, host, url, text) =>
     responseKey({ scheme, host: host + text, url }) !== responseKey({ scheme, host, url: text + url }) &&

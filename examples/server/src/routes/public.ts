@@ -1,19 +1,29 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { CacheEdgeOptions } from '@x/cache-edge'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { keys, tags, ttl } from '../cache-names.js'
 import { listRecords, Row } from '../models/record.js'
 import { findPublicTable, listPublicTables, summarizeTable, Table, TableSummary } from '../models/table.js'
 import { IdParams, PageQuery, type RouteOptions } from './parameters.js'
 
+/** What HTTP caches may do with these answers. A list may be kept for a minute; a summary may be old while it is made anew. */
+export const EDGE_RULES: NonNullable<CacheEdgeOptions['rules']> = [
+  { prefix: '/api/public', maxAge: ttl.short, store: true },
+  { prefix: '/api/data', maxAge: ttl.short, staleWhileRevalidate: ttl.short, staleIfError: ttl.hour, store: true }
+]
+
 /** Answers that are the same for everybody: what an edge may share. */
 export const publicRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async function publicRoutes (app, { database }) {
   app.get('/api/public/tables', {
+    config: { cache: { tags: [tags.tables] } },
     schema: { response: { 200: Type.Array(Table) } }
   }, async function getPublicTables (request) {
     return request.cache.getOrSet(keys.publicTables, () => listPublicTables(database), { ttl: ttl.hour, tags: [tags.tables] })
   })
 
   app.get('/api/public/tables/:id/records', {
+    config: { cache: { tags: (request) => [tags.tables, tags.records(idOf(request))] } },
     schema: { params: IdParams, querystring: PageQuery, response: { 200: Type.Array(Row) } }
   }, async function getPublicRecords (request) {
     const { id } = request.params
@@ -26,6 +36,7 @@ export const publicRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async funct
 
   // A count may be a little old, but nobody should wait for it: stale while it is counted again, stale while that fails.
   app.get('/api/data/tables/:id/summary', {
+    config: { cache: { tags: (request) => [tags.records(idOf(request))] } },
     schema: { params: IdParams, response: { 200: TableSummary } }
   }, async function getSummary (request) {
     const { id } = request.params
@@ -36,4 +47,8 @@ export const publicRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async funct
       tags: [tags.records(id)]
     })
   })
+}
+
+function idOf (request: FastifyRequest): number {
+  return (request.params as { id: number }).id
 }

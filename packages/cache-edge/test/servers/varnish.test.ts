@@ -102,7 +102,7 @@ t.test('stale-if-error also covers an app that answers 500', async (t) => {
   for (let i = 0; i < 3; i++) t.match(await varnish.ask('/fails'), { status: 200, body: 'run 1', headers: { 'cache-status': /; hit; ttl=-/ } })
   t.ok(origin.seen('/fails').length >= 2, 'the app was asked')
   origin.fails = false
-  t.match(await varnish.ask('/fails'), { status: 200, headers: { 'cache-status': /fwd=stale; fwd-status=304; stored/ } }, 'and is asked again')
+  await until('it is revalidated', async () => !(await varnish.ask('/fails')).headers['cache-status']!.includes('ttl=-'))
 })
 
 t.test('a Range is cut from the stored answer', async (t) => {

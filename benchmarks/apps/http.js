@@ -1,0 +1,26 @@
+// Routes with and without the edge, one process per kind.
+import Fastify from 'fastify'
+import { cacheCore } from '@x/cache-core'
+import { cacheEdge } from '@x/cache-edge'
+
+const [, , kind] = process.argv
+const app = Fastify()
+const rows = Array.from({ length: 50 }, (_, id) => ({ id, name: `Product ${id}`, price: id * 1.5, stock: id, tags: ['new', 'sale'], category: 'Games' }))
+const body = Buffer.from(JSON.stringify(rows))
+const tag = 'W/"VGeyJshKdZeISTzuo5sCv/d0mWc="'
+const cacheControl = 'public, max-age=60, must-revalidate'
+// What a hit and its 304 carry, so that both sides send as many bytes.
+const headers = { 'content-type': 'application/json; charset=utf-8', etag: tag, age: '0', 'cache-status': 'fastify; hit; ttl=59', 'cache-control': cacheControl }
+const { 'content-type': _, ...headersOf304 } = headers
+
+if (kind === 'cached') {
+  await app.register(cacheCore, { implementation: 'memory', memory: { isolation: 'freeze' } })
+  await app.register(cacheEdge, { rules: [{ prefix: '/rows', store: true }] })
+}
+if (kind === 'edge') await app.register(cacheEdge, { rules: [{ prefix: '/rows' }] })
+if (kind === 'constant') app.get('/rows', (_request, reply) => { reply.headers(headers).send(body) })
+else if (kind === 'constant304') app.get('/rows', (_request, reply) => { reply.code(304).headers(headersOf304).send() })
+else app.get('/rows', async () => rows.map((row) => ({ ...row })))
+
+await app.listen({ port: 0 })
+process.send(app.server.address().port)
