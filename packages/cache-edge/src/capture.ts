@@ -64,6 +64,9 @@ export class Capture {
   /** Whether the answer is still to come. */
   get isOpen (): boolean { return Object.hasOwn(this.#reply, 'send') }
 
+  /** The headers that the handler set so far. */
+  get own (): Record<string, string | string[]> { return changed(this.#before, this.#reply.getHeaders()) }
+
   /**
    * Nothing will come of it any more: another answer is sent in its place. What the handler still sends afterwards is ended
    * if it is a stream, and else dropped by Fastify.
@@ -145,14 +148,14 @@ export class Capture {
   }
 
   #keep (body: Buffer): void {
-    this.#headers = changed(this.#before, this.#reply.getHeaders())
+    this.#headers = this.own
     if (body.byteLength > this.#maxBytes) return this.#end(undefined)
     this.#body = body
     this.#settleIfComplete()
   }
 
   #tee (stream: Readable): Readable {
-    this.#headers = changed(this.#before, this.#reply.getHeaders())
+    this.#headers = this.own
     const chunks: Buffer[] = []
     let bytes = 0
     const capture = this

@@ -161,7 +161,12 @@ function isConditional (headers: IncomingHttpHeaders): boolean {
 function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412): null {
   (payload as Partial<Readable> | null)?.destroy?.()
   reply.code(status)
-  for (const name of Object.keys(reply.getHeaders())) if (isDroppedFrom304(name)) reply.removeHeader(name)
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (!isDroppedFrom304(name)) continue
+    // What is kept is the answer with its body, and a cookie forbids it.
+    if (!writtenOf(reply).has(name)) writtenOf(reply).set(name, text(value))
+    reply.removeHeader(name)
+  }
   return null
 }
 

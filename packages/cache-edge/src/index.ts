@@ -1,3 +1,3 @@
-export { cacheEdge, cacheEdge as default } from './plugin.js'
+export { cacheEdge, cacheEdge as default, type CacheEdge } from './plugin.js'
 export type { CacheEdgeOptions, EdgePolicy } from './options.js'
 export { EdgeRegistered, EtagClash, PolicyInvalid } from './errors.js'

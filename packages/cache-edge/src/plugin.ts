@@ -10,7 +10,17 @@ import { Credentials, toPolicy, type Policy } from './policy.js'
 import { Purger } from './purge.js'
 import { ResponseCache } from './response-cache.js'
 
+/** `fastify.cacheEdge`: what the edge tells of itself. */
+export interface CacheEdge {
+  /** Bans that a proxy did not take in any attempt. */
+  readonly purgeFailures: number
+}
+
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** What the edge tells of itself. */
+    cacheEdge: CacheEdge
+  }
   interface FastifyContextConfig {
     /** What the edge may do with the answers of this route; `false`: nothing, whatever the rules say. */
     cache?: EdgePolicy | false
@@ -32,6 +42,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   core.registry.personal.add(options.personal ?? [])
   const edge = new Edge(fastify, core, options)
   fastify.decorate(kEdge, edge)
+  fastify.decorate('cacheEdge', { get purgeFailures () { return edge.purgeFailures } })
   fastify.addHook('onRoute', function applyPolicy (route) { edge.apply(route) })
   if (options.etag !== false) await fastify.register(etagPlugin, { weak: true, ...options.etag, replyWith304: false })
   // For routes that were declared before this plugin had loaded; on all others the hook of the route comes last.
@@ -92,10 +103,13 @@ class Edge {
     Object.assign(route, { config: { ...this.#headers.mark(route.config ?? {}, rule), [kEdge]: true } })
   }
 
+  get purgeFailures (): number { return this.#purger?.failures ?? 0 }
+
   ruleOf (request: FastifyRequest): RouteRule { return this.#headers.ruleOf(request) }
 
   finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string, done: (error: Error | null, payload?: unknown) => void): void {
     const { statusCode } = reply
+    this.#responses.completeStatus(reply)
     if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
       // Before the answer goes out: who has read it reads what it changed.
       this.#responses.invalidateTarget(request, reply).then(() => done(null, payload), done)

@@ -36,8 +36,8 @@ export class Purger {
   purge (tags: readonly string[]): void {
     for (const url of this.#settings.varnish) {
       for (const tag of tags) {
-        // No header of an answer carries such a tag.
-        if (!TAG.test(tag)) continue
+        // No header of an answer carries such a tag; a proxy knows by itself what an unsafe method changes.
+        if (!TAG.test(tag) || tag.startsWith('edge-uri:')) continue
         if (this.#pending.size >= MAX_WAITING) {
           this.#giveUp(url, 'too many bans wait')
           continue
@@ -66,16 +66,17 @@ export class Purger {
 
   async #try (url: string, tag: string): Promise<void> {
     const { attempts, timeoutMs } = this.#settings
+    const { target, credentials } = split(url)
     let why = ''
     for (let attempt = 0; attempt < attempts; attempt++) {
       if (attempt > 0) await sleep(FIRST_RETRY_MS * 2 ** (attempt - 1), undefined, { signal: this.#closing.signal }).catch(() => {})
       try {
-        const response = await fetch(url, { method: 'BAN', headers: { 'x-ban-tag': tag }, signal: AbortSignal.timeout(timeoutMs), redirect: 'manual' })
+        const response = await fetch(target, { method: 'BAN', headers: { ...credentials, 'x-ban-tag': tag }, signal: AbortSignal.timeout(timeoutMs), redirect: 'manual' })
         await response.body?.cancel()
         if (response.ok) return
         why = `it answered ${response.status}`
       } catch (error) {
-        why = error instanceof Error ? error.name === 'TimeoutError' ? `no answer within ${timeoutMs} ms` : String((error.cause as Error | undefined)?.message ?? error.message) : String(error)
+        why = (error as Error).name === 'TimeoutError' ? `no answer within ${timeoutMs} ms` : reasonOf(error)
       }
       if (this.#closing.signal.aborted) break
     }
@@ -87,4 +88,20 @@ export class Purger {
     const { host } = new URL(url)
     this.#log.error({ proxy: host, why, failures: this.failures }, 'Cache: a proxy did not take a ban; what it holds under the tag ends with its lifetime')
   }
+}
+
+/** fetch takes no credentials in a URL, and would name them in its error. */
+function split (url: string): { target: string; credentials: Record<string, string> } {
+  const target = new URL(url)
+  const { username, password } = target
+  if (username === '' && password === '') return { target: target.href, credentials: {} }
+  target.username = target.password = ''
+  const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
+  return { target: target.href, credentials: { authorization: `Basic ${basic}` } }
+}
+
+/** `ECONNREFUSED` and the like: the message of an error may name the URL. */
+function reasonOf (error: unknown): string {
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } }
+  return String(cause?.code ?? code ?? 'it cannot be reached')
 }

@@ -8,6 +8,7 @@ import { isDroppedFrom304 } from './conditional.js'
 import { Capture, withHeaders, type Captured, type Final } from './capture.js'
 import { freshnessOf, notStored, type Freshness } from './freshness.js'
 import { type EdgeHeaders, withoutWritten } from './headers.js'
+import { formatHttpDate } from './http-date.js'
 import { Names, uriTag, type TargetUri } from './key.js'
 import type { Policy } from './policy.js'
 import { ageOf, stateOf, type StoredResponse } from './stored-response.js'
@@ -24,7 +25,16 @@ export interface ResponseCacheSettings {
 }
 
 /** One handler run that others with the same key may wait for. */
-interface Flight { readonly shared: Promise<StoredResponse | undefined>; isOvertaken: boolean; readonly tags: ReadonlySet<string> }
+interface Flight {
+  readonly shared: Promise<StoredResponse | undefined>
+  readonly tags: ReadonlySet<string>
+  isOvertaken: boolean
+  /** Why a stale answer was served in place of its own. */
+  failure?: string
+}
+
+/** A background request, for the cache and the target of the one that was answered with what it renews. */
+interface Refresh { readonly cache: FastifyCache; readonly target: TargetUri }
 
 /** One request to a route that keeps its answers. */
 interface Visit {
@@ -41,7 +51,7 @@ interface Visit {
 
 // Not part of a stored response: they belong to one connection, or are written anew for each answer.
 const NOT_KEPT = new Set([
-  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
+  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
   'content-length', 'set-cookie', 'age', 'cache-status', 'etag'
 ])
 // What tells a handler nothing about the representation, and is needed to follow a request through a system.
@@ -55,7 +65,10 @@ const KEEP_TO_VALIDATE = 60
 const REFRESH_LOCK_SECONDS = 30
 const RETRY_REFRESH_MS = 1000
 
+/** The text before the first colon of each key. */
+const KEY_PATTERN = 'edge'
 const WILL_SEND = Symbol('will send')
+const kStatus = Symbol('@x/cache-edge.status')
 
 /** The header of this process's own background requests. */
 const REFRESH = 'x-cache-edge-refresh'
@@ -69,8 +82,8 @@ export class ResponseCache {
   readonly #variants: Variants
   readonly #flights = new Map<string, Flight>()
   readonly #refreshing = new Set<string>()
-  readonly #refreshToken = randomBytes(24).toString('base64url')
-  readonly #isTrustingProxies: boolean
+  /** By a secret that no client can send. */
+  readonly #refreshes = new Map<string, Refresh>()
   readonly #names = new Names()
   readonly #hit: string
   hasRoutes = false
@@ -81,7 +94,6 @@ export class ResponseCache {
     this.#headers = headers
     this.#settings = settings
     this.#hit = cacheStatus(settings.name, { hit: true })
-    this.#isTrustingProxies = Boolean((fastify.initialConfig as { trustProxy?: unknown }).trustProxy)
     this.#variants = new Variants(settings.maxVariants, () => {
       const { active } = core.registry
       const error = corrupt('edge', 'something that is no response')
@@ -112,11 +124,6 @@ export class ResponseCache {
     return Object.defineProperty(cached, 'name', { value: handler.name })
   }
 
-  /** Whether a header of a request is a secret of this process, which no client can send. */
-  isOwnRefresh (request: FastifyRequest): boolean {
-    return request.raw.headers[REFRESH] === this.#refreshToken
-  }
-
   /** An unsafe method that succeeded has changed its target (RFC 9111 §4.4). */
   async invalidateTarget (request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const targets = [this.#targetOf(request)]
@@ -125,6 +132,14 @@ export class ResponseCache {
       if (url !== undefined) targets.push({ ...targets[0]!, url })
     }
     await this.#fastify.cache.tags.invalidate(targets.map(uriTag))
+  }
+
+  /** Puts what this cache did behind what a handler says of the caches in front of the origin (RFC 9211 §2). */
+  completeStatus (reply: FastifyReply): void {
+    const own = (reply as FastifyReply & { [kStatus]?: string })[kStatus]
+    if (own === undefined) return
+    const field = reply.getHeader('cache-status') as string | string[] | undefined
+    if (!String(field).endsWith(own)) reply.header('cache-status', appendCacheStatus(field, own))
   }
 
   #bypass (request: FastifyRequest, policy: Policy): CacheStatus | undefined {
@@ -141,17 +156,20 @@ export class ResponseCache {
   }
 
   async #visit (request: FastifyRequest, reply: FastifyReply, policy: Policy, run: () => unknown): Promise<void> {
-    const target = this.#targetOf(request)
+    const refresh = this.#refreshes.get(String(request.raw.headers[REFRESH]))
+    // The handler sees the scheme that its answer is kept for.
+    if (refresh?.target.scheme === 'https') Object.assign(request.raw.socket, { encrypted: true })
+    const target = refresh?.target ?? this.#targetOf(request)
     const { key, tag } = this.#names.of(target)
     const own = this.#headers.tagsOf(request, policy)
     const visit: Visit = {
-      request, reply, policy, run, target, cache: request.cache, key, tags: [...own ?? [], tag], isRefresh: this.isOwnRefresh(request)
+      request, reply, policy, run, target, cache: refresh?.cache ?? request.cache, key, tags: [...own ?? [], tag], isRefresh: refresh !== undefined
     }
     if (own === undefined) return this.#runAlone(visit, { fwd: 'bypass', detail: 'tags' })
     const { found, isOther } = await this.#variants.find(visit.cache, visit.key, request.raw.headers, visit.tags)
     if (found !== undefined && !visit.isRefresh) {
       const state = stateOf(found.response, found.isStale, Date.now())
-      if (state === 'fresh' || state === 'while-revalidating') {
+      if (state === 'fresh' || (state === 'while-revalidating' && isInjectable(request.originalUrl))) {
         if (state !== 'fresh') this.#refresh(visit, found.response)
         return this.#serve(reply, found.response)
       }
@@ -172,19 +190,24 @@ export class ResponseCache {
     const { policy, request, reply } = visit
     const flightKey = visit.key + variantOf(policy.store === 'by-policy' ? policy.vary : Object.keys(request.raw.headers).filter((name) => !ALWAYS_SHOWN.includes(name)), request.raw.headers)
     const flight = this.#flights.get(flightKey)
-    // Observing must not delay anybody.
-    if (flight === undefined || this.#core.registry.active.passThrough) return this.#lead(visit, found, fwd, flightKey)
+    // Observing must not delay anybody, and who is outside of the rollout has nothing of the cache.
+    const { active, rollout } = this.#core.registry
+    if (active.passThrough || this.#core.armOf(request) !== 'cached' || !rollout.allows(KEY_PATTERN)) return this.#lead(visit, found, fwd, undefined)
+    if (flight === undefined) return this.#lead(visit, found, fwd, flightKey)
     const shared = visit.isRefresh ? undefined : await within(this.#settings.coalesceMs, flight.shared)
+    if (flight.failure !== undefined && !flight.isOvertaken && found !== undefined && isAllowedOnError(found.response, found.isStale)) {
+      return this.#serve(reply, found.response, { fwd, collapsed: true, detail: flight.failure })
+    }
     if (shared === undefined || flight.isOvertaken || stateOf(shared, false, Date.now()) !== 'fresh') return this.#runAlone(visit, { fwd })
     this.#serve(reply, shared, { fwd, collapsed: true })
   }
 
-  async #lead (visit: Visit, found: Found | undefined, fwd: 'stale' | 'vary-miss' | 'uri-miss', flightKey: string): Promise<void> {
+  async #lead (visit: Visit, found: Found | undefined, fwd: 'stale' | 'vary-miss' | 'uri-miss', flightKey: string | undefined): Promise<void> {
     let share!: (response: StoredResponse | undefined) => void
     const flight: Flight = { shared: new Promise((resolve) => { share = resolve }), isOvertaken: false, tags: new Set(visit.tags) }
-    if (!this.#flights.has(flightKey)) this.#flights.set(flightKey, flight)
+    if (flightKey !== undefined && !this.#flights.has(flightKey)) this.#flights.set(flightKey, flight)
     const end = (): void => {
-      if (this.#flights.get(flightKey) === flight) this.#flights.delete(flightKey)
+      if (flightKey !== undefined && this.#flights.get(flightKey) === flight) this.#flights.delete(flightKey)
       share(undefined)
     }
     try {
@@ -202,15 +225,18 @@ export class ResponseCache {
   ): Promise<void> {
     const { request, reply, policy } = visit
     const stale = found?.response
-    const showAll = withHeaders(request.raw, this.#shown(request.raw.headers, policy, stale))
+    const showAll = withHeaders(request.raw, this.#shown(request, policy, stale))
     const requestedAt = Date.now()
     let served: 'validated' | 'instead' | undefined
     const stand = (reason: 'error' | 'timeout'): boolean => {
-      if (stale === undefined || served !== undefined || !isAllowedOnError(stale, found!.isStale)) return false
+      // Whoever refreshes is to hear that it failed.
+      if (stale === undefined || served !== undefined || visit.isRefresh || !isAllowedOnError(stale, found!.isStale)) return false
       served = 'instead'
       showAll()
       capture.takeOver()
-      this.#serve(reply, stale, { fwd: 'stale', detail: `stale-if-error, ${reason}` })
+      flight.failure = `stale-if-error, ${reason}`
+      this.#serve(reply, stale, { fwd: 'stale', detail: flight.failure })
+      share(undefined)
       return true
     }
     const capture = new Capture(reply, this.#settings.maxBodyBytes, (status, error) => {
@@ -232,7 +258,7 @@ export class ResponseCache {
     const first = await Promise.race([capture.outcome, failure.then(async (failed) => failed ?? await capture.outcome)])
     showAll()
     clearTimeout(timer)
-    if (served === 'validated') return this.#validated(visit, stale!, requestedAt, snapshot, share)
+    if (served === 'validated') return this.#validated(visit, stale!, capture.own, requestedAt, snapshot, share)
     if (served === 'instead' || first === undefined) return
     if ('error' in first) {
       if (!isServerError(first.error) || !stand('error')) {
@@ -259,17 +285,23 @@ export class ResponseCache {
   }
 
   /** The handler said that what is kept is still right (RFC 9111 §4.3.4). */
-  async #validated (visit: Visit, stale: StoredResponse, requestedAt: number, snapshot: TagSnapshot | undefined, share: (response: StoredResponse | undefined) => void): Promise<void> {
+  async #validated (
+    visit: Visit, stale: StoredResponse, update: Captured['headers'], requestedAt: number, snapshot: TagSnapshot | undefined,
+    share: (response: StoredResponse | undefined) => void
+  ): Promise<void> {
     const { reply, policy, request } = visit
-    const update = texts(reply.getHeaders())
     const etag = update.etag === undefined ? stale.etag : String(update.etag)
-    const headers = { ...stale.headers, ...keptOf(update) }
-    const head = { status: stale.status, headers: { ...headers, ...update['set-cookie'] === undefined ? {} : { 'set-cookie': update['set-cookie'] } } }
+    const receivedAt = Date.now()
+    // What describes a body describes that of the 304, which has none (§3.2).
+    const renewing = Object.fromEntries(Object.entries(update).filter(([name]) => !isDroppedFrom304(name)))
+    const headers = { ...stale.headers, date: formatHttpDate(receivedAt), ...keptOf(renewing) }
+    const notKept = Object.fromEntries(['age', 'set-cookie'].filter((name) => update[name] !== undefined).map((name) => [name, update[name]!]))
+    const head = { status: stale.status, headers: { ...headers, ...notKept } }
     const reason = etag !== stale.etag ? 'etag' : this.#notStored(request, head, policy)
     reply.code(stale.status)
-    for (const name of Object.keys(update)) if (name.startsWith('content-')) reply.removeHeader(name)
+    for (const name of Object.keys(update)) if (name !== 'set-cookie' && isDroppedFrom304(name)) reply.removeHeader(name)
     const freshness = this.#freshness(head, policy, requestedAt)
-    const renewed: StoredResponse = { ...stale, headers, freshness, receivedAt: Date.now() }
+    const renewed: StoredResponse = { ...stale, headers, freshness, receivedAt }
     this.#serve(reply, renewed, { fwd: 'stale', fwdStatus: 304, stored: reason === undefined })
     // A changed answer under an unchanged one's tag, or one that may not be kept: what is there is not to be trusted.
     if (reason !== undefined) {
@@ -301,13 +333,15 @@ export class ResponseCache {
     if (vary === '*' || this.#notStored(request, head, policy) !== undefined) return undefined
     const chosenBy = policy.store === 'by-policy' ? [...policy.vary] : vary
     const freshness = this.#freshness(head, policy, requestedAt)
-    const own = keptOf(captured.headers)
+    const receivedAt = Date.now()
+    // RFC 9110 §6.6.1: what is kept has the date at which it was made, not the one at which it is served.
+    const own = { date: formatHttpDate(receivedAt), ...keptOf(captured.headers) }
     const response: StoredResponse = {
       status: captured.status,
       headers: own,
       body: captured.body,
       etag: typeof final.headers.etag === 'string' ? final.headers.etag : undefined,
-      receivedAt: Date.now(),
+      receivedAt,
       freshness,
       vary: chosenBy,
       variant: variantOf(chosenBy, request.raw.headers),
@@ -318,8 +352,10 @@ export class ResponseCache {
 
   #notStored (request: FastifyRequest, head: { status: number; headers: Record<string, string | string[]> }, policy: Policy): string | undefined {
     const names = parseVary(head.headers.vary)
+    // An answer without a Cache-Control goes out with that of the policy, which may say `public`.
+    const headers = policy.cacheControl === undefined || head.headers['cache-control'] !== undefined ? head.headers : { ...head.headers, 'cache-control': policy.cacheControl }
     const keyed = policy.store === 'by-policy' ? policy.vary : names === '*' ? [] : names.filter((name) => !NEVER_KEYED.has(name))
-    return notStored({ method: request.method, headers: request.raw.headers, hasBody: false }, head, {
+    return notStored({ method: request.method, headers: request.raw.headers, hasBody: false }, { status: head.status, headers }, {
       sameForAll: policy.sameForAll, statuses: policy.statuses, hasPolicyLifetime: policy.store === 'by-policy', keyed: new Set(keyed)
     })
   }
@@ -339,12 +375,12 @@ export class ResponseCache {
   }
 
   /** What the handler sees: what is in the key, and the validators of what is kept. */
-  #shown (headers: IncomingHttpHeaders, policy: Policy, stale: StoredResponse | undefined): IncomingHttpHeaders {
+  #shown ({ ips, raw: { headers } }: FastifyRequest, policy: Policy, stale: StoredResponse | undefined): IncomingHttpHeaders {
     const shown: IncomingHttpHeaders = {}
     const hidden = new Set([...CONDITIONAL, ...NEVER_SHOWN, REFRESH])
     const names = policy.store === 'by-policy' ? [...ALWAYS_SHOWN, ...policy.vary] : Object.keys(headers).filter((name) => !hidden.has(name))
     // Behind a trusted proxy they make `request.host` and `request.protocol`, which are in the key.
-    if (this.#isTrustingProxies) names.push('x-forwarded-host', 'x-forwarded-proto')
+    if (ips !== undefined) names.push('x-forwarded-host', 'x-forwarded-proto')
     if (policy.sameForAll) names.push('authorization', 'cookie')
     for (const name of names) if (headers[name] !== undefined) shown[name] = headers[name]
     if (stale?.etag !== undefined) shown['if-none-match'] = stale.etag
@@ -374,20 +410,23 @@ export class ResponseCache {
   }
 
   #tell (reply: FastifyReply, status: CacheStatus): void {
-    reply.header('cache-status', appendCacheStatus(undefined, cacheStatus(this.#settings.name, status)))
+    const own = cacheStatus(this.#settings.name, status)
+    ;(reply as FastifyReply & { [kStatus]?: string })[kStatus] = own
+    reply.header('cache-status', own)
   }
 
   /** One refresh per key at a time, across processes; without the client's credentials, and nobody waits for it. */
-  #refresh ({ request, cache, key }: Visit, stale: StoredResponse): void {
+  #refresh ({ request, cache, key, target }: Visit, stale: StoredResponse): void {
     const id = key + stale.variant
     if (this.#refreshing.has(id)) return
     this.#refreshing.add(id)
-    const headers: Record<string, string | string[]> = { [REFRESH]: this.#refreshToken, host: request.raw.headers.host ?? '' }
+    const secret = randomBytes(24).toString('base64url')
+    const headers: Record<string, string | string[]> = { [REFRESH]: secret, host: request.raw.headers.host ?? '' }
     for (const name of stale.vary) {
       const value = request.raw.headers[name]
       if (value !== undefined) headers[name] = value
     }
-    if (this.#isTrustingProxies) {
+    if (request.ips !== undefined) {
       headers['x-forwarded-host'] = request.host
       headers['x-forwarded-proto'] = request.protocol
     }
@@ -395,10 +434,12 @@ export class ResponseCache {
       const lock = await cache.lock(`${key}:refresh`, { ttl: REFRESH_LOCK_SECONDS })
       // Another process is at it. A cache without locks, or one that fails, does not keep it from being done.
       if (lock.ok && lock.value === null) return
+      this.#refreshes.set(secret, { cache, target })
       try {
-        const { statusCode } = await this.#fastify.inject({ method: 'GET', url: request.raw.url!, headers })
+        const { statusCode } = await this.#fastify.inject({ method: 'GET', url: request.originalUrl, headers })
         if (statusCode >= 500) await new Promise((resolve) => { setTimeout(resolve, RETRY_REFRESH_MS).unref() })
       } finally {
+        this.#refreshes.delete(secret)
         if (lock.ok) await lock.value?.release()
       }
     }
@@ -421,6 +462,14 @@ export class ResponseCache {
 function isServerError (error: unknown): boolean {
   const status = (error as { statusCode?: unknown } | null)?.statusCode
   return typeof status !== 'number' || status >= 500
+}
+
+/** Whether `inject` asks for just this target: it normalises what it is given, and another target is another answer. */
+function isInjectable (url: string): boolean {
+  const base = 'http://localhost'
+  if (!url.startsWith('/') || !URL.canParse(base + url)) return false
+  const { pathname, search } = new URL(base + url)
+  return pathname + search === url
 }
 
 function isAllowedOnError (response: StoredResponse, isStale: boolean): boolean {
@@ -446,10 +495,6 @@ function ownVary ({ headers, varyBefore }: Captured): '*' | string[] {
 function keptOf (headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
   const named = new Set(String(headers.connection ?? '').toLowerCase().split(',').map((name) => name.trim()))
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_KEPT.has(name) && !named.has(name)))
-}
-
-function texts (headers: Readonly<Record<string, unknown>>): Record<string, string | string[]> {
-  return Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined).map(([name, value]) => [name, Array.isArray(value) ? value.map(String) : String(value)]))
 }
 
 function asText (value: unknown): string | undefined {

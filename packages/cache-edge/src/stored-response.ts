@@ -24,7 +24,7 @@ const RESPONSE = 1
 const INDEX = 2
 const HEADER_BYTES = 5
 const FIELD_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
-// eslint-disable-next-line no-control-regex
+
 const FIELD_VALUE = /^[^\0\r\n]*$/
 
 /** One byte that says what it is, length of the JSON (32 bit, big endian), JSON, body. */

@@ -1,0 +1,59 @@
+import { cacheRedis } from '@x/cache-redis'
+import Fastify, { type FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+import { RedisServer, until } from '../../../cache-redis/test/fixtures/redis-server.js'
+import { cacheEdge } from '../../src/index.js'
+import { ask } from '../fixtures/edge-app.js'
+
+const server = await RedisServer.start()
+t.teardown(() => server.close())
+let made = 0
+
+/** Processes that share one Redis. */
+async function buildApps (t: Test, count: number): Promise<{ apps: FastifyInstance[]; runs: number[] }> {
+  const keyPrefix = `edge${++made}:`
+  const runs = Array<number>(count).fill(0)
+  const apps = await Promise.all(runs.map(async (_none, at) => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(cacheRedis, { url: server.url, keyPrefix })
+    await app.register(cacheEdge)
+    app.get('/item', { config: { cache: { store: true, vary: ['accept'], tags: ['item'], maxAge: 60 } } }, async (_request, reply) => {
+      runs[at]!++
+      return reply.type('application/octet-stream').send(Buffer.from([0, 255, runs[at]!]))
+    })
+    app.post('/item', async () => 'done')
+    await app.ready()
+    return app
+  }))
+  return { apps, runs }
+}
+
+t.test('redis: an answer that one process kept is served by another, byte for byte', async (t) => {
+  const { apps: [one, other], runs } = await buildApps(t, 2)
+  const first = await one!.inject('/item')
+  await until('it is stored', async () => /hit/.test((await ask(other!, '/item')).cacheStatus))
+  const second = await other!.inject('/item')
+  t.same(second.rawPayload, first.rawPayload)
+  t.match(second.headers, { etag: first.headers.etag, 'content-type': 'application/octet-stream', vary: /accept/ })
+  t.match(await ask(other!, '/item', { 'if-none-match': String(first.headers.etag) }), { status: 304, body: '' })
+  t.equal(runs[0], 1)
+})
+
+t.test('redis: an invalidation by one process, or an unsafe method, is heard by the other', async (t) => {
+  const { apps: [one, other] } = await buildApps(t, 2)
+  const isHit = async (): Promise<boolean> => /hit/.test((await ask(other!, '/item')).cacheStatus)
+  for (const invalidate of [() => one!.cache.tags.invalidate('item'), () => ask(one!, '/item', {}, 'POST')]) {
+    await until('it is kept', isHit)
+    await invalidate()
+    await until('it is gone', async () => !await isHit())
+  }
+})
+
+t.test('redis: a server that is away does not keep the handler from answering', async (t) => {
+  const { apps: [app], runs } = await buildApps(t, 1)
+  await server.kill()
+  t.match(await ask(app!, '/item'), { status: 200, cacheStatus: /fwd=/ })
+  t.equal(runs[0], 1)
+  await server.start()
+})
