@@ -152,6 +152,7 @@ export class CacheClient implements FastifyCache {
     const { active } = this.registry
     const result = await this.#time(active, 'clear', active.clear())
     flights.overtakeAll()
+    if (result.ok) this.registry.events.emit('cleared')
     return this.#told(active, 'clear', result)
   }
 

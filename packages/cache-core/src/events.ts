@@ -12,6 +12,8 @@ export interface CacheEvents {
   operated: [impl: string, operation: string, seconds: number]
   /** Tags were invalidated in this process, and the implementation acknowledged it. */
   invalidated: [tags: readonly string[], soft: boolean]
+  /** Everything was removed in this process, and the implementation acknowledged it. */
+  cleared: []
   /** A request arrived that the edge may answer. */
   edgeCandidate: [route: string, method: string]
   /** A conditional request was answered 304. */

@@ -2,6 +2,9 @@
 // has one of them, and every request is looked at.
 const AMBIGUOUS = /[%\\;]|\/[./]|^(?!\/)/
 
+// What ends a part of a path, or the whole of it, in some reading: servers behind may stop at a NUL or a line break.
+const ENDS = '/;?#\0\r\n'
+
 /**
  * Which requests are personal by their path: what lies under one of the prefixes is never shared and never a candidate.
  * A path is compared percent-decoded, normalised and in lower case, so that `/api/%75ser` is `/api/user`. Where routers and
@@ -47,7 +50,7 @@ export class PersonalPaths {
 
   #isUnder (path: string): boolean {
     return this.#prefixes.some((prefix) => path === prefix || prefix === '/' ||
-      (path.startsWith(prefix) && '/;?#'.includes(path[prefix.length]!)))
+      (path.startsWith(prefix) && ENDS.includes(path[prefix.length]!)))
   }
 }
 

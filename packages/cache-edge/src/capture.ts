@@ -18,6 +18,9 @@ export interface Final { readonly status: number; readonly headers: Readonly<Rec
 /** What may be done with an answer before it goes out: `true` takes it over, and it is not sent. */
 export type Intercept = (status: number, error: Error | undefined) => boolean
 
+/** Which headers of a request are seen. */
+export interface SeenHeaders { readonly showSome: () => void; readonly showAll: () => void }
+
 type Headers = ReturnType<FastifyReply['getHeaders']>
 type Serializer = Parameters<FastifyReply['serializer']>[0]
 
@@ -31,17 +34,20 @@ export class Capture {
   readonly #reply: FastifyReply
   readonly #before: Headers
   readonly #maxBytes: number
+  readonly #seen: SeenHeaders
   readonly #intercept: Intercept
   #settle!: (outcome: { captured: Captured; final: Final } | undefined) => void
+  #isOpen = true
   #status = 0
   #headers: Record<string, string | string[]> = {}
   #body: Buffer | undefined
   #final: Final | undefined
   readonly #onClose = (): void => this.#end(undefined)
 
-  constructor (reply: FastifyReply, maxBytes: number, intercept: Intercept) {
+  constructor (reply: FastifyReply, maxBytes: number, seen: SeenHeaders, intercept: Intercept) {
     this.#reply = reply
     this.#maxBytes = maxBytes
+    this.#seen = seen
     this.#intercept = intercept
     this.#before = { ...reply.getHeaders() }
     this.outcome = new Promise((resolve) => { this.#settle = resolve })
@@ -54,29 +60,47 @@ export class Capture {
     const { writeHead } = raw
     raw.writeHead = function (this: typeof raw, ...args: Parameters<typeof writeHead>) {
       delete (raw as { writeHead?: unknown }).writeHead
+      const written = writeHead.apply(raw, args)
+      // Afterwards: whoever replaced it before may set a cookie at the last moment.
       capture.#headWritten(args[0])
-      return writeHead.apply(raw, args)
+      return written
     } as typeof writeHead
     const capture = this
     raw.once('close', this.#onClose)
   }
 
   /** Whether the answer is still to come. */
-  get isOpen (): boolean { return Object.hasOwn(this.#reply, 'send') }
+  get isOpen (): boolean { return this.#isOpen }
 
   /** The headers that the handler set so far. */
   get own (): Record<string, string | string[]> { return changed(this.#before, this.#reply.getHeaders()) }
 
-  /**
-   * Nothing will come of it any more: another answer is sent in its place. What the handler still sends afterwards is ended
-   * if it is a stream, and else dropped by Fastify.
-   */
+  /** Nothing will come of it any more: another answer is sent in its place. */
   takeOver (): void {
     this.#restoreSend()
     this.#end(undefined)
   }
 
+  /** The same, for an answer that has nothing of what the handler set. */
+  undo (): void {
+    this.takeOver()
+    for (const name of Object.keys(this.own)) {
+      this.#reply.removeHeader(name)
+      if (this.#before[name] !== undefined) this.#reply.header(name, this.#before[name])
+    }
+  }
+
+  /** Once another answer is under way: what the handler still sends comes too late, and a stream of it is ended. */
+  dropLate (): void {
+    const reply = this.#reply
+    reply.send = (payload?: unknown) => {
+      if (payload instanceof Readable) payload.destroy()
+      return reply
+    }
+  }
+
   #restoreSend (): void {
+    this.#isOpen = false
     // The own property hides the method of the prototype.
     delete (this.#reply as { send?: unknown }).send
   }
@@ -155,6 +179,7 @@ export class Capture {
   }
 
   #tee (stream: Readable): Readable {
+    const reply = this.#reply
     this.#headers = this.own
     const chunks: Buffer[] = []
     let bytes = 0
@@ -185,7 +210,16 @@ export class Capture {
       // Whatever is complete was settled by flush.
       if (capture.#body === undefined) capture.#end(undefined)
     })
-    return stream.pipe(tee)
+    // Once it is wanted, which is behind the onSend hooks.
+    whileRead(tee, {
+      showSome: () => {
+        this.#seen.showSome()
+        stream.pipe(tee)
+      },
+      showAll: this.#seen.showAll
+    })
+    reply.raw.once('close', () => tee.destroy())
+    return tee
   }
 
   #headWritten (status: number): void {
@@ -204,11 +238,35 @@ export class Capture {
   }
 }
 
-/** Shows a handler these request headers alone; call what it returns to bring the others back. */
-export function withHeaders (raw: { headers: IncomingHttpHeaders }, headers: IncomingHttpHeaders): () => void {
+/** Brings all headers back when the answer is sent, in front of the onSend hooks. */
+export function beforeSend (reply: FastifyReply, seen: SeenHeaders): void {
+  const { send } = reply
+  reply.send = (payload?: unknown) => {
+    delete (reply as { send?: unknown }).send
+    seen.showAll()
+    if (payload instanceof Readable) whileRead(payload, seen)
+    return send.call(reply, payload)
+  }
+  reply.raw.once('close', seen.showAll)
+}
+
+/** A body may be made as it is read, with another look at the request: that sees what the handler saw. */
+function whileRead (stream: Readable, { showSome, showAll }: SeenHeaders): void {
+  const { _read } = stream
+  stream._read = function (size) {
+    stream._read = _read
+    showSome()
+    _read.call(stream, size)
+  }
+  stream.once('close', showAll)
+}
+
+/** Shows a handler these request headers alone, until the others are brought back. */
+export function withHeaders (raw: { headers: IncomingHttpHeaders }, headers: IncomingHttpHeaders): SeenHeaders {
   const original = raw.headers
-  Object.defineProperty(raw, 'headers', { value: headers, configurable: true, writable: true, enumerable: true })
-  return () => { Object.defineProperty(raw, 'headers', { value: original, configurable: true, writable: true, enumerable: true }) }
+  const show = (value: IncomingHttpHeaders): void => { Object.defineProperty(raw, 'headers', { value, configurable: true, writable: true, enumerable: true }) }
+  show(headers)
+  return { showSome: () => show(headers), showAll: () => show(original) }
 }
 
 function changed (before: Headers, now: Headers): Record<string, string | string[]> {

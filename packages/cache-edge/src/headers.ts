@@ -54,6 +54,8 @@ export class EdgeHeaders {
 
   #judge (request: FastifyRequest, rule: RouteRule): boolean {
     if (rule === 'personal' || this.#core.registry.personal.hasUrl(request.raw.url!)) return true
+    // What a body asked for is not under the URL alone.
+    if (hasBody(request.raw.headers)) return true
     return this.#settings.credentials.isIn(request.raw.headers) && rule?.sameForAll !== true
   }
 
@@ -63,6 +65,8 @@ export class EdgeHeaders {
     if (method !== 'GET' && method !== 'HEAD') return payload
     this.#describe(request, reply, rule, route)
     const { statusCode } = reply
+    // From the cache; hooks have added to it since.
+    if (statusCode === 304) dropBodyHeaders(reply)
     if (statusCode < 200 || statusCode > 299) return payload
     const { headers } = request.raw
     if (!isConditional(headers)) return payload
@@ -75,7 +79,7 @@ export class EdgeHeaders {
 
   /** Whether the request names this tag and nothing else: what a browser sends back is what it was given. */
   hasTag ({ raw: { headers } }: FastifyRequest, etag: string | undefined): boolean {
-    return etag !== undefined && headers['if-none-match'] === etag && headers['if-match'] === undefined && headers['if-unmodified-since'] === undefined
+    return etag !== undefined && etag.endsWith('"') && headers['if-none-match'] === etag && headers['if-match'] === undefined && headers['if-unmodified-since'] === undefined
   }
 
   /** Says that a conditional request was answered 304. */
@@ -103,7 +107,8 @@ export class EdgeHeaders {
       return
     }
     if (rule.vary.length > 0 || this.#settings.isCompressed()) {
-      const names = this.#settings.isCompressed() ? [...rule.vary, 'Accept-Encoding'] : rule.vary
+      // In lower case, as @fastify/compress looks for it.
+      const names = this.#settings.isCompressed() ? [...rule.vary, 'accept-encoding'] : rule.vary
       this.#write(reply, 'vary', mergeVary(text(reply.getHeader('vary')), names))
     }
     if (rule.cacheControl === undefined) return
@@ -153,6 +158,11 @@ export function withoutWritten (reply: FastifyReply, headers: Readonly<Record<st
   return own
 }
 
+/** Whether a request that has none by its method has a body. */
+export function hasBody (headers: IncomingHttpHeaders): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+}
+
 function isConditional (headers: IncomingHttpHeaders): boolean {
   return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined || headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined
 }
@@ -161,13 +171,17 @@ function isConditional (headers: IncomingHttpHeaders): boolean {
 function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412): null {
   (payload as Partial<Readable> | null)?.destroy?.()
   reply.code(status)
+  dropBodyHeaders(reply)
+  return null
+}
+
+function dropBodyHeaders (reply: FastifyReply): void {
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (!isDroppedFrom304(name)) continue
     // What is kept is the answer with its body, and a cookie forbids it.
     if (!writtenOf(reply).has(name)) writtenOf(reply).set(name, text(value))
     reply.removeHeader(name)
   }
-  return null
 }
 
 function text (value: unknown): string | undefined {

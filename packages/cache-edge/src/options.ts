@@ -5,6 +5,7 @@ import { Type, type Static } from 'typebox'
 const call = <T>(allowed: string) => Type.Unsafe<T>(Type.Refine(Type.Unknown(), (value) => typeof value === 'function', () => allowed))
 const seconds = () => Type.Integer({ minimum: 0, maximum: 365 * 24 * 3600 })
 const headerName = () => Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$" })
+const STATUSES = [203, 204, 300, 301, 308, 404, 405, 410, 501] as const
 /** What a proxy's tag header can carry, and a ban expression quote. */
 export const TAG_PATTERN = '^[A-Za-z0-9_:./-]{1,128}$'
 
@@ -37,7 +38,7 @@ const policy = {
   /** The answer is the same with credentials and without, so that requests with them may share it. */
   sameForAll: Type.Optional(Type.Boolean()),
   /** Statuses beside 200 whose answers may be kept. */
-  statuses: Type.Optional(Type.Array(Type.Union([203, 204, 300, 301, 308, 404, 405, 410, 414, 501].map((status) => Type.Literal(status))))),
+  statuses: Type.Optional(Type.Array(Type.Unsafe<typeof STATUSES[number]>(Type.Union(STATUSES.map((status) => Type.Literal(status)))))),
   /** The current tag of a target, known without its representation: 304 without a handler run, 412 before an unsafe one. */
   currentTag: Type.Optional(call<(request: FastifyRequest) => string | undefined | Promise<string | undefined>>('a function of the request')),
   /** Milliseconds that a handler may take while a stale answer is allowed in its place. Default 5000. */

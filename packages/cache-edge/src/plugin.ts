@@ -93,7 +93,7 @@ class Edge {
   apply (route: RouteOptions): void {
     const rule = this.#ruleFor(route)
     const { handler } = route
-    if (rule !== undefined && rule !== 'personal') route.handler = this.#wrapped(handler, rule)
+    if (rule !== undefined && rule !== 'personal') route.handler = this.#wrapped(handler, rule, route.constraints)
     const edge = this
     const own = route.onSend === undefined ? [] : Array.isArray(route.onSend) ? route.onSend : [route.onSend]
     const finishRoute: onSendHookHandler = function finishRoute (request, reply, payload, done) {
@@ -135,11 +135,14 @@ class Edge {
     const rule = this.#rules.find(({ prefix }) => route.url === prefix || route.url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
     if (given === undefined && rule === undefined) return undefined
     const own = given === undefined ? {} : resolvePolicy(given)
-    return toPolicy(`${String(route.method)} ${route.url}`, { ...rule?.policy, ...own })
+    const policy = { ...rule?.policy, ...own }
+    // Fastify chooses the route by that header.
+    if (route.constraints?.version !== undefined) policy.vary = [...policy.vary ?? [], 'Accept-Version']
+    return toPolicy(`${String(route.method)} ${route.url}`, policy)
   }
 
-  #wrapped (handler: RouteHandlerMethod, policy: Policy): RouteHandlerMethod {
-    const inner = policy.store === false ? handler : this.#responses.wrap(handler, policy)
+  #wrapped (handler: RouteHandlerMethod, policy: Policy, constraints: RouteOptions['constraints']): RouteHandlerMethod {
+    const inner = policy.store === false ? handler : this.#responses.wrap(handler, policy, constraints)
     return policy.currentTag === undefined ? inner : checkingFirst(inner, policy.currentTag)
   }
 }

@@ -2,16 +2,17 @@ import { corrupt, enterHandlerPhase, type Core, type FastifyCache, type TagSnaps
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
 import { appendCacheStatus, cacheStatus, type CacheStatus } from './cache-status.js'
 import { parseCacheControl } from './cache-control.js'
 import { isDroppedFrom304 } from './conditional.js'
-import { Capture, withHeaders, type Captured, type Final } from './capture.js'
+import { beforeSend, Capture, withHeaders, type Captured, type Final } from './capture.js'
 import { freshnessOf, notStored, type Freshness } from './freshness.js'
-import { type EdgeHeaders, withoutWritten } from './headers.js'
+import { type EdgeHeaders, hasBody, withoutWritten } from './headers.js'
 import { formatHttpDate } from './http-date.js'
-import { Names, uriTag, type TargetUri } from './key.js'
+import { Names, uriTag, variantKey, type TargetUri } from './key.js'
 import type { Policy } from './policy.js'
-import { ageOf, stateOf, type StoredResponse } from './stored-response.js'
+import { ageOf, NOT_KEPT, stateOf, type StoredResponse } from './stored-response.js'
 import { Variants, type Found } from './variants.js'
 import { mergeVary, parseVary, variantOf } from './vary.js'
 
@@ -49,16 +50,16 @@ interface Visit {
   readonly isRefresh: boolean
 }
 
-// Not part of a stored response: they belong to one connection, or are written anew for each answer.
-const NOT_KEPT = new Set([
-  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
-  'content-length', 'set-cookie', 'age', 'cache-status', 'etag'
-])
 // What tells a handler nothing about the representation, and is needed to follow a request through a system.
 const ALWAYS_SHOWN = ['host', 'traceparent', 'tracestate', 'x-request-id']
 // What a handler could be steered by, and no key has; the reverse proxy of a by-response route sees all others.
-const NEVER_SHOWN = ['x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix', 'forwarded', 'x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override', 'cookie', 'authorization']
+const NEVER_SHOWN = [
+  'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-scheme', 'x-forwarded-server', 'x-forwarded-ssl', 'forwarded',
+  'x-host', 'x-original-host', 'x-http-host-override', 'x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override', 'cookie', 'authorization'
+]
 const CONDITIONAL = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range']
+/** Why a request is not looked up, and its answer not marked as one for others. */
+const SHOWN_ALL = new Set(['method', 'personal', 'request-body'])
 const NEVER_KEYED = new Set(['cookie', 'authorization', 'set-cookie'])
 /** Seconds for which an entry that can be validated is kept beyond its freshness, at least. */
 const KEEP_TO_VALIDATE = 60
@@ -100,26 +101,34 @@ export class ResponseCache {
       active.stats.countError(error)
       core.registry.events.emit('failed', active.stats.label, 'edge', error)
     })
-    const stop = core.registry.events.on('invalidated', (tags) => this.#overtake(tags))
-    fastify.addHook('onClose', async function forgetInvalidations () { stop() })
+    const { events } = core.registry
+    const stops = [
+      events.on('invalidated', (tags) => this.#overtake((flight) => tags.some((tag) => flight.tags.has(tag)))),
+      events.on('cleared', () => this.#overtake(() => true)),
+      // What was made for one implementation is not stored in another.
+      events.on('swapped', () => this.#overtake(() => true))
+    ]
+    fastify.addHook('onClose', async function forgetInvalidations () { for (const stop of stops) stop() })
   }
 
   /** A handler that answers from the cache where it may, and else runs the route's own. */
-  wrap (handler: RouteHandlerMethod, policy: Policy): RouteHandlerMethod {
+  wrap (handler: RouteHandlerMethod, policy: Policy, constraints: object = {}): RouteHandlerMethod {
     this.hasRoutes = true
+    const choice = textOf(constraints)
     const cache = this
     const cached: RouteHandlerMethod = function (request, reply) {
       const run = (): unknown => handler.call(this, request, reply)
       const bypass = cache.#bypass(request, policy)
       if (bypass !== undefined) {
         cache.#tell(reply, bypass)
+        // Whoever sees all of a request answers it for nobody else.
+        if (SHOWN_ALL.has(bypass.detail ?? bypass.fwd!)) return run()
+        beforeSend(reply, withHeaders(request.raw, cache.#shown(request, policy, undefined, CONDITIONAL)))
         return run()
       }
       enterHandlerPhase(request)
-      // Not a promise of the handler's: Fastify waits for the answer to be sent.
-      void cache.#visit(request, reply, policy, run).catch((error: unknown) => {
-        reply.send(error instanceof Error ? error : new Error(String(error), { cause: error }))
-      })
+      // Never fulfilled: the answer is sent from within. What rejects it is answered as if the handler alone had thrown it.
+      return new Promise((_resolve, reject) => { cache.#visit(request, reply, policy, choice, run).catch(reject) })
     }
     return Object.defineProperty(cached, 'name', { value: handler.name })
   }
@@ -145,9 +154,9 @@ export class ResponseCache {
   #bypass (request: FastifyRequest, policy: Policy): CacheStatus | undefined {
     const { method } = request
     if (method !== 'GET' && method !== 'HEAD') return { fwd: 'method' }
-    if (this.#headers.isPersonal(request, policy)) return { fwd: 'bypass', detail: 'personal' }
     const { headers } = request.raw
-    if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return { fwd: 'bypass', detail: 'request-body' }
+    if (hasBody(headers)) return { fwd: 'bypass', detail: 'request-body' }
+    if (this.#headers.isPersonal(request, policy)) return { fwd: 'bypass', detail: 'personal' }
     if (headers.range !== undefined) return { fwd: 'bypass', detail: 'range' }
     const { hosts } = this.#settings
     if (hosts !== undefined && !hosts.has(request.host.toLowerCase())) return { fwd: 'bypass', detail: 'host' }
@@ -155,12 +164,13 @@ export class ResponseCache {
     return undefined
   }
 
-  async #visit (request: FastifyRequest, reply: FastifyReply, policy: Policy, run: () => unknown): Promise<void> {
+  async #visit (request: FastifyRequest, reply: FastifyReply, policy: Policy, choice: string, run: () => unknown): Promise<void> {
     const refresh = this.#refreshes.get(String(request.raw.headers[REFRESH]))
     // The handler sees the scheme that its answer is kept for.
     if (refresh?.target.scheme === 'https') Object.assign(request.raw.socket, { encrypted: true })
     const target = refresh?.target ?? this.#targetOf(request)
-    const { key, tag } = this.#names.of(target)
+    const { key: uriKey, tag } = this.#names.of(target)
+    const key = choice === '' ? uriKey : variantKey(uriKey, choice)
     const own = this.#headers.tagsOf(request, policy)
     const visit: Visit = {
       request, reply, policy, run, target, cache: refresh?.cache ?? request.cache, key, tags: [...own ?? [], tag], isRefresh: refresh !== undefined
@@ -198,7 +208,8 @@ export class ResponseCache {
     if (flight.failure !== undefined && !flight.isOvertaken && found !== undefined && isAllowedOnError(found.response, found.isStale)) {
       return this.#serve(reply, found.response, { fwd, collapsed: true, detail: flight.failure })
     }
-    if (shared === undefined || flight.isOvertaken || stateOf(shared, false, Date.now()) !== 'fresh') return this.#runAlone(visit, { fwd })
+    const isUsable = shared !== undefined && !flight.isOvertaken && stateOf(shared, false, Date.now()) === 'fresh' && shared.variant === variantOf(shared.vary, request.raw.headers)
+    if (!isUsable) return this.#runAlone(visit, { fwd })
     this.#serve(reply, shared, { fwd, collapsed: true })
   }
 
@@ -225,24 +236,25 @@ export class ResponseCache {
   ): Promise<void> {
     const { request, reply, policy } = visit
     const stale = found?.response
-    const showAll = withHeaders(request.raw, this.#shown(request, policy, stale))
+    const seen = withHeaders(request.raw, this.#shown(request, policy, stale))
     const requestedAt = Date.now()
     let served: 'validated' | 'instead' | undefined
     const stand = (reason: 'error' | 'timeout'): boolean => {
       // Whoever refreshes is to hear that it failed.
-      if (stale === undefined || served !== undefined || visit.isRefresh || !isAllowedOnError(stale, found!.isStale)) return false
+      if (stale === undefined || served !== undefined || visit.isRefresh || flight.isOvertaken || !isAllowedOnError(stale, found!.isStale)) return false
       served = 'instead'
-      showAll()
-      capture.takeOver()
+      seen.showAll()
+      capture.undo()
       flight.failure = `stale-if-error, ${reason}`
       this.#serve(reply, stale, { fwd: 'stale', detail: flight.failure })
+      capture.dropLate()
       share(undefined)
       return true
     }
-    const capture = new Capture(reply, this.#settings.maxBodyBytes, (status, error) => {
-      showAll()
+    const capture = new Capture(reply, this.#settings.maxBodyBytes, seen, (status, error) => {
+      seen.showAll()
       clearTimeout(timer)
-      if (error === undefined ? status >= 500 : isServerError(error)) return stand('error')
+      if (error === undefined ? status >= 500 : isServerError(error, reply)) return stand('error')
       if (error === undefined && status === 304 && stale !== undefined) {
         served = 'validated'
         return true
@@ -256,12 +268,12 @@ export class ResponseCache {
     this.#tell(reply, { fwd })
     const failure = this.#handle(visit, capture).then(() => undefined, (error: unknown) => ({ error }))
     const first = await Promise.race([capture.outcome, failure.then(async (failed) => failed ?? await capture.outcome)])
-    showAll()
+    seen.showAll()
     clearTimeout(timer)
     if (served === 'validated') return this.#validated(visit, stale!, capture.own, requestedAt, snapshot, share)
     if (served === 'instead' || first === undefined) return
     if ('error' in first) {
-      if (!isServerError(first.error) || !stand('error')) {
+      if (!isServerError(first.error, reply) || !stand('error')) {
         capture.takeOver()
         throw first.error
       }
@@ -282,6 +294,8 @@ export class ResponseCache {
     // Hijacked: whatever is written now passes by here.
     if (reply.sent && capture.isOpen) capture.takeOver()
     else if (payload !== WILL_SEND && capture.isOpen) reply.send(payload)
+    // It comes too late, and nobody will read it.
+    else if (payload instanceof Readable) payload.destroy()
   }
 
   /** The handler said that what is kept is still right (RFC 9111 §4.3.4). */
@@ -313,16 +327,18 @@ export class ResponseCache {
   }
 
   async #runAlone (visit: Visit, status: CacheStatus): Promise<void> {
-    this.#tell(visit.reply, status)
-    const returned: unknown = await visit.run()
-    if (returned !== undefined && returned !== visit.reply) visit.reply.send(returned)
+    const { request, reply, policy, run } = visit
+    this.#tell(reply, status)
+    beforeSend(reply, withHeaders(request.raw, this.#shown(request, policy, undefined)))
+    const returned: unknown = await run()
+    if (returned !== undefined && returned !== reply) reply.send(returned)
   }
 
   #toStored (visit: Visit, captured: Captured, final: Final, requestedAt: number): StoredResponse | undefined {
     const { request, reply, policy } = visit
     // Another answer went out in the end, such as that of an error handler. A 304 or 412 is ours.
     if (final.status !== captured.status && final.status !== 304 && final.status !== 412) return undefined
-    const vary = ownVary(captured)
+    const vary = ownVary(captured, policy)
     const headers: Record<string, string | string[]> = { ...withoutWritten(reply, final.headers) }
     // Whatever encodes the body on its way out does so again for what is served from here.
     if (captured.headers['content-encoding'] === undefined) delete headers['content-encoding']
@@ -369,20 +385,25 @@ export class ResponseCache {
   }
 
   async #store ({ cache, key, tags }: Visit, response: StoredResponse, snapshot: TagSnapshot | undefined): Promise<void> {
+    // What was invalidated while the handler ran could not be told.
+    if (snapshot === undefined) return
     const ttl = Math.max(0.001, response.freshness.lifetime - response.freshness.initialAge)
     const keep = secondsToKeep(response)
-    await this.#variants.keep(cache, key, response, { ttl, staleIfError: Math.max(0, keep - ttl), tags, ...snapshot === undefined ? {} : { snapshot } })
+    await this.#variants.keep(cache, key, response, { ttl, staleIfError: Math.max(0, keep - ttl), tags, snapshot })
   }
 
   /** What the handler sees: what is in the key, and the validators of what is kept. */
-  #shown ({ ips, raw: { headers } }: FastifyRequest, policy: Policy, stale: StoredResponse | undefined): IncomingHttpHeaders {
+  #shown (request: FastifyRequest, policy: Policy, stale: StoredResponse | undefined, also: readonly string[] = []): IncomingHttpHeaders {
+    const { ips, raw: { headers } } = request
     const shown: IncomingHttpHeaders = {}
     const hidden = new Set([...CONDITIONAL, ...NEVER_SHOWN, REFRESH])
     const names = policy.store === 'by-policy' ? [...ALWAYS_SHOWN, ...policy.vary] : Object.keys(headers).filter((name) => !hidden.has(name))
-    // Behind a trusted proxy they make `request.host` and `request.protocol`, which are in the key.
-    if (ips !== undefined) names.push('x-forwarded-host', 'x-forwarded-proto')
+    names.push(...also)
     if (policy.sameForAll) names.push('authorization', 'cookie')
     for (const name of names) if (headers[name] !== undefined) shown[name] = headers[name]
+    // What is in the key, and not what a stranger put in front of it, or says without being a trusted proxy.
+    if (ips !== undefined && headers['x-forwarded-host'] !== undefined) shown['x-forwarded-host'] = request.host
+    if (ips !== undefined && headers['x-forwarded-proto'] !== undefined) shown['x-forwarded-proto'] = request.protocol
     if (stale?.etag !== undefined) shown['if-none-match'] = stale.etag
     const modified = stale?.headers['last-modified']
     if (typeof modified === 'string') shown['if-modified-since'] = modified
@@ -446,9 +467,9 @@ export class ResponseCache {
     refresh().catch((error: unknown) => request.log.warn({ err: error }, 'Cache: a background refresh failed')).finally(() => this.#refreshing.delete(id))
   }
 
-  #overtake (tags: readonly string[]): void {
+  #overtake (isMeant: (flight: Flight) => boolean): void {
     for (const [key, flight] of this.#flights) {
-      if (!tags.some((tag) => flight.tags.has(tag))) continue
+      if (!isMeant(flight)) continue
       flight.isOvertaken = true
       this.#flights.delete(key)
     }
@@ -459,9 +480,11 @@ export class ResponseCache {
   }
 }
 
-function isServerError (error: unknown): boolean {
-  const status = (error as { statusCode?: unknown } | null)?.statusCode
-  return typeof status !== 'number' || status >= 500
+/** Whether Fastify answers an error with 5xx: a status that the handler set beats that of the error. */
+function isServerError (error: unknown, reply: FastifyReply): boolean {
+  const { statusCode, status } = (error ?? {}) as { statusCode?: unknown; status?: unknown }
+  const answered = Number(reply.statusCode === 200 ? statusCode ?? status : reply.statusCode)
+  return !(answered >= 400 && answered < 500)
 }
 
 /** Whether `inject` asks for just this target: it normalises what it is given, and another target is another answer. */
@@ -484,9 +507,10 @@ function secondsToKeep ({ freshness, etag, headers }: StoredResponse): number {
   return fresh + Math.max(staleWhileRevalidate, staleIfError, canBeValidated ? Math.max(KEEP_TO_VALIDATE, lifetime) : 0)
 }
 
-/** The request headers that the handler says it looked at. */
-function ownVary ({ headers, varyBefore }: Captured): '*' | string[] {
-  const names = parseVary(headers.vary)
+/** The request headers that the handler says it looked at. One that sees nearly all may have looked at what a hook named, too. */
+function ownVary ({ headers, varyBefore }: Captured, { store }: Policy): '*' | string[] {
+  const names = parseVary(store === 'by-response' ? [headers.vary ?? [], varyBefore ?? []].flat() : headers.vary)
+  if (store === 'by-response') return names
   const before = parseVary(varyBefore)
   return names === '*' || before === '*' ? names : names.filter((name) => !before.includes(name))
 }
@@ -495,6 +519,12 @@ function ownVary ({ headers, varyBefore }: Captured): '*' | string[] {
 function keptOf (headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
   const named = new Set(String(headers.connection ?? '').toLowerCase().split(',').map((name) => name.trim()))
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_KEPT.has(name) && !named.has(name)))
+}
+
+/** What tells routes of one URL apart; `''`: nothing. */
+function textOf (constraints: object): string {
+  const own = Object.entries(constraints).map(([name, value]) => [name, value instanceof RegExp ? String(value) : value]).sort()
+  return own.length === 0 ? '' : JSON.stringify(own)
 }
 
 function asText (value: unknown): string | undefined {

@@ -20,12 +20,18 @@ export interface StoredResponse {
 /** That a URL has several representations, and by which request headers they are chosen. */
 export interface VariantIndex { readonly vary: readonly string[]; readonly variants: readonly string[] }
 
+/** Not part of a stored response: they belong to one connection, or are written anew for each answer. */
+export const NOT_KEPT = new Set([
+  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
+  'content-length', 'set-cookie', 'age', 'cache-status', 'etag'
+])
+
 const RESPONSE = 1
 const INDEX = 2
 const HEADER_BYTES = 5
 const FIELD_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
-
-const FIELD_VALUE = /^[^\0\r\n]*$/
+// What Node writes into a head: no control characters, nothing beyond Latin-1.
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /** One byte that says what it is, length of the JSON (32 bit, big endian), JSON, body. */
 export function encodeResponse (response: StoredResponse): Buffer {
@@ -88,7 +94,7 @@ function pack (kind: number, meta: object, body: Buffer): Buffer {
 function isMeta (meta: any): meta is Omit<StoredResponse, 'body'> {
   return isObject(meta) && Number.isInteger(meta.status) && meta.status >= 200 && meta.status <= 599 && meta.status !== 206 && meta.status !== 304 &&
     isObject(meta.headers) && Object.entries(meta.headers).every(([name, value]) => isField(name, value)) &&
-    (meta.etag === undefined || typeof meta.etag === 'string') && Number.isFinite(meta.receivedAt) && isFreshness(meta.freshness) &&
+    (meta.etag === undefined || (typeof meta.etag === 'string' && FIELD_VALUE.test(meta.etag))) && Number.isSafeInteger(meta.receivedAt) && isFreshness(meta.freshness) &&
     areTexts(meta.vary) && typeof meta.variant === 'string' && areTexts(meta.tags)
 }
 
@@ -97,12 +103,12 @@ function isIndex (meta: any): meta is VariantIndex {
 }
 
 function isFreshness (value: any): value is Freshness {
-  return isObject(value) && ['lifetime', 'initialAge', 'staleWhileRevalidate', 'staleIfError'].every((name) => typeof value[name] === 'number' && value[name] >= 0) &&
+  return isObject(value) && ['lifetime', 'initialAge', 'staleWhileRevalidate', 'staleIfError'].every((name) => typeof value[name] === 'number' && value[name] >= 0 && value[name] <= Number.MAX_SAFE_INTEGER) &&
     ['isExplicit', 'mustRevalidate', 'noCache'].every((name) => typeof value[name] === 'boolean')
 }
 
 function isField (name: string, value: unknown): boolean {
-  if (!FIELD_NAME.test(name) || name === 'set-cookie' || name === '__proto__') return false
+  if (!FIELD_NAME.test(name) || NOT_KEPT.has(name) || name === '__proto__') return false
   return (Array.isArray(value) ? value : [value]).every((line) => typeof line === 'string' && FIELD_VALUE.test(line))
 }
 
@@ -126,6 +132,6 @@ export function stateOf (response: StoredResponse, isInvalidated: boolean, now: 
   if (over < 0 && !noCache && !isInvalidated) return 'fresh'
   if (mustRevalidate || noCache) return 'to-validate'
   // A soft invalidation ends the freshness now; the windows count from its regular end.
-  if (over < staleWhileRevalidate) return 'while-revalidating'
-  return over < staleIfError ? 'if-error' : 'to-validate'
+  if (staleWhileRevalidate > 0 && over < staleWhileRevalidate) return 'while-revalidating'
+  return staleIfError > 0 && over < staleIfError ? 'if-error' : 'to-validate'
 }
