@@ -57,6 +57,8 @@ export class RedisCache implements Cache {
   readonly #subscriber: Subscriber
   readonly #announcer: Announcer | undefined
   readonly #health: Health
+  /** The last write of each key that is under way; resolves when it has ended, whichever way. */
+  readonly #writes = new Map<string, Promise<void>>()
   readonly #onChange: (status: RedisStatus) => void
   readonly #onCorrupt: (error: CacheError) => void
   #tracking: RedisStatus['tracking'] = 'in doubt'
@@ -235,7 +237,7 @@ export class RedisCache implements Cache {
     const ttlMs = Math.max(1, Math.round(Math.min(options.ttl ?? this.#settings.defaultTtl, MAX_TTL) * 1000))
     const windowMs = Math.round(Math.min(Math.max(options.staleWhileRevalidate ?? 0, options.staleIfError ?? 0), MAX_TTL) * 1000)
     const lifetimeMs = ttlMs + windowMs
-    return this.#service.run('set', async () => {
+    return this.#service.run('set', () => this.#inOrder(key, async () => {
       const tokens = await this.#tokensFor(options, lifetimeMs)
       const generation = tokens.get(GENERATION)!
       const tags = [...tokens].filter(([tag]) => tag !== GENERATION).map(([tag, captured]) => ({ tag, ...captured }))
@@ -246,7 +248,21 @@ export class RedisCache implements Cache {
         this.#lane(name).set(name, payload, 'PX', lifetimeMs),
         this.#tokens.extend(tokens, lifetimeMs)
       ])
-    })
+    }))
+  }
+
+  /**
+   * Writes of one key, one after the other. On one connection they are that by themselves; in a Cluster a command that was
+   * redirected, or sent again after a failover, may arrive after one that was sent later and acknowledged.
+   */
+  #inOrder<T> (key: string, write: () => Promise<T>): Promise<T> {
+    if (this.#settings.mode !== 'cluster') return write()
+    const before = this.#writes.get(key)
+    const written = before === undefined ? write() : before.then(write)
+    const ended = written.then(() => {}, () => {})
+    this.#writes.set(key, ended)
+    void ended.then(() => { if (this.#writes.get(key) === ended) this.#writes.delete(key) })
+    return written
   }
 
   async #tokensFor ({ tags, snapshot }: SetOptions, lifetimeMs: number): Promise<Map<string, Captured>> {
@@ -291,7 +307,7 @@ export class RedisCache implements Cache {
       case 'tag': return this.#tokens.invalidate(removal.name)
       case 'soft': return this.#tokens.soften(removal.name)
       case 'clear': return this.#tokens.invalidate(GENERATION)
-      case 'del': return this.#entries.remove(removal.name)
+      case 'del': return this.#inOrder(removal.name, () => this.#entries.remove(removal.name))
     }
   }
 
