@@ -3,16 +3,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { evaluate, isDroppedFrom304 } from './conditional.js'
+import { joinLines } from './header-fields.js'
 import { TAG_PATTERN } from './options.js'
 import { NO_STORE, PRIVATE, type Credentials, type Policy } from './policy.js'
 import { mergeVary } from './vary.js'
 
-const kPolicy = Symbol.for('@x/cache-edge.policy')
 const kWritten = Symbol('@x/cache-edge.written')
 const kPersonal = Symbol('@x/cache-edge.personal')
 const TAG = new RegExp(TAG_PATTERN)
 
-/** What a route's `config` says under `kPolicy`; `personal` beats every policy. */
+/** What holds for a route; `personal` beats every policy. */
 export type RouteRule = Policy | 'personal' | undefined
 
 /** Headers that this plugin wrote, with what was there before: they are never read back as the answer's own. */
@@ -35,15 +35,6 @@ export class EdgeHeaders {
   constructor (core: Core, settings: HeaderSettings) {
     this.#core = core
     this.#settings = settings
-  }
-
-  /** Puts a rule into a route's `config`. */
-  mark (config: object, rule: RouteRule): object {
-    return { ...config, [kPolicy]: rule }
-  }
-
-  ruleOf (request: FastifyRequest): RouteRule {
-    return (request.routeOptions.config as { [kPolicy]?: RouteRule } | undefined)?.[kPolicy]
   }
 
   /** Whether nobody else may be given the answer to this request. */
@@ -70,8 +61,8 @@ export class EdgeHeaders {
     if (statusCode < 200 || statusCode > 299) return payload
     const { headers } = request.raw
     if (!isConditional(headers)) return payload
-    const etag = text(reply.getHeader('etag'))
-    const verdict = this.hasTag(request, etag) ? 'not-modified' : evaluate({ method, headers }, { status: statusCode, etag, lastModified: text(reply.getHeader('last-modified')) })
+    const etag = joinLines(reply.getHeader('etag'))
+    const verdict = this.hasTag(request, etag) ? 'not-modified' : evaluate({ method, headers }, { status: statusCode, etag, lastModified: joinLines(reply.getHeader('last-modified')) })
     if (verdict === 'send') return payload
     if (verdict === 'not-modified') this.announceMatch(request, route)
     return withoutBody(reply, payload, verdict === 'not-modified' ? 304 : 412)
@@ -109,7 +100,7 @@ export class EdgeHeaders {
     if (rule.vary.length > 0 || this.#settings.isCompressed()) {
       // In lower case, as @fastify/compress looks for it.
       const names = this.#settings.isCompressed() ? [...rule.vary, 'accept-encoding'] : rule.vary
-      this.#write(reply, 'vary', mergeVary(text(reply.getHeader('vary')), names))
+      this.#write(reply, 'vary', mergeVary(joinLines(reply.getHeader('vary')), names))
     }
     if (rule.cacheControl === undefined) return
     const tags = this.tagsOf(request, rule)
@@ -137,7 +128,7 @@ export class EdgeHeaders {
   }
 
   #write (reply: FastifyReply, name: string, value: string): void {
-    writtenOf(reply).set(name, text(reply.getHeader(name)))
+    writtenOf(reply).set(name, joinLines(reply.getHeader(name)))
     reply.header(name, value)
   }
 }
@@ -179,12 +170,7 @@ function dropBodyHeaders (reply: FastifyReply): void {
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (!isDroppedFrom304(name)) continue
     // What is kept is the answer with its body, and a cookie forbids it.
-    if (!writtenOf(reply).has(name)) writtenOf(reply).set(name, text(value))
+    if (!writtenOf(reply).has(name)) writtenOf(reply).set(name, joinLines(value))
     reply.removeHeader(name)
   }
-}
-
-function text (value: unknown): string | undefined {
-  if (Array.isArray(value)) return value.join(', ')
-  return value === undefined ? undefined : String(value)
 }

@@ -49,7 +49,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   fastify.addHook('onSend', function finishAnswer (request, reply, payload, done) {
     const { config, url = '' } = request.routeOptions
     if (isMarked(config)) done(null, payload)
-    else edge.finish(request, reply, payload, edge.ruleOf(request), url, done)
+    else edge.finish(request, reply, payload, undefined, url, done)
   })
   fastify.addHook('onReady', async function warnOfMemory () { edge.warn() })
   fastify.addHook('onClose', async function closeEdge () { await edge.close() })
@@ -100,12 +100,10 @@ class Edge {
       edge.finish(request, reply, payload, rule, route.url, done)
     }
     route.onSend = [...own, finishRoute] as NonNullable<RouteOptions['onSend']>
-    Object.assign(route, { config: { ...this.#headers.mark(route.config ?? {}, rule), [kEdge]: true } })
+    Object.assign(route, { config: { ...route.config, [kEdge]: true } })
   }
 
   get purgeFailures (): number { return this.#purger?.failures ?? 0 }
-
-  ruleOf (request: FastifyRequest): RouteRule { return this.#headers.ruleOf(request) }
 
   finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string, done: (error: Error | null, payload?: unknown) => void): void {
     const { statusCode } = reply

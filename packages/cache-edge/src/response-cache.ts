@@ -9,11 +9,12 @@ import { isDroppedFrom304 } from './conditional.js'
 import { beforeSend, Capture, withHeaders, type Captured, type Final } from './capture.js'
 import { freshnessOf, notStored, type Freshness } from './freshness.js'
 import { type EdgeHeaders, hasBody, withoutWritten } from './headers.js'
+import { joinLines } from './header-fields.js'
 import { formatHttpDate } from './http-date.js'
 import { Names, uriTag, variantKey, type TargetUri } from './key.js'
 import type { Policy } from './policy.js'
 import { ageOf, NOT_KEPT, stateOf, type StoredResponse } from './stored-response.js'
-import { Variants, type Found } from './variants.js'
+import { matches, Variants, type Found } from './variants.js'
 import { mergeVary, parseVary, variantOf } from './vary.js'
 
 /** Settings of the response cache. */
@@ -36,6 +37,9 @@ interface Flight {
 
 /** A background request, for the cache and the target of the one that was answered with what it renews. */
 interface Refresh { readonly cache: FastifyCache; readonly target: TargetUri }
+
+/** Why a handler has to run. */
+type Miss = 'stale' | 'vary-miss' | 'uri-miss'
 
 /** One request to a route that keeps its answers. */
 interface Visit {
@@ -196,24 +200,24 @@ export class ResponseCache {
   }
 
   /** One handler run per key; the others wait for it, a bounded time. */
-  async #join (visit: Visit, found: Found | undefined, fwd: 'stale' | 'vary-miss' | 'uri-miss'): Promise<void> {
+  async #join (visit: Visit, found: Found | undefined, fwd: Miss): Promise<void> {
     const { policy, request, reply } = visit
-    const flightKey = visit.key + variantOf(policy.store === 'by-policy' ? policy.vary : Object.keys(request.raw.headers).filter((name) => !ALWAYS_SHOWN.includes(name)), request.raw.headers)
-    const flight = this.#flights.get(flightKey)
     // Observing must not delay anybody, and who is outside of the rollout has nothing of the cache.
     const { active, rollout } = this.#core.registry
     if (active.passThrough || this.#core.armOf(request) !== 'cached' || !rollout.allows(KEY_PATTERN)) return this.#lead(visit, found, fwd, undefined)
+    const flightKey = visit.key + variantOf(policy.store === 'by-policy' ? policy.vary : Object.keys(request.raw.headers).filter((name) => !ALWAYS_SHOWN.includes(name)), request.raw.headers)
+    const flight = this.#flights.get(flightKey)
     if (flight === undefined) return this.#lead(visit, found, fwd, flightKey)
     const shared = visit.isRefresh ? undefined : await within(this.#settings.coalesceMs, flight.shared)
     if (flight.failure !== undefined && !flight.isOvertaken && found !== undefined && isAllowedOnError(found.response, found.isStale)) {
       return this.#serve(reply, found.response, { fwd, collapsed: true, detail: flight.failure })
     }
-    const isUsable = shared !== undefined && !flight.isOvertaken && stateOf(shared, false, Date.now()) === 'fresh' && shared.variant === variantOf(shared.vary, request.raw.headers)
+    const isUsable = shared !== undefined && !flight.isOvertaken && stateOf(shared, false, Date.now()) === 'fresh' && matches(shared, request.raw.headers)
     if (!isUsable) return this.#runAlone(visit, { fwd })
     this.#serve(reply, shared, { fwd, collapsed: true })
   }
 
-  async #lead (visit: Visit, found: Found | undefined, fwd: 'stale' | 'vary-miss' | 'uri-miss', flightKey: string | undefined): Promise<void> {
+  async #lead (visit: Visit, found: Found | undefined, fwd: Miss, flightKey: string | undefined): Promise<void> {
     let share!: (response: StoredResponse | undefined) => void
     const flight: Flight = { shared: new Promise((resolve) => { share = resolve }), isOvertaken: false, tags: new Set(visit.tags) }
     if (flightKey !== undefined && !this.#flights.has(flightKey)) this.#flights.set(flightKey, flight)
@@ -231,7 +235,7 @@ export class ResponseCache {
 
   /** Runs the handler, and keeps and shares what it answers if that may be. Resolves when the entry is stored. */
   async #run (
-    visit: Visit, found: Found | undefined, fwd: 'stale' | 'vary-miss' | 'uri-miss', flight: Flight, snapshot: TagSnapshot | undefined,
+    visit: Visit, found: Found | undefined, fwd: Miss, flight: Flight, snapshot: TagSnapshot | undefined,
     share: (response: StoredResponse | undefined) => void
   ): Promise<void> {
     const { request, reply, policy } = visit
@@ -418,7 +422,7 @@ export class ResponseCache {
     for (const name in response.headers) {
       if (isNotModified && isDroppedFrom304(name)) continue
       const value = response.headers[name]
-      if (name === 'vary') reply.header('vary', mergeVary(asText(reply.getHeader('vary')), [String(value)].join(',').split(',').map((each) => each.trim())))
+      if (name === 'vary') reply.header('vary', mergeVary(joinLines(reply.getHeader('vary')), [String(value)]))
       else reply.header(name, value)
     }
     if (response.etag !== undefined) reply.header('etag', response.etag)
@@ -525,10 +529,6 @@ function keptOf (headers: Readonly<Record<string, string | string[]>>): Record<s
 function textOf (constraints: object): string {
   const own = Object.entries(constraints).map(([name, value]) => [name, value instanceof RegExp ? String(value) : value]).sort()
   return own.length === 0 ? '' : JSON.stringify(own)
-}
-
-function asText (value: unknown): string | undefined {
-  return value === undefined ? undefined : String(value)
 }
 
 /** The path and query of a reference to the same origin. */

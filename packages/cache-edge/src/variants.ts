@@ -27,12 +27,10 @@ export class Variants {
   async find (cache: FastifyCache, key: string, headers: IncomingHttpHeaders, tags: string[]): Promise<Lookup> {
     const first = await this.#read(cache, key, tags)
     if (first === undefined) return { found: undefined, isOther: false }
-    if ('response' in first) return { found: matches(first.response, headers) ? first : undefined, isOther: !matches(first.response, headers) }
+    if ('response' in first) return toLookup(first, headers)
     const variant = variantOf(first.index.vary, headers)
     const second = await this.#read(cache, variantKey(key, variant), tags)
-    // A hash is no proof: what is served was stored for exactly these headers.
-    const isRight = second !== undefined && 'response' in second && matches(second.response, headers)
-    return { found: isRight ? second : undefined, isOther: !isRight }
+    return second !== undefined && 'response' in second ? toLookup(second, headers) : { found: undefined, isOther: true }
   }
 
   /** Keeps a response; `false` if its URL has as many representations as it may, or the cache refuses. */
@@ -74,7 +72,14 @@ export class Variants {
   }
 }
 
-function matches (response: StoredResponse, headers: IncomingHttpHeaders): boolean {
+/** A hash is no proof: what is served was stored for exactly these headers. */
+function toLookup (found: Found, headers: IncomingHttpHeaders): Lookup {
+  const isRight = matches(found.response, headers)
+  return { found: isRight ? found : undefined, isOther: !isRight }
+}
+
+/** Whether a request chooses this representation. */
+export function matches (response: StoredResponse, headers: IncomingHttpHeaders): boolean {
   if (response.vary.length === 0) return true
   return response.variant === variantOf(response.vary, headers)
 }
