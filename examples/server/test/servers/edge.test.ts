@@ -1,6 +1,5 @@
-import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
+import { freePort } from '../../../../packages/cache-core/test/fixtures/servers.js'
 import { Proxy, until } from '../../../../packages/cache-edge/test/fixtures/proxies.js'
 import { buildApp } from '../../src/app.js'
 import { readEnv } from '../../src/env.js'
@@ -8,14 +7,6 @@ import { openTestDatabase } from '../fixtures/app.js'
 
 const database = await openTestDatabase(t)
 const PAGE = '/api/public/tables/1/records?limit=2&offset=40'
-
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 /** The example server behind a proxy, which it tells what to purge if that is a Varnish. */
 async function startBehind (t: Test, kind: 'nginx' | 'varnish') {

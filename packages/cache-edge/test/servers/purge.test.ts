@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { freePort } from '../../../cache-core/test/fixtures/servers.js'
 import { cacheEdge, type CacheEdgeOptions } from '../../src/index.js'
 import { Proxy, until } from '../fixtures/proxies.js'
 
@@ -18,14 +19,6 @@ async function startApp (t: Test, purge?: CacheEdgeOptions['purge'], port = 0) {
   app.get('/personal', async () => ({ version }))
   await app.listen({ port, host: '127.0.0.1' })
   return { app, port: (app.server.address() as AddressInfo).port, change: () => { version++ } }
-}
-
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 t.test('purge: what a tag invalidates is gone from Varnish, and nothing else', async (t) => {

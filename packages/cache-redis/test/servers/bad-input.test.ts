@@ -3,9 +3,10 @@ import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import type { CacheError, Result } from '@x/cache-core'
 import { RedisCache, type RedisCacheOptions } from '@x/cache-redis'
+import { freePort } from '../../../cache-core/test/fixtures/servers.js'
 import { FRAME, writeFrame } from '../../src/frame.js'
 import { bounded, startCache, valueOf } from '../fixtures/caches.js'
-import { freePort, RedisServer } from '../fixtures/redis-server.js'
+import { RedisServer } from '../fixtures/redis-server.js'
 
 const server = await RedisServer.start()
 const raw = new Redis(server.port, { protocol: 2 })

@@ -1,10 +1,11 @@
 import { inspect } from 'node:util'
 import t from 'tap'
+import { freePort } from '../../../cache-core/test/fixtures/servers.js'
 import type { LogLine } from '../../../cache-core/test/fixtures/build-app.js'
 import { runScript } from '../../../cache-core/test/fixtures/run-script.js'
 import { buildApp, statusOf } from '../fixtures/apps.js'
 import { bounded, startServer } from '../fixtures/caches.js'
-import { freePort, until } from '../fixtures/redis-server.js'
+import { until } from '../fixtures/redis-server.js'
 
 t.setTimeout(120_000)
 

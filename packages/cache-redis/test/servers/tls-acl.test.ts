@@ -2,11 +2,12 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { freePort } from '../../../cache-core/test/fixtures/servers.js'
 import type { CacheRedisOptions } from '../../src/index.js'
 import type { LogLine } from '../../../cache-core/test/fixtures/build-app.js'
 import { buildApp, statusOf } from '../fixtures/apps.js'
 import { bounded, clientOf, isSettled, startCache, startServer, valueOf } from '../fixtures/caches.js'
-import { freePort, until, type RedisServer } from '../fixtures/redis-server.js'
+import { until, type RedisServer } from '../fixtures/redis-server.js'
 
 if (spawnSync('openssl', ['version']).error !== undefined) {
   if (process.env.CI !== undefined) throw new Error('openssl is not installed')
