@@ -28,7 +28,7 @@ for (const kind of ['constant', 'constant304', 'cached', 'plain', 'edge']) apps[
 const rivals = {
   'constant Buffer': [apps.constant, {}],
   'response-cache hit': [apps.cached, {}],
-  'constant 304': [apps.constant304, {}],
+  'constant 304': [apps.constant304, { 'if-none-match': apps.cached.etag }],
   '304 of a hit': [apps.cached, { 'if-none-match': apps.cached.etag }],
   '50 rows': [apps.plain, {}],
   '50 rows, ETag and Cache-Control': [apps.edge, {}],

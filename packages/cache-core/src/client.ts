@@ -7,6 +7,7 @@ import { GetOrSet } from './get-or-set.js'
 import { copyOf } from './isolation.js'
 import { measured, readMeasured } from './measure.js'
 import { NamespacedCache } from './namespace.js'
+import { readNow, shareNow, type SharedEntry } from './read-now.js'
 import type { Registration } from './registration.js'
 import type { CacheRegistry } from './registry.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Result } from './result.js'
@@ -61,7 +62,7 @@ export class CacheClient implements FastifyCache {
     }
     const { immediate } = registration
     if (immediate === undefined) return this.#getLater(registration, key)
-    return Promise.resolve(this.#countRead(registration, key, readMeasured<T>(this.registry, registration.stats, immediate, key)))
+    return Promise.resolve(this.#countRead(registration, key, readMeasured(this.registry, registration.stats, 'get', immediate, readNow, key) as Result<T | null>))
   }
 
   async getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
@@ -73,6 +74,14 @@ export class CacheClient implements FastifyCache {
       return MISS
     }
     return this.#countRead(registration, key, await this.#time(registration, 'getEntry', registration.getEntry<T>(key, hint)))
+  }
+
+  /** What `getEntry` finds, at once and not copied; `undefined` where it is to be asked: the implementation reads from elsewhere. */
+  [shareNow] (key: string): Result<SharedEntry | null> | undefined {
+    if (checkKey(key) !== undefined) return undefined
+    const registration = this.#serving(key)
+    if (registration?.immediate === undefined) return undefined
+    return this.#countRead(registration, key, readMeasured(this.registry, registration.stats, 'getEntry', registration.immediate, shareNow, key))
   }
 
   async getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> {

@@ -7,9 +7,10 @@ import { Flight } from './flights.js'
 import { LoadLock } from './locked-load.js'
 import { limitOf, Load, runLoader, within } from './load.js'
 import { measured, readMeasured } from './measure.js'
+import { readNow } from './read-now.js'
 import type { Registration } from './registration.js'
 import type { CacheRegistry } from './registry.js'
-import { STORED_NULL } from './result.js'
+import { STORED_NULL, type Result } from './result.js'
 import { isEarlyRefreshDue, mayBeServed, needsEntry } from './staleness.js'
 import type { ImplStats, Loads } from './stats.js'
 import { checkTagOptions, knownTags, storeOptions } from './store-options.js'
@@ -66,7 +67,7 @@ export class GetOrSet {
       return this.#join(call, flight as Flight<T>)
     }
     if (registration.immediate === undefined || needsEntry(options)) return this.#lookup(call)
-    const result = readMeasured<T>(this.#registry, registration.stats, registration.immediate, key)
+    const result = readMeasured(this.#registry, registration.stats, 'get', registration.immediate, readNow, key) as Result<T | null>
     const counters = registration.stats.of(key)
     if (result.ok && (result.value !== null || result === STORED_NULL)) {
       counters.hits++

@@ -1,6 +1,5 @@
-import { readNow, type Immediate } from './read-now.js'
+import type { Immediate } from './read-now.js'
 import type { CacheRegistry } from './registry.js'
-import type { Result } from './result.js'
 import type { ImplStats } from './stats.js'
 
 /** Notes how long an operation took that began at `began` (milliseconds of the registry's clock). */
@@ -11,11 +10,13 @@ function noteDuration ({ clock, events }: CacheRegistry, stats: ImplStats, opera
 }
 
 /** Reads what is answered at once, and measures it if durations are measured at all. */
-export function readMeasured<T> (registry: CacheRegistry, stats: ImplStats, immediate: Immediate, key: string): Result<T | null> {
-  if (!registry.stats.measuresDurations) return immediate[readNow]<T>(key)
+export function readMeasured<M extends keyof Immediate> (
+  registry: CacheRegistry, stats: ImplStats, operation: string, immediate: Immediate, method: M, key: string
+): ReturnType<Immediate[M]> {
+  if (!registry.stats.measuresDurations) return immediate[method](key) as ReturnType<Immediate[M]>
   const began = registry.clock.now()
-  const result = immediate[readNow]<T>(key)
-  noteDuration(registry, stats, 'get', began)
+  const result = immediate[method](key) as ReturnType<Immediate[M]>
+  noteDuration(registry, stats, operation, began)
   return result
 }
 

@@ -6,7 +6,7 @@ import { OptionInvalid, tooLarge } from './errors.js'
 import { deepFreeze, keep, read, type Kept } from './isolation.js'
 import { MemoryLocks } from './memory-lock.js'
 import { MemoryTags, type CapturedTag } from './memory-tags.js'
-import { readNow, type Immediate } from './read-now.js'
+import { readNow, shareNow, type Immediate, type SharedEntry } from './read-now.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Result } from './result.js'
 
 /** Bounds and behaviour of a `MemoryCache`. */
@@ -95,6 +95,14 @@ export class MemoryCache implements Cache, Immediate {
     if (stored === undefined || this.#ttlLeft(stored, now) <= 0) return MISS
     const value = this.#valueOf<T>(stored)
     return value === null ? STORED_NULL : { ok: true, value }
+  }
+
+  [shareNow] (key: string): Result<SharedEntry | null> {
+    const now = this.#clock.now()
+    const stored = this.#find(key, now)
+    if (stored === undefined) return MISS
+    const value = stored.kept?.kind === 'buffer' ? stored.kept.value : this.#valueOf(stored)
+    return { ok: true, value: { value, fresh: this.#ttlLeft(stored, now) > 0 } }
   }
 
   async get<T> (key: string): Promise<Result<T | null>> {

@@ -1,5 +1,5 @@
 import type { Cache, Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot, Tags } from './cache.js'
-import { readNow, type Immediate } from './read-now.js'
+import { readNow, shareNow, type Immediate, type SharedEntry } from './read-now.js'
 import { DONE, MISS, ok, type Result } from './result.js'
 
 const SNAPSHOT: TagSnapshot = Object.freeze({})
@@ -15,6 +15,7 @@ export class NullCache implements Cache, Immediate {
 
   get<T> (_key: string): Promise<Result<T | null>> { return miss }
   [readNow]<T> (_key: string): Result<T | null> { return MISS }
+  [shareNow] (_key: string): Result<SharedEntry | null> { return MISS }
   getEntry<T> (_key: string, _hint?: ReadHint): Promise<Result<Entry<T> | null>> { return miss }
   async getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> { return ok(keys.map(() => null)) }
   set (_key: string, _value: unknown, _ttl?: number | SetOptions): Promise<Result<void>> { return done }

@@ -1,7 +1,7 @@
 import type { Cache, Entry, ImplementationStatus, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot } from './cache.js'
 import { Deadlines } from './deadlines.js'
 import { implementationFailed, isCacheError, timeout, unsupported } from './errors.js'
-import { readNow, type Immediate } from './read-now.js'
+import { readNow, shareNow, type Immediate } from './read-now.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Err, type Ok, type Result } from './result.js'
 import type { ImplStats } from './stats.js'
 
@@ -33,7 +33,7 @@ export class Registration {
     readonly stats: ImplStats,
     limits: { reads: Deadlines; writes: Deadlines }
   ) {
-    this.immediate = readNow in impl ? impl as Cache & Immediate : undefined
+    this.immediate = readNow in impl && shareNow in impl ? impl as Cache & Immediate : undefined
     this.passThrough = impl.passThrough === true
     this.#reads = limits.reads
     this.#writes = limits.writes

@@ -2,7 +2,7 @@ import type { Core } from '@x/cache-core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
-import { evaluate, isDroppedFrom304 } from './conditional.js'
+import { DROPPED_FROM_304, evaluate } from './conditional.js'
 import { joinLines } from './header-fields.js'
 import { TAG_PATTERN } from './options.js'
 import { NO_STORE, PRIVATE, type Credentials, type Policy } from './policy.js'
@@ -56,15 +56,17 @@ export class EdgeHeaders {
     if (method !== 'GET' && method !== 'HEAD') return payload
     this.#describe(request, reply, rule, route)
     const { statusCode } = reply
-    // From the cache; hooks have added to it since.
-    if (statusCode === 304) dropBodyHeaders(reply)
-    if (statusCode < 200 || statusCode > 299) return payload
     const { headers } = request.raw
-    if (!isConditional(headers)) return payload
+    if (statusCode === 304) {
+      // From the cache, or the handler's own; hooks have added to it since.
+      dropBodyHeaders(reply)
+      if (isConditional(headers)) this.#announceMatch(request, route)
+    }
+    if (statusCode < 200 || statusCode > 299 || !isConditional(headers)) return payload
     const etag = joinLines(reply.getHeader('etag'))
     const verdict = this.hasTag(request, etag) ? 'not-modified' : evaluate({ method, headers }, { status: statusCode, etag, lastModified: joinLines(reply.getHeader('last-modified')) })
     if (verdict === 'send') return payload
-    if (verdict === 'not-modified') this.announceMatch(request, route)
+    if (verdict === 'not-modified') this.#announceMatch(request, route)
     return withoutBody(reply, payload, verdict === 'not-modified' ? 304 : 412)
   }
 
@@ -74,7 +76,7 @@ export class EdgeHeaders {
   }
 
   /** Says that a conditional request was answered 304. */
-  announceMatch (request: FastifyRequest, route = request.routeOptions.url ?? ''): void {
+  #announceMatch (request: FastifyRequest, route: string): void {
     this.#core.registry.events.emit('etagMatch', route, request.method)
   }
 
@@ -167,10 +169,10 @@ function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412):
 }
 
 function dropBodyHeaders (reply: FastifyReply): void {
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
-    if (!isDroppedFrom304(name)) continue
+  for (const name of DROPPED_FROM_304) {
+    if (!reply.hasHeader(name)) continue
     // What is kept is the answer with its body, and a cookie forbids it.
-    if (!writtenOf(reply).has(name)) writtenOf(reply).set(name, joinLines(value))
+    if (!writtenOf(reply).has(name)) writtenOf(reply).set(name, joinLines(reply.getHeader(name)))
     reply.removeHeader(name)
   }
 }

@@ -1,21 +1,21 @@
 import { corrupt, enterHandlerPhase, type Core, type FastifyCache, type TagSnapshot } from '@x/cache-core'
-import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
-import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { appendCacheStatus, cacheStatus, type CacheStatus } from './cache-status.js'
 import { parseCacheControl } from './cache-control.js'
 import { isDroppedFrom304 } from './conditional.js'
-import { beforeSend, Capture, withHeaders, type Captured, type Final } from './capture.js'
-import { freshnessOf, notStored, type Freshness } from './freshness.js'
-import { type EdgeHeaders, hasBody, withoutWritten } from './headers.js'
+import { beforeSend, Capture, withHeaders, type Captured } from './capture.js'
+import { type EdgeHeaders, hasBody } from './headers.js'
 import { joinLines } from './header-fields.js'
 import { formatHttpDate } from './http-date.js'
 import { Names, uriTag, variantKey, type TargetUri } from './key.js'
+import { freshnessBy, keptOf, secondsToKeep, toStored, whyNotStored, type Exchange } from './keeping.js'
 import type { Policy } from './policy.js'
-import { ageOf, NOT_KEPT, stateOf, type StoredResponse } from './stored-response.js'
-import { matches, Variants, type Found } from './variants.js'
-import { mergeVary, parseVary, variantOf } from './vary.js'
+import { Refresher } from './refresher.js'
+import { ageOf, stateOf, type StoredResponse } from './stored-response.js'
+import { matches, Variants, type Found, type Lookup, type Servable } from './variants.js'
+import { mergeVary, variantOf } from './vary.js'
+import { ALWAYS_SHOWN, CONDITIONAL, visibleHeaders } from './visible-headers.js'
 
 /** Settings of the response cache. */
 export interface ResponseCacheSettings {
@@ -35,17 +35,11 @@ interface Flight {
   failure?: string
 }
 
-/** A background request, for the cache and the target of the one that was answered with what it renews. */
-interface Refresh { readonly cache: FastifyCache; readonly target: TargetUri }
-
 /** Why a handler has to run. */
 type Miss = 'stale' | 'vary-miss' | 'uri-miss'
 
 /** One request to a route that keeps its answers. */
-interface Visit {
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
-  readonly policy: Policy
+interface Visit extends Exchange {
   readonly cache: FastifyCache
   readonly target: TargetUri
   readonly key: string
@@ -54,29 +48,12 @@ interface Visit {
   readonly isRefresh: boolean
 }
 
-// What tells a handler nothing about the representation, and is needed to follow a request through a system.
-const ALWAYS_SHOWN = ['host', 'traceparent', 'tracestate', 'x-request-id']
-// What a handler could be steered by, and no key has; the reverse proxy of a by-response route sees all others.
-const NEVER_SHOWN = [
-  'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-scheme', 'x-forwarded-server', 'x-forwarded-ssl', 'forwarded',
-  'x-host', 'x-original-host', 'x-http-host-override', 'x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override', 'cookie', 'authorization'
-]
-const CONDITIONAL = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range']
 /** Why a request is not looked up, and its answer not marked as one for others. */
 const SHOWN_ALL = new Set(['method', 'personal', 'request-body'])
-const NEVER_KEYED = new Set(['cookie', 'authorization', 'set-cookie'])
-/** Seconds for which an entry that can be validated is kept beyond its freshness, at least. */
-const KEEP_TO_VALIDATE = 60
-const REFRESH_LOCK_SECONDS = 30
-const RETRY_REFRESH_MS = 1000
-
 /** The text before the first colon of each key. */
 const KEY_PATTERN = 'edge'
 const WILL_SEND = Symbol('will send')
 const kStatus = Symbol('@x/cache-edge.status')
-
-/** The header of this process's own background requests. */
-const REFRESH = 'x-cache-edge-refresh'
 
 /** Answers from `fastify.cache` in place of a route's handler (RFC 9111), after every hook in front of the handler has run. */
 export class ResponseCache {
@@ -86,9 +63,7 @@ export class ResponseCache {
   readonly #settings: ResponseCacheSettings
   readonly #variants: Variants
   readonly #flights = new Map<string, Flight>()
-  readonly #refreshing = new Set<string>()
-  /** By a secret that no client can send. */
-  readonly #refreshes = new Map<string, Refresh>()
+  readonly #refresher: Refresher
   readonly #names = new Names()
   readonly #hit: string
   hasRoutes = false
@@ -97,6 +72,7 @@ export class ResponseCache {
     this.#fastify = fastify
     this.#core = core
     this.#headers = headers
+    this.#refresher = new Refresher(fastify)
     this.#settings = settings
     this.#hit = cacheStatus(settings.name, { hit: true })
     this.#variants = new Variants(settings.maxVariants, () => {
@@ -127,12 +103,11 @@ export class ResponseCache {
         cache.#tell(reply, bypass)
         // Whoever sees all of a request answers it for nobody else.
         if (SHOWN_ALL.has(bypass.detail ?? bypass.fwd!)) return run()
-        beforeSend(reply, withHeaders(request.raw, cache.#shown(request, policy, undefined, CONDITIONAL)))
+        beforeSend(reply, withHeaders(request.raw, visibleHeaders(request, policy, undefined, CONDITIONAL)))
         return run()
       }
       enterHandlerPhase(request)
-      // Never fulfilled: the answer is sent from within. What rejects it is answered as if the handler alone had thrown it.
-      return new Promise((_resolve, reject) => { cache.#visit(request, reply, policy, choice, run).catch(reject) })
+      return cache.#visit(request, reply, policy, choice, run)
     }
     return Object.defineProperty(cached, 'name', { value: handler.name })
   }
@@ -168,35 +143,51 @@ export class ResponseCache {
     return undefined
   }
 
-  async #visit (request: FastifyRequest, reply: FastifyReply, policy: Policy, choice: string, run: () => unknown): Promise<void> {
-    const refresh = this.#refreshes.get(String(request.raw.headers[REFRESH]))
+  /** Answers from within: at once, which is `undefined`, or by a promise that only ever rejects, as if the handler alone had. */
+  #visit (request: FastifyRequest, reply: FastifyReply, policy: Policy, choice: string, run: () => unknown): Promise<never> | undefined {
+    const refresh = this.#refresher.of(request)
     // The handler sees the scheme that its answer is kept for.
     if (refresh?.target.scheme === 'https') Object.assign(request.raw.socket, { encrypted: true })
     const target = refresh?.target ?? this.#targetOf(request)
     const { key: uriKey, tag } = this.#names.of(target)
-    const key = choice === '' ? uriKey : variantKey(uriKey, choice)
     const own = this.#headers.tagsOf(request, policy)
     const visit: Visit = {
-      request, reply, policy, run, target, cache: refresh?.cache ?? request.cache, key, tags: [...own ?? [], tag], isRefresh: refresh !== undefined
+      request,
+      reply,
+      policy,
+      run,
+      target,
+      cache: refresh?.cache ?? request.cache,
+      key: choice === '' ? uriKey : variantKey(uriKey, choice),
+      tags: own === undefined ? [tag] : [...own, tag],
+      isRefresh: refresh !== undefined
     }
-    if (own === undefined) return this.#runAlone(visit, { fwd: 'bypass', detail: 'tags' })
-    const { found, isOther } = await this.#variants.find(visit.cache, visit.key, request.raw.headers, visit.tags)
+    if (own === undefined) return failing(this.#runAlone(visit, { fwd: 'bypass', detail: 'tags' }))
+    const looked = this.#variants.find(visit.cache, visit.key, request.raw.headers, visit.tags)
+    if (looked instanceof Promise) return failing(looked.then((lookup) => this.#answer(visit, lookup)))
+    const answering = this.#answer(visit, looked)
+    return answering === undefined ? undefined : failing(answering)
+  }
+
+  /** `undefined`: from what was found. */
+  #answer (visit: Visit, { found, isOther }: Lookup): Promise<void> | undefined {
+    const { request, reply } = visit
     if (found !== undefined && !visit.isRefresh) {
-      const state = stateOf(found.response, found.isStale, Date.now())
+      const state = stateOf(found.head, found.isStale, Date.now())
       if (state === 'fresh' || (state === 'while-revalidating' && isInjectable(request.originalUrl))) {
-        if (state !== 'fresh') this.#refresh(visit, found.response)
-        return this.#serve(reply, found.response)
+        if (state !== 'fresh') this.#refresher.start(request, visit.cache, visit.key, visit.target, found.head)
+        this.#serve(reply, found)
+        return undefined
       }
     }
     const fwd = found !== undefined ? 'stale' : isOther ? 'vary-miss' : 'uri-miss'
     if (parseCacheControl(request.raw.headers['cache-control']).onlyIfCached) {
       this.#tell(reply, { fwd })
       reply.code(504).send()
-      return
+      return undefined
     }
     // A handler that is asked for the head alone gives no body to keep.
-    if (request.method === 'HEAD') return this.#runAlone(visit, { fwd })
-    await this.#join(visit, found, fwd)
+    return request.method === 'HEAD' ? this.#runAlone(visit, { fwd }) : this.#join(visit, found, fwd)
   }
 
   /** One handler run per key; the others wait for it, a bounded time. */
@@ -209,12 +200,12 @@ export class ResponseCache {
     const flight = this.#flights.get(flightKey)
     if (flight === undefined) return this.#lead(visit, found, fwd, flightKey)
     const shared = visit.isRefresh ? undefined : await within(this.#settings.coalesceMs, flight.shared)
-    if (flight.failure !== undefined && !flight.isOvertaken && found !== undefined && isAllowedOnError(found.response, found.isStale)) {
-      return this.#serve(reply, found.response, { fwd, collapsed: true, detail: flight.failure })
+    if (flight.failure !== undefined && !flight.isOvertaken && found !== undefined && isAllowedOnError(found)) {
+      return this.#serve(reply, found, { fwd, collapsed: true, detail: flight.failure })
     }
     const isUsable = shared !== undefined && !flight.isOvertaken && stateOf(shared, false, Date.now()) === 'fresh' && matches(shared, request.raw.headers)
     if (!isUsable) return this.#runAlone(visit, { fwd })
-    this.#serve(reply, shared, { fwd, collapsed: true })
+    this.#serve(reply, servable(shared), { fwd, collapsed: true })
   }
 
   async #lead (visit: Visit, found: Found | undefined, fwd: Miss, flightKey: string | undefined): Promise<void> {
@@ -239,18 +230,17 @@ export class ResponseCache {
     share: (response: StoredResponse | undefined) => void
   ): Promise<void> {
     const { request, reply, policy } = visit
-    const stale = found?.response
-    const seen = withHeaders(request.raw, this.#shown(request, policy, stale))
+    const seen = withHeaders(request.raw, visibleHeaders(request, policy, found?.head))
     const requestedAt = Date.now()
     let served: 'validated' | 'instead' | undefined
     const stand = (reason: 'error' | 'timeout'): boolean => {
       // Whoever refreshes is to hear that it failed.
-      if (stale === undefined || served !== undefined || visit.isRefresh || flight.isOvertaken || !isAllowedOnError(stale, found!.isStale)) return false
+      if (found === undefined || served !== undefined || visit.isRefresh || flight.isOvertaken || !isAllowedOnError(found)) return false
       served = 'instead'
       seen.showAll()
       capture.undo()
       flight.failure = `stale-if-error, ${reason}`
-      this.#serve(reply, stale, { fwd: 'stale', detail: flight.failure })
+      this.#serve(reply, found, { fwd: 'stale', detail: flight.failure })
       capture.dropLate()
       share(undefined)
       return true
@@ -259,7 +249,7 @@ export class ResponseCache {
       seen.showAll()
       clearTimeout(timer)
       if (error === undefined ? status >= 500 : isServerError(error, reply)) return stand('error')
-      if (error === undefined && status === 304 && stale !== undefined) {
+      if (error === undefined && status === 304 && found !== undefined) {
         served = 'validated'
         return true
       }
@@ -268,13 +258,13 @@ export class ResponseCache {
     const timer = setTimeout(() => {
       stand('timeout')
     }, policy.staleAfterMs)
-    if (stale === undefined) clearTimeout(timer)
+    if (found === undefined) clearTimeout(timer)
     this.#tell(reply, { fwd })
     const failure = this.#handle(visit, capture).then(() => undefined, (error: unknown) => ({ error }))
     const first = await Promise.race([capture.outcome, failure.then(async (failed) => failed ?? await capture.outcome)])
     seen.showAll()
     clearTimeout(timer)
-    if (served === 'validated') return this.#validated(visit, stale!, capture.own, requestedAt, snapshot, share)
+    if (served === 'validated') return this.#validated(visit, found!, capture.own, requestedAt, snapshot, share)
     if (served === 'instead' || first === undefined) return
     if ('error' in first) {
       if (!isServerError(first.error, reply) || !stand('error')) {
@@ -283,7 +273,7 @@ export class ResponseCache {
       }
       return
     }
-    const kept = this.#toStored(visit, first.captured, first.final, requestedAt)
+    const kept = toStored(visit, first.captured, first.final, requestedAt)
     if (kept === undefined || flight.isOvertaken) return
     share(kept)
     await this.#store(visit, kept, snapshot)
@@ -304,10 +294,11 @@ export class ResponseCache {
 
   /** The handler said that what is kept is still right (RFC 9111 §4.3.4). */
   async #validated (
-    visit: Visit, stale: StoredResponse, update: Captured['headers'], requestedAt: number, snapshot: TagSnapshot | undefined,
+    visit: Visit, found: Found, update: Captured['headers'], requestedAt: number, snapshot: TagSnapshot | undefined,
     share: (response: StoredResponse | undefined) => void
   ): Promise<void> {
     const { reply, policy, request } = visit
+    const stale = found.head
     const etag = update.etag === undefined ? stale.etag : String(update.etag)
     const receivedAt = Date.now()
     // What describes a body describes that of the 304, which has none (§3.2).
@@ -315,12 +306,12 @@ export class ResponseCache {
     const headers = { ...stale.headers, date: formatHttpDate(receivedAt), ...keptOf(renewing) }
     const notKept = Object.fromEntries(['age', 'set-cookie'].filter((name) => update[name] !== undefined).map((name) => [name, update[name]!]))
     const head = { status: stale.status, headers: { ...headers, ...notKept } }
-    const reason = etag !== stale.etag ? 'etag' : this.#notStored(request, head, policy)
+    const reason = etag !== stale.etag ? 'etag' : whyNotStored(request, head, policy)
     reply.code(stale.status)
     for (const name of Object.keys(update)) if (name !== 'set-cookie' && isDroppedFrom304(name)) reply.removeHeader(name)
-    const freshness = this.#freshness(head, policy, requestedAt)
-    const renewed: StoredResponse = { ...stale, headers, freshness, receivedAt }
-    this.#serve(reply, renewed, { fwd: 'stale', fwdStatus: 304, stored: reason === undefined })
+    const freshness = freshnessBy(head, policy, requestedAt)
+    const renewed: StoredResponse = { ...stale, headers, freshness, receivedAt, body: found.body() }
+    this.#serve(reply, servable(renewed), { fwd: 'stale', fwdStatus: 304, stored: reason === undefined })
     // A changed answer under an unchanged one's tag, or one that may not be kept: what is there is not to be trusted.
     if (reason !== undefined) {
       await visit.cache.tags.invalidate(uriTag(visit.target))
@@ -333,59 +324,9 @@ export class ResponseCache {
   async #runAlone (visit: Visit, status: CacheStatus): Promise<void> {
     const { request, reply, policy, run } = visit
     this.#tell(reply, status)
-    beforeSend(reply, withHeaders(request.raw, this.#shown(request, policy, undefined)))
+    beforeSend(reply, withHeaders(request.raw, visibleHeaders(request, policy, undefined)))
     const returned: unknown = await run()
     if (returned !== undefined && returned !== reply) reply.send(returned)
-  }
-
-  #toStored (visit: Visit, captured: Captured, final: Final, requestedAt: number): StoredResponse | undefined {
-    const { request, reply, policy } = visit
-    // Another answer went out in the end, such as that of an error handler. A 304 or 412 is ours.
-    if (final.status !== captured.status && final.status !== 304 && final.status !== 412) return undefined
-    const vary = ownVary(captured, policy)
-    const headers: Record<string, string | string[]> = { ...withoutWritten(reply, final.headers) }
-    // Whatever encodes the body on its way out does so again for what is served from here.
-    if (captured.headers['content-encoding'] === undefined) delete headers['content-encoding']
-    if (vary === '*') headers.vary = '*'
-    else if (vary.length > 0) headers.vary = vary.join(', ')
-    else delete headers.vary
-    const head = { status: captured.status, headers }
-    if (vary === '*' || this.#notStored(request, head, policy) !== undefined) return undefined
-    const chosenBy = policy.store === 'by-policy' ? [...policy.vary] : vary
-    const freshness = this.#freshness(head, policy, requestedAt)
-    const receivedAt = Date.now()
-    // RFC 9110 §6.6.1: what is kept has the date at which it was made, not the one at which it is served.
-    const own = { date: formatHttpDate(receivedAt), ...keptOf(captured.headers) }
-    const response: StoredResponse = {
-      status: captured.status,
-      headers: own,
-      body: captured.body,
-      etag: typeof final.headers.etag === 'string' ? final.headers.etag : undefined,
-      receivedAt,
-      freshness,
-      vary: chosenBy,
-      variant: variantOf(chosenBy, request.raw.headers),
-      tags: visit.tags
-    }
-    return secondsToKeep(response) > 0 ? response : undefined
-  }
-
-  #notStored (request: FastifyRequest, head: { status: number; headers: Record<string, string | string[]> }, policy: Policy): string | undefined {
-    const names = parseVary(head.headers.vary)
-    // An answer without a Cache-Control goes out with that of the policy, which may say `public`.
-    const headers = policy.cacheControl === undefined || head.headers['cache-control'] !== undefined ? head.headers : { ...head.headers, 'cache-control': policy.cacheControl }
-    const keyed = policy.store === 'by-policy' ? policy.vary : names === '*' ? [] : names.filter((name) => !NEVER_KEYED.has(name))
-    return notStored({ method: request.method, headers: request.raw.headers, hasBody: false }, { status: head.status, headers }, {
-      sameForAll: policy.sameForAll, statuses: policy.statuses, hasPolicyLifetime: policy.store === 'by-policy', keyed: new Set(keyed)
-    })
-  }
-
-  #freshness (head: { status: number; headers: Record<string, string | string[]> }, policy: Policy, requestedAt: number): Freshness {
-    const own = freshnessOf(head, { requestedAt, receivedAt: Date.now() })
-    if (own.isExplicit || policy.store !== 'by-policy') return own
-    const { lifetime, staleWhileRevalidate, staleIfError, mustRevalidate } = policy
-    const isStrict = mustRevalidate || own.mustRevalidate
-    return { ...own, lifetime, mustRevalidate: isStrict, staleWhileRevalidate: isStrict ? 0 : staleWhileRevalidate, staleIfError: isStrict ? 0 : staleIfError }
   }
 
   async #store ({ cache, key, tags }: Visit, response: StoredResponse, snapshot: TagSnapshot | undefined): Promise<void> {
@@ -396,25 +337,8 @@ export class ResponseCache {
     await this.#variants.keep(cache, key, response, { ttl, staleIfError: Math.max(0, keep - ttl), tags, snapshot })
   }
 
-  /** What the handler sees: what is in the key, and the validators of what is kept. */
-  #shown (request: FastifyRequest, policy: Policy, stale: StoredResponse | undefined, also: readonly string[] = []): IncomingHttpHeaders {
-    const { ips, raw: { headers } } = request
-    const shown: IncomingHttpHeaders = {}
-    const hidden = new Set([...CONDITIONAL, ...NEVER_SHOWN, REFRESH])
-    const names = policy.store === 'by-policy' ? [...ALWAYS_SHOWN, ...policy.vary] : Object.keys(headers).filter((name) => !hidden.has(name))
-    names.push(...also)
-    if (policy.sameForAll) names.push('authorization', 'cookie')
-    for (const name of names) if (headers[name] !== undefined) shown[name] = headers[name]
-    // What is in the key, and not what a stranger put in front of it, or says without being a trusted proxy.
-    if (ips !== undefined && headers['x-forwarded-host'] !== undefined) shown['x-forwarded-host'] = request.host
-    if (ips !== undefined && headers['x-forwarded-proto'] !== undefined) shown['x-forwarded-proto'] = request.protocol
-    if (stale?.etag !== undefined) shown['if-none-match'] = stale.etag
-    const modified = stale?.headers['last-modified']
-    if (typeof modified === 'string') shown['if-modified-since'] = modified
-    return shown
-  }
-
-  #serve (reply: FastifyReply, response: StoredResponse, status?: CacheStatus): void {
+  #serve (reply: FastifyReply, answer: Servable, status?: CacheStatus): void {
+    const response = answer.head
     const age = ageOf(response, Date.now())
     // Known before anything is written: what a 304 leaves out need not be put in first.
     const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag)
@@ -430,45 +354,13 @@ export class ResponseCache {
     const ttl = Math.floor(response.freshness.lifetime - age)
     if (status === undefined) reply.header('cache-status', `${this.#hit}; ttl=${ttl}`)
     else this.#tell(reply, { ...status, ttl })
-    if (isNotModified) this.#headers.announceMatch(reply.request)
-    reply.send(isNotModified ? undefined : response.body)
+    reply.send(isNotModified ? undefined : answer.body())
   }
 
   #tell (reply: FastifyReply, status: CacheStatus): void {
     const own = cacheStatus(this.#settings.name, status)
     ;(reply as FastifyReply & { [kStatus]?: string })[kStatus] = own
     reply.header('cache-status', own)
-  }
-
-  /** One refresh per key at a time, across processes; without the client's credentials, and nobody waits for it. */
-  #refresh ({ request, cache, key, target }: Visit, stale: StoredResponse): void {
-    const id = key + stale.variant
-    if (this.#refreshing.has(id)) return
-    this.#refreshing.add(id)
-    const secret = randomBytes(24).toString('base64url')
-    const headers: Record<string, string | string[]> = { [REFRESH]: secret, host: request.raw.headers.host ?? '' }
-    for (const name of stale.vary) {
-      const value = request.raw.headers[name]
-      if (value !== undefined) headers[name] = value
-    }
-    if (request.ips !== undefined) {
-      headers['x-forwarded-host'] = request.host
-      headers['x-forwarded-proto'] = request.protocol
-    }
-    const refresh = async (): Promise<void> => {
-      const lock = await cache.lock(`${key}:refresh`, { ttl: REFRESH_LOCK_SECONDS })
-      // Another process is at it. A cache without locks, or one that fails, does not keep it from being done.
-      if (lock.ok && lock.value === null) return
-      this.#refreshes.set(secret, { cache, target })
-      try {
-        const { statusCode } = await this.#fastify.inject({ method: 'GET', url: request.originalUrl, headers })
-        if (statusCode >= 500) await new Promise((resolve) => { setTimeout(resolve, RETRY_REFRESH_MS).unref() })
-      } finally {
-        this.#refreshes.delete(secret)
-        if (lock.ok) await lock.value?.release()
-      }
-    }
-    refresh().catch((error: unknown) => request.log.warn({ err: error }, 'Cache: a background refresh failed')).finally(() => this.#refreshing.delete(id))
   }
 
   #overtake (isMeant: (flight: Flight) => boolean): void {
@@ -499,30 +391,17 @@ function isInjectable (url: string): boolean {
   return pathname + search === url
 }
 
-function isAllowedOnError (response: StoredResponse, isStale: boolean): boolean {
-  return stateOf(response, isStale, Date.now()) !== 'to-validate'
+function isAllowedOnError ({ head, isStale }: Found): boolean {
+  return stateOf(head, isStale, Date.now()) !== 'to-validate'
 }
 
-/** Seconds for which an entry is of use: fresh, in a stale window, or to be validated. */
-function secondsToKeep ({ freshness, etag, headers }: StoredResponse): number {
-  const { lifetime, initialAge, staleWhileRevalidate, staleIfError, noCache } = freshness
-  const fresh = noCache ? 0 : Math.max(0, lifetime - initialAge)
-  const canBeValidated = etag !== undefined || headers['last-modified'] !== undefined
-  return fresh + Math.max(staleWhileRevalidate, staleIfError, canBeValidated ? Math.max(KEEP_TO_VALIDATE, lifetime) : 0)
+function servable (response: StoredResponse): Servable {
+  return { head: response, body: () => response.body }
 }
 
-/** The request headers that the handler says it looked at. One that sees nearly all may have looked at what a hook named, too. */
-function ownVary ({ headers, varyBefore }: Captured, { store }: Policy): '*' | string[] {
-  const names = parseVary(store === 'by-response' ? [headers.vary ?? [], varyBefore ?? []].flat() : headers.vary)
-  if (store === 'by-response') return names
-  const before = parseVary(varyBefore)
-  return names === '*' || before === '*' ? names : names.filter((name) => !before.includes(name))
-}
-
-/** What of an answer's headers is kept (RFC 9111 §3.1): not those of the connection, nor what `Connection` names. */
-function keptOf (headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
-  const named = new Set(String(headers.connection ?? '').toLowerCase().split(',').map((name) => name.trim()))
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_KEPT.has(name) && !named.has(name)))
+/** A promise that is never fulfilled: Fastify is to wait for the answer that is sent, and to hear of a failure. */
+function failing (pending: Promise<unknown>): Promise<never> {
+  return new Promise((_resolve, reject) => { pending.catch(reject) })
 }
 
 /** What tells routes of one URL apart; `''`: nothing. */

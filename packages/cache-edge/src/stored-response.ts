@@ -1,11 +1,10 @@
 import type { Freshness } from './freshness.js'
 
-/** A response as it is kept: what the handler sent, before any onSend hook, and how long it may be served. */
-export interface StoredResponse {
+/** What is kept of a response beside its body. */
+export interface StoredHead {
   readonly status: number
   /** Lower-case names; a value is a list where the field was sent in several lines. */
   readonly headers: Readonly<Record<string, string | string[]>>
-  readonly body: Buffer
   /** Of the representation as it was sent, if it had one. */
   readonly etag: string | undefined
   /** Milliseconds of the epoch at which it was received. */
@@ -16,6 +15,9 @@ export interface StoredResponse {
   readonly variant: string
   readonly tags: readonly string[]
 }
+
+/** A response as it is kept: what the handler sent, before any onSend hook, and how long it may be served. */
+export interface StoredResponse extends StoredHead { readonly body: Buffer }
 
 /** That a URL has several representations, and by which request headers they are chosen. */
 export interface VariantIndex { readonly vary: readonly string[]; readonly variants: readonly string[] }
@@ -61,23 +63,25 @@ export function decode (stored: unknown): { readonly response: StoredResponse } 
   return undefined
 }
 
-/** A response whose head was read once: the same head before another body needs no second look. Bodies are not held. */
-export class KnownResponse {
-  readonly #head: Buffer
-  readonly #response: Omit<StoredResponse, 'body'>
+/** A head that was read once: bytes that begin with the same ones need no second look. Bodies are not held. */
+export class KnownHead {
+  readonly head: StoredHead
+  readonly #bytes: Buffer
 
-  constructor (stored: Uint8Array, { body, ...response }: StoredResponse) {
-    this.#head = Buffer.from(stored.subarray(0, stored.byteLength - body.length))
-    this.#response = response
+  constructor (stored: Uint8Array, { body, ...head }: StoredResponse) {
+    this.#bytes = Buffer.from(stored.subarray(0, stored.byteLength - body.length))
+    this.head = head
   }
 
-  /** The response in these bytes, if they begin with the same head. */
-  read (stored: unknown): StoredResponse | undefined {
-    if (!(stored instanceof Uint8Array)) return undefined
-    const length = this.#head.length
-    if (stored.byteLength < length || this.#head.compare(stored, 0, length) !== 0) return undefined
-    const { status, headers, etag, receivedAt, freshness, vary, variant, tags } = this.#response
-    return { status, headers, body: Buffer.from(stored.buffer, stored.byteOffset + length, stored.byteLength - length), etag, receivedAt, freshness, vary, variant, tags }
+  /** Whether a stored response begins with this head. */
+  isIn (stored: unknown): stored is Uint8Array {
+    return stored instanceof Uint8Array && stored.byteLength >= this.#bytes.length && this.#bytes.compare(stored, 0, this.#bytes.length) === 0
+  }
+
+  /** The body of a stored response that begins with this head, in the same memory. */
+  bodyIn (stored: Uint8Array): Buffer {
+    const start = this.#bytes.length
+    return Buffer.from(stored.buffer, stored.byteOffset + start, stored.byteLength - start)
   }
 }
 
@@ -91,7 +95,7 @@ function pack (kind: number, meta: object, body: Buffer): Buffer {
   return packed
 }
 
-function isMeta (meta: any): meta is Omit<StoredResponse, 'body'> {
+function isMeta (meta: any): meta is StoredHead {
   return isObject(meta) && Number.isInteger(meta.status) && meta.status >= 200 && meta.status <= 599 && meta.status !== 206 && meta.status !== 304 &&
     isObject(meta.headers) && Object.entries(meta.headers).every(([name, value]) => isField(name, value)) &&
     (meta.etag === undefined || (typeof meta.etag === 'string' && FIELD_VALUE.test(meta.etag))) && Number.isSafeInteger(meta.receivedAt) && isFreshness(meta.freshness) &&
@@ -121,12 +125,12 @@ function areTexts (value: unknown): value is string[] {
 }
 
 /** Seconds since it was generated (RFC 9111 §4.2.3). */
-export function ageOf ({ freshness, receivedAt }: StoredResponse, now: number): number {
+export function ageOf ({ freshness, receivedAt }: StoredHead, now: number): number {
   return freshness.initialAge + Math.max(0, now - receivedAt) / 1000
 }
 
 /** How it may be used at its age: as it is, as it is while it is refreshed, in place of a failure, or only after validation. */
-export function stateOf (response: StoredResponse, isInvalidated: boolean, now: number): 'fresh' | 'while-revalidating' | 'if-error' | 'to-validate' {
+export function stateOf (response: StoredHead, isInvalidated: boolean, now: number): 'fresh' | 'while-revalidating' | 'if-error' | 'to-validate' {
   const { lifetime, staleWhileRevalidate, staleIfError, mustRevalidate, noCache } = response.freshness
   const over = ageOf(response, now) - lifetime
   if (over < 0 && !noCache && !isInvalidated) return 'fresh'

@@ -1,22 +1,55 @@
-import type { FastifyCache } from '@x/cache-core'
+import { shareNow, type FastifyCache, type Result, type SharedEntry } from '@x/cache-core'
 import type { IncomingHttpHeaders } from 'node:http'
 import { variantKey } from './key.js'
-import { decode, encodeIndex, encodeResponse, KnownResponse, type StoredResponse } from './stored-response.js'
+import { Slab } from './slab.js'
+import { decode, encodeIndex, encodeResponse, KnownHead, type StoredHead, type StoredResponse, type VariantIndex } from './stored-response.js'
 import { variantOf } from './vary.js'
 
-/** What lies under a key: the response, and whether the cache takes it for invalidated or over. */
-export interface Found { readonly response: StoredResponse; readonly isStale: boolean }
+/** A response that can be served. */
+export interface Servable {
+  readonly head: StoredHead
+  /** The body, which nobody else holds. */
+  body (): Buffer
+}
+
+/** What lies under a key, and whether the cache takes it for invalidated or over. */
+export class Found implements Servable {
+  readonly head: StoredHead
+  readonly isStale: boolean
+  readonly #known: KnownHead
+  readonly #stored: Uint8Array
+  readonly #isShared: boolean
+
+  constructor (known: KnownHead, stored: Uint8Array, isStale: boolean, isShared: boolean) {
+    this.head = known.head
+    this.isStale = isStale
+    this.#known = known
+    this.#stored = stored
+    this.#isShared = isShared
+  }
+
+  body (): Buffer {
+    const body = this.#known.bodyIn(this.#stored)
+    return this.#isShared ? slab.copy(body) : body
+  }
+}
 
 /** What a look-up came upon. `isOther`: the URL has representations, but none for this request. */
 export interface Lookup { readonly found: Found | undefined; readonly isOther: boolean }
 
+/** A cache may be able to answer at once, and not copy what it has. */
+type Reads = FastifyCache & { [shareNow]? (key: string): Result<SharedEntry | null> | undefined }
+
 const MAX_KNOWN = 1000
+const slab = new Slab()
+const NOTHING: Lookup = { found: undefined, isOther: false }
+const OTHER: Lookup = { found: undefined, isOther: true }
 
 /** Keeps the representations of URLs in a cache, a bounded number each (RFC 9111 §4.1). */
 export class Variants {
   readonly #max: number
   readonly #onCorrupt: (key: string) => void
-  readonly #known = new Map<string, KnownResponse>()
+  readonly #known = new Map<string, KnownHead>()
 
   constructor (max: number, onCorrupt: (key: string) => void) {
     this.#max = max
@@ -24,13 +57,13 @@ export class Variants {
   }
 
   /** @param tags of the entry, as far as they are known: all in one round trip */
-  async find (cache: FastifyCache, key: string, headers: IncomingHttpHeaders, tags: string[]): Promise<Lookup> {
-    const first = await this.#read(cache, key, tags)
-    if (first === undefined) return { found: undefined, isOther: false }
-    if ('response' in first) return toLookup(first, headers)
-    const variant = variantOf(first.index.vary, headers)
-    const second = await this.#read(cache, variantKey(key, variant), tags)
-    return second !== undefined && 'response' in second ? toLookup(second, headers) : { found: undefined, isOther: true }
+  find (cache: FastifyCache, key: string, headers: IncomingHttpHeaders, tags: string[]): Lookup | Promise<Lookup> {
+    return whenRead(this.#read(cache, key, tags), (first) => {
+      if (first === undefined) return NOTHING
+      if (first instanceof Found) return toLookup(first, headers)
+      const variant = variantOf(first.vary, headers)
+      return whenRead(this.#read(cache, variantKey(key, variant), tags), (second) => second instanceof Found ? toLookup(second, headers) : OTHER)
+    })
   }
 
   /** Keeps a response; `false` if its URL has as many representations as it may, or the cache refuses. */
@@ -39,7 +72,7 @@ export class Variants {
     const own = variantKey(key, response.variant)
     const first = await this.#read(cache, key, [...response.tags])
     // Other names than before: the old representations can no longer be told apart from the new ones.
-    const variants = first !== undefined && 'index' in first && first.index.vary.join() === response.vary.join() ? first.index.variants : []
+    const variants = first !== undefined && 'variants' in first && first.vary.join() === response.vary.join() ? first.variants : []
     if (!variants.includes(own)) {
       if (variants.length >= this.#max) return false
       const index = encodeIndex({ vary: response.vary, variants: [...variants, own] })
@@ -48,38 +81,44 @@ export class Variants {
     return (await cache.set(own, encodeResponse(response), options)).ok
   }
 
-  /** What lies under a key, decoded; what was read before is not parsed again. */
-  #decode (key: string, stored: unknown): ReturnType<typeof decode> {
-    const known = this.#known.get(key)
-    const response = known?.read(stored)
-    if (response !== undefined) return { response }
-    const kept = decode(stored)
-    if (kept === undefined || !('response' in kept)) return kept
-    if (this.#known.size >= MAX_KNOWN) this.#known.delete(this.#known.keys().next().value!)
-    this.#known.set(key, new KnownResponse(stored as Uint8Array, kept.response))
-    return kept
+  #read (cache: Reads, key: string, tags: string[]): Found | VariantIndex | undefined | Promise<Found | VariantIndex | undefined> {
+    const shared = cache[shareNow]?.(key)
+    if (shared !== undefined) return this.#kept(key, shared, true)
+    return cache.getEntry(key, { tags }).then((result) => this.#kept(key, result, false))
   }
 
-  async #read (cache: FastifyCache, key: string, tags: string[]): Promise<Found | { readonly index: { vary: readonly string[]; variants: readonly string[] } } | undefined> {
-    const result = await cache.getEntry<unknown>(key, { tags })
+  /** What was read, decoded; a head that was read before is not parsed again. */
+  #kept (key: string, result: Result<SharedEntry | null>, isShared: boolean): Found | VariantIndex | undefined {
     if (!result.ok || result.value === null) return undefined
-    const kept = this.#decode(key, result.value.value)
-    if (kept === undefined) {
-      this.#onCorrupt(key)
-      return undefined
+    const { value: stored, fresh } = result.value
+    let known = this.#known.get(key)
+    if (known?.isIn(stored) !== true) {
+      const kept = decode(stored)
+      if (kept === undefined) {
+        this.#onCorrupt(key)
+        return undefined
+      }
+      if ('index' in kept) return kept.index
+      known = new KnownHead(stored as Uint8Array, kept.response)
+      if (this.#known.size >= MAX_KNOWN) this.#known.delete(this.#known.keys().next().value!)
+      this.#known.set(key, known)
     }
-    return 'index' in kept ? kept : { response: kept.response, isStale: !result.value.fresh }
+    return new Found(known, stored as Uint8Array, !fresh, isShared)
   }
 }
 
 /** A hash is no proof: what is served was stored for exactly these headers. */
 function toLookup (found: Found, headers: IncomingHttpHeaders): Lookup {
-  const isRight = matches(found.response, headers)
-  return { found: isRight ? found : undefined, isOther: !isRight }
+  return matches(found.head, headers) ? { found, isOther: false } : OTHER
 }
 
 /** Whether a request chooses this representation. */
-export function matches (response: StoredResponse, headers: IncomingHttpHeaders): boolean {
-  if (response.vary.length === 0) return true
-  return response.variant === variantOf(response.vary, headers)
+export function matches (head: StoredHead, headers: IncomingHttpHeaders): boolean {
+  if (head.vary.length === 0) return true
+  return head.variant === variantOf(head.vary, headers)
+}
+
+/** Goes on at once if it can: a hit in memory has no promise to wait for. */
+function whenRead<T, U> (read: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
+  return read instanceof Promise ? read.then(next) : next(read)
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readNow, type Immediate } from '../read-now.js'
+import { readNow, shareNow, type Immediate } from '../read-now.js'
 import { STORED_NULL } from '../result.js'
 import { read, valueOf, write, type Claim, type FullCache } from './claim.js'
 import { GOOD_KEYS } from './inputs.js'
@@ -92,6 +92,19 @@ export const valueClaims: Claim[] = [{
     assert.equal(valueOf(immediate[readNow]('unknown')), null)
     await write(cache, 'key', null)
     assert.equal(immediate[readNow]('key'), STORED_NULL)
+  }
+}, {
+  name: 'shareNow: finds what getEntry finds',
+  async check (cache) {
+    if (!(shareNow in cache)) return
+    const immediate = cache as FullCache & Immediate
+    await write(cache, 'key', Buffer.from('bytes'))
+    const entry = valueOf(immediate[shareNow]('key'))
+    assert.equal(entry?.fresh, true)
+    assert.deepEqual(Buffer.from(entry!.value as Uint8Array), Buffer.from('bytes'))
+    await write(cache, 'key', nested())
+    assert.deepEqual(valueOf(immediate[shareNow]('key'))?.value, nested())
+    assert.equal(valueOf(immediate[shareNow]('unknown')), null)
   }
 }, {
   name: 'get: nested values, and names that objects have by themselves',
