@@ -125,10 +125,24 @@ t.test('Age says how long an answer has been here', async (t) => {
 
 t.test('internal headers of a client steer nothing', async (t) => {
   origin.page('/steered', { headers: { 'cache-control': 'public, max-age=1, must-revalidate' } })
-  await varnish.ask('/steered')
+  origin.page('/steered-error', { headers: { 'cache-control': 'public, max-age=1, stale-if-error=30' } })
+  origin.page('/steered-while', { headers: { 'cache-control': 'public, max-age=1, stale-while-revalidate=30' } })
+  for (const path of ['/steered', '/steered-error', '/steered-while']) await varnish.ask(path)
   const end = Date.now() + 1100
-  await until('its lifetime is over', () => Date.now() > end)
-  t.equal((await varnish.ask('/steered', { headers: { 'x-edge-stage': 'on-error', 'x-edge-forward': 'hit', 'x-edge-while-revalidate': '99' } })).body, 'run 2')
+  await until('their lifetime is over', () => Date.now() > end)
+  const steered = (path: string, stage: string) => varnish.ask(path, { headers: { 'x-edge-stage': stage, 'x-edge-forward': 'hit', 'x-edge-while-revalidate': '99' } })
+  t.equal((await steered('/steered', 'on-error')).body, 'run 2')
+  t.equal((await steered('/steered-error', 'on-error')).body, 'run 2', 'the app answers, so nothing stale')
+  t.match(await steered('/steered-while', 'refetch'), { body: 'run 1', headers: { 'cache-status': /; hit; ttl=-/ } }, 'within the window nobody waits for the app')
+})
+
+t.test('X-Edge-Stage of a client does not reach the app, and what fails is not sent to it again', async (t) => {
+  origin.page('/sent-once', { headers: MINUTE, status: 500, body: 'the app\'s own words' })
+  for (const [times, method] of [[1, 'GET'], [2, 'POST']] as const) {
+    t.match(await varnish.ask('/sent-once', { method, headers: { 'x-edge-stage': 'refetch' } }), { status: 500, body: 'the app\'s own words' }, method)
+    t.equal(origin.seen('/sent-once').length, times, method)
+  }
+  t.notOk(origin.seen('/sent-once').some(({ headers }) => 'x-edge-stage' in headers))
 })
 
 t.test('the canary: the same 10 % of 1000 clients go through the cache', async (t) => {
