@@ -10,39 +10,58 @@ export interface Captured {
   /** `Vary` as hooks in front of the handler had set it: they run for every request, and choose nothing of the body. */
   readonly varyBefore: string | undefined
   readonly body: Buffer
+  /** Whether it was sent as a string, or as an object. */
+  readonly isText: boolean
 }
 
 /** What the client was sent in the end, once every onSend hook has run. */
 export interface Final { readonly status: number; readonly headers: Readonly<Record<string, string | string[]>> }
 
+/**
+ * What became of an answer. `'aborted'`: the client or the stream broke off; `'unkeepable'`: too large, or of a kind that
+ * cannot be captured; `'replaced'`: an error, a hijacked reply, another answer in its place.
+ */
+export type Outcome = { readonly captured: Captured; readonly final: Final } | 'aborted' | 'unkeepable' | 'replaced'
+
 /** What may be done with an answer before it goes out: `true` takes it over, and it is not sent. */
 export type Intercept = (status: number, error: Error | undefined) => boolean
 
+/** An answer that is still to come. */
+export interface Pending {
+  readonly isOpen: boolean
+  /** Nothing will come of it any more: another answer is sent in its place. */
+  takeOver (): void
+}
+
 /** Which headers of a request are seen. */
 export interface SeenHeaders { readonly showSome: () => void; readonly showAll: () => void }
+
+/** How long a handler whose client has gone may take until nobody counts on its answer. */
+const AFTER_CLOSE_MS = 10_000
 
 type Headers = ReturnType<FastifyReply['getHeaders']>
 type Serializer = Parameters<FastifyReply['serializer']>[0]
 
 /**
  * Listens in on one answer: replaces `reply.send` and `writeHead` of this reply alone, until each has been called once.
- * `outcome` resolves when the head has been written and the body is complete; with `undefined` if there is nothing to
- * keep: hijacked, aborted midway, too large, a body of a kind that cannot be captured.
+ * `outcome` resolves when the head has been written and the body is complete, or it is known that nothing will be kept.
  */
-export class Capture {
-  readonly outcome: Promise<{ readonly captured: Captured; readonly final: Final } | undefined>
+export class Capture implements Pending {
+  readonly outcome: Promise<Outcome>
   readonly #reply: FastifyReply
   readonly #before: Headers
   readonly #maxBytes: number
   readonly #seen: SeenHeaders
   readonly #intercept: Intercept
-  #settle!: (outcome: { captured: Captured; final: Final } | undefined) => void
+  #settle!: (outcome: Outcome) => void
   #isOpen = true
   #status = 0
   #headers: Record<string, string | string[]> = {}
   #body: Buffer | undefined
+  #isText = false
   #final: Final | undefined
-  readonly #onClose = (): void => this.#end(undefined)
+  // A handler that is still at work may make what others wait for.
+  readonly #onClose = (): void => { setTimeout(() => this.#end('aborted'), AFTER_CLOSE_MS).unref() }
 
   constructor (reply: FastifyReply, maxBytes: number, seen: SeenHeaders, intercept: Intercept) {
     this.#reply = reply
@@ -78,7 +97,7 @@ export class Capture {
   /** Nothing will come of it any more: another answer is sent in its place. */
   takeOver (): void {
     this.#restoreSend()
-    this.#end(undefined)
+    this.#end('replaced')
   }
 
   /** The same, for an answer that has nothing of what the handler set. */
@@ -110,70 +129,45 @@ export class Capture {
     const error = payload instanceof Error ? payload : undefined
     if (this.#intercept(error === undefined ? reply.statusCode : 500, error)) {
       if (payload instanceof Readable) payload.destroy()
-      this.#end(undefined)
+      this.#end('replaced')
       return reply
     }
-    if (error !== undefined) {
-      this.#end(undefined)
-      return send(payload)
-    }
     this.#status = reply.statusCode
-    if (payload === undefined || payload === null) {
-      // A `null` with a content type is the JSON text; Fastify writes it.
-      if (payload === null) return this.#serialised(payload, send)
-      this.#keep(Buffer.alloc(0))
-      return send(payload)
-    }
-    if (typeof payload === 'string') {
-      const type = reply.getHeader('content-type')
-      // Fastify hands it to a serializer of one's own, too, if it has a type.
-      if (type !== undefined && serializerOf(reply) !== null) {
-        this.#end(undefined)
-        return send(payload)
-      }
-      this.#keep(Buffer.from(payload))
-      if (type === undefined) this.#headers['content-type'] = 'text/plain; charset=utf-8'
-      return send(payload)
-    }
-    if (payload instanceof Uint8Array) {
-      this.#keep(Buffer.from(payload))
-      if (reply.getHeader('content-type') === undefined) this.#headers['content-type'] = 'application/octet-stream'
-      return send(payload)
-    }
-    if (payload instanceof Readable) return send(this.#tee(payload))
-    if (isOtherBody(payload)) {
-      this.#end(undefined)
-      return send(payload)
-    }
-    return this.#serialised(payload, send)
+    const isSerialised = isToSerialise(reply, payload)
+    // What makes the text of an object sees what the handler saw; all behind it sees everything.
+    if (!isSerialised) this.#seen.showAll()
+    if (error !== undefined) this.#end('replaced')
+    else if (payload === undefined) this.#keep(Buffer.alloc(0))
+    else if (isSerialised) this.#keepSerialised(payload)
+    else if (typeof payload === 'string') this.#keepPlain(payload, Buffer.from(payload), 'text/plain; charset=utf-8')
+    else if (payload instanceof Uint8Array) this.#keepPlain(payload, Buffer.from(payload), 'application/octet-stream')
+    else if (payload instanceof Readable) return send(this.#tee(payload))
+    else this.#end('unkeepable')
+    return send(payload)
   }
 
-  /** An object: its text is known once Fastify has serialised it, between the preSerialization and the onSend hooks. */
-  #serialised (payload: unknown, send: (payload?: unknown) => FastifyReply): FastifyReply {
-    const reply = this.#reply
-    const own = serializerOf(reply)
-    const type = reply.getHeader('content-type')
-    // Fastify refuses what it would not serialise.
-    if (own === NO_SERIALIZER_SLOT || (own === null && type !== undefined && !/json/i.test(String(type)))) {
-      this.#end(undefined)
-      return send(payload)
-    }
-    // Where there is a serializer Fastify leaves the type to it.
-    if (own === null && type === undefined) reply.header('content-type', 'application/json; charset=utf-8')
-    else if (own === null && !/;\s*charset=/i.test(String(type))) reply.header('content-type', `${String(type)}; charset=utf-8`)
-    reply.serializer((value: unknown) => {
-      reply.serializer(own as Serializer)
-      const bySchema = own === null ? reply.getSerializationFunction(String(reply.statusCode), String(type ?? 'application/json').split(';', 1)[0]!) : undefined
-      const text = (bySchema ?? ((each: unknown) => reply.serialize(each as Record<string, unknown>)))(value as Record<string, unknown>) as string
-      this.#keep(Buffer.from(text))
-      return text
+  /** @param type that Fastify gives it if it has none */
+  #keepPlain (payload: string | Uint8Array, body: Buffer, type: string): void {
+    this.#isText = typeof payload === 'string'
+    const hasType = this.#reply.getHeader('content-type') !== undefined
+    this.#keep(body)
+    if (!hasType) this.#headers['content-type'] = type
+  }
+
+  /** Its text is known once Fastify has serialised it, between the preSerialization and the onSend hooks. */
+  #keepSerialised (payload: unknown): void {
+    const isKept = whenSerialised(this.#reply, this.#seen, (text) => {
+      // Text with a type of its own that a serializer has changed: what is sent from here would be changed once more.
+      if (typeof payload === 'string') return this.#end('unkeepable')
+      this.#isText = typeof text === 'string'
+      this.#keep(Buffer.from(text as string))
     })
-    return send(payload)
+    if (!isKept) this.#end('unkeepable')
   }
 
   #keep (body: Buffer): void {
     this.#headers = this.own
-    if (body.byteLength > this.#maxBytes) return this.#end(undefined)
+    if (body.byteLength > this.#maxBytes) return this.#end('unkeepable')
     this.#body = body
     this.#settleIfComplete()
   }
@@ -181,34 +175,40 @@ export class Capture {
   #tee (stream: Readable): Readable {
     const reply = this.#reply
     this.#headers = this.own
+    // Without an end, and nobody is to wait for it.
+    if (/^text\/event-stream/i.test(String(this.#headers['content-type']))) this.#end('unkeepable')
     const chunks: Buffer[] = []
     let bytes = 0
     const capture = this
     const tee = new Transform({
+      // What is kept is in memory all the same: a client that reads slowly keeps nobody waiting for it.
+      readableHighWaterMark: this.#maxBytes,
       transform (chunk: Buffer, _encoding, done) {
         bytes += chunk.byteLength
-        if (bytes <= capture.#maxBytes) chunks.push(chunk)
-        else chunks.length = 0
+        if (bytes <= capture.#maxBytes) {
+          chunks.push(chunk)
+        } else {
+          chunks.length = 0
+          capture.#end('unkeepable')
+        }
         done(null, chunk)
       },
       flush (done) {
         if (bytes <= capture.#maxBytes) {
           capture.#body = Buffer.concat(chunks)
           capture.#settleIfComplete()
-        } else {
-          capture.#end(undefined)
         }
         done()
       }
     })
     stream.once('error', (error) => {
-      capture.#end(undefined)
+      capture.#end('aborted')
       tee.destroy(error)
     })
     tee.once('close', () => {
       if (!stream.readableEnded) stream.destroy()
       // Whatever is complete was settled by flush.
-      if (capture.#body === undefined) capture.#end(undefined)
+      if (capture.#body === undefined) capture.#end('aborted')
     })
     // Once it is wanted, which is behind the onSend hooks.
     whileRead(tee, {
@@ -229,25 +229,84 @@ export class Capture {
 
   #settleIfComplete (): void {
     if (this.#final === undefined || this.#body === undefined) return
-    this.#end({ captured: { status: this.#status, headers: this.#headers, varyBefore: texts(this.#before).vary?.toString(), body: this.#body }, final: this.#final })
+    this.#end({ captured: { status: this.#status, headers: this.#headers, varyBefore: texts(this.#before).vary?.toString(), body: this.#body, isText: this.#isText }, final: this.#final })
   }
 
-  #end (outcome: { captured: Captured; final: Final } | undefined): void {
+  #end (outcome: Outcome): void {
     this.#reply.raw.off('close', this.#onClose)
     this.#settle(outcome)
   }
 }
 
 /** Brings all headers back when the answer is sent, in front of the onSend hooks. */
-export function beforeSend (reply: FastifyReply, seen: SeenHeaders): void {
-  const { send } = reply
-  reply.send = (payload?: unknown) => {
-    delete (reply as { send?: unknown }).send
-    seen.showAll()
-    if (payload instanceof Readable) whileRead(payload, seen)
-    return send.call(reply, payload)
+export function showAllBeforeSend (reply: FastifyReply, seen: SeenHeaders): Pending {
+  return new BeforeSend(reply, seen)
+}
+
+class BeforeSend implements Pending {
+  #isOpen = true
+  readonly #reply: FastifyReply
+  readonly #seen: SeenHeaders
+
+  constructor (reply: FastifyReply, seen: SeenHeaders) {
+    this.#reply = reply
+    this.#seen = seen
+    const { send } = reply
+    reply.send = (payload?: unknown) => {
+      this.#close()
+      if (!isToSerialise(reply, payload) || !whenSerialised(reply, seen)) seen.showAll()
+      if (payload instanceof Readable) whileRead(payload, seen)
+      return send.call(reply, payload)
+    }
+    reply.raw.once('close', seen.showAll)
   }
-  reply.raw.once('close', seen.showAll)
+
+  get isOpen (): boolean { return this.#isOpen }
+
+  takeOver (): void {
+    this.#close()
+    this.#seen.showAll()
+  }
+
+  #close (): void {
+    this.#isOpen = false
+    delete (this.#reply as { send?: unknown }).send
+  }
+}
+
+/** Whether Fastify serialises a payload. A string it hands to a serializer of one's own, too, if it has a type. */
+function isToSerialise (reply: FastifyReply, payload: unknown): boolean {
+  if (payload === undefined || payload instanceof Error) return false
+  if (typeof payload === 'string') return reply.getHeader('content-type') !== undefined && serializerOf(reply) !== null
+  return payload === null || !(payload instanceof Uint8Array || isOtherBody(payload))
+}
+
+/**
+ * Calls back with the text that Fastify makes of a payload. What makes it sees what the handler saw, and all headers are
+ * shown behind it. `false`: Fastify refuses to serialise it.
+ */
+function whenSerialised (reply: FastifyReply, seen: SeenHeaders, then?: (text: unknown) => void): boolean {
+  const own = serializerOf(reply)
+  const type = reply.getHeader('content-type')
+  if (own === NO_SERIALIZER_SLOT || (own === null && type !== undefined && !/json/i.test(String(type)))) {
+    seen.showAll()
+    return false
+  }
+  // Where there is a serializer Fastify leaves the type to it.
+  if (own === null && type === undefined) reply.header('content-type', 'application/json; charset=utf-8')
+  else if (own === null && !/;\s*charset=/i.test(String(type))) reply.header('content-type', `${String(type)}; charset=utf-8`)
+  reply.serializer((value: unknown) => {
+    try {
+      reply.serializer(own as Serializer)
+      const bySchema = own === null ? reply.getSerializationFunction(String(reply.statusCode), String(type ?? 'application/json').split(';', 1)[0]!) : undefined
+      const text: unknown = (bySchema ?? own as Serializer | null ?? ((each: unknown) => reply.serialize(each as Record<string, unknown>)))(value as Record<string, unknown>)
+      then?.(text)
+      return text as string
+    } finally {
+      seen.showAll()
+    }
+  })
+  return true
 }
 
 /** A body may be made as it is read, with another look at the request: that sees what the handler saw. */
@@ -293,8 +352,8 @@ function isOtherBody (payload: unknown): boolean {
 const NO_SERIALIZER_SLOT = Symbol('no slot')
 let serializerSlot: symbol | undefined
 
-// Fastify keeps what `reply.serializer()` was given under a symbol of its own, and offers no way to ask for it.
-function serializerOf (reply: FastifyReply): unknown {
+/** What `reply.serializer()` was given; `null`: nothing. Fastify keeps it under a symbol of its own, and offers no way to ask. */
+export function serializerOf (reply: FastifyReply): unknown {
   serializerSlot ??= Object.getOwnPropertySymbols(reply).find(({ description }) => description === 'fastify.reply.serializer')
   return serializerSlot === undefined ? NO_SERIALIZER_SLOT : (reply as unknown as Record<symbol, unknown>)[serializerSlot]
 }

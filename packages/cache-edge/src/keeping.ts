@@ -42,6 +42,7 @@ export function toStored ({ request, reply, policy, tags }: Exchange, captured: 
     // RFC 9110 §6.6.1: what is kept has the date at which it was made, not the one at which it is served.
     headers: { date: formatHttpDate(receivedAt), ...keptOf(captured.headers) },
     body: captured.body,
+    isText: captured.isText,
     etag: typeof final.headers.etag === 'string' ? final.headers.etag : undefined,
     receivedAt,
     freshness: freshnessBy(head, policy, requestedAt),

@@ -31,6 +31,9 @@ function digest (value: string | readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64url')
 }
 
+/** Characters of a URI whose names are remembered. */
+const MAX_REMEMBERED = 1000
+
 /** The names of one target URI. */
 export interface TargetNames { readonly key: string; readonly tag: string }
 
@@ -46,7 +49,7 @@ export class Names {
     let names = this.#known.get(text)
     if (names === undefined) {
       names = { key: responseKey(target), tag: uriTag(target) }
-      if (text.split('\n').length > 3) return names
+      if (text.length > MAX_REMEMBERED || text.split('\n').length > 3) return names
       if (this.#known.size >= Names.MAX) this.#known.delete(this.#known.keys().next().value!)
       this.#known.set(text, names)
     }

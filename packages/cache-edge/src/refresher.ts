@@ -39,7 +39,7 @@ export class Refresher {
   }
 
   async #run (request: FastifyRequest, cache: FastifyCache, key: string, target: TargetUri, stale: StoredHead): Promise<void> {
-    const headers = headersOf(request, stale)
+    const headers = headersOf(request, target, stale)
     const lock = await cache.lock(`${key}:refresh`, { ttl: LOCK_SECONDS })
     // Another process is at it. A cache without locks, or one that fails, does not keep it from being done.
     if (lock.ok && lock.value === null) return
@@ -56,8 +56,8 @@ export class Refresher {
 }
 
 /** What chose the answer, and where it was asked for. */
-function headersOf (request: FastifyRequest, stale: StoredHead): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = { host: request.raw.headers.host ?? '' }
+function headersOf (request: FastifyRequest, target: TargetUri, stale: StoredHead): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = { host: request.raw.headers.host ?? target.host }
   for (const name of stale.vary) {
     const value = request.raw.headers[name]
     if (value !== undefined) headers[name] = value

@@ -1,10 +1,10 @@
-import { corrupt, enterHandlerPhase, type Core, type FastifyCache, type TagSnapshot } from '@x/cache-core'
+import { Backoff, corrupt, enterHandlerPhase, type Core, type FastifyCache, type TagSnapshot } from '@x/cache-core'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { Readable } from 'node:stream'
 import { appendCacheStatus, cacheStatus, type CacheStatus } from './cache-status.js'
 import { parseCacheControl } from './cache-control.js'
 import { isDroppedFrom304 } from './conditional.js'
-import { beforeSend, Capture, withHeaders, type Captured } from './capture.js'
+import { Capture, serializerOf, showAllBeforeSend, withHeaders, type Captured, type Pending } from './capture.js'
 import { type EdgeHeaders, hasBody } from './headers.js'
 import { joinLines } from './header-fields.js'
 import { formatHttpDate } from './http-date.js'
@@ -30,7 +30,10 @@ export interface ResponseCacheSettings {
 interface Flight {
   readonly shared: Promise<StoredResponse | undefined>
   readonly tags: ReadonlySet<string>
+  readonly key: string | undefined
   isOvertaken: boolean
+  /** Its client or its source broke off: another one may have what it did not bring. */
+  isAborted: boolean
   /** Why a stale answer was served in place of its own. */
   failure?: string
 }
@@ -52,6 +55,12 @@ interface Visit extends Exchange {
 const SHOWN_ALL = new Set(['method', 'personal', 'request-body'])
 /** The text before the first colon of each key. */
 const KEY_PATTERN = 'edge'
+/** How long requests do not wait for one another, once an answer turned out not to be kept. */
+const UNKEPT_MS = 10_000
+/** How long after a failure it is not tried again, while there is something stale to serve. */
+const RETRY_AFTER_MS = 1000
+/** They speak of the client, or of the moment: what is kept may still be right. */
+const NOT_OF_THE_RESOURCE = new Set([408, 425, 429])
 const WILL_SEND = Symbol('will send')
 const kStatus = Symbol('@x/cache-edge.status')
 
@@ -65,6 +74,10 @@ export class ResponseCache {
   readonly #flights = new Map<string, Flight>()
   readonly #refresher: Refresher
   readonly #names = new Names()
+  /** Of which nothing was kept lately, by the key of their flight. */
+  readonly #unkept: Backoff
+  /** In whose place something stale was served lately. */
+  readonly #failed: Backoff
   readonly #hit: string
   hasRoutes = false
 
@@ -73,6 +86,8 @@ export class ResponseCache {
     this.#core = core
     this.#headers = headers
     this.#refresher = new Refresher(fastify)
+    this.#unkept = new Backoff(core.registry)
+    this.#failed = new Backoff(core.registry)
     this.#settings = settings
     this.#hit = cacheStatus(settings.name, { hit: true })
     this.#variants = new Variants(settings.maxVariants, () => {
@@ -103,7 +118,7 @@ export class ResponseCache {
         cache.#tell(reply, bypass)
         // Whoever sees all of a request answers it for nobody else.
         if (SHOWN_ALL.has(bypass.detail ?? bypass.fwd!)) return run()
-        beforeSend(reply, withHeaders(request.raw, visibleHeaders(request, policy, undefined, CONDITIONAL)))
+        showAllBeforeSend(reply, withHeaders(request.raw, visibleHeaders(request, policy, undefined, CONDITIONAL)))
         return run()
       }
       enterHandlerPhase(request)
@@ -174,6 +189,10 @@ export class ResponseCache {
     const { request, reply } = visit
     if (found !== undefined && !visit.isRefresh) {
       const state = stateOf(found.head, found.isStale, Date.now())
+      if (state !== 'fresh' && state !== 'to-validate' && this.#failed.isActive(visit.key + found.head.variant)) {
+        this.#serve(reply, found, { hit: true, detail: 'stale-if-error' })
+        return undefined
+      }
       if (state === 'fresh' || (state === 'while-revalidating' && isInjectable(request.originalUrl))) {
         if (state !== 'fresh') this.#refresher.start(request, visit.cache, visit.key, visit.target, found.head)
         this.#serve(reply, found)
@@ -191,15 +210,18 @@ export class ResponseCache {
   }
 
   /** One handler run per key; the others wait for it, a bounded time. */
-  async #join (visit: Visit, found: Found | undefined, fwd: Miss): Promise<void> {
+  async #join (visit: Visit, found: Found | undefined, fwd: Miss, until = Infinity): Promise<void> {
     const { policy, request, reply } = visit
     // Observing must not delay anybody, and who is outside of the rollout has nothing of the cache.
-    const { active, rollout } = this.#core.registry
+    const { active, clock, rollout } = this.#core.registry
     if (active.passThrough || this.#core.armOf(request) !== 'cached' || !rollout.allows(KEY_PATTERN)) return this.#lead(visit, found, fwd, undefined)
     const flightKey = visit.key + variantOf(policy.store === 'by-policy' ? policy.vary : Object.keys(request.raw.headers).filter((name) => !ALWAYS_SHOWN.includes(name)), request.raw.headers)
     const flight = this.#flights.get(flightKey)
-    if (flight === undefined) return this.#lead(visit, found, fwd, flightKey)
-    const shared = visit.isRefresh ? undefined : await within(this.#settings.coalesceMs, flight.shared)
+    // Nobody waits again for an answer of which nothing was kept.
+    if (flight === undefined || this.#unkept.isActive(flightKey)) return this.#lead(visit, found, fwd, flightKey)
+    const waitsUntil = Math.min(until, clock.now() + this.#settings.coalesceMs)
+    const shared = visit.isRefresh ? undefined : await within(waitsUntil - clock.now(), flight.shared)
+    if (flight.isAborted && clock.now() < waitsUntil) return this.#join(visit, found, fwd, waitsUntil)
     if (flight.failure !== undefined && !flight.isOvertaken && found !== undefined && isAllowedOnError(found)) {
       return this.#serve(reply, found, { fwd, collapsed: true, detail: flight.failure })
     }
@@ -210,7 +232,7 @@ export class ResponseCache {
 
   async #lead (visit: Visit, found: Found | undefined, fwd: Miss, flightKey: string | undefined): Promise<void> {
     let share!: (response: StoredResponse | undefined) => void
-    const flight: Flight = { shared: new Promise((resolve) => { share = resolve }), isOvertaken: false, tags: new Set(visit.tags) }
+    const flight: Flight = { shared: new Promise((resolve) => { share = resolve }), key: flightKey, isOvertaken: false, isAborted: false, tags: new Set(visit.tags) }
     if (flightKey !== undefined && !this.#flights.has(flightKey)) this.#flights.set(flightKey, flight)
     const end = (): void => {
       if (flightKey !== undefined && this.#flights.get(flightKey) === flight) this.#flights.delete(flightKey)
@@ -240,15 +262,15 @@ export class ResponseCache {
       seen.showAll()
       capture.undo()
       flight.failure = `stale-if-error, ${reason}`
+      this.#failed.start(visit.key + found.head.variant, RETRY_AFTER_MS)
       this.#serve(reply, found, { fwd: 'stale', detail: flight.failure })
       capture.dropLate()
       share(undefined)
       return true
     }
     const capture = new Capture(reply, this.#settings.maxBodyBytes, seen, (status, error) => {
-      seen.showAll()
       clearTimeout(timer)
-      if (error === undefined ? status >= 500 : isServerError(error, reply)) return stand('error')
+      if (error === undefined ? status >= 500 : statusOf(error, reply) >= 500) return stand('error')
       if (error === undefined && status === 304 && found !== undefined) {
         served = 'validated'
         return true
@@ -265,29 +287,41 @@ export class ResponseCache {
     seen.showAll()
     clearTimeout(timer)
     if (served === 'validated') return this.#validated(visit, found!, capture.own, requestedAt, snapshot, share)
-    if (served === 'instead' || first === undefined) return
+    if (served === 'instead') return
+    flight.isAborted = first === 'aborted'
+    if (first === 'unkeepable') return this.#unstorable(visit, found, flight, reply.statusCode)
+    if (typeof first === 'string') return
     if ('error' in first) {
-      if (!isServerError(first.error, reply) || !stand('error')) {
-        capture.takeOver()
-        throw first.error
-      }
-      return
+      const status = statusOf(first.error, reply)
+      if (status >= 500 && stand('error')) return
+      capture.takeOver()
+      await this.#unstorable(visit, found, flight, status)
+      throw first.error
     }
     const kept = toStored(visit, first.captured, first.final, requestedAt)
-    if (kept === undefined || flight.isOvertaken) return
+    if (kept === undefined) return this.#unstorable(visit, found, flight, first.final.status)
+    if (flight.isOvertaken) return
+    if (flight.key !== undefined) this.#unkept.end(flight.key)
     share(kept)
     await this.#store(visit, kept, snapshot)
   }
 
+  /** A whole answer that may not be kept says that what is kept is no longer right (RFC 9111 §4.3.3). */
+  async #unstorable ({ cache, target }: Visit, found: Found | undefined, flight: Flight, status: number): Promise<void> {
+    if (status >= 500 || NOT_OF_THE_RESOURCE.has(status)) return
+    if (flight.key !== undefined) this.#unkept.start(flight.key, UNKEPT_MS)
+    if (found !== undefined && !flight.isOvertaken) await cache.tags.invalidate(uriTag(target))
+  }
+
   /** Runs the route's handler as Fastify does: what it returns is sent. */
-  async #handle ({ run, reply }: Visit, capture: Capture): Promise<void> {
+  async #handle ({ run, reply }: Visit, pending: Pending): Promise<void> {
     const returned = run()
     if (returned === reply || (returned === undefined && !reply.sent)) return
     const isPromise = typeof (returned as PromiseLike<unknown> | undefined)?.then === 'function'
     const payload = isPromise ? await (returned as Promise<unknown>).then((value) => value === reply ? WILL_SEND : value) : returned
     // Hijacked: whatever is written now passes by here.
-    if (reply.sent && capture.isOpen) capture.takeOver()
-    else if (payload !== WILL_SEND && capture.isOpen) reply.send(payload)
+    if (reply.sent && pending.isOpen) pending.takeOver()
+    else if (payload !== WILL_SEND && pending.isOpen) reply.send(payload)
     // It comes too late, and nobody will read it.
     else if (payload instanceof Readable) payload.destroy()
   }
@@ -322,19 +356,17 @@ export class ResponseCache {
   }
 
   async #runAlone (visit: Visit, status: CacheStatus): Promise<void> {
-    const { request, reply, policy, run } = visit
+    const { request, reply, policy } = visit
     this.#tell(reply, status)
-    beforeSend(reply, withHeaders(request.raw, visibleHeaders(request, policy, undefined)))
-    const returned: unknown = await run()
-    if (returned !== undefined && returned !== reply) reply.send(returned)
+    await this.#handle(visit, showAllBeforeSend(reply, withHeaders(request.raw, visibleHeaders(request, policy, undefined))))
   }
 
-  async #store ({ cache, key, tags }: Visit, response: StoredResponse, snapshot: TagSnapshot | undefined): Promise<void> {
+  async #store ({ cache, key, tags, target }: Visit, response: StoredResponse, snapshot: TagSnapshot | undefined): Promise<void> {
     // What was invalidated while the handler ran could not be told.
     if (snapshot === undefined) return
     const ttl = Math.max(0.001, response.freshness.lifetime - response.freshness.initialAge)
     const keep = secondsToKeep(response)
-    await this.#variants.keep(cache, key, response, { ttl, staleIfError: Math.max(0, keep - ttl), tags, snapshot })
+    await this.#variants.keep(cache, key, response, uriTag(target), { ttl, staleIfError: Math.max(0, keep - ttl), tags, snapshot })
   }
 
   #serve (reply: FastifyReply, answer: Servable, status?: CacheStatus): void {
@@ -354,7 +386,10 @@ export class ResponseCache {
     const ttl = Math.floor(response.freshness.lifetime - age)
     if (status === undefined) reply.header('cache-status', `${this.#hit}; ttl=${ttl}`)
     else this.#tell(reply, { ...status, ttl })
-    reply.send(isNotModified ? undefined : answer.body())
+    if (isNotModified || (response.headers['content-type'] === undefined && answer.body().length === 0)) reply.send()
+    // As the handler's own: hooks are given a string where it was one, and a serializer would change it once more.
+    else if (response.isText && serializerOf(reply) === null) reply.send(answer.text())
+    else reply.send(answer.body())
   }
 
   #tell (reply: FastifyReply, status: CacheStatus): void {
@@ -376,11 +411,11 @@ export class ResponseCache {
   }
 }
 
-/** Whether Fastify answers an error with 5xx: a status that the handler set beats that of the error. */
-function isServerError (error: unknown, reply: FastifyReply): boolean {
+/** The status with which Fastify answers an error: one that the handler set beats that of the error. */
+function statusOf (error: unknown, reply: FastifyReply): number {
   const { statusCode, status } = (error ?? {}) as { statusCode?: unknown; status?: unknown }
   const answered = Number(reply.statusCode === 200 ? statusCode ?? status : reply.statusCode)
-  return !(answered >= 400 && answered < 500)
+  return answered >= 400 && answered < 600 ? answered : 500
 }
 
 /** Whether `inject` asks for just this target: it normalises what it is given, and another target is another answer. */
@@ -396,7 +431,7 @@ function isAllowedOnError ({ head, isStale }: Found): boolean {
 }
 
 function servable (response: StoredResponse): Servable {
-  return { head: response, body: () => response.body }
+  return { head: response, body: () => response.body, text: () => response.body.toString() }
 }
 
 /** A promise that is never fulfilled: Fastify is to wait for the answer that is sent, and to hear of a failure. */

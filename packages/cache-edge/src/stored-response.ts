@@ -5,6 +5,8 @@ export interface StoredHead {
   readonly status: number
   /** Lower-case names; a value is a list where the field was sent in several lines. */
   readonly headers: Readonly<Record<string, string | string[]>>
+  /** Whether hooks are to be given the body as a string, as when it was made. */
+  readonly isText: boolean
   /** Of the representation as it was sent, if it had one. */
   readonly etag: string | undefined
   /** Milliseconds of the epoch at which it was received. */
@@ -20,7 +22,12 @@ export interface StoredHead {
 export interface StoredResponse extends StoredHead { readonly body: Buffer }
 
 /** That a URL has several representations, and by which request headers they are chosen. */
-export interface VariantIndex { readonly vary: readonly string[]; readonly variants: readonly string[] }
+export interface VariantIndex {
+  readonly vary: readonly string[]
+  readonly variants: readonly string[]
+  /** Milliseconds of the epoch at which the last of them is over. */
+  readonly until: number
+}
 
 /** Not part of a stored response: they belong to one connection, or are written anew for each answer. */
 export const NOT_KEPT = new Set([
@@ -31,6 +38,8 @@ export const NOT_KEPT = new Set([
 const RESPONSE = 1
 const INDEX = 2
 const HEADER_BYTES = 5
+/** Characters of a text that is not decoded a second time. */
+const MAX_TEXT = 16_384
 const FIELD_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
 // What Node writes into a head: no control characters, nothing beyond Latin-1.
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
@@ -63,10 +72,12 @@ export function decode (stored: unknown): { readonly response: StoredResponse } 
   return undefined
 }
 
-/** A head that was read once: bytes that begin with the same ones need no second look. Bodies are not held. */
+/** A head that was read once: bytes that begin with the same ones need no second look. */
 export class KnownHead {
   readonly head: StoredHead
   readonly #bytes: Buffer
+  #textOf: Uint8Array | undefined
+  #text = ''
 
   constructor (stored: Uint8Array, { body, ...head }: StoredResponse) {
     this.#bytes = Buffer.from(stored.subarray(0, stored.byteLength - body.length))
@@ -83,6 +94,17 @@ export class KnownHead {
     const start = this.#bytes.length
     return Buffer.from(stored.buffer, stored.byteOffset + start, stored.byteLength - start)
   }
+
+  /** The same as text. A short one is kept for as long as it is asked of the same bytes: it cannot be changed, and is no copy. */
+  textIn (stored: Uint8Array): string {
+    if (this.#textOf === stored) return this.#text
+    const text = this.bodyIn(stored).toString()
+    if (text.length <= MAX_TEXT) {
+      this.#textOf = stored
+      this.#text = text
+    }
+    return text
+  }
 }
 
 function pack (kind: number, meta: object, body: Buffer): Buffer {
@@ -98,12 +120,12 @@ function pack (kind: number, meta: object, body: Buffer): Buffer {
 function isMeta (meta: any): meta is StoredHead {
   return isObject(meta) && Number.isInteger(meta.status) && meta.status >= 200 && meta.status <= 599 && meta.status !== 206 && meta.status !== 304 &&
     isObject(meta.headers) && Object.entries(meta.headers).every(([name, value]) => isField(name, value)) &&
-    (meta.etag === undefined || (typeof meta.etag === 'string' && FIELD_VALUE.test(meta.etag))) && Number.isSafeInteger(meta.receivedAt) && isFreshness(meta.freshness) &&
+    (meta.etag === undefined || (typeof meta.etag === 'string' && FIELD_VALUE.test(meta.etag))) && Number.isSafeInteger(meta.receivedAt) && typeof meta.isText === 'boolean' && isFreshness(meta.freshness) &&
     areTexts(meta.vary) && typeof meta.variant === 'string' && areTexts(meta.tags)
 }
 
 function isIndex (meta: any): meta is VariantIndex {
-  return isObject(meta) && areTexts(meta.vary) && areTexts(meta.variants)
+  return isObject(meta) && areTexts(meta.vary) && areTexts(meta.variants) && Number.isFinite(meta.until)
 }
 
 function isFreshness (value: any): value is Freshness {

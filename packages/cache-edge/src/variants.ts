@@ -1,7 +1,6 @@
-import { shareNow, type FastifyCache, type Result, type SharedEntry } from '@x/cache-core'
+import { shareNow, type FastifyCache, type Result, type SharedEntry, type TagSnapshot } from '@x/cache-core'
 import type { IncomingHttpHeaders } from 'node:http'
 import { variantKey } from './key.js'
-import { Slab } from './slab.js'
 import { decode, encodeIndex, encodeResponse, KnownHead, type StoredHead, type StoredResponse, type VariantIndex } from './stored-response.js'
 import { variantOf } from './vary.js'
 
@@ -10,6 +9,7 @@ export interface Servable {
   readonly head: StoredHead
   /** The body, which nobody else holds. */
   body (): Buffer
+  text (): string
 }
 
 /** What lies under a key, and whether the cache takes it for invalidated or over. */
@@ -30,8 +30,10 @@ export class Found implements Servable {
 
   body (): Buffer {
     const body = this.#known.bodyIn(this.#stored)
-    return this.#isShared ? slab.copy(body) : body
+    return this.#isShared ? Buffer.from(body) : body
   }
+
+  text (): string { return this.#known.textIn(this.#stored) }
 }
 
 /** What a look-up came upon. `isOther`: the URL has representations, but none for this request. */
@@ -40,8 +42,10 @@ export interface Lookup { readonly found: Found | undefined; readonly isOther: b
 /** A cache may be able to answer at once, and not copy what it has. */
 type Reads = FastifyCache & { [shareNow]? (key: string): Result<SharedEntry | null> | undefined }
 
+/** How long an entry is kept, in seconds, and what invalidates it. */
+export interface KeepOptions { readonly ttl: number; readonly staleIfError: number; readonly tags: string[]; readonly snapshot: TagSnapshot }
+
 const MAX_KNOWN = 1000
-const slab = new Slab()
 const NOTHING: Lookup = { found: undefined, isOther: false }
 const OTHER: Lookup = { found: undefined, isOther: true }
 
@@ -66,17 +70,26 @@ export class Variants {
     })
   }
 
-  /** Keeps a response; `false` if its URL has as many representations as it may, or the cache refuses. */
-  async keep (cache: FastifyCache, key: string, response: StoredResponse, options: Parameters<FastifyCache['set']>[2] & object): Promise<boolean> {
+  /**
+   * Keeps a response; `false` if its URL has as many representations as it may, or the cache refuses.
+   * @param uriTag the one of the tags that all representations have
+   */
+  async keep (cache: FastifyCache, key: string, response: StoredResponse, uriTag: string, options: KeepOptions): Promise<boolean> {
     if (response.vary.length === 0) return (await cache.set(key, encodeResponse(response), options)).ok
     const own = variantKey(key, response.variant)
     const first = await this.#read(cache, key, [...response.tags])
     // Other names than before: the old representations can no longer be told apart from the new ones.
-    const variants = first !== undefined && 'variants' in first && first.vary.join() === response.vary.join() ? first.variants : []
-    if (!variants.includes(own)) {
-      if (variants.length >= this.#max) return false
-      const index = encodeIndex({ vary: response.vary, variants: [...variants, own] })
-      if (!(await cache.set(key, index, options)).ok) return false
+    const index = first !== undefined && 'variants' in first && first.vary.join() === response.vary.join() ? first : undefined
+    const variants = index?.variants ?? []
+    const isNew = !variants.includes(own)
+    if (isNew && variants.length >= this.#max) return false
+    const now = Date.now()
+    const until = now + (options.ttl + options.staleIfError) * 1000
+    // It outlives each of them, and is invalidated by what they have in common alone.
+    if (isNew || until > index!.until) {
+      const renewed = { vary: response.vary, variants: isNew ? [...variants, own] : variants, until: Math.max(until, index?.until ?? 0) }
+      const { snapshot } = options
+      if (!(await cache.set(key, encodeIndex(renewed), { ttl: (renewed.until - now) / 1000, tags: [uriTag], snapshot })).ok) return false
     }
     return (await cache.set(own, encodeResponse(response), options)).ok
   }

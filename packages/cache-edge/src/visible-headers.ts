@@ -4,7 +4,7 @@ import type { Policy } from './policy.js'
 import type { StoredHead } from './stored-response.js'
 
 /** What tells a handler nothing about the representation, and is needed to follow a request through a system. */
-export const ALWAYS_SHOWN = ['host', 'traceparent', 'tracestate', 'x-request-id']
+export const ALWAYS_SHOWN = ['host', ':authority', ':method', ':path', ':scheme', 'traceparent', 'tracestate', 'x-request-id']
 /** What makes a request conditional, or partial. */
 export const CONDITIONAL = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range']
 /** The header of this process's own background requests. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { responseKey, uriTag, variantKey } from '../src/key.js'
+import { Names, responseKey, uriTag, variantKey } from '../src/key.js'
 
 const target = { scheme: 'https', host: 'example.com', url: '/item/1?a=1' }
 
@@ -63,4 +63,13 @@ t.test('variantKey: differs by key and by variant, and never equals the key of a
 t.test('uriTag: is the same for all variants and fits the length of a tag', async (t) => {
   t.match(uriTag({ ...target, url: `/${'x'.repeat(10_000)}` }), /^edge-uri:[\w-]{43}$/)
   t.equal(uriTag({ ...target, host: 'EXAMPLE.com' }), uriTag(target))
+})
+
+t.test('Names: long targets are not remembered, and have the same names', async (t) => {
+  const names = new Names()
+  const target = { scheme: 'http', host: 'a.example', url: `/${'x'.repeat(15_000)}` }
+  t.same(names.of(target), { key: responseKey(target), tag: uriTag(target) })
+  t.not(names.of(target), names.of(target))
+  const short = { ...target, url: '/a' }
+  t.equal(names.of(short), names.of(short))
 })

@@ -159,7 +159,20 @@ for (const [name, cache, control] of [
       time.advance(11)
       const expected = { status: 200, body: 'old', headers: { age: '11' }, cacheStatus: `fastify; fwd=stale; ttl=-1; detail="stale-if-error, ${reason}"` }
       t.match(await ask(app, '/'), expected)
-      for (const answer of await Promise.all([ask(app, '/'), ask(app, '/'), ask(app, '/')])) t.match(answer, { ...expected, cacheStatus: /fwd=stale; ttl=-1; .*detail="stale-if-error/ })
+      time.advance(1)
+      for (const answer of await Promise.all([ask(app, '/'), ask(app, '/'), ask(app, '/')])) t.match(answer, { ...expected, headers: { age: '12' }, cacheStatus: /fwd=stale; ttl=-2; .*detail="stale-if-error/ })
+    })
+
+    t.test(`§4 stale-if-error: ${what} is not tried again for a second, ${name}`, async (t) => {
+      const { app, time, state } = await scene(t, cache, async (run) => run === 1 ? 'old' : fail(), control)
+      await ask(app, '/')
+      time.advance(11)
+      await ask(app, '/')
+      t.match(await ask(app, '/'), { status: 200, body: 'old', cacheStatus: 'fastify; hit; ttl=-1; detail=stale-if-error' })
+      t.equal(state.runs, 2)
+      time.advance(1)
+      await ask(app, '/')
+      t.equal(state.runs, 3)
     })
   }
 
@@ -178,10 +191,13 @@ for (const [name, cache, control] of [
     })
     for (const url of ['/', '/throws']) await ask(app, url)
     time.advance(11)
-    for (status of [500, 503, 504]) t.match(await ask(app, '/'), { status: 200, body: 'answer 200', headers: { 'cache-control': control ?? 'public, max-age=10, stale-if-error=30' } })
-    for (status of [404, 429]) for (const url of ['/', '/throws']) t.match(await ask(app, url), { status })
+    for (status of [500, 503, 504]) {
+      t.match(await ask(app, '/'), { status: 200, body: 'answer 200', headers: { 'cache-control': control ?? 'public, max-age=10, stale-if-error=30' } })
+      time.advance(1)
+    }
+    for (status of [429, 404]) for (const url of ['/', '/throws']) t.match(await ask(app, url), { status })
     status = 500
-    time.advance(29)
+    time.advance(26)
     for (const url of ['/', '/throws']) t.match(await ask(app, url), { status: 500 })
   })
 }
@@ -194,6 +210,7 @@ t.test('§4 stale-if-error: a handler that is late after all is not stored', asy
   t.match(await ask(app, '/'), { body: 'run 1', cacheStatus: /timeout/ })
   slow.resolve('late')
   await settle()
+  time.advance(1)
   t.match(await ask(app, '/'), { body: 'run 3', cacheStatus: 'fastify; fwd=stale' })
 })
 

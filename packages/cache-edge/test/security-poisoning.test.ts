@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import t from 'tap'
 import { ask, buildEdge, raw, Time, until, type Fields } from './fixtures/edge-app.js'
 import { isHit, page } from './fixtures/page.js'
@@ -216,3 +216,39 @@ t.test('poisoned refresh: a 304 keeps nothing that a hook in front of the handle
   t.ok(isHit(other))
   t.equal(other.headers['access-control-allow-origin'], 'https://b.example')
 })
+
+const makers: Record<string, (app: FastifyInstance, forwarded: (request: FastifyRequest) => string) => void> = {
+  'a preSerialization hook': (app, forwarded) => {
+    app.addHook('preSerialization', async (request, _reply, payload) => ({ ...payload as object, self: forwarded(request) }))
+    app.get('/*', { config: { cache: { store: true } } }, async () => ({}))
+  },
+  'a header of a preSerialization hook': (app, forwarded) => {
+    app.addHook('preSerialization', async (request, reply) => { reply.header('x-self', forwarded(request)) })
+    app.get('/*', { config: { cache: { store: true } } }, async () => ({}))
+  },
+  toJSON: (app, forwarded) => {
+    app.get('/*', { config: { cache: { store: true } } }, async (request) => ({ toJSON: () => ({ self: forwarded(request) }) }))
+  },
+  'a serializer': (app, forwarded) => {
+    app.get('/*', { config: { cache: { store: true } } }, async (request, reply) => reply.type('application/json').serializer(() => JSON.stringify({ self: forwarded(request) })).send({}))
+  },
+  'a serializer of text': (app, forwarded) => {
+    app.get('/*', { config: { cache: { store: true } } }, async (request, reply) => reply.type('text/plain').serializer(() => forwarded(request)).send('text'))
+  }
+}
+for (const [what, build] of Object.entries(makers)) {
+  t.test(`Cache poisoning: ${what} sees no header that is not in the key, kept or bypassed`, async (t) => {
+    const app = await buildEdge(t)
+    build(app, (request) => `https://${String(request.headers['x-forwarded-host'] ?? 'none')}`)
+    let afterwards: unknown
+    app.addHook('onSend', async (request) => { afterwards = request.headers['x-forwarded-host'] })
+    for (const headers of [{}, { range: 'bytes=0-1' }] as Array<Record<string, string>>) {
+      const poisoned = await ask(app, '/a', { ...headers, 'x-forwarded-host': 'evil.example' })
+      t.equal(poisoned.status, 200)
+      t.equal(afterwards, 'evil.example', 'hooks behind it see everything')
+      t.notMatch(JSON.stringify([poisoned.body, poisoned.headers]), /evil/)
+    }
+    const next = await ask(app, '/a')
+    t.notMatch(JSON.stringify([next.body, next.headers]), /evil/)
+  })
+}

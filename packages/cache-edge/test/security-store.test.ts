@@ -10,6 +10,7 @@ const planted: StoredResponse = {
   status: 200,
   headers: { 'content-type': 'text/plain; charset=utf-8' },
   body: Buffer.from('planted'),
+  isText: false,
   etag: undefined,
   receivedAt: Date.now(),
   freshness: { lifetime: 600, isExplicit: true, initialAge: 0, staleWhileRevalidate: 600, staleIfError: 600, mustRevalidate: false, noCache: false },
