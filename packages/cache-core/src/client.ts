@@ -161,7 +161,7 @@ export class CacheClient implements FastifyCache {
     const { active } = this.registry
     const result = await this.#time(active, 'clear', active.clear())
     flights.overtakeAll()
-    if (result.ok) this.registry.events.emit('cleared')
+    if (hasTakenEffect(result)) this.registry.events.emit('cleared')
     return this.#told(active, 'clear', result)
   }
 
@@ -194,9 +194,9 @@ export class CacheClient implements FastifyCache {
     flights.overtakeTags(tags)
     const result = await this.#time(active, 'tags.invalidate', active.invalidate(tags, soft))
     flights.overtakeTags(tags)
+    if (hasTakenEffect(result)) events.emit('invalidated', tags, soft)
     if (!result.ok) return this.#failed(active.stats, 'tags.invalidate', result)
     for (const tag of tags) active.stats.countInvalidation(tag)
-    events.emit('invalidated', tags, soft)
     return result
   }
 
@@ -306,6 +306,11 @@ export class CacheClient implements FastifyCache {
     stats.countError(error)
     this.registry.events.emit('failed', stats.label, operation, error)
   }
+}
+
+/** Whether a removal holds in this process, so that whoever keeps copies must hear of it. */
+function hasTakenEffect (result: Result<void>): boolean {
+  return result.ok || result.error.queued === true
 }
 
 function toSetOptions (ttl: unknown): SetOptions | CacheError {

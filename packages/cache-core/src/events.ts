@@ -10,9 +10,12 @@ export interface CacheEvents {
   loaded: [key: string, keyPattern: string, seconds: number, value: unknown, error: unknown, background: boolean]
   /** An operation of the implementation ended. Announced while durations are measured. */
   operated: [impl: string, operation: string, seconds: number]
-  /** Tags were invalidated in this process, and the implementation acknowledged it. */
+  /**
+   * Tags were invalidated in this process: the implementation acknowledged it, or keeps it for its store (`queued: true`) and
+   * announces it anew when the store has taken it.
+   */
   invalidated: [tags: readonly string[], soft: boolean]
-  /** Everything was removed in this process, and the implementation acknowledged it. */
+  /** Everything was removed in this process; acknowledged or queued, as above. */
   cleared: []
   /** A request arrived that the edge may answer. */
   edgeCandidate: [route: string, method: string]

@@ -1,4 +1,4 @@
-import { CacheClient, CacheRegistry, MAX_TTL, MemoryCache, ok, STORED_NULL, type Cache, type FastifyCache } from '@x/cache-core'
+import { CacheClient, CacheRegistry, err, MAX_TTL, MemoryCache, ok, STORED_NULL, unavailable, type Cache, type FastifyCache } from '@x/cache-core'
 import t from 'tap'
 import { settle } from './fixtures/deferred.js'
 import { ForeignCache, ThreeMethodCache } from './fixtures/foreign-caches.js'
@@ -243,6 +243,24 @@ t.test('get: a failure is counted by type, announced, and neither a hit nor a mi
   t.same(errorsOf(registry, 'ForeignCache'), { implementation: 3 })
   t.same(countsOf(registry, 'ForeignCache'), { hits: 0, misses: 0, sets: 0, dels: 0 })
   t.same(announced, ['get', 'set', 'del'].map((operation) => ['ForeignCache', operation, 'CACHE_ERR_IMPLEMENTATION']))
+})
+
+t.test('tags.invalidate, clear: announced also if they wait for the store, but counted only if it has them', async (t) => {
+  const failure = Object.assign(unavailable('test'), { queued: true })
+  const { client, registry, impl } = makeClient()
+  impl.tags.invalidate = impl.clear = async () => err(failure)
+  const announced: unknown[] = []
+  registry.events.on('invalidated', (...args) => announced.push(args))
+  registry.events.on('cleared', () => announced.push('cleared'))
+  t.same(await client.tags.invalidate('team:1', { soft: true }), err(failure))
+  t.same(await client.clear(), err(failure))
+  t.same(announced, [[['team:1'], true], 'cleared'])
+  t.equal(registry.active.stats.invalidations.size, 0)
+  t.same(errorsOf(registry, 'memory'), { unavailable: 2 })
+  failure.queued = false
+  await client.tags.invalidate('team:2')
+  await client.clear()
+  t.equal(announced.length, 2, 'what had no effect is not')
 })
 
 t.test('every member: is timed while durations are measured, and only then', async (t) => {

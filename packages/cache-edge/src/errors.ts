@@ -3,9 +3,12 @@ import createError from '@fastify/error'
 /** A route's policy contradicts itself. */
 export const PolicyInvalid = createError<[route: string, why: string]>('CACHE_ERR_POLICY_INVALID',
   'The cache policy of %s contradicts itself: %s')
+/** A member of a route's `config.cache` is wrong; the code is that of a wrong plugin option. */
+export const RouteOptionInvalid = createError<[route: string, why: string, cause?: { cause: unknown }]>('CACHE_ERR_OPTION_INVALID',
+  'config.cache of %s: %s')
 /** `@fastify/etag` is there already, and answers 304 by itself. */
 export const EtagClash = createError('CACHE_ERR_ETAG_CLASH',
-  '@fastify/etag is registered already: @x/cache-edge brings it along and answers conditional requests itself. Remove that registration, or give @x/cache-edge etag: false')
+  '@fastify/etag is registered as well: @x/cache-edge brings it along and answers conditional requests itself. Remove that registration, or give @x/cache-edge etag: false')
 /** Two registrations. */
 export const EdgeRegistered = createError('CACHE_ERR_EDGE_REGISTERED',
   '@x/cache-edge is registered already: keep one registration')

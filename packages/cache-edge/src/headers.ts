@@ -4,13 +4,17 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { DROPPED_FROM_304, evaluate } from './conditional.js'
 import { joinLines } from './header-fields.js'
-import { TAG_PATTERN } from './options.js'
+import { MAX_TAGS, TAG_PATTERN, type CacheEdgeOptions } from './options.js'
 import { NO_STORE, PRIVATE, type Credentials, type Policy } from './policy.js'
 import { mergeVary } from './vary.js'
 
 const kWritten = Symbol('@x/cache-edge.written')
 const kPersonal = Symbol('@x/cache-edge.personal')
 const TAG = new RegExp(TAG_PATTERN)
+/** Fields that some shared caches read in place of `Cache-Control` (RFC 9213 §2.2, and those of before). */
+const TARGETED = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'netlify-cdn-cache-control', 'vercel-cdn-cache-control', 'surrogate-control']
+/** What is said of one representation, and of no error in its place. */
+const OF_ANSWER = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
 
 /** What holds for a route; `personal` beats every policy. */
 export type RouteRule = Policy | 'personal' | undefined
@@ -21,7 +25,7 @@ type Written = Map<string, string | undefined>
 /** Settings of the headers. */
 export interface HeaderSettings {
   readonly credentials: Credentials
-  readonly tagHeader: string | false
+  readonly tagHeader: NonNullable<CacheEdgeOptions['tagHeader']>
   /** Whether something in this app compresses answers by `Accept-Encoding`. */
   readonly isCompressed: () => boolean
 }
@@ -47,7 +51,9 @@ export class EdgeHeaders {
     if (rule === 'personal' || this.#core.registry.personal.hasUrl(request.raw.url!)) return true
     // What a body asked for is not under the URL alone.
     if (hasBody(request.raw.headers)) return true
-    return this.#settings.credentials.isIn(request.raw.headers) && rule?.sameForAll !== true
+    // The cache of whoever has the credentials may keep the answer if the policy says so.
+    if (rule !== undefined && (rule.sameForAll || !rule.isShared)) return false
+    return this.#settings.credentials.isIn(request.raw.headers)
   }
 
   /** The last of the onSend hooks: headers by the policy, then 304 or 412 where the request asks for it. */
@@ -59,7 +65,7 @@ export class EdgeHeaders {
     const { headers } = request.raw
     if (statusCode === 304) {
       // From the cache, or the handler's own; hooks have added to it since.
-      dropBodyHeaders(reply)
+      dropAll(reply, DROPPED_FROM_304)
       if (isConditional(headers)) this.#announceMatch(request, route)
     }
     if (statusCode < 200 || statusCode > 299 || !isConditional(headers)) return payload
@@ -83,22 +89,14 @@ export class EdgeHeaders {
   #describe (request: FastifyRequest, reply: FastifyReply, rule: RouteRule, route: string): void {
     // A 304 says what the 200 would.
     const statusCode = reply.statusCode === 304 ? 200 : reply.statusCode
-    const isPersonal = rule !== undefined && this.isPersonal(request, rule)
-    if (rule !== undefined && rule !== 'personal' && rule.isShared && !isPersonal) {
-      this.#core.registry.events.emit('edgeCandidate', route, request.method)
-    }
-    if (statusCode >= 500) {
-      if (rule !== undefined && !reply.hasHeader('cache-control')) this.#write(reply, 'cache-control', NO_STORE)
-      return
-    }
-    if (rule === undefined) {
-      if (this.#core.registry.personal.hasUrl(request.raw.url!) && !reply.hasHeader('cache-control')) this.#write(reply, 'cache-control', PRIVATE)
-      return
-    }
-    if (rule === 'personal' || isPersonal) {
-      if (!reply.hasHeader('cache-control')) this.#write(reply, 'cache-control', PRIVATE)
-      return
-    }
+    const isPersonal = rule === undefined ? this.#core.registry.personal.hasUrl(request.raw.url!) : this.isPersonal(request, rule)
+    const isShared = rule !== undefined && rule !== 'personal' && rule.isShared && !isPersonal
+    if (isShared) this.#core.registry.events.emit('edgeCandidate', route, request.method)
+    // A Cache-Control of the handler's own wins, but its like for a CDN gives away what is for one client.
+    else if (isPersonal || rule !== undefined) dropAll(reply, TARGETED)
+    if (statusCode >= 500 && (rule !== undefined || isPersonal)) return this.#restrict(reply, NO_STORE)
+    if (isPersonal) return this.#restrict(reply, PRIVATE)
+    if (rule === undefined || rule === 'personal') return
     if (rule.vary.length > 0 || this.#settings.isCompressed()) {
       // In lower case, as @fastify/compress looks for it.
       const names = this.#settings.isCompressed() ? [...rule.vary, 'accept-encoding'] : rule.vary
@@ -108,23 +106,36 @@ export class EdgeHeaders {
     const tags = this.tagsOf(request, rule)
     const hasCookie = reply.hasHeader('set-cookie')
     const isAsDeclared = rule.statuses.has(statusCode) && !hasCookie && tags !== undefined
+    if (!isAsDeclared) return this.#restrict(reply, hasCookie || tags === undefined ? PRIVATE : 'no-cache')
     if (!reply.hasHeader('cache-control')) {
-      this.#write(reply, 'cache-control', isAsDeclared ? rule.cacheControl : hasCookie || tags === undefined ? PRIVATE : 'no-cache')
-      if (isAsDeclared && rule.cdnCacheControl !== undefined && !reply.hasHeader('cdn-cache-control')) this.#write(reply, 'cdn-cache-control', rule.cdnCacheControl)
+      this.#write(reply, 'cache-control', rule.cacheControl)
+      if (rule.cdnCacheControl !== undefined && !reply.hasHeader('cdn-cache-control')) this.#write(reply, 'cdn-cache-control', rule.cdnCacheControl)
     }
-    const { tagHeader } = this.#settings
-    if (isAsDeclared && tagHeader !== false && tags.length > 0 && !reply.hasHeader(tagHeader)) {
-      this.#write(reply, tagHeader.toLowerCase(), tags.join(tagHeader === 'Cache-Tag' ? ',' : ' '))
-    }
+    if (this.#settings.tagHeader !== false && tags.length > 0) this.#addTags(reply, this.#settings.tagHeader, tags)
+  }
+
+  /** Forbids shared caches to keep the answer, unless the handler has said itself what they may. */
+  #restrict (reply: FastifyReply, cacheControl: string): void {
+    if (reply.hasHeader('cache-control')) return
+    this.#write(reply, 'cache-control', cacheControl)
+    dropAll(reply, TARGETED)
+  }
+
+  #addTags (reply: FastifyReply, tagHeader: 'Surrogate-Key' | 'Cache-Tag', tags: readonly string[]): void {
+    const name = tagHeader.toLowerCase()
+    const separator = tagHeader === 'Cache-Tag' ? ',' : ' '
+    const lines = [reply.getHeader(name) ?? []].flat()
+    const own = lines.flatMap((line) => String(line).split(separator)).map((tag) => tag.trim()).filter((tag) => tag !== '')
+    this.#write(reply, name, (own.length === 0 ? tags : [...new Set([...own, ...tags])]).join(separator))
   }
 
   /** The tags of an answer; `undefined` if one of them could not be purged, so that nothing may keep the answer. */
   tagsOf (request: FastifyRequest, policy: Policy): readonly string[] | undefined {
     const tags = policy.tagsOf(request)
-    if (Array.isArray(tags) && tags.length <= 48 && tags.every((tag) => typeof tag === 'string' && TAG.test(tag))) return tags
+    if (Array.isArray(tags) && tags.length <= MAX_TAGS && tags.every((tag) => typeof tag === 'string' && TAG.test(tag))) return tags
     if (!this.#hasWarned) {
       this.#hasWarned = true
-      request.log.warn({ route: request.routeOptions.url }, `Cache: tags must be at most 48 strings that match ${TAG_PATTERN}; answers with others are not kept`)
+      request.log.warn({ route: request.routeOptions.url }, `Cache: tags must be at most ${MAX_TAGS} strings that match ${TAG_PATTERN}; answers with others are not kept`)
     }
     return undefined
   }
@@ -133,6 +144,13 @@ export class EdgeHeaders {
     writtenOf(reply).set(name, joinLines(reply.getHeader(name)))
     reply.header(name, value)
   }
+}
+
+/** Takes back what was said of an answer, as an error goes out in its place. Whoever answers the error may say it anew. */
+export function forgetAnswer (reply: FastifyReply): void {
+  for (const name of OF_ANSWER) reply.removeHeader(name)
+  // Replaced, not removed: without it a 404 could be kept by guess.
+  if (reply.hasHeader('cache-control')) reply.header('cache-control', NO_STORE)
 }
 
 /** Notes a header that this plugin is about to write. */
@@ -153,7 +171,8 @@ export function withoutWritten (reply: FastifyReply, headers: Readonly<Record<st
 
 /** Whether a request that has none by its method has a body. */
 export function hasBody (headers: IncomingHttpHeaders): boolean {
-  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+  const length = headers['content-length']
+  return (length !== undefined && Number(length) !== 0) || headers['transfer-encoding'] !== undefined
 }
 
 function isConditional (headers: IncomingHttpHeaders): boolean {
@@ -164,14 +183,14 @@ function isConditional (headers: IncomingHttpHeaders): boolean {
 function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412): null {
   (payload as Partial<Readable> | null)?.destroy?.()
   reply.code(status)
-  dropBodyHeaders(reply)
+  dropAll(reply, DROPPED_FROM_304)
   return null
 }
 
-function dropBodyHeaders (reply: FastifyReply): void {
-  for (const name of DROPPED_FROM_304) {
+function dropAll (reply: FastifyReply, names: Iterable<string>): void {
+  for (const name of names) {
     if (!reply.hasHeader(name)) continue
-    // What is kept is the answer with its body, and a cookie forbids it.
+    // Whether it is kept goes by all that the handler said: a cookie forbids it.
     if (!writtenOf(reply).has(name)) writtenOf(reply).set(name, joinLines(reply.getHeader(name)))
     reply.removeHeader(name)
   }

@@ -3,8 +3,9 @@ import { ensureCore, type Core } from '@x/cache-core'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { evaluate } from './conditional.js'
+import { toEntityTag } from './entity-tag.js'
 import { EdgeRegistered, EtagClash } from './errors.js'
-import { EdgeHeaders, type RouteRule } from './headers.js'
+import { EdgeHeaders, forgetAnswer, type RouteRule } from './headers.js'
 import { resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePolicy } from './options.js'
 import { Credentials, toPolicy, type Policy } from './policy.js'
 import { Purger } from './purge.js'
@@ -44,7 +45,16 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   fastify.decorate(kEdge, edge)
   fastify.decorate('cacheEdge', { get purgeFailures () { return edge.purgeFailures } })
   fastify.addHook('onRoute', function applyPolicy (route) { edge.apply(route) })
-  if (options.etag !== false) await fastify.register(etagPlugin, { weak: true, ...options.etag, replyWith304: false })
+  if (options.etag !== false) {
+    // Called, not registered: its name stands for a registration by somebody else.
+    await etagPlugin(fastify, { weak: true, ...options.etag, replyWith304: false })
+    refuseEtagIn(fastify)
+  }
+  // Behind the handler and in front of the error handler.
+  fastify.addHook('onError', function forgetFailed (request, reply, _error, done) {
+    if (request.method === 'GET' || request.method === 'HEAD') forgetAnswer(reply)
+    done()
+  })
   // For routes that were declared before this plugin had loaded; on all others the hook of the route comes last.
   fastify.addHook('onSend', function finishAnswer (request, reply, payload, done) {
     const { config, url = '' } = request.routeOptions
@@ -57,6 +67,15 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
 
 /** ETags, Cache-Control, 304 and kept answers. */
 export const cacheEdge = fp(plugin, { fastify: '5.x', name: NAME })
+
+/** Another `@fastify/etag` in the app or a part of it answers 304 by itself, however late it is registered. */
+function refuseEtagIn (fastify: FastifyInstance): void {
+  const contexts = [fastify]
+  fastify.addHook('onRegister', function noteContext (context) { contexts.push(context) })
+  fastify.addHook('onReady', async function refuseEtag () {
+    if (contexts.some((context) => context.hasPlugin('@fastify/etag'))) throw new EtagClash()
+  })
+}
 
 /** Whether a route has its own last hook. */
 function isMarked (config: object | undefined): boolean {
@@ -93,7 +112,9 @@ class Edge {
   apply (route: RouteOptions): void {
     const rule = this.#ruleFor(route)
     const { handler } = route
-    if (rule !== undefined && rule !== 'personal') route.handler = this.#wrapped(handler, rule, route.constraints)
+    // The handler of a WebSocket is given a socket, and an upgrade is not answered from a cache.
+    const { websocket, wsHandler } = route as { websocket?: boolean; wsHandler?: unknown }
+    if (rule !== undefined && rule !== 'personal' && websocket !== true && wsHandler === undefined) route.handler = this.#wrapped(handler, rule, route.constraints)
     const edge = this
     const own = route.onSend === undefined ? [] : Array.isArray(route.onSend) ? route.onSend : [route.onSend]
     const finishRoute: onSendHookHandler = function finishRoute (request, reply, payload, done) {
@@ -127,16 +148,17 @@ class Edge {
   }
 
   #ruleFor (route: RouteOptions): RouteRule {
-    const given = (route.config as { cache?: EdgePolicy | false } | undefined)?.cache
+    const name = `${String(route.method)} ${route.url}`
+    const given = (route.config as { cache?: unknown } | undefined)?.cache
+    const own = given === undefined ? undefined : resolvePolicy(name, given)
     if (this.#core.registry.personal.hasRoute(route.url)) return 'personal'
-    if (given === false) return undefined
+    if (own === false) return undefined
     const rule = this.#rules.find(({ prefix }) => route.url === prefix || route.url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
-    if (given === undefined && rule === undefined) return undefined
-    const own = given === undefined ? {} : resolvePolicy(given)
+    if (own === undefined && rule === undefined) return undefined
     const policy = { ...rule?.policy, ...own }
     // Fastify chooses the route by that header.
     if (route.constraints?.version !== undefined) policy.vary = [...policy.vary ?? [], 'Accept-Version']
-    return toPolicy(`${String(route.method)} ${route.url}`, policy)
+    return toPolicy(name, policy)
   }
 
   #wrapped (handler: RouteHandlerMethod, policy: Policy, constraints: RouteOptions['constraints']): RouteHandlerMethod {
@@ -148,7 +170,8 @@ class Edge {
 /** Evaluates preconditions before the handler, where the route knows its current tag (RFC 9110 §13.2.1). */
 function checkingFirst (handler: RouteHandlerMethod, currentTag: NonNullable<Policy['currentTag']>): RouteHandlerMethod {
   const checked: RouteHandlerMethod = async function (request, reply) {
-    const etag = await currentTag(request)
+    const tag = await currentTag(request)
+    const etag = tag === undefined ? undefined : toEntityTag(tag)
     const verdict = evaluate({ method: request.method, headers: request.raw.headers }, { status: 200, etag, lastModified: undefined })
     if (verdict === 'precondition-failed') return reply.code(412).send()
     if (etag !== undefined && (request.method === 'GET' || request.method === 'HEAD')) reply.header('etag', etag)

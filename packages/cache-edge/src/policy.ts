@@ -42,7 +42,11 @@ export function toPolicy (route: string, given: EdgePolicy): Policy {
   if (!isShared && given.sameForAll === true) refuse('an answer that is the same for all (sameForAll) is not private')
   if (hasWindow && sMaxAge !== undefined) refuse('sMaxAge forbids shared caches to serve stale answers (RFC 9111 5.2.2.10), and staleWhileRevalidate or staleIfError allows it')
   if (hasWindow && given.mustRevalidate === true) refuse('mustRevalidate forbids stale answers, and staleWhileRevalidate or staleIfError allows them')
-  if (immutable && given.maxAge === undefined) refuse('immutable needs a maxAge')
+  if (immutable && (given.maxAge ?? 0) === 0) refuse('immutable needs a maxAge above 0')
+  const vary = [...new Set((given.vary ?? []).map((name) => name.toLowerCase()))]
+  if (vary.includes('*')) refuse('vary: "*" says that no request may share the answer; name the headers that choose between representations')
+  const credential = vary.find((name) => name === 'cookie' || name === 'authorization')
+  if (store !== false && credential !== undefined) refuse(`vary: "${credential}" makes an answer for each client, and store keeps answers for all`)
   if (store === 'by-response') {
     const own = (['maxAge', 'sMaxAge', 'cdnMaxAge', 'staleWhileRevalidate', 'staleIfError', 'mustRevalidate', 'immutable'] as const).find((name) => given[name] !== undefined)
     if (own !== undefined) refuse(`store: "by-response" goes by the headers of the answer, and ${own} is a lifetime of the policy's own`)
@@ -54,13 +58,13 @@ export function toPolicy (route: string, given: EdgePolicy): Policy {
     isShared,
     store: store === true ? 'by-policy' : store,
     cacheControl: store === 'by-response' ? undefined : cacheControlOf({ ...given, maxAge, mustRevalidate }, isShared),
-    cdnCacheControl: cdnMaxAge === undefined ? undefined : `max-age=${cdnMaxAge}${windowsOf(given)}`,
+    cdnCacheControl: cdnMaxAge === undefined ? undefined : cdnCacheControlOf(cdnMaxAge, { ...given, mustRevalidate }),
     lifetime: store === 'by-response' ? 0 : cdnMaxAge ?? sMaxAge ?? maxAge ?? 0,
     staleWhileRevalidate,
     staleIfError,
     staleAfterMs: given.staleAfterMs ?? DEFAULT_STALE_AFTER_MS,
     mustRevalidate,
-    vary: [...new Set((given.vary ?? []).map((name) => name.toLowerCase()))],
+    vary,
     sameForAll: given.sameForAll === true,
     statuses: new Set([200, ...given.statuses ?? []]),
     tagsOf: typeof tags === 'function' ? tags : () => tags,
@@ -74,6 +78,15 @@ function cacheControlOf ({ maxAge, sMaxAge, mustRevalidate, immutable, ...given 
   if (sMaxAge !== undefined) parts.push(`s-maxage=${sMaxAge}`)
   if (mustRevalidate === true) parts.push('must-revalidate')
   if (immutable === true) parts.push('immutable')
+  return parts.join(', ') + windowsOf(given)
+}
+
+/** Whoever reads this field reads `Cache-Control` no more (RFC 9213 §2.2): what matters of it is said again. */
+function cdnCacheControlOf (maxAge: number, { sameForAll, mustRevalidate, ...given }: EdgePolicy): string {
+  const parts = [`max-age=${maxAge}`]
+  // RFC 9111 §3.5: without it the answer to a request with Authorization is not shared.
+  if (sameForAll === true) parts.unshift('public')
+  if (mustRevalidate === true) parts.push('must-revalidate')
   return parts.join(', ') + windowsOf(given)
 }
 

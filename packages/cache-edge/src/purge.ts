@@ -1,7 +1,8 @@
-import type { Events } from '@x/cache-core'
+import { monotonicClock, OptionInvalid, type Events } from '@x/cache-core'
 import type { FastifyBaseLogger } from 'fastify'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { BanQueue } from './ban-queue.js'
 import { TAG_PATTERN } from './options.js'
+import { EVERYTHING, Varnish } from './varnish.js'
 
 /** Settings of a purger; see option `purge`. */
 export interface PurgeSettings {
@@ -12,96 +13,64 @@ export interface PurgeSettings {
 }
 
 const TAG = new RegExp(TAG_PATTERN)
-const FIRST_RETRY_MS = 100
-/** Tags that wait for one proxy; beyond, the oldest are given up, and counted. */
-const MAX_WAITING = 10_000
 
-/** Tells Varnish which tags were invalidated: at once, and once more when every process has heard of it. */
+/** Tells Varnish which tags were invalidated, and when all was cleared: at once, and once more when every process has heard of it. */
 export class Purger {
-  /** Bans that a proxy did not take in any attempt. */
+  /** Bans that a proxy did not take in any attempt: each tag once for each proxy. */
   failures = 0
-  readonly #settings: PurgeSettings
   readonly #log: FastifyBaseLogger
-  readonly #stop: () => void
-  readonly #closing = new AbortController()
-  readonly #pending = new Set<Promise<void>>()
+  readonly #proxies: readonly { readonly varnish: Varnish; readonly queue: BanQueue }[]
+  readonly #stops: readonly (() => void)[]
 
-  constructor (settings: PurgeSettings, events: Events, log: FastifyBaseLogger) {
-    this.#settings = settings
+  /** Throws `CACHE_ERR_OPTION_INVALID`. */
+  constructor ({ varnish: urls, timeoutMs, attempts, againAfterMs }: PurgeSettings, events: Events, log: FastifyBaseLogger) {
     this.#log = log
-    this.#stop = events.on('invalidated', (tags) => this.purge(tags))
+    this.#proxies = urls.map((url, at) => toVarnish(url, at, timeoutMs)).map((varnish) => {
+      const queue = new BanQueue({
+        attempts,
+        againAfterMs,
+        now: () => monotonicClock.now(),
+        ban: (tags) => varnish.ban(tags),
+        lost: (count, why) => this.#count(varnish.host, count, why)
+      })
+      return { varnish, queue }
+    })
+    this.#stops = [
+      events.on('invalidated', (tags) => this.purge(tags)),
+      events.on('cleared', () => this.#tell([EVERYTHING]))
+    ]
   }
 
   /** Sends the bans; nobody waits for them. */
   purge (tags: readonly string[]): void {
-    for (const url of this.#settings.varnish) {
-      for (const tag of tags) {
-        // No header of an answer carries such a tag; a proxy knows by itself what an unsafe method changes.
-        if (!TAG.test(tag) || tag.startsWith('edge-uri:')) continue
-        if (this.#pending.size >= MAX_WAITING) {
-          this.#giveUp(url, 'too many bans wait')
-          continue
-        }
-        const pending: Promise<void> = this.#ban(url, tag).finally(() => this.#pending.delete(pending))
-        this.#pending.add(pending)
-      }
-    }
+    // No header of an answer carries another tag; a proxy knows by itself what an unsafe method changes.
+    this.#tell(tags.filter((tag) => TAG.test(tag) && !tag.startsWith('edge-uri:')))
   }
 
   /** Resolves when all that was asked for has been said once, or given up; what was to be said again is not. */
   async close (): Promise<void> {
-    this.#stop()
-    this.#closing.abort()
-    await Promise.all(this.#pending)
+    for (const stop of this.#stops) stop()
+    await Promise.all(this.#proxies.map(async ({ varnish, queue }) => {
+      await queue.close()
+      varnish.close()
+    }))
   }
 
-  async #ban (url: string, tag: string): Promise<void> {
-    await this.#try(url, tag)
-    const { againAfterMs } = this.#settings
-    if (againAfterMs === 0) return
-    // A proxy may have refilled itself from a process that had not heard yet.
-    const isOpen = await sleep(againAfterMs, true, { signal: this.#closing.signal, ref: false }).catch(() => false)
-    if (isOpen) await this.#try(url, tag)
+  #tell (tags: readonly string[]): void {
+    for (const { queue } of this.#proxies) queue.add(tags)
   }
 
-  async #try (url: string, tag: string): Promise<void> {
-    const { attempts, timeoutMs } = this.#settings
-    const { target, credentials } = split(url)
-    let why = ''
-    for (let attempt = 0; attempt < attempts; attempt++) {
-      if (attempt > 0) await sleep(FIRST_RETRY_MS * 2 ** (attempt - 1), undefined, { signal: this.#closing.signal }).catch(() => {})
-      try {
-        const response = await fetch(target, { method: 'BAN', headers: { ...credentials, 'x-ban-tag': tag }, signal: AbortSignal.timeout(timeoutMs), redirect: 'manual' })
-        await response.body?.cancel()
-        if (response.ok) return
-        why = `it answered ${response.status}`
-      } catch (error) {
-        why = (error as Error).name === 'TimeoutError' ? `no answer within ${timeoutMs} ms` : reasonOf(error)
-      }
-      if (this.#closing.signal.aborted) break
-    }
-    this.#giveUp(url, why)
-  }
-
-  #giveUp (url: string, why: string): void {
-    this.failures++
-    const { host } = new URL(url)
-    this.#log.error({ proxy: host, why, failures: this.failures }, 'Cache: a proxy did not take a ban; what it holds under the tag ends with its lifetime')
+  #count (proxy: string, count: number, why: string): void {
+    this.failures += count
+    this.#log.error({ proxy, why, bans: count, failures: this.failures }, 'Cache: a proxy did not take a ban; what it holds under the tag ends with its lifetime')
   }
 }
 
-/** fetch takes no credentials in a URL, and would name them in its error. */
-function split (url: string): { target: string; credentials: Record<string, string> } {
-  const target = new URL(url)
-  const { username, password } = target
-  if (username === '' && password === '') return { target: target.href, credentials: {} }
-  target.username = target.password = ''
-  const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
-  return { target: target.href, credentials: { authorization: `Basic ${basic}` } }
-}
-
-/** `ECONNREFUSED` and the like: the message of an error may name the URL. */
-function reasonOf (error: unknown): string {
-  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } }
-  return String(cause?.code ?? code ?? 'it cannot be reached')
+function toVarnish (url: string, at: number, timeoutMs: number): Varnish {
+  try {
+    return new Varnish(url, timeoutMs)
+  } catch {
+    // No cause: it would show the URL, and with it the password.
+    throw new OptionInvalid(`purge.varnish.${at}`, 'a string', 'a URL of http or https, user and password percent-encoded')
+  }
 }

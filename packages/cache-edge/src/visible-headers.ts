@@ -10,8 +10,8 @@ export const CONDITIONAL = ['if-match', 'if-none-match', 'if-modified-since', 'i
 /** The header of this process's own background requests. */
 export const REFRESH = 'x-cache-edge-refresh'
 
-// What a handler could be steered by, and no key has; the reverse proxy of a by-response route sees all others.
-const NEVER_SHOWN = [
+/** What a handler could be steered by, and no key has; the reverse proxy of a by-response route sees all others. */
+export const NEVER_SHOWN = [
   'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-scheme', 'x-forwarded-server', 'x-forwarded-ssl', 'forwarded',
   'x-host', 'x-original-host', 'x-http-host-override', 'x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override', 'cookie', 'authorization'
 ]

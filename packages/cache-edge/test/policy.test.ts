@@ -35,7 +35,9 @@ const texts: Array<[EdgePolicy, cacheControl: string | undefined, cdn?: string]>
   [{ maxAge: 1, staleWhileRevalidate: 2, staleIfError: 3 }, 'public, max-age=1, stale-while-revalidate=2, stale-if-error=3'],
   [{ staleWhileRevalidate: 0, staleIfError: 0 }, 'public, max-age=60, must-revalidate'],
   [{ maxAge: 31_536_000, immutable: true }, 'public, max-age=31536000, must-revalidate, immutable'],
-  [{ cdnMaxAge: 300 }, 'public, max-age=60, must-revalidate', 'max-age=300'],
+  [{ cdnMaxAge: 300 }, 'public, max-age=60, must-revalidate', 'max-age=300, must-revalidate'],
+  [{ cdnMaxAge: 300, mustRevalidate: false }, 'public, max-age=60', 'max-age=300'],
+  [{ cdnMaxAge: 300, sameForAll: true }, 'public, max-age=60, must-revalidate', 'public, max-age=300, must-revalidate'],
   [{ cdnMaxAge: 300, staleIfError: 5 }, 'public, max-age=60, stale-if-error=5', 'max-age=300, stale-if-error=5'],
   [{ scope: 'private' }, 'private, no-cache'],
   [{ scope: 'private', maxAge: 10 }, 'private, max-age=10, must-revalidate'],
@@ -45,7 +47,8 @@ const texts: Array<[EdgePolicy, cacheControl: string | undefined, cdn?: string]>
 ]
 for (const [given, cacheControl, cdnCacheControl] of texts) {
   t.test(`toPolicy: ${JSON.stringify(given)} says ${cacheControl ?? 'nothing'}`, async (t) => {
-    t.match(toPolicy('GET /', given), { cacheControl, cdnCacheControl })
+    const policy = toPolicy('GET /', given)
+    t.same([policy.cacheControl, policy.cdnCacheControl], [cacheControl, cdnCacheControl])
   })
 }
 
@@ -80,6 +83,13 @@ const contradictions: EdgePolicy[] = [
   { mustRevalidate: true, staleWhileRevalidate: 1 },
   { mustRevalidate: true, staleIfError: 1 },
   { immutable: true },
+  { immutable: true, maxAge: 0 },
+  { vary: ['*'] },
+  { vary: ['accept', '*'], store: true },
+  { vary: ['*'], store: 'by-response' },
+  { vary: ['Cookie'], store: true },
+  { vary: ['AUTHORIZATION'], store: 'by-response' },
+  { vary: ['cookie'], store: true, sameForAll: true },
   ...(['maxAge', 'sMaxAge', 'cdnMaxAge', 'staleWhileRevalidate', 'staleIfError'] as const).map((name): EdgePolicy => ({ store: 'by-response', [name]: 1 })),
   { store: 'by-response', mustRevalidate: true },
   { store: 'by-response', immutable: true, maxAge: 1 }
@@ -94,6 +104,10 @@ for (const given of contradictions) {
     await t.rejects(buildEdge(t, { edge: { rules: [{ prefix: '/x', ...given }] } }), { code: 'CACHE_ERR_POLICY_INVALID' })
   })
 }
+
+t.test('toPolicy: Vary may name credentials where nothing is kept', async (t) => {
+  t.same(toPolicy('', { vary: ['Cookie', 'Authorization'] }).vary, ['cookie', 'authorization'])
+})
 
 t.test('toPolicy: a rule and a route that contradict each other are refused with the route', async (t) => {
   const app = await buildEdge(t, { edge: { rules: [{ prefix: '/', staleIfError: 5 }] } })

@@ -42,18 +42,31 @@ sub vcl_recv {
   unset req.http.X-Forwarded-Host;
   unset req.http.X-Forwarded-Port;
   unset req.http.X-Forwarded-Prefix;
+  unset req.http.X-Forwarded-Scheme;
+  unset req.http.X-Forwarded-Server;
+  unset req.http.X-Forwarded-Ssl;
   unset req.http.Forwarded;
-  unset req.http.X-HTTP-Method-Override;
+  unset req.http.X-Host;
+  unset req.http.X-Original-Host;
+  unset req.http.X-HTTP-Host-Override;
   unset req.http.X-Original-URL;
   unset req.http.X-Rewrite-URL;
+  unset req.http.X-HTTP-Method-Override;
+  unset req.http.X-HTTP-Method;
+  unset req.http.X-Method-Override;
   set req.url = regsub(req.url, "#.*$", "");
 
   if (req.method == "PURGE") { return (purge); }
   if (req.method == "BAN") {
-    # The tag becomes part of an expression: nothing may pass that means something there.
-    if (req.http.X-Ban-Tag !~ "^[A-Za-z0-9_:./-]{1,128}$") { return (synth(400, "Bad tag")); }
+    # All that is stored; a tag cannot have this name.
+    if (req.http.X-Ban-Tag == "*") {
+      if (std.ban("obj.status != 0")) { return (synth(200, "Banned")); }
+      return (synth(400, std.ban_error()));
+    }
+    # One tag, or several with a space between. They become part of an expression: nothing may pass that means something there.
+    if (req.http.X-Ban-Tag !~ "^[A-Za-z0-9_:./ -]+$" || req.http.X-Ban-Tag ~ "[^ ]{129}|  ") { return (synth(400, "Bad tag")); }
     # With borders, so that item-1 is not found in item-12.
-    if (std.ban("obj.http.Surrogate-Key ~ (^|\s)" + regsuball(req.http.X-Ban-Tag, "\.", "\\.") + "(\s|$)")) { return (synth(200, "Banned")); }
+    if (std.ban("obj.http.Surrogate-Key ~ (^|\s)(" + regsuball(regsuball(req.http.X-Ban-Tag, "\.", "\\."), " ", "|") + ")(\s|$)")) { return (synth(200, "Banned")); }
     return (synth(400, std.ban_error()));
   }
 

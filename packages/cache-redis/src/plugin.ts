@@ -31,6 +31,11 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
     onCorrupt: (error) => {
       stats.countError(error)
       registry.events.emit('failed', 'redis', 'getMany', error)
+    },
+    // Announced before, but until now other processes could hand out what it removes, to a proxy for instance.
+    onReplayed: (removal) => {
+      if (removal.kind === 'clear') registry.events.emit('cleared')
+      else if (removal.kind !== 'del') registry.events.emit('invalidated', [removal.name], removal.kind === 'soft')
     }
   })
   registry.register(cache, 'RedisCache')

@@ -36,6 +36,8 @@ export interface RedisCacheEvents {
   onChange?: (status: RedisStatus) => void
   /** `getMany` came upon an entry that cannot be read, and answered a miss for it. */
   onCorrupt?: (error: CacheError) => void
+  /** Redis acknowledged a removal that had waited for it (`queued: true`). Must not throw. */
+  onReplayed?: (removal: Removal) => void
   /** The connection failed; the message names host and port, never credentials. */
   onError?: (error: Error) => void
 }
@@ -112,6 +114,7 @@ export class RedisCache implements Cache {
       ping: () => this.#ping(),
       applyHere: (removal) => this.#applyHere(removal),
       send: (removal) => this.#send(removal),
+      replayed: (removal) => events.onReplayed?.(removal),
       changed: () => this.#onChange(this.status())
     })
     this.#subscriber = new Subscriber(this.#lanes[0]!)

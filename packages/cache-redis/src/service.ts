@@ -19,6 +19,8 @@ export interface ServiceDeps {
   readonly applyHere: (removal: Removal) => void
   /** Carries a removal to the store; resolves once it is acknowledged. */
   readonly send: (removal: Removal) => Promise<unknown>
+  /** A removal that waited is acknowledged now; must not fail. */
+  readonly replayed?: (removal: Removal) => void
   /** One call per change, for status and log. */
   readonly changed: () => void
 }
@@ -126,7 +128,11 @@ export class Service {
     clearTimeout(this.#replayTimer)
     this.#replayTimer = undefined
     return (this.#replaying ??= this.#queue
-      .replay(async (removal) => (await this.#bounded('replay', () => this.#deps.send(removal))).ok)
+      .replay(async (removal) => {
+        const { ok: isAcknowledged } = await this.#bounded('replay', () => this.#deps.send(removal))
+        if (isAcknowledged) this.#deps.replayed?.(removal)
+        return isAcknowledged
+      })
       .finally(() => {
         this.#replaying = undefined
         if (this.#queue.size > 0) this.#replayLater()

@@ -33,6 +33,7 @@ function setUp (t: Test, maxQueued = 10): Setup {
       store.events.push(`sent ${nameOf(removal)}`)
       return store.send(removal)
     },
+    replayed: (removal) => store.events.push(`replayed ${nameOf(removal)}`),
     changed: () => store.events.push('changed')
   })
   t.teardown(async () => {
@@ -157,6 +158,21 @@ t.test('service: removals while out of service are queued unsent, and replayed b
   await settle()
   t.strictSame(store.sent(), ['sent key'])
   t.equal(service.isUp, true)
+})
+
+t.test('service: tells of what waited once the store has it, and of nothing else', async (t) => {
+  const { service, store } = await inService(t)
+  const replayed = (): string[] => store.events.filter((event) => event.startsWith('replayed'))
+  await service.remove('tags.invalidate', [tag('direct')])
+  store.send = async (removal) => nameOf(removal) === 'a' ? undefined : down()
+  await service.remove('tags.invalidate', [tag('a'), tag('b')])
+  service.hope()
+  await settle()
+  t.strictSame(replayed(), [], 'it failed once more')
+  store.send = async () => {}
+  service.hope()
+  await settle()
+  t.strictSame(replayed(), ['replayed b'])
 })
 
 t.test('service: a store that answers but does not take the removals is out of service', async (t) => {

@@ -1,11 +1,12 @@
 import { cacheCore } from '@x/cache-core'
+import { cacheRedis } from '@x/cache-redis'
 import Fastify from 'fastify'
-import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
-import { setTimeout as wait } from 'node:timers/promises'
+import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { freePort } from '../../../cache-core/test/fixtures/servers.js'
+import { RedisServer } from '../../../cache-redis/test/fixtures/redis-server.js'
 import { cacheEdge, type CacheEdgeOptions } from '../../src/index.js'
+import { FakeVarnish } from '../fixtures/fake-varnish.js'
 import { Proxy, until } from '../fixtures/proxies.js'
 
 /** An app with one tagged page, behind the plugin. */
@@ -35,6 +36,22 @@ t.test('purge: what a tag invalidates is gone from Varnish, and nothing else', a
   t.match(await read('/pages/12'), { version: 1 })
 })
 
+t.test('purge: more tags than one request takes are gone from Varnish, and after a clear all is', async (t) => {
+  const port = await freePort()
+  const varnish = await Proxy.start(t, 'varnish', port)
+  const { app, change } = await startApp(t, { varnish: [`http://127.0.0.1:${varnish.port}`], againAfterMs: 0 }, port)
+  const read = async (path: string) => JSON.parse((await varnish.ask(path, {})).body) as { version: number }
+  const paths = Array.from({ length: 100 }, (_none, at) => `/pages/${at}`)
+  for (const path of [...paths, '/pages/other']) await read(path)
+  change()
+  for (const at of paths.keys()) t.match(await app.cache.tags.invalidate(`page:${at}`), { ok: true })
+  for (const path of paths) await until('Varnish has heard', async () => (await read(path)).version === 2)
+  t.match(await read('/pages/other'), { version: 1 })
+  t.match(await app.cache.clear(), { ok: true })
+  await until('Varnish has heard', async () => (await read('/pages/other')).version === 2)
+  t.equal(app.cacheEdge.purgeFailures, 0)
+})
+
 t.test('purge: nobody waits for a proxy that is down; it is tried again, given up, logged and counted', async (t) => {
   const lines: { msg: string; proxy?: string }[] = []
   const port = await freePort()
@@ -49,24 +66,41 @@ t.test('purge: nobody waits for a proxy that is down; it is tried again, given u
 })
 
 t.test('purge: a proxy that comes back hears of it, and each tag is said once more later', async (t) => {
-  const seen: string[] = []
-  let isBroken = true
-  // Node's own HTTP server does not know the method.
-  const proxy = createServer((socket) => {
-    socket.on('data', (data) => {
-      const [, method, tag] = /^(\w+) [^]*x-ban-tag: (.*)\r/.exec(String(data))!
-      if (!isBroken) seen.push(`${method} ${tag}`)
-      socket.end(`HTTP/1.1 ${isBroken ? 503 : 200} x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
-    })
-  }).listen(0, '127.0.0.1')
-  await once(proxy, 'listening')
-  t.teardown(() => proxy.close())
-  const { app } = await startApp(t, { varnish: [`http://127.0.0.1:${(proxy.address() as AddressInfo).port}`], againAfterMs: 50 })
+  const proxy = await FakeVarnish.start(t)
+  proxy.status = 503
+  proxy.hold()
+  const { app } = await startApp(t, { varnish: [proxy.url], againAfterMs: 50 })
   await app.cache.tags.invalidate(['a', 'not a tag of a header', 'b/c:1'])
-  await wait(50)
-  isBroken = false
-  await until('both came, twice each', () => seen.length === 4)
-  t.same(seen.toSorted(), ['BAN a', 'BAN a', 'BAN b/c:1', 'BAN b/c:1'])
+  await until('it was tried', () => proxy.requests.length === 1)
+  proxy.release()
+  proxy.status = 200
+  await until('it came, and once more', () => proxy.requests.length === 3)
+  t.same(proxy.requests, Array(3).fill('a b/c:1'))
+  t.equal(app.cacheEdge.purgeFailures, 0)
+})
+
+t.test('purge: what waits for Redis is told at once, and anew when Redis has it', async (t) => {
+  const proxy = await FakeVarnish.start(t)
+  const redis = await RedisServer.start()
+  t.teardown(() => redis.close())
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(cacheRedis, { url: redis.url, connectTimeoutMs: 500, breaker: { minimumCalls: 3, probeMs: 50 } })
+  await app.register(cacheEdge, { purge: { varnish: [proxy.url], againAfterMs: 0 } })
+  await app.ready()
+  await redis.kill()
+  t.match(await app.cache.tags.invalidate('a'), { ok: false, error: { queued: true } })
+  t.match(await app.cache.tags.invalidate('b', { soft: true }), { ok: false, error: { queued: true } })
+  await until('both were told', () => proxy.tags.length === 2)
+  t.same(proxy.tags, ['a', 'b'])
+  await redis.start()
+  await until('both were told anew', () => proxy.tags.length === 4)
+  t.same(proxy.tags.slice(2).toSorted(), ['a', 'b'])
+  await redis.kill()
+  t.match(await app.cache.clear(), { ok: false, error: { queued: true } })
+  await redis.start()
+  await until('all was told twice', () => proxy.tags.length === 6)
+  t.same(proxy.tags.slice(4), ['*', '*'])
 })
 
 t.test('nginx in front of the plugin: hit, 304 to the client, and what is personal is never kept', async (t) => {

@@ -29,6 +29,40 @@ t.test('BAN: removes what has the tag, and no tag that looks like it', async (t)
   t.match(await ban('org:7/user_3.x'), { status: 200 }, 'every character of a tag')
 })
 
+t.test('BAN: takes several tags, and removes what has one of them', async (t) => {
+  const tags = { first: 'several-1', last: 'several-3 x', longer: 'several-12 several-1x', dot: 'sev.2', letter: 'sevx2', across: 'several-1several-2' }
+  for (const [name, keys] of Object.entries(tags)) {
+    origin.page(`/several/${name}`, { headers: { ...MINUTE, 'surrogate-key': keys } })
+    await varnish.ask(`/several/${name}`)
+  }
+  t.match(await ban('several-1 sev.2 several-3'), { status: 200 })
+  for (const name of ['first', 'last', 'dot']) t.notOk(await isHit(`/several/${name}`), name)
+  for (const name of ['longer', 'letter', 'across']) t.ok(await isHit(`/several/${name}`), name)
+  const longest = Array.from({ length: 32 }, (_none, at) => String(at).padStart(128, '.'))
+  origin.page('/several/longest', { headers: { ...MINUTE, 'surrogate-key': longest.slice(16).join(' ') } })
+  await varnish.ask('/several/longest')
+  t.ok(await isHit('/several/longest'))
+  t.match(await ban(longest.toReversed().join(' ')), { status: 200 })
+  t.notOk(await isHit('/several/longest'))
+  const short = Array.from({ length: 2000 }, (_none, at) => at.toString(36))
+  origin.page('/several/short', { headers: { ...MINUTE, 'surrogate-key': `${'x.x '.repeat(2000)}${short.at(-1)}` } })
+  await varnish.ask('/several/short')
+  t.ok(await isHit('/several/short'))
+  t.match(await ban(short.join(' ')), { status: 200 })
+  t.notOk(await isHit('/several/short'), 'as many as a header holds')
+})
+
+t.test('BAN: * removes all, with tags and without', async (t) => {
+  origin.page('/all/tag', { headers: { ...MINUTE, 'surrogate-key': 'all' } })
+  origin.page('/all/plain', { headers: { ...MINUTE, vary: 'Accept-Language' } })
+  const asks = [['/all/tag'], ['/all/plain'], ['/all/plain', { 'accept-language': 'de' }], ['/all/plain', { host: 'other.example' }]] as const
+  for (const [path, headers] of asks) await isHit(path, headers)
+  for (const [path, headers] of asks) t.ok(await isHit(path, headers), path)
+  t.match(await ban('*'), { status: 200 })
+  for (const [path, headers] of asks) t.notOk(await isHit(path, headers), path)
+  for (const [path, headers] of asks) t.ok(await isHit(path, headers), `${path} is stored anew`)
+})
+
 t.test('BAN: removes all variants and hosts', async (t) => {
   origin.page('/tag/vary', { headers: { ...MINUTE, vary: 'Accept-Language', 'surrogate-key': 'v' } })
   const variants: Record<string, string>[] = [{ 'accept-language': 'de' }, { 'accept-language': 'fr' }, { host: 'other.example' }]
@@ -51,7 +85,7 @@ t.test('BAN: also of what was revalidated', async (t) => {
 t.test('BAN: a tag that could be more than a tag is refused', async (t) => {
   origin.page('/tag/safe', { headers: { ...MINUTE, 'surrogate-key': 'safe' } })
   await varnish.ask('/tag/safe')
-  for (const tag of ['a" || obj.status != 0', '.*|', 'a b', 'safe)|(', '\\w+', 'a&&b', '', 'ä', 'a'.repeat(129)]) t.match(await ban(tag), { status: 400 }, tag)
+  for (const tag of ['a" || obj.status != 0', '.*|', 'a b|', 'safe)|(', '\\w+', 'a&&b', '', 'ä', 'a'.repeat(129), `b ${'a'.repeat(129)}`, 'a  b', 'a\tb', '* a', 'a *', '**', 'a,b']) t.match(await ban(tag), { status: 400 }, tag)
   t.match(await varnish.ask('/', { method: 'BAN' }), { status: 400 }, 'no tag')
   t.ok(await isHit('/tag/safe'))
   t.match(await ban('a'.repeat(128)), { status: 200 })
@@ -61,9 +95,11 @@ t.test('BAN and PURGE: only from the list, and not through a proxy that is in it
   origin.page('/guarded', { headers: { ...MINUTE, 'surrogate-key': 'guarded' } })
   await varnish.ask('/guarded')
   for (const method of ['BAN', 'PURGE']) {
-    const headers = { 'x-ban-tag': 'guarded' }
-    t.match(await varnish.ask('/guarded', { method, from: '127.0.0.2', headers }), { status: 405 })
-    t.match(await varnish.ask('/guarded', { method, headers: { ...headers, 'x-forwarded-for': '192.0.2.1' } }), { status: 405 })
+    for (const tag of ['guarded', '*']) {
+      const headers = { 'x-ban-tag': tag }
+      t.match(await varnish.ask('/guarded', { method, from: '127.0.0.2', headers }), { status: 405 })
+      t.match(await varnish.ask('/guarded', { method, headers: { ...headers, 'x-forwarded-for': '192.0.2.1' } }), { status: 405 })
+    }
   }
   t.ok(await isHit('/guarded'))
   t.equal(origin.seen('/').length, 0, 'neither reaches the app')

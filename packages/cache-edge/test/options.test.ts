@@ -1,0 +1,82 @@
+import { getHashes } from 'node:crypto'
+import t from 'tap'
+import type { EdgePolicy } from '../src/index.js'
+import { ask, buildEdge } from './fixtures/edge-app.js'
+import { isHit, page } from './fixtures/page.js'
+
+const tags = (count: number): string[] => Array.from({ length: count }, (_none, at) => `tag:${at}`)
+
+for (const [options, path, allowed] of [
+  [{ hosts: [] }, 'hosts', /1 items/],
+  [{ hosts: ['https://example.com'] }, 'hosts.0', /Host header/],
+  [{ hosts: ['a.example', 'example.com/path'] }, 'hosts.1', /Host header/],
+  [{ hosts: ['*.example.com'] }, 'hosts.0', /Host header/],
+  [{ hosts: ['example.com:'] }, 'hosts.0', /Host header/],
+  [{ hosts: [''] }, 'hosts.0', /Host header/],
+  [{ ignoreCookies: ['_ga', 'a=b'] }, 'ignoreCookies.1', /name of a cookie/],
+  [{ ignoreCookies: ['a; b'] }, 'ignoreCookies.0', /name of a cookie/],
+  [{ ignoreCookies: [' a'] }, 'ignoreCookies.0', /name of a cookie/],
+  [{ rules: [{ prefix: '/a' }, { prefix: '/b' }, { prefix: '/a', maxAge: 5 }] }, 'rules.2.prefix', /no other rule/],
+  [{ rules: [{ prefix: '/', tags: tags(49) }] }, 'rules.0.tags', /at most 48/],
+  [{ rules: [{ prefix: '/', tags: ['a', 'b c'] }] }, 'rules.0.tags', /at most 48/],
+  [{ rules: [{ prefix: '/', vary: ['a b'] }] }, 'rules.0.vary.0', /name of a header/],
+  [{ rules: [{ prefix: 'a' }] }, 'rules.0.prefix', /begins with \//],
+  [{ etag: { algorithm: 'nope' } }, 'etag.algorithm', /crypto\.getHashes\(\)/],
+  [{ etag: { algorithm: '' } }, 'etag.algorithm', /crypto\.getHashes\(\)/],
+  [{ etag: { algorithm: 1 } }, 'etag.algorithm', /string/],
+  [{ tagHeader: 'X' }, 'tagHeader', /^"Surrogate-Key", "Cache-Tag" or false$/],
+  [{ tagHeader: true }, 'tagHeader', /^"Surrogate-Key", "Cache-Tag" or false$/],
+  [{ tagHeader: null }, 'tagHeader', /^"Surrogate-Key", "Cache-Tag" or false$/]
+] as [object, string, RegExp][]) {
+  t.test(`options: ${JSON.stringify(options).slice(0, 80)} is refused at ${path}`, async (t) => {
+    const error = await buildEdge(t, { edge: options }).then(() => undefined, (reason: Error & { code: string }) => reason)
+    t.equal(error?.code, 'CACHE_ERR_OPTION_INVALID')
+    t.equal(/^Option "([^"]+)" is invalid: /.exec(error!.message)?.[1], path)
+    t.match(/allowed is (.*)$/.exec(error!.message)?.[1], allowed)
+  })
+}
+
+t.test('options: what is right is taken', async (t) => {
+  await buildEdge(t, {
+    edge: {
+      hosts: ['example.com', 'Example.com:8443', 'localhost', '127.0.0.1:3000', '[::1]', '[::1]:3000', 'my_service'],
+      ignoreCookies: ['_ga', '_ga_AB12', '__Host-theme', 'a[b]', 'a*'],
+      rules: [{ prefix: '/a' }, { prefix: '/a/' }, { prefix: '/', tags: tags(48), maxAge: 0 }],
+      tagHeader: 'Cache-Tag'
+    }
+  })
+  for (const algorithm of ['SHA256', ...getHashes()]) await buildEdge(t, { edge: { etag: { algorithm } } })
+})
+
+t.test('hosts: the port counts as in the Host header', async (t) => {
+  const { app } = await page(t, { edge: { hosts: ['A.example', 'b.example:8443'] } })
+  for (const [host, isKept] of [['a.example', true], ['a.example:8443', false], ['b.example:8443', true], ['b.example', false], ['c.example', false]] as const) {
+    await ask(app, '/a', { host })
+    t.equal(isHit(await ask(app, '/a', { host })), isKept, host)
+  }
+})
+
+for (const [cache, named] of [
+  [null, /an object with members of a policy, or false/],
+  [true, /an object with members of a policy, or false/],
+  ['no', /an object with members of a policy, or false/],
+  [0, /an object with members of a policy, or false/],
+  [[], /an object with members of a policy, or false/],
+  [{ maxAge: '5' }, /"maxAge" is invalid: got "5"/],
+  [{ maxage: 5 }, /"maxage" is invalid: got an unknown option/],
+  [{ tags: tags(49) }, /at most 48/]
+] as [EdgePolicy, RegExp][]) {
+  t.test(`config.cache: ${JSON.stringify(cache).slice(0, 40)} is refused with its route`, async (t) => {
+    const app = await buildEdge(t, { edge: { personal: ['/me'] } })
+    for (const url of ['/a', '/me']) {
+      t.throws(() => app.get(url, { config: { cache } }, async () => 'x'), { code: 'CACHE_ERR_OPTION_INVALID', message: named })
+      t.throws(() => app.route({ method: ['GET', 'POST'], url, config: { cache }, handler: async () => 'x' }), { message: `config.cache of GET,POST ${url}: ` })
+    }
+  })
+}
+
+t.test('config.cache: false is taken', async (t) => {
+  const app = await buildEdge(t, { edge: { rules: [{ prefix: '/' }] } })
+  app.get('/a', { config: { cache: false } }, async () => 'x')
+  t.equal((await ask(app, '/a')).headers['cache-control'], undefined)
+})
