@@ -17,6 +17,9 @@ import { warm, type WarmLog } from './warm.js'
 /** Whose calls these are: a request that is in, one that is not, or (outside of requests) each key's own bucket. */
 export type Arm = 'cached' | 'control' | 'by-key'
 
+/** Hears of a value that was loaded; must not throw. */
+export type OnLoad = (key: string, value: unknown) => void
+
 const DEFAULT_TTL = 3600
 const NO_OPTIONS = Object.freeze({})
 const missed = Promise.resolve(MISS)
@@ -35,11 +38,13 @@ export class CacheClient implements FastifyCache {
   readonly #arm: Arm
   readonly #settings: ClientSettings
   readonly #getOrSet: GetOrSet
+  readonly #onLoad: OnLoad | undefined
 
-  constructor (registry: CacheRegistry, settings: ClientSettings = {}, arm: Arm = 'by-key', getOrSet?: GetOrSet) {
+  constructor (registry: CacheRegistry, settings: ClientSettings = {}, arm: Arm = 'by-key', getOrSet?: GetOrSet, onLoad?: OnLoad) {
     this.registry = registry
     this.#settings = settings
     this.#arm = arm
+    this.#onLoad = onLoad
     this.#getOrSet = getOrSet ?? new GetOrSet(registry, (...failure) => this.#fail(...failure), (ttl) => this.#ttl(ttl))
     this.tags = {
       capture: (tags) => this.#capture(tags),
@@ -47,17 +52,19 @@ export class CacheClient implements FastifyCache {
     }
   }
 
-  /** The same cache for another arm. */
-  withArm (arm: Arm): CacheClient {
-    return new CacheClient(this.registry, this.#settings, arm, this.#getOrSet)
+  /** The same cache for another arm; `onLoad` hears of what its callers' loaders give. */
+  withArm (arm: Arm, onLoad?: OnLoad): CacheClient {
+    return new CacheClient(this.registry, this.#settings, arm, this.#getOrSet, onLoad)
   }
+
+  get arm (): Arm { return this.#arm }
 
   get<T> (key: string): Promise<Result<T | null>> {
     const error = checkKey(key)
     if (error !== undefined) return this.#refuse('get', error)
     const registration = this.#serving(key)
     if (registration === undefined) {
-      this.registry.controlStats.of(key).misses++
+      this.registry.controlStats.of(key).miss(key)
       return missed
     }
     const { immediate } = registration
@@ -70,7 +77,7 @@ export class CacheClient implements FastifyCache {
     if (error !== undefined) return this.#refuse('getEntry', error)
     const registration = this.#serving(key)
     if (registration === undefined) {
-      this.registry.controlStats.of(key).misses++
+      this.registry.controlStats.of(key).miss(key)
       return MISS
     }
     return this.#countRead(registration, key, await this.#time(registration, 'getEntry', registration.getEntry<T>(key, hint)))
@@ -98,8 +105,8 @@ export class CacheClient implements FastifyCache {
     return ok(keys.map((key) => {
       const value = found.get(key) ?? null
       const counters = (found.has(key) ? active.stats : controlStats).of(key)
-      if (value === null) counters.misses++
-      else counters.hits++
+      if (value === null) counters.miss(key)
+      else counters.hit(key)
       return value
     }))
   }
@@ -140,6 +147,7 @@ export class CacheClient implements FastifyCache {
 
   getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T> {
     const given: GetOrSetOptions<T> = typeof options === 'number' ? { ttl: options } : options ?? NO_OPTIONS
+    if (this.#onLoad !== undefined && typeof loader === 'function') loader = telling(key, loader, this.#onLoad)
     const { active, controlStats } = this.registry
     if (active.passThrough) return this.#getOrSet.observe(active.stats, key, loader, given)
     const registration = checkKey(key) === undefined ? this.#serving(key) : undefined
@@ -266,8 +274,8 @@ export class CacheClient implements FastifyCache {
   #countRead<T> (registration: Registration, key: string, result: Result<T | null>): Result<T | null> {
     if (!result.ok) return this.#failed(registration.stats, 'get', result)
     const counters = registration.stats.of(key)
-    if (result.value !== null || result === STORED_NULL) counters.hits++
-    else counters.misses++
+    if (result.value !== null || result === STORED_NULL) counters.hit(key)
+    else counters.miss(key)
     return result
   }
 
@@ -311,6 +319,14 @@ export class CacheClient implements FastifyCache {
 /** Whether a removal holds in this process, so that whoever keeps copies must hear of it. */
 function hasTakenEffect (result: Result<void>): boolean {
   return result.ok || result.error.queued === true
+}
+
+function telling<T> (key: string, loader: Loader<T>, onLoad: OnLoad): Loader<T> {
+  return async function tellingLoader (context) {
+    const value = await loader(context)
+    onLoad(key, value)
+    return value
+  }
 }
 
 function toSetOptions (ttl: unknown): SetOptions | CacheError {

@@ -77,6 +77,15 @@ export class Core {
     return this.requests.routeOf(request)
   }
 
+  /**
+   * Has the loads of some requests announced with the request (event `loadedFor`); call what it returns to stop. Asked once per
+   * request, when it first uses the cache. One watcher at a time: the last.
+   */
+  watch (isWatched: (request: FastifyRequest) => boolean): () => void {
+    this.requests.isWatched = isWatched
+    return () => { if (this.requests.isWatched === isWatched) this.requests.isWatched = undefined }
+  }
+
   /** Makes ready: the line in the log, and the keys to warm. */
   async start (): Promise<void> {
     this.registry.start()

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import type { CacheError } from './errors.js'
 
 /** What a cache announces, and the arguments that a listener gets. */
@@ -8,6 +9,8 @@ export interface CacheEvents {
   failed: [impl: string, operation: string, error: CacheError]
   /** A loader ended; `error` is what it threw. `background`: nobody waited for it. */
   loaded: [key: string, keyPattern: string, seconds: number, value: unknown, error: unknown, background: boolean]
+  /** A loader gave a value for a request that is watched; see `Core.watch`. */
+  loadedFor: [key: string, value: unknown, request: FastifyRequest]
   /** An operation of the implementation ended. Announced while durations are measured. */
   operated: [impl: string, operation: string, seconds: number]
   /**

@@ -51,7 +51,7 @@ export class GetOrSet {
     const error = checkKey(key)
     if (error !== undefined) this.#fail(stats, 'getOrSet', error)
     const counters = stats.of(error === undefined ? key : '')
-    if (error === undefined) counters.misses++
+    if (error === undefined) counters.miss(key)
     const load = new Load(key)
     return this.#time(load, counters.loads, loader, options.timeoutMs, false, (value) => {
       if (error === undefined && !load.isSkipped && value !== undefined && options.ttl !== 0) counters.sets++
@@ -63,17 +63,17 @@ export class GetOrSet {
     const call: Call<T> = { registration, key, loader, options, isStoreAway: false }
     const flight = this.#registry.flights.joinable(key)
     if (flight !== undefined && !flight.isBackground) {
-      registration.stats.of(key).misses++
+      registration.stats.of(key).miss(key)
       return this.#join(call, flight as Flight<T>)
     }
     if (registration.immediate === undefined || needsEntry(options)) return this.#lookup(call)
     const result = readMeasured(this.#registry, registration.stats, 'get', registration.immediate, readNow, key) as Result<T | null>
     const counters = registration.stats.of(key)
     if (result.ok && (result.value !== null || result === STORED_NULL)) {
-      counters.hits++
+      counters.hit(key)
       return Promise.resolve(result.value as T)
     }
-    counters.misses++
+    counters.miss(key)
     return this.#joinOrLoad(call)
   }
 
@@ -82,22 +82,22 @@ export class GetOrSet {
     const entry = await this.#read(call)
     const counters = registration.stats.of(key)
     if (entry?.fresh === true) {
-      counters.hits++
+      counters.hit(key)
       if (isEarlyRefreshDue(entry, options.earlyRefresh, counters.loads.recent)) {
         this.#refresh(call, entry.ttlLeft)
       }
       return entry.value
     }
     if (entry !== null && mayBeServed(entry, options.staleWhileRevalidate)) {
-      counters.hits++
+      counters.hit(key)
       this.#refresh(call, 0)
       return entry.value
     }
     if (entry !== null && mayBeServed(entry, options.staleIfError) && this.#backoff.isActive(key)) {
-      counters.hits++
+      counters.hit(key)
       return entry.value
     }
-    counters.misses++
+    counters.miss(key)
     return this.#joinOrLoad(call)
   }
 

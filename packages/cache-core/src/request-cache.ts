@@ -36,6 +36,8 @@ export class RequestCaches {
   readonly #cached: CacheClient
   readonly #control: CacheClient
   subject: Subject = defaultSubject
+  /** Which requests are watched: what is loaded for them is announced with them. */
+  isWatched: ((request: FastifyRequest) => boolean) | undefined
 
   constructor (client: CacheClient) {
     this.#cached = client.withArm('cached')
@@ -56,7 +58,13 @@ export class RequestCaches {
     const { rollout } = this.#cached.registry
     if (!rollout.isAllOrNothing && armed[kRoute] === undefined && markOf(request) !== undefined) return this.#control
     const isIn = rollout.isAllOrNothing ? rollout.percent === 100 : this.#isIn(request)
-    return (armed[kClient] = isIn ? this.#cached : this.#control)
+    const client = isIn ? this.#cached : this.#control
+    return (armed[kClient] = this.isWatched?.(request) === true ? this.#watched(client, request) : client)
+  }
+
+  #watched (client: CacheClient, request: FastifyRequest): CacheClient {
+    const { events } = client.registry
+    return client.withArm(client.arm, (key, value) => events.emit('loadedFor', key, value, request))
   }
 
   #isIn (request: FastifyRequest): boolean {
@@ -80,7 +88,7 @@ export class RequestCaches {
   armOf (request: FastifyRequest): RequestArm {
     const client = (request as unknown as Armed)[kClient]
     if (client === undefined) return 'none'
-    return client === this.#cached && !client.registry.active.passThrough ? 'cached' : 'control'
+    return client.arm === 'cached' && !client.registry.active.passThrough ? 'cached' : 'control'
   }
 }
 

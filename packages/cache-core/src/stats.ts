@@ -18,6 +18,18 @@ export class Counters {
     this.#stats = stats
   }
 
+  /** A read that found a value. */
+  hit (key: string): void {
+    this.hits++
+    this.#stats.onRead?.(key, this.keyPattern)
+  }
+
+  /** A read that found nothing, or was not let through to the cache. */
+  miss (key: string): void {
+    this.misses++
+    this.#stats.onRead?.(key, this.keyPattern)
+  }
+
   /** What loading the keys of this pattern took: one and the same for all implementations. */
   get loads (): Loads {
     return (this.#loads ??= this.#stats.loadsOf(this.keyPattern))
@@ -97,6 +109,9 @@ export function withRate (hits: number, misses: number, errors: number): Totals 
   return { hits, misses, errors, hitRate: hits + misses === 0 ? 0 : hits / (hits + misses) }
 }
 
+/** Hears of a read, found or not. */
+export type OnRead = (key: string, keyPattern: string) => void
+
 /** Cumulative counters of a process: plain integers that are read when somebody asks. */
 export class Stats {
   /** Implementations that have a label of their own; names of further ones share `other`. */
@@ -106,6 +121,21 @@ export class Stats {
   readonly patterns = new KeyPatterns()
   /** Whether operations are timed: two clock readings each. */
   measuresDurations = false
+  /** Hears of every read; `undefined`: nobody does. */
+  onRead: OnRead | undefined
+  #readers: readonly OnRead[] = []
+
+  /** Listens to reads; call what it returns to stop. The listener is on the hot path, and must not throw. */
+  listen (reader: OnRead): () => void {
+    this.#read([...this.#readers, reader])
+    return () => this.#read(this.#readers.filter((other) => other !== reader))
+  }
+
+  #read (readers: readonly OnRead[]): void {
+    this.#readers = readers
+    const [first] = readers
+    this.onRead = readers.length < 2 ? first : (key, keyPattern) => { for (const reader of readers) reader(key, keyPattern) }
+  }
 
   for (label: string): ImplStats {
     let stats = this.impls.get(label)

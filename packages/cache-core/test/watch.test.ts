@@ -1,0 +1,74 @@
+import { cacheCore, CacheClient, CacheRegistry, MemoryCache, type Core, coreOf } from '@x/cache-core'
+import Fastify, { type FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+
+const load = async (): Promise<string> => 'value'
+
+for (const [name, implementation] of [['NullCache', undefined], ['MemoryCache', new MemoryCache()]] as const) {
+  t.test(`Stats.listen: hears of every read of ${name} once, whatever the call`, async (t) => {
+    const registry = new CacheRegistry()
+    if (implementation !== undefined) registry.register(implementation)
+    const client = new CacheClient(registry)
+    const seen: string[] = []
+    const stop = registry.stats.listen((key, pattern) => { seen.push(`${pattern} ${key}`) })
+    await client.getOrSet('a:1', load)
+    await client.getOrSet('a:1', load)
+    await client.getOrSet('a:2', load, { staleIfError: 10 })
+    await client.get('b:1')
+    await client.getEntry('b:2')
+    await client.getMany(['c:1', 'c:2'])
+    t.same(seen.sort(), ['a a:1', 'a a:1', 'a a:2', 'b b:1', 'b b:2', 'c c:1', 'c c:2'])
+    stop()
+    await client.get('b:1')
+    t.equal(seen.length, 7)
+  })
+}
+
+t.test('Stats.listen: several listen, and each stops for itself', async (t) => {
+  const { stats } = new CacheRegistry()
+  const heard = { one: 0, other: 0 }
+  const stopOne = stats.listen(() => { heard.one++ })
+  const stopOther = stats.listen(() => { heard.other++ })
+  stats.for('memory').of('a:1').hit('a:1')
+  stopOne()
+  stats.for('memory').of('a:1').miss('a:1')
+  stopOther()
+  stats.for('memory').of('a:1').miss('a:1')
+  t.same(heard, { one: 1, other: 2 })
+  t.equal(stats.onRead, undefined)
+})
+
+async function build (t: Test, options: object): Promise<{ app: FastifyInstance; core: Core }> {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(cacheCore, options)
+  app.get('/:id', async (request) => {
+    const { id } = request.params as { id: string }
+    return request.cache.getOrSet(`item:${id}`, async () => ({ id }))
+  })
+  app.get('/namespaced', async (request) => request.cache.namespace('n').getOrSet('item:1', () => 'now'))
+  return { app, core: coreOf(app)! }
+}
+
+for (const options of [{}, { implementation: 'memory' }, { implementation: 'memory', rollout: { percent: 50, key: () => 'somebody' } }]) {
+  t.test(`watch: what is loaded for a watched request is announced with it, and for no other: ${JSON.stringify(options)}`, async (t) => {
+    const { app, core } = await build(t, options)
+    const seen: unknown[] = []
+    core.registry.events.on('loadedFor', (key, value, request) => { seen.push([key, value, request.headers['x-user']]) })
+    const stop = core.watch((request) => request.headers['x-user'] !== undefined)
+    await app.inject({ url: '/1', headers: { 'x-user': 'ada' } })
+    await app.inject({ url: '/2' })
+    await app.inject({ url: '/namespaced', headers: { 'x-user': 'bob' } })
+    t.same(seen, [['item:1', { id: '1' }, 'ada'], ['n:item:1', 'now', 'bob']])
+    stop()
+    await app.inject({ url: '/3', headers: { 'x-user': 'ada' } })
+    t.equal(seen.length, 2)
+  })
+}
+
+t.test('watch: a loader that is none fails as it does elsewhere', async (t) => {
+  const { app, core } = await build(t, {})
+  core.watch(() => true)
+  app.get('/broken', async (request) => request.cache.getOrSet('item:1', 7 as never))
+  t.equal((await app.inject('/broken')).statusCode, 500)
+})
