@@ -1,16 +1,17 @@
-// One route that reads one user, from a map or from PostgreSQL; with or without the suite in between.
+// One route that reads one user, from a map or from PostgreSQL; without the suite in between, with it, or with its advisor, too.
 import { PGlite } from '@electric-sql/pglite'
 import Fastify from 'fastify'
 import { cacheCore } from '@x/cache-core'
 import { cacheMetrics } from '@x/cache-metrics'
 
+const USERS = 10_000
 const [, , kind, source] = process.argv
 const app = Fastify()
 const load = source === 'map' ? fromMap() : await fromPostgres()
 
-if (kind === 'with') {
+if (kind !== 'without') {
   await app.register(cacheCore)
-  await app.register(cacheMetrics)
+  await app.register(cacheMetrics, { advisor: kind === 'advised' })
   app.get('/users/:id', (request) => {
     const { id } = request.params
     return request.cache.getOrSet(`user:${id}`, () => load(id), { ttl: 60 })
@@ -23,12 +24,12 @@ await app.listen({ port: 0 })
 process.send(app.server.address().port)
 
 function fromMap () {
-  const users = new Map([['1', { id: '1', name: 'Ada', roles: ['admin', 'editor'] }]])
+  const users = new Map(Array.from({ length: USERS }, (_, at) => [String(at + 1), { id: String(at + 1), name: 'Ada', roles: ['admin', 'editor'] }]))
   return async (id) => users.get(id)
 }
 
 async function fromPostgres () {
   const db = await PGlite.create()
-  await db.exec("create table users (id text primary key, name text, roles jsonb); insert into users values ('1', 'Ada', '[\"admin\", \"editor\"]')")
+  await db.exec(`create table users (id text primary key, name text, roles jsonb); insert into users select n, 'Ada', '["admin", "editor"]' from generate_series(1, ${USERS}) n`)
   return async (id) => (await db.query('select id, name, roles from users where id = $1', [id])).rows[0]
 }

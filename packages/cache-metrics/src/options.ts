@@ -39,6 +39,22 @@ const schema = Type.Object({
       meterProvider: Type.Optional(having<MeterProvider>(['getMeter'], 'a MeterProvider'))
     }, { additionalProperties: false })
   ])),
+  /** What observing yields, at `/internal/cache/advice`. Default `true`: it observes wherever that is open. */
+  advisor: Type.Optional(Type.Union([
+    Type.Boolean(),
+    Type.Object({
+      /** Share of the hits that may be stale: default 0.001, which is 10 in 10 000. */
+      staleTolerance: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+      /** Requests below which nothing is advised. Default 200. */
+      minRequests: Type.Optional(Type.Integer({ minimum: 1 })),
+      /** Days of observation before a gate says go or no-go. Default 7. */
+      minDays: Type.Optional(Type.Number({ minimum: 0 })),
+      /** Seconds for which hit rates are estimated: 1 to 10. Default 1 s to 1 day. */
+      ttls: Type.Optional(Type.Array(Type.Number({ exclusiveMinimum: 0, maximum: 30 * 86_400 }), { minItems: 1, maxItems: 10 })),
+      /** Entries for which they are: 1 to 6. Default 100 to 100 000. */
+      entries: Type.Optional(Type.Array(Type.Integer({ minimum: 1, maximum: 100_000_000 }), { minItems: 1, maxItems: 6 }))
+    }, { additionalProperties: false })
+  ])),
   /** A second listener that serves the metrics and nothing else. Default `false`. */
   listener: Type.Optional(Type.Union([
     Type.Boolean(),

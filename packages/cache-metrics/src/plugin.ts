@@ -3,6 +3,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AddressInfo } from 'node:net'
 import { Registry } from 'prom-client'
+import { addAdvisor } from './advisor/endpoint.js'
 import { EdgeCounts } from './edge-counts.js'
 import { addEndpoints, endpointsOf } from './endpoints.js'
 import { AlreadyMeasured } from './errors.js'
@@ -17,6 +18,8 @@ export interface CacheMetrics {
   readonly registry: PromRegistry
   /** Where the second listener listens; `undefined` without one, and before the app is ready. */
   readonly listener: AddressInfo | undefined
+  /** Bytes that the advisor's tables hold; 0 without one. */
+  readonly advisorBytes: number
 }
 
 declare module 'fastify' {
@@ -37,7 +40,7 @@ const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetr
     return
   }
   if (fastify.hasDecorator('cacheMetrics')) throw new DecoratorTaken('fastify.cacheMetrics')
-  const { registry = new Registry(), maxRoutes, otel = false, listener = false } = options
+  const { registry = new Registry(), maxRoutes, otel = false, listener = false, advisor = true } = options
   const core = await ensureCore(fastify)
   core.registry.stats.measuresDurations = true
   // The edge may speak before anybody asks.
@@ -52,11 +55,16 @@ const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetr
     ? undefined
     : new (await import('./otel.js')).OtelMetrics(source, otel === true ? undefined : otel.meterProvider)
   if (otelMetrics !== undefined) fastify.addHook('onClose', async function closeOtel () { await otelMetrics.close() })
+  const observer = advisor === false ? undefined : addAdvisor(fastify, core, traffic, advisor === true ? {} : advisor)
   const endpoints = endpointsOf(registry, otelMetrics, options.endpoint)
   addEndpoints(fastify, endpoints)
   const metricsListener = listener === false ? undefined : new MetricsListener(fastify, endpoints, listener === true ? {} : listener)
   fastify.decorate(kMetrics, true)
-  fastify.decorate('cacheMetrics', { registry, get listener () { return metricsListener?.address } })
+  fastify.decorate('cacheMetrics', {
+    registry,
+    get listener () { return metricsListener?.address },
+    get advisorBytes () { return observer?.bytes ?? 0 }
+  })
 }
 
 export const cacheMetrics = fp(plugin, { fastify: '5.x', name: NAME })

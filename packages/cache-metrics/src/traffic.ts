@@ -1,5 +1,5 @@
 import type { Core, RequestArm } from '@x/cache-core'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Routes, type RouteTraffic } from './routes.js'
 
 const kBegan = Symbol('@x/cache-metrics.began')
@@ -9,12 +9,16 @@ const COUNTED = -1
 interface Timed { [kBegan]?: number }
 
 type Listener = (seconds: number, route: string, arm: RequestArm) => void
+/** Hears of the answer to a GET that a shared cache could have given. */
+export type OnCandidate = (route: string, request: FastifyRequest, reply: FastifyReply, payload: unknown, now: number) => void
 
 /** What one app's requests show: how long they took, and which of them a shared cache could have answered. */
 export class Traffic {
   readonly #core: Core
   readonly #routes: Routes
   #listeners: readonly Listener[] = []
+  /** On the hot path; must not throw. */
+  onCandidate: OnCandidate | undefined
 
   /** @param maxRoutes that have a label of their own */
   constructor (core: Core, maxRoutes = 200) {
@@ -41,13 +45,13 @@ export class Traffic {
       (request as unknown as Timed)[kBegan] = traffic.#core.registry.clock.now()
       done()
     })
-    fastify.addHook('onSend', function measureRequest (request, _reply, _payload, done) {
-      traffic.#measure(request)
+    fastify.addHook('onSend', function measureRequest (request, reply, payload, done) {
+      traffic.#measure(request, reply, payload)
       done()
     })
   }
 
-  #measure (request: FastifyRequest): void {
+  #measure (request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
     const timed = request as unknown as Timed
     const began = timed[kBegan]
     // A hook that fails sends another answer to the same request.
@@ -56,16 +60,18 @@ export class Traffic {
     const route = this.#routes.of(request, this.#core.routeOf(request))
     if (route === undefined) return
     const { traffic, candidates } = route
+    const now = this.#core.registry.clock.now()
     if (candidates !== 'never') {
       const { method, url } = request.raw
       if ((method === 'GET' || method === 'HEAD') && (candidates === 'always' || !this.#core.registry.personal.hasUrl(url!))) {
         traffic.candidates[method]++
+        if (method === 'GET') this.onCandidate?.(traffic.label, request, reply, payload, now)
       }
     }
     // Refused by a hook that came first.
     if (began === undefined) return
     const arm = this.#core.armOf(request)
-    const seconds = (this.#core.registry.clock.now() - began) / 1000
+    const seconds = (now - began) / 1000
     traffic.durationsOf(arm).observe(seconds)
     for (const listener of this.#listeners) listener(seconds, traffic.label, arm)
   }

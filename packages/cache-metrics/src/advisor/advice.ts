@@ -1,0 +1,127 @@
+import type { CurvePoint, MissingDimension, Observation, StaleForecast } from './observation.js'
+
+/** By the loader time that a cache would save in an hour: 10 % of a processor and more, 1 %, 0.1 %, less. */
+export type Priority = 'CRITICAL' | 'HIGH' | 'MEDIUM' | 'LOW'
+
+/** What is advised for one key pattern or route. */
+export interface Advice {
+  readonly kind: Observation['kind']
+  readonly name: string
+  /** `good`, `poor: …`, `unsafe: …`, or `not enough data: …`. */
+  readonly verdict: string
+  readonly priority: Priority
+  readonly requestsPerHour: number
+  /** Seconds; `undefined`: not known. */
+  readonly meanSeconds: number | undefined
+  /** Seconds; the shortest ttl that reaches nearly all that can be reached, within what may be stale. */
+  readonly ttl: number
+  readonly entries: number
+  readonly hitRate: number
+  /** Half the width of the 95 % interval of `hitRate`. */
+  readonly margin: number
+  /** Loader seconds that the hits of an hour would save. */
+  readonly savedSecondsPerHour: number
+  /** Bytes that the entries would take; `undefined`: no value was looked at. */
+  readonly memoryBytes: number | undefined
+  /** At `ttl`, without any invalidation; `undefined`: no value was looked at. */
+  readonly staleness: StaleForecast | undefined
+  /** Seconds: the longest ttl that keeps within the tolerance for certain (95 %); a longer one is advised where nothing speaks against it. */
+  readonly provenTtl: number | undefined
+  readonly leak: MissingDimension | undefined
+  readonly points: readonly CurvePoint[]
+}
+
+/** What an operator asks of the advice. */
+export interface Wishes {
+  /** Hits that may be stale: 0.001 is 10 in 10 000. */
+  readonly staleTolerance: number
+  /** Requests below which nothing is advised. */
+  readonly minRequests: number
+}
+
+export const DEFAULT_WISHES: Wishes = { staleTolerance: 0.001, minRequests: 200 }
+
+/** Share of the best hit rate that is worth as much as the best. */
+const NEARLY = 0.95
+/** What a table takes for each entry, as MemoryCache counts. */
+const ENTRY_BYTES = 128
+const POOR_HIT_RATE = 0.2
+const SECONDS_PER_HOUR = 3600
+const PRIORITIES: ReadonlyArray<readonly [Priority, number]> = [['CRITICAL', 360], ['HIGH', 36], ['MEDIUM', 3.6], ['LOW', 0]]
+const RANK: Record<string, number> = { good: 0, poor: 1, unsafe: 2 }
+
+/** Advice for each observation: key patterns, which a cache is switched on for, then routes; what is good first, and among that what saves most. */
+export function advise (observations: readonly Observation[], wishes: Wishes = DEFAULT_WISHES): Advice[] {
+  return observations.map((one) => adviseOn(one, wishes)).sort((a, b) => a.kind.localeCompare(b.kind) || rankOf(a) - rankOf(b) || b.savedSecondsPerHour - a.savedSecondsPerHour)
+}
+
+function adviseOn (seen: Observation, wishes: Wishes): Advice {
+  const point = choose(seen, wishes.staleTolerance)
+  const requestsPerHour = seen.seconds > 0 ? seen.requests / seen.seconds * SECONDS_PER_HOUR : 0
+  const savedSecondsPerHour = requestsPerHour * point.hitRate * (seen.meanSeconds ?? 0)
+  const { meanBytes, meanKeyLength, distinct } = seen
+  return {
+    kind: seen.kind,
+    name: seen.name,
+    verdict: verdictOn(seen, point, wishes),
+    priority: PRIORITIES.find(([, least]) => savedSecondsPerHour >= least)![0],
+    requestsPerHour,
+    meanSeconds: seen.meanSeconds,
+    ttl: point.ttl,
+    entries: point.entries,
+    hitRate: point.hitRate,
+    margin: point.margin,
+    savedSecondsPerHour,
+    memoryBytes: meanBytes === undefined ? undefined : Math.round(Math.min(point.entries, distinct) * (meanBytes + 2 * meanKeyLength + ENTRY_BYTES)),
+    staleness: forecastAt(seen, point.ttl),
+    provenTtl: seen.provenTtl,
+    leak: seen.leak,
+    points: seen.points
+  }
+}
+
+/** The smallest cache with the shortest ttl that is nearly as good as the best that is fresh enough. */
+function choose ({ points, staleness }: Observation, tolerance: number): CurvePoint {
+  const allowed = points.filter(({ ttl }) => isFreshEnough(staleness, ttl, tolerance))
+  // Not even the shortest is fresh enough: it is shown all the same, and the verdict says so.
+  const shortest = Math.min(...points.map(({ ttl }) => ttl))
+  const candidates = allowed.length > 0 ? allowed : points.filter(({ ttl }) => ttl === shortest)
+  const best = Math.max(...candidates.map(({ hitRate }) => hitRate))
+  const nearly = candidates.filter(({ hitRate }) => hitRate >= best * NEARLY)
+  return nearly.reduce((one, other) => other.ttl < one.ttl || (other.ttl === one.ttl && other.entries < one.entries) ? other : one)
+}
+
+/** Whether a ttl, and every shorter one, keeps within the tolerance with some certainty; where nothing was looked at, each does. */
+function isFreshEnough (staleness: readonly StaleForecast[], ttl: number, tolerance: number): boolean {
+  return staleness.every((forecast) => forecast.ttl > ttl || forecast.rate <= tolerance)
+}
+
+function forecastAt ({ staleness }: Observation, ttl: number): StaleForecast | undefined {
+  return staleness.find((forecast) => forecast.ttl === ttl)
+}
+
+function verdictOn (seen: Observation, point: CurvePoint, { minRequests, staleTolerance }: Wishes): string {
+  const { requests, leak, isNoise, cookieShare, oneHitShare, staleness } = seen
+  // What is unsafe is so from the first proof on.
+  if (leak !== undefined) return `unsafe: differs by ${leak.dimension}`
+  if (cookieShare > 0) return `unsafe: Set-Cookie on ${percent(cookieShare)} of the answers`
+  if (requests < minRequests) return `not enough data: ${requests} requests of ${minRequests}`
+  if (isNoise) return 'poor: the value is another one on every load'
+  if (!isFreshEnough(staleness, point.ttl, staleTolerance)) return `poor: at ${point.ttl} s, ${per10000(forecastAt(seen, point.ttl)!.rate)} hits would be stale`
+  if (point.hitRate < POOR_HIT_RATE) return oneHitShare > 0.5 ? `poor: ${percent(oneHitShare)} one-hit keys` : `poor: ${percent(point.hitRate)} hits`
+  return 'good'
+}
+
+function rankOf ({ verdict }: Advice): number {
+  return RANK[verdict.split(':', 1)[0]!] ?? 3
+}
+
+/** 0.713 → `71 %` */
+export function percent (share: number): string {
+  return `${Math.round(share * 100)} %`
+}
+
+/** 0.0003 → `3 per 10 000` */
+export function per10000 (share: number): string {
+  return `${Number((share * 10_000).toPrecision(2))} per 10 000`
+}

@@ -1,0 +1,36 @@
+import { guardInternal, type Core } from '@x/cache-core'
+import type { FastifyInstance } from 'fastify'
+import { EndpointTaken } from '../errors.js'
+import { kOwnRoute } from '../routes.js'
+import type { Traffic } from '../traffic.js'
+import { Advisor, type AdvisorSettings } from './advisor.js'
+import { toMarkdown } from './report.js'
+
+/** Where the report is. */
+const ADVICE_PATH = '/internal/cache/advice'
+
+/** Observes, and shows the report: Markdown to who accepts it, else JSON. Open wherever `/internal/cache` is. */
+export function addAdvisor (fastify: FastifyInstance, core: Core, traffic: Traffic, settings: AdvisorSettings): Advisor {
+  const advisor = new Advisor(core, traffic, settings)
+  // Where nobody may see the report nothing is spent on it.
+  fastify.addHook('onReady', async function startAdvisor () { if (core.access().isOpen) advisor.start() })
+  fastify.addHook('onClose', async function closeAdvisor () { advisor.close() })
+  const url = `${fastify.prefix}${ADVICE_PATH}`
+  if (fastify.hasRoute({ method: 'GET', url })) throw new EndpointTaken(url)
+  fastify.get(ADVICE_PATH, {
+    onRequest: guardInternal(() => core.access()),
+    schema: { hide: true } as object,
+    config: { [kOwnRoute]: true } as object
+  }, async function showAdvice (request, reply) {
+    const report = advisor.report()
+    // Numbers of now: nobody should keep them.
+    reply.header('cache-control', 'no-store').header('vary', 'accept')
+    return wantsMarkdown(request.headers.accept) ? reply.type('text/markdown; charset=utf-8').send(toMarkdown(report)) : report
+  })
+  return advisor
+}
+
+/** Whether Markdown, or text in general, is named and not refused. */
+function wantsMarkdown (accept = ''): boolean {
+  return accept.split(',').some((range) => /^\s*text\/(?:markdown|plain|x-markdown)\s*(?:;(?!.*\bq=0(?:\.0*)?\s*$).*)?$/i.test(range))
+}

@@ -1,0 +1,43 @@
+import { crc32 } from 'node:zlib'
+
+/** Above this a value is not looked at unless the caller says otherwise. */
+const MAX_BYTES = 1 << 20
+
+/** What tells two values apart without keeping either. */
+export interface Fingerprint {
+  /** CRC-32, 0 to 2³² − 1. Two values that differ have the same one by chance once in 2³². */
+  readonly hash: number
+  /** UTF-8 bytes of the JSON text or of the string, or the length of the bytes. */
+  readonly bytes: number
+}
+
+// Where a CRC starts, so that the text '1' and the number 1 are two values.
+const JSON_TEXT = 0
+const STRING = 1
+const BYTES = 2
+
+/**
+ * Of a string, of the bytes of a `Buffer` or `Uint8Array`, and else of what JSON keeps of a value, its keys in their order.
+ * `undefined`: JSON has no text for it (a cycle, a BigInt, `undefined`, a function, a `toJSON` that throws) or it is larger than
+ * `maxBytes`. Never throws. An object that is too large costs its `JSON.stringify` all the same.
+ */
+export function fingerprint (value: unknown, maxBytes = MAX_BYTES): Fingerprint | undefined {
+  try {
+    if (typeof value === 'string') return ofText(value, STRING, maxBytes)
+    if (value instanceof Uint8Array) {
+      const bytes = value.byteLength
+      return bytes > maxBytes ? undefined : { hash: crc32(value, BYTES), bytes }
+    }
+    const text = JSON.stringify(value) as string | undefined
+    return text === undefined ? undefined : ofText(text, JSON_TEXT, maxBytes)
+  } catch {
+    return undefined
+  }
+}
+
+function ofText (text: string, start: number, maxBytes: number): Fingerprint | undefined {
+  // No text has fewer bytes than characters.
+  if (text.length > maxBytes) return undefined
+  const bytes = Buffer.byteLength(text)
+  return bytes > maxBytes ? undefined : { hash: crc32(text, start), bytes }
+}

@@ -1,0 +1,165 @@
+/** What a gate says; `inconclusive`: between its two thresholds. */
+export type GateVerdict = 'go' | 'no-go' | 'inconclusive' | 'not enough data'
+
+/** One row of the go/no-go matrix. */
+export interface Gate {
+  readonly name: string
+  /** What is computed, in the names of the metrics. */
+  readonly formula: string
+  /** Where the numbers come from. */
+  readonly source: string
+  readonly threshold: string
+  /** `undefined`: there is nothing to compute it from. */
+  readonly value: number | undefined
+  readonly unit: 'share' | 'per second' | 'per minute' | 'per hour' | 'count' | 'seconds'
+  readonly verdict: GateVerdict
+}
+
+/** What the matrix is computed from: counts since the beginning of the observation. */
+export interface GateNumbers {
+  /** Seconds that were observed. */
+  readonly seconds: number
+  /** Where they were read: `this process`, `prometheus`, `a trace`. */
+  readonly source: string
+  /** Sum of `cache_candidate_requests`. */
+  readonly candidates: number
+  /** Sum of `etag_match_total`. */
+  readonly etagMatches: number
+  /** Sum of `cache_edge_candidates_total`; 0 without `@x/cache-edge`. */
+  readonly edgeCandidates: number
+  /** Answered requests of all routes. */
+  readonly requests: number
+  readonly routes: readonly { readonly name: string; readonly requests: number; readonly p95Seconds: number | undefined }[]
+  readonly patterns: readonly { readonly name: string; readonly requests: number }[]
+}
+
+/** Seconds of observation below which a verdict is not enough data: a week has a weekend in it. */
+export const MIN_OBSERVED_SECONDS = 7 * 24 * 3600
+
+interface Rule {
+  /** Whether it shows that a cache would have work to do, or that it would help. */
+  readonly shows: 'demand' | 'benefit'
+  readonly name: string
+  readonly formula: string
+  readonly threshold: string
+  readonly unit: Gate['unit']
+  readonly value: (numbers: GateNumbers) => number | undefined
+  /** Above: go. */
+  readonly go: number
+  /** Below: no-go; default: whatever does not go. */
+  readonly stop?: number
+}
+
+const RULES: readonly Rule[] = [
+  {
+    name: 'Edge hit rate',
+    shows: 'benefit',
+    formula: 'etag_match_total / cache_candidate_requests',
+    threshold: '> 30 % go on, < 10 % stop',
+    unit: 'share',
+    // Nobody answers 304 where the edge is not registered.
+    value: ({ etagMatches, candidates, edgeCandidates }) => edgeCandidates === 0 && etagMatches === 0 ? undefined : ratio(etagMatches, candidates),
+    go: 0.3,
+    stop: 0.1
+  },
+  {
+    name: 'Candidate volume',
+    shows: 'demand',
+    formula: 'rate(cache_candidate_requests)',
+    threshold: '> 100 requests per second',
+    unit: 'per second',
+    value: ({ candidates, seconds }) => ratio(candidates, seconds),
+    go: 100
+  },
+  {
+    name: '304 rate',
+    shows: 'benefit',
+    formula: 'etag_match_total / requests',
+    threshold: '> 20 %',
+    unit: 'share',
+    value: ({ etagMatches, requests, edgeCandidates }) => edgeCandidates === 0 && etagMatches === 0 ? undefined : ratio(etagMatches, requests),
+    go: 0.2
+  },
+  {
+    name: 'Candidate routes',
+    shows: 'demand',
+    formula: 'count by (route) (cache_candidate_requests > 0)',
+    threshold: 'at least 5',
+    unit: 'count',
+    value: ({ routes }) => routes.filter(({ requests }) => requests > 0).length,
+    go: 4.5
+  },
+  {
+    name: 'Busiest route, per minute',
+    shows: 'demand',
+    formula: 'max by (route) (rate(cache_candidate_requests)) * 60',
+    threshold: '> 100 requests per minute',
+    unit: 'per minute',
+    value: ({ routes, seconds }) => ratio(60 * busiest(routes), seconds),
+    go: 100
+  },
+  {
+    name: 'Busiest route, per hour',
+    shows: 'demand',
+    formula: 'max by (route) (rate(cache_candidate_requests)) * 3600',
+    threshold: '> 1000 requests per hour',
+    unit: 'per hour',
+    value: ({ routes, seconds }) => ratio(3600 * busiest(routes), seconds),
+    go: 1000
+  },
+  {
+    name: 'Busiest key pattern, per minute',
+    shows: 'demand',
+    formula: 'max by (key_pattern) (rate(cache_hits_total + cache_miss_total)) * 60',
+    threshold: '> 100 reads per minute',
+    unit: 'per minute',
+    value: ({ patterns, seconds }) => ratio(60 * busiest(patterns), seconds),
+    go: 100
+  },
+  {
+    name: 'Slow endpoints',
+    shows: 'demand',
+    formula: 'max by (route) (histogram_quantile(0.95, cache_request_duration_seconds))',
+    threshold: '> 500 ms',
+    unit: 'seconds',
+    value: ({ routes }) => {
+      const known = routes.flatMap(({ p95Seconds }) => p95Seconds ?? [])
+      return known.length === 0 ? undefined : Math.max(...known)
+    },
+    go: 0.5
+  }
+]
+
+/**
+ * The go/no-go matrix. Until `minSeconds` were observed, and where there is nothing to compute, a row says `not enough
+ * data`; its value is shown all the same.
+ */
+export function gates (numbers: GateNumbers, minSeconds = MIN_OBSERVED_SECONDS): Gate[] {
+  return RULES.map(({ name, formula, threshold, unit, value: compute, go, stop }) => {
+    const value = compute(numbers)
+    const verdict = value === undefined || numbers.seconds < minSeconds
+      ? 'not enough data'
+      : value > go ? 'go' : stop === undefined || value < stop ? 'no-go' : 'inconclusive'
+    return { name, formula, source: numbers.source, threshold, value, unit, verdict }
+  })
+}
+
+/**
+ * What the matrix says as a whole: no-go where the edge hit rate says so or nothing shows a demand, go where something does
+ * and the hit rate is known to be good or not known at all.
+ */
+export function verdictOf (rows: readonly Gate[]): GateVerdict {
+  const [hitRate] = rows
+  const demand = rows.filter((_row, at) => RULES[at]?.shows === 'demand').map(({ verdict }) => verdict)
+  if (demand.every((verdict) => verdict === 'not enough data')) return 'not enough data'
+  if (hitRate?.verdict === 'no-go' || !demand.includes('go')) return 'no-go'
+  return hitRate?.verdict === 'inconclusive' ? 'inconclusive' : 'go'
+}
+
+function busiest (all: readonly { readonly requests: number }[]): number {
+  return Math.max(0, ...all.map(({ requests }) => requests))
+}
+
+function ratio (one: number, other: number): number | undefined {
+  return other > 0 ? one / other : undefined
+}

@@ -1,0 +1,15 @@
+/** How many hashes there are. */
+export const HASHES = 2 ** 32
+
+/**
+ * A key's place in the hash samples: a whole number from 0 to 2^32 - 1, the same in every process, no secret. FNV-1a
+ * (Fowler, Noll, Vo) over UTF-16 code units, which reads no Buffer, and MurmurHash3's `fmix32` (Appleby): a sample is
+ * told by the upper bits, which FNV-1a alone mixes badly for short keys.
+ */
+export function hashKey (key: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193)
+  hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b)
+  hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35)
+  return (hash ^ hash >>> 16) >>> 0
+}

@@ -1,0 +1,58 @@
+/** A point of a hit-rate curve: a cache of so many entries, each kept for so long. */
+export interface CurvePoint {
+  /** Seconds. */
+  readonly ttl: number
+  readonly entries: number
+  readonly hitRate: number
+  /** Half the width of the 95 % interval of `hitRate`. */
+  readonly margin: number
+}
+
+/** How often a cache with this ttl and no invalidation would have served what had changed. */
+export interface StaleForecast {
+  /** Seconds. */
+  readonly ttl: number
+  readonly hits: number
+  /** Stale hits per hit, and its 95 % interval. */
+  readonly rate: number
+  readonly low: number
+  readonly high: number
+}
+
+/** What a key leaves out although the value depends on it. */
+export interface MissingDimension {
+  /** `user`, `header accept-language`, `query sort`, `cookie theme`, … */
+  readonly dimension: string
+  /** Pairs of requests for one key whose dimension differed, and how many of them had different values. */
+  readonly pairs: number
+  readonly differing: number
+}
+
+/** All that was seen of one key pattern or route. */
+export interface Observation {
+  readonly kind: 'pattern' | 'route'
+  /** The key pattern, or `GET /route/:id`. */
+  readonly name: string
+  /** Seconds since it was first asked for. */
+  readonly seconds: number
+  readonly requests: number
+  /** Seconds that a loader took, or a request of the route; `undefined`: not known. */
+  readonly meanSeconds: number | undefined
+  /** Bytes of a value as it would be stored; `undefined`: none was looked at. */
+  readonly meanBytes: number | undefined
+  /** Characters of a key, on average. */
+  readonly meanKeyLength: number
+  /** Estimated number of different keys. */
+  readonly distinct: number
+  /** Share of the keys that were asked for once. */
+  readonly oneHitShare: number
+  readonly points: readonly CurvePoint[]
+  readonly staleness: readonly StaleForecast[]
+  /** Seconds: the longest ttl that keeps within the tolerance for certain (95 %); `undefined`: none, or too little was seen. */
+  readonly provenTtl?: number | undefined
+  readonly leak: MissingDimension | undefined
+  /** The value is another one on nearly every load, for the same request. */
+  readonly isNoise: boolean
+  /** Share of the answers with a `Set-Cookie`; 0 for key patterns. */
+  readonly cookieShare: number
+}

@@ -1,0 +1,53 @@
+import { isLabel, OTHER } from '@x/cache-core'
+import type { Advice } from './advice.js'
+
+/** Options to paste, for a cache in this process first: it can be undone, and shows whether the advice holds. */
+export interface Plan {
+  /** Options of `register(cacheCore, …)`. */
+  readonly options: {
+    readonly implementation: 'memory'
+    readonly memory: { readonly maxEntries: number; readonly maxBytes?: number }
+    /** Seconds; for calls that name no ttl. */
+    readonly defaultTtl: number
+    readonly rollout: { readonly allow: readonly string[] }
+  }
+  /** The same for an app that reads `cacheOptionsFromEnv()`. */
+  readonly env: Readonly<Record<string, string>>
+  /** Per key pattern, for the calls of `getOrSet`: seconds. */
+  readonly ttls: Readonly<Record<string, number>>
+  /** What the advice promises for all of these patterns together. */
+  readonly expected: { readonly hitRate: number; readonly savedSecondsPerHour: number; readonly memoryBytes: number | undefined }
+}
+
+/** What to do with the patterns that are good; `undefined`: none is. */
+export function planFor (all: readonly Advice[]): Plan | undefined {
+  const good = all.filter(({ kind, verdict, name }) => kind === 'pattern' && verdict === 'good' && name !== OTHER && isLabel(name))
+  if (good.length === 0) return undefined
+  const sum = (of: (advice: Advice) => number): number => good.reduce((total, advice) => total + of(advice), 0)
+  const maxEntries = sum(({ entries }) => entries)
+  const memoryBytes = good.every((advice) => advice.memoryBytes !== undefined) ? sum((advice) => advice.memoryBytes!) : undefined
+  const requests = sum(({ requestsPerHour }) => requestsPerHour)
+  const allow = good.map(({ name }) => name)
+  const ttls = Object.fromEntries(good.map(({ name, ttl }) => [name, ttl]))
+  return {
+    options: {
+      implementation: 'memory',
+      memory: { maxEntries, ...memoryBytes === undefined ? {} : { maxBytes: roomFor(memoryBytes) } },
+      defaultTtl: Math.min(...good.map(({ ttl }) => ttl)),
+      rollout: { allow }
+    },
+    env: { CACHE_IMPL: 'memory', CACHE_PATTERN_WHITELIST: allow.join(',') },
+    ttls,
+    expected: {
+      hitRate: sum(({ hitRate, requestsPerHour }) => hitRate * requestsPerHour) / requests,
+      savedSecondsPerHour: sum(({ savedSecondsPerHour }) => savedSecondsPerHour),
+      memoryBytes
+    }
+  }
+}
+
+/** Twice what is expected, in whole MiB: the estimate is a mean, and a value may be larger. */
+function roomFor (bytes: number): number {
+  const mib = 1024 * 1024
+  return Math.ceil(2 * bytes / mib) * mib
+}

@@ -1,0 +1,48 @@
+/** Normal quantile of a 95 % interval. */
+export const Z = 1.96
+/** Of Student's t at 0.975, by degrees of freedom from 1. */
+const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
+
+/** Hits that belong together: of a key, or of a stretch of time. */
+export interface Cluster { readonly hits: number, readonly stale: number }
+
+/** All together. */
+export function total (clusters: readonly Cluster[]): Cluster {
+  let hits = 0
+  let stale = 0
+  for (const cluster of clusters) {
+    hits += cluster.hits
+    stale += cluster.stale
+  }
+  return { hits, stale }
+}
+
+/** How many clusters of one size would say as much (Kish 1965). */
+export function effective (clusters: readonly Cluster[]): number {
+  let squares = 0
+  for (const { hits } of clusters) squares += hits ** 2
+  return total(clusters).hits ** 2 / squares
+}
+
+/** Jackknife variance of a ratio over clusters times the square of its quantile, so that variances with different degrees of freedom add up. */
+export function spreadOf (clusters: readonly Cluster[], rate: number): number {
+  const count = clusters.length
+  const all = total(clusters).hits
+  let squares = 0
+  for (const { hits, stale } of clusters) squares += ((stale - rate * hits) / (all - hits)) ** 2
+  return squares * (count - 1) / count * student(effective(clusters) - 1) ** 2
+}
+
+/** Quantile of Student's t at 0.975. */
+function student (freedom: number): number {
+  return T[Math.max(0, Math.floor(freedom) - 1)] ?? Z + 2.37 / freedom + 2.82 / freedom ** 2
+}
+
+/** Wilson's interval of a rate seen in so many independent tries. */
+export function wilson (rate: number, count: number): { low: number, high: number } {
+  if (!(count < Infinity)) return { low: rate, high: rate }
+  const middle = rate + Z ** 2 / (2 * count)
+  const width = Z * Math.sqrt(rate * (1 - rate) / count + Z ** 2 / (4 * count ** 2))
+  const whole = 1 + Z ** 2 / count
+  return { low: Math.max(0, (middle - width) / whole), high: Math.min(1, (middle + width) / whole) }
+}

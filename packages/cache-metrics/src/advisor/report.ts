@@ -1,0 +1,109 @@
+import { percent, per10000, type Advice } from './advice.js'
+import type { Gate, GateVerdict } from './gates.js'
+import type { Plan } from './plan.js'
+
+/** All that the advisor has to say, as `GET /internal/cache/advice` shows it. */
+export interface Report {
+  /** Of this form; another number is another form. */
+  readonly version: 1
+  /** ISO 8601. */
+  readonly generatedAt: string
+  /** `this process`, `prometheus …`, `trace …`. */
+  readonly source: string
+  /** Seconds. */
+  readonly observedSeconds: number
+  readonly requests: number
+  readonly verdict: GateVerdict
+  /** Key patterns, then routes; of each the best first. */
+  readonly advice: readonly Advice[]
+  readonly gates: readonly Gate[]
+  readonly plan: Plan | undefined
+  /** What a reader has to know of these numbers. */
+  readonly notes: readonly string[]
+}
+
+/** Go where something is worth caching, by what was measured of it; the gates are a matter of their own. */
+export function verdictOfAdvice (all: readonly Advice[]): GateVerdict {
+  if (all.some(({ verdict, priority }) => verdict === 'good' && priority !== 'LOW')) return 'go'
+  return all.length === 0 || all.every(({ verdict }) => verdict.startsWith('not enough data')) ? 'not enough data' : 'no-go'
+}
+
+const HEAD = ['Key Pattern', 'Access Freq', 'Avg Response Time', 'Est Hit Rate', 'TTL', 'Priority', 'Memory Est', 'Stale', 'Saves', 'Verdict']
+
+/** The report for people. */
+export function toMarkdown ({ source, observedSeconds, requests, verdict, advice, gates, plan, notes, generatedAt }: Report): string {
+  const parts = [
+    '# Cache advice',
+    `${generatedAt}, from ${source}: ${requests.toLocaleString('en-US')} requests in ${duration(observedSeconds)}. Verdict: **${verdict}**.`
+  ]
+  for (const [kind, title] of [['pattern', 'Key patterns'], ['route', 'Routes']] as const) {
+    const rows = advice.filter((one) => one.kind === kind)
+    if (rows.length > 0) parts.push(`## ${title}`, table([kind === 'route' ? 'Route' : HEAD[0]!, ...HEAD.slice(1)], rows.map(rowOf)))
+  }
+  if (gates.length > 0) {
+    parts.push('## Go or no-go', table(['Gate', 'Value', 'Threshold', 'Verdict', 'Formula', 'Source'], gates.map((gate) =>
+      [gate.name, gateValue(gate), gate.threshold, gate.verdict, `\`${gate.formula}\``, gate.source])))
+  }
+  if (plan !== undefined) {
+    const { hitRate, savedSecondsPerHour } = plan.expected
+    parts.push('## Plan', `Expected: ${percent(hitRate)} hits, ${seconds(savedSecondsPerHour)} of loading saved per hour.`, `\`\`\`js\n${planText(plan)}\n\`\`\``)
+  }
+  if (notes.length > 0) parts.push('## Notes', notes.map((note) => `- ${note}`).join('\n'))
+  return `${parts.join('\n\n')}\n`
+}
+
+/** The options to paste. */
+export function planText ({ options, env, ttls }: Plan): string {
+  const lines = [`await app.register(cacheCore, ${JSON.stringify(options, undefined, 2)})`, '// Seconds, as the ttl of getOrSet:']
+  for (const [pattern, ttl] of Object.entries(ttls)) lines.push(`//   ${pattern}: ${ttl}`)
+  lines.push(`// Or, with cacheOptionsFromEnv(): ${Object.entries(env).map(([name, value]) => `${name}=${value}`).join(' ')}`)
+  return lines.join('\n')
+}
+
+function rowOf ({ name, requestsPerHour, meanSeconds, hitRate, margin, ttl, entries, priority, memoryBytes, staleness, savedSecondsPerHour, verdict }: Advice): string[] {
+  return [
+    name,
+    `${Math.round(requestsPerHour).toLocaleString('en-US')}/h`,
+    meanSeconds === undefined ? '–' : seconds(meanSeconds),
+    `${percent(hitRate)} ± ${Math.ceil(margin * 100)}`,
+    duration(ttl),
+    meanSeconds === undefined ? '–' : priority,
+    memoryBytes === undefined ? `${entries.toLocaleString('en-US')} entries` : bytes(memoryBytes),
+    staleness === undefined ? '–' : `${per10000(staleness.rate)} (≤ ${Math.ceil(staleness.high * 10_000)})`,
+    meanSeconds === undefined ? '–' : `${seconds(savedSecondsPerHour)}/h`,
+    verdict
+  ]
+}
+
+function gateValue ({ value, unit }: Gate): string {
+  if (value === undefined) return '–'
+  if (unit === 'share') return percent(value)
+  if (unit === 'seconds') return seconds(value)
+  return `${Number(value.toPrecision(3)).toLocaleString('en-US')}${unit === 'count' ? '' : ` ${unit}`}`
+}
+
+export function table (head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+/** 90 → `90 s`, 3600 → `1 h` */
+export function duration (value: number): string {
+  for (const [unit, size] of [['d', 86_400], ['h', 3600], ['min', 60]] as const) {
+    if (value >= size) return `${Number((value / size).toPrecision(2))} ${unit}`
+  }
+  return `${Number(value.toPrecision(2))} s`
+}
+
+/** 0.0123 → `12 ms` */
+export function seconds (value: number): string {
+  if (value >= 1) return duration(value)
+  return value >= 0.001 ? `${Number((value * 1000).toPrecision(2))} ms` : `${Math.round(value * 1e6)} µs`
+}
+
+function bytes (value: number): string {
+  for (const [unit, size] of [['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 2 ** 10]] as const) {
+    if (value >= size) return `${Number((value / size).toPrecision(2))} ${unit}`
+  }
+  return `${value} B`
+}

@@ -1,0 +1,66 @@
+import { KeyLeak } from './key-leak.js'
+import type { Observation } from './observation.js'
+import { ReuseCurve, type ReuseCurveOptions } from './reuse-curve.js'
+import { Staleness } from './staleness.js'
+
+/** Seconds, of the curve and of the forecast, so that one can be held against the other. */
+const TTLS = [1, 10, 60, 300, 900, 3600, 86_400]
+
+/** One key pattern or route: what is asked for, and what the values are like. */
+export class Subject {
+  readonly curve: ReuseCurve
+  readonly staleness: Staleness
+  readonly leak = new KeyLeak({ maxKeys: 32 })
+  #keyLength = 0
+  #values = 0
+  #valueBytes = 0
+  #answers = 0
+  #cookies = 0
+
+  /** @param began milliseconds of the cache's clock */
+  constructor (readonly kind: Observation['kind'], readonly name: string, readonly began: number, options: ReuseCurveOptions) {
+    this.curve = new ReuseCurve({ ttls: TTLS, ...options })
+    this.staleness = new Staleness({ ttls: options.ttls ?? TTLS, maxKeys: 256 })
+  }
+
+  get bytes (): number { return this.curve.bytes + this.staleness.bytes + this.leak.bytes }
+
+  noteRead (hash: number, keyLength: number, now: number): void {
+    this.#keyLength += keyLength
+    this.curve.note(hash, now)
+  }
+
+  noteValue (hash: number, now: number, value: { readonly hash: number; readonly bytes: number }): void {
+    this.#values++
+    this.#valueBytes += value.bytes
+    this.staleness.note(hash, now / 1000, value.hash)
+  }
+
+  noteAnswer (hasCookie: boolean): void {
+    this.#answers++
+    if (hasCookie) this.#cookies++
+  }
+
+  /** @param meanSeconds see `Observation` */
+  observation (now: number, meanSeconds: number | undefined, staleTolerance: number): Observation {
+    const { curve } = this
+    const leak = this.leak.leak()
+    return {
+      kind: this.kind,
+      name: this.name,
+      seconds: (now - this.began) / 1000,
+      requests: curve.requests,
+      meanSeconds,
+      meanBytes: this.#values === 0 ? undefined : this.#valueBytes / this.#values,
+      meanKeyLength: curve.requests === 0 ? 0 : this.#keyLength / curve.requests,
+      distinct: curve.distinctKeys,
+      oneHitShare: curve.oneHitShare,
+      points: curve.points().map(({ ttl, entries, hitRate, margin }) => ({ ttl, entries, hitRate, margin })),
+      staleness: this.#values === 0 ? [] : this.staleness.forecast(),
+      provenTtl: this.staleness.recommendedTtl(staleTolerance),
+      leak: leak === undefined ? undefined : { dimension: leak.dimension, pairs: leak.other.compared, differing: leak.other.differing },
+      isNoise: this.leak.noise,
+      cookieShare: this.#answers === 0 ? 0 : this.#cookies / this.#answers
+    }
+  }
+}

@@ -1,0 +1,195 @@
+import { cacheCore } from '@x/cache-core'
+import Fastify, { type FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+import { cacheMetrics, type CacheMetricsOptions, type Report } from '../../src/index.js'
+
+const URL = '/internal/cache/advice'
+
+/** What time it is, for the cache; it stands still until it is moved. */
+class Time {
+  #now = 0
+  readonly clock = { now: () => this.#now }
+  advance (seconds: number): void { this.#now += seconds * 1000 }
+}
+
+async function build (t: Test, { core = {}, metrics = {}, time }: { core?: object; metrics?: CacheMetricsOptions; time?: Time } = {}): Promise<FastifyInstance> {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(cacheCore, { ...time === undefined ? {} : { clock: time.clock }, ...core })
+  await app.register(cacheMetrics, metrics)
+  app.decorateRequest('user', null)
+  app.addHook('onRequest', async (request) => { Object.assign(request, { user: { id: request.headers['x-user-id'] ?? 'nobody' } }) })
+  return app
+}
+
+/** Whole numbers below `count`, in no order, the same in every run. */
+function numbers (seed: number): (count: number) => number {
+  let state = seed
+  return (count) => {
+    state = Math.imul(state ^ state >>> 15, 0x2c1b3c6d) + 0x9e3779b9 | 0
+    return ((state ^ state >>> 13) >>> 0) % count
+  }
+}
+
+async function reportOf (app: FastifyInstance): Promise<Report> {
+  const { statusCode, body } = await app.inject(URL)
+  if (statusCode !== 200) throw new Error(body)
+  return JSON.parse(body) as Report
+}
+
+const adviceOn = ({ advice }: Report, name: string) => advice.find((one) => one.name === name)!
+
+t.test('one pattern that deserves a cache and one that does not, from NullCache alone', async (t) => {
+  const time = new Time()
+  const app = await build(t, { time, metrics: { advisor: { minDays: 0 } } })
+  app.get('/items/:id', async (request) => request.cache.getOrSet(`item:${(request.params as { id: string }).id}`, async () => {
+    time.advance(0.02)
+    return { id: 1, text: 'x'.repeat(100) }
+  }))
+  app.get('/searches/:id', async (request) => request.cache.getOrSet(`search:${(request.params as { id: string }).id}`, () => 'found'))
+  for (let turn = 0; turn < 1000; turn++) {
+    time.advance(0.1)
+    await app.inject(`/items/${turn % 20}`)
+    await app.inject(`/searches/${turn}`)
+  }
+  const report = await reportOf(app)
+  t.match(report, { version: 1, source: 'this process', requests: 2000, verdict: 'go' })
+  const item = adviceOn(report, 'item')
+  // 20 keys, each every 2.4 s: all but the first of each is a hit, and nothing beyond a ttl of 10 s adds to that.
+  t.match(item, { kind: 'pattern', verdict: 'good', ttl: 60, entries: 100, leak: undefined })
+  t.equal(item.hitRate, 0.96)
+  t.ok(Math.abs(item.meanSeconds! - 0.02) < 1e-9)
+  t.equal(item.memoryBytes, 20 * Math.round(JSON.stringify({ id: 1, text: 'x'.repeat(100) }).length + 2 * 6.5 + 128))
+  t.match(adviceOn(report, 'search'), { verdict: 'poor: 100 % one-hit keys', hitRate: 0 })
+  t.match(adviceOn(report, 'GET /items/:id'), { kind: 'route', verdict: 'good' })
+  t.match(report.plan, { options: { rollout: { allow: ['item'] } } })
+  t.ok(report.gates.some(({ verdict }) => verdict !== 'not enough data'))
+})
+
+for (const [what, dimension, key, value] of [
+  ['user', 'user', 'profile', 'x-user-id'],
+  ['language', 'header accept-language', 'page', 'accept-language']
+] as const) {
+  t.test(`a key that lacks the ${what} is named within 200 requests`, async (t) => {
+    const app = await build(t)
+    app.get('/:id', async (request) => request.cache.getOrSet(`${key}:${(request.params as { id: string }).id}`, async () => ({ mine: request.headers[value] })))
+    const draw = numbers(7)
+    for (let turn = 0; turn < 200; turn++) {
+      const headers = { 'x-user-id': String(draw(11)), 'accept-language': ['de', 'fr', 'en'][draw(3)]! }
+      await app.inject({ url: `/${draw(5)}`, headers })
+    }
+    const report = await reportOf(app)
+    t.match(adviceOn(report, key), { verdict: `unsafe: differs by ${dimension}`, leak: { dimension } })
+    t.match(adviceOn(report, 'GET /:id'), { verdict: `unsafe: differs by ${dimension}` })
+    t.equal(report.plan, undefined)
+  })
+}
+
+t.test('the right key is not accused, and its route, which is one URL for all, is', async (t) => {
+  const app = await build(t)
+  app.get('/me', async (request) => {
+    const { id } = (request as unknown as { user: { id: string } }).user
+    return request.cache.getOrSet(`me:${id}`, async () => ({ id }))
+  })
+  const draw = numbers(3)
+  for (let turn = 0; turn < 400; turn++) await app.inject({ url: '/me', headers: { 'x-user-id': String(draw(11)) } })
+  const report = await reportOf(app)
+  t.match(adviceOn(report, 'me'), { verdict: 'good', leak: undefined })
+  t.match(adviceOn(report, 'GET /me'), { verdict: 'unsafe: differs by user' })
+})
+
+t.test('a route that sets cookies, and one that answers anew each time', async (t) => {
+  const app = await build(t)
+  app.get('/cookies', async (_request, reply) => reply.header('set-cookie', 'a=b').send('text'))
+  let count = 0
+  app.get('/count', async () => ({ count: count++ }))
+  for (let turn = 0; turn < 300; turn++) for (const url of ['/cookies', '/count']) await app.inject(url)
+  const report = await reportOf(app)
+  t.equal(adviceOn(report, 'GET /cookies').verdict, 'unsafe: Set-Cookie on 100 % of the answers')
+  t.match(adviceOn(report, 'GET /count').verdict, /^poor: /)
+})
+
+t.test('values that change: what would be stale at which ttl, and a ttl within the tolerance', async (t) => {
+  const time = new Time()
+  const app = await build(t, { time, metrics: { advisor: { staleTolerance: 0.01 } } })
+  let version = 0
+  app.get('/price', async (request) => request.cache.getOrSet('price:1', () => `version ${version}`))
+  for (let turn = 0; turn < 4000; turn++) {
+    time.advance(0.5)
+    // Every 400 s: within a ttl of 1 s one hit in 800 is stale, within one of 300 s more than one in three.
+    if (turn % 800 === 799) version++
+    await app.inject('/price')
+  }
+  const price = adviceOn(await reportOf(app), 'price')
+  t.match(price, { verdict: 'good', ttl: 10, provenTtl: 10 })
+  t.ok(price.staleness!.rate > 0 && price.staleness!.rate <= 0.01)
+  t.ok(price.staleness!.low <= price.staleness!.rate && price.staleness!.rate <= price.staleness!.high)
+})
+
+t.test('what is personal, a write or the suite itself is no route; what never was asked for is nothing', async (t) => {
+  const app = await build(t, { core: { personal: ['/me'] } })
+  app.get('/me/x', async () => 'x')
+  app.post('/write', async () => 'x')
+  for (let turn = 0; turn < 5; turn++) {
+    await app.inject('/me/x')
+    await app.inject({ method: 'POST', url: '/write' })
+    await app.inject('/missing')
+  }
+  t.match(await reportOf(app), { verdict: 'not enough data', advice: [] })
+})
+
+t.test('bounded: beyond the first 20 patterns and routes nothing is looked at, and the report says so; the tables stay below 8 MB', async (t) => {
+  const app = await build(t)
+  app.get('/*', async (request) => request.cache.getOrSet((request.params as { '*': string })['*'], async () => ({ text: 'x' })))
+  for (let route = 0; route < 25; route++) app.get(`/route${route}/:id`, async () => 'text')
+  await app.ready()
+  const { cache } = app
+  for (let turn = 0; turn < 200_000; turn++) cache.registry.stats.for('null').of('a').miss(`p${'abcdefghijklmnopqrstuvwxyz'[turn % 26]!}:${turn}`)
+  for (let turn = 0; turn < 2000; turn++) await cache.getOrSet(`p${'abcdefghijklmnopqrst'[turn % 20]!}:${turn}`, async () => turn)
+  for (let turn = 0; turn < 500; turn++) await app.inject(`/route${turn % 25}/${turn}`)
+  const report = await reportOf(app)
+  t.ok(report.advice.length <= 40)
+  t.match(report.notes.join(), /beyond the first 20/)
+  t.ok(app.cacheMetrics.advisorBytes > 100_000 && app.cacheMetrics.advisorBytes < 8 * 1024 * 1024, String(app.cacheMetrics.advisorBytes))
+})
+
+t.test('the report is Markdown to who asks for text, and JSON else; nobody keeps it', async (t) => {
+  const app = await build(t)
+  for (const accept of ['text/markdown', 'text/plain', 'application/xml, text/markdown;q=0.5']) {
+    const { headers, body } = await app.inject({ url: URL, headers: { accept } })
+    t.match(headers, { 'content-type': 'text/markdown; charset=utf-8', 'cache-control': 'no-store', vary: 'accept' })
+    t.match(body, /^# Cache advice\n/)
+  }
+  for (const accept of [undefined, '*/*', 'application/json', 'text/html', 'text/markdown;q=0', '']) {
+    const { headers } = await app.inject({ url: URL, headers: accept === undefined ? {} : { accept } })
+    t.match(headers['content-type'], /^application\/json/)
+  }
+})
+
+t.test('closed in production, and not there without an advisor', async (t) => {
+  const { NODE_ENV } = process.env
+  t.teardown(() => { if (NODE_ENV === undefined) delete process.env.NODE_ENV; else process.env.NODE_ENV = NODE_ENV })
+  const off = await build(t, { metrics: { advisor: false } })
+  t.equal((await off.inject(URL)).statusCode, 404)
+  t.equal(off.cacheMetrics.advisorBytes, 0)
+  process.env.NODE_ENV = 'production'
+  t.equal((await (await build(t)).inject(URL)).statusCode, 404)
+  const guard = async (request: { headers: Record<string, unknown> }) => {
+    if (request.headers.authorization !== 'let me in') throw Object.assign(new Error('no'), { statusCode: 401 })
+  }
+  const open = await build(t, { core: { expose: true, guard } })
+  t.equal((await open.inject(URL)).statusCode, 401)
+  t.equal((await open.inject({ url: URL, headers: { authorization: 'let me in' } })).statusCode, 200)
+})
+
+t.test('values that cannot be compared are looked over, and the answer is the same', async (t) => {
+  const app = await build(t)
+  const cyclic: Record<string, unknown> = {}
+  cyclic.self = cyclic
+  app.get('/', async (request) => {
+    await request.cache.getOrSet('item:1', () => cyclic)
+    return 'done'
+  })
+  for (let turn = 0; turn < 3; turn++) t.equal((await app.inject('/')).body, 'done')
+  t.match(adviceOn(await reportOf(app), 'item'), { memoryBytes: undefined, staleness: undefined })
+})

@@ -1,0 +1,79 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { fingerprint } from '../../src/advisor/fingerprint.js'
+
+t.test('fingerprint: a value and its copy through JSON have the same one', async () => {
+  fc.assert(fc.property(fc.jsonValue(), (value) => {
+    const copy = typeof value === 'string' ? value : JSON.parse(JSON.stringify(value)) as unknown
+    return JSON.stringify(fingerprint(value)) === JSON.stringify(fingerprint(copy))
+  }), { seed: 1 })
+})
+
+t.test('fingerprint: never throws, and has a hash of 32 bits for all that JSON has a text for', async () => {
+  fc.assert(fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withTypedArray: true }), (value) => {
+    const print = fingerprint(value)
+    if (print === undefined) return true
+    return Number.isInteger(print.hash) && print.hash >= 0 && print.hash < 2 ** 32 && print.bytes >= 0
+  }), { seed: 2 })
+})
+
+t.test('fingerprint: 100 000 values that differ a little have few in common', async (t) => {
+  const hashes = new Set<number>()
+  for (let id = 0; id < 100_000; id++) hashes.add(fingerprint({ id, name: `product ${id}`, inStock: id % 2 === 0 })!.hash)
+  // By chance one pair in 2³²: 1.2 of these 5 · 10⁹.
+  t.ok(hashes.size > 99_990, String(hashes.size))
+})
+
+t.test('fingerprint: one character, one byte or the order of keys makes another', async (t) => {
+  const hash = (value: unknown) => fingerprint(value)!.hash
+  t.not(hash({ a: 1 }), hash({ a: 2 }))
+  t.not(hash({ a: 1, b: 2 }), hash({ b: 2, a: 1 }))
+  t.not(hash('a'), hash('b'))
+  t.not(hash(Buffer.from('a')), hash(Buffer.from('b')))
+  t.not(hash('1'), hash(1))
+  t.not(hash('1'), hash(Buffer.from('1')))
+})
+
+t.test('fingerprint: what JSON leaves out makes none', async (t) => {
+  t.same(fingerprint({ a: 1, b: undefined, c () {} }), fingerprint({ a: 1 }))
+  t.same(fingerprint(new Date(0)), fingerprint({ toJSON: () => '1970-01-01T00:00:00.000Z' }))
+  t.same(fingerprint(new Map([[1, 2]])), fingerprint({}))
+})
+
+t.test('fingerprint: bytes are those of UTF-8, of the JSON text or of the buffer', async (t) => {
+  t.equal(fingerprint('é€')!.bytes, 5)
+  t.equal(fingerprint({ a: 'é' })!.bytes, 10)
+  t.equal(fingerprint(Buffer.alloc(7))!.bytes, 7)
+  t.equal(fingerprint('')!.bytes, 0)
+  t.equal(fingerprint(null)!.bytes, 4)
+})
+
+t.test('fingerprint: a view is its bytes, not those around it', async (t) => {
+  const around = Buffer.from('xxabcxx')
+  t.same(fingerprint(around.subarray(2, 5)), fingerprint(Buffer.from('abc')))
+  t.same(fingerprint(new Uint8Array(around.buffer, around.byteOffset + 2, 3)), fingerprint(Buffer.from('abc')))
+})
+
+t.test('fingerprint: is undefined for what has no JSON text', async (t) => {
+  const cycle: { self?: unknown } = {}
+  cycle.self = cycle
+  let deep: unknown = 1
+  for (let at = 0; at < 100_000; at++) deep = [deep]
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  const odd = [
+    cycle, 1n, { id: 1n }, undefined, () => 1, Symbol('s'), deep, proxy,
+    { toJSON () { throw new Error('no') } }, { toJSON: () => undefined }, { get a () { throw new Error('no') } }
+  ]
+  for (const value of odd) t.equal(fingerprint(value), undefined)
+})
+
+t.test('fingerprint: is undefined above maxBytes, which are bytes and not characters', async (t) => {
+  t.ok(fingerprint('x'.repeat(1 << 20)))
+  t.equal(fingerprint('x'.repeat((1 << 20) + 1)), undefined)
+  t.ok(fingerprint('ab', 2))
+  t.equal(fingerprint('€', 2), undefined)
+  t.equal(fingerprint(Buffer.alloc(3), 2), undefined)
+  t.equal(fingerprint({ a: 1 }, 6), undefined)
+  t.ok(fingerprint({ a: 1 }, 7))
+})

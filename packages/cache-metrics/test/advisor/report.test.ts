@@ -1,0 +1,46 @@
+import t from 'tap'
+import { advise } from '../../src/advisor/advice.js'
+import { gates } from '../../src/advisor/gates.js'
+import { planFor } from '../../src/advisor/plan.js'
+import { toMarkdown, verdictOfAdvice, type Report } from '../../src/advisor/report.js'
+import { seenOf } from '../fixtures/observation.js'
+
+const advice = advise([seenOf(), seenOf({ kind: 'route', name: 'GET /a|b', meanBytes: undefined, meanSeconds: 0.0001 }), seenOf({ name: 'report', cookieShare: 1 })])
+const report: Report = {
+  version: 1,
+  generatedAt: '2026-01-01T00:00:00.000Z',
+  source: 'a test',
+  observedSeconds: 7200,
+  requests: 72_000,
+  verdict: verdictOfAdvice(advice),
+  advice,
+  gates: gates({ seconds: 7200, source: 'a test', candidates: 5, edgeCandidates: 0, etagMatches: 0, requests: 10, routes: [], patterns: [] }),
+  plan: planFor(advice),
+  notes: ['One note.']
+}
+
+t.test('toMarkdown: a table of patterns, one of routes, the gates, the plan, the notes', async (t) => {
+  const text = toMarkdown(report)
+  t.match(text, 'from a test: 72,000 requests in 2 h. Verdict: **go**.')
+  t.match(text, '| Key Pattern | Access Freq | Avg Response Time | Est Hit Rate | TTL | Priority | Memory Est | Stale | Saves | Verdict |')
+  t.match(text, '| item | 36,000/h | 10 ms | 70 % ± 1 | 1 min | HIGH | 630 KiB | 0 per 10 000 (≤ 30) | 4.2 min/h | good |')
+  t.match(text, '| GET /a\\|b | 36,000/h | 100 µs | 70 % ± 1 | 1 min | LOW | 1,000 entries |')
+  t.match(text, 'unsafe: Set-Cookie on 100 % of the answers')
+  t.match(text, '| Edge hit rate | – | > 30 % go on, < 10 % stop | not enough data | `etag_match_total / cache_candidate_requests` | a test |')
+  t.match(text, '## Plan')
+  t.match(text, '- One note.')
+  for (const line of text.split('\n').filter((line) => line.startsWith('|'))) t.match(line, / \|$/)
+})
+
+t.test('toMarkdown: what there is nothing of has no heading', async (t) => {
+  t.notMatch(toMarkdown({ ...report, advice: [], gates: [], plan: undefined, notes: [] }), '##')
+})
+
+t.test('verdictOfAdvice: go for what is good and worth it, no-go for what is not, else not enough data', async (t) => {
+  const of = (...seen: Array<Parameters<typeof seenOf>[0]>) => verdictOfAdvice(advise(seen.map(seenOf)))
+  t.equal(of({}), 'go')
+  t.equal(of({ meanSeconds: 0 }), 'no-go')
+  t.equal(of({ isNoise: true }, { cookieShare: 1 }), 'no-go')
+  t.equal(of({ requests: 1 }), 'not enough data')
+  t.equal(of(), 'not enough data')
+})
