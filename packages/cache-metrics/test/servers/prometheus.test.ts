@@ -1,0 +1,103 @@
+import t from 'tap'
+import { sendRequests } from '../../../../examples/server/src/replay/load.js'
+import { zipfTrace } from '../../../../examples/server/src/replay/zipf.js'
+import { startServer } from '../../../../examples/server/src/server-process.js'
+import { freePort, holds } from '../../../cache-core/test/fixtures/servers.js'
+import { RedisServer } from '../../../cache-redis/test/fixtures/redis-server.js'
+import { PrometheusServer } from '../fixtures/prometheus-server.js'
+import { dailyCheck, dashboardQueries, type Query } from '../fixtures/queries.js'
+
+t.setTimeout(60_000)
+
+const port = await freePort()
+// Prometheus takes 5 s until it scrapes for the first time, so it starts at once with the rest.
+const prometheus = PrometheusServer.start(port)
+const redis = await RedisServer.start()
+t.teardown(() => redis.close())
+const server = await startServer({
+  PORT: String(port),
+  DATABASE_DIR: '',
+  LOG_LEVEL: 'silent',
+  CACHE_IMPL: 'redis',
+  CACHE_REDIS_URL: redis.url,
+  CACHE_REDIS_ROLLOUT_PERCENT: '50'
+})
+t.teardown(() => server.stop())
+const stopUsers = startUsers(server.url)
+t.teardown(stopUsers)
+
+/** A replay of records and twelve users, in both arms, until it is stopped: one who replays is one subject, and so in one arm. */
+function startUsers (url: string): () => Promise<void> {
+  let isStopped = false
+  const paths = ['/api/tables', '/api/user', '/api/profile', '/api/public/tables', '/api/data/tables/1/summary', '/api/users/1', '/api/records/1']
+  const ask = async (path: string, init: RequestInit) => {
+    const response = await fetch(url + path, init)
+    await response.arrayBuffer()
+    return response.headers
+  }
+  const user = async (id: number) => {
+    const headers = { 'x-user-id': String(id) }
+    for (const path of paths) {
+      const etag = (await ask(path, { headers })).get('etag')
+      if (etag !== null) await ask(path, { headers: { ...headers, 'if-none-match': etag } })
+    }
+    await ask(`/api/records/${id}`, { method: 'PATCH', headers: { ...headers, 'content-type': 'application/json' }, body: `{"fields":{"stock":${id}}}` })
+  }
+  const work = async () => {
+    for (let seed = 1; !isStopped; seed++) {
+      await sendRequests(zipfTrace({ length: 50, ids: 200, skew: 0.9, seed }), { url, path: '/api/records/:id', concurrency: 4, rate: 250 })
+      await user(seed % 12 + 1)
+    }
+  }
+  const worked = work()
+  return () => {
+    isStopped = true
+    return worked
+  }
+}
+
+/** Each query until it answers with a number. */
+async function answer (queries: Query[]): Promise<void> {
+  for (const { where, expr } of queries) {
+    await holds(`${where}: ${expr}`, async () => (await (await prometheus).query(expr)).some(({ value }) => Number.isFinite(value)), 15_000)
+  }
+}
+
+const needsErrors = ({ expr }: Query) => /cache_errors_total/.test(expr)
+const queries = [
+  ...dashboardQueries(10),
+  // No day has passed yet.
+  ...dailyCheck().map(({ where, expr }) => ({ where, expr: expr.replaceAll('offset 1d', 'offset 1s') }))
+]
+
+t.test('prometheus: every query of the dashboards and of the daily check has data of the example server under a replay', async (t) => {
+  const inService = queries.filter((query) => !needsErrors(query))
+  t.ok(inService.length > 30)
+  await answer(inService)
+})
+
+t.test('prometheus: all rules are evaluated, and every recording rule has data', async (t) => {
+  const rules = await (await prometheus).rules()
+  await answer(rules.filter(({ type }) => type === 'recording').map(({ name }) => ({ where: 'recording rule', expr: name })))
+  for (const { name, health, lastError } of await (await prometheus).rules()) t.match({ health, lastError }, { health: 'ok', lastError: undefined }, name)
+})
+
+t.test('prometheus: what it holds is what the app counts', async (t) => {
+  const arms = await (await prometheus).query('sum by (arm) (cache_request_duration_seconds_count{arm!="none"})')
+  t.same(arms.map(({ metric }) => metric.arm).sort(), ['cached', 'control'])
+  const [ratio] = await (await prometheus).query('job_impl:cache_hit_ratio:rate5m')
+  t.match(ratio, { metric: { job: 'app', impl: 'redis' } })
+  t.ok(ratio!.value > 0 && ratio!.value < 1, `hit rate ${ratio!.value}`)
+  const [saved] = await (await prometheus).query('sum(job_key_pattern:cache_saved_load_seconds:rate5m)')
+  t.ok(saved!.value > 0, `saved ${saved!.value}`)
+})
+
+t.test('prometheus: with Redis killed the queries of errors have data, and the alerts begin', async (t) => {
+  await redis.kill()
+  await answer(queries.filter(needsErrors))
+  await answer([
+    { where: 'recording rule', expr: 'job:cache_degraded:ratio == 1' },
+    { where: 'recording rule', expr: 'job_impl:cache_error_ratio:rate5m > 0' },
+    ...['CacheDegraded', 'CacheInvalidationsQueued'].map((name) => ({ where: 'alert', expr: `ALERTS{alertname="${name}",alertstate="pending"}` }))
+  ])
+})
