@@ -108,12 +108,13 @@ export class Advisor {
       advice,
       gates: gates(numbers, this.#settings.minDays === undefined ? MIN_OBSERVED_SECONDS : this.#settings.minDays * 86_400),
       plan: planFor(advice),
-      notes: this.#notes()
+      notes: this.#notes(observedSeconds)
     }
   }
 
-  #notes (): string[] {
+  #notes (observedSeconds: number): string[] {
     const notes = ['Hit rates are those of one process; several that share a cache see more.']
+    if (observedSeconds < 3600) notes.push('Observed for less than an hour: keys that come again later are not in the hit rates.')
     if (!this.#core.registry.active.passThrough) notes.push('A cache is in service: values were compared while NullCache observed, or not at all.')
     if (this.#leftOut > 0) notes.push(`${this.#leftOut} reads and requests were of key patterns or routes beyond the first ${MAX_SUBJECTS} of each, which are not looked at.`)
     return notes
