@@ -1,0 +1,8 @@
+#!/usr/bin/env node
+import { main } from './cli/main.js'
+
+// Whoever reads may have seen enough: `cache-advisor report … | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+process.exitCode = await main(process.argv.slice(2), process)

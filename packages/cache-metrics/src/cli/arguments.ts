@@ -1,0 +1,191 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { MAX_TTL } from '@x/cache-core'
+import { DEFAULT_WISHES, type Wishes } from '../advisor/advice.js'
+import { MIN_OBSERVED_SECONDS } from '../advisor/gates.js'
+import { AdvisorError } from './errors.js'
+import { readServer, type Server } from './server.js'
+
+export interface AppSource { readonly kind: 'app'; readonly server: Server }
+
+export interface PrometheusSource {
+  readonly kind: 'prometheus'
+  readonly server: Server
+  readonly windowSeconds: number
+  /** Label matchers without braces, or nothing. */
+  readonly selector: string
+  readonly minSeconds: number
+}
+
+export interface TraceSource {
+  readonly kind: 'trace'
+  /** `-` is standard input. */
+  readonly file: string
+  /** Requests per second of a file of keys. */
+  readonly rate: number
+  readonly ttls: readonly number[]
+  readonly entries: readonly number[]
+  readonly loadSeconds: number | undefined
+  readonly valueBytes: number | undefined
+  readonly wishes: Wishes
+  readonly minSeconds: number
+}
+
+/** What is asked for. */
+export interface Command {
+  readonly name: 'report' | 'plan' | 'gates'
+  readonly source: AppSource | PrometheusSource | TraceSource
+  readonly format: 'markdown' | 'text' | 'json'
+}
+
+type Kind = Command['source']['kind']
+const SOURCES: readonly Kind[] = ['app', 'prometheus', 'trace']
+/** What the options go with. */
+const OPTIONS: Readonly<Record<string, readonly Kind[]>> = {
+  app: SOURCES,
+  prometheus: SOURCES,
+  trace: SOURCES,
+  format: SOURCES,
+  header: ['app', 'prometheus'],
+  window: ['prometheus'],
+  selector: ['prometheus'],
+  rate: ['trace'],
+  ttl: ['trace'],
+  entries: ['trace'],
+  'load-ms': ['trace'],
+  'value-bytes': ['trace'],
+  'min-requests': ['trace'],
+  'min-days': ['prometheus', 'trace']
+}
+const SPELLING: NonNullable<ParseArgsConfig['options']> = {
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
+  ...Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, { type: 'string' } as const]))
+}
+const COMMANDS = ['report', 'plan', 'gates'] as const
+const FORMATS = ['markdown', 'text', 'json'] as const
+const MAX_LIST = 12
+const SECONDS_PER_DAY = 86_400
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: SECONDS_PER_DAY, w: 7 * SECONDS_PER_DAY, y: 365 * SECONDS_PER_DAY }
+
+/** Reads the command line; what it does not understand throws `CACHE_ERR_ADVISOR`. */
+export function readArguments (argv: readonly string[]): Command | 'help' | 'version' {
+  const { values, headers, positionals } = parse(argv)
+  if (values.has('help')) return 'help'
+  if (values.has('version')) return 'version'
+  // What else stands there is not repeated: it may be a header whose option was forgotten.
+  if (positionals.length > 1) throw wrong('There is one command, and options: quote values with spaces')
+  const name = oneOf('The command', positionals[0], COMMANDS)
+  const format = oneOf('--format', values.get('format') ?? 'markdown', FORMATS)
+  const kinds = SOURCES.filter((source) => values.has(source))
+  if (kinds.length !== 1) throw wrong(`${kinds.length === 0 ? 'There is no source' : 'There is more than one source'}: give one of --app, --prometheus and --trace`)
+  const kind = kinds[0]!
+  for (const option of values.keys()) {
+    if (!OPTIONS[option]!.includes(kind)) throw wrong(`--${option} goes with ${OPTIONS[option]!.map((each) => `--${each}`).join(' or ')}, not with --${kind}`)
+  }
+  if (name === 'plan' && kind === 'prometheus') throw wrong('A plan needs --app or --trace: Prometheus has no hit-rate curves')
+  const source = { app: readApp, prometheus: readPrometheus, trace: readTrace }[kind](values, headers)
+  return { name, source, format }
+}
+
+type Values = ReadonlyMap<string, string>
+
+function parse (argv: readonly string[]): { values: Values, headers: readonly string[], positionals: readonly string[] } {
+  let parsed
+  try {
+    parsed = parseArgs({ args: [...argv], options: SPELLING, allowPositionals: true, tokens: true })
+  } catch (error) {
+    // The first sentence is the one that says what is wrong; this one would not.
+    const [sentence] = (error as Error).message.split(/\.(?:\s|$)/, 1)
+    throw wrong(sentence!.replace(/^Option '(.*)' argument is ambiguous$/, '$1 takes a value, and what follows begins with -'))
+  }
+  const values = new Map<string, string>()
+  const headers: string[] = []
+  for (const token of parsed.tokens) {
+    if (token.kind !== 'option') continue
+    if (token.name === 'header') headers.push(token.value!)
+    else if (values.has(token.name)) throw wrong(`--${token.name} is given twice`)
+    values.set(token.name, token.value ?? '')
+  }
+  return { values, headers, positionals: parsed.positionals }
+}
+
+function readApp (values: Values, headers: readonly string[]): AppSource {
+  return { kind: 'app', server: readServer('--app', values.get('app')!, headers) }
+}
+
+function readPrometheus (values: Values, headers: readonly string[]): PrometheusSource {
+  return {
+    kind: 'prometheus',
+    server: readServer('--prometheus', values.get('prometheus')!, headers),
+    windowSeconds: duration('--window', values.get('window') ?? '7d'),
+    selector: (values.get('selector') ?? '').trim().replace(/^\{(.*)\}$/s, '$1').replace(/,\s*$/, ''),
+    minSeconds: minSeconds(values)
+  }
+}
+
+function readTrace (values: Values): TraceSource {
+  const loadMs = number(values, 'load-ms', 0, 86_400_000)
+  return {
+    kind: 'trace',
+    file: values.get('trace')!,
+    rate: number(values, 'rate', 0.000_001, 1e9) ?? 20,
+    ttls: list(values, 'ttl', (ttl) => ttl > 0 && ttl <= MAX_TTL, `above 0, ${MAX_TTL} at most`) ?? [1, 10, 60, 300, 900, 3600, 86_400],
+    entries: list(values, 'entries', (size) => Number.isInteger(size) && size >= 1 && size <= 1e9, 'whole, from 1 to 1000000000') ?? [100, 1000, 5000, 20_000, 100_000],
+    loadSeconds: loadMs === undefined ? undefined : loadMs / 1000,
+    valueBytes: wholeNumber(values, 'value-bytes', 0),
+    wishes: { ...DEFAULT_WISHES, minRequests: wholeNumber(values, 'min-requests', 0) ?? DEFAULT_WISHES.minRequests },
+    minSeconds: minSeconds(values)
+  }
+}
+
+function minSeconds (values: Values): number {
+  const days = number(values, 'min-days', 0, 3650)
+  // No time at all is never enough.
+  return days === undefined ? MIN_OBSERVED_SECONDS : Math.max(days * SECONDS_PER_DAY, Number.MIN_VALUE)
+}
+
+function number (values: Values, name: string, min: number, max: number): number | undefined {
+  const text = values.get(name)
+  if (text === undefined) return undefined
+  const value = toNumber(text)
+  if (value >= min && value <= max) return value
+  throw wrong(`--${name} takes a number from ${min} to ${max}, not ${quote(text)}`)
+}
+
+function wholeNumber (values: Values, name: string, min: number): number | undefined {
+  const value = number(values, name, min, 1e12)
+  if (value === undefined || Number.isInteger(value)) return value
+  throw wrong(`--${name} takes a whole number, not ${quote(values.get(name)!)}`)
+}
+
+function list (values: Values, name: string, isAllowed: (value: number) => boolean, allowed: string): number[] | undefined {
+  const text = values.get(name)
+  if (text === undefined) return undefined
+  const all = [...new Set(text.split(',').map((part) => toNumber(part.trim())))]
+  if (all.length <= MAX_LIST && all.every(isAllowed)) return all
+  throw wrong(`--${name} takes up to ${MAX_LIST} numbers with commas between them, ${allowed}, not ${quote(text)}`)
+}
+
+function duration (name: string, text: string): number {
+  const seconds = [...text.matchAll(/(\d{1,9})([smhdwy])/g)].reduce((sum, [, count, unit]) => sum + Number(count) * UNITS[unit!]!, 0)
+  if (/^(\d{1,9}[smhdwy])+$/.test(text) && seconds >= 60 && seconds <= 10 * UNITS.y!) return seconds
+  throw wrong(`${name} takes a duration from 1m to 10y, such as 12h or 7d, not ${quote(text)}`)
+}
+
+function oneOf<T extends string> (what: string, value: string | undefined, allowed: readonly T[]): T {
+  if (allowed.includes(value as T)) return value as T
+  throw wrong(`${what} is one of ${allowed.join(', ')}${value === undefined ? '' : `, not ${quote(value)}`}`)
+}
+
+/** NaN for what is no plain decimal number. */
+function toNumber (text: string): number {
+  return /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN
+}
+
+function quote (text: string): string {
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
+}
+
+function wrong (sentence: string): Error {
+  return new AdvisorError(`${sentence} (see cache-advisor --help)`)
+}

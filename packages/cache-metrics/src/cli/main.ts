@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs'
+import { verdictOf, type GateVerdict } from '../advisor/gates.js'
+import { reportOfApp } from './app-source.js'
+import { readArguments, type Command } from './arguments.js'
+import { AdvisorError } from './errors.js'
+import { show, type Findings } from './output.js'
+import { reportOfPrometheus } from './prometheus-source.js'
+import { reportOfTrace } from './trace-source.js'
+import { USAGE } from './usage.js'
+
+/** Where text goes. */
+export interface Out { write (text: string): unknown; readonly isTTY?: boolean }
+
+/** What the command line tool has around it; `process` is one. */
+export interface Surroundings {
+  readonly stdin: AsyncIterable<Buffer>
+  readonly stdout: Out
+  readonly stderr: Out
+  /** For each answer of a server. Default 30 000. */
+  readonly timeoutMs?: number
+}
+
+const STATUS: Readonly<Record<GateVerdict, number>> = { go: 0, 'no-go': 1, inconclusive: 2, 'not enough data': 2 }
+const ERROR_STATUS = 3
+
+/** Runs `cache-advisor`; returns its exit status and never rejects. */
+export async function main (argv: readonly string[], around: Surroundings): Promise<number> {
+  try {
+    const command = readArguments(argv)
+    if (command === 'help' || command === 'version') {
+      around.stdout.write(command === 'help' ? USAGE : `${version()}\n`)
+      return 0
+    }
+    const findings = await find(command, around)
+    around.stdout.write(show(command, findings))
+    return statusOf(command, findings, around.stderr)
+  } catch (error) {
+    const { message } = error as Error
+    around.stderr.write(`cache-advisor: ${error instanceof AdvisorError ? message : `failed, and should not have: ${message}`}\n`)
+    return ERROR_STATUS
+  }
+}
+
+function find ({ source, format }: Command, { stdin, stdout, stderr, timeoutMs = 30_000 }: Surroundings): Promise<Findings> {
+  switch (source.kind) {
+    case 'app': return reportOfApp(source, timeoutMs)
+    case 'prometheus': return reportOfPrometheus(source, timeoutMs)
+    case 'trace': {
+      const isWatched = stderr.isTTY === true && (format !== 'json' || stdout.isTTY === true)
+      return reportOfTrace(source, stdin, isWatched ? stderr : undefined)
+    }
+  }
+}
+
+function statusOf ({ name }: Command, { advice, gates, plan, verdict }: Findings, stderr: Out): number {
+  if (name === 'report') return STATUS[verdict]
+  if (name === 'gates') return STATUS[verdictOf(gates)]
+  if (plan !== undefined) return STATUS.go
+  const patterns = advice.filter(({ kind }) => kind === 'pattern')
+  const isKnown = patterns.some((one) => !one.verdict.startsWith('not enough data'))
+  stderr.write(`cache-advisor: There is no plan: ${isKnown
+    ? 'no key pattern is good enough, see the report'
+    : advice.length > patterns.length ? 'it is made of key patterns, and only routes were seen, see the report' : 'there is not enough data, see the report'}\n`)
+  return STATUS[isKnown ? 'no-go' : 'not enough data']
+}
+
+function version (): string {
+  return (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
+}

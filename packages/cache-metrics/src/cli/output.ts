@@ -1,0 +1,56 @@
+import { percent } from '../advisor/advice.js'
+import { verdictOf } from '../advisor/gates.js'
+import { duration, planText, seconds, table, toMarkdown, type Report } from '../advisor/report.js'
+import type { Command } from './arguments.js'
+import { toText } from './plain-text.js'
+import type { MeasuredPattern, PrometheusReport } from './prometheus-source.js'
+import type { TraceReport } from './trace-source.js'
+
+/** A report, with what its source has beyond. */
+export type Findings = Report & Partial<Pick<TraceReport, 'points'> & Pick<PrometheusReport, 'measured'>>
+
+/** What a command prints. */
+export function show ({ name, format }: Command, findings: Findings): string {
+  if (format === 'json') return `${JSON.stringify(dataOf(name, findings), undefined, 2)}\n`
+  if (name === 'plan') return findings.plan === undefined ? '' : printable(`${planText(findings.plan)}\n`)
+  const markdown = name === 'gates'
+    ? toMarkdown({ ...findings, verdict: verdictOf(findings.gates), advice: [], plan: undefined })
+    : toMarkdown(findings) + extrasOf(findings)
+  return printable(format === 'text' ? toText(markdown) : markdown)
+}
+
+function dataOf (name: Command['name'], findings: Findings): unknown {
+  if (name === 'report') return findings
+  if (name === 'plan') return findings.plan ?? null
+  const { generatedAt, source, observedSeconds, gates, notes } = findings
+  return { generatedAt, source, observedSeconds, verdict: verdictOf(gates), gates, notes }
+}
+
+function extrasOf ({ requests, points = [], measured = [] }: Findings): string {
+  const parts: string[] = []
+  if (requests > 0 && points.length > 0) {
+    const sizes = [...new Set(points.map(({ entries }) => entries))]
+    const rows = [...new Set(points.map(({ ttl }) => ttl))].map((ttl) =>
+      [duration(ttl), ...points.filter((point) => point.ttl === ttl).map(({ hitRate }) => `${(hitRate * 100).toFixed(1)} %`)])
+    parts.push('## Hit rate of all keys together', table(['TTL', ...sizes.map((size) => `${size.toLocaleString('en-US')} entries`)], rows))
+  }
+  if (measured.length > 0) {
+    parts.push('## Measured', table(['Key Pattern', 'Access Freq', 'Avg Load Time', 'Hit Rate', 'Saves'], measured.map(rowOf)))
+  }
+  return parts.map((part) => `\n${part}\n`).join('')
+}
+
+function rowOf ({ name, readsPerHour, meanLoadSeconds, hitRate, savedSecondsPerHour }: MeasuredPattern): string[] {
+  return [
+    name,
+    `${Math.round(readsPerHour).toLocaleString('en-US')}/h`,
+    meanLoadSeconds === undefined ? '–' : seconds(meanLoadSeconds),
+    hitRate === undefined ? 'observed only' : percent(hitRate),
+    savedSecondsPerHour === undefined ? '–' : `${seconds(savedSecondsPerHour)}/h`
+  ]
+}
+
+/** What others named may hold what a terminal obeys. */
+function printable (text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, '')
+}

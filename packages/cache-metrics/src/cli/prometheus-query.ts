@@ -1,0 +1,73 @@
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
+import type { PrometheusSource } from './arguments.js'
+import { AdvisorError } from './errors.js'
+import { ask, pageOf, shown } from './server.js'
+
+const vector = Type.Object({
+  status: Type.Literal('success'),
+  data: Type.Object({
+    resultType: Type.Literal('vector'),
+    result: Type.Array(Type.Object({
+      metric: Type.Record(Type.String(), Type.String()),
+      value: Type.Tuple([Type.Number(), Type.String()])
+    }))
+  })
+})
+const failure = Type.Object({ status: Type.Literal('error'), error: Type.String() })
+
+/** One series of an answer, with its labels. */
+export interface Sample { readonly labels: Readonly<Record<string, string>>, readonly value: number }
+
+/** Asks a Prometheus server about the window and the series that were chosen. */
+export class PrometheusQuery {
+  readonly #source: PrometheusSource
+  readonly #timeoutMs: number
+
+  constructor (source: PrometheusSource, timeoutMs: number) {
+    this.#source = source
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** Seconds between the oldest sample and now, the whole window at most; 0 if there is none. */
+  async observedSeconds (): Promise<number> {
+    const { windowSeconds } = this.#source
+    // What is as old as the window shall be seen as that, though a sample is only found to a step.
+    const step = Math.ceil(windowSeconds / 2000)
+    // It has a sample in every scrape, from the first on.
+    const times = `timestamp(${this.#series('cache_rollout_percent')})`
+    const [age] = await this.ask(`time() - (min(min_over_time(${times}[${windowSeconds + 2 * step}s:${step}s])) or min(${times}))`)
+    return age === undefined ? 0 : Math.min(windowSeconds, Math.max(0, age.value))
+  }
+
+  /** By how much counters grew, in sum for each value of the labels. */
+  increase (name: string, ...by: string[]): Promise<Sample[]> {
+    return this.ask(this.#increase(name, by))
+  }
+
+  /** A quantile of a histogram, for each value of the label. */
+  quantile (share: number, name: string, by: string): Promise<Sample[]> {
+    return this.ask(`histogram_quantile(${share}, ${this.#increase(`${name}_bucket`, [by, 'le'])})`)
+  }
+
+  /** The finite numbers that a query answers. Throws `CACHE_ERR_ADVISOR` if it is not answered. */
+  async ask (query: string): Promise<Sample[]> {
+    const { server } = this.#source
+    const page = pageOf(server, '/api/v1/query', { query })
+    const { status, json } = await ask(page, server, this.#timeoutMs)
+    if (Value.Check(failure, json)) throw new AdvisorError(`${shown(page)} refuses a query: ${json.error.slice(0, 300)}`)
+    if (status !== 200) throw new AdvisorError(`${shown(page)} answers ${status}${status === 401 || status === 403 ? ': give what its guard wants with --header' : ''}`)
+    if (!Value.Check(vector, json)) throw new AdvisorError(`${shown(page)} answers, but not as a Prometheus server: is it one?`)
+    return json.data.result
+      .map(({ metric, value: [, value] }) => ({ labels: metric, value: Number(value) }))
+      .filter(({ value }) => Number.isFinite(value))
+  }
+
+  #increase (name: string, by: readonly string[]): string {
+    return `sum by (${by.join(', ')}) (increase(${this.#series(name)}[${this.#source.windowSeconds}s]))`
+  }
+
+  #series (name: string): string {
+    return `${name}{${this.#source.selector}}`
+  }
+}

@@ -1,0 +1,99 @@
+import { gates, verdictOf } from '../advisor/gates.js'
+import type { Report } from '../advisor/report.js'
+import type { PrometheusSource } from './arguments.js'
+import { PrometheusQuery, type Sample } from './prometheus-query.js'
+import { shown } from './server.js'
+
+/** What was measured of one key pattern. */
+export interface MeasuredPattern {
+  readonly name: string
+  readonly readsPerHour: number
+  /** Of the reads that went to a cache that stores; `undefined`: none did. */
+  readonly hitRate: number | undefined
+  /** Seconds; `undefined`: nothing was loaded. */
+  readonly meanLoadSeconds: number | undefined
+  /** Loader seconds that the hits of an hour saved; `undefined` where one of the two is not known. */
+  readonly savedSecondsPerHour: number | undefined
+}
+
+/** What a Prometheus server knows: it has no curves, and so no advice, but what was. */
+export interface PrometheusReport extends Report {
+  /** What loads longest in all first. */
+  readonly measured: readonly MeasuredPattern[]
+}
+
+export async function reportOfPrometheus (source: PrometheusSource, timeoutMs: number): Promise<PrometheusReport> {
+  const query = new PrometheusQuery(source, timeoutMs)
+  // First and alone: a server that cannot be reached or a selector with a mistake is one sentence.
+  const seconds = await query.observedSeconds()
+  const [candidates, etagMatches, edgeCandidates, requests, slow, hits, misses, loadSeconds, loads] = await Promise.all([
+    query.increase('cache_candidate_requests', 'route'),
+    query.increase('etag_match_total'),
+    query.increase('cache_edge_candidates_total'),
+    query.increase('cache_request_duration_seconds_count'),
+    query.quantile(0.95, 'cache_request_duration_seconds', 'route'),
+    query.increase('cache_hits_total', 'key_pattern', 'impl'),
+    query.increase('cache_miss_total', 'key_pattern', 'impl'),
+    query.increase('cache_load_duration_seconds_sum', 'key_pattern'),
+    query.increase('cache_load_duration_seconds_count', 'key_pattern')
+  ])
+  const reads = [...hits, ...misses]
+  const rows = gates({
+    seconds,
+    source: 'prometheus',
+    candidates: sumOf(candidates),
+    etagMatches: sumOf(etagMatches),
+    edgeCandidates: sumOf(edgeCandidates),
+    requests: sumOf(requests),
+    routes: namesIn('route', [...candidates, ...slow]).map((route) => ({
+      name: route, requests: sumOf(candidates, { route }), p95Seconds: slow.find(({ labels }) => labels.route === route)?.value
+    })),
+    patterns: namesIn('key_pattern', reads).map((name) => ({ name, requests: sumOf(reads, { key_pattern: name }) }))
+  }, source.minSeconds)
+  const measured = namesIn('key_pattern', reads).map((name): MeasuredPattern => {
+    const stored = (all: readonly Sample[]) => sumOf(all.filter(({ labels }) => labels.impl !== 'null'), { key_pattern: name })
+    const perHour = (count: number) => seconds === 0 ? 0 : count / seconds * 3600
+    const meanLoadSeconds = ratio(sumOf(loadSeconds, { key_pattern: name }), sumOf(loads, { key_pattern: name }))
+    const hitRate = ratio(stored(hits), stored(reads))
+    return {
+      name,
+      readsPerHour: perHour(sumOf(reads, { key_pattern: name })),
+      hitRate,
+      meanLoadSeconds,
+      savedSecondsPerHour: hitRate === undefined || meanLoadSeconds === undefined ? undefined : perHour(stored(hits)) * meanLoadSeconds
+    }
+  })
+  const weight = ({ readsPerHour, meanLoadSeconds = 0 }: MeasuredPattern): number => readsPerHour * meanLoadSeconds
+  return {
+    version: 1,
+    generatedAt: new Date().toISOString(),
+    source: `prometheus ${shown(source.server.url)}`,
+    observedSeconds: seconds,
+    requests: Math.round(sumOf(requests)),
+    verdict: verdictOf(rows),
+    advice: [],
+    gates: rows,
+    plan: undefined,
+    notes: notesOn(seconds, source),
+    measured: measured.filter(({ readsPerHour }) => readsPerHour > 0).sort((a, b) => weight(b) - weight(a) || b.readsPerHour - a.readsPerHour)
+  }
+}
+
+function notesOn (seconds: number, { selector }: PrometheusSource): string[] {
+  if (seconds === 0) return [`There are no cache metrics in the window${selector === '' ? '' : ` with ${selector}`}: is the app scraped, and does --selector match its labels?`]
+  return ['Prometheus knows what was, and not what another cache would do: hit-rate curves, and a plan, need the app (--app) or a trace (--trace). The verdict is that of the gates.']
+}
+
+function namesIn (label: string, samples: readonly Sample[]): string[] {
+  return [...new Set(samples.map(({ labels }) => labels[label] ?? ''))]
+}
+
+function sumOf (samples: readonly Sample[], wanted: Readonly<Record<string, string>> = {}): number {
+  return samples
+    .filter(({ labels }) => Object.entries(wanted).every(([name, value]) => (labels[name] ?? '') === value))
+    .reduce((sum, { value }) => sum + value, 0)
+}
+
+function ratio (one: number, other: number): number | undefined {
+  return other > 0 ? one / other : undefined
+}

@@ -1,0 +1,45 @@
+import { Type } from 'typebox'
+
+const verdict = Type.Union(['go', 'no-go', 'inconclusive', 'not enough data'].map((each) => Type.Literal(each)))
+const maybe = Type.Optional(Type.Number())
+
+/** What is printed or judged of a `Report` that came over the network; the rest is passed on as it is. */
+export const reportSchema = Type.Object({
+  version: Type.Literal(1),
+  generatedAt: Type.String(),
+  source: Type.String(),
+  observedSeconds: Type.Number(),
+  requests: Type.Number(),
+  verdict,
+  advice: Type.Array(Type.Object({
+    kind: Type.Union([Type.Literal('pattern'), Type.Literal('route')]),
+    name: Type.String(),
+    verdict: Type.String(),
+    priority: Type.String(),
+    requestsPerHour: Type.Number(),
+    meanSeconds: maybe,
+    ttl: Type.Number(),
+    entries: Type.Number(),
+    hitRate: Type.Number(),
+    margin: Type.Number(),
+    savedSecondsPerHour: Type.Number(),
+    memoryBytes: maybe,
+    staleness: Type.Optional(Type.Object({ rate: Type.Number(), high: Type.Number() }))
+  })),
+  gates: Type.Array(Type.Object({
+    name: Type.String(),
+    formula: Type.String(),
+    source: Type.String(),
+    threshold: Type.String(),
+    value: maybe,
+    unit: Type.String(),
+    verdict
+  })),
+  plan: Type.Optional(Type.Object({
+    options: Type.Object({}),
+    env: Type.Record(Type.String(), Type.String()),
+    ttls: Type.Record(Type.String(), Type.Number()),
+    expected: Type.Object({ hitRate: Type.Number(), savedSecondsPerHour: Type.Number() })
+  })),
+  notes: Type.Array(Type.String())
+})

@@ -1,0 +1,26 @@
+const WORD = /^[\w.~@-]{0,40}$/
+const ID = /^\d+$|\d{5,}|[0-9a-f]{8}-[0-9a-f]{4}-|[0-9a-f]{16,}/i
+const ORIGIN = /^[a-z]+:\/\/[^/?#]*/i
+const QUERY = /[?#]/
+const MAX_SEGMENTS = 8
+
+/** The route that a request target seems to belong to: its path, with `:id` for what looks like an id or like no word. */
+export function routePattern (target: string): string {
+  const path = target.startsWith('/') ? target : target.replace(ORIGIN, '')
+  const query = path.search(QUERY)
+  const end = query === -1 ? path.length : query
+  let pattern = ''
+  let from = path.startsWith('/') ? 1 : 0
+  for (let count = 0; from <= end; count++) {
+    if (count === MAX_SEGMENTS) return `${pattern}/*`
+    const slash = path.indexOf('/', from)
+    const to = slash === -1 || slash > end ? end : slash
+    pattern += `/${labelOf(path.slice(from, to))}`
+    from = to + 1
+  }
+  return pattern
+}
+
+function labelOf (segment: string): string {
+  return WORD.test(segment) && !ID.test(segment) ? segment : ':id'
+}

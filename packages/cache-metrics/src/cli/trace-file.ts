@@ -1,0 +1,113 @@
+import { open } from 'node:fs/promises'
+import { pipeline } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+import { AdvisorError } from './errors.js'
+
+const CHUNK_BYTES = 256 * 1024
+/** Characters of a line; what is longer is read over, so that no line is held whole. */
+const MAX_LINE = 64 * 1024
+
+/** What takes the lines of a file. */
+export interface LineTaker {
+  /** A line without its end, one character per byte: no character of ASCII is part of another. */
+  line (text: string): void
+  /** A line that is too long to be one. */
+  tooLong (): void
+}
+
+/** How far a file is read: bytes of it, and how many it has; `undefined`: nobody knows. */
+export type Progress = (bytes: number, size: number | undefined) => void
+
+/**
+ * Reads a file, plain or gzip, line by line, in bounded memory; `-` is standard input. Throws `CACHE_ERR_ADVISOR` if it
+ * cannot be read to its end.
+ */
+export async function readLines (file: string, stdin: AsyncIterable<Buffer>, taker: LineTaker, progress: Progress): Promise<void> {
+  const name = file === '-' ? 'Standard input' : file
+  try {
+    const { chunks, size } = file === '-' ? { chunks: stdin, size: undefined } : await openFile(file)
+    let bytes = 0
+    const splitter = new Splitter(taker)
+    for await (const chunk of inflated(counted(chunks, (length) => { bytes += length }))) {
+      splitter.push(chunk)
+      progress(bytes, size)
+    }
+    splitter.end()
+  } catch (error) {
+    if (error instanceof AdvisorError) throw error
+    throw new AdvisorError(`${name} ${whyNot(error as NodeJS.ErrnoException)}`, { cause: error })
+  }
+}
+
+async function openFile (file: string): Promise<{ chunks: AsyncIterable<Buffer>, size: number | undefined }> {
+  const handle = await open(file)
+  const stats = await handle.stat()
+  // A pipe has no size.
+  return { chunks: handle.createReadStream({ highWaterMark: CHUNK_BYTES }), size: stats.isFile() ? stats.size : undefined }
+}
+
+async function * counted (chunks: AsyncIterable<Buffer>, count: (length: number) => void): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    count(chunk.length)
+    yield chunk
+  }
+}
+
+async function * inflated (chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  // By what it begins with, for standard input has no name.
+  let head: Buffer = Buffer.alloc(0)
+  for (let next; head.length < 2 && (next = await chunks.next()).done !== true;) head = Buffer.concat([head, next.value])
+  const all = behind(head, chunks)
+  if (head[0] !== 0x1f || head[1] !== 0x8b) yield * all
+  // A failure of either end reaches whoever iterates.
+  else yield * pipeline(all, createGunzip({ chunkSize: CHUNK_BYTES }), () => {})
+}
+
+async function * behind (head: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  yield head
+  yield * chunks
+}
+
+class Splitter {
+  #rest = ''
+  #isTooLong = false
+  readonly #taker: LineTaker
+
+  constructor (taker: LineTaker) {
+    this.#taker = taker
+  }
+
+  push (chunk: Buffer): void {
+    const text = this.#rest + chunk.toString('latin1')
+    let from = 0
+    for (let at = text.indexOf('\n', this.#rest.length); at !== -1; at = text.indexOf('\n', from)) {
+      this.#take(text.slice(from, at))
+      from = at + 1
+    }
+    this.#rest = text.slice(from)
+    if (this.#rest.length <= MAX_LINE) return
+    this.#isTooLong = true
+    this.#rest = ''
+  }
+
+  end (): void {
+    if (this.#rest !== '' || this.#isTooLong) this.#take(this.#rest)
+  }
+
+  #take (line: string): void {
+    if (this.#isTooLong || line.length > MAX_LINE) this.#taker.tooLong()
+    else this.#taker.line(line)
+    this.#isTooLong = false
+  }
+}
+
+function whyNot ({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'ENOENT': return 'does not exist'
+    case 'EISDIR': return 'is a directory, not a file'
+    case 'EACCES': return 'may not be read by this user'
+    case 'Z_BUF_ERROR': return 'ends in the middle of its compressed data'
+    case 'Z_DATA_ERROR': return 'is damaged: its compressed data cannot be read'
+    default: return `cannot be read: ${message}`
+  }
+}

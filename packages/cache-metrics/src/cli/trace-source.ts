@@ -1,0 +1,95 @@
+import { advise, type Advice } from '../advisor/advice.js'
+import { gates, type Gate, type GateVerdict } from '../advisor/gates.js'
+import { planFor, type Plan } from '../advisor/plan.js'
+import { verdictOfAdvice, type Report } from '../advisor/report.js'
+import { AccessLog } from './access-log.js'
+import type { TraceSource } from './arguments.js'
+import type { Out } from './main.js'
+import { ALL, type PlainTrace } from './plain-trace.js'
+import { readLines } from './trace-file.js'
+import { TraceLines } from './trace-lines.js'
+import { TraceStudy } from './trace-study.js'
+
+const PROGRESS_MS = 200
+
+/** What a trace shows, and its curve over all keys. */
+export interface TraceReport extends Report {
+  readonly points: ReadonlyArray<{ readonly ttl: number, readonly entries: number, readonly hitRate: number }>
+}
+
+/** @param watcher who wants to know how far it is */
+export async function reportOfTrace (source: TraceSource, stdin: AsyncIterable<Buffer>, watcher: Out | undefined): Promise<TraceReport> {
+  const study = new TraceStudy(source)
+  const lines = new TraceLines(study, source.rate)
+  const name = source.file === '-' ? 'standard input' : source.file
+  await watched(watcher, lines, (progress) => readLines(source.file, stdin, lines, progress))
+  const trace = lines.end(name)
+  const observations = study.observations(trace.kind, trace.end).map((one) => ({ ...one, name: trace.nameOf(one.name) }))
+  const advice = advise(observations, source.wishes)
+  return {
+    version: 1,
+    generatedAt: new Date().toISOString(),
+    source: `trace ${name} (${trace.form})`,
+    observedSeconds: trace.seconds,
+    requests: study.requests,
+    verdict: verdictFor(advice),
+    advice,
+    gates: gatesOf(trace, study, source.minSeconds),
+    plan: planOf(advice),
+    notes: [...trace.notes, ...notesOn(advice, lines)],
+    points: study.points()
+  }
+}
+
+async function watched (watcher: Out | undefined, lines: TraceLines, read: (progress: (bytes: number, size: number | undefined) => void) => Promise<void>): Promise<void> {
+  if (watcher === undefined) return read(() => {})
+  let next = Date.now() + PROGRESS_MS
+  try {
+    await read((bytes, size) => {
+      if (Date.now() < next) return
+      next = Date.now() + PROGRESS_MS
+      watcher.write(`\r${lines.lines.toLocaleString('en-US')} lines${size === undefined ? '' : `, ${Math.floor(bytes / size * 100)} %`}`)
+    })
+  } finally {
+    // Takes the line away again.
+    watcher.write('\r\x1b[K')
+  }
+}
+
+/** Without load times nothing is known to be saved: then the hits alone decide. */
+function verdictFor (advice: readonly Advice[]): GateVerdict {
+  const isPriced = advice.some(({ meanSeconds }) => meanSeconds !== undefined)
+  return !isPriced && advice.some(({ verdict }) => verdict === 'good') ? 'go' : verdictOfAdvice(advice)
+}
+
+/** Keys know nothing of requests and routes, and a log knows nothing of keys: those rows are left open. */
+function gatesOf (trace: AccessLog | PlainTrace, study: TraceStudy, minSeconds: number): Gate[] {
+  const isLog = trace instanceof AccessLog
+  const rows = gates({
+    seconds: trace.seconds,
+    source: 'a trace',
+    candidates: study.requests,
+    etagMatches: isLog ? trace.notModified : 0,
+    edgeCandidates: 0,
+    requests: isLog ? trace.requests : study.requests,
+    routes: study.patterns.map((one) => ({ ...one, p95Seconds: undefined })),
+    patterns: study.patterns
+  }, minSeconds)
+  return rows.map((row) => row.formula.includes('key_pattern') === isLog ? { ...row, value: undefined, verdict: 'not enough data' } : row)
+}
+
+function planOf (advice: readonly Advice[]): Plan | undefined {
+  const plan = planFor(advice)
+  if (plan === undefined || !Object.hasOwn(plan.ttls, ALL)) return plan
+  // It is not what a cache would call its keys.
+  return { ...plan, options: { ...plan.options, rollout: { allow: ['*'] } }, env: { ...plan.env, CACHE_PATTERN_WHITELIST: '*' } }
+}
+
+function notesOn (advice: readonly Advice[], { lines, unreadable }: TraceLines): string[] {
+  if (advice.length === 0) return ['The trace has no requests.']
+  const notes = ['A trace has no values: how stale hits would be, and whether a key lacks what its value depends on, is not known.']
+  if (unreadable > 0) notes.push(`${unreadable} of ${lines} lines could not be read.`)
+  if (advice.some(({ meanSeconds }) => meanSeconds === undefined)) notes.push('Load times are unknown, and with them the priorities and what is saved: the verdict goes by the hits alone. --load-ms N prices them.')
+  if (advice.some(({ memoryBytes }) => memoryBytes === undefined)) notes.push('Sizes of values are unknown: memory is given in entries. --value-bytes N prices them.')
+  return notes
+}

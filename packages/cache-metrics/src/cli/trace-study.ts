@@ -1,0 +1,119 @@
+import type { CurvePoint, Observation } from '../advisor/observation.js'
+import { ReuseCurve } from '../advisor/reuse-curve.js'
+
+/** Bytes of tables: for all keys together, for each of the first patterns, and for each of those that come later. */
+const ALL_BYTES = 3 * 1024 * 1024
+const FIRST_BYTES = 96 * 1024
+const LATER_BYTES = 20 * 1024
+const FIRST_PATTERNS = 16
+
+/** One request of a trace. */
+export interface TraceRequest {
+  /** The key pattern or route, of at most 101. */
+  readonly name: string
+  readonly keyLength: number
+  readonly hash: number
+  /** Milliseconds since any instant; never less than before. */
+  readonly now: number
+  /** Bytes of the value; `undefined`: not known. */
+  readonly bytes: number | undefined
+}
+
+/** What is asked of a trace. */
+export interface StudyOptions {
+  readonly ttls: readonly number[]
+  readonly entries: readonly number[]
+  readonly loadSeconds: number | undefined
+  /** Counts for each value, whatever the trace says. */
+  readonly valueBytes: number | undefined
+}
+
+/** What a trace shows, of all keys together and of each pattern, in tables of at most 8 MB. */
+export class TraceStudy {
+  readonly #options: StudyOptions
+  readonly #all: ReuseCurve
+  readonly #patterns = new Map<string, Pattern>()
+
+  constructor (options: StudyOptions) {
+    this.#options = options
+    this.#all = curveWithin(ALL_BYTES, options)
+  }
+
+  get requests (): number { return this.#all.requests }
+  /** Bytes of the tables. */
+  get bytes (): number {
+    return [...this.#patterns.values()].reduce((sum, { curve }) => sum + curve.bytes, this.#all.bytes)
+  }
+
+  get patterns (): Array<{ name: string, requests: number }> {
+    return [...this.#patterns].map(([name, { curve: { requests } }]) => ({ name, requests }))
+  }
+
+  note ({ name, keyLength, hash, now, bytes }: TraceRequest): void {
+    let pattern = this.#patterns.get(name)
+    if (pattern === undefined) {
+      const room = this.#patterns.size < FIRST_PATTERNS ? FIRST_BYTES : LATER_BYTES
+      this.#patterns.set(name, pattern = new Pattern(curveWithin(room, this.#options), now))
+    }
+    this.#all.note(hash, now)
+    pattern.curve.note(hash, now)
+    pattern.keyCharacters += keyLength
+    if (bytes === undefined) return
+    pattern.values++
+    pattern.valueBytes += bytes
+  }
+
+  /** Each ttl with each size, over the whole trace, in the order in which they were asked for. */
+  points (): Array<{ ttl: number, entries: number, hitRate: number }> {
+    const { ttls, entries } = this.#options
+    const points = this.#all.points()
+    return ttls.flatMap((ttl) => entries.map((size) =>
+      ({ ttl, entries: size, hitRate: points.find((point) => point.ttl === ttl && point.entries === size)!.hitRate })))
+  }
+
+  /** @param end milliseconds, of the clock of the requests */
+  observations (kind: Observation['kind'], end: number): Observation[] {
+    const { loadSeconds, valueBytes } = this.#options
+    return [...this.#patterns].map(([name, pattern]) => {
+      // What all keys show is exacter, where they are the same.
+      const curve = this.#patterns.size === 1 ? this.#all : pattern.curve
+      const { requests } = curve
+      return {
+        kind,
+        name,
+        seconds: (end - pattern.since) / 1000,
+        requests,
+        meanSeconds: loadSeconds,
+        meanBytes: valueBytes ?? (pattern.values === 0 ? undefined : pattern.valueBytes / pattern.values),
+        meanKeyLength: pattern.keyCharacters / requests,
+        distinct: curve.distinctKeys,
+        oneHitShare: curve.oneHitShare,
+        points: curve.points().map(({ ttl, entries, hitRate, margin }): CurvePoint => ({ ttl, entries, hitRate, margin })),
+        staleness: [],
+        leak: undefined,
+        isNoise: false,
+        cookieShare: 0
+      }
+    })
+  }
+}
+
+class Pattern {
+  keyCharacters = 0
+  values = 0
+  valueBytes = 0
+  constructor (readonly curve: ReuseCurve, readonly since: number) {}
+}
+
+/** A curve with as large a sample as its tables have room for. */
+function curveWithin (bytes: number, { ttls, entries }: StudyOptions): ReuseCurve {
+  // Per size, what it counts for each ttl; per entry, a record and its bucket.
+  const counts = entries.length * ttls.length * 128
+  let room = (bytes - counts) / (4 * (4 + ttls.length) + 8)
+  let sampleEntries = 0
+  for (const [at, size] of [...entries].sort((a, b) => a - b).entries()) {
+    sampleEntries = Math.min(size, Math.floor(room / (entries.length - at)))
+    room -= sampleEntries
+  }
+  return new ReuseCurve({ ttls: [...ttls], entries: [...entries], sampleEntries: Math.max(1, sampleEntries) })
+}

@@ -1,0 +1,38 @@
+export const USAGE = `Usage: cache-advisor <command> <source> [options]
+
+What would a cache do? From an app that observes, a Prometheus server that scrapes it, or a log or trace file.
+
+Commands
+  report   what deserves a cache, at which ttl and size, and what it would save
+  plan     the options to paste
+  gates    the go/no-go matrix
+
+Sources, one of
+  --app URL            an app with @x/cache-metrics: its /internal/cache/advice
+  --prometheus URL     a Prometheus server (report and gates)
+  --trace FILE         an access log in common or combined format, or one key a line; plain or gzip, - is standard input
+
+Options
+  --format FORMAT      markdown, text or json (default: markdown)
+  --help, --version
+
+With --app or --prometheus
+  --header 'NAME: VALUE'  sent along, as a guard wants it; may be given again
+
+With --prometheus
+  --window DURATION    how far back, such as 12h or 7d (default: 7d)
+  --selector MATCHERS  labels of the series, such as 'job="api",env="live"'
+
+With --trace
+  --rate N             requests per second of a file of keys (default: 20); a log has times of its own
+  --ttl LIST           lifetimes in seconds, at most 12 (default: 1,10,60,300,900,3600,86400)
+  --entries LIST       sizes of the cache in entries, at most 12 (default: 100,1000,5000,20000,100000)
+  --load-ms N          what loading a value takes, to price the hits
+  --value-bytes N      what a value takes (default: the bytes sent, where a log has them)
+  --min-requests N     requests below which nothing is advised of a pattern (default: 200)
+
+With --prometheus or --trace
+  --min-days N         days below which the gates say nothing (default: 7)
+
+Exit status: 0 go, 1 no-go, 2 not enough data or inconclusive, 3 error.
+`

@@ -1,0 +1,96 @@
+import Fastify from 'fastify'
+import t, { type Test } from 'tap'
+import { run } from '../fixtures/run-cli.js'
+
+// What a real server answers is proven in test/servers/advisor-prometheus.test.ts; this one is for what goes wrong.
+async function answering (t: Test, answer: (query: string) => { status?: number, body: unknown }): Promise<{ url: string, queries: string[] }> {
+  const queries: string[] = []
+  const app = Fastify()
+  app.get('/prefix/api/v1/query', async (request, reply) => {
+    const { query } = request.query as { query: string }
+    queries.push(query)
+    const { status = 200, body } = answer(query)
+    return reply.code(status).type('application/json').send(typeof body === 'string' ? body : JSON.stringify(body))
+  })
+  t.teardown(() => app.close())
+  return { url: `${await app.listen({ port: 0, host: '127.0.0.1' })}/prefix`, queries }
+}
+
+const vector = (...samples: Array<[Record<string, string>, number | string]>) =>
+  ({ body: { status: 'success', data: { resultType: 'vector', result: samples.map(([metric, value]) => ({ metric, value: [1, String(value)] })) } } })
+
+t.test('report: without any series is not enough data, and says what may be wrong', async (t) => {
+  const { url, queries } = await answering(t, () => vector())
+  const { status, stdout } = await run(['report', '--prometheus', url, '--selector', 'job="api"'])
+  t.equal(status, 2)
+  t.match(stdout, /no cache metrics in the window with job="api"/)
+  t.equal(queries.length, 10)
+  t.match(queries[0], /^time\(\) - \(min\(min_over_time\(timestamp\(cache_rollout_percent\{job="api"\}\)\[605406s:303s\]\)\)/)
+  for (const query of queries.slice(1)) t.match(query, /\{job="api"\}\[604800s\]/)
+  t.equal((await run(['gates', '--prometheus', url, '--min-days', '0'])).status, 2)
+})
+
+t.test('report: numbers that are none do not count', async (t) => {
+  const { url } = await answering(t, (query) => query.startsWith('time()') ? vector([{}, 86_400]) : vector([{ route: '/a', key_pattern: 'a', impl: 'x' }, 'NaN'], [{}, '+Inf']))
+  const { status, stdout } = await run(['report', '--prometheus', url, '--window', '1d', '--min-days', '1', '--format', 'json'])
+  t.equal(status, 1)
+  t.match(JSON.parse(stdout), { observedSeconds: 86_400, requests: 0, measured: [], advice: [] })
+})
+
+t.test('report: a week of a busy app is judged', async (t) => {
+  const week = 7 * 86_400
+  const grown: Record<string, ReturnType<typeof vector>> = {
+    cache_candidate_requests: vector([{ route: '/users/:id' }, 150 * week], [{ route: '/a' }, 10]),
+    etag_match_total: vector([{}, 60 * week]),
+    cache_edge_candidates_total: vector([{}, 150 * week]),
+    cache_request_duration_seconds_count: vector([{}, 200 * week]),
+    cache_request_duration_seconds_bucket: vector([{ route: '/users/:id' }, 0.75], [{ route: '/report' }, 2]),
+    cache_hits_total: vector([{ impl: 'redis', key_pattern: 'user' }, 60 * week]),
+    cache_miss_total: vector([{ impl: 'redis', key_pattern: 'user' }, 20 * week], [{ impl: 'null', key_pattern: 'user' }, 20 * week], [{ impl: 'null', key_pattern: 'page' }, week]),
+    cache_load_duration_seconds_sum: vector([{ key_pattern: 'user' }, week]),
+    cache_load_duration_seconds_count: vector([{ key_pattern: 'user' }, 40 * week])
+  }
+  const { url } = await answering(t, (query) => query.startsWith('time()') ? vector([{}, 2 * week]) : grown[/increase\((\w+)/.exec(query)![1]!]!)
+  const { status, stdout } = await run(['report', '--prometheus', url, '--format', 'json'])
+  t.equal(status, 0)
+  const report = JSON.parse(stdout)
+  t.match(report, {
+    version: 1,
+    source: `prometheus ${url}`,
+    observedSeconds: week,
+    requests: 200 * week,
+    verdict: 'go',
+    measured: [{ name: 'user', readsPerHour: 360_000, hitRate: 0.75, meanLoadSeconds: 0.025, savedSecondsPerHour: 5400 }, { name: 'page', readsPerHour: 3600 }]
+  })
+  t.equal(report.measured[1].hitRate, undefined)
+  const values = Object.fromEntries(report.gates.map(({ name, value, verdict }: Record<string, unknown>) => [name, [value, verdict]]))
+  t.match(values, { '304 rate': [0.3, 'go'], 'Candidate routes': [2, 'no-go'], 'Busiest key pattern, per minute': [6000, 'go'], 'Slow endpoints': [2, 'go'] })
+  t.match((await run(['report', '--prometheus', url])).stdout, /## Measured\n\n.*\n.*\n\| user \| 360,000\/h \| 25 ms \| 75 % \| 1.5 h\/h \|\n\| page \| 3,600\/h \| – \| observed only \| – \|/)
+  t.equal((await run(['gates', '--prometheus', url])).status, 0)
+})
+
+t.test('report: what the server has against a query is told', async (t) => {
+  const { url } = await answering(t, () => ({ status: 400, body: { status: 'error', errorType: 'bad_data', error: 'invalid parameter "query": parse error' } }))
+  const { status, stdout, stderr } = await run(['gates', '--prometheus', url, '--selector', 'job='])
+  t.equal(status, 3)
+  t.equal(stdout, '')
+  t.match(stderr, /refuses a query: invalid parameter "query": parse error\n$/)
+})
+
+t.test('report: an answer that is none is one sentence', async (t) => {
+  const answers: Array<[number, unknown, RegExp]> = [
+    [404, 'nothing', /answers 404\n$/],
+    [401, '{}', /answers 401: .*--header/],
+    [503, '', /answers 503\n$/],
+    [200, '<html>', /not as a Prometheus server/],
+    [200, 'null', /not as a Prometheus server/],
+    [200, { status: 'success', data: { resultType: 'matrix', result: [] } }, /not as a Prometheus server/],
+    [200, { status: 'success', data: { resultType: 'vector', result: [{ metric: {}, value: ['x'] }] } }, /not as a Prometheus server/]
+  ]
+  for (const [status, body, sentence] of answers) {
+    const { url } = await answering(t, () => ({ status, body }))
+    const ran = await run(['report', '--prometheus', url])
+    t.equal(ran.status, 3)
+    t.match(ran.stderr, sentence)
+  }
+})
