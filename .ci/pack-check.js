@@ -39,6 +39,15 @@ async function pack (dir, app) {
   return { name, tarball }
 }
 
+/** The command that comes with the metrics, on a trace of 300 keys. */
+async function useCommandLine (app) {
+  await writeFile(join(app, 'keys.txt'), Array.from({ length: 300 }, (_, at) => `item:${at % 3}\n`).join(''))
+  const printed = await run('cache-advisor does not run', app, 'npx', '--no-install', 'cache-advisor', 'report', '--trace', 'keys.txt', '--ttl', '60', '--entries', '10', '--format', 'json')
+  const { points } = JSON.parse(printed)
+  if (points.length !== 1 || points[0].hitRate !== 0.99) throw new Error(`cache-advisor is wrong about 297 hits in 300: ${JSON.stringify(points)}`)
+  console.log('ok - cache-advisor: installed, and right about a trace')
+}
+
 async function check (app) {
   const dirs = (await readdir(join(root, 'packages'))).map((dir) => join('packages', dir))
   const packages = []
@@ -62,6 +71,7 @@ async function check (app) {
     await run(`${name} cannot be used`, app, process.execPath, 'doors.js', name)
     console.log(`ok - ${name}: packed, installed, imported, required, registered`)
   }
+  await useCommandLine(app)
   await run('A strict TypeScript consumer does not compile', app, join(bin, 'tsc'), '-p', '.')
   console.log('ok - strict TypeScript consumers compile')
 }

@@ -9,7 +9,8 @@ export interface Advice {
   readonly name: string
   /** `good`, `poor: …`, `unsafe: …`, or `not enough data: …`. */
   readonly verdict: string
-  readonly priority: Priority
+  /** `undefined`: it is not known how long a load takes. */
+  readonly priority: Priority | undefined
   readonly requestsPerHour: number
   /** Seconds; `undefined`: not known. */
   readonly meanSeconds: number | undefined
@@ -19,8 +20,8 @@ export interface Advice {
   readonly hitRate: number
   /** Half the width of the 95 % interval of `hitRate`. */
   readonly margin: number
-  /** Loader seconds that the hits of an hour would save. */
-  readonly savedSecondsPerHour: number
+  /** Loader seconds that the hits of an hour would save; `undefined` as above. */
+  readonly savedSecondsPerHour: number | undefined
   /** Bytes that the entries would take; `undefined`: no value was looked at. */
   readonly memoryBytes: number | undefined
   /** At `ttl`, without any invalidation; `undefined`: no value was looked at. */
@@ -52,19 +53,19 @@ const RANK: Record<string, number> = { good: 0, poor: 1, unsafe: 2 }
 
 /** Advice for each observation: key patterns, which a cache is switched on for, then routes; what is good first, and among that what saves most. */
 export function advise (observations: readonly Observation[], wishes: Wishes = DEFAULT_WISHES): Advice[] {
-  return observations.map((one) => adviseOn(one, wishes)).sort((a, b) => a.kind.localeCompare(b.kind) || rankOf(a) - rankOf(b) || b.savedSecondsPerHour - a.savedSecondsPerHour)
+  return observations.map((one) => adviseOn(one, wishes)).sort((a, b) => a.kind.localeCompare(b.kind) || rankOf(a) - rankOf(b) || worthOf(b) - worthOf(a))
 }
 
 function adviseOn (seen: Observation, wishes: Wishes): Advice {
   const point = choose(seen, wishes.staleTolerance)
   const requestsPerHour = seen.seconds > 0 ? seen.requests / seen.seconds * SECONDS_PER_HOUR : 0
-  const savedSecondsPerHour = requestsPerHour * point.hitRate * (seen.meanSeconds ?? 0)
+  const savedSecondsPerHour = seen.meanSeconds === undefined ? undefined : requestsPerHour * point.hitRate * seen.meanSeconds
   const { meanBytes, meanKeyLength, distinct } = seen
   return {
     kind: seen.kind,
     name: seen.name,
     verdict: verdictOn(seen, point, wishes),
-    priority: PRIORITIES.find(([, least]) => savedSecondsPerHour >= least)![0],
+    priority: savedSecondsPerHour === undefined ? undefined : PRIORITIES.find(([, least]) => savedSecondsPerHour >= least)![0],
     requestsPerHour,
     meanSeconds: seen.meanSeconds,
     ttl: point.ttl,
@@ -114,6 +115,11 @@ function verdictOn (seen: Observation, point: CurvePoint, { minRequests, staleTo
 
 function rankOf ({ verdict }: Advice): number {
   return RANK[verdict.split(':', 1)[0]!] ?? 3
+}
+
+/** What the hits of an hour save; where a load has no known length, as if each took a second. */
+function worthOf ({ savedSecondsPerHour, requestsPerHour, hitRate }: Advice): number {
+  return savedSecondsPerHour ?? requestsPerHour * hitRate
 }
 
 /** 0.713 → `71 %` */

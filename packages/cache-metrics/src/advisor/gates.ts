@@ -50,9 +50,11 @@ interface Rule {
   readonly stop?: number
 }
 
+const EDGE_HIT_RATE = 'Edge hit rate'
+
 const RULES: readonly Rule[] = [
   {
-    name: 'Edge hit rate',
+    name: EDGE_HIT_RATE,
     shows: 'benefit',
     formula: 'etag_match_total / cache_candidate_requests',
     threshold: '> 30 % go on, < 10 % stop',
@@ -149,8 +151,8 @@ export function gates (numbers: GateNumbers, minSeconds = MIN_OBSERVED_SECONDS):
  * and the hit rate is known to be good or not known at all.
  */
 export function verdictOf (rows: readonly Gate[]): GateVerdict {
-  const [hitRate] = rows
-  const demand = rows.filter((_row, at) => RULES[at]?.shows === 'demand').map(({ verdict }) => verdict)
+  const hitRate = rows.find(({ name }) => name === EDGE_HIT_RATE)
+  const demand = rows.filter((row) => RULES.some(({ name, shows }) => name === row.name && shows === 'demand')).map(({ verdict }) => verdict)
   if (demand.every((verdict) => verdict === 'not enough data')) return 'not enough data'
   if (hitRate?.verdict === 'no-go' || !demand.includes('go')) return 'no-go'
   return hitRate?.verdict === 'inconclusive' ? 'inconclusive' : 'go'

@@ -16,7 +16,7 @@ export interface Plan {
   /** Per key pattern, for the calls of `getOrSet`: seconds. */
   readonly ttls: Readonly<Record<string, number>>
   /** What the advice promises for all of these patterns together. */
-  readonly expected: { readonly hitRate: number; readonly savedSecondsPerHour: number; readonly memoryBytes: number | undefined }
+  readonly expected: { readonly hitRate: number; readonly savedSecondsPerHour: number | undefined; readonly memoryBytes: number | undefined }
 }
 
 /** What to do with the patterns that are good; `undefined`: none is. */
@@ -40,7 +40,7 @@ export function planFor (all: readonly Advice[]): Plan | undefined {
     ttls,
     expected: {
       hitRate: sum(({ hitRate, requestsPerHour }) => hitRate * requestsPerHour) / requests,
-      savedSecondsPerHour: sum(({ savedSecondsPerHour }) => savedSecondsPerHour),
+      savedSecondsPerHour: good.every((advice) => advice.savedSecondsPerHour !== undefined) ? sum((advice) => advice.savedSecondsPerHour!) : undefined,
       memoryBytes
     }
   }

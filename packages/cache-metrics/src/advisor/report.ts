@@ -46,7 +46,7 @@ export function toMarkdown ({ source, observedSeconds, requests, verdict, advice
   }
   if (plan !== undefined) {
     const { hitRate, savedSecondsPerHour } = plan.expected
-    parts.push('## Plan', `Expected: ${percent(hitRate)} hits, ${seconds(savedSecondsPerHour)} of loading saved per hour.`, `\`\`\`js\n${planText(plan)}\n\`\`\``)
+    parts.push('## Plan', `Expected: ${percent(hitRate)} hits${savedSecondsPerHour === undefined ? '' : `, ${seconds(savedSecondsPerHour)} of loading saved per hour`}.`, `\`\`\`js\n${planText(plan)}\n\`\`\``)
   }
   if (notes.length > 0) parts.push('## Notes', notes.map((note) => `- ${note}`).join('\n'))
   return `${parts.join('\n\n')}\n`
@@ -67,10 +67,10 @@ function rowOf ({ name, requestsPerHour, meanSeconds, hitRate, margin, ttl, entr
     meanSeconds === undefined ? '–' : seconds(meanSeconds),
     `${percent(hitRate)} ± ${Math.ceil(margin * 100)}`,
     duration(ttl),
-    meanSeconds === undefined ? '–' : priority,
+    priority ?? '–',
     memoryBytes === undefined ? `${entries.toLocaleString('en-US')} entries` : bytes(memoryBytes),
     staleness === undefined ? '–' : `${per10000(staleness.rate)} (≤ ${Math.ceil(staleness.high * 10_000)})`,
-    meanSeconds === undefined ? '–' : `${seconds(savedSecondsPerHour)}/h`,
+    savedSecondsPerHour === undefined ? '–' : `${seconds(savedSecondsPerHour)}/h`,
     verdict
   ]
 }

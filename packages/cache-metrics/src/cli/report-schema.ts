@@ -15,14 +15,14 @@ export const reportSchema = Type.Object({
     kind: Type.Union([Type.Literal('pattern'), Type.Literal('route')]),
     name: Type.String(),
     verdict: Type.String(),
-    priority: Type.String(),
+    priority: Type.Optional(Type.String()),
     requestsPerHour: Type.Number(),
     meanSeconds: maybe,
     ttl: Type.Number(),
     entries: Type.Number(),
     hitRate: Type.Number(),
     margin: Type.Number(),
-    savedSecondsPerHour: Type.Number(),
+    savedSecondsPerHour: maybe,
     memoryBytes: maybe,
     staleness: Type.Optional(Type.Object({ rate: Type.Number(), high: Type.Number() }))
   })),
@@ -39,7 +39,7 @@ export const reportSchema = Type.Object({
     options: Type.Object({}),
     env: Type.Record(Type.String(), Type.String()),
     ttls: Type.Record(Type.String(), Type.Number()),
-    expected: Type.Object({ hitRate: Type.Number(), savedSecondsPerHour: Type.Number() })
+    expected: Type.Object({ hitRate: Type.Number(), savedSecondsPerHour: maybe })
   })),
   notes: Type.Array(Type.String())
 })

@@ -1,5 +1,5 @@
 import { advise, type Advice } from '../advisor/advice.js'
-import { gates, type Gate, type GateVerdict } from '../advisor/gates.js'
+import { gates, type Gate } from '../advisor/gates.js'
 import { planFor, type Plan } from '../advisor/plan.js'
 import { verdictOfAdvice, type Report } from '../advisor/report.js'
 import { AccessLog } from './access-log.js'
@@ -32,7 +32,7 @@ export async function reportOfTrace (source: TraceSource, stdin: AsyncIterable<B
     source: `trace ${name} (${trace.form})`,
     observedSeconds: trace.seconds,
     requests: study.requests,
-    verdict: verdictFor(advice),
+    verdict: verdictOfAdvice(advice),
     advice,
     gates: gatesOf(trace, study, source.minSeconds),
     plan: planOf(advice),
@@ -54,12 +54,6 @@ async function watched (watcher: Out | undefined, lines: TraceLines, read: (prog
     // Takes the line away again.
     watcher.write('\r\x1b[K')
   }
-}
-
-/** Without load times nothing is known to be saved: then the hits alone decide. */
-function verdictFor (advice: readonly Advice[]): GateVerdict {
-  const isPriced = advice.some(({ meanSeconds }) => meanSeconds !== undefined)
-  return !isPriced && advice.some(({ verdict }) => verdict === 'good') ? 'go' : verdictOfAdvice(advice)
 }
 
 /** Keys know nothing of requests and routes, and a log knows nothing of keys: those rows are left open. */
