@@ -96,7 +96,7 @@ export const valueClaims: Claim[] = [{
 }, {
   name: 'shareNow: finds what getEntry finds',
   async check (cache) {
-    if (!(shareNow in cache)) return
+    if (!(readNow in cache && shareNow in cache)) return
     const immediate = cache as FullCache & Immediate
     await write(cache, 'key', Buffer.from('bytes'))
     const entry = valueOf(immediate[shareNow]('key'))
