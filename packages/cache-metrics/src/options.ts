@@ -49,10 +49,10 @@ const schema = Type.Object({
       minRequests: Type.Optional(Type.Integer({ minimum: 1 })),
       /** Days of observation before a gate says go or no-go. Default 7. */
       minDays: Type.Optional(Type.Number({ minimum: 0 })),
-      /** Seconds for which hit rates are estimated: 1 to 10. Default 1 s to 1 day. */
-      ttls: Type.Optional(Type.Array(Type.Number({ exclusiveMinimum: 0, maximum: 30 * 86_400 }), { minItems: 1, maxItems: 10 })),
-      /** Entries for which they are: 1 to 6. Default 100 to 100 000. */
-      entries: Type.Optional(Type.Array(Type.Integer({ minimum: 1, maximum: 100_000_000 }), { minItems: 1, maxItems: 6 }))
+      /** Seconds for which hit rates are estimated: 1 to 8. Default 1 s to 1 day. */
+      ttls: Type.Optional(Type.Array(Type.Number({ exclusiveMinimum: 0, maximum: 30 * 86_400 }), { minItems: 1, maxItems: 8 })),
+      /** Entries for which they are: 1 to 5. Default 100 to 100 000. */
+      entries: Type.Optional(Type.Array(Type.Integer({ minimum: 1, maximum: 100_000_000 }), { minItems: 1, maxItems: 5 }))
     }, { additionalProperties: false })
   ])),
   /** A second listener that serves the metrics and nothing else. Default `false`. */

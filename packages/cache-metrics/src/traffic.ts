@@ -10,7 +10,7 @@ interface Timed { [kBegan]?: number }
 
 type Listener = (seconds: number, route: string, arm: RequestArm) => void
 /** Hears of the answer to a GET that a shared cache could have given. */
-export type OnCandidate = (route: string, request: FastifyRequest, reply: FastifyReply, payload: unknown, now: number) => void
+export type OnCandidate = (route: string, request: FastifyRequest, reply: FastifyReply, payload: unknown, now: number, seconds: number | undefined) => void
 
 /** What one app's requests show: how long they took, and which of them a shared cache could have answered. */
 export class Traffic {
@@ -65,7 +65,7 @@ export class Traffic {
       const { method, url } = request.raw
       if ((method === 'GET' || method === 'HEAD') && (candidates === 'always' || !this.#core.registry.personal.hasUrl(url!))) {
         traffic.candidates[method]++
-        if (method === 'GET') this.onCandidate?.(traffic.label, request, reply, payload, now)
+        if (method === 'GET') this.onCandidate?.(traffic.label, request, reply, payload, now, began === undefined ? undefined : (now - began) / 1000)
       }
     }
     // Refused by a hook that came first.

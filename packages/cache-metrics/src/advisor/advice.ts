@@ -47,6 +47,12 @@ const NEARLY = 0.95
 /** What a table takes for each entry, as MemoryCache counts. */
 const ENTRY_BYTES = 128
 const POOR_HIT_RATE = 0.2
+/** Of the answers: less is the exception, which is not stored. */
+const MANY_COOKIES = 0.01
+const MIN_COMPARED = 20
+const MIN_STORABLE_SHARE = 0.5
+/** Seconds; a shorter time is not taken for a rate: a burst is not an hour of bursts. */
+const MIN_SECONDS = 60
 const SECONDS_PER_HOUR = 3600
 const PRIORITIES: ReadonlyArray<readonly [Priority, number]> = [['CRITICAL', 360], ['HIGH', 36], ['MEDIUM', 3.6], ['LOW', 0]]
 const RANK: Record<string, number> = { good: 0, poor: 1, unsafe: 2 }
@@ -58,7 +64,7 @@ export function advise (observations: readonly Observation[], wishes: Wishes = D
 
 function adviseOn (seen: Observation, wishes: Wishes): Advice {
   const point = choose(seen, wishes.staleTolerance)
-  const requestsPerHour = seen.seconds > 0 ? seen.requests / seen.seconds * SECONDS_PER_HOUR : 0
+  const requestsPerHour = seen.requests / Math.max(seen.seconds, MIN_SECONDS) * SECONDS_PER_HOUR
   const savedSecondsPerHour = seen.meanSeconds === undefined ? undefined : requestsPerHour * point.hitRate * seen.meanSeconds
   const { meanBytes, meanKeyLength, distinct } = seen
   return {
@@ -102,14 +108,16 @@ function forecastAt ({ staleness }: Observation, ttl: number): StaleForecast | u
 }
 
 function verdictOn (seen: Observation, point: CurvePoint, { minRequests, staleTolerance }: Wishes): string {
-  const { requests, leak, isNoise, cookieShare, oneHitShare, staleness } = seen
+  const { requests, leak, isNoise, cookieShare, oneHitShare, staleness, compared, storableShare } = seen
   // What is unsafe is so from the first proof on.
   if (leak !== undefined) return `unsafe: differs by ${leak.dimension}`
-  if (cookieShare > 0) return `unsafe: Set-Cookie on ${percent(cookieShare)} of the answers`
+  if (cookieShare > MANY_COOKIES) return `unsafe: Set-Cookie on ${percent(cookieShare)} of the answers`
   if (requests < minRequests) return `not enough data: ${requests} requests of ${minRequests}`
+  if (storableShare !== undefined && storableShare < MIN_STORABLE_SHARE) return `poor: ${percent(storableShare)} of ${seen.kind === 'route' ? 'the answers' : 'what is loaded'} may be stored`
   if (isNoise) return 'poor: the value is another one on every load'
   if (!isFreshEnough(staleness, point.ttl, staleTolerance)) return `poor: at ${point.ttl} s, ${per10000(forecastAt(seen, point.ttl)!.rate)} hits would be stale`
   if (point.hitRate < POOR_HIT_RATE) return oneHitShare > 0.5 ? `poor: ${percent(oneHitShare)} one-hit keys` : `poor: ${percent(point.hitRate)} hits`
+  if (compared !== undefined && compared < MIN_COMPARED) return `not enough data: ${compared} values compared of ${MIN_COMPARED}`
   return 'good'
 }
 

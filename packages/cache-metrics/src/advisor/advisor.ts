@@ -1,5 +1,4 @@
-import type { Core, DurationHistogram } from '@x/cache-core'
-import { DURATION_BUCKETS } from '@x/cache-core'
+import { checkKey, DURATION_BUCKETS, type Core, type DurationHistogram } from '@x/cache-core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { EdgeCounts } from '../edge-counts.js'
 import type { RouteTraffic } from '../routes.js'
@@ -10,6 +9,7 @@ import { dimensionsOf } from './dimensions.js'
 import { fingerprint, type Fingerprint } from './fingerprint.js'
 import { gates, MIN_OBSERVED_SECONDS, type GateNumbers } from './gates.js'
 import { hashKey } from './hash.js'
+import type { Observation } from './observation.js'
 import { planFor } from './plan.js'
 import { verdictOfAdvice, type Report } from './report.js'
 import { Subject } from './subject.js'
@@ -24,8 +24,11 @@ export interface AdvisorSettings extends Partial<Wishes> {
   readonly minDays?: number
 }
 
+/** What was counted before the observation began. */
+interface Baseline { readonly reads: ReadonlyMap<string, number>; readonly edgeCandidates: number; readonly etagMatches: number }
+
 /** Key patterns and routes that are looked at, each: what they hold together stays below 8 MB. */
-const MAX_SUBJECTS = 20
+const MAX_SUBJECTS = 16
 /** Bytes of a value up to which it is compared. */
 const MAX_VALUE_BYTES = 256 * 1024
 
@@ -46,6 +49,9 @@ export class Advisor {
   #leftOut = 0
   /** When something was last asked for: what follows from it is of the same time, and a clock is not free. */
   #now: number
+  /** Times that a getter, a proxy or a `toJSON` of the app threw. */
+  #failures = 0
+  #baseline: Baseline = { reads: new Map(), edgeCandidates: 0, etagMatches: 0 }
   #lastKey = ''
   #lastHash = hashKey('')
   /** The load that was announced with its request, and is about to be announced without. */
@@ -66,11 +72,14 @@ export class Advisor {
     const core = this.#core
     const { clock, events, stats } = core.registry
     this.#began = this.#now = clock.now()
-    this.#traffic.onCandidate = (...candidate) => this.#noteCandidate(...candidate)
+    const { candidates, etagMatches } = EdgeCounts.of(core.registry)
+    this.#baseline = { reads: this.#reads(), edgeCandidates: candidates, etagMatches }
+    this.#traffic.onCandidate = (...candidate) => this.#safely(() => this.#noteCandidate(...candidate))
     this.#stops = [
+      // It reads a clock and two maps, and nothing of the app's that could throw.
       stats.listen((key, pattern) => this.#noteRead(key, pattern)),
-      events.on('loaded', (key, pattern, _seconds, value, error) => { if (error === undefined) this.#noteLoad(key, pattern, value) }),
-      events.on('loadedFor', (key, value, request) => this.#noteLoadFor(key, value, request)),
+      events.on('loaded', (key, pattern, _seconds, value, error) => this.#safely(() => this.#noteLoad(key, pattern, value, error))),
+      events.on('loadedFor', (key, value, request) => this.#safely(() => this.#noteLoadFor(key, value, request))),
       core.watch(() => this.#allowance.has(this.#now))
     ]
   }
@@ -86,13 +95,12 @@ export class Advisor {
   }
 
   report (): Report {
-    const { clock, stats } = this.#core.registry
-    const now = clock.now()
+    const now = this.#core.registry.clock.now()
     const traffic = new Map([...this.#traffic.routes].map((route) => [route.label, route]))
     const { staleTolerance } = this.#wishes
     const observations = [
-      ...[...this.#patterns.values()].map((subject) => subject.observation(now, meanOf(stats.loads.get(subject.name)?.durations), staleTolerance)),
-      ...[...this.#routes].map(([label, subject]) => subject.observation(now, meanOf(...durationsOf(traffic.get(label))), staleTolerance))
+      ...[...this.#patterns.values()].map((subject) => subject.observation(now, staleTolerance, this.#loadsOf(subject.name))),
+      ...[...this.#routes.values()].map((subject) => subject.observation(now, staleTolerance))
     ]
     const advice = advise(observations, this.#wishes)
     const observedSeconds = (now - this.#began) / 1000
@@ -116,26 +124,47 @@ export class Advisor {
     const notes = ['Hit rates are those of one process; several that share a cache see more.']
     if (observedSeconds < 3600) notes.push('Observed for less than an hour: keys that come again later are not in the hit rates.')
     if (!this.#core.registry.active.passThrough) notes.push('A cache is in service: values were compared while NullCache observed, or not at all.')
+    if (this.#failures > 0) notes.push(`${this.#failures} values or requests could not be looked at: a getter, a proxy or a toJSON of the app threw.`)
     if (this.#leftOut > 0) notes.push(`${this.#leftOut} reads and requests were of key patterns or routes beyond the first ${MAX_SUBJECTS} of each, which are not looked at.`)
     return notes
   }
 
   #numbers (seconds: number, requests: number, routes: readonly RouteTraffic[]): GateNumbers {
-    const { stats } = this.#core.registry
     const { candidates, etagMatches } = EdgeCounts.of(this.#core.registry)
-    const reads = new Map<string, number>()
-    for (const { counters } of stats.impls.values()) {
-      for (const { keyPattern, hits, misses } of counters.values()) reads.set(keyPattern, (reads.get(keyPattern) ?? 0) + hits + misses)
-    }
     return {
       seconds,
       source: 'this process',
       candidates: routes.reduce((sum, route) => sum + candidatesOf(route), 0),
-      edgeCandidates: candidates,
-      etagMatches,
+      edgeCandidates: candidates - this.#baseline.edgeCandidates,
+      etagMatches: etagMatches - this.#baseline.etagMatches,
       requests,
-      routes: routes.map((route) => ({ name: route.label, requests: candidatesOf(route), p95Seconds: quantile(0.95, durationsOf(route)) })),
-      patterns: [...reads].map(([name, count]) => ({ name, requests: count }))
+      routes: routes.filter((route) => candidatesOf(route) > 0).map((route) => ({ name: route.label, requests: candidatesOf(route), p95Seconds: quantile(0.95, durationsOf(route)) })),
+      patterns: [...this.#reads()].map(([name, count]) => ({ name, requests: count - (this.#baseline.reads.get(name) ?? 0) }))
+    }
+  }
+
+  /** Reads by key pattern, since the cache was made. */
+  #reads (): Map<string, number> {
+    const reads = new Map<string, number>()
+    for (const { counters } of this.#core.registry.stats.impls.values()) {
+      for (const { keyPattern, hits, misses } of counters.values()) reads.set(keyPattern, (reads.get(keyPattern) ?? 0) + hits + misses)
+    }
+    return reads
+  }
+
+  /** How long the loads of a pattern take, and how much of what was missed is stored, or would be. */
+  #loadsOf (pattern: string): Pick<Observation, 'meanSeconds' | 'storableShare'> {
+    const { impls, loads } = this.#core.registry.stats
+    let misses = 0
+    let sets = 0
+    for (const { counters } of impls.values()) {
+      misses += counters.get(pattern)?.misses ?? 0
+      sets += counters.get(pattern)?.sets ?? 0
+    }
+    const durations = loads.get(pattern)?.durations
+    return {
+      meanSeconds: durations === undefined || durations.count === 0 ? undefined : durations.sum / durations.count,
+      storableShare: misses === 0 ? undefined : Math.min(1, sets / misses)
     }
   }
 
@@ -144,24 +173,26 @@ export class Advisor {
     this.#subject(this.#patterns, 'pattern', pattern)?.noteRead(this.#hash(key), key.length, now)
   }
 
-  #noteLoad (key: string, pattern: string, value: unknown): void {
+  #noteLoad (key: string, pattern: string, value: unknown, error: unknown): void {
+    const seen = this.#seen
+    this.#seen = undefined
     // Behind a cache that stores, loads are no sample of the requests.
-    if (!this.#core.registry.active.passThrough) return
+    if (error !== undefined || !this.#core.registry.active.passThrough || checkKey(key) !== undefined) return
     const subject = this.#patterns.get(pattern)
     const hash = this.#hash(key)
-    if (subject !== undefined && subject.staleness.wants(hash)) {
-      this.#look(() => {
-        const print = this.#seen !== undefined && this.#seen.value === value ? this.#seen.print : fingerprint(value, MAX_VALUE_BYTES)
-        if (print !== undefined) subject.noteValue(hash, this.#now, print)
-      })
-    }
-    this.#seen = undefined
+    if (subject === undefined || !subject.staleness.wants(hash)) return
+    this.#look(() => {
+      const print = seen !== undefined && seen.value === value ? seen.print : fingerprint(value, MAX_VALUE_BYTES)
+      if (print === undefined) subject.noteUnseen()
+      else subject.noteValue(hash, this.#now, print)
+    })
   }
 
   #noteLoadFor (key: string, value: unknown, request: FastifyRequest): void {
     const { active, stats } = this.#core.registry
+    if (!active.passThrough || checkKey(key) !== undefined) return
     const subject = this.#patterns.get(stats.patterns.of(key))
-    if (subject === undefined || !active.passThrough) return
+    if (subject === undefined) return
     this.#look(() => {
       const print = fingerprint(value, MAX_VALUE_BYTES)
       this.#seen = { value, print }
@@ -169,21 +200,24 @@ export class Advisor {
     })
   }
 
-  #noteCandidate (route: string, request: FastifyRequest, reply: FastifyReply, payload: unknown, now: number): void {
-    const url = request.raw.url!
+  #noteCandidate (route: string, request: FastifyRequest, reply: FastifyReply, payload: unknown, now: number, seconds: number | undefined): void {
     this.#now = now
     const subject = this.#subject(this.#routes, 'route', route)
     if (subject === undefined) return
+    const url = request.raw.url!
     const hash = hashKey(url)
     subject.noteRead(hash, url.length, now)
-    if (reply.statusCode !== 200) return
-    subject.noteAnswer(reply.hasHeader('set-cookie'))
-    if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return
+    if (seconds !== undefined) subject.noteDuration(seconds)
     this.#look(() => {
+      whenHeadIsWritten(reply, (status) => this.#safely(() => subject.noteAnswer(reply.hasHeader('set-cookie'), isStorable(status, request, reply))))
+      // What a cache answers is what it was given; a coding, and what the answer says it varies by, are no leak.
+      if (!this.#core.registry.active.passThrough || reply.statusCode !== 200 || reply.hasHeader('content-encoding')) return
+      if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return
       const print = fingerprint(payload, MAX_VALUE_BYTES)
-      if (print === undefined) return
-      if (subject.staleness.wants(hash)) subject.noteValue(hash, now, print)
-      subject.leak.note(hash, now / 1000, print.hash, dimensionsOf(request, false))
+      if (print === undefined) return subject.noteUnseen()
+      const variant = hashKey(representationOf(request, reply))
+      if (subject.staleness.wants(variant)) subject.noteValue(variant, now, print)
+      subject.leak.note(variant, now / 1000, print.hash, dimensionsOf(request, false))
     })
   }
 
@@ -214,9 +248,46 @@ export class Advisor {
     if (!this.#allowance.has(this.#now)) return
     const { clock } = this.#core.registry
     const began = clock.now()
-    look()
-    this.#allowance.spend(clock.now() - began)
+    try {
+      look()
+    } finally {
+      this.#allowance.spend(clock.now() - began)
+    }
   }
+
+  /** What is looked at is the app's, and may throw; no request fails of it, and the report tells. */
+  #safely (note: () => void): void {
+    try {
+      note()
+    } catch {
+      this.#failures++
+    }
+  }
+}
+
+/** Whether a shared cache may keep an answer without being told more. */
+function isStorable (status: number, request: FastifyRequest, reply: FastifyReply): boolean {
+  return (status === 200 || status === 304) && request.headers.authorization === undefined && !reply.hasHeader('set-cookie') &&
+    !/no-store|private/i.test(String(reply.getHeader('cache-control') ?? ''))
+}
+
+/** What tells representations apart: host, URL, and the headers that the answer says it varies by. */
+function representationOf (request: FastifyRequest, reply: FastifyReply): string {
+  const parts = [request.host, request.raw.url]
+  for (const name of String(reply.getHeader('vary') ?? '').split(',')) parts.push(String(request.headers[name.trim().toLowerCase()] ?? ''))
+  return parts.join('\n')
+}
+
+/** Calls back with the status once the head goes out: hooks behind this one may set a cookie. */
+function whenHeadIsWritten ({ raw }: FastifyReply, then: (status: number) => void): void {
+  const own = Object.getOwnPropertyDescriptor(raw, 'writeHead')
+  const { writeHead } = raw
+  raw.writeHead = function (this: typeof raw, ...args: Parameters<typeof writeHead>) {
+    if (own === undefined) delete (raw as { writeHead?: unknown }).writeHead
+    else Object.defineProperty(raw, 'writeHead', own)
+    then(args[0])
+    return writeHead.apply(raw, args)
+  } as typeof writeHead
 }
 
 function durationsOf (route: RouteTraffic | undefined): DurationHistogram[] {
@@ -229,17 +300,6 @@ function countOf (route: RouteTraffic): number {
 
 function candidatesOf ({ candidates: { GET, HEAD } }: RouteTraffic): number {
   return GET + HEAD
-}
-
-/** `undefined`: nothing was measured. */
-function meanOf (...all: ReadonlyArray<DurationHistogram | undefined>): number | undefined {
-  let count = 0
-  let sum = 0
-  for (const durations of all) {
-    count += durations?.count ?? 0
-    sum += durations?.sum ?? 0
-  }
-  return count === 0 ? undefined : sum / count
 }
 
 /** The upper bound of the bucket that has it, as `histogram_quantile` reads it at its coarsest; `undefined`: nothing was measured. */

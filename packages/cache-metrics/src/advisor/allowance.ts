@@ -15,7 +15,8 @@ export class Allowance {
     return this.#left > 0
   }
 
+  /** What one look took beyond all bounds is not paid back for minutes. */
   spend (ms: number): void {
-    this.#left -= ms
+    this.#left = Math.max(-BURST_MS, this.#left - ms)
   }
 }

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { EndpointTaken } from '../errors.js'
 import { kOwnRoute } from '../routes.js'
 import type { Traffic } from '../traffic.js'
+import { wantsMarkdown } from './accept.js'
 import { Advisor, type AdvisorSettings } from './advisor.js'
 import { toMarkdown } from './report.js'
 
@@ -28,9 +29,4 @@ export function addAdvisor (fastify: FastifyInstance, core: Core, traffic: Traff
     return wantsMarkdown(request.headers.accept) ? reply.type('text/markdown; charset=utf-8').send(toMarkdown(report)) : report
   })
   return advisor
-}
-
-/** Whether Markdown, or text in general, is named and not refused. */
-function wantsMarkdown (accept = ''): boolean {
-  return accept.split(',').some((range) => /^\s*text\/(?:markdown|plain|x-markdown)\s*(?:;(?!.*\bq=0(?:\.0*)?\s*$).*)?$/i.test(range))
 }

@@ -18,8 +18,9 @@ const BYTES = 2
 
 /**
  * Of a string, of the bytes of a `Buffer` or `Uint8Array`, and else of what JSON keeps of a value, its keys in their order.
- * `undefined`: JSON has no text for it (a cycle, a BigInt, `undefined`, a function, a `toJSON` that throws) or it is larger than
- * `maxBytes`. Never throws. An object that is too large costs its `JSON.stringify` all the same.
+ * `undefined`: JSON has no text for it (a cycle, a BigInt, `undefined`, a function, a `toJSON` that throws), JSON would make
+ * something else of it (a `Map`, a `Set`, bytes within), or it is larger than `maxBytes`. Never throws; what is too large is not
+ * written out to see that, unless a `toJSON` makes it so.
  */
 export function fingerprint (value: unknown, maxBytes = MAX_BYTES): Fingerprint | undefined {
   try {
@@ -28,11 +29,33 @@ export function fingerprint (value: unknown, maxBytes = MAX_BYTES): Fingerprint 
       const bytes = value.byteLength
       return bytes > maxBytes ? undefined : { hash: crc32(value, BYTES), bytes }
     }
+    if (!isWithin(value, maxBytes)) return undefined
     const text = JSON.stringify(value) as string | undefined
     return text === undefined ? undefined : ofText(text, JSON_TEXT, maxBytes)
   } catch {
     return undefined
   }
+}
+
+/** Whether the JSON text of a value is not longer for certain, looking at no more of it than that. */
+function isWithin (value: unknown, maxBytes: number): boolean {
+  let left = maxBytes
+  const open: unknown[] = [value]
+  while (open.length > 0) {
+    const part = open.pop()
+    // A bracket, a comma, a digit.
+    left--
+    if (typeof part === 'string') left -= part.length
+    else if (typeof part === 'object' && part !== null) {
+      if (ArrayBuffer.isView(part) || part instanceof Map || part instanceof Set) return false
+      const parts = Array.isArray(part) ? part : Object.values(part)
+      // So that an array of millions is not walked.
+      if (parts.length > left) return false
+      for (const each of parts) open.push(each)
+    }
+    if (left < 0) return false
+  }
+  return true
 }
 
 function ofText (text: string, start: number, maxBytes: number): Fingerprint | undefined {

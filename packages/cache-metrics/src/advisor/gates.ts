@@ -85,7 +85,7 @@ const RULES: readonly Rule[] = [
   {
     name: 'Candidate routes',
     shows: 'demand',
-    formula: 'count by (route) (cache_candidate_requests > 0)',
+    formula: 'count(sum by (route) (cache_candidate_requests) > 0)',
     threshold: 'at least 5',
     unit: 'count',
     value: ({ routes }) => routes.filter(({ requests }) => requests > 0).length,
@@ -94,7 +94,7 @@ const RULES: readonly Rule[] = [
   {
     name: 'Busiest route, per minute',
     shows: 'demand',
-    formula: 'max by (route) (rate(cache_candidate_requests)) * 60',
+    formula: 'max(sum by (route) (rate(cache_candidate_requests))) * 60',
     threshold: '> 100 requests per minute',
     unit: 'per minute',
     value: ({ routes, seconds }) => ratio(60 * busiest(routes), seconds),
@@ -103,7 +103,7 @@ const RULES: readonly Rule[] = [
   {
     name: 'Busiest route, per hour',
     shows: 'demand',
-    formula: 'max by (route) (rate(cache_candidate_requests)) * 3600',
+    formula: 'max(sum by (route) (rate(cache_candidate_requests))) * 3600',
     threshold: '> 1000 requests per hour',
     unit: 'per hour',
     value: ({ routes, seconds }) => ratio(3600 * busiest(routes), seconds),
@@ -112,7 +112,7 @@ const RULES: readonly Rule[] = [
   {
     name: 'Busiest key pattern, per minute',
     shows: 'demand',
-    formula: 'max by (key_pattern) (rate(cache_hits_total + cache_miss_total)) * 60',
+    formula: 'max(sum by (key_pattern) (rate(cache_hits_total + cache_miss_total))) * 60',
     threshold: '> 100 reads per minute',
     unit: 'per minute',
     value: ({ patterns, seconds }) => ratio(60 * busiest(patterns), seconds),
@@ -121,7 +121,7 @@ const RULES: readonly Rule[] = [
   {
     name: 'Slow endpoints',
     shows: 'demand',
-    formula: 'max by (route) (histogram_quantile(0.95, cache_request_duration_seconds))',
+    formula: 'max(histogram_quantile(0.95, sum by (route, le) (cache_request_duration_seconds_bucket)))',
     threshold: '> 500 ms',
     unit: 'seconds',
     value: ({ routes }) => {

@@ -55,4 +55,8 @@ export interface Observation {
   readonly isNoise: boolean
   /** Share of the answers with a `Set-Cookie`; 0 for key patterns. */
   readonly cookieShare: number
+  /** Of the loads, or of the answers: the share that may be stored; `undefined`: not known. */
+  readonly storableShare?: number | undefined
+  /** How many values were compared; `undefined`: there are none to compare. */
+  readonly compared?: number | undefined
 }

@@ -54,7 +54,11 @@ export function toMarkdown ({ source, observedSeconds, requests, verdict, advice
 
 /** The options to paste. */
 export function planText ({ options, env, ttls }: Plan): string {
-  const lines = [`await app.register(cacheCore, ${JSON.stringify(options, undefined, 2)})`, '// Seconds, as the ttl of getOrSet:']
+  const lines = [
+    '// Each process has a cache of its own, and does not hear what another one invalidates: for several, cacheRedis.',
+    '// To Redis: percent 0 in every process first, so that all of them invalidate, then raise it; back the same way.',
+    `await app.register(cacheCore, ${JSON.stringify(options, undefined, 2)})`, '// Seconds, as the ttl of getOrSet, where a call has its own:'
+  ]
   for (const [pattern, ttl] of Object.entries(ttls)) lines.push(`//   ${pattern}: ${ttl}`)
   lines.push(`// Or, with cacheOptionsFromEnv(): ${Object.entries(env).map(([name, value]) => `${name}=${value}`).join(' ')}`)
   return lines.join('\n')

@@ -14,8 +14,12 @@ export class Subject {
   #keyLength = 0
   #values = 0
   #valueBytes = 0
+  #unseen = 0
   #answers = 0
   #cookies = 0
+  #storable = 0
+  #count = 0
+  #seconds = 0
 
   /** @param began milliseconds of the cache's clock */
   constructor (readonly kind: Observation['kind'], readonly name: string, readonly began: number, options: ReuseCurveOptions) {
@@ -36,13 +40,25 @@ export class Subject {
     this.staleness.note(hash, now / 1000, value.hash)
   }
 
-  noteAnswer (hasCookie: boolean): void {
-    this.#answers++
-    if (hasCookie) this.#cookies++
+  /** A value that cannot be compared, or is too large to: what all of them take is not known either. */
+  noteUnseen (): void {
+    this.#unseen++
   }
 
-  /** @param meanSeconds see `Observation` */
-  observation (now: number, meanSeconds: number | undefined, staleTolerance: number): Observation {
+  noteDuration (seconds: number): void {
+    this.#count++
+    this.#seconds += seconds
+  }
+
+  /** What a shared cache would have made of an answer. */
+  noteAnswer (hasCookie: boolean, isStorable: boolean): void {
+    this.#answers++
+    if (hasCookie) this.#cookies++
+    if (isStorable) this.#storable++
+  }
+
+  /** @param loads what is known of the loads of a key pattern */
+  observation (now: number, staleTolerance: number, loads?: Pick<Observation, 'meanSeconds' | 'storableShare'>): Observation {
     const { curve } = this
     const leak = this.leak.leak()
     return {
@@ -50,8 +66,8 @@ export class Subject {
       name: this.name,
       seconds: (now - this.began) / 1000,
       requests: curve.requests,
-      meanSeconds,
-      meanBytes: this.#values === 0 ? undefined : this.#valueBytes / this.#values,
+      meanSeconds: this.#count === 0 ? undefined : this.#seconds / this.#count,
+      meanBytes: this.#values === 0 || this.#unseen > 0 ? undefined : this.#valueBytes / this.#values,
       meanKeyLength: curve.requests === 0 ? 0 : this.#keyLength / curve.requests,
       distinct: curve.distinctKeys,
       oneHitShare: curve.oneHitShare,
@@ -60,7 +76,10 @@ export class Subject {
       provenTtl: this.staleness.recommendedTtl(staleTolerance),
       leak: leak === undefined ? undefined : { dimension: leak.dimension, pairs: leak.other.compared, differing: leak.other.differing },
       isNoise: this.leak.noise,
-      cookieShare: this.#answers === 0 ? 0 : this.#cookies / this.#answers
+      cookieShare: this.#answers === 0 ? 0 : this.#cookies / this.#answers,
+      storableShare: this.#answers === 0 ? undefined : this.#storable / this.#answers,
+      compared: this.#values,
+      ...loads
     }
   }
 }

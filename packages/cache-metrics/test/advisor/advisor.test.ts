@@ -1,43 +1,5 @@
-import { cacheCore } from '@x/cache-core'
-import Fastify, { type FastifyInstance } from 'fastify'
-import t, { type Test } from 'tap'
-import { cacheMetrics, type CacheMetricsOptions, type Report } from '../../src/index.js'
-
-const URL = '/internal/cache/advice'
-
-/** What time it is, for the cache; it stands still until it is moved. */
-class Time {
-  #now = 0
-  readonly clock = { now: () => this.#now }
-  advance (seconds: number): void { this.#now += seconds * 1000 }
-}
-
-async function build (t: Test, { core = {}, metrics = {}, time }: { core?: object; metrics?: CacheMetricsOptions; time?: Time } = {}): Promise<FastifyInstance> {
-  const app = Fastify()
-  t.teardown(() => app.close())
-  await app.register(cacheCore, { ...time === undefined ? {} : { clock: time.clock }, ...core })
-  await app.register(cacheMetrics, metrics)
-  app.decorateRequest('user', null)
-  app.addHook('onRequest', async (request) => { Object.assign(request, { user: { id: request.headers['x-user-id'] ?? 'nobody' } }) })
-  return app
-}
-
-/** Whole numbers below `count`, in no order, the same in every run. */
-function numbers (seed: number): (count: number) => number {
-  let state = seed
-  return (count) => {
-    state = Math.imul(state ^ state >>> 15, 0x2c1b3c6d) + 0x9e3779b9 | 0
-    return ((state ^ state >>> 13) >>> 0) % count
-  }
-}
-
-async function reportOf (app: FastifyInstance): Promise<Report> {
-  const { statusCode, body } = await app.inject(URL)
-  if (statusCode !== 200) throw new Error(body)
-  return JSON.parse(body) as Report
-}
-
-const adviceOn = ({ advice }: Report, name: string) => advice.find((one) => one.name === name)!
+import t from 'tap'
+import { adviceOn, build, numbers, reportOf, Time, URL } from '../fixtures/advised-app.js'
 
 t.test('one pattern that deserves a cache and one that does not, from NullCache alone', async (t) => {
   const time = new Time()
@@ -138,18 +100,18 @@ t.test('what is personal, a write or the suite itself is no route; what never wa
   t.match(await reportOf(app), { verdict: 'not enough data', advice: [] })
 })
 
-t.test('bounded: beyond the first 20 patterns and routes nothing is looked at, and the report says so; the tables stay below 8 MB', async (t) => {
+t.test('bounded: beyond the first 16 patterns and routes nothing is looked at, and the report says so; the tables stay below 8 MB', async (t) => {
   const app = await build(t)
   app.get('/*', async (request) => request.cache.getOrSet((request.params as { '*': string })['*'], async () => ({ text: 'x' })))
   for (let route = 0; route < 25; route++) app.get(`/route${route}/:id`, async () => 'text')
   await app.ready()
   const { cache } = app
   for (let turn = 0; turn < 200_000; turn++) cache.registry.stats.for('null').of('a').miss(`p${'abcdefghijklmnopqrstuvwxyz'[turn % 26]!}:${turn}`)
-  for (let turn = 0; turn < 2000; turn++) await cache.getOrSet(`p${'abcdefghijklmnopqrst'[turn % 20]!}:${turn}`, async () => turn)
+  for (let turn = 0; turn < 2000; turn++) await cache.getOrSet(`p${'abcdefghijklmnop'[turn % 16]!}:${turn}`, async () => turn)
   for (let turn = 0; turn < 500; turn++) await app.inject(`/route${turn % 25}/${turn}`)
   const report = await reportOf(app)
-  t.ok(report.advice.length <= 40)
-  t.match(report.notes.join(), /beyond the first 20/)
+  t.ok(report.advice.length <= 32)
+  t.match(report.notes.join(), /beyond the first 16/)
   t.ok(app.cacheMetrics.advisorBytes > 100_000 && app.cacheMetrics.advisorBytes < 8 * 1024 * 1024, String(app.cacheMetrics.advisorBytes))
 })
 

@@ -19,6 +19,8 @@ t.test('Allowance: a pause fills it up to one burst, and a clock that goes back 
   allowance.spend(10_000)
   t.notOk(allowance.has(0))
   t.notOk(allowance.has(1000))
+  t.notOk(allowance.has(20_000))
+  t.ok(allowance.has(22_000), 'a debt is that of one burst at most')
   t.ok(allowance.has(10_000_000))
   allowance.spend(200)
   t.notOk(allowance.has(10_000_000))

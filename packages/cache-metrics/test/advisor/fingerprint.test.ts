@@ -37,7 +37,6 @@ t.test('fingerprint: one character, one byte or the order of keys makes another'
 t.test('fingerprint: what JSON leaves out makes none', async (t) => {
   t.same(fingerprint({ a: 1, b: undefined, c () {} }), fingerprint({ a: 1 }))
   t.same(fingerprint(new Date(0)), fingerprint({ toJSON: () => '1970-01-01T00:00:00.000Z' }))
-  t.same(fingerprint(new Map([[1, 2]])), fingerprint({}))
 })
 
 t.test('fingerprint: bytes are those of UTF-8, of the JSON text or of the buffer', async (t) => {
@@ -76,4 +75,17 @@ t.test('fingerprint: is undefined above maxBytes, which are bytes and not charac
   t.equal(fingerprint(Buffer.alloc(3), 2), undefined)
   t.equal(fingerprint({ a: 1 }, 6), undefined)
   t.ok(fingerprint({ a: 1 }, 7))
+})
+
+t.test('fingerprint: of what JSON would make something else of, and of what is too large, there is none, and it is not written out', async (t) => {
+  const { stringify } = JSON
+  t.teardown(() => { JSON.stringify = stringify })
+  JSON.stringify = () => { throw new Error('written out') }
+  for (const value of [
+    new Map([[1, 2]]), { a: new Set([1]) }, { body: Buffer.alloc(10) }, [new Float64Array(2)], { body: 'x'.repeat(2000) },
+    Array.from({ length: 2000 }, () => 1), Array.from({ length: 300 }, () => ({ a: [1, 2, 3] }))
+  ]) t.equal(fingerprint(value, 1000), undefined)
+  const cycle: { self?: unknown } = {}
+  cycle.self = [cycle, cycle]
+  t.equal(fingerprint(cycle, 1000), undefined)
 })
