@@ -46,7 +46,7 @@ async function serve ({ host, port, logLevel, databaseDir, cache, redis, metrics
 }
 
 function showWhereToLook (app: FastifyInstance, url: string): void {
-  const optional = ['/internal/cache', '/metrics/prom', '/metrics', '/metrics/otel']
+  const optional = ['/internal/cache', '/internal/cache/advice', '/metrics/prom', '/metrics', '/metrics/otel']
     .filter((path) => app.hasRoute({ method: 'GET', url: path }))
     .filter((path) => !path.startsWith('/internal/') || process.env.NODE_ENV !== 'production')
   app.log.info(`Try ${['/api/tables', '/api/records/1', '/health', ...optional].map((path) => url + path).join(' ')}`)
