@@ -1,9 +1,8 @@
-/** What a request carries besides its key, hashed to 32 bits: `user`, `header accept-language`, `query sort`. */
-export type Dimensions = Readonly<Record<string, number>>
+import { Candidates, FLOOR, KINDS, UNKNOWN, type Candidate, type DimensionKind, type Dimensions } from './candidates.js'
+import { KeyRings } from './key-rings.js'
+import { LagCounts } from './lag-counts.js'
 
-/** First word of a dimension. Several that explain equally well: the first of these is named. `header cookie` is a cookie. */
-const KINDS = ['user', 'query', 'header', 'cookie', 'other'] as const
-export type DimensionKind = typeof KINDS[number]
+export type { DimensionKind, Dimensions } from './candidates.js'
 
 /** A part that the key lacks. The counts are those of late: they are halved every now and then. */
 export interface Leak {
@@ -23,55 +22,26 @@ export interface Leak {
   readonly confidence: number
 }
 
-/** Keys that share a place: a new one takes that of the least used. */
-const WAYS = 4
-const MAX_KEYS = 64
-const MAX_OBSERVATIONS = 32
-/** More are not looked at. */
-const MAX_DIMENSIONS = 16
-/** A use of a key outweighs so many of strangers for its place. */
-const MAX_CREDIT = 15
-/** Seconds. What comes again after longer says more of the time of day than of who asked. */
-const REMEMBERED = 3600
+const MAX_KEYS = 32
+const MAX_OBSERVATIONS = 24
 /** Seconds within which a value that differs is noise and not news. */
 const NOISE_WITHIN = 60
 const NOISE_PAIRS = 50
 const NOISE_SHARE = 0.95
 /** ln of the odds at which a dimension is accused: 10⁻⁶ by chance. */
 const CERTAIN = Math.log(1e6)
-/** Lowest ln of the odds, so that a leak which starts late is found. */
-const FLOOR = -Math.log(100)
 /** The share of returns that the bet expects a dimension to foretell. */
 const BET = 0.5
 /** Returns after which evidence is halved, so that a leak which starts late is not outweighed by what was before. */
 const FORGOTTEN_AT = 256
-const EVIDENCE = ['same', 'agreeing', 'other', 'differing', 'returns', 'explained', 'contradicted'] as const
-/** Of the returns that a dimension foretold, as many may contradict it. */
-const MAX_CONTRADICTED = 0.25
+const EVIDENCE = ['same', 'agreeing', 'astray', 'other', 'differing', 'returns', 'explained', 'contradicted'] as const
 /** Explanations that differ by less are equally good. */
 const ALIKE = 0.02
-/** Counts are halved then, so that they follow the traffic. */
+/** Pairs are halved then, so that they follow the traffic. */
 const HALVED_AT = 1024
 
 /** Earlier requests that had enough before them to come back after n requests, or, `upTo`, the sum of them over 1 to n. */
-interface Chances { upTo: number, here: number, anywhere: number }
-
-interface Candidate {
-  readonly name: string
-  readonly kind: DimensionKind
-  /** Its value in each remembered request. */
-  readonly labels: Uint32Array
-  /** Of each slot and lag, and of all slots together in the last row: how often its value was last there so many requests ago. */
-  readonly counts: Uint16Array
-  score: number
-  same: number
-  agreeing: number
-  other: number
-  differing: number
-  returns: number
-  explained: number
-  contradicted: number
-}
+interface Chances { upTo: number, here: number, anywhere: number, requestsHere: number, requestsAnywhere: number }
 
 /**
  * Finds out that a key lacks a part: one key, two answers, as a user, header or query parameter differs.
@@ -91,54 +61,44 @@ interface Candidate {
  * betting, 2021). Capital below 1 / 100 is topped up, so that a leak which begins late is found: each later attempt has 10⁻⁸.
  *
  * Besides, at most one return may contradict the dimension (its last request with today's value got another answer) for four that it
- * foretold: where users and values both follow a rhythm, the estimates of q may lag behind it.
+ * foretold: where users and values both follow a rhythm, the estimates of q may lag behind it. And of all answers that the key had
+ * before, returns or not, at least nine in ten must be what its last request with today's value got: who writes and at once reads gets
+ * his own value back, in step with himself, but then the others get it too.
  *
  * Two that take strict turns and a value that takes turns at each load too cannot be told from a leak, and are not accused.
  *
- * Memory: a fixed number of keys, favouring those that are used most; of each its last requests. Nothing grows with users.
+ * Memory: a fixed number of keys, of each its last requests, and a fixed number of names (see `Candidates`). Nothing grows with users.
  */
 export class KeyLeak {
-  readonly #sets: number
-  readonly #size: number
-  readonly #keys: Float64Array
-  readonly #credits: Uint8Array
-  /** Requests of each slot. */
-  readonly #requests: Float64Array
+  readonly #rings: KeyRings
   readonly #prints: Uint32Array
-  readonly #times: Float64Array
-  /** Hashes of all the dimensions of a request. */
-  readonly #contexts: Uint32Array
-  readonly #candidates: Candidate[] = []
-  readonly #names = new Set<string>()
-  /** By slot, and all together in the last row: requests that so many could be compared with. */
-  readonly #reaches: Uint16Array
+  /** Of each request. */
+  readonly #contexts: Uint16Array
+  readonly #candidates: Candidates
+  /** Requests that so many could be compared with. */
+  readonly #reaches: LagCounts
   #seen = 0
   #noisePairs = 0
   #noiseDiffering = 0
 
   /**
-   * @param options.maxKeys looked at at a time, rounded up to a multiple of 4
+   * @param options.maxKeys looked at at a time
    * @param options.maxObservations remembered of each; a user who asks more rarely than every so many requests is a new one
    */
   constructor ({ maxKeys = MAX_KEYS, maxObservations = MAX_OBSERVATIONS }: { maxKeys?: number, maxObservations?: number } = {}) {
-    this.#sets = Math.max(1, Math.ceil(maxKeys / WAYS))
-    this.#size = Math.max(4, maxObservations)
-    const slots = this.#sets * WAYS
-    this.#keys = new Float64Array(slots).fill(NaN)
-    this.#credits = new Uint8Array(slots)
-    this.#requests = new Float64Array(slots)
-    this.#prints = new Uint32Array(slots * this.#size)
-    this.#times = new Float64Array(slots * this.#size)
-    this.#contexts = new Uint32Array(slots * this.#size)
-    this.#reaches = this.#newLags()
+    const slots = Math.max(1, Math.ceil(maxKeys))
+    const size = Math.max(4, Math.ceil(maxObservations))
+    this.#rings = new KeyRings(slots, size)
+    this.#prints = new Uint32Array(slots * size)
+    this.#contexts = new Uint16Array(slots * size)
+    this.#candidates = new Candidates(slots, size)
+    this.#reaches = new LagCounts(slots, size, false)
   }
 
   /** What is held, about. */
   get bytes (): number {
-    let bytes = 0
-    for (const array of [this.#keys, this.#credits, this.#requests, this.#prints, this.#times, this.#contexts, this.#reaches]) bytes += array.byteLength
-    for (const { labels, counts } of this.#candidates) bytes += labels.byteLength + counts.byteLength + 300
-    return bytes
+    const shared = this.#rings.bytes + this.#prints.byteLength + this.#contexts.byteLength + this.#reaches.bytes
+    return this.#candidates.list.reduce((sum, { bytes }) => sum + bytes, shared)
   }
 
   /**
@@ -150,48 +110,34 @@ export class KeyLeak {
   }
 
   /**
-   * One request that loaded its value. The first 16 dimensions that are met are looked at; one that a request lacks counts as a
-   * value of its own. Times should not run backwards.
+   * One request that loaded its value. A dimension that a request lacks counts as a value of its own. Which dimensions are looked
+   * at: see `Candidates`. Times should not run backwards.
    */
   note (keyHash: number, nowSeconds: number, fingerprint: number, dimensions: Dimensions): void {
-    const slot = this.#slotOf(keyHash)
+    const rings = this.#rings
+    const slot = rings.slotOf(keyHash)
     if (slot === undefined) return
-    for (const name in dimensions) if (!this.#names.has(name)) this.#meet(name)
+    if (rings.requests(slot) === 0) this.#clear(slot)
+    this.#candidates.meet(dimensions)
     const print = fingerprint >>> 0
-    const reach = this.#reach(slot, nowSeconds)
-    const printLag = this.#lastOf(this.#prints, slot, print, reach)
+    const reach = rings.reach(slot, nowSeconds)
+    const printLag = rings.lastOf(this.#prints, slot, print, reach)
     const returned = printLag > 1 ? this.#chances(slot, printLag) : undefined
-    const next = this.#at(slot, 0)
-    let context = 0
-    for (const candidate of this.#candidates) {
-      const label = dimensions[candidate.name]! >>> 0
-      const lag = this.#lastOf(candidate.labels, slot, label, reach)
-      if (lag > 0) {
-        candidate.same++
-        if (this.#prints[this.#at(slot, lag)] === print) candidate.agreeing++
-      }
-      if (lag !== 1 && reach > 0) {
-        candidate.other++
-        if (printLag !== 1) candidate.differing++
-      }
-      if (returned !== undefined) this.#judge(candidate, slot, lag, print, printLag, returned)
-      this.#count(candidate.counts, slot, lag)
-      candidate.labels[next] = label
-      context = Math.imul(context ^ label, 0x9e3779b1)
-      context ^= context >>> 15
-    }
-    this.#compareNoise(slot, context >>> 0, nowSeconds, print, reach)
-    this.#contexts[next] = context
-    this.#count(this.#reaches, slot, reach)
-    this.#prints[next] = print
-    this.#times[next] = nowSeconds
-    if (++this.#requests[slot]! % HALVED_AT === 0) this.#halve(slot)
-    if (++this.#seen % HALVED_AT === 0) this.#halve(this.#keys.length)
+    for (const candidate of this.#candidates.list) this.#look(candidate, slot, candidate.labelOf(dimensions), reach, print, printLag, returned)
+    const context = contextOf(dimensions)
+    this.#compareNoise(slot, context, nowSeconds, print, reach)
+    this.#contexts[rings.at(slot, 0)] = context
+    this.#prints[rings.at(slot, 0)] = print
+    this.#reaches.add(slot, reach)
+    rings.push(slot, nowSeconds)
+    this.#seen++
+    this.#reaches.age(slot, rings.requests(slot), this.#seen)
+    for (const { lags } of this.#candidates.list) lags.age(slot, rings.requests(slot), this.#seen)
   }
 
   /** The part that explains best why answers differ; `undefined` while none is beyond doubt. */
   leak (): Leak | undefined {
-    const candidates = this.#candidates.filter(isConsistent)
+    const candidates = this.#candidates.list.filter(({ isConsistent }) => isConsistent)
     const top = Math.max(...candidates.map(({ score }) => score))
     if (!(top >= CERTAIN)) return undefined
     // A coarser one may need more returns to be as certain: it is named if it explains more.
@@ -211,144 +157,94 @@ export class KeyLeak {
     }
   }
 
-  /** `lag` requests before the next one of the slot. */
-  #at (slot: number, lag: number): number {
-    return slot * this.#size + (this.#requests[slot]! - lag) % this.#size
-  }
-
-  /** How many requests back are remembered and recent. */
-  #reach (slot: number, nowSeconds: number): number {
-    const most = Math.min(this.#requests[slot]!, this.#size - 1)
-    if (most === 0 || nowSeconds - this.#times[this.#at(slot, most)]! <= REMEMBERED) return most
-    let reach = 0
-    while (nowSeconds - this.#times[this.#at(slot, reach + 1)]! <= REMEMBERED) reach++
-    return reach
-  }
-
-  /** How many requests ago it was last; `0` is never. */
-  #lastOf (values: Uint32Array, slot: number, value: number, reach: number): number {
-    const first = slot * this.#size
-    let at = this.#at(slot, 0)
-    for (let lag = 1; lag <= reach; lag++) {
-      at = at === first ? first + this.#size - 1 : at - 1
-      if (values[at] === value) return lag
+  #look (candidate: Candidate, slot: number, label: number, reach: number, print: number, printLag: number, returned: Chances | undefined): void {
+    const { labels } = candidate
+    const lag = this.#rings.lastOf(labels, slot, label, reach)
+    if (lag > 0) {
+      candidate.same++
+      if (this.#prints[this.#rings.at(slot, lag)] === print) candidate.agreeing++
+      else if (printLag > 0) candidate.astray++
     }
-    return 0
+    if (reach > 0 && labels[this.#rings.at(slot, 1)] !== UNKNOWN) {
+      candidate.neighbours++
+      if (lag !== 1) {
+        candidate.other++
+        if (printLag !== 1) candidate.differing++
+      }
+    }
+    // It could not come back from before its name was met: that is no chance missed.
+    if (reach === 0 || labels[this.#rings.at(slot, reach)] !== UNKNOWN) {
+      if (returned !== undefined) this.#judge(candidate, slot, lag, print, printLag, returned)
+      candidate.lags.add(slot, lag)
+    }
+    labels[this.#rings.at(slot, 0)] = label
   }
 
   /** A key had an older answer again: did the dimension foretell it? */
   #judge (candidate: Candidate, slot: number, lag: number, print: number, printLag: number, chances: Chances): void {
+    candidate.judged++
     if (++candidate.returns === FORGOTTEN_AT) for (const count of EVIDENCE) candidate[count] >>>= 1
     const foretold = lag === printLag
     if (foretold) candidate.explained++
-    else if (lag > 0 && this.#prints[this.#at(slot, lag)] !== print) candidate.contradicted++
-    const chance = this.#chance(candidate, slot, printLag, chances)
+    else if (lag > 0 && this.#prints[this.#rings.at(slot, lag)] !== print) candidate.contradicted++
+    const chance = chanceOf(candidate.lags, slot, printLag, chances)
     if (chance >= BET) return
     const gain = foretold ? BET / chance : (1 - BET) / (1 - chance)
     candidate.score = Math.max(FLOOR, candidate.score + Math.log(gain))
   }
 
-  /** The probability that values of the dimension come back after `lag` requests. */
-  #chance ({ counts }: Candidate, slot: number, lag: number, { upTo, here, anywhere }: Chances): number {
-    const own = slot * this.#size
-    let back = 0
-    for (let shorter = 1; shorter <= lag; shorter++) back += counts[own + shorter]!
-    return Math.max(
-      (back + 0.5) / (upTo + 1),
-      counts[own + lag]! / Math.max(1, here),
-      counts[this.#keys.length * this.#size + lag]! / Math.max(1, anywhere)
-    )
-  }
-
   #chances (slot: number, lag: number): Chances {
-    const own = slot * this.#size
-    const all = this.#keys.length * this.#size
-    const chances = { upTo: 0, here: 0, anywhere: 0 }
-    for (let reach = 1; reach < this.#size; reach++) {
-      const count = this.#reaches[own + reach]!
+    const chances = { upTo: 0, here: 0, anywhere: 0, requestsHere: this.#reaches.sumHere(slot), requestsAnywhere: this.#reaches.sumAnywhere() }
+    for (let reach = 1; reach < this.#rings.size; reach++) {
+      const count = this.#reaches.here(slot, reach)
       chances.upTo += count * Math.min(reach, lag)
       if (reach < lag) continue
       chances.here += count
-      chances.anywhere += this.#reaches[all + reach]!
+      chances.anywhere += this.#reaches.anywhere(reach)
     }
     return chances
   }
 
-  #newLags (): Uint16Array {
-    return new Uint16Array((this.#keys.length + 1) * this.#size)
-  }
-
-  #count (lags: Uint16Array, slot: number, lag: number): void {
-    lags[slot * this.#size + lag]!++
-    lags[this.#keys.length * this.#size + lag]!++
-  }
-
-  #halve (row: number): void {
-    for (const lags of this.#lags()) for (let at = row * this.#size, end = at + this.#size; at < end; at++) lags[at]! >>>= 1
-  }
-
-  #lags (): Uint16Array[] {
-    return [this.#reaches, ...Array.from(this.#candidates, ({ counts }) => counts)]
-  }
-
   #compareNoise (slot: number, context: number, nowSeconds: number, print: number, reach: number): void {
-    const lag = this.#lastOf(this.#contexts, slot, context, reach)
-    const at = this.#at(slot, lag)
-    if (lag === 0 || nowSeconds - this.#times[at]! > NOISE_WITHIN) return
+    const lag = this.#rings.lastOf(this.#contexts, slot, context, reach)
+    if (lag === 0 || this.#rings.age(slot, lag, nowSeconds) > NOISE_WITHIN) return
     this.#noisePairs++
-    if (this.#prints[at] !== print) this.#noiseDiffering++
+    if (this.#prints[this.#rings.at(slot, lag)] !== print) this.#noiseDiffering++
     if (this.#noisePairs === HALVED_AT) {
       this.#noisePairs /= 2
       this.#noiseDiffering /= 2
     }
   }
 
-  #slotOf (keyHash: number): number | undefined {
-    const first = Math.imul(keyHash ^ (keyHash / 2 ** 32), 0x9e3779b1) >>> 0
-    let least = first % this.#sets * WAYS
-    for (let slot = least, end = least + WAYS; slot < end; slot++) {
-      if (this.#keys[slot] === keyHash) {
-        if (this.#credits[slot]! < MAX_CREDIT) this.#credits[slot]!++
-        return slot
-      }
-      if (this.#credits[slot]! < this.#credits[least]!) least = slot
-    }
-    if (this.#credits[least]! > 0) {
-      this.#credits[least]!--
-      return undefined
-    }
-    this.#keys[least] = keyHash
-    this.#credits[least] = 1
-    this.#requests[least] = 0
-    for (const lags of this.#lags()) lags.fill(0, least * this.#size, (least + 1) * this.#size)
-    return least
-  }
-
-  #meet (name: string): void {
-    if (this.#candidates.length >= MAX_DIMENSIONS) return
-    this.#names.add(name)
-    const word = /cookie/i.test(name) ? 'cookie' : name.split(' ', 1)[0]!
-    const kind = KINDS.find((known) => known === word) ?? 'other'
-    this.#candidates.push({
-      name,
-      kind,
-      labels: new Uint32Array(this.#prints.length),
-      counts: this.#newLags(),
-      score: 0,
-      same: 0,
-      agreeing: 0,
-      other: 0,
-      differing: 0,
-      returns: 0,
-      explained: 0,
-      contradicted: 0
-    })
+  #clear (slot: number): void {
+    this.#reaches.clear(slot)
+    for (const { lags } of this.#candidates.list) lags.clear(slot)
   }
 }
 
-/** Whether few returns speak against it. */
-function isConsistent ({ explained, contradicted }: Candidate): boolean {
-  return contradicted <= explained * MAX_CONTRADICTED
+/** The probability that values of the dimension come back after `lag` requests. */
+function chanceOf (lags: LagCounts, slot: number, lag: number, { upTo, here, anywhere, requestsHere, requestsAnywhere }: Chances): number {
+  // A name that was met late had but a share of the chances.
+  const shareHere = Math.min(1, lags.sumHere(slot) / Math.max(1, requestsHere))
+  const shareAnywhere = Math.min(1, lags.sumAnywhere() / Math.max(1, requestsAnywhere))
+  let back = 0
+  for (let shorter = 1; shorter <= lag; shorter++) back += lags.here(slot, shorter)
+  return Math.max(
+    (back + 0.5) / (upTo * shareHere + 1),
+    lags.here(slot, lag) / Math.max(1, here * shareHere),
+    lags.anywhere(lag) / Math.max(1, anywhere * shareAnywhere)
+  )
+}
+
+/** 16 bits of all dimensions, looked at or not: in no order, as clients may send them in any. */
+function contextOf (dimensions: Dimensions): number {
+  let context = 0
+  for (const name in dimensions) {
+    let part = dimensions[name]! >>> 0
+    for (let at = 0; at < name.length; at++) part = Math.imul(part ^ name.charCodeAt(at), 0x9e3779b1)
+    context = (context + (part ^ part >>> 15)) >>> 0
+  }
+  return context % 65_536
 }
 
 /** 0 to 2: the share of one value's pairs that agree, plus the share of two values' pairs that differ. */

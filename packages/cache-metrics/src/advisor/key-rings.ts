@@ -1,0 +1,86 @@
+/** A use of a key outweighs so many of strangers for its place. */
+const MAX_CREDIT = 15
+/** Seconds. What comes again after longer says more of the time of day than of who asked. */
+const REMEMBERED = 3600
+
+/**
+ * The last requests of a fixed number of keys, favouring those that are used most. A request is written at `at(slot, 0)`, by whoever
+ * keeps something of it, and then `push`ed; `at(slot, 1)` is the one before.
+ */
+export class KeyRings {
+  readonly #keys: Float64Array
+  readonly #credits: Uint8Array
+  readonly #requests: Float64Array
+  /** Since the first request: 32 bits are enough then. */
+  readonly #times: Float32Array
+  #began: number | undefined
+
+  /** @param size requests remembered of each key, one of them being written */
+  constructor (readonly slots: number, readonly size: number) {
+    this.#keys = new Float64Array(slots).fill(NaN)
+    this.#credits = new Uint8Array(slots)
+    this.#requests = new Float64Array(slots)
+    this.#times = new Float32Array(slots * size)
+  }
+
+  get bytes (): number {
+    return this.#keys.byteLength + this.#credits.byteLength + this.#requests.byteLength + this.#times.byteLength
+  }
+
+  /** `undefined`: others are used more. A slot without requests has a new key. */
+  slotOf (keyHash: number): number | undefined {
+    const known = this.#keys.indexOf(keyHash)
+    if (known >= 0) {
+      if (this.#credits[known]! < MAX_CREDIT) this.#credits[known]!++
+      return known
+    }
+    let least = 0
+    for (let slot = 1; slot < this.slots; slot++) if (this.#credits[slot]! < this.#credits[least]!) least = slot
+    if (this.#credits[least]! > 0) {
+      this.#credits[least]!--
+      return undefined
+    }
+    this.#keys[least] = keyHash
+    this.#credits[least] = 1
+    this.#requests[least] = 0
+    return least
+  }
+
+  requests (slot: number): number { return this.#requests[slot]! }
+
+  /** `lag` requests before the next one of the slot. */
+  at (slot: number, lag: number): number {
+    return slot * this.size + (this.#requests[slot]! - lag) % this.size
+  }
+
+  /** Seconds from `lag` requests ago to `nowSeconds`. */
+  age (slot: number, lag: number, nowSeconds: number): number {
+    return nowSeconds - (this.#began ?? nowSeconds) - this.#times[this.at(slot, lag)]!
+  }
+
+  /** How many requests back are remembered and recent. */
+  reach (slot: number, nowSeconds: number): number {
+    const most = Math.min(this.#requests[slot]!, this.size - 1)
+    if (most === 0 || this.age(slot, most, nowSeconds) <= REMEMBERED) return most
+    let reach = 0
+    while (this.age(slot, reach + 1, nowSeconds) <= REMEMBERED) reach++
+    return reach
+  }
+
+  /** How many requests ago it was last; `0` is never. */
+  lastOf (values: Uint16Array | Uint32Array, slot: number, value: number, reach: number): number {
+    const first = slot * this.size
+    let at = this.at(slot, 0)
+    for (let lag = 1; lag <= reach; lag++) {
+      at = at === first ? first + this.size - 1 : at - 1
+      if (values[at] === value) return lag
+    }
+    return 0
+  }
+
+  push (slot: number, nowSeconds: number): void {
+    this.#began ??= nowSeconds
+    this.#times[this.at(slot, 0)] = nowSeconds - this.#began
+    this.#requests[slot]!++
+  }
+}
