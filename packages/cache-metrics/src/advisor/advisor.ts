@@ -1,10 +1,11 @@
-import { checkKey, DURATION_BUCKETS, type Core, type DurationHistogram } from '@x/cache-core'
+import { checkKey, type Core } from '@x/cache-core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { EdgeCounts } from '../edge-counts.js'
 import type { RouteTraffic } from '../routes.js'
 import type { Traffic } from '../traffic.js'
 import { advise, DEFAULT_WISHES, type Wishes } from './advice.js'
 import { Allowance } from './allowance.js'
+import { isStorable, representationOf, whenHeadIsWritten } from './answers.js'
 import { dimensionsOf } from './dimensions.js'
 import { fingerprint, type Fingerprint } from './fingerprint.js'
 import { gates, MIN_OBSERVED_SECONDS, type GateNumbers } from './gates.js'
@@ -12,6 +13,7 @@ import { hashKey } from './hash.js'
 import type { Observation } from './observation.js'
 import { planFor } from './plan.js'
 import { verdictOfAdvice, type Report } from './report.js'
+import { candidatesOf, countOf, quantile } from './route-numbers.js'
 import { Subject } from './subject.js'
 
 /** What the advisor looks at, and what it is asked for. */
@@ -96,7 +98,7 @@ export class Advisor {
 
   report (): Report {
     const now = this.#core.registry.clock.now()
-    const traffic = new Map([...this.#traffic.routes].map((route) => [route.label, route]))
+    const routes = [...this.#traffic.routes]
     const { staleTolerance } = this.#wishes
     const observations = [
       ...[...this.#patterns.values()].map((subject) => subject.observation(now, staleTolerance, this.#loadsOf(subject.name))),
@@ -104,8 +106,8 @@ export class Advisor {
     ]
     const advice = advise(observations, this.#wishes)
     const observedSeconds = (now - this.#began) / 1000
-    const requests = [...traffic.values()].reduce((sum, route) => sum + countOf(route), 0)
-    const numbers = this.#numbers(observedSeconds, requests, [...traffic.values()])
+    const requests = routes.reduce((sum, route) => sum + countOf(route), 0)
+    const numbers = this.#numbers(observedSeconds, requests, routes)
     return {
       version: 1,
       generatedAt: new Date().toISOString(),
@@ -138,7 +140,7 @@ export class Advisor {
       edgeCandidates: candidates - this.#baseline.edgeCandidates,
       etagMatches: etagMatches - this.#baseline.etagMatches,
       requests,
-      routes: routes.filter((route) => candidatesOf(route) > 0).map((route) => ({ name: route.label, requests: candidatesOf(route), p95Seconds: quantile(0.95, durationsOf(route)) })),
+      routes: routes.filter((route) => candidatesOf(route) > 0).map((route) => ({ name: route.label, requests: candidatesOf(route), p95Seconds: quantile(0.95, route) })),
       patterns: [...this.#reads()].map(([name, count]) => ({ name, requests: count - (this.#baseline.reads.get(name) ?? 0) }))
     }
   }
@@ -263,53 +265,4 @@ export class Advisor {
       this.#failures++
     }
   }
-}
-
-/** Whether a shared cache may keep an answer without being told more. */
-function isStorable (status: number, request: FastifyRequest, reply: FastifyReply): boolean {
-  return (status === 200 || status === 304) && request.headers.authorization === undefined && !reply.hasHeader('set-cookie') &&
-    !/no-store|private/i.test(String(reply.getHeader('cache-control') ?? ''))
-}
-
-/** What tells representations apart: host, URL, and the headers that the answer says it varies by. */
-function representationOf (request: FastifyRequest, reply: FastifyReply): string {
-  const parts = [request.host, request.raw.url]
-  for (const name of String(reply.getHeader('vary') ?? '').split(',')) parts.push(String(request.headers[name.trim().toLowerCase()] ?? ''))
-  return parts.join('\n')
-}
-
-/** Calls back with the status once the head goes out: hooks behind this one may set a cookie. */
-function whenHeadIsWritten ({ raw }: FastifyReply, then: (status: number) => void): void {
-  const own = Object.getOwnPropertyDescriptor(raw, 'writeHead')
-  const { writeHead } = raw
-  raw.writeHead = function (this: typeof raw, ...args: Parameters<typeof writeHead>) {
-    if (own === undefined) delete (raw as { writeHead?: unknown }).writeHead
-    else Object.defineProperty(raw, 'writeHead', own)
-    then(args[0])
-    return writeHead.apply(raw, args)
-  } as typeof writeHead
-}
-
-function durationsOf (route: RouteTraffic | undefined): DurationHistogram[] {
-  return Object.values(route?.durations ?? {}).filter((durations) => durations !== undefined)
-}
-
-function countOf (route: RouteTraffic): number {
-  return durationsOf(route).reduce((sum, { count }) => sum + count, 0)
-}
-
-function candidatesOf ({ candidates: { GET, HEAD } }: RouteTraffic): number {
-  return GET + HEAD
-}
-
-/** The upper bound of the bucket that has it, as `histogram_quantile` reads it at its coarsest; `undefined`: nothing was measured. */
-function quantile (share: number, all: readonly DurationHistogram[]): number | undefined {
-  const total = all.reduce((sum, { count }) => sum + count, 0)
-  if (total === 0) return undefined
-  let seen = 0
-  for (const [at, bound] of DURATION_BUCKETS.entries()) {
-    seen += all.reduce((sum, { counts }) => sum + counts[at]!, 0)
-    if (seen >= share * total) return bound
-  }
-  return DURATION_BUCKETS.at(-1)
 }

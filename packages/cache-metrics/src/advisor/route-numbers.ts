@@ -1,0 +1,30 @@
+import { DURATION_BUCKETS, type DurationHistogram } from '@x/cache-core'
+import type { RouteTraffic } from '../routes.js'
+
+/** Of all arms. */
+function durationsOf (route: RouteTraffic): DurationHistogram[] {
+  return Object.values(route.durations).filter((durations) => durations !== undefined)
+}
+
+/** Answered requests. */
+export function countOf (route: RouteTraffic): number {
+  return durationsOf(route).reduce((sum, { count }) => sum + count, 0)
+}
+
+/** Those that a shared cache could have answered. */
+export function candidatesOf ({ candidates: { GET, HEAD } }: RouteTraffic): number {
+  return GET + HEAD
+}
+
+/** Seconds: the upper bound of the bucket that has it, as `histogram_quantile` reads it at its coarsest; `undefined`: nothing was measured. */
+export function quantile (share: number, route: RouteTraffic): number | undefined {
+  const all = durationsOf(route)
+  const total = all.reduce((sum, { count }) => sum + count, 0)
+  if (total === 0) return undefined
+  let seen = 0
+  for (const [at, bound] of DURATION_BUCKETS.entries()) {
+    seen += all.reduce((sum, { counts }) => sum + counts[at]!, 0)
+    if (seen >= share * total) return bound
+  }
+  return DURATION_BUCKETS.at(-1)
+}
