@@ -126,7 +126,7 @@ t.test('otel: two apps with one meter provider are added up there, and each has 
 })
 
 t.test('otel: an instrument that cannot be read is an error and no page', async (t) => {
-  const app = await buildApp(t, { otel: true })
+  const app = await buildApp(t, { otel: true, advisor: false })
   app.cache.registry.stats.impls.set('broken', null as never)
   t.equal((await app.inject('/metrics/otel')).statusCode, 500)
   t.equal((await app.inject('/metrics')).statusCode, 500)

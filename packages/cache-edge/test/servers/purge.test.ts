@@ -69,7 +69,7 @@ t.test('purge: a proxy that comes back hears of it, and each tag is said once mo
   const proxy = await FakeVarnish.start(t)
   proxy.status = 503
   proxy.hold()
-  const { app } = await startApp(t, { varnish: [proxy.url], againAfterMs: 50 })
+  const { app } = await startApp(t, { varnish: [proxy.url], againAfterMs: 50, timeoutMs: 10_000 })
   await app.cache.tags.invalidate(['a', 'not a tag of a header', 'b/c:1'])
   await until('it was tried', () => proxy.requests.length === 1)
   proxy.release()

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises'
-import { pipeline } from 'node:stream'
+import { pipeline, type Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { AdvisorError } from './errors.js'
 
@@ -24,8 +24,10 @@ export type Progress = (bytes: number, size: number | undefined) => void
  */
 export async function readLines (file: string, stdin: AsyncIterable<Buffer>, taker: LineTaker, progress: Progress): Promise<void> {
   const name = file === '-' ? 'Standard input' : file
+  let opened: Opened | undefined
   try {
-    const { chunks, size } = file === '-' ? { chunks: stdin, size: undefined } : await openFile(file)
+    opened = file === '-' ? undefined : await openFile(file)
+    const { chunks, size } = opened ?? { chunks: stdin, size: undefined }
     let bytes = 0
     const splitter = new Splitter(taker)
     for await (const chunk of inflated(counted(chunks, (length) => { bytes += length }))) {
@@ -36,10 +38,15 @@ export async function readLines (file: string, stdin: AsyncIterable<Buffer>, tak
   } catch (error) {
     if (error instanceof AdvisorError) throw error
     throw new AdvisorError(`${name} ${whyNot(error as NodeJS.ErrnoException)}`, { cause: error })
+  } finally {
+    // Whoever gives up at the first chunk has not begun to iterate over what is behind it.
+    opened?.chunks.destroy()
   }
 }
 
-async function openFile (file: string): Promise<{ chunks: AsyncIterable<Buffer>, size: number | undefined }> {
+interface Opened { readonly chunks: Readable, readonly size: number | undefined }
+
+async function openFile (file: string): Promise<Opened> {
   const handle = await open(file)
   const stats = await handle.stat()
   // A pipe has no size.
