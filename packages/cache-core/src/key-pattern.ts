@@ -6,9 +6,14 @@ export const OTHER = 'other'
 const LABEL = /^[A-Za-z][\w./-]{0,63}$/
 const ID_LIKE = /\d{5,}|[0-9a-f]{8}-[0-9a-f]{4}-|[0-9a-f]{16,}/i
 
+/** Whether a text holds what looks like an id: five digits in a row, the beginning of a UUID, 16 hexadecimal digits. */
+export function isIdLike (text: string): boolean {
+  return ID_LIKE.test(text)
+}
+
 /** Whether a pattern can be a label: a letter and up to 63 of `A-Z a-z 0-9 _ . / -`, and nothing like an id. */
 export function isLabel (pattern: string): boolean {
-  return LABEL.test(pattern) && !ID_LIKE.test(pattern)
+  return LABEL.test(pattern) && !isIdLike(pattern)
 }
 
 /** The text before the first `:`; a key without one has the pattern `other`, since the whole key is never a label. */

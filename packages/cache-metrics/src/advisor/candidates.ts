@@ -1,6 +1,6 @@
 import { LagCounts } from './lag-counts.js'
 
-/** What a request carries besides its key, hashed to 32 bits: `user`, `header accept-language`, `query sort`. */
+/** What a request carries besides its key, hashed to 32 bits: `user`, `query sort`, `param id`, `header accept-language`, `cookie theme`. */
 export type Dimensions = Readonly<Record<string, number>>
 
 /** First word of a dimension. Several that explain equally well: the first of these is named. `header cookie` is a cookie; what begins otherwise is not looked at. */

@@ -1,8 +1,7 @@
+import { isIdLike } from '@x/cache-core'
 import type { FastifyRequest } from 'fastify'
+import type { Dimensions } from './candidates.js'
 import { hashKey } from './hash.js'
-
-/** Hashes of what a value may depend on, by name: `user`, `query sort`, `param id`, `header accept-language`, `cookie theme`. */
-export type Dimensions = Record<string, number>
 
 /** Of one request. More are left out, so that a request with a thousand parameters costs no more. */
 const MAX_OF_KIND = { query: 8, param: 4, header: 12, cookie: 8 } as const
@@ -13,7 +12,6 @@ export const MAX_DIMENSIONS = Object.values(MAX_OF_KIND).reduce((sum, max) => su
 
 /** Names come from clients and are shown to people: plain ones only, and nothing that says who somebody is (as `isLabel` has it). */
 const NAME = /^[\w.[\]-]{1,64}$/
-const ID_LIKE = /\d{5,}|[0-9a-f]{8}-[0-9a-f]{4}-|[0-9a-f]{16,}/i
 
 /** Of the connection, of this one request, or of no meaning to a handler. */
 const MEANINGLESS = new Set([
@@ -31,7 +29,7 @@ const MEANINGLESS_KINDS = /^(?:sec-|x-b3-|x-cache-)/
  * @param hasQuery `false` for what is told apart by its host and URL: neither these nor their parts are dimensions then
  */
 export function dimensionsOf (request: FastifyRequest, hasQuery: boolean): Dimensions {
-  const dimensions: Dimensions = {}
+  const dimensions: Record<string, number> = {}
   const add = (name: string, read: () => unknown): boolean => {
     const text = attempt(() => textOf(read()))
     if (text !== undefined) dimensions[name] = hashKey(text)
@@ -57,7 +55,7 @@ export function dimensionsOf (request: FastifyRequest, hasQuery: boolean): Dimen
 }
 
 function isShown (name: string): boolean {
-  return NAME.test(name) && !ID_LIKE.test(name)
+  return NAME.test(name) && !isIdLike(name)
 }
 
 function attempt<T> (read: () => T): T | undefined {

@@ -9,6 +9,11 @@ export const HASHES = 2 ** 32
 export function hashKey (key: string): number {
   let hash = 0x811c9dc5
   for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193)
+  return mix(hash)
+}
+
+/** MurmurHash3's `fmix32`: spreads 32 bits over all of them, unsigned. */
+export function mix (hash: number): number {
   hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b)
   hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35)
   return (hash ^ hash >>> 16) >>> 0

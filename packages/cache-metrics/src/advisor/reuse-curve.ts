@@ -35,6 +35,9 @@ export interface ReusePoint {
   sampled: number
 }
 
+/** Seconds: from a polled page to a catalogue. */
+export const DEFAULT_TTLS: readonly number[] = [1, 10, 60, 300, 900, 3600, 86_400]
+export const DEFAULT_ENTRIES: readonly number[] = [100, 1000, 5000, 20_000, 100_000]
 const GROUPS = 8
 /** Student's t of 7 degrees of freedom, both sides. */
 const T_95 = 2.365
@@ -59,8 +62,8 @@ export class ReuseCurve {
   /** Throws `CACHE_ERR_OPTION_INVALID`. */
   constructor (options: ReuseCurveOptions = {}) {
     const {
-      ttls = [1, 10, 60, 300, 900, 3600, 86_400],
-      entries = [100, 1000, 5000, 20_000, 100_000],
+      ttls = DEFAULT_TTLS,
+      entries = DEFAULT_ENTRIES,
       sampleEntries = 512
     } = options
     this.#ttls = sortedSet('ttls', ttls, (ttl) => ttl > 0 && ttl <= MAX_TTL, `1 to 32 numbers above 0, ${MAX_TTL} at most`)

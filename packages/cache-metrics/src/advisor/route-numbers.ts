@@ -19,7 +19,7 @@ export function candidatesOf ({ candidates: { GET, HEAD } }: RouteTraffic): numb
 /** Seconds: the upper bound of the bucket that has it, as `histogram_quantile` reads it at its coarsest; `undefined`: nothing was measured. */
 export function quantile (share: number, route: RouteTraffic): number | undefined {
   const all = durationsOf(route)
-  const total = all.reduce((sum, { count }) => sum + count, 0)
+  const total = countOf(route)
   if (total === 0) return undefined
   let seen = 0
   for (const [at, bound] of DURATION_BUCKETS.entries()) {

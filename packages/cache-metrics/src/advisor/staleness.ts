@@ -1,3 +1,4 @@
+import { HASHES, mix } from './hash.js'
 import { effective, spreadOf, total, wilson, Z, type Cluster } from './ratio-interval.js'
 
 /** Seconds; from a polled page to a catalogue. */
@@ -5,8 +6,6 @@ const TTLS = [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400]
 const MAX_KEYS = 512
 /** Stretches of the observed time; always an even number, as two become one when time runs out. */
 const BLOCKS = 64
-/** All hashes are below; a threshold that high takes every key. */
-const ALL = 2 ** 32
 /** Of a key and a ttl: hits, stale hits, hits since the load. */
 const COUNTS = 3
 /** Of a ttl, all keys together: squares of the hits per load. Of a block and a ttl: hits, stale hits. */
@@ -50,7 +49,7 @@ export class Staleness {
   readonly #ttls: readonly number[]
   readonly #maxKeys: number
   /** Hashes below it are sampled. */
-  #threshold = ALL
+  #threshold = HASHES
   readonly #slots = new Map<number, number>()
   readonly #free: number[] = []
   #capacity = 0
@@ -120,19 +119,6 @@ export class Staleness {
     return this.#ttls.map((ttl, index) => this.#forecast(ttl, index))
   }
 
-  /**
-   * The longest ttl of the grid that, as all shorter ones, has the upper bound of its interval within `tolerance` (stale hits per hit:
-   * 0.001 is one in a thousand). `undefined`: none, or too little was seen to tell.
-   */
-  recommendedTtl (tolerance: number): number | undefined {
-    let recommended: number | undefined
-    for (const { ttl, high } of this.forecast()) {
-      if (high > tolerance) break
-      recommended = ttl
-    }
-    return recommended
-  }
-
   #forecast (ttl: number, index: number): StalenessForecast {
     const keys: Cluster[] = []
     for (const slot of this.#slots.values()) {
@@ -145,7 +131,7 @@ export class Staleness {
   }
 
   #interval (ttl: number, index: number, keys: readonly Cluster[], rate: number): { low: number, high: number } {
-    const leftOut = 1 - this.#threshold / ALL
+    const leftOut = 1 - this.#threshold / HASHES
     const together = Math.max(1, Math.ceil(ttl / this.#blockSeconds))
     const times = this.#stretches(index, together)
     if (times.length < 2 || (leftOut > 0 && keys.length < 2)) return { low: 0, high: 1 }
@@ -237,10 +223,21 @@ function copied<A extends Float64Array | Uint32Array> (from: A, to: A): A {
   return to
 }
 
-/** Spreads keys over 32 bits whatever made their hashes (MurmurHash3's last step). */
+/** Spreads keys over 32 bits whatever made their hashes. */
 function spread (keyHash: number): number {
-  let hash = (keyHash | 0) ^ Math.imul((keyHash / ALL) | 0, 0x9e3779b1)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
+  return mix((keyHash | 0) ^ Math.imul((keyHash / HASHES) | 0, 0x9e3779b1))
+}
+
+/**
+ * The longest ttl that, as all shorter ones, has the upper bound of its interval within `tolerance` (stale hits per hit: 0.001 is
+ * one in a thousand). `undefined`: none, or too little was seen to tell.
+ * @param forecasts shortest ttl first
+ */
+export function recommendedTtl (forecasts: readonly StalenessForecast[], tolerance: number): number | undefined {
+  let recommended: number | undefined
+  for (const { ttl, high } of forecasts) {
+    if (high > tolerance) break
+    recommended = ttl
+  }
+  return recommended
 }

@@ -1,10 +1,7 @@
 import { KeyLeak } from './key-leak.js'
 import type { Observation } from './observation.js'
-import { ReuseCurve, type ReuseCurveOptions } from './reuse-curve.js'
-import { Staleness } from './staleness.js'
-
-/** Seconds, of the curve and of the forecast, so that one can be held against the other. */
-const TTLS = [1, 10, 60, 300, 900, 3600, 86_400]
+import { DEFAULT_TTLS, ReuseCurve, type ReuseCurveOptions } from './reuse-curve.js'
+import { recommendedTtl, Staleness } from './staleness.js'
 
 /** One key pattern or route: what is asked for, and what the values are like. */
 export class Subject {
@@ -23,8 +20,9 @@ export class Subject {
 
   /** @param began milliseconds of the cache's clock */
   constructor (readonly kind: Observation['kind'], readonly name: string, readonly began: number, options: ReuseCurveOptions) {
-    this.curve = new ReuseCurve({ ttls: TTLS, ...options })
-    this.staleness = new Staleness({ ttls: options.ttls ?? TTLS, maxKeys: 256 })
+    this.curve = new ReuseCurve(options)
+    // Of the curve and of the forecast, so that one can be held against the other.
+    this.staleness = new Staleness({ ttls: options.ttls ?? DEFAULT_TTLS, maxKeys: 256 })
   }
 
   get bytes (): number { return this.curve.bytes + this.staleness.bytes + this.leak.bytes }
@@ -61,6 +59,7 @@ export class Subject {
   observation (now: number, staleTolerance: number, loads?: Pick<Observation, 'meanSeconds' | 'storableShare'>): Observation {
     const { curve } = this
     const leak = this.leak.leak()
+    const forecasts = this.staleness.forecast()
     return {
       kind: this.kind,
       name: this.name,
@@ -72,8 +71,8 @@ export class Subject {
       distinct: curve.distinctKeys,
       oneHitShare: curve.oneHitShare,
       points: curve.points().map(({ ttl, entries, hitRate, margin }) => ({ ttl, entries, hitRate, margin })),
-      staleness: this.#values === 0 ? [] : this.staleness.forecast(),
-      provenTtl: this.staleness.recommendedTtl(staleTolerance),
+      staleness: this.#values === 0 ? [] : forecasts,
+      provenTtl: recommendedTtl(forecasts, staleTolerance),
       leak: leak === undefined ? undefined : { dimension: leak.dimension, pairs: leak.other.compared, differing: leak.other.differing },
       isNoise: this.leak.noise,
       cookieShare: this.#answers === 0 ? 0 : this.#cookies / this.#answers,

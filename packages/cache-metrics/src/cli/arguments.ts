@@ -2,6 +2,7 @@ import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { MAX_TTL } from '@x/cache-core'
 import { DEFAULT_WISHES, type Wishes } from '../advisor/advice.js'
 import { MIN_OBSERVED_SECONDS } from '../advisor/gates.js'
+import { DEFAULT_ENTRIES, DEFAULT_TTLS } from '../advisor/reuse-curve.js'
 import { AdvisorError } from './errors.js'
 import { readServer, type Server } from './server.js'
 
@@ -129,8 +130,8 @@ function readTrace (values: Values): TraceSource {
     kind: 'trace',
     file: values.get('trace')!,
     rate: number(values, 'rate', 0.000_001, 1e9) ?? 20,
-    ttls: list(values, 'ttl', (ttl) => ttl > 0 && ttl <= MAX_TTL, `above 0, ${MAX_TTL} at most`) ?? [1, 10, 60, 300, 900, 3600, 86_400],
-    entries: list(values, 'entries', (size) => Number.isInteger(size) && size >= 1 && size <= 1e9, 'whole, from 1 to 1000000000') ?? [100, 1000, 5000, 20_000, 100_000],
+    ttls: list(values, 'ttl', (ttl) => ttl > 0 && ttl <= MAX_TTL, `above 0, ${MAX_TTL} at most`) ?? DEFAULT_TTLS,
+    entries: list(values, 'entries', (size) => Number.isInteger(size) && size >= 1 && size <= 1e9, 'whole, from 1 to 1000000000') ?? DEFAULT_ENTRIES,
     loadSeconds: loadMs === undefined ? undefined : loadMs / 1000,
     valueBytes: wholeNumber(values, 'value-bytes', 0),
     wishes: { ...DEFAULT_WISHES, minRequests: wholeNumber(values, 'min-requests', 0) ?? DEFAULT_WISHES.minRequests },

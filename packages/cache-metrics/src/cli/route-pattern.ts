@@ -1,5 +1,7 @@
+import { isIdLike } from '@x/cache-core'
+
 const WORD = /^[\w.~@-]{0,40}$/
-const ID = /^\d+$|\d{5,}|[0-9a-f]{8}-[0-9a-f]{4}-|[0-9a-f]{16,}/i
+const NUMBER = /^\d+$/
 const ORIGIN = /^[a-z]+:\/\/[^/?#]*/i
 const QUERY = /[?#]/
 const MAX_SEGMENTS = 8
@@ -22,5 +24,5 @@ export function routePattern (target: string): string {
 }
 
 function labelOf (segment: string): string {
-  return WORD.test(segment) && !ID.test(segment) ? segment : ':id'
+  return WORD.test(segment) && !NUMBER.test(segment) && !isIdLike(segment) ? segment : ':id'
 }
