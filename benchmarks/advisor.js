@@ -1,32 +1,19 @@
 // What does the advisor cost an observed operation: a request with one getOrSet on NullCache, with metrics?
 // Rival: the same app with advisor: false. Wanted: at least 0.95 of its requests/s. Once with a source that costs next to nothing, a
 // map, and once with a query by primary key, PostgreSQL in the same process; ids by Zipf's law, 10 000 of them.
-import { once } from 'node:events'
-import { fork } from 'node:child_process'
-import autocannon from 'autocannon'
-import { median, report } from './measure.js'
+import { median, rateOf, report, serve } from './measure.js'
 
 const PAIRS = Number(process.env.PAIRS ?? 15)
 /** Requests of one turn. */
 const AMOUNT = 6000
 
-async function serve (kind, source) {
-  const child = fork(new URL('./apps/observed.js', import.meta.url), [kind, source])
-  const [port] = await once(child, 'message')
-  return { url: `http://127.0.0.1:${port}`, child }
-}
-
 const IDS = 10_000
 const paths = Array.from({ length: 4096 }, () => ({ path: `/users/${Math.floor(IDS ** Math.random())}` }))
 
-async function rate ({ url }, amount = AMOUNT) {
-  const { start, finish, non2xx, errors } = await autocannon({ url, connections: 32, amount, sampleInt: 10, requests: paths })
-  if (non2xx + errors > 0) throw new Error(`${non2xx + errors} requests failed`)
-  return amount / (finish - start) * 1000
-}
+const rate = ({ url }, amount = AMOUNT) => rateOf(amount, { url, requests: paths })
 
 for (const source of ['map', 'PostgreSQL']) {
-  const apps = { without: await serve('with', source), with: await serve('advised', source) }
+  const apps = { without: await serve('observed', 'with', source), with: await serve('observed', 'advised', source) }
   for (const app of Object.values(apps)) await rate(app, 2 * AMOUNT)
   const rates = { without: [], with: [] }
   for (let pair = 0; pair < PAIRS; pair++) {

@@ -1,3 +1,7 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import autocannon from 'autocannon'
+
 /** The middle one. */
 export function median (numbers) {
   const sorted = numbers.toSorted((a, b) => a - b)
@@ -17,6 +21,21 @@ export async function time (rivals, { calls = 200_000, rounds = 9 } = {}) {
     }
   }
   return Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all)]))
+}
+
+/** Starts an app of `apps/` in a process of its own; who started it kills it. */
+export async function serve (app, ...args) {
+  const child = fork(new URL(`./apps/${app}.js`, import.meta.url), args)
+  const [port] = await once(child, 'message')
+  return { url: `http://127.0.0.1:${port}`, child }
+}
+
+/** Requests/s of so many requests; autocannon's own rate is one of whole seconds. Throws if one is answered with neither 200 nor 304. */
+export async function rateOf (amount, options) {
+  const { start, finish, errors, statusCodeStats } = await autocannon({ connections: 32, amount, sampleInt: 10, ...options })
+  const wrong = Object.keys(statusCodeStats).filter((status) => status !== '200' && status !== '304')
+  if (errors > 0 || wrong.length > 0) throw new Error(`${errors} requests failed; statuses ${wrong}`)
+  return amount / (finish - start) * 1000
 }
 
 /** Prints a small table: name, figure, and what is wanted where something is. */

@@ -1,10 +1,8 @@
 // How many requests/s does an app keep with core + metrics on NullCache and one getOrSet per request?
 // Rival: the same app without the suite. Wanted: at least 0.95. Once with a source that costs next to nothing, a map, so that
 // nothing hides what the suite adds; and once with a query by primary key, PostgreSQL in the same process.
-import { once } from 'node:events'
-import { fork } from 'node:child_process'
 import autocannon from 'autocannon'
-import { report } from './measure.js'
+import { report, serve } from './measure.js'
 
 // What else a machine does, and how a process happens to lie in memory, changes a single turn by a fifth. So there are
 // many short turns, in changing order, in fresh processes, and what counts is the rate that an app reaches when it is
@@ -12,14 +10,8 @@ import { report } from './measure.js'
 const PAIRS = Number(process.env.PAIRS ?? 6)
 const ROUNDS = Number(process.env.ROUNDS ?? 8)
 
-async function serve (kind, source) {
-  const child = fork(new URL('./apps/observed.js', import.meta.url), [kind, source])
-  const [port] = await once(child, 'message')
-  return { url: `http://127.0.0.1:${port}/users/1`, child }
-}
-
 async function rate ({ url }, duration) {
-  const { requests, non2xx, errors } = await autocannon({ url, connections: 32, duration })
+  const { requests, non2xx, errors } = await autocannon({ url: `${url}/users/1`, connections: 32, duration })
   if (non2xx + errors > 0) throw new Error(`${non2xx + errors} requests failed`)
   return requests.average
 }
@@ -29,7 +21,7 @@ const quantile = (numbers, q) => numbers.toSorted((a, b) => a - b)[Math.floor((n
 for (const source of ['map', 'PostgreSQL']) {
   const rates = { without: [], with: [] }
   for (let pair = 0; pair < PAIRS; pair++) {
-    const apps = { without: await serve('without', source), with: await serve('with', source) }
+    const apps = { without: await serve('observed', 'without', source), with: await serve('observed', 'with', source) }
     for (const app of Object.values(apps)) await rate(app, 2)
     for (let round = 0; round < ROUNDS; round++) {
       const order = (pair + round) % 2 === 0 ? ['without', 'with'] : ['with', 'without']
