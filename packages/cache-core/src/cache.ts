@@ -15,7 +15,8 @@ export interface SetOptions {
   tags?: string[]
   /**
    * The tags as they were before the value was loaded; tags it does not cover are captured as the value is stored. Without
-   * `tags` the entry has those of the snapshot. With one that is outdated, or another cache's, nothing is stored.
+   * `tags` the entry has those of the snapshot. With one that is outdated, or another cache's, nothing is stored; the same
+   * holds for a lease that has ended.
    */
   snapshot?: TagSnapshot
 }
@@ -59,6 +60,37 @@ export interface Lock {
   release (outcome?: 'stored' | 'not-stored'): Promise<Result<void>>
   /** Holds it for so many seconds from now; `CACHE_ERR_UNAVAILABLE` if it was lost. */
   extend (ttl: number): Promise<Result<void>>
+}
+
+/**
+ * A lease: the right to store what one load gives. It is a snapshot of the tags, too, and goes to `set` as `snapshot`. Opaque to
+ * everyone but the implementation that gave it.
+ */
+export type Lease = TagSnapshot
+
+/** Options of a lease. */
+export interface LeaseOptions {
+  /** Captured with the lease. At most 64. */
+  tags?: string[]
+  /** Seconds for which the lease lasts; longer than the load may take. */
+  ttl: number
+}
+
+/**
+ * Leases of loads, for an implementation that several processes share ("Scaling Memcache at Facebook", NSDI 2013, §3.2.1): once
+ * `del` of a key has resolved `ok`, or `set` without a lease has stored it, no value is stored whose lease is older, by any process.
+ * Loads that take their leases one after the other, with nothing removed in between, may all be stored.
+ */
+export interface CacheLeases {
+  /** Taken before the load of `key` begins; the load may begin once it has resolved `ok`. */
+  take (key: string, options: LeaseOptions): Promise<Result<Lease>>
+  /**
+   * Whether a load that begins now would see what the load of the lease sees: neither the key nor one of the tags was changed since
+   * the lease was taken. `false` also when that cannot be known.
+   */
+  isCurrent (lease: Lease): Promise<Result<boolean>>
+  /** The load ended and stores nothing. */
+  release (lease: Lease): Promise<Result<void>>
 }
 
 /** Groups of entries that are invalidated together. */
@@ -109,6 +141,8 @@ export interface Cache {
   setMany? (items: SetItem[]): Promise<Result<void>>
   delMany? (keys: string[]): Promise<Result<void>>
   readonly tags?: Tags
+  /** Its presence says that other processes share the store: `getOrSet` then takes a lease before each load. */
+  readonly leases?: CacheLeases
   /** `null`: not got within `waitMs`, or the holder released it with an outcome. */
   lock? (key: string, options: LockOptions): Promise<Result<Lock | null>>
   /** Once this has resolved `ok`, nothing stored before is served. */

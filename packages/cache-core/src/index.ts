@@ -3,7 +3,7 @@ export type { Core } from './core.js'
 export type { CacheCoreOptions, CacheFactory } from './options.js'
 export { resolveOptions } from './options.js'
 export type {
-  Cache, Entry, ImplementationStatus, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot, Tags
+  Cache, CacheLeases, Entry, ImplementationStatus, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot, Tags
 } from './cache.js'
 export type { FastifyCache, GetOrSetOptions, LoadContext, Loader, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 export { DONE, err, MISS, ok, STORED_NULL, type Err, type Ok, type Result } from './result.js'

@@ -1,4 +1,4 @@
-import type { Cache, Entry, ImplementationStatus, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot } from './cache.js'
+import type { Cache, Entry, ImplementationStatus, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot } from './cache.js'
 import { Deadlines } from './deadlines.js'
 import { implementationFailed, isCacheError, timeout, unsupported } from './errors.js'
 import { readNow, shareNow, type Immediate } from './read-now.js'
@@ -124,6 +124,19 @@ export class Registration {
   invalidate (tags: string[], soft: boolean): Promise<Result<void>> {
     if (this.impl.tags === undefined) return this.#lacks('tags')
     return this.#call('tags.invalidate', this.#writes, () => this.impl.tags!.invalidate(tags, soft ? { soft } : undefined))
+  }
+
+  /** Only where the implementation has leases. */
+  takeLease (key: string, options: LeaseOptions): Promise<Result<Lease>> {
+    return this.#call('leases.take', this.#reads, () => this.impl.leases!.take(key, options))
+  }
+
+  isCurrent (lease: Lease): Promise<Result<boolean>> {
+    return this.#call('leases.isCurrent', this.#reads, () => this.impl.leases!.isCurrent(lease))
+  }
+
+  releaseLease (lease: Lease): Promise<Result<void>> {
+    return this.#call('leases.release', this.#writes, () => this.impl.leases!.release(lease))
   }
 
   async lock (key: string, options: LockOptions): Promise<Result<Lock | null>> {

@@ -1,6 +1,7 @@
 import type { Cache } from './cache.js'
 import type { Claim, FullCache, Time } from './contract/claim.js'
 import { checkedInputClaims, inputClaims } from './contract/input-claims.js'
+import { leaseClaims } from './contract/lease-claims.js'
 import { lifetimeClaims } from './contract/lifetime-claims.js'
 import { lockClaims } from './contract/lock-claims.js'
 import { checkedManyClaims, manyClaims } from './contract/many-claims.js'
@@ -15,6 +16,11 @@ export interface CacheTestOptions {
   test: (name: string, run: () => Promise<void>) => unknown
   /** An empty cache that shares nothing with those made before; closed after each test, if it can be. */
   make: () => Cache | Promise<Cache>
+  /**
+   * A second cache on the same store as `cache`, as another process would have; closed after each test, if it can be. Claims about
+   * leases are then checked between the two. Default: `cache` stands for both.
+   */
+  peerOf?: (cache: Cache) => Cache | Promise<Cache>
   /** Put before the name of each test. Default: the name of the cache, or of its class. */
   name?: string
   /** Moves the clock of the cache, and its timers, on by so many milliseconds. Default: really waits. */
@@ -36,7 +42,7 @@ export interface CacheTestOptions {
  * for one that is `passThrough`, to a cache that stores nothing. Resolves when all are declared (and, where `test` returns
  * a promise, have run).
  */
-export async function testCache ({ test, make, name, advance, unit, checksInput = false }: CacheTestOptions): Promise<void> {
+export async function testCache ({ test, make, peerOf, name, advance, unit, checksInput = false }: CacheTestOptions): Promise<void> {
   const time: Time = {
     unit: unit ?? (advance === undefined ? 0.2 : 1),
     pass: async (units) => { await (advance ?? wait)(units * time.unit * 1000) }
@@ -48,9 +54,11 @@ export async function testCache ({ test, make, name, advance, unit, checksInput 
   for (const claim of claims) {
     await test(`${label}: ${claim.name}`, async () => {
       const cache = await make()
+      const peer = claim.needs?.includes('leases') === true && peerOf !== undefined ? await peerOf(cache) : cache
       try {
-        await claim.check(cache as FullCache, time)
+        await claim.check(cache as FullCache, time, peer as FullCache)
       } finally {
+        if (peer !== cache) await peer.close?.()
         await cache.close?.()
       }
     })
@@ -60,7 +68,7 @@ export async function testCache ({ test, make, name, advance, unit, checksInput 
 function claimsFor (cache: Cache, checksInput: boolean): Claim[] {
   const claims = cache.passThrough === true
     ? passThroughClaims
-    : [...valueClaims, ...lifetimeClaims, ...tagClaims, ...snapshotClaims, ...lockClaims, ...manyClaims]
+    : [...valueClaims, ...lifetimeClaims, ...tagClaims, ...snapshotClaims, ...leaseClaims, ...lockClaims, ...manyClaims]
   const checked = checksInput ? [...checkedInputClaims, ...checkedManyClaims] : []
   return [...claims, ...inputClaims, ...checked].filter(({ needs = [] }) => needs.every((member) => cache[member] !== undefined))
 }

@@ -5,6 +5,9 @@ import { SCRIPTS } from './scripts.js'
 declare module 'ioredis' {
   // The commands that `defineScripts` adds.
   interface RedisCommander<Context> {
+    cacheLeaseBuffer (entry: string, mark: Buffer, markMs: number, plainPrefix: Buffer | string): Result<Buffer, Context>
+    cacheStore (entry: string, header: Buffer, payload: Buffer | string, lifetimeMs: number): Result<number, Context>
+    cacheUnmark (entry: string, mark: Buffer): Result<number, Context>
     cacheExtend (key: string, lifetimeMs: number, longMs: number): Result<number, Context>
     cacheSoften (key: string, softPart: string): Result<number, Context>
     cacheLock (lock: string, fence: string, dismissed: string, mark: string, ttlMs: number, waitedFor: number): Result<number, Context>

@@ -1,6 +1,7 @@
 import { isCacheError, type CacheError } from '@x/cache-core'
 import type { Codec, Decoded } from './codec.js'
 import type { Client, Connection } from './connection.js'
+import { isMark } from './frame.js'
 import { GENERATION, type Keys } from './keys.js'
 import type { Captured, TagTokens, Verdict } from './tag-tokens.js'
 
@@ -55,7 +56,7 @@ export class Entries {
     // The usual read, without a promise that it can do without.
     if (known !== undefined && !wish.wantsTime && wish.tags.length === 0) {
       const name = this.nameOf(known, key)
-      return this.#dataFor(name).getBuffer(name).then((stored) => stored === null ? null : this.#open(name, stored, undefined, NONE_ASKED))
+      return this.#dataFor(name).getBuffer(name).then((stored) => isNone(stored) ? null : this.#open(name, stored, undefined, NONE_ASKED))
     }
     return this.#find(key, wish, known)
   }
@@ -68,7 +69,7 @@ export class Entries {
     const [name, stored, time] = known === undefined
       ? await this.#readInDoubt(key, wantsTime)
       : await this.#readNamed(this.nameOf(known, key), wantsTime)
-    return stored === null ? null : this.#open(name, stored, time, asked)
+    return isNone(stored) ? null : this.#open(name, stored, time, asked)
   }
 
   #open (name: string, stored: Buffer, time: number | undefined, asked: Asked): Found | null | Promise<Found | null> {
@@ -153,6 +154,11 @@ export class Entries {
     }
     return verdict
   }
+}
+
+/** Nothing is stored; a mark holds the place of a value that is being loaded. */
+function isNone (stored: Buffer | null): stored is null {
+  return stored === null || isMark(stored)
 }
 
 // Its answer may not be needed; a failure that nobody looks at is not an unhandled one.

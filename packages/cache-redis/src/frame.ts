@@ -1,12 +1,18 @@
+import { randomFillSync } from 'node:crypto'
+
 /** No JSON text, and no UTF-8 text at all, starts with this byte. */
 export const FRAME = 0xc1
-const VERSION = 1
-const HEADER_BYTES = 8
+const VERSION = 2
+const LENGTH_AT = 4
+const STAMP_AT = 8
+/** Bytes of the header. Its stamp makes the header of each stored frame unlike that of any other. */
+export const HEADER_BYTES = 16
 const NO_TAG = ''
 
-/** What a payload is. */
+/** Kinds of a frame: a serialised value, raw bytes, or a mark, which holds the place of an entry while its value is loaded. */
 export const PAYLOAD_SERIALISED = 0
 export const PAYLOAD_BYTES = 1
+const MARK = 2
 
 /** A tag of an entry with the token and the fence that it had before the value was loaded. */
 export interface EntryTag { readonly tag: string; readonly token: string; readonly fence: string }
@@ -16,8 +22,9 @@ export interface FrameMeta {
   readonly payload: typeof PAYLOAD_SERIALISED | typeof PAYLOAD_BYTES
   /** Id of the compression; `0`: none. */
   readonly codec: number
-  /** Milliseconds of the ttl and of the longer stale window. */
-  readonly ttlMs: number
+  /** Milliseconds of the ttl; `undefined` where only Redis's own time to live tells it. */
+  readonly ttlMs: number | undefined
+  /** Milliseconds of the longer stale window. */
   readonly windowMs: number
   /** Fence of the master that the entry lies on, where its name does not tell. */
   readonly ownFence?: string | undefined
@@ -25,21 +32,45 @@ export interface FrameMeta {
 }
 
 /**
- * One byte that no JSON text starts with, version, kind of payload, codec, length of the metadata (32 bit, big endian),
- * metadata as JSON, payload. The entry's own fence is written as that of a tag without a name.
+ * One byte that no JSON text starts with, version, kind, codec, length of the metadata (32 bit, big endian), 8 random bytes (the
+ * stamp), metadata as JSON, payload. The entry's own fence is written as that of a tag without a name.
  */
 export function writeFrame (meta: FrameMeta, payload: Uint8Array): Buffer {
   const own = meta.ownFence === undefined ? [] : [NO_TAG, '', meta.ownFence]
-  const rest = Buffer.from(JSON.stringify([meta.ttlMs, meta.windowMs, ...own, ...meta.tags.flatMap(({ tag, token, fence }) => [tag, token, fence])]))
+  const rest = Buffer.from(JSON.stringify([meta.ttlMs ?? null, meta.windowMs, ...own, ...meta.tags.flatMap(({ tag, token, fence }) => [tag, token, fence])]))
   const frame = Buffer.allocUnsafe(HEADER_BYTES + rest.length + payload.length)
-  frame[0] = FRAME
-  frame[1] = VERSION
-  frame[2] = meta.payload
-  frame[3] = meta.codec
-  frame.writeUInt32BE(rest.length, 4)
+  writeHeader(frame, meta.payload, meta.codec, rest.length)
   rest.copy(frame, HEADER_BYTES)
   frame.set(payload, HEADER_BYTES + rest.length)
   return frame
+}
+
+/** A frame without metadata and payload, which no other frame equals. */
+export function newMark (): Buffer {
+  const mark = Buffer.allocUnsafe(HEADER_BYTES)
+  writeHeader(mark, MARK, 0, 0)
+  return mark
+}
+
+/** The bytes that turn a plain JSON text into a frame when they are put before it. */
+export function newPlainPrefix (): Buffer {
+  return writeFrame({ payload: PAYLOAD_SERIALISED, codec: 0, ttlMs: undefined, windowMs: 0, tags: [] }, NO_BYTES)
+}
+
+/** Whether stored bytes are a mark: a load of the key is under way, and there is no entry. */
+export function isMark (stored: Uint8Array): boolean {
+  return stored.length === HEADER_BYTES && stored[0] === FRAME && stored[1] === VERSION && stored[2] === MARK
+}
+
+const NO_BYTES = new Uint8Array(0)
+
+function writeHeader (frame: Buffer, kind: number, codec: number, metadataBytes: number): void {
+  frame[0] = FRAME
+  frame[1] = VERSION
+  frame[2] = kind
+  frame[3] = codec
+  frame.writeUInt32BE(metadataBytes, LENGTH_AT)
+  randomFillSync(frame, STAMP_AT, HEADER_BYTES - STAMP_AT)
 }
 
 /** What the metadata text says. */
@@ -59,7 +90,7 @@ export function readFrame (frame: Buffer): { meta: FrameMeta; payload: Buffer } 
   if (frame[1] !== VERSION) return `a frame of version ${frame[1]}`
   const payload = frame[2]
   if (payload !== PAYLOAD_SERIALISED && payload !== PAYLOAD_BYTES) return 'a frame of an unknown kind'
-  const end = HEADER_BYTES + frame.readUInt32BE(4)
+  const end = HEADER_BYTES + frame.readUInt32BE(LENGTH_AT)
   if (end > frame.length) return 'a truncated frame'
   const text = frame.toString('utf8', HEADER_BYTES, end)
   const metadata = known.get(text) ?? parseMetadata(text)
@@ -76,9 +107,9 @@ function parseMetadata (text: string): Metadata | undefined {
     return undefined
   }
   if (!Array.isArray(rest) || rest.length < 2 || rest.length % 3 !== 2) return undefined
-  const ttlMs: unknown = rest[0]
+  const ttlMs: unknown = rest[0] ?? undefined
   const windowMs: unknown = rest[1]
-  if (!isDuration(ttlMs) || !isDuration(windowMs)) return undefined
+  if (!(ttlMs === undefined || isDuration(ttlMs)) || !isDuration(windowMs)) return undefined
   const tags: EntryTag[] = []
   let ownFence: string | undefined
   for (let at = 2; at < rest.length; at += 3) {

@@ -1,6 +1,6 @@
 import {
-  checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkValue, DONE, err, MAX_TTL, MISS, monotonicClock, ok, STORED_NULL,
-  type Cache, type CacheError, type Entry, type ImplementationStatus, type Lock, type LockOptions, type ReadHint, type Result,
+  checkKey, checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTags, checkValue, DONE, err, MAX_TTL, MISS, monotonicClock, ok, STORED_NULL,
+  type Cache, type CacheError, type CacheLeases, type Entry, type ImplementationStatus, type Lease, type LeaseOptions, type Lock, type LockOptions, type ReadHint, type Result,
   type SetItem, type SetOptions, type TagSnapshot, type Tags
 } from '@x/cache-core'
 import type { Socket } from 'node:net'
@@ -12,6 +12,7 @@ import { Entries, type Found, type Wish } from './entries.js'
 import { Health, type HealthReport } from './health.js'
 import type { Removal } from './invalidation-queue.js'
 import { Keys } from './keys.js'
+import { Leases, RedisLease } from './leases.js'
 import { RedisLocks } from './lock.js'
 import { resolveRedisOptions, type RedisCacheOptions, type RedisCacheSettings } from './options.js'
 import { Service } from './service.js'
@@ -48,12 +49,14 @@ const NO_WISH: Wish = { tags: [], wantsTime: false }
 export class RedisCache implements Cache {
   readonly name = 'redis'
   readonly tags: Tags
+  readonly leases: CacheLeases
   readonly #settings: RedisCacheSettings
   readonly #lanes: Client[]
   readonly #connection: Connection
   readonly #tokens: TagTokens
   readonly #entries: Entries
   readonly #codec: Codec
+  readonly #leases: Leases
   readonly #service: Service
   readonly #locks: RedisLocks
   readonly #subscriber: Subscriber
@@ -105,6 +108,12 @@ export class RedisCache implements Cache {
       maxValueBytes: settings.maxValueBytes
     })
     this.#entries = new Entries(this.#connection, keys, this.#tokens, this.#codec, (name) => this.#lane(name))
+    this.#leases = new Leases({
+      tokens: this.#tokens,
+      entries: this.#entries,
+      dataFor: (name) => this.#lane(name),
+      isPlainJson: (settings.serializer ?? jsonSerializer) === jsonSerializer
+    })
     this.#service = new Service({
       commandTimeoutMs: settings.commandTimeoutMs,
       breaker: settings.breaker,
@@ -126,6 +135,11 @@ export class RedisCache implements Cache {
     this.tags = {
       capture: (tags) => this.#capture(tags),
       invalidate: (tags, options) => this.#invalidate(typeof tags === 'string' ? [tags] : tags, options?.soft === true)
+    }
+    this.leases = {
+      take: (key, options) => this.#takeLease(key, options),
+      isCurrent: (lease) => this.#isCurrent(lease),
+      release: (lease) => this.#releaseLease(lease)
     }
   }
 
@@ -245,10 +259,13 @@ export class RedisCache implements Cache {
       const generation = tokens.get(GENERATION)!
       const tags = [...tokens].filter(([tag]) => tag !== GENERATION).map(([tag, captured]) => ({ tag, ...captured }))
       const name = this.#entries.nameOf(generation, key)
-      const payload = await this.#codec.encode(serialised, { ttlMs, windowMs, ownFence: await this.#entries.ownFence(name), tags })
+      const leased = options.snapshot instanceof RedisLease && options.snapshot.slot.name === name ? options.snapshot.slot : undefined
+      const ownFence = leased === undefined ? await this.#entries.ownFence(name) : leased.ownFence
+      const payload = await this.#codec.encode(serialised, { ttlMs, windowMs, ownFence, tags })
+      const lane = this.#lane(name)
       // Side by side: a token that ends before its entry makes it a miss.
       await Promise.all([
-        this.#lane(name).set(name, payload, 'PX', lifetimeMs),
+        leased === undefined ? lane.set(name, payload, 'PX', lifetimeMs) : lane.cacheStore(name, leased.header, payload, lifetimeMs),
         this.#tokens.extend(tokens, lifetimeMs)
       ])
     }))
@@ -290,6 +307,23 @@ export class RedisCache implements Cache {
       tokens.delete(GENERATION)
       return new RedisSnapshot(generation, tokens)
     })
+  }
+
+  async #takeLease (key: string, options: LeaseOptions): Promise<Result<Lease>> {
+    const error = checkKey(key) ?? checkLockTtl(options?.ttl) ?? checkTags(options.tags ?? [])
+    if (error !== undefined) return err(error)
+    const { tags = [], ttl } = options
+    return this.#service.run('leases.take', () => this.#leases.take(key, tags, this.#settings.defaultTtl * 1000, ttl * 1000))
+  }
+
+  async #isCurrent (lease: Lease): Promise<Result<boolean>> {
+    if (!(lease instanceof RedisLease)) return ok(false)
+    return this.#service.run('leases.isCurrent', () => this.#leases.isCurrent(lease))
+  }
+
+  async #releaseLease (lease: Lease): Promise<Result<void>> {
+    if (!(lease instanceof RedisLease)) return DONE
+    return this.#service.run('leases.release', () => this.#leases.release(lease))
   }
 
   async #invalidate (tags: string[], soft: boolean): Promise<Result<void>> {

@@ -1,7 +1,48 @@
+import { FRAME, HEADER_BYTES } from './frame.js'
+
 /**
  * Lua that runs in one slot each. A process names what it needs in milliseconds; the server's own clock decides.
  */
 export const SCRIPTS = {
+  /**
+   * Begins a load: answers the header of what lies in the entry's slot, ARGV[1], a mark that lives for ARGV[2] ms, where nothing
+   * does. A mark that is found is shared, so that concurrent loads of several processes can be stored. A plain text has no header:
+   * ARGV[3] makes it a frame; without ARGV[3], and in a slot of another type, the mark takes its place.
+   */
+  cacheLease: {
+    numberOfKeys: 1,
+    lua: `local head = redis.pcall('GETRANGE', KEYS[1], 0, ${HEADER_BYTES - 1})
+if type(head) == 'table' then
+  redis.call('UNLINK', KEYS[1])
+  head = ''
+end
+local isFrame = string.byte(head) == ${FRAME}
+if head == '' or not isFrame and ARGV[3] == '' then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  return ARGV[1]
+end
+if not isFrame then
+  redis.call('SET', KEYS[1], ARGV[3] .. redis.call('GET', KEYS[1]), 'KEEPTTL')
+  return string.sub(ARGV[3], 1, ${HEADER_BYTES})
+end
+if redis.call('STRLEN', KEYS[1]) == ${HEADER_BYTES} and redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return head`
+  },
+  /** Stores ARGV[2] for ARGV[3] ms if the slot still has the header ARGV[1]; answers 1 if it does. */
+  cacheStore: {
+    numberOfKeys: 1,
+    lua: `if redis.call('GETRANGE', KEYS[1], 0, ${HEADER_BYTES - 1}) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1`
+  },
+  /** Removes the mark ARGV[1], if it still stands; answers 1 if it did. */
+  cacheUnmark: {
+    numberOfKeys: 1,
+    lua: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('UNLINK', KEYS[1])`
+  },
   /** Lets a token live for at least ARGV[1] ms (for ARGV[2] if it would not); answers how long it will, -2: it is gone. */
   cacheExtend: {
     numberOfKeys: 1,

@@ -116,6 +116,13 @@ export class TagTokens {
     return hardPart(current.token) === hardPart(stored.token) ? 'stale' : 'gone'
   }
 
+  /** Whether each token is the current one: proved by memory, else asked for, all in one round trip. */
+  async areCurrent (tags: readonly EntryTag[]): Promise<boolean> {
+    if (this.proves(tags)) return true
+    const verdicts = await Promise.all(tags.map((stored) => this.judge(stored.tag, stored)))
+    return verdicts.every((verdict) => verdict === 'fresh')
+  }
+
   /** Makes tokens outlive an entry; a token that ends early makes it a miss, so nobody needs to wait for this. */
   async extend (tokens: ReadonlyMap<string, Captured>, lifetimeMs: number): Promise<void> {
     const now = this.#options.now()

@@ -174,9 +174,9 @@ t.test('codec: any bytes are a value or CACHE_ERR_CORRUPT, never a throw', async
 
 t.test('codec: another version and an unknown compression are CACHE_ERR_CORRUPT', async (t) => {
   const stored = await encode(codec(), 1, WITH_META)
-  stored[1] = 2
+  stored[1] = 99
   t.equal(await refusal(codec(), stored), CORRUPT)
-  stored[1] = 1
+  stored[1] = 2
   stored[3] = 99
   t.equal(await refusal(codec(), stored), CORRUPT)
 })

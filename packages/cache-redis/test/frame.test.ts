@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { FRAME, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type FrameMeta } from '../src/frame.js'
+import { FRAME, HEADER_BYTES, isMark, newMark, newPlainPrefix, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type FrameMeta } from '../src/frame.js'
 
 const duration = fc.integer({ min: 0, max: 2 ** 45 })
 const text = fc.string({ unit: 'binary' })
 const anyMeta: fc.Arbitrary<FrameMeta> = fc.record({
   payload: fc.constantFrom(PAYLOAD_SERIALISED, PAYLOAD_BYTES),
   codec: fc.integer({ min: 0, max: 255 }),
-  ttlMs: duration,
+  ttlMs: fc.option(duration, { nil: undefined }),
   windowMs: duration,
   ownFence: fc.option(text, { nil: undefined }),
   tags: fc.array(fc.record({ tag: fc.string({ unit: 'binary', minLength: 1 }), token: text, fence: text }, { noNullPrototype: true }), { maxLength: 5 })
@@ -20,7 +20,8 @@ const meta: FrameMeta = {
 /** A frame whose metadata is this text. */
 function withMetadata (metadata: string): Buffer {
   const bytes = Buffer.from(metadata)
-  const header = Buffer.from([FRAME, 1, 0, 0, 0, 0, 0, 0])
+  const header = Buffer.alloc(HEADER_BYTES)
+  header.set([FRAME, 2])
   header.writeUInt32BE(bytes.length, 4)
   return Buffer.concat([header, bytes])
 }
@@ -42,7 +43,7 @@ t.test('frame: begins with a byte that begins no JSON text, nor any UTF-8 text',
 
 t.test('readFrame: any bytes are a frame or a reason, never a throw', async () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
-    const framed = Buffer.from([FRAME, 1, ...bytes])
+    const framed = Buffer.from([FRAME, 2, ...bytes])
     for (const frame of [Buffer.from(bytes), framed]) readFrame(frame)
   }))
 })
@@ -57,19 +58,42 @@ t.test('readFrame: a frame cut off within its header or metadata is known for tr
 
 t.test('readFrame: another version and an unknown kind are refused by name', async (t) => {
   const frame = writeFrame(meta, Buffer.from('x'))
-  frame[1] = 2
-  t.match(readFrame(frame), 'version 2')
   frame[1] = 1
-  frame[2] = 2
+  t.match(readFrame(frame), 'version 1')
+  frame[1] = 2
+  frame[2] = 3
   t.match(readFrame(frame), 'unknown kind')
 })
 
 t.test('readFrame: metadata of any other shape is broken', async (t) => {
   for (const metadata of [
     '', '{', '{}', 'null', '[]', '[1]', '["1",2]', '[1,"2"]', '[1,2,"tag"]', '[1,2,"tag","token"]', '[1,2,3,"token","fence"]',
-    '[1,2,"tag",null,"fence"]', '[1,2,"tag","token",[]]', '[-1,0]', '[0,-1]', '[1e999,0]', '[null,0]'
+    '[1,2,"tag",null,"fence"]', '[1,2,"tag","token",[]]', '[-1,0]', '[0,-1]', '[1e999,0]', '[0,null]', '[null,-1]'
   ]) {
     t.equal(readFrame(withMetadata(metadata)), 'broken metadata', metadata)
   }
   t.type(readFrame(withMetadata('[1,2]')), 'object')
+})
+
+t.test('frame: no two have the same header, though they hold the same', async (t) => {
+  const headers = new Set<string>()
+  for (let times = 0; times < 1000; times++) headers.add(writeFrame(meta, Buffer.from('x')).toString('hex', 0, HEADER_BYTES))
+  for (let times = 0; times < 1000; times++) headers.add(newMark().toString('hex'))
+  t.equal(headers.size, 2000)
+})
+
+t.test('mark: is a header of its own kind; no entry is taken for one', async (t) => {
+  t.equal(newMark().length, HEADER_BYTES)
+  t.ok(isMark(newMark()))
+  t.match(readFrame(newMark()), 'unknown kind')
+  for (const entry of [writeFrame(meta, Buffer.alloc(0)), newPlainPrefix(), Buffer.from('"0123456789abcd"'), Buffer.alloc(HEADER_BYTES), Buffer.alloc(0)]) {
+    t.notOk(isMark(entry))
+  }
+})
+
+t.test('newPlainPrefix: makes a frame of a plain text, without a ttl of its own', async (t) => {
+  const read = readFrame(Buffer.concat([newPlainPrefix(), Buffer.from('{"a":1}')]))
+  if (typeof read === 'string') throw new Error(read)
+  t.strictSame(read.meta, { payload: PAYLOAD_SERIALISED, codec: 0, ttlMs: undefined, windowMs: 0, ownFence: undefined, tags: [] })
+  t.equal(read.payload.toString(), '{"a":1}')
 })

@@ -4,7 +4,7 @@ import type { Cache, SetOptions } from '../cache.js'
 import type { Result } from '../result.js'
 
 /** Members that an implementation may lack. */
-export type OptionalMember = 'getEntry' | 'getMany' | 'setMany' | 'delMany' | 'tags' | 'lock' | 'clear' | 'health'
+export type OptionalMember = 'getEntry' | 'getMany' | 'setMany' | 'delMany' | 'tags' | 'leases' | 'lock' | 'clear' | 'health'
 
 /** A cache that has the members which a claim needs. */
 export type FullCache = Cache & Required<Pick<Cache, OptionalMember>>
@@ -17,12 +17,12 @@ export interface Time {
   pass (units: number): Promise<void>
 }
 
-/** One sentence of the contract, and how to find out whether it holds. */
+/** One sentence of the contract, and how to find out whether it holds. `peer` is another process's cache on the same store, or the same. */
 export interface Claim {
   readonly name: string
   /** Without these members nothing is claimed. */
   readonly needs?: readonly OptionalMember[]
-  check (cache: FullCache, time: Time): Promise<void>
+  check (cache: FullCache, time: Time, peer: FullCache): Promise<void>
 }
 
 /** Claims about one member. */

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { makeCache, testContract } from '../fixtures/contract.js'
+import { makeCache, makePeer, testContract } from '../fixtures/contract.js'
 import { RedisCluster } from '../fixtures/redis-server.js'
 
 t.setTimeout(120_000)
 const cluster = await RedisCluster.start()
 t.teardown(() => cluster.close())
 
-await testContract('redis, cluster', () => makeCache({ mode: 'cluster', url: cluster.urls }))
+await testContract('redis, cluster', () => makeCache({ mode: 'cluster', url: cluster.urls }), makePeer)

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { makeCache, testContract } from '../fixtures/contract.js'
+import { makeCache, makePeer, testContract } from '../fixtures/contract.js'
 import { RedisSentinels } from '../fixtures/redis-server.js'
 
 t.setTimeout(120_000)
 const sentinels = await RedisSentinels.start()
 t.teardown(() => sentinels.close())
 
-await testContract('redis, sentinel', () => makeCache({ mode: 'sentinel', url: sentinels.urls }))
+await testContract('redis, sentinel', () => makeCache({ mode: 'sentinel', url: sentinels.urls }), makePeer)

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { makeCache, testContract } from '../fixtures/contract.js'
+import { makeCache, makePeer, testContract } from '../fixtures/contract.js'
 import { RedisServer } from '../fixtures/redis-server.js'
 
 t.setTimeout(120_000)
 const server = await RedisServer.start()
 t.teardown(() => server.close())
 
-await testContract('redis, strong', () => makeCache({ url: server.url, consistency: 'strong' }))
+await testContract('redis, strong', () => makeCache({ url: server.url, consistency: 'strong' }), makePeer)
