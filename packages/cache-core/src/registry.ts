@@ -116,7 +116,7 @@ export class CacheRegistry {
       incoming.forget(lastCalls)
     }
     // What was loaded for one implementation is not stored in it after it went out of service.
-    this.flights.overtakeAll()
+    this.flights.supersedeAll()
     const drained = outgoing.drain()
     this.#retired.set(outgoing.impl, Promise.all([this.#retired.get(outgoing.impl), drained]))
     this.#active = incoming

@@ -58,13 +58,17 @@ export class RequestCaches {
     const { rollout } = this.#cached.registry
     if (!rollout.isAllOrNothing && armed[kRoute] === undefined && markOf(request) !== undefined) return this.#control
     const isIn = rollout.isAllOrNothing ? rollout.percent === 100 : this.#isIn(request)
-    const client = isIn ? this.#cached : this.#control
-    return (armed[kClient] = this.isWatched?.(request) === true ? this.#watched(client, request) : client)
+    return (armed[kClient] = this.#clientFor(request, isIn ? this.#cached : this.#control))
   }
 
-  #watched (client: CacheClient, request: FastifyRequest): CacheClient {
-    const { events } = client.registry
-    return client.withArm(client.arm, (key, value) => events.emit('loadedFor', key, value, request))
+  /** A client of the request's own, if its loads are watched, or may be joined by other requests. */
+  #clientFor (request: FastifyRequest, client: CacheClient): CacheClient {
+    const { active, events } = client.registry
+    const isShared = client === this.#cached && !active.passThrough
+    if (this.isWatched?.(request) === true) {
+      return client.withArm(client.arm, (key, value) => events.emit('loadedFor', key, value, request), isShared ? request : undefined)
+    }
+    return isShared ? client.withArm(client.arm, undefined, request) : client
   }
 
   #isIn (request: FastifyRequest): boolean {
