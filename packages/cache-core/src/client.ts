@@ -1,5 +1,6 @@
 import { checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkValue, MAX_TTL } from './arguments.js'
 import type { Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot, Tags } from './cache.js'
+import type { Caller } from './caller.js'
 import type { CacheError } from './errors.js'
 import { ttlInvalid } from './errors.js'
 import type { FastifyCache, GetOrSetOptions, Loader, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
@@ -39,22 +40,27 @@ export class CacheClient implements FastifyCache {
   readonly #settings: ClientSettings
   readonly #getOrSet: GetOrSet
   readonly #onLoad: OnLoad | undefined
+  readonly #caller: Caller | undefined
 
-  constructor (registry: CacheRegistry, settings: ClientSettings = {}, arm: Arm = 'by-key', getOrSet?: GetOrSet, onLoad?: OnLoad) {
+  constructor (registry: CacheRegistry, settings: ClientSettings = {}, arm: Arm = 'by-key', of?: CacheClient, onLoad?: OnLoad, caller?: Caller) {
     this.registry = registry
     this.#settings = settings
     this.#arm = arm
     this.#onLoad = onLoad
-    this.#getOrSet = getOrSet ?? new GetOrSet(registry, (...failure) => this.#fail(...failure), (ttl) => this.#ttl(ttl))
-    this.tags = {
+    this.#caller = caller
+    this.#getOrSet = of !== undefined ? of.#getOrSet : new GetOrSet(registry, (...failure) => this.#fail(...failure), (ttl) => this.#ttl(ttl))
+    this.tags = of?.tags ?? {
       capture: (tags) => this.#capture(tags),
       invalidate: (tags, options) => this.#invalidate(typeof tags === 'string' ? [tags] : tags, options?.soft === true)
     }
   }
 
-  /** The same cache for another arm; `onLoad` hears of what its callers' loaders give. */
-  withArm (arm: Arm, onLoad?: OnLoad): CacheClient {
-    return new CacheClient(this.registry, this.#settings, arm, this.#getOrSet, onLoad)
+  /**
+   * The same cache for another arm; `onLoad` hears of what its callers' loaders give. `caller` is the request that the calls are
+   * made for: where it ends during a load, the load is not over for others.
+   */
+  withArm (arm: Arm, onLoad?: OnLoad, caller?: Caller): CacheClient {
+    return new CacheClient(this.registry, this.#settings, arm, this, onLoad, caller)
   }
 
   get arm (): Arm { return this.#arm }
@@ -152,7 +158,7 @@ export class CacheClient implements FastifyCache {
     if (active.passThrough) return this.#getOrSet.observe(active.stats, key, loader, given)
     const registration = checkKey(key) === undefined ? this.#serving(key) : undefined
     if (registration === undefined) return this.#getOrSet.observe(controlStats, key, loader, given)
-    return this.#getOrSet.run(registration, key, loader, given)
+    return this.#getOrSet.run(registration, key, loader, given, this.#caller)
   }
 
   async lock (key: string, options: LockOptions): Promise<Result<Lock | null>> {
@@ -164,11 +170,11 @@ export class CacheClient implements FastifyCache {
 
   async clear (): Promise<Result<void>> {
     const { flights } = this.registry
-    flights.overtakeAll()
+    flights.supersedeAll()
     await flights.allStored()
     const { active } = this.registry
     const result = await this.#time(active, 'clear', active.clear())
-    flights.overtakeAll()
+    flights.supersedeAll()
     if (hasTakenEffect(result)) this.registry.events.emit('cleared')
     return this.#told(active, 'clear', result)
   }
@@ -199,9 +205,9 @@ export class CacheClient implements FastifyCache {
     if (error !== undefined) return this.#refuse('tags.invalidate', error)
     const { active, flights, events } = this.registry
     // Before, so that nobody joins a load that may have read what is invalidated; after, for what began in between.
-    flights.overtakeTags(tags)
+    flights.supersedeTags(tags)
     const result = await this.#time(active, 'tags.invalidate', active.invalidate(tags, soft))
-    flights.overtakeTags(tags)
+    flights.supersedeTags(tags)
     if (hasTakenEffect(result)) events.emit('invalidated', tags, soft)
     if (!result.ok) return this.#failed(active.stats, 'tags.invalidate', result)
     for (const tag of tags) active.stats.countInvalidation(tag)
@@ -210,13 +216,13 @@ export class CacheClient implements FastifyCache {
 
   async #del (operation: string, keys: string[], remove: (registration: Registration) => Promise<Result<void>>): Promise<Result<void>> {
     const { flights } = this.registry
-    flights.overtake(keys)
+    flights.supersede(keys)
     const storing = flights.storing(keys)
     // A store that is under way must not land behind the removal.
     if (storing !== undefined) await storing
     const { active } = this.registry
     const result = await this.#time(active, operation, remove(active))
-    flights.overtake(keys)
+    flights.supersede(keys)
     if (!result.ok) return this.#failed(active.stats, operation, result)
     for (const key of keys) active.stats.of(key).dels++
     return result
@@ -230,7 +236,7 @@ export class CacheClient implements FastifyCache {
   /** Writes behind the stores of these keys that are under way; later ones, and removals, wait for it. */
   #write (keys: string[], write: () => Promise<Result<void>>): Promise<Result<void>> {
     const { active, flights } = this.registry
-    flights.overtake(keys)
+    flights.supersede(keys)
     // In this process a write has taken effect when the call returns.
     return active.immediate !== undefined && flights.storing(keys) === undefined ? write() : flights.store(keys, write)
   }
@@ -243,7 +249,7 @@ export class CacheClient implements FastifyCache {
     }
     const isStored = options.ttl !== 0
     const result = await this.#time(registration, 'set', isStored ? registration.set(key, value, options) : registration.del(key))
-    this.registry.flights.overtake([key])
+    this.registry.flights.supersede([key])
     if (!result.ok) return this.#failed(registration.stats, 'set', result)
     if (isStored) registration.stats.of(key).sets++
     return result
@@ -261,7 +267,7 @@ export class CacheClient implements FastifyCache {
     let result: Result<void> = DONE
     if (emptied.length > 0) result = await active.delMany(emptied)
     if (result.ok && stored.length > 0) result = await this.#time(active, 'setMany', active.setMany(stored))
-    flights.overtake(items.map(({ key }) => key))
+    flights.supersede(items.map(({ key }) => key))
     if (!result.ok) return this.#failed(active.stats, 'setMany', result)
     for (const { key } of stored) active.stats.of(key).sets++
     return result

@@ -1,8 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { CacheClient } from './client.js'
 import type { Cache } from './cache.js'
-import { AlreadyRegistered, StatusUnguarded } from './errors.js'
+import { Deadlines } from './deadlines.js'
+import { AlreadyRegistered, implementationFailed, StatusUnguarded, timeout } from './errors.js'
 import { FailureLog } from './failure-log.js'
+import { harmlessLog, type Log } from './harmless.js'
 import { MemoryCache } from './memory-cache.js'
 import { NullCache } from './null-cache.js'
 import type { CacheCoreOptions } from './options.js'
@@ -10,12 +12,19 @@ import { CacheRegistry } from './registry.js'
 import { defaultSubject, RequestCaches, type RequestArm, type RouteMark } from './request-cache.js'
 import { STATUS_PATH, type InternalAccess } from './status-route.js'
 
+/** Milliseconds that an implementation may take to close. */
+const CLOSE_LIMIT_MS = 10_000
+
+/** The part of Fastify's `pluginTimeout` that warming may take of a start. */
+const WARM_SHARE = 0.8
+
 /** What one Fastify instance has of the suite: the one place where options meet the registry. */
 export class Core {
   readonly registry: CacheRegistry
   readonly client: CacheClient
   readonly requests: RequestCaches
   readonly #fastify: FastifyInstance
+  readonly #log: Log
   readonly #failures: FailureLog
   readonly #stopListening: () => void
   /** The implementation that this instance made, and therefore closes. */
@@ -27,12 +36,15 @@ export class Core {
   constructor (fastify: FastifyInstance, options: CacheCoreOptions) {
     this.#fastify = fastify
     this.registry = options.registry ?? new CacheRegistry()
+    this.#log = harmlessLog(fastify.log)
     const core = this
-    this.client = new CacheClient(this.registry, { get defaultTtl () { return core.#options.defaultTtl }, log: fastify.log })
+    this.client = new CacheClient(this.registry, { get defaultTtl () { return core.#options.defaultTtl }, log: this.#log })
     this.requests = new RequestCaches(this.client)
-    this.#failures = new FailureLog(fastify.log)
+    this.#failures = new FailureLog(this.#log)
     this.#stopListening = this.registry.events.on('failed', (...failure) => this.#failures.note(...failure))
-    this.registry.events.onListenerError = (event, error) => fastify.log.error({ err: error, event }, 'Cache: a listener failed')
+    this.registry.events.onListenerError = (event, error) => {
+      this.#log.error({ err: error, event }, 'Cache: a listener failed; its further failures are not logged')
+    }
   }
 
   /**
@@ -92,9 +104,25 @@ export class Core {
     this.#isStarted = true
     const { implName, passThrough } = this.registry.active
     const state = this.#options.enabled === false ? 'disabled' : passThrough ? 'observing' : 'enabled'
-    this.#fastify.log.info(`Cache: ${state} (impl: ${implName})`)
+    this.#log.info({}, `Cache: ${state} (impl: ${implName})`)
     const { warm } = this.#options
-    if (warm !== undefined) await this.client.warm(warm.items, warm)
+    if (warm !== undefined) await this.#warm(warm)
+  }
+
+  /** Warms the keys before the app is ready, as far as the time allows that Fastify gives to a hook. */
+  async #warm ({ items, concurrency }: NonNullable<CacheCoreOptions['warm']>): Promise<void> {
+    const warming = this.client.warm(items, { concurrency })
+    const { pluginTimeout = 0 } = this.#fastify.initialConfig
+    if (pluginTimeout === 0) {
+      await warming
+      return
+    }
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<'late'>((resolve) => { timer = setTimeout(resolve, pluginTimeout * WARM_SHARE, 'late') })
+    if (await Promise.race([warming, late]) === 'late') {
+      this.#log.warn({ pluginTimeout }, 'Cache: warming goes on in the background, since the app could not start within its pluginTimeout')
+    }
+    clearTimeout(timer)
   }
 
   async close (): Promise<void> {
@@ -104,7 +132,18 @@ export class Core {
     const own = this.#own
     // Another instance may go on with a shared registry: what it would use must not be closed under it.
     if (this.registry.current === own) await this.registry.register(new NullCache(), 'NullCache').drained
-    await own?.close?.()
+    if (own !== undefined) await this.#closeOwn(own)
+  }
+
+  /** An implementation that does not close must not keep the app from closing. */
+  async #closeOwn (own: Cache): Promise<void> {
+    const failure = await new Deadlines(CLOSE_LIMIT_MS).bound(
+      (async () => own.close?.())(),
+      () => undefined,
+      (ms) => timeout('close', ms),
+      (cause) => implementationFailed('close', 'rejected', { cause })
+    )
+    if (failure !== undefined) this.#log.warn({ err: failure }, 'Cache: the implementation could not be closed')
   }
 
   async #putIntoService (options: CacheCoreOptions): Promise<void> {

@@ -1,9 +1,10 @@
-interface Call {
+/** A call whose time is watched. */
+export interface Watched {
   expiresAt: number
-  /** Ends the call that has lasted too long. */
-  expire: (ms: number) => void
-  previous: Call | undefined
-  next: Call | undefined
+  /** Ends the call that has lasted too long; must not throw. */
+  readonly expire: (ms: number) => void
+  previous: Watched | undefined
+  next: Watched | undefined
 }
 
 /** Ticks in which a call may take its whole time. */
@@ -18,14 +19,17 @@ const LONG_TICK_MS = 1000
  */
 export class Deadlines {
   readonly #tickMs: number
+  readonly #holdsProcess: boolean
   #tick = 0
-  #head: Call | undefined
-  #tail: Call | undefined
+  #head: Watched | undefined
+  #tail: Watched | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor (readonly ms: number) {
+  /** @param holdsProcess whether a call that is watched keeps the process running */
+  constructor (readonly ms: number, { holdsProcess = true }: { holdsProcess?: boolean } = {}) {
     // Node turns a delay above 2^31-1 ms into one of 1 ms.
     this.#tickMs = Math.min(Math.max(1, ms / TICKS), 0x7fffffff)
+    this.#holdsProcess = holdsProcess
   }
 
   /**
@@ -34,44 +38,47 @@ export class Deadlines {
    */
   bound<T, R> (pending: PromiseLike<T>, done: (value: T) => R, late: (ms: number) => R, failed: (cause: unknown) => R): Promise<R> {
     return new Promise<R>((resolve) => {
-      const call: Call = { expiresAt: 0, expire: (ms) => resolve(late(ms)), previous: undefined, next: undefined }
-      this.#add(call)
+      const watched = this.watch((ms) => resolve(late(ms)))
       pending.then((value) => {
-        if (this.#remove(call)) resolve(done(value))
+        if (this.unwatch(watched)) resolve(done(value))
       }, (cause: unknown) => {
-        if (this.#remove(call)) resolve(failed(cause))
+        if (this.unwatch(watched)) resolve(failed(cause))
       })
     })
   }
 
-  #add (call: Call): void {
-    call.expiresAt = this.#tick + TICKS + 1
-    call.previous = this.#tail
-    if (this.#tail === undefined) this.#head = call
-    else this.#tail.next = call
-    this.#tail = call
+  /** Calls `expire` when the time is over, unless `unwatch` comes before. */
+  watch (expire: (ms: number) => void): Watched {
+    const watched: Watched = { expiresAt: this.#tick + TICKS + 1, expire, previous: this.#tail, next: undefined }
+    if (this.#tail === undefined) this.#head = watched
+    else this.#tail.next = watched
+    this.#tail = watched
     // Holds the process for a call that is under way; a tick later it lets go.
-    this.#timer ??= setInterval(() => this.#sweep(), this.#tickMs)
+    if (this.#timer === undefined) {
+      this.#timer = setInterval(() => this.#sweep(), this.#tickMs)
+      if (!this.#holdsProcess) this.#timer.unref()
+    }
+    return watched
   }
 
-  /** Whether it was still there. */
-  #remove (call: Call): boolean {
-    if (call.expiresAt === 0) return false
-    call.expiresAt = 0
-    if (call.previous === undefined) this.#head = call.next
-    else call.previous.next = call.next
-    if (call.next === undefined) this.#tail = call.previous
-    else call.next.previous = call.previous
-    if (this.#tickMs > LONG_TICK_MS && this.#head === undefined) this.#stop()
+  /** Whether it was still watched. */
+  unwatch (watched: Watched): boolean {
+    if (watched.expiresAt === 0) return false
+    watched.expiresAt = 0
+    if (watched.previous === undefined) this.#head = watched.next
+    else watched.previous.next = watched.next
+    if (watched.next === undefined) this.#tail = watched.previous
+    else watched.next.previous = watched.previous
+    if (this.#holdsProcess && this.#tickMs > LONG_TICK_MS && this.#head === undefined) this.#stop()
     return true
   }
 
   #sweep (): void {
     this.#tick++
     while (this.#head !== undefined && this.#head.expiresAt <= this.#tick) {
-      const call = this.#head
-      this.#remove(call)
-      call.expire(this.ms)
+      const watched = this.#head
+      this.unwatch(watched)
+      watched.expire(this.ms)
     }
     if (this.#head === undefined) this.#stop()
   }

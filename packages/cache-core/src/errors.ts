@@ -13,7 +13,8 @@ const CODES = [
   'CACHE_ERR_TAG_INVALID',
   'CACHE_ERR_VALUE_INVALID',
   'CACHE_ERR_TTL_INVALID',
-  'CACHE_ERR_IMPLEMENTATION'
+  'CACHE_ERR_IMPLEMENTATION',
+  'CACHE_ERR_LOAD_OVERDUE'
 ] as const
 
 /** What can go wrong in a cache call. The label `error_type` is the part after `CACHE_ERR_`, in lower case. */
@@ -74,6 +75,9 @@ export const tooLarge = fault<[bytes: number, limit: number]>('CACHE_ERR_TOO_LAR
 /** The implementation threw, rejected or answered with something that is no Result. */
 export const implementationFailed = fault<[operation: string, how: string, why?: { cause: unknown }]>('CACHE_ERR_IMPLEMENTATION',
   'The cache implementation failed in "%s": it %s')
+/** A load without a time limit of its own has lasted for long; said once, not handed to its callers. */
+export const loadOverdue = fault<[ms: number]>('CACHE_ERR_LOAD_OVERDUE',
+  'A load has not ended within %d ms: its key is free for another load, and its value will not be stored. Set timeoutMs to the time that the load may take')
 
 /** A plugin option is wrong. */
 export const OptionInvalid = createError('CACHE_ERR_OPTION_INVALID',
@@ -102,6 +106,9 @@ export const NotACache = createError('CACHE_ERR_NOT_A_CACHE',
 /** A load did not end in time. */
 export const LoadTimeout = createError('CACHE_ERR_LOAD_TIMEOUT',
   'The loader did not answer within %d ms', 504)
+/** Loaders call one another, or themselves, without end. */
+export const LoadCycle = createError('CACHE_ERR_LOAD_CYCLE',
+  'The loader asks for the key that it loads, directly or through other loaders, without end: load the value without getOrSet there')
 
 /** Whether an error is one that a `Result` may hold. */
 export function isCacheError (error: unknown): error is CacheError {

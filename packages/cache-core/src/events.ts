@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { CacheError } from './errors.js'
+import { isPromise } from './harmless.js'
 
 /** What a cache announces, and the arguments that a listener gets. */
 export interface CacheEvents {
@@ -30,42 +31,62 @@ export interface CacheEvents {
 
 type Listener<K extends keyof CacheEvents> = (...args: CacheEvents[K]) => void
 
+/** One subscription. */
+interface Subscription<K extends keyof CacheEvents> {
+  readonly listener: Listener<K>
+  hasFailed: boolean
+}
+
 /**
- * Synchronous typed events. A listener that throws is reported to `onListenerError` and harms neither the cache nor the
- * other listeners.
+ * Synchronous typed events. A listener that throws or rejects is reported once to `onListenerError` and harms neither the
+ * cache nor the other listeners.
  */
 export class Events {
-  readonly #listeners: { [K in keyof CacheEvents]?: Listener<K>[] } = {}
-  onListenerError: (event: string, error: unknown) => void = (event, error) => { queueMicrotask(() => { throw error }) }
+  readonly #subscriptions: { [K in keyof CacheEvents]?: Subscription<K>[] } = {}
+  /** Is told of the first failure of each listener. By default a warning of the process. */
+  onListenerError: (event: string, error: unknown) => void = (event, error) => {
+    process.emitWarning(`A listener of the cache event "${event}" failed: ${error instanceof Error ? error.stack : String(error)}`, 'CacheWarning')
+  }
 
   /** Listens; call what it returns to stop. */
   on<K extends keyof CacheEvents> (event: K, listener: Listener<K>): () => void {
-    const list = this.#listeners as Record<K, Listener<K>[] | undefined>
+    const lists = this.#subscriptions as Record<K, Subscription<K>[] | undefined>
     // One of its own, so that who listens twice stops once at a time.
-    const own: Listener<K> = (...args) => listener(...args)
-    list[event] = [...list[event] ?? [], own]
+    const own: Subscription<K> = { listener, hasFailed: false }
+    lists[event] = [...lists[event] ?? [], own]
     return () => {
-      const left = list[event]?.filter((other) => other !== own)
-      list[event] = left !== undefined && left.length > 0 ? left : undefined
+      const left = lists[event]?.filter((other) => other !== own)
+      lists[event] = left !== undefined && left.length > 0 ? left : undefined
     }
   }
 
   /** Whether anybody listens: lets the hot path skip what only a listener would see. */
   has (event: keyof CacheEvents): boolean {
-    return this.#listeners[event] !== undefined
+    return this.#subscriptions[event] !== undefined
   }
 
   emit<K extends keyof CacheEvents> (event: K, ...args: CacheEvents[K]): void {
-    const listeners = this.#listeners[event] as Listener<K>[] | undefined
-    if (listeners === undefined) return
-    for (const listener of listeners) {
+    const subscriptions = this.#subscriptions[event] as Subscription<K>[] | undefined
+    if (subscriptions === undefined) return
+    for (const subscription of subscriptions) {
       try {
+        const { listener } = subscription
         const returned = listener(...args) as unknown
         // An async function is a listener, too, and its rejection must not end the process.
-        if (returned instanceof Promise) returned.catch((error) => this.onListenerError(event, error))
+        if (returned !== undefined) isPromise(returned, (error) => this.#report(event, subscription, error))
       } catch (error) {
-        this.onListenerError(event, error)
+        this.#report(event, subscription, error)
       }
+    }
+  }
+
+  #report (event: string, subscription: { hasFailed: boolean }, error: unknown): void {
+    if (subscription.hasFailed) return
+    subscription.hasFailed = true
+    try {
+      this.onListenerError(event, error)
+    } catch {
+      // A reporter that fails has nobody to report to.
     }
   }
 }

@@ -1,15 +1,15 @@
-import type { FastifyBaseLogger } from 'fastify'
 import type { CacheError } from './errors.js'
 import { errorType } from './errors.js'
+import type { Log } from './harmless.js'
 
 /** One line when failures of a kind begin, and one a minute with their number while they last: never one per operation. */
 export class FailureLog {
   static readonly EVERY_MS = 60_000
   readonly #counts = new Map<string, number>()
-  readonly #log: FastifyBaseLogger
+  readonly #log: Pick<Log, 'warn'>
   readonly #timer: NodeJS.Timeout
 
-  constructor (log: FastifyBaseLogger) {
+  constructor (log: Pick<Log, 'warn'>) {
     this.#log = log
     this.#timer = setInterval(() => this.#summarise(), FailureLog.EVERY_MS)
     this.#timer.unref()

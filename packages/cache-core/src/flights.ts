@@ -1,23 +1,47 @@
 import { keep, read, type Kept } from './isolation.js'
+import { LoadScope, LoadScopes } from './load-scope.js'
+
+/** What is known of a flight before it begins. */
+export interface FlightOptions {
+  /** Further tags come from the loaded value. */
+  hasLateTags?: boolean
+  isBackground?: boolean
+  isSuspected?: boolean
+  /** The loader run that waits for this flight. */
+  parent?: LoadScope | undefined
+}
 
 /** One load that is under way, or whose value is being stored. */
 export class Flight<T = unknown> {
   /** What the load resolves to; set as soon as the load has begun. */
   loaded!: Promise<T>
   /** Its key or a tag of it was changed since it began: nobody joins it any more, and its value is not stored. */
-  isOvertaken = false
-  /** Tags invalidated while it was under way; kept only if its tags are known after the load. */
+  isSuperseded = false
+  /** It failed since the caller that began it ended: the failure is no answer to the callers that joined. */
+  isAbandoned = false
+  /** It did not end within the time limit: superseded, and callers that joined may load on their own. */
+  isOverdue = false
+  /** Tags invalidated while it was under way; collected only if its tags are known after the load. */
   readonly invalidated: Set<string> | undefined
+  readonly scope: LoadScope
+  readonly key: string
+  /** Known before the load begins. */
+  readonly tags: readonly string[]
+  /** Nobody waits for it: until it has loaded, callers are served the stale value. */
+  isBackground: boolean
+  /** It replaces a flight that is overdue: what it does is watched more closely, as its loader may wait for itself. */
+  readonly isSuspected: boolean
   #hasJoiners = false
   #kept: Kept | undefined
+  #followers: (() => void)[] | undefined
 
-  /**
-   * @param tags known before the load begins
-   * @param hasLateTags further tags come from the loaded value
-   * @param isBackground nobody waits for it: until it has loaded, callers are served the stale value
-   */
-  constructor (readonly key: string, readonly tags: readonly string[], hasLateTags: boolean, public isBackground: boolean) {
+  constructor (key: string, tags: readonly string[], { hasLateTags = false, isBackground = false, isSuspected = false, parent }: FlightOptions = {}) {
+    this.key = key
+    this.tags = tags
     this.invalidated = hasLateTags ? new Set() : undefined
+    this.isBackground = isBackground
+    this.isSuspected = isSuspected
+    this.scope = new LoadScope(key, parent)
   }
 
   /** The loaded value as a copy of one's own: the first caller may change what it was given. */
@@ -26,18 +50,30 @@ export class Flight<T = unknown> {
     return this.loaded.then((value) => this.copyOf(value))
   }
 
+  /** Calls back when the time limit has passed, if it ever does; the callback must not throw. */
+  onOverdue (callback: () => void): void {
+    (this.#followers ??= []).push(callback)
+  }
+
+  /** The time limit has passed. */
+  expire (): void {
+    this.isSuperseded = true
+    this.isOverdue = true
+    for (const callback of this.#followers?.splice(0) ?? []) callback()
+  }
+
   /**
-   * Takes the value down before its first owner can change it. Needed if somebody joined, or still may. What cannot be
+   * Takes a snapshot of the value before its first owner can change it. Needed if somebody joined, or still may. What cannot be
    * serialised cannot be copied either: its callers share it, and it is not stored.
    */
-  takeDown (value: T, mayBeJoinedYet: boolean): void {
+  snapshotValue (value: T, mayBeJoinedYet: boolean): void {
     this.isBackground = false
     if (typeof value !== 'object' || value === null || !(this.#hasJoiners || mayBeJoinedYet)) return
     const kept = keep(value)
     if (!('error' in kept)) this.#kept = kept
   }
 
-  /** The value as it was taken down. */
+  /** The value as it was when its snapshot was taken. */
   copyOf (value: T): T {
     return this.#kept === undefined ? value : read(this.#kept) as T
   }
@@ -48,6 +84,8 @@ export class Flight<T = unknown> {
  * the other, so that what was loaded earlier never lands on what came later.
  */
 export class Flights {
+  /** Which loader run a call is made in. */
+  readonly scopes = new LoadScopes()
   readonly #joinable = new Map<string, Flight>()
   readonly #byTag = new Map<string, Set<Flight>>()
   readonly #open = new Set<Flight>()
@@ -78,17 +116,17 @@ export class Flights {
   }
 
   /** Keys were changed. */
-  overtake (keys: readonly string[]): void {
+  supersede (keys: readonly string[]): void {
     for (const key of keys) {
       const flight = this.#joinable.get(key)
-      if (flight !== undefined) this.#overtake(flight)
+      if (flight !== undefined) this.#supersede(flight)
     }
   }
 
   /** Tags were invalidated. */
-  overtakeTags (tags: readonly string[]): void {
+  supersedeTags (tags: readonly string[]): void {
     for (const tag of tags) {
-      for (const flight of this.#byTag.get(tag) ?? []) this.#overtake(flight)
+      for (const flight of this.#byTag.get(tag) ?? []) this.#supersede(flight)
     }
     for (const { invalidated } of this.#open) {
       if (invalidated !== undefined) for (const tag of tags) invalidated.add(tag)
@@ -96,8 +134,8 @@ export class Flights {
   }
 
   /** Everything was changed. */
-  overtakeAll (): void {
-    for (const flight of this.#open) this.#overtake(flight)
+  supersedeAll (): void {
+    for (const flight of this.#open) this.#supersede(flight)
   }
 
   /** Stores after the earlier stores of the keys have ended; `store` never rejects. */
@@ -122,8 +160,8 @@ export class Flights {
     await Promise.all(this.#storing.values())
   }
 
-  #overtake (flight: Flight): void {
-    flight.isOvertaken = true
+  #supersede (flight: Flight): void {
+    flight.isSuperseded = true
     if (this.#joinable.get(flight.key) === flight) this.#joinable.delete(flight.key)
   }
 }

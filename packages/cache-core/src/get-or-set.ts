@@ -1,49 +1,34 @@
 import { checkKey } from './arguments.js'
 import { Backoff } from './backoff.js'
-import type { Entry, TagSnapshot } from './cache.js'
-import type { CacheError } from './errors.js'
+import { hasLeft, type Caller } from './caller.js'
 import type { GetOrSetOptions, Loader } from './fastify-cache.js'
-import { Flight } from './flights.js'
-import { LoadLock } from './locked-load.js'
-import { limitOf, Load, runLoader, within } from './load.js'
-import { measured, readMeasured } from './measure.js'
+import { FlightRunner } from './flight-runner.js'
+import type { Flight } from './flights.js'
+import { LoadStore, type Call, type Fail } from './load-store.js'
+import { limitOf, Load, within } from './load.js'
+import { readMeasured } from './measure.js'
 import { readNow } from './read-now.js'
 import type { Registration } from './registration.js'
 import type { CacheRegistry } from './registry.js'
 import { STORED_NULL, type Result } from './result.js'
 import { isEarlyRefreshDue, mayBeServed, needsEntry } from './staleness.js'
-import type { ImplStats, Loads } from './stats.js'
-import { checkTagOptions, knownTags, storeOptions } from './store-options.js'
-
-/** Milliseconds without a new load after a failed one, while a stale value is at hand. */
-const RETRY_AFTER_MS = 1000
-
-/** One call in the cached arm. */
-interface Call<T> {
-  readonly registration: Registration
-  readonly key: string
-  readonly loader: Loader<T>
-  readonly options: GetOrSetOptions<T>
-  /** The store did not answer: asking it for a lock or for tokens would only make the caller wait again. */
-  isStoreAway: boolean
-}
+import type { ImplStats } from './stats.js'
+import { timeLoad } from './timed-load.js'
 
 /** One load per key per process, and the rules for stale values. */
 export class GetOrSet {
   readonly #registry: CacheRegistry
   readonly #backoff: Backoff
-  readonly #fail: (stats: ImplStats, operation: string, error: CacheError) => void
-  readonly #ttlFor: (ttl: number | undefined) => number
+  readonly #fail: Fail
+  readonly #store: LoadStore
+  readonly #runner: FlightRunner
 
-  constructor (
-    registry: CacheRegistry,
-    fail: (stats: ImplStats, operation: string, error: CacheError) => void,
-    ttlFor: (ttl: number | undefined) => number
-  ) {
+  constructor (registry: CacheRegistry, fail: Fail, ttlFor: (ttl: number | undefined) => number) {
     this.#registry = registry
     this.#backoff = new Backoff(registry)
     this.#fail = fail
-    this.#ttlFor = ttlFor
+    this.#store = new LoadStore(registry, fail)
+    this.#runner = new FlightRunner(registry, this.#store, this.#backoff, ttlFor)
   }
 
   /** Every caller's loader runs, at once and alone: observing must not change what is observed. */
@@ -53,18 +38,19 @@ export class GetOrSet {
     const counters = stats.of(error === undefined ? key : '')
     if (error === undefined) counters.miss(key)
     const load = new Load(key)
-    return this.#time(load, counters.loads, loader, options.timeoutMs, false, (value) => {
+    return timeLoad(this.#registry, load, counters.loads, loader, options.timeoutMs, false, (value) => {
       if (error === undefined && !load.isSkipped && value !== undefined && options.ttl !== 0) counters.sets++
     })
   }
 
   /** The cached value, or one load for all who ask meanwhile. */
-  run<T> (registration: Registration, key: string, loader: Loader<T>, options: GetOrSetOptions<T>): Promise<T> {
-    const call: Call<T> = { registration, key, loader, options, isStoreAway: false }
-    const flight = this.#registry.flights.joinable(key)
+  run<T> (registration: Registration, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined): Promise<T> {
+    const { flights } = this.#registry
+    const call: Call<T> = { registration, key, loader, options, caller, entered: flights.scopes.entered, isStoreAway: false }
+    const flight = flights.joinable(key)
     if (flight !== undefined && !flight.isBackground) {
       registration.stats.of(key).miss(key)
-      return this.#join(call, flight as Flight<T>)
+      return this.#joinOrLoad(call)
     }
     if (registration.immediate === undefined || needsEntry(options)) return this.#lookup(call)
     const result = readMeasured(this.#registry, registration.stats, 'get', registration.immediate, readNow, key) as Result<T | null>
@@ -79,7 +65,7 @@ export class GetOrSet {
 
   async #lookup<T> (call: Call<T>): Promise<T> {
     const { registration, key, options } = call
-    const entry = await this.#read(call)
+    const entry = await this.#store.read(call)
     const counters = registration.stats.of(key)
     if (entry?.fresh === true) {
       counters.hit(key)
@@ -101,120 +87,51 @@ export class GetOrSet {
     return this.#joinOrLoad(call)
   }
 
+  /** A caller that joins waits for no longer than its own limit; one that loads has it put on its loader. */
   #joinOrLoad<T> (call: Call<T>): Promise<T> {
     const flight = this.#registry.flights.joinable(call.key)
-    return flight === undefined ? this.#orStale(call, this.#begin(call, 0, false)) : this.#join(call, flight as Flight<T>)
+    const limit = flight === undefined ? undefined : limitOf(call.options.timeoutMs)
+    const loaded = this.#share(call)
+    return this.#orStale(call, limit === undefined ? loaded : within(limit, loaded))
   }
 
-  async #read<T> (call: Call<T>): Promise<Entry<T> | null> {
-    const { registration, key, options } = call
-    const result = await this.#measured(registration, 'get', registration.lookup<T>(key, { tags: knownTags(options), stale: needsEntry(options) }))
-    if (result.ok) return result.value
-    this.#fail(registration.stats, 'get', result.error)
-    const { code } = result.error
-    if (code === 'CACHE_ERR_UNAVAILABLE' || code === 'CACHE_ERR_TIMEOUT') call.isStoreAway = true
-    return null
+  /** The load that is under way, or a new one. */
+  #share<T> (call: Call<T>, isSuspected = false): Promise<T> {
+    const flight = this.#registry.flights.joinable(call.key)
+    return flight === undefined ? this.#runner.begin(call, { isSuspected }) : this.#follow(call, flight as Flight<T>)
   }
 
-  /** Waits for the load of another; not longer than this caller's own limit. */
-  #join<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
-    const limit = limitOf(call.options.timeoutMs)
-    const joined = flight.join()
-    return this.#orStale(call, limit === undefined ? joined : within(limit, joined))
+  /**
+   * Waits for the load of another caller. If that caller ended, or its load is overdue, the first of those who wait begins a
+   * load of its own, which the others join. A late value still answers them all.
+   */
+  #follow<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
+    const scope = this.#registry.flights.scopes.of(call.entered)
+    if (scope !== undefined && flight.scope.reaches(scope)) return this.#runner.runUnshared(call, scope)
+    const followed = new Promise<T>((resolve, reject) => {
+      let own: Promise<T> | undefined
+      const replace = (isSuspected: boolean): void => {
+        if (own !== undefined) return
+        own = this.#share(call, isSuspected)
+        own.then(resolve, reject)
+      }
+      flight.join().then(resolve, (error: unknown) => {
+        if (flight.isAbandoned && !hasLeft(call.caller)) replace(false)
+        else if (own === undefined) reject(error)
+      })
+      flight.onOverdue(() => replace(true))
+    })
+    if (scope === undefined) return followed
+    scope.await(flight.scope)
+    return followed.finally(() => scope.unawait(flight.scope))
   }
 
   /** Loads while nobody waits. Failures are announced as `loaded` events, and the stale value stays. */
   #refresh<T> (call: Call<T>, ttlLeft: number): void {
     if (this.#registry.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
-    this.#begin(call, ttlLeft, true).catch(() => {
-      // Announced by #time, and counted; there is no caller to tell.
+    this.#runner.begin(call, { ttlLeft, isBackground: true }).catch(() => {
+      // Announced and counted as its load ended; there is no caller to tell.
     })
-  }
-
-  #begin<T> (call: Call<T>, ttlLeft: number, isBackground: boolean): Promise<T> {
-    const { options } = call
-    const flight = new Flight<T>(call.key, [...knownTags(options)], typeof options.tags === 'function', isBackground)
-    const { active, flights } = this.#registry
-    flights.begin(flight)
-    // Swapped since the call began: what it loads is for nobody else.
-    if (active !== call.registration) flights.overtake([call.key])
-    flight.loaded = this.#fly(call, flight, ttlLeft)
-    return flight.loaded
-  }
-
-  /** @param ttlLeft of the entry that is to be replaced: a better one, stored by another process, ends the flight */
-  async #fly<T> (call: Call<T>, flight: Flight<T>, ttlLeft: number): Promise<T> {
-    const { registration, key, loader, options } = call
-    let lock: LoadLock | undefined
-    if (options.lock === true && registration.impl.lock !== undefined && !call.isStoreAway) {
-      lock = await LoadLock.acquire(registration, key, limitOf(options.timeoutMs), (operation, error) => this.#fail(registration.stats, operation, error))
-      const entry = await this.#read(call)
-      if (entry !== null && entry.fresh && entry.ttlLeft > ttlLeft) {
-        this.#end(flight, lock, 'stored')
-        flight.takeDown(entry.value, false)
-        return entry.value
-      }
-    }
-    const snapshot = await this.#capture(call, flight)
-    const load = new Load(key)
-    let value: T
-    try {
-      value = await this.#time(load, registration.stats.of(key).loads, loader, options.timeoutMs, flight.isBackground)
-    } catch (error) {
-      this.#backoff.start(key, options.retryAfterMs ?? RETRY_AFTER_MS)
-      this.#end(flight, lock, 'not-stored')
-      throw error
-    }
-    this.#backoff.end(key)
-    this.#keep(call, flight, load, value, snapshot, lock)
-    return value
-  }
-
-  /** `null`: what is loaded must not be stored. */
-  async #capture<T> (call: Call<T>, flight: Flight<T>): Promise<TagSnapshot | undefined | null> {
-    if (flight.isOvertaken || call.isStoreAway) return null
-    const { registration, options } = call
-    const error = checkTagOptions(options)
-    if (error !== undefined) {
-      this.#fail(registration.stats, 'tags.capture', error)
-      return null
-    }
-    // Without tags, too: another process may clear the cache while this one loads. In this one the flight is overtaken.
-    if (flight.tags.length === 0 && (registration.immediate !== undefined || registration.impl.tags === undefined)) return undefined
-    const result = await this.#measured(registration, 'tags.capture', registration.capture(flight.tags as string[]))
-    if (result.ok) return result.value
-    this.#fail(registration.stats, 'tags.capture', result.error)
-    return null
-  }
-
-  /** Stores what was loaded; nobody waits for it, and until it has ended callers get the loaded value. */
-  #keep<T> (call: Call<T>, flight: Flight<T>, load: Load, value: T, snapshot: TagSnapshot | undefined | null, lock: LoadLock | undefined): void {
-    const { registration, key } = call
-    const options = snapshot === null || load.isSkipped || flight.isOvertaken
-      ? undefined
-      : storeOptions(call.options, flight, value, snapshot, this.#ttlFor)
-    if (options instanceof Error) this.#fail(registration.stats, 'set', options)
-    if (options === undefined || options instanceof Error) {
-      flight.takeDown(value, false)
-      this.#end(flight, lock, 'not-stored')
-      return
-    }
-    const { flights } = this.#registry
-    const isQueued = flights.storing([key]) !== undefined
-    flight.takeDown(value, registration.immediate === undefined)
-    const store = async (): Promise<void> => {
-      if (flight.isOvertaken) return this.#end(flight, lock, 'not-stored')
-      const result = await this.#measured(registration, 'set', registration.set(key, isQueued ? flight.copyOf(value) : value, options))
-      if (result.ok) registration.stats.of(key).sets++
-      else this.#fail(registration.stats, 'set', result.error)
-      this.#end(flight, lock, result.ok ? 'stored' : 'not-stored')
-    }
-    if (registration.immediate === undefined) {
-      void flights.store([key], store)
-    } else {
-      void store()
-      flights.end(flight)
-    }
   }
 
   /**
@@ -224,51 +141,10 @@ export class GetOrSet {
   #orStale<T> (call: Call<T>, loaded: Promise<T>): Promise<T> {
     if (!needsEntry(call.options)) return loaded
     return loaded.catch(async (error: unknown) => {
-      const entry = await this.#read(call)
+      const entry = await this.#store.read(call)
       if (entry === null) this.#backoff.end(call.key)
       else if (entry.fresh || mayBeServed(entry, call.options.staleIfError)) return entry.value
       throw error
     })
-  }
-
-  #measured<T> (registration: Registration, operation: string, pending: Promise<T>): Promise<T> {
-    return measured(this.#registry, registration.stats, operation, pending)
-  }
-
-  #end (flight: Flight, lock: LoadLock | undefined, outcome: 'stored' | 'not-stored'): void {
-    this.#registry.flights.end(flight)
-    void lock?.release(outcome)
-  }
-
-  /** Runs the loader and notes how long it took; `then` sees what it gives. */
-  #time<T> (
-    load: Load, loads: Loads, loader: Loader<T>, timeoutMs: number | undefined, isBackground: boolean, then?: (value: T) => void
-  ): Promise<T> {
-    const began = this.#registry.clock.now()
-    let loaded: T | Promise<T>
-    try {
-      loaded = runLoader(load, loader, timeoutMs)
-    } catch (failure) {
-      this.#noteLoad(load, loads, began, undefined, failure, true, isBackground)
-      return Promise.reject(failure)
-    }
-    // Not an async function: this is what an app feels of observing, and each promise is a part of it.
-    return Promise.resolve(loaded).then((value) => {
-      this.#noteLoad(load, loads, began, value, undefined, false, isBackground)
-      then?.(value)
-      return value
-    }, (failure: unknown) => {
-      this.#noteLoad(load, loads, began, undefined, failure, true, isBackground)
-      throw failure
-    })
-  }
-
-  #noteLoad (
-    { key }: Load, loads: Loads, began: number, value: unknown, failure: unknown, hasFailed: boolean, isBackground: boolean
-  ): void {
-    const { clock, events } = this.#registry
-    const seconds = (clock.now() - began) / 1000
-    loads.record(seconds, hasFailed)
-    if (events.has('loaded')) events.emit('loaded', key, loads.keyPattern, seconds, value, failure, isBackground)
   }
 }

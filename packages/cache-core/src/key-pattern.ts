@@ -1,3 +1,5 @@
+import { isPromise } from './harmless.js'
+
 /** The label of everything that has no label of its own. */
 export const OTHER = 'other'
 
@@ -33,6 +35,9 @@ export class KeyPatterns {
   #lastPattern = OTHER
   max = 100
   patternOf: (key: string) => string = defaultKeyPattern
+  /** Is told once that the app's own pattern function fails. */
+  onFailure: (how: string, cause?: unknown) => void = () => {}
+  #hasFailed = false
 
   /** Gives these patterns a label, beyond `max` if traffic took the places before: an operator named them. */
   reserve (patterns: readonly string[]): void {
@@ -57,11 +62,22 @@ export class KeyPatterns {
     let pattern: unknown
     try {
       pattern = this.patternOf(key)
-    } catch {
-      // Only a label is lost, and the label says so.
+    } catch (cause) {
+      this.#failed('threw', cause)
       return OTHER
     }
-    return typeof pattern === 'string' && (this.#known.has(pattern) || this.#admit(pattern)) ? pattern : OTHER
+    if (typeof pattern !== 'string') {
+      if (isPromise(pattern)) this.#failed('answered with a promise')
+      return OTHER
+    }
+    return this.#known.has(pattern) || this.#admit(pattern) ? pattern : OTHER
+  }
+
+  /** Only a label is lost, so a function that keeps failing is no failure of every operation. */
+  #failed (how: string, cause?: unknown): void {
+    if (this.#hasFailed) return
+    this.#hasFailed = true
+    this.onFailure(how, cause)
   }
 
   #admit (pattern: string): boolean {

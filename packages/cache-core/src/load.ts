@@ -21,6 +21,12 @@ export class Load implements LoadContext {
   }
 }
 
+/**
+ * Milliseconds after which a load without `timeoutMs` no longer closes its key: who waits still gets its value, which is not
+ * stored, and the next caller loads anew.
+ */
+export const LOAD_LIMIT_MS = 30_000
+
 /** Node turns longer delays into one of 1 ms. */
 const MAX_DELAY_MS = 0x7fffffff
 

@@ -8,6 +8,9 @@ const LOCK_TTL = 10
 /** Waiters load on their own after so long. */
 const WAIT_MS = 30_000
 
+/** What became of a load, for those who wait for its lock. */
+export type LoadOutcome = 'stored' | 'not-stored'
+
 type Failed = (operation: string, error: CacheError) => void
 
 /** The lock around one load across processes, or the reason to load without it. */
@@ -15,6 +18,7 @@ export class LoadLock {
   readonly #timer: NodeJS.Timeout
   readonly #lock: Lock
   readonly #failed: Failed
+  #isReleased = false
 
   private constructor (lock: Lock, failed: Failed) {
     this.#lock = lock
@@ -25,11 +29,14 @@ export class LoadLock {
     }, LOCK_TTL * 1000 / 3).unref()
   }
 
-  /** `undefined`: the holder's load has ended, the wait was too long, or locks cannot be had now. */
-  static async acquire (registration: Registration, key: string, timeoutMs: number | undefined, failed: Failed): Promise<LoadLock | undefined> {
+  /**
+   * `undefined`: the holder's load has ended, the wait was too long, or locks cannot be had now.
+   * @param mayWait whether to queue behind the holder
+   */
+  static async acquire (registration: Registration, key: string, mayWait: boolean, timeoutMs: number | undefined, failed: Failed): Promise<LoadLock | undefined> {
     let result = await registration.lock(key, { ttl: LOCK_TTL })
     // Only a cache that answers, and says that another holds the lock, may make a request wait for it.
-    if (result.ok && result.value === null) {
+    if (mayWait && result.ok && result.value === null) {
       result = await registration.lock(key, { ttl: LOCK_TTL, waitMs: timeoutMs ?? WAIT_MS })
     }
     if (!result.ok) {
@@ -39,7 +46,10 @@ export class LoadLock {
     return result.value === null ? undefined : new LoadLock(result.value, failed)
   }
 
-  async release (outcome: 'stored' | 'not-stored'): Promise<void> {
+  /** Without an outcome the next in line gets the lock. A second release does nothing. */
+  async release (outcome?: LoadOutcome): Promise<void> {
+    if (this.#isReleased) return
+    this.#isReleased = true
     clearInterval(this.#timer)
     await this.#tell('lock.release', this.#lock.release(outcome))
   }

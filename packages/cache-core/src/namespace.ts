@@ -58,8 +58,8 @@ export class NamespacedCache implements FastifyCache {
   namespace (name: string): FastifyCache { return new NamespacedCache(this, name) }
 
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
-    return this.#cache.warm(items.map(({ key, loader, options }) => {
-      return { key: this.#key(key), loader, options: this.#loadOptions(options) }
+    return this.#cache.warm(items.map((item) => {
+      return { key: this.#key(item?.key), loader: item?.loader, options: this.#loadOptions(item?.options) }
     }), options)
   }
 

@@ -1,6 +1,7 @@
 import type { Cache, Entry, ImplementationStatus, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot } from './cache.js'
 import { Deadlines } from './deadlines.js'
 import { implementationFailed, isCacheError, timeout, unsupported } from './errors.js'
+import { isPromise } from './harmless.js'
 import { readNow, shareNow, type Immediate } from './read-now.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Err, type Ok, type Result } from './result.js'
 import type { ImplStats } from './stats.js'
@@ -155,11 +156,13 @@ export class Registration {
   /** What the implementation tells of itself; nothing if it fails to. */
   status (): ImplementationStatus {
     try {
-      return this.impl.status?.() ?? {}
+      const status: unknown = this.impl.status?.() ?? {}
+      if (typeof status === 'object' && !isPromise(status)) return status as ImplementationStatus
+      this.stats.countError(implementationFailed('status', 'answered with something that is no status'))
     } catch (cause) {
       this.stats.countError(implementationFailed('status', 'threw', { cause }))
-      return {}
     }
+    return {}
   }
 
   health (): Promise<Result<void>> {

@@ -1,7 +1,7 @@
 import type { Cache, ImplementationStatus } from './cache.js'
 import { monotonicClock, type Clock } from './clock.js'
 import { Deadlines } from './deadlines.js'
-import { ImplementationStale, NotACache, OptionInvalid } from './errors.js'
+import { ImplementationStale, implementationFailed, NotACache, OptionInvalid } from './errors.js'
 import { Events } from './events.js'
 import { Flights } from './flights.js'
 import { NullCache } from './null-cache.js'
@@ -79,6 +79,11 @@ export class CacheRegistry {
   #users = 0
 
   constructor (options: RegistryOptions = {}) {
+    this.stats.patterns.onFailure = (how, cause) => {
+      const error = implementationFailed('keyPattern', how, { cause })
+      this.controlStats.countError(error)
+      this.events.emit('failed', this.controlStats.label, 'keyPattern', error)
+    }
     this.configure(options)
     this.#active = this.#registration(new NullCache(), 'NullCache')
   }
@@ -116,7 +121,7 @@ export class CacheRegistry {
       incoming.forget(lastCalls)
     }
     // What was loaded for one implementation is not stored in it after it went out of service.
-    this.flights.overtakeAll()
+    this.flights.supersedeAll()
     const drained = outgoing.drain()
     this.#retired.set(outgoing.impl, Promise.all([this.#retired.get(outgoing.impl), drained]))
     this.#active = incoming

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod,
 import type { CacheClient } from './client.js'
 import { implementationFailed } from './errors.js'
 import type { FastifyCache } from './fastify-cache.js'
+import { isPromise } from './harmless.js'
 
 /** Which arm a request belongs to; `control` also in front of a pass-through implementation; `none`: it used no cache. */
 export type RequestArm = 'cached' | 'control' | 'none'
@@ -58,26 +59,36 @@ export class RequestCaches {
     const { rollout } = this.#cached.registry
     if (!rollout.isAllOrNothing && armed[kRoute] === undefined && markOf(request) !== undefined) return this.#control
     const isIn = rollout.isAllOrNothing ? rollout.percent === 100 : this.#isIn(request)
-    const client = isIn ? this.#cached : this.#control
-    return (armed[kClient] = this.isWatched?.(request) === true ? this.#watched(client, request) : client)
+    return (armed[kClient] = this.#clientFor(request, isIn ? this.#cached : this.#control))
   }
 
-  #watched (client: CacheClient, request: FastifyRequest): CacheClient {
-    const { events } = client.registry
-    return client.withArm(client.arm, (key, value) => events.emit('loadedFor', key, value, request))
+  /** A client of the request's own, if its loads are watched, or may be joined by other requests. */
+  #clientFor (request: FastifyRequest, client: CacheClient): CacheClient {
+    const { active, events } = client.registry
+    const isShared = client === this.#cached && !active.passThrough
+    if (this.isWatched?.(request) === true) {
+      return client.withArm(client.arm, (key, value) => events.emit('loadedFor', key, value, request), isShared ? request : undefined)
+    }
+    return isShared ? client.withArm(client.arm, undefined, request) : client
   }
 
   #isIn (request: FastifyRequest): boolean {
-    const { controlStats, events, rollout } = this.#control.registry
     try {
-      return rollout.includes(String(this.subject(request)))
+      const subject: unknown = this.subject(request)
+      if (!isPromise(subject)) return this.#control.registry.rollout.includes(String(subject))
+      this.#failed('answered with a promise')
     } catch (cause) {
-      // Who cannot be told apart stays outside: the request itself is none of the rollout's business.
-      const error = implementationFailed('rollout.key', 'threw', { cause })
-      controlStats.countError(error)
-      events.emit('failed', controlStats.label, 'rollout.key', error)
-      return false
+      this.#failed('threw', cause)
     }
+    // Who cannot be told apart stays outside: the request itself is none of the rollout's business.
+    return false
+  }
+
+  #failed (how: string, cause?: unknown): void {
+    const { controlStats, events } = this.#control.registry
+    const error = implementationFailed('rollout.key', how, { cause })
+    controlStats.countError(error)
+    events.emit('failed', controlStats.label, 'rollout.key', error)
   }
 
   routeOf (request: FastifyRequest): RouteMark | undefined {

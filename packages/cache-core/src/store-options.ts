@@ -3,6 +3,7 @@ import type { SetOptions, TagSnapshot } from './cache.js'
 import { tagInvalid, ttlInvalid, valueInvalid, type CacheError } from './errors.js'
 import type { GetOrSetOptions } from './fastify-cache.js'
 import type { Flight } from './flights.js'
+import { isPromise } from './harmless.js'
 
 const NO_TAGS: string[] = []
 
@@ -39,12 +40,14 @@ export function storeOptions<T> (
   } catch (cause) {
     return ttlInvalid('ttl', 'a function that threw', { cause })
   }
+  if (isPromise(ttl)) return ttlInvalid('ttl', 'a promise')
   if (ttl === 0) return undefined
   if (value === undefined) return valueInvalid('undefined')
   let tags = flight.tags as string[]
   try {
     if (typeof options.tags === 'function') {
       const late = options.tags(value)
+      if (isPromise(late)) return tagInvalid('a promise')
       const error = checkTags(late)
       if (error !== undefined) return error
       tags = [...new Set([...tags, ...late])]
@@ -53,6 +56,7 @@ export function storeOptions<T> (
     return tagInvalid('a tags function that threw', { cause })
   }
   const { staleWhileRevalidate, staleIfError, jitter } = options
+  if (jitter !== undefined && !(typeof jitter === 'number' && jitter >= 0)) return ttlInvalid('jitter', String(jitter))
   const stored: SetOptions = { ttl, staleWhileRevalidate, staleIfError }
   if (tags.length > 0) stored.tags = tags
   if (snapshot !== undefined) stored.snapshot = snapshot
@@ -61,6 +65,6 @@ export function storeOptions<T> (
   const { invalidated } = flight
   if (invalidated !== undefined && tags.some((tag) => invalidated.has(tag))) return undefined
   stored.ttl = ttlFor(ttl)
-  if (jitter !== undefined) stored.ttl *= 1 - Math.random() * Math.min(Math.max(jitter, 0), 1)
+  if (jitter !== undefined) stored.ttl *= 1 - Math.random() * Math.min(jitter, 1)
   return stored
 }

@@ -1,4 +1,5 @@
 import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
+import { limitOf, LOAD_LIMIT_MS, within } from './load.js'
 
 /** The part of a logger that warming needs. */
 export interface WarmLog {
@@ -8,25 +9,26 @@ export interface WarmLog {
 
 /**
  * Loads what is missing, a few at a time; tells its progress at each quarter.
+ * An item whose load does not end within its `timeoutMs`, or else 30 s, has failed; its load goes on.
  * @param isKept whether what is loaded for a key would be stored: other loads would only cost the source
  */
 export async function warm (
   cache: FastifyCache, items: readonly WarmItem[], { concurrency = 4 }: WarmOptions = {}, log?: WarmLog,
   isKept: (key: string) => boolean = () => true
 ): Promise<WarmReport> {
-  const kept = items.filter(({ key }) => isKept(key))
+  const kept = items.filter((item) => isKept(item?.key))
   const total = kept.length
   const report: WarmReport = { warmed: 0, failed: 0, skipped: items.length - total }
   let quarter = 1
   const queue = kept.values()
   const work = async (): Promise<void> => {
-    for (const { key, loader, options } of queue) {
+    for (const item of queue) {
       try {
-        await cache.getOrSet(key, loader, options)
+        await loadOne(cache, item)
         report.warmed++
       } catch (error) {
         report.failed++
-        log?.warn({ err: error, key }, 'Cache: a key could not be warmed')
+        log?.warn({ err: error, key: item?.key }, 'Cache: a key could not be warmed')
       }
       const ended = report.warmed + report.failed
       if (ended < total && ended >= total * quarter / 4) {
@@ -38,4 +40,9 @@ export async function warm (
   await Promise.all(Array.from({ length: Math.max(1, Math.min(Math.trunc(concurrency) || 1, total)) }, work))
   log?.info({ ...report, total }, 'Cache: warmed')
   return report
+}
+
+function loadOne (cache: FastifyCache, { key, loader, options }: WarmItem): Promise<unknown> {
+  const loaded = cache.getOrSet(key, loader, options)
+  return limitOf(options?.timeoutMs) === undefined ? within(LOAD_LIMIT_MS, loaded) : loaded
 }

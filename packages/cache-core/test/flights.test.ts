@@ -3,7 +3,7 @@ import { Flight, Flights } from '../src/flights.js'
 import { deferred, settle, stateOf } from './fixtures/deferred.js'
 
 function flight (key: string, tags: string[] = [], hasLateTags = false): Flight<any> {
-  return new Flight(key, tags, hasLateTags, false)
+  return new Flight(key, tags, { hasLateTags })
 }
 
 t.test('joinable: from its begin to its end', async (t) => {
@@ -16,18 +16,18 @@ t.test('joinable: from its begin to its end', async (t) => {
   t.equal(flights.joinable('a'), undefined)
 })
 
-t.test('overtake, overtakeTags, overtakeAll: nobody joins any more', async (t) => {
-  for (const overtake of [
-    (flights: Flights) => flights.overtake(['other', 'a']),
-    (flights: Flights) => flights.overtakeTags(['other', 't2']),
-    (flights: Flights) => flights.overtakeAll()
+t.test('supersede, supersedeTags, supersedeAll: nobody joins any more', async (t) => {
+  for (const supersede of [
+    (flights: Flights) => flights.supersede(['other', 'a']),
+    (flights: Flights) => flights.supersedeTags(['other', 't2']),
+    (flights: Flights) => flights.supersedeAll()
   ]) {
     const flights = new Flights()
     const [one, untouched] = [flight('a', ['t1', 't2']), flight('b', ['t3'])]
     flights.begin(one)
     flights.begin(untouched)
-    overtake(flights)
-    t.ok(one.isOvertaken)
+    supersede(flights)
+    t.ok(one.isSuperseded)
     t.equal(flights.joinable('a'), undefined)
     const next = flight('a')
     flights.begin(next)
@@ -36,27 +36,27 @@ t.test('overtake, overtakeTags, overtakeAll: nobody joins any more', async (t) =
   }
 })
 
-t.test('overtake: leaves other keys and tags alone', async (t) => {
+t.test('supersede: leaves other keys and tags alone', async (t) => {
   const flights = new Flights()
   const one = flight('a', ['t1'])
   flights.begin(one)
-  flights.overtake(['b'])
-  flights.overtakeTags(['t2'])
-  t.notOk(one.isOvertaken)
+  flights.supersede(['b'])
+  flights.supersedeTags(['t2'])
+  t.notOk(one.isSuperseded)
   t.equal(flights.joinable('a'), one)
 })
 
-t.test('overtakeTags: is remembered by flights whose tags are not known yet', async (t) => {
+t.test('supersedeTags: is remembered by flights whose tags are not known yet', async (t) => {
   const flights = new Flights()
   const [late, plain] = [flight('a', ['c'], true), flight('b')]
   flights.begin(late)
   flights.begin(plain)
-  flights.overtakeTags(['x', 'y'])
+  flights.supersedeTags(['x', 'y'])
   t.same(late.invalidated, new Set(['x', 'y']))
-  t.notOk(late.isOvertaken)
+  t.notOk(late.isSuperseded)
   t.equal(plain.invalidated, undefined)
   flights.end(late)
-  flights.overtakeTags(['z'])
+  flights.supersedeTags(['z'])
   t.notOk(late.invalidated!.has('z'))
 })
 
@@ -67,9 +67,9 @@ t.test('end: forgets the flight and its tags, and may come twice', async (t) => 
   flights.begin(other)
   flights.end(one)
   flights.end(one)
-  flights.overtakeTags(['t'])
-  t.notOk(one.isOvertaken)
-  t.ok(other.isOvertaken)
+  flights.supersedeTags(['t'])
+  t.notOk(one.isSuperseded)
+  t.ok(other.isSuperseded)
 })
 
 t.test('store: runs at once; a second one of the key after the first, whatever became of others', async (t) => {
@@ -126,24 +126,24 @@ t.test('allStored: waits for all stores that are under way now', async (t) => {
   await new Flights().allStored()
 })
 
-t.test('takeDown: joiners get copies of the value as it was, the primitive itself', async (t) => {
+t.test('snapshotValue: joiners get copies of the value as it was, the primitive itself', async (t) => {
   const one = flight('a')
   const value = { n: 1, buffer: Buffer.from('x') }
   one.loaded = Promise.resolve(value)
   const joined = one.join()
-  one.takeDown(value, false)
+  one.snapshotValue(value, false)
   value.n = 2
   t.same(await joined, { n: 1, buffer: Buffer.from('x').toJSON() })
   t.not(await one.join(), await one.join())
   const plain = flight('b')
   plain.loaded = Promise.resolve(7)
-  plain.takeDown(7, true)
+  plain.snapshotValue(7, true)
   t.equal(await plain.join(), 7)
 })
 
-t.test('takeDown: costs nothing when nobody has joined nor can', async (t) => {
+t.test('snapshotValue: costs nothing when nobody has joined nor can', async (t) => {
   const one = flight('a')
   const value = { toJSON: () => t.fail('was serialised') }
-  one.takeDown(value, false)
+  one.snapshotValue(value, false)
   t.equal(one.copyOf(value), value)
 })

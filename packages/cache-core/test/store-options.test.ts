@@ -4,7 +4,7 @@ import { Flight } from '../src/flights.js'
 import { checkTagOptions, knownTags, storeOptions } from '../src/store-options.js'
 
 function of (options: GetOrSetOptions<any>, value: unknown = 1, flight?: Flight, snapshot?: object): any {
-  const own = flight ?? new Flight('key', knownTags(options), typeof options.tags === 'function', false)
+  const own = flight ?? new Flight('key', knownTags(options), { hasLateTags: typeof options.tags === 'function' })
   return storeOptions(options, own, value, snapshot, (ttl) => Math.min(ttl ?? 60, MAX_TTL))
 }
 
@@ -41,7 +41,7 @@ t.test('storeOptions: the ttl may be a function of the value, and has its bound'
 t.test('storeOptions: undefined for what is not to be stored', async (t) => {
   t.equal(of({ ttl: 0 }), undefined)
   t.equal(of({ ttl: () => 0 }), undefined)
-  const flight = new Flight('key', ['c'], true, false)
+  const flight = new Flight('key', ['c'], { hasLateTags: true })
   flight.invalidated!.add('late')
   t.equal(of({ tags: () => ['late'], coveringTags: ['c'] }, 1, flight), undefined)
   t.not(of({ tags: () => ['other'], coveringTags: ['c'] }, 1, flight), undefined)
@@ -57,7 +57,7 @@ t.test('storeOptions: an error, never a throw, for what cannot be stored', async
     t.equal(of(options as never).code, code, JSON.stringify(options))
   }
   t.equal(of({ ttl: bug as never }).cause.message, 'bug')
-  const flight = new Flight('key', [], false, false)
+  const flight = new Flight('key', [])
   t.match(storeOptions({}, flight, undefined, undefined, () => 60), { code: 'CACHE_ERR_VALUE_INVALID' })
 })
 

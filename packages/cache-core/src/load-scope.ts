@@ -1,0 +1,107 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+
+/** One loader run, and the runs that it waits for: the nodes of the graph in which a cycle is a load that waits for itself. */
+export class LoadScope {
+  isOver = false
+  /** The run holds the lock of its key, so no run inside it may wait for another lock. */
+  holdsLock = false
+  #awaited: Set<LoadScope> | undefined
+
+  /**
+   * @param parent the run whose loader asked for this one and waits for it
+   * @param isUnshared the run answers its own caller alone, since that caller would else wait for itself
+   */
+  constructor (readonly key: string, readonly parent: LoadScope | undefined, readonly isUnshared = false) {
+    parent?.await(this)
+  }
+
+  /** Notes that this run waits for another one, until either `unawait` is called or the other one is over. */
+  await (other: LoadScope): void {
+    (this.#awaited ??= new Set()).add(other)
+  }
+
+  unawait (other: LoadScope): void {
+    this.#awaited?.delete(other)
+  }
+
+  end (): void {
+    this.isOver = true
+    this.parent?.unawait(this)
+  }
+
+  /** Whether this run is `other`, or waits for it, directly or through further runs. */
+  reaches (other: LoadScope, seen = new Set<LoadScope>()): boolean {
+    if (this === other) return true
+    if (this.isOver || this.#awaited === undefined || seen.has(this)) return false
+    seen.add(this)
+    for (const awaited of this.#awaited) if (awaited.reaches(other, seen)) return true
+    return false
+  }
+
+  /** Whether this run, or one around it, already is an unshared run of the key: the loaders call one another without end. */
+  isRecursion (key: string): boolean {
+    return (this.isUnshared && this.key === key) || this.parent?.isRecursion(key) === true
+  }
+
+  /** Whether this run, or one around it, holds a lock. */
+  get isInsideLock (): boolean {
+    return this.holdsLock || this.parent?.isInsideLock === true
+  }
+}
+
+/**
+ * Whether AsyncLocalStorage rests on AsyncContextFrame: from Node 24 on, unless it is switched off. Before, one store that is
+ * in use makes every promise of the process about three times as slow.
+ */
+function isAsyncContextCheap (): boolean {
+  const flags = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(' ')]
+  return Number.parseInt(process.versions.node, 10) >= 24 && !flags.includes('--no-async-context-frame')
+}
+
+/**
+ * Knows inside which loader a call is made. Everywhere it knows the synchronous part of a loader, which costs nothing. Behind
+ * an `await` it knows the loader where AsyncLocalStorage is cheap, and else only in runs that are suspected to wait for
+ * themselves: those that replace a run which passed its time limit.
+ */
+export class LoadScopes {
+  /** The run whose loader's synchronous part is executed now. */
+  entered: LoadScope | undefined
+  readonly #storage = new AsyncLocalStorage<LoadScope>()
+  readonly #isAlwaysTracked: boolean
+  #tracked = 0
+
+  constructor (isAlwaysTracked = isAsyncContextCheap()) {
+    this.#isAlwaysTracked = isAlwaysTracked
+  }
+
+  /** Runs a loader inside a scope; what it returns is handed on. */
+  run<T> (scope: LoadScope, load: () => T): T {
+    const before = this.entered
+    this.entered = scope
+    try {
+      return this.#isTracking ? this.#storage.run(scope, load) : load()
+    } finally {
+      this.entered = before
+    }
+  }
+
+  /** Keeps track of a suspected run behind its first `await`; the returned function ends that. */
+  track (): () => void {
+    this.#tracked++
+    let isTracking = true
+    return () => {
+      if (!isTracking) return
+      isTracking = false
+      // Promises are cheap again as soon as no suspected run is left.
+      if (--this.#tracked === 0 && !this.#isAlwaysTracked) this.#storage.disable()
+    }
+  }
+
+  /** The run that a call is made in; `entered` as it was when the call was made. */
+  of (entered: LoadScope | undefined): LoadScope | undefined {
+    const scope = entered ?? (this.#isTracking ? this.#storage.getStore() : undefined)
+    return scope === undefined || scope.isOver ? undefined : scope
+  }
+
+  get #isTracking (): boolean { return this.#isAlwaysTracked || this.#tracked > 0 }
+}
