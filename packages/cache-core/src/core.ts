@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { CacheClient } from './client.js'
 import type { Cache } from './cache.js'
 import { Deadlines } from './deadlines.js'
-import { AlreadyRegistered, implementationFailed, StatusUnguarded, timeout } from './errors.js'
+import { AlreadyRegistered, StatusUnguarded, timeout } from './errors.js'
 import { FailureLog } from './failure-log.js'
 import { harmlessLog, type Log } from './harmless.js'
 import { MemoryCache } from './memory-cache.js'
@@ -135,15 +135,12 @@ export class Core {
     if (own !== undefined) await this.#closeOwn(own)
   }
 
-  /** An implementation that does not close must not keep the app from closing. */
+  /** An implementation that hangs must not keep the app from closing; one that fails to close fails the close of the app. */
   async #closeOwn (own: Cache): Promise<void> {
-    const failure = await new Deadlines(CLOSE_LIMIT_MS).bound(
-      (async () => own.close?.())(),
-      () => undefined,
-      (ms) => timeout('close', ms),
-      (cause) => implementationFailed('close', 'rejected', { cause })
-    )
-    if (failure !== undefined) this.#log.warn({ err: failure }, 'Cache: the implementation could not be closed')
+    const closing = (async () => own?.close?.())()
+    await new Deadlines(CLOSE_LIMIT_MS).bound(closing, () => closing, (ms) => {
+      this.#log.warn({ err: timeout('close', ms) }, 'Cache: the implementation could not be closed')
+    }, () => closing)
   }
 
   async #putIntoService (options: CacheCoreOptions): Promise<void> {

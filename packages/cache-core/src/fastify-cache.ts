@@ -33,7 +33,10 @@ export interface GetOrSetOptions<T = unknown> {
    * too. Without any, an entry with a `tags` function is not stored.
    */
   coveringTags?: string[]
-  /** The load ends with `CACHE_ERR_LOAD_TIMEOUT` after so long, and its signal is aborted. Default: no limit. */
+  /**
+   * The load ends with `CACHE_ERR_LOAD_TIMEOUT` after so long, and its signal is aborted. Default: the load is not aborted, but
+   * after 30 s its key is free for another load, and what it still gives is not stored.
+   */
   timeoutMs?: number
   /** One load per key across all processes, through the lock of the implementation. */
   lock?: boolean
@@ -62,8 +65,8 @@ export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough
   readonly tags: Tags
   lock (key: string, options: LockOptions): Promise<Result<Lock | null>>
   /**
-   * The cached value, or what the loader returns. Rejects with the loader's own error and nothing else: a cache that fails
-   * or is slow never fails the caller.
+   * The cached value, or what the loader returns. Rejects with the loader's own error, `CACHE_ERR_LOAD_TIMEOUT` or
+   * `CACHE_ERR_LOAD_CYCLE`: a cache that fails or is slow never fails the caller.
    */
   getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T>
   /** The same cache with every key and tag prefixed by `name:`; `clear` clears the namespace alone. */

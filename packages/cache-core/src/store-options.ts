@@ -56,7 +56,7 @@ export function storeOptions<T> (
     return tagInvalid('a tags function that threw', { cause })
   }
   const { staleWhileRevalidate, staleIfError, jitter } = options
-  if (jitter !== undefined && !(typeof jitter === 'number' && jitter >= 0)) return ttlInvalid('jitter', String(jitter))
+  if (jitter !== undefined && (typeof jitter !== 'number' || Number.isNaN(jitter))) return ttlInvalid('jitter', String(jitter))
   const stored: SetOptions = { ttl, staleWhileRevalidate, staleIfError }
   if (tags.length > 0) stored.tags = tags
   if (snapshot !== undefined) stored.snapshot = snapshot
@@ -65,6 +65,6 @@ export function storeOptions<T> (
   const { invalidated } = flight
   if (invalidated !== undefined && tags.some((tag) => invalidated.has(tag))) return undefined
   stored.ttl = ttlFor(ttl)
-  if (jitter !== undefined) stored.ttl *= 1 - Math.random() * Math.min(jitter, 1)
+  if (jitter !== undefined) stored.ttl *= 1 - Math.random() * Math.min(Math.max(jitter, 0), 1)
   return stored
 }

@@ -1,5 +1,7 @@
+import { Deadlines } from './deadlines.js'
+import { LoadTimeout } from './errors.js'
 import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
-import { limitOf, LOAD_LIMIT_MS, within } from './load.js'
+import { limitOf, LOAD_LIMIT_MS } from './load.js'
 
 /** The part of a logger that warming needs. */
 export interface WarmLog {
@@ -19,12 +21,14 @@ export async function warm (
   const kept = items.filter((item) => isKept(item?.key))
   const total = kept.length
   const report: WarmReport = { warmed: 0, failed: 0, skipped: items.length - total }
+  // An app that closes meanwhile is not held up by what hangs.
+  const limit = new Deadlines(LOAD_LIMIT_MS, { holdsProcess: false })
   let quarter = 1
   const queue = kept.values()
   const work = async (): Promise<void> => {
     for (const item of queue) {
       try {
-        await loadOne(cache, item)
+        await loadOne(cache, item, limit)
         report.warmed++
       } catch (error) {
         report.failed++
@@ -42,7 +46,11 @@ export async function warm (
   return report
 }
 
-function loadOne (cache: FastifyCache, { key, loader, options }: WarmItem): Promise<unknown> {
+function loadOne (cache: FastifyCache, { key, loader, options }: WarmItem, limit: Deadlines): Promise<unknown> {
   const loaded = cache.getOrSet(key, loader, options)
-  return limitOf(options?.timeoutMs) === undefined ? within(LOAD_LIMIT_MS, loaded) : loaded
+  if (limitOf(options?.timeoutMs) !== undefined) return loaded
+  return new Promise((resolve, reject) => {
+    const watched = limit.watch((ms) => reject(new LoadTimeout(ms)))
+    loaded.then(resolve, reject).finally(() => limit.unwatch(watched))
+  })
 }

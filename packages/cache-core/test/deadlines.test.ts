@@ -121,6 +121,22 @@ t.test('bound: a long limit holds the process no longer than its calls', async (
   }
 })
 
+t.test('watch: without holding the process, its timer ends with the first tick that has nothing to watch', async (t) => {
+  const timers = fakeTimers(t)
+  const deadlines = new Deadlines(30_000, { holdsProcess: false })
+  const expired: number[] = []
+  const watched = deadlines.watch((ms) => { expired.push(ms) })
+  deadlines.watch((ms) => { expired.push(ms) })
+  t.ok(deadlines.unwatch(watched))
+  t.notOk(deadlines.unwatch(watched))
+  t.equal(timers.pending, 1)
+  await timers.tick(29_999)
+  t.same(expired, [])
+  await timers.tick(3751)
+  t.same(expired, [30_000])
+  t.equal(timers.pending, 0)
+})
+
 t.test('bound: leaves nothing behind that keeps a process running', async (t) => {
   const source = `
     import { CacheClient, CacheRegistry } from '@x/cache-core'

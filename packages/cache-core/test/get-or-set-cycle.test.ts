@@ -1,7 +1,7 @@
-import { type CacheClient } from '@x/cache-core'
+import { cacheCore } from '@x/cache-core'
 import t from 'tap'
 import { LoadScopes } from '../src/load-scope.js'
-import { buildApp } from './fixtures/build-app.js'
+import { bareApp } from './fixtures/build-app.js'
 import { deferred, settle } from './fixtures/deferred.js'
 import { fakeTimers } from './fixtures/fake-timers.js'
 import { ForeignCache } from './fixtures/foreign-caches.js'
@@ -120,10 +120,9 @@ t.test('getOrSet: a load inside a load that holds a lock does not wait for its o
 })
 
 t.test('warm: an item whose loader asks for its own key is warmed, and the app becomes ready', async (t) => {
-  let cache!: CacheClient
-  const loader = async () => `outer of ${await cache.getOrSet('a', () => 'inner')}`
-  const app = await buildApp(t, { implementation: 'memory', warm: { items: [{ key: 'a', loader }] } })
-  cache = app.cache as CacheClient
+  const app = bareApp(t)
+  const loader = async (): Promise<string> => `outer of ${await app.cache.getOrSet('a', () => 'inner')}`
+  await app.register(cacheCore, { implementation: 'memory', warm: { items: [{ key: 'a', loader }] } })
   await app.ready()
   t.match(await app.cache.get('a'), { value: 'outer of inner' })
 })
