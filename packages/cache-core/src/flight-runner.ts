@@ -68,11 +68,13 @@ export class FlightRunner {
     let lock: LoadLock | undefined
     if (options.lock === true && registration.impl.lock !== undefined && !call.isStoreAway) {
       lock = await this.#acquire(call, flight)
+      if (registration.impl.leases !== undefined) flight.closeToUnproven()
       const entry = await this.#store.read(call)
       if (entry !== null && entry.fresh && entry.ttlLeft > ttlLeft) {
         flight.scope.end()
         this.#end(flight, lock, 'stored')
         flight.snapshotValue(entry.value, false)
+        if (registration.impl.leases !== undefined) flight.setLease(null)
         return entry.value
       }
     }
@@ -83,7 +85,7 @@ export class FlightRunner {
     try {
       value = await timeLoad(this.#registry, load, registration.stats.of(key).loads, this.#inside(flight.scope, loader), options.timeoutMs, flight.isBackground)
     } catch (error) {
-      this.#failed(call, flight, lock, error)
+      this.#failed(call, flight, snapshot, lock, error)
       throw error
     } finally {
       leave()
@@ -124,10 +126,13 @@ export class FlightRunner {
     return (context) => this.#registry.flights.scopes.run(scope, () => loader(context))
   }
 
-  #failed<T> ({ key, caller, options }: Call<T>, flight: Flight<T>, lock: LoadLock | undefined, error: unknown): void {
+  #failed<T> (call: Call<T>, flight: Flight<T>, lease: TagSnapshot | undefined | null, lock: LoadLock | undefined, error: unknown): void {
+    const { key, caller, options } = call
     flight.isAbandoned = isEndOfCaller(caller, error)
     // The end of one caller, or of a load that has been replaced, says nothing about the next load.
     if (!flight.isAbandoned && !flight.isOverdue) this.#backoff.start(key, options.retryAfterMs ?? RETRY_AFTER_MS)
+    // The load that replaces an abandoned one shares its mark.
+    if (!flight.isAbandoned) this.#store.release(call, flight, lease)
     // Without an outcome the lock goes to the next in line, who loads in place of the caller that ended.
     this.#end(flight, lock, flight.isAbandoned ? undefined : 'not-stored')
   }
@@ -141,6 +146,7 @@ export class FlightRunner {
     if (options instanceof Error) this.#store.fail(registration, 'set', options)
     if (options === undefined || options instanceof Error) {
       flight.snapshotValue(value, false)
+      this.#store.release(call, flight, snapshot)
       this.#end(flight, lock, 'not-stored')
       return
     }

@@ -1,3 +1,4 @@
+import type { Lease } from './cache.js'
 import { keep, read, type Kept } from './isolation.js'
 import { LoadScope, LoadScopes } from './load-scope.js'
 
@@ -24,6 +25,13 @@ export class Flight<T = unknown> {
   /** Tags invalidated while it was under way; collected only if its tags are known after the load. */
   readonly invalidated: Set<string> | undefined
   readonly scope: LoadScope
+  /**
+   * The lease of the load, from the moment it is asked for: a caller that comes later has to prove it before it joins. `null`: the
+   * load has none. Never rejects.
+   */
+  lease: Promise<Lease | null> | undefined
+  /** Its place in the order in which the flights of the process began. */
+  number = 0
   readonly key: string
   /** Known before the load begins. */
   readonly tags: readonly string[]
@@ -31,6 +39,7 @@ export class Flight<T = unknown> {
   isBackground: boolean
   /** It replaces a flight that is overdue: what it does is watched more closely, as its loader may wait for itself. */
   readonly isSuspected: boolean
+  #setLease: ((lease: Lease | null) => void) | undefined
   #hasJoiners = false
   #kept: Kept | undefined
   #followers: (() => void)[] | undefined
@@ -42,6 +51,16 @@ export class Flight<T = unknown> {
     this.isBackground = isBackground
     this.isSuspected = isSuspected
     this.scope = new LoadScope(key, parent)
+  }
+
+  /** Called before the store is asked for what the flight rests on: callers that come later have to prove the lease. */
+  closeToUnproven (): void {
+    this.lease ??= new Promise((resolve) => { this.#setLease = resolve })
+  }
+
+  setLease (lease: Lease | null): void {
+    this.closeToUnproven()
+    this.#setLease?.(lease)
   }
 
   /** The loaded value as a copy of one's own: the first caller may change what it was given. */
@@ -86,6 +105,8 @@ export class Flight<T = unknown> {
 export class Flights {
   /** Which loader run a call is made in. */
   readonly scopes = new LoadScopes()
+  /** Flights that have begun so far. */
+  begun = 0
   readonly #joinable = new Map<string, Flight>()
   readonly #byTag = new Map<string, Set<Flight>>()
   readonly #open = new Set<Flight>()
@@ -97,6 +118,7 @@ export class Flights {
   }
 
   begin (flight: Flight): void {
+    flight.number = ++this.begun
     this.#joinable.set(flight.key, flight)
     this.#open.add(flight)
     for (const tag of flight.tags) {
@@ -119,14 +141,14 @@ export class Flights {
   supersede (keys: readonly string[]): void {
     for (const key of keys) {
       const flight = this.#joinable.get(key)
-      if (flight !== undefined) this.#supersede(flight)
+      if (flight !== undefined) this.supersedeFlight(flight)
     }
   }
 
   /** Tags were invalidated. */
   supersedeTags (tags: readonly string[]): void {
     for (const tag of tags) {
-      for (const flight of this.#byTag.get(tag) ?? []) this.#supersede(flight)
+      for (const flight of this.#byTag.get(tag) ?? []) this.supersedeFlight(flight)
     }
     for (const { invalidated } of this.#open) {
       if (invalidated !== undefined) for (const tag of tags) invalidated.add(tag)
@@ -135,7 +157,7 @@ export class Flights {
 
   /** Everything was changed. */
   supersedeAll (): void {
-    for (const flight of this.#open) this.#supersede(flight)
+    for (const flight of this.#open) this.supersedeFlight(flight)
   }
 
   /** Stores after the earlier stores of the keys have ended; `store` never rejects. */
@@ -160,7 +182,8 @@ export class Flights {
     await Promise.all(this.#storing.values())
   }
 
-  #supersede (flight: Flight): void {
+  /** What the load was to give was changed elsewhere. */
+  supersedeFlight (flight: Flight): void {
     flight.isSuperseded = true
     if (this.#joinable.get(flight.key) === flight) this.#joinable.delete(flight.key)
   }

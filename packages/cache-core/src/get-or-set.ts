@@ -2,6 +2,7 @@ import { checkKey } from './arguments.js'
 import { Backoff } from './backoff.js'
 import { hasLeft, type Caller } from './caller.js'
 import type { GetOrSetOptions, Loader } from './fastify-cache.js'
+import { FlightProofs } from './flight-proof.js'
 import { FlightRunner } from './flight-runner.js'
 import type { Flight } from './flights.js'
 import { LoadStore, type Call, type Fail } from './load-store.js'
@@ -22,12 +23,14 @@ export class GetOrSet {
   readonly #fail: Fail
   readonly #store: LoadStore
   readonly #runner: FlightRunner
+  readonly #proofs: FlightProofs
 
   constructor (registry: CacheRegistry, fail: Fail, ttlFor: (ttl: number | undefined) => number) {
     this.#registry = registry
     this.#backoff = new Backoff(registry)
     this.#fail = fail
     this.#store = new LoadStore(registry, fail)
+    this.#proofs = new FlightProofs(this.#store)
     this.#runner = new FlightRunner(registry, this.#store, this.#backoff, ttlFor)
   }
 
@@ -46,7 +49,7 @@ export class GetOrSet {
   /** The cached value, or one load for all who ask meanwhile. */
   run<T> (registration: Registration, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined): Promise<T> {
     const { flights } = this.#registry
-    const call: Call<T> = { registration, key, loader, options, caller, entered: flights.scopes.entered, isStoreAway: false }
+    const call: Call<T> = { registration, key, loader, options, caller, entered: flights.scopes.entered, since: flights.begun, isStoreAway: false }
     const flight = flights.joinable(key)
     if (flight !== undefined && !flight.isBackground) {
       registration.stats.of(key).miss(key)
@@ -97,8 +100,21 @@ export class GetOrSet {
 
   /** The load that is under way, or a new one. */
   #share<T> (call: Call<T>, isSuspected = false): Promise<T> {
-    const flight = this.#registry.flights.joinable(call.key)
-    return flight === undefined ? this.#runner.begin(call, { isSuspected }) : this.#follow(call, flight as Flight<T>)
+    const flight = this.#registry.flights.joinable(call.key) as Flight<T> | undefined
+    if (flight === undefined) return this.#runner.begin(call, { isSuspected })
+    // A load that began after the call has seen whatever another process removed before the call.
+    const isProven = flight.number > call.since || flight.lease === undefined
+    return isProven ? this.#follow(call, flight) : this.#followProven(call, flight)
+  }
+
+  /** Joins a load that began before the call, unless its key or one of its tags was changed by another process since. */
+  async #followProven<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
+    if (await this.#proofs.prove(call, flight) !== 'changed') return this.#follow(call, flight)
+    // The change may be the store of the flight itself, which is a hit.
+    const entry = await this.#store.read(call)
+    if (entry?.fresh === true) return entry.value
+    this.#registry.flights.supersedeFlight(flight)
+    return this.#share(call)
   }
 
   /**

@@ -1,9 +1,11 @@
-import type { Entry, SetOptions, TagSnapshot } from './cache.js'
+import type { Entry, Lease, SetOptions, TagSnapshot } from './cache.js'
 import type { Caller } from './caller.js'
 import type { CacheError } from './errors.js'
 import type { GetOrSetOptions, Loader } from './fastify-cache.js'
+import type { Proof } from './flight-proof.js'
 import type { Flight } from './flights.js'
 import type { LoadScope } from './load-scope.js'
+import { limitOf, LOAD_LIMIT_MS } from './load.js'
 import { measured } from './measure.js'
 import type { Registration } from './registration.js'
 import type { CacheRegistry } from './registry.js'
@@ -21,12 +23,17 @@ export interface Call<T> {
   readonly caller: Caller | undefined
   /** The loader run in whose synchronous part the call was made. */
   readonly entered: LoadScope | undefined
+  /** Flights that had begun when the call was made: later ones saw all that had happened before the call. */
+  readonly since: number
   /** The store did not answer: asking it for a lock or for tokens would only make the caller wait again. */
   isStoreAway: boolean
 }
 
 /** Counts and announces a failure. */
 export type Fail = (stats: ImplStats, operation: string, error: CacheError) => void
+
+/** Milliseconds by which a lease outlasts the time limit of its load: for the store, which may have to wait for its turn. */
+const LEASE_SPARE_MS = 10_000
 
 /** The store as `getOrSet` sees it: each operation is measured, each failure is announced and answered with "nothing". */
 export class LoadStore {
@@ -53,21 +60,50 @@ export class LoadStore {
     return null
   }
 
-  /** The tags as they are before the load; `null`: what is loaded must not be stored. */
+  /** The lease, or else the tags as they are before the load; `null`: what is loaded must not be stored. */
   async capture<T> (call: Call<T>, flight: Flight<T>): Promise<TagSnapshot | undefined | null> {
-    if (flight.isSuperseded || call.isStoreAway) return null
     const { registration, options } = call
-    const error = checkTagOptions(options)
-    if (error !== undefined) {
-      this.fail(registration, 'tags.capture', error)
+    const hasLeases = registration.impl.leases !== undefined
+    if (flight.isSuperseded || call.isStoreAway) {
+      if (hasLeases) flight.setLease(null)
       return null
     }
+    const error = checkTagOptions(options)
+    if (error !== undefined) this.fail(registration, 'tags.capture', error)
+    const tags = error === undefined ? flight.tags as string[] : []
+    if (hasLeases) {
+      // Without valid tags, too: callers that join have to prove that the key was not removed.
+      flight.closeToUnproven()
+      const lease = await this.#take(call, tags)
+      flight.setLease(lease)
+      return error === undefined ? lease : null
+    }
+    if (error !== undefined) return null
     // Without tags, too: another process may clear the cache while this one loads. In this one the flight is superseded.
-    if (flight.tags.length === 0 && (registration.immediate !== undefined || registration.impl.tags === undefined)) return undefined
-    const result = await this.#measured(registration, 'tags.capture', registration.capture(flight.tags as string[]))
+    if (tags.length === 0 && (registration.immediate !== undefined || registration.impl.tags === undefined)) return undefined
+    const result = await this.#measured(registration, 'tags.capture', registration.capture(tags))
     if (result.ok) return result.value
     this.fail(registration, 'tags.capture', result.error)
     return null
+  }
+
+  /** Asks the store whether a flight is current. A flight without a lease is not, as soon as the store gives leases again. */
+  async prove<T> (call: Call<T>, flight: Flight<T>): Promise<Proof> {
+    const { registration } = call
+    const lease = await flight.lease
+    if (lease === null || lease === undefined) return await this.#take(call, []) === null ? 'unknown' : 'changed'
+    const result = await this.#measured(registration, 'leases.isCurrent', registration.isCurrent(lease))
+    if (result.ok) return result.value ? 'current' : 'changed'
+    this.fail(registration, 'leases.isCurrent', result.error)
+    return 'unknown'
+  }
+
+  /** Gives up the lease of a load that stores nothing. A flight that was superseded may share its mark with the next one. */
+  release<T> ({ registration }: Call<T>, flight: Flight<T>, lease: TagSnapshot | undefined | null): void {
+    if (registration.impl.leases === undefined || lease === undefined || lease === null || flight.isSuperseded) return
+    void this.#measured(registration, 'leases.release', registration.releaseLease(lease)).then((result) => {
+      if (!result.ok) this.fail(registration, 'leases.release', result.error)
+    })
   }
 
   /** Whether the value was stored. */
@@ -76,6 +112,15 @@ export class LoadStore {
     if (result.ok) registration.stats.of(key).sets++
     else this.fail(registration, 'set', result.error)
     return result.ok
+  }
+
+  /** `null`: the store gives no lease now. */
+  async #take<T> ({ registration, key, options }: Call<T>, tags: string[]): Promise<Lease | null> {
+    const ttl = ((limitOf(options.timeoutMs) ?? LOAD_LIMIT_MS) + LEASE_SPARE_MS) / 1000
+    const result = await this.#measured(registration, 'leases.take', registration.takeLease(key, { tags, ttl }))
+    if (result.ok) return result.value
+    this.fail(registration, 'leases.take', result.error)
+    return null
   }
 
   #measured<T> (registration: Registration, operation: string, pending: Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
 import { CacheClient, CacheRegistry, MemoryCache, type Cache, type FastifyCache, type GetOrSetOptions, type Result } from '@x/cache-core'
 import t from 'tap'
+import { SharedCache, SharedStore } from './fixtures/shared-store.js'
 import { SlowCache } from './fixtures/slow-cache.js'
 import { Random, VirtualTime } from './fixtures/virtual-time.js'
 
@@ -10,6 +11,7 @@ const STEPS = 60
 const KEYS = ['a:0', 'a:1', 'a:2', 'b:0', 'b:1', 'b:2']
 
 interface Versioned { key: string; version: number }
+interface Caches { make: (time: VirtualTime, random: Random, store: SharedStore) => Cache; processes?: number }
 const down = new Error('the source is down')
 
 /**
@@ -20,23 +22,30 @@ class World {
   readonly failures: string[] = []
   readonly time = new VirtualTime()
   readonly #random: Random
-  readonly #cache: CacheClient
-  readonly #control: CacheClient
-  readonly #implementations: Cache[]
+  /** One for each process. */
+  readonly #clients: CacheClient[]
+  /** Of the only process, which swaps them; none where processes share a store. */
+  readonly #implementations: Cache[] = []
   readonly #versions = new Map(KEYS.map((key) => [key, 1]))
   /** The oldest version that a call may be given from now on: of any value, and of a fresh one. */
   readonly #hardFloor = new Map<string, number>()
   readonly #softFloor = new Map<string, number>()
   readonly #log: string[] = []
 
-  constructor (seed: number, make: (time: VirtualTime, random: Random) => Cache) {
+  constructor (seed: number, { make, processes = 1 }: Caches) {
     this.#random = new Random(seed)
-    const registry = new CacheRegistry({ clock: this.time, readTimeoutMs: 60_000, writeTimeoutMs: 60_000 })
-    this.#implementations = [make(this.time, this.#random), make(this.time, this.#random)]
-    registry.register(this.#implementations[0]!)
-    this.#cache = new CacheClient(registry)
-    this.#control = this.#cache.withArm('control')
+    const store = new SharedStore(this.time)
+    this.#clients = Array.from({ length: processes }, () => {
+      const registry = new CacheRegistry({ clock: this.time, readTimeoutMs: 60_000, writeTimeoutMs: 60_000 })
+      const implementation = make(this.time, this.#random, store)
+      registry.register(implementation)
+      if (processes === 1) this.#implementations.push(implementation, make(this.time, this.#random, store))
+      return new CacheClient(registry)
+    })
   }
+
+  /** That of any process. */
+  get #cache (): CacheClient { return this.#random.pick(this.#clients) }
 
   async run (): Promise<string[]> {
     // Early refreshes are drawn by the seed, too.
@@ -107,7 +116,7 @@ class World {
   /** Changes the source and tells the cache, in one of all ways. */
   async #change (id: string): Promise<void> {
     const random = this.#random
-    const cache: FastifyCache = random.chance(0.3) ? this.#control : this.#cache
+    const cache: FastifyCache = random.chance(0.3) ? this.#cache.withArm('control') : this.#cache
     const key = random.pick(KEYS)
     const [group] = key.split(':') as [string]
     const ofGroup = KEYS.filter((each) => each.startsWith(group))
@@ -135,7 +144,8 @@ class World {
 
   async #store (id: string, keys: string[], group: string): Promise<void> {
     for (const key of keys) this.#versions.set(key, this.#versions.get(key)! + 1)
-    const snapshot = await this.#cache.tags.capture([group, ...keys.map((key) => `one:${key}`)])
+    const cache = this.#cache
+    const snapshot = await cache.tags.capture([group, ...keys.map((key) => `one:${key}`)])
     if (!snapshot.ok) return
     const items = keys.map((key) => {
       const options = { ttl: 5, tags: [group, `one:${key}`], snapshot: snapshot.value }
@@ -143,12 +153,13 @@ class World {
     })
     this.#note(id, `set ${keys.join()}: ${items.map(({ value }) => value.version).join()}`)
     const [{ key, value, options }] = items as [typeof items[0]]
-    const result = items.length > 1 ? await this.#cache.setMany(items) : await this.#cache.set(key, value, options)
+    const result = items.length > 1 ? await cache.setMany(items) : await cache.set(key, value, options)
     this.#note(id, `set ${keys.join()}: ${result.ok}`)
     if (result.ok) for (const { key, value } of items) this.#raise(key, value.version, false)
   }
 
   async #swap (id: string): Promise<void> {
+    if (this.#implementations.length === 0) return
     const { registry } = this.#cache
     // Also away and back while calls are under way.
     for (let times = this.#random.pick([1, 1, 2]); times > 0; times--) {
@@ -173,14 +184,23 @@ class World {
   }
 }
 
-const caches = {
-  'a cache in this process': (time: VirtualTime) => new MemoryCache({ clock: time }),
-  'a slow foreign cache': (time: VirtualTime, random: Random) => new SlowCache(time, random, 0),
-  'a slow foreign cache that fails at times': (time: VirtualTime, random: Random) => new SlowCache(time, random, 0.05)
+const caches: Record<string, Caches> = {
+  'a cache in this process': { make: (time) => new MemoryCache({ clock: time }) },
+  'a slow foreign cache': { make: (time, random) => new SlowCache(time, random, 0) },
+  'a slow foreign cache that fails at times': { make: (time, random) => new SlowCache(time, random, 0.05) },
+  'three processes on one store': {
+    processes: 3,
+    make: (time, random, store) => new SharedCache(store, async (_operation, carryOut) => {
+      await time.sleep(random.below(20))
+      const answer = carryOut()
+      await time.sleep(random.below(20))
+      return answer
+    })
+  }
 }
 
 const { random } = Math
-for (const [name, make] of Object.entries(caches)) {
+for (const [name, each] of Object.entries(caches)) {
   t.test(`no call is given what a removal that resolved before it had removed (${name})`, { timeout: SECONDS * 1000 + 60_000 }, async (t) => {
     t.teardown(() => { Math.random = random })
     const { SEED } = process.env
@@ -189,7 +209,7 @@ for (const [name, make] of Object.entries(caches)) {
     const first = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED)
     for (let seed = first; rounds === 0 || (SEED === undefined && Date.now() < end); seed++) {
       rounds++
-      const failures = await new World(seed, make).run()
+      const failures = await new World(seed, each).run()
       if (failures.length === 0) continue
       t.fail(`SEED=${seed}`, { failures: failures.join('\n') })
       return
