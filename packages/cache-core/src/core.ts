@@ -137,8 +137,8 @@ export class Core {
 
   /** An implementation that hangs must not keep the app from closing; one that fails to close fails the close of the app. */
   async #closeOwn (own: Cache): Promise<void> {
-    const closing = (async () => own?.close?.())()
-    await new Deadlines(CLOSE_LIMIT_MS).bound(closing, () => closing, (ms) => {
+    const closing = (async () => { await own?.close?.() })()
+    await new Deadlines(CLOSE_LIMIT_MS).bound<void, void | Promise<void>>(closing, () => closing, (ms) => {
       this.#log.warn({ err: timeout('close', ms) }, 'Cache: the implementation could not be closed')
     }, () => closing)
   }

@@ -98,8 +98,8 @@ for (const [kind, implementation] of Object.entries(implementations)) {
 t.test('getOrSet: what a loader left running after it ended does not count as inside it', async (t) => {
   const { client } = made(true)
   const gate = deferred()
-  let late!: Promise<string>
-  await client.getOrSet('a', () => { late = gate.promise.then(() => client.getOrSet('a', () => t.fail('loaded unshared'))); return 'first' })
+  let late!: Promise<unknown>
+  await client.getOrSet('a', () => { late = gate.promise.then(() => client.getOrSet<unknown>('a', () => t.fail('loaded unshared'))); return 'first' })
   await client.del('a')
   const value = deferred<string>()
   const next = client.getOrSet('a', () => value.promise)
