@@ -18,7 +18,8 @@ const sum = (numbers) => numbers.reduce((total, each) => total + each, 0)
  */
 export async function countCommands (url, work) {
   const control = new Redis(url)
-  const monitor = await new Redis(url).monitor()
+  // A connection of its own, beside that of the client.
+  const monitor = await control.monitor()
   let sent = 0
   monitor.on('monitor', (_time, [name], source) => {
     if (source !== 'lua' && !OWN.has(name.toLowerCase())) sent++

@@ -26,7 +26,7 @@ async function revalidate (url, amount) {
   await send(url, amount, { 'if-none-match': response.headers.get('etag') }, '304')
 }
 
-const row = (client) => ({ calls: 2500, figure: 'cpu', atMost: 1.03, start, client })
+const row = (client) => ({ calls: 1500, figure: 'cpu', atMost: 1.03, start, client })
 
 export const rows = {
   'http: stored hit': row((url, amount) => send(url, amount, {}, '200')),

@@ -78,9 +78,9 @@ const trips = (options) => ({
 })
 
 export const rows = {
-  'redis miss: loader of 0 ms': wall(500, 2, 0, OPTIONS),
-  'redis miss: loader of 0 ms, two tags': wall(500, 2, 0, TAGGED),
-  'redis miss: loader of 10 ms': wall(15, 1.15, 10, OPTIONS),
+  'redis miss: loader of 0 ms': wall(250, 2, 0, OPTIONS),
+  'redis miss: loader of 0 ms, two tags': wall(250, 2, 0, TAGGED),
+  'redis miss: loader of 10 ms': wall(8, 1.15, 10, OPTIONS),
   'redis miss: commands': commands(OPTIONS),
   'redis miss: commands, two tags': commands(TAGGED),
   'redis miss: round trips': trips(OPTIONS),

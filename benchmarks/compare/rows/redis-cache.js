@@ -36,10 +36,10 @@ const untagged = { ttl: 3600 }
 const tagged = { ttl: 3600, tags: TAGS }
 
 export const rows = {
-  'redis-cache: get, 1 in flight': row(2500, 1, untagged, get),
-  'redis-cache: get, 64 in flight': row(8000, 64, untagged, get),
-  'redis-cache: get, two tags, 1 in flight': row(2500, 1, tagged, get),
-  'redis-cache: get, two tags, 64 in flight': row(8000, 64, tagged, get),
-  'redis-cache: set, 1 in flight': row(2000, 1, untagged, set),
-  'redis-cache: set, 64 in flight': row(5000, 64, untagged, set)
+  'redis-cache: get, 1 in flight': row(1500, 1, untagged, get),
+  'redis-cache: get, 64 in flight': row(4000, 64, untagged, get),
+  'redis-cache: get, two tags, 1 in flight': row(1500, 1, tagged, get),
+  'redis-cache: get, two tags, 64 in flight': row(4000, 64, tagged, get),
+  'redis-cache: set, 1 in flight': row(1200, 1, untagged, set),
+  'redis-cache: set, 64 in flight': row(3000, 64, untagged, set)
 }
