@@ -1,4 +1,5 @@
 // A miss of getOrSet on Redis: wall time, commands that the client sends, round trips before the answer.
+import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { countCommands } from '../count-commands.js'
 import { delayReplies } from '../delay-replies.js'
@@ -10,14 +11,19 @@ const TAGS = ['users', 'team:7']
 function misses (loadMs, options) {
   return async (load, context) => {
     const { cache } = await redisApp(load, context)
+    // Other processes have stored theirs on the same server.
+    const process = randomUUID()
     let next = 0
+    let loads = 0
     async function loader ({ key }) {
+      loads++
       if (loadMs > 0) await wait(loadMs)
       return user(key)
     }
     return {
       async run (calls) {
-        for (let i = 0; i < calls; i++) await cache.getOrSet(`miss:${next++}`, loader, options)
+        for (let i = 0; i < calls; i++) await cache.getOrSet(`miss:${process}:${next++}`, loader, options)
+        if (loads !== next) throw new Error(`${loads} loads for ${next} misses`)
       }
     }
   }
