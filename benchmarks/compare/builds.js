@@ -24,8 +24,8 @@ async function run (sentence, cwd, command, ...args) {
 async function findCommit (revision) {
   await run('The base revision comes from git, and this folder is not a git working tree', thisTree, 'git', 'rev-parse', '--git-dir')
   const shallow = await run('git fails', thisTree, 'git', 'rev-parse', '--is-shallow-repository')
-  const hint = shallow === 'true' ? ' The clone is shallow: run "git fetch --unshallow" first.' : ''
-  return await run(`The history has no commit ${JSON.stringify(revision)}.${hint}`, thisTree, 'git', 'rev-parse', '--verify', '--end-of-options', `${revision}^{commit}`)
+  const hint = shallow === 'true' ? ' (the clone is shallow: "git fetch --unshallow" fetches all of it)' : ''
+  return await run(`The history has no commit ${JSON.stringify(revision)}${hint}`, thisTree, 'git', 'rev-parse', '--verify', '--end-of-options', `${revision}^{commit}`)
 }
 
 /** Links every entry of a `node_modules` folder of this tree, but those of the suite, which are linked to the base's own packages. */
