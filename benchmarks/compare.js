@@ -70,11 +70,12 @@ async function compare () {
     }
   } finally {
     await redis?.stop()
-    await base.remove()
   }
   return isGood
 }
 
+// Without a handler a signal would skip the clean-up on exit.
+for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) process.once(signal, () => process.exit(status))
 try {
   if (!await compare()) process.exitCode = 1
 } catch (error) {

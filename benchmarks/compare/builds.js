@@ -1,6 +1,6 @@
 // Builds another revision of this repository in a temporary folder.
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -61,23 +61,19 @@ async function provideModules (base) {
 }
 
 /**
- * Checks out and builds `revision`: `{ root, commit, remove }`. Rejects with a sentence if git does not have it, or if it cannot be
- * installed or compiled; nothing is left behind then.
+ * Checks out and builds `revision`: `{ root, commit }`; the folder is removed when this process ends. Rejects with a sentence if
+ * git does not have the revision, or if it cannot be installed or compiled.
  */
 export async function buildBase (revision) {
   const commit = await findCommit(revision)
   const root = await realpath(await mkdtemp(join(tmpdir(), 'cache-bench-base-')))
-  const remove = () => rm(root, { recursive: true, force: true })
-  try {
-    const archive = join(root, 'base.tar')
-    await run(`git cannot export ${commit}`, thisTree, 'git', 'archive', '--format=tar', '-o', archive, commit)
-    await run('tar fails', root, 'tar', '-xf', archive)
-    await rm(archive)
-    await provideModules(root)
-    await run(`The base ${commit} does not build`, root, 'npm', 'run', 'build')
-  } catch (error) {
-    await remove()
-    throw error
-  }
-  return { root, commit, remove }
+  // Also when a signal ends the run.
+  process.once('exit', () => rmSync(root, { recursive: true, force: true }))
+  const archive = join(root, 'base.tar')
+  await run(`git cannot export ${commit}`, thisTree, 'git', 'archive', '--format=tar', '-o', archive, commit)
+  await run('tar fails', root, 'tar', '-xf', archive)
+  await rm(archive)
+  await provideModules(root)
+  await run(`The base ${commit} does not build`, root, 'npm', 'run', 'build')
+  return { root, commit }
 }

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Redis } from 'ioredis-6'
 
@@ -12,17 +15,32 @@ function parseStats (info) {
 }
 const sum = (numbers) => numbers.reduce((total, each) => total + each, 0)
 
+/** Calls `listener(name, source)` for every command that the server runs; the source of one in a script is `lua`. */
+async function monitor (url, listener) {
+  const { hostname, port } = new URL(url)
+  // A socket of its own: ioredis 6.0.0 takes a command that is told right after "OK" for a reply.
+  const socket = connect(Number(port), hostname)
+  const lines = createInterface({ input: socket })
+  const isReady = once(lines, 'line')
+  lines.on('line', (text) => {
+    const line = /^\+[\d.]+ \[\d+ ([^\]]+)\] "([^"]*)"/.exec(text)
+    if (line !== null) listener(line[2].toLowerCase(), line[1])
+  })
+  socket.write('MONITOR\r\n')
+  const [answer] = await isReady
+  if (answer !== '+OK') throw new Error(`MONITOR: ${answer}`)
+  return () => socket.destroy()
+}
+
 /**
  * Runs `work` and waits until Redis has nothing more to do for it. `sent` is the number of commands that clients sent, as MONITOR tells
  * them; `stats` the calls per command in INFO commandstats, which counts those that a script makes as well.
  */
 export async function countCommands (url, work) {
   const control = new Redis(url)
-  // A connection of its own, beside that of the client.
-  const monitor = await control.monitor()
   let sent = 0
-  monitor.on('monitor', (_time, [name], source) => {
-    if (source !== 'lua' && !OWN.has(name.toLowerCase())) sent++
+  const stop = await monitor(url, (name, source) => {
+    if (source !== 'lua' && !OWN.has(name)) sent++
   })
   try {
     await control.config('RESETSTAT')
@@ -36,7 +54,7 @@ export async function countCommands (url, work) {
     }
     return { sent, stats }
   } finally {
-    monitor.disconnect()
+    stop()
     control.disconnect()
   }
 }

@@ -18,11 +18,13 @@ async function runPair (one, other, calls) {
 
 /** One block: two fresh processes and the ratios of several pairs, this build / base. Every other pair begins with the base. */
 async function runBlock (row, builds, context, number) {
-  const [ours, base] = await Promise.all(builds.map((build) => startSide(build, row, context(build))))
+  const order = number % 2 === 0 ? builds : builds.toReversed()
+  const sides = await Promise.all(order.map((build) => startSide(build, row, context(build))))
+  const [ours, base] = number % 2 === 0 ? sides : sides.toReversed()
   const { pairsPerBlock = PAIRS_PER_BLOCK, warmUps = WARM_UPS, calls } = row
   const ratios = []
   try {
-    for (let turn = 0; turn < warmUps; turn++) for (const side of [ours, base]) await side.turn(calls)
+    for (let turn = 0; turn < warmUps; turn++) for (const side of sides) await side.turn(calls)
     for (let pair = 0; pair < pairsPerBlock; pair++) {
       const startsWithBase = (number * pairsPerBlock + pair) % 2 === 1
       ratios.push(startsWithBase ? 1 / await runPair(base, ours, calls) : await runPair(ours, base, calls))
