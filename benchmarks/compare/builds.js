@@ -68,7 +68,7 @@ export async function buildBase (revision) {
   const commit = await findCommit(revision)
   const root = await realpath(await mkdtemp(join(tmpdir(), 'cache-bench-base-')))
   // Also when a signal ends the run.
-  process.once('exit', () => rmSync(root, { recursive: true, force: true }))
+  process.once('exit', () => rmSync(root, { recursive: true, force: true, maxRetries: 10 }))
   const archive = join(root, 'base.tar')
   await run(`git cannot export ${commit}`, thisTree, 'git', 'archive', '--format=tar', '-o', archive, commit)
   await run('tar fails', root, 'tar', '-xf', archive)
