@@ -30,10 +30,10 @@ export async function serve (app, ...args) {
   return { url: `http://127.0.0.1:${port}`, child }
 }
 
-/** Requests/s of so many requests; autocannon's own rate is one of whole seconds. Throws if one is answered with neither 200 nor 304. */
-export async function rateOf (amount, options) {
+/** Requests/s of so many requests; autocannon's own rate is one of whole seconds. Throws if one is answered with another status than `statuses`. */
+export async function rateOf (amount, { statuses = ['200', '304'], ...options }) {
   const { start, finish, errors, statusCodeStats } = await autocannon({ connections: 32, amount, sampleInt: 10, ...options })
-  const wrong = Object.keys(statusCodeStats).filter((status) => status !== '200' && status !== '304')
+  const wrong = Object.keys(statusCodeStats).filter((status) => !statuses.includes(status))
   if (errors > 0 || wrong.length > 0) throw new Error(`${errors} requests failed; statuses ${wrong}`)
   return amount / (finish - start) * 1000
 }

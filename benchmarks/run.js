@@ -1,9 +1,13 @@
-// Runs the benchmarks named on the command line, or all, one after the other.
+// Runs the benchmarks named on the command line, or all, one after the other; options belong to the only one named.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 
 const NOT_A_QUESTION = new Set(['run.js', 'measure.js'])
-const wanted = process.argv.slice(2)
+/** Not part of "all": it builds another revision first. */
+const ON_REQUEST = new Set(['compare.js'])
+const [first, ...rest] = process.argv.slice(2)
+const options = rest[0]?.startsWith('--') ? rest : []
+const wanted = options.length > 0 ? [first] : process.argv.slice(2)
 const files = readdirSync(import.meta.dirname).filter((file) => file.endsWith('.js') && !NOT_A_QUESTION.has(file))
 const unknown = wanted.filter((name) => !files.includes(`${name}.js`))
 if (unknown.length > 0) {
@@ -11,7 +15,7 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 for (const file of files) {
-  if (wanted.length > 0 && !wanted.includes(file.slice(0, -3))) continue
-  const { status } = spawnSync(process.execPath, [file], { cwd: import.meta.dirname, stdio: 'inherit' })
+  if (wanted.length === 0 ? ON_REQUEST.has(file) : !wanted.includes(file.slice(0, -3))) continue
+  const { status } = spawnSync(process.execPath, [file, ...options], { cwd: import.meta.dirname, stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
 }

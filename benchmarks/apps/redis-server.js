@@ -14,6 +14,7 @@ export async function startRedis () {
   await new Promise((resolve) => probe.close(resolve))
   const child = spawn('redis-server', ['--port', String(port), '--save', '', '--appendonly', 'no', '--dir', tmpdir()], { stdio: 'ignore' })
   await once(child, 'spawn')
+  process.once('exit', () => child.kill())
   const url = `redis://127.0.0.1:${port}`
   const client = new Redis(url, { lazyConnect: true, retryStrategy: null })
   client.on('error', () => {})

@@ -1,0 +1,84 @@
+// Is this build slower, or larger, than another revision?
+// Rival: the revision that --base names, built in a temporary folder, both side by side in this run. Wanted: hits and sets at most 1.03 of its
+// CPU time; a miss on Redis at most one command and one round trip more; a small entry at most 0.8 of its heap.
+// node compare.js [--base REV] [--only TEXT]…
+import { parseArgs } from 'node:util'
+import { startRedis } from './apps/redis-server.js'
+import { buildBase, thisTree } from './compare/builds.js'
+import { comparePairs } from './compare/pairs.js'
+import { startSide } from './compare/start-side.js'
+
+const FILES = ['redis-cache', 'memory-cache', 'http', 'miss', 'heap']
+const DEFAULT_BASE = '262b094'
+
+function readArguments () {
+  try {
+    return parseArgs({ options: { base: { type: 'string', default: DEFAULT_BASE }, only: { type: 'string', multiple: true, default: [] } } }).values
+  } catch (error) {
+    throw new Error(`${error.message}. Use: compare [--base REV] [--only TEXT]…`)
+  }
+}
+
+/** The rows whose name has one of the texts in it; all without a text. */
+async function chooseRows (only) {
+  const rows = []
+  for (const file of FILES) {
+    for (const [name, row] of Object.entries((await import(`./compare/rows/${file}.js`)).rows)) rows.push({ file, name, ...row })
+  }
+  const chosen = rows.filter(({ name }) => only.length === 0 || only.some((text) => name.includes(text)))
+  if (chosen.length === 0) throw new Error(`No row has ${only.map((text) => JSON.stringify(text)).join(' or ')} in its name. There are:\n  ${rows.map(({ name }) => name).join('\n  ')}`)
+  return chosen
+}
+
+/** A ratio of paired turns. */
+async function judgePairs (row, builds, context) {
+  const { middle, low, high, pairs, isResolved } = await comparePairs(row, builds, context)
+  const verdict = !isResolved ? 'not resolved' : middle <= row.atMost ? 'yes' : 'NO'
+  return [middle.toFixed(3), Number.isFinite(high) ? `${low.toFixed(3)}–${high.toFixed(3)}` : '-', pairs, `≤ ${row.atMost}`, verdict]
+}
+
+/** A count, or a share, that is the same in every run: one look at each build. */
+async function judgeOnce (row, builds, context) {
+  const seen = []
+  for (const build of builds) seen.push(await row.observe((each) => startSide(build, row, each), context(build)))
+  const [ours, base] = seen
+  for (const [at, { note }] of seen.entries()) if (note !== undefined) console.log(`  ${builds[at].name}: ${note}`)
+  const isGood = row.within === undefined ? ours.figure <= base.figure + row.more : ours.figure >= row.within[0] && ours.figure <= row.within[1]
+  const show = (figure) => row.within === undefined ? String(figure) : figure.toFixed(2)
+  return [`${show(ours.figure)} (${show(base.figure)})`, '-', 1, row.within === undefined ? `≤ base + ${row.more}` : row.within.join('–'), isGood ? 'yes' : 'NO']
+}
+
+const WIDTHS = [42, 15, 13, 6, 12, 12]
+const line = (cells) => cells.map((cell, at) => String(cell).padEnd(WIDTHS[at])).join(' ').trimEnd()
+
+async function compare () {
+  const { base: revision, only } = readArguments()
+  const rows = await chooseRows(only)
+  console.log(`Building ${revision} …`)
+  const base = await buildBase(revision)
+  const builds = [{ name: 'this', root: thisTree }, { name: 'base', root: base.root }]
+  let redis
+  let isGood = true
+  try {
+    console.log(`This build against ${base.commit.slice(0, 12)}\n\n${line(['row', 'ratio', 'interval', 'pairs', 'wanted', 'verdict'])}`)
+    for (const row of rows) {
+      if (row.needsRedis) redis ??= await startRedis()
+      const context = ({ name }) => ({ url: redis?.url, keyPrefix: `${name}:` })
+      const cells = await (row.observe === undefined ? judgePairs : judgeOnce)(row, builds, context)
+      console.log(line([row.name, ...cells]))
+      isGood &&= cells.at(-1) === 'yes'
+    }
+  } finally {
+    await redis?.stop()
+  }
+  return isGood
+}
+
+// Without a handler a signal would skip the clean-up on exit.
+for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) process.once(signal, () => process.exit(status))
+try {
+  if (!await compare()) process.exitCode = 1
+} catch (error) {
+  console.error(error.message)
+  process.exitCode = 2
+}

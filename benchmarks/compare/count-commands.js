@@ -1,0 +1,60 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { createInterface } from 'node:readline'
+import { setTimeout as wait } from 'node:timers/promises'
+import { Redis } from 'ioredis-6'
+
+const OWN = new Set(['info', 'config', 'monitor', 'hello', 'client'])
+
+function parseStats (info) {
+  const calls = {}
+  for (const [, name, count] of info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)) {
+    if (!OWN.has(name.split('|')[0])) calls[name] = Number(count)
+  }
+  return calls
+}
+const sum = (numbers) => numbers.reduce((total, each) => total + each, 0)
+
+/** Calls `listener(name, source)` for every command that the server runs; the source of one in a script is `lua`. */
+async function monitor (url, listener) {
+  const { hostname, port } = new URL(url)
+  // A socket of its own: ioredis 6.0.0 takes a command that is told right after "OK" for a reply.
+  const socket = connect(Number(port), hostname)
+  const lines = createInterface({ input: socket })
+  const isReady = once(lines, 'line')
+  lines.on('line', (text) => {
+    const line = /^\+[\d.]+ \[\d+ ([^\]]+)\] "([^"]*)"/.exec(text)
+    if (line !== null) listener(line[2].toLowerCase(), line[1])
+  })
+  socket.write('MONITOR\r\n')
+  const [answer] = await isReady
+  if (answer !== '+OK') throw new Error(`MONITOR: ${answer}`)
+  return () => socket.destroy()
+}
+
+/**
+ * Runs `work` and waits until Redis has nothing more to do for it. `sent` is the number of commands that clients sent, as MONITOR tells
+ * them; `stats` the calls per command in INFO commandstats, which counts those that a script makes as well.
+ */
+export async function countCommands (url, work) {
+  const control = new Redis(url)
+  let sent = 0
+  const stop = await monitor(url, (name, source) => {
+    if (source !== 'lua' && !OWN.has(name)) sent++
+  })
+  try {
+    await control.config('RESETSTAT')
+    sent = 0
+    await work()
+    let stats = parseStats(await control.info('commandstats'))
+    for (let before = -1; sum(Object.values(stats)) > before + 2;) {
+      before = sum(Object.values(stats))
+      await wait(100)
+      stats = parseStats(await control.info('commandstats'))
+    }
+    return { sent, stats }
+  } finally {
+    stop()
+    control.disconnect()
+  }
+}

@@ -1,0 +1,51 @@
+// Measures one row on both builds, in pairs of turns in the order A/B/B/A.
+import { medianInterval } from './interval.js'
+import { startSide } from './start-side.js'
+
+const MAX_PAIRS = Number(process.env.PAIRS ?? 120)
+/** Half the width of an interval that is narrow enough, as a part of the median. */
+const TOLERANCE = 0.015
+const WARM_UPS = 4
+/** More of them for each start of two processes give more ratios in the same time, but say less about how much processes differ. */
+const PAIRS_PER_BLOCK = 6
+
+/** The ratio of one pair, `one` / `other`: two turns of each in the order A/B/B/A, so that a drift of the machine cancels out. */
+async function runPair (one, other, calls) {
+  const first = await one.turn(calls)
+  const others = await other.turn(calls) + await other.turn(calls)
+  return (first + await one.turn(calls)) / others
+}
+
+/** One block: two fresh processes and the ratios of several pairs, this build / base. Every other pair begins with the base. */
+async function runBlock (row, builds, context, number) {
+  const order = number % 2 === 0 ? builds : builds.toReversed()
+  const sides = await Promise.all(order.map((build) => startSide(build, row, context(build))))
+  const [ours, base] = number % 2 === 0 ? sides : sides.toReversed()
+  const { pairsPerBlock = PAIRS_PER_BLOCK, warmUps = WARM_UPS, calls } = row
+  const ratios = []
+  try {
+    for (let turn = 0; turn < warmUps; turn++) for (const side of sides) await side.turn(calls)
+    for (let pair = 0; pair < pairsPerBlock; pair++) {
+      const startsWithBase = (number * pairsPerBlock + pair) % 2 === 1
+      ratios.push(startsWithBase ? 1 / await runPair(base, ours, calls) : await runPair(ours, base, calls))
+    }
+  } finally {
+    await Promise.all([ours.stop(), base.stop()])
+  }
+  return ratios
+}
+
+/**
+ * Blocks until the 95 % interval of the median ratio lies within ± 1.5 % of it, or 120 pairs are done (`PAIRS` in the environment: fewer, for a
+ * trial): `{ middle, low, high, pairs, isResolved }`.
+ */
+export async function comparePairs (row, builds, context) {
+  const blocks = []
+  for (let pairs = 0; ;) {
+    blocks.push(await runBlock(row, builds, context, blocks.length))
+    pairs += blocks.at(-1).length
+    const interval = medianInterval(blocks)
+    const isResolved = interval.high - interval.middle <= TOLERANCE * interval.middle && interval.middle - interval.low <= TOLERANCE * interval.middle
+    if (isResolved || pairs >= MAX_PAIRS) return { ...interval, pairs, isResolved }
+  }
+}

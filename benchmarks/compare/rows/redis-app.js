@@ -1,0 +1,22 @@
+/** A value as small as most. */
+export const user = (id) => ({ id, name: `User ${id}`, email: `user${id}@example.org`, roles: ['admin', 'editor'], team: { id: 7, name: 'Seven' } })
+
+/** An app of the build with its cache on Redis. The two builds share a server, each under a prefix of its own. */
+export async function redisApp (load, { url, keyPrefix }) {
+  const { default: Fastify } = await load('fastify')
+  const { cacheRedis } = await load('@x/cache-redis')
+  const app = Fastify()
+  // On a busy machine a late heartbeat makes a process ask for every token: another path than the one that is measured.
+  const PATIENCE_MS = 30_000
+  await app.register(cacheRedis, { url, keyPrefix, commandTimeoutMs: 5000, socketTimeoutMs: PATIENCE_MS, heartbeatTimeoutMs: PATIENCE_MS })
+  await app.ready()
+  // In service, or every figure would be one of misses.
+  for (let id = 0; ; id++) {
+    const { ok } = await app.cache.set('probe', id, 60)
+    const read = await app.cache.get('probe')
+    const isTracked = app.cache.registry.status().tracking !== 'in doubt'
+    if (ok && read.ok && read.value === id && isTracked) return app
+    if (id === 400) throw new Error('the cache on Redis does not come into service')
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+}

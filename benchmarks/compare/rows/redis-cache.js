@@ -1,0 +1,45 @@
+// Reads and writes of fastify.cache on Redis that hit: CPU time of the client's process.
+import { redisApp, user } from './redis-app.js'
+
+const KEYS = Array.from({ length: 1000 }, (_, id) => `user:${id}`)
+const TAGS = ['users', 'team:7']
+const key = (i) => KEYS[i % KEYS.length]
+
+/** So many calls in flight; `call` gets the cache and a running number. */
+function inFlight (lanes, options, call) {
+  return async (load, context) => {
+    const { cache } = await redisApp(load, context)
+    for (const [id, each] of KEYS.entries()) await mustBeOk(cache.set(each, user(id), options))
+    let next = 0
+    return {
+      async run (calls) {
+        const last = next + calls
+        await Promise.all(Array.from({ length: lanes }, async () => {
+          while (next < last) await call(cache, next++)
+        }))
+      }
+    }
+  }
+}
+
+async function mustBeOk (result) {
+  if (!(await result).ok) throw new Error('not ok')
+}
+async function mustHit (result) {
+  const { ok, value } = await result
+  if (!ok || value === null) throw new Error('no hit')
+}
+const get = (cache, i) => mustHit(cache.get(key(i)))
+const set = (cache, i) => mustBeOk(cache.set(key(i), user(i), 3600))
+const row = (calls, lanes, options, call) => ({ needsRedis: true, calls, figure: 'cpu', atMost: 1.03, start: inFlight(lanes, options, call) })
+const untagged = { ttl: 3600 }
+const tagged = { ttl: 3600, tags: TAGS }
+
+export const rows = {
+  'redis-cache: get, 1 in flight': row(1500, 1, untagged, get),
+  'redis-cache: get, 64 in flight': row(4000, 64, untagged, get),
+  'redis-cache: get, two tags, 1 in flight': row(1500, 1, tagged, get),
+  'redis-cache: get, two tags, 64 in flight': row(4000, 64, tagged, get),
+  'redis-cache: set, 1 in flight': row(1200, 1, untagged, set),
+  'redis-cache: set, 64 in flight': row(3000, 64, untagged, set)
+}
