@@ -5,6 +5,7 @@ import {
 } from '@x/cache-core'
 import type { Socket } from 'node:net'
 import { Announcer } from './announcer.js'
+import type { Captured } from './birthplace.js'
 import { brotliCompression, Codec, gzipCompression, jsonSerializer, type Serialised } from './codec.js'
 import { connect } from './connect.js'
 import { Connection, type Client } from './connection.js'
@@ -16,7 +17,7 @@ import { RedisLocks } from './lock.js'
 import { resolveRedisOptions, type RedisCacheOptions, type RedisCacheSettings } from './options.js'
 import { Service } from './service.js'
 import { Subscriber } from './subscriber.js'
-import { GENERATION, RedisSnapshot, TagTokens, type Captured } from './tag-tokens.js'
+import { GENERATION, RedisSnapshot, TagTokens } from './tag-tokens.js'
 
 /** What `GET /internal/cache` shows of Redis beside the rest. */
 export interface RedisStatus extends ImplementationStatus {
@@ -245,10 +246,9 @@ export class RedisCache implements Cache {
       const generation = tokens.get(GENERATION)!
       const tags = [...tokens].filter(([tag]) => tag !== GENERATION).map(([tag, captured]) => ({ tag, ...captured }))
       const name = this.#entries.nameOf(generation, key)
-      const payload = await this.#codec.encode(serialised, { ttlMs, windowMs, ownFence: await this.#entries.ownFence(name), tags })
       // Side by side: a token that ends before its entry makes it a miss.
       await Promise.all([
-        this.#lane(name).set(name, payload, 'PX', lifetimeMs),
+        this.#entries.write(name, generation, lifetimeMs, (ownFence) => this.#codec.encode(serialised, { ttlMs, windowMs, ownFence, tags })),
         this.#tokens.extend(tokens, lifetimeMs)
       ])
     }))
@@ -269,7 +269,7 @@ export class RedisCache implements Cache {
   }
 
   async #tokensFor ({ tags, snapshot }: SetOptions, lifetimeMs: number): Promise<Map<string, Captured>> {
-    if (!(snapshot instanceof RedisSnapshot)) return this.#tokens.capture([GENERATION, ...tags ?? []], lifetimeMs)
+    if (!(snapshot instanceof RedisSnapshot)) return this.#tokens.captureForSet(tags ?? [], lifetimeMs)
     const tokens = new Map([[GENERATION, snapshot.generation]])
     const missing: string[] = []
     for (const tag of tags ?? snapshot.tags.keys()) {
