@@ -1,10 +1,10 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { Cluster } from 'ioredis'
 import calculateSlot from 'cluster-key-slot'
 import t, { type Test } from 'tap'
 import type { RedisCache, RedisCacheOptions } from '../../src/index.js'
 import { newPrefix } from '../fixtures/contract.js'
 import { begin, read, startCache, store, valueOf, warmUp } from '../fixtures/caches.js'
+import { until } from '../fixtures/redis-server.js'
 import { Masters, movesAtOnce, programs, type Master } from '../fixtures/masters.js'
 
 t.setTimeout(300_000)
@@ -47,6 +47,7 @@ for (const program of programs()) {
           for (const key of KEYS) t.equal(await read(far, key), 'old')
           const home = await masters.ownerOf(generation)
           await move(generation, masters.other(home))
+          await until('the move is known', async () => (await near.set('other', 1)).ok && (await far.set('other', 1)).ok)
           for (const [at, key] of KEYS.entries()) t.match(at % 2 === 0 ? await near.del(key) : await near.set(key, 'new'), { ok: true })
           for (const [at, key] of KEYS.entries()) t.equal(await read(near, key), at % 2 === 0 ? null : 'new', 'the own writes are seen')
           await move(generation, home)
@@ -153,8 +154,7 @@ for (const program of programs()) {
         await warmUp(t, far, 'key', value)
         t.match(await near.tags.invalidate('tag'), { ok: true })
         t.equal(await read(near, 'key'), null)
-        await wait(20)
-        await untilNull(far, 'key')
+        await until('the message is there', async () => await read(far, 'key') === null)
         await begin(near, 'tag')
         for (const cache of [near, far, await start(t, options)]) t.equal(await read(cache, 'key'), null, value)
         await store(far, 'key', value, 'tag')
@@ -209,11 +209,6 @@ for (const program of programs()) {
       t.equal(await tokenOf(masters, token), null)
     })
   })
-}
-
-async function untilNull (cache: RedisCache, key: string): Promise<void> {
-  const end = performance.now() + 5000
-  while (await read(cache, key) !== null) if (performance.now() > end) throw new Error(`${key} is still served`)
 }
 
 /** The name of an entry in Redis. */
