@@ -179,12 +179,17 @@ for (const program of programs()) {
       await store(cache, 'key', 'old', 'tag')
       await store(cache, 'plain', 'old')
       const names = [await nameOf(masters, `${options.keyPrefix}e:`, 'plain'), `${options.keyPrefix}t:tag`]
+      const ends: (() => Promise<void>)[] = []
       for (const name of names) {
         const home = await masters.ownerOf(name)
         const to = masters.other(home)
         await masters.beginMove(name, to)
         // MIGRATE that times out may leave the key on both.
         await home.admin.call('MIGRATE', '127.0.0.1', String(to.port), name, '0', '5000', 'COPY')
+        ends.push(async () => {
+          await masters.moveKeys(name, home, to)
+          await masters.endMove(name, home, to)
+        })
       }
       t.match(await cache.del('plain'), { ok: true })
       t.match(await cache.tags.invalidate('tag'), { ok: true })
@@ -194,6 +199,25 @@ for (const program of programs()) {
       t.equal(await read(cache, 'key'), null)
       await store(cache, 'plain', 'new')
       t.equal(await read(cache, 'plain'), 'new')
+      for (const end of ends) await end()
+    })
+
+    t.test('lock: stays the holder\'s while its slot moves, and its token grows', async (t) => {
+      const options = settings()
+      const [near, far] = [await start(t, options), await start(t, options)]
+      const name = `{${Buffer.from('key').toString('base64url')}}`
+      const home = await masters.ownerOf(name)
+      const held = valueOf(await near.lock('key', { ttl: 60 }))!
+      await masters.move(name, masters.other(home))
+      t.equal(valueOf(await far.lock('key', { ttl: 60 })), null)
+      t.match(await held.extend(60), { ok: true })
+      t.match(await held.release(), { ok: true })
+      const next = valueOf(await far.lock('key', { ttl: 60 }))!
+      t.ok(next.token > held.token)
+      await masters.move(name, home)
+      t.equal(valueOf(await near.lock('key', { ttl: 60 })), null)
+      t.match(await next.release(), { ok: true })
+      t.ok(valueOf(await near.lock('key', { ttl: 60 }))!.token > next.token)
     })
 
     t.test('invalidate: with waitReplicas follows the slot of the tag', async (t) => {
@@ -208,6 +232,31 @@ for (const program of programs()) {
       t.match(await cache.tags.invalidate('tag'), { ok: false, error: { queued: true } })
       t.equal(await tokenOf(masters, token), null)
     })
+
+    // The last one: it changes who the masters are.
+    t.test('failover: what the new owner of a slot lost by a failover stays removed, also when the slot goes back', async (t) => {
+      const options = settings()
+      const [near, far] = [await start(t, options), await start(t, options)]
+      const names = { generation: `${options.keyPrefix}g`, tag: `${options.keyPrefix}t:tag` }
+      for (const key of KEYS) valueOf(await near.set(key, 'old'))
+      await store(near, 'tagged', 'old', 'tag')
+      const homes = { generation: await masters.ownerOf(names.generation), tag: await masters.ownerOf(names.tag) }
+      const away = masters.other(homes.generation, homes.tag)
+      for (const name of Object.values(names)) await masters.move(name, away)
+      const { takeOver } = await masters.lag(away)
+      for (const [at, key] of KEYS.entries()) t.match(at % 2 === 0 ? await near.del(key) : await near.set(key, 'new'), { ok: true })
+      t.match(await near.tags.invalidate('tag'), { ok: true })
+      const promoted = await takeOver()
+      t.equal(promoted.id, (await masters.ownerOf(names.generation)).id)
+      await until('the failover is known', async () => (await near.set('other', 1)).ok && (await far.tags.capture(['tag'])).ok)
+      const areNotOld = async (): Promise<void> => {
+        for (const cache of [near, far]) for (const key of [...KEYS, 'tagged']) t.not(await patientRead(cache, key), 'old', key)
+      }
+      await areNotOld()
+      for (const [which, name] of Object.entries(names)) await masters.move(name, homes[which as keyof typeof homes])
+      await until('the move is known', async () => (await near.set('other', 1)).ok && (await far.set('other', 1)).ok)
+      await areNotOld()
+    })
   })
 }
 
@@ -216,8 +265,9 @@ async function patientRead (cache: RedisCache, key: string): Promise<unknown> {
   let value: unknown
   await until(`${key} can be read`, async () => {
     const result = await cache.get(key)
-    if (result.ok) value = result.value
-    return result.ok
+    if (!result.ok) throw result.error
+    value = result.value
+    return true
   })
   return value
 }
