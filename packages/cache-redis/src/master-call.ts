@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import type { Connection } from './connection.js'
 import type { Node } from './node.js'
 
-/** A reply, the master that gave it, and the fence that it had when it was asked. */
+/** A reply, the master that gave it, and the fence that it had when it was asked; empty if a single server's is not known. */
 export interface MasterReply<T> { readonly value: T; readonly node: Node; readonly fence: string }
 
 /** Options of a call. */
@@ -33,13 +33,16 @@ export async function callMaster<T, P = undefined> (
   for (;;) {
     let failure: unknown
     try {
-      const fence = node?.fence ?? await node?.identify()
+      // A single server is sent the command all the same: its refusal says what is wrong, and makes the client leave a replica.
+      const fence = node?.fence ?? await node?.identify() ?? (connection.isCluster ? undefined : '')
       if (node === undefined || fence === undefined) throw new Error('no master is known for the key')
       const prepared = (options.prepare === undefined ? undefined : await options.prepare(fence)) as P
       const redis = options.connectionOf?.(node) ?? node.redis
-      if (isAsking) redis.asking().catch(() => {
-        // The command that follows fails for the same reason.
-      })
+      if (isAsking) {
+        redis.asking().catch(() => {
+          // The command that follows fails for the same reason.
+        })
+      }
       return { value: await send(redis, fence, prepared), node, fence }
     } catch (error) {
       failure = error

@@ -210,7 +210,7 @@ export class TagTokens {
       redis.eval(SCRIPTS.cacheRenew.lua, 1, key, token, writeToken(fence), toHex(fence)) as Promise<string | null | 0>)
     if (reply.value !== 0) return { ...reply, value: reply.value }
     await reply.node.readFence()
-    const fence = reply.node.fence
+    const { fence } = reply.node
     if (fence === undefined) throw new Error('the server that answered is no master')
     return { ...reply, fence, value: token }
   }

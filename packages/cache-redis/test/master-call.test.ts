@@ -10,12 +10,12 @@ function reply (message: string): Error {
 interface FakeNode { fence: string | undefined; answers: (Error | string)[]; sent: string[] }
 
 /** A cluster of servers that answer what they are told to, and a client whose slot table says `owner`. */
-function cluster (nodes: Record<string, FakeNode>, table: { owner: string | undefined }): { connection: Connection; searches: () => number; refreshes: () => number } {
+function cluster (nodes: Record<string, FakeNode>, table: { owner: string | undefined }, isCluster = true): { connection: Connection; searches: () => number; refreshes: () => number } {
   let searches = 0
   let refreshes = 0
   const toNode = (address: string): unknown => {
-    const node = nodes[address]
-    return node === undefined ? undefined : {
+    const node = nodes[address]!
+    return {
       get fence () { return node.fence },
       identify: async () => node.fence,
       redis: {
@@ -31,7 +31,7 @@ function cluster (nodes: Record<string, FakeNode>, table: { owner: string | unde
   }
   const known = new Map(Object.keys(nodes).map((address) => [address, toNode(address)]))
   const connection = {
-    isCluster: true,
+    isCluster,
     owner: () => known.get(table.owner ?? ''),
     nodeAt: (address: string) => known.get(address),
     refreshSlots: () => { refreshes++ },
@@ -104,6 +104,15 @@ t.test('callMaster: without a master it says so, and errors of the command are f
   await t.rejects(callMaster(cluster({ 'a:1': node(undefined, 'value') }, { owner: 'a:1' }).connection, 'key', send), /no master/)
   const { connection, searches } = cluster({ 'a:1': node('fence a', reply('OOM command not allowed')) }, { owner: 'a:1' })
   await t.rejects(callMaster(connection, 'key', send), /^OOM/)
+  t.equal(searches(), 0)
+})
+
+t.test('callMaster: a single server is sent the command though its fence is not known, and its refusal is for the caller', async (t) => {
+  const nodes = { 'a:1': node(undefined, reply('READONLY'), MOVED, 'value') }
+  const { connection, searches } = cluster(nodes, { owner: 'a:1' }, false)
+  await t.rejects(callMaster(connection, 'key', send), /^READONLY/)
+  await t.rejects(callMaster(connection, 'key', send), /^MOVED/)
+  t.match(await callMaster(connection, 'key', send), { value: 'value', fence: '' })
   t.equal(searches(), 0)
 })
 

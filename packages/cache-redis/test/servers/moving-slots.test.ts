@@ -274,20 +274,18 @@ async function patientRead (cache: RedisCache, key: string): Promise<unknown> {
 
 /** The name of an entry in Redis. */
 async function nameOf ({ all }: Masters, prefix: string, key: string): Promise<string> {
-  for (const { admin } of all) {
-    for (const name of await admin.keys(`${prefix}*:${key}`)) return name
-  }
-  throw new Error(`No master has ${key}`)
+  const names = (await Promise.all(all.map(({ admin }) => admin.keys(`${prefix}*:${key}`)))).flat()
+  if (names[0] === undefined) throw new Error(`No master has ${key}`)
+  return names[0]
 }
 
-/** A token as the master has it that has it. */
-async function tokenOf (masters: Masters, key: string): Promise<string | null> {
-  for (const { admin } of masters.all) {
-    for (const name of await admin.keys(key)) {
-      // A slot that is on its way is read only by who asks.
-      await admin.call('ASKING').catch(() => {})
-      return admin.get(name)
-    }
+/** A token as the master has it that has it; `null` if none has. */
+async function tokenOf ({ all }: Masters, key: string): Promise<string | null> {
+  for (const { admin } of all) {
+    if ((await admin.keys(key)).length === 0) continue
+    // A slot that is on its way is read only after ASKING.
+    await admin.asking()
+    return admin.get(key)
   }
   return null
 }

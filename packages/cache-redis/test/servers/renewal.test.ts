@@ -24,7 +24,7 @@ t.test('capture: a process that has not heard of its server\'s new history does 
   }
 })
 
-t.test('capture: a token of an older version is replaced', async (t) => {
+t.test('capture: a token that names no server is replaced', async (t) => {
   const server = await startServer(t)
   const cache = await startCache(t, { url: server.url })
   await server.cli('SET', 'cache:t:tag', 'twelvechars1.twelvechars2')
@@ -44,7 +44,7 @@ t.test('capture: where a token can be neither used nor replaced it goes, and not
   defineScripts(client)
   await client.set('token', 'foreign')
   const fence = /run_id:(\w+)/.exec(await client.info('server'))![1]! + ':' + /master_replid:(\w+)/.exec(await client.info('replication'))![1]!
-  const hex = String(await client.eval("return string.sub(redis.sha1hex(ARGV[1]), 1, 12)", 0, fence))
+  const hex = String(await client.eval('return string.sub(redis.sha1hex(ARGV[1]), 1, 12)', 0, fence))
   const renew = (...args: string[]): Promise<unknown> => client.eval(SCRIPTS.cacheRenew.lua, 1, 'token', ...args)
   t.equal(await renew('foreign', 'new', '000000000000'), 0, 'another server is meant')
   t.equal(await renew('other', 'new', hex), 'foreign', 'somebody was quicker')
