@@ -104,6 +104,21 @@ for (const program of programs()) {
       })
     }
 
+    t.test('get: a hit is one command, and a tagged read of a process that knows the tokens too', async (t) => {
+      const options = settings({ heartbeatMs: 500, heartbeatTimeoutMs: 5000 })
+      const cache = await start(t, options)
+      await store(cache, 'plain', 'value')
+      await store(cache, 'tagged', 'value', 'tag')
+      for (const key of ['plain', 'tagged']) await warmUp(t, cache, key, 'value')
+      await until('its own messages have come', async () => {
+        await Promise.all(masters.all.map(({ admin }) => admin.config('RESETSTAT')))
+        for (let times = 0; times < 10; times++) for (const key of ['plain', 'tagged']) t.equal(await read(cache, key), 'value')
+        const stats = (await Promise.all(masters.all.map(({ admin }) => admin.info('commandstats')))).join()
+        const calls = [...stats.matchAll(/cmdstat_(get|set|pttl|eval|evalsha|asking):calls=(\d+)/g)].map(([, name, count]) => `${name} ${count}`)
+        return calls.every((each) => each.startsWith('get ')) && calls.reduce((sum, each) => sum + Number(each.slice(4)), 0) === 20
+      })
+    })
+
     t.test('capture: one move costs one clear, whatever two processes think of the owner', async (t) => {
       const options = settings()
       const generation = `${options.keyPrefix}g`
