@@ -1,5 +1,7 @@
-import { Cluster } from 'ioredis'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import calculateSlot from 'cluster-key-slot'
+import { Cluster } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { RedisCache, RedisCacheOptions } from '../../src/index.js'
 import { newPrefix } from '../fixtures/contract.js'
@@ -186,6 +188,27 @@ for (const program of programs()) {
       await works('the target has it')
       await masters.endMove(token, home, to)
       await works('after')
+    })
+
+    t.test('ACL: the least user of the README can follow a slot that is half way', async (t) => {
+      const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+      const [, least] = /```\n(\+get [^`]*)```/.exec(readme)!
+      const [, more] = /`(\+cluster[^`]*)` in a Cluster/.exec(readme)!
+      const rights = `${least} ${more}`.split(/\s+/).filter((each) => each !== '')
+      const options = settings({ username: 'least', password: 'secret', keyPrefix: 'cache:' })
+      for (const { admin } of masters.all) await admin.call('ACL', 'SETUSER', 'least', 'on', '>secret', ...rights)
+      const cache = await start(t, options)
+      await store(cache, 'key', 'old', 'tag')
+      const home = await masters.ownerOf('cache:g')
+      const to = masters.other(home)
+      await masters.beginMove('cache:g', to)
+      await masters.moveKeys('cache:g', home, to)
+      t.equal(await read(cache, 'key'), null)
+      await store(cache, 'key', 'new', 'tag')
+      t.equal(await read(cache, 'key'), 'new')
+      await masters.endMove('cache:g', home, to)
+      t.equal(await read(cache, 'key'), 'new')
+      for (const { admin } of masters.all) t.notMatch(JSON.stringify(await admin.call('ACL', 'LOG')), /asking|readonly|readwrite|info"|eval/, 'nothing of that was refused')
     })
 
     t.test('get: a copy that a broken migration left on the other master is not served', async (t) => {
