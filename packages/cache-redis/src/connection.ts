@@ -57,11 +57,17 @@ export class Connection {
     return id === undefined ? undefined : this.#nodes.get(id)
   }
 
-  /** The master that a key lies on, if that is another one than the master of `other`. */
-  ownerApart (key: string, other: string): Node | undefined {
-    if (!(this.client instanceof Cluster)) return undefined
-    const owner = this.owner(key)
-    return owner === this.owner(other) ? undefined : owner
+  get isCluster (): boolean { return this.client instanceof Cluster }
+
+  /** The node that a redirection names; `undefined` if no connection to it is known. */
+  nodeAt (address: string): Node | undefined {
+    // A natMap renames addresses in ways of its own.
+    return this.client instanceof Cluster && this.client.options.natMap === undefined ? this.#nodes.get(address) : undefined
+  }
+
+  /** Asks for the slot table, which a redirection showed to be old. */
+  refreshSlots (): void {
+    if (this.client instanceof Cluster) this.client.refreshSlotsCache()
   }
 
   async close (): Promise<void> {

@@ -1,9 +1,12 @@
 import { isCacheError, type CacheError } from '@x/cache-core'
+import type { Captured } from './birthplace.js'
 import type { Codec, Decoded } from './codec.js'
 import type { Client, Connection } from './connection.js'
 import { isMark } from './frame.js'
 import { GENERATION, type Keys } from './keys.js'
-import type { Captured, TagTokens, Verdict } from './tag-tokens.js'
+import { callMaster } from './master-call.js'
+import type { Node } from './node.js'
+import type { TagTokens, Verdict } from './tag-tokens.js'
 
 /** An entry that may be served. `leftMs` is what Redis says of its time, if it was asked. */
 export interface Found { readonly decoded: Decoded; readonly isStale: boolean; readonly leftMs: number | undefined }
@@ -13,6 +16,12 @@ export interface Wish { readonly tags: readonly string[]; readonly wantsTime: bo
 
 /** Tokens that were asked for beside the entry. */
 type Asked = ReadonlyMap<string, Promise<Captured | undefined>>
+
+/** Where an entry lies: its name, the fence of its generation, and in a Cluster the master that answered. */
+interface Place { readonly name: string; readonly fence: string; readonly node: Node | undefined }
+
+/** An entry as Redis has it, and its time if that was asked for. */
+interface Stored { readonly place: Place; readonly bytes: Buffer | null; readonly time: number | undefined }
 
 const NONE_ASKED: Asked = new Map()
 const GONE = -2
@@ -27,7 +36,7 @@ export class Entries {
   readonly #tokens: TagTokens
   readonly #codec: Codec
   readonly #dataFor: (key: string) => Client
-  #lastGeneration: string | undefined
+  #lastGeneration: Captured | undefined
 
   constructor (connection: Connection, keys: Keys, tokens: TagTokens, codec: Codec, dataFor: (key: string) => Client) {
     this.#connection = connection
@@ -42,21 +51,25 @@ export class Entries {
     return this.#keys.entry(`${generation.token}${generation.fence}`, key)
   }
 
-  /** What an entry on another master than its generation's has to say of its own; the generation's is in its name. */
-  async ownFence (name: string): Promise<string | undefined> {
-    const owner = this.#connection.ownerApart(name, this.#keys.generation)
-    if (owner === undefined) return undefined
-    const fence = await owner.identify()
-    if (fence === undefined) throw new Error('no master is known for the entry')
-    return fence
+  /**
+   * Writes an entry. An entry on another master than its generation's carries that master's fence; the generation's is in its
+   * name. In a Cluster the master is the one that answers, which need not be the one that the slot table names.
+   */
+  async write (name: string, generation: Captured, lifetimeMs: number, encode: (ownFence: string | undefined) => Promise<Buffer | string>): Promise<void> {
+    if (!this.#connection.isCluster) {
+      await this.#dataFor(name).set(name, await encode(undefined), 'PX', lifetimeMs)
+      return
+    }
+    await callMaster(this.#connection, name, (redis, _fence, payload: Buffer | string) => redis.set(name, payload, 'PX', lifetimeMs), {
+      prepare: (fence) => encode(fence === generation.fence ? undefined : fence)
+    })
   }
 
   find (key: string, wish: Wish): Promise<Found | null> {
     const known = this.#tokens.remembered(GENERATION)
     // The usual read, without a promise that it can do without.
     if (known !== undefined && !wish.wantsTime && wish.tags.length === 0) {
-      const name = this.nameOf(known, key)
-      return this.#dataFor(name).getBuffer(name).then((stored) => isNone(stored) ? null : this.#open(name, stored, undefined, NONE_ASKED))
+      return this.#get(known, key, (place, bytes) => isNone(bytes) ? null : this.#open(place, bytes, undefined, NONE_ASKED))
     }
     return this.#find(key, wish, known)
   }
@@ -66,31 +79,26 @@ export class Entries {
     for (const tag of tags) {
       if (this.#tokens.remembered(tag) === undefined) asked.set(tag, quiet(this.#tokens.ask(tag)))
     }
-    const [name, stored, time] = known === undefined
-      ? await this.#readInDoubt(key, wantsTime)
-      : await this.#readNamed(this.nameOf(known, key), wantsTime)
-    return isNone(stored) ? null : this.#open(name, stored, time, asked)
+    const stored = known === undefined ? await this.#readInDoubt(key, wantsTime) : await this.#readNamed(known, key, wantsTime)
+    return stored === undefined || isNone(stored.bytes) ? null : this.#open(stored.place, stored.bytes, stored.time, asked)
   }
 
-  #open (name: string, stored: Buffer, time: number | undefined, asked: Asked): Found | null | Promise<Found | null> {
+  #open (place: Place, stored: Buffer, time: number | undefined, asked: Asked): Found | null | Promise<Found | null> {
     const decoded = this.#codec.decode(stored)
     if (!(decoded instanceof Promise) && !(decoded instanceof Error) && decoded.windowMs === 0 && time === undefined &&
-      asked.size === 0 && this.#isOfThisLife(name, decoded) && this.#tokens.proves(decoded.tags)) {
+      asked.size === 0 && isOfThisLife(place, decoded) && this.#tokens.proves(decoded.tags)) {
       return { decoded, isStale: false, leftMs: undefined }
     }
-    return this.#look(name, decoded, time, asked)
+    return this.#look(place, decoded, time, asked)
   }
 
-  async #look (name: string, decoding: ReturnType<Codec['decode']>, time: number | undefined, asked: Asked): Promise<Found | null> {
+  async #look (place: Place, decoding: ReturnType<Codec['decode']>, time: number | undefined, asked: Asked): Promise<Found | null> {
     const decoded = await decoding
     if (decoded instanceof Error) throw decoded
     let leftMs = time
-    if (leftMs === undefined && decoded.windowMs > 0) leftMs = await this.#dataFor(name).pttl(name)
+    if (leftMs === undefined && decoded.windowMs > 0) leftMs = await this.#dataFor(place.name).pttl(place.name)
     if (leftMs === GONE) return null
-    if (!this.#isOfThisLife(name, decoded)) {
-      await this.#connection.ownerApart(name, this.#keys.generation)?.identify()
-      if (!this.#isOfThisLife(name, decoded)) return null
-    }
+    if (!isOfThisLife(place, decoded)) return null
     const verdict = await this.#judge(decoded, asked)
     if (verdict === 'gone') return null
     return { decoded, isStale: verdict === 'stale' || (leftMs !== undefined && leftMs <= decoded.windowMs && decoded.windowMs > 0), leftMs }
@@ -120,29 +128,32 @@ export class Entries {
     await unlink(current)
   }
 
-  async #readNamed (name: string, wantsTime: boolean): Promise<[string, Buffer | null, number | undefined]> {
-    const client = this.#dataFor(name)
-    if (!wantsTime) return [name, await client.getBuffer(name), undefined]
-    const [stored, left] = await Promise.all([client.getBuffer(name), client.pttl(name)])
-    return [name, stored, left]
+  /** Reads an entry, in a Cluster on the connection of the master that has it. */
+  #get<T> (generation: Captured, key: string, use: (place: Place, bytes: Buffer | null) => T | Promise<T>): Promise<T> {
+    const name = this.nameOf(generation, key)
+    const { fence } = generation
+    if (!this.#connection.isCluster) return this.#dataFor(name).getBuffer(name).then((bytes) => use({ name, fence, node: undefined }, bytes))
+    return callMaster(this.#connection, name, (redis) => redis.getBuffer(name)).then(({ value, node }) => use({ name, fence, node }, value))
+  }
+
+  async #readNamed (generation: Captured, key: string, wantsTime: boolean): Promise<Stored> {
+    const name = this.nameOf(generation, key)
+    const reading = this.#get(generation, key, (place, bytes) => ({ place, bytes, time: undefined }))
+    if (!wantsTime) return reading
+    const [stored, time] = await Promise.all([reading, this.#dataFor(name).pttl(name)])
+    return { ...stored, time }
   }
 
   /** Asks for the generation, and at the same time for the entry in the generation that was the last one known. */
-  async #readInDoubt (key: string, wantsTime: boolean): Promise<[string, Buffer | null, number | undefined]> {
-    const guess = this.#lastGeneration === undefined ? undefined : this.#keys.entry(this.#lastGeneration, key)
-    const early = guess === undefined ? undefined : quiet(this.#readNamed(guess, wantsTime))
+  async #readInDoubt (key: string, wantsTime: boolean): Promise<Stored | undefined> {
+    const guess = this.#lastGeneration
+    const early = guess === undefined ? undefined : quiet(this.#readNamed(guess, key, wantsTime))
     const generation = await this.#tokens.ask(GENERATION)
     // Without a generation there are no entries.
-    if (generation === undefined) return ['', null, undefined]
-    this.#lastGeneration = `${generation.token}${generation.fence}`
-    const name = this.nameOf(generation, key)
-    return name === guess && early !== undefined ? early : this.#readNamed(name, wantsTime)
-  }
-
-  /** Whether the entry was stored on the master that has it now, in the same life: another may have lost what removed it. */
-  #isOfThisLife (name: string, { ownFence }: Decoded): boolean {
-    const owner = this.#connection.ownerApart(name, this.#keys.generation)
-    return owner === undefined ? ownFence === undefined : ownFence !== undefined && owner.fence === ownFence
+    if (generation === undefined) return undefined
+    this.#lastGeneration = generation
+    const isGuessed = early !== undefined && generation.token === guess?.token && generation.fence === guess.fence
+    return isGuessed ? early : this.#readNamed(generation, key, wantsTime)
   }
 
   async #judge ({ tags }: Decoded, asked: Asked): Promise<Verdict> {
@@ -159,6 +170,11 @@ export class Entries {
 /** Nothing is stored; a mark holds the place of a value that is being loaded. */
 function isNone (stored: Buffer | null): stored is null {
   return stored === null || isMark(stored)
+}
+
+/** Whether the entry was stored on the master that has it now, in the same life: another may have lost what removed it. */
+function isOfThisLife ({ fence, node }: Place, { ownFence }: Decoded): boolean {
+  return node === undefined ? ownFence === undefined : node.fence === (ownFence ?? fence)
 }
 
 // Its answer may not be needed; a failure that nobody looks at is not an unhandled one.

@@ -1,31 +1,32 @@
-import type { Client } from './connection.js'
+import type { Captured } from './birthplace.js'
+import type { Client, Connection } from './connection.js'
 import type { Entries } from './entries.js'
 import { HEADER_BYTES, isMark, newMark, newPlainPrefix } from './frame.js'
-import { GENERATION, RedisSnapshot, type Captured, type TagTokens } from './tag-tokens.js'
+import { callMaster } from './master-call.js'
+import { SCRIPTS } from './scripts.js'
+import { GENERATION, RedisSnapshot, type TagTokens } from './tag-tokens.js'
 
-/** The tokens before a load, and the header that lay in the entry's slot: its mark, or the entry that is to be replaced. */
-export class RedisLease extends RedisSnapshot {
-  constructor (
-    readonly key: string,
-    readonly slot: LeasedSlot,
-    generation: Captured,
-    tags: ReadonlyMap<string, Captured>
-  ) {
-    super(generation, tags)
-  }
-}
-
-/** The slot of an entry as a load found it, and the fence of its master where that is not the generation's. */
+/** The slot of an entry as a load found it. */
 export interface LeasedSlot {
   readonly name: string
+  /** The first bytes of what lay in it: of a mark, or of the entry that is to be replaced. */
   readonly header: Buffer
-  readonly ownFence: string | undefined
+  /** Of the master that has it, in a Cluster. */
+  readonly fence: string | undefined
   /** The mark is this load's own: no load that began earlier shares it. */
   readonly isOwnMark: boolean
 }
 
+/** The tokens before a load, and the slot that its value goes to. */
+export class RedisLease extends RedisSnapshot {
+  constructor (readonly slot: LeasedSlot, generation: Captured, tags: ReadonlyMap<string, Captured>) {
+    super(generation, tags)
+  }
+}
+
 /** What leases rest on. */
 export interface LeasesDeps {
+  readonly connection: Connection
   readonly tokens: TagTokens
   readonly entries: Entries
   readonly dataFor: (name: string) => Client
@@ -35,10 +36,13 @@ export interface LeasesDeps {
 
 const NO_PREFIX = ''
 
+/** Thrown where the master that has the slot is not the one of the lease. */
+const anotherMaster = new Error('the slot has another master than when the lease was taken')
+
 /**
  * Leases of loads ("Scaling Memcache at Facebook", NSDI 2013, §3.2.1): a load marks the empty slot of its entry before it begins,
  * `del` and `set` remove the mark with the entry, and what was loaded is stored only while the mark stands. All that is lost
- * (eviction, expiry, failover) means that nothing is stored.
+ * (eviction, expiry, failover, a slot that moves) means that nothing is stored.
  */
 export class Leases {
   readonly #deps: LeasesDeps
@@ -67,30 +71,56 @@ export class Leases {
     this.#lastGeneration = generation
     const name = entries.nameOf(generation, key)
     const slot = early !== undefined && name === guessed ? await early : await this.#mark(name, leaseMs)
-    return new RedisLease(key, slot, generation, captured)
+    return new RedisLease(slot, generation, captured)
   }
 
-  /** Whether nothing has changed since: no token, not the slot, not its master. One round trip; none of it is remembered as a lease. */
+  /** Whether nothing has changed since the lease was taken: no token, not the slot, not its master. One round trip. */
   async isCurrent ({ slot, generation, tags }: RedisLease): Promise<boolean> {
-    const { tokens, entries, dataFor } = this.#deps
+    const { connection, tokens, dataFor } = this.#deps
+    const { name } = slot
+    const read = (client: Pick<Client, 'getrangeBuffer'>): Promise<Buffer> => client.getrangeBuffer(name, 0, HEADER_BYTES - 1)
     const [header, areCurrent] = await Promise.all([
-      dataFor(slot.name).getrangeBuffer(slot.name, 0, HEADER_BYTES - 1),
+      connection.isCluster ? callMaster(connection, name, read) : read(dataFor(name)).then((value) => ({ value, fence: undefined })),
       tokens.areCurrent([{ tag: GENERATION, ...generation }, ...[...tags].map(([tag, token]) => ({ tag, ...token }))])
     ])
-    return areCurrent && header.equals(slot.header) && await entries.ownFence(slot.name) === slot.ownFence
+    return areCurrent && header.value.equals(slot.header) && header.fence === slot.fence
+  }
+
+  /** Stores what was loaded, if the slot is as the load found it; `encode` is told the fence that the entry has to carry, if any. */
+  async store ({ slot, generation }: RedisLease, lifetimeMs: number, encode: (ownFence: string | undefined) => Promise<Buffer | string>): Promise<void> {
+    const payload = await encode(slot.fence === generation.fence ? undefined : slot.fence)
+    await this.#run('cacheStore', slot, slot.header, payload, lifetimeMs)
   }
 
   /** Gives a lease up: a mark that this load made is removed; an entry stays. */
   async release ({ slot }: RedisLease): Promise<void> {
-    if (slot.isOwnMark) await this.#deps.dataFor(slot.name).cacheUnmark(slot.name, slot.header)
+    if (slot.isOwnMark) await this.#run('cacheUnmark', slot, slot.header)
   }
 
   async #mark (name: string, leaseMs: number): Promise<LeasedSlot> {
-    const { entries, dataFor, isPlainJson } = this.#deps
-    const ownFence = await entries.ownFence(name)
+    const { connection, dataFor, isPlainJson } = this.#deps
     const mark = newMark()
-    const header = await dataFor(name).cacheLeaseBuffer(name, mark, Math.ceil(leaseMs), isPlainJson ? newPlainPrefix() : NO_PREFIX)
-    if (await entries.ownFence(name) !== ownFence) throw new Error('the server that answered changed meanwhile')
-    return { name, header, ownFence, isOwnMark: isMark(header) && header.equals(mark) }
+    const args = [mark, Math.ceil(leaseMs), isPlainJson ? newPlainPrefix() : NO_PREFIX] as const
+    const { value: header, fence } = connection.isCluster
+      // By its text: ASKING holds for one command, and would not for the one that follows NOSCRIPT.
+      ? await callMaster(connection, name, (redis) => redis.callBuffer('EVAL', SCRIPTS.cacheLease.lua, 1, name, ...args) as Promise<Buffer>)
+      : { value: await dataFor(name).cacheLeaseBuffer(name, ...args), fence: undefined }
+    return { name, header, fence, isOwnMark: isMark(header) && header.equals(mark) }
+  }
+
+  /** Runs a script on a leased slot; does nothing where the slot has another master by now. */
+  async #run (script: 'cacheStore' | 'cacheUnmark', { name, fence }: LeasedSlot, ...args: (Buffer | string | number)[]): Promise<void> {
+    const { connection, dataFor } = this.#deps
+    if (!connection.isCluster) {
+      const run = dataFor(name)[script] as (name: string, ...args: unknown[]) => Promise<number>
+      await run.call(dataFor(name), name, ...args)
+      return
+    }
+    const sameMaster = async (answering: string): Promise<void> => { if (answering !== fence) throw anotherMaster }
+    try {
+      await callMaster(connection, name, (redis) => redis.call('EVAL', SCRIPTS[script].lua, 1, name, ...args), { prepare: sameMaster })
+    } catch (error) {
+      if (error !== anotherMaster) throw error
+    }
   }
 }

@@ -5,6 +5,7 @@ import {
 } from '@x/cache-core'
 import type { Socket } from 'node:net'
 import { Announcer } from './announcer.js'
+import type { Captured } from './birthplace.js'
 import { brotliCompression, Codec, gzipCompression, jsonSerializer, type Serialised } from './codec.js'
 import { connect } from './connect.js'
 import { Connection, type Client } from './connection.js'
@@ -17,7 +18,7 @@ import { RedisLocks } from './lock.js'
 import { resolveRedisOptions, type RedisCacheOptions, type RedisCacheSettings } from './options.js'
 import { Service } from './service.js'
 import { Subscriber } from './subscriber.js'
-import { GENERATION, RedisSnapshot, TagTokens, type Captured } from './tag-tokens.js'
+import { GENERATION, RedisSnapshot, TagTokens } from './tag-tokens.js'
 
 /** What `GET /internal/cache` shows of Redis beside the rest. */
 export interface RedisStatus extends ImplementationStatus {
@@ -109,6 +110,7 @@ export class RedisCache implements Cache {
     })
     this.#entries = new Entries(this.#connection, keys, this.#tokens, this.#codec, (name) => this.#lane(name))
     this.#leases = new Leases({
+      connection: this.#connection,
       tokens: this.#tokens,
       entries: this.#entries,
       dataFor: (name) => this.#lane(name),
@@ -259,13 +261,12 @@ export class RedisCache implements Cache {
       const generation = tokens.get(GENERATION)!
       const tags = [...tokens].filter(([tag]) => tag !== GENERATION).map(([tag, captured]) => ({ tag, ...captured }))
       const name = this.#entries.nameOf(generation, key)
-      const leased = options.snapshot instanceof RedisLease && options.snapshot.slot.name === name ? options.snapshot.slot : undefined
-      const ownFence = leased === undefined ? await this.#entries.ownFence(name) : leased.ownFence
-      const payload = await this.#codec.encode(serialised, { ttlMs, windowMs, ownFence, tags })
-      const lane = this.#lane(name)
+      const encode = (ownFence: string | undefined): Promise<Buffer | string> => this.#codec.encode(serialised, { ttlMs, windowMs, ownFence, tags })
+      const { snapshot } = options
+      const leased = snapshot instanceof RedisLease && snapshot.slot.name === name ? snapshot : undefined
       // Side by side: a token that ends before its entry makes it a miss.
       await Promise.all([
-        leased === undefined ? lane.set(name, payload, 'PX', lifetimeMs) : lane.cacheStore(name, leased.header, payload, lifetimeMs),
+        leased === undefined ? this.#entries.write(name, generation, lifetimeMs, encode) : this.#leases.store(leased, lifetimeMs, encode),
         this.#tokens.extend(tokens, lifetimeMs)
       ])
     }))
@@ -286,7 +287,7 @@ export class RedisCache implements Cache {
   }
 
   async #tokensFor ({ tags, snapshot }: SetOptions, lifetimeMs: number): Promise<Map<string, Captured>> {
-    if (!(snapshot instanceof RedisSnapshot)) return this.#tokens.capture([GENERATION, ...tags ?? []], lifetimeMs)
+    if (!(snapshot instanceof RedisSnapshot)) return this.#tokens.captureForSet(tags ?? [], lifetimeMs)
     const tokens = new Map([[GENERATION, snapshot.generation]])
     const missing: string[] = []
     for (const tag of tags ?? snapshot.tags.keys()) {

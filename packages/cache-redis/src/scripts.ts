@@ -64,6 +64,23 @@ if not done or done.err then redis.call('UNLINK', KEYS[1]) end
 return 1`
   },
   /**
+   * Replaces the token ARGV[1], which was made on another server, by ARGV[2], made on this one; answers the token that is there
+   * then, or 0 if this is not the server whose fence is ARGV[3]: the caller's knowledge is old, and another process's token
+   * must not fall to it. Where nothing can be written the token goes, and with it all that it makes valid.
+   */
+  cacheRenew: {
+    numberOfKeys: 1,
+    lua: `local info = redis.call('INFO', 'server') .. redis.call('INFO', 'replication')
+local life = string.match(info, 'run_id:(%w+)') .. ':' .. string.match(info, 'master_replid:(%w+)')
+if string.sub(redis.sha1hex(life), 1, 12) ~= ARGV[3] then return 0 end
+local token = redis.call('GET', KEYS[1])
+if token ~= ARGV[1] then return token end
+local done = redis.pcall('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+if done.ok then return ARGV[2] end
+redis.call('UNLINK', KEYS[1])
+return false`
+  },
+  /**
    * Takes a lock for ARGV[2] ms with the owner's mark ARGV[1]; answers the fencing token, minus that of the holder if it is
    * held, or 0 if the holder ARGV[3] or a later one has dismissed who waited. The counter starts at the server's time in
    * microseconds, so a token that follows a forgotten counter is still larger.

@@ -1,12 +1,13 @@
 import type { TagSnapshot } from '@x/cache-core'
+import type { Redis } from 'ioredis'
+import { readToken, toHex, writeToken, type Captured } from './birthplace.js'
 import type { Client, Connection } from './connection.js'
 import type { EntryTag } from './frame.js'
 import { GENERATION, newToken, type Keys } from './keys.js'
+import { callMaster, type MasterReply } from './master-call.js'
 import type { Node } from './node.js'
+import { SCRIPTS } from './scripts.js'
 import { TokenMemory } from './tokens.js'
-
-/** A token with the fence of the server that it was read from. */
-export interface Captured { readonly token: string; readonly fence: string }
 
 /** What `capture` hands out: the generation, and the tokens of the tags. */
 export class RedisSnapshot implements TagSnapshot {
@@ -31,10 +32,14 @@ export type Verdict = 'fresh' | 'stale' | 'gone'
 /** Tokens live for at least so long, in ms, beyond the lifetime that asks for them: rarely extended, never immortal. */
 const SPARE_MS = 3_600_000
 
+/** Tries to replace a token that was made on another server. */
+const MAX_RENEWALS = 5
+
 /**
  * One random token per tag in Redis. An entry is valid if each of its tokens is still the current one, on a server that has
  * forgotten nothing since; equality with a token remembered here proves that while messages arrive, inequality proves
- * nothing. All that fails here throws: what cannot be proved is for the caller to refuse.
+ * nothing. A token names the server that it was made on, and is replaced when another server has it: what was valid on a
+ * server before a slot left it is not valid when the slot comes back. All that fails here throws: what cannot be proved is for the caller to refuse.
  */
 export class TagTokens {
   readonly #connection: Connection
@@ -71,10 +76,11 @@ export class TagTokens {
   /** The token that this process may rely on without asking; never in strong mode. */
   remembered (tag: string): Captured | undefined {
     if (this.#options.isStrong) return undefined
-    const token = this.#memory.get(tag)
-    if (token === undefined) return undefined
+    const captured = this.#memory.get(tag)
+    if (captured === undefined) return undefined
+    // Without its messages, or where the slot has another master, the token may be over.
     const node = this.#connection.owner(this.#keys.token(tag))
-    return node?.isTrusted === true ? { token, fence: node.fence! } : undefined
+    return node !== undefined && node.fence === captured.fence && node.isTrusted ? captured : undefined
   }
 
   /** Whether memory alone proves that an entry's tokens are the current ones. As `remembered`, without making anything. */
@@ -82,7 +88,8 @@ export class TagTokens {
     if (this.#options.isStrong) return tags.length === 0
     let trusted: Node | undefined
     for (const { tag, token, fence } of tags) {
-      if (this.#memory.get(tag) !== token) return false
+      const captured = this.#memory.get(tag)
+      if (captured?.token !== token || captured.fence !== fence) return false
       const node = this.#connection.owner(this.#keys.token(tag))
       if (node?.fence !== fence) return false
       // They mostly lie on one node; to ask whether it is trusted takes a look at the clock.
@@ -94,7 +101,7 @@ export class TagTokens {
 
   /** The token as Redis has it now; `undefined` if there is none. */
   async ask (tag: string): Promise<Captured | undefined> {
-    return this.#read(tag, (key) => this.#connection.client.get(key))
+    return this.#read(tag, (redis, key) => redis.get(key))
   }
 
   /** The tokens of tags, made where there are none. */
@@ -104,6 +111,16 @@ export class TagTokens {
       captured.set(tag, this.remembered(tag) ?? await this.#seed(tag, lifetimeMs))
     }))
     return captured
+  }
+
+  /**
+   * The tokens for a value that replaces another. The remembered generation may be over while its slot moves, and the value
+   * that is replaced may lie in the next one: a Cluster is asked.
+   */
+  async captureForSet (tags: readonly string[], lifetimeMs: number): Promise<Map<string, Captured>> {
+    if (!this.#connection.isCluster) return this.capture([GENERATION, ...tags], lifetimeMs)
+    const [generation, captured] = await Promise.all([this.#seed(GENERATION, lifetimeMs), this.capture(tags, lifetimeMs)])
+    return captured.set(GENERATION, generation)
   }
 
   /** What an entry's token says, with or without the answer of `ask` at hand. */
@@ -153,42 +170,56 @@ export class TagTokens {
       await send(this.#connection.client, key)
     } else {
       // WAIT holds up all that follows on its connection, and speaks of the writes of that connection alone.
-      const writer = this.#connection.owner(key)?.writer
-      if (writer === undefined) throw new Error('no master is known for the tag')
-      await send(writer, key)
-      const replicas = await writer.wait(waitReplicas, Math.ceil(waitMs))
+      const { node } = await callMaster(this.#connection, key, (writer) => send(writer, key), { connectionOf: ({ writer }) => writer })
+      const replicas = await node.writer.wait(waitReplicas, Math.ceil(waitMs))
       if (replicas < waitReplicas) throw new Error(`only ${replicas} of ${waitReplicas} replicas have the invalidation`)
     }
     this.#memory.forget(tag)
   }
 
   async #seed (tag: string, lifetimeMs: number): Promise<Captured> {
-    const made = newToken()
     const ttlMs = Math.ceil(2 * lifetimeMs + SPARE_MS)
-    const seeded = await this.#read(tag, async (key) => {
-      const before = await this.#connection.client.call('SET', key, made, 'NX', 'GET', 'PX', String(ttlMs))
+    const seed = async (redis: Redis, key: string, fence: string): Promise<string> => {
+      const made = writeToken(fence)
+      const before = await redis.call('SET', key, made, 'NX', 'GET', 'PX', String(ttlMs))
       return before === null ? made : String(before)
-    })
-    return seeded!
+    }
+    const seeded = await this.#read(tag, seed)
+    if (seeded === undefined) throw new Error('a token could not be replaced')
+    return seeded
   }
 
   /** Throws if it is not certain which server answered, in which of its lives. */
-  async #read (tag: string, send: (key: string) => Promise<string | null>): Promise<Captured | undefined> {
+  async #read (tag: string, send: (redis: Redis, key: string, fence: string) => Promise<string | null>): Promise<Captured | undefined> {
     const key = this.#keys.token(tag)
-    const before = this.#connection.owner(key)
-    const fence = before?.fence ?? await before?.identify()
     const read = this.#memory.begin(tag)
-    let token: string | null | undefined
+    let captured: Captured | undefined
     try {
-      token = await send(key)
-      if (fence === undefined || before?.fence !== fence || this.#connection.owner(key) !== before) {
-        token = undefined
-        throw new Error('the server that answered changed meanwhile')
+      let reply = await callMaster(this.#connection, key, (redis, fence) => send(redis, key, fence))
+      for (let renewals = 0; reply.value !== null && readToken(reply.value).fence !== reply.fence; renewals++) {
+        if (renewals === MAX_RENEWALS) throw new Error('the server that answers changes too often')
+        reply = await this.#renew(key, reply.value)
       }
+      if (reply.node.fence !== reply.fence) throw new Error('the server that answered changed meanwhile')
+      if (reply.value === null) return undefined
+      captured = { token: readToken(reply.value).token, fence: reply.fence }
+      if (!reply.node.isTrusted) read.isOutdated = true
+      return captured
     } finally {
-      this.#memory.end(read, before?.isTrusted === true ? token : undefined)
+      this.#memory.end(read, captured)
     }
-    return token === null ? undefined : { token, fence }
+  }
+
+  /** Replaces a token that was made on another server. All processes agree on that, since the server itself says who it is. */
+  async #renew (key: string, token: string): Promise<MasterReply<string | null>> {
+    const reply = await callMaster(this.#connection, key, (redis, fence) =>
+      // Not by its hash: ASKING holds for one command, and would not for the one that follows NOSCRIPT.
+      redis.eval(SCRIPTS.cacheRenew.lua, 1, key, token, writeToken(fence), toHex(fence)) as Promise<string | null | 0>)
+    if (reply.value !== 0) return { ...reply, value: reply.value }
+    await reply.node.readFence()
+    const { fence } = reply.node
+    if (fence === undefined) throw new Error('the server that answered is no master')
+    return { ...reply, fence, value: token }
   }
 
   #noteExtended (tag: string, token: string, until: number): void {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { Captured } from './birthplace.js'
 
 /** A read of a token that is under way: worth remembering only if nothing happened to the token since it was sent. */
 export interface TokenRead { readonly tag: string; isOutdated: boolean }
@@ -8,7 +9,7 @@ export interface TokenRead { readonly tag: string; isOutdated: boolean }
  * arrived and trust never broke, or a slow reply would bring an old token back for good.
  */
 export class TokenMemory {
-  readonly #tokens: LRUCache<string, string>
+  readonly #tokens: LRUCache<string, Captured>
   readonly #reads = new Map<string, Set<TokenRead>>()
 
   constructor (maxTags: number) {
@@ -17,7 +18,7 @@ export class TokenMemory {
 
   get size (): number { return this.#tokens.size }
 
-  get (tag: string): string | undefined {
+  get (tag: string): Captured | undefined {
     return this.#tokens.get(tag)
   }
 
@@ -30,10 +31,10 @@ export class TokenMemory {
   }
 
   /** Ends a read; with a token, remembers it if it may. */
-  end (read: TokenRead, token?: string | null): void {
+  end (read: TokenRead, token?: Captured): void {
     const reads = this.#reads.get(read.tag)
     if (reads?.delete(read) === true && reads.size === 0) this.#reads.delete(read.tag)
-    if (typeof token === 'string' && !read.isOutdated) this.#tokens.set(read.tag, token)
+    if (token !== undefined && !read.isOutdated) this.#tokens.set(read.tag, token)
   }
 
   forget (tag: string): void {

@@ -1,12 +1,15 @@
 import t from 'tap'
+import type { Captured } from '../src/birthplace.js'
 import { TokenMemory } from '../src/tokens.js'
+
+const captured = (token: string): Captured => ({ token, fence: 'fence' })
 
 t.test('tokens: a read enters memory when nothing happened to its tag meanwhile', async (t) => {
   const memory = new TokenMemory(10)
   const read = memory.begin('tag')
   memory.forget('other')
-  memory.end(read, 'token')
-  t.equal(memory.get('tag'), 'token')
+  memory.end(read, captured('token'))
+  t.strictSame(memory.get('tag'), captured('token'))
   t.equal(memory.get('other'), undefined)
 })
 
@@ -15,10 +18,10 @@ t.test('tokens: a slow reply does not bring back a token that was removed since 
   const slow = memory.begin('tag')
   memory.forget('tag')
   const quick = memory.begin('tag')
-  memory.end(quick, 'new')
-  t.equal(memory.get('tag'), 'new')
-  memory.end(slow, 'old')
-  t.equal(memory.get('tag'), 'new')
+  memory.end(quick, captured('new'))
+  t.strictSame(memory.get('tag'), captured('new'))
+  memory.end(slow, captured('old'))
+  t.strictSame(memory.get('tag'), captured('new'))
   memory.forget('tag')
   t.equal(memory.get('tag'), undefined)
 })
@@ -27,13 +30,13 @@ t.test('tokens: a slow reply does not survive a break of trust', async (t) => {
   const memory = new TokenMemory(10)
   const reads = ['a', 'b', 'b'].map((tag) => memory.begin(tag))
   memory.forgetAll()
-  for (const read of reads) memory.end(read, 'old')
+  for (const read of reads) memory.end(read, captured('old'))
   t.equal(memory.size, 0)
 })
 
 t.test('tokens: messages only remove', async (t) => {
   const memory = new TokenMemory(10)
-  memory.end(memory.begin('tag'), 'token')
+  memory.end(memory.begin('tag'), captured('token'))
   memory.forget('tag')
   t.equal(memory.get('tag'), undefined)
   memory.forget('unknown')
@@ -42,17 +45,16 @@ t.test('tokens: messages only remove', async (t) => {
 
 t.test('tokens: a read without a token, or one that failed, leaves what is there', async (t) => {
   const memory = new TokenMemory(10)
-  memory.end(memory.begin('tag'), 'token')
-  memory.end(memory.begin('tag'), null)
+  memory.end(memory.begin('tag'), captured('token'))
   memory.end(memory.begin('tag'))
-  t.equal(memory.get('tag'), 'token')
+  t.strictSame(memory.get('tag'), captured('token'))
 })
 
 t.test('tokens: remembers maxTags of them, those used last', async (t) => {
   const memory = new TokenMemory(3)
-  for (const tag of ['a', 'b', 'c']) memory.end(memory.begin(tag), tag)
+  for (const tag of ['a', 'b', 'c']) memory.end(memory.begin(tag), captured(tag))
   memory.get('a')
-  memory.end(memory.begin('d'), 'd')
+  memory.end(memory.begin('d'), captured('d'))
   t.equal(memory.size, 3)
-  t.strictSame(['a', 'b', 'c', 'd'].map((tag) => memory.get(tag)), ['a', undefined, 'c', 'd'])
+  t.strictSame(['a', 'b', 'c', 'd'].map((tag) => memory.get(tag)?.token), ['a', undefined, 'c', 'd'])
 })

@@ -1,0 +1,79 @@
+import type { Redis } from 'ioredis'
+import type { Connection } from './connection.js'
+import type { Node } from './node.js'
+
+/** A reply, the master that gave it, and the fence that it had when it was asked; empty if a single server's is not known. */
+export interface MasterReply<T> { readonly value: T; readonly node: Node; readonly fence: string }
+
+/** Options of a call. */
+export interface MasterCallOptions<P> {
+  /** The connection to use of the master. Default: the one that carries its data. */
+  readonly connectionOf?: (node: Node) => Redis
+  /** Makes what the command needs of the master's fence; runs again for every other master. */
+  readonly prepare?: (fence: string) => Promise<P>
+}
+
+/** Redirections that one call follows; two are usual while a slot moves. */
+const MAX_REDIRECTIONS = 8
+/** Times that one call lets the client find the master; each includes the client's own retries. */
+const MAX_SEARCHES = 2
+
+/**
+ * Runs one command on the own connection of the master that has the key. A stale slot table leads to MOVED or ASK, which are
+ * followed here; so it is certain which server has answered. `send` must send exactly one command, before it awaits anything:
+ * ASKING precedes it. Throws what the server or the connection says.
+ */
+export async function callMaster<T, P = undefined> (
+  connection: Connection, key: string, send: (redis: Redis, fence: string, prepared: P) => Promise<T>, options: MasterCallOptions<P> = {}
+): Promise<MasterReply<T>> {
+  let node = connection.owner(key)
+  let isAsking = false
+  let redirections = 0
+  let searches = 0
+  for (;;) {
+    let failure: unknown
+    try {
+      // A single server is sent the command all the same: its refusal says what is wrong, and makes the client leave a replica.
+      const fence = node?.fence ?? await node?.identify() ?? (connection.isCluster ? undefined : '')
+      if (node === undefined || fence === undefined) throw new Error('no master is known for the key')
+      const prepared = (options.prepare === undefined ? undefined : await options.prepare(fence)) as P
+      const redis = options.connectionOf?.(node) ?? node.redis
+      if (isAsking) {
+        redis.asking().catch(() => {
+          // The command that follows fails for the same reason.
+        })
+      }
+      return { value: await send(redis, fence, prepared), node, fence }
+    } catch (error) {
+      failure = error
+    }
+    if (!connection.isCluster) throw failure
+    const redirection = parseRedirection(failure)
+    if (redirection === undefined && !isTemporary(failure)) throw failure
+    if (redirection?.isMoved === true) connection.refreshSlots()
+    const target = redirection === undefined ? undefined : connection.nodeAt(redirection.address)
+    if (target !== undefined) {
+      if (++redirections > MAX_REDIRECTIONS) throw failure
+      node = target
+      isAsking = redirection?.isMoved === false
+      continue
+    }
+    // Nobody knows the server, or none answers: the client follows redirections and failovers, and learns of new servers by that.
+    if (++searches > MAX_SEARCHES) throw failure
+    await connection.client.pttl(key)
+    node = connection.owner(key)
+    isAsking = false
+  }
+}
+
+/** The target of a MOVED or ASK reply; `undefined` for other errors. */
+export function parseRedirection (error: unknown): { readonly isMoved: boolean; readonly address: string } | undefined {
+  if (!(error instanceof Error)) return undefined
+  const [kind, , address] = error.message.split(' ')
+  return (kind === 'MOVED' || kind === 'ASK') && address !== undefined ? { isMoved: kind === 'MOVED', address } : undefined
+}
+
+/** Whether another try may find a master: the connection failed, or the cluster is not ready for the command. */
+function isTemporary (error: unknown): boolean {
+  return error instanceof Error && (error.name !== 'ReplyError' || /^(CLUSTERDOWN|TRYAGAIN|LOADING|MASTERDOWN|READONLY)/.test(error.message))
+}

@@ -1,0 +1,123 @@
+import t from 'tap'
+import type { Connection } from '../src/connection.js'
+import { callMaster, parseRedirection } from '../src/master-call.js'
+
+/** A server's error reply. */
+function reply (message: string): Error {
+  return Object.assign(new Error(message), { name: 'ReplyError' })
+}
+
+interface FakeNode { fence: string | undefined; answers: (Error | string)[]; sent: string[] }
+
+/** A cluster of servers that answer what they are told to, and a client whose slot table says `owner`. */
+function cluster (nodes: Record<string, FakeNode>, table: { owner: string | undefined }, isCluster = true): { connection: Connection; searches: () => number; refreshes: () => number } {
+  let searches = 0
+  let refreshes = 0
+  const toNode = (address: string): unknown => {
+    const node = nodes[address]!
+    return {
+      get fence () { return node.fence },
+      identify: async () => node.fence,
+      redis: {
+        asking: async () => { node.sent.push('ASKING') },
+        send: async () => {
+          node.sent.push('send')
+          const answer = node.answers.shift()
+          if (typeof answer !== 'string') throw answer
+          return answer
+        }
+      }
+    }
+  }
+  const known = new Map(Object.keys(nodes).map((address) => [address, toNode(address)]))
+  const connection = {
+    isCluster,
+    owner: () => known.get(table.owner ?? ''),
+    nodeAt: (address: string) => known.get(address),
+    refreshSlots: () => { refreshes++ },
+    client: { pttl: async () => { searches++ } }
+  }
+  return { connection: connection as unknown as Connection, searches: () => searches, refreshes: () => refreshes }
+}
+
+const node = (fence: string | undefined, ...answers: (Error | string)[]): FakeNode => ({ fence, answers, sent: [] })
+const send = (redis: unknown): Promise<string> => (redis as { send: () => Promise<string> }).send()
+const MOVED = reply('MOVED 1 b:1')
+const ASK = reply('ASK 1 b:1')
+
+t.test('callMaster: the reply is of the master that a redirection names, and so is the fence', async (t) => {
+  const nodes = { 'a:1': node('fence a', MOVED), 'b:1': node('fence b', 'value') }
+  const { connection, refreshes, searches } = cluster(nodes, { owner: 'a:1' })
+  t.match(await callMaster(connection, 'key', send), { value: 'value', fence: 'fence b' })
+  t.strictSame(nodes['b:1'].sent, ['send'])
+  t.equal(refreshes(), 1, 'the slot table is asked for')
+  t.equal(searches(), 0)
+})
+
+t.test('callMaster: ASK is followed with ASKING, for one command, without another slot table', async (t) => {
+  const nodes = { 'a:1': node('fence a', ASK), 'b:1': node('fence b', 'value') }
+  const { connection, refreshes } = cluster(nodes, { owner: 'a:1' })
+  t.match(await callMaster(connection, 'key', send), { value: 'value', fence: 'fence b' })
+  t.strictSame(nodes['b:1'].sent, ['ASKING', 'send'])
+  t.equal(refreshes(), 0)
+})
+
+t.test('callMaster: MOVED after ASK is followed without ASKING', async (t) => {
+  const nodes = { 'a:1': node('fence a', ASK, 'value'), 'b:1': node('fence b', reply('MOVED 1 a:1')) }
+  const { connection } = cluster(nodes, { owner: 'a:1' })
+  t.match(await callMaster(connection, 'key', send), { value: 'value', fence: 'fence a' })
+  t.strictSame(nodes['a:1'].sent, ['send', 'send'])
+})
+
+t.test('callMaster: what is prepared is prepared for the master that gets it', async (t) => {
+  const nodes = { 'a:1': node('fence a', MOVED), 'b:1': node('fence b', 'value') }
+  const { connection } = cluster(nodes, { owner: 'a:1' })
+  const prepared: unknown[] = []
+  await callMaster(connection, 'key', (redis, fence, text: string) => {
+    prepared.push([fence, text])
+    return send(redis)
+  }, { prepare: async (fence) => `for ${fence}` })
+  t.strictSame(prepared, [['fence a', 'for fence a'], ['fence b', 'for fence b']])
+})
+
+t.test('callMaster: servers that send a call to and fro are given up', async (t) => {
+  const again = (address: string): Error[] => Array.from({ length: 20 }, () => reply(`MOVED 1 ${address}`))
+  const { connection } = cluster({ 'a:1': node('fence a', ...again('b:1')), 'b:1': node('fence b', ...again('a:1')) }, { owner: 'a:1' })
+  await t.rejects(callMaster(connection, 'key', send), /^MOVED/)
+})
+
+for (const [what, failure] of [
+  ['a server that no connection is known to', reply('MOVED 1 c:1')], ['a broken connection', new Error('Connection is closed.')], ['a cluster that is down', reply('CLUSTERDOWN The cluster is down')]
+] as const) {
+  t.test(`callMaster: after ${what} the client looks for the master, a bounded number of times`, async (t) => {
+    const once = cluster({ 'a:1': node('fence a', failure, 'value') }, { owner: 'a:1' })
+    t.match(await callMaster(once.connection, 'key', send), { value: 'value', fence: 'fence a' })
+    t.equal(once.searches(), 1)
+    const always = cluster({ 'a:1': node('fence a', ...Array.from({ length: 20 }, () => failure)) }, { owner: 'a:1' })
+    await t.rejects(callMaster(always.connection, 'key', send), failure)
+    t.equal(always.searches(), 2)
+  })
+}
+
+t.test('callMaster: without a master it says so, and errors of the command are for the caller', async (t) => {
+  await t.rejects(callMaster(cluster({}, { owner: undefined }).connection, 'key', send), /no master/)
+  await t.rejects(callMaster(cluster({ 'a:1': node(undefined, 'value') }, { owner: 'a:1' }).connection, 'key', send), /no master/)
+  const { connection, searches } = cluster({ 'a:1': node('fence a', reply('OOM command not allowed')) }, { owner: 'a:1' })
+  await t.rejects(callMaster(connection, 'key', send), /^OOM/)
+  t.equal(searches(), 0)
+})
+
+t.test('callMaster: a single server is sent the command though its fence is not known, and its refusal is for the caller', async (t) => {
+  const nodes = { 'a:1': node(undefined, reply('READONLY'), MOVED, 'value') }
+  const { connection, searches } = cluster(nodes, { owner: 'a:1' }, false)
+  await t.rejects(callMaster(connection, 'key', send), /^READONLY/)
+  await t.rejects(callMaster(connection, 'key', send), /^MOVED/)
+  t.match(await callMaster(connection, 'key', send), { value: 'value', fence: '' })
+  t.equal(searches(), 0)
+})
+
+t.test('parseRedirection: reads MOVED and ASK, also of IPv6 addresses, and nothing else', async (t) => {
+  t.strictSame(parseRedirection(reply('MOVED 3999 127.0.0.1:6381')), { isMoved: true, address: '127.0.0.1:6381' })
+  t.strictSame(parseRedirection(reply('ASK 3999 ::1:6381')), { isMoved: false, address: '::1:6381' })
+  for (const error of [reply('MOVED'), reply('MOVED 3999'), reply('ERR MOVED 1 a:1'), new Error(''), 'MOVED 1 a:1', undefined]) t.equal(parseRedirection(error), undefined)
+})
