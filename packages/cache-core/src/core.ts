@@ -23,6 +23,7 @@ export class Core {
   #options: CacheCoreOptions = {}
   #isExplicit = false
   #isStarted = false
+  #isAnnounced = false
 
   constructor (fastify: FastifyInstance, options: CacheCoreOptions) {
     this.#fastify = fastify
@@ -90,11 +91,21 @@ export class Core {
   async start (): Promise<void> {
     this.registry.start()
     this.#isStarted = true
-    const { implName, passThrough } = this.registry.active
-    const state = this.#options.enabled === false ? 'disabled' : passThrough ? 'observing' : 'enabled'
-    this.#fastify.log.info(`Cache: ${state} (impl: ${implName})`)
+    this.announce()
     const { warm } = this.#options
     if (warm !== undefined) await this.client.warm(warm.items, warm)
+  }
+
+  /**
+   * Logs once, after the start, that the cache is enabled, observing or disabled; nothing of an implementation that is out of
+   * service. Such an implementation calls this when it is in service.
+   */
+  announce (): void {
+    const { implName, passThrough } = this.registry.active
+    if (!this.#isStarted || this.#isAnnounced || this.registry.status().degraded === true) return
+    this.#isAnnounced = true
+    const state = this.#options.enabled === false ? 'disabled' : passThrough ? 'observing' : 'enabled'
+    this.#fastify.log.info(`Cache: ${state} (impl: ${implName})`)
   }
 
   async close (): Promise<void> {
