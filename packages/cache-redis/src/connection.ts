@@ -20,8 +20,8 @@ export interface ConnectionEvents {
 
 type ConnectionError = Error & { code?: string; lastNodeError?: Error }
 
-/** What ioredis says of commands on a connection that failed, whatever the reason. */
-const CLOSED = 'Connection is closed.'
+/** What ioredis says of a Cluster's nodes that did not answer, whatever the reason. */
+const UNEXPLAINED = /^(Connection is closed\.|timeout)$/
 
 /** The client with the masters behind it, watched over. Commands go through `client`, which follows redirections. */
 export class Connection {
@@ -103,10 +103,10 @@ export class Connection {
   async #noteFailure (error: ConnectionError): Promise<void> {
     // A Cluster says only that no node was of use; why, the last of them says.
     this.failure = error.lastNodeError ?? error
-    const kind = error.code ?? this.failure.message
+    const kind = error.code ?? (error.lastNodeError === undefined ? error.message : 'Cluster')
     if (this.#told.has(kind)) return
     this.#told.add(kind)
-    const cause = this.failure.message === CLOSED ? await this.#findCause() ?? this.failure : this.failure
+    const cause = UNEXPLAINED.test(this.failure.message) ? await this.#findCause() ?? this.failure : this.failure
     if (this.#isClosed || !this.#told.has(kind)) return
     const told = new Error(cause === error ? publicText(error) : `${error.message} ${publicText(cause)}`)
     this.#events.onError(error.code === undefined ? told : Object.assign(told, { code: error.code }))
