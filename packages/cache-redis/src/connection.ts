@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { closeClient, isCluster, type Client } from './client.js'
 import type { Warn } from './guard.js'
 import { Node, type NodeSettings } from './node.js'
-import { publicText } from './redis-errors.js'
+import { publicText, withoutSecrets } from './redis-errors.js'
 import { listen } from './shared-listeners.js'
 
 export type { Client }
@@ -102,13 +102,13 @@ export class Connection {
   /** Kinds of one failure take turns while it lasts: a server that wants TLS resets now a read, now a write. */
   async #noteFailure (error: ConnectionError): Promise<void> {
     // A Cluster says only that no node was of use; why, the last of them says.
-    this.failure = error.lastNodeError ?? error
+    this.failure = withoutSecrets(error.lastNodeError ?? error)
     const kind = error.code ?? (error.lastNodeError === undefined ? error.message : 'Cluster')
     if (this.#told.has(kind)) return
     this.#told.add(kind)
     const cause = UNEXPLAINED.test(this.failure.message) ? await this.#findCause() ?? this.failure : this.failure
     if (this.#isClosed || !this.#told.has(kind)) return
-    const told = new Error(cause === error ? publicText(error) : `${error.message} ${publicText(cause)}`)
+    const told = new Error(error.lastNodeError === undefined ? publicText(error) : `${error.message} ${publicText(cause)}`)
     this.#events.onError(error.code === undefined ? told : Object.assign(told, { code: error.code }))
   }
 

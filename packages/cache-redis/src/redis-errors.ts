@@ -3,9 +3,10 @@ import {
 } from '@x/cache-core'
 
 /** A reply or a broken connection as a coded error. The text of the cause never holds a URL: ioredis names host and port only. */
-export function toCacheError (operation: string, cause: unknown): CacheError {
-  if (isCacheError(cause)) return cause
-  const message = cause instanceof Error ? cause.message : String(cause)
+export function toCacheError (operation: string, thrown: unknown): CacheError {
+  if (isCacheError(thrown)) return thrown
+  const cause = thrown instanceof Error ? withoutSecrets(thrown) : thrown
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
   if (/^READONLY|^MISCONF|You can't write against a read only/.test(message)) return readonly(operation, { cause })
   if (/^OOM/.test(message)) return outOfMemory(operation, { cause })
   if (/^(NOAUTH|WRONGPASS)/.test(message)) return auth(operation, { cause })
@@ -34,7 +35,14 @@ export function isRefusal (error: unknown): error is Error {
 
 /** An error's text for logs: Redis's own text of a refusal (NOPERM) names the user. */
 export function publicText ({ message }: Error): string {
-  return message.replace(/NOPERM.*$/s, (text) => `NOPERM: the user may not use ${refusedBy(text)}`)
+  return message.replace(/NOPERM .*$/s, (text) => `NOPERM: the user may not use ${refusedBy(text)}`)
+}
+
+/** The error without the arguments of its command (a key, a value, a password) and the user's name, which replies have. */
+export function withoutSecrets (error: Error): Error {
+  const message = publicText(error)
+  if (message === error.message && !('command' in error)) return error
+  return Object.defineProperty(new Error(message), 'name', { value: error.name })
 }
 
 /** What a NOPERM reply refuses. */

@@ -13,16 +13,20 @@ function start (listener: (tags: readonly string[], soft: boolean) => unknown, {
   const published: string[] = []
   let receive = (_message: string): void => {}
   let listens = 0
-  const client = { publish: (_channel: string, message: string) => {
-    published.push(message)
-    return publish()
-  } } as unknown as Client
-  const subscriber = { listen: async (_channel: string, each: (message: string) => void) => {
-    listens++
-    await listen()
-    receive = each
-    return () => {}
-  } } as unknown as Subscriber
+  const client = {
+    publish: (_channel: string, message: string) => {
+      published.push(message)
+      return publish()
+    }
+  } as unknown as Client
+  const subscriber = {
+    listen: async (_channel: string, each: (message: string) => void) => {
+      listens++
+      await listen()
+      receive = each
+      return () => {}
+    }
+  } as unknown as Subscriber
   const announcer = new Announcer(client, subscriber, 'cache:n', listener as never, ({ message }) => { warnings.push(message) })
   return { announcer, warnings, published, receive: (message: string) => receive(message), listens: () => listens }
 }

@@ -17,6 +17,7 @@ class FakeRedis extends EventEmitter {
     this.options = options
     return this
   }
+
   connect (): Promise<void> { return Promise.resolve() }
   disconnect (): void { this.ends++ }
   info = (): Promise<string> => this.#answer('INFO', INFO)

@@ -150,14 +150,20 @@ t.test('onInvalidated: a listener that throws ends no process, and the caller\'s
   const server = await startServer(t)
   const lines: LogLine[] = []
   let calls = 0
-  const options: RedisCacheOptions = { url: server.url, onInvalidated: () => {
-    calls++
-    throw new Error('broken')
-  } }
-  const [one] = [await buildApp(t, options, lines), await buildApp(t, { ...options, onInvalidated: async () => {
-    calls++
-    throw new Error('broken')
-  } }, lines)]
+  const options: RedisCacheOptions = {
+    url: server.url,
+    onInvalidated: () => {
+      calls++
+      throw new Error('broken')
+    }
+  }
+  const [one] = [await buildApp(t, options, lines), await buildApp(t, {
+    ...options,
+    onInvalidated: async () => {
+      calls++
+      throw new Error('broken')
+    }
+  }, lines)]
   await until('both listen', async () => /\n2$/.test(await server.cli('PUBSUB', 'NUMSUB', 'cache:n')))
   let purges = 0
   one.cache.registry.events.on('invalidated', () => { purges++ })
