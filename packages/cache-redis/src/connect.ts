@@ -26,7 +26,11 @@ export function connect (settings: RedisCacheSettings, warn: Warn): Clients {
   const lanes = client === undefined
     ? makeClients(settings, warn, stops)
     : [client, ...Array.from({ length: connections - 1 }, () => (client as Redis).duplicate())]
-  for (const each of lanes) defineScripts(each)
+  for (const each of lanes) {
+    defineScripts(each)
+    // The first tells of outages; ioredis prints an error that nobody listens to.
+    if (each !== lanes[0]) each.on('error', () => {})
+  }
   return {
     lanes,
     close () {
