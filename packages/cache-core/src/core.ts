@@ -32,6 +32,7 @@ export class Core {
   #options: CacheCoreOptions = {}
   #isExplicit = false
   #isStarted = false
+  #isAnnounced = false
 
   constructor (fastify: FastifyInstance, options: CacheCoreOptions) {
     this.#fastify = fastify
@@ -102,9 +103,7 @@ export class Core {
   async start (): Promise<void> {
     this.registry.start()
     this.#isStarted = true
-    const { implName, passThrough } = this.registry.active
-    const state = this.#options.enabled === false ? 'disabled' : passThrough ? 'observing' : 'enabled'
-    this.#log.info({}, `Cache: ${state} (impl: ${implName})`)
+    this.announce()
     const { warm } = this.#options
     if (warm !== undefined) await this.#warm(warm)
   }
@@ -123,6 +122,18 @@ export class Core {
       this.#log.warn({ pluginTimeout }, 'Cache: warming goes on in the background, since the app could not start within its pluginTimeout')
     }
     clearTimeout(timer)
+  }
+
+  /**
+   * Logs once, after the start, that the cache is enabled, observing or disabled; nothing of an implementation that is out of
+   * service. Such an implementation calls this when it is in service.
+   */
+  announce (): void {
+    const { implName, passThrough } = this.registry.active
+    if (!this.#isStarted || this.#isAnnounced || this.registry.status().degraded === true) return
+    this.#isAnnounced = true
+    const state = this.#options.enabled === false ? 'disabled' : passThrough ? 'observing' : 'enabled'
+    this.#log.info({}, `Cache: ${state} (impl: ${implName})`)
   }
 
   async close (): Promise<void> {

@@ -51,6 +51,12 @@ export const outOfMemory = fault<[operation: string, why?: { cause: unknown }]>(
 /** The store refuses the user, or the user this command. */
 export const auth = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_AUTH',
   'The cache could not carry out "%s": its store refuses the user or the command')
+/** The store refuses the user a command, a key or a channel. */
+export const refused = fault<[operation: string, what: string, why?: { cause: unknown }]>('CACHE_ERR_AUTH',
+  'The cache could not carry out "%s": its store refuses the user %s')
+/** The store answers, but lacks something that the operation needs. */
+export const unserviceable = fault<[operation: string, why: string]>('CACHE_ERR_UNSUPPORTED',
+  'The cache could not carry out "%s": %s')
 /** What is stored under the key cannot be read. */
 export const corrupt = fault<[operation: string, what: string, why?: { cause: unknown }]>('CACHE_ERR_CORRUPT',
   'The cache could not carry out "%s": the store holds %s')

@@ -116,11 +116,14 @@ export class Codec {
   }
 
   async #compress (payload: Uint8Array): Promise<Uint8Array> {
+    let smaller: unknown
     try {
-      return await this.#options.compression.compress(payload)
+      smaller = await this.#options.compression.compress(payload)
     } catch (cause) {
       throw valueInvalid('what the compression refuses', { cause })
     }
+    if (!(smaller instanceof Uint8Array)) throw valueInvalid(`a value of which the compression made ${typeof smaller}`)
+    return smaller
   }
 
   /** Never throws: what cannot be read is `CACHE_ERR_CORRUPT`. */

@@ -1,27 +1,49 @@
-import { OptionInvalid } from '@x/cache-core'
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import type { ConnectionOptions } from 'node:tls'
+import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
+import { closeClient, type Client } from './client.js'
 import { defineScripts } from './commands.js'
-import type { Client } from './connection.js'
+import { endpointsOf, type Endpoint } from './endpoints.js'
+import type { Warn } from './guard.js'
+import { natMapFor } from './nat-map.js'
 import type { RedisCacheSettings } from './options.js'
+import { SentinelWatch } from './sentinel-watch.js'
 
-interface Endpoint { host: string; port: number; username?: string; password?: string; db?: number; tls: boolean }
+/** The clients of a cache. */
+export interface Clients {
+  /** The first carries everything but entries where there are several. They connect by themselves. */
+  readonly lanes: readonly Client[]
+  /** Closes all but the app's own. */
+  close (): void
+}
 
 /** Less often than sockets would gather listeners, and soon enough for a connection that found the same server again. */
 const LEAVE_MS = 250
 
-/** Makes the clients: the first carries everything but entries where there are several. They connect by themselves. */
-export function connect (settings: RedisCacheSettings): Client[] {
+/** Makes the clients, or takes the app's own. */
+export function connect (settings: RedisCacheSettings, warn: Warn): Clients {
   const { client, connections } = settings
-  const clients = client === undefined
-    ? Array.from({ length: connections }, () => makeClient(settings))
+  const stops: (() => void)[] = []
+  const lanes = client === undefined
+    ? makeClients(settings, warn, stops)
     : [client, ...Array.from({ length: connections - 1 }, () => (client as Redis).duplicate())]
-  for (const each of clients) defineScripts(each)
-  return clients
+  for (const each of lanes) {
+    defineScripts(each)
+    // The first tells of outages; ioredis prints an error that nobody listens to.
+    if (each !== lanes[0]) each.on('error', () => {})
+  }
+  return {
+    lanes,
+    close () {
+      for (const stop of stops) stop()
+      for (const each of lanes) if (each !== client) closeClient(each)
+    }
+  }
 }
 
-function makeClient (settings: RedisCacheSettings): Client {
+function makeClients (settings: RedisCacheSettings, warn: Warn, stops: (() => void)[]): Client[] {
   const endpoints = endpointsOf(settings)
-  const [first] = endpoints
+  const [first] = endpoints as [Endpoint]
+  const tls = tlsOf(settings.tls, first.tls)
   const common: RedisOptions = {
     connectTimeout: settings.connectTimeoutMs,
     // A stopped server keeps its connections open: without this the client would stay on it for good.
@@ -31,40 +53,81 @@ function makeClient (settings: RedisCacheSettings): Client {
     autoResendUnfulfilledCommands: false,
     enableOfflineQueue: false,
     connectionName: 'cache',
+    // An ACL user that may not use CLIENT SETINFO would fill the server's ACL LOG with each connection.
+    disableClientInfo: true,
     retryStrategy: (times) => Math.min(50 * times, 500),
-    reconnectOnError: leaveReplicas(),
     ...compact({
-      username: settings.username ?? first!.username,
-      password: settings.password ?? first!.password,
-      db: settings.db ?? first!.db,
-      tls: settings.tls === false ? undefined : typeof settings.tls === 'object' ? settings.tls : settings.tls === true || first!.tls ? {} : undefined
+      username: settings.username ?? first.username,
+      password: settings.password ?? first.password,
+      db: settings.db ?? first.db,
+      family: first.family,
+      tls
     })
   }
+  const natMap = settings.natMap === undefined ? {} : { natMap: natMapFor(settings.natMap, tls, warn) as NonNullable<ClusterOptions['natMap']> }
   switch (settings.mode) {
     case 'single':
-      return new Redis({ ...common, host: first!.host, port: first!.port })
-    case 'sentinel':
-      return new Redis({
+      return Array.from({ length: settings.connections }, () => new Redis({ ...common, reconnectOnError: leaveReplicas(), host: first.host, port: first.port }))
+    case 'sentinel': {
+      const sentinels = endpoints.map(({ host, port }) => ({ host, port }))
+      const name = settings.sentinelName ?? 'mymaster'
+      const { sentinelUsername, sentinelPassword } = settings
+      const sentinelTLS = settings.sentinelTls === undefined ? tls : tlsOf(settings.sentinelTls, false)
+      const lanes = Array.from({ length: settings.connections }, () => new Redis({
         ...common,
-        sentinels: endpoints.map(({ host, port }) => ({ host, port })),
-        name: settings.sentinelName ?? 'mymaster',
+        reconnectOnError: leaveReplicas(),
+        ...natMap,
+        sentinels,
+        name,
         sentinelRetryStrategy: (times) => Math.min(50 * times, 500),
-        ...compact({ sentinelUsername: settings.sentinelUsername, sentinelPassword: settings.sentinelPassword, sentinelTLS: common.tls }),
-        ...common.tls === undefined ? {} : { enableTLSForSentinelMode: true }
-      })
+        ...compact({ sentinelUsername, sentinelPassword, sentinelTLS }),
+        ...tls === undefined ? {} : { enableTLSForSentinelMode: true }
+      }))
+      const { connectTimeout, family } = common
+      const watch = new SentinelWatch(sentinels, compact({ connectTimeout, family, username: sentinelUsername, password: sentinelPassword, tls: sentinelTLS }), name, leaveFor(lanes), warn)
+      stops.push(() => watch.close())
+      return lanes
+    }
     case 'cluster': {
       // The pool sets these for each of its nodes.
-      const { retryStrategy, enableOfflineQueue, ...redisOptions } = common
-      const cluster = new Cluster(endpoints.map(({ host, port }) => ({ host, port })), {
+      const { retryStrategy, enableOfflineQueue, ...ofNodes } = common
+      const nodes = endpoints.map(({ host, port, servername }) => servername === undefined ? { host, port } : { host, port, tls: { ...tls, servername } })
+      const cluster = new Cluster(nodes, {
+        ...natMap,
         enableOfflineQueue: false,
-        redisOptions,
+        redisOptions: { ...ofNodes, reconnectOnError: leaveReplicas() },
         slotsRefreshTimeout: settings.connectTimeoutMs,
-        clusterRetryStrategy: (times) => Math.min(50 * times, 500)
+        clusterRetryStrategy: (times) => Math.min(50 * times, 500),
+        ...dnsLookupFor(settings, tls)
       })
-      refreshSlots(cluster, settings.socketTimeoutMs)
-      return cluster
+      stops.push(refreshSlots(cluster, settings.socketTimeoutMs))
+      return [cluster]
     }
   }
+}
+
+/** Leaves the old master, unless the connection found the new one already. */
+function leaveFor (lanes: readonly Redis[]): (host: string, port: number) => void {
+  return (host, port) => {
+    for (const lane of lanes) {
+      const { stream } = lane as { stream?: { remoteAddress?: string; remotePort?: number } }
+      if (lane.status === 'ready' && (stream?.remoteAddress !== host || stream.remotePort !== port)) lane.disconnect(true)
+    }
+  }
+}
+
+/**
+ * How a Cluster's host names are resolved: with TLS not before the connection is made, for it must know the name that the
+ * certificate has; ioredis would resolve them first.
+ */
+function dnsLookupFor ({ dnsLookup }: RedisCacheSettings, tls: ConnectionOptions | undefined): Pick<ClusterOptions, 'dnsLookup'> {
+  if (dnsLookup !== undefined) return { dnsLookup }
+  return tls === undefined ? {} : { dnsLookup: (hostname, callback) => callback(null, hostname) }
+}
+
+function tlsOf (option: boolean | ConnectionOptions | undefined, isDefault: boolean): ConnectionOptions | undefined {
+  if (typeof option === 'object') return option
+  return option ?? isDefault ? {} : undefined
 }
 
 /**
@@ -84,37 +147,10 @@ function leaveReplicas (): (error: Error) => boolean {
  * Finds out about a stopped master, which refuses no connection. Not the client's own `slotsRefreshInterval`: when it is
  * closed during a refresh, that one goes on for good and keeps the process alive (ioredis 6.0.0).
  */
-function refreshSlots (cluster: Cluster, everyMs: number): void {
+function refreshSlots (cluster: Cluster, everyMs: number): () => void {
   const timer = setInterval(() => { if (cluster.status === 'ready') cluster.refreshSlotsCache() }, everyMs)
   timer.unref()
-  cluster.once('end', () => clearInterval(timer))
-}
-
-function endpointsOf ({ url, nodes }: RedisCacheSettings): Endpoint[] {
-  if (nodes !== undefined) return nodes.map((node) => ({ ...node, tls: false }))
-  const urls = url === undefined ? ['redis://127.0.0.1:6379'] : typeof url === 'string' ? url.split(',') : url
-  return urls.map((each) => {
-    let parsed: URL
-    let credentials: { username: string | undefined; password: string | undefined }
-    try {
-      parsed = new URL(each.trim())
-      credentials = { username: decodeURIComponent(parsed.username) || undefined, password: decodeURIComponent(parsed.password) || undefined }
-    } catch {
-      // The URL stays out of the message: it may hold a password.
-      throw new OptionInvalid('url', 'a string that is no URL', 'redis://user:password@host:port/db')
-    }
-    const db = parsed.pathname.slice(1)
-    if (db !== '' && !/^\d+$/.test(db)) throw new OptionInvalid('url', 'a database that is no number', 'redis://user:password@host:port/db')
-    return {
-      host: parsed.hostname.replace(/^\[|\]$/g, ''),
-      port: parsed.port === '' ? 6379 : Number(parsed.port),
-      tls: parsed.protocol === 'rediss:',
-      ...compact({
-        ...credentials,
-        db: db === '' ? undefined : Number(db)
-      })
-    }
-  })
+  return () => clearInterval(timer)
 }
 
 function compact<T extends object> (object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

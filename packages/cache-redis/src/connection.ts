@@ -1,9 +1,12 @@
 import calculateSlot from 'cluster-key-slot'
-import { Cluster, Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
+import { closeClient, isCluster, type Client } from './client.js'
+import type { Warn } from './guard.js'
 import { Node, type NodeSettings } from './node.js'
+import { publicText, withoutSecrets } from './redis-errors.js'
+import { listen } from './shared-listeners.js'
 
-/** The client of the app's own, or ours. */
-export type Client = Redis | Cluster
+export type { Client }
 
 /** What a connection tells. */
 export interface ConnectionEvents {
@@ -11,101 +14,139 @@ export interface ConnectionEvents {
   readonly onChange: () => void
   /** Told once per change; the message names no credentials. */
   readonly onError: (error: Error) => void
+  /** Something is refused that the cache needs. Told once, whatever the number of nodes and attempts. */
+  readonly onRefused: Warn
 }
+
+type ConnectionError = Error & { code?: string; lastNodeError?: Error }
+
+/** What ioredis says of a Cluster's nodes that did not answer, whatever the reason. */
+const UNEXPLAINED = /^(Connection is closed\.|timeout)$/
 
 /** The client with the masters behind it, watched over. Commands go through `client`, which follows redirections. */
 export class Connection {
   readonly client: Client
+  /** Why the client is not connected; `undefined` while it is, and as long as that is not known. */
+  failure: Error | undefined
   readonly #nodes = new Map<string, Node>()
   readonly #settings: NodeSettings
   readonly #events: ConnectionEvents
-  readonly #isOwn: boolean
   readonly #timer: NodeJS.Timeout
+  readonly #stops: (() => void)[]
   /** What was told since the client was last connected. */
   readonly #told = new Set<string>()
+  readonly #toldRefusals = new Set<string>()
+  #isClosed = false
 
-  /** @param isOwn whether `close` closes the client */
-  constructor (client: Client, isOwn: boolean, settings: NodeSettings, events: ConnectionEvents) {
+  constructor (client: Client, settings: Omit<NodeSettings, 'onRefused'>, events: ConnectionEvents) {
     this.client = client
-    this.#isOwn = isOwn
-    this.#settings = settings
     this.#events = events
-    client.on('error', this.#tell)
-    client.on('ready', this.#forget)
-    if (client instanceof Cluster) {
-      client.on('+node', this.#add)
-      client.on('-node', this.#remove)
-      client.on('ready', events.onChange)
+    this.#settings = {
+      ...settings,
+      onRefused: (warning) => {
+        if (this.#toldRefusals.has(warning.message)) return
+        this.#toldRefusals.add(warning.message)
+        events.onRefused(warning)
+      }
+    }
+    this.#stops = [
+      listen(client, 'error', (error: ConnectionError) => { void this.#noteFailure(error) }),
+      listen(client, 'ready', () => this.#forget())
+    ]
+    if (isCluster(client)) {
+      this.#stops.push(
+        listen(client, '+node', (redis: Redis) => this.#add(redis)),
+        listen(client, '-node', (redis: Redis) => this.#remove(redis)),
+        listen(client, 'ready', events.onChange)
+      )
       for (const redis of client.nodes('all')) this.#add(redis)
     } else {
-      this.#nodes.set('', new Node(client, settings, events.onChange))
+      this.#nodes.set('', new Node(client, this.#settings, events.onChange))
     }
-    this.#timer = setInterval(() => {
-      for (const node of this.#nodes.values()) {
-        if (node.redis.status === 'ready') void node.readFence()
-      }
-    }, settings.heartbeatMs)
+    this.#timer = setInterval(() => { for (const node of this.#nodes.values()) node.poll() }, settings.heartbeatMs)
     this.#timer.unref()
   }
 
   get nodes (): Iterable<Node> { return this.#nodes.values() }
 
+  /** Why no master is known; `undefined` while one is. */
+  get problem (): Error | undefined {
+    const nodes = [...this.#nodes.values()]
+    if (nodes.some(({ fence }) => fence !== undefined)) return undefined
+    return nodes.find(({ problem }) => problem !== undefined)?.problem ?? this.failure ?? new Error('no master is known')
+  }
+
   /** The master that a key lies on, as far as is known. */
   owner (key: string): Node | undefined {
-    if (!(this.client instanceof Cluster)) return this.#nodes.get('')
+    if (!isCluster(this.client)) return this.#nodes.get('')
     const id = this.client.slots[calculateSlot(key)]?.[0]
     return id === undefined ? undefined : this.#nodes.get(id)
   }
 
-  get isCluster (): boolean { return this.client instanceof Cluster }
+  get isCluster (): boolean { return isCluster(this.client) }
 
   /** The node that a redirection names; `undefined` if no connection to it is known. */
   nodeAt (address: string): Node | undefined {
     // A natMap renames addresses in ways of its own.
-    return this.client instanceof Cluster && this.client.options.natMap === undefined ? this.#nodes.get(address) : undefined
+    return isCluster(this.client) && this.client.options.natMap === undefined ? this.#nodes.get(address) : undefined
   }
 
   /** Asks for the slot table, which a redirection showed to be old. */
   refreshSlots (): void {
-    if (this.client instanceof Cluster) this.client.refreshSlotsCache()
+    if (isCluster(this.client)) this.client.refreshSlotsCache()
   }
 
-  async close (): Promise<void> {
+  /** Ends the watch; who made the client closes it. */
+  close (): void {
+    this.#isClosed = true
     clearInterval(this.#timer)
     for (const node of this.#nodes.values()) node.close()
     this.#nodes.clear()
-    this.client.off('error', this.#tell)
-    this.client.off('ready', this.#forget)
-    this.client.off('+node', this.#add)
-    this.client.off('-node', this.#remove)
-    this.client.off('ready', this.#events.onChange)
-    if (!this.#isOwn) return
-    // disconnect() is final and needs no answer; an error that comes late has nobody left to tell.
-    this.client.on('error', () => {})
-    this.client.disconnect()
+    for (const stop of this.#stops) stop()
   }
 
   /** Kinds of one failure take turns while it lasts: a server that wants TLS resets now a read, now a write. */
-  readonly #tell = (error: Error & { code?: string; lastNodeError?: Error }): void => {
+  async #noteFailure (error: ConnectionError): Promise<void> {
     // A Cluster says only that no node was of use; why, the last of them says.
-    const told = error.lastNodeError === undefined ? error : new Error(`${error.message} ${error.lastNodeError.message}`, { cause: error })
-    const kind = error.code ?? told.message
+    this.failure = withoutSecrets(error.lastNodeError ?? error)
+    const kind = error.code ?? (error.lastNodeError === undefined ? error.message : 'Cluster')
     if (this.#told.has(kind)) return
     this.#told.add(kind)
-    this.#events.onError(told)
+    const cause = UNEXPLAINED.test(this.failure.message) ? await this.#findCause() ?? this.failure : this.failure
+    if (this.#isClosed || !this.#told.has(kind)) return
+    const told = new Error(error.lastNodeError === undefined ? publicText(error) : `${error.message} ${publicText(cause)}`)
+    this.#events.onError(error.code === undefined ? told : Object.assign(told, { code: error.code }))
   }
 
-  readonly #forget = (): void => {
+  /**
+   * Why no node of a Cluster can be reached: connects to one of them. The client asks on connections whose errors it drops, and
+   * so a refused certificate shows as a closed connection.
+   */
+  async #findCause (): Promise<Error | undefined> {
+    const [node] = isCluster(this.client) ? this.client.nodes('all') : []
+    if (node === undefined) return undefined
+    const probe = node.duplicate({ lazyConnect: true, enableReadyCheck: false, retryStrategy: () => null, disableClientInfo: true })
+    return new Promise((resolve) => {
+      probe.on('error', resolve)
+      probe.connect().catch(() => {}).finally(() => {
+        closeClient(probe)
+        resolve(undefined)
+      })
+    })
+  }
+
+  #forget (): void {
+    this.failure = undefined
     this.#told.clear()
   }
 
-  readonly #add = (redis: Redis): void => {
+  #add (redis: Redis): void {
     const id = idOf(redis)
     this.#nodes.get(id)?.close()
     this.#nodes.set(id, new Node(redis, this.#settings, this.#events.onChange))
   }
 
-  readonly #remove = (redis: Redis): void => {
+  #remove (redis: Redis): void {
     const id = idOf(redis)
     const node = this.#nodes.get(id)
     if (node?.redis !== redis) return

@@ -6,9 +6,17 @@ import { createHash } from 'node:crypto'
  * acknowledged invalidation.
  */
 export function fenceOf (info: string): { runId: string; fence: string } | undefined {
-  const field = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1]
-  const runId = field('run_id')
-  const replicationId = field('master_replid')
-  if (runId === undefined || replicationId === undefined || field('role') !== 'master') return undefined
+  const runId = field(info, 'run_id')
+  const replicationId = field(info, 'master_replid')
+  if (runId === undefined || replicationId === undefined || field(info, 'role') !== 'master') return undefined
   return { runId, fence: createHash('sha1').update(`${runId}:${replicationId}`).digest('base64url').slice(0, 8) }
+}
+
+/** The fields that `fenceOf` needs and INFO lacks, as from some proxies and relatives of Redis. */
+export function missingFields (info: string): string[] {
+  return ['run_id', 'master_replid', 'role'].filter((name) => field(info, name) === undefined)
+}
+
+function field (info: string, name: string): string | undefined {
+  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1]
 }

@@ -1,40 +1,51 @@
+import { readonly, unserviceable } from '@x/cache-core'
 import type { Redis } from 'ioredis'
+import { closeClient } from './client.js'
 import { defineScripts } from './commands.js'
-import { fenceOf } from './fence.js'
+import { fenceOf, missingFields } from './fence.js'
+import { isRefusal, isReply, publicText } from './redis-errors.js'
+import { listen } from './shared-listeners.js'
 import { Tracker, type TrackerEvents } from './tracking.js'
 
 /** What a node needs to know of its cache. */
 export interface NodeSettings extends TrackerEvents {
   readonly prefixes: readonly string[]
+  /** Whether invalidation messages are wanted. */
+  readonly isTracked: boolean
   readonly heartbeatMs: number
   readonly heartbeatTimeoutMs: number
   readonly now: () => number
 }
 
+/** The longest pause between two questions that the server refuses to answer. */
+const MAX_PAUSE_MS = 60_000
+
 /** One master: the connection that carries its data, what server answers there, and the messages that it sends. */
 export class Node {
   /** Of the server that answers now; `undefined` while that is not known, and for a replica. */
   fence: string | undefined
+  /** Why the fence is not known, if the server itself is the reason. */
+  problem: Error | undefined
   readonly redis: Redis
   readonly #settings: NodeSettings
   readonly #changed: () => void
+  readonly #stops: readonly (() => void)[]
   /** Listens while the fence is known: a replica sends nothing that counts. */
   #tracker: Tracker | undefined
   #writer: Redis | undefined
   #runId: string | undefined
   #connection = 0
-  readonly #onReady = (): void => { void this.readFence() }
-  readonly #onClose = (): void => {
-    this.#connection++
-    this.#setFence(undefined)
-  }
+  #refusals = 0
+  #nextPollAt = -Infinity
 
   constructor (redis: Redis, settings: NodeSettings, changed: () => void) {
     this.redis = redis
     this.#settings = settings
     this.#changed = changed
-    redis.on('ready', this.#onReady)
-    redis.on('close', this.#onClose)
+    this.#stops = [
+      listen(redis, 'ready', () => { void this.readFence() }),
+      listen(redis, 'close', () => this.#forget())
+    ]
     if (redis.status === 'ready') void this.readFence()
   }
 
@@ -46,7 +57,9 @@ export class Node {
   /** A connection for writes that are waited for. */
   get writer (): Redis {
     if (this.#writer !== undefined) return this.#writer
-    this.#writer = this.redis.duplicate({ lazyConnect: false, enableOfflineQueue: true, connectionName: 'cache-writer', retryStrategy: (times: number) => Math.min(50 * times, 500) })
+    this.#writer = this.redis.duplicate({
+      lazyConnect: false, enableOfflineQueue: true, connectionName: 'cache-writer', disableClientInfo: true, retryStrategy: (times: number) => Math.min(50 * times, 500)
+    })
     defineScripts(this.#writer)
     this.#writer.on('error', () => {
       // Each write tells its caller; outages are told by the data connection.
@@ -60,26 +73,57 @@ export class Node {
     return this.fence
   }
 
+  /** Asks who answers, unless that was refused a moment ago. */
+  poll (): void {
+    if (this.redis.status === 'ready' && this.#settings.now() >= this.#nextPollAt) void this.readFence()
+  }
+
   /** Asks who answers; a role can change without a new connection. Never rejects. */
   async readFence (): Promise<void> {
     const connection = this.#connection
     let info: string
     try {
       info = String(await this.redis.info('server', 'replication'))
-    } catch {
+    } catch (error) {
+      if (connection !== this.#connection) return
       // Without an answer the fence stays unknown, and nothing that depends on it is served.
-      if (connection === this.#connection) this.#setFence(undefined)
+      this.problem = isReply(error) ? error : undefined
+      if (isRefusal(error)) this.#noteRefusal(`Redis refuses INFO (${publicText(error)})`)
+      this.#setFence(undefined)
       return
     }
-    if (connection === this.#connection) this.#setFence(fenceOf(info))
+    if (connection !== this.#connection) return
+    const identity = fenceOf(info)
+    const missing = missingFields(info)
+    if (missing.length > 0) {
+      const why = `INFO of the server lacks ${missing.join(' and ')}, without which its restarts and failovers go unnoticed`
+      this.problem = unserviceable('health', why)
+      this.#noteRefusal(why)
+    } else {
+      this.problem = identity === undefined ? readonly('health') : undefined
+      this.#refusals = 0
+    }
+    this.#setFence(identity)
   }
 
   close (): void {
     // The client may be the app's own, and outlive this.
-    this.redis.off('ready', this.#onReady)
-    this.redis.off('close', this.#onClose)
-    this.#onClose()
-    this.#writer?.disconnect()
+    for (const stop of this.#stops) stop()
+    this.#forget()
+    if (this.#writer !== undefined) closeClient(this.#writer)
+  }
+
+  #forget (): void {
+    this.#connection++
+    this.problem = undefined
+    this.#nextPollAt = -Infinity
+    this.#setFence(undefined)
+  }
+
+  #noteRefusal (why: string): void {
+    const { heartbeatMs, now, onRefused } = this.#settings
+    this.#nextPollAt = now() + Math.min(heartbeatMs * 2 ** this.#refusals++, MAX_PAUSE_MS)
+    onRefused(new Error(`${why}; until that ends, the cache is out of service`))
   }
 
   #setFence (identity: { runId: string; fence: string } | undefined): void {
@@ -87,7 +131,7 @@ export class Node {
     this.fence = identity?.fence
     this.#runId = identity?.runId
     this.#tracker?.close()
-    this.#tracker = identity === undefined ? undefined : new Tracker(this.redis, this.#settings)
+    this.#tracker = identity === undefined || !this.#settings.isTracked ? undefined : new Tracker(this.redis, this.#settings)
     this.#changed()
   }
 }

@@ -1,8 +1,11 @@
 import { OptionInvalid, resolveOptions } from '@x/cache-core'
-import type { Cluster, Redis } from 'ioredis'
+import type { ClusterOptions } from 'ioredis'
 import { Type, type Static } from 'typebox'
 import type { InvalidationListener } from './announcer.js'
+import { isCluster, modeOf, type Client } from './client.js'
 import { brotliCompression, gzipCompression, type Compression, type Serializer } from './codec.js'
+import { endpointsOf } from './endpoints.js'
+import { isTarget, type NatMap } from './nat-map.js'
 
 const has = <T>(allowed: string, ...methods: string[]) => Type.Unsafe<T>(Type.Refine(Type.Unknown(),
   (value) => typeof value === 'object' && value !== null && methods.every((method) => typeof Reflect.get(value, method) === 'function'),
@@ -11,15 +14,23 @@ const milliseconds = (fallback: number) => Type.Number({ minimum: 1, maximum: 60
 const URL_PATTERN = '^rediss?://'
 const host = () => Type.Object({
   host: Type.String({ minLength: 1 }),
-  port: Type.Integer({ minimum: 1, maximum: 65_535, default: 6379 })
+  port: Type.Integer({ minimum: 1, maximum: 65_535, default: 6379 }),
+  /** The name that the node's certificate has, if that is not `host`; in a Cluster. */
+  servername: Type.Optional(Type.String({ minLength: 1 }))
 }, { additionalProperties: false })
+const tls = () => Type.Optional(Type.Union([Type.Boolean(), Type.Unsafe<import('node:tls').ConnectionOptions>(Type.Object({}))]))
+const isFunction = (value: unknown): boolean => typeof value === 'function'
 
 const schema = Type.Object({
-  /** `redis://user:password@host:port/db`, `rediss://` for TLS; several of them for the nodes of a Cluster or the Sentinels. */
+  /**
+   * `redis://user:password@host:port/db`, `rediss://` for TLS; several of them for the nodes of a Cluster or the Sentinels. The
+   * query takes `db` and `family` (4 or 6); all else is refused. What holds for all servers stands in the first URL.
+   */
   url: Type.Optional(Type.Union([
     Type.String({ pattern: URL_PATTERN }),
     Type.Array(Type.String({ pattern: URL_PATTERN }), { minItems: 1 })
   ])),
+  /** With `client`, that of the client. */
   mode: Type.Union([Type.Literal('single'), Type.Literal('cluster'), Type.Literal('sentinel')], { default: 'single' }),
   /** Instead of `url`: the nodes of a Cluster, or the Sentinels. */
   nodes: Type.Optional(Type.Array(host(), { minItems: 1 })),
@@ -31,9 +42,20 @@ const schema = Type.Object({
   password: Type.Optional(Type.String()),
   db: Type.Optional(Type.Integer({ minimum: 0 })),
   /** TLS; an object is what `tls.connect` takes. */
-  tls: Type.Optional(Type.Union([Type.Boolean(), Type.Unsafe<import('node:tls').ConnectionOptions>(Type.Object({}))])),
-  /** A client of the app's own; it stays open when the cache closes. */
-  client: Type.Optional(has<Redis | Cluster>('an ioredis client', 'duplicate', 'sendCommand', 'defineCommand')),
+  tls: tls(),
+  /** TLS of the Sentinels. Default: as `tls`. */
+  sentinelTls: tls(),
+  /** From `host:port` as the Cluster or the Sentinels announce it to `{ host, port, servername? }` as this process reaches it. */
+  natMap: Type.Optional(Type.Unsafe<NatMap>(Type.Refine(Type.Unknown(),
+    (value) => isFunction(value) || (typeof value === 'object' && value !== null && Object.values(value).every(isTarget)),
+    () => 'a function, or an object of { host, port, servername? } by "host:port"'))),
+  /**
+   * Resolves the host names of a Cluster's first nodes: `(hostname, callback) => …`. Default: `dns.lookup`, and with TLS none, since the
+   * certificate is compared with the name.
+   */
+  dnsLookup: Type.Optional(Type.Unsafe<NonNullable<ClusterOptions['dnsLookup']>>(Type.Refine(Type.Unknown(), isFunction, () => 'a function'))),
+  /** A client of the app's own, from any version of ioredis, or iovalkey; it stays open when the cache closes. */
+  client: Type.Optional(has<Client>('an ioredis client', 'duplicate', 'sendCommand', 'defineCommand')),
   /** Connections for entries, chosen by key; only without Cluster. Default 1. */
   connections: Type.Integer({ minimum: 1, maximum: 64, default: 1 }),
   /** In front of every key. */
@@ -74,7 +96,7 @@ const schema = Type.Object({
   /** Milliseconds between health checks. */
   healthCheckMs: milliseconds(30_000),
   /** Hears the tags that any process invalidated, over a pub/sub channel; messages may be lost. */
-  onInvalidated: Type.Optional(Type.Unsafe<InvalidationListener>(Type.Refine(Type.Unknown(), (value) => typeof value === 'function', () => 'a function')))
+  onInvalidated: Type.Optional(Type.Unsafe<InvalidationListener>(Type.Refine(Type.Unknown(), isFunction, () => 'a function')))
 }, { additionalProperties: false })
 
 /** Options of a `RedisCache`. */
@@ -83,19 +105,24 @@ export type RedisCacheOptions = Partial<Omit<Static<typeof schema>, 'breaker'>> 
 /** The options with their defaults. */
 export type RedisCacheSettings = Static<typeof schema>
 
+const OF_SENTINELS = ['sentinelName', 'sentinelUsername', 'sentinelPassword', 'sentinelTls'] as const
+const OF_CONNECTIONS = ['username', 'password', 'db', 'tls', 'natMap', 'dnsLookup', ...OF_SENTINELS] as const
+
 /** Checks the options, and that they do not contradict each other. Throws `CACHE_ERR_OPTION_INVALID`. */
 export function resolveRedisOptions (raw: object): RedisCacheSettings {
   const settings = resolveOptions(schema, raw)
-  const { mode, url, nodes, client, keyPrefix, compression } = settings
+  const { url, nodes, client, keyPrefix, compression } = settings
+  if (client !== undefined) settings.mode = checkClient(client, raw, settings)
+  const { mode } = settings
   const urls = url === undefined ? 0 : typeof url === 'string' ? url.split(',').length : url.length
-  const refuse = (name: string, got: string, allowed: string): never => { throw new OptionInvalid(name, got, allowed) }
-  if (client !== undefined && (url !== undefined || nodes !== undefined)) refuse('client', 'a client beside url or nodes', 'one of client, url and nodes')
-  if (typeof client?.options.keyPrefix === 'string' && client.options.keyPrefix !== '') {
-    refuse('client', 'a client with a keyPrefix of its own, which the names of invalidated keys would not have', 'a client without one; keyPrefix is an option here')
-  }
   if (url !== undefined && nodes !== undefined) refuse('nodes', 'nodes beside url', 'one of client, url and nodes')
   if (mode === 'single' && (urls > 1 || nodes !== undefined)) refuse('mode', '"single" with several nodes', '"cluster" or "sentinel", or one url')
-  if (mode !== 'sentinel' && settings.sentinelName !== undefined) refuse('sentinelName', `mode "${mode}"`, 'mode "sentinel"')
+  if (mode !== 'sentinel') refuseGiven(settings, OF_SENTINELS, `mode "${mode}"`, 'mode "sentinel"')
+  if (mode !== 'cluster') refuseGiven(settings, ['dnsLookup'], `mode "${mode}"`, 'mode "cluster"')
+  if (mode === 'single') refuseGiven(settings, ['natMap'], 'mode "single"', 'mode "cluster" or "sentinel"')
+  if (mode === 'sentinel' && nodes?.some(({ servername }) => servername !== undefined) === true) {
+    refuse('nodes', 'a servername of a Sentinel', 'sentinelTls: { servername }')
+  }
   if (typeof compression === 'object' && compression !== gzipCompression && compression !== brotliCompression &&
     !(Number.isInteger(compression.id) && compression.id >= 128 && compression.id <= 255)) {
     refuse('compression.id', String(compression.id), 'a whole number from 128 to 255')
@@ -108,5 +135,38 @@ export function resolveRedisOptions (raw: object): RedisCacheSettings {
   if (settings.heartbeatMs * 2 > settings.heartbeatTimeoutMs) {
     refuse('heartbeatMs', String(settings.heartbeatMs), 'at most half of heartbeatTimeoutMs')
   }
+  if (client === undefined) checkTls(settings)
   return settings
+}
+
+/** The mode of the app's client; refuses what would have no effect on it, and settings of its own that break a promise. */
+function checkClient (client: Client, raw: object, settings: RedisCacheSettings): RedisCacheSettings['mode'] {
+  const { keyPrefix, stringNumbers, redisOptions } = client.options as { keyPrefix?: string | null; stringNumbers?: boolean; redisOptions?: { stringNumbers?: boolean } }
+  if (settings.url !== undefined || settings.nodes !== undefined) refuse('client', 'a client beside url or nodes', 'one of client, url and nodes')
+  refuseGiven(settings, OF_CONNECTIONS, 'it beside a client', 'an option of the client')
+  if (typeof keyPrefix === 'string' && keyPrefix !== '') {
+    refuse('client', 'a client with a keyPrefix of its own, which the names of invalidated keys would not have', 'a client without one; keyPrefix is an option here')
+  }
+  if (stringNumbers === true || redisOptions?.stringNumbers === true) refuse('client', 'a client with stringNumbers', 'a client that gives numbers')
+  if (isCluster(client) && client.options.scaleReads !== undefined && client.options.scaleReads !== 'master') {
+    refuse('client', 'a client that reads from replicas (scaleReads), which may not have an invalidation yet', 'a client that reads from masters')
+  }
+  const mode = modeOf(client)
+  const given = (raw as { mode?: unknown }).mode
+  if (given !== undefined && given !== mode) refuse('mode', `${JSON.stringify(given)} with a client of mode "${mode}"`, `"${mode}", or none`)
+  return mode
+}
+
+/** Refuses names of certificates where there is no TLS. Parses the URLs for it, which throws for what is wrong with them. */
+function checkTls (settings: RedisCacheSettings): void {
+  const isTls = typeof settings.tls === 'object' || (settings.tls ?? endpointsOf(settings)[0]!.tls)
+  if (!isTls && settings.nodes?.some(({ servername }) => servername !== undefined) === true) refuse('nodes', 'a servername without TLS', 'tls: true beside it')
+}
+
+function refuseGiven (settings: RedisCacheSettings, names: readonly (keyof RedisCacheSettings)[], got: string, allowed: string): void {
+  for (const name of names) if (settings[name] !== undefined) refuse(name, got, allowed)
+}
+
+function refuse (name: string, got: string, allowed: string): never {
+  throw new OptionInvalid(name, got, allowed)
 }

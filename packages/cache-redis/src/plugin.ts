@@ -20,7 +20,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
   const options = Object.fromEntries(Object.entries(rest).filter(([name]) => !FASTIFY_KEYS.has(name))) as RedisCacheOptions
   const core = await ensureCore(fastify)
   if (!enabled || !core.isEnabled) return
-  const log = new StateLog(fastify.log)
+  const log = new StateLog(fastify.log, () => core.announce())
   const { registry } = core
   const stats = registry.stats.for('redis')
   // Before the cache is made: a bad option must not leave one open.
@@ -28,6 +28,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
   const cache = new RedisCache(options, {
     onChange: log.onChange,
     onError: log.onError,
+    onWarning: log.onWarning,
     onCorrupt: (error) => {
       stats.countError(error)
       registry.events.emit('failed', 'redis', 'getMany', error)
@@ -56,14 +57,20 @@ class StateLog {
   #isUp: boolean | undefined
   #tracking: RedisStatus['tracking'] | undefined
   #lastError = ''
+  readonly #announce: () => void
 
-  constructor (log: FastifyBaseLogger) {
+  /** `announce` logs that the cache is enabled, if that was not logged before. */
+  constructor (log: FastifyBaseLogger, announce: () => void) {
     this.#log = log
+    this.#announce = announce
   }
 
   start (status: RedisStatus): void {
     if (this.#isUp === undefined) this.#isUp = !status.degraded
-    if (status.degraded) this.#log.warn('Cache: Redis is not reachable; the app runs without it until it is')
+    if (!status.degraded) return
+    const { problem } = status
+    if (problem === undefined) this.#log.warn('Cache: Redis is not reachable; the app runs without it until it is')
+    else this.#log.warn({ problem }, 'Cache: Redis cannot be used; the app runs without it until it can')
   }
 
   readonly onChange = ({ degraded, tracking, queuedInvalidations }: RedisStatus): void => {
@@ -71,6 +78,7 @@ class StateLog {
       this.#isUp = !degraded
       if (degraded) this.#log.warn({ queuedInvalidations }, 'Cache: Redis is out of service')
       else this.#log.info('Cache: Redis is in service again')
+      this.#announce()
     }
     if (tracking !== this.#tracking) {
       this.#tracking = tracking
@@ -83,5 +91,9 @@ class StateLog {
     if (error.message === this.#lastError) return
     this.#lastError = error.message
     this.#log.warn({ err: { type: error.name, message: error.message } }, 'Cache: the connection to Redis failed')
+  }
+
+  readonly onWarning = ({ name, message }: Error): void => {
+    this.#log.warn({ err: { type: name, message } }, 'Cache: something that was asked for cannot be done')
   }
 }

@@ -7,15 +7,18 @@ import type { Socket } from 'node:net'
 import { Announcer } from './announcer.js'
 import type { Captured } from './birthplace.js'
 import { brotliCompression, Codec, gzipCompression, jsonSerializer, type Serialised } from './codec.js'
-import { connect } from './connect.js'
-import { Connection, type Client } from './connection.js'
+import type { Client } from './client.js'
+import { connect, type Clients } from './connect.js'
+import { Connection } from './connection.js'
 import { Entries, type Found, type Wish } from './entries.js'
+import { guard, type Warn } from './guard.js'
 import { Health, type HealthReport } from './health.js'
 import type { Removal } from './invalidation-queue.js'
 import { Keys } from './keys.js'
 import { Leases, RedisLease } from './leases.js'
 import { RedisLocks } from './lock.js'
 import { resolveRedisOptions, type RedisCacheOptions, type RedisCacheSettings } from './options.js'
+import { isReply } from './redis-errors.js'
 import { Service } from './service.js'
 import { Subscriber } from './subscriber.js'
 import { GENERATION, RedisSnapshot, TagTokens } from './tag-tokens.js'
@@ -30,18 +33,22 @@ export interface RedisStatus extends ImplementationStatus {
   /** `trusted`: remembered tokens are relied on; `in doubt`: each is asked for. */
   tracking: 'trusted' | 'in doubt' | 'off'
   health: HealthReport | undefined
+  /** Why Redis is out of service although it answers, as the last probe found it; names no credentials. */
+  problem: string | undefined
 }
 
-/** What a `RedisCache` tells who looks after it. */
+/** What a `RedisCache` tells who looks after it. A throw or a rejection of these functions is told once, by `onWarning`, and harms nobody. */
 export interface RedisCacheEvents {
   /** Something in `status()` changed. */
   onChange?: (status: RedisStatus) => void
   /** `getMany` came upon an entry that cannot be read, and answered a miss for it. */
   onCorrupt?: (error: CacheError) => void
-  /** Redis acknowledged a removal that had waited for it (`queued: true`). Must not throw. */
+  /** Redis acknowledged a removal that had waited for it (`queued: true`). */
   onReplayed?: (removal: Removal) => void
   /** The connection failed; the message names host and port, never credentials. */
   onError?: (error: Error) => void
+  /** Something that was asked for is not done for a lasting reason; told once. The message says what to do, and names no credentials. */
+  onWarning?: (warning: Error) => void
 }
 
 const NO_WISH: Wish = { tags: [], wantsTime: false }
@@ -52,7 +59,8 @@ export class RedisCache implements Cache {
   readonly tags: Tags
   readonly leases: CacheLeases
   readonly #settings: RedisCacheSettings
-  readonly #lanes: Client[]
+  readonly #clients: Clients
+  readonly #lanes: readonly Client[]
   readonly #connection: Connection
   readonly #tokens: TagTokens
   readonly #entries: Entries
@@ -67,6 +75,7 @@ export class RedisCache implements Cache {
   readonly #writes = new Map<string, Promise<void>>()
   readonly #onChange: (status: RedisStatus) => void
   readonly #onCorrupt: (error: CacheError) => void
+  readonly #warn: Warn
   #tracking: RedisStatus['tracking'] = 'in doubt'
 
   constructor (options: RedisCacheOptions = {}, events: RedisCacheEvents = {}) {
@@ -74,11 +83,14 @@ export class RedisCache implements Cache {
     const now = (): number => monotonicClock.now()
     const keys = new Keys(settings.keyPrefix)
     this.#settings = settings
-    this.#onChange = events.onChange ?? (() => {})
-    this.#onCorrupt = events.onCorrupt ?? (() => {})
-    this.#lanes = connect(settings)
-    const isOwn = settings.client === undefined
-    this.#connection = new Connection(this.#lanes[0]!, isOwn, {
+    const warn = guard('onWarning', events.onWarning, () => {})
+    this.#warn = warn
+    this.#onChange = guard('onChange', events.onChange, warn)
+    this.#onCorrupt = guard('onCorrupt', events.onCorrupt, warn)
+    this.#clients = connect(settings, warn)
+    this.#lanes = this.#clients.lanes
+    this.#connection = new Connection(this.#lanes[0]!, {
+      isTracked: settings.consistency !== 'strong',
       prefixes: [keys.generation, keys.tags],
       heartbeatMs: settings.heartbeatMs,
       heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
@@ -93,7 +105,8 @@ export class RedisCache implements Cache {
         this.#service.hope()
         this.#noteTracking()
       },
-      onError: events.onError ?? (() => {})
+      onError: guard('onError', events.onError, warn),
+      onRefused: warn
     })
     this.#tokens = new TagTokens(this.#connection, keys, {
       maxTags: settings.maxTags,
@@ -125,14 +138,14 @@ export class RedisCache implements Cache {
       ping: () => this.#ping(),
       applyHere: (removal) => this.#applyHere(removal),
       send: (removal) => this.#send(removal),
-      replayed: (removal) => events.onReplayed?.(removal),
+      replayed: guard('onReplayed', events.onReplayed, warn),
       changed: () => this.#onChange(this.status())
     })
     this.#subscriber = new Subscriber(this.#lanes[0]!)
     this.#locks = new RedisLocks(this.#lanes[0]!, keys, this.#service, this.#subscriber)
     this.#announcer = settings.onInvalidated === undefined
       ? undefined
-      : new Announcer(this.#lanes[0]!, this.#subscriber, keys.channel, settings.onInvalidated)
+      : new Announcer(this.#lanes[0]!, this.#subscriber, keys.channel, settings.onInvalidated, warn)
     this.#health = new Health(settings.healthCheckMs, async () => (await this.#service.run('health', () => this.#ping())).ok)
     this.tags = {
       capture: (tags) => this.#capture(tags),
@@ -162,7 +175,8 @@ export class RedisCache implements Cache {
       breaker: this.#service.breakerState,
       queuedInvalidations: this.#service.queued,
       tracking: this.#tracking,
-      health: this.#health.last
+      health: this.#health.last,
+      problem: this.#service.problem?.message
     }
   }
 
@@ -246,10 +260,11 @@ export class RedisCache implements Cache {
     this.#health.close()
     this.#locks.close()
     const lost = await this.#service.close()
-    if (lost > 0) onLost(lost)
+    if (lost > 0) guard('onLost', onLost, this.#warn)(lost)
+    this.#announcer?.close()
     this.#subscriber.close()
-    await this.#connection.close()
-    for (const lane of this.#lanes.slice(1)) lane.disconnect()
+    this.#connection.close()
+    this.#clients.close()
   }
 
   #store (key: string, serialised: Serialised, options: SetOptions): Promise<Result<void>> {
@@ -350,8 +365,14 @@ export class RedisCache implements Cache {
   }
 
   async #ping (): Promise<void> {
-    await this.#lanes[0]!.ping()
-    if (![...this.#connection.nodes].some(({ fence }) => fence !== undefined)) throw new Error('no master is known')
+    try {
+      await this.#lanes[0]!.ping()
+    } catch (error) {
+      // A client that is not connected says no more than that; the connection knows why.
+      throw isReply(error) ? error : this.#connection.failure ?? error
+    }
+    const { problem } = this.#connection
+    if (problem !== undefined) throw problem
   }
 
   #noteTracking (): void {

@@ -1,14 +1,16 @@
 import {
-  auth, corrupt, isCacheError, outOfMemory, readonly, unavailable, type CacheError
+  auth, corrupt, isCacheError, outOfMemory, readonly, refused, unavailable, type CacheError
 } from '@x/cache-core'
 
 /** A reply or a broken connection as a coded error. The text of the cause never holds a URL: ioredis names host and port only. */
-export function toCacheError (operation: string, cause: unknown): CacheError {
-  if (isCacheError(cause)) return cause
-  const message = cause instanceof Error ? cause.message : String(cause)
+export function toCacheError (operation: string, thrown: unknown): CacheError {
+  if (isCacheError(thrown)) return thrown
+  const cause = thrown instanceof Error ? withoutSecrets(thrown) : thrown
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
   if (/^READONLY|^MISCONF|You can't write against a read only/.test(message)) return readonly(operation, { cause })
   if (/^OOM/.test(message)) return outOfMemory(operation, { cause })
-  if (/^(NOAUTH|WRONGPASS|NOPERM)/.test(message)) return auth(operation, { cause })
+  if (/^(NOAUTH|WRONGPASS)/.test(message)) return auth(operation, { cause })
+  if (/^NOPERM/.test(message)) return refused(operation, refusedBy(message), { cause })
   if (/^WRONGTYPE/.test(message)) return corrupt(operation, 'a key of another type', { cause })
   return unavailable(operation, { cause })
 }
@@ -16,4 +18,36 @@ export function toCacheError (operation: string, cause: unknown): CacheError {
 /** Whether an error speaks of the connection or the server as a whole, and so for the breaker. */
 export function isOutage ({ code }: CacheError): boolean {
   return code === 'CACHE_ERR_UNAVAILABLE' || code === 'CACHE_ERR_TIMEOUT' || code === 'CACHE_ERR_AUTH'
+}
+
+/** Replies that speak of a moment, not of the user, the command or the server's kind. */
+const PASSING = /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|READONLY|UNBLOCKED)/
+
+/** Whether an error is the server's answer, and not one of the connection. */
+export function isReply (error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError'
+}
+
+/** Whether the server refuses what was asked, for a reason that lasts until an operator ends it. */
+export function isRefusal (error: unknown): error is Error {
+  return isReply(error) && !PASSING.test(error.message)
+}
+
+/** An error's text for logs: Redis's own text of a refusal (NOPERM) names the user. */
+export function publicText ({ message }: Error): string {
+  return message.replace(/NOPERM .*$/s, (text) => `NOPERM: the user may not use ${refusedBy(text)}`)
+}
+
+/** The error without the arguments of its command (a key, a value, a password) and the user's name, which replies have. */
+export function withoutSecrets (error: Error): Error {
+  const message = publicText(error)
+  if (message === error.message && !('command' in error)) return error
+  return Object.defineProperty(new Error(message), 'name', { value: error.name })
+}
+
+/** What a NOPERM reply refuses. */
+function refusedBy (message: string): string {
+  const command = /'([^']+)' command/.exec(message)?.[1]
+  if (command !== undefined) return `the command "${command}" (ACL: +${command})`
+  return /channel/i.test(message) ? 'a channel' : 'a key'
 }

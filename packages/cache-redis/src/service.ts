@@ -36,6 +36,8 @@ export class Service {
   readonly #breaker: Breaker
   readonly #queue: InvalidationQueue
   readonly #deadlines: Deadlines
+  /** Why the last probe failed; `undefined` once one succeeded. */
+  #problem: CacheError | undefined
   #replaying: Promise<boolean> | undefined
   #replayTimer: NodeJS.Timeout | undefined
   #isClosed = false
@@ -58,6 +60,11 @@ export class Service {
   get isUp (): boolean { return !this.#breaker.isOpen && this.#queue.size === 0 }
   get breakerState (): BreakerState { return this.#breaker.state }
   get queued (): number { return this.#queue.size }
+  /** Why the store is out of service although it answers. */
+  get problem (): CacheError | undefined {
+    const isAway = this.#problem?.code === 'CACHE_ERR_UNAVAILABLE' || this.#problem?.code === 'CACHE_ERR_TIMEOUT'
+    return this.isUp || isAway ? undefined : this.#problem
+  }
 
   /** There is reason to believe that the store is back. */
   hope (): void {
@@ -68,7 +75,7 @@ export class Service {
 
   /** Carries out a read or a store: in bounded time, or not at all while out of service. Never rejects. */
   run<T, R = Result<T>> (operation: string, start: () => Promise<T>, toAnswer: (value: T) => R = plain): Promise<R | Err> {
-    if (!this.isUp) return Promise.resolve(err(unavailable(operation)))
+    if (!this.isUp) return Promise.resolve(err(this.#outOfService(operation)))
     return this.#bounded(operation, start, toAnswer)
   }
 
@@ -78,7 +85,7 @@ export class Service {
    */
   async remove (operation: string, removals: readonly Removal[]): Promise<Result<void>> {
     for (const removal of removals) this.#deps.applyHere(removal)
-    if (!this.isUp) return this.#enqueue(operation, removals, unavailable(operation))
+    if (!this.isUp) return this.#enqueue(operation, removals, this.#outOfService(operation))
     const results = await Promise.all(removals.map((removal) => this.#bounded(operation, () => this.#deps.send(removal))))
     const left = removals.filter((_removal, at) => !results[at]!.ok)
     const failure = results.find((result) => !result.ok)
@@ -121,7 +128,14 @@ export class Service {
 
   async #probe (): Promise<boolean> {
     const result = await this.#bounded('health', this.#deps.ping)
+    this.#problem = result.ok ? undefined : result.error
     return result.ok && await this.#replay()
+  }
+
+  #outOfService (operation: string): CacheError {
+    // To wait does not help against a refusal, so the caller is told of it.
+    const cause = this.#problem?.code === 'CACHE_ERR_AUTH' ? this.#problem.cause : undefined
+    return cause === undefined ? unavailable(operation) : toCacheError(operation, cause)
   }
 
   #replay (): Promise<boolean> {

@@ -1,19 +1,29 @@
-import { Cluster } from 'ioredis'
-import type { Client } from './connection.js'
+import type { Redis } from 'ioredis'
+import { closeClient, isCluster, type Client } from './client.js'
+import { listen } from './shared-listeners.js'
 
 type Listener = (message: string) => void
+
+/** The pause before a Cluster's next node is tried. */
+const MOVE_ON_MS = 250
 
 /** Listens to channels on a connection of its own, made when the first channel is wanted. Messages may be missed. */
 export class Subscriber {
   readonly #client: Client
+  readonly #stop: () => void
   readonly #listeners = new Map<string, Set<Listener>>()
-  #own: Client | undefined
+  #own: Redis | undefined
+  #isClosed = false
 
   constructor (client: Client) {
     this.#client = client
+    // A node that left the Cluster hears of nothing any more, though it may answer.
+    this.#stop = listen(client, '-node', ({ options }: Redis) => {
+      if (this.#own?.options.host === options.host && this.#own?.options.port === options.port) this.#own?.disconnect()
+    })
   }
 
-  /** Resolves once the channel is listened to; rejects if that cannot be had now. */
+  /** Resolves once the channel is listened to; rejects if that cannot be had now. The listener must not throw. */
   async listen (channel: string, listener: Listener): Promise<() => void> {
     const listeners = this.#listeners.get(channel)
     if (listeners !== undefined) listeners.add(listener)
@@ -36,21 +46,54 @@ export class Subscriber {
   }
 
   close (): void {
+    this.#isClosed = true
+    this.#stop()
     this.#listeners.clear()
-    this.#own?.disconnect()
+    if (this.#own !== undefined) closeClient(this.#own)
   }
 
-  #connection (): Client {
+  #connection (): Redis {
     if (this.#own !== undefined) return this.#own
-    this.#own = this.#client instanceof Cluster
-      ? this.#client.duplicate(undefined, { enableOfflineQueue: true, lazyConnect: false })
-      : this.#client.duplicate({ autoResubscribe: true, enableOfflineQueue: true, maxRetriesPerRequest: 1, lazyConnect: false, connectionName: 'cache-subscriber' })
-    this.#own.on('error', () => {
+    if (this.#isClosed) throw new Error('the cache is closed')
+    const own = this.#open()
+    this.#own = own
+    own.on('error', () => {
       // The data connection tells of outages.
     })
-    this.#own.on('message', (channel: string, message: string) => {
+    own.on('message', (channel: string, message: string) => {
       for (const listener of this.#listeners.get(channel) ?? []) listener(message)
     })
-    return this.#own
+    own.on('end', () => {
+      if (this.#own !== own) return
+      this.#own = undefined
+      this.#moveOn()
+    })
+    return own
+  }
+
+  /** Any node of a Cluster carries the messages of all; one that is lost is not waited for. */
+  #open (): Redis {
+    const common = { autoResubscribe: true, enableOfflineQueue: true, maxRetriesPerRequest: 1, lazyConnect: false, connectionName: 'cache-subscriber', disableClientInfo: true }
+    if (!isCluster(this.#client)) return this.#client.duplicate(common)
+    const nodes = this.#client.nodes('all')
+    const node = nodes[Math.floor(Math.random() * nodes.length)]
+    if (node === undefined) throw new Error('no node of the Cluster is known')
+    return node.duplicate({ ...common, readOnly: false, retryStrategy: () => null })
+  }
+
+  /** Subscribes again, on another node. */
+  #moveOn (): void {
+    if (this.#isClosed || this.#listeners.size === 0) return
+    const timer = setTimeout(() => {
+      if (this.#isClosed || this.#own !== undefined || this.#listeners.size === 0) return
+      try {
+        this.#connection().subscribe(...this.#listeners.keys()).catch(() => {
+          // The connection ends, and the next node is tried.
+        })
+      } catch {
+        this.#moveOn()
+      }
+    }, MOVE_ON_MS)
+    timer.unref()
   }
 }

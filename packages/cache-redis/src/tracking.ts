@@ -1,5 +1,8 @@
 import type { Redis } from 'ioredis'
+import { closeClient } from './client.js'
 import { fenceOf } from './fence.js'
+import type { Warn } from './guard.js'
+import { isRefusal, publicText } from './redis-errors.js'
 
 /** What a tracker tells. */
 export interface TrackerEvents {
@@ -7,6 +10,8 @@ export interface TrackerEvents {
   readonly onInvalidated: (keys: readonly string[]) => void
   /** Messages may have been missed: nothing learned before counts any more. */
   readonly onDoubt: () => void
+  /** The server refuses a command that the cache needs. */
+  readonly onRefused: Warn
 }
 
 interface TrackerSettings extends TrackerEvents {
@@ -17,6 +22,8 @@ interface TrackerSettings extends TrackerEvents {
 }
 
 const CHANNEL = '__redis__:invalidate'
+/** The longest pauses between two attempts. A refusal lasts until an operator ends it; a connection may come back any time. */
+const MAX_PAUSE_MS = { refused: 60_000, failed: 2000 }
 
 /**
  * Redis's own client-side tracking, on a RESP2 connection that redirects to itself: ioredis drops RESP3 pushes, and with
@@ -32,6 +39,9 @@ export class Tracker {
   #timer: NodeJS.Timeout | undefined
   #isPinging = false
   #isClosed = false
+  /** Attempts in a row that did not arm it; each makes the next pause twice as long. */
+  #failures = 0
+  #maxPauseMs = MAX_PAUSE_MS.failed
 
   constructor (data: Redis, settings: TrackerSettings) {
     this.#settings = settings
@@ -43,18 +53,18 @@ export class Tracker {
       maxRetriesPerRequest: 0,
       lazyConnect: true,
       connectionName: 'cache-tracking',
-      retryStrategy: () => this.#isClosed ? null : settings.heartbeatMs
+      disableClientInfo: true,
+      retryStrategy: () => this.#isClosed ? null : Math.min(settings.heartbeatMs * 2 ** this.#failures++, this.#maxPauseMs)
     })
     this.#redis.on('ready', () => { void this.#arm() })
     this.#redis.on('close', () => this.#doubt())
-    this.#redis.on('error', () => {
-      // The data connection tells of outages; this one shows as doubt.
-    })
-    this.#redis.on('messageBuffer', (channel: Buffer, keys: Buffer[] | null) => {
+    // The data connection tells of outages; this one shows as doubt.
+    this.#redis.on('error', (error) => this.#note(error, 'the connection'))
+    this.#redis.on('messageBuffer', (channel: Buffer, keys: unknown) => {
       if (channel.toString() !== CHANNEL) return
-      // `null`: FLUSHALL, or a new master's data.
+      // `null`: FLUSHALL, or a new master's data. A message that is no list was published by a stranger.
       if (keys === null) settings.onDoubt()
-      else settings.onInvalidated(keys.map(String))
+      else if (Array.isArray(keys)) settings.onInvalidated(keys.map(String))
     })
     this.#redis.connect().catch(() => {
       // retryStrategy goes on.
@@ -70,23 +80,30 @@ export class Tracker {
     this.#isClosed = true
     clearInterval(this.#timer)
     this.#doubt()
-    this.#redis.disconnect()
+    closeClient(this.#redis)
   }
 
   async #arm (): Promise<void> {
     const { prefixes, heartbeatMs, now } = this.#settings
     const sentAt = now()
+    let command = 'INFO'
     try {
       const info = fenceOf(String(await this.#redis.info('server', 'replication')))
+      command = 'CLIENT ID'
       const id = await this.#redis.client('ID')
+      command = 'CLIENT TRACKING'
       await this.#redis.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', ...prefixes.flatMap((prefix) => ['PREFIX', prefix]))
+      command = `SUBSCRIBE ${CHANNEL}`
       await this.#redis.subscribe(CHANNEL)
       if (info === undefined || this.#isClosed) return this.#restart()
       this.#provenAt = sentAt
       this.runId = info.runId
+      this.#failures = 0
+      this.#maxPauseMs = MAX_PAUSE_MS.failed
       // What was learned before this moment was not watched over.
       this.#settings.onDoubt()
-    } catch {
+    } catch (error) {
+      this.#note(error, command)
       return this.#restart()
     }
     clearInterval(this.#timer)
@@ -103,11 +120,19 @@ export class Tracker {
     try {
       await this.#redis.ping()
       this.#provenAt = sentAt
-    } catch {
-      // The connection closed, and doubt with it.
+    } catch (error) {
+      // Otherwise the connection closed, and doubt with it.
+      this.#note(error, 'PING')
     } finally {
       this.#isPinging = false
     }
+  }
+
+  /** Tells of what the server refuses, and asks again less and less often. */
+  #note (error: unknown, command: string): void {
+    if (!isRefusal(error) || this.#isClosed) return
+    this.#maxPauseMs = MAX_PAUSE_MS.refused
+    this.#settings.onRefused(new Error(`Redis refuses ${command} for invalidation messages (${publicText(error)}); until it is allowed, the token of each tag is read from Redis with each use`))
   }
 
   #restart (): void {

@@ -202,7 +202,7 @@ t.test('codec: a serializer of one\'s own is used both ways, in a frame', async 
 })
 
 t.test('codec: what the compression refuses is CACHE_ERR_VALUE_INVALID, not an outage', async (t) => {
-  for (const compress of [async () => { throw new Error('refused') }, () => { throw new Error('at once') }]) {
+  for (const compress of [async () => { throw new Error('refused') }, () => { throw new Error('at once') }, async () => undefined as never, async () => 'text' as never]) {
     await t.rejects(encode(codec({ compressAboveBytes: 0, compression: { ...own, compress } }), large), { code: 'CACHE_ERR_VALUE_INVALID' })
   }
 })

@@ -1,17 +1,14 @@
 import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { connect } from '../src/connect.js'
-import type { Client } from '../src/connection.js'
+import type { Client } from '../src/client.js'
 import { resolveRedisOptions, type RedisCacheOptions } from '../src/options.js'
 
 /** Clients that are closed before any of them is connected. */
-function made (t: Test, options: RedisCacheOptions): Client[] {
-  const clients = connect(resolveRedisOptions(options))
-  for (const client of clients) {
-    client.on('error', () => {})
-    client.disconnect()
-  }
-  return clients
+function made (_t: Test, options: RedisCacheOptions): readonly Client[] {
+  const clients = connect(resolveRedisOptions(options), () => {})
+  clients.close()
+  return clients.lanes
 }
 
 function optionsOf (t: Test, options: RedisCacheOptions): Record<string, any> {
@@ -82,7 +79,7 @@ t.test('connect: makes as many clients as it is told, all of a kind', async (t) 
 
 t.test('connect: takes the client of the app, with the scripts added', async (t) => {
   const client = new Redis({ lazyConnect: true })
-  const [taken] = connect(resolveRedisOptions({ client }))
+  const { lanes: [taken] } = connect(resolveRedisOptions({ client }), () => {})
   t.equal(taken, client)
   t.type(taken!.cacheExtend, 'function')
   client.disconnect()

@@ -1,10 +1,11 @@
-import { Redis } from 'ioredis'
+import { inspect } from 'node:util'
+import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { resolveRedisOptions, type RedisCacheOptions } from '../src/options.js'
 
 /** That options are refused, with the name of the one that is wrong. */
 function refuses (t: Test, options: object, name: string): void {
-  t.throws(() => resolveRedisOptions(options), { code: 'CACHE_ERR_OPTION_INVALID', message: new RegExp(`"${name}(\\.|")`) }, JSON.stringify(options))
+  t.throws(() => resolveRedisOptions(options), { code: 'CACHE_ERR_OPTION_INVALID', message: new RegExp(`"${name}(\\.|")`) }, inspect(options, { depth: 1 }))
 }
 
 function makeClient (t: Test, options: object = {}): Redis {
@@ -118,4 +119,44 @@ t.test('options: no message holds a secret', async (t) => {
       t.notMatch(String((error as Error).stack), secret, JSON.stringify(options))
     }
   }
+})
+
+t.test('options: the mode follows from the client, whichever class made it', async (t) => {
+  const cluster = new Cluster(['redis://host'], { lazyConnect: true })
+  t.teardown(() => cluster.disconnect())
+  const ofSentinels = makeClient(t, { name: 'main', sentinels: [{ host: 'host', port: 1 }] })
+  const foreign = { isCluster: true, options: {}, duplicate () {}, sendCommand () {}, defineCommand () {} } as unknown as Cluster
+  for (const [client, mode] of [[cluster, 'cluster'], [foreign, 'cluster'], [ofSentinels, 'sentinel'], [makeClient(t), 'single']] as const) {
+    t.equal(resolveRedisOptions({ client }).mode, mode)
+    t.equal(resolveRedisOptions({ client, mode }).mode, mode)
+    for (const other of ['single', 'cluster', 'sentinel']) if (other !== mode) refuses(t, { client, mode: other }, 'mode')
+  }
+  refuses(t, { client: foreign, connections: 2 }, 'connections')
+})
+
+t.test('options: a client whose own settings break a promise is refused, and options that it would not obey', async (t) => {
+  const ofReplicas = new Cluster(['redis://host'], { lazyConnect: true, scaleReads: 'slave' })
+  t.teardown(() => ofReplicas.disconnect())
+  refuses(t, { client: ofReplicas }, 'client')
+  refuses(t, { client: makeClient(t, { stringNumbers: true }) }, 'client')
+  const client = makeClient(t)
+  for (const beside of [{ username: 'a' }, { password: 'a' }, { db: 1 }, { tls: true }, { natMap: {} }, { sentinelName: 'a' }, { sentinelPassword: 'a' }]) {
+    refuses(t, { client, ...beside }, Object.keys(beside)[0]!)
+  }
+})
+
+t.test('options: what has no effect in a mode is refused there', async (t) => {
+  const nodes = [{ host: 'a', servername: 'b' }]
+  const lookup = (): void => {}
+  for (const [options, name] of [
+    [{ sentinelPassword: 'a' }, 'sentinelPassword'], [{ sentinelUsername: 'a' }, 'sentinelUsername'], [{ sentinelTls: true }, 'sentinelTls'],
+    [{ natMap: {} }, 'natMap'], [{ dnsLookup: lookup }, 'dnsLookup'], [{ mode: 'sentinel', dnsLookup: lookup }, 'dnsLookup'],
+    [{ mode: 'sentinel', nodes, tls: true }, 'nodes'], [{ mode: 'cluster', nodes }, 'nodes'], [{ mode: 'cluster', nodes, tls: false }, 'nodes'],
+    [{ mode: 'cluster', natMap: { 'a:1': 'b:2' } }, 'natMap'], [{ mode: 'cluster', natMap: 5 }, 'natMap'], [{ mode: 'cluster', dnsLookup: 'a' }, 'dnsLookup'],
+    [{ mode: 'cluster', url: 'redis://a/1' }, 'url'], [{ url: 'redis://a?tls=true' }, 'url']
+  ] as const) refuses(t, options, name)
+  for (const options of [
+    { mode: 'cluster', nodes, tls: true }, { mode: 'cluster', nodes, tls: { ca: 'ca' } }, { mode: 'cluster', natMap: () => null, dnsLookup: lookup },
+    { mode: 'sentinel', natMap: { 'a:1': { host: 'b', port: 2, servername: 'c' } }, sentinelTls: false, sentinelPassword: 'a' }
+  ]) t.type(resolveRedisOptions(options), 'object')
 })

@@ -1,6 +1,7 @@
+import { inspect } from 'node:util'
 import { corrupt } from '@x/cache-core'
 import t from 'tap'
-import { isOutage, toCacheError } from '../src/redis-errors.js'
+import { isOutage, isRefusal, toCacheError } from '../src/redis-errors.js'
 
 const replies: [reply: string, code: string, isOutage: boolean][] = [
   ["READONLY You can't write against a read only replica.", 'CACHE_ERR_READONLY', false],
@@ -22,7 +23,7 @@ for (const [reply, code, outage] of replies) {
     const cause = new Error(reply)
     const error = toCacheError('get', cause)
     t.equal(error.code, code)
-    t.equal(error.cause, cause)
+    t.equal((error.cause as Error).message, reply.replace(/^NOPERM.*/, 'NOPERM: the user may not use the command "set" (ACL: +set)'))
     t.equal(isOutage(error), outage)
     t.match(error.message, '"get"')
   })
@@ -37,4 +38,30 @@ t.test('toCacheError: a coded error stays what it is', async (t) => {
   const error = corrupt('get', 'broken metadata')
   t.equal(toCacheError('getEntry', error), error)
   t.equal(isOutage(error), false)
+})
+
+t.test('toCacheError: neither the arguments of the command nor the user are in the error', async (t) => {
+  for (const message of ['WRONGPASS invalid username-password pair or user is disabled.', "NOPERM User hunter2 has no permissions to run the 'set' command", 'ERR other']) {
+    const cause = Object.assign(new Error(message), { name: 'ReplyError', command: { name: 'hello', args: ['3', 'AUTH', 'hunter2', 'hunter2'] } })
+    const error = toCacheError('get', cause)
+    t.notMatch(inspect(error, { depth: 9, showHidden: true }), 'hunter2')
+    t.equal((error.cause as Error).name, 'ReplyError')
+  }
+})
+
+t.test('toCacheError: NOPERM names the command, or says that it is a key or a channel', async (t) => {
+  const cases = [
+    ["NOPERM this user has no permissions to run the 'client|tracking' command", /the command "client\|tracking" \(ACL: \+client\|tracking\)/],
+    ["NOPERM User hunter2 has no permissions to run the 'info' command", /the command "info"/],
+    ['NOPERM No permissions to access a key', /a key/],
+    ['NOPERM No permissions to access a channel', /a channel/]
+  ] as const
+  for (const [message, expected] of cases) t.match(toCacheError('get', new Error(message)).message, expected)
+})
+
+t.test('isRefusal: replies that speak of a moment are none, and neither are broken connections', async (t) => {
+  const reply = (message: string): Error => Object.assign(new Error(message), { name: 'ReplyError' })
+  for (const message of ['NOPERM x', 'NOAUTH x', "ERR unknown command 'CLIENT'", 'WRONGPASS x']) t.ok(isRefusal(reply(message)), message)
+  for (const message of ['LOADING x', 'BUSY x', 'CLUSTERDOWN x', 'MASTERDOWN x', 'READONLY x', 'TRYAGAIN x']) t.notOk(isRefusal(reply(message)), message)
+  for (const error of [new Error('NOPERM x'), undefined, 'NOPERM', null]) t.notOk(isRefusal(error))
 })

@@ -248,3 +248,23 @@ t.test('close: takes bounded time with a store that hangs, and leaves no timer',
   service.hope()
   t.equal(time.pending, 0)
 })
+
+t.test('run, remove: a store that refuses the user is CACHE_ERR_AUTH while it is out of service, not unreachable', async (t) => {
+  const { service, store, time } = setUp(t)
+  store.ping = async () => { throw Object.assign(new Error('WRONGPASS invalid username-password pair or user is disabled.'), { name: 'ReplyError' }) }
+  service.hope()
+  await settle()
+  t.equal(codeOf(await service.run('get', async () => 1)), 'CACHE_ERR_AUTH')
+  t.match(await service.remove('del', [tag('a')]), { ok: false, error: { code: 'CACHE_ERR_AUTH', queued: true } })
+  t.equal(service.problem?.code, 'CACHE_ERR_AUTH')
+  store.ping = async () => { throw new Error('Connection is closed.') }
+  time.advance(200)
+  await settle()
+  t.equal(codeOf(await service.run('get', async () => 1)), 'CACHE_ERR_UNAVAILABLE')
+  t.equal(service.problem, undefined, 'it does not answer')
+  store.ping = async () => {}
+  time.advance(200)
+  await settle()
+  t.equal(service.isUp, true)
+  t.equal(service.problem, undefined)
+})

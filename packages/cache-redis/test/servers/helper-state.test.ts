@@ -74,15 +74,19 @@ t.test('tags: what this process remembers is bounded by maxTags', async (t) => {
   const keys = new Keys('bounded:')
   const now = (): number => performance.now()
   const tokens: TagTokens[] = []
-  const connection = new Connection(client, true, {
+  const connection = new Connection(client, {
+    isTracked: true,
     prefixes: [keys.generation, keys.tags],
     heartbeatMs: 100,
     heartbeatTimeoutMs: 3000,
     now,
     onInvalidated: (changed) => tokens[0]?.forgetKeys(changed),
     onDoubt: () => tokens[0]?.forgetAll()
-  }, { onChange: () => {}, onError: () => {} })
-  t.teardown(() => connection.close())
+  }, { onChange: () => {}, onError: () => {}, onRefused: () => {} })
+  t.teardown(() => {
+    connection.close()
+    client.disconnect()
+  })
   const one = new TagTokens(connection, keys, { maxTags: 50, isStrong: false, waitReplicas: 0, waitMs: 100, now })
   tokens.push(one)
   await until('messages are trusted', () => connection.owner('bounded:t:tag')?.isTrusted === true)

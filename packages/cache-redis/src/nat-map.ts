@@ -1,0 +1,31 @@
+import type { ConnectionOptions } from 'node:tls'
+import { guard, type Warn } from './guard.js'
+
+/** Where a server is reached, and the name that its certificate has if that is not `host`. */
+export interface NatTarget { readonly host: string; readonly port: number; readonly servername?: string }
+
+/** From `host:port` as Redis announces it to where this process reaches it; what is not named stays as it is. */
+export type NatMap = Readonly<Record<string, NatTarget>> | ((announced: string) => NatTarget | null | undefined)
+
+type Mapped = { host: string; port: number; servername?: string; tls?: ConnectionOptions }
+
+/** The map as ioredis takes it, with the certificate's name beside the rest of the TLS options. */
+export function natMapFor (natMap: NatMap, tls: ConnectionOptions | undefined, warn: Warn): (announced: string) => Mapped | null {
+  let found: NatTarget | null | undefined
+  // It is called from a socket's handler, where a throw would end the process.
+  const ask = typeof natMap === 'function'
+    ? guard('natMap', (announced: string) => { found = natMap(announced) }, warn)
+    : (announced: string) => { found = Object.hasOwn(natMap, announced) ? natMap[announced] : undefined }
+  return (announced) => {
+    found = undefined
+    ask(announced)
+    if (!isTarget(found)) return null
+    const { host, port, servername } = found
+    return servername === undefined || tls === undefined ? { host, port } : { host, port, servername, tls: { ...tls, servername } }
+  }
+}
+
+export function isTarget (value: unknown): value is NatTarget {
+  const { host, port, servername } = (value ?? {}) as { [name in keyof NatTarget]?: unknown }
+  return typeof host === 'string' && host !== '' && Number.isInteger(port) && (servername === undefined || typeof servername === 'string')
+}

@@ -1,0 +1,46 @@
+import { Redis, type RedisOptions } from 'ioredis'
+import { closeClient } from './client.js'
+import type { Warn } from './guard.js'
+import { isRefusal, publicText } from './redis-errors.js'
+
+const CHANNEL = '+switch-master'
+
+/**
+ * Hears from the Sentinels at once that they chose another master. After a planned failover the old master still calls itself
+ * one, for ten seconds and more, and takes writes that are lost.
+ */
+export class SentinelWatch {
+  readonly #sentinels: readonly Redis[]
+
+  /** `onSwitch` is called once per Sentinel, with the address of the new master; it must not throw. */
+  constructor (sentinels: readonly { host: string; port: number }[], options: RedisOptions, masterName: string, onSwitch: (host: string, port: number) => void, warn: Warn) {
+    this.#sentinels = sentinels.map((sentinel) => new Redis({
+      ...options,
+      ...sentinel,
+      protocol: 2,
+      enableReadyCheck: false,
+      enableOfflineQueue: true,
+      maxRetriesPerRequest: null,
+      connectionName: 'cache-sentinel',
+      disableClientInfo: true,
+      retryStrategy: (times) => Math.min(250 * times, 2000)
+    }))
+    for (const sentinel of this.#sentinels) {
+      sentinel.on('error', () => {
+        // The data connection asks all Sentinels, and tells of those that do not answer.
+      })
+      sentinel.on('message', (channel: string, message: string) => {
+        // The name, the old address, the new one.
+        const [name, , , host, port] = message.split(' ')
+        if (channel === CHANNEL && name === masterName && host !== undefined) onSwitch(host, Number(port))
+      })
+      sentinel.subscribe(CHANNEL).catch((error: unknown) => {
+        if (isRefusal(error)) warn(new Error(`A Sentinel refuses SUBSCRIBE ${CHANNEL} (${publicText(error)}); until it is allowed, a planned failover is found only when the old master has become a replica`))
+      })
+    }
+  }
+
+  close (): void {
+    for (const sentinel of this.#sentinels) closeClient(sentinel)
+  }
+}
