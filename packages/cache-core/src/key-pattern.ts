@@ -1,3 +1,5 @@
+import { ownText } from './own-text.js'
+
 /** The label of everything that has no label of its own. */
 export const OTHER = 'other'
 
@@ -27,7 +29,8 @@ export function defaultKeyPattern (key: string): string {
  * distinct keys.
  */
 export class KeyPatterns {
-  readonly #known = new Set<string>()
+  /** Each label by its text: one that was cut from a key would keep the key alive, and what the key was cut from. */
+  readonly #known = new Map<string, string>()
   // What the last key with a label began with, up to its colon. Most traffic has long runs of one pattern.
   #lastPrefix = ':'
   #lastPattern = OTHER
@@ -37,7 +40,7 @@ export class KeyPatterns {
   /** Gives these patterns a label, beyond `max` if traffic took the places before: an operator named them. */
   reserve (patterns: readonly string[]): void {
     for (const pattern of patterns) {
-      if (pattern !== OTHER && isLabel(pattern)) this.#known.add(pattern)
+      if (pattern !== OTHER && isLabel(pattern)) this.#add(pattern)
     }
   }
 
@@ -61,12 +64,16 @@ export class KeyPatterns {
       // Only a label is lost, and the label says so.
       return OTHER
     }
-    return typeof pattern === 'string' && (this.#known.has(pattern) || this.#admit(pattern)) ? pattern : OTHER
+    return typeof pattern === 'string' ? this.#known.get(pattern) ?? this.#admit(pattern) : OTHER
   }
 
-  #admit (pattern: string): boolean {
-    if (this.#known.size >= this.max || pattern === OTHER || !isLabel(pattern)) return false
-    this.#known.add(pattern)
-    return true
+  #admit (pattern: string): string {
+    return this.#known.size >= this.max || pattern === OTHER || !isLabel(pattern) ? OTHER : this.#add(pattern)
+  }
+
+  #add (pattern: string): string {
+    const label = ownText(pattern)
+    this.#known.set(label, label)
+    return label
   }
 }
