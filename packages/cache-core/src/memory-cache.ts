@@ -95,11 +95,19 @@ export class MemoryCache implements Cache, Immediate {
   get bytes (): number { return this.#entries.bytes + this.#tags.bytes }
 
   [readNow]<T> (key: string): Result<T | null> {
+    const entries = this.#entries
+    const slot = entries.slotOf(key)
+    if (slot === 0) return MISS
     const now = this.#now()
-    const slot = this.#find(key, now)
-    if (slot === 0 || this.#ttlLeft(slot, now) <= 0) return MISS
-    const value = this.#valueOf<T>(slot)
-    return value === null ? STORED_NULL : { ok: true, value }
+    const tags = entries.tagsOf(slot)
+    // A fresh entry is a valid one: what a hit costs is looked at once.
+    if (now - entries.storedAt[slot]! < entries.ttl[slot]! && (tags === undefined || this.#tags.isFresh(tags, entries.versionOf(slot)))) {
+      entries.use(slot)
+      const value = this.#valueOf<T>(slot)
+      return value === null ? STORED_NULL : { ok: true, value }
+    }
+    this.#find(key, now)
+    return MISS
   }
 
   [shareNow] (key: string): Result<SharedEntry | null> {
