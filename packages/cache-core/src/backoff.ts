@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js'
+import { ownText } from './own-text.js'
 
 /** Keys whose load failed lately while a stale value was at hand: no new load of them starts for a time. */
 export class Backoff {
@@ -14,7 +15,7 @@ export class Backoff {
   start (key: string, ms: number): void {
     this.#until.delete(key)
     if (this.#until.size >= Backoff.MAX_KEYS) this.#until.delete(this.#until.keys().next().value!)
-    this.#until.set(key, this.#owner.clock.now() + ms)
+    this.#until.set(ownText(key), this.#owner.clock.now() + ms)
   }
 
   isActive (key: string): boolean {

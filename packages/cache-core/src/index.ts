@@ -24,6 +24,6 @@ export { enterHandlerPhase, type RequestArm, type RouteMark } from './request-ca
 export { guardInternal, type InternalAccess } from './status-route.js'
 export { cacheOptionsFromEnv, EnvReader, readCacheEnv, type CacheEnv, type Env } from './env.js'
 export { Backoff } from './backoff.js'
-export { monotonicClock, type Clock } from './clock.js'
+export { ElapsedClock, monotonicClock, type Clock } from './clock.js'
 export { Deadlines } from './deadlines.js'
 export { checkKey, checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTags, checkValue, MAX_KEY_LENGTH, MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL } from './arguments.js'

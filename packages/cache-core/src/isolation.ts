@@ -5,26 +5,26 @@ import { valueInvalid, type CacheError } from './errors.js'
  * else holds.
  */
 export type Kept =
-  | { readonly kind: 'plain'; readonly value: string | number | boolean | null; readonly bytes: number }
-  | { readonly kind: 'json'; readonly text: string; readonly bytes: number }
-  | { readonly kind: 'buffer'; readonly value: Uint8Array; readonly bytes: number }
+  | { readonly kind: 'plain'; readonly value: string | number | boolean | null }
+  | { readonly kind: 'json'; readonly text: string }
+  | { readonly kind: 'buffer'; readonly value: Uint8Array }
 
 /** The value as a cache keeps it, or the error that says why no cache can. */
 export function keep (value: unknown): Kept | { error: CacheError } {
   if (value === null || typeof value === 'boolean' || typeof value === 'number') {
     if (typeof value === 'number' && !Number.isFinite(value)) return { error: valueInvalid(String(value)) }
-    return { kind: 'plain', value, bytes: 8 }
+    return { kind: 'plain', value }
   }
-  if (typeof value === 'string') return { kind: 'plain', value, bytes: Buffer.byteLength(value) }
+  if (typeof value === 'string') return { kind: 'plain', value }
   let text: string | undefined
   try {
-    if (value instanceof Uint8Array) return { kind: 'buffer', value: new Uint8Array(value), bytes: value.byteLength }
+    if (value instanceof Uint8Array) return { kind: 'buffer', value: new Uint8Array(value) }
     text = JSON.stringify(value)
   } catch (cause) {
     return { error: valueInvalid('what cannot be serialised', { cause }) }
   }
   if (text === undefined) return { error: valueInvalid(typeof value) }
-  return { kind: 'json', text, bytes: Buffer.byteLength(text) }
+  return { kind: 'json', text }
 }
 
 /** A copy of what was kept. Bytes come back as a Buffer. */
@@ -40,13 +40,4 @@ export function read (kept: Kept): unknown {
 export function copyOf (value: unknown): unknown {
   const kept = keep(value)
   return 'error' in kept ? value : read(kept)
-}
-
-/** Freezes a value that was parsed from JSON, all the way down. */
-export function deepFreeze<T> (value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    for (const part of Object.values(value)) deepFreeze(part)
-    Object.freeze(value)
-  }
-  return value
 }

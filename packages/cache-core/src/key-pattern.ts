@@ -1,4 +1,5 @@
 import { isPromise } from './harmless.js'
+import { ownText } from './own-text.js'
 
 /** The label of everything that has no label of its own. */
 export const OTHER = 'other'
@@ -29,7 +30,8 @@ export function defaultKeyPattern (key: string): string {
  * distinct keys.
  */
 export class KeyPatterns {
-  readonly #known = new Set<string>()
+  /** Each label by its text: one that was cut from a key would keep the key alive, and what the key was cut from. */
+  readonly #known = new Map<string, string>()
   // What the last key with a label began with, up to its colon. Most traffic has long runs of one pattern.
   #lastPrefix = ':'
   #lastPattern = OTHER
@@ -42,7 +44,7 @@ export class KeyPatterns {
   /** Gives these patterns a label, beyond `max` if traffic took the places before: an operator named them. */
   reserve (patterns: readonly string[]): void {
     for (const pattern of patterns) {
-      if (pattern !== OTHER && isLabel(pattern)) this.#known.add(pattern)
+      if (pattern !== OTHER && isLabel(pattern)) this.#add(pattern)
     }
   }
 
@@ -70,7 +72,7 @@ export class KeyPatterns {
       if (isPromise(pattern)) this.#failed('answered with a promise')
       return OTHER
     }
-    return this.#known.has(pattern) || this.#admit(pattern) ? pattern : OTHER
+    return this.#known.get(pattern) ?? this.#admit(pattern)
   }
 
   /** Only a label is lost, so a function that keeps failing is no failure of every operation. */
@@ -80,9 +82,13 @@ export class KeyPatterns {
     this.onFailure(how, cause)
   }
 
-  #admit (pattern: string): boolean {
-    if (this.#known.size >= this.max || pattern === OTHER || !isLabel(pattern)) return false
-    this.#known.add(pattern)
-    return true
+  #admit (pattern: string): string {
+    return this.#known.size >= this.max || pattern === OTHER || !isLabel(pattern) ? OTHER : this.#add(pattern)
+  }
+
+  #add (pattern: string): string {
+    const label = ownText(pattern)
+    this.#known.set(label, label)
+    return label
   }
 }

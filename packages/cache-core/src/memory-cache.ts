@@ -1,11 +1,14 @@
-import { LRUCache } from 'lru-cache'
 import { checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, MAX_TTL } from './arguments.js'
 import type { Cache, Entry, Lock, LockOptions, SetItem, SetOptions, TagSnapshot, Tags } from './cache.js'
 import { monotonicClock, type Clock } from './clock.js'
 import { OptionInvalid, tooLarge } from './errors.js'
-import { deepFreeze, keep, read, type Kept } from './isolation.js'
+import { Freezer } from './freezer.js'
+import { textBytes, numberBytes, typedArrayBytes } from './heap-size.js'
+import { keep, type Kept } from './isolation.js'
+import { AS_IS, BYTES, JSON_TEXT, MemoryEntries, type NewEntry } from './memory-entries.js'
 import { MemoryLocks } from './memory-lock.js'
-import { MemoryTags, type CapturedTag } from './memory-tags.js'
+import { MemoryTags, type EntryTags } from './memory-tags.js'
+import { isOneByte, ownText } from './own-text.js'
 import { readNow, shareNow, type Immediate, type SharedEntry } from './read-now.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Result } from './result.js'
 
@@ -13,7 +16,7 @@ import { DONE, err, MISS, ok, STORED_NULL, type Result } from './result.js'
 export interface MemoryCacheOptions {
   /** Default 10 000, at most 2^24. The least recently used entry makes room. */
   maxEntries?: number
-  /** Sum of keys, tags and serialised values; default 64 MiB. One value may take all of it. */
+  /** Bytes of the heap, and of the contents of Buffers, as `bytes` counts them; default 64 MiB. One value may take all of it. */
   maxBytes?: number
   /**
    * `'clone'`: each reader gets a copy of its own, as from Redis. `'freeze'`: all readers share one deeply frozen value,
@@ -21,41 +24,36 @@ export interface MemoryCacheOptions {
    */
   isolation?: 'clone' | 'freeze'
   /**
-   * Tags that are remembered for loads under way while no entry has them; default 10 × maxEntries, at most 2^24. What is
-   * loaded under a forgotten one is not stored. The tags of entries are always known.
+   * Tags that are remembered for loads under way while no entry has them; default 10 × maxEntries, at most 2^24, and no more
+   * than an eighth of `maxBytes`. A value that was loaded under a forgotten tag is not stored. The tags of entries are always
+   * known.
    */
   maxTags?: number
   /** What time it is; for tests. */
   clock?: Clock
 }
 
-interface Stored {
-  readonly kept: Kept | undefined
-  readonly frozen: unknown
-  readonly storedAt: number
-  readonly freshUntil: number
-  readonly staleUntil: number
-  readonly tags: readonly CapturedTag[]
-}
+/** A value as it is stored, and the bytes that it takes. */
+type StoredValue = Pick<NewEntry, 'kind' | 'value' | 'bytes'>
 
-const NO_TAGS: readonly CapturedTag[] = []
-/** What the tables of an entry take beside its key and value. */
-const ENTRY_BYTES = 128
-/** The same for each tag of an entry. */
-const TAG_BYTES = 64
-/** What a `Map` holds in V8. */
+const NO_TAGS: EntryTags = { states: [], version: 0 }
+/** The part of `maxBytes` that tags may take while no entry has them. */
+const IDLE_TAGS_SHARE = 1 / 8
+/** Entries that a `Map` holds in V8. */
 const MAX_MAP_SIZE = 2 ** 24
 
 /** The contract within this process: entries and bytes are bounded, values are what JSON keeps of them, or bytes. */
 export class MemoryCache implements Cache, Immediate {
   readonly name = 'memory'
   readonly tags: Tags
-  readonly #entries: LRUCache<string, Stored>
+  readonly #entries: MemoryEntries
   readonly #tags: MemoryTags
   readonly #locks = new MemoryLocks()
-  readonly #clock: Clock
+  readonly #now: () => number
+  readonly #maxEntries: number
   readonly #maxBytes: number
-  readonly #isFrozen: boolean
+  /** Where values are frozen. */
+  readonly #freezer: Freezer | undefined
 
   constructor (options: MemoryCacheOptions = {}) {
     const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, isolation = 'clone', clock = monotonicClock } = options
@@ -64,15 +62,19 @@ export class MemoryCache implements Cache, Immediate {
     const { maxTags = Math.min(10 * maxEntries, MAX_MAP_SIZE) } = options
     checkWhole('maxTags', maxTags, MAX_MAP_SIZE)
     if (isolation !== 'clone' && isolation !== 'freeze') throw new OptionInvalid('isolation', String(isolation), "'clone' or 'freeze'")
+    this.#maxEntries = maxEntries
     this.#maxBytes = maxBytes
-    this.#isFrozen = isolation === 'freeze'
-    this.#clock = clock
-    this.#entries = new LRUCache({ max: maxEntries, maxSize: maxBytes, dispose: ({ tags }) => this.#tags.release(tags) })
-    this.#tags = new MemoryTags(maxTags)
+    this.#freezer = isolation === 'freeze' ? new Freezer() : undefined
+    this.#now = clock.coarse === undefined ? () => clock.now() : () => clock.coarse!()
+    this.#entries = new MemoryEntries(maxEntries)
+    this.#tags = new MemoryTags({ maxIdle: maxTags, maxIdleBytes: maxBytes * IDLE_TAGS_SHARE })
     this.tags = {
       capture: async (tags) => {
         const error = checkTags(tags)
-        return error === undefined ? ok<TagSnapshot>(this.#tags.capture(tags)) : err(error)
+        if (error !== undefined) return err(error)
+        const snapshot = this.#tags.capture(tags)
+        this.#makeRoom()
+        return ok<TagSnapshot>(snapshot)
       },
       invalidate: async (tags, options) => {
         const list = typeof tags === 'string' ? [tags] : tags
@@ -86,23 +88,35 @@ export class MemoryCache implements Cache, Immediate {
 
   /** Entries that are held, expired ones among them until they are read or make room. */
   get size (): number { return this.#entries.size }
-  /** Bytes that are held, as `maxBytes` counts them. */
-  get bytes (): number { return this.#entries.calculatedSize }
+  /**
+   * Bytes that are held, of the heap and of the contents of Buffers: within 15 % of what V8 takes for the entries, their
+   * tags, and the tables of both, from some thousand entries on.
+   */
+  get bytes (): number { return this.#entries.bytes + this.#tags.bytes }
 
   [readNow]<T> (key: string): Result<T | null> {
-    const now = this.#clock.now()
-    const stored = this.#find(key, now)
-    if (stored === undefined || this.#ttlLeft(stored, now) <= 0) return MISS
-    const value = this.#valueOf<T>(stored)
-    return value === null ? STORED_NULL : { ok: true, value }
+    const entries = this.#entries
+    const slot = entries.slotOf(key)
+    if (slot === 0) return MISS
+    const now = this.#now()
+    const tags = entries.tagsOf(slot)
+    // A fresh entry is a valid one: what a hit costs is looked at once.
+    if (now - entries.storedAt[slot]! < entries.ttl[slot]! && (tags === undefined || this.#tags.isFresh(tags, entries.versionOf(slot)))) {
+      entries.use(slot)
+      const value = this.#valueOf<T>(slot)
+      return value === null ? STORED_NULL : { ok: true, value }
+    }
+    this.#find(key, now)
+    return MISS
   }
 
   [shareNow] (key: string): Result<SharedEntry | null> {
-    const now = this.#clock.now()
-    const stored = this.#find(key, now)
-    if (stored === undefined) return MISS
-    const value = stored.kept?.kind === 'buffer' ? stored.kept.value : this.#valueOf(stored)
-    return { ok: true, value: { value, fresh: this.#ttlLeft(stored, now) > 0 } }
+    const now = this.#now()
+    const slot = this.#find(key, now)
+    if (slot === 0) return MISS
+    const entries = this.#entries
+    const value = entries.kindOf(slot) === BYTES ? entries.values[slot] : this.#valueOf(slot)
+    return { ok: true, value: { value, fresh: this.#ttlLeft(slot, now) > 0, age: (now - entries.storedAt[slot]!) / 1000 } }
   }
 
   async get<T> (key: string): Promise<Result<T | null>> {
@@ -113,17 +127,19 @@ export class MemoryCache implements Cache, Immediate {
   async getEntry<T> (key: string): Promise<Result<Entry<T> | null>> {
     const error = checkKey(key)
     if (error !== undefined) return err(error)
-    const now = this.#clock.now()
-    const stored = this.#find(key, now)
-    if (stored === undefined) return MISS
-    const ttlLeft = this.#ttlLeft(stored, now)
+    const now = this.#now()
+    const slot = this.#find(key, now)
+    if (slot === 0) return MISS
+    const entries = this.#entries
+    const age = now - entries.storedAt[slot]!
+    const ttlLeft = this.#ttlLeft(slot, now)
     return ok({
-      value: this.#valueOf<T>(stored),
+      value: this.#valueOf<T>(slot),
       fresh: ttlLeft > 0,
-      age: (now - stored.storedAt) / 1000,
+      age: age / 1000,
       ttlLeft,
-      staleLeft: (stored.staleUntil - now) / 1000,
-      tags: stored.tags.map(({ tag }) => tag)
+      staleLeft: (entries.ttl[slot]! + entries.windowOf(slot) - age) / 1000,
+      tags: entries.tagsOf(slot)?.map(({ tag }) => tag) ?? []
     })
   }
 
@@ -157,7 +173,7 @@ export class MemoryCache implements Cache, Immediate {
   async delMany (keys: string[]): Promise<Result<void>> {
     const error = checkKeys(keys)
     if (error !== undefined) return err(error)
-    for (const key of keys) this.#entries.delete(key)
+    for (const key of keys) this.#remove(this.#entries.slotOf(key))
     return DONE
   }
 
@@ -169,6 +185,7 @@ export class MemoryCache implements Cache, Immediate {
   async clear (): Promise<Result<void>> {
     this.#entries.clear()
     this.#tags.clear()
+    this.#freezer?.clear()
     return DONE
   }
 
@@ -184,54 +201,104 @@ export class MemoryCache implements Cache, Immediate {
     if (error !== undefined) return err(error)
     const kept = keep(value)
     if ('error' in kept) return err(kept.error)
-    // What was stored is superseded from here on, also when the new value finds no room.
-    this.#entries.delete(key)
+    const entries = this.#entries
+    const slot = entries.slotOf(key)
     const ttl = Math.min(options.ttl ?? 3600, MAX_TTL)
-    if (ttl === 0) return DONE
-    const tags = options.tags === undefined && options.snapshot === undefined
-      ? NO_TAGS
-      : this.#tags.resolve(options.tags, options.snapshot)
-    if (tags === undefined) return DONE
-    const size = ENTRY_BYTES + key.length * 2 + kept.bytes + bytesOf(tags)
-    if (size > this.#maxBytes) return err(tooLarge(size, this.#maxBytes))
-    const now = this.#clock.now()
+    const tags = ttl === 0 ? undefined : this.#tagsFor(options)
+    // The value that was stored is superseded from here on, also when the new one is not stored.
+    if (tags === undefined) {
+      this.#remove(slot)
+      return DONE
+    }
     const window = Math.min(Math.max(options.staleWhileRevalidate ?? 0, options.staleIfError ?? 0), MAX_TTL)
-    const isShared = this.#isFrozen && kept.kind === 'json'
-    this.#tags.hold(tags)
-    this.#entries.set(key, {
-      kept: isShared ? undefined : kept,
-      frozen: isShared ? deepFreeze(read(kept)) : undefined,
-      storedAt: now,
-      freshUntil: now + ttl * 1000,
-      staleUntil: now + (ttl + window) * 1000,
-      tags
-    }, { size })
-    return DONE
+    const { kind, value: stored, bytes } = this.#toStored(kept)
+    const { states, version } = tags
+    const entry: NewEntry = { kind, value: stored, bytes, storedAt: this.#now(), ttl: ttl * 1000, window: window * 1000, states, version }
+    this.#tags.hold(states)
+    if (slot === 0) {
+      entries.add(key, entry)
+    } else {
+      const before = entries.tagsOf(slot)
+      entries.replace(slot, entry)
+      if (before !== undefined) this.#tags.release(before)
+    }
+    if (!this.#isOver) return DONE
+    const least = MemoryEntries.bytesOf(key, entry) + MemoryTags.bytesOf(states)
+    if (least <= this.#maxBytes) this.#makeRoom()
+    if (!this.#isOver) return DONE
+    this.#remove(entries.slotOf(key))
+    return err(tooLarge(least, this.#maxBytes))
   }
 
-  /** The entry, unless it is invalidated or past its stale end. */
-  #find (key: string, now: number): Stored | undefined {
-    const stored = this.#entries.get(key)
-    if (stored === undefined) return undefined
-    if (stored.staleUntil > now && (stored.tags === NO_TAGS || this.#tags.isValid(stored.tags))) return stored
-    this.#entries.delete(key)
-    return undefined
+  /** The tags of an entry to be stored; `undefined`: one was invalidated since the snapshot. */
+  #tagsFor ({ tags, snapshot }: SetOptions): EntryTags | undefined {
+    return tags === undefined && snapshot === undefined ? NO_TAGS : this.#tags.resolve(tags, snapshot)
   }
 
-  #ttlLeft (stored: Stored, now: number): number {
-    const left = (stored.freshUntil - now) / 1000
-    return left > 0 && !this.#tags.isFresh(stored.tags) ? 0 : left
+  /** The value as it is stored: nothing else refers to it, and it refers to nothing else. */
+  #toStored (kept: Kept): StoredValue {
+    switch (kept.kind) {
+      case 'buffer': return { kind: BYTES, value: kept.value, bytes: typedArrayBytes(kept.value.byteLength) }
+      case 'json': {
+        const isNarrow = isOneByte(kept.text)
+        if (this.#freezer === undefined) return { kind: JSON_TEXT, value: ownText(kept.text, isNarrow), bytes: textBytes(kept.text.length, isNarrow) }
+        const value: unknown = JSON.parse(kept.text)
+        return { kind: AS_IS, value, bytes: this.#freezer.freeze(value, isNarrow) }
+      }
+      case 'plain': {
+        const { value } = kept
+        if (typeof value !== 'string') return { kind: AS_IS, value, bytes: typeof value === 'number' ? numberBytes(value) : 0 }
+        const isNarrow = isOneByte(value)
+        return { kind: AS_IS, value: ownText(value, isNarrow), bytes: textBytes(value.length, isNarrow) }
+      }
+    }
   }
 
-  #valueOf<T> (stored: Stored): T {
-    return (stored.kept === undefined ? stored.frozen : read(stored.kept)) as T
-  }
-}
+  get #isOver (): boolean { return this.#entries.size > this.#maxEntries || this.bytes > this.#maxBytes }
 
-function bytesOf (tags: readonly CapturedTag[]): number {
-  let bytes = 0
-  for (const { tag } of tags) bytes += TAG_BYTES + tag.length * 2
-  return bytes
+  /** Evicts the least recently used entries while there are too many, or too large ones; never the last one. */
+  #makeRoom (): void {
+    while (this.#isOver && this.#entries.size > 1) this.#remove(this.#entries.oldest)
+    if (this.#isOver) this.#tags.clearIdle()
+  }
+
+  #remove (slot: number): void {
+    if (slot === 0) return
+    const tags = this.#entries.tagsOf(slot)
+    this.#entries.remove(slot)
+    if (tags !== undefined) this.#tags.release(tags)
+  }
+
+  /** The slot of an entry, unless it is invalidated or past its stale end: `0`, as for a key without an entry. */
+  #find (key: string, now: number): number {
+    const entries = this.#entries
+    const slot = entries.slotOf(key)
+    if (slot === 0) return 0
+    const tags = entries.tagsOf(slot)
+    if (now - entries.storedAt[slot]! < entries.ttl[slot]! + entries.windowOf(slot) && (tags === undefined || this.#tags.isValid(tags))) {
+      entries.use(slot)
+      return slot
+    }
+    this.#remove(slot)
+    return 0
+  }
+
+  #ttlLeft (slot: number, now: number): number {
+    const entries = this.#entries
+    const left = (entries.ttl[slot]! - (now - entries.storedAt[slot]!)) / 1000
+    if (left <= 0) return left
+    const tags = entries.tagsOf(slot)
+    return tags === undefined || this.#tags.isFresh(tags, entries.versionOf(slot)) ? left : 0
+  }
+
+  #valueOf<T> (slot: number): T {
+    const value = this.#entries.values[slot]
+    switch (this.#entries.kindOf(slot)) {
+      case JSON_TEXT: return JSON.parse(value as string) as T
+      case BYTES: return Buffer.from(value as Uint8Array) as T
+      default: return value as T
+    }
+  }
 }
 
 function checkWhole (name: string, value: number, max: number): void {

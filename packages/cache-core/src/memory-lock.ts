@@ -1,6 +1,7 @@
 import { checkLockTtl } from './arguments.js'
 import type { Lock, LockOptions } from './cache.js'
 import { unavailable } from './errors.js'
+import { ownText } from './own-text.js'
 import { DONE, err, type Result } from './result.js'
 
 interface Waiter { take: (lock: Lock | null) => void; ttl: number; timer: NodeJS.Timeout | undefined }
@@ -13,7 +14,7 @@ export class MemoryLocks {
 
   acquire (key: string, options: LockOptions): Promise<Lock | null> {
     const held = this.#held.get(key)
-    if (held === undefined) return Promise.resolve(this.#hold(key, options.ttl, []))
+    if (held === undefined) return Promise.resolve(this.#hold(ownText(key), options.ttl, []))
     const waitMs = options.waitMs ?? 0
     if (!(waitMs > 0)) return Promise.resolve(null)
     return new Promise((resolve) => {

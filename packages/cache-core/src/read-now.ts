@@ -7,7 +7,12 @@ export const readNow = Symbol.for('@x/cache-core.readNow')
 export const shareNow = Symbol.for('@x/cache-core.shareNow')
 
 /** An entry whose value others hold, too: bytes in it are to be copied before anybody else sees them. */
-export interface SharedEntry { readonly value: unknown; readonly fresh: boolean }
+export interface SharedEntry {
+  readonly value: unknown
+  readonly fresh: boolean
+  /** Seconds since it was stored. */
+  readonly age: number
+}
 
 /** An implementation whose calls have taken effect by the time they return; it may still answer with a promise. */
 export interface Immediate {

@@ -1,49 +1,57 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { TagSnapshot } from '../src/cache.js'
-import { MemoryTags, type CapturedTag } from '../src/memory-tags.js'
+import { MemoryTags, type EntryTags } from '../src/memory-tags.js'
 
-function entry (tags: MemoryTags, ...names: string[]): readonly CapturedTag[] {
-  return tags.resolve(names, undefined)!
+function make (maxIdle: number, maxIdleBytes = Infinity): MemoryTags {
+  return new MemoryTags({ maxIdle, maxIdleBytes })
+}
+
+function entry (tags: MemoryTags, ...names: string[]): EntryTags {
+  return tags.capture(names)
+}
+
+function isFresh (tags: MemoryTags, { states, version }: EntryTags): boolean {
+  return tags.isFresh(states, version)
 }
 
 t.test('isValid: until one of its tags is invalidated', async (t) => {
-  const tags = new MemoryTags(10)
+  const tags = make(10)
   const one = entry(tags, 'a', 'b')
   const other = entry(tags, 'c')
-  t.same([tags.isValid(one), tags.isValid(other), tags.isValid([])], [true, true, true])
+  t.same([tags.isValid(one.states), tags.isValid(other.states), tags.isValid([])], [true, true, true])
   tags.invalidate(['b'], false)
-  t.same([tags.isValid(one), tags.isValid(other)], [false, true])
+  t.same([tags.isValid(one.states), tags.isValid(other.states)], [false, true])
 })
 
 t.test('isValid: an entry without tags is always so', async (t) => {
-  const tags = new MemoryTags(1)
+  const tags = make(1)
   tags.invalidate(['a'], false)
-  t.equal(tags.isValid(entry(tags)), true)
-  t.equal(tags.isFresh(entry(tags)), true)
+  t.equal(tags.isValid(entry(tags).states), true)
+  t.equal(isFresh(tags, entry(tags)), true)
 })
 
 t.test('isValid: a tag that was forgotten makes a miss, also once it is known again', async (t) => {
-  const tags = new MemoryTags(2)
+  const tags = make(2)
   const first = entry(tags, 'a')
   const second = entry(tags, 'b')
   entry(tags, 'c')
-  t.same([tags.isValid(first), tags.isValid(second)], [false, true])
+  t.same([tags.isValid(first.states), tags.isValid(second.states)], [false, true])
   const again = entry(tags, 'a')
-  t.same([tags.isValid(first), tags.isValid(again)], [false, true])
+  t.same([tags.isValid(first.states), tags.isValid(again.states)], [false, true])
 })
 
 t.test('capture: the tag that was captured longest ago is forgotten', async (t) => {
-  const tags = new MemoryTags(2)
+  const tags = make(2)
   const a = entry(tags, 'a')
   const b = entry(tags, 'b')
   entry(tags, 'a')
   entry(tags, 'c')
-  t.same([tags.isValid(a), tags.isValid(b)], [true, false])
+  t.same([tags.isValid(a.states), tags.isValid(b.states)], [true, false])
 })
 
 t.test('capture: takes no more room than maxTags, whatever is captured', async (t) => {
-  const tags = new MemoryTags(1000)
+  const tags = make(1000)
   for (let id = 0; id < 100_000; id++) tags.capture([`tag:${id}`])
   t.equal(tags.size, 1000)
   for (let id = 0; id < 100_000; id++) tags.invalidate([`tag:${id}`], id % 2 === 0)
@@ -51,64 +59,64 @@ t.test('capture: takes no more room than maxTags, whatever is captured', async (
 })
 
 t.test('hold: a tag that an entry has is known, whatever is captured besides, until the last such entry is no more', async (t) => {
-  const tags = new MemoryTags(2)
+  const tags = make(2)
   const one = entry(tags, 'a')
   const two = entry(tags, 'a')
-  tags.hold(one)
-  tags.hold(two)
+  tags.hold(one.states)
+  tags.hold(two.states)
   const crowd = (): void => { for (let id = 0; id < 10; id++) tags.capture([`other ${id}`]) }
   crowd()
-  tags.release(one)
+  tags.release(one.states)
   crowd()
-  t.equal(tags.isValid(two), true)
+  t.equal(tags.isValid(two.states), true)
   t.equal(tags.size, 3)
-  tags.release(two)
+  tags.release(two.states)
   crowd()
-  t.equal(tags.isValid(two), false)
+  t.equal(tags.isValid(two.states), false)
   t.equal(tags.size, 2)
 })
 
 t.test('release: of an entry that was invalidated leaves the new life of its tag alone', async (t) => {
-  const tags = new MemoryTags(2)
+  const tags = make(2)
   const before = entry(tags, 'a')
-  tags.hold(before)
+  tags.hold(before.states)
   tags.invalidate(['a'], false)
   const after = entry(tags, 'a')
-  tags.hold(after)
-  tags.release(before)
-  t.equal(tags.isValid(after), true)
+  tags.hold(after.states)
+  tags.release(before.states)
+  t.equal(tags.isValid(after.states), true)
   tags.invalidate(['a'], false)
-  t.equal(tags.isValid(after), false)
+  t.equal(tags.isValid(after.states), false)
 })
 
 t.test('capture: takes no room beforehand', async (t) => {
   const before = process.memoryUsage().heapUsed
-  const tags = Array.from({ length: 100 }, () => new MemoryTags(2 ** 24))
+  const tags = Array.from({ length: 100 }, () => make(2 ** 24))
   t.equal(tags.length, 100)
   t.ok(process.memoryUsage().heapUsed - before < 50e6)
 })
 
 t.test('capture: more tags than are remembered make a miss, never a stale value', async (t) => {
-  const tags = new MemoryTags(2)
-  t.equal(tags.isValid(entry(tags, 'a', 'b', 'c')), false)
+  const tags = make(2)
+  t.equal(tags.isValid(entry(tags, 'a', 'b', 'c').states), false)
 })
 
 t.test('invalidate: an unknown tag takes no room', async (t) => {
-  const tags = new MemoryTags(2)
+  const tags = make(2)
   tags.invalidate(['a', 'b', 'c'], false)
   tags.invalidate(['a', 'b', 'c'], true)
   t.equal(tags.size, 0)
 })
 
 t.test('invalidate: soft leaves it valid, and no longer fresh', async (t) => {
-  const tags = new MemoryTags(10)
+  const tags = make(10)
   const before = entry(tags, 'a')
   tags.invalidate(['a'], true)
   const after = entry(tags, 'a')
-  t.same([tags.isValid(before), tags.isFresh(before)], [true, false])
-  t.same([tags.isValid(after), tags.isFresh(after)], [true, true])
+  t.same([tags.isValid(before.states), isFresh(tags, before)], [true, false])
+  t.same([tags.isValid(after.states), isFresh(tags, after)], [true, true])
   tags.invalidate(['a'], false)
-  t.same([tags.isValid(before), tags.isValid(after)], [false, false])
+  t.same([tags.isValid(before.states), tags.isValid(after.states)], [false, false])
 })
 
 t.test('resolve: a snapshot is outdated by invalidation, by clear, and by the tag being forgotten', async (t) => {
@@ -117,7 +125,7 @@ t.test('resolve: a snapshot is outdated by invalidation, by clear, and by the ta
     (tags: MemoryTags) => tags.clear(),
     (tags: MemoryTags) => { for (let id = 0; id < 10; id++) tags.capture([`other ${id}`]) }
   ]) {
-    const tags = new MemoryTags(10)
+    const tags = make(10)
     const snapshot = tags.capture(['a'])
     t.ok(tags.resolve(['a'], snapshot))
     outdate(tags)
@@ -128,22 +136,22 @@ t.test('resolve: a snapshot is outdated by invalidation, by clear, and by the ta
 })
 
 t.test('resolve: an empty snapshot is outdated by clear, too', async (t) => {
-  const tags = new MemoryTags(10)
+  const tags = make(10)
   const snapshot = tags.capture([])
-  t.same(tags.resolve([], snapshot), [])
+  t.match(tags.resolve([], snapshot), { states: [] })
   tags.clear()
   t.equal(tags.resolve([], snapshot), undefined)
 })
 
 t.test('resolve: a snapshot of other tags, or of no tags at all, proves nothing', async (t) => {
-  const tags = new MemoryTags(10)
-  t.equal(tags.resolve(['a'], new MemoryTags(10).capture(['a'])), undefined)
+  const tags = make(10)
+  t.equal(tags.resolve(['a'], make(10).capture(['a'])), undefined)
   t.equal(tags.resolve(['a'], {}), undefined)
 })
 
 t.test('resolve: the tags of the entry, in their order, those that the snapshot lacks captured now', async (t) => {
-  const tags = new MemoryTags(10)
-  const names = (resolved: readonly CapturedTag[] | undefined): string[] | undefined => resolved?.map(({ tag }) => tag)
+  const tags = make(10)
+  const names = (resolved: EntryTags | undefined): string[] | undefined => resolved?.states.map(({ tag }) => tag)
   const snapshot = tags.capture(['a', 'b'])
   t.same(names(tags.resolve(['a', 'b'], snapshot)), ['a', 'b'])
   t.same(names(tags.resolve(undefined, snapshot)), ['a', 'b'])
@@ -156,15 +164,15 @@ t.test('resolve: the tags of the entry, in their order, those that the snapshot 
 })
 
 t.test('clear: every entry is invalid, and those stored later are not', async (t) => {
-  const tags = new MemoryTags(10)
+  const tags = make(10)
   const before = entry(tags, 'a')
   tags.clear()
   t.equal(tags.size, 0)
-  t.same([tags.isValid(before), tags.isValid(entry(tags, 'a'))], [false, true])
+  t.same([tags.isValid(before.states), tags.isValid(entry(tags, 'a').states)], [false, true])
 })
 
 /** What was stored, and as the model sees it: the moment at which it was captured, and at which each of its tags was. */
-interface ModelEntry { resolved: readonly CapturedTag[] | undefined; began: number; tags: Map<string, number> }
+interface ModelEntry { resolved: EntryTags | undefined; began: number; tags: Map<string, number> }
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f']
 const someTags = fc.uniqueArray(fc.constantFrom(...NAMES), { maxLength: 4 })
@@ -178,7 +186,7 @@ const steps = fc.array(fc.oneof(
 // The model keeps the moment of each invalidation for ever, which is what no bounded memory can.
 function run (maxTags: number, isExact: boolean): void {
   fc.assert(fc.property(steps, (steps) => {
-    const tags = new MemoryTags(maxTags)
+    const tags = make(maxTags)
     const hard = new Map<string, number>()
     const soft = new Map<string, number>()
     let cleared = -1
@@ -213,11 +221,11 @@ function run (maxTags: number, isExact: boolean): void {
         return began > cleared && [...captured].every(([tag, began]) => began > (moments.get(tag) ?? -1))
       }
       // An entry without tags is cleared with the entries, which are not here.
-      if (resolved?.length === 0) return true
-      const isValid = resolved !== undefined && tags.isValid(resolved)
+      if (resolved?.states.length === 0) return true
+      const isValid = resolved !== undefined && tags.isValid(resolved.states)
       if (!isValid) return !isExact || !isAfter(hard)
       if (!isAfter(hard)) return false
-      return isExact ? tags.isFresh(resolved) === isAfter(soft) : !tags.isFresh(resolved) || isAfter(soft)
+      return isExact ? isFresh(tags, resolved) === isAfter(soft) : !isFresh(tags, resolved) || isAfter(soft)
     })
   }), { numRuns: 500 })
 }

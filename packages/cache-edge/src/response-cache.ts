@@ -13,7 +13,7 @@ import { freshnessBy, keptOf, secondsToKeep, toStored, whyNotStored, type Exchan
 import type { Policy } from './policy.js'
 import { Refresher } from './refresher.js'
 import { ageOf, stateOf, type StoredResponse } from './stored-response.js'
-import { matches, Variants, type Found, type Lookup, type Servable } from './variants.js'
+import { matches, timeOf, Variants, type Found, type Lookup, type Servable } from './variants.js'
 import { mergeVary, variantOf } from './vary.js'
 import { ALWAYS_SHOWN, CONDITIONAL, visibleHeaders } from './visible-headers.js'
 
@@ -99,7 +99,10 @@ export class ResponseCache {
     const { events } = core.registry
     const stops = [
       events.on('invalidated', (tags) => this.#overtake((flight) => tags.some((tag) => flight.tags.has(tag)))),
-      events.on('cleared', () => this.#overtake(() => true)),
+      events.on('cleared', () => {
+        this.#overtake(() => true)
+        this.#variants.clear()
+      }),
       // What was made for one implementation is not stored in another.
       events.on('swapped', () => this.#overtake(() => true))
     ]
@@ -188,7 +191,7 @@ export class ResponseCache {
   #answer (visit: Visit, { found, isOther }: Lookup): Promise<void> | undefined {
     const { request, reply } = visit
     if (found !== undefined && !visit.isRefresh) {
-      const state = stateOf(found.head, found.isStale, Date.now())
+      const state = stateOf(found.head, found.isStale, timeOf(found))
       if (state !== 'fresh' && state !== 'to-validate' && this.#failed.isActive(visit.key + found.head.variant)) {
         this.#serve(reply, found, { hit: true, detail: 'stale-if-error' })
         return undefined
@@ -371,7 +374,7 @@ export class ResponseCache {
 
   #serve (reply: FastifyReply, answer: Servable, status?: CacheStatus): void {
     const response = answer.head
-    const age = ageOf(response, Date.now())
+    const age = ageOf(response, timeOf(answer))
     // Known before anything is written: what a 304 leaves out need not be put in first.
     const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag)
     reply.code(isNotModified ? 304 : response.status)
@@ -426,8 +429,8 @@ function isInjectable (url: string): boolean {
   return pathname + search === url
 }
 
-function isAllowedOnError ({ head, isStale }: Found): boolean {
-  return stateOf(head, isStale, Date.now()) !== 'to-validate'
+function isAllowedOnError (found: Found): boolean {
+  return stateOf(found.head, found.isStale, timeOf(found)) !== 'to-validate'
 }
 
 function servable (response: StoredResponse): Servable {

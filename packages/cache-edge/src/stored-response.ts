@@ -75,13 +75,18 @@ export function decode (stored: unknown): { readonly response: StoredResponse } 
 /** A head that was read once: bytes that begin with the same ones need no second look. */
 export class KnownHead {
   readonly head: StoredHead
+  /** Bytes of the heap, about, with the text of a body if that may be kept. */
+  readonly bytes: number
   readonly #bytes: Buffer
-  #textOf: Uint8Array | undefined
+  // Weak: a response that left the cache must not live on here.
+  #textOf: WeakRef<Uint8Array> | undefined
   #text = ''
 
   constructor (stored: Uint8Array, { body, ...head }: StoredResponse) {
     this.#bytes = Buffer.from(stored.subarray(0, stored.byteLength - body.length))
     this.head = head
+    // The bytes, and the head that was parsed from them: texts, objects and lists take three times their JSON.
+    this.bytes = 4 * this.#bytes.length + (head.isText && body.length <= MAX_TEXT ? 2 * body.length : 0)
   }
 
   /** Whether a stored response begins with this head. */
@@ -97,10 +102,10 @@ export class KnownHead {
 
   /** The same as text. A short one is kept for as long as it is asked of the same bytes: it cannot be changed, and is no copy. */
   textIn (stored: Uint8Array): string {
-    if (this.#textOf === stored) return this.#text
+    if (this.#textOf?.deref() === stored) return this.#text
     const text = this.bodyIn(stored).toString()
     if (text.length <= MAX_TEXT) {
-      this.#textOf = stored
+      this.#textOf = new WeakRef(stored)
       this.#text = text
     }
     return text

@@ -7,6 +7,8 @@ import { variantOf } from './vary.js'
 /** A response that can be served. */
 export interface Servable {
   readonly head: StoredHead
+  /** Milliseconds of the epoch at which it was read, by the clock of the store; see `timeOf`. Default: the wall clock. */
+  readonly readAt?: number
   /** The body, which nobody else holds. */
   body (): Buffer
   text (): string
@@ -16,13 +18,16 @@ export interface Servable {
 export class Found implements Servable {
   readonly head: StoredHead
   readonly isStale: boolean
+  readonly readAt: number
   readonly #known: KnownHead
   readonly #stored: Uint8Array
   readonly #isShared: boolean
 
-  constructor (known: KnownHead, stored: Uint8Array, isStale: boolean, isShared: boolean) {
+  constructor (known: KnownHead, stored: Uint8Array, entry: { readonly fresh: boolean; readonly age: number }, isShared: boolean) {
     this.head = known.head
-    this.isStale = isStale
+    this.isStale = !entry.fresh
+    // `NaN`: the store does not tell the age.
+    this.readAt = known.head.receivedAt + (entry.age > 0 ? entry.age * 1000 : 0)
     this.#known = known
     this.#stored = stored
     this.#isShared = isShared
@@ -46,6 +51,8 @@ type Reads = FastifyCache & { [shareNow]? (key: string): Result<SharedEntry | nu
 export interface KeepOptions { readonly ttl: number; readonly staleIfError: number; readonly tags: string[]; readonly snapshot: TagSnapshot }
 
 const MAX_KNOWN = 1000
+/** Bytes of the heap that known heads may take, beside the cache that holds the responses. */
+const MAX_KNOWN_BYTES = 4 * 1024 * 1024
 const NOTHING: Lookup = { found: undefined, isOther: false }
 const OTHER: Lookup = { found: undefined, isOther: true }
 
@@ -53,7 +60,8 @@ const OTHER: Lookup = { found: undefined, isOther: true }
 export class Variants {
   readonly #max: number
   readonly #onCorrupt: (key: string) => void
-  readonly #known = new Map<string, KnownHead>()
+  #known = new Map<string, KnownHead>()
+  #knownBytes = 0
 
   constructor (max: number, onCorrupt: (key: string) => void) {
     this.#max = max
@@ -100,10 +108,21 @@ export class Variants {
     return cache.getEntry(key, { tags }).then((result) => this.#kept(key, result, false))
   }
 
+  /** Forgets the heads: the responses were removed. */
+  clear (): void {
+    this.#known = new Map()
+    this.#knownBytes = 0
+  }
+
+  #forget (key: string): void {
+    this.#knownBytes -= this.#known.get(key)?.bytes ?? 0
+    this.#known.delete(key)
+  }
+
   /** What was read, decoded; a head that was read before is not parsed again. */
   #kept (key: string, result: Result<SharedEntry | null>, isShared: boolean): Found | VariantIndex | undefined {
     if (!result.ok || result.value === null) return undefined
-    const { value: stored, fresh } = result.value
+    const { value: stored } = result.value
     let known = this.#known.get(key)
     if (known?.isIn(stored) !== true) {
       const kept = decode(stored)
@@ -113,11 +132,21 @@ export class Variants {
       }
       if ('index' in kept) return kept.index
       known = new KnownHead(stored as Uint8Array, kept.response)
-      if (this.#known.size >= MAX_KNOWN) this.#known.delete(this.#known.keys().next().value!)
+      this.#forget(key)
       this.#known.set(key, known)
+      this.#knownBytes += known.bytes
+      while (this.#known.size > MAX_KNOWN || this.#knownBytes > MAX_KNOWN_BYTES) this.#forget(this.#known.keys().next().value!)
     }
-    return new Found(known, stored as Uint8Array, !fresh, isShared)
+    return new Found(known, stored as Uint8Array, result.value, isShared)
   }
+}
+
+/**
+ * The time at which a response is used, in milliseconds of the epoch: by the wall clock or by the clock of the store, whichever
+ * makes it older. A wall clock that was set back makes no response younger.
+ */
+export function timeOf ({ readAt = -Infinity }: Pick<Servable, 'readAt'>): number {
+  return Math.max(Date.now(), readAt)
 }
 
 /** A hash is no proof: what is served was stored for exactly these headers. */

@@ -30,6 +30,18 @@ t.test('§4.2 freshness', async (t) => {
     }
   }
 
+  await t.test('§4.2.3 a wall clock that is set back makes no response younger', async (t) => {
+    const { app, time } = await scene(t, byResponse, () => ({ headers: cached('max-age=30, stale-if-error=60') }))
+    await ask(app, '/x')
+    time.advance(20)
+    const { now } = Date
+    Date.now = () => now() - 8 * 3600_000
+    t.teardown(() => { Date.now = now })
+    const answer = await ask(app, '/x')
+    Date.now = now
+    t.match(answer.cacheStatus, /; hit; ttl=10$/)
+  })
+
   await t.test('§4.2.2 there are no heuristics: by response, no lifetime is no storing', async (t) => {
     const { app, runs } = await scene(t, byResponse, () => ({ headers: { 'last-modified': formatHttpDate(NOON - 864e5) } }))
     for (let times = 0; times < 2; times++) t.match((await ask(app, '/x')).cacheStatus, /fwd=uri-miss/)

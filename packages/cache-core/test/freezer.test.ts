@@ -1,0 +1,42 @@
+import t from 'tap'
+import { Freezer } from '../src/freezer.js'
+import { keep, read } from '../src/isolation.js'
+
+t.test('freeze: freezes all the way down', async (t) => {
+  const value = { list: [{ deep: {} }], text: 'x', nothing: null }
+  new Freezer().freeze(value, true)
+  t.throws(() => { value.text = 'changed' }, TypeError)
+  t.throws(() => { value.list.push({ deep: {} }) }, TypeError)
+  t.throws(() => { Object.assign(value.list[0]!.deep, { a: 1 }) }, TypeError)
+})
+
+t.test('freeze: is equal to any depth that can be serialised', async (t) => {
+  let deep: unknown = 0
+  for (let depth = 0; depth < 3000; depth++) deep = depth % 2 === 0 ? [deep] : { deep }
+  const kept = keep(deep)
+  if ('error' in kept) throw kept.error
+  const value = read(kept)
+  new Freezer().freeze(value, true)
+  t.ok(Object.isFrozen(value))
+})
+
+t.test('freeze: a text counts by its characters, a short one that was met before does not count again', async (t) => {
+  const freezer = new Freezer()
+  t.equal(freezer.freeze('admin', true), 24)
+  t.equal(freezer.freeze('admin', true), 0)
+  t.equal(freezer.freeze('x'.repeat(100), true), 120)
+  t.equal(freezer.freeze('x'.repeat(100), false), 120)
+  t.equal(freezer.freeze('ж'.repeat(100), false), 216)
+  freezer.clear()
+  t.equal(freezer.freeze('admin', true), 24)
+})
+
+t.test('freeze: an object whose names are its own counts as the table that V8 makes of it', async (t) => {
+  const freezer = new Freezer()
+  const shape = (id: number): object => ({ id, size: 1, rank: 2 })
+  freezer.freeze(shape(1), true)
+  t.equal(freezer.freeze(shape(2), true), 48)
+  t.ok(freezer.freeze({ 'id-1': 1, 'id-2': 1, 'id-3': 1 }, true) > 200)
+  t.ok(freezer.freeze({ 7001: 1, 9002: 1, 12003: 1 }, true) > 150)
+  t.ok(freezer.freeze({ 0: 1, 1: 1, 2: 1 }, true) < 120)
+})
