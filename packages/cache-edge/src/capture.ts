@@ -1,9 +1,10 @@
 import type { FastifyReply } from 'fastify'
 import { Readable } from 'node:stream'
 import { Recording, type Recorded, type RecordingMemory } from './exchange/recording.js'
-import { isGone, signalOf } from './fastify/client-gone.js'
+import { isGone } from './fastify/client-gone.js'
 import { isToSerialise, whenSerialised, whileRead, type Pending, type SeenHeaders } from './fastify/handler-view.js'
 import { discard, isResponse } from './fastify/payload.js'
+import { signalOf } from './fastify/slots.js'
 
 /** What a handler answered, as it was before any onSend hook. */
 export interface Captured {

@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { DROPPED_FROM_304, evaluate } from './conditional.js'
 import { joinLines } from './header-fields.js'
+import { Notices } from './notices.js'
 import { MAX_TAGS, TAG_PATTERN, type CacheEdgeOptions } from './options.js'
 import { NO_STORE, PRIVATE, type Credentials, type Policy } from './policy.js'
 import { mergeVary } from './vary.js'
@@ -34,7 +35,7 @@ export interface HeaderSettings {
 export class EdgeHeaders {
   readonly #core: Core
   readonly #settings: HeaderSettings
-  #hasWarned = false
+  readonly #notices = new Notices()
 
   constructor (core: Core, settings: HeaderSettings) {
     this.#core = core
@@ -129,13 +130,17 @@ export class EdgeHeaders {
     this.#write(reply, name, (own.length === 0 ? tags : [...new Set([...own, ...tags])]).join(separator))
   }
 
-  /** The tags of an answer; `undefined` if one of them could not be purged, so that nothing may keep the answer. */
+  /** The tags of an answer; `undefined` if one of them could not be purged, or the route's function failed, so that nothing may keep the answer. */
   tagsOf (request: FastifyRequest, policy: Policy): readonly string[] | undefined {
-    const tags = policy.tagsOf(request)
-    if (Array.isArray(tags) && tags.length <= MAX_TAGS && tags.every((tag) => typeof tag === 'string' && TAG.test(tag))) return tags
-    if (!this.#hasWarned) {
-      this.#hasWarned = true
-      request.log.warn({ route: request.routeOptions.url }, `Cache: tags must be at most ${MAX_TAGS} strings that match ${TAG_PATTERN}; answers with others are not kept`)
+    const { log, routeOptions: { url: route = '' } } = request
+    try {
+      const tags: unknown = policy.tagsOf(request)
+      if (Array.isArray(tags) && tags.length <= MAX_TAGS && tags.every((tag) => typeof tag === 'string' && TAG.test(tag))) return tags
+      // An async function of the app's own may reject, too.
+      if (tags instanceof Promise) tags.catch(() => {})
+      this.#notices.warnOnce(log, `tags ${route}`, { route }, `Cache: tags must be at most ${MAX_TAGS} strings that match ${TAG_PATTERN}; answers with others are not kept`)
+    } catch (err) {
+      this.#notices.warnOnce(log, `threw ${route}`, { route, err }, 'Cache: the tags function of this route threw; answers without their tags are neither kept nor served from what is kept')
     }
     return undefined
   }

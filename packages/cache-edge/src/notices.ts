@@ -1,12 +1,17 @@
 import type { FastifyBaseLogger } from 'fastify'
 
-/** Logs a warning. A logger of the app's own that throws ends neither the request nor the process. */
-export function warn (log: FastifyBaseLogger, fields: object, message: string): void {
+/** Logs a line. A logger of the app's own that throws ends neither the request nor the process. */
+export function say (log: FastifyBaseLogger, level: 'warn' | 'error', fields: object, message: string): void {
   try {
-    log.warn(fields, message)
+    log[level](fields, message)
   } catch {
     // There is no other place to say it.
   }
+}
+
+/** Logs a warning. */
+export function warn (log: FastifyBaseLogger, fields: object, message: string): void {
+  say(log, 'warn', fields, message)
 }
 
 /** Warnings that are given once for each subject, such as a route. */

@@ -2,10 +2,10 @@ import etagPlugin from '@fastify/etag'
 import { ensureCore, type Core } from '@x/cache-core'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { evaluate } from './conditional.js'
-import { toEntityTag } from './entity-tag.js'
+import { checkingFirst } from './current-tag.js'
 import { EdgeRegistered, EtagClash } from './errors.js'
 import { EdgeHeaders, forgetAnswer, type RouteRule } from './headers.js'
+import { warn } from './notices.js'
 import { resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePolicy } from './options.js'
 import { Credentials, toPolicy, type Policy } from './policy.js'
 import { Purger } from './purge.js'
@@ -131,7 +131,14 @@ class Edge {
     this.#responses.completeStatus(reply)
     if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
       // Before the answer goes out: who has read it reads what it changed.
-      this.#responses.invalidateTarget(request, reply).then(() => done(null, payload), done)
+      this.#responses.invalidateTarget(request, reply).then(() => {
+        try {
+          done(null, payload)
+        } catch (error) {
+          // As Fastify does where nobody waits: what cannot be sent is answered as an error, and does not end the process.
+          reply.send(error)
+        }
+      }, done)
       return
     }
     done(null, this.#headers.finish(request, reply, payload, rule, route))
@@ -139,7 +146,7 @@ class Edge {
 
   warn (): void {
     if (this.#responses.hasRoutes && this.#core.registry.active.stats.label === 'memory') {
-      this.#fastify.log.warn('Cache: answers are kept in the memory of this process; other processes do not see its invalidations')
+      warn(this.#fastify.log, {}, 'Cache: answers are kept in the memory of this process; other processes do not see its invalidations')
     }
   }
 
@@ -165,23 +172,6 @@ class Edge {
     const inner = policy.store === false ? handler : this.#responses.wrap(handler, policy, constraints)
     return policy.currentTag === undefined ? inner : checkingFirst(inner, policy.currentTag)
   }
-}
-
-/** Evaluates preconditions before the handler, where the route knows its current tag (RFC 9110 §13.2.1). */
-function checkingFirst (handler: RouteHandlerMethod, currentTag: NonNullable<Policy['currentTag']>): RouteHandlerMethod {
-  const checked: RouteHandlerMethod = async function (request, reply) {
-    const tag = await currentTag(request)
-    const etag = tag === undefined ? undefined : toEntityTag(tag)
-    const verdict = evaluate({ method: request.method, headers: request.raw.headers }, { status: 200, etag, lastModified: undefined })
-    if (verdict === 'precondition-failed') return reply.code(412).send()
-    if (etag !== undefined && (request.method === 'GET' || request.method === 'HEAD')) reply.header('etag', etag)
-    // The last hook makes it a 304.
-    if (verdict === 'not-modified') return reply.send()
-    const returned: unknown = handler.call(this, request, reply)
-    // It sends by itself, and the end of this function must not be taken for an empty answer.
-    return returned === undefined ? reply : returned
-  }
-  return Object.defineProperty(checked, 'name', { value: handler.name })
 }
 
 function pick<T extends object, K extends keyof T> (from: T, names: readonly K[]): { [N in K]: NonNullable<T[N]> } {

@@ -7,8 +7,9 @@ import { Capture, type Captured, type Outcome } from './capture.js'
 import { Flights, type Flight } from './exchange/flight.js'
 import { RecordingMemory } from './exchange/recording.js'
 import { isGone } from './fastify/client-gone.js'
-import { serializerOf, showAllBeforeSend, withHeaders, type Pending, type SeenHeaders } from './fastify/handler-view.js'
+import { showAllBeforeSend, withHeaders, type Pending, type SeenHeaders } from './fastify/handler-view.js'
 import { discard } from './fastify/payload.js'
+import { clearError, serializerOf } from './fastify/slots.js'
 import { type EdgeHeaders, hasBody } from './headers.js'
 import { joinLines } from './header-fields.js'
 import { formatHttpDate } from './http-date.js'
@@ -308,6 +309,7 @@ export class ResponseCache {
   #serveInstead ({ reply }: Visit, found: Found, detail: string, seen: SeenHeaders, capture: Capture): void {
     seen.showAll()
     capture.undo()
+    clearError(reply)
     this.#serve(reply, found, { fwd: 'stale', detail })
     capture.dropLate()
   }

@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { isStreamed } from './payload.js'
+import { serializerOf, UNKNOWN } from './slots.js'
 
 /** Which headers of a request are seen. */
 export interface SeenHeaders { readonly showSome: () => void; readonly showAll: () => void }
@@ -73,7 +74,7 @@ export function isToSerialise (reply: FastifyReply, payload: unknown): boolean {
 export function whenSerialised (reply: FastifyReply, seen: SeenHeaders, then?: (text: unknown) => void): boolean {
   const own = serializerOf(reply)
   const type = reply.getHeader('content-type')
-  if (own === NO_SERIALIZER_SLOT || (own === null && type !== undefined && !/json/i.test(String(type)))) {
+  if (own === UNKNOWN || (own === null && type !== undefined && !/json/i.test(String(type)))) {
     seen.showAll()
     return false
   }
@@ -105,13 +106,4 @@ export function whileRead (stream: Readable, { showSome, showAll }: SeenHeaders)
   stream.once('close', showAll)
   // It may fail while onSend hooks run, when nobody listens yet. Fastify asks for the error as it sends the stream.
   stream.on('error', () => {})
-}
-
-const NO_SERIALIZER_SLOT = Symbol('no slot')
-let serializerSlot: symbol | undefined
-
-/** The serializer that `reply.serializer()` was given; `null`: none. Fastify keeps it under a symbol of its own, and offers no way to ask. */
-export function serializerOf (reply: FastifyReply): unknown {
-  serializerSlot ??= Object.getOwnPropertySymbols(reply).find(({ description }) => description === 'fastify.reply.serializer')
-  return serializerSlot === undefined ? NO_SERIALIZER_SLOT : (reply as unknown as Record<symbol, unknown>)[serializerSlot]
 }
