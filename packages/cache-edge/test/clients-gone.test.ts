@@ -30,7 +30,7 @@ async function scene (t: Test, handler: Handler, cache: EdgePolicy = {}, setup: 
 
 /** Rejects as `fetch` does once the client has left. */
 function untilAborted ({ signal }: FastifyRequest): Promise<never> {
-  return new Promise((_resolve, reject) => { signal.addEventListener('abort', () => reject(signal.reason as Error)) })
+  return new Promise((_resolve, reject) => { signal.addEventListener('abort', () => reject(new DOMException('This operation was aborted', 'AbortError'))) })
 }
 
 const told: Record<string, Handler> = {
