@@ -1,21 +1,32 @@
 import type { FastifyReply } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { Readable, Transform } from 'node:stream'
+import { taggedOf, type Tagged } from './body-tags.js'
+
+/** Headers as hooks in front of the handler had set them. */
+export type Before = Readonly<Record<string, string | string[]>>
 
 /** What a handler answered, as it was before any onSend hook. */
 export interface Captured {
   readonly status: number
   /** What the handler set; not what hooks in front of it had set already. */
   readonly headers: Readonly<Record<string, string | string[]>>
-  /** `Vary` as hooks in front of the handler had set it: they run for every request, and choose nothing of the body. */
-  readonly varyBefore: string | undefined
+  /** A `Vary` among them chooses nothing of the body, as those hooks run for every request. */
+  readonly before: Before
+  /** The `ETag` that the app had given it. */
+  readonly etag: string | undefined
   readonly body: Buffer
   /** Whether it was sent as a string, or as an object. */
   readonly isText: boolean
 }
 
 /** What the client was sent in the end, once every onSend hook has run. */
-export interface Final { readonly status: number; readonly headers: Readonly<Record<string, string | string[]>> }
+export interface Final {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[]>>
+  /** The computed tag that it has, and of which body. */
+  readonly tagged: Tagged | undefined
+}
 
 /**
  * What became of an answer. `'aborted'`: the client or the stream broke off; `'unkeepable'`: too large, or of a kind that
@@ -93,6 +104,9 @@ export class Capture implements Pending {
 
   /** The headers that the handler set so far. */
   get own (): Record<string, string | string[]> { return changed(this.#before, this.#reply.getHeaders()) }
+
+  /** The headers that hooks had set before the handler ran. */
+  get before (): Before { return texts(this.#before) }
 
   /** Nothing will come of it any more: another answer is sent in its place. */
   takeOver (): void {
@@ -223,13 +237,15 @@ export class Capture implements Pending {
   }
 
   #headWritten (status: number): void {
-    this.#final = { status, headers: texts(this.#reply.getHeaders()) }
+    this.#final = { status, headers: texts(this.#reply.getHeaders()), tagged: taggedOf(this.#reply) }
     this.#settleIfComplete()
   }
 
   #settleIfComplete (): void {
     if (this.#final === undefined || this.#body === undefined) return
-    this.#end({ captured: { status: this.#status, headers: this.#headers, varyBefore: texts(this.#before).vary?.toString(), body: this.#body, isText: this.#isText }, final: this.#final })
+    const { before } = this
+    const etag = (this.#headers.etag ?? before.etag)?.toString()
+    this.#end({ captured: { status: this.#status, headers: this.#headers, before, etag, body: this.#body, isText: this.#isText }, final: this.#final })
   }
 
   #end (outcome: Outcome): void {

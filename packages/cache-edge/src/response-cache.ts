@@ -1,17 +1,18 @@
 import { Backoff, corrupt, enterHandlerPhase, type Core, type FastifyCache, type TagSnapshot } from '@x/cache-core'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { Readable } from 'node:stream'
+import { setTagged } from './body-tags.js'
 import { appendCacheStatus, cacheStatus, type CacheStatus } from './cache-status.js'
 import { parseCacheControl } from './cache-control.js'
 import { isDroppedFrom304 } from './conditional.js'
-import { Capture, serializerOf, showAllBeforeSend, withHeaders, type Captured, type Pending } from './capture.js'
-import { type EdgeHeaders, hasBody } from './headers.js'
+import { Capture, serializerOf, showAllBeforeSend, withHeaders, type Pending } from './capture.js'
+import { type EdgeHeaders, hasBody, setFromStore } from './headers.js'
 import { joinLines } from './header-fields.js'
-import { formatHttpDate } from './http-date.js'
 import { Names, uriTag, variantKey, type TargetUri } from './key.js'
-import { freshnessBy, keptOf, secondsToKeep, toStored, whyNotStored, type Exchange } from './keeping.js'
+import { secondsToKeep, toStored, type Exchange } from './keeping.js'
 import type { Policy } from './policy.js'
 import { Refresher } from './refresher.js'
+import { renew, type Renewal } from './renewal.js'
 import { ageOf, stateOf, type StoredResponse } from './stored-response.js'
 import { matches, Variants, type Found, type Lookup, type Servable } from './variants.js'
 import { mergeVary, variantOf } from './vary.js'
@@ -286,7 +287,21 @@ export class ResponseCache {
     const first = await Promise.race([capture.outcome, failure.then(async (failed) => failed ?? await capture.outcome)])
     seen.showAll()
     clearTimeout(timer)
-    if (served === 'validated') return this.#validated(visit, found!, capture.own, requestedAt, snapshot, share)
+    if (served === 'validated') {
+      const { own, before } = capture
+      const renewal = renew(visit, found!.head, { own, before }, requestedAt)
+      for (const name of Object.keys(own)) if (isDroppedFrom304(name)) reply.removeHeader(name)
+      if (renewal !== undefined) return this.#validated(visit, found!, renewal, snapshot, share)
+      if (visit.isRefresh) {
+        reply.code(304).send()
+        await visit.cache.tags.invalidate(uriTag(visit.target))
+        return
+      }
+      // Asked anew, without the validators of what is stored.
+      capture.undo()
+      reply.code(200)
+      return this.#run(visit, undefined, fwd, flight, snapshot, share)
+    }
     if (served === 'instead') return
     flight.isAborted = first === 'aborted'
     if (first === 'unkeepable') return this.#unstorable(visit, found, flight, reply.statusCode)
@@ -328,25 +343,10 @@ export class ResponseCache {
 
   /** The handler said that what is kept is still right (RFC 9111 §4.3.4). */
   async #validated (
-    visit: Visit, found: Found, update: Captured['headers'], requestedAt: number, snapshot: TagSnapshot | undefined,
-    share: (response: StoredResponse | undefined) => void
+    visit: Visit, found: Found, { head, reason }: Renewal, snapshot: TagSnapshot | undefined, share: (response: StoredResponse | undefined) => void
   ): Promise<void> {
-    const { reply, policy, request } = visit
-    const stale = found.head
-    const etag = update.etag === undefined ? stale.etag : String(update.etag)
-    const receivedAt = Date.now()
-    // What describes a body describes that of the 304, which has none (§3.2).
-    const renewing = Object.fromEntries(Object.entries(update).filter(([name]) => !isDroppedFrom304(name)))
-    const headers = { ...stale.headers, date: formatHttpDate(receivedAt), ...keptOf(renewing) }
-    const notKept = Object.fromEntries(['age', 'set-cookie'].filter((name) => update[name] !== undefined).map((name) => [name, update[name]!]))
-    const head = { status: stale.status, headers: { ...headers, ...notKept } }
-    const reason = etag !== stale.etag ? 'etag' : whyNotStored(request, head, policy)
-    reply.code(stale.status)
-    for (const name of Object.keys(update)) if (name !== 'set-cookie' && isDroppedFrom304(name)) reply.removeHeader(name)
-    const freshness = freshnessBy(head, policy, requestedAt)
-    const renewed: StoredResponse = { ...stale, headers, freshness, receivedAt, body: found.body() }
-    this.#serve(reply, servable(renewed), { fwd: 'stale', fwdStatus: 304, stored: reason === undefined })
-    // A changed answer under an unchanged one's tag, or one that may not be kept: what is there is not to be trusted.
+    const renewed: StoredResponse = { ...head, body: found.body() }
+    this.#serve(visit.reply, servable(renewed), { fwd: 'stale', fwdStatus: 304, stored: reason === undefined })
     if (reason !== undefined) {
       await visit.cache.tags.invalidate(uriTag(visit.target))
       return
@@ -372,8 +372,10 @@ export class ResponseCache {
   #serve (reply: FastifyReply, answer: Servable, status?: CacheStatus): void {
     const response = answer.head
     const age = ageOf(response, Date.now())
-    // Known before anything is written: what a 304 leaves out need not be put in first.
-    const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag)
+    // Cookies that the handler has just set are for this client, where nothing of its answer is stored.
+    setFromStore(reply, status?.hit === true || status?.stored !== false)
+    // Known before anything is written: what a 304 leaves out need not be put in first. A tag of the body holds for what hooks make of it.
+    const isNotModified = response.status === 200 && response.isTagOfBody !== true && this.#headers.hasTag(reply.request, response.etag)
     reply.code(isNotModified ? 304 : response.status)
     for (const name in response.headers) {
       if (isNotModified && isDroppedFrom304(name)) continue
@@ -386,10 +388,14 @@ export class ResponseCache {
     const ttl = Math.floor(response.freshness.lifetime - age)
     if (status === undefined) reply.header('cache-status', `${this.#hit}; ttl=${ttl}`)
     else this.#tell(reply, { ...status, ttl })
-    if (isNotModified || (response.headers['content-type'] === undefined && answer.body().length === 0)) reply.send()
+    if (isNotModified || (response.headers['content-type'] === undefined && answer.body().length === 0)) {
+      reply.send()
+      return
+    }
     // As the handler's own: hooks are given a string where it was one, and a serializer would change it once more.
-    else if (response.isText && serializerOf(reply) === null) reply.send(answer.text())
-    else reply.send(answer.body())
+    const body = response.isText && serializerOf(reply) === null ? answer.text() : answer.body()
+    if (response.isTagOfBody === true) setTagged(reply, response.etag!, body)
+    reply.send(body)
   }
 
   #tell (reply: FastifyReply, status: CacheStatus): void {
