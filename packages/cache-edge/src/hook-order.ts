@@ -12,13 +12,18 @@ export interface Surrounding {
   readonly last: onSendHookHandler
 }
 
-/** Puts hooks around those of a route, also around those that the onRoute hooks of later plugins add. */
+/**
+ * Puts hooks around those of a route, also around those that the onRoute hooks of later plugins add. A HEAD keeps its body
+ * until all of them have seen it, so that its fields are those of the GET (RFC 9110 §9.3.2).
+ */
 export function surround (route: RouteOptions, { first, beforeHead, last }: Surrounding): void {
   const own = new Set([first, beforeHead, last])
   let hooks: onSendHookHandler[] = []
   const arrange = (): onSendHookHandler[] => {
-    const others = hooks.filter((hook) => !own.has(hook)).flatMap((hook) => hook.name === HEAD_HOOK ? [beforeHead, hook] : [hook])
-    hooks.splice(0, hooks.length, first, ...others, last)
+    const others = hooks.filter((hook) => !own.has(hook))
+    const head = others.filter(({ name }) => name === HEAD_HOOK)
+    const end = head.length === 0 ? [last] : [beforeHead, ...head, last]
+    hooks.splice(0, hooks.length, first, ...others.filter((hook) => !head.includes(hook)), ...end)
     return hooks
   }
   const replace = (value: RouteOptions['onSend']): void => { hooks = value === undefined ? [] : [value as onSendHookHandler | onSendHookHandler[]].flat() }
