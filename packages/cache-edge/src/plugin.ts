@@ -2,13 +2,14 @@ import { ensureCore, type Core } from '@x/cache-core'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { BodyTags } from './body-tags.js'
+import { Constraints } from './constraints.js'
 import { evaluate } from './conditional.js'
 import { toEntityTag } from './entity-tag.js'
-import { EdgeRegistered, EtagClash } from './errors.js'
+import { EdgeRegistered, EtagClash, PolicyInvalid } from './errors.js'
 import { EdgeHeaders, forgetAnswer, type RouteRule } from './headers.js'
 import { isLastHook, surround } from './hook-order.js'
 import { resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePolicy } from './options.js'
-import { Credentials, toPolicy, type Policy } from './policy.js'
+import { Credentials, refuseCredentials, toPolicy, type Policy } from './policy.js'
 import { Purger } from './purge.js'
 import { ResponseCache } from './response-cache.js'
 
@@ -91,12 +92,14 @@ class Edge {
   readonly #responses: ResponseCache
   readonly #purger: Purger | undefined
   readonly #tags: BodyTags | undefined
+  readonly #constraints: Constraints
 
   constructor (fastify: FastifyInstance, core: Core, tags: BodyTags | undefined, options: CacheEdgeOptions) {
     const { rules = [], ignoreCookies = [], hosts, purge, tagHeader = 'Surrogate-Key' } = options
     this.#fastify = fastify
     this.#core = core
     this.#tags = tags
+    this.#constraints = new Constraints(options.constraintHeaders ?? {}, (name) => fastify.hasConstraintStrategy(name))
     this.#rules = rules.map(({ prefix, ...policy }) => ({ prefix, policy })).sort((a, b) => b.prefix.length - a.prefix.length)
     for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy)
     this.#headers = new EdgeHeaders(core, {
@@ -114,6 +117,7 @@ class Edge {
   apply (route: RouteOptions): void {
     const rule = this.#ruleFor(route)
     const { handler } = route
+    this.#varyByConstraints(route, rule)
     // The handler of a WebSocket is given a socket, and an upgrade is not answered from a cache.
     const { websocket, wsHandler } = route as { websocket?: boolean; wsHandler?: unknown }
     if (rule !== undefined && rule !== 'personal' && websocket !== true && wsHandler === undefined) route.handler = this.#wrapped(handler, rule, route.constraints)
@@ -162,23 +166,37 @@ class Edge {
   }
 
   #ruleFor (route: RouteOptions): RouteRule {
-    const name = `${String(route.method)} ${route.url}`
+    const name = nameOf(route)
     const given = (route.config as { cache?: unknown } | undefined)?.cache
     const own = given === undefined ? undefined : resolvePolicy(name, given)
     if (this.#core.registry.personal.hasRoute(route.url)) return 'personal'
     if (own === false) return undefined
     const rule = this.#rules.find(({ prefix }) => route.url === prefix || route.url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
     if (own === undefined && rule === undefined) return undefined
-    const policy = { ...rule?.policy, ...own }
-    // Fastify chooses the route by that header.
-    if (route.constraints?.version !== undefined) policy.vary = [...policy.vary ?? [], 'Accept-Version']
-    return toPolicy(name, policy)
+    return toPolicy(name, { ...rule?.policy, ...own })
+  }
+
+  /** Whatever chose the route is named by `Vary`, or nobody may share its responses. */
+  #varyByConstraints (route: RouteOptions, rule: RouteRule): void {
+    const policy = rule === 'personal' ? undefined : rule
+    const vary = policy === undefined ? undefined : (headers: readonly string[]) => {
+      if (policy.store !== false) refuseCredentials(nameOf(route), headers)
+      policy.vary = [...new Set([...policy.vary, ...headers])]
+    }
+    const unknown = this.#constraints.add(route, vary)
+    if (unknown === undefined) return
+    throw new PolicyInvalid(nameOf(route), `the constraint "${unknown}" chooses between routes of this URL, and a cache has to know by which request headers: name them in the option constraintHeaders, as in { ${JSON.stringify(unknown)}: ["X-Tenant"] }`)
   }
 
   #wrapped (handler: RouteHandlerMethod, policy: Policy, constraints: RouteOptions['constraints']): RouteHandlerMethod {
     const inner = policy.store === false ? handler : this.#responses.wrap(handler, policy, constraints)
     return policy.currentTag === undefined ? inner : checkingFirst(inner, policy.currentTag)
   }
+}
+
+/** For messages. */
+function nameOf ({ method, url }: RouteOptions): string {
+  return `${String(method)} ${url}`
 }
 
 /** Evaluates preconditions before the handler, where the route knows its current tag (RFC 9110 §13.2.1). */
