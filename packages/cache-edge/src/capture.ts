@@ -1,25 +1,36 @@
 import type { FastifyReply } from 'fastify'
 import { Readable } from 'node:stream'
+import { taggedOf, type Tagged } from './body-tags.js'
 import { Recording, type Recorded, type RecordingMemory } from './exchange/recording.js'
 import { isGone } from './fastify/client-gone.js'
 import { isToSerialise, whenSerialised, whileRead, type Pending, type SeenHeaders } from './fastify/handler-view.js'
 import { discard, isResponse } from './fastify/payload.js'
 import { signalOf } from './fastify/slots.js'
 
+/** Headers as hooks in front of the handler had set them. */
+export type Before = Readonly<Record<string, string | string[]>>
+
 /** What a handler answered, as it was before any onSend hook. */
 export interface Captured {
   readonly status: number
   /** What the handler set; not what hooks in front of it had set already. */
   readonly headers: Readonly<Record<string, string | string[]>>
-  /** `Vary` as hooks in front of the handler had set it: they run for every request, and choose nothing of the body. */
-  readonly varyBefore: string | undefined
+  /** A `Vary` among them chooses nothing of the body, as those hooks run for every request. */
+  readonly before: Before
+  /** The `ETag` that the app had given it. */
+  readonly etag: string | undefined
   readonly body: Buffer
   /** Whether it was sent as a string, or as an object. */
   readonly isText: boolean
 }
 
 /** What the client was sent in the end, once every onSend hook has run. */
-export interface Final { readonly status: number; readonly headers: Readonly<Record<string, string | string[]>> }
+export interface Final {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[]>>
+  /** The computed tag that it has, and of which body. */
+  readonly tagged: Tagged | undefined
+}
 
 /**
  * How a capture ended. `'aborted'`: the client or the stream broke off; `'unkeepable'`: the answer is too large, of a kind that
@@ -109,6 +120,9 @@ export class Capture implements Pending {
 
   /** The headers that the handler set so far. */
   get own (): Record<string, string | string[]> { return changed(this.#before, this.#reply.getHeaders()) }
+
+  /** The headers that hooks had set before the handler ran. */
+  get before (): Before { return texts(this.#before) }
 
   /** Somebody waits for the outcome: a stream is read ahead of its client. */
   hurry (): void {
@@ -232,7 +246,7 @@ export class Capture implements Pending {
 
   #headWritten (status: number): void {
     if (this.#isOver) return
-    this.#final = { status, headers: texts(this.#reply.getHeaders()) }
+    this.#final = { status, headers: texts(this.#reply.getHeaders()), tagged: taggedOf(this.#reply) }
     if (this.#body !== undefined) return this.#settleIfComplete()
     // Something has failed on the way, such as a serializer: another answer than the handler's goes out.
     if (this.#recording === undefined) return this.#end('replaced')
@@ -248,7 +262,9 @@ export class Capture implements Pending {
   }
 
   #capturedWith (body: Buffer): Captured {
-    return { status: this.#status, headers: this.#headers, varyBefore: texts(this.#before).vary?.toString(), body, isText: this.#isText }
+    const { before } = this
+    const etag = (this.#headers.etag ?? before.etag)?.toString()
+    return { status: this.#status, headers: this.#headers, before, etag, body, isText: this.#isText }
   }
 
   #closed (): void {

@@ -11,6 +11,7 @@ import { mergeVary } from './vary.js'
 
 const kWritten = Symbol('@x/cache-edge.written')
 const kPersonal = Symbol('@x/cache-edge.personal')
+const kFromStore = Symbol('@x/cache-edge.from-store')
 const TAG = new RegExp(TAG_PATTERN)
 /** Fields that some shared caches read in place of `Cache-Control` (RFC 9213 §2.2, and those of before). */
 const TARGETED = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'netlify-cdn-cache-control', 'vercel-cdn-cache-control', 'surrogate-control']
@@ -66,7 +67,7 @@ export class EdgeHeaders {
     const { headers } = request.raw
     if (statusCode === 304) {
       // From the cache, or the handler's own; hooks have added to it since.
-      dropAll(reply, DROPPED_FROM_304)
+      dropBodyFields(reply)
       if (isConditional(headers)) this.#announceMatch(request, route)
     }
     if (statusCode < 200 || statusCode > 299 || !isConditional(headers)) return payload
@@ -188,8 +189,18 @@ function isConditional (headers: IncomingHttpHeaders): boolean {
 function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412): null {
   (payload as Partial<Readable> | null)?.destroy?.()
   reply.code(status)
-  dropAll(reply, DROPPED_FROM_304)
+  dropBodyFields(reply)
   return null
+}
+
+/** Notes whether the answer is a stored one, so that its 304 replays no cookie. */
+export function setFromStore (reply: FastifyReply, isFromStore: boolean): void {
+  (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] = isFromStore
+}
+
+function dropBodyFields (reply: FastifyReply): void {
+  dropAll(reply, DROPPED_FROM_304)
+  if ((reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] === true) dropAll(reply, ['set-cookie'])
 }
 
 function dropAll (reply: FastifyReply, names: Iterable<string>): void {

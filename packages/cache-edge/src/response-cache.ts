@@ -1,23 +1,24 @@
 import { Backoff, corrupt, enterHandlerPhase, type Core, type FastifyCache, type TagSnapshot } from '@x/cache-core'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
+import { setTagged } from './body-tags.js'
 import { appendCacheStatus, cacheStatus, type CacheStatus } from './cache-status.js'
 import { parseCacheControl } from './cache-control.js'
 import { isDroppedFrom304 } from './conditional.js'
-import { Capture, type Captured, type Outcome } from './capture.js'
+import { Capture, type Outcome } from './capture.js'
 import { Flights, type Flight } from './exchange/flight.js'
 import { RecordingMemory } from './exchange/recording.js'
 import { isGone } from './fastify/client-gone.js'
 import { showAllBeforeSend, withHeaders, type Pending, type SeenHeaders } from './fastify/handler-view.js'
 import { discard } from './fastify/payload.js'
 import { clearError, serializerOf } from './fastify/slots.js'
-import { type EdgeHeaders, hasBody } from './headers.js'
+import { type EdgeHeaders, hasBody, setFromStore } from './headers.js'
 import { joinLines } from './header-fields.js'
-import { formatHttpDate } from './http-date.js'
 import { Names, uriTag, variantKey, type TargetUri } from './key.js'
-import { freshnessBy, keptOf, secondsToKeep, toStored, whyNotStored, type Exchange } from './keeping.js'
+import { secondsToKeep, toStored, type Exchange } from './keeping.js'
 import { warn } from './notices.js'
 import type { Policy } from './policy.js'
 import { Refresher, type Refresh } from './refresher.js'
+import { renew, type Renewal } from './renewal.js'
 import { ageOf, stateOf, type StoredResponse } from './stored-response.js'
 import { matches, Variants, type Found, type Lookup, type Servable } from './variants.js'
 import { mergeVary, variantOf } from './vary.js'
@@ -292,7 +293,7 @@ export class ResponseCache {
     seen.showAll()
     clearTimeout(timer)
     if (served === 'validated') {
-      await this.#validated(visit, found!, capture.own, requestedAt, snapshot, (response) => flight.share(response))
+      await this.#validate(visit, found!, fwd, flight, capture, { requestedAt, snapshot, status: 304 })
     } else if (served === undefined) {
       const failed = typeof first === 'object' && 'error' in first ? first : undefined
       if (failed !== undefined && statusOf(failed.error, reply) >= 500 && stand('error', failed.error)) return
@@ -312,6 +313,23 @@ export class ResponseCache {
     clearError(reply)
     this.#serve(reply, found, { fwd: 'stale', detail })
     capture.dropLate()
+  }
+
+  /** Renews what is stored by a 304 of the handler; where it cannot be used, asks anew without the validators of what is stored. */
+  async #validate (visit: Visit, found: Found, fwd: Miss, flight: Flight, capture: Capture, { requestedAt, snapshot }: Circumstances): Promise<void> {
+    const { reply, refresh, cache, target } = visit
+    const { own, before } = capture
+    const renewal = renew(visit, found.head, { own, before }, requestedAt)
+    for (const name of Object.keys(own)) if (isDroppedFrom304(name)) reply.removeHeader(name)
+    if (renewal !== undefined) return this.#validated(visit, found, renewal, snapshot, (response) => flight.share(response))
+    if (refresh !== undefined) {
+      reply.code(304).send()
+      await cache.tags.invalidate(uriTag(target))
+      return
+    }
+    capture.undo()
+    reply.code(200)
+    await this.#run(visit, undefined, fwd, flight, snapshot)
   }
 
   /** Draws the conclusions of a handler run for those who wait, and for what is stored. */
@@ -351,25 +369,10 @@ export class ResponseCache {
 
   /** The handler said that what is kept is still right (RFC 9111 §4.3.4). */
   async #validated (
-    visit: Visit, found: Found, update: Captured['headers'], requestedAt: number, snapshot: TagSnapshot | undefined,
-    share: (response: StoredResponse | undefined) => void
+    visit: Visit, found: Found, { head, reason }: Renewal, snapshot: TagSnapshot | undefined, share: (response: StoredResponse | undefined) => void
   ): Promise<void> {
-    const { reply, policy, request } = visit
-    const stale = found.head
-    const etag = update.etag === undefined ? stale.etag : String(update.etag)
-    const receivedAt = Date.now()
-    // What describes a body describes that of the 304, which has none (§3.2).
-    const renewing = Object.fromEntries(Object.entries(update).filter(([name]) => !isDroppedFrom304(name)))
-    const headers = { ...stale.headers, date: formatHttpDate(receivedAt), ...keptOf(renewing) }
-    const notKept = Object.fromEntries(['age', 'set-cookie'].filter((name) => update[name] !== undefined).map((name) => [name, update[name]!]))
-    const head = { status: stale.status, headers: { ...headers, ...notKept } }
-    const reason = etag !== stale.etag ? 'etag' : whyNotStored(request, head, policy)
-    reply.code(stale.status)
-    for (const name of Object.keys(update)) if (name !== 'set-cookie' && isDroppedFrom304(name)) reply.removeHeader(name)
-    const freshness = freshnessBy(head, policy, requestedAt)
-    const renewed: StoredResponse = { ...stale, headers, freshness, receivedAt, body: found.body() }
-    this.#serve(reply, servable(renewed), { fwd: 'stale', fwdStatus: 304, stored: reason === undefined })
-    // A changed answer under an unchanged one's tag, or one that may not be kept: what is there is not to be trusted.
+    const renewed: StoredResponse = { ...head, body: found.body() }
+    this.#serve(visit.reply, servable(renewed), { fwd: 'stale', fwdStatus: 304, stored: reason === undefined })
     if (reason !== undefined) {
       await visit.cache.tags.invalidate(uriTag(visit.target))
       return
@@ -396,8 +399,10 @@ export class ResponseCache {
   #serve (reply: FastifyReply, answer: Servable, status?: CacheStatus): void {
     const response = answer.head
     const age = ageOf(response, Date.now())
-    // Known before anything is written: what a 304 leaves out need not be put in first.
-    const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag)
+    // Cookies that the handler has just set are for this client, where nothing of its answer is stored.
+    setFromStore(reply, status?.hit === true || status?.stored !== false)
+    // Known before anything is written: what a 304 leaves out need not be put in first. A tag of the body holds for what hooks make of it.
+    const isNotModified = response.status === 200 && response.isTagOfBody !== true && this.#headers.hasTag(reply.request, response.etag)
     reply.code(isNotModified ? 304 : response.status)
     for (const name in response.headers) {
       if (isNotModified && isDroppedFrom304(name)) continue
@@ -410,10 +415,14 @@ export class ResponseCache {
     const ttl = Math.floor(response.freshness.lifetime - age)
     if (status === undefined) reply.header('cache-status', `${this.#hit}; ttl=${ttl}`)
     else this.#tell(reply, { ...status, ttl })
-    if (isNotModified || (response.headers['content-type'] === undefined && answer.body().length === 0)) reply.send()
+    if (isNotModified || (response.headers['content-type'] === undefined && answer.body().length === 0)) {
+      reply.send()
+      return
+    }
     // As the handler's own: hooks are given a string where it was one, and a serializer would change it once more.
-    else if (response.isText && serializerOf(reply) === null) reply.send(answer.text())
-    else reply.send(answer.body())
+    const body = response.isText && serializerOf(reply) === null ? answer.text() : answer.body()
+    if (response.isTagOfBody === true) setTagged(reply, response.etag!, body)
+    reply.send(body)
   }
 
   #tell (reply: FastifyReply, status: CacheStatus): void {
