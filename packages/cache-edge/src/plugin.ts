@@ -186,11 +186,11 @@ class Edge {
   /** Whatever chose the route is named by `Vary`, or nobody may share its responses. */
   #varyByConstraints (route: RouteOptions, rule: RouteRule): void {
     const policy = rule === 'personal' ? undefined : rule
-    const vary = policy === undefined ? undefined : (headers: readonly string[]) => {
-      if (policy.store !== false) refuseCredentials(nameOf(route), headers)
-      policy.vary = [...new Set([...policy.vary, ...headers])]
+    const addTo = (own: Policy, headers: readonly string[]): void => {
+      if (own.store !== false) refuseCredentials(nameOf(route), headers)
+      own.vary = [...new Set([...own.vary, ...headers])]
     }
-    const unknown = this.#constraints.add(route, vary)
+    const unknown = this.#constraints.add(route, policy && ((headers) => addTo(policy, headers)))
     if (unknown === undefined) return
     throw new PolicyInvalid(nameOf(route), `the constraint "${unknown}" chooses between routes of this URL, and a cache has to know by which request headers: name them in the option constraintHeaders, as in { ${JSON.stringify(unknown)}: ["X-Tenant"] }`)
   }

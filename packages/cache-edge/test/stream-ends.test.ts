@@ -142,6 +142,8 @@ async function play (port: number, path: string, when: When, ends: Array<() => u
 
 for (const [what, make] of Object.entries(sources)) {
   for (const when of ['before', 'during', 'after'] as const) {
+    // Nothing tells of an error that was heard before and has left no trace: the stream is just open.
+    if (when === 'before' && what.endsWith('emits an error and stays')) continue
     t.test(`${what}, ${when === 'before' ? 'before it is sent' : `${when} the onSend hooks`}: the client has what it has without store, and the next one, too`, async (t) => {
       const { app, port, ends } = await scene(t, make, when)
       app.log.level = 'silent'
