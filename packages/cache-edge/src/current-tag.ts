@@ -34,16 +34,15 @@ export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentT
  * preconditions nobody can evaluate is not done: rejects with the function's own error, or `CACHE_ERR_CURRENT_TAG`.
  */
 async function etagOf (request: FastifyRequest, currentTag: CurrentTag, notices: Notices): Promise<string | undefined> {
-  const { log, routeOptions: { url: route = '' } } = request
   try {
     const called = currentTag(request) as unknown
     const known = called instanceof Promise ? await within(LIMIT_MS, called.then((tag: unknown) => ({ tag }))) : { tag: called }
-    if (known === undefined) throw new CurrentTagFailed(route, `did not answer within ${LIMIT_MS} ms`)
+    if (known === undefined) throw new CurrentTagFailed(routeOf(request), `did not answer within ${LIMIT_MS} ms`)
     if (known.tag === undefined) return undefined
-    if (typeof known.tag !== 'string') throw new CurrentTagFailed(route, 'gave something that is neither a string nor undefined')
+    if (typeof known.tag !== 'string') throw new CurrentTagFailed(routeOf(request), 'gave something that is neither a string nor undefined')
     return toEntityTag(known.tag)
   } catch (err) {
-    notices.warnOnce(log, 'failed', { route, err }, 'Cache: the currentTag function of this route failed; the handler runs without it, and writes with preconditions are refused')
+    notices.warnOnce(request.log, 'failed', { route: routeOf(request), err }, 'Cache: the currentTag function of this route failed; the handler runs without it, and writes with preconditions are refused')
     if (!isRead(request) && PRECONDITIONS.some((name) => request.raw.headers[name] !== undefined)) throw err
     return undefined
   }
@@ -51,4 +50,8 @@ async function etagOf (request: FastifyRequest, currentTag: CurrentTag, notices:
 
 function isRead ({ method }: FastifyRequest): boolean {
   return method === 'GET' || method === 'HEAD'
+}
+
+function routeOf ({ routeOptions: { url = '' } }: FastifyRequest): string {
+  return url
 }

@@ -133,17 +133,20 @@ export class EdgeHeaders {
 
   /** The tags of an answer; `undefined` if one of them could not be purged, or the route's function failed, so that nothing may keep the answer. */
   tagsOf (request: FastifyRequest, policy: Policy): readonly string[] | undefined {
-    const { log, routeOptions: { url: route = '' } } = request
     try {
       const tags: unknown = policy.tagsOf(request)
       if (Array.isArray(tags) && tags.length <= MAX_TAGS && tags.every((tag) => typeof tag === 'string' && TAG.test(tag))) return tags
       // An async function of the app's own may reject, too.
       if (tags instanceof Promise) tags.catch(() => {})
-      this.#notices.warnOnce(log, `tags ${route}`, { route }, `Cache: tags must be at most ${MAX_TAGS} strings that match ${TAG_PATTERN}; answers with others are not kept`)
+      this.#warnOfTags(request, 'refused', {}, `Cache: tags must be at most ${MAX_TAGS} strings that match ${TAG_PATTERN}; answers with others are not kept`)
     } catch (err) {
-      this.#notices.warnOnce(log, `threw ${route}`, { route, err }, 'Cache: the tags function of this route threw; answers without their tags are neither kept nor served from what is kept')
+      this.#warnOfTags(request, 'threw', { err }, 'Cache: the tags function of this route threw; answers without their tags are neither kept nor served from what is kept')
     }
     return undefined
+  }
+
+  #warnOfTags ({ log, routeOptions: { url: route = '' } }: FastifyRequest, kind: string, fields: object, message: string): void {
+    this.#notices.warnOnce(log, `${kind} ${route}`, { route, ...fields }, message)
   }
 
   #write (reply: FastifyReply, name: string, value: string): void {
