@@ -15,6 +15,7 @@ const kFromStore = Symbol('@x/cache-edge.from-store')
 const TAG = new RegExp(TAG_PATTERN)
 /** Fields that some shared caches read in place of `Cache-Control` (RFC 9213 §2.2, and those of before). */
 const TARGETED = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'netlify-cdn-cache-control', 'vercel-cdn-cache-control', 'surrogate-control']
+const DROPPED_FROM_STORED_304 = [...DROPPED_FROM_304, 'set-cookie']
 /** What is said of one representation, and of no error in its place. */
 const OF_ANSWER = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
 
@@ -202,8 +203,9 @@ export function setFromStore (reply: FastifyReply, isFromStore: boolean): void {
 }
 
 function dropBodyFields (reply: FastifyReply): void {
-  dropAll(reply, DROPPED_FROM_304)
-  if ((reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] === true) dropAll(reply, ['set-cookie'])
+  if ((reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] !== true) return dropAll(reply, DROPPED_FROM_304)
+  // It is stored already, so that nothing has to be noted.
+  for (const name of DROPPED_FROM_STORED_304) if (reply.hasHeader(name)) reply.removeHeader(name)
 }
 
 function dropAll (reply: FastifyReply, names: Iterable<string>): void {

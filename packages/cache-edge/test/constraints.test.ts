@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { canShareUrl } from '../src/constraints.js'
@@ -19,7 +19,7 @@ function tenant (name = 'tenant'): object {
 }
 
 const KNOWN: CacheEdgeOptions = { constraintHeaders: { tenant: ['X-Tenant'] } }
-const constraints = (value: object): { constraints: object } => ({ constraints: value })
+const constraints = (value: object): { constraints: NonNullable<RouteOptions['constraints']> } => ({ constraints: value as NonNullable<RouteOptions['constraints']> })
 
 async function build (t: Test, edge: CacheEdgeOptions = KNOWN, time?: Time): Promise<FastifyInstance> {
   return buildEdge(t, { edge, server: { routerOptions: { constraints: { tenant: tenant() } } } as never, ...time !== undefined && { time } })
@@ -73,7 +73,7 @@ for (const [name, store] of Object.entries({ 'without store': false, 'by policy'
       for (const value of ['a', 'b']) app.get('/x', { ...constraints({ tenant: value }), config: { cache } }, answer(value))
       if (!isFirst) app.get('/*', { config: { cache } }, answer('others'))
       for (const times of [1, 2]) {
-        for (const [value, body] of [['a', 'a'], ['b', 'b'], [undefined, 'others'], ['c', 'others']]) {
+        for (const [value, body] of [['a', 'a'], ['b', 'b'], [undefined, 'others'], ['c', 'others']] as const) {
           const reply = await ask(app, '/x', value === undefined ? {} : { 'x-tenant': value })
           t.match(reply, { body, headers: { vary: 'x-tenant' } }, `${String(value)}, ${times}`)
           t.equal(isHit(reply), store !== false && times === 2)
