@@ -64,18 +64,23 @@ export function evaluate (request: { readonly method: string; readonly headers: 
   return modified <= since ? 'not-modified' : 'send'
 }
 
+const DIGESTS = new Set(['content-digest', 'repr-digest', 'digest', 'content-md5'])
 /** The headers of the 200 that a 304 leaves out; see {@link isDroppedFrom304}. */
 export const DROPPED_FROM_304: ReadonlySet<string> = new Set([
-  'content-length', 'content-type', 'content-encoding', 'content-language', 'content-range', 'transfer-encoding', 'trailer',
-  'set-cookie', 'content-digest', 'repr-digest', 'digest', 'content-md5'
+  'content-length', 'content-type', 'content-encoding', 'content-language', 'content-range', 'transfer-encoding', 'trailer', ...DIGESTS
 ])
 
 /**
- * Whether a 304 leaves out this header of the 200 (RFC 9110 §15.4.5): it describes a body that is not sent, or would
- * replay a cookie. `Last-Modified` stays; it is worth sending only where there is no ETag, which the caller sees.
+ * Whether a 304 leaves out this header of the 200 (RFC 9110 §15.4.5): it describes a body that is not sent.
+ * `Last-Modified` stays; it is worth sending only where there is no ETag, which the caller sees.
  */
 export function isDroppedFrom304 (name: string): boolean {
   return DROPPED_FROM_304.has(name.toLowerCase())
+}
+
+/** Whether a lower-case field name is that of a digest, which holds for one sequence of bytes alone. */
+export function isDigest (name: string): boolean {
+  return DIGESTS.has(name)
 }
 
 /** An invalid date, and a list of dates, counts as none (RFC 9110 §13.1.3, §13.1.4). */

@@ -12,3 +12,6 @@ export const EtagClash = createError('CACHE_ERR_ETAG_CLASH',
 /** Two registrations. */
 export const EdgeRegistered = createError('CACHE_ERR_EDGE_REGISTERED',
   '@x/cache-edge is registered already: keep one registration')
+/** A route's current tag is unknown, and with it whether a write may be done. */
+export const CurrentTagFailed = createError<[route: string, why: string]>('CACHE_ERR_CURRENT_TAG',
+  'config.cache.currentTag of %s %s', 503)

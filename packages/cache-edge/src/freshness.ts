@@ -33,11 +33,12 @@ export interface ResponseHead { readonly status: number; readonly headers: Heade
 export function freshnessOf (response: ResponseHead, times: { readonly requestedAt: number; readonly receivedAt: number }): Freshness {
   const { headers } = response
   const { requestedAt, receivedAt } = times
-  const { control, isTargeted } = directivesOf(headers)
+  const { control, isTargeted, surrogateMaxAge } = directivesOf(headers)
   const dateText = fieldText(headers, 'date')
   // RFC 9110 §6.6.1: without a usable date, it is the time of receipt.
   const date = (dateText === undefined ? undefined : parseHttpDate(dateText, receivedAt)) ?? receivedAt
-  const lifetime = control.sMaxAge ?? control.maxAge ?? (isTargeted ? undefined : untilExpiry(headers, date))
+  const own = control.sMaxAge ?? control.maxAge ?? (isTargeted ? undefined : untilExpiry(headers, date))
+  const lifetime = own === undefined || surrogateMaxAge === undefined ? own ?? surrogateMaxAge : Math.min(own, surrogateMaxAge)
   const mustRevalidate = control.mustRevalidate || control.proxyRevalidate || control.noCache || control.sMaxAge !== undefined
   const apparentAge = Math.max(0, receivedAt - date) / 1000
   const correctedAge = ageOf(headers) + Math.max(0, receivedAt - requestedAt) / 1000
@@ -52,16 +53,48 @@ export function freshnessOf (response: ResponseHead, times: { readonly requested
   }
 }
 
+/** What a shared cache at the edge obeys of a response. */
+interface Directives {
+  readonly control: CacheControl
+  /** Whether `CDN-Cache-Control` stands in place of `Cache-Control` and `Expires`. */
+  readonly isTargeted: boolean
+  /** Seconds; `undefined`: `Surrogate-Control` names no lifetime. */
+  readonly surrogateMaxAge: number | undefined
+}
+
 /**
  * The directives that a shared cache at the edge obeys: those of `CDN-Cache-Control` if that is a dictionary with members,
- * in place of `Cache-Control` and `Expires` (`isTargeted`), else those of `Cache-Control` (RFC 9213 §2.2).
+ * else those of `Cache-Control` (RFC 9213 §2.2); and beside either, those of `Surrogate-Control`, of which the stricter counts.
+ * Fields that are targeted at the CDN of one vendor are not for this cache.
  */
-export function directivesOf (headers: HeaderFields): { readonly control: CacheControl; readonly isTargeted: boolean } {
+export function directivesOf (headers: HeaderFields): Directives {
   const targeted = fieldText(headers, 'cdn-cache-control')
   const members = targeted === undefined ? undefined : parseDictionary(targeted)
-  if (members === undefined || members.size === 0) return { control: cacheControlOf(headers), isTargeted: false }
-  const directives = [...members].map(([name, value]) => ({ name, argument: value === '?1' ? undefined : value }))
-  return { control: toCacheControl(directives), isTargeted: true }
+  const isTargeted = members !== undefined && members.size > 0
+  const control = isTargeted
+    ? toCacheControl([...members].map(([name, value]) => ({ name, argument: value === '?1' ? undefined : value })))
+    : cacheControlOf(headers)
+  const text = fieldText(headers, 'surrogate-control')
+  if (text === undefined) return { control, isTargeted, surrogateMaxAge: undefined }
+  const surrogate = parseCacheControl(listMembers(text).map(withoutParameters).join(', '))
+  return {
+    control: {
+      ...control,
+      noStore: control.noStore || surrogate.noStore,
+      noCache: control.noCache || surrogate.noCache,
+      isPrivate: control.isPrivate || surrogate.isPrivate
+    },
+    isTargeted,
+    surrogateMaxAge: surrogate.maxAge
+  }
+}
+
+/**
+ * A member of `Surrogate-Control` (Edge Architecture 1.0) without the surrogate that it is for and, in `max-age=60+30`, without
+ * the seconds that it may be stale.
+ */
+function withoutParameters (member: string): string {
+  return /^(?:[^";]|"(?:[^"\\]|\\.)*"?)*/.exec(member)![0].replace(/^(max-age=\d+)\+\d+[\t ]*$/i, '$1')
 }
 
 /** What keeps a response out of a shared cache. */
@@ -95,7 +128,7 @@ export function notStored (
   if (status === 206 || fieldText(headers, 'content-range') !== undefined) return 'partial'
   if (!rule.statuses.has(status) || NEVER_STORED.has(status)) return 'status'
 
-  const { control, isTargeted } = directivesOf(headers)
+  const { control, isTargeted, surrogateMaxAge } = directivesOf(headers)
   if (control.noStore) return 'no-store'
   if (control.isPrivate) return 'private'
   if (control.mustUnderstand && !UNDERSTOOD.has(status)) return 'must-understand'
@@ -103,7 +136,7 @@ export function notStored (
   if (fieldText(headers, 'set-cookie') !== undefined) return 'set-cookie'
   const reason = notSelectable(headers, rule) ?? notAuthorised(request.headers, control, rule)
   if (reason !== undefined) return reason
-  const isExplicit = control.sMaxAge !== undefined || control.maxAge !== undefined ||
+  const isExplicit = control.sMaxAge !== undefined || control.maxAge !== undefined || surrogateMaxAge !== undefined ||
     (!isTargeted && fieldText(headers, 'expires') !== undefined)
   // What is public without a lifetime is kept to be validated.
   return isExplicit || rule.hasPolicyLifetime || control.isPublic ? undefined : 'no-lifetime'

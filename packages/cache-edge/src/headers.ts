@@ -4,15 +4,18 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { DROPPED_FROM_304, evaluate } from './conditional.js'
 import { joinLines } from './header-fields.js'
+import { Notices } from './notices.js'
 import { MAX_TAGS, TAG_PATTERN, type CacheEdgeOptions } from './options.js'
 import { NO_STORE, PRIVATE, type Credentials, type Policy } from './policy.js'
 import { mergeVary } from './vary.js'
 
 const kWritten = Symbol('@x/cache-edge.written')
 const kPersonal = Symbol('@x/cache-edge.personal')
+const kFromStore = Symbol('@x/cache-edge.from-store')
 const TAG = new RegExp(TAG_PATTERN)
 /** Fields that some shared caches read in place of `Cache-Control` (RFC 9213 §2.2, and those of before). */
 const TARGETED = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'netlify-cdn-cache-control', 'vercel-cdn-cache-control', 'surrogate-control']
+const DROPPED_FROM_STORED_304 = [...DROPPED_FROM_304, 'set-cookie']
 /** What is said of one representation, and of no error in its place. */
 const OF_ANSWER = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
 
@@ -34,7 +37,7 @@ export interface HeaderSettings {
 export class EdgeHeaders {
   readonly #core: Core
   readonly #settings: HeaderSettings
-  #hasWarned = false
+  readonly #notices = new Notices()
 
   constructor (core: Core, settings: HeaderSettings) {
     this.#core = core
@@ -65,7 +68,7 @@ export class EdgeHeaders {
     const { headers } = request.raw
     if (statusCode === 304) {
       // From the cache, or the handler's own; hooks have added to it since.
-      dropAll(reply, DROPPED_FROM_304)
+      dropBodyFields(reply)
       if (isConditional(headers)) this.#announceMatch(request, route)
     }
     if (statusCode < 200 || statusCode > 299 || !isConditional(headers)) return payload
@@ -129,15 +132,22 @@ export class EdgeHeaders {
     this.#write(reply, name, (own.length === 0 ? tags : [...new Set([...own, ...tags])]).join(separator))
   }
 
-  /** The tags of an answer; `undefined` if one of them could not be purged, so that nothing may keep the answer. */
+  /** The tags of an answer; `undefined` if one of them could not be purged, or the route's function failed, so that nothing may keep the answer. */
   tagsOf (request: FastifyRequest, policy: Policy): readonly string[] | undefined {
-    const tags = policy.tagsOf(request)
-    if (Array.isArray(tags) && tags.length <= MAX_TAGS && tags.every((tag) => typeof tag === 'string' && TAG.test(tag))) return tags
-    if (!this.#hasWarned) {
-      this.#hasWarned = true
-      request.log.warn({ route: request.routeOptions.url }, `Cache: tags must be at most ${MAX_TAGS} strings that match ${TAG_PATTERN}; answers with others are not kept`)
+    try {
+      const tags: unknown = policy.tagsOf(request)
+      if (Array.isArray(tags) && tags.length <= MAX_TAGS && tags.every((tag) => typeof tag === 'string' && TAG.test(tag))) return tags
+      // An async function of the app's own may reject, too.
+      if (tags instanceof Promise) tags.catch(() => {})
+      this.#warnOfTags(request, 'refused', {}, `Cache: tags must be at most ${MAX_TAGS} strings that match ${TAG_PATTERN}; answers with others are not kept`)
+    } catch (err) {
+      this.#warnOfTags(request, 'threw', { err }, 'Cache: the tags function of this route threw; answers without their tags are neither kept nor served from what is kept')
     }
     return undefined
+  }
+
+  #warnOfTags ({ log, routeOptions: { url: route = '' } }: FastifyRequest, kind: string, fields: object, message: string): void {
+    this.#notices.warnOnce(log, `${kind} ${route}`, { route, ...fields }, message)
   }
 
   #write (reply: FastifyReply, name: string, value: string): void {
@@ -183,8 +193,19 @@ function isConditional (headers: IncomingHttpHeaders): boolean {
 function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412): null {
   (payload as Partial<Readable> | null)?.destroy?.()
   reply.code(status)
-  dropAll(reply, DROPPED_FROM_304)
+  dropBodyFields(reply)
   return null
+}
+
+/** Notes whether the answer is a stored one, so that its 304 replays no cookie. */
+export function setFromStore (reply: FastifyReply, isFromStore: boolean): void {
+  (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] = isFromStore
+}
+
+function dropBodyFields (reply: FastifyReply): void {
+  if ((reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] !== true) return dropAll(reply, DROPPED_FROM_304)
+  // It is stored already, so that nothing has to be noted.
+  for (const name of DROPPED_FROM_STORED_304) if (reply.hasHeader(name)) reply.removeHeader(name)
 }
 
 function dropAll (reply: FastifyReply, names: Iterable<string>): void {

@@ -35,7 +35,7 @@ export function toStored ({ request, reply, policy, tags }: Exchange, captured: 
   else delete headers.vary
   const head = { status: captured.status, headers }
   if (vary === '*' || whyNotStored(request, head, policy) !== undefined) return undefined
-  const chosenBy = policy.store === 'by-policy' ? [...policy.vary] : vary
+  const names = chosenBy(vary, policy)
   const receivedAt = Date.now()
   const response: StoredResponse = {
     status: captured.status,
@@ -43,11 +43,11 @@ export function toStored ({ request, reply, policy, tags }: Exchange, captured: 
     headers: { date: formatHttpDate(receivedAt), ...keptOf(captured.headers) },
     body: captured.body,
     isText: captured.isText,
-    etag: typeof final.headers.etag === 'string' ? final.headers.etag : undefined,
+    ...storedTag(captured, final),
     receivedAt,
     freshness: freshnessBy(head, policy, requestedAt),
-    vary: chosenBy,
-    variant: variantOf(chosenBy, request.raw.headers),
+    vary: names,
+    variant: variantOf(names, request.raw.headers),
     tags
   }
   return secondsToKeep(response) > 0 ? response : undefined
@@ -88,9 +88,21 @@ export function keptOf (headers: Readonly<Record<string, string | string[]>>): R
 }
 
 /** The request headers that the handler says it looked at. One that sees nearly all may have looked at what a hook named, too. */
-function ownVary ({ headers, varyBefore }: Captured, { store }: Policy): '*' | string[] {
-  const names = parseVary(store === 'by-response' ? [headers.vary ?? [], varyBefore ?? []].flat() : headers.vary)
+export function ownVary ({ headers, before }: Pick<Captured, 'headers' | 'before'>, { store }: Policy): '*' | string[] {
+  const names = parseVary(store === 'by-response' ? [headers.vary ?? [], before.vary ?? []].flat() : headers.vary)
   if (store === 'by-response') return names
-  const before = parseVary(varyBefore)
-  return names === '*' || before === '*' ? names : names.filter((name) => !before.includes(name))
+  const hooks = parseVary(before.vary)
+  return names === '*' || hooks === '*' ? names : names.filter((name) => !hooks.includes(name))
+}
+
+/** The request headers that a stored response is selected by: those of the policy, which `Vary` names to the caches in front as well. */
+export function chosenBy (vary: readonly string[], { store, vary: own }: Policy): string[] {
+  return [...new Set(store === 'by-policy' ? own : [...vary, ...own])]
+}
+
+/** The tag of the app's own as it was before any onSend hook, else the one that was computed of just this body. */
+function storedTag ({ etag, body }: Captured, { headers, tagged }: Final): Pick<StoredHead, 'etag' | 'isTagOfBody'> {
+  if (etag !== undefined) return { etag }
+  const isOfBody = tagged !== undefined && headers.etag === tagged.etag && body.equals(Buffer.from(tagged.body as string))
+  return isOfBody ? { etag: tagged.etag, isTagOfBody: true } : { etag: undefined }
 }

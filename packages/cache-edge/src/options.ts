@@ -101,6 +101,11 @@ const schema = Type.Object({
   maxVariants: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
   /** Milliseconds that a request waits for the handler run of another. Default 10 000. */
   coalesceMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 600_000 })),
+  /**
+   * The request headers that a constraint of the app's own reads, by its name, such as `{ tenant: ['X-Tenant'] }`: they are part of
+   * `Vary`, of the key and of a refresh. `[]`: it reads the URL and the host alone. `host` and `version` are known.
+   */
+  constraintHeaders: Type.Optional(Type.Record(Type.String(), Type.Array(headerName(), { maxItems: 8 }))),
   /** The name of this cache in `Cache-Status`. Default `fastify`. */
   name: Type.Optional(text(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, 'a letter and up to 63 of A-Z a-z 0-9 _ . -')),
   /** The header that carries the tags to proxies: default `Surrogate-Key`; `false`: none. */

@@ -1,13 +1,15 @@
-import etagPlugin from '@fastify/etag'
 import { ensureCore, type Core } from '@x/cache-core'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { evaluate } from './conditional.js'
-import { toEntityTag } from './entity-tag.js'
-import { EdgeRegistered, EtagClash } from './errors.js'
+import { BodyTags } from './body-tags.js'
+import { Constraints } from './constraints.js'
+import { checkingFirst } from './current-tag.js'
+import { EdgeRegistered, EtagClash, PolicyInvalid } from './errors.js'
 import { EdgeHeaders, forgetAnswer, type RouteRule } from './headers.js'
+import { isLastHook, surround } from './hook-order.js'
+import { warn } from './notices.js'
 import { resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePolicy } from './options.js'
-import { Credentials, toPolicy, type Policy } from './policy.js'
+import { Credentials, refuseCredentials, toPolicy, type Policy } from './policy.js'
 import { Purger } from './purge.js'
 import { ResponseCache } from './response-cache.js'
 
@@ -41,15 +43,12 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   if (options.etag !== false && fastify.hasPlugin('@fastify/etag')) throw new EtagClash()
   const core = await ensureCore(fastify)
   core.registry.personal.add(options.personal ?? [])
-  const edge = new Edge(fastify, core, options)
+  const tags = options.etag === false ? undefined : await BodyTags.create({ ...options.etag })
+  const edge = new Edge(fastify, core, tags, options)
   fastify.decorate(kEdge, edge)
   fastify.decorate('cacheEdge', { get purgeFailures () { return edge.purgeFailures } })
   fastify.addHook('onRoute', function applyPolicy (route) { edge.apply(route) })
-  if (options.etag !== false) {
-    // Called, not registered: its name stands for a registration by somebody else.
-    await etagPlugin(fastify, { weak: true, ...options.etag, replyWith304: false })
-    refuseEtagIn(fastify)
-  }
+  if (options.etag !== false) refuseEtagIn(fastify)
   // Behind the handler and in front of the error handler.
   fastify.addHook('onError', function forgetFailed (request, reply, _error, done) {
     if (request.method === 'GET' || request.method === 'HEAD') forgetAnswer(reply)
@@ -58,8 +57,10 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   // For routes that were declared before this plugin had loaded; on all others the hook of the route comes last.
   fastify.addHook('onSend', function finishAnswer (request, reply, payload, done) {
     const { config, url = '' } = request.routeOptions
-    if (isMarked(config)) done(null, payload)
-    else edge.finish(request, reply, payload, undefined, url, done)
+    if (isMarked(config)) return done(null, payload)
+    // A hook behind this one may change the body.
+    if (isLastHook(request, 'finishAnswer')) edge.tag(request, reply, payload)
+    edge.finish(request, reply, payload, undefined, url, done)
   })
   fastify.addHook('onReady', async function warnOfMemory () { edge.warn() })
   fastify.addHook('onClose', async function closeEdge () { await edge.close() })
@@ -90,11 +91,15 @@ class Edge {
   readonly #headers: EdgeHeaders
   readonly #responses: ResponseCache
   readonly #purger: Purger | undefined
+  readonly #tags: BodyTags | undefined
+  readonly #constraints: Constraints
 
-  constructor (fastify: FastifyInstance, core: Core, options: CacheEdgeOptions) {
+  constructor (fastify: FastifyInstance, core: Core, tags: BodyTags | undefined, options: CacheEdgeOptions) {
     const { rules = [], ignoreCookies = [], hosts, purge, tagHeader = 'Surrogate-Key' } = options
     this.#fastify = fastify
     this.#core = core
+    this.#tags = tags
+    this.#constraints = new Constraints(options.constraintHeaders ?? {}, (name) => fastify.hasConstraintStrategy(name))
     this.#rules = rules.map(({ prefix, ...policy }) => ({ prefix, policy })).sort((a, b) => b.prefix.length - a.prefix.length)
     for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy)
     this.#headers = new EdgeHeaders(core, {
@@ -112,26 +117,46 @@ class Edge {
   apply (route: RouteOptions): void {
     const rule = this.#ruleFor(route)
     const { handler } = route
+    this.#varyByConstraints(route, rule)
     // The handler of a WebSocket is given a socket, and an upgrade is not answered from a cache.
     const { websocket, wsHandler } = route as { websocket?: boolean; wsHandler?: unknown }
     if (rule !== undefined && rule !== 'personal' && websocket !== true && wsHandler === undefined) route.handler = this.#wrapped(handler, rule, route.constraints)
     const edge = this
-    const own = route.onSend === undefined ? [] : Array.isArray(route.onSend) ? route.onSend : [route.onSend]
+    const tagBody: onSendHookHandler = function tagBody (request, reply, payload, done) {
+      edge.tag(request, reply, payload)
+      done(null, payload)
+    }
+    const tagBodyOfHead: onSendHookHandler = function tagBodyOfHead (request, reply, payload, done) {
+      edge.settleTag(request, reply, payload)
+      done(null, payload)
+    }
     const finishRoute: onSendHookHandler = function finishRoute (request, reply, payload, done) {
+      edge.settleTag(request, reply, payload)
       edge.finish(request, reply, payload, rule, route.url, done)
     }
-    route.onSend = [...own, finishRoute] as NonNullable<RouteOptions['onSend']>
+    surround(route, { first: tagBody, beforeHead: tagBodyOfHead, last: finishRoute })
     Object.assign(route, { config: { ...route.config, [kEdge]: true } })
   }
 
   get purgeFailures (): number { return this.#purger?.failures ?? 0 }
+
+  tag (request: FastifyRequest, reply: FastifyReply, payload: unknown): void { this.#tags?.tag(request, reply, payload) }
+
+  settleTag (request: FastifyRequest, reply: FastifyReply, payload: unknown): void { this.#tags?.settle(request, reply, payload) }
 
   finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string, done: (error: Error | null, payload?: unknown) => void): void {
     const { statusCode } = reply
     this.#responses.completeStatus(reply)
     if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
       // Before the answer goes out: who has read it reads what it changed.
-      this.#responses.invalidateTarget(request, reply).then(() => done(null, payload), done)
+      this.#responses.invalidateTarget(request, reply).then(() => {
+        try {
+          done(null, payload)
+        } catch (error) {
+          // As Fastify does where nobody waits: what cannot be sent is answered as an error, and does not end the process.
+          reply.send(error)
+        }
+      }, done)
       return
     }
     done(null, this.#headers.finish(request, reply, payload, rule, route))
@@ -139,7 +164,7 @@ class Edge {
 
   warn (): void {
     if (this.#responses.hasRoutes && this.#core.registry.active.stats.label === 'memory') {
-      this.#fastify.log.warn('Cache: answers are kept in the memory of this process; other processes do not see its invalidations')
+      warn(this.#fastify.log, {}, 'Cache: answers are kept in the memory of this process; other processes do not see its invalidations')
     }
   }
 
@@ -148,17 +173,26 @@ class Edge {
   }
 
   #ruleFor (route: RouteOptions): RouteRule {
-    const name = `${String(route.method)} ${route.url}`
+    const name = nameOf(route)
     const given = (route.config as { cache?: unknown } | undefined)?.cache
     const own = given === undefined ? undefined : resolvePolicy(name, given)
     if (this.#core.registry.personal.hasRoute(route.url)) return 'personal'
     if (own === false) return undefined
     const rule = this.#rules.find(({ prefix }) => route.url === prefix || route.url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
     if (own === undefined && rule === undefined) return undefined
-    const policy = { ...rule?.policy, ...own }
-    // Fastify chooses the route by that header.
-    if (route.constraints?.version !== undefined) policy.vary = [...policy.vary ?? [], 'Accept-Version']
-    return toPolicy(name, policy)
+    return toPolicy(name, { ...rule?.policy, ...own })
+  }
+
+  /** Whatever chose the route is named by `Vary`, or nobody may share its responses. */
+  #varyByConstraints (route: RouteOptions, rule: RouteRule): void {
+    const policy = rule === 'personal' ? undefined : rule
+    const addTo = (own: Policy, headers: readonly string[]): void => {
+      if (own.store !== false) refuseCredentials(nameOf(route), headers)
+      own.vary = [...new Set([...own.vary, ...headers])]
+    }
+    const unknown = this.#constraints.add(route, policy && ((headers) => addTo(policy, headers)))
+    if (unknown === undefined) return
+    throw new PolicyInvalid(nameOf(route), `the constraint "${unknown}" chooses between routes of this URL, and a cache has to know by which request headers: name them in the option constraintHeaders, as in { ${JSON.stringify(unknown)}: ["X-Tenant"] }`)
   }
 
   #wrapped (handler: RouteHandlerMethod, policy: Policy, constraints: RouteOptions['constraints']): RouteHandlerMethod {
@@ -167,21 +201,9 @@ class Edge {
   }
 }
 
-/** Evaluates preconditions before the handler, where the route knows its current tag (RFC 9110 §13.2.1). */
-function checkingFirst (handler: RouteHandlerMethod, currentTag: NonNullable<Policy['currentTag']>): RouteHandlerMethod {
-  const checked: RouteHandlerMethod = async function (request, reply) {
-    const tag = await currentTag(request)
-    const etag = tag === undefined ? undefined : toEntityTag(tag)
-    const verdict = evaluate({ method: request.method, headers: request.raw.headers }, { status: 200, etag, lastModified: undefined })
-    if (verdict === 'precondition-failed') return reply.code(412).send()
-    if (etag !== undefined && (request.method === 'GET' || request.method === 'HEAD')) reply.header('etag', etag)
-    // The last hook makes it a 304.
-    if (verdict === 'not-modified') return reply.send()
-    const returned: unknown = handler.call(this, request, reply)
-    // It sends by itself, and the end of this function must not be taken for an empty answer.
-    return returned === undefined ? reply : returned
-  }
-  return Object.defineProperty(checked, 'name', { value: handler.name })
+/** For messages. */
+function nameOf ({ method, url }: RouteOptions): string {
+  return `${String(method)} ${url}`
 }
 
 function pick<T extends object, K extends keyof T> (from: T, names: readonly K[]): { [N in K]: NonNullable<T[N]> } {

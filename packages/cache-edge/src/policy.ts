@@ -23,8 +23,8 @@ export interface Policy {
   readonly staleIfError: number
   readonly staleAfterMs: number
   readonly mustRevalidate: boolean
-  /** In lower case. */
-  readonly vary: readonly string[]
+  /** In lower case. Grows while routes are declared that a request header chooses in place of this one. */
+  vary: readonly string[]
   readonly sameForAll: boolean
   readonly statuses: ReadonlySet<number>
   readonly tagsOf: (request: FastifyRequest) => readonly string[]
@@ -45,8 +45,7 @@ export function toPolicy (route: string, given: EdgePolicy): Policy {
   if (immutable && (given.maxAge ?? 0) === 0) refuse('immutable needs a maxAge above 0')
   const vary = [...new Set((given.vary ?? []).map((name) => name.toLowerCase()))]
   if (vary.includes('*')) refuse('vary: "*" says that no request may share the answer; name the headers that choose between representations')
-  const credential = vary.find((name) => name === 'cookie' || name === 'authorization')
-  if (store !== false && credential !== undefined) refuse(`vary: "${credential}" makes an answer for each client, and store keeps answers for all`)
+  if (store !== false) refuseCredentials(route, vary)
   if (store === 'by-response') {
     const own = (['maxAge', 'sMaxAge', 'cdnMaxAge', 'staleWhileRevalidate', 'staleIfError', 'mustRevalidate', 'immutable'] as const).find((name) => given[name] !== undefined)
     if (own !== undefined) refuse(`store: "by-response" goes by the headers of the answer, and ${own} is a lifetime of the policy's own`)
@@ -70,6 +69,12 @@ export function toPolicy (route: string, given: EdgePolicy): Policy {
     tagsOf: typeof tags === 'function' ? tags : () => tags,
     currentTag: given.currentTag
   }
+}
+
+/** Throws `CACHE_ERR_POLICY_INVALID` where a stored response would be chosen by credentials. */
+export function refuseCredentials (route: string, vary: readonly string[]): void {
+  const credential = vary.find((name) => name === 'cookie' || name === 'authorization')
+  if (credential !== undefined) throw new PolicyInvalid(route, `vary: "${credential}" makes an answer for each client, and store keeps answers for all`)
 }
 
 function cacheControlOf ({ maxAge, sMaxAge, mustRevalidate, immutable, ...given }: EdgePolicy, isShared: boolean): string {

@@ -1,6 +1,7 @@
 import { monotonicClock, OptionInvalid, type Events } from '@x/cache-core'
 import type { FastifyBaseLogger } from 'fastify'
 import { BanQueue } from './ban-queue.js'
+import { say } from './notices.js'
 import { TAG_PATTERN } from './options.js'
 import { EVERYTHING, Varnish } from './varnish.js'
 
@@ -62,7 +63,7 @@ export class Purger {
 
   #count (proxy: string, count: number, why: string): void {
     this.failures += count
-    this.#log.error({ proxy, why, bans: count, failures: this.failures }, 'Cache: a proxy did not take a ban; what it holds under the tag ends with its lifetime')
+    say(this.#log, 'error', { proxy, why, bans: count, failures: this.failures }, 'Cache: a proxy did not take a ban; what it holds under the tag ends with its lifetime')
   }
 }
 

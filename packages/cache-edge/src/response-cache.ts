@@ -1,21 +1,29 @@
 import { Backoff, corrupt, enterHandlerPhase, type Core, type FastifyCache, type TagSnapshot } from '@x/cache-core'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
-import { Readable } from 'node:stream'
+import { setTagged } from './body-tags.js'
 import { appendCacheStatus, cacheStatus, type CacheStatus } from './cache-status.js'
 import { parseCacheControl } from './cache-control.js'
 import { isDroppedFrom304 } from './conditional.js'
-import { Capture, serializerOf, showAllBeforeSend, withHeaders, type Captured, type Pending } from './capture.js'
-import { type EdgeHeaders, hasBody } from './headers.js'
+import { Capture, type Outcome } from './capture.js'
+import { Flights, type Flight } from './exchange/flight.js'
+import { RecordingMemory } from './exchange/recording.js'
+import { isGone } from './fastify/client-gone.js'
+import { showAllBeforeSend, withHeaders, type Pending, type SeenHeaders } from './fastify/handler-view.js'
+import { discard } from './fastify/payload.js'
+import { clearError, serializerOf } from './fastify/slots.js'
+import { type EdgeHeaders, hasBody, setFromStore } from './headers.js'
 import { joinLines } from './header-fields.js'
-import { formatHttpDate } from './http-date.js'
 import { Names, uriTag, variantKey, type TargetUri } from './key.js'
-import { freshnessBy, keptOf, secondsToKeep, toStored, whyNotStored, type Exchange } from './keeping.js'
+import { secondsToKeep, toStored, type Exchange } from './keeping.js'
+import { warn } from './notices.js'
 import type { Policy } from './policy.js'
-import { Refresher } from './refresher.js'
+import { Refresher, type Refresh } from './refresher.js'
+import { renew, type Renewal } from './renewal.js'
 import { ageOf, stateOf, type StoredResponse } from './stored-response.js'
 import { matches, timeOf, Variants, type Found, type Lookup, type Servable } from './variants.js'
 import { mergeVary, variantOf } from './vary.js'
 import { ALWAYS_SHOWN, CONDITIONAL, visibleHeaders } from './visible-headers.js'
+import { within } from './within.js'
 
 /** Settings of the response cache. */
 export interface ResponseCacheSettings {
@@ -24,18 +32,6 @@ export interface ResponseCacheSettings {
   readonly maxBodyBytes: number
   readonly maxVariants: number
   readonly coalesceMs: number
-}
-
-/** One handler run that others with the same key may wait for. */
-interface Flight {
-  readonly shared: Promise<StoredResponse | undefined>
-  readonly tags: ReadonlySet<string>
-  readonly key: string | undefined
-  isOvertaken: boolean
-  /** Its client or its source broke off: another one may have what it did not bring. */
-  isAborted: boolean
-  /** Why a stale answer was served in place of its own. */
-  failure?: string
 }
 
 /** Why a handler has to run. */
@@ -48,8 +44,12 @@ interface Visit extends Exchange {
   readonly key: string
   readonly tags: string[]
   readonly run: () => unknown
-  readonly isRefresh: boolean
+  /** The refresh that the request is, if it did not come from outside. */
+  readonly refresh: Refresh | undefined
 }
+
+/** When a handler ran, what its tags were then, and the status that it gave its answer. */
+interface Circumstances { readonly requestedAt: number; readonly snapshot: TagSnapshot | undefined; readonly status: number }
 
 /** Why a request is not looked up, and its answer not marked as one for others. */
 const SHOWN_ALL = new Set(['method', 'personal', 'request-body'])
@@ -59,6 +59,8 @@ const KEY_PATTERN = 'edge'
 const UNKEPT_MS = 10_000
 /** How long after a failure it is not tried again, while there is something stale to serve. */
 const RETRY_AFTER_MS = 1000
+/** Bytes that all streams hold together while they are recorded, at least. */
+const RECORDING_BYTES = 32 * 1024 * 1024
 /** They speak of the client, or of the moment: what is kept may still be right. */
 const NOT_OF_THE_RESOURCE = new Set([408, 425, 429])
 const WILL_SEND = Symbol('will send')
@@ -71,7 +73,8 @@ export class ResponseCache {
   readonly #headers: EdgeHeaders
   readonly #settings: ResponseCacheSettings
   readonly #variants: Variants
-  readonly #flights = new Map<string, Flight>()
+  readonly #flights: Flights
+  readonly #memory: RecordingMemory
   readonly #refresher: Refresher
   readonly #names = new Names()
   /** Of which nothing was kept lately, by the key of their flight. */
@@ -85,10 +88,16 @@ export class ResponseCache {
     this.#fastify = fastify
     this.#core = core
     this.#headers = headers
-    this.#refresher = new Refresher(fastify)
+    this.#refresher = new Refresher(fastify, core.registry)
     this.#unkept = new Backoff(core.registry)
     this.#failed = new Backoff(core.registry)
     this.#settings = settings
+    this.#flights = new Flights(core.registry, settings.coalesceMs)
+    let hasWarned = false
+    this.#memory = new RecordingMemory(Math.max(RECORDING_BYTES, 2 * settings.maxBodyBytes), () => {
+      if (!hasWarned) warn(fastify.log, {}, 'Cache: the streams that are being recorded hold as much memory as they may; others are sent and not stored until their clients have read more')
+      hasWarned = true
+    })
     this.#hit = cacheStatus(settings.name, { hit: true })
     this.#variants = new Variants(settings.maxVariants, () => {
       const { active } = core.registry
@@ -98,13 +107,13 @@ export class ResponseCache {
     })
     const { events } = core.registry
     const stops = [
-      events.on('invalidated', (tags) => this.#overtake((flight) => tags.some((tag) => flight.tags.has(tag)))),
+      events.on('invalidated', (tags) => this.#flights.overtake((flight) => tags.some((tag) => flight.tags.has(tag)))),
       events.on('cleared', () => {
-        this.#overtake(() => true)
+        this.#flights.overtake(() => true)
         this.#variants.clear()
       }),
       // What was made for one implementation is not stored in another.
-      events.on('swapped', () => this.#overtake(() => true))
+      events.on('swapped', () => this.#flights.overtake(() => true))
     ]
     fastify.addHook('onClose', async function forgetInvalidations () { for (const stop of stops) stop() })
   }
@@ -178,7 +187,7 @@ export class ResponseCache {
       cache: refresh?.cache ?? request.cache,
       key: choice === '' ? uriKey : variantKey(uriKey, choice),
       tags: own === undefined ? [tag] : [...own, tag],
-      isRefresh: refresh !== undefined
+      refresh
     }
     if (own === undefined) return failing(this.#runAlone(visit, { fwd: 'bypass', detail: 'tags' }))
     const looked = this.#variants.find(visit.cache, visit.key, request.raw.headers, visit.tags)
@@ -190,13 +199,13 @@ export class ResponseCache {
   /** `undefined`: from what was found. */
   #answer (visit: Visit, { found, isOther }: Lookup): Promise<void> | undefined {
     const { request, reply } = visit
-    if (found !== undefined && !visit.isRefresh) {
+    if (found !== undefined && visit.refresh === undefined) {
       const state = stateOf(found.head, found.isStale, timeOf(found))
       if (state !== 'fresh' && state !== 'to-validate' && this.#failed.isActive(visit.key + found.head.variant)) {
         this.#serve(reply, found, { hit: true, detail: 'stale-if-error' })
         return undefined
       }
-      if (state === 'fresh' || (state === 'while-revalidating' && isInjectable(request.originalUrl))) {
+      if (state === 'fresh' || (state === 'while-revalidating' && isInjectable(request.originalUrl) && !this.#refresher.isRefused(visit.key, found.head))) {
         if (state !== 'fresh') this.#refresher.start(request, visit.cache, visit.key, visit.target, found.head)
         this.#serve(reply, found)
         return undefined
@@ -219,11 +228,13 @@ export class ResponseCache {
     const { active, clock, rollout } = this.#core.registry
     if (active.passThrough || this.#core.armOf(request) !== 'cached' || !rollout.allows(KEY_PATTERN)) return this.#lead(visit, found, fwd, undefined)
     const flightKey = visit.key + variantOf(policy.store === 'by-policy' ? policy.vary : Object.keys(request.raw.headers).filter((name) => !ALWAYS_SHOWN.includes(name)), request.raw.headers)
-    const flight = this.#flights.get(flightKey)
+    const flight = this.#flights.joinable(flightKey)
     // Nobody waits again for an answer of which nothing was kept.
     if (flight === undefined || this.#unkept.isActive(flightKey)) return this.#lead(visit, found, fwd, flightKey)
     const waitsUntil = Math.min(until, clock.now() + this.#settings.coalesceMs)
-    const shared = visit.isRefresh ? undefined : await within(waitsUntil - clock.now(), flight.shared)
+    const shared = visit.refresh !== undefined ? undefined : await within(waitsUntil - clock.now(), flight.join())
+    // Its client left while it waited: the handler is run by somebody who is still there.
+    if (isGone(reply)) return
     if (flight.isAborted && clock.now() < waitsUntil) return this.#join(visit, found, fwd, waitsUntil)
     if (flight.failure !== undefined && !flight.isOvertaken && found !== undefined && isAllowedOnError(found)) {
       return this.#serve(reply, found, { fwd, collapsed: true, detail: flight.failure })
@@ -234,52 +245,47 @@ export class ResponseCache {
   }
 
   async #lead (visit: Visit, found: Found | undefined, fwd: Miss, flightKey: string | undefined): Promise<void> {
-    let share!: (response: StoredResponse | undefined) => void
-    const flight: Flight = { shared: new Promise((resolve) => { share = resolve }), key: flightKey, isOvertaken: false, isAborted: false, tags: new Set(visit.tags) }
-    if (flightKey !== undefined && !this.#flights.has(flightKey)) this.#flights.set(flightKey, flight)
-    const end = (): void => {
-      if (flightKey !== undefined && this.#flights.get(flightKey) === flight) this.#flights.delete(flightKey)
-      share(undefined)
-    }
+    const flight = this.#flights.begin(flightKey, visit.tags)
     try {
       const snapshot = await visit.cache.tags.capture(visit.tags)
-      await this.#run(visit, found, fwd, flight, snapshot.ok ? snapshot.value : undefined, share)
+      // Nobody would read the answer; whoever waits for it runs the handler for a client that is there.
+      if (flightKey !== undefined && isGone(visit.reply)) flight.isAborted = true
+      else await this.#run(visit, found, fwd, flight, snapshot.ok ? snapshot.value : undefined)
     } finally {
-      end()
+      this.#flights.end(flight)
     }
   }
 
-  /** Runs the handler, and keeps and shares what it answers if that may be. Resolves when the entry is stored. */
-  async #run (
-    visit: Visit, found: Found | undefined, fwd: Miss, flight: Flight, snapshot: TagSnapshot | undefined,
-    share: (response: StoredResponse | undefined) => void
-  ): Promise<void> {
+  /** Runs the handler, and keeps and shares what it answers if that may be. Resolves when the entry is stored; rejects as the handler. */
+  async #run (visit: Visit, found: Found | undefined, fwd: Miss, flight: Flight, snapshot: TagSnapshot | undefined): Promise<void> {
     const { request, reply, policy } = visit
     const seen = withHeaders(request.raw, visibleHeaders(request, policy, found?.head))
     const requestedAt = Date.now()
     let served: 'validated' | 'instead' | undefined
-    const stand = (reason: 'error' | 'timeout'): boolean => {
-      // Whoever refreshes is to hear that it failed.
-      if (found === undefined || served !== undefined || visit.isRefresh || flight.isOvertaken || !isAllowedOnError(found)) return false
+    const stand = (reason: 'error' | 'timeout', error?: unknown): boolean => {
+      // A refresh is to fail. A client that left has made its handler fail, which says nothing of other clients.
+      if (found === undefined || served !== undefined || visit.refresh !== undefined || flight.isOvertaken || !isAllowedOnError(found)) return false
+      if (reason === 'error' && isGone(reply)) return false
       served = 'instead'
-      seen.showAll()
-      capture.undo()
       flight.failure = `stale-if-error, ${reason}`
       this.#failed.start(visit.key + found.head.variant, RETRY_AFTER_MS)
-      this.#serve(reply, found, { fwd: 'stale', detail: flight.failure })
-      capture.dropLate()
-      share(undefined)
+      if (error !== undefined) warn(request.log, { err: error }, 'Cache: the handler failed; a stale answer is served in its place')
+      this.#serveInstead(visit, found, flight.failure, seen, capture)
+      flight.share(undefined)
       return true
     }
-    const capture = new Capture(reply, this.#settings.maxBodyBytes, seen, (status, error) => {
-      clearTimeout(timer)
-      if (error === undefined ? status >= 500 : statusOf(error, reply) >= 500) return stand('error')
-      if (error === undefined && status === 304 && found !== undefined) {
-        served = 'validated'
-        return true
+    const capture = new Capture(reply, seen, {
+      maxBytes: this.#settings.maxBodyBytes,
+      memory: this.#memory,
+      mayBeStored: (captured, final) => toStored(visit, captured, final, requestedAt) !== undefined,
+      intercept: (status, error) => {
+        clearTimeout(timer)
+        if (error === undefined ? status >= 500 : statusOf(error, reply) >= 500) return stand('error', error) ? 'instead' : undefined
+        if (error !== undefined || status !== 304 || found === undefined) return undefined
+        return (served = 'validated')
       }
-      return false
     })
+    flight.whenJoined(() => capture.hurry())
     const timer = setTimeout(() => {
       stand('timeout')
     }, policy.staleAfterMs)
@@ -289,23 +295,59 @@ export class ResponseCache {
     const first = await Promise.race([capture.outcome, failure.then(async (failed) => failed ?? await capture.outcome)])
     seen.showAll()
     clearTimeout(timer)
-    if (served === 'validated') return this.#validated(visit, found!, capture.own, requestedAt, snapshot, share)
-    if (served === 'instead') return
-    flight.isAborted = first === 'aborted'
-    if (first === 'unkeepable') return this.#unstorable(visit, found, flight, reply.statusCode)
-    if (typeof first === 'string') return
-    if ('error' in first) {
-      const status = statusOf(first.error, reply)
-      if (status >= 500 && stand('error')) return
-      capture.takeOver()
-      await this.#unstorable(visit, found, flight, status)
-      throw first.error
+    if (served === 'validated') {
+      await this.#validate(visit, found!, fwd, flight, capture, { requestedAt, snapshot, status: 304 })
+    } else if (served === undefined) {
+      const failed = typeof first === 'object' && 'error' in first ? first : undefined
+      if (failed !== undefined && statusOf(failed.error, reply) >= 500 && stand('error', failed.error)) return
+      if (failed !== undefined) capture.takeOver()
+      await this.#conclude(visit, found, flight, failed ?? first, { requestedAt, snapshot, status: capture.status })
     }
-    const kept = toStored(visit, first.captured, first.final, requestedAt)
-    if (kept === undefined) return this.#unstorable(visit, found, flight, first.final.status)
+    this.#flights.end(flight)
+    // However the answer went out, Fastify is to hear of a handler that failed.
+    const failed = await failure
+    if (failed !== undefined && (served as string | undefined) !== 'instead') throw failed.error
+  }
+
+  /** Serves what is stored while the handler is at work, or behind its failure; nothing of what the handler set goes out. */
+  #serveInstead ({ reply }: Visit, found: Found, detail: string, seen: SeenHeaders, capture: Capture): void {
+    seen.showAll()
+    capture.undo()
+    clearError(reply)
+    this.#serve(reply, found, { fwd: 'stale', detail })
+    capture.dropLate()
+  }
+
+  /** Renews what is stored by a 304 of the handler; where it cannot be used, asks anew without the validators of what is stored. */
+  async #validate (visit: Visit, found: Found, fwd: Miss, flight: Flight, capture: Capture, { requestedAt, snapshot }: Circumstances): Promise<void> {
+    const { reply, refresh, cache, target } = visit
+    const { own, before } = capture
+    const renewal = renew(visit, found.head, { own, before }, requestedAt)
+    for (const name of Object.keys(own)) if (isDroppedFrom304(name)) reply.removeHeader(name)
+    if (renewal !== undefined) return this.#validated(visit, found, renewal, snapshot, (response) => flight.share(response))
+    if (refresh !== undefined) {
+      reply.code(304).send()
+      await cache.tags.invalidate(uriTag(target))
+      return
+    }
+    capture.undo()
+    reply.code(200)
+    await this.#run(visit, undefined, fwd, flight, snapshot)
+  }
+
+  /** Draws the conclusions of a handler run for those who wait, and for what is stored. */
+  async #conclude (visit: Visit, found: Found | undefined, flight: Flight, end: Outcome | { readonly error: unknown }, { requestedAt, snapshot, status }: Circumstances): Promise<void> {
+    const { reply } = visit
+    const kept = typeof end === 'object' && 'captured' in end ? toStored(visit, end.captured, end.final, requestedAt) : undefined
+    if (kept === undefined) {
+      // A client that left is not the result: another one runs the handler in its place. A refresh has none.
+      flight.isAborted = end === 'aborted' || isGone(reply)
+      if (flight.isAborted || end === 'replaced' || end === 'aborted') return
+      return this.#unstorable(visit, found, flight, end === 'unkeepable' ? status : 'error' in end ? statusOf(end.error, reply) : end.final.status)
+    }
     if (flight.isOvertaken) return
     if (flight.key !== undefined) this.#unkept.end(flight.key)
-    share(kept)
+    flight.share(kept)
     await this.#store(visit, kept, snapshot)
   }
 
@@ -320,36 +362,20 @@ export class ResponseCache {
   async #handle ({ run, reply }: Visit, pending: Pending): Promise<void> {
     const returned = run()
     if (returned === reply || (returned === undefined && !reply.sent)) return
-    const isPromise = typeof (returned as PromiseLike<unknown> | undefined)?.then === 'function'
-    const payload = isPromise ? await (returned as Promise<unknown>).then((value) => value === reply ? WILL_SEND : value) : returned
+    const payload = isThenable(returned) ? await settled(returned, reply) : returned
     // Hijacked: whatever is written now passes by here.
     if (reply.sent && pending.isOpen) pending.takeOver()
     else if (payload !== WILL_SEND && pending.isOpen) reply.send(payload)
     // It comes too late, and nobody will read it.
-    else if (payload instanceof Readable) payload.destroy()
+    else discard(payload)
   }
 
   /** The handler said that what is kept is still right (RFC 9111 §4.3.4). */
   async #validated (
-    visit: Visit, found: Found, update: Captured['headers'], requestedAt: number, snapshot: TagSnapshot | undefined,
-    share: (response: StoredResponse | undefined) => void
+    visit: Visit, found: Found, { head, reason }: Renewal, snapshot: TagSnapshot | undefined, share: (response: StoredResponse | undefined) => void
   ): Promise<void> {
-    const { reply, policy, request } = visit
-    const stale = found.head
-    const etag = update.etag === undefined ? stale.etag : String(update.etag)
-    const receivedAt = Date.now()
-    // What describes a body describes that of the 304, which has none (§3.2).
-    const renewing = Object.fromEntries(Object.entries(update).filter(([name]) => !isDroppedFrom304(name)))
-    const headers = { ...stale.headers, date: formatHttpDate(receivedAt), ...keptOf(renewing) }
-    const notKept = Object.fromEntries(['age', 'set-cookie'].filter((name) => update[name] !== undefined).map((name) => [name, update[name]!]))
-    const head = { status: stale.status, headers: { ...headers, ...notKept } }
-    const reason = etag !== stale.etag ? 'etag' : whyNotStored(request, head, policy)
-    reply.code(stale.status)
-    for (const name of Object.keys(update)) if (name !== 'set-cookie' && isDroppedFrom304(name)) reply.removeHeader(name)
-    const freshness = freshnessBy(head, policy, requestedAt)
-    const renewed: StoredResponse = { ...stale, headers, freshness, receivedAt, body: found.body() }
-    this.#serve(reply, servable(renewed), { fwd: 'stale', fwdStatus: 304, stored: reason === undefined })
-    // A changed answer under an unchanged one's tag, or one that may not be kept: what is there is not to be trusted.
+    const renewed: StoredResponse = { ...head, body: found.body() }
+    this.#serve(visit.reply, servable(renewed), { fwd: 'stale', fwdStatus: 304, stored: reason === undefined })
     if (reason !== undefined) {
       await visit.cache.tags.invalidate(uriTag(visit.target))
       return
@@ -364,19 +390,22 @@ export class ResponseCache {
     await this.#handle(visit, showAllBeforeSend(reply, withHeaders(request.raw, visibleHeaders(request, policy, undefined))))
   }
 
-  async #store ({ cache, key, tags, target }: Visit, response: StoredResponse, snapshot: TagSnapshot | undefined): Promise<void> {
+  async #store ({ cache, key, tags, target, refresh }: Visit, response: StoredResponse, snapshot: TagSnapshot | undefined): Promise<void> {
     // What was invalidated while the handler ran could not be told.
     if (snapshot === undefined) return
     const ttl = Math.max(0.001, response.freshness.lifetime - response.freshness.initialAge)
     const keep = secondsToKeep(response)
-    await this.#variants.keep(cache, key, response, uriTag(target), { ttl, staleIfError: Math.max(0, keep - ttl), tags, snapshot })
+    const isStored = await this.#variants.keep(cache, key, response, uriTag(target), { ttl, staleIfError: Math.max(0, keep - ttl), tags, snapshot })
+    if (refresh !== undefined) refresh.hasRenewed = isStored
   }
 
   #serve (reply: FastifyReply, answer: Servable, status?: CacheStatus): void {
     const response = answer.head
     const age = ageOf(response, timeOf(answer))
-    // Known before anything is written: what a 304 leaves out need not be put in first.
-    const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag)
+    // Cookies that the handler has just set are for this client, where nothing of its answer is stored.
+    setFromStore(reply, status?.hit === true || status?.stored !== false)
+    // Known before anything is written: what a 304 leaves out need not be put in first. A tag of the body holds for what hooks make of it.
+    const isNotModified = response.status === 200 && response.isTagOfBody !== true && this.#headers.hasTag(reply.request, response.etag)
     reply.code(isNotModified ? 304 : response.status)
     for (const name in response.headers) {
       if (isNotModified && isDroppedFrom304(name)) continue
@@ -389,24 +418,20 @@ export class ResponseCache {
     const ttl = Math.floor(response.freshness.lifetime - age)
     if (status === undefined) reply.header('cache-status', `${this.#hit}; ttl=${ttl}`)
     else this.#tell(reply, { ...status, ttl })
-    if (isNotModified || (response.headers['content-type'] === undefined && answer.body().length === 0)) reply.send()
+    if (isNotModified || (response.headers['content-type'] === undefined && answer.body().length === 0)) {
+      reply.send()
+      return
+    }
     // As the handler's own: hooks are given a string where it was one, and a serializer would change it once more.
-    else if (response.isText && serializerOf(reply) === null) reply.send(answer.text())
-    else reply.send(answer.body())
+    const body = response.isText && serializerOf(reply) === null ? answer.text() : answer.body()
+    if (response.isTagOfBody === true) setTagged(reply, response.etag!, body)
+    reply.send(body)
   }
 
   #tell (reply: FastifyReply, status: CacheStatus): void {
     const own = cacheStatus(this.#settings.name, status)
     ;(reply as FastifyReply & { [kStatus]?: string })[kStatus] = own
     reply.header('cache-status', own)
-  }
-
-  #overtake (isMeant: (flight: Flight) => boolean): void {
-    for (const [key, flight] of this.#flights) {
-      if (!isMeant(flight)) continue
-      flight.isOvertaken = true
-      this.#flights.delete(key)
-    }
   }
 
   #targetOf (request: FastifyRequest): TargetUri {
@@ -437,6 +462,15 @@ function servable (response: StoredResponse): Servable {
   return { head: response, body: () => response.body, text: () => response.body.toString() }
 }
 
+function isThenable (value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
+}
+
+/** The value of a promise or of what resembles one. The reply is awaited by nobody: it has a `then` that waits for its own end. */
+function settled (pending: PromiseLike<unknown>, reply: FastifyReply): Promise<unknown> {
+  return new Promise((resolve, reject) => { pending.then((value) => resolve(value === reply ? WILL_SEND : value), reject) })
+}
+
 /** A promise that is never fulfilled: Fastify is to wait for the answer that is sent, and to hear of a failure. */
 function failing (pending: Promise<unknown>): Promise<never> {
   return new Promise((_resolve, reject) => { pending.catch(reject) })
@@ -455,11 +489,4 @@ function sameOrigin ({ scheme, host, url }: TargetUri, reference: unknown): stri
   if (!URL.canParse(reference, base + url)) return undefined
   const { origin, pathname, search } = new URL(reference, base + url)
   return origin === new URL(base).origin ? pathname + search : undefined
-}
-
-/** What a promise resolves to; `undefined` after `ms`. */
-async function within<T> (ms: number, pending: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout
-  const limit = new Promise<undefined>((resolve) => { timer = setTimeout(() => resolve(undefined), ms) })
-  return Promise.race([pending, limit]).finally(() => clearTimeout(timer))
 }

@@ -7,8 +7,10 @@ export interface StoredHead {
   readonly headers: Readonly<Record<string, string | string[]>>
   /** Whether hooks are to be given the body as a string, as when it was made. */
   readonly isText: boolean
-  /** Of the representation as it was sent, if it had one. */
+  /** Of the representation, if it has one. */
   readonly etag: string | undefined
+  /** Whether the tag was computed of just this body, and is not the app's own. */
+  readonly isTagOfBody?: boolean
   /** Milliseconds of the epoch at which it was received. */
   readonly receivedAt: number
   readonly freshness: Freshness
@@ -125,7 +127,8 @@ function pack (kind: number, meta: object, body: Buffer): Buffer {
 function isMeta (meta: any): meta is StoredHead {
   return isObject(meta) && Number.isInteger(meta.status) && meta.status >= 200 && meta.status <= 599 && meta.status !== 206 && meta.status !== 304 &&
     isObject(meta.headers) && Object.entries(meta.headers).every(([name, value]) => isField(name, value)) &&
-    (meta.etag === undefined || (typeof meta.etag === 'string' && FIELD_VALUE.test(meta.etag))) && Number.isSafeInteger(meta.receivedAt) && typeof meta.isText === 'boolean' && isFreshness(meta.freshness) &&
+    (meta.etag === undefined || (typeof meta.etag === 'string' && FIELD_VALUE.test(meta.etag))) &&
+    (meta.isTagOfBody === undefined || typeof meta.isTagOfBody === 'boolean') && Number.isSafeInteger(meta.receivedAt) && typeof meta.isText === 'boolean' && isFreshness(meta.freshness) &&
     areTexts(meta.vary) && typeof meta.variant === 'string' && areTexts(meta.tags)
 }
 

@@ -31,8 +31,9 @@ export function visibleHeaders (request: FastifyRequest, policy: Policy, stale: 
   // What is in the key, and not what a stranger put in front of it, or says without being a trusted proxy.
   if (ips !== undefined && headers['x-forwarded-host'] !== undefined) shown['x-forwarded-host'] = request.host
   if (ips !== undefined && headers['x-forwarded-proto'] !== undefined) shown['x-forwarded-proto'] = request.protocol
-  if (stale?.etag !== undefined) shown['if-none-match'] = stale.etag
   const modified = stale?.headers['last-modified']
+  // Beside a tag that the handler never gave, it would have to ignore its own date (RFC 9110 §13.1.3).
+  if (stale?.etag !== undefined && (stale.isTagOfBody !== true || modified === undefined)) shown['if-none-match'] = stale.etag
   if (typeof modified === 'string') shown['if-modified-since'] = modified
   return shown
 }

@@ -107,23 +107,55 @@ t.test('conditional requests over HTTP', async (t) => {
         'last-modified': MODIFIED,
         'x-own': '1',
         'content-security-policy': 'x',
+        'set-cookie': ['a=b'],
         ...store ? { 'cache-status': 'fastify; fwd=uri-miss' } : {}
       })
     })
   }
 })
 
-t.test('a 304 from the cache has no cookie of a hook, and describes no body', async (t) => {
+t.test('a 304 describes no body, whatever hooks add; one of a stored response has no cookie of a hook either', async (t) => {
   const app = await buildEdge(t)
-  app.addHook('onRequest', async (_request, reply) => { reply.header('set-cookie', 'a=b') })
+  const cookie = (): string | undefined => isRolling ? 'a=b' : undefined
+  let isRolling = false
+  app.addHook('onRequest', async (_request, reply) => { if (cookie() !== undefined) reply.header('set-cookie', 'a=b') })
   app.addHook('onSend', async (_request, reply) => { reply.header('content-language', 'en') })
-  const plain = await buildEdge(t)
-  for (const each of [app, plain]) each.get('/', { config: { cache: { store: true } } }, async () => ({ a: 1 }))
-  const { headers: { etag } } = await ask(plain, '/')
-  t.match(await ask(plain, '/', { 'if-none-match': etag }), { status: 304, cacheStatus: /hit/ })
-  const answer = await ask(app, '/', { 'if-none-match': etag })
-  t.equal(answer.status, 304)
-  for (const name of ['set-cookie', 'content-language', 'content-type', 'content-length']) t.notOk(name in answer.headers, name)
+  for (const [url, store] of [['/kept', true], ['/not', false]] as const) app.get(url, { config: { cache: { store } } }, async () => ({ a: 1 }))
+  for (const url of ['/kept', '/not']) {
+    isRolling = false
+    const { headers: { etag } } = await ask(app, url)
+    isRolling = true
+    const answer = await ask(app, url, { 'if-none-match': etag })
+    t.equal(answer.status, 304)
+    t.same(answer.headers['set-cookie'], url === '/not' ? 'a=b' : undefined, url)
+    for (const name of ['content-language', 'content-type', 'content-length']) t.notOk(name in answer.headers, name)
+  }
+})
+
+for (const [what, cache] of Object.entries({ 'without any rule': undefined, 'with a policy': {}, 'personal by a cookie': {}, 'that stores, and may not store this one': { store: true } })) {
+  t.test(`a session cookie reaches a client that revalidates: a route ${what}`, async (t) => {
+    const app = await buildEdge(t)
+    const request: Record<string, string> = what === 'personal by a cookie' ? { cookie: 'sid=1' } : {}
+    let visits = 0
+    app.addHook('onSend', async (_request, reply) => { reply.header('set-cookie', `visits=${++visits}`) })
+    app.get('/', cache === undefined ? {} : { config: { cache } }, async () => 'page')
+    const { headers: { etag } } = await ask(app, '/', request)
+    for (const condition of [etag, `"x", ${String(etag)}`, '*']) {
+      const answer = await ask(app, '/', { ...request, 'if-none-match': condition })
+      t.match(answer, { status: 304, headers: { 'set-cookie': `visits=${visits}` } })
+      t.notMatch(answer.headers['cache-control'] ?? '', /public/)
+    }
+  })
+}
+
+t.test('a 304 of the handler\'s own keeps its cookie, and a 412 the cookie of a hook', async (t) => {
+  const app = await buildEdge(t)
+  app.get('/304', async (_request, reply) => reply.code(304).headers({ etag: '"v"', 'set-cookie': 'a=b', 'content-language': 'en' }).send())
+  app.get('/412', async (_request, reply) => reply.headers({ etag: '"v"', 'set-cookie': 'a=b' }).send('x'))
+  const answer = await ask(app, '/304')
+  t.match(answer, { status: 304, headers: { 'set-cookie': 'a=b' } })
+  t.equal(answer.headers['content-language'], undefined)
+  t.match(await ask(app, '/412', { 'if-match': '"w"' }), { status: 412, headers: { 'set-cookie': 'a=b' } })
 })
 
 t.test('a hit that becomes a 304 leaves the cookie of an onSend hook out', async (t) => {

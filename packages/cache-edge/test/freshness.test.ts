@@ -55,6 +55,16 @@ const cases: Array<[section: string, headers: Headers, expected: Partial<Freshne
   ['RFC 9213 §2.1 a negative lifetime', { 'cdn-cache-control': 'max-age=-1' }, explicit(0)],
   ['RFC 9213 §2.2 ignored if empty', { 'cdn-cache-control': '', 'cache-control': 'max-age=1' }, explicit(1)],
   ['RFC 9213 §2.2 ignored as a whole if no dictionary', { 'cdn-cache-control': 'max-age=600,', 'cache-control': 'max-age=1' }, explicit(1)],
+  ['Surrogate-Control caps a longer lifetime', { 'surrogate-control': 'max-age=5', 'cache-control': 'max-age=60, stale-if-error=9' }, explicit(5, { staleIfError: 9 })],
+  ['Surrogate-Control makes a shorter lifetime no longer', { 'surrogate-control': 'max-age=60', 'cache-control': 's-maxage=5' }, explicit(5, { mustRevalidate: true })],
+  ['Surrogate-Control beside CDN-Cache-Control', { 'surrogate-control': 'max-age=5', 'cdn-cache-control': 'max-age=60', 'cache-control': 'max-age=1' }, explicit(5)],
+  ['Surrogate-Control beside Expires', { 'surrogate-control': 'max-age=5', expires: at(60) }, explicit(5)],
+  ['Surrogate-Control alone', { 'surrogate-control': 'max-age=5' }, explicit(5)],
+  ['Surrogate-Control with a stale extension, a target and a capability', { 'surrogate-control': 'content="ESI/1.0, \\"x;y", max-age=5+600;abc' }, explicit(5)],
+  ['Surrogate-Control in capitals and lines', { 'surrogate-control': ['foo', 'Max-Age=5'] }, explicit(5)],
+  ['Surrogate-Control whose lifetime is unreadable', { 'surrogate-control': 'max-age =100', 'cache-control': 'max-age=60' }, explicit(0)],
+  ['Surrogate-Control: no-cache', { 'surrogate-control': 'no-cache', 'cache-control': 'max-age=60' }, explicit(60, { noCache: true, mustRevalidate: true })],
+  ['RFC 9213 §2.1 the fields of single vendors are not for this cache', { 'cloudflare-cdn-cache-control': 'max-age=9', 'cache-control': 'max-age=60' }, explicit(60)],
   ['RFC 9213 §2.2 ignored as a whole if in upper case', { 'cdn-cache-control': 'Max-Age=600', expires: at(1) }, explicit(1)]
 ]
 
@@ -74,7 +84,7 @@ t.test('freshnessOf: RFC 9111 §4.2.3: the delay of the answer counts on top of 
 
 t.test('freshnessOf: any fields yield finite numbers from 0', async () => {
   const value = fc.option(fc.oneof(fc.string({ unit: 'binary' }), fc.array(fc.string(), { maxLength: 2 })), { nil: undefined })
-  const headers = fc.record({ 'cache-control': value, 'cdn-cache-control': value, expires: value, date: value, age: value })
+  const headers = fc.record({ 'cache-control': value, 'cdn-cache-control': value, 'surrogate-control': value, expires: value, date: value, age: value })
   fc.assert(fc.property(headers, fc.nat(), fc.nat(), (headers, requestedAt, receivedAt) => {
     const { lifetime, initialAge, staleWhileRevalidate, staleIfError } = freshnessOf({ status: 200, headers }, { requestedAt, receivedAt })
     return [lifetime, initialAge, staleWhileRevalidate, staleIfError].every((value) => Number.isFinite(value) && value >= 0)

@@ -65,6 +65,20 @@ const storing: Array<[section: string, exchange: Exchange, isHit: boolean]> = [
   ['§7.3 Set-Cookie', { headers: { ...MINUTE, 'set-cookie': 'a=b' } }, false],
   ['RFC 9213 CDN-Cache-Control beats Cache-Control', { headers: { ...cached('no-store'), 'cdn-cache-control': 'max-age=60' } }, true],
   ['RFC 9213 CDN-Cache-Control: no-store', { headers: { ...MINUTE, 'cdn-cache-control': 'no-store' } }, false],
+  ['Surrogate-Control: no-store beside a lifetime', { headers: { ...MINUTE, 'surrogate-control': 'no-store' } }, false],
+  ['Surrogate-Control: no-store for a surrogate by name', { headers: { ...MINUTE, 'surrogate-control': 'max-age=60, no-store;edge' } }, false],
+  ['Surrogate-Control: no-store beside CDN-Cache-Control', { headers: { 'cdn-cache-control': 'max-age=60', 'surrogate-control': 'no-store' } }, false],
+  ['Surrogate-Control: private', { headers: { ...MINUTE, 'surrogate-control': 'private' } }, false],
+  ['Surrogate-Control: max-age beside Cache-Control: no-store', { headers: { ...cached('no-store'), 'surrogate-control': 'max-age=60' } }, false],
+  ['Surrogate-Control: max-age beside Cache-Control: private', { headers: { ...cached('private'), 'surrogate-control': 'max-age=60' } }, false],
+  ['Surrogate-Control: max-age=0', { headers: { ...MINUTE, 'surrogate-control': 'max-age=0' } }, false],
+  ['Surrogate-Control: max-age alone', { headers: { 'surrogate-control': 'max-age=60' } }, true],
+  ['Surrogate-Control with a quote that is open', { headers: { ...MINUTE, 'surrogate-control': 'content="no-store' } }, false],
+  ['§5.1 an Age that is no number does not count', { headers: { ...MINUTE, age: 'old' } }, true],
+  ['§5.1 an Age with a parameter does not count', { headers: { ...MINUTE, age: '7200;a=b' } }, true],
+  ['§5.1 of two Ages the first counts', { headers: { ...MINUTE, age: '0, 7200' } }, true],
+  ['§5.1 of two Ages the first counts, if it is over', { headers: { ...MINUTE, age: '7200, 0' } }, false],
+  ['§4.1 a Content-Encoding without Vary', { headers: { ...MINUTE, 'content-encoding': 'gzip' } }, false],
   ['RFC 9213 one that is no dictionary does not count', { headers: { ...MINUTE, 'cdn-cache-control': '!' } }, true]
 ]
 

@@ -1,0 +1,154 @@
+import { finished, Readable } from 'node:stream'
+
+/** How a recording ended: with the whole body, or without one. */
+export type Recorded = Buffer | 'too-large' | 'no-memory' | 'broken-off'
+
+/** Bytes that a Buffer takes beside its content, counted so that a body of tiny chunks is bounded, too. */
+const CHUNK_OVERHEAD = 128
+
+/** A bound for the bytes that all recordings of an app hold together. */
+export class RecordingMemory {
+  readonly #maxBytes: number
+  readonly #onFull: () => void
+  #used = 0
+
+  /** @param onFull called whenever a chunk is beyond the bound */
+  constructor (maxBytes: number, onFull: () => void) {
+    this.#maxBytes = maxBytes
+    this.#onFull = onFull
+  }
+
+  get used (): number { return this.#used }
+
+  /** Counts a chunk; `false`: it is beyond the bound. */
+  take (chunk: Buffer): boolean {
+    this.#used += chunk.byteLength + CHUNK_OVERHEAD
+    if (this.#used <= this.#maxBytes) return true
+    this.#onFull()
+    return false
+  }
+
+  release (chunk: Buffer): void {
+    this.#used -= chunk.byteLength + CHUNK_OVERHEAD
+  }
+}
+
+/**
+ * Passes a stream on and records it. The source is read as fast as the reader reads; only while somebody waits for the
+ * recording it is read ahead of the reader. Without an end of the source the recording has none, however the source stopped.
+ */
+export class Recording extends Readable {
+  readonly #source: Readable
+  readonly #maxBytes: number
+  readonly #memory: RecordingMemory
+  #onEnd: ((recorded: Recorded) => void) | undefined
+  /** While it records: all of the body so far. Afterwards: what the reader has yet to get. */
+  #chunks: Buffer[] = []
+  /** How many of the chunks the reader has got. */
+  #given = 0
+  #bytes = 0
+  #isAhead = false
+  #isWanted = false
+  #hasStarted = false
+  #hasEnded = false
+
+  /** @param onEnd called once, unless the recording was stopped before */
+  constructor (source: Readable, { maxBytes, memory }: { readonly maxBytes: number; readonly memory: RecordingMemory }, onEnd: (recorded: Recorded) => void) {
+    super()
+    this.#source = source
+    this.#maxBytes = maxBytes
+    this.#memory = memory
+    this.#onEnd = onEnd
+    source.once('end', () => this.#whole())
+    // Also of a source that closes without 'end' and 'error', or had ended before.
+    finished(source, { writable: false }, (error) => {
+      if (error == null) this.#whole()
+      else if (!this.#hasEnded) this.destroy(error)
+    })
+  }
+
+  /** Somebody waits for the recording: it does not depend on the reader any more. */
+  runAhead (): void {
+    this.#isAhead = true
+    if (this.#hasStarted) this.#give()
+  }
+
+  /** The recording is of no use: the stream is only passed on, at the pace of its reader. */
+  stop (): void {
+    if (this.#onEnd === undefined) return
+    this.#onEnd = undefined
+    for (const chunk of this.#chunks.splice(0, this.#given)) this.#memory.release(chunk)
+    this.#given = 0
+  }
+
+  override _read (): void {
+    this.#isWanted = true
+    if (!this.#hasStarted) {
+      this.#hasStarted = true
+      this.#source.on('data', (chunk: unknown) => this.#take(chunk))
+    }
+    this.#give()
+  }
+
+  override _destroy (error: Error | null, callback: (error?: Error | null) => void): void {
+    const isWhole = this.#hasEnded
+    this.#end('broken-off')
+    for (const chunk of this.#chunks.splice(0)) this.#memory.release(chunk)
+    this.#given = 0
+    if (!isWhole) this.#source.destroy()
+    callback(error)
+  }
+
+  #take (chunk: unknown): void {
+    if (this.destroyed) return
+    const bytes = toBuffer(chunk)
+    if (bytes === undefined) {
+      this.destroy(new TypeError('A stream that is sent must give strings or bytes'))
+      return
+    }
+    if (bytes.byteLength === 0) return
+    this.#chunks.push(bytes)
+    this.#bytes += bytes.byteLength
+    const fits = this.#memory.take(bytes)
+    if (this.#bytes > this.#maxBytes) this.#end('too-large')
+    else if (!fits) this.#end('no-memory')
+    this.#give()
+  }
+
+  #give (): void {
+    const isRecording = this.#onEnd !== undefined
+    while (this.#isWanted && this.#given < this.#chunks.length) {
+      const chunk = this.#chunks[this.#given++]!
+      if (!isRecording) this.#memory.release(chunk)
+      this.#isWanted = this.push(chunk)
+    }
+    if (!isRecording) this.#chunks.splice(0, this.#given)
+    if (!isRecording) this.#given = 0
+    if (this.#hasEnded) {
+      if (this.#given === this.#chunks.length) this.push(null)
+    } else if (this.#isWanted || (isRecording && this.#isAhead)) {
+      this.#source.resume()
+    } else {
+      this.#source.pause()
+    }
+  }
+
+  #whole (): void {
+    if (this.#hasEnded || this.destroyed) return
+    this.#hasEnded = true
+    if (this.#onEnd !== undefined) this.#end(Buffer.concat(this.#chunks))
+    if (this.#hasStarted) this.#give()
+  }
+
+  #end (recorded: Recorded): void {
+    const onEnd = this.#onEnd
+    this.stop()
+    onEnd?.(recorded)
+  }
+}
+
+function toBuffer (chunk: unknown): Buffer | undefined {
+  if (typeof chunk === 'string') return Buffer.from(chunk)
+  if (Buffer.isBuffer(chunk)) return chunk
+  return chunk instanceof Uint8Array ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) : undefined
+}

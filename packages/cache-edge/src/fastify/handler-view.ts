@@ -1,0 +1,109 @@
+import type { FastifyReply } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
+import { isStreamed } from './payload.js'
+import { serializerOf, UNKNOWN } from './slots.js'
+
+/** Which headers of a request are seen. */
+export interface SeenHeaders { readonly showSome: () => void; readonly showAll: () => void }
+
+/** An answer that is still to come. */
+export interface Pending {
+  readonly isOpen: boolean
+  /** Nothing will come of it any more: another answer is sent in its place. */
+  takeOver (): void
+}
+
+type Serializer = Parameters<FastifyReply['serializer']>[0]
+
+/** Shows a handler these request headers alone, until the others are brought back. */
+export function withHeaders (raw: { headers: IncomingHttpHeaders }, headers: IncomingHttpHeaders): SeenHeaders {
+  const original = raw.headers
+  const show = (value: IncomingHttpHeaders): void => { Object.defineProperty(raw, 'headers', { value, configurable: true, writable: true, enumerable: true }) }
+  show(headers)
+  return { showSome: () => show(headers), showAll: () => show(original) }
+}
+
+/** Brings all headers back when the answer is sent, in front of the onSend hooks. */
+export function showAllBeforeSend (reply: FastifyReply, seen: SeenHeaders): Pending {
+  return new BeforeSend(reply, seen)
+}
+
+class BeforeSend implements Pending {
+  #isOpen = true
+  readonly #reply: FastifyReply
+  readonly #seen: SeenHeaders
+
+  constructor (reply: FastifyReply, seen: SeenHeaders) {
+    this.#reply = reply
+    this.#seen = seen
+    const { send } = reply
+    reply.send = (payload?: unknown) => {
+      this.#close()
+      if (!isToSerialise(reply, payload) || !whenSerialised(reply, seen)) seen.showAll()
+      if (payload instanceof Readable) whileRead(payload, seen)
+      return send.call(reply, payload)
+    }
+    reply.raw.once('close', seen.showAll)
+  }
+
+  get isOpen (): boolean { return this.#isOpen }
+
+  takeOver (): void {
+    this.#close()
+    this.#seen.showAll()
+  }
+
+  #close (): void {
+    this.#isOpen = false
+    delete (this.#reply as { send?: unknown }).send
+  }
+}
+
+/** Whether Fastify serialises a payload. A string it hands to a serializer of one's own, too, if it has a type. */
+export function isToSerialise (reply: FastifyReply, payload: unknown): boolean {
+  if (payload === undefined || payload instanceof Error) return false
+  if (typeof payload === 'string') return reply.getHeader('content-type') !== undefined && serializerOf(reply) !== null
+  return payload === null || !(payload instanceof Uint8Array || isStreamed(payload))
+}
+
+/**
+ * Calls back with the text that Fastify makes of a payload. What makes it sees what the handler saw, and all headers are
+ * shown behind it. `false`: Fastify refuses to serialise it.
+ */
+export function whenSerialised (reply: FastifyReply, seen: SeenHeaders, then?: (text: unknown) => void): boolean {
+  const own = serializerOf(reply)
+  const type = reply.getHeader('content-type')
+  if (own === UNKNOWN || (own === null && type !== undefined && !/json/i.test(String(type)))) {
+    seen.showAll()
+    return false
+  }
+  // Where there is a serializer Fastify leaves the type to it.
+  if (own === null && type === undefined) reply.header('content-type', 'application/json; charset=utf-8')
+  else if (own === null && !/;\s*charset=/i.test(String(type))) reply.header('content-type', `${String(type)}; charset=utf-8`)
+  reply.serializer((value: unknown) => {
+    try {
+      reply.serializer(own as Serializer)
+      const bySchema = own === null ? reply.getSerializationFunction(String(reply.statusCode), String(type ?? 'application/json').split(';', 1)[0]!) : undefined
+      const text: unknown = (bySchema ?? own as Serializer | null ?? ((each: unknown) => reply.serialize(each as Record<string, unknown>)))(value as Record<string, unknown>)
+      then?.(text)
+      return text as string
+    } finally {
+      seen.showAll()
+    }
+  })
+  return true
+}
+
+/** A body may be made as it is read, with another look at the request: that sees what the handler saw. */
+export function whileRead (stream: Readable, { showSome, showAll }: SeenHeaders): void {
+  const { _read } = stream
+  stream._read = function (size) {
+    stream._read = _read
+    showSome()
+    _read.call(stream, size)
+  }
+  stream.once('close', showAll)
+  // It may fail while onSend hooks run, when nobody listens yet. Fastify asks for the error as it sends the stream.
+  stream.on('error', () => {})
+}

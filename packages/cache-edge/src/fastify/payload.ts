@@ -1,0 +1,27 @@
+import { Readable } from 'node:stream'
+
+/** Whether a payload is a `Response` of fetch, whose head Fastify takes over behind the onSend hooks. */
+export function isResponse (payload: unknown): payload is Response {
+  return Object.prototype.toString.call(payload) === '[object Response]'
+}
+
+/** Whether Fastify sends a payload as it is read, and does not serialise it. */
+export function isStreamed (payload: unknown): boolean {
+  const body = payload as { pipe?: unknown; getReader?: unknown } | null | undefined
+  return typeof body?.pipe === 'function' || typeof body?.getReader === 'function' || isResponse(payload)
+}
+
+/** Ends a payload that nobody will read: files and connections behind it are closed. Never throws. */
+export function discard (payload: unknown): void {
+  const body: any = isResponse(payload) ? payload.body : payload
+  if (!isStreamed(body)) return
+  // A stream without an end may fail as it is destroyed.
+  if (body instanceof Readable) body.on('error', () => {})
+  try {
+    if (typeof body.destroy === 'function') body.destroy()
+    // One that somebody else reads is that reader's, and the promise rejects.
+    else if (typeof body.cancel === 'function') Promise.resolve(body.cancel()).catch(() => {})
+  } catch {
+    // A stream of the app's own that cannot even be ended: nothing is left to do with it.
+  }
+}

@@ -1,0 +1,12 @@
+/**
+ * The value of a promise; `undefined` after `ms`.
+ * @param isIdle whether the process may exit meanwhile
+ */
+export async function within<T> (ms: number, pending: Promise<T>, isIdle = false): Promise<T | undefined> {
+  let timer: NodeJS.Timeout
+  const limit = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms)
+    if (isIdle) timer.unref()
+  })
+  return Promise.race([pending, limit]).finally(() => clearTimeout(timer))
+}
