@@ -12,7 +12,7 @@ import { Actor, check, checkEnd, LocalSource, sharedNow, type Happening } from '
 const { SEED, FOR_SECONDS } = process.env
 const MS = Number(FOR_SECONDS ?? 3) * 1000
 const HEARTBEAT_TIMEOUT_MS = 200
-const PROCESSES = 3
+const PROCESSES = 4
 const LEVELS = [['bounded', HEARTBEAT_TIMEOUT_MS], ['strong', 0]] as const
 
 t.setTimeout(4 * MS + 120_000)
