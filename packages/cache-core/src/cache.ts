@@ -98,6 +98,11 @@ export interface Tags {
   /** What is known about the tags now; taken before a load begins. */
   capture (tags: string[]): Promise<Result<TagSnapshot>>
   /**
+   * Whether none of the captured tags was invalidated since, softly or not, by whichever process. Only where processes share the
+   * store; `fastify.cache` answers `CACHE_ERR_UNSUPPORTED` elsewhere.
+   */
+  isCurrent? (snapshot: TagSnapshot): Promise<Result<boolean>>
+  /**
    * Once this has resolved `ok`, no entry with one of the tags whose load began before is served.
    * `soft` leaves such entries as stale, to their stale end.
    */

@@ -34,7 +34,7 @@ export interface ClientSettings { defaultTtl?: number | undefined; log?: WarmLog
 
 /** `fastify.cache`: checks, counts, and hands on to the implementation in service. */
 export class CacheClient implements FastifyCache {
-  readonly tags: Tags
+  readonly tags: Required<Tags>
   readonly registry: CacheRegistry
   readonly #arm: Arm
   readonly #settings: ClientSettings
@@ -51,6 +51,7 @@ export class CacheClient implements FastifyCache {
     this.#getOrSet = of !== undefined ? of.#getOrSet : new GetOrSet(registry, (...failure) => this.#fail(...failure), (ttl) => this.#ttl(ttl))
     this.tags = of?.tags ?? {
       capture: (tags) => this.#capture(tags),
+      isCurrent: (snapshot) => this.#isCurrent(snapshot),
       invalidate: (tags, options) => this.#invalidate(typeof tags === 'string' ? [tags] : tags, options?.soft === true)
     }
   }
@@ -198,6 +199,13 @@ export class CacheClient implements FastifyCache {
     if (error !== undefined) return this.#refuse('tags.capture', error)
     const { active } = this.registry
     return this.#told(active, 'tags.capture', await this.#time(active, 'tags.capture', active.capture(tags)))
+  }
+
+  async #isCurrent (snapshot: TagSnapshot): Promise<Result<boolean>> {
+    const { active } = this.registry
+    const result = await this.#time(active, 'tags.isCurrent', active.areTagsCurrent(snapshot))
+    // An implementation of one process has nothing to tell, which is no failure.
+    return !result.ok && result.error.code === 'CACHE_ERR_UNSUPPORTED' ? result : this.#told(active, 'tags.isCurrent', result)
   }
 
   async #invalidate (tags: string[], soft: boolean): Promise<Result<void>> {

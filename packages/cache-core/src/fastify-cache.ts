@@ -62,7 +62,7 @@ export interface WarmReport { warmed: number; failed: number; skipped: number }
 /** `fastify.cache` and `request.cache`: every member of the contract, whatever the implementation has. */
 export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough' | 'lock' | 'status' | 'close' | 'set' | 'leases'>> {
   set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>>
-  readonly tags: Tags
+  readonly tags: Required<Tags>
   lock (key: string, options: LockOptions): Promise<Result<Lock | null>>
   /**
    * The cached value, or what the loader returns. Rejects with the loader's own error, `CACHE_ERR_LOAD_TIMEOUT` or

@@ -6,7 +6,7 @@ import { ok, type Result } from './result.js'
 
 /** A cache whose keys and tags are prefixed. Each entry has the namespace's own tag, by which `clear` clears it. */
 export class NamespacedCache implements FastifyCache {
-  readonly tags: Tags
+  readonly tags: Required<Tags>
   readonly registry: CacheRegistry
   readonly #cache: FastifyCache
   readonly #name: string
@@ -23,6 +23,7 @@ export class NamespacedCache implements FastifyCache {
     this.registry = cache.registry
     this.tags = {
       capture: (tags) => cache.tags.capture(Array.isArray(tags) ? this.#withOwn(tags) : tags),
+      isCurrent: (snapshot) => cache.tags.isCurrent(snapshot),
       invalidate: (tags, options) => cache.tags.invalidate(this.#prefixed(typeof tags === 'string' ? [tags] : tags), options)
     }
   }

@@ -122,6 +122,11 @@ export class Registration {
     return this.#call('tags.capture', this.#reads, () => this.impl.tags!.capture(tags))
   }
 
+  areTagsCurrent (snapshot: TagSnapshot): Promise<Result<boolean>> {
+    if (this.impl.tags?.isCurrent === undefined) return this.#lacks('tags.isCurrent')
+    return this.#call('tags.isCurrent', this.#reads, () => this.impl.tags!.isCurrent!(snapshot))
+  }
+
   invalidate (tags: string[], soft: boolean): Promise<Result<void>> {
     if (this.impl.tags === undefined) return this.#lacks('tags')
     return this.#call('tags.invalidate', this.#writes, () => this.impl.tags!.invalidate(tags, soft ? { soft } : undefined))

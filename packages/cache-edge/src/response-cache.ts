@@ -232,6 +232,7 @@ export class ResponseCache {
     // Nobody waits again for an answer of which nothing was kept.
     if (flight === undefined || this.#unkept.isActive(flightKey)) return this.#lead(visit, found, fwd, flightKey)
     const waitsUntil = Math.min(until, clock.now() + this.#settings.coalesceMs)
+    const isLate = flight.isProven
     const shared = visit.refresh !== undefined ? undefined : await within(waitsUntil - clock.now(), flight.join())
     // Its client left while it waited: the handler is run by somebody who is still there.
     if (isGone(reply)) return
@@ -240,17 +241,18 @@ export class ResponseCache {
       return this.#serve(reply, found, { fwd, collapsed: true, detail: flight.failure })
     }
     const isUsable = shared !== undefined && !flight.isOvertaken && stateOf(shared, false, Date.now()) === 'fresh' && matches(shared, request.raw.headers)
-    if (!isUsable) return this.#runAlone(visit, { fwd })
+    if (!isUsable || (isLate && !await this.#isCurrent(visit, flight))) return this.#runAlone(visit, { fwd })
     this.#serve(reply, servable(shared), { fwd, collapsed: true })
   }
 
   async #lead (visit: Visit, found: Found | undefined, fwd: Miss, flightKey: string | undefined): Promise<void> {
     const flight = this.#flights.begin(flightKey, visit.tags)
     try {
-      const snapshot = await visit.cache.tags.capture(visit.tags)
+      const captured = await visit.cache.tags.capture(visit.tags)
+      if (captured.ok) flight.snapshot = captured.value
       // Nobody would read the answer; whoever waits for it runs the handler for a client that is there.
       if (flightKey !== undefined && isGone(visit.reply)) flight.isAborted = true
-      else await this.#run(visit, found, fwd, flight, snapshot.ok ? snapshot.value : undefined)
+      else await this.#run(visit, found, fwd, flight, flight.snapshot)
     } finally {
       this.#flights.end(flight)
     }
@@ -324,7 +326,7 @@ export class ResponseCache {
     const { own, before } = capture
     const renewal = renew(visit, found.head, { own, before }, requestedAt)
     for (const name of Object.keys(own)) if (isDroppedFrom304(name)) reply.removeHeader(name)
-    if (renewal !== undefined) return this.#validated(visit, found, renewal, snapshot, (response) => flight.share(response))
+    if (renewal !== undefined) return this.#validated(visit, found, renewal, snapshot, flight)
     if (refresh !== undefined) {
       reply.code(304).send()
       await cache.tags.invalidate(uriTag(target))
@@ -347,8 +349,21 @@ export class ResponseCache {
     }
     if (flight.isOvertaken) return
     if (flight.key !== undefined) this.#unkept.end(flight.key)
-    flight.share(kept)
-    await this.#store(visit, kept, snapshot)
+    await Promise.all([this.#share(visit, flight, kept), this.#store(visit, kept, snapshot)])
+  }
+
+  /** Gives a response to the requests that wait for it, unless another process has invalidated one of its tags since the handler began. */
+  async #share (visit: Visit, flight: Flight, response: StoredResponse): Promise<void> {
+    flight.isProven = true
+    if (flight.hasWaiters && !await this.#isCurrent(visit, flight)) flight.isOvertaken = true
+    flight.share(response)
+  }
+
+  /** Whether the tags are as they were before the handler ran; `true` where nobody can tell, so that an outage does not run every handler. */
+  async #isCurrent ({ cache }: Visit, { snapshot }: Flight): Promise<boolean> {
+    if (snapshot === undefined) return true
+    const current = await cache.tags.isCurrent(snapshot)
+    return !current.ok || current.value
   }
 
   /** A whole answer that may not be kept says that what is kept is no longer right (RFC 9111 §4.3.3). */
@@ -372,7 +387,7 @@ export class ResponseCache {
 
   /** The handler said that what is kept is still right (RFC 9111 §4.3.4). */
   async #validated (
-    visit: Visit, found: Found, { head, reason }: Renewal, snapshot: TagSnapshot | undefined, share: (response: StoredResponse | undefined) => void
+    visit: Visit, found: Found, { head, reason }: Renewal, snapshot: TagSnapshot | undefined, flight: Flight
   ): Promise<void> {
     const renewed: StoredResponse = { ...head, body: found.body() }
     this.#serve(visit.reply, servable(renewed), { fwd: 'stale', fwdStatus: 304, stored: reason === undefined })
@@ -380,8 +395,7 @@ export class ResponseCache {
       await visit.cache.tags.invalidate(uriTag(visit.target))
       return
     }
-    share(renewed)
-    await this.#store(visit, renewed, snapshot)
+    await Promise.all([this.#share(visit, flight, renewed), this.#store(visit, renewed, snapshot)])
   }
 
   async #runAlone (visit: Visit, status: CacheStatus): Promise<void> {

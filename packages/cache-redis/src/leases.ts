@@ -4,7 +4,7 @@ import type { Entries } from './entries.js'
 import { HEADER_BYTES, isMark, newMark, newPlainPrefix } from './frame.js'
 import { callMaster } from './master-call.js'
 import { SCRIPTS } from './scripts.js'
-import { GENERATION, RedisSnapshot, type TagTokens } from './tag-tokens.js'
+import { GENERATION, RedisSnapshot, tokensOf, type TagTokens } from './tag-tokens.js'
 
 /** The slot of an entry as a load found it. */
 export interface LeasedSlot {
@@ -75,13 +75,14 @@ export class Leases {
   }
 
   /** Whether nothing has changed since the lease was taken: no token, not the slot, not its master. One round trip. */
-  async isCurrent ({ slot, generation, tags }: RedisLease): Promise<boolean> {
+  async isCurrent (lease: RedisLease): Promise<boolean> {
     const { connection, tokens, dataFor } = this.#deps
+    const { slot } = lease
     const { name } = slot
     const read = (client: Pick<Client, 'getrangeBuffer'>): Promise<Buffer> => client.getrangeBuffer(name, 0, HEADER_BYTES - 1)
     const [header, areCurrent] = await Promise.all([
       connection.isCluster ? callMaster(connection, name, read) : read(dataFor(name)).then((value) => ({ value, fence: undefined })),
-      tokens.areCurrent([{ tag: GENERATION, ...generation }, ...[...tags].map(([tag, token]) => ({ tag, ...token }))])
+      tokens.areCurrent(tokensOf(lease))
     ])
     return areCurrent && header.value.equals(slot.header) && header.fence === slot.fence
   }

@@ -21,7 +21,7 @@ import { resolveRedisOptions, type RedisCacheOptions, type RedisCacheSettings } 
 import { isReply } from './redis-errors.js'
 import { Service } from './service.js'
 import { Subscriber } from './subscriber.js'
-import { GENERATION, RedisSnapshot, TagTokens } from './tag-tokens.js'
+import { GENERATION, RedisSnapshot, tokensOf, TagTokens } from './tag-tokens.js'
 
 /** What `GET /internal/cache` shows of Redis beside the rest. */
 export interface RedisStatus extends ImplementationStatus {
@@ -149,6 +149,7 @@ export class RedisCache implements Cache {
     this.#health = new Health(settings.healthCheckMs, async () => (await this.#service.run('health', () => this.#ping())).ok)
     this.tags = {
       capture: (tags) => this.#capture(tags),
+      isCurrent: (snapshot) => this.#areTagsCurrent(snapshot),
       invalidate: (tags, options) => this.#invalidate(typeof tags === 'string' ? [tags] : tags, options?.soft === true)
     }
     this.leases = {
@@ -323,6 +324,11 @@ export class RedisCache implements Cache {
       tokens.delete(GENERATION)
       return new RedisSnapshot(generation, tokens)
     })
+  }
+
+  async #areTagsCurrent (snapshot: TagSnapshot): Promise<Result<boolean>> {
+    if (!(snapshot instanceof RedisSnapshot)) return ok(false)
+    return this.#service.run('tags.isCurrent', () => this.#tokens.areCurrent(tokensOf(snapshot)))
   }
 
   async #takeLease (key: string, options: LeaseOptions): Promise<Result<Lease>> {

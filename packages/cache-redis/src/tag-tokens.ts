@@ -14,6 +14,11 @@ export class RedisSnapshot implements TagSnapshot {
   constructor (readonly generation: Captured, readonly tags: ReadonlyMap<string, Captured>) {}
 }
 
+/** All tokens of a snapshot, that of the generation first. */
+export function tokensOf ({ generation, tags }: RedisSnapshot): EntryTag[] {
+  return [{ tag: GENERATION, ...generation }, ...[...tags].map(([tag, captured]) => ({ tag, ...captured }))]
+}
+
 /** Settings of the tokens. */
 export interface TagTokensOptions {
   /** Tokens that are remembered. */

@@ -83,6 +83,24 @@ export const snapshotClaims: Claim[] = about('tags', [{
     assert.equal(await read(cache, 'key'), null)
   }
 }, {
+  name: 'tags.isCurrent: until one of the tags is invalidated, softly or not, or all is cleared',
+  needs: ['clear'],
+  async check (cache) {
+    if (cache.tags.isCurrent === undefined) return
+    const changes = [() => cache.tags.invalidate('two'), () => cache.tags.invalidate('one', { soft: true }), () => cache.clear()]
+    for (const change of changes) {
+      const { snapshot } = await loaded(cache, ['one', 'two'])
+      const before = await cache.tags.isCurrent(snapshot!)
+      if (!before.ok && before.error.code === 'CACHE_ERR_UNSUPPORTED') return
+      valueOf(await cache.tags.invalidate('other'))
+      valueOf(await cache.del('key'))
+      assert.equal(valueOf(await cache.tags.isCurrent(snapshot!)), true)
+      valueOf(await change())
+      assert.equal(valueOf(await cache.tags.isCurrent(snapshot!)), false)
+    }
+    assert.equal(valueOf(await cache.tags.isCurrent(Object.freeze({}))), false)
+  }
+}, {
   name: 'set: a store that crosses the invalidation is not served after it',
   async check (cache) {
     for (let times = 0; times < 20; times++) {

@@ -1,4 +1,4 @@
-import type { Clock } from '@x/cache-core'
+import type { Clock, TagSnapshot } from '@x/cache-core'
 import type { StoredResponse } from '../stored-response.js'
 
 /** Milliseconds after which new requests no longer wait for a handler run, if their own limit is not longer. */
@@ -11,6 +11,10 @@ export class Flight {
   readonly key: string | undefined
   readonly tags: ReadonlySet<string>
   readonly begunAt: number
+  /** The tags before the handler ran, if they could be had. */
+  snapshot: TagSnapshot | undefined
+  /** Requests that come from now on cannot rely on what was asked for those before them. */
+  isProven = false
   /** Invalidated or replaced while it ran: its response is neither stored nor shared. */
   isOvertaken = false
   /** Its client or its source broke off, so that one of the waiting requests runs the handler in its place. */
@@ -18,7 +22,7 @@ export class Flight {
   /** Why a stale response was served in place of its own. */
   failure?: string
   #share!: (response: StoredResponse | undefined) => void
-  #hasWaiters = false
+  hasWaiters = false
   #onJoin: () => void = () => {}
 
   constructor (key: string | undefined, tags: readonly string[], begunAt: number) {
@@ -30,7 +34,7 @@ export class Flight {
 
   /** Waits for the response. */
   join (): Promise<StoredResponse | undefined> {
-    this.#hasWaiters = true
+    this.hasWaiters = true
     this.#onJoin()
     return this.shared
   }
@@ -38,7 +42,7 @@ export class Flight {
   /** Calls back as soon as another request waits, at once if one does already. */
   whenJoined (listener: () => void): void {
     this.#onJoin = listener
-    if (this.#hasWaiters) listener()
+    if (this.hasWaiters) listener()
   }
 
   /** Gives the waiting requests their response. The first call counts. */
