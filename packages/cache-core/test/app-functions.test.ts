@@ -64,10 +64,13 @@ for (const [how, fault] of Object.entries(faults)) {
 
   t.test(`status: an implementation whose status ${how} shows none, and is counted`, async (t) => {
     const app = await buildApp(t, { implementation: Object.assign(new ThreeMethodCache(), { status: fault }) })
+    await app.ready()
+    const { errors } = app.cache.registry.active.stats
+    const before = errors.get('implementation') ?? 0
     const response = await app.inject('/internal/cache')
     t.equal(response.statusCode, 200)
     t.match(response.json(), { enabled: true, implName: 'ThreeMethodCache' })
-    t.equal(app.cache.registry.active.stats.errors.get('implementation'), 1)
+    t.equal(errors.get('implementation'), before + 1)
     await settle()
   })
 
