@@ -32,6 +32,8 @@ export interface Call<T> {
 /** Counts and announces a failure. */
 export type Fail = (stats: ImplStats, operation: string, error: CacheError) => void
 
+/** Codes of a store that would refuse, or leave unanswered, the next operation, too. */
+const AWAY: ReadonlySet<string> = new Set(['CACHE_ERR_UNAVAILABLE', 'CACHE_ERR_TIMEOUT', 'CACHE_ERR_AUTH'])
 /** Milliseconds by which a lease outlasts the time limit of its load: for the store, which may have to wait for its turn. */
 const LEASE_SPARE_MS = 10_000
 
@@ -55,8 +57,7 @@ export class LoadStore {
     const result = await this.#measured(registration, 'get', registration.lookup<T>(key, { tags: knownTags(options), stale: needsEntry(options) }))
     if (result.ok) return result.value
     this.fail(registration, 'get', result.error)
-    const { code } = result.error
-    if (code === 'CACHE_ERR_UNAVAILABLE' || code === 'CACHE_ERR_TIMEOUT') call.isStoreAway = true
+    if (AWAY.has(result.error.code)) call.isStoreAway = true
     return null
   }
 
