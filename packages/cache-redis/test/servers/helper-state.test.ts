@@ -17,7 +17,7 @@ t.teardown(async () => {
 const SPARE_MS = 3_600_000
 
 t.test('clear: is one command whatever there is, and leaves foreign keys alone', async (t) => {
-  const cache = await startCache(t, { url: server.url, keyPrefix: 'clear:', commandTimeoutMs: 5000 })
+  const cache = await startCache(t, { url: server.url, keyPrefix: 'clear:', commandTimeoutMs: 5000, socketTimeoutMs: 20_000 })
   const other = await startCache(t, { url: server.url, keyPrefix: 'clear2:' })
   await raw.set('clear', 'foreign')
   await raw.set('clear:own', 'foreign')
