@@ -12,7 +12,7 @@ const NO_TAG = ''
 /** Kinds of a frame: a serialised value, raw bytes, or a mark, which holds the place of an entry while its value is loaded. */
 export const PAYLOAD_SERIALISED = 0
 export const PAYLOAD_BYTES = 1
-const MARK = 2
+export const MARK = 2
 
 /** A tag of an entry with the token and the fence that it had before the value was loaded. */
 export interface EntryTag { readonly tag: string; readonly token: string; readonly fence: string }

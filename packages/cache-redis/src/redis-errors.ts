@@ -33,9 +33,11 @@ export function isRefusal (error: unknown): error is Error {
   return isReply(error) && !PASSING.test(error.message)
 }
 
+const REFUSED = 'NOPERM: the user may not use '
+
 /** An error's text for logs: Redis's own text of a refusal (NOPERM) names the user. */
 export function publicText ({ message }: Error): string {
-  return message.replace(/NOPERM .*$/s, (text) => `NOPERM: the user may not use ${refusedBy(text)}`)
+  return message.replace(/NOPERM .*$/s, (text) => `${REFUSED}${refusedBy(text)}`)
 }
 
 /** The error without the arguments of its command (a key, a value, a password) and the user's name, which replies have. */
@@ -47,6 +49,8 @@ export function withoutSecrets (error: Error): Error {
 
 /** What a NOPERM reply refuses. */
 function refusedBy (message: string): string {
+  // The text may have been made fit for logs before.
+  if (message.startsWith(REFUSED)) return message.slice(REFUSED.length)
   const command = /'([^']+)' command/.exec(message)?.[1]
   if (command !== undefined) return `the command "${command}" (ACL: +${command})`
   return /channel/i.test(message) ? 'a channel' : 'a key'

@@ -1,4 +1,4 @@
-import { FRAME, HEADER_BYTES } from './frame.js'
+import { FRAME, HEADER_BYTES, MARK } from './frame.js'
 
 /**
  * Lua that runs in one slot each. A process names what it needs in milliseconds; the server's own clock decides.
@@ -25,7 +25,7 @@ if not isFrame then
   redis.call('SET', KEYS[1], ARGV[3] .. redis.call('GET', KEYS[1]), 'KEEPTTL')
   return string.sub(ARGV[3], 1, ${HEADER_BYTES})
 end
-if redis.call('STRLEN', KEYS[1]) == ${HEADER_BYTES} and redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
+if string.byte(head, 3) == ${MARK} and redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
 return head`
