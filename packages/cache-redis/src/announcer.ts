@@ -3,6 +3,7 @@ import { checkTags } from '@x/cache-core'
 import type { Client } from './client.js'
 import { guard, type Warn } from './guard.js'
 import { isRefusal, publicText } from './redis-errors.js'
+import { listen } from './shared-listeners.js'
 import type { Subscriber } from './subscriber.js'
 
 /**
@@ -26,6 +27,7 @@ export class Announcer {
   readonly #warn: Warn
   readonly #id = randomUUID()
   readonly #refused = new Set<string>()
+  readonly #stop: () => void
   #timer: NodeJS.Timeout | undefined
   #pauseMs = RETRY_MS.first
   #isClosed = false
@@ -36,6 +38,10 @@ export class Announcer {
     this.#channel = channel
     this.#listener = guard('onInvalidated', listener, warn)
     this.#warn = warn
+    // A Cluster knows no node before; and a connection that is back need not wait for the pause to end.
+    this.#stop = listen(client, 'ready', () => {
+      if (this.#timer !== undefined) void this.#listen()
+    })
     void this.#listen()
   }
 
@@ -48,11 +54,14 @@ export class Announcer {
 
   close (): void {
     this.#isClosed = true
+    this.#stop()
     clearTimeout(this.#timer)
   }
 
   /** Once it is subscribed, the connection subscribes again by itself. */
   async #listen (): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
     try {
       await this.#subscriber.listen(this.#channel, (message) => this.#receive(message))
     } catch (error) {
