@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import t from 'tap'
 import { settle } from '../../cache-core/test/fixtures/deferred.js'
 import { FakeTime } from '../../cache-core/test/fixtures/fake-time.js'
@@ -13,12 +14,12 @@ function start (listener: (tags: readonly string[], soft: boolean) => unknown, {
   const published: string[] = []
   let receive = (_message: string): void => {}
   let listens = 0
-  const client = {
+  const client = Object.assign(new EventEmitter(), {
     publish: (_channel: string, message: string) => {
       published.push(message)
       return publish()
     }
-  } as unknown as Client
+  })
   const subscriber = {
     listen: async (_channel: string, each: (message: string) => void) => {
       listens++
@@ -27,8 +28,8 @@ function start (listener: (tags: readonly string[], soft: boolean) => unknown, {
       return () => {}
     }
   } as unknown as Subscriber
-  const announcer = new Announcer(client, subscriber, 'cache:n', listener as never, ({ message }) => { warnings.push(message) })
-  return { announcer, warnings, published, receive: (message: string) => receive(message), listens: () => listens }
+  const announcer = new Announcer(client as unknown as Client, subscriber, 'cache:n', listener as never, ({ message }) => { warnings.push(message) })
+  return { announcer, client, warnings, published, receive: (message: string) => receive(message), listens: () => listens }
 }
 
 t.test('onInvalidated: that throws or rejects ends nothing, neither at a message nor at its own call, and is told once', async (t) => {
@@ -85,4 +86,22 @@ t.test('announcer: a refused channel is told once for each command, and tried ag
   time.advance(120_000)
   await settle()
   t.equal(listens(), 5, 'no more once it is closed')
+})
+
+t.test('announcer: what could not be listened to is tried again as soon as the client is ready', async (t) => {
+  const time = new FakeTime(t)
+  let isKnown = false
+  const { announcer, client, listens } = start(() => {}, { listen: async () => { if (!isKnown) throw new Error('no node of the Cluster is known') } })
+  await settle()
+  t.equal(listens(), 1)
+  isKnown = true
+  client.emit('ready')
+  await settle()
+  t.equal(listens(), 2)
+  client.emit('ready')
+  time.advance(60_000)
+  await settle()
+  t.equal(listens(), 2, 'the connection subscribes again by itself')
+  announcer.close()
+  t.equal(client.listenerCount('ready'), 0)
 })
