@@ -19,7 +19,7 @@ export class ElapsedClock implements Clock {
   readonly #monotonic: () => number
   /** The wall clock minus the monotonic one, as last accepted. */
   #difference: number
-  /** What the wall clock was ahead of the monotonic one, in sum. */
+  /** The sum of the steps by which the wall clock ran ahead of the monotonic one. */
   #ahead = 0
   #wall = NaN
   #coarse = 0

@@ -2,7 +2,7 @@ import type { Lease } from './cache.js'
 import { keep, read, type Kept } from './isolation.js'
 import { LoadScope, LoadScopes } from './load-scope.js'
 
-/** What is known of a flight before it begins. */
+/** Options of a flight. */
 export interface FlightOptions {
   /** Further tags come from the loaded value. */
   hasLateTags?: boolean
@@ -182,7 +182,7 @@ export class Flights {
     await Promise.all(this.#storing.values())
   }
 
-  /** What the load was to give was changed elsewhere. */
+  /** Ends the joining of a flight whose key or tag was changed elsewhere; its value is not stored. */
   supersedeFlight (flight: Flight): void {
     flight.isSuperseded = true
     if (this.#joinable.get(flight.key) === flight) this.#joinable.delete(flight.key)

@@ -8,7 +8,7 @@ const LOCK_TTL = 10
 /** Waiters load on their own after so long. */
 const WAIT_MS = 30_000
 
-/** What became of a load, for those who wait for its lock. */
+/** The outcome of a load, for the callers that wait for its lock. */
 export type LoadOutcome = 'stored' | 'not-stored'
 
 type Failed = (operation: string, error: CacheError) => void

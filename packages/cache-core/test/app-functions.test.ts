@@ -8,7 +8,7 @@ import { ThreeMethodCache } from './fixtures/foreign-caches.js'
 import { errorsOf, makeClient } from './fixtures/make-client.js'
 import { runScript } from './fixtures/run-script.js'
 
-// What an app hands in may throw, reject or hang. An unhandled rejection would end this process, and so fail the test.
+// Functions of an app may throw, reject or hang. An unhandled rejection would end this process, and so fail the test.
 const bug = new Error('bug')
 const throwing = (): never => { throw bug }
 const rejecting = (): any => Promise.reject(bug)

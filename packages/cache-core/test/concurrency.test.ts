@@ -44,7 +44,7 @@ class World {
     })
   }
 
-  /** That of any process. */
+  /** The client of any process. */
   get #cache (): CacheClient { return this.#random.pick(this.#clients) }
 
   async run (): Promise<string[]> {

@@ -18,7 +18,7 @@ function requestOf ({ isConnected = false } = {}) {
   }
 }
 
-/** What `fetch` and the like do: rejects as soon as the signal is aborted. */
+/** A source like `fetch`: rejects as soon as the signal is aborted. */
 function untilAborted (signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     if (signal.aborted) reject(signal.reason)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { runScript } from './fixtures/run-script.js'
 
-/** What a script in a process of its own measured, in bytes for each entry. */
+/** Bytes per entry, measured by a script in a process of its own. */
 interface Measured { held: number; counted: number; left: number }
 
 const prelude = `

@@ -40,7 +40,7 @@ export interface Final {
 export type Outcome = { readonly captured: Captured; readonly final: Final } | 'aborted' | 'unkeepable' | 'replaced'
 
 /**
- * What may be done with an answer before it goes out. `'instead'`: another one is sent in its place; `'validated'`: it is the
+ * Replaces an answer before it goes out. `'instead'`: another one is sent in its place; `'validated'`: it is the
  * 304 to the cache's own validators, and its headers count.
  */
 export type Intercept = (status: number, error: Error | undefined) => 'instead' | 'validated' | undefined
@@ -198,7 +198,7 @@ export class Capture implements Pending {
     const isKept = whenSerialised(this.#reply, this.#seen, (text) => {
       // Text with a type of its own that a serializer has changed: what is sent from here would be changed once more.
       if (typeof payload === 'string') return this.#end('unkeepable')
-      // What a serializer of the app's own gives else is refused by Fastify, or no body.
+      // Other results of a serializer of the app's own are refused by Fastify, or are no body.
       if (typeof text !== 'string' && !(text instanceof Uint8Array)) return this.#end('unkeepable')
       this.#isText = typeof text === 'string'
       this.#keep(Buffer.from(text as string))

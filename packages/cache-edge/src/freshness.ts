@@ -53,7 +53,7 @@ export function freshnessOf (response: ResponseHead, times: { readonly requested
   }
 }
 
-/** What a shared cache at the edge obeys of a response. */
+/** The directives of a response that a shared cache at the edge obeys. */
 interface Directives {
   readonly control: CacheControl
   /** Whether `CDN-Cache-Control` stands in place of `Cache-Control` and `Expires`. */
