@@ -73,9 +73,14 @@ export function canShareUrl (one: string, other: string): boolean {
     const [a, b] = [ones![at], others![at]]
     // A regular expression may contain the separator.
     if (/[*(]/.test(`${a ?? ''}${b ?? ''}`)) return true
-    // A parameter at the end may be optional.
-    if (a === undefined || b === undefined) return (a ?? b ?? '?').endsWith('?')
+    if (a === undefined || b === undefined) return isEmptyAtEnd((a === undefined ? others : ones)!.slice(at), a === undefined ? one : other)
     const isOpen = a.includes(':') || b.includes(':')
     if (!isOpen && a !== b) return false
   }
+}
+
+/** Whether the further segments may be nothing behind a pattern: a parameter that is optional, or takes the empty text behind a slash. */
+function isEmptyAtEnd ([first, ...others]: readonly string[], pattern: string): boolean {
+  if (first === undefined) return true
+  return others.length === 0 && (first.endsWith('?') || (first.startsWith(':') && pattern.endsWith('/')))
 }

@@ -1,8 +1,8 @@
 import type { Core } from '@x/cache-core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Readable } from 'node:stream'
 import { DROPPED_FROM_304, evaluate } from './conditional.js'
+import { discard } from './fastify/payload.js'
 import { joinLines } from './header-fields.js'
 import { Notices } from './notices.js'
 import { MAX_TAGS, TAG_PATTERN, type CacheEdgeOptions } from './options.js'
@@ -191,7 +191,7 @@ function isConditional (headers: IncomingHttpHeaders): boolean {
 
 /** Turns the answer into one without a body, and ends a stream that nobody will read. */
 function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412): null {
-  (payload as Partial<Readable> | null)?.destroy?.()
+  discard(payload)
   reply.code(status)
   dropBodyFields(reply)
   return null

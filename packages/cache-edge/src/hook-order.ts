@@ -7,8 +7,8 @@ const HEAD_HOOK = 'headRouteOnSendHandler'
 export interface Surrounding {
   /** Runs behind the hooks of the instance, in front of all others of the route. */
   readonly first: onSendHookHandler
-  /** Runs before the body of a HEAD is taken away. */
-  readonly beforeHead: onSendHookHandler
+  /** Runs between two hooks of the route, and before the body of a HEAD is taken away. */
+  readonly between: onSendHookHandler
   readonly last: onSendHookHandler
 }
 
@@ -16,14 +16,15 @@ export interface Surrounding {
  * Puts hooks around those of a route, also around those that the onRoute hooks of later plugins add. A HEAD keeps its body
  * until all of them have seen it, so that its fields are those of the GET (RFC 9110 §9.3.2).
  */
-export function surround (route: RouteOptions, { first, beforeHead, last }: Surrounding): void {
-  const own = new Set([first, beforeHead, last])
+export function surround (route: RouteOptions, { first, between, last }: Surrounding): void {
+  const own = new Set([first, between, last])
   let hooks: onSendHookHandler[] = []
   const arrange = (): onSendHookHandler[] => {
     const others = hooks.filter((hook) => !own.has(hook))
     const head = others.filter(({ name }) => name === HEAD_HOOK)
-    const end = head.length === 0 ? [last] : [beforeHead, ...head, last]
-    hooks.splice(0, hooks.length, first, ...others.filter((hook) => !head.includes(hook)), ...end)
+    const end = head.length === 0 ? [last] : [between, ...head, last]
+    const changing = others.filter((hook) => !head.includes(hook)).flatMap((hook, at) => at === 0 ? [hook] : [between, hook])
+    hooks.splice(0, hooks.length, first, ...changing, ...end)
     return hooks
   }
   const replace = (value: RouteOptions['onSend']): void => { hooks = value === undefined ? [] : [value as onSendHookHandler | onSendHookHandler[]].flat() }

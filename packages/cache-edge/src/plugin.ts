@@ -126,7 +126,7 @@ class Edge {
       edge.tag(request, reply, payload)
       done(null, payload)
     }
-    const tagBodyOfHead: onSendHookHandler = function tagBodyOfHead (request, reply, payload, done) {
+    const tagBetween: onSendHookHandler = function tagBetween (request, reply, payload, done) {
       edge.settleTag(request, reply, payload)
       done(null, payload)
     }
@@ -134,7 +134,7 @@ class Edge {
       edge.settleTag(request, reply, payload)
       edge.finish(request, reply, payload, rule, route.url, done)
     }
-    surround(route, { first: tagBody, beforeHead: tagBodyOfHead, last: finishRoute })
+    surround(route, { first: tagBody, between: tagBetween, last: finishRoute })
     Object.assign(route, { config: { ...route.config, [kEdge]: true } })
   }
 

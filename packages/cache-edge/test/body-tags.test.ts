@@ -189,6 +189,31 @@ for (const compression of ['in front of', 'behind'] as const) {
   })
 }
 
+t.test('a client with a coded page gets no 304 when a hook of the route has changed the page in front of compression', async (t) => {
+  for (const isBehind of [false, true]) {
+    for (const store of [true, false]) {
+      version = 1
+      const app = Fastify()
+      t.teardown(() => app.close())
+      await app.register(cacheCore, { implementation: 'memory' })
+      if (!isBehind) await app.register(compress, { threshold: 0 })
+      await app.register(cacheEdge)
+      if (isBehind) await app.register(compress, { threshold: 0 })
+      app.get('/', { onSend: stamp as onSendHookHandler, config: { cache: { store } } }, async (_request, reply) => reply.type('text/plain').send('page'))
+      const coded = (etag?: unknown, method: 'GET' | 'HEAD' = 'GET') => app.inject({ method, url: '/', headers: { 'accept-encoding': 'gzip', ...typeof etag === 'string' ? { 'if-none-match': etag } : {} } })
+      const first = await coded()
+      t.match(first.headers, { 'content-encoding': 'gzip', etag: tagOf('page v1') })
+      t.equal((await coded(first.headers.etag)).statusCode, 304)
+      version = 2
+      const second = await coded(first.headers.etag)
+      t.equal(second.statusCode, 200)
+      t.equal(gunzipSync(second.rawPayload).toString(), 'page v2')
+      t.equal(second.headers.etag, tagOf('page v2'))
+      t.equal((await coded(second.headers.etag)).statusCode, 304)
+    }
+  }
+})
+
 t.test('a route that was declared before the plugin had loaded: no tag and no 304 where a later hook may change the body', async (t) => {
   for (const isBehind of [true, false]) {
     version = 1

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { createReadStream, readdirSync } from 'node:fs'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
 import t from 'tap'
 import { ask, buildEdge, until } from './fixtures/edge-app.js'
 
@@ -230,4 +231,23 @@ t.test('currentTag: a kept answer whose tag is no longer the current one is not 
   version = 2
   const answer = await ask(app, '/')
   t.equal(`${answer.body} ${String(answer.headers.etag)}`, answer.body === 'body 1' ? 'body 1 "1"' : 'body 2 "2"')
+})
+
+t.test('a stream that a 304 or a 412 leaves out is ended, of whatever kind it is', async (t) => {
+  for (const kind of ['Readable', 'web stream', 'Response']) {
+    const app = await buildEdge(t)
+    let isEnded = false
+    app.get('/', async (_request, reply) => {
+      tagged(reply).type('text/plain')
+      if (kind === 'Readable') return reply.send(new Readable({ read () {}, destroy (error, done) { isEnded = true; done(error) } }))
+      const stream = new ReadableStream({ cancel () { isEnded = true } })
+      return reply.send(kind === 'web stream' ? stream : new Response(stream))
+    })
+    for (const [condition, status] of [[{ 'if-none-match': '"v"' }, 304], [{ 'if-match': '"w"' }, 412]] as const) {
+      isEnded = false
+      t.equal((await ask(app, '/', condition as Record<string, string>)).status, status)
+      await until(() => isEnded)
+      t.ok(isEnded, `${kind}, ${status}`)
+    }
+  }
 })

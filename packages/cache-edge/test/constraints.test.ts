@@ -115,6 +115,16 @@ for (const [what, header, choose] of [['a constraint of the app\'s own', 'x-tena
   }
 }
 
+t.test('a parameter takes the empty text, so its route names what chooses the one of the bare slash', async (t) => {
+  const app = await build(t)
+  app.get('/', { ...constraints({ tenant: 'a' }), config: { cache: {} } }, async () => 'a')
+  app.get('/:page', { config: { cache: {} } }, async () => 'page')
+  for (const [headers, body] of [[{ 'x-tenant': 'a' }, 'a'], [{}, 'page']] as const) t.match(await ask(app, '/', headers), { body, headers: { vary: 'x-tenant' } })
+  const unnamed = await build(t, {})
+  unnamed.get('/', constraints({ tenant: 'a' }), async () => 'a')
+  t.throws(() => unnamed.get('/:page', { config: { cache: {} } }, async () => 'page'), refused)
+})
+
 t.test('a constraint that reads nothing but the URL needs no Vary', async (t) => {
   const app = await build(t, { constraintHeaders: { tenant: [] } })
   app.get('/x', { config: { cache: {} } }, async () => 'x')
@@ -132,7 +142,8 @@ t.test('constraintHeaders: a wrong name is an option error, and one that makes a
 
 for (const [one, other, canShare] of [
   ['/a', '/a', true], ['/a', '/A/', true], ['/a', '/b', false], ['/a/b', '/a', false], ['/:id', '/a', true], ['/:id', '/a/b', false], ['/a/:id?', '/a', true], ['/a/:id?', '/a/b', true],
-  ['/a/:x-:y', '/a/1-2', true], ['/*', '/a/b/c', true], ['/a/*', '/a', true], ['/a/*', '/b', false], ['/a/:id/c', '/a/b/:name', true], ['/', '/', true], ['*', '/', true], ['/a/:id(^\\d+$)', '/a/x', true], ['/a/:x(^b/c$)', '/a/b/c', true]
+  ['/a/:x-:y', '/a/1-2', true], ['/*', '/a/b/c', true], ['/a/*', '/a', true], ['/a/*', '/b', false], ['/a/:id/c', '/a/b/:name', true], ['/', '/', true], ['*', '/', true], ['/a/:id(^\\d+$)', '/a/x', true], ['/a/:x(^b/c$)', '/a/b/c', true],
+  ['/', '/:x', true], ['/a/', '/a/:x', true], ['/a', '/a/:x', false], ['/:x/', '/:x/:y', true], ['/a/', '/a/:x/c', false], ['/a/', '/a/b', false]
 ] as const) {
   t.test(`canShareUrl: ${one} and ${other}`, async (t) => {
     t.equal(canShareUrl(one, other), canShare)

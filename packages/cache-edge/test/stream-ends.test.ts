@@ -160,3 +160,17 @@ for (const [what, make] of Object.entries(sources)) {
     })
   }
 }
+
+t.test('a stream that the app reads as well: the client has all of it, and so has the next one', async (t) => {
+  const app = await buildEdge(t)
+  let bytes = 0
+  app.get('/', { config: { cache: { store: true } } }, async (_request, reply) => {
+    const stream = Readable.from(['hello ', 'world'])
+    stream.on('data', (chunk: string) => { bytes += chunk.length })
+    return reply.type('text/plain').send(stream)
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  for (const cacheStatus of [/fwd=uri-miss/, /hit/]) t.match(await receive(port, '/'), { body: 'hello world', end: 'whole', headers: { 'cache-status': cacheStatus } })
+  t.equal(bytes, 11)
+})

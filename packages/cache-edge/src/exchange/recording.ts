@@ -65,6 +65,8 @@ export class Recording extends Readable {
       if (error == null) this.#whole()
       else if (!this.#hasEnded) this.destroy(error)
     })
+    // The app reads it as well: chunks that come before the client reads would be lost.
+    if (source.readableFlowing === true) this.#start()
   }
 
   /** Somebody waits for the recording: it does not depend on the reader any more. */
@@ -83,10 +85,7 @@ export class Recording extends Readable {
 
   override _read (): void {
     this.#isWanted = true
-    if (!this.#hasStarted) {
-      this.#hasStarted = true
-      this.#source.on('data', (chunk: unknown) => this.#take(chunk))
-    }
+    this.#start()
     this.#give()
   }
 
@@ -97,6 +96,12 @@ export class Recording extends Readable {
     this.#given = 0
     if (!isWhole) this.#source.destroy()
     callback(error)
+  }
+
+  #start (): void {
+    if (this.#hasStarted) return
+    this.#hasStarted = true
+    this.#source.on('data', (chunk: unknown) => this.#take(chunk))
   }
 
   #take (chunk: unknown): void {
