@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import type { RedisCache, RedisCacheOptions } from '../../src/index.js'
 import { read, startCache, startServer, valueOf } from '../fixtures/caches.js'
-import type { RedisServer } from '../fixtures/redis-server.js'
+import { until, type RedisServer } from '../fixtures/redis-server.js'
 
 /** Two processes on one server. */
 async function twoProcesses (t: Test, options: RedisCacheOptions = {}): Promise<{ near: RedisCache; far: RedisCache; server: RedisServer }> {
@@ -85,7 +85,7 @@ t.test('leases: what was marked before a restart is not stored behind it, though
   await server.cli('SAVE')
   await server.kill()
   await server.start()
-  await near.ready(10_000)
+  await until('Redis is in service again', async () => (await near.get('other')).ok)
   await near.set('key', 'old', { ttl: 60, snapshot: lease })
   t.equal(await read(near, 'key'), null)
 })
