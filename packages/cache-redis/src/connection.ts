@@ -87,8 +87,10 @@ export class Connection {
 
   /** The node that a redirection names; `undefined` if no connection to it is known. */
   nodeAt (address: string): Node | undefined {
-    // A natMap renames addresses in ways of its own.
-    return isCluster(this.client) && this.client.options.natMap === undefined ? this.#nodes.get(address) : undefined
+    if (!isCluster(this.client)) return undefined
+    const { natMap } = this.client.options
+    const mapped = typeof natMap === 'function' ? natMap(address) : natMap?.[address]
+    return this.#nodes.get(mapped === undefined || mapped === null ? address : `${mapped.host}:${mapped.port}`)
   }
 
   /** Asks for the slot table, which a redirection showed to be old. */

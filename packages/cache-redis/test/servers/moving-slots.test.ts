@@ -211,6 +211,25 @@ for (const program of programs()) {
       for (const { admin } of masters.all) t.notMatch(JSON.stringify(await admin.call('ACL', 'LOG')), /asking|readonly|readwrite|info"|eval/, 'nothing of that was refused')
     })
 
+    for (const [what, natMap] of [['that renames nothing', () => null], ['that names each node', Object.fromEntries(masters.all.map(({ port }) => [`127.0.0.1:${port}`, { host: 'localhost', port }]))]] as const) {
+      t.test(`natMap: with one ${what}, a slot that is half way is followed as without`, async (t) => {
+        const options = settings({ natMap })
+        const cache = await start(t, options)
+        await store(cache, 'key', 'old')
+        const name = await nameOf(masters, `${options.keyPrefix}e:`, 'key')
+        const home = await masters.ownerOf(name)
+        const target = masters.other(home)
+        await masters.beginMove(name, target)
+        await masters.moveKeys(name, home, target)
+        t.match(await cache.get('key'), { ok: true })
+        t.match(await cache.set('key', 'new'), { ok: true })
+        t.match(await cache.leases.take('key', { ttl: 60 }), { ok: true })
+        t.match(await cache.del('key'), { ok: true })
+        await masters.endMove(name, home, target)
+        t.equal(await patientRead(cache, 'key'), null)
+      })
+    }
+
     t.test('get: a copy that a broken migration left on the other master is not served', async (t) => {
       const options = settings()
       const cache = await start(t, options)
