@@ -9,7 +9,7 @@ export interface MasterReply<T> { readonly value: T; readonly node: Node; readon
 export interface MasterCallOptions<P> {
   /** The connection to use of the master. Default: the one that carries its data. */
   readonly connectionOf?: (node: Node) => Redis
-  /** Makes what the command needs of the master's fence; runs again for every other master. */
+  /** Makes what the command needs of the master's fence; runs again for every other master. What it throws ends the call. */
   readonly prepare?: (fence: string) => Promise<P>
 }
 
@@ -32,11 +32,11 @@ export async function callMaster<T, P = undefined> (
   let searches = 0
   for (;;) {
     let failure: unknown
+    // A single server is sent the command all the same: its refusal says what is wrong, and makes the client leave a replica.
+    const fence = node?.fence ?? await node?.identify() ?? (connection.isCluster ? undefined : '')
+    const prepared = (fence === undefined || options.prepare === undefined ? undefined : await options.prepare(fence)) as P
     try {
-      // A single server is sent the command all the same: its refusal says what is wrong, and makes the client leave a replica.
-      const fence = node?.fence ?? await node?.identify() ?? (connection.isCluster ? undefined : '')
       if (node === undefined || fence === undefined) throw new Error('no master is known for the key')
-      const prepared = (options.prepare === undefined ? undefined : await options.prepare(fence)) as P
       const redis = options.connectionOf?.(node) ?? node.redis
       if (isAsking) {
         redis.asking().catch(() => {

@@ -80,6 +80,20 @@ t.test('callMaster: what is prepared is prepared for the master that gets it', a
   t.strictSame(prepared, [['fence a', 'for fence a'], ['fence b', 'for fence b']])
 })
 
+t.test('callMaster: what cannot be prepared ends the call: no other try, and no search for a master that is known', async (t) => {
+  const nodes = { 'a:1': node('fence a', 'value') }
+  const { connection, searches } = cluster(nodes, { owner: 'a:1' })
+  let tries = 0
+  const prepare = async (): Promise<string> => {
+    tries++
+    throw new Error('refused')
+  }
+  await t.rejects(callMaster(connection, 'key', send, { prepare }), /^refused$|Error: refused/)
+  t.equal(tries, 1)
+  t.equal(searches(), 0)
+  t.strictSame(nodes['a:1'].sent, [])
+})
+
 t.test('callMaster: servers that send a call to and fro are given up', async (t) => {
   const again = (address: string): Error[] => Array.from({ length: 20 }, () => reply(`MOVED 1 ${address}`))
   const { connection } = cluster({ 'a:1': node('fence a', ...again('b:1')), 'b:1': node('fence b', ...again('a:1')) }, { owner: 'a:1' })
