@@ -11,6 +11,8 @@ export function toCacheError (operation: string, thrown: unknown): CacheError {
   if (/^OOM/.test(message)) return outOfMemory(operation, { cause })
   if (/^(NOAUTH|WRONGPASS)/.test(message)) return auth(operation, { cause })
   if (/^NOPERM/.test(message)) return refused(operation, refusedBy(message), { cause })
+  // Redis 7.0 does not say which; later versions answer NOPERM.
+  if (message.startsWith("ERR The user executing the script can't")) return refused(operation, 'a command or a key that a script of the cache uses', { cause })
   if (/^WRONGTYPE/.test(message)) return corrupt(operation, 'a key of another type', { cause })
   return unavailable(operation, { cause })
 }
@@ -35,9 +37,12 @@ export function isRefusal (error: unknown): error is Error {
 
 const REFUSED = 'NOPERM: the user may not use '
 
-/** An error's text for logs: Redis's own text of a refusal (NOPERM) names the user. */
+/**
+ * An error's text for logs: Redis's own text of a refusal (NOPERM) names the user, that of an unknown command its arguments, which
+ * are a password where AUTH is unknown.
+ */
 export function publicText ({ message }: Error): string {
-  return message.replace(/NOPERM .*$/s, (text) => `${REFUSED}${refusedBy(text)}`)
+  return message.replace(/NOPERM .*$/s, (text) => `${REFUSED}${refusedBy(text)}`).replace(/, with args beginning with: .*$/s, '')
 }
 
 /** The error without the arguments of its command (a key, a value, a password) and the user's name, which replies have. */

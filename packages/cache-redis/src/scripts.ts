@@ -7,12 +7,13 @@ export const SCRIPTS = {
   /**
    * Begins a load: answers the header of what lies in the entry's slot, ARGV[1], a mark that lives for ARGV[2] ms, where nothing
    * does. A mark that is found is shared, so that concurrent loads of several processes can be stored. A plain text has no header:
-   * ARGV[3] makes it a frame; without ARGV[3], and in a slot of another type, the mark takes its place.
+   * ARGV[3] makes it a frame; without ARGV[3], and in a slot of another type, the mark takes its place. A refusal to read is answered.
    */
   cacheLease: {
     numberOfKeys: 1,
     lua: `local head = redis.pcall('GETRANGE', KEYS[1], 0, ${HEADER_BYTES - 1})
 if type(head) == 'table' then
+  if not string.find(head.err, 'WRONGTYPE', 1, true) then return head end
   redis.call('UNLINK', KEYS[1])
   head = ''
 end

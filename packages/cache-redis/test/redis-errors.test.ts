@@ -10,6 +10,7 @@ const replies: [reply: string, code: string, isOutage: boolean][] = [
   ['NOAUTH Authentication required.', 'CACHE_ERR_AUTH', true],
   ['WRONGPASS invalid username-password pair or user is disabled.', 'CACHE_ERR_AUTH', true],
   ["NOPERM this user has no permissions to run the 'set' command", 'CACHE_ERR_AUTH', true],
+  ["ERR The user executing the script can't run this command or subcommand", 'CACHE_ERR_AUTH', true],
   ['WRONGTYPE Operation against a key holding the wrong kind of value', 'CACHE_ERR_CORRUPT', false],
   ['Connection is closed.', 'CACHE_ERR_UNAVAILABLE', true],
   ["Stream isn't writeable and enableOfflineQueue options is false", 'CACHE_ERR_UNAVAILABLE', true],
@@ -41,7 +42,8 @@ t.test('toCacheError: a coded error stays what it is', async (t) => {
 })
 
 t.test('toCacheError: neither the arguments of the command nor the user are in the error', async (t) => {
-  for (const message of ['WRONGPASS invalid username-password pair or user is disabled.', "NOPERM User hunter2 has no permissions to run the 'set' command", 'ERR other']) {
+  for (const message of ['WRONGPASS invalid username-password pair or user is disabled.', "NOPERM User hunter2 has no permissions to run the 'set' command", 'ERR other',
+    "ERR unknown command 'auth', with args beginning with: 'hunter2' 'hunter2' ", 'ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `hunter2`, ', "All sentinels are unreachable. Last error: ERR unknown command 'auth', with args beginning with: 'a\nhunter2' "]) {
     const cause = Object.assign(new Error(message), { name: 'ReplyError', command: { name: 'hello', args: ['3', 'AUTH', 'hunter2', 'hunter2'] } })
     const error = toCacheError('get', cause)
     t.notMatch(inspect(error, { depth: 9, showHidden: true }), 'hunter2')

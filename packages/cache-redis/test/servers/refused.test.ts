@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
+import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
 import type { LogLine } from '../../../cache-core/test/fixtures/build-app.js'
 import { RedisCache, type RedisCacheOptions } from '../../src/index.js'
@@ -100,6 +101,23 @@ t.test('a wrong password: CACHE_ERR_AUTH, and the cache is not called enabled', 
   await server.cli('ACL', 'SETUSER', 'hidden-user', '>wrong')
   await until('it comes into service', async () => (await statusOf(app)).degraded === false)
   t.equal(lines.filter(({ msg }) => msg === 'Cache: enabled (impl: RedisCache)').length, 1)
+})
+
+t.test('a server that does not know AUTH: the password it repeats is in no log line, error or status', async (t) => {
+  const server = await startServer(t, '--rename-command', 'AUTH', '', '--rename-command', 'HELLO', '')
+  const lines: LogLine[] = []
+  const app = await buildApp(t, { url: server.url, username: 'hidden-user', password: 'secret' }, lines)
+  await until('the log says why', () => lines.some((line) => /unknown command 'auth'/i.test(String(line.err?.message))))
+  const results = [await app.cache.get('user:1'), await app.cache.health(), await app.cache.tags.invalidate('tag')]
+  t.notMatch(JSON.stringify([lines, await statusOf(app)]) + inspect(results, { depth: 9, showHidden: true }), /hidden-user|secret/)
+})
+
+t.test('leases: where the header of an entry may not be read, the entry stays', async (t) => {
+  const server = await startWith(t, '-getrange')
+  const { cache } = await startWarned(t, server)
+  valueOf(await cache.set('key', 'value', { ttl: 60 }))
+  t.match(await cache.leases.take('key', { ttl: 60 }), { ok: false, error: { code: 'CACHE_ERR_AUTH' } })
+  t.equal(await read(cache, 'key'), 'value')
 })
 
 t.test('a refused command is CACHE_ERR_AUTH with its name', async (t) => {
