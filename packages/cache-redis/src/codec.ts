@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
 import { brotliCompress, brotliDecompress, constants, gunzip, gzip } from 'node:zlib'
-import { corrupt, tooLarge, valueInvalid, type CacheError } from '@x/cache-core'
+import { corrupt, Deadlines, tooLarge, valueInvalid, type CacheError } from '@x/cache-core'
 import {
   FRAME, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type EntryTag, type FrameMeta
 } from './frame.js'
@@ -12,7 +12,10 @@ export interface Serializer {
   deserialize (bytes: Buffer): unknown
 }
 
-/** Makes payloads smaller. Its id stands in the frame, so that processes with other settings read each other's entries. */
+/**
+ * Makes payloads smaller. Its id stands in the frame, so that processes with other settings read each other's entries. One of the
+ * app's own has failed if it takes longer than half of `commandTimeoutMs`.
+ */
 export interface Compression {
   /** 1 to 255; 1 is gzip, 2 brotli. Own ones from 128 on. */
   readonly id: number
@@ -57,6 +60,8 @@ export interface CodecOptions {
   compressAboveBytes: number
   compression: Compression
   maxValueBytes: number
+  /** Milliseconds that a compression of the app's own may take, in each direction. */
+  limitMs: number
 }
 
 /** A value on its way into Redis: taken down already, so that later changes to it are not seen. */
@@ -72,9 +77,11 @@ export class Codec {
   readonly #options: CodecOptions
   readonly #isPlainJson: boolean
   readonly #compressions: Map<number, Compression>
+  readonly #limit: Deadlines
 
   constructor (options: CodecOptions) {
     this.#options = options
+    this.#limit = new Deadlines(options.limitMs)
     this.#isPlainJson = options.serializer === jsonSerializer
     this.#compressions = new Map([gzipCompression, brotliCompression, options.compression].map((each) => [each.id, each]))
   }
@@ -118,12 +125,20 @@ export class Codec {
   async #compress (payload: Uint8Array): Promise<Uint8Array> {
     let smaller: unknown
     try {
-      smaller = await this.#options.compression.compress(payload)
+      smaller = await this.#inTime(this.#options.compression, (own) => own.compress(payload))
     } catch (cause) {
       throw valueInvalid('what the compression refuses', { cause })
     }
     if (!(smaller instanceof Uint8Array)) throw valueInvalid(`a value of which the compression made ${typeof smaller}`)
     return smaller
+  }
+
+  /** What a compression gives. One of the app's own may hang, and must hold up neither later writes of the key nor the breaker's judgement. */
+  async #inTime (compression: Compression, use: (compression: Compression) => Promise<Uint8Array>): Promise<Uint8Array> {
+    const pending = use(compression)
+    if (compression === gzipCompression || compression === brotliCompression) return pending
+    return await this.#limit.bound<Uint8Array, Uint8Array | Promise<Uint8Array>>(Promise.resolve(pending), (bytes) => bytes,
+      (ms) => Promise.reject(new Error(`it did not end within ${ms} ms`)), (cause) => Promise.reject(cause))
   }
 
   /** Never throws: what cannot be read is `CACHE_ERR_CORRUPT`. */
@@ -149,7 +164,7 @@ export class Codec {
     const { maxValueBytes } = this.#options
     let bytes: Uint8Array
     try {
-      bytes = await compression.decompress(payload, maxValueBytes)
+      bytes = await this.#inTime(compression, (own) => own.decompress(payload, maxValueBytes))
     } catch (cause) {
       return corrupt('get', 'a payload that cannot be inflated', { cause })
     }

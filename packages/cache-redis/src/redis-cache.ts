@@ -119,7 +119,8 @@ export class RedisCache implements Cache {
       serializer: settings.serializer ?? jsonSerializer,
       compressAboveBytes: settings.compressAboveBytes ?? Infinity,
       compression: settings.compression === 'brotli' ? brotliCompression : typeof settings.compression === 'object' ? settings.compression : gzipCompression,
-      maxValueBytes: settings.maxValueBytes
+      maxValueBytes: settings.maxValueBytes,
+      limitMs: settings.commandTimeoutMs / 2
     })
     this.#entries = new Entries(this.#connection, keys, this.#tokens, this.#codec, (name) => this.#lane(name))
     this.#leases = new Leases({
@@ -289,11 +290,10 @@ export class RedisCache implements Cache {
   }
 
   /**
-   * Writes of one key, one after the other. On one connection they are that by themselves; in a Cluster a command that was
-   * redirected, or sent again after a failover, may arrive after one that was sent later and acknowledged.
+   * Writes of one key, one after the other. A value that has to be compressed, or whose tokens are asked for, is sent later than
+   * one that was set after it; in a Cluster a command that was redirected, or sent again after a failover, arrives later.
    */
   #inOrder<T> (key: string, write: () => Promise<T>): Promise<T> {
-    if (this.#settings.mode !== 'cluster') return write()
     const before = this.#writes.get(key)
     const written = before === undefined ? write() : before.then(write)
     const ended = written.then(() => {}, () => {})

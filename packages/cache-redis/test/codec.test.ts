@@ -17,7 +17,7 @@ const own: Compression = {
 }
 
 function codec (options: Partial<CodecOptions> = {}): Codec {
-  return new Codec({ serializer: jsonSerializer, compressAboveBytes: Infinity, compression: gzipCompression, maxValueBytes: 1_000_000, ...options })
+  return new Codec({ serializer: jsonSerializer, compressAboveBytes: Infinity, compression: gzipCompression, maxValueBytes: 1_000_000, limitMs: 60_000, ...options })
 }
 
 async function encode (codec: Codec, value: unknown, meta = NO_META as typeof WITH_META): Promise<Buffer> {
@@ -216,4 +216,11 @@ t.test('codec: what the serializer refuses, or answers with no text and no bytes
   for (const answer of [undefined, null, 1, {}]) {
     t.match(codec({ serializer: { ...jsonSerializer, serialize: () => answer as never } }).serialise(1), { code: 'CACHE_ERR_VALUE_INVALID' })
   }
+})
+
+t.test('codec: a compression that hangs has failed after its time, in both directions', async (t) => {
+  const hanging: Compression = { id: 200, compress: () => new Promise(() => {}), decompress: () => new Promise(() => {}) }
+  const each = codec({ compressAboveBytes: 0, compression: hanging, limitMs: 20 })
+  await t.rejects(encode(each, large), { code: 'CACHE_ERR_VALUE_INVALID', cause: { message: 'it did not end within 20 ms' } })
+  t.equal(await refusal(each, await encode(codec({ compressAboveBytes: 0, compression: own }), large)), CORRUPT)
 })
