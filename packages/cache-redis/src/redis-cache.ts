@@ -296,9 +296,9 @@ export class RedisCache implements Cache {
   #inOrder<T> (key: string, write: () => Promise<T>): Promise<T> {
     const before = this.#writes.get(key)
     const written = before === undefined ? write() : before.then(write)
-    const ended = written.then(() => {}, () => {})
+    const end = (): void => { if (this.#writes.get(key) === ended) this.#writes.delete(key) }
+    const ended = written.then(end, end)
     this.#writes.set(key, ended)
-    void ended.then(() => { if (this.#writes.get(key) === ended) this.#writes.delete(key) })
     return written
   }
 
