@@ -73,6 +73,8 @@ export class RedisCache implements Cache {
   readonly #health: Health
   /** The last write of each key that is under way; resolves when it has ended, whichever way. */
   readonly #writes = new Map<string, Promise<void>>()
+  /** What Redis says of the generation, while the question has not left. */
+  #generation: Promise<Captured | undefined> | undefined
   readonly #onChange: (status: RedisStatus) => void
   readonly #onCorrupt: (error: CacheError) => void
   readonly #warn: Warn
@@ -270,23 +272,43 @@ export class RedisCache implements Cache {
   }
 
   #store (key: string, serialised: Serialised, options: SetOptions): Promise<Result<void>> {
+    return this.#service.run('set', () => this.#inOrder(key, async () => {
+      // What was loaded belongs to the generation of its snapshot; a Cluster is asked before.
+      const known = options.snapshot === undefined && !this.#connection.isCluster ? this.#tokens.remembered(GENERATION) : undefined
+      if (known === undefined) return this.#write(key, serialised, options)
+      // As for `del`: the generation that is remembered may be over, without the message being here yet.
+      const [current] = await Promise.all([this.#askGeneration(), this.#write(key, serialised, options)])
+      if (current === undefined || (current.token === known.token && current.fence === known.fence)) return
+      await this.#write(key, serialised, options)
+    }))
+  }
+
+  /** One question for all who ask before it leaves. */
+  #askGeneration (): Promise<Captured | undefined> {
+    if (this.#generation === undefined) {
+      process.nextTick(() => { this.#generation = undefined })
+      sendTogether(this.#lanes[0]!)
+      this.#generation = this.#tokens.ask(GENERATION)
+    }
+    return this.#generation
+  }
+
+  async #write (key: string, serialised: Serialised, options: SetOptions): Promise<void> {
     const ttlMs = Math.max(1, Math.round(Math.min(options.ttl ?? this.#settings.defaultTtl, MAX_TTL) * 1000))
     const windowMs = Math.round(Math.min(Math.max(options.staleWhileRevalidate ?? 0, options.staleIfError ?? 0), MAX_TTL) * 1000)
     const lifetimeMs = ttlMs + windowMs
-    return this.#service.run('set', () => this.#inOrder(key, async () => {
-      const tokens = await this.#tokensFor(options, lifetimeMs)
-      const generation = tokens.get(GENERATION)!
-      const tags = [...tokens].filter(([tag]) => tag !== GENERATION).map(([tag, captured]) => ({ tag, ...captured }))
-      const name = this.#entries.nameOf(generation, key)
-      const encode = (ownFence: string | undefined): Promise<Buffer | string> => this.#codec.encode(serialised, { ttlMs, windowMs, ownFence, tags })
-      const { snapshot } = options
-      const leased = snapshot instanceof RedisLease && snapshot.slot.name === name ? snapshot : undefined
-      // Side by side: a token that ends before its entry makes it a miss.
-      await Promise.all([
-        leased === undefined ? this.#entries.write(name, generation, lifetimeMs, encode) : this.#leases.store(leased, lifetimeMs, encode),
-        this.#tokens.extend(tokens, lifetimeMs)
-      ])
-    }))
+    const tokens = await this.#tokensFor(options, lifetimeMs)
+    const generation = tokens.get(GENERATION)!
+    const tags = [...tokens].filter(([tag]) => tag !== GENERATION).map(([tag, captured]) => ({ tag, ...captured }))
+    const name = this.#entries.nameOf(generation, key)
+    const encode = (ownFence: string | undefined): Promise<Buffer | string> => this.#codec.encode(serialised, { ttlMs, windowMs, ownFence, tags })
+    const { snapshot } = options
+    const leased = snapshot instanceof RedisLease && snapshot.slot.name === name ? snapshot : undefined
+    // Side by side: a token that ends before its entry makes it a miss.
+    await Promise.all([
+      leased === undefined ? this.#entries.write(name, generation, lifetimeMs, encode) : this.#leases.store(leased, lifetimeMs, encode),
+      this.#tokens.extend(tokens, lifetimeMs)
+    ])
   }
 
   /**

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import type { Compression, RedisCacheOptions } from '../../src/index.js'
-import { clientOf, read, startCache, startServer, valueOf } from '../fixtures/caches.js'
+import { clientOf, read, startCache, startProxy, startServer, valueOf, warmUp } from '../fixtures/caches.js'
 import { Masters } from '../fixtures/masters.js'
 import { until } from '../fixtures/redis-server.js'
 
@@ -73,3 +73,25 @@ for (const [kind, start] of Object.entries(kinds)) {
     t.equal(valueOf(await client.get('key')), null)
   })
 }
+
+t.test('set: what it replaces is not served again, also where the process has not heard of a clear', async (t) => {
+  const server = await startServer(t)
+  const proxy = await startProxy(t, server.port)
+  const settings = { heartbeatTimeoutMs: 60_000, commandTimeoutMs: 5000 }
+  const [near, far] = [await startCache(t, { url: server.url, ...settings }), await startCache(t, { url: proxy.url, ...settings })]
+  for (const key of ['loaded', 'stored', 'tagged']) valueOf(await far.set(key, 'first', { ttl: 600 }))
+  await warmUp(t, far, 'loaded', 'first')
+  await new Promise((resolve) => { setTimeout(resolve, 100) })
+  await warmUp(t, far, 'loaded', 'first')
+  proxy.hold('cache-tracking', 'down')
+  valueOf(await near.clear())
+  const lease = valueOf(await near.leases.take('loaded', { ttl: 60 }))
+  valueOf(await near.set('stored', 'old', { ttl: 600 }))
+  valueOf(await near.set('tagged', 'old', { ttl: 600 }))
+  valueOf(await far.set('loaded', 'new', { ttl: 600 }))
+  valueOf(await far.setMany([{ key: 'stored', value: 'new' }, { key: 'tagged', value: 'new', options: { tags: ['tag'] } }]))
+  await near.set('loaded', 'old', { ttl: 600, snapshot: lease })
+  for (const key of ['loaded', 'stored', 'tagged']) t.equal(await read(near, key), 'new', key)
+  proxy.release('cache-tracking', 'down')
+  for (const key of ['loaded', 'stored', 'tagged']) t.equal(await read(far, key), 'new', key)
+})
