@@ -85,7 +85,7 @@ export class FlightRunner {
     try {
       value = await timeLoad(this.#registry, load, registration.stats.of(key).loads, this.#inside(flight.scope, loader), options.timeoutMs, flight.isBackground)
     } catch (error) {
-      this.#failed(call, flight, snapshot, lock, error)
+      this.#failed(call, flight, lock, error)
       throw error
     } finally {
       leave()
@@ -126,13 +126,13 @@ export class FlightRunner {
     return (context) => this.#registry.flights.scopes.run(scope, () => loader(context))
   }
 
-  #failed<T> (call: Call<T>, flight: Flight<T>, lease: TagSnapshot | undefined | null, lock: LoadLock | undefined, error: unknown): void {
+  #failed<T> (call: Call<T>, flight: Flight<T>, lock: LoadLock | undefined, error: unknown): void {
     const { key, caller, options } = call
     flight.isAbandoned = isEndOfCaller(caller, error)
     // The end of one caller, or of a load that has been replaced, says nothing about the next load.
     if (!flight.isAbandoned && !flight.isOverdue) this.#backoff.start(key, options.retryAfterMs ?? RETRY_AFTER_MS)
     // The load that replaces an abandoned one shares its mark.
-    if (!flight.isAbandoned) this.#store.release(call, flight, lease)
+    if (!flight.isAbandoned) this.#store.release(call, flight)
     // Without an outcome the lock goes to the next in line, who loads in place of the caller that ended.
     this.#end(flight, lock, flight.isAbandoned ? undefined : 'not-stored')
   }
@@ -146,7 +146,7 @@ export class FlightRunner {
     if (options instanceof Error) this.#store.fail(registration, 'set', options)
     if (options === undefined || options instanceof Error) {
       flight.snapshotValue(value, false)
-      this.#store.release(call, flight, snapshot)
+      this.#store.release(call, flight)
       this.#end(flight, lock, 'not-stored')
       return
     }
@@ -154,7 +154,7 @@ export class FlightRunner {
     const isQueued = flights.storing([key]) !== undefined
     flight.snapshotValue(value, registration.immediate === undefined)
     const store = async (): Promise<void> => {
-      const isStored = !flight.isSuperseded && await this.#store.set(call, isQueued ? flight.copyOf(value) : value, options)
+      const isStored = !flight.isSuperseded && await this.#store.set(call, flight, isQueued ? flight.copyOf(value) : value, options)
       this.#end(flight, lock, isStored ? 'stored' : 'not-stored')
     }
     if (registration.immediate === undefined) {

@@ -100,19 +100,27 @@ export class LoadStore {
   }
 
   /** Gives up the lease of a load that stores nothing. A flight that was superseded may share its mark with the next one. */
-  release<T> ({ registration }: Call<T>, flight: Flight<T>, lease: TagSnapshot | undefined | null): void {
-    if (registration.impl.leases === undefined || lease === undefined || lease === null || flight.isSuperseded) return
-    void this.#measured(registration, 'leases.release', registration.releaseLease(lease)).then((result) => {
+  release<T> ({ registration }: Call<T>, flight: Flight<T>): void {
+    if (flight.isSuperseded) return
+    // Also one whose load could not be stored from the beginning: its tags were refused.
+    void flight.lease?.then(async (lease) => {
+      if (lease === null) return
+      const result = await this.#measured(registration, 'leases.release', registration.releaseLease(lease))
       if (!result.ok) this.fail(registration, 'leases.release', result.error)
     })
   }
 
-  /** Whether the value was stored. */
-  async set<T> ({ registration, key }: Call<T>, value: T, options: SetOptions): Promise<boolean> {
+  /** Whether the value was stored. A lease whose value the store refuses is given up. */
+  async set<T> (call: Call<T>, flight: Flight<T>, value: T, options: SetOptions): Promise<boolean> {
+    const { registration, key } = call
     const result = await this.#measured(registration, 'set', registration.set(key, value, options))
-    if (result.ok) registration.stats.of(key).sets++
-    else this.fail(registration, 'set', result.error)
-    return result.ok
+    if (result.ok) {
+      registration.stats.of(key).sets++
+      return true
+    }
+    this.fail(registration, 'set', result.error)
+    if (!AWAY.has(result.error.code)) this.release(call, flight)
+    return false
   }
 
   /** `null`: the store gives no lease now. */

@@ -144,6 +144,9 @@ function ends (name: string, end: (t: Test, process: Process) => Promise<unknown
 
 ends('a load that fails', (t, { client }) => t.rejects(client.getOrSet('key', async () => { throw new Error('the source is down') })))
 ends('a load that skips', (_t, { client }) => client.getOrSet('key', (load) => { load.skip(); return 1 }))
+ends('a value that the store refuses', (_t, { client }) => client.getOrSet<unknown>('key', () => () => {}))
+ends('a value that may not be stored', (_t, { client }) => client.getOrSet('key', () => undefined))
+ends('tags that are refused', (_t, { client }) => client.getOrSet('key', () => 1, { tags: () => ['without covering tags'] }))
 ends('a ttl of 0', (_t, { client }) => client.getOrSet('key', () => 1, 0))
 
 t.test('getOrSet: a failed refresh leaves the stale entry in place', async (t) => {
