@@ -58,7 +58,14 @@ export class Node {
   get writer (): Redis {
     if (this.#writer !== undefined) return this.#writer
     this.#writer = this.redis.duplicate({
-      lazyConnect: false, enableOfflineQueue: true, connectionName: 'cache-writer', disableClientInfo: true, retryStrategy: (times: number) => Math.min(50 * times, 500)
+      lazyConnect: false,
+      enableOfflineQueue: true,
+      // WAIT that is sent again, on another connection, is answered by replicas that were never told of the write.
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      connectionName: 'cache-writer',
+      disableClientInfo: true,
+      retryStrategy: (times: number) => Math.min(50 * times, 500)
     })
     defineScripts(this.#writer)
     this.#writer.on('error', () => {
