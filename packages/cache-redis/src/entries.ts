@@ -17,7 +17,7 @@ export interface Wish { readonly tags: readonly string[]; readonly wantsTime: bo
 /** Tokens that were asked for beside the entry. */
 type Asked = ReadonlyMap<string, Promise<Captured | undefined>>
 
-/** Where an entry lies: its name, the fence of its generation, and in a Cluster the master that answered. */
+/** Where an entry lies: its name, the fence of its generation, and the master that answered. */
 interface Place { readonly name: string; readonly fence: string; readonly node: Node | undefined }
 
 /** An entry as Redis has it, and its time if that was asked for. */
@@ -128,11 +128,17 @@ export class Entries {
     await unlink(current)
   }
 
-  /** Reads an entry, in a Cluster on the connection of the master that has it. */
+  /**
+   * Reads an entry, in a Cluster on the connection of the master that has it. A client of the app's own may send a command again, after
+   * a failover or a restart to a server that forgot a removal.
+   */
   #get<T> (generation: Captured, key: string, use: (place: Place, bytes: Buffer | null) => T | Promise<T>): Promise<T> {
     const name = this.nameOf(generation, key)
     const { fence } = generation
-    if (!this.#connection.isCluster) return this.#dataFor(name).getBuffer(name).then((bytes) => use({ name, fence, node: undefined }, bytes))
+    if (!this.#connection.isCluster) {
+      const node = this.#connection.owner(name)
+      return this.#dataFor(name).getBuffer(name).then((bytes) => use({ name, fence, node }, bytes))
+    }
     return callMaster(this.#connection, name, (redis) => redis.getBuffer(name)).then(({ value, node }) => use({ name, fence, node }, value))
   }
 
@@ -174,7 +180,7 @@ function isNone (stored: Buffer | null): stored is null {
 
 /** Whether the entry was stored on the master that has it now, in the same life: another may have lost what removed it. */
 function isOfThisLife ({ fence, node }: Place, { ownFence }: Decoded): boolean {
-  return node === undefined ? ownFence === undefined : node.fence === (ownFence ?? fence)
+  return node?.fence === (ownFence ?? fence)
 }
 
 // Its answer may not be needed; a failure that nobody looks at is not an unhandled one.

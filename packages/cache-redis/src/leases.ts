@@ -77,14 +77,15 @@ export class Leases {
   /** Whether nothing has changed since the lease was taken: no token, not the slot, not its master. One round trip. */
   async isCurrent (lease: RedisLease): Promise<boolean> {
     const { connection, tokens, dataFor } = this.#deps
-    const { slot } = lease
+    const { slot, generation } = lease
     const { name } = slot
     const read = (client: Pick<Client, 'getrangeBuffer'>): Promise<Buffer> => client.getrangeBuffer(name, 0, HEADER_BYTES - 1)
     const [header, areCurrent] = await Promise.all([
-      connection.isCluster ? callMaster(connection, name, read) : read(dataFor(name)).then((value) => ({ value, fence: undefined })),
+      connection.isCluster ? callMaster(connection, name, read) : read(dataFor(name)).then((value) => ({ value, node: connection.owner(name) })),
       tokens.areCurrent(tokensOf(lease))
     ])
-    return areCurrent && header.value.equals(slot.header) && header.fence === slot.fence
+    // The fence as it is now: a client of the app's own may have sent the question again, to another server.
+    return areCurrent && header.value.equals(slot.header) && header.node?.fence === (slot.fence ?? generation.fence)
   }
 
   /** Stores what was loaded, if the slot is as the load found it; `encode` is told the fence that the entry has to carry, if any. */

@@ -4,7 +4,8 @@ import { Cluster as Cluster6, Redis as Redis6 } from 'ioredis-6'
 import { Cluster as ValkeyCluster, Redis as Valkey } from 'iovalkey'
 import t, { type Test } from 'tap'
 import { RedisCache, type RedisCacheOptions } from '../../src/index.js'
-import { isSettled, read, startServer, store, valueOf } from '../fixtures/caches.js'
+import type { RedisLease } from '../../src/leases.js'
+import { isSettled, read, startProxy, startServer, store, valueOf } from '../fixtures/caches.js'
 import { RedisCluster, RedisSentinels, until } from '../fixtures/redis-server.js'
 
 t.setTimeout(180_000)
@@ -111,4 +112,45 @@ t.test('client: twelve caches on one add no listener each, and warn of no leak',
   }
   await new Promise((resolve) => { setImmediate(resolve) })
   t.same(warnings, [])
+})
+
+t.test('client: a read that it sends again, to a server that has what was removed, finds nothing', async (t) => {
+  const [first, second] = [await startServer(t), await startServer(t)]
+  const proxy = await startProxy(t, first.port)
+  const [cache] = await startTwo(t, () => new Redis(proxy.port, { enableOfflineQueue: false, commandTimeout: 5000 }), { commandTimeoutMs: 5000, heartbeatTimeoutMs: 60_000 }) as [RedisCache]
+  valueOf(await cache.set('key', 'old'))
+  await until('the generation is known', async () => await read(cache, 'key') === 'old')
+  const name = await first.cli('KEYS', 'cache:e:*')
+  await second.cli('SET', 'cache:g', await first.cli('GET', 'cache:g'))
+  await second.cli('SET', name, '"old"')
+  const lease = valueOf(await cache.leases.take('loaded', { ttl: 60 })) as RedisLease
+  const admin = new Redis(second.port)
+  t.teardown(() => admin.disconnect())
+  await admin.set(lease.slot.name, lease.slot.header)
+  for (const each of ['key', 'loaded']) valueOf(await cache.del(each))
+  t.equal(await read(cache, 'key'), null)
+  proxy.hold('cache', 'up')
+  const isCurrent = cache.leases.isCurrent(lease)
+  const sentTwice = [cache.get('key'), cache.getEntry('key', { tags: [] }), cache.getMany(['key'])]
+  await until('they were sent', () => proxy.held('cache', 'up').split(name).length >= 4)
+  proxy.lead(second.port)
+  proxy.release('cache', 'up')
+  for (const pending of sentTwice) {
+    const result = await pending
+    if (result.ok) t.notMatch(JSON.stringify(result.value), 'old')
+  }
+  const current = await isCurrent
+  t.equal(current.ok && current.value, false, 'and a load that began before the removal is not joined')
+})
+
+t.test('waitReplicas: WAIT that a client of the app\'s own would send again, to another server, is no acknowledgement', async (t) => {
+  const [first, second] = [await startServer(t), await startServer(t)]
+  await startServer(t, '--replicaof', '127.0.0.1', String(second.port))
+  await until('the other server has a replica', async () => (await second.cli('INFO', 'replication')).includes('state=online'))
+  const proxy = await startProxy(t, first.port)
+  const [cache] = await startTwo(t, () => new Redis(proxy.port, { commandTimeout: 20_000 }), { waitReplicas: 1, commandTimeoutMs: 20_000 }) as [RedisCache]
+  const invalidated = cache.tags.invalidate('tag')
+  await until('it waits for replicas', async () => (await first.cli('CLIENT', 'LIST')).includes('cmd=wait'))
+  proxy.lead(second.port)
+  t.match(await invalidated, { ok: false, error: { code: 'CACHE_ERR_UNAVAILABLE', queued: true } })
 })
