@@ -31,6 +31,8 @@ class World {
   readonly #hardFloor = new Map<string, number>()
   readonly #softFloor = new Map<string, number>()
   readonly #log: string[] = []
+  /** Keys that a `set` is under way for. */
+  readonly #beingSet = new Set<string>()
 
   constructor (seed: number, { make, processes = 1 }: Caches) {
     this.#random = new Random(seed)
@@ -121,8 +123,12 @@ class World {
     const [group] = key.split(':') as [string]
     const ofGroup = KEYS.filter((each) => each.startsWith(group))
     switch (random.below(10)) {
-      case 0: case 1: return this.#remove(id, `del ${key}`, [key], () => cache.del(key))
-      case 2: return this.#remove(id, 'delMany', ofGroup, () => cache.delMany(ofGroup))
+      case 0: case 1:
+        if (this.#overtakes([key])) return
+        return this.#remove(id, `del ${key}`, [key], () => cache.del(key))
+      case 2:
+        if (this.#overtakes(ofGroup)) return
+        return this.#remove(id, 'delMany', ofGroup, () => cache.delMany(ofGroup))
       case 3: case 4: return this.#remove(id, `invalidate ${group}`, ofGroup, () => cache.tags.invalidate(group))
       case 5: return this.#remove(id, `soft ${group}`, ofGroup, () => cache.tags.invalidate(group, { soft: true }), true)
       case 6:
@@ -142,7 +148,22 @@ class World {
     if (result.ok) for (const key of keys) this.#raise(key, then.get(key)!, isSoft)
   }
 
+  /** Whether a write of the keys would race with a `set` of another process, which may land behind it: no load, and the app's to order. */
+  #overtakes (keys: string[]): boolean {
+    return this.#clients.length > 1 && keys.some((key) => this.#beingSet.has(key))
+  }
+
   async #store (id: string, keys: string[], group: string): Promise<void> {
+    if (this.#overtakes(keys)) return
+    for (const key of keys) this.#beingSet.add(key)
+    try {
+      await this.#set(id, keys, group)
+    } finally {
+      for (const key of keys) this.#beingSet.delete(key)
+    }
+  }
+
+  async #set (id: string, keys: string[], group: string): Promise<void> {
     for (const key of keys) this.#versions.set(key, this.#versions.get(key)! + 1)
     const cache = this.#cache
     const snapshot = await cache.tags.capture([group, ...keys.map((key) => `one:${key}`)])
