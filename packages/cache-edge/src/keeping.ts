@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Captured, Final } from './capture.js'
+import { wasFoundPersonal } from './exchange/personal-requests.js'
 import { freshnessOf, notStored, type Freshness } from './freshness.js'
 import { withoutWritten } from './headers.js'
 import { formatHttpDate } from './http-date.js'
@@ -55,6 +56,8 @@ export function toStored ({ request, reply, policy, tags }: Exchange, captured: 
 
 /** Why an answer may not be kept; `undefined`: it may. */
 export function whyNotStored (request: FastifyRequest, head: Head, policy: Policy): string | undefined {
+  // The handler may have looked at what is in no key.
+  if (wasFoundPersonal(request)) return 'personal'
   const names = parseVary(head.headers.vary)
   // An answer without a Cache-Control goes out with that of the policy, which may say `public`.
   const headers = policy.cacheControl === undefined || head.headers['cache-control'] !== undefined ? head.headers : { ...head.headers, 'cache-control': policy.cacheControl }

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import t from 'tap'
 import { ask, buildEdge, raw, Time, until, type Fields } from './fixtures/edge-app.js'
 import { isHit, page } from './fixtures/page.js'
+import { STEERING } from './fixtures/steering-headers.js'
 
 const MISS = 'fastify; fwd=uri-miss'
 
@@ -65,9 +66,6 @@ t.test('web cache deception: what a client with a session is answered at a wildc
   t.equal(mine.headers['cache-control'], 'private, no-cache')
   t.equal((await ask(app, '/account/x.css')).body, 'undefined')
 })
-
-const STEERING = ['x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-scheme', 'x-forwarded-server', 'forwarded', 'x-original-url',
-  'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override', 'x-host', 'x-forwarded-ssl', 'x-original-host', 'x-http-host-override']
 
 for (const store of [true, 'by-response'] as const) {
   t.test(`poisoning: a handler behind store: ${String(store)} sees no header that steers it and is not in the key`, async (t) => {
