@@ -7,9 +7,9 @@ import { showAllBeforeSend } from '../fastify/handler-view.js'
 import { runHandler, statusOf } from '../fastify/run-handler.js'
 import type { SeenRequest } from '../fastify/seen-request.js'
 import { clearError } from '../fastify/slots.js'
-import { secondsToKeep, toStored, type Exchange } from '../keeping.js'
+import { hiddenVary, secondsToKeep, toStored, type Exchange } from '../keeping.js'
 import { uriTag } from '../key.js'
-import { warn } from '../notices.js'
+import { Notices, warn } from '../notices.js'
 import type { Refresh } from '../refresher.js'
 import { renew, type Renewal } from '../renewal.js'
 import { stateOf, type StoredResponse } from '../stored-response.js'
@@ -61,6 +61,7 @@ export class HandlerRuns {
   readonly #answers: Answers
   readonly #variants: Variants
   readonly #flights: Flights
+  readonly #notices = new Notices()
 
   constructor (settings: HandlerRunSettings) {
     this.#settings = settings
@@ -167,6 +168,7 @@ export class HandlerRuns {
     const { reply } = visit
     const kept = typeof end === 'object' && 'captured' in end ? toStored(visit, end.captured, end.final, requestedAt) : undefined
     if (kept === undefined) {
+      if (typeof end === 'object' && 'captured' in end) this.#warnOfVary(visit, hiddenVary(end.captured, visit.policy))
       // A client that left is not the result: another one runs the handler in its place. A refresh has none.
       flight.isAborted = end === 'aborted' || isGone(reply)
       if (flight.isAborted || end === 'replaced' || end === 'aborted') return
@@ -175,6 +177,11 @@ export class HandlerRuns {
     if (flight.isOvertaken) return
     if (flight.key !== undefined) this.#settings.unkept.end(flight.key)
     await Promise.all([this.#share(visit, flight, kept), this.#store(visit, kept, snapshot)])
+  }
+
+  #warnOfVary ({ request, view: { route } }: CacheRequest, names: string[]): void {
+    const hidden = names.filter((name) => name !== 'cookie' && name !== 'authorization')
+    if (hidden.length > 0) this.#notices.warnOnce(request.log, route.pattern, { route: route.pattern, vary: hidden }, 'Cache: answers of this route vary by request headers that its handler does not see, and are not stored; name them in vary')
   }
 
   /** Gives a response to the requests that wait for it, unless another process has invalidated one of its tags since the handler began. */

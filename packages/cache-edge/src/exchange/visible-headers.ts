@@ -17,6 +17,8 @@ const NEGOTIATING = new Set([
   'referer', 'save-data', 'te', 'upgrade-insecure-requests', 'user-agent', 'via', 'device-memory', 'downlink', 'dpr', 'ect', 'rtt', 'viewport-width', 'width',
   'sec-fetch-dest', 'sec-fetch-mode', 'sec-fetch-site', 'sec-fetch-user', 'sec-gpc', 'sec-purpose'
 ])
+/** The headers that the target is made of. */
+const OF_TARGET = new Set(['host', 'x-forwarded-host', 'x-forwarded-proto'])
 const CLIENT_HINT = /^sec-ch-[a-z-]{1,40}$/
 
 /** The headers that say who asks, or which request this is. A route shows them that says `sameForAll`. */
@@ -24,9 +26,19 @@ const IDENTIFYING = ['authorization', 'cookie', 'traceparent', 'tracestate', 'x-
 
 /** The names of the request headers that the handler of a stored route may see as they were sent. */
 export function shownNames ({ headers }: FastifyRequest['raw'], { store, vary, sameForAll }: Policy): string[] {
-  const names = store === 'by-policy' ? [...vary] : [...vary, ...Object.keys(headers).filter((name) => NEGOTIATING.has(name) || CLIENT_HINT.test(name))]
+  const names = store === 'by-policy' ? [...vary] : [...vary, ...Object.keys(headers).filter(isNegotiating)]
   if (sameForAll) names.push(...IDENTIFYING)
   return names
+}
+
+/** Whether responses of a by-response route may be selected by a request header: the handler sees it, or the target has it. */
+export function maySelect (name: string, { vary, sameForAll }: Policy): boolean {
+  if (name === 'cookie' || name === 'authorization') return false
+  return vary.includes(name) || isNegotiating(name) || OF_TARGET.has(name) || (sameForAll && IDENTIFYING.includes(name))
+}
+
+function isNegotiating (name: string): boolean {
+  return NEGOTIATING.has(name) || CLIENT_HINT.test(name)
 }
 
 /**
