@@ -5,6 +5,7 @@ import { isDroppedFrom304 } from '../conditional.js'
 import { serializerOf } from '../fastify/slots.js'
 import { joinLines } from '../header-fields.js'
 import { setFromStore, type EdgeHeaders } from '../headers.js'
+import { mayChangeBody } from '../hook-order.js'
 import { ageOf, type StoredResponse } from '../stored-response.js'
 import { timeOf, type Servable } from '../variants.js'
 import { mergeVary } from '../vary.js'
@@ -31,7 +32,7 @@ export class Answers {
     // Cookies that the handler has just set are for this client, where nothing of its answer is stored.
     setFromStore(reply, status?.hit === true || status?.stored !== false)
     // Known before anything is written: what a 304 leaves out need not be put in first. A tag of the body holds for what hooks make of it.
-    const isNotModified = response.status === 200 && response.isTagOfBody !== true && this.#headers.hasTag(reply.request, response.etag)
+    const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag) && (response.isTagOfBody !== true || !mayChangeBody(reply.request))
     reply.code(isNotModified ? 304 : response.status)
     for (const name in response.headers) {
       if (isNotModified && isDroppedFrom304(name)) continue
