@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import type { EdgePolicy } from '../src/index.js'
-import { ask, buildEdge, type EdgeSetup } from './fixtures/edge-app.js'
+import { ask, buildEdge, Time, until, type EdgeSetup } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'
 import { STEERING } from './fixtures/steering-headers.js'
 import { tellAll } from './fixtures/tell-all.js'
@@ -123,7 +123,7 @@ const parts: Record<string, (request: FastifyRequest) => unknown> = {
   'request.ip': ({ ip }) => ip,
   'request.ips': ({ ips }) => String(ips),
   'request.socket.remoteAddress': ({ socket }) => String(socket.remoteAddress),
-  'request.socket.remotePort': ({ raw }) => String(raw.socket.remotePort)
+  'request.socket.remotePort': ({ raw }) => String((raw as unknown as { client: typeof raw.socket }).client.remotePort)
 }
 for (const [part, read] of Object.entries(parts)) {
   for (const store of STORES) {
@@ -155,6 +155,30 @@ t.test('what is not read does no harm: host, protocol and the URL are in the key
   await send(app, {})
   t.ok(isStored(await send(app, {})))
   t.same(lines, [])
+})
+
+t.test('a rollout that chooses by the address does not make an answer private: kept, bypassed, in a background refresh', async (t) => {
+  const time = new Time(t)
+  const asked: string[] = []
+  const key = (request: FastifyRequest): string => {
+    asked.push(`${request.ip} ${String(request.headers['x-tenant'])}`)
+    return 'subject'
+  }
+  const app = await buildEdge(t, { time, core: { rollout: { percent: 99.99, key } } })
+  let runs = 0
+  app.get('/', { config: { cache: { store: true, maxAge: 10, staleWhileRevalidate: 60 } } }, async (request) => {
+    await request.cache.getOrSet('a', () => 1)
+    return `run ${++runs}`
+  })
+  const headers = { 'x-tenant': 'acme' }
+  t.match(await ask(app, '/', headers), { body: 'run 1', headers: { 'cache-control': /public/ } })
+  t.match(await ask(app, '/', { ...headers, range: 'bytes=0-1' }), { body: 'run 2', headers: { 'cache-control': /public/ } })
+  time.advance(11)
+  t.match(await ask(app, '/', headers), { body: 'run 1' })
+  await until(() => runs === 3)
+  for (let turns = 0; turns < 50; turns++) await nextTurn()
+  t.match(await ask(app, '/', headers), { body: 'run 3', cacheStatus: /hit; ttl=10/ })
+  t.same(asked.filter((one) => one !== '127.0.0.1 acme'), ['127.0.0.1 undefined'], 'the background request has no such header')
 })
 
 t.test('without a Cache-Control of its own, such an answer is private for the caches in front as well', async (t) => {
