@@ -1,3 +1,4 @@
+import { enterHandlerPhase } from '@x/cache-core'
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import { peerOf, type LoopbackRequest } from '../fastify/loopback.js'
 import { showTo, type SeenRequest } from '../fastify/seen-request.js'
@@ -89,6 +90,9 @@ export class RequestView {
    */
   show (stale: StoredHead | undefined, also?: readonly string[]): SeenRequest {
     const { request, route: { policy }, target } = this
+    // The rollout may choose by what the handler must not read, such as the address.
+    enterHandlerPhase(request)
+    Reflect.get(request, 'cache')
     return showTo(request, {
       headers: visibleHeaders(request, policy, target, stale, also),
       scheme: target.scheme,

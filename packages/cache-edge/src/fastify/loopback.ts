@@ -38,6 +38,7 @@ export function askItself (fastify: FastifyInstance, { url, headers, peer }: Loo
   request.push(null)
   const response = new ServerResponse(request)
   response.assignSocket(socket)
+  socket.on('drain', () => { if (!response.writableEnded) response.emit('drain') })
   // As the server of Node does behind each answer; an app waits for either.
   response.once('finish', () => {
     request.resume()

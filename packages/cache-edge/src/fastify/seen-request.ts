@@ -74,7 +74,11 @@ function rawParts (raw: FastifyRequest['raw'], { headers, scheme, host, onIdenti
   }
   if (raw.httpVersionMajor >= 2) Object.assign(parts, { authority: own(host), scheme: own(scheme) })
   const { socket } = raw
-  if (onIdentity !== undefined && socket != null) parts.socket = own(watched(socket, onIdentity))
+  if (onIdentity !== undefined && socket != null) {
+    parts.socket = own(watched(socket, onIdentity))
+    // The name of Node's first versions.
+    if (Object.hasOwn(raw, 'client')) parts.client = parts.socket
+  }
   return parts
 }
 
