@@ -1,6 +1,7 @@
 import type { Core } from '@x/cache-core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
+import { hasComputedTag } from './body-tags.js'
 import { DROPPED_FROM_304, evaluate } from './conditional.js'
 import type { PersonalRequests } from './exchange/personal-requests.js'
 import { discard } from './fastify/payload.js'
@@ -15,6 +16,9 @@ const kFromStore = Symbol('@x/cache-edge.from-store')
 const TAG = new RegExp(TAG_PATTERN)
 /** Fields that some shared caches read in place of `Cache-Control` (RFC 9213 §2.2, and those of before). */
 const TARGETED = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'netlify-cdn-cache-control', 'vercel-cdn-cache-control', 'surrogate-control']
+/** Fields by which an answer says how long caches may store it. */
+const NAMING_LIFETIME = ['cache-control', 'expires', ...TARGETED]
+const NO_CACHE = 'no-cache'
 const DROPPED_FROM_STORED_304 = [...DROPPED_FROM_304, 'set-cookie']
 /** What is said of one representation, and of no error in its place. */
 const OF_ANSWER = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
@@ -29,6 +33,8 @@ type Written = Map<string, string | undefined>
 export interface HeaderSettings {
   readonly personal: PersonalRequests
   readonly tagHeader: NonNullable<CacheEdgeOptions['tagHeader']>
+  /** Whether an answer that got its tag here, and names no lifetime, says that caches have to ask. */
+  readonly saysNoCache: boolean
   /** Whether something in this app compresses answers by `Accept-Encoding`. */
   readonly isCompressed: () => boolean
 }
@@ -49,6 +55,7 @@ export class EdgeHeaders {
     const { method } = request.raw
     if (method !== 'GET' && method !== 'HEAD') return payload
     this.#describe(request, reply, rule, route)
+    if (this.#settings.saysNoCache) this.#askFirst(request, reply, rule)
     const { statusCode } = reply
     const { headers } = request.raw
     if (statusCode === 304) {
@@ -95,7 +102,7 @@ export class EdgeHeaders {
     const tags = this.tagsOf(request, rule)
     const hasCookie = reply.hasHeader('set-cookie')
     const isAsDeclared = rule.statuses.has(statusCode) && !hasCookie && tags !== undefined
-    if (!isAsDeclared) return this.#restrict(reply, hasCookie || tags === undefined ? PRIVATE : 'no-cache')
+    if (!isAsDeclared) return this.#restrict(reply, hasCookie || tags === undefined ? PRIVATE : NO_CACHE)
     if (!reply.hasHeader('cache-control')) {
       this.#write(reply, 'cache-control', rule.cacheControl)
       if (rule.cdnCacheControl !== undefined && !reply.hasHeader('cdn-cache-control')) this.#write(reply, 'cdn-cache-control', rule.cdnCacheControl)
@@ -108,6 +115,15 @@ export class EdgeHeaders {
     if (reply.hasHeader('cache-control')) return
     this.#write(reply, 'cache-control', cacheControl)
     dropAll(reply, TARGETED)
+  }
+
+  /**
+   * Some shared caches store a 200 without a lifetime because it has a validator, and for whom it was they do not know. A tag that
+   * nobody asked for must not make them; hooks see none of this, since it is written last.
+   */
+  #askFirst (request: FastifyRequest, reply: FastifyReply, rule: RouteRule): void {
+    if (!hasComputedTag(reply) || !reply.hasHeader('etag') || NAMING_LIFETIME.some((name) => reply.hasHeader(name))) return
+    this.#write(reply, 'cache-control', this.#settings.personal.reasonOf(request, rule) === null ? NO_CACHE : PRIVATE)
   }
 
   #addTags (reply: FastifyReply, tagHeader: 'Surrogate-Key' | 'Cache-Tag', tags: readonly string[]): void {

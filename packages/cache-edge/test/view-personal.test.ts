@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import type { EdgePolicy } from '../src/index.js'
-import { Credentials } from '../src/policy.js'
+import { Credentials } from '../src/credentials.js'
 import { ask, buildEdge } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'
 
@@ -16,7 +16,7 @@ async function withUsers (t: Test, cache: EdgePolicy = {}, userOf: (key: string)
   let runs = 0
   app.decorateRequest('user', initial as never)
   app.addHook('onRequest', async (request) => {
-    const key = request.headers['x-api-key']
+    const key = request.headers['x-user']
     if (key !== undefined) Object.assign(request, { user: userOf(String(key)) })
   })
   app.get('/*', { config: { cache: { store: true, ...cache } } }, async (request: WithUser) => `${++runs} ${JSON.stringify(request.user)}`)
@@ -26,10 +26,10 @@ async function withUsers (t: Test, cache: EdgePolicy = {}, userOf: (key: string)
 for (const store of [true, 'by-response', false] as const) {
   t.test(`the page of a user whom a hook knows by an API key is not given to the next client: store ${String(store)}`, async (t) => {
     const { app } = await withUsers(t, { store })
-    const bob = await ask(app, '/', { 'x-api-key': 'bob' })
+    const bob = await ask(app, '/', { 'x-user': 'bob' })
     t.match(bob, { body: /bob/, headers: { 'cache-control': PRIVATE } })
     t.match((await ask(app, '/')).body, /null/)
-    const alice = await ask(app, '/', { 'x-api-key': 'alice' })
+    const alice = await ask(app, '/', { 'x-user': 'alice' })
     t.match(alice, { body: /alice/, headers: { 'cache-control': PRIVATE } }, 'nor is a user given the page of all')
     if (store !== false) t.equal(alice.cacheStatus, 'fastify; fwd=bypass; detail=personal')
   })
@@ -41,8 +41,8 @@ for (const [what, user, isUser] of [
 ] as const) {
   t.test(`request.user: ${what} ${isUser ? 'is a user' : 'is nobody'}`, async (t) => {
     const { app } = await withUsers(t, {}, () => user)
-    await ask(app, '/', { 'x-api-key': 'x' })
-    const second = await ask(app, '/', { 'x-api-key': 'x' })
+    await ask(app, '/', { 'x-user': 'x' })
+    const second = await ask(app, '/', { 'x-user': 'x' })
     t.equal(isHit(second), !isUser)
     t.equal(second.headers['cache-control'] === PRIVATE, isUser)
   })
@@ -65,10 +65,10 @@ t.test('request.user: one that cannot be read counts as a user', async (t) => {
 
 t.test('request.user: with sameForAll all share one answer, and with scope private the client keeps it', async (t) => {
   const shared = await withUsers(t, { sameForAll: true })
-  await ask(shared.app, '/', { 'x-api-key': 'bob' })
+  await ask(shared.app, '/', { 'x-user': 'bob' })
   t.ok(isHit(await ask(shared.app, '/')))
   const own = await withUsers(t, { store: false, scope: 'private', maxAge: 300 })
-  t.equal((await ask(own.app, '/', { 'x-api-key': 'bob' })).headers['cache-control'], 'private, max-age=300, must-revalidate')
+  t.equal((await ask(own.app, '/', { 'x-user': 'bob' })).headers['cache-control'], 'private, max-age=300, must-revalidate')
 })
 
 t.test('request.user: such a request is no candidate of the edge', async (t) => {
@@ -76,7 +76,7 @@ t.test('request.user: such a request is no candidate of the edge', async (t) => 
   let candidates = 0
   await app.ready()
   app.cache.registry.events.on('edgeCandidate', () => { candidates++ })
-  await ask(app, '/', { 'x-api-key': 'bob' })
+  await ask(app, '/', { 'x-user': 'bob' })
   t.equal(candidates, 0)
   await ask(app, '/')
   t.equal(candidates, 1)
@@ -121,12 +121,12 @@ for (const headers of [{ 'proxy-authorization': 'Basic eDp5' }, { 'proxy-authori
 }
 
 t.test('credentials: ignored cookies as browsers send them are none', async (t) => {
-  const credentials = new Credentials(['_ga', '_ga_AB12', 'theme'])
+  const credentials = new Credentials({ ignoreCookies: ['_ga', '_ga_AB12', 'theme'] })
   for (const cookie of ['_ga=GA1.2.3', '_ga=1; theme=dark', '_ga="1"', '_ga=1;theme=dark', '_ga=1; ', ';', '', '_ga=', '_ga=a=b&c=d/e:f', 'theme=%7B%22a%22%3A1%7D']) t.notOk(credentials.isIn({ cookie }), cookie)
 })
 
 t.test('Credentials: no text around an ignored cookie hides another one', async () => {
-  const credentials = new Credentials(['_ga'])
+  const credentials = new Credentials({ ignoreCookies: ['_ga'] })
   const junk = fc.string({ unit: fc.constantFrom(';', ',', ' ', '=', '"', '\\', '\t', '_ga', 'x', '\u00a0', '\0'), maxLength: 6 })
   // Read by the most lenient parser there is: any separator, any quotes, any space.
   const names = (cookie: string): string[] => cookie.split(/[;,]/).map((pair) => pair.split('=')[0]!.replace(/[\s"\\\0]/g, '')).filter((name) => name !== '')

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { setTagged } from '../body-tags.js'
+import { setComputed, setTagged } from '../body-tags.js'
 import { appendCacheStatus, cacheStatus, type CacheStatus } from '../cache-status.js'
 import { isDroppedFrom304 } from '../conditional.js'
 import { serializerOf } from '../fastify/slots.js'
@@ -45,6 +45,7 @@ export class Answers {
     const ttl = Math.floor(response.freshness.lifetime - age)
     if (status === undefined) reply.header('cache-status', `${this.#hit}; ttl=${ttl}`)
     else this.tell(reply, { ...status, ttl })
+    if (isNotModified && response.isTagOfBody === true) setComputed(reply)
     if (isNotModified || (response.headers['content-type'] === undefined && answer.body().length === 0)) {
       reply.send()
       return

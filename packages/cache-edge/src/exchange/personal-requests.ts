@@ -1,7 +1,7 @@
 import { hasUser, type Core } from '@x/cache-core'
 import type { FastifyRequest } from 'fastify'
 import type { RouteRule } from '../headers.js'
-import type { Credentials } from '../policy.js'
+import { hasCertificate, type Credentials } from '../credentials.js'
 import { hasBody, isPlainTarget, sentHeaders } from './target.js'
 
 /** The reason why nobody else may be given the answer to a request, as `Cache-Status` names it. */
@@ -55,6 +55,6 @@ export class PersonalRequests {
     // The cache of a client that has the credentials may keep the answer if the policy says so.
     if (rule !== undefined && (rule.sameForAll || !rule.isShared)) return null
     // With attachValidation the handler sees what a validator thought of headers that are hidden.
-    return this.#credentials.isIn(headers) || hasUser(request) || request.validationError != null ? 'personal' : null
+    return this.#credentials.isIn(headers) || hasCertificate(request) || hasUser(request) || request.validationError != null ? 'personal' : null
   }
 }
