@@ -72,9 +72,10 @@ sub vcl_recv {
 
   if (arms.backend("" + client.ip) == bypass) { return (pass); }
 
-  # Add the headers by which your app knows who asks; X-User-Id is the one of the example server. Authorization is seen to by
-  # the built-in VCL.
-  if (req.http.X-User-Id || req.http.Proxy-Authorization) { return (pass); }
+  # Add the headers by which your app knows who asks, as in credentialHeaders; X-User-Id is the one of the example server.
+  # Authorization is seen to by the built-in VCL.
+  if (req.http.X-User-Id || req.http.Proxy-Authorization || req.http.X-API-Key || req.http.API-Key || req.http.APIKey ||
+      req.http.X-Auth-Token || req.http.X-Access-Token) { return (pass); }
 
   if (req.method == "GET" || req.method == "HEAD") {
     # The body of a GET is not in the key.
