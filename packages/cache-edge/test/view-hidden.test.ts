@@ -31,7 +31,7 @@ for (const store of STORES) {
     const app = await build(t, { cache: { store, vary: ['x-tenant'] } }, tellAll)
     for (const [at, name] of [...STEERING, ...TRACING, ...MORE].entries()) {
       const { body, fields } = await send(app, { target: `/${at}`, headers: ['Host: a.example', `${name}: evil`, 'X-Tenant: acme', `${name.toUpperCase()}: evil`] })
-      // Its answer is shown everything.
+      // A credential: the answer is for this client alone, and its handler sees all.
       if (name === 'proxy-authorization') continue
       t.notMatch(body, /evil/, name)
       t.match(JSON.parse(body), { headers: { 'x-tenant': 'acme' }, raw: { headersDistinct: { 'x-tenant': ['acme'] }, headers: { 'x-tenant': 'acme', host: 'a.example' } } })

@@ -16,109 +16,141 @@ export interface Shown {
 /** Parts of a socket that identify the client. */
 const OF_CLIENT = new Set<string | symbol>(['remoteAddress', 'remotePort', 'remoteFamily', 'getPeerCertificate', 'getPeerX509Certificate', 'getSession', 'getTLSTicket', 'authorized'])
 
-type Descriptors = Record<string, PropertyDescriptor>
+const kSeen = Symbol('@x/cache-edge.seen')
+
+/** A value, in the place of the one that an object has. */
+interface Replaced {
+  readonly object: Record<string, unknown>
+  readonly name: string
+  readonly shown: unknown
+  readonly hidden: unknown
+  /** Whether it lies as an own property over a getter of the prototype, which has no setter. */
+  readonly isOver: boolean
+}
+
+/**
+ * Parts of a Fastify request that identify the client or the request, with the way to read them. They stay on the request once
+ * it was shown to a handler: to take them off again costs more than the handler of a small page.
+ */
+const IDENTIFYING: PropertyDescriptorMap = Object.fromEntries(['id', 'ip', 'ips'].map((part) => [part, {
+  get (this: Seen) { return this[kSeen]!.identify(part) },
+  set (this: Seen, value: unknown) { this[kSeen]!.own[part] = value },
+  configurable: true,
+  enumerable: true
+}]))
+const { id, ip } = IDENTIFYING
+const WITHOUT_PROXY = { id, ip } as PropertyDescriptorMap
+
+type Seen = FastifyRequest & { [kSeen]?: ShownRequest; additionalHeaders?: Record<string, unknown> | null; cookies?: unknown }
 
 /**
  * Shows a handler these parts of a request alone, in every place where Node and Fastify keep them: the raw message with its
- * lists of header lines, the Fastify request with the copy of a header validator and the cookies that `@fastify/cookie` parsed.
+ * list of header lines, the Fastify request with the copy of a header validator and the cookies that `@fastify/cookie` parsed.
+ * Trailers need none: a request with a body is shown whole.
  */
 export function showTo (request: FastifyRequest, shown: Shown): SeenRequest {
-  const { raw } = request
-  const parts = [new Cover(raw, rawParts(raw, shown)), new Cover(request, requestParts(request, shown, { showSome, showAll }))]
-  function showSome (): void { for (const part of parts) part.put() }
-  function showAll (): void { for (const part of parts) part.remove() }
-  showSome()
-  return { showSome, showAll }
+  const seen = new ShownRequest(request, shown)
+  seen.showSome()
+  return seen
 }
 
-/** Own properties that lie over those of an object for a while. */
-class Cover {
-  readonly #object: object
-  readonly #descriptors: Descriptors
-  readonly #before: Array<[name: string, own: PropertyDescriptor | undefined]>
-  #isPut = false
+class ShownRequest implements SeenRequest {
+  readonly #onIdentity: Shown['onIdentity']
+  #isOn = false
+  /** Parts that the request has itself: its id, and what an app has set. */
+  readonly own: Record<string, unknown>
+  readonly #request: Seen
+  readonly #replaced: Replaced[] = []
 
-  constructor (object: object, descriptors: Descriptors) {
-    this.#object = object
-    this.#descriptors = descriptors
-    this.#before = Object.keys(descriptors).map((name) => [name, Object.getOwnPropertyDescriptor(object, name)])
-  }
-
-  put (): void {
-    if (this.#isPut) return
-    this.#isPut = true
-    Object.defineProperties(this.#object, this.#descriptors)
-  }
-
-  remove (): void {
-    if (!this.#isPut) return
-    this.#isPut = false
-    for (const [name, own] of this.#before) {
-      if (own !== undefined) Object.defineProperty(this.#object, name, own)
-      else delete (this.#object as Record<string, unknown>)[name]
+  constructor (request: Seen, { headers, scheme, host, onIdentity }: Shown) {
+    const { raw } = request
+    this.#onIdentity = onIdentity
+    this.#request = request
+    const before = request[kSeen]
+    this.own = before?.own ?? { id: request.id }
+    request[kSeen] = this
+    // Fastify reads the address of the peer for these, where it may trust a proxy. Over HTTP/2 the protocol goes with the connection.
+    const isProxied = 'ips' in request
+    const isHttp2 = raw.httpVersionMajor >= 2
+    if (before === undefined) Object.defineProperties(request, isProxied ? IDENTIFYING : WITHOUT_PROXY)
+    if (isProxied) this.#cover(request, 'host', host)
+    if (isProxied || isHttp2) this.#cover(request, 'protocol', scheme)
+    if (request.additionalHeaders != null) this.#replace(request, 'additionalHeaders', pick(request.additionalHeaders, headers))
+    const lines: string[] = []
+    const distinct: Record<string, string[]> = {}
+    for (const name of Object.keys(headers)) {
+      const values = [headers[name] ?? []].flat().map(String)
+      distinct[name] = values
+      for (const value of values) lines.push(name, value)
     }
-  }
-}
-
-function rawParts (raw: FastifyRequest['raw'], { headers, scheme, host, onIdentity }: Shown): Descriptors {
-  const lines = Object.entries(headers).flatMap(([name, value]) => [value ?? []].flat().map((line) => [name, String(line)] as const))
-  const distinct: Record<string, string[]> = {}
-  for (const [name, line] of lines) (distinct[name] ??= []).push(line)
-  const parts: Descriptors = {
-    headers: own(headers),
-    rawHeaders: own(lines.flat()),
-    headersDistinct: own(distinct),
-    trailers: own({}),
-    rawTrailers: own([]),
-    trailersDistinct: own({})
-  }
-  if (raw.httpVersionMajor >= 2) Object.assign(parts, { authority: own(host), scheme: own(scheme) })
-  const { socket } = raw
-  if (onIdentity !== undefined && socket != null) {
-    parts.socket = own(watched(socket, onIdentity))
+    const put = isHttp2 ? this.#cover.bind(this) : this.#replace.bind(this)
+    put(raw, 'headers', headers)
+    put(raw, 'rawHeaders', lines)
+    // Node works it out of the lines at the first access.
+    this.#replaced.push({ object: raw as never, name: 'headersDistinct', shown: distinct, hidden: Object.hasOwn(raw, 'headersDistinct') ? raw.headersDistinct : undefined, isOver: false })
+    if (isHttp2) {
+      this.#cover(raw, 'authority', host)
+      this.#cover(raw, 'scheme', scheme)
+    }
+    const { socket } = raw
+    if (onIdentity === undefined) return
+    if (typeof request.cookies === 'object' && request.cookies !== null) this.#replace(request, 'cookies', {})
+    if (socket == null) return
+    const watched = watch(socket, onIdentity)
+    put(raw, 'socket', watched)
     // The name of Node's first versions.
-    if (Object.hasOwn(raw, 'client')) parts.client = parts.socket
+    if (Object.hasOwn(raw, 'client')) this.#replace(raw, 'client', watched)
   }
-  return parts
+
+  /** The value of an identifying part, worked out of the whole request. */
+  identify (part: string): unknown {
+    if (!this.#isOn) return this.#read(part)
+    this.#onIdentity?.(`request.${part}`)
+    this.showAll()
+    try {
+      return this.#read(part)
+    } finally {
+      this.showSome()
+    }
+  }
+
+  #read (part: string): unknown {
+    return Object.hasOwn(this.own, part) ? this.own[part] : Reflect.get(Object.getPrototypeOf(this.#request) as object, part, this.#request)
+  }
+
+  showSome = (): void => {
+    if (this.#isOn) return
+    this.#isOn = true
+    for (const { object, name, shown, isOver } of this.#replaced) {
+      if (isOver) Object.defineProperty(object, name, { value: shown, configurable: true, writable: true, enumerable: true })
+      else object[name] = shown
+    }
+  }
+
+  showAll = (): void => {
+    if (!this.#isOn) return
+    this.#isOn = false
+    for (const { object, name, hidden, isOver } of this.#replaced) {
+      if (isOver) delete object[name]
+      else object[name] = hidden
+    }
+  }
+
+  #replace (object: object, name: string, shown: unknown): void {
+    this.#replaced.push({ object: object as Record<string, unknown>, name, shown, hidden: (object as Record<string, unknown>)[name], isOver: false })
+  }
+
+  #cover (object: object, name: string, shown: unknown): void {
+    this.#replaced.push({ object: object as Record<string, unknown>, name, shown, hidden: undefined, isOver: true })
+  }
 }
 
-function requestParts (request: FastifyRequest, { headers, scheme, host, onIdentity }: Shown, { showSome, showAll }: SeenRequest): Descriptors {
-  const { additionalHeaders, cookies } = request as { additionalHeaders?: object; cookies?: unknown }
-  // A socket that closes meanwhile takes its protocol along.
-  const parts: Descriptors = { protocol: own(scheme), host: own(host) }
-  if (additionalHeaders != null) parts.additionalHeaders = own(Object.fromEntries(Object.entries(additionalHeaders).filter(([name]) => Object.hasOwn(headers, name))))
-  if (onIdentity !== undefined && typeof cookies === 'object' && cookies !== null) parts.cookies = own({})
-  // The address is worked out of headers that are hidden.
-  const whole = <T>(read: () => T): T => {
-    showAll()
-    try {
-      return read()
-    } finally {
-      showSome()
-    }
-  }
-  const { id } = request
-  if (onIdentity !== undefined) parts.id = identifying('id', () => id)
-  parts.ip = identifying('ip', () => whole(() => request.ip))
-  if ('ips' in request) parts.ips = identifying('ips', () => whole(() => request.ips))
-  return parts
-
-  function identifying (part: string, get: () => unknown): PropertyDescriptor {
-    return {
-      get () {
-        onIdentity?.(`request.${part}`)
-        return get()
-      },
-      // An app may give a request another id.
-      set (value: unknown) { Object.defineProperty(request, part, own(value)) },
-      configurable: true,
-      enumerable: true
-    }
-  }
+function pick (from: Record<string, unknown>, names: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(from).filter(([name]) => Object.hasOwn(names, name)))
 }
 
 /** The socket, for Node's own use of it as well. */
-function watched<T extends object> (socket: T, onIdentity: (part: string) => void): T {
+function watch<T extends object> (socket: T, onIdentity: (part: string) => void): T {
   return new Proxy(socket, {
     get (target, name) {
       if (OF_CLIENT.has(name)) onIdentity(`request.socket.${String(name)}`)
@@ -127,8 +159,4 @@ function watched<T extends object> (socket: T, onIdentity: (part: string) => voi
     },
     set: (target, name, value) => Reflect.set(target, name, value, target)
   })
-}
-
-function own (value: unknown): PropertyDescriptor {
-  return { value, configurable: true, writable: true, enumerable: true }
 }
