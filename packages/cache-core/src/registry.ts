@@ -9,6 +9,7 @@ import { PersonalPaths } from './personal-paths.js'
 import { RecentStats } from './recent-stats.js'
 import { Registration } from './registration.js'
 import { Rollout, type RolloutSettings } from './rollout.js'
+import { shown } from './shown.js'
 import { CONTROL_LABEL, Stats, type ImplStats, type Totals } from './stats.js'
 
 /** What a registry is made with. */
@@ -163,12 +164,12 @@ export class CacheRegistry {
 
 function nameOf (impl: Cache, name: string | undefined): string {
   for (const method of ['get', 'set', 'del'] as const) {
-    if (typeof impl?.[method] !== 'function') throw new NotACache(String(name ?? impl), method)
+    if (typeof impl?.[method] !== 'function') throw new NotACache(shown(name ?? impl), method)
   }
   const chosen = name ?? (impl.constructor !== Object ? impl.constructor?.name : undefined) ?? impl.name ?? 'custom'
   for (const each of [chosen, impl.name ?? chosen]) {
     if (typeof each !== 'string' || !NAME.test(each)) {
-      throw new OptionInvalid('name', JSON.stringify(each), 'a letter and up to 63 of A-Z a-z 0-9 _ . -')
+      throw new OptionInvalid('name', shown(each), 'a letter and up to 63 of A-Z a-z 0-9 _ . -')
     }
   }
   return chosen
