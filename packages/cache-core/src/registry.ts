@@ -68,6 +68,8 @@ export class CacheRegistry {
   )
 
   readonly personal = new PersonalPaths()
+  /** Namespaces that the app cannot have: other packages of the suite begin their keys and tags with these. */
+  readonly reservedNames = new Set<string>()
   /** What time it is, for all that has a lifetime in this process. */
   clock: Clock = monotonicClock
   /** Counts what stays outside of the rollout. */

@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto'
 
+/** Stands before the colon of each key of a stored response. */
+export const KEY_PREFIX = 'edge'
+/** Stands before the colon of each tag of a target URI. */
+export const TAG_PREFIX = 'edge-uri'
+
 /** The target URI of a request: `url` is the raw request target, with its query. */
 export interface TargetUri { readonly scheme: string; readonly host: string; readonly url: string }
 
@@ -8,7 +13,7 @@ export interface TargetUri { readonly scheme: string; readonly host: string; rea
  * case; path and query as sent, since which of them are equal is up to the application; a fragment is cut.
  */
 export function responseKey (target: TargetUri): string {
-  return `edge:${digest(parts(target))}`
+  return `${KEY_PREFIX}:${digest(parts(target))}`
 }
 
 /** The key of one variant (see `variantOf`) of the response with this key. */
@@ -18,7 +23,7 @@ export function variantKey (key: string, variant: string): string {
 
 /** A tag that all variants of a target URI have, so that an unsafe method invalidates them (RFC 9111 §4.4). 52 characters. */
 export function uriTag (target: TargetUri): string {
-  return `edge-uri:${digest(parts(target))}`
+  return `${TAG_PREFIX}:${digest(parts(target))}`
 }
 
 function parts ({ scheme, host, url }: TargetUri): string[] {

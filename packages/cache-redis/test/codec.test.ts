@@ -220,6 +220,9 @@ t.test('codec: what the serializer refuses, or answers with no text and no bytes
 })
 
 t.test('codec: a compression that hangs has failed after its time, in both directions', async (t) => {
+  // The limit holds no process; a connection to Redis does.
+  const connection = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(connection))
   const hanging: Compression = { id: 200, compress: () => new Promise(() => {}), decompress: () => new Promise(() => {}) }
   const each = codec({ compressAboveBytes: 0, compression: hanging, limitMs: 20 })
   const refused: unknown = await encode(each, large).catch((error: unknown) => error)
