@@ -23,12 +23,15 @@ type Why = { readonly cause?: unknown }
 export const createError = ((...kind: Parameters<typeof createFastifyError>) => {
   const Coded = createFastifyError(...kind)
   const hasStack = kind[4] !== false
-  const construct = (_of: object, args: unknown[]): Error => {
+  const make = (args: unknown[], caller: (...args: any[]) => unknown): Error => {
     const why = args.at(-1) as Why | undefined
     const hasCause = typeof why === 'object' && why !== null && 'cause' in why
     const error = new Coded(...(hasCause ? args.slice(0, -1) : args) as [])
-    if (hasStack && Error.stackTraceLimit > 0) Error.captureStackTrace(error, construct)
+    // Its lines begin with the one that made the error.
+    if (hasStack && Error.stackTraceLimit > 0) Error.captureStackTrace(error, caller)
     return hasCause ? withCause(error, why.cause) : error
   }
-  return new Proxy(Coded, { construct, apply: (of, _this, args: unknown[]) => construct(of, args) })
+  const construct = (_of: object, args: unknown[]): Error => make(args, construct)
+  const apply = (_of: object, _this: unknown, args: unknown[]): Error => make(args, apply)
+  return new Proxy(Coded, { construct, apply })
 }) as typeof createFastifyError

@@ -141,6 +141,17 @@ t.test('codec: a payload that inflates beyond maxValueBytes is CACHE_ERR_CORRUPT
   }
 })
 
+t.test('codec: what is larger than maxValueBytes is CACHE_ERR_CORRUPT, however it is stored', async (t) => {
+  const text = JSON.stringify('x'.repeat(98))
+  const [large, small] = [codec(), codec({ maxValueBytes: 99 })]
+  for (const stored of [Buffer.from(text), await encode(large, 'x'.repeat(98), WITH_META), await encode(large, Buffer.alloc(100))]) {
+    t.equal(await refusal(small, stored), CORRUPT)
+    t.equal(await refusal(codec({ maxValueBytes: 100 }), stored), 'decoded')
+  }
+  const serializer = { ...jsonSerializer, deserialize: () => t.fail('it is not even looked at') }
+  t.equal(await refusal(codec({ serializer, maxValueBytes: 1000 }), writeFrame({ payload: PAYLOAD_SERIALISED, codec: 0, ...NO_META }, Buffer.alloc(500_000))), CORRUPT)
+})
+
 t.test('codec: a compression of one\'s own that inflates beyond maxValueBytes, throws or answers no bytes is CACHE_ERR_CORRUPT', async (t) => {
   const stored = await encode(codec({ compressAboveBytes: 0, compression: own }), large)
   for (const decompress of [
