@@ -191,9 +191,12 @@ export class TagTokens {
       const made = writeToken(fence)
       return textOf(await redis.callBuffer('SET', key, made, 'NX', 'GET', 'PX', String(ttlMs))) ?? made
     }
-    const seeded = await this.#read(tag, seed)
-    if (seeded === undefined) throw new Error('a token could not be replaced')
-    return seeded
+    for (let tries = 0; tries <= MAX_RENEWALS; tries++) {
+      // Nothing: the token that was to be replaced has ended meanwhile.
+      const seeded = await this.#read(tag, seed)
+      if (seeded !== undefined) return seeded
+    }
+    throw new Error('a token could not be replaced')
   }
 
   /** Throws if it is not certain which server answered, in which of its lives. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 import t, { type Test } from 'tap'
 import { causeOf, type Cache, type CacheError } from '@x/cache-core'
 import type { LogLine } from '../../../cache-core/test/fixtures/build-app.js'
@@ -59,7 +59,7 @@ async function startEcho (t: Test, answer: (command: string[]) => string): Promi
   return { url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`, ...LOGIN }
 }
 
-async function startOwn (t: Test, options: ConstructorParameters<typeof Redis>[2]): Promise<Scenario> {
+async function startOwn (t: Test, options: RedisOptions): Promise<Scenario> {
   const server = await startServer(t)
   const client = new Redis(server.port, '127.0.0.1', { connectTimeout: 300, ...options })
   client.on('error', () => {})
