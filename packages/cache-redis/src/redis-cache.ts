@@ -273,7 +273,10 @@ export class RedisCache implements Cache {
   }
 
   #store (key: string, serialised: Serialised, options: SetOptions): Promise<Result<void>> {
+    const calledAt = monotonicClock.now()
     return this.#service.run('set', () => this.#inOrder(key, async () => {
+      // Its caller has been told that it failed, and other processes may have written since.
+      if (monotonicClock.now() - calledAt >= this.#settings.commandTimeoutMs) throw new Error('the time for the store was over before its turn came')
       // What was loaded belongs to the generation of its snapshot; a Cluster is asked before.
       const known = options.snapshot === undefined && !this.#connection.isCluster ? this.#tokens.remembered(GENERATION) : undefined
       if (known === undefined) return this.#write(key, serialised, options)

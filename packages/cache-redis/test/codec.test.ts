@@ -1,11 +1,13 @@
-import { causeOf } from '@x/cache-core'
+import { causeOf, checkTags, MAX_TAGS, MAX_TTL } from '@x/cache-core'
 import fc from 'fast-check'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import {
   brotliCompression, Codec, gzipCompression, jsonSerializer, type CodecOptions, type Compression, type Decoded
 } from '../src/codec.js'
-import { FRAME, PAYLOAD_SERIALISED, writeFrame } from '../src/frame.js'
+import { FRAME, newMark, PAYLOAD_SERIALISED, writeFrame } from '../src/frame.js'
+import { runScript } from '../../cache-core/test/fixtures/run-script.js'
+import { anyMutations, mutate } from './fixtures/mutations.js'
 
 const NO_META = { ttlMs: 1000, windowMs: 0, tags: [] }
 const WITH_META = { ttlMs: 1000, windowMs: 500, tags: [{ tag: 'tag', token: 'token', fence: 'fence' }] }
@@ -174,14 +176,35 @@ t.test('codec: truncated at any length is CACHE_ERR_CORRUPT', async (t) => {
   }
 })
 
-t.test('codec: any bytes are a value or CACHE_ERR_CORRUPT, never a throw', async () => {
-  const each = codec()
-  const bytes = fc.uint8Array({ maxLength: 40 })
-  await fc.assert(fc.asyncProperty(bytes, fc.constantFrom<number[]>([], [FRAME], [FRAME, 1, 0, 0, 0, 0, 0, 5, ...Buffer.from('[1,2]')], [FRAME, 1, 0, 1, 0, 0, 0, 5, ...Buffer.from('[1,2]')]),
-    async (tail, head) => {
-      const decoded = await each.decode(Buffer.from([...head, ...tail]))
-      if (decoded instanceof Error && decoded.code !== CORRUPT) throw decoded
-    }))
+t.test('codec: any bytes are a value within the limits or CACHE_ERR_CORRUPT, never a throw', async () => {
+  const each = codec({ compressAboveBytes: 200, maxValueBytes: 2000 })
+  const frames = [await encode(each, 1, WITH_META), await encode(each, large, WITH_META), await encode(each, Buffer.from('bytes')), newMark(), Buffer.from('{"a":[1,2]}')]
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 60 }),
+    fc.uint8Array({ maxLength: 40 }).map((tail) => Buffer.concat([Buffer.from([FRAME, 2, 0, 0]), tail])),
+    fc.tuple(fc.constantFrom(...frames), anyMutations).map(([frame, mutations]) => mutate(frame, mutations)),
+    // Metadata of the right shape, of any length and with any numbers.
+    fc.tuple(fc.array(fc.oneof(fc.string(), fc.double(), fc.constant(null)), { maxLength: 300 }), fc.uint8Array({ maxLength: 10 })).map(([metadata, payload]) => {
+      const text = Buffer.from(JSON.stringify(metadata))
+      const header = Buffer.alloc(16)
+      header.set([FRAME, 2])
+      header.writeUInt32BE(text.length, 4)
+      return Buffer.concat([header, text, payload])
+    })
+  )
+  const seed = process.env.SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(process.env.SEED)
+  t.comment(`SEED=${seed}`)
+  await fc.assert(fc.asyncProperty(bytes, async (stored) => {
+    const decoded = await each.decode(Buffer.from(stored))
+    if (decoded instanceof Error) {
+      if (decoded.code !== CORRUPT) throw decoded
+      return
+    }
+    const { tags, ttlMs = 0, windowMs, value } = decoded
+    if (tags.length > MAX_TAGS || checkTags(tags.map(({ tag }) => tag)) !== undefined) throw new Error('tags beyond the limits')
+    if (Math.max(ttlMs, windowMs) > MAX_TTL * 1000 || Math.min(ttlMs, windowMs) < 0) throw new Error('times beyond the limits')
+    if (Buffer.isBuffer(value) && value.length > 2000) throw new Error('a value beyond the limit')
+  }), { seed, numRuns: Number(process.env.RUNS ?? 1000) })
 })
 
 t.test('codec: another version and an unknown compression are CACHE_ERR_CORRUPT', async (t) => {
@@ -240,4 +263,15 @@ t.test('codec: a compression that hangs has failed after its time, in both direc
   t.match(refused, { code: 'CACHE_ERR_VALUE_INVALID' })
   t.match(causeOf(refused), { message: 'it did not end within 20 ms' })
   t.equal(await refusal(each, await encode(codec({ compressAboveBytes: 0, compression: own }), large)), CORRUPT)
+})
+
+t.test('codec: a compression that hangs does not keep the process running', async (t) => {
+  const output = await runScript(`
+    import { Codec, jsonSerializer } from './packages/cache-redis/src/codec.ts'
+    const compression = { id: 200, compress: () => new Promise(() => {}), decompress: () => new Promise(() => {}) }
+    const codec = new Codec({ serializer: jsonSerializer, compressAboveBytes: 0, compression, maxValueBytes: 1000, limitMs: 600000 })
+    void codec.encode(codec.serialise('x'.repeat(100)), { ttlMs: 1, windowMs: 0, tags: [] })
+    process.on('exit', () => console.log('it has ended'))
+  `)
+  t.match(output, 'it has ended')
 })
