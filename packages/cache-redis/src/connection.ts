@@ -1,6 +1,6 @@
 import calculateSlot from 'cluster-key-slot'
 import type { Redis } from 'ioredis'
-import { closeClient, isCluster, type Client } from './client.js'
+import { closeClient, harmlessAsking, isCluster, type Client } from './client.js'
 import type { Warn } from './guard.js'
 import { Node, type NodeSettings } from './node.js'
 import { publicText, withoutSecrets } from './redis-errors.js'
@@ -144,6 +144,7 @@ export class Connection {
 
   #add (redis: Redis): void {
     const id = idOf(redis)
+    harmlessAsking(redis)
     this.#nodes.get(id)?.close()
     this.#nodes.set(id, new Node(redis, this.#settings, this.#events.onChange))
   }
