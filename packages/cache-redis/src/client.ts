@@ -26,21 +26,4 @@ export function closeClient (client: Client): void {
   client.disconnect()
 }
 
-/**
- * Lets a node of a Cluster be asked without harm. Redirected by ASK to a node that cannot be reached, ioredis (6.0.0) sends ASKING, and
- * looks at nothing that comes of it: the rejection would end the process. The command that follows fails for the same reason.
- */
-export function harmlessAsking (redis: Redis): void {
-  const { asking } = redis
-  if (Object.hasOwn(redis, 'asking')) return
-  Object.defineProperty(redis, 'asking', {
-    configurable: true,
-    value (...args: []) {
-      const asked = asking.apply(redis, args)
-      asked.catch(ignore)
-      return asked
-    }
-  })
-}
-
 function ignore (): void {}

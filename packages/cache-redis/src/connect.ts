@@ -4,7 +4,7 @@ import { closeClient, type Client } from './client.js'
 import { defineScripts } from './commands.js'
 import { endpointsOf, type Endpoint } from './endpoints.js'
 import type { Warn } from './guard.js'
-import { guardedNatMap, natMapFor } from './nat-map.js'
+import { natMapFor } from './nat-map.js'
 import type { RedisCacheSettings } from './options.js'
 import { SentinelWatch } from './sentinel-watch.js'
 
@@ -93,7 +93,7 @@ function makeClients (settings: RedisCacheSettings, warn: Warn, stops: (() => vo
       const { retryStrategy, enableOfflineQueue, ...ofNodes } = common
       const nodes = endpoints.map(({ host, port, servername }) => servername === undefined ? { host, port } : { host, port, tls: { ...tls, servername } })
       const cluster = new Cluster(nodes, {
-        natMap: guardedNatMap(natMap, { host: first.host, port: first.port }) as NonNullable<ClusterOptions['natMap']>,
+        ...compact({ natMap: natMap as ClusterOptions['natMap'] }),
         enableOfflineQueue: false,
         redisOptions: { ...ofNodes, reconnectOnError: leaveReplicas() },
         slotsRefreshTimeout: settings.connectTimeoutMs,

@@ -25,20 +25,6 @@ export function natMapFor (natMap: NatMap, tls: ConnectionOptions | undefined, w
   }
 }
 
-/** What a server may announce: a name or an address of usual characters, and a port. */
-const ADDRESS = /^\[?[\w.:%-]{1,255}\]?:(\d{1,5})$/
-
-/**
- * The map of a Cluster, guarded: an announced or redirected address that is none leads to `known`. The client parses addresses in a
- * socket's handler, where a throw ends the process.
- */
-export function guardedNatMap (natMap: ((announced: string) => Mapped | null) | undefined, known: Mapped): (announced: string) => Mapped | null {
-  return (announced) => {
-    const port = Number(ADDRESS.exec(announced)?.[1])
-    return port >= 1 && port <= 65_535 ? natMap?.(announced) ?? null : known
-  }
-}
-
 export function isTarget (value: unknown): value is NatTarget {
   const { host, port, servername } = (value ?? {}) as { [name in keyof NatTarget]?: unknown }
   return typeof host === 'string' && host !== '' && Number.isInteger(port) && (servername === undefined || typeof servername === 'string')
