@@ -31,7 +31,9 @@ async function mustHit (result) {
 }
 const get = (cache, i) => mustHit(cache.get(key(i)))
 const set = (cache, i) => mustBeOk(cache.set(key(i), user(i), 3600))
-const row = (calls, lanes, options, call) => ({ needsRedis: true, calls, figure: 'cpu', atMost: 1.03, start: inFlight(lanes, options, call) })
+const row = (calls, lanes, options, call, atMost = 1.03) => ({ needsRedis: true, calls, figure: 'cpu', atMost, start: inFlight(lanes, options, call) })
+/** A set asks for the generation beside the value, since 262b094 lost values in one that another process had cleared. */
+const WITH_QUESTION = 1.35
 const untagged = { ttl: 3600 }
 const tagged = { ttl: 3600, tags: TAGS }
 
@@ -40,6 +42,6 @@ export const rows = {
   'redis-cache: get, 64 in flight': row(4000, 64, untagged, get),
   'redis-cache: get, two tags, 1 in flight': row(1500, 1, tagged, get),
   'redis-cache: get, two tags, 64 in flight': row(4000, 64, tagged, get),
-  'redis-cache: set, 1 in flight': row(1200, 1, untagged, set),
-  'redis-cache: set, 64 in flight': row(3000, 64, untagged, set)
+  'redis-cache: set, 1 in flight': row(1200, 1, untagged, set, WITH_QUESTION),
+  'redis-cache: set, 64 in flight': row(3000, 64, untagged, set, WITH_QUESTION)
 }

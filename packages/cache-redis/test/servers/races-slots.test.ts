@@ -8,7 +8,7 @@ import { Masters, movesAtOnce, programs, type Master } from '../fixtures/masters
 import { until } from '../fixtures/redis-server.js'
 import { Actor, check, checkEnd, LocalSource, sharedNow } from '../fixtures/world.js'
 
-// SEED=n repeats the draws of a run (the network has its own), FOR_SECONDS=n runs longer.
+// SEED=n repeats the draws of a run (the network has its own), FOR_SECONDS=n runs longer, CALLERS=n with more callers in each process.
 const { SEED, FOR_SECONDS } = process.env
 const MS = Number(FOR_SECONDS ?? 3) * 1000
 const HEARTBEAT_TIMEOUT_MS = 400
@@ -57,7 +57,7 @@ for (const program of programs()) {
         const actors = await Promise.all(Array.from({ length: PROCESSES }, async (_, id) => new Actor(id, PROCESSES, await startCache(t, options), source, seed, 20_000)))
         const end = sharedNow() + MS
         const isOver = (): boolean => sharedNow() > end
-        const [moves] = await Promise.all([moveSlots(options.keyPrefix!, new Random(seed), isOver), ...actors.map((actor) => actor.run(4, isOver))])
+        const [moves] = await Promise.all([moveSlots(options.keyPrefix!, new Random(seed), isOver), ...actors.map((actor) => actor.run(isOver))])
         await until('all are back in service', () => actors.every(({ redis }) => isSettled(redis, { consistency }) && redis.status().queuedInvalidations === 0))
         await wait(HEARTBEAT_TIMEOUT_MS)
         for (const actor of actors) await actor.readAll()

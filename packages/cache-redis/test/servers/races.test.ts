@@ -8,7 +8,7 @@ import { disturb } from '../fixtures/disturb.js'
 import { until } from '../fixtures/redis-server.js'
 import { Actor, check, checkEnd, LocalSource, sharedNow, type Happening } from '../fixtures/world.js'
 
-// SEED=n repeats the draws of a run (the network has its own), FOR_SECONDS=n runs longer.
+// SEED=n repeats the draws of a run (the network has its own), FOR_SECONDS=n runs longer, CALLERS=n with more callers in each process.
 const { SEED, FOR_SECONDS } = process.env
 const MS = Number(FOR_SECONDS ?? 3) * 1000
 const HEARTBEAT_TIMEOUT_MS = 200
@@ -47,7 +47,7 @@ for (const [consistency, allowanceMs] of LEVELS) {
       new Actor(id, PROCESSES, await startCache(t, { url, consistency, ...options }), source, seed)))
     const end = sharedNow() + MS
     const isOver = (): boolean => sharedNow() > end
-    await Promise.all([disturb(proxies, new Random(seed), isOver), ...actors.map((actor) => actor.run(4, isOver))])
+    await Promise.all([disturb(proxies, new Random(seed), isOver), ...actors.map((actor) => actor.run(isOver))])
     await until('all are back in service', () => actors.every(({ redis }) => isSettled(redis, { consistency }) && redis.status().queuedInvalidations === 0))
     await wait(HEARTBEAT_TIMEOUT_MS)
     for (const actor of actors) await actor.readAll()
