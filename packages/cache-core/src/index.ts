@@ -8,6 +8,7 @@ export type {
 export type { FastifyCache, GetOrSetOptions, LoadContext, Loader, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 export { DONE, err, MISS, ok, STORED_NULL, type Err, type Ok, type Result } from './result.js'
 export * from './errors.js'
+export { causeOf, createError, withCause } from './coded-error.js'
 export { NullCache } from './null-cache.js'
 export { MemoryCache, type MemoryCacheOptions } from './memory-cache.js'
 export { CacheClient } from './client.js'

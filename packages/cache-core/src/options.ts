@@ -7,6 +7,7 @@ import { OptionInvalid } from './errors.js'
 import type { WarmItem } from './fastify-cache.js'
 import { isLabel } from './key-pattern.js'
 import type { CacheRegistry } from './registry.js'
+import { kindOf, shown } from './shown.js'
 
 /** Makes the implementation, with the instance at hand; what it makes is closed with the instance. */
 export type CacheFactory = (fastify: FastifyInstance) => Cache | Promise<Cache>
@@ -138,17 +139,11 @@ function describe (of: TSchema, options: unknown): Error {
       if (keyword === 'required') return [`an object with ${(params as { requiredProperties: string[] }).requiredProperties.join(', ')}`]
       return [keyword === 'const' ? JSON.stringify((params as { allowedValue: unknown }).allowedValue) : message.replace(/^must be /, '')]
     })
-  return new OptionInvalid(at.join('.') || 'options', SECRET.test(at.join('.')) ? `a ${typeof got}` : show(got), [...new Set(allowed)].join(' or '))
+  return new OptionInvalid(at.join('.') || 'options', SECRET.test(at.join('.')) ? kindOf(got) : shown(got), [...new Set(allowed)].join(' or '))
 }
 
-const SECRET = /pass|secret|token|credential|auth/i
-
-// Of a long text, or of what may be a URL with a password, only the kind is shown.
-function show (value: unknown): string {
-  if (typeof value === 'string') return value.length > 32 || /@|:\/\//.test(value) ? 'a string' : JSON.stringify(value)
-  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value)
-  return Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`
-}
+/** Options whose value is never shown. */
+const SECRET = /pass|secret|token|credential|auth|url/i
 
 /** The options of the core, checked. */
 export function resolveCoreOptions (raw: object): CacheCoreOptions {

@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto'
 
+/** Stands before the colon of each key of a stored response. */
+export const KEY_PREFIX = 'edge'
+/** Stands before the colon of each tag of a target URI. */
+export const TAG_PREFIX = 'edge-uri'
+
 /** The target URI of a request. */
 export interface TargetUri {
   readonly scheme: string
@@ -15,7 +20,7 @@ export interface TargetUri {
  * case; the rest byte for byte, since router and handler see all of it.
  */
 export function responseKey (target: TargetUri): string {
-  return `edge:${digest(parts(target))}`
+  return `${KEY_PREFIX}:${digest(parts(target))}`
 }
 
 /** The key of one variant (see `variantOf`) of the response with this key. */
@@ -25,7 +30,7 @@ export function variantKey (key: string, variant: string): string {
 
 /** A tag that all variants of a target URI have, so that an unsafe method invalidates them (RFC 9111 §4.4). 52 characters. */
 export function uriTag ({ scheme, host, url }: TargetUri): string {
-  return `edge-uri:${digest(parts({ scheme, host, url }))}`
+  return `${TAG_PREFIX}:${digest(parts({ scheme, host, url }))}`
 }
 
 /** The tags of both spellings of a rewritten target URI; of any other one its only tag. */
