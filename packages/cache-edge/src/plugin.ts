@@ -52,6 +52,10 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   fastify.decorate('cacheEdge', { get purgeFailures () { return edge.purgeFailures } })
   fastify.addHook('onRoute', function applyPolicy (route) { edge.apply(route) })
   if (options.etag !== false) refuseEtagIn(fastify)
+  fastify.addHook('onRequest', function noteWrite (request, _reply, done) {
+    edge.noteWrite(request)
+    done()
+  })
   // Behind the handler and in front of the error handler.
   fastify.addHook('onError', function forgetFailed (request, reply, _error, done) {
     if (request.method === 'GET' || request.method === 'HEAD') forgetAnswer(reply)
@@ -156,6 +160,10 @@ class Edge {
 
   settleTag (request: FastifyRequest, reply: FastifyReply, payload: unknown): void { this.#tags?.settle(request, reply, payload) }
 
+  noteWrite (request: FastifyRequest): void {
+    if (!SAFE.has(request.raw.method!) && this.#responses.hasRoutes) this.#responses.noteTarget(request)
+  }
+
   finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string, done: (error: Error | null, payload?: unknown) => void): void {
     const { statusCode } = reply
     this.#responses.completeStatus(reply)
@@ -168,7 +176,7 @@ class Edge {
           // As Fastify does where nobody waits: what cannot be sent is answered as an error, and does not end the process.
           reply.send(error)
         }
-      }, done)
+      })
       return
     }
     done(null, this.#headers.finish(request, reply, payload, rule, route))
