@@ -99,6 +99,8 @@ export class ResponseCache {
 
   /** A handler that answers from the cache where it may, and else runs the route's own. */
   wrap (handler: RouteHandlerMethod, route: StoredRoute): RouteHandlerMethod {
+    // Its label, however many patterns of keys there were before.
+    if (!this.hasRoutes) this.#core.registry.stats.patterns.reserve([KEY_PATTERN])
     this.hasRoutes = true
     const cache = this
     const cached: RouteHandlerMethod = function (request, reply) {
@@ -251,10 +253,10 @@ function sameOrigin ({ scheme, host, url }: TargetUri, reference: unknown): stri
   // A host may be empty (HTTP/1.0), or hold what no URL may.
   const base = toUrl(`${scheme}://${host}`)
   if (base === undefined) return undefined
-  const resolved = toUrl(String(reference), toUrl(url.startsWith('/') ? base.origin + url : url) ?? base)
+  const resolved = toUrl(String(reference), (toUrl(url.startsWith('/') ? base.origin + url : url) ?? base).href)
   return resolved?.origin === base.origin ? resolved.pathname + resolved.search : undefined
 }
 
-function toUrl (text: string, base?: URL): URL | undefined {
+function toUrl (text: string, base?: string): URL | undefined {
   return URL.canParse(text, base) ? new URL(text, base) : undefined
 }
