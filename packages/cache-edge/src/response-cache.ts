@@ -16,6 +16,7 @@ import { failing } from './fastify/run-handler.js'
 import type { EdgeHeaders } from './headers.js'
 import { uriTags, type TargetUri } from './key.js'
 import { Notices, warn } from './notices.js'
+import { hasOtherParameter } from './query.js'
 import { Refresher, type Refresh } from './refresher.js'
 import { stateOf } from './stored-response.js'
 import { matches, timeOf, Variants, type Found, type Lookup } from './variants.js'
@@ -158,10 +159,19 @@ export class ResponseCache {
     if (reason !== null) return { fwd: 'bypass', detail: reason }
     const { headers } = request.raw
     if (headers.range !== undefined) return { fwd: 'bypass', detail: 'range' }
+    if (policy.query !== undefined && this.#hasOtherParameter(request, policy.query)) return { fwd: 'bypass', detail: 'query' }
     const { hosts } = this.#settings
     if (hosts !== undefined && !hosts.has(request.host.toLowerCase())) return { fwd: 'bypass', detail: 'host' }
     if (headers['cache-control'] !== undefined && parseCacheControl(headers['cache-control']).noStore) return { fwd: 'request', detail: 'no-store' }
     return undefined
+  }
+
+  /** Of both spellings of a rewritten URL, since both are in the key. */
+  #hasOtherParameter ({ raw }: FastifyRequest, names: ReadonlySet<string>): boolean {
+    const { initialConfig: { useSemicolonDelimiter, routerOptions } } = this.#fastify
+    const hasSemicolon = useSemicolonDelimiter === true || routerOptions?.useSemicolonDelimiter === true
+    const { url, originalUrl = url } = raw as typeof raw & { readonly originalUrl?: string }
+    return hasOtherParameter(url!, names, hasSemicolon) || (originalUrl !== url && hasOtherParameter(originalUrl!, names, hasSemicolon))
   }
 
   /** Runs the handler for a request that the store is not asked for. */
