@@ -15,6 +15,7 @@ import { resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePoli
 import { toPolicy, type Policy } from './policy.js'
 import { Purger } from './purge.js'
 import { ResponseCache } from './response-cache.js'
+import { WriteTargets } from './write-targets.js'
 
 /** `fastify.cacheEdge`: what the edge tells of itself. */
 export interface CacheEdge {
@@ -97,6 +98,7 @@ class Edge {
   readonly #rules: readonly { readonly prefix: string; readonly policy: EdgePolicy }[]
   readonly #headers: EdgeHeaders
   readonly #responses: ResponseCache
+  readonly #writes: WriteTargets
   readonly #purger: Purger | undefined
   readonly #tags: BodyTags | undefined
   readonly #constraints: Constraints
@@ -126,6 +128,7 @@ class Edge {
     this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
       ...DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
     })
+    this.#writes = new WriteTargets(fastify)
     this.#purger = purge === undefined ? undefined : new Purger({ ...PURGE_DEFAULTS, ...purge }, core.registry.events, fastify.log)
   }
 
@@ -161,7 +164,7 @@ class Edge {
   settleTag (request: FastifyRequest, reply: FastifyReply, payload: unknown): void { this.#tags?.settle(request, reply, payload) }
 
   noteWrite (request: FastifyRequest): void {
-    if (!SAFE.has(request.raw.method!) && this.#responses.hasRoutes) this.#responses.noteTarget(request)
+    if (!SAFE.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
   }
 
   finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string, done: (error: Error | null, payload?: unknown) => void): void {
@@ -169,7 +172,7 @@ class Edge {
     this.#responses.completeStatus(reply)
     if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
       // Before the answer goes out: who has read it reads what it changed.
-      this.#responses.invalidateTarget(request, reply).then(() => {
+      this.#writes.invalidate(request, reply).then(() => {
         try {
           done(null, payload)
         } catch (error) {

@@ -8,14 +8,12 @@ import { HandlerRuns, isAllowedOnError, type CacheRequest, type Miss } from './e
 import type { PersonalRequests } from './exchange/personal-requests.js'
 import { RecordingMemory } from './exchange/recording.js'
 import { RequestViews, type StoredRoute } from './exchange/request-view.js'
-import { targetOf } from './exchange/target.js'
 import { CONDITIONAL } from './exchange/visible-headers.js'
 import { isGone } from './fastify/client-gone.js'
 import { showAllBeforeSend } from './fastify/handler-view.js'
 import { failing } from './fastify/run-handler.js'
 import type { EdgeHeaders } from './headers.js'
-import { uriTags, type TargetUri } from './key.js'
-import { Notices, warn } from './notices.js'
+import { warn } from './notices.js'
 import { hasOtherParameter } from './query.js'
 import { Refresher, type Refresh } from './refresher.js'
 import { stateOf } from './stored-response.js'
@@ -38,8 +36,8 @@ const KEY_PATTERN = 'edge'
 /** Bytes that all streams hold together while they are recorded, at least. */
 const RECORDING_BYTES = 32 * 1024 * 1024
 
-const kTarget = Symbol('@x/cache-edge.target')
-type WriteRequest = FastifyRequest & { [kTarget]?: TargetUri }
+/** An option of the router that Fastify's types of `routerOptions` lack. */
+interface RouterConfig { readonly useSemicolonDelimiter?: boolean; readonly routerOptions?: { readonly useSemicolonDelimiter?: boolean } }
 
 /** Answers from `fastify.cache` in place of a route's handler (RFC 9111), after every hook in front of the handler has run. */
 export class ResponseCache {
@@ -54,7 +52,6 @@ export class ResponseCache {
   readonly #flights: Flights
   readonly #runs: HandlerRuns
   readonly #refresher: Refresher
-  readonly #notices = new Notices()
   readonly #unkept: Backoff
   readonly #failed: Backoff
   hasRoutes = false
@@ -112,44 +109,9 @@ export class ResponseCache {
     return Object.defineProperty(cached, 'name', { value: handler.name })
   }
 
-  /**
-   * Notes the target of a write before its handler runs. Once the client or its proxy has left, Fastify may not know the
-   * protocol, nor that the peer was trusted.
-   */
-  noteTarget (request: FastifyRequest): void {
-    const target = this.#targetOf(request)
-    if (target !== undefined) (request as WriteRequest)[kTarget] = target
-  }
-
-  /**
-   * An unsafe method that succeeded has changed its target (RFC 9111 §4.4). Never rejects: the write is done, and its answer
-   * must not say otherwise.
-   */
-  async invalidateTarget (request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    // A hook may have made another URL of it since.
-    const own = [(request as WriteRequest)[kTarget], this.#targetOf(request)].filter((target) => target !== undefined)
-    const named = own.flatMap((target) => ['location', 'content-location'].flatMap((name) => {
-      const url = sameOrigin(target, reply.getHeader(name))
-      return url === undefined ? [] : [{ ...target, url }]
-    }))
-    const tags = new Set([...own, ...named].flatMap(uriTags))
-    if (tags.size > 0) await this.#fastify.cache.tags.invalidate([...tags])
-  }
-
   /** Puts what this cache did behind what a handler says of the caches in front of the origin (RFC 9211 §2). */
   completeStatus (reply: FastifyReply): void {
     this.#answers.completeStatus(reply)
-  }
-
-  /** `undefined`: a function of the app's own, such as `trustProxy`, has thrown. */
-  #targetOf (request: FastifyRequest): TargetUri | undefined {
-    try {
-      return targetOf(request)
-    } catch (err) {
-      const { url: route = '' } = request.routeOptions
-      this.#notices.warnOnce(request.log, route, { route, err }, 'Cache: the target of a write cannot be told, and what is stored for it may stay until its lifetime ends; mend the function that threw, such as trustProxy')
-      return undefined
-    }
   }
 
   #bypass (request: FastifyRequest, { policy }: StoredRoute): CacheStatus | undefined {
@@ -168,7 +130,7 @@ export class ResponseCache {
 
   /** Of both spellings of a rewritten URL, since both are in the key. */
   #hasOtherParameter ({ raw }: FastifyRequest, names: ReadonlySet<string>): boolean {
-    const { initialConfig: { useSemicolonDelimiter, routerOptions } } = this.#fastify
+    const { useSemicolonDelimiter, routerOptions } = this.#fastify.initialConfig as RouterConfig
     const hasSemicolon = useSemicolonDelimiter === true || routerOptions?.useSemicolonDelimiter === true
     const { url, originalUrl = url } = raw as typeof raw & { readonly originalUrl?: string }
     return hasOtherParameter(url!, names, hasSemicolon) || (originalUrl !== url && hasOtherParameter(originalUrl!, names, hasSemicolon))
@@ -255,18 +217,4 @@ export class ResponseCache {
 function refuse (refresh: Refresh, reply: FastifyReply): undefined {
   refresh.isOther = true
   reply.code(503).send()
-}
-
-/** The path and query of a reference to the same origin; `undefined` for another origin, and for what is no URL. */
-function sameOrigin ({ scheme, host, url }: TargetUri, reference: unknown): string | undefined {
-  if (typeof reference !== 'string' && !(reference instanceof URL)) return undefined
-  // A host may be empty (HTTP/1.0), or hold what no URL may.
-  const base = toUrl(`${scheme}://${host}`)
-  if (base === undefined) return undefined
-  const resolved = toUrl(String(reference), (toUrl(url.startsWith('/') ? base.origin + url : url) ?? base).href)
-  return resolved?.origin === base.origin ? resolved.pathname + resolved.search : undefined
-}
-
-function toUrl (text: string, base?: string): URL | undefined {
-  return URL.canParse(text, base) ? new URL(text, base) : undefined
 }

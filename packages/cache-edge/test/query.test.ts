@@ -49,7 +49,7 @@ t.test('query: of a rewritten URL, the parameters of both spellings count', asyn
 
 for (const server of [{ useSemicolonDelimiter: true }, { routerOptions: { useSemicolonDelimiter: true } }]) {
   t.test(`query: where a semicolon begins a query, what follows it are parameters: ${JSON.stringify(server)}`, async (t) => {
-    const { app } = await page(t, { server, url: '/a', cache: { query: ['page'] } })
+    const { app } = await page(t, { server: server as object, url: '/a', cache: { query: ['page'] } })
     for (let times = 0; times < 2; times++) t.match((await ask(app, '/a;x=1')).cacheStatus, /detail=query/)
     await ask(app, '/a;page=1')
     t.ok(isHit(await ask(app, '/a;page=1')))
