@@ -95,9 +95,7 @@ export class MemoryEntries {
     if (this.#older[0] === slot) return
     this.#unlink(slot)
     this.#link(slot)
-    if (this.#room?.has(slot) !== true) return
-    this.#room.unlink(slot)
-    this.#room.link(slot)
+    if (this.#room !== undefined) this.#room.use(slot)
   }
 
   /** The entry that was used longest ago; `0`: there is none. */

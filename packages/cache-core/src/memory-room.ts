@@ -42,6 +42,13 @@ export class MemoryRoom {
     this.size++
   }
 
+  /** Makes a response the newest one; does nothing to other entries. */
+  use (slot: number): void {
+    if (!this.has(slot)) return
+    this.unlink(slot)
+    this.link(slot)
+  }
+
   unlink (slot: number): void {
     const older = this.#older[slot]!
     const newer = this.#newer[slot]!
