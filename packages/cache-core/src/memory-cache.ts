@@ -236,9 +236,9 @@ export class MemoryCache implements Cache, Immediate {
     const least = MemoryEntries.bytesOf(key, entry) + MemoryTags.bytesOf(states)
     const limit = isResponse(key) ? this.#responseShare * this.#maxBytes : this.#maxBytes
     if (least <= limit) this.#makeRoom()
-    const held = entries.slotOf(key)
-    if (!this.#isOver && held !== 0) return DONE
-    this.#remove(held)
+    // A response may have made room for others itself.
+    if (!this.#isOver && (limit === this.#maxBytes || entries.slotOf(key) !== 0)) return DONE
+    this.#remove(entries.slotOf(key))
     return err(tooLarge(least, limit))
   }
 
@@ -276,8 +276,9 @@ export class MemoryCache implements Cache, Immediate {
 
   /** The slot that makes room: that of the least recently used entry, or of such a response where responses have more than their share. */
   get #evicted (): number {
-    const { size, oldest, contentBytes, room } = this.#entries
+    const { room, oldest } = this.#entries
     if (room === undefined) return oldest
+    const { size, contentBytes } = this.#entries
     const share = this.#responseShare
     const isOverShare = size > this.#maxEntries
       ? room.size > Math.max(1, share * this.#maxEntries)

@@ -127,7 +127,7 @@ export class MemoryEntries {
     this.#slotsSize.remove()
     this.#count(slot, this.kindOf(slot) - this.#sizes[slot]!)
     this.#unlink(slot)
-    if (this.#room?.has(slot) === true) this.#room.unlink(slot)
+    if (this.#room !== undefined && this.#room.has(slot)) this.#room.unlink(slot)
     this.#keys[slot] = undefined
     this.values[slot] = undefined
     if (this.#tags !== undefined) this.#tags[slot] = undefined
@@ -161,7 +161,7 @@ export class MemoryEntries {
   /** Counts bytes of an entry, or takes them off. */
   #count (slot: number, bytes: number): void {
     this.#contentBytes += bytes
-    if (this.#room?.has(slot) === true) this.#room.contentBytes += bytes
+    if (this.#room !== undefined && this.#room.has(slot)) this.#room.contentBytes += bytes
   }
 
   #fill (slot: number, { kind, value, bytes, storedAt, ttl, window, states, version }: NewEntry, keyBytes: number): void {

@@ -1,10 +1,12 @@
 /** What the keys of the stored responses of `@x/cache-edge` begin with. */
 const RESPONSES = 'edge:'
+const FIRST = RESPONSES.charCodeAt(0)
 const OUTSIDE = -1
 
 /** Whether an entry is a stored response: clients choose how many of them there are. */
 export function isResponse (key: string): boolean {
-  return key.startsWith(RESPONSES)
+  // The first character first: most keys are told apart by it, faster.
+  return key.charCodeAt(0) === FIRST && key.startsWith(RESPONSES)
 }
 
 /**
