@@ -32,7 +32,9 @@ const schema = Type.Object({
     maxEntries: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 24 })),
     maxBytes: Type.Optional(Type.Integer({ minimum: 1 })),
     isolation: Type.Optional(Type.Union([Type.Literal('clone'), Type.Literal('freeze')])),
-    maxTags: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 24 }))
+    maxTags: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 24 })),
+    /** The part of it beyond which stored responses of the edge evict one another and none of the app's values. Default 0.5. */
+    responseShare: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 }))
   }, { additionalProperties: false })),
   /** A registry to use instead of one of one's own: `CacheRegistry.getInstance()` is shared by the process. */
   registry: Type.Optional(live<CacheRegistry>('register', 'a CacheRegistry')),

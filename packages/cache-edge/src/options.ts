@@ -34,6 +34,11 @@ const policy = {
   immutable: Type.Optional(Type.Boolean()),
   /** Request headers that choose between representations. A handler behind `store: true` sees these and no others. */
   vary: Type.Optional(Type.Array(headerName(), { maxItems: 8 })),
+  /**
+   * The query parameters that count, spelled as in the URL, percent-encoding included. A request with any other one is neither
+   * stored nor answered from the store: clients could make up as many URLs as they like. Default: all count.
+   */
+  query: Type.Optional(Type.Array(text(/^(?:(?![&=#])[!-~]){1,128}$/, 'the name of a query parameter as in the URL: 1 to 128 printable characters of ASCII, without & = #'), { maxItems: 64 })),
   /** Tags of the answer: invalidating one removes it, here and at the proxies. */
   tags: Type.Optional(Type.Unsafe<readonly string[] | ((request: FastifyRequest) => readonly string[])>(Type.Refine(Type.Unknown(),
     (value) => typeof value === 'function' || (Array.isArray(value) && value.length <= MAX_TAGS && value.every((tag) => typeof tag === 'string' && new RegExp(TAG_PATTERN).test(tag))),

@@ -16,6 +16,7 @@ import { resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePoli
 import { toPolicy, type Policy } from './policy.js'
 import { Purger } from './purge.js'
 import { ResponseCache } from './response-cache.js'
+import { WriteTargets } from './write-targets.js'
 
 /** `fastify.cacheEdge`: what the edge tells of itself. */
 export interface CacheEdge {
@@ -54,6 +55,10 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   fastify.decorate('cacheEdge', { get purgeFailures () { return edge.purgeFailures } })
   fastify.addHook('onRoute', function applyPolicy (route) { edge.apply(route) })
   if (options.etag !== false) refuseEtagIn(fastify)
+  fastify.addHook('onRequest', function noteWrite (request, _reply, done) {
+    edge.noteWrite(request)
+    done()
+  })
   // Behind the handler and in front of the error handler.
   fastify.addHook('onError', function forgetFailed (request, reply, _error, done) {
     if (request.method === 'GET' || request.method === 'HEAD') forgetAnswer(reply)
@@ -95,6 +100,7 @@ class Edge {
   readonly #rules: readonly { readonly prefix: string; readonly policy: EdgePolicy }[]
   readonly #headers: EdgeHeaders
   readonly #responses: ResponseCache
+  readonly #writes: WriteTargets
   readonly #purger: Purger | undefined
   readonly #tags: BodyTags | undefined
   readonly #constraints: Constraints
@@ -124,6 +130,7 @@ class Edge {
     this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
       ...DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
     })
+    this.#writes = new WriteTargets(fastify)
     this.#purger = purge === undefined ? undefined : new Purger({ ...PURGE_DEFAULTS, ...purge }, core.registry.events, fastify.log)
   }
 
@@ -158,19 +165,23 @@ class Edge {
 
   settleTag (request: FastifyRequest, reply: FastifyReply, payload: unknown): void { this.#tags?.settle(request, reply, payload) }
 
+  noteWrite (request: FastifyRequest): void {
+    if (!SAFE.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
+  }
+
   finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string, done: (error: Error | null, payload?: unknown) => void): void {
     const { statusCode } = reply
     this.#responses.completeStatus(reply)
     if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
       // Before the answer goes out: who has read it reads what it changed.
-      this.#responses.invalidateTarget(request, reply).then(() => {
+      this.#writes.invalidate(request, reply).then(() => {
         try {
           done(null, payload)
         } catch (error) {
           // As Fastify does where nobody waits: what cannot be sent is answered as an error, and does not end the process.
           reply.send(error)
         }
-      }, done)
+      })
       return
     }
     done(null, this.#headers.finish(request, reply, payload, rule, route))

@@ -26,6 +26,8 @@ export interface Policy {
   readonly mustRevalidate: boolean
   /** In lower case. Grows while routes are declared that a request header chooses in place of this one. */
   vary: readonly string[]
+  /** Query parameters that stored responses may have; `undefined`: any. */
+  readonly query: ReadonlySet<string> | undefined
   readonly sameForAll: boolean
   readonly statuses: ReadonlySet<number>
   readonly tagsOf: (request: FastifyRequest) => readonly string[]
@@ -67,6 +69,7 @@ export function toPolicy (route: string, given: EdgePolicy, credentials = new Cr
     staleAfterMs: given.staleAfterMs ?? DEFAULT_STALE_AFTER_MS,
     mustRevalidate,
     vary,
+    query: given.query === undefined ? undefined : new Set(given.query),
     sameForAll: given.sameForAll === true,
     statuses: new Set([200, ...given.statuses ?? []]),
     tagsOf: typeof tags === 'function' ? tags : () => tags,

@@ -8,14 +8,13 @@ import { HandlerRuns, isAllowedOnError, type CacheRequest, type Miss } from './e
 import type { PersonalRequests } from './exchange/personal-requests.js'
 import { RecordingMemory } from './exchange/recording.js'
 import { RequestViews, type StoredRoute } from './exchange/request-view.js'
-import { targetOf } from './exchange/target.js'
 import { CONDITIONAL } from './exchange/visible-headers.js'
 import { isGone } from './fastify/client-gone.js'
 import { showAllBeforeSend } from './fastify/handler-view.js'
 import { failing } from './fastify/run-handler.js'
 import type { EdgeHeaders } from './headers.js'
-import { uriTags, type TargetUri } from './key.js'
 import { warn } from './notices.js'
+import { hasOtherParameter } from './query.js'
 import { Refresher, type Refresh } from './refresher.js'
 import { stateOf } from './stored-response.js'
 import { matches, timeOf, Variants, type Found, type Lookup } from './variants.js'
@@ -36,6 +35,9 @@ const SHOWN_ALL = new Set(['method', 'personal', 'request-body', 'target'])
 const KEY_PATTERN = 'edge'
 /** Bytes that all streams hold together while they are recorded, at least. */
 const RECORDING_BYTES = 32 * 1024 * 1024
+
+/** An option of the router that Fastify's types of `routerOptions` lack. */
+interface RouterConfig { readonly useSemicolonDelimiter?: boolean; readonly routerOptions?: { readonly useSemicolonDelimiter?: boolean } }
 
 /** Answers from `fastify.cache` in place of a route's handler (RFC 9111), after every hook in front of the handler has run. */
 export class ResponseCache {
@@ -95,6 +97,8 @@ export class ResponseCache {
 
   /** A handler that answers from the cache where it may, and else runs the route's own. */
   wrap (handler: RouteHandlerMethod, route: StoredRoute): RouteHandlerMethod {
+    // Its label, however many patterns of keys there were before.
+    if (!this.hasRoutes) this.#core.registry.stats.patterns.reserve([KEY_PATTERN])
     this.hasRoutes = true
     const cache = this
     const cached: RouteHandlerMethod = function (request, reply) {
@@ -103,16 +107,6 @@ export class ResponseCache {
       return bypass === undefined ? cache.#visit(request, reply, route, run) : cache.#pass(request, reply, route, run, bypass)
     }
     return Object.defineProperty(cached, 'name', { value: handler.name })
-  }
-
-  /** An unsafe method that succeeded has changed its target (RFC 9111 §4.4). */
-  async invalidateTarget (request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const targets = [targetOf(request)]
-    for (const name of ['location', 'content-location']) {
-      const url = sameOrigin(targets[0]!, reply.getHeader(name))
-      if (url !== undefined) targets.push({ ...targets[0]!, url })
-    }
-    await this.#fastify.cache.tags.invalidate(targets.flatMap(uriTags))
   }
 
   /** Puts what this cache did behind what a handler says of the caches in front of the origin (RFC 9211 §2). */
@@ -127,10 +121,19 @@ export class ResponseCache {
     if (reason !== null) return { fwd: 'bypass', detail: reason }
     const { headers } = request.raw
     if (headers.range !== undefined) return { fwd: 'bypass', detail: 'range' }
+    if (policy.query !== undefined && this.#hasOtherParameter(request, policy.query)) return { fwd: 'bypass', detail: 'query' }
     const { hosts } = this.#settings
     if (hosts !== undefined && !hosts.has(request.host.toLowerCase())) return { fwd: 'bypass', detail: 'host' }
     if (headers['cache-control'] !== undefined && parseCacheControl(headers['cache-control']).noStore) return { fwd: 'request', detail: 'no-store' }
     return undefined
+  }
+
+  /** Of both spellings of a rewritten URL, since both are in the key. */
+  #hasOtherParameter ({ raw }: FastifyRequest, names: ReadonlySet<string>): boolean {
+    const { useSemicolonDelimiter, routerOptions } = this.#fastify.initialConfig as RouterConfig
+    const hasSemicolon = useSemicolonDelimiter === true || routerOptions?.useSemicolonDelimiter === true
+    const { url, originalUrl = url } = raw as typeof raw & { readonly originalUrl?: string }
+    return hasOtherParameter(url!, names, hasSemicolon) || (originalUrl !== url && hasOtherParameter(originalUrl!, names, hasSemicolon))
   }
 
   /** Runs the handler for a request that the store is not asked for. */
@@ -214,13 +217,4 @@ export class ResponseCache {
 function refuse (refresh: Refresh, reply: FastifyReply): undefined {
   refresh.isOther = true
   reply.code(503).send()
-}
-
-/** The path and query of a reference to the same origin. */
-function sameOrigin ({ scheme, host, url }: TargetUri, reference: unknown): string | undefined {
-  if (typeof reference !== 'string') return undefined
-  const base = `${scheme}://${host}`
-  if (!URL.canParse(reference, base + url)) return undefined
-  const { origin, pathname, search } = new URL(reference, base + url)
-  return origin === new URL(base).origin ? pathname + search : undefined
 }

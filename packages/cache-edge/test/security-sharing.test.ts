@@ -164,8 +164,7 @@ t.test('Vary explosion: a URL has at most maxVariants entries, and the others ar
   const implementation = new MemoryCache()
   const { app } = await page(t, { core: { implementation }, edge: { maxVariants: 3 }, cache: { vary: ['accept-language'] } }, (request) => String(request.headers['accept-language']))
   for (const language of Array.from({ length: 20 }, (_, i) => `l${i}`)) t.equal((await ask(app, '/a', { 'accept-language': language })).body, language)
-  const kept = await Promise.all(Array.from({ length: 20 }, (_, i) => ask(app, '/a', { 'accept-language': `l${i}` })))
-  t.equal(kept.filter(isHit).length, 3)
+  t.equal(implementation.size, 1 + 3, 'the index and three representations')
 })
 
 for (const vary of ['Cookie', '*', 'Accept, Cookie', 'Authorization', 'x y', 'User-Agent']) {
