@@ -28,7 +28,7 @@ t.test('a stored response is what the handler would have told the client that is
       }
     }), { seed, numRuns: WORLDS_PER_BATCH })
     if (!details.failed) continue
-    t.fail(`SEED=${seed}`, { report: fc.defaultReportMessage(details) })
+    t.fail(`SEED=${seed}: ${String((details.errorInstance as Error | null)?.message)}`, { report: fc.defaultReportMessage(details) })
     return
   }
   t.comment(`${tally.asked} requests, ${tally.stored} of them answered from the store`)
