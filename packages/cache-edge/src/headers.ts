@@ -2,15 +2,15 @@ import type { Core } from '@x/cache-core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { DROPPED_FROM_304, evaluate } from './conditional.js'
+import type { PersonalRequests } from './exchange/personal-requests.js'
 import { discard } from './fastify/payload.js'
 import { joinLines } from './header-fields.js'
 import { Notices } from './notices.js'
 import { MAX_TAGS, TAG_PATTERN, type CacheEdgeOptions } from './options.js'
-import { NO_STORE, PRIVATE, type Credentials, type Policy } from './policy.js'
+import { NO_STORE, PRIVATE, type Policy } from './policy.js'
 import { mergeVary } from './vary.js'
 
 const kWritten = Symbol('@x/cache-edge.written')
-const kPersonal = Symbol('@x/cache-edge.personal')
 const kFromStore = Symbol('@x/cache-edge.from-store')
 const TAG = new RegExp(TAG_PATTERN)
 /** Fields that some shared caches read in place of `Cache-Control` (RFC 9213 §2.2, and those of before). */
@@ -27,7 +27,7 @@ type Written = Map<string, string | undefined>
 
 /** Settings of the headers. */
 export interface HeaderSettings {
-  readonly credentials: Credentials
+  readonly personal: PersonalRequests
   readonly tagHeader: NonNullable<CacheEdgeOptions['tagHeader']>
   /** Whether something in this app compresses answers by `Accept-Encoding`. */
   readonly isCompressed: () => boolean
@@ -42,21 +42,6 @@ export class EdgeHeaders {
   constructor (core: Core, settings: HeaderSettings) {
     this.#core = core
     this.#settings = settings
-  }
-
-  /** Whether nobody else may be given the answer to this request. */
-  isPersonal (request: FastifyRequest, rule: RouteRule): boolean {
-    // Asked in front of the handler and behind it.
-    return ((request as FastifyRequest & { [kPersonal]?: boolean })[kPersonal] ??= this.#judge(request, rule))
-  }
-
-  #judge (request: FastifyRequest, rule: RouteRule): boolean {
-    if (rule === 'personal' || this.#core.registry.personal.hasUrl(request.raw.url!)) return true
-    // What a body asked for is not under the URL alone.
-    if (hasBody(request.raw.headers)) return true
-    // The cache of whoever has the credentials may keep the answer if the policy says so.
-    if (rule !== undefined && (rule.sameForAll || !rule.isShared)) return false
-    return this.#settings.credentials.isIn(request.raw.headers)
   }
 
   /** The last of the onSend hooks: headers by the policy, then 304 or 412 where the request asks for it. */
@@ -92,7 +77,8 @@ export class EdgeHeaders {
   #describe (request: FastifyRequest, reply: FastifyReply, rule: RouteRule, route: string): void {
     // A 304 says what the 200 would.
     const statusCode = reply.statusCode === 304 ? 200 : reply.statusCode
-    const isPersonal = rule === undefined ? this.#core.registry.personal.hasUrl(request.raw.url!) : this.isPersonal(request, rule)
+    const { personal } = this.#settings
+    const isPersonal = rule === undefined ? personal.hasPersonalUrl(request) : personal.reasonOf(request, rule) !== null
     const isShared = rule !== undefined && rule !== 'personal' && rule.isShared && !isPersonal
     if (isShared) this.#core.registry.events.emit('edgeCandidate', route, request.method)
     // A Cache-Control of the handler's own wins, but its like for a CDN gives away what is for one client.
@@ -177,12 +163,6 @@ export function withoutWritten (reply: FastifyReply, headers: Readonly<Record<st
     else own[name] = before
   }
   return own
-}
-
-/** Whether a request that has none by its method has a body. */
-export function hasBody (headers: IncomingHttpHeaders): boolean {
-  const length = headers['content-length']
-  return (length !== undefined && Number(length) !== 0) || headers['transfer-encoding'] !== undefined
 }
 
 function isConditional (headers: IncomingHttpHeaders): boolean {

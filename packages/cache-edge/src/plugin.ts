@@ -5,6 +5,8 @@ import { BodyTags } from './body-tags.js'
 import { Constraints } from './constraints.js'
 import { checkingFirst } from './current-tag.js'
 import { EdgeRegistered, EtagClash, PolicyInvalid } from './errors.js'
+import { PersonalRequests } from './exchange/personal-requests.js'
+import { toStoredRoute } from './exchange/request-view.js'
 import { EdgeHeaders, forgetAnswer, type RouteRule } from './headers.js'
 import { isLastHook, surround } from './hook-order.js'
 import { warn } from './notices.js'
@@ -102,12 +104,13 @@ class Edge {
     this.#constraints = new Constraints(options.constraintHeaders ?? {}, (name) => fastify.hasConstraintStrategy(name))
     this.#rules = rules.map(({ prefix, ...policy }) => ({ prefix, policy })).sort((a, b) => b.prefix.length - a.prefix.length)
     for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy)
+    const personal = new PersonalRequests(core, new Credentials(ignoreCookies))
     this.#headers = new EdgeHeaders(core, {
-      credentials: new Credentials(ignoreCookies),
+      personal,
       tagHeader,
       isCompressed: () => fastify.hasReplyDecorator('compress')
     })
-    this.#responses = new ResponseCache(fastify, core, this.#headers, {
+    this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
       ...DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
     })
     this.#purger = purge === undefined ? undefined : new Purger({ ...PURGE_DEFAULTS, ...purge }, core.registry.events, fastify.log)
@@ -120,7 +123,7 @@ class Edge {
     this.#varyByConstraints(route, rule)
     // The handler of a WebSocket is given a socket, and an upgrade is not answered from a cache.
     const { websocket, wsHandler } = route as { websocket?: boolean; wsHandler?: unknown }
-    if (rule !== undefined && rule !== 'personal' && websocket !== true && wsHandler === undefined) route.handler = this.#wrapped(handler, rule, route.constraints)
+    if (rule !== undefined && rule !== 'personal' && websocket !== true && wsHandler === undefined) route.handler = this.#wrapped(handler, rule, route)
     const edge = this
     const tagBody: onSendHookHandler = function tagBody (request, reply, payload, done) {
       edge.tag(request, reply, payload)
@@ -195,8 +198,10 @@ class Edge {
     throw new PolicyInvalid(nameOf(route), `the constraint "${unknown}" chooses between routes of this URL, and a cache has to know by which request headers: name them in the option constraintHeaders, as in { ${JSON.stringify(unknown)}: ["X-Tenant"] }`)
   }
 
-  #wrapped (handler: RouteHandlerMethod, policy: Policy, constraints: RouteOptions['constraints']): RouteHandlerMethod {
-    const inner = policy.store === false ? handler : this.#responses.wrap(handler, policy, constraints)
+  #wrapped (handler: RouteHandlerMethod, policy: Policy, route: RouteOptions): RouteHandlerMethod {
+    // Later plugins may add to the schema.
+    policy.hasHeaderSchema = () => (route.schema as { headers?: unknown } | undefined)?.headers !== undefined
+    const inner = policy.store === false ? handler : this.#responses.wrap(handler, toStoredRoute(route, policy))
     return policy.currentTag === undefined ? inner : checkingFirst(inner, policy.currentTag)
   }
 }

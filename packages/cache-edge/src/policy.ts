@@ -29,6 +29,8 @@ export interface Policy {
   readonly statuses: ReadonlySet<number>
   readonly tagsOf: (request: FastifyRequest) => readonly string[]
   readonly currentTag: EdgePolicy['currentTag']
+  /** Whether a validator may have changed the headers of a request before the handler is asked. */
+  hasHeaderSchema: () => boolean
 }
 
 /** Throws `CACHE_ERR_POLICY_INVALID` where the members contradict each other; `route` is for the message. */
@@ -67,7 +69,8 @@ export function toPolicy (route: string, given: EdgePolicy): Policy {
     sameForAll: given.sameForAll === true,
     statuses: new Set([200, ...given.statuses ?? []]),
     tagsOf: typeof tags === 'function' ? tags : () => tags,
-    currentTag: given.currentTag
+    currentTag: given.currentTag,
+    hasHeaderSchema: () => false
   }
 }
 
@@ -100,7 +103,18 @@ function windowsOf ({ staleWhileRevalidate = 0, staleIfError = 0 }: EdgePolicy):
     (staleIfError > 0 ? `, stale-if-error=${staleIfError}` : '')
 }
 
-/** Which requests carry credentials: an `Authorization`, or a cookie that is not known to change nothing. */
+/** A request that may carry credentials: headers in lower case, as Node has them. */
+interface CredentialHeaders {
+  readonly authorization?: string | undefined
+  readonly 'proxy-authorization'?: string | readonly string[] | undefined
+  readonly cookie?: string | undefined
+}
+
+/** One pair of a cookie-string (RFC 6265 §4.2.1), and nothing that other parsers read in another way. */
+const COOKIE = /^[ \t]*(?<name>[!#$%&'*+\-.^_`|~\dA-Za-z]+)=(?:[!#-+\--:<-[\]-~]*|"[!#-+\--:<-[\]-~]*")[ \t]*$/
+const NO_COOKIE = /^[ \t]*$/
+
+/** Which requests carry credentials: an `Authorization`, a `Proxy-Authorization`, or a cookie that is not known to change nothing. */
 export class Credentials {
   readonly #ignored: ReadonlySet<string>
 
@@ -108,13 +122,12 @@ export class Credentials {
     this.#ignored = new Set(ignoreCookies)
   }
 
-  /** @param headers in lower case, as Node has them */
-  isIn ({ authorization, cookie }: { readonly authorization?: string | undefined; readonly cookie?: string | undefined }): boolean {
-    if (authorization !== undefined) return true
+  isIn ({ authorization, 'proxy-authorization': proxy, cookie }: CredentialHeaders): boolean {
+    if (authorization !== undefined || proxy !== undefined) return true
     if (cookie === undefined) return false
     return cookie.split(';').some((pair) => {
-      const name = pair.split('=', 1)[0]!.trim()
-      return name !== '' && !this.#ignored.has(name)
+      const name = COOKIE.exec(pair)?.groups!.name
+      return name === undefined ? !NO_COOKIE.test(pair) : !this.#ignored.has(name)
     })
   }
 }
