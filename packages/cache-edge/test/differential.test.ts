@@ -5,8 +5,8 @@ import { echoConfig, type EchoConfig } from './fixtures/differential/echo-config
 import { World, type Tally } from './fixtures/differential/world.js'
 import { NOON } from './fixtures/edge-app.js'
 
-// REQUESTS=n asks more, SEED=n repeats the batch of a failure, WORLD='{"http":2}' fixes parts of the apps.
-const { SEED, REQUESTS = '2500', WORLD = '{}' } = process.env
+// REQUESTS=n asks more, SEED=n repeats the batch of a failure, WORLD='{"http":2}' fixes parts of the apps, SHRINK=0 leaves a failure as it is.
+const { SEED, REQUESTS = '2500', WORLD = '{}', SHRINK } = process.env
 const WORLDS_PER_BATCH = 10
 
 t.test('a stored response is what the handler would have told the client that is given it', { timeout: Math.max(120_000, Number(REQUESTS) * 20) }, async (t) => {
@@ -26,7 +26,7 @@ t.test('a stored response is what the handler would have told the client that is
       } finally {
         await world.close()
       }
-    }), { seed, numRuns: WORLDS_PER_BATCH })
+    }), { seed, numRuns: WORLDS_PER_BATCH, endOnFailure: SHRINK === '0' })
     if (!details.failed) continue
     t.fail(`SEED=${seed}: ${String((details.errorInstance as Error | null)?.message)}`, { report: fc.defaultReportMessage(details) })
     return
