@@ -66,6 +66,27 @@ t.test('askItself: an answer that is broken off ends it, and the app hears of ea
   await askItself(app, { ...request, url: '/cut' }, () => {})
 })
 
+t.test('askItself: an answer that the app destroys with an error, at any time and more than once, does not end the process', async (t) => {
+  const app = await build(t, (app) => {
+    app.get('/response', (_request, reply) => { reply.raw.destroy(new Error('response')) })
+    app.get('/socket', (request) => { request.raw.socket.destroy(new Error('socket')) })
+    app.get('/request', (request) => { request.raw.destroy(new Error('request')).destroy(new Error('twice')) })
+    app.get('/stream', async (_request, reply) => reply.send(Readable.from((async function * () {
+      yield 'a'.repeat(100_000)
+      throw new Error('stream')
+    })())))
+    app.get('/late', (_request, reply) => {
+      reply.hijack()
+      reply.raw.end('x')
+      reply.raw.write('too late')
+    })
+  })
+  for (const url of ['/response', '/socket', '/request', '/stream', '/late']) {
+    const end = await askItself(app, { ...request, url }, () => {}).then(() => 'answered', ({ message }: Error) => message)
+    t.match(end, /^(?:response|socket|request|answered|write after end)$/, url)
+  }
+})
+
 t.test('askItself: rejects where the app throws at once', async (t) => {
   const app = await build(t, () => {})
   Object.assign(app, { routing: () => { throw new Error('no') } })

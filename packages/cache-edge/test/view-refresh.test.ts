@@ -143,6 +143,24 @@ t.test('the address of a client that reads its own is not stored, neither by its
   t.equal(own.lines.length, 1)
 })
 
+t.test('a background refresh whose handler destroys its answer is told and tried again, and the stale response stays', async (t) => {
+  let runs = 0
+  const own = await scene(t, {}, (app) => {
+    app.get('/', { config: { cache: STALE } }, (_request, reply) => {
+      if (++runs === 2) reply.raw.destroy(new Error('broken'))
+      else reply.send(`run ${runs}`)
+    })
+  })
+  await refresh(own)
+  t.match(await own.get(), { body: 'run 1', status: /hit/ })
+  t.match(own.lines, [{ err: { message: 'broken' }, message: /background refresh failed/ }])
+  own.time.advance(2)
+  await own.get()
+  await until(() => runs === 3)
+  await settle()
+  t.match(await own.get(), { body: 'run 3', status: /hit; ttl=10/ })
+})
+
 t.test('a HEAD that is answered with a stale response refreshes it by a GET', async (t) => {
   let runs = 0
   const own = await scene(t, {}, (app) => { app.get('/', { config: { cache: STALE } }, async () => `run ${++runs}`) })

@@ -25,7 +25,8 @@ export function peerOf (socket: object | null | undefined): Peer {
 
 /**
  * Gives a request to the app's own router. Unlike `inject`, it neither normalises the target nor chooses the address and
- * the protocol. Resolves with the status, once the answer has been sent or broken off; its body is dropped.
+ * the protocol. Resolves with the status, once the answer has been sent or broken off; its body is dropped. Rejects with the
+ * error with which the app destroys it.
  * @param mark called with the raw request before any hook runs
  */
 export function askItself (fastify: FastifyInstance, { url, headers, peer }: LoopbackRequest, mark: (raw: FastifyRequest['raw']) => void): Promise<number> {
@@ -44,7 +45,9 @@ export function askItself (fastify: FastifyInstance, { url, headers, peer }: Loo
     request.resume()
     socket.destroy()
   })
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    // The server of Node listens for them, too: an error of one answer must not end the process.
+    for (const emitter of [request, response, socket]) emitter.on('error', reject)
     response.once('close', () => resolve(response.statusCode))
     mark(request)
     fastify.routing(request, response)

@@ -98,7 +98,7 @@ class ShownRequest implements SeenRequest {
     if (socket == null) return
     const watched = watch(socket, onIdentity)
     put(raw, 'socket', watched)
-    // The name of Node's first versions.
+    // Node keeps the same socket under this older name.
     if (Object.hasOwn(raw, 'client')) this.#replace(raw, 'client', watched)
   }
 
