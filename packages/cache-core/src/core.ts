@@ -55,7 +55,7 @@ export class Core {
   async configure (options: CacheCoreOptions, isExplicit: boolean): Promise<void> {
     if (!isExplicit && this.#isExplicit) return
     if (this.#isExplicit || (options.registry !== undefined && options.registry !== this.registry)) throw new AlreadyRegistered()
-    if (options.expose === true && options.guard === undefined && !isDeveloping()) throw new StatusUnguarded(STATUS_PATH)
+    if (options.expose === true && options.guard === undefined && !needsNoGuard()) throw new StatusUnguarded(STATUS_PATH)
     this.#isExplicit = isExplicit
     this.#options = options
     this.registry.configure(options)
@@ -75,7 +75,7 @@ export class Core {
 
   /** Whether, and behind what, the internal endpoints are open. */
   access (): InternalAccess {
-    return { isOpen: isDeveloping() || this.#options.expose === true, guard: this.#options.guard }
+    return { isOpen: needsNoGuard() || this.#options.expose === true, guard: this.#options.guard }
   }
 
   armOf (request: FastifyRequest): RequestArm {
@@ -191,9 +191,9 @@ export class Core {
 
 /**
  * Whether the internal endpoints may be open without being exposed. Any other value may name a server that strangers reach: `prod`,
- * `Production`, `staging`, an empty one.
+ * `Production`, an empty one.
  */
-function isDeveloping (): boolean {
+function needsNoGuard (): boolean {
   const { NODE_ENV } = process.env
-  return NODE_ENV === undefined || NODE_ENV === 'development' || NODE_ENV === 'test'
+  return NODE_ENV === undefined || NODE_ENV === 'development' || NODE_ENV === 'test' || NODE_ENV === 'staging'
 }

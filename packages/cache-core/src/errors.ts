@@ -104,7 +104,7 @@ export const AlreadyRegistered = createError('CACHE_ERR_ALREADY_REGISTERED',
   '@x/cache-core is registered twice with options of its own: keep one registration, and swap implementations with fastify.cache.registry.register()')
 /** The status route is exposed without a guard where it would be closed. */
 export const StatusUnguarded = createError('CACHE_ERR_STATUS_UNGUARDED',
-  'expose opens %s outside of development and test only together with a guard: set option "guard" to an onRequest hook that refuses strangers')
+  'expose opens %s outside of development, test and staging only together with a guard: set option "guard" to an onRequest hook that refuses strangers')
 /** An implementation cannot come back, since it cannot forget what was invalidated in the meantime. */
 export const ImplementationStale = createError('CACHE_ERR_IMPLEMENTATION_STALE',
   'Cache "%s" was in service before and has no clear(): it may hold what was invalidated since. Register a new instance')

@@ -86,7 +86,7 @@ t.test('expose: is taken back by expose false, and does nothing outside of produ
   t.equal((await (await buildApp(t, { expose: false, guard: (_request, _reply, done) => done() })).inject(PATH)).statusCode, 404)
 })
 
-for (const name of ['prod', 'Production', 'PRODUCTION', 'staging', 'production ', 'live', 'dev', 'Test', '']) {
+for (const name of ['prod', 'Production', 'PRODUCTION', 'Staging', 'production ', 'live', 'dev', 'Test', '']) {
   t.test(`GET /internal/cache: is closed where NODE_ENV is ${JSON.stringify(name)}`, async (t) => {
     inEnvironment(t, name)
     t.equal((await (await buildApp(t)).inject(PATH)).statusCode, 404)
@@ -94,7 +94,7 @@ for (const name of ['prod', 'Production', 'PRODUCTION', 'staging', 'production '
   })
 }
 
-for (const name of [undefined, 'development', 'test']) {
+for (const name of [undefined, 'development', 'test', 'staging']) {
   t.test(`GET /internal/cache: is open where NODE_ENV is ${name ?? 'not set'}, which the start says once`, async (t) => {
     inEnvironment(t, name)
     const lines: LogLine[] = []

@@ -144,6 +144,7 @@ class Edge {
     if (rule !== undefined && rule !== 'personal' && websocket !== true && wsHandler === undefined) route.handler = this.#wrapped(handler, rule, route)
     const edge = this
     const tagBody: onSendHookHandler = function tagBody (request, reply, payload, done) {
+      edge.#responses.dropStandIn(reply)
       edge.tag(request, reply, payload)
       done(null, payload)
     }
@@ -171,7 +172,7 @@ class Edge {
 
   finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string, done: (error: Error | null, payload?: unknown) => void): void {
     const { statusCode } = reply
-    this.#responses.completeStatus(reply)
+    this.#responses.complete(reply)
     if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
       // Before the answer goes out: who has read it reads what it changed.
       this.#writes.invalidate(request, reply).then(() => {

@@ -109,9 +109,14 @@ export class ResponseCache {
     return Object.defineProperty(cached, 'name', { value: handler.name })
   }
 
-  /** Puts what this cache did behind what a handler says of the caches in front of the origin (RFC 9211 §2). */
-  completeStatus (reply: FastifyReply): void {
-    this.#answers.completeStatus(reply)
+  /** See {@link Answers.dropStandIn}. */
+  dropStandIn (reply: FastifyReply): void {
+    this.#answers.dropStandIn(reply)
+  }
+
+  /** Puts what this cache did behind what a handler says of the caches in front of the origin (RFC 9211 §2), behind all hooks. */
+  complete (reply: FastifyReply): void {
+    this.#answers.complete(reply)
   }
 
   #bypass (request: FastifyRequest, { policy }: StoredRoute): CacheStatus | undefined {

@@ -6,7 +6,7 @@ import { World, type Tally } from './fixtures/differential/world.js'
 import { NOON } from './fixtures/edge-app.js'
 
 // REQUESTS=n asks more, SEED=n repeats the batch of a failure, WORLD='{"http":2}' fixes parts of the apps, SHRINK=0 leaves a failure as it is.
-const { SEED, REQUESTS = '2500', WORLD = '{}', SHRINK } = process.env
+const { SEED, REQUESTS = '1000', WORLD = '{}', SHRINK } = process.env
 const WORLDS_PER_BATCH = 10
 
 t.test('a stored response is what the handler would have told the client that is given it', { timeout: Math.max(120_000, Number(REQUESTS) * 20) }, async (t) => {

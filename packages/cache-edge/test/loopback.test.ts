@@ -12,7 +12,7 @@ async function build (t: Test, declare: (app: FastifyInstance) => void): Promise
   return app
 }
 
-const request = { url: '/a/../b?x=<"#y', headers: { host: 'a.example', 'x-a': 'b' }, peer: { remoteAddress: '10.1.2.3', encrypted: true } }
+const request = { url: '/a/../b?x=<"#y', headers: { host: 'a.example', 'x-a': 'b' }, peer: { remoteAddress: '10.1.2.3', encrypted: true }, isHttp2: false }
 
 t.test('askItself: the app sees the target, the headers, the address and the protocol as they were given', async (t) => {
   let seen: unknown

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest, FastifySchemaCompiler } from 'fastify'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import type { EdgePolicy } from '../src/index.js'
@@ -234,4 +235,31 @@ t.test('an app may give a request another id, and the handler goes on with it', 
 t.test('sameForAll: credentials and the ids of tracing reach the handler', async (t) => {
   const app = await build(t, { cache: { sameForAll: true } }, ({ headers }) => Object.keys(headers).sort().join())
   t.equal((await ask(app, '/', { authorization: 'x', cookie: 'a=b', traceparent: 'x', 'x-request-id': 'y', 'x-forwarded-host': 'evil' })).body, 'authorization,cookie,host,traceparent,x-request-id')
+})
+
+t.test('a validator of the store: the handler sees it in place of the one that the client sent, also where a header schema returns a copy', async (t) => {
+  const time = new Time(t)
+  const app = await buildEdge(t, { time })
+  const seen: unknown[] = []
+  app.get('/', {
+    schema: { headers: { type: 'object' } },
+    validatorCompiler: () => (data: object) => ({ value: { ...data } }),
+    config: { cache: { store: true, maxAge: 10 } }
+  }, async ({ headers, raw }, reply) => {
+    seen.push([headers['if-none-match'], raw.headers['if-none-match']])
+    return reply.header('etag', '"v1"').send('page')
+  })
+  await ask(app, '/')
+  time.advance(20)
+  await ask(app, '/', { 'if-none-match': '"of-the-client"' })
+  t.same(seen, [[undefined, undefined], ['"v1"', '"v1"']])
+})
+
+t.test('HTTP/1.0: the handler sees the version that the other clients of the response have', async (t) => {
+  const app = await buildEdge(t)
+  app.get('/', { config: { cache: { store: true } } }, async ({ raw }) => `${raw.httpVersion} ${raw.httpVersionMajor}.${raw.httpVersionMinor}`)
+  const address = await app.listen({ port: 0, host: '127.0.0.1' })
+  const socket = connect(Number(new URL(address).port), '127.0.0.1')
+  socket.end('GET / HTTP/1.0\r\nHost: a.example\r\n\r\n')
+  t.match((await socket.setEncoding('utf8').toArray()).join(''), /\r\n\r\n1\.1 1\.1$/)
 })

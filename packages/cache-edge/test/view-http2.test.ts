@@ -114,3 +114,18 @@ t.test('stale-while-revalidate of a request over HTTP/2 renews the response of i
   t.ok(isStored(renewed))
   t.same(seen[2], { host: 'B.example', ip: '127.0.0.1' })
 })
+
+t.test('a background request for one over HTTP/2 shows its handler version, authority and scheme as the client\'s own', async (t) => {
+  const time = new Time(t)
+  const seen: unknown[] = []
+  const { client, runs } = await http2App(t, { cache: { maxAge: 10, staleWhileRevalidate: 100 }, time }, ({ raw }) => {
+    const { httpVersion, authority, scheme } = raw as unknown as { httpVersion: string; authority: string; scheme: string }
+    seen.push([httpVersion, authority, scheme])
+    return 'x'
+  })
+  await client.ask({ ':authority': 'a.example' })
+  time.advance(70)
+  await client.ask({ ':authority': 'a.example' })
+  await until(() => runs() === 2)
+  t.same(seen, [['2.0', 'a.example', 'http'], ['2.0', 'a.example', 'http']])
+})

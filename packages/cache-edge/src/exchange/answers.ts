@@ -10,6 +10,10 @@ import { ageOf, type StoredResponse } from '../stored-response.js'
 import { timeOf, type Servable } from '../variants.js'
 import { mergeVary } from '../vary.js'
 
+/** Keeps Fastify from giving a type to a stored body that has none; hooks of the instance see it. */
+const STAND_IN = 'application/octet-stream'
+const kUntyped = Symbol('@x/cache-edge.untyped')
+type Untyped = FastifyReply & { [kUntyped]?: boolean }
 const kStatus = Symbol('@x/cache-edge.status')
 
 /** Sends stored responses, and says in `Cache-Status` what this cache did with a request. */
@@ -50,6 +54,11 @@ export class Answers {
       reply.send()
       return
     }
+    // Fastify gives a type to a body without one; the handler's own answer went out without.
+    if (response.headers['content-type'] === undefined) {
+      reply.header('content-type', STAND_IN)
+      ;(reply as Untyped)[kUntyped] = true
+    }
     // As the handler's own: hooks are given a string where it was one, and a serializer would change it once more.
     const body = response.isText && serializerOf(reply) === null ? answer.text() : answer.body()
     if (response.isTagOfBody === true) setTagged(reply, response.etag!, body)
@@ -63,8 +72,16 @@ export class Answers {
     reply.header('cache-status', own)
   }
 
-  /** Puts what this cache did behind what a handler says of the caches in front of the origin (RFC 9211 §2). */
-  completeStatus (reply: FastifyReply): void {
+  /** Takes the stand-in for a type that the stored response has not, before hooks of the route see it. */
+  dropStandIn (reply: FastifyReply): void {
+    if ((reply as Untyped)[kUntyped] !== true) return
+    ;(reply as Untyped)[kUntyped] = false
+    if (reply.getHeader('content-type') === STAND_IN) reply.removeHeader('content-type')
+  }
+
+  /** Puts what this cache did behind what a handler says of the caches in front of the origin (RFC 9211 §2), behind all hooks. */
+  complete (reply: FastifyReply): void {
+    this.dropStandIn(reply)
     const own = (reply as FastifyReply & { [kStatus]?: string })[kStatus]
     if (own === undefined) return
     const field = reply.getHeader('cache-status') as string | string[] | undefined

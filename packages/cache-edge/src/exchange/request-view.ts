@@ -114,7 +114,7 @@ export class RequestView {
       const value = raw.headers[name] ?? sent[name]
       if (value !== undefined) headers[name] = joinLines(value)!
     }
-    return { url: target.originalUrl ?? target.url, headers, peer: peerOf(raw.socket) }
+    return { url: target.originalUrl ?? target.url, headers, peer: peerOf(raw.socket), isHttp2: raw.httpVersionMajor >= 2 }
   }
 
   /** How its handler sees this request, for a request that is to be seen so as well. */

@@ -10,6 +10,8 @@ export interface LoopbackRequest {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>
   readonly peer: Peer
+  /** Whether it answers for a request of HTTP/2: the handler is shown the version of that. */
+  readonly isHttp2: boolean
 }
 
 /** Address and protocol of a connection. */
@@ -29,7 +31,7 @@ export function peerOf (socket: object | null | undefined): Peer {
  * error with which the app destroys it.
  * @param mark called with the raw request before any hook runs
  */
-export function askItself (fastify: FastifyInstance, { url, headers, peer }: LoopbackRequest, mark: (raw: FastifyRequest['raw']) => void): Promise<number> {
+export function askItself (fastify: FastifyInstance, { url, headers, peer, isHttp2 }: LoopbackRequest, mark: (raw: FastifyRequest['raw']) => void): Promise<number> {
   const socket = new LoopbackSocket(peer) as unknown as Socket
   const request = new IncomingMessage(socket)
   Object.assign(request, { method: 'GET', url, httpVersion: '1.1', httpVersionMajor: 1, httpVersionMinor: 1, complete: true })
@@ -39,6 +41,8 @@ export function askItself (fastify: FastifyInstance, { url, headers, peer }: Loo
   request.push(null)
   const response = new ServerResponse(request)
   response.assignSocket(socket)
+  // Behind the response, which Node makes for the version of its request.
+  if (isHttp2) Object.assign(request, { httpVersion: '2.0', httpVersionMajor: 2, httpVersionMinor: 0 })
   socket.on('drain', () => { if (!response.writableEnded) response.emit('drain') })
   // As the server of Node does behind each answer; an app waits for either.
   response.once('finish', () => {

@@ -75,7 +75,7 @@ class ShownRequest implements SeenRequest {
     if (before === undefined) Object.defineProperties(request, isProxied ? IDENTIFYING : WITHOUT_PROXY)
     if (isProxied) this.#cover(request, 'host', host)
     if (isProxied || isHttp2) this.#cover(request, 'protocol', scheme)
-    if (request.additionalHeaders != null) this.#replace(request, 'additionalHeaders', pick(request.additionalHeaders, headers))
+    if (request.additionalHeaders != null) this.#replace(request, 'additionalHeaders', shownCopy(request.additionalHeaders, raw.headers, headers))
     const lines: string[] = []
     const distinct: Record<string, string[]> = {}
     for (const name of Object.keys(headers)) {
@@ -83,7 +83,8 @@ class ShownRequest implements SeenRequest {
       distinct[name] = values
       for (const value of values) lines.push(name, value)
     }
-    const put = isHttp2 ? this.#cover.bind(this) : this.#replace.bind(this)
+    // Over HTTP/2 they are getters of the prototype, except those of a background request.
+    const put = (object: object, name: string, shown: unknown): void => isHttp2 && !Object.hasOwn(object, name) ? this.#cover(object, name, shown) : this.#replace(object, name, shown)
     put(raw, 'headers', headers)
     put(raw, 'rawHeaders', lines)
     // Node works it out of the lines at the first access.
@@ -91,6 +92,11 @@ class ShownRequest implements SeenRequest {
     if (isHttp2) {
       this.#cover(raw, 'authority', host)
       this.#cover(raw, 'scheme', scheme)
+    }
+    // The answer to one of HTTP/1.0 may be stored for all.
+    if (raw.httpVersion === '1.0') {
+      this.#replace(raw, 'httpVersion', '1.1')
+      this.#replace(raw, 'httpVersionMinor', 1)
     }
     const { socket } = raw
     if (onIdentity === undefined) return
@@ -145,8 +151,9 @@ class ShownRequest implements SeenRequest {
   }
 }
 
-function pick (from: Record<string, unknown>, names: object): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(from).filter(([name]) => Object.hasOwn(names, name)))
+/** Of a validator's copy, the fields that are shown. One that stands for another value than was sent, such as a validator of the store, has that. */
+function shownCopy (copy: Record<string, unknown>, sent: IncomingHttpHeaders, shown: IncomingHttpHeaders): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(copy).filter(([name]) => Object.hasOwn(shown, name)).map(([name, value]) => [name, shown[name] === sent[name] ? value : shown[name]]))
 }
 
 /** The socket, for Node's own use of it as well. */
