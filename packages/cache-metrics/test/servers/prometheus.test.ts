@@ -7,7 +7,7 @@ import { RedisServer } from '../../../cache-redis/test/fixtures/redis-server.js'
 import { PrometheusServer } from '../fixtures/prometheus-server.js'
 import { dailyCheck, dashboardQueries, type Query } from '../fixtures/queries.js'
 
-t.setTimeout(60_000)
+t.setTimeout(300_000)
 
 const port = await freePort()
 // Prometheus takes 5 s until it scrapes for the first time, so it starts at once with the rest.

@@ -9,7 +9,7 @@ if (NEWER === undefined) {
   process.exit(0)
 }
 
-t.setTimeout(60_000)
+t.setTimeout(300_000)
 
 const LEAST = '+get +getrange +set +pttl +pexpire +unlink +time +eval +evalsha +publish +subscribe +unsubscribe +ping +info +client|id +client|tracking +client|setname +wait +cluster|slots +cluster|info'
 

@@ -12,7 +12,7 @@ import { startServer } from '../fixtures/caches.js'
 import { Masters } from '../fixtures/masters.js'
 import { RedisSentinels, until } from '../fixtures/redis-server.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const KEY = `${SECRET}-key`
 const VALUE = `${SECRET}-value `.repeat(20)

@@ -15,7 +15,7 @@ if (spawnSync('openssl', ['version']).error !== undefined) {
   process.exit(0)
 }
 
-t.setTimeout(60_000)
+t.setTimeout(300_000)
 
 const dir = t.testdir()
 

@@ -5,7 +5,7 @@ import { clientOf, read, startCache, startProxy, startServer, valueOf, warmUp } 
 import { Masters } from '../fixtures/masters.js'
 import { until } from '../fixtures/redis-server.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const LARGE = 'large '.repeat(100)
 
