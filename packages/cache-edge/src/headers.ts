@@ -16,8 +16,8 @@ const kFromStore = Symbol('@x/cache-edge.from-store')
 const TAG = new RegExp(TAG_PATTERN)
 /** Fields that some shared caches read in place of `Cache-Control` (RFC 9213 §2.2, and those of before). */
 const TARGETED = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'netlify-cdn-cache-control', 'vercel-cdn-cache-control', 'surrogate-control']
-/** Fields by which an answer says how long caches may store it. */
-const NAMING_LIFETIME = ['cache-control', 'expires', ...TARGETED]
+/** Fields beside `Cache-Control` by which an answer says how long caches may store it. */
+const NAMING_LIFETIME = ['expires', ...TARGETED]
 const NO_CACHE = 'no-cache'
 const DROPPED_FROM_STORED_304 = [...DROPPED_FROM_304, 'set-cookie']
 /** What is said of one representation, and of no error in its place. */
@@ -122,7 +122,8 @@ export class EdgeHeaders {
    * nobody asked for must not make them; hooks see none of this, since it is written last.
    */
   #askFirst (request: FastifyRequest, reply: FastifyReply, rule: RouteRule): void {
-    if (!hasComputedTag(reply) || !reply.hasHeader('etag') || NAMING_LIFETIME.some((name) => reply.hasHeader(name))) return
+    // Asked first, as most answers have one.
+    if (reply.hasHeader('cache-control') || !hasComputedTag(reply) || !reply.hasHeader('etag') || NAMING_LIFETIME.some((name) => reply.hasHeader(name))) return
     this.#write(reply, 'cache-control', this.#settings.personal.reasonOf(request, rule) === null ? NO_CACHE : PRIVATE)
   }
 

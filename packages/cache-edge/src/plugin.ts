@@ -1,5 +1,5 @@
 import { ensureCore, type Core } from '@x/cache-core'
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onRequestHookHandler, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { BodyTags } from './body-tags.js'
 import { Constraints } from './constraints.js'
@@ -55,10 +55,6 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   fastify.decorate('cacheEdge', { get purgeFailures () { return edge.purgeFailures } })
   fastify.addHook('onRoute', function applyPolicy (route) { edge.apply(route) })
   if (options.etag !== false) refuseEtagIn(fastify)
-  fastify.addHook('onRequest', function noteWrite (request, _reply, done) {
-    edge.noteWrite(request)
-    done()
-  })
   // Behind the handler and in front of the error handler.
   fastify.addHook('onError', function forgetFailed (request, reply, _error, done) {
     if (request.method === 'GET' || request.method === 'HEAD') forgetAnswer(reply)
@@ -157,6 +153,14 @@ class Edge {
       edge.finish(request, reply, payload, rule, route.url, done)
     }
     surround(route, { first: tagBody, between: tagBetween, last: finishRoute })
+    // For reads it would be one hook more.
+    if ([route.method].flat().some((method) => !SAFE.has(method.toUpperCase()))) {
+      const noteWrite: onRequestHookHandler = function noteWrite (request, _reply, done) {
+        edge.noteWrite(request)
+        done()
+      }
+      route.onRequest = [noteWrite, ...[route.onRequest ?? []].flat()]
+    }
     Object.assign(route, { config: { ...route.config, [kEdge]: true } })
   }
 
