@@ -1,5 +1,7 @@
-/** What the keys of the stored responses of `@x/cache-edge` begin with. */
-const RESPONSES = 'edge:'
+/** The text before the first colon in the key of each stored response of `@x/cache-edge`. */
+export const RESPONSE_KEYS = 'edge'
+
+const RESPONSES = `${RESPONSE_KEYS}:`
 const FIRST = RESPONSES.charCodeAt(0)
 const OUTSIDE = -1
 

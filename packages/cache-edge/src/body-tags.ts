@@ -47,11 +47,11 @@ export class BodyTags {
   }
 
   /** Throws what `@fastify/etag` throws of its options. */
-  static async create ({ algorithm, weak = true }: { readonly algorithm?: FastifyEtagOptions['algorithm']; readonly weak?: boolean } = {}): Promise<BodyTags> {
+  static async create (options: FastifyEtagOptions): Promise<BodyTags> {
     const hooks: onSendHookHandler[] = []
     // Called with a stand-in: as a plugin it would add its hook in front of those that change the body.
     const target = { addHook: (_name: string, hook: onSendHookHandler) => hooks.push(hook) } as unknown as FastifyInstance
-    await etagPlugin(target, { weak, ...algorithm === undefined ? {} : { algorithm }, replyWith304: false })
+    await etagPlugin(target, { weak: true, ...options, replyWith304: false })
     return new BodyTags(hooks[0]!)
   }
 

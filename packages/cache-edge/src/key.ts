@@ -1,7 +1,6 @@
+import { RESPONSE_KEYS } from '@x/cache-core'
 import { createHash } from 'node:crypto'
 
-/** Stands before the colon of each key of a stored response. */
-export const KEY_PREFIX = 'edge'
 /** Stands before the colon of each tag of a target URI. */
 export const TAG_PREFIX = 'edge-uri'
 
@@ -20,7 +19,7 @@ export interface TargetUri {
  * case; the rest byte for byte, since router and handler see all of it.
  */
 export function responseKey (target: TargetUri): string {
-  return `${KEY_PREFIX}:${digest(parts(target))}`
+  return `${RESPONSE_KEYS}:${digest(parts(target))}`
 }
 
 /** The key of one variant (see `variantOf`) of the response with this key. */

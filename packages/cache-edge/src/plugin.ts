@@ -1,4 +1,4 @@
-import { ensureCore, type Core } from '@x/cache-core'
+import { ensureCore, RESPONSE_KEYS, type Core } from '@x/cache-core'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onRequestHookHandler, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { BodyTags } from './body-tags.js'
@@ -10,7 +10,7 @@ import { PersonalRequests } from './exchange/personal-requests.js'
 import { toStoredRoute } from './exchange/request-view.js'
 import { EdgeHeaders, forgetAnswer, type RouteRule } from './headers.js'
 import { isLastHook, surround } from './hook-order.js'
-import { KEY_PREFIX, TAG_PREFIX } from './key.js'
+import { TAG_PREFIX } from './key.js'
 import { say, warn } from './notices.js'
 import { resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePolicy } from './options.js'
 import { toPolicy, type Policy } from './policy.js'
@@ -48,8 +48,8 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   if (options.etag !== false && fastify.hasPlugin('@fastify/etag')) throw new EtagClash()
   const core = await ensureCore(fastify)
   core.registry.personal.add(options.personal ?? [])
-  for (const name of [KEY_PREFIX, TAG_PREFIX]) core.registry.reservedNames.add(name)
-  const tags = options.etag === false ? undefined : await BodyTags.create(options.etag)
+  for (const name of [RESPONSE_KEYS, TAG_PREFIX]) core.registry.reservedNames.add(name)
+  const tags = options.etag === false ? undefined : await BodyTags.create({ ...options.etag })
   const edge = new Edge(fastify, core, tags, options)
   fastify.decorate(kEdge, edge)
   fastify.decorate('cacheEdge', { get purgeFailures () { return edge.purgeFailures } })

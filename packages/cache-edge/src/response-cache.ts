@@ -1,4 +1,4 @@
-import { Backoff, corrupt, enterHandlerPhase, type Core } from '@x/cache-core'
+import { Backoff, corrupt, enterHandlerPhase, RESPONSE_KEYS, type Core } from '@x/cache-core'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { parseCacheControl } from './cache-control.js'
 import type { CacheStatus } from './cache-status.js'
@@ -31,8 +31,6 @@ export interface ResponseCacheSettings {
 
 /** Details of bypassed requests whose handler sees all of the request: the answer is marked as one for this client alone. */
 const SHOWN_ALL = new Set(['method', 'personal', 'request-body', 'target'])
-/** The text before the first colon of each key. */
-const KEY_PATTERN = 'edge'
 /** Bytes that all streams hold together while they are recorded, at least. */
 const RECORDING_BYTES = 32 * 1024 * 1024
 
@@ -41,7 +39,8 @@ interface RouterConfig { readonly useSemicolonDelimiter?: boolean; readonly rout
 
 /** Answers from `fastify.cache` in place of a route's handler (RFC 9111), after every hook in front of the handler has run. */
 export class ResponseCache {
-  readonly #fastify: FastifyInstance
+  /** Whether the router begins a query at `;` as well. */
+  readonly #hasSemicolon: boolean
   readonly #core: Core
   readonly #headers: EdgeHeaders
   readonly #personal: PersonalRequests
@@ -58,7 +57,8 @@ export class ResponseCache {
 
   constructor (fastify: FastifyInstance, core: Core, headers: EdgeHeaders, personal: PersonalRequests, settings: ResponseCacheSettings) {
     const { registry, registry: { events } } = core
-    this.#fastify = fastify
+    const { useSemicolonDelimiter, routerOptions } = fastify.initialConfig as RouterConfig
+    this.#hasSemicolon = useSemicolonDelimiter === true || routerOptions?.useSemicolonDelimiter === true
     this.#core = core
     this.#headers = headers
     this.#personal = personal
@@ -98,7 +98,7 @@ export class ResponseCache {
   /** A handler that answers from the cache where it may, and else runs the route's own. */
   wrap (handler: RouteHandlerMethod, route: StoredRoute): RouteHandlerMethod {
     // Its label, however many patterns of keys there were before.
-    if (!this.hasRoutes) this.#core.registry.stats.patterns.reserve([KEY_PATTERN])
+    if (!this.hasRoutes) this.#core.registry.stats.patterns.reserve([RESPONSE_KEYS])
     this.hasRoutes = true
     const cache = this
     const cached: RouteHandlerMethod = function (request, reply) {
@@ -135,10 +135,8 @@ export class ResponseCache {
 
   /** Of both spellings of a rewritten URL, since both are in the key. */
   #hasOtherParameter ({ raw }: FastifyRequest, names: ReadonlySet<string>): boolean {
-    const { useSemicolonDelimiter, routerOptions } = this.#fastify.initialConfig as RouterConfig
-    const hasSemicolon = useSemicolonDelimiter === true || routerOptions?.useSemicolonDelimiter === true
     const { url, originalUrl = url } = raw as typeof raw & { readonly originalUrl?: string }
-    return hasOtherParameter(url!, names, hasSemicolon) || (originalUrl !== url && hasOtherParameter(originalUrl!, names, hasSemicolon))
+    return hasOtherParameter(url!, names, this.#hasSemicolon) || (originalUrl !== url && hasOtherParameter(originalUrl!, names, this.#hasSemicolon))
   }
 
   /** Runs the handler for a request that the store is not asked for. */
@@ -198,7 +196,7 @@ export class ResponseCache {
     const { request, reply } = visit
     // Observing must not delay anybody, and who is outside of the rollout has nothing of the cache.
     const { active, clock, rollout } = this.#core.registry
-    if (active.passThrough || this.#core.armOf(request) !== 'cached' || !rollout.allows(KEY_PATTERN)) return this.#runs.lead(visit, found, fwd, undefined)
+    if (active.passThrough || this.#core.armOf(request) !== 'cached' || !rollout.allows(RESPONSE_KEYS)) return this.#runs.lead(visit, found, fwd, undefined)
     const { flightKey } = visit.view
     const flight = this.#flights.joinable(flightKey)
     // Nobody waits again for an answer of which nothing was kept.

@@ -50,12 +50,13 @@ export class Answers {
     if (status === undefined) reply.header('cache-status', `${this.#hit}; ttl=${ttl}`)
     else this.tell(reply, { ...status, ttl })
     if (isNotModified && response.isTagOfBody === true) setComputed(reply)
-    if (isNotModified || (response.headers['content-type'] === undefined && answer.body().length === 0)) {
+    const hasType = response.headers['content-type'] !== undefined
+    if (isNotModified || (!hasType && answer.body().length === 0)) {
       reply.send()
       return
     }
     // Fastify gives a type to a body without one; the handler's own answer went out without.
-    if (response.headers['content-type'] === undefined) {
+    if (!hasType) {
       reply.header('content-type', STAND_IN)
       ;(reply as Untyped)[kUntyped] = true
     }

@@ -226,7 +226,7 @@ export class HandlerRuns {
   }
 
   async #store ({ cache, view: { key, target }, tags, refresh }: CacheRequest, response: StoredResponse, snapshot: TagSnapshot | undefined): Promise<void> {
-    // What was invalidated while the handler ran could not be told.
+    // Without a snapshot nobody can tell what was invalidated while the handler ran.
     if (snapshot === undefined) return
     const ttl = Math.max(0.001, response.freshness.lifetime - response.freshness.initialAge)
     const keep = secondsToKeep(response)

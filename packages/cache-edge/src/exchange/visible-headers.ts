@@ -4,7 +4,7 @@ import type { TargetUri } from '../key.js'
 import type { Policy } from '../policy.js'
 import type { StoredHead } from '../stored-response.js'
 
-/** What makes a request conditional, or partial. */
+/** Headers that make a request conditional, or partial. */
 export const CONDITIONAL = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range']
 
 /**

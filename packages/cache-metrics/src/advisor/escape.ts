@@ -5,7 +5,7 @@
 const UNPRINTABLE = /[^\P{Cc}\n\t]|[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Cs}/gu
 /** Characters that mean something in Markdown wherever they stand; `@` makes a link of an address. */
 const MARKS = /[\\`*_[\]|&~@]|<(?=[a-z/!?])/gi
-/** What begins a heading, a quotation, a list, a rule or an underline at the start of a line. */
+/** Marks that begin a heading, a quotation, a list, a rule or an underline at the start of a line. */
 const BLOCK = /^([#>+\-=]|\d+(?=[.)](?:\s|$)))/
 const SHELL_SAFE = /^[\w@%+=:,./*-]*$/
 
@@ -32,7 +32,7 @@ export function listItem (text: string): string {
   return `- ${forMarkdown(text).replace(BLOCK, (start) => /\d/.test(start) ? `${start}\\` : `\\${start}`)}`
 }
 
-/** What `forMarkdown` was given, from what it gave. */
+/** The text that `forMarkdown` was given, from its result. */
 export function fromMarkdown (text: string): string {
   return text.replace(/\\([!-/:-@[-`{-~])/g, '$1')
 }

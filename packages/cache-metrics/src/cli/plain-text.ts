@@ -14,7 +14,7 @@ export function toText (markdown: string): string {
     rows = []
     if (line.startsWith('```')) isCode = !isCode
     else if (isCode) lines.push(line)
-    else lines.push(line.replace(/^#+ (.*)$/, (_heading, title: string) => title.toUpperCase()).replaceAll('**', '').replace(/^.*$/, fromMarkdown))
+    else lines.push(fromMarkdown(line.replace(/^#+ (.*)$/, (_heading, title: string) => title.toUpperCase()).replaceAll('**', '')))
   }
   return lines.join('\n')
 }

@@ -5,15 +5,9 @@ import type { CacheError, Result } from '@x/cache-core'
 import { RedisCache, type RedisCacheOptions } from '@x/cache-redis'
 import { freePort } from '../../../cache-core/test/fixtures/servers.js'
 import { FRAME, writeFrame } from '../../src/frame.js'
-import { bounded, startCache, valueOf } from '../fixtures/caches.js'
-import { RedisServer } from '../fixtures/redis-server.js'
+import { bounded, startCache, startServerWithClient, valueOf } from '../fixtures/caches.js'
 
-const server = await RedisServer.start()
-const raw = new Redis(server.port, { protocol: 2 })
-t.teardown(async () => {
-  raw.disconnect()
-  await server.close()
-})
+const { server, raw } = await startServerWithClient(t)
 let made = 0
 
 interface Setup { cache: RedisCache; prefix: string; corrupted: CacheError[] }

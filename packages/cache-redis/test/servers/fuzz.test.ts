@@ -33,7 +33,7 @@ await until('the caches are in service', () => isSettled(caches[0]!) && isSettle
 
 const LOCK = keys.lock('key')
 const entry = 'the entry'
-/** What is attacked: a key of the attacked entry, its tag, its lock, or the generation; and the channels. */
+/** The targets: a key of the attacked entry, its tag, its lock, or the generation; and the channels. */
 const anyTarget = fc.constantFrom(entry, keys.token('tag'), keys.generation, LOCK.lock, LOCK.fence, LOCK.dismissed)
 const anyChannel = fc.constantFrom(keys.channel, LOCK.channel, '__redis__:invalidate')
 const number = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }), fc.double()).map(String)
@@ -98,7 +98,7 @@ async function attack (deed: Attack): Promise<void> {
 
 const failures: string[] = []
 
-/** What a call answers is a Result, in bounded time. */
+/** Each call answers with a Result, in bounded time. */
 async function isAnswered (what: string, call: () => Promise<Result<unknown>>): Promise<void> {
   const result = await bounded(what, call(), 8000)
   if (typeof result?.ok !== 'boolean') failures.push(`${what} answers no Result`)

@@ -1,18 +1,12 @@
-import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { CacheError } from '@x/cache-core'
 import { FRAME, writeFrame } from '../../src/frame.js'
 import { Keys } from '../../src/keys.js'
 import { RedisCache, type RedisCacheOptions } from '../../src/index.js'
-import { bounded, clientOf, isSettled, valueOf } from '../fixtures/caches.js'
-import { RedisServer, until } from '../fixtures/redis-server.js'
+import { bounded, clientOf, isSettled, startServerWithClient, valueOf } from '../fixtures/caches.js'
+import { until } from '../fixtures/redis-server.js'
 
-const server = await RedisServer.start()
-const raw = new Redis(server.port, { protocol: 2 })
-t.teardown(async () => {
-  raw.disconnect()
-  await server.close()
-})
+const { server, raw } = await startServerWithClient(t)
 let made = 0
 
 interface Setup { cache: RedisCache; prefix: string; keys: Keys; corrupted: CacheError[] }
@@ -31,7 +25,7 @@ async function setUp (t: Test, options: RedisCacheOptions = {}): Promise<Setup> 
 /** It looks like a token of another server, as a failover leaves it: it is replaced, and nothing is told. */
 const LOOKS_OWN = 'a text as long as a token'
 
-/** What another may leave under a name: each plants it. */
+/** Contents that another may leave under a name; each function plants one. */
 const planted: Record<string, (name: string) => Promise<unknown>> = {
   'bytes that are no text': (name) => raw.set(name, Buffer.from([0xff, 0xc1, 0, 0x80, ...Buffer.from('abcdefghijklmnop')])),
   'an empty text': (name) => raw.set(name, ''),

@@ -19,7 +19,7 @@ const VALUE = `${SECRET}-value `.repeat(20)
 const LOGIN = { username: `${SECRET}-user`, password: `${SECRET}-password` }
 const QUICK = { commandTimeoutMs: 500, connectTimeoutMs: 500, breaker: { minimumCalls: 1000 } }
 
-/** What a scenario gives: options of the cache, and what spoils the cache that is in service. */
+/** A scenario: options of the cache, and a way to spoil the cache that is in service. */
 interface Scenario { options: RedisCacheOptions; spoil?: () => Promise<unknown> }
 
 /** Calls every member with a planted key, value and tag, and answers with all that failed. */
@@ -165,7 +165,7 @@ for (const [what, { code, start }] of Object.entries(scenarios)) {
     t.ok(codesOf(results).has(code), `${[...codesOf(results)].join()} has ${code}`)
     t.same(leaksOf([...results, ...told], SECRET), [])
     for (const error of told) t.same(leaksOf(error, SECRET), [])
-    // Those who ask for causes get them without arguments.
+    // A caller that asks for causes gets them without arguments.
     for (const result of results) t.same(leaksOf(causeOf((result as { error?: unknown } | undefined)?.error), SECRET), [])
     await cache.close()
     await app.close()
