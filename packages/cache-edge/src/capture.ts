@@ -6,7 +6,8 @@ import { isGone } from './fastify/client-gone.js'
 import { isToSerialise, whenSerialised, whileRead, type Pending } from './fastify/handler-view.js'
 import { discard, isResponse } from './fastify/payload.js'
 import type { SeenRequest } from './fastify/seen-request.js'
-import { signalOf } from './fastify/slots.js'
+import { serializerOf, signalOf, UNKNOWN } from './fastify/slots.js'
+import type { Judgement, Unstored, UnstoredReason } from './keeping.js'
 
 /** Headers as hooks in front of the handler had set them. */
 export type Before = Readonly<Record<string, string | string[]>>
@@ -14,10 +15,11 @@ export type Before = Readonly<Record<string, string | string[]>>
 /** What a handler answered, as it was before any onSend hook. */
 export interface Captured {
   readonly status: number
-  /** What the handler set; not what hooks in front of it had set already. */
+  /** What the handler set, and the labels; not what else hooks in front of it had set already. */
   readonly headers: Readonly<Record<string, string | string[]>>
-  /** A `Vary` among them chooses nothing of the body, as those hooks run for every request. */
   readonly before: Before
+  /** Whether a serializer that a hook in front of the handler chose made the body. */
+  readonly isSerialisedByHook: boolean
   /** The `ETag` that the app had given it. */
   readonly etag: string | undefined
   readonly body: Buffer
@@ -34,11 +36,11 @@ export interface Final {
 }
 
 /**
- * How a capture ended. `'aborted'`: the client or the stream broke off; `'unkeepable'`: the answer is too large, of a kind that
+ * How a capture ended. `'aborted'`: the client or the stream broke off; `unstored`: the answer is too large, of a kind that
  * cannot be captured, or may not be stored; `'replaced'`: an error, a hijacked reply, another answer in its place, no memory
  * left: nothing follows for the stored response.
  */
-export type Outcome = { readonly captured: Captured; readonly final: Final } | 'aborted' | 'unkeepable' | 'replaced'
+export type Outcome = { readonly captured: Captured; readonly final: Final } | { readonly unstored: Unstored } | 'aborted' | 'replaced'
 
 /**
  * Replaces an answer before it goes out. `'instead'`: another one is sent in its place; `'validated'`: it is the
@@ -51,13 +53,19 @@ export interface CaptureSettings {
   readonly maxBytes: number
   readonly memory: RecordingMemory
   readonly intercept: Intercept
-  /** Whether an answer with this head may be stored; asked for a stream as soon as its head has been sent. */
-  readonly mayBeStored: (captured: Captured, final: Final) => boolean
+  /** Whether an answer may be stored; asked for a stream as soon as its head has been sent. */
+  readonly judge: (captured: Captured, final: Final) => Judgement
+  /** Called when the answer is a stream whose end nobody can foretell. */
+  readonly onStream?: () => void
 }
 
 /** How long a handler whose client has gone may take until nobody counts on its answer. */
 const AFTER_CLOSE_MS = 10_000
 const NO_BODY = Buffer.alloc(0)
+/** Headers that say what a body is. Set by a hook in front of the handler, they belong to the body that the handler then made. */
+export const LABELS = ['content-type', 'content-language'] as const
+/** Types of streams that usually go on for as long as somebody reads. */
+const ENDLESS = /^(?:text\/event-stream|multipart\/x-mixed-replace)/i
 /** The reason with which Fastify aborts the signal of a handler that has passed its `handlerTimeout`. */
 const TIMED_OUT = 'FST_ERR_HANDLER_TIMEOUT'
 
@@ -73,9 +81,12 @@ export class Capture implements Pending {
   readonly #before: Headers
   readonly #settings: CaptureSettings
   readonly #seen: SeenRequest
+  readonly #serializer: unknown
+  #isSerialisedByHook = false
   #settle!: (outcome: Outcome) => void
   #isOpen = true
   #isOver = false
+  #unstored: Unstored | undefined
   #status = 0
   #headers: Record<string, string | string[]> = {}
   #body: Buffer | undefined
@@ -90,6 +101,7 @@ export class Capture implements Pending {
     this.#settings = settings
     this.#seen = seen
     this.#before = { ...reply.getHeaders() }
+    this.#serializer = serializerOf(reply)
     this.outcome = new Promise((resolve) => { this.#settle = resolve })
     const { send } = reply
     reply.send = (payload?: unknown) => {
@@ -126,6 +138,13 @@ export class Capture implements Pending {
 
   /** The headers that hooks had set before the handler ran. */
   get before (): Before { return texts(this.#before) }
+
+  /** The reason why the answer will not be stored, as far as its headers tell by now; `undefined`: there is none, or another answer went out in its place. */
+  get unstored (): UnstoredReason | undefined {
+    if (this.#isOver) return this.#unstored?.reason
+    if (this.#body === undefined && this.#recording === undefined) return undefined
+    return this.#settings.judge(this.#capturedWith(this.#body ?? NO_BODY), this.#finalWith(this.#reply.statusCode)).reason
+  }
 
   /** Somebody waits for the outcome: a stream is read ahead of its client. */
   hurry (): void {
@@ -171,6 +190,8 @@ export class Capture implements Pending {
     if (taken !== undefined) {
       // Fastify would take the headers over behind the onSend hooks.
       if (taken === 'validated' && isResponse(payload)) for (const [name, value] of payload.headers) reply.header(name, value)
+      // A handler that hears of the end of its stream may take that for a failure, and send an error.
+      this.dropLate()
       discard(payload)
       this.#end('replaced')
       return reply
@@ -184,7 +205,7 @@ export class Capture implements Pending {
     else if (typeof payload === 'string') this.#keepPlain(payload, Buffer.from(payload), 'text/plain; charset=utf-8')
     else if (payload instanceof Uint8Array) this.#keepPlain(payload, Buffer.from(payload), 'application/octet-stream')
     else if (payload instanceof Readable) return send(this.#record(payload))
-    else this.#end('unkeepable')
+    else this.#endUnstored('unsupported-payload')
     return send(payload)
   }
 
@@ -198,31 +219,34 @@ export class Capture implements Pending {
 
   /** Its text is known once Fastify has serialised it, between the preSerialization and the onSend hooks. */
   #keepSerialised (payload: unknown): void {
+    const serializer = serializerOf(this.#reply)
+    this.#isSerialisedByHook = serializer !== null && serializer !== UNKNOWN && serializer === this.#serializer
     const isKept = whenSerialised(this.#reply, this.#seen, (text) => {
       // Text with a type of its own that a serializer has changed: what is sent from here would be changed once more.
-      if (typeof payload === 'string') return this.#end('unkeepable')
+      if (typeof payload === 'string') return this.#endUnstored('serializer')
       // Other results of a serializer of the app's own are refused by Fastify, or are no body.
-      if (typeof text !== 'string' && !(text instanceof Uint8Array)) return this.#end('unkeepable')
+      if (typeof text !== 'string' && !(text instanceof Uint8Array)) return this.#endUnstored('unsupported-payload')
       this.#isText = typeof text === 'string'
       this.#keep(Buffer.from(text as string))
     })
-    if (!isKept) this.#end('unkeepable')
+    if (!isKept) this.#endUnstored('unsupported-payload')
   }
 
   #keep (body: Buffer): void {
-    this.#headers = this.own
-    if (body.byteLength > this.#settings.maxBytes) return this.#end('unkeepable')
+    this.#headers = this.#labelled
+    if (body.byteLength > this.#settings.maxBytes) return this.#endUnstored('too-large')
     this.#body = body
     this.#settleIfComplete()
   }
 
   /** The stream in whose place another one is sent that records it; the same one if nothing can come of a recording. */
   #record (stream: Readable): Readable {
-    this.#headers = this.own
+    this.#headers = this.#labelled
     const length = this.#headers['content-length']
     // Without an end, too long, or read by somebody else: nobody is to wait for it.
-    const isUnkeepable = /^text\/event-stream/i.test(String(this.#headers['content-type'])) || Number(length) > this.#settings.maxBytes || stream.readableEnded
-    if (isUnkeepable) this.#end('unkeepable')
+    if (ENDLESS.test(String(this.#headers['content-type']))) this.#endUnstored('endless-stream')
+    else if (Number(length) > this.#settings.maxBytes) this.#endUnstored('too-large')
+    else if (stream.readableEnded) this.#endUnstored('unsupported-payload')
     else if (isGone(this.#reply)) this.#end('aborted')
     if (this.#isOver) {
       whileRead(stream, this.#seen)
@@ -230,6 +254,7 @@ export class Capture implements Pending {
     }
     const recording = new Recording(stream, this.#settings, (recorded) => this.#recorded(recorded, length))
     this.#recording = recording
+    if (length === undefined) this.#settings.onStream?.()
     if (this.#isHurried) recording.runAhead()
     whileRead(recording, this.#seen)
     // For a hook that sends something else in its place, and leaves it as it is.
@@ -239,7 +264,7 @@ export class Capture implements Pending {
 
   #recorded (recorded: Recorded, length: string | string[] | undefined): void {
     if (recorded === 'broken-off') return this.#end('aborted')
-    if (recorded === 'too-large') return this.#end('unkeepable')
+    if (recorded === 'too-large') return this.#endUnstored('too-large')
     if (recorded === 'no-memory') return this.#end('replaced')
     // RFC 9111 §3.3: a body shorter than announced is an incomplete one, although its stream has ended.
     if (length !== undefined && Number(length) !== recorded.byteLength) return this.#end('aborted')
@@ -249,12 +274,13 @@ export class Capture implements Pending {
 
   #headWritten (status: number): void {
     if (this.#isOver) return
-    this.#final = { status, headers: texts(this.#reply.getHeaders()), tagged: taggedOf(this.#reply) }
+    this.#final = this.#finalWith(status)
     if (this.#body !== undefined) return this.#settleIfComplete()
     // Something has failed on the way, such as a serializer: another answer than the handler's goes out.
     if (this.#recording === undefined) return this.#end('replaced')
     // Known before the body: nothing of it is held for a client that does not read it.
-    if (!this.#settings.mayBeStored(this.#capturedWith(NO_BODY), this.#final)) this.#end('unkeepable')
+    const judgement = this.#settings.judge(this.#capturedWith(NO_BODY), this.#final)
+    if (judgement.response === undefined) this.#endUnstored(judgement)
   }
 
   #settleIfComplete (): void {
@@ -274,7 +300,17 @@ export class Capture implements Pending {
   #capturedWith (body: Buffer): Captured {
     const { before } = this
     const etag = (this.#headers.etag ?? before.etag)?.toString()
-    return { status: this.#status, headers: this.#headers, before, etag, body, isText: this.#isText }
+    return { status: this.#status, headers: this.#headers, before, etag, body, isText: this.#isText, isSerialisedByHook: this.#isSerialisedByHook }
+  }
+
+  #finalWith (status: number): Final {
+    return { status, headers: texts(this.#reply.getHeaders()), tagged: taggedOf(this.#reply) }
+  }
+
+  /** What the handler set, and the labels that hooks in front of it had given to what it would make. */
+  get #labelled (): Record<string, string | string[]> {
+    const { before } = this
+    return { ...Object.fromEntries(LABELS.filter((name) => before[name] !== undefined).map((name) => [name, before[name]!])), ...this.own }
   }
 
   #closed (): void {
@@ -283,6 +319,12 @@ export class Capture implements Pending {
     // A handler that was told of it may have stopped halfway. One that was not makes what others wait for.
     if (signalOf(this.#reply.request) !== undefined) return this.#end('aborted')
     setTimeout(() => this.#end('aborted'), AFTER_CLOSE_MS).unref()
+  }
+
+  #endUnstored (why: UnstoredReason | Unstored): void {
+    const unstored = typeof why === 'string' ? { reason: why } : why
+    if (!this.#isOver) this.#unstored = unstored
+    this.#end({ unstored })
   }
 
   #end (outcome: Outcome): void {

@@ -97,7 +97,7 @@ function withoutParameters (member: string): string {
   return /^(?:[^";]|"(?:[^"\\]|\\.)*"?)*/.exec(member)![0].replace(/^(max-age=\d+)\+\d+[\t ]*$/i, '$1')
 }
 
-/** What keeps a response out of a shared cache. */
+/** The reason why a shared cache does not store a response. */
 export type NotStoredReason = 'method' | 'request-body' | 'request-no-store' | 'status' | 'partial' | 'must-understand' |
   'no-store' | 'private' | 'set-cookie' | 'vary' | 'content-encoding' | 'authorization' | 'no-lifetime'
 

@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Captured, Final } from './capture.js'
+import { LABELS, type Captured, type Final } from './capture.js'
 import { wasFoundPersonal } from './exchange/personal-requests.js'
 import { maySelect } from './exchange/visible-headers.js'
-import { freshnessOf, notStored, type Freshness } from './freshness.js'
+import { isUsedIn, noncesOf } from './csp-nonce.js'
+import { freshnessOf, notStored, type Freshness, type NotStoredReason } from './freshness.js'
 import { withoutWritten } from './headers.js'
 import { formatHttpDate } from './http-date.js'
 import type { Policy } from './policy.js'
@@ -23,19 +24,39 @@ interface Head { readonly status: number; readonly headers: Record<string, strin
 /** Seconds for which an entry that can be validated is kept beyond its freshness, at least. */
 const KEEP_TO_VALIDATE = 60
 
-/** What of an answer is kept; `undefined` if nothing may be (RFC 9111 §3). `requestedAt`: milliseconds of the epoch. */
-export function toStored ({ request, reply, policy, tags }: Exchange, captured: Captured, final: Final, requestedAt: number): StoredResponse | undefined {
+/** The reason why an answer is not stored, as `Cache-Status` names it. */
+export type UnstoredReason = NotStoredReason | 'personal' | 'csp-nonce' | 'serializer' | 'too-large' | 'endless-stream' | 'unsupported-payload' | 'hijacked'
+
+/** Why an answer is not stored; `undefined`: another one went out in its place. */
+export interface Unstored {
+  readonly reason: UnstoredReason | undefined
+  /** The names in `Vary` that cannot be in its key. */
+  readonly vary?: readonly string[]
+  readonly response?: undefined
+}
+
+/** What is stored of an answer, or the reason why nothing is. */
+export type Judgement = { readonly response: StoredResponse; readonly reason?: undefined } | Unstored
+
+/** What of an answer may be stored (RFC 9111 §3). `requestedAt`: milliseconds of the epoch. */
+export function judge ({ request, reply, policy, tags }: Exchange, captured: Captured, final: Final, requestedAt: number): Judgement {
   // Another answer went out in the end, such as that of an error handler. A 304 or 412 is ours.
-  if (final.status !== captured.status && final.status !== 304 && final.status !== 412) return undefined
-  const vary = ownVary(captured, policy)
-  const headers: Record<string, string | string[]> = { ...withoutWritten(reply, final.headers) }
+  if (final.status !== captured.status && final.status !== 304 && final.status !== 412) return { reason: undefined }
+  const own = withoutWritten(reply, final.headers)
+  const vary = selectingHeaders(captured, own.vary, policy)
+  const headers: Record<string, string | string[]> = { ...own }
   // Whatever encodes the body on its way out does so again for what is served from here.
   if (captured.headers['content-encoding'] === undefined) delete headers['content-encoding']
   if (vary === '*') headers.vary = '*'
   else if (vary.length > 0) headers.vary = vary.join(', ')
   else delete headers.vary
   const head = { status: captured.status, headers }
-  if (vary === '*' || whyNotStored(request, head, policy) !== undefined) return undefined
+  // Named before the others, since the app has to change something there whatever the answer says of its lifetime.
+  if (captured.isSerialisedByHook && !policy.vary.includes('accept')) return { reason: 'serializer' }
+  if (isUsedIn(noncesOf(headers), captured)) return { reason: 'csp-nonce' }
+  const reason = whyNotStored(request, head, policy)
+  if (vary === '*') return { reason: reason ?? 'vary', vary: ['*'] }
+  if (reason !== undefined) return { reason, vary: vary.filter((name) => policy.store === 'by-policy' ? !policy.vary.includes(name) : !maySelect(name, policy)) }
   const names = chosenBy(vary, policy)
   const receivedAt = Date.now()
   const response: StoredResponse = {
@@ -45,17 +66,18 @@ export function toStored ({ request, reply, policy, tags }: Exchange, captured: 
     body: captured.body,
     isText: captured.isText,
     ...storedTag(captured, final),
+    ...labelsOf(captured),
     receivedAt,
     freshness: freshnessBy(head, policy, requestedAt),
     vary: names,
     variant: variantOf(names, request.raw.headers),
     tags
   }
-  return secondsToKeep(response) > 0 ? response : undefined
+  return secondsToKeep(response) > 0 ? { response } : { reason: 'no-lifetime' }
 }
 
 /** Why an answer may not be kept; `undefined`: it may. */
-export function whyNotStored (request: FastifyRequest, head: Head, policy: Policy): string | undefined {
+export function whyNotStored (request: FastifyRequest, head: Head, policy: Policy): UnstoredReason | undefined {
   // The handler may have looked at what is in no key.
   if (wasFoundPersonal(request)) return 'personal'
   const names = parseVary(head.headers.vary)
@@ -84,24 +106,50 @@ export function secondsToKeep ({ freshness, etag, headers }: StoredHead): number
   return fresh + Math.max(staleWhileRevalidate, staleIfError, canBeValidated ? Math.max(KEEP_TO_VALIDATE, lifetime) : 0)
 }
 
-/** The headers by which an answer of a by-response route varies, and which its handler does not see. */
-export function hiddenVary ({ headers, before }: Pick<Captured, 'headers' | 'before'>, policy: Policy): string[] {
-  const names = policy.store === 'by-response' ? ownVary({ headers, before }, policy) : []
-  return names === '*' ? [] : names.filter((name) => !maySelect(name, policy))
-}
-
 /** What of an answer's headers is kept (RFC 9111 §3.1): not those of the connection, nor what `Connection` names. */
 export function keptOf (headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
   const named = new Set(String(headers.connection ?? '').toLowerCase().split(',').map((name) => name.trim()))
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_KEPT.has(name) && !named.has(name)))
 }
 
-/** The request headers that the handler says it looked at. One that sees nearly all may have looked at what a hook named, too. */
-export function ownVary ({ headers, before }: Pick<Captured, 'headers' | 'before'>, { store }: Policy): '*' | string[] {
-  const names = parseVary(store === 'by-response' ? [headers.vary ?? [], before.vary ?? []].flat() : headers.vary)
-  if (store === 'by-response') return names
-  const hooks = parseVary(before.vary)
-  return names === '*' || hooks === '*' ? names : names.filter((name) => !hooks.includes(name))
+/**
+ * The request headers by which an answer was selected: those that the handler names in `Vary`, and those that hooks in front of it
+ * or behind it name, since a hook may have chosen what the handler works with.
+ * @param after `Vary` as it was behind the last hook
+ */
+export function selectingHeaders ({ headers, before }: Pick<Captured, 'headers' | 'before'>, after: Vary, policy: Policy): '*' | string[] {
+  const handler = parseVary(headers.vary)
+  const inFront = parseVary(before.vary)
+  const behind = parseVary(after)
+  if (handler === '*' || inFront === '*' || behind === '*') return '*'
+  const own = new Set(policy.store === 'by-response' ? [...handler, ...inFront] : handler.filter((name) => !inFront.includes(name)))
+  const ofHooks = [...inFront, ...behind].filter((name) => !isOfWrapping(name, headers['content-encoding'] !== undefined))
+  return [...new Set([...own, ...ofHooks])].sort()
+}
+
+type Vary = string | readonly string[] | undefined
+
+/**
+ * Whether a hook that names this header does to each answer, stored or not, what it names it for: it encodes the body, or writes the
+ * headers of CORS (Fetch §3.2.5). Neither header is seen by the handler.
+ */
+function isOfWrapping (name: string, isEncoded: boolean): boolean {
+  return name === 'origin' || (name === 'accept-encoding' && !isEncoded)
+}
+
+/** The labels that hooks in front of the handler gave to what it would make. A request whose hooks choose others is not for this body. */
+function labelsOf ({ before }: Captured): Pick<StoredHead, 'labels'> {
+  const given = LABELS.filter((name) => before[name] !== undefined)
+  return given.length === 0 ? {} : { labels: Object.fromEntries(given.map((name) => [name, String(before[name])])) }
+}
+
+/** Whether the hooks in front of a handler label its answer as they did when a response was stored. */
+export function isLabelledSo (reply: FastifyReply, { labels }: StoredHead): boolean {
+  for (const name of LABELS) {
+    const given = reply.getHeader(name)
+    if (given === undefined ? labels?.[name] !== undefined : labels?.[name] !== String(given)) return false
+  }
+  return true
 }
 
 /** The request headers that a stored response is selected by: those of the policy, which `Vary` names to the caches in front as well. */

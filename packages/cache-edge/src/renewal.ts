@@ -1,10 +1,13 @@
 import type { Before, Captured } from './capture.js'
 import { isDigest } from './conditional.js'
+import { isUsedIn, noncesOf } from './csp-nonce.js'
 import { parseEntityTag, strongMatch, weakMatch } from './entity-tag.js'
 import { formatHttpDate } from './http-date.js'
-import { chosenBy, freshnessBy, keptOf, ownVary, whyNotStored, type Exchange } from './keeping.js'
+import { chosenBy, freshnessBy, keptOf, selectingHeaders, whyNotStored, type Exchange } from './keeping.js'
 import type { StoredHead } from './stored-response.js'
 import { variantOf } from './vary.js'
+
+const NO_BODY = Buffer.alloc(0)
 
 /** The headers that the handler set with its 304, and those that hooks had set before it. */
 export interface Update { readonly own: Captured['headers']; readonly before: Before }
@@ -23,12 +26,15 @@ export function renew ({ request, policy }: Exchange, stale: StoredHead, update:
   const receivedAt = Date.now()
   const fields = Object.entries(keptOf(update.own)).filter(([name]) => name !== 'content-range' && (match === 'strong' || !isDigest(name)))
   const headers: Record<string, string | string[]> = { ...stale.headers, date: formatHttpDate(receivedAt), ...Object.fromEntries(fields) }
-  const vary = ownVary({ headers, before: update.own.vary === undefined ? {} : update.before }, policy)
+  // What hooks say of selection counts for a route by policy; by response the stored `Vary` has it already.
+  const before = update.own.vary === undefined && policy.store === 'by-response' ? {} : update.before
+  const vary = selectingHeaders({ headers, before }, undefined, policy)
   if (vary === '*') headers.vary = '*'
   else if (policy.store === 'by-response' && vary.length > 0) headers.vary = vary.join(', ')
   // They are not stored, and yet decide.
   const deciding = Object.fromEntries(['age', 'set-cookie'].filter((name) => update.own[name] !== undefined).map((name) => [name, update.own[name]!]))
-  const head = { status: stale.status, headers: { ...headers, ...deciding } }
+  const head = { status: stale.status, headers: { ...headers, ...deciding, ...vary !== '*' && { vary: vary.join(', ') } } }
+  const isForOne = isUsedIn(noncesOf({ ...update.before, ...update.own }), { headers, body: NO_BODY })
   const names = vary === '*' ? [] : chosenBy(vary, policy)
   const { isTagOfBody, ...rest } = stale
   return {
@@ -41,7 +47,7 @@ export function renew ({ request, policy }: Exchange, stale: StoredHead, update:
       vary: names,
       variant: variantOf(names, request.raw.headers)
     },
-    reason: whyNotStored(request, head, policy)
+    reason: isForOne ? 'csp-nonce' : whyNotStored(request, head, policy)
   }
 }
 

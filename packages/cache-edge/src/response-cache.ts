@@ -8,11 +8,13 @@ import { HandlerRuns, isAllowedOnError, type CacheRequest, type Miss } from './e
 import type { PersonalRequests } from './exchange/personal-requests.js'
 import { RecordingMemory } from './exchange/recording.js'
 import { RequestViews, type StoredRoute } from './exchange/request-view.js'
+import { UnstoredRoutes } from './exchange/unstored-routes.js'
 import { CONDITIONAL } from './exchange/visible-headers.js'
 import { isGone } from './fastify/client-gone.js'
 import { showAllBeforeSend } from './fastify/handler-view.js'
 import { failing } from './fastify/run-handler.js'
 import type { EdgeHeaders } from './headers.js'
+import { isLabelledSo } from './keeping.js'
 import { warn } from './notices.js'
 import { hasOtherParameter } from './query.js'
 import { Refresher, type Refresh } from './refresher.js'
@@ -30,7 +32,7 @@ export interface ResponseCacheSettings {
 }
 
 /** Details of bypassed requests whose handler sees all of the request: the answer is marked as one for this client alone. */
-const SHOWN_ALL = new Set(['method', 'personal', 'request-body', 'target'])
+const SHOWN_ALL = new Set(['method', 'upgrade', 'personal', 'request-body', 'target'])
 /** Bytes that all streams hold together while they are recorded, at least. */
 const RECORDING_BYTES = 32 * 1024 * 1024
 
@@ -50,6 +52,7 @@ export class ResponseCache {
   readonly #variants: Variants
   readonly #flights: Flights
   readonly #runs: HandlerRuns
+  readonly #unstored = new UnstoredRoutes()
   readonly #refresher: Refresher
   readonly #unkept: Backoff
   readonly #failed: Backoff
@@ -81,7 +84,15 @@ export class ResponseCache {
       hasWarned = true
     })
     this.#runs = new HandlerRuns({
-      memory, maxBodyBytes: settings.maxBodyBytes, answers: this.#answers, variants: this.#variants, flights: this.#flights, unkept: this.#unkept, failed: this.#failed
+      memory,
+      personal,
+      maxBodyBytes: settings.maxBodyBytes,
+      answers: this.#answers,
+      variants: this.#variants,
+      flights: this.#flights,
+      unkept: this.#unkept,
+      failed: this.#failed,
+      unstored: this.#unstored
     })
     const stops = [
       events.on('invalidated', (tags) => this.#flights.overtake((flight) => tags.some((tag) => flight.tags.has(tag)))),
@@ -144,7 +155,10 @@ export class ResponseCache {
     const refresh = this.#refresher.of(request)
     if (refresh !== undefined) return refuse(refresh, reply)
     this.#answers.tell(reply, bypass)
-    if (!SHOWN_ALL.has(bypass.detail ?? bypass.fwd!)) showAllBeforeSend(reply, this.#views.of(request, route).show(undefined, CONDITIONAL))
+    if (SHOWN_ALL.has(bypass.detail ?? bypass.fwd!)) return run()
+    const view = this.#views.of(request, route)
+    if (this.#unstored.showsAll(route)) return failing(this.#runs.runShown({ request, reply, policy: route.policy, tags: view.tags, view, run }, bypass))
+    showAllBeforeSend(reply, view.show(undefined, CONDITIONAL))
     return run()
   }
 
@@ -169,6 +183,7 @@ export class ResponseCache {
   /** `undefined`: from what was found. */
   #answer (visit: CacheRequest, { found, isOther }: Lookup): Promise<void> | undefined {
     const { request, reply } = visit
+    if (found !== undefined && visit.refresh === undefined && !isLabelledSo(reply, found.head)) return this.#runs.runLabelled(visit)
     if (found !== undefined && visit.refresh === undefined) {
       const state = stateOf(found.head, found.isStale, timeOf(found))
       if (state !== 'fresh' && state !== 'to-validate' && this.#failed.isActive(visit.view.key + found.head.variant)) {
@@ -182,6 +197,7 @@ export class ResponseCache {
       }
     }
     const fwd = found !== undefined ? 'stale' : isOther ? 'vary-miss' : 'uri-miss'
+    if (found === undefined && visit.refresh === undefined && this.#unstored.showsAll(visit.view.route)) return this.#runs.runShown(visit, { fwd }, request.method === 'GET')
     if (parseCacheControl(request.raw.headers['cache-control']).onlyIfCached) {
       this.#answers.tell(reply, { fwd })
       reply.code(504).send()
@@ -210,7 +226,7 @@ export class ResponseCache {
     if (flight.failure !== undefined && !flight.isOvertaken && found !== undefined && isAllowedOnError(found)) {
       return this.#answers.serve(reply, found, { fwd, collapsed: true, detail: flight.failure })
     }
-    const isUsable = shared !== undefined && !flight.isOvertaken && stateOf(shared, false, Date.now()) === 'fresh' && matches(shared, request.raw.headers)
+    const isUsable = shared !== undefined && !flight.isOvertaken && stateOf(shared, false, Date.now()) === 'fresh' && matches(shared, request.raw.headers) && isLabelledSo(reply, shared)
     if (!isUsable || (isLate && !await this.#runs.isCurrent(visit, flight))) return this.#runs.runAlone(visit, { fwd })
     this.#answers.serve(reply, servable(shared), { fwd, collapsed: true })
   }

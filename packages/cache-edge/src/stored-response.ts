@@ -12,6 +12,8 @@ export interface StoredHead {
   readonly etag: string | undefined
   /** Whether the tag was computed of just this body, and is not the app's own. */
   readonly isTagOfBody?: boolean
+  /** Content-Type and Content-Language as hooks in front of the handler had set them; absent: they had set neither. */
+  readonly labels?: Readonly<Record<string, string>>
   /** Milliseconds of the epoch at which it was received. */
   readonly receivedAt: number
   readonly freshness: Freshness
@@ -135,6 +137,7 @@ function isMeta (meta: any): meta is StoredHead {
   return isObject(meta) && Number.isInteger(meta.status) && meta.status >= 200 && meta.status <= 599 && meta.status !== 206 && meta.status !== 304 &&
     isObject(meta.headers) && Object.entries(meta.headers).every(([name, value]) => isField(name, value)) &&
     (meta.etag === undefined || (typeof meta.etag === 'string' && FIELD_VALUE.test(meta.etag))) &&
+    (meta.labels === undefined || (isObject(meta.labels) && areTexts(Object.values(meta.labels)))) &&
     (meta.isTagOfBody === undefined || typeof meta.isTagOfBody === 'boolean') && Number.isSafeInteger(meta.receivedAt) && typeof meta.isText === 'boolean' && isFreshness(meta.freshness) &&
     areTexts(meta.vary) && typeof meta.variant === 'string' && areTexts(meta.tags)
 }

@@ -16,6 +16,9 @@ const kUntyped = Symbol('@x/cache-edge.untyped')
 type Untyped = FastifyReply & { [kUntyped]?: boolean }
 const kStatus = Symbol('@x/cache-edge.status')
 
+/** An answer of a handler, and what this cache did with its request. */
+type Told = FastifyReply & { [kStatus]?: { readonly status: CacheStatus; written: string; readonly unstored: (() => string | undefined) | undefined } }
+
 /** Sends stored responses, and says in `Cache-Status` what this cache did with a request. */
 export class Answers {
   readonly #name: string
@@ -66,11 +69,14 @@ export class Answers {
     reply.send(body)
   }
 
-  /** Notes what this cache did, for `Cache-Status`. */
-  tell (reply: FastifyReply, status: CacheStatus): void {
-    const own = cacheStatus(this.#name, status)
-    ;(reply as FastifyReply & { [kStatus]?: string })[kStatus] = own
-    reply.header('cache-status', own)
+  /**
+   * Notes what this cache did, for `Cache-Status`.
+   * @param unstored asked behind all hooks for the reason why the answer will not be stored
+   */
+  tell (reply: FastifyReply, status: CacheStatus, unstored?: () => string | undefined): void {
+    const written = cacheStatus(this.#name, status)
+    ;(reply as Told)[kStatus] = { status, written, unstored }
+    reply.header('cache-status', written)
   }
 
   /** Takes the stand-in for a type that the stored response has not, before hooks of the route see it. */
@@ -83,10 +89,15 @@ export class Answers {
   /** Puts what this cache did behind what a handler says of the caches in front of the origin (RFC 9211 §2), behind all hooks. */
   complete (reply: FastifyReply): void {
     this.dropStandIn(reply)
-    const own = (reply as FastifyReply & { [kStatus]?: string })[kStatus]
-    if (own === undefined) return
-    const field = reply.getHeader('cache-status') as string | string[] | undefined
-    if (!String(field).endsWith(own)) reply.header('cache-status', appendCacheStatus(field, own))
+    const told = (reply as Told)[kStatus]
+    if (told === undefined) return
+    const { status, written } = told
+    const detail = told.unstored?.()
+    const own = detail === undefined ? written : cacheStatus(this.#name, { detail, ...status })
+    const field = joinLines(reply.getHeader('cache-status'))
+    if (field?.endsWith(written) !== true) reply.header('cache-status', appendCacheStatus(field, own))
+    else if (own !== written) reply.header('cache-status', field.slice(0, -written.length) + own)
+    told.written = own
   }
 }
 

@@ -7,7 +7,7 @@ import { showAllBeforeSend } from '../fastify/handler-view.js'
 import { runHandler, statusOf } from '../fastify/run-handler.js'
 import type { SeenRequest } from '../fastify/seen-request.js'
 import { clearError } from '../fastify/slots.js'
-import { hiddenVary, secondsToKeep, toStored, type Exchange } from '../keeping.js'
+import { judge, secondsToKeep, type Exchange, type Unstored } from '../keeping.js'
 import { uriTag } from '../key.js'
 import { Notices, warn } from '../notices.js'
 import type { Refresh } from '../refresher.js'
@@ -16,18 +16,24 @@ import { stateOf, type StoredResponse } from '../stored-response.js'
 import { timeOf, type Found, type Variants } from '../variants.js'
 import { servable, type Answers } from './answers.js'
 import type { Flight, Flights } from './flight.js'
+import type { PersonalRequests } from './personal-requests.js'
 import type { RecordingMemory } from './recording.js'
 import type { RequestView } from './request-view.js'
+import type { UnstoredRoutes } from './unstored-routes.js'
 
 /** Why a handler has to run. */
 export type Miss = 'stale' | 'vary-miss' | 'uri-miss'
 
-/** One request to a route that stores its responses. */
-export interface CacheRequest extends Exchange {
+/** A request whose handler is run. */
+interface HandlerRequest extends Exchange {
   readonly view: RequestView
+  readonly run: () => unknown
+}
+
+/** One request to a route that stores its responses. */
+export interface CacheRequest extends HandlerRequest {
   readonly cache: FastifyCache
   readonly tags: string[]
-  readonly run: () => unknown
   /** The refresh that the request is, if it did not come from outside. */
   readonly refresh: Refresh | undefined
 }
@@ -46,12 +52,17 @@ export interface HandlerRunSettings {
   readonly unkept: Backoff
   /** Keys in whose place something stale was served lately. */
   readonly failed: Backoff
+  readonly unstored: UnstoredRoutes
+  readonly personal: PersonalRequests
 }
 
 /** How long requests do not wait for one another, once an answer turned out not to be stored. */
 const UNKEPT_MS = 10_000
 /** How long after a failure it is not tried again, while there is something stale to serve. */
 const RETRY_AFTER_MS = 1000
+/** How long others wait for a stream whose length is unknown: some go on for as long as somebody reads. */
+const STREAM_MS = 1000
+const NOTHING_HIDDEN: SeenRequest = { showSome: () => {}, showAll: () => {} }
 /** Statuses that describe the client or the moment: the stored response may still be right. */
 const NOT_OF_THE_RESOURCE = new Set([408, 425, 429])
 
@@ -105,7 +116,8 @@ export class HandlerRuns {
     const capture = new Capture(reply, seen, {
       maxBytes: this.#settings.maxBodyBytes,
       memory: this.#settings.memory,
-      mayBeStored: (captured, final) => toStored(visit, captured, final, requestedAt) !== undefined,
+      judge: (captured, final) => judge(visit, captured, final, requestedAt),
+      onStream: () => { streaming = setTimeout(() => flight.share(undefined), STREAM_MS).unref() },
       intercept: (status, error) => {
         clearTimeout(timer)
         if (error === undefined ? status >= 500 : statusOf(error, reply) >= 500) return stand('error', error) ? 'instead' : undefined
@@ -113,16 +125,18 @@ export class HandlerRuns {
         return (served = 'validated')
       }
     })
+    let streaming: NodeJS.Timeout | undefined
     flight.whenJoined(() => capture.hurry())
     const timer = setTimeout(() => {
       stand('timeout')
     }, policy.staleAfterMs)
     if (found === undefined) clearTimeout(timer)
-    this.#answers.tell(reply, { fwd })
+    this.#answers.tell(reply, { fwd }, () => capture.unstored)
     const failure = runHandler(visit.run, visit.reply, capture).then(() => undefined, (error: unknown) => ({ error }))
     const first = await Promise.race([capture.outcome, failure.then(async (failed) => failed ?? await capture.outcome)])
     seen.showAll()
     clearTimeout(timer)
+    clearTimeout(streaming)
     if (served === 'validated') {
       await this.#validate(visit, found!, fwd, flight, capture, { requestedAt, snapshot, status: 304 })
     } else if (served === undefined) {
@@ -150,9 +164,10 @@ export class HandlerRuns {
   async #validate (visit: CacheRequest, found: Found, fwd: Miss, flight: Flight, capture: Capture, { requestedAt, snapshot }: Circumstances): Promise<void> {
     const { reply, refresh, cache, view: { target } } = visit
     const { own, before } = capture
+    capture.takeOver()
     const renewal = renew(visit, found.head, { own, before }, requestedAt)
     for (const name of Object.keys(own)) if (isDroppedFrom304(name)) reply.removeHeader(name)
-    if (renewal !== undefined) return this.#validated(visit, found, renewal, snapshot, flight)
+    if (renewal !== undefined) return this.#validated(visit, found, renewal, snapshot, flight, capture)
     if (refresh !== undefined) {
       reply.code(304).send()
       await cache.tags.invalidate(uriTag(target))
@@ -166,22 +181,24 @@ export class HandlerRuns {
   /** Draws the conclusions of a handler run for those who wait, and for what is stored. */
   async #conclude (visit: CacheRequest, found: Found | undefined, flight: Flight, end: Outcome | { readonly error: unknown }, { requestedAt, snapshot, status }: Circumstances): Promise<void> {
     const { reply } = visit
-    const kept = typeof end === 'object' && 'captured' in end ? toStored(visit, end.captured, end.final, requestedAt) : undefined
-    if (kept === undefined) {
-      if (typeof end === 'object' && 'captured' in end) this.#warnOfVary(visit, hiddenVary(end.captured, visit.policy))
+    const { unstored } = this.#settings
+    const judged = typeof end === 'object' && 'captured' in end ? judge(visit, end.captured, end.final, requestedAt) : undefined
+    const kept = judged?.response
+    if (judged === undefined || kept === undefined) {
+      this.#note(visit, unstoredOf(end, judged, status))
       // A client that left is not the result: another one runs the handler in its place. A refresh has none.
       flight.isAborted = end === 'aborted' || isGone(reply)
       if (flight.isAborted || end === 'replaced' || end === 'aborted') return
-      return this.#unstorable(visit, found, flight, end === 'unkeepable' ? status : 'error' in end ? statusOf(end.error, reply) : end.final.status)
+      return this.#unstorable(visit, found, flight, 'unstored' in end ? status : 'error' in end ? statusOf(end.error, reply) : end.final.status)
     }
+    unstored.noteStorable(visit.view.route)
     if (flight.isOvertaken) return
     if (flight.key !== undefined) this.#settings.unkept.end(flight.key)
     await Promise.all([this.#share(visit, flight, kept), this.#store(visit, kept, snapshot)])
   }
 
-  #warnOfVary ({ request, view: { route } }: CacheRequest, names: string[]): void {
-    const hidden = names.filter((name) => name !== 'cookie' && name !== 'authorization')
-    if (hidden.length > 0) this.#notices.warnOnce(request.log, route.pattern, { route: route.pattern, vary: hidden }, 'Cache: answers of this route vary by request headers that its handler does not see, and are not stored; name them in vary')
+  #note ({ request, view: { route } }: CacheRequest, { reason, vary = [] }: Unstored): void {
+    if (reason !== undefined) this.#settings.unstored.note(route, reason, reason === 'vary' ? { vary } : {}, request.log)
   }
 
   /** Gives a response to the requests that wait for it, unless another process has invalidated one of its tags since the handler began. */
@@ -207,10 +224,11 @@ export class HandlerRuns {
 
   /** The handler said that what is kept is still right (RFC 9111 §4.3.4). */
   async #validated (
-    visit: CacheRequest, found: Found, { head, reason }: Renewal, snapshot: TagSnapshot | undefined, flight: Flight
+    visit: CacheRequest, found: Found, { head, reason }: Renewal, snapshot: TagSnapshot | undefined, flight: Flight, capture: Capture
   ): Promise<void> {
     const renewed: StoredResponse = { ...head, body: found.body() }
     this.#answers.serve(visit.reply, servable(renewed), { fwd: 'stale', fwdStatus: 304, stored: reason === undefined })
+    capture.dropLate()
     if (reason !== undefined) {
       await visit.cache.tags.invalidate(uriTag(visit.view.target))
       return
@@ -225,6 +243,41 @@ export class HandlerRuns {
     await runHandler(run, reply, showAllBeforeSend(reply, view.show(undefined)))
   }
 
+  /** Runs the handler for a request whose hooks label the answer in another way than the stored one. Stored, the two would replace each other. */
+  async runLabelled (visit: CacheRequest): Promise<void> {
+    const { request, view: { route: { pattern } } } = visit
+    this.#notices.warnOnce(request.log, pattern, { route: pattern }, 'Cache: hooks in front of the handler of this route give its answers different types or languages, and Vary does not say by which header; name that in vary. Until then one of them is stored')
+    await this.runAlone(visit, { fwd: 'vary-miss', detail: 'labels' })
+  }
+
+  /**
+   * Runs the handler of a route whose answers are not stored, with the whole request in its sight; neither is this one. An answer that
+   * could be stored goes out as private, since nobody knows which headers the handler has looked at.
+   * @param mayEnd whether such an answer ends that for the route
+   */
+  async runShown (visit: HandlerRequest, status: CacheStatus, mayEnd = false): Promise<void> {
+    const { request, reply, run, view: { route } } = visit
+    const { maxBodyBytes, memory, personal, unstored } = this.#settings
+    const requestedAt = Date.now()
+    let isRestricted = false
+    const capture = new Capture(reply, NOTHING_HIDDEN, {
+      maxBytes: maxBodyBytes,
+      memory,
+      intercept: () => undefined,
+      judge: (captured, final) => {
+        const judged = judge(visit, captured, final, requestedAt)
+        if (judged.response === undefined || isRestricted) return { reason: judged.reason }
+        isRestricted = true
+        if (mayEnd) unstored.noteStorable(route)
+        personal.mark(request)
+        reply.removeHeader('cache-control')
+        return { reason: 'personal' }
+      }
+    })
+    this.#answers.tell(reply, status, () => capture.unstored)
+    await runHandler(run, reply, capture)
+  }
+
   async #store ({ cache, view: { key, target }, tags, refresh }: CacheRequest, response: StoredResponse, snapshot: TagSnapshot | undefined): Promise<void> {
     // Without a snapshot nobody can tell what was invalidated while the handler ran.
     if (snapshot === undefined) return
@@ -233,6 +286,13 @@ export class HandlerRuns {
     const isStored = await this.#variants.keep(cache, key, response, uriTag(target), { ttl, staleIfError: Math.max(0, keep - ttl), tags, snapshot })
     if (refresh !== undefined) refresh.hasRenewed = isStored
   }
+}
+
+/** Why an answer is not stored, as far as its route or its app could do anything about it. */
+function unstoredOf (end: Outcome | { readonly error: unknown }, judged: Unstored | undefined, status: number): Unstored {
+  if (typeof end === 'object' && 'unstored' in end) return end.unstored
+  // Neither a client that left nor an answer of the handler: something else has written the head.
+  return end === 'replaced' && status === 0 ? { reason: 'hijacked' } : judged ?? { reason: undefined }
 }
 
 /** Whether a stored response may be served in place of a failure. */

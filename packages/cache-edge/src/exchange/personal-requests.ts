@@ -5,7 +5,7 @@ import { hasCertificate, type Credentials } from '../credentials.js'
 import { hasBody, isPlainTarget, sentHeaders } from './target.js'
 
 /** The reason why nobody else may be given the answer to a request, as `Cache-Status` names it. */
-export type PersonalReason = 'request-body' | 'target' | 'personal'
+export type PersonalReason = 'upgrade' | 'request-body' | 'target' | 'personal'
 
 const kReason = Symbol('@x/cache-edge.personal')
 
@@ -49,6 +49,8 @@ export class PersonalRequests {
     if (rule === 'personal' || this.hasPersonalUrl(request)) return 'personal'
     const { raw } = request
     const headers = rule?.hasHeaderSchema() === true ? sentHeaders(raw) : raw.headers
+    // The answer is a connection (RFC 9110 §7.8), or one that says that there is none.
+    if (raw.headers.upgrade !== undefined) return 'upgrade'
     // The content of a body is not under the URL.
     if (hasBody(raw, headers)) return 'request-body'
     if (!isPlainTarget(request)) return 'target'

@@ -11,12 +11,33 @@ export function isStreamed (payload: unknown): boolean {
   return typeof body?.pipe === 'function' || typeof body?.getReader === 'function' || isResponse(payload)
 }
 
+/** Bytes and milliseconds after which a stream of HTTP/2 that nobody reads is destroyed after all. */
+const MAX_DRAINED_BYTES = 65_536
+const MAX_DRAIN_MS = 1000
+
+/** Whether a stream is one of `node:http2`, the class of which Node does not show. */
+function isOfHttp2 (stream: Readable): boolean {
+  return 'rstCode' in stream && 'session' in stream
+}
+
+/** Reads what is left of a stream that ends soon: destroyed before its end it tells its owner of a failure. */
+function drain (stream: Readable): void {
+  let left = MAX_DRAINED_BYTES
+  const timer = setTimeout(() => stream.destroy(), MAX_DRAIN_MS).unref()
+  stream.once('close', () => clearTimeout(timer))
+  stream.on('data', (chunk: Buffer) => {
+    left -= chunk.byteLength
+    if (left < 0) stream.destroy()
+  })
+}
+
 /** Ends a payload that nobody will read: files and connections behind it are closed. Never throws. */
 export function discard (payload: unknown): void {
   const body: any = isResponse(payload) ? payload.body : payload
   if (!isStreamed(body)) return
   // A stream without an end may fail as it is destroyed.
   if (body instanceof Readable) body.on('error', () => {})
+  if (body instanceof Readable && isOfHttp2(body)) return drain(body)
   try {
     if (typeof body.destroy === 'function') body.destroy()
     // One that somebody else reads is that reader's, and the promise rejects.

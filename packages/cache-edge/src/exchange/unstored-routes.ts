@@ -1,0 +1,88 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { UnstoredReason } from '../keeping.js'
+import { Notices } from '../notices.js'
+import type { StoredRoute } from './request-view.js'
+
+/** A reason that lasts: the app has to change something, or the route is better off without `store`. */
+interface Lasting {
+  /** Answers after which it is taken to last: one, where it lies in how the app makes all of them. */
+  readonly after: number
+  /** Whether the handler sees the whole request from then on. Not where the reason is known only behind the handler's head, or is the upstream's word. */
+  readonly showsAll: boolean
+  readonly message: string
+}
+
+const SEVERAL = 3
+/** What an upstream says of each of its answers is said of that one alone, and a proxied route may have many. */
+const MANY = 20
+const TAKE_STORE_AWAY = 'or take store from the route'
+const LASTING: Partial<Record<UnstoredReason, Lasting>> = {
+  vary: { after: 1, showsAll: true, message: `vary by request headers that are not in the key; name them in vary, ${TAKE_STORE_AWAY}` },
+  serializer: { after: 1, showsAll: true, message: `are made by a serializer that a hook chooses; where it chooses by Accept, name accept in vary, ${TAKE_STORE_AWAY}` },
+  'content-encoding': { after: 1, showsAll: true, message: `are encoded by the handler without Vary: Accept-Encoding; let it send them plain, with @fastify/compress behind it, ${TAKE_STORE_AWAY}` },
+  'csp-nonce': { after: 1, showsAll: true, message: `have a Content-Security-Policy with a nonce, which is for one answer; use hashes in place of nonces, ${TAKE_STORE_AWAY}` },
+  'endless-stream': { after: 1, showsAll: true, message: 'are streams that do not end; take store from the route' },
+  'unsupported-payload': { after: 1, showsAll: true, message: `are Response objects, web streams or others that cannot be recorded; send a string, a Buffer, an object or a Readable, ${TAKE_STORE_AWAY}` },
+  hijacked: { after: 1, showsAll: true, message: 'go out past Fastify (reply.hijack, reply.raw); take store from the route' },
+  'set-cookie': { after: SEVERAL, showsAll: true, message: `set cookies; set them elsewhere, ${TAKE_STORE_AWAY}` },
+  private: { after: SEVERAL, showsAll: true, message: 'say private; take that from their Cache-Control, or store from the route' },
+  'no-store': { after: SEVERAL, showsAll: true, message: 'say no-store; take that from their Cache-Control, or store from the route' },
+  'no-lifetime': { after: SEVERAL, showsAll: false, message: `name no lifetime above 0; set max-age or s-maxage in their Cache-Control, ${TAKE_STORE_AWAY}` },
+  'too-large': { after: SEVERAL, showsAll: false, message: `are larger than maxBodyBytes; raise it, ${TAKE_STORE_AWAY}` }
+}
+
+/** Reasons by which an upstream says that an answer is not for caches. */
+const OF_LIFETIME = new Set<UnstoredReason>(['private', 'no-store', 'no-lifetime'])
+
+/** What was seen of one route. `unstored`: how many answers were not stored, by reason. */
+interface Observed { readonly unstored: Map<UnstoredReason, number>; isShownAll: boolean; hasStorable: boolean }
+
+/**
+ * Routes that ask for `store` and whose answers turn out not to be stored, for a reason that lasts. The log says so once for each route
+ * and reason. As long as no answer of such a route could be stored, hiding headers from its handler is of no use, so that
+ * it sees the whole request, and nothing is stored. The first answer that could have been stored ends that for as long as the
+ * process lives: from then on headers are hidden, as the key says.
+ */
+export class UnstoredRoutes {
+  readonly #routes = new Map<string, Observed>()
+  readonly #notices = new Notices()
+
+  /** Whether the handler of a route sees the whole request, and nothing that it answers is stored. */
+  showsAll (route: StoredRoute): boolean {
+    return this.#routes.get(nameOf(route))?.isShownAll === true
+  }
+
+  /** An answer of a route was not stored. */
+  note (route: StoredRoute, reason: UnstoredReason, fields: object, log: FastifyBaseLogger): void {
+    const lasting = LASTING[reason]
+    if (lasting === undefined) return
+    const isWordOfUpstream = route.policy.store === 'by-response' && OF_LIFETIME.has(reason)
+    const seen = this.#of(route)
+    const times = (seen.unstored.get(reason) ?? 0) + 1
+    seen.unstored.set(reason, times)
+    // What one answer says may be said of that one alone.
+    if (times < (isWordOfUpstream ? MANY : lasting.after) || (lasting.after > 1 && seen.hasStorable)) return
+    if (!seen.hasStorable && lasting.showsAll && !isWordOfUpstream) seen.isShownAll = true
+    this.#notices.warnOnce(log, `${reason} ${nameOf(route)}`, { route: route.pattern, reason, ...fields },
+      `Cache: answers of this route are not stored, since they ${lasting.message}${seen.isShownAll ? '. Its handler sees the whole request, as without store' : ''}`)
+  }
+
+  /** An answer of a route could be stored. */
+  noteStorable (route: StoredRoute): void {
+    const seen = this.#of(route)
+    seen.hasStorable = true
+    seen.isShownAll = false
+  }
+
+  #of (route: StoredRoute): Observed {
+    const name = nameOf(route)
+    let seen = this.#routes.get(name)
+    if (seen === undefined) this.#routes.set(name, seen = { unstored: new Map(), isShownAll: false, hasStorable: false })
+    return seen
+  }
+}
+
+/** The route of HEAD shares it with that of GET. */
+function nameOf ({ pattern, choice }: StoredRoute): string {
+  return `${pattern} ${choice}`
+}
