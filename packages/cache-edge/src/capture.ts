@@ -223,7 +223,7 @@ export class Capture implements Pending {
     this.#isSerialisedByHook = serializer !== null && serializer !== UNKNOWN && serializer === this.#serializer
     const isKept = whenSerialised(this.#reply, this.#seen, (text) => {
       // Text with a type of its own that a serializer has changed: what is sent from here would be changed once more.
-      if (typeof payload === 'string') return this.#endUnstored('serializer')
+      if (typeof payload === 'string') return this.#endUnstored('serialized-text')
       // Other results of a serializer of the app's own are refused by Fastify, or are no body.
       if (typeof text !== 'string' && !(text instanceof Uint8Array)) return this.#endUnstored('unsupported-payload')
       this.#isText = typeof text === 'string'

@@ -25,7 +25,7 @@ interface Head { readonly status: number; readonly headers: Record<string, strin
 const KEEP_TO_VALIDATE = 60
 
 /** The reason why an answer is not stored, as `Cache-Status` names it. */
-export type UnstoredReason = NotStoredReason | 'personal' | 'csp-nonce' | 'serializer' | 'too-large' | 'endless-stream' | 'unsupported-payload' | 'hijacked'
+export type UnstoredReason = NotStoredReason | 'personal' | 'csp-nonce' | 'serializer' | 'serialized-text' | 'too-large' | 'endless-stream' | 'unsupported-payload' | 'hijacked'
 
 /** Why an answer is not stored; `undefined`: another one went out in its place. */
 export interface Unstored {

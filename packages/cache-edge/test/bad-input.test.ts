@@ -56,7 +56,7 @@ for (const name of ['cache-control', 'cdn-cache-control', 'vary', 'etag', 'last-
   })
 }
 
-t.test('raw sockets: garbage, doubled and 64 kB fields end in an answer, and the server stays up', async (t) => {
+t.test('raw sockets: garbage, doubled and 32 kB fields end in an answer, and the server stays up', async (t) => {
   const { app } = await page(t, {}, async () => 'right')
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
@@ -65,7 +65,8 @@ t.test('raw sockets: garbage, doubled and 64 kB fields end in an answer, and the
     for (const value of ['"', '\xff\x80', '\t', 'a, "b', 'bytes=,-']) {
       t.match(await send(port, request(`${name}: ${value}\r\n${name}: ${value}\r\n`)), /^HTTP\/1\.1 200/, `${name} ${value}`)
     }
-    t.match(await send(port, request(`${name}: ${big}\r\n`)), /^HTTP\/1\.1 431/, name)
+    // Twice what Node takes, and less than it reads at once: from Node 24 it closes a connection with the rest unread, and the reset overtakes the answer.
+    t.match(await send(port, request(`${name}: ${big.slice(0, 32 * 1024)}\r\n`)), /^HTTP\/1\.1 431/, name)
   }
   t.match(await send(port, request('')), /right$/)
 })

@@ -109,7 +109,7 @@ t.test('conditional requests over HTTP', async (t) => {
         'x-own': '1',
         'content-security-policy': 'x',
         'set-cookie': ['a=b'],
-        ...store ? { 'cache-status': 'fastify; fwd=uri-miss' } : {}
+        ...store ? { 'cache-status': 'fastify; fwd=uri-miss; detail=set-cookie' } : {}
       })
     })
   }

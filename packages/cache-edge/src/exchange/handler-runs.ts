@@ -251,30 +251,31 @@ export class HandlerRuns {
   }
 
   /**
-   * Runs the handler of a route whose answers are not stored, with the whole request in its sight; neither is this one. An answer that
-   * could be stored goes out as private, since nobody knows which headers the handler has looked at.
+   * Runs the handler of a route whose answers are not stored, with the whole request in its sight. The answer is not stored, and is for
+   * this client alone: nobody knows which headers the handler has looked at. One that could be stored says so against its own Cache-Control.
    * @param mayEnd whether such an answer ends that for the route
    */
   async runShown (visit: HandlerRequest, status: CacheStatus, mayEnd = false): Promise<void> {
     const { request, reply, run, view: { route } } = visit
     const { maxBodyBytes, memory, personal, unstored } = this.#settings
     const requestedAt = Date.now()
-    let isRestricted = false
     const capture = new Capture(reply, NOTHING_HIDDEN, {
       maxBytes: maxBodyBytes,
       memory,
       intercept: () => undefined,
       judge: (captured, final) => {
         const judged = judge(visit, captured, final, requestedAt)
-        if (judged.response === undefined || isRestricted) return { reason: judged.reason }
-        isRestricted = true
+        if (judged.response === undefined) return judged
         if (mayEnd) unstored.noteStorable(route)
-        personal.mark(request)
         reply.removeHeader('cache-control')
         return { reason: 'personal' }
       }
     })
-    this.#answers.tell(reply, status, () => capture.unstored)
+    this.#answers.tell(reply, status, () => {
+      const reason = capture.unstored
+      personal.mark(request)
+      return reason
+    })
     await runHandler(run, reply, capture)
   }
 

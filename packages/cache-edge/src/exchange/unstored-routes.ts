@@ -13,12 +13,13 @@ interface Lasting {
 }
 
 const SEVERAL = 3
-/** What an upstream says of each of its answers is said of that one alone, and a proxied route may have many. */
+/** The same for the answers of an upstream: a proxied route has many pages, each of which speaks for itself. */
 const MANY = 20
 const TAKE_STORE_AWAY = 'or take store from the route'
 const LASTING: Partial<Record<UnstoredReason, Lasting>> = {
   vary: { after: 1, showsAll: true, message: `vary by request headers that are not in the key; name them in vary, ${TAKE_STORE_AWAY}` },
   serializer: { after: 1, showsAll: true, message: `are made by a serializer that a hook chooses; where it chooses by Accept, name accept in vary, ${TAKE_STORE_AWAY}` },
+  'serialized-text': { after: 1, showsAll: false, message: `are texts that a serializer changes; send the text as it is to be, ${TAKE_STORE_AWAY}` },
   'content-encoding': { after: 1, showsAll: true, message: `are encoded by the handler without Vary: Accept-Encoding; let it send them plain, with @fastify/compress behind it, ${TAKE_STORE_AWAY}` },
   'csp-nonce': { after: 1, showsAll: true, message: `have a Content-Security-Policy with a nonce, which is for one answer; use hashes in place of nonces, ${TAKE_STORE_AWAY}` },
   'endless-stream': { after: 1, showsAll: true, message: 'are streams that do not end; take store from the route' },
@@ -39,9 +40,9 @@ interface Observed { readonly unstored: Map<UnstoredReason, number>; isShownAll:
 
 /**
  * Routes that ask for `store` and whose answers turn out not to be stored, for a reason that lasts. The log says so once for each route
- * and reason. As long as no answer of such a route could be stored, hiding headers from its handler is of no use, so that
- * it sees the whole request, and nothing is stored. The first answer that could have been stored ends that for as long as the
- * process lives: from then on headers are hidden, as the key says.
+ * and reason. As long as no answer of such a route could be stored, hiding headers from its handler is of no use: it sees the whole
+ * request, and its answers are neither stored nor shared. The first one that could have been stored ends that for as long as the
+ * process lives, so that nobody can bring it about for a route that does store.
  */
 export class UnstoredRoutes {
   readonly #routes = new Map<string, Observed>()
@@ -56,15 +57,17 @@ export class UnstoredRoutes {
   note (route: StoredRoute, reason: UnstoredReason, fields: object, log: FastifyBaseLogger): void {
     const lasting = LASTING[reason]
     if (lasting === undefined) return
-    const isWordOfUpstream = route.policy.store === 'by-response' && OF_LIFETIME.has(reason)
+    const isByResponse = route.policy.store === 'by-response'
+    const isWordOfUpstream = isByResponse && OF_LIFETIME.has(reason)
     const seen = this.#of(route)
     const times = (seen.unstored.get(reason) ?? 0) + 1
     seen.unstored.set(reason, times)
     // What one answer says may be said of that one alone.
     if (times < (isWordOfUpstream ? MANY : lasting.after) || (lasting.after > 1 && seen.hasStorable)) return
-    if (!seen.hasStorable && lasting.showsAll && !isWordOfUpstream) seen.isShownAll = true
+    const isShown = lasting.showsAll && !seen.hasStorable && !isWordOfUpstream
+    if (isShown && times >= (isByResponse ? MANY : lasting.after)) seen.isShownAll = true
     this.#notices.warnOnce(log, `${reason} ${nameOf(route)}`, { route: route.pattern, reason, ...fields },
-      `Cache: answers of this route are not stored, since they ${lasting.message}${seen.isShownAll ? '. Its handler sees the whole request, as without store' : ''}`)
+      `Cache: answers of this route are not stored, since they ${lasting.message}${seen.isShownAll ? '. As long as none can be, its handler sees the whole request, and they are private where they name no Cache-Control' : ''}`)
   }
 
   /** An answer of a route could be stored. */
