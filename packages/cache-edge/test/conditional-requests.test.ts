@@ -3,7 +3,7 @@ import { createReadStream, readdirSync } from 'node:fs'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import t from 'tap'
-import { ask, buildEdge, until } from './fixtures/edge-app.js'
+import { ask, buildEdge, Time, until } from './fixtures/edge-app.js'
 
 /** One request over a socket. */
 function overHttp (port: number, path: string, headers: Record<string, string>, method = 'GET'): Promise<{ status: number; headers: IncomingHttpHeaders; body: Buffer }> {
@@ -249,5 +249,16 @@ t.test('a stream that a 304 or a 412 leaves out is ended, of whatever kind it is
       await until(() => isEnded)
       t.ok(isEnded, `${kind}, ${status}`)
     }
+  }
+})
+
+t.test('RFC 9110 §15.4.5: the 304 of a stored response has its Age, whatever condition asks for it', async (t) => {
+  const time = new Time(t)
+  const app = await buildEdge(t, { time })
+  app.get('/', { config: { cache: { store: true } } }, async (_request, reply) => reply.header('last-modified', MODIFIED).header('etag', '"v"').send('x'))
+  await ask(app, '/')
+  time.advance(7)
+  for (const condition of [{ 'if-none-match': '"v"' }, { 'if-none-match': '"u", W/"v"' }, { 'if-none-match': '*' }, { 'if-modified-since': MODIFIED }]) {
+    t.match(await ask(app, '/', condition as Record<string, string>), { status: 304, headers: { age: '7' } })
   }
 })
