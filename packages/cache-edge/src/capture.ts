@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { Readable } from 'node:stream'
-import { taggedOf, type Tagged } from './body-tags.js'
+import { taggedOf } from './body-tags.js'
+import { LABELS, type Before, type Captured, type Final } from './captured.js'
 import { Recording, type Recorded, type RecordingMemory } from './exchange/recording.js'
 import { isGone } from './fastify/client-gone.js'
 import { isToSerialise, whenSerialised, whileRead, type Pending } from './fastify/handler-view.js'
@@ -8,32 +9,6 @@ import { discard, isResponse } from './fastify/payload.js'
 import type { SeenRequest } from './fastify/seen-request.js'
 import { serializerOf, signalOf, UNKNOWN } from './fastify/slots.js'
 import type { Judgement, Unstored, UnstoredReason } from './keeping.js'
-
-/** Headers as hooks in front of the handler had set them. */
-export type Before = Readonly<Record<string, string | string[]>>
-
-/** What a handler answered, as it was before any onSend hook. */
-export interface Captured {
-  readonly status: number
-  /** What the handler set, and the labels; not what else hooks in front of it had set already. */
-  readonly headers: Readonly<Record<string, string | string[]>>
-  readonly before: Before
-  /** Whether a serializer that a hook in front of the handler chose made the body. */
-  readonly isSerialisedByHook: boolean
-  /** The `ETag` that the app had given it. */
-  readonly etag: string | undefined
-  readonly body: Buffer
-  /** Whether it was sent as a string, or as an object. */
-  readonly isText: boolean
-}
-
-/** What the client was sent in the end, once every onSend hook has run. */
-export interface Final {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string | string[]>>
-  /** The computed tag that it has, and of which body. */
-  readonly tagged: Tagged | undefined
-}
 
 /**
  * How a capture ended. `'aborted'`: the client or the stream broke off; `unstored`: the answer is too large, of a kind that
@@ -62,8 +37,6 @@ export interface CaptureSettings {
 /** How long a handler whose client has gone may take until nobody counts on its answer. */
 const AFTER_CLOSE_MS = 10_000
 const NO_BODY = Buffer.alloc(0)
-/** Headers that say what a body is. Set by a hook in front of the handler, they belong to the body that the handler then made. */
-export const LABELS = ['content-type', 'content-language'] as const
 /** Types of streams that usually go on for as long as somebody reads. */
 const ENDLESS = /^(?:text\/event-stream|multipart\/x-mixed-replace)/i
 /** The reason with which Fastify aborts the signal of a handler that has passed its `handlerTimeout`. */

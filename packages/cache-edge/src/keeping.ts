@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { LABELS, type Captured, type Final } from './capture.js'
+import { LABELS, type Captured, type Final } from './captured.js'
 import { wasFoundPersonal } from './exchange/personal-requests.js'
 import { maySelect } from './exchange/visible-headers.js'
 import { isUsedIn, noncesOf } from './csp-nonce.js'

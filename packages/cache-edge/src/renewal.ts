@@ -1,4 +1,4 @@
-import type { Before, Captured } from './capture.js'
+import type { Before, Captured } from './captured.js'
 import { isDigest } from './conditional.js'
 import { isUsedIn, noncesOf } from './csp-nonce.js'
 import { parseEntityTag, strongMatch, weakMatch } from './entity-tag.js'

@@ -5,6 +5,7 @@ import type { CacheStatus } from './cache-status.js'
 import { Answers, servable } from './exchange/answers.js'
 import { Flights } from './exchange/flight.js'
 import { HandlerRuns, isAllowedOnError, type CacheRequest, type Miss } from './exchange/handler-runs.js'
+import { LoneRuns } from './exchange/lone-runs.js'
 import type { PersonalRequests } from './exchange/personal-requests.js'
 import { RecordingMemory } from './exchange/recording.js'
 import { RequestViews, type StoredRoute } from './exchange/request-view.js'
@@ -52,6 +53,7 @@ export class ResponseCache {
   readonly #variants: Variants
   readonly #flights: Flights
   readonly #runs: HandlerRuns
+  readonly #lone: LoneRuns
   readonly #unstored = new UnstoredRoutes()
   readonly #refresher: Refresher
   readonly #unkept: Backoff
@@ -83,17 +85,9 @@ export class ResponseCache {
       if (!hasWarned) warn(fastify.log, {}, 'Cache: the streams that are being recorded hold as much memory as they may; others are sent and not stored until their clients have read more')
       hasWarned = true
     })
-    this.#runs = new HandlerRuns({
-      memory,
-      personal,
-      maxBodyBytes: settings.maxBodyBytes,
-      answers: this.#answers,
-      variants: this.#variants,
-      flights: this.#flights,
-      unkept: this.#unkept,
-      failed: this.#failed,
-      unstored: this.#unstored
-    })
+    const forRuns = { memory, maxBodyBytes: settings.maxBodyBytes, answers: this.#answers, unstored: this.#unstored }
+    this.#runs = new HandlerRuns({ ...forRuns, variants: this.#variants, flights: this.#flights, unkept: this.#unkept, failed: this.#failed })
+    this.#lone = new LoneRuns({ ...forRuns, personal })
     const stops = [
       events.on('invalidated', (tags) => this.#flights.overtake((flight) => tags.some((tag) => flight.tags.has(tag)))),
       events.on('cleared', () => {
@@ -157,7 +151,7 @@ export class ResponseCache {
     this.#answers.tell(reply, bypass)
     if (SHOWN_ALL.has(bypass.detail ?? bypass.fwd!)) return run()
     const view = this.#views.of(request, route)
-    if (this.#unstored.showsAll(route)) return failing(this.#runs.runShown({ request, reply, policy: route.policy, tags: view.tags, view, run }, bypass))
+    if (this.#unstored.showsAll(route)) return failing(this.#lone.runShown({ request, reply, policy: route.policy, tags: view.tags, view, run }, bypass))
     showAllBeforeSend(reply, view.show(undefined, CONDITIONAL))
     return run()
   }
@@ -173,7 +167,7 @@ export class ResponseCache {
     const visit: CacheRequest = {
       view, request, reply, policy, run, cache: refresh?.cache ?? request.cache, tags: own === undefined ? [...view.tags] : [...own, ...view.tags], refresh
     }
-    if (own === undefined) return failing(this.#runs.runAlone(visit, { fwd: 'bypass', detail: 'tags' }))
+    if (own === undefined) return failing(this.#lone.runAlone(visit, { fwd: 'bypass', detail: 'tags' }))
     const looked = this.#variants.find(visit.cache, view.key, request.raw.headers, visit.tags)
     if (looked instanceof Promise) return failing(looked.then((lookup) => this.#answer(visit, lookup)))
     const answering = this.#answer(visit, looked)
@@ -183,7 +177,7 @@ export class ResponseCache {
   /** `undefined`: from what was found. */
   #answer (visit: CacheRequest, { found, isOther }: Lookup): Promise<void> | undefined {
     const { request, reply } = visit
-    if (found !== undefined && visit.refresh === undefined && !isLabelledSo(reply, found.head)) return this.#runs.runLabelled(visit)
+    if (found !== undefined && visit.refresh === undefined && !isLabelledSo(reply, found.head)) return this.#lone.runLabelled(visit)
     if (found !== undefined && visit.refresh === undefined) {
       const state = stateOf(found.head, found.isStale, timeOf(found))
       if (state !== 'fresh' && state !== 'to-validate' && this.#failed.isActive(visit.view.key + found.head.variant)) {
@@ -197,14 +191,14 @@ export class ResponseCache {
       }
     }
     const fwd = found !== undefined ? 'stale' : isOther ? 'vary-miss' : 'uri-miss'
-    if (found === undefined && visit.refresh === undefined && this.#unstored.showsAll(visit.view.route)) return this.#runs.runShown(visit, { fwd }, request.method === 'GET')
+    if (found === undefined && visit.refresh === undefined && this.#unstored.showsAll(visit.view.route)) return this.#lone.runShown(visit, { fwd }, request.method === 'GET')
     if (parseCacheControl(request.raw.headers['cache-control']).onlyIfCached) {
       this.#answers.tell(reply, { fwd })
       reply.code(504).send()
       return undefined
     }
     // A handler that is asked for the head alone gives no body to keep.
-    return request.method === 'HEAD' ? this.#runs.runAlone(visit, { fwd }) : this.#join(visit, found, fwd)
+    return request.method === 'HEAD' ? this.#lone.runAlone(visit, { fwd }) : this.#join(visit, found, fwd)
   }
 
   /** One handler run per key; the others wait for it, a bounded time. */
@@ -227,7 +221,7 @@ export class ResponseCache {
       return this.#answers.serve(reply, found, { fwd, collapsed: true, detail: flight.failure })
     }
     const isUsable = shared !== undefined && !flight.isOvertaken && stateOf(shared, false, Date.now()) === 'fresh' && matches(shared, request.raw.headers) && isLabelledSo(reply, shared)
-    if (!isUsable || (isLate && !await this.#runs.isCurrent(visit, flight))) return this.#runs.runAlone(visit, { fwd })
+    if (!isUsable || (isLate && !await this.#runs.isCurrent(visit, flight))) return this.#lone.runAlone(visit, { fwd })
     this.#answers.serve(reply, servable(shared), { fwd, collapsed: true })
   }
 }

@@ -258,7 +258,7 @@ t.test('RFC 9110 §15.4.5: the 304 of a stored response has its Age, whatever co
   app.get('/', { config: { cache: { store: true } } }, async (_request, reply) => reply.header('last-modified', MODIFIED).header('etag', '"v"').send('x'))
   await ask(app, '/')
   time.advance(7)
-  for (const condition of [{ 'if-none-match': '"v"' }, { 'if-none-match': '"u", W/"v"' }, { 'if-none-match': '*' }, { 'if-modified-since': MODIFIED }]) {
-    t.match(await ask(app, '/', condition as Record<string, string>), { status: 304, headers: { age: '7' } })
+  for (const [name, value] of [['if-none-match', '"v"'], ['if-none-match', '"u", W/"v"'], ['if-none-match', '*'], ['if-modified-since', MODIFIED]] as const) {
+    t.match(await ask(app, '/', { [name]: value }), { status: 304, headers: { age: '7' } })
   }
 })

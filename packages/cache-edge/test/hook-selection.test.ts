@@ -1,10 +1,13 @@
-import acceptsSerializer from '@fastify/accepts-serializer'
+import type { FastifyPluginCallback } from 'fastify'
+import { createRequire } from 'node:module'
 import t from 'tap'
 import type { EdgePolicy } from '../src/index.js'
 import { ask, buildEdge } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'
 import { warningsTo, type Warning } from './fixtures/warnings.js'
 
+// Its types make config.serializers a member that every route of the program must have.
+const acceptsSerializer = createRequire(import.meta.url)('@fastify/accepts-serializer') as FastifyPluginCallback<object>
 const LANGUAGE = 'accept-language'
 const STORES = [true, 'by-response'] as const
 

@@ -39,7 +39,7 @@ for (const version of [1, 2] as const) {
   t.test(`HTTP/${version} upstream: a 304 renews a stale answer, twice`, async (t) => {
     const { app, time, seen } = await build(t, version)
     t.match(await ask(app, '/a'), { status: 200, body: 'xxxxx', cacheStatus: /uri-miss/ })
-    for (const _ of [1, 2]) {
+    for (let turn = 1; turn <= 2; turn++) {
       t.equal(isHit(await ask(app, '/a')), true)
       time.advance(11)
       t.match(await ask(app, '/a'), { status: 200, body: 'xxxxx', cacheStatus: /fwd=stale; fwd-status=304/ })

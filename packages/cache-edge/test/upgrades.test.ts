@@ -1,5 +1,4 @@
 import httpProxy from '@fastify/http-proxy'
-import Fastify from 'fastify'
 import { once } from 'node:events'
 import { createServer, request as httpRequest } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'

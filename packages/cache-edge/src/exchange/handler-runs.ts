@@ -1,34 +1,25 @@
 import type { Backoff, FastifyCache, TagSnapshot } from '@x/cache-core'
-import type { CacheStatus } from '../cache-status.js'
 import { Capture, type Outcome } from '../capture.js'
 import { isDroppedFrom304 } from '../conditional.js'
 import { isGone } from '../fastify/client-gone.js'
-import { showAllBeforeSend } from '../fastify/handler-view.js'
 import { runHandler, statusOf } from '../fastify/run-handler.js'
 import type { SeenRequest } from '../fastify/seen-request.js'
 import { clearError } from '../fastify/slots.js'
-import { judge, secondsToKeep, type Exchange, type Unstored } from '../keeping.js'
+import { judge, secondsToKeep, type Unstored } from '../keeping.js'
 import { uriTag } from '../key.js'
-import { Notices, warn } from '../notices.js'
+import { warn } from '../notices.js'
 import type { Refresh } from '../refresher.js'
 import { renew, type Renewal } from '../renewal.js'
 import { stateOf, type StoredResponse } from '../stored-response.js'
 import { timeOf, type Found, type Variants } from '../variants.js'
 import { servable, type Answers } from './answers.js'
 import type { Flight, Flights } from './flight.js'
-import type { PersonalRequests } from './personal-requests.js'
+import type { HandlerRequest } from './lone-runs.js'
 import type { RecordingMemory } from './recording.js'
-import type { RequestView } from './request-view.js'
 import type { UnstoredRoutes } from './unstored-routes.js'
 
 /** Why a handler has to run. */
 export type Miss = 'stale' | 'vary-miss' | 'uri-miss'
-
-/** A request whose handler is run. */
-interface HandlerRequest extends Exchange {
-  readonly view: RequestView
-  readonly run: () => unknown
-}
 
 /** One request to a route that stores its responses. */
 export interface CacheRequest extends HandlerRequest {
@@ -53,7 +44,6 @@ export interface HandlerRunSettings {
   /** Keys in whose place something stale was served lately. */
   readonly failed: Backoff
   readonly unstored: UnstoredRoutes
-  readonly personal: PersonalRequests
 }
 
 /** How long requests do not wait for one another, once an answer turned out not to be stored. */
@@ -62,7 +52,6 @@ const UNKEPT_MS = 10_000
 const RETRY_AFTER_MS = 1000
 /** How long others wait for a stream whose length is unknown: some go on for as long as somebody reads. */
 const STREAM_MS = 1000
-const NOTHING_HIDDEN: SeenRequest = { showSome: () => {}, showAll: () => {} }
 /** Statuses that describe the client or the moment: the stored response may still be right. */
 const NOT_OF_THE_RESOURCE = new Set([408, 425, 429])
 
@@ -72,7 +61,6 @@ export class HandlerRuns {
   readonly #answers: Answers
   readonly #variants: Variants
   readonly #flights: Flights
-  readonly #notices = new Notices()
 
   constructor (settings: HandlerRunSettings) {
     this.#settings = settings
@@ -234,49 +222,6 @@ export class HandlerRuns {
       return
     }
     await Promise.all([this.#share(visit, flight, renewed), this.#store(visit, renewed, snapshot)])
-  }
-
-  /** Runs the handler for a request alone, and stores nothing. */
-  async runAlone (visit: CacheRequest, status: CacheStatus): Promise<void> {
-    const { reply, run, view } = visit
-    this.#answers.tell(reply, status)
-    await runHandler(run, reply, showAllBeforeSend(reply, view.show(undefined)))
-  }
-
-  /** Runs the handler for a request whose hooks label the answer in another way than the stored one. Stored, the two would replace each other. */
-  async runLabelled (visit: CacheRequest): Promise<void> {
-    const { request, view: { route: { pattern } } } = visit
-    this.#notices.warnOnce(request.log, pattern, { route: pattern }, 'Cache: hooks in front of the handler of this route give its answers different types or languages, and Vary does not say by which header; name that in vary. Until then one of them is stored')
-    await this.runAlone(visit, { fwd: 'vary-miss', detail: 'labels' })
-  }
-
-  /**
-   * Runs the handler of a route whose answers are not stored, with the whole request in its sight. The answer is not stored, and is for
-   * this client alone: nobody knows which headers the handler has looked at. One that could be stored says so against its own Cache-Control.
-   * @param mayEnd whether such an answer ends that for the route
-   */
-  async runShown (visit: HandlerRequest, status: CacheStatus, mayEnd = false): Promise<void> {
-    const { request, reply, run, view: { route } } = visit
-    const { maxBodyBytes, memory, personal, unstored } = this.#settings
-    const requestedAt = Date.now()
-    const capture = new Capture(reply, NOTHING_HIDDEN, {
-      maxBytes: maxBodyBytes,
-      memory,
-      intercept: () => undefined,
-      judge: (captured, final) => {
-        const judged = judge(visit, captured, final, requestedAt)
-        if (judged.response === undefined) return judged
-        if (mayEnd) unstored.noteStorable(route)
-        reply.removeHeader('cache-control')
-        return { reason: 'personal' }
-      }
-    })
-    this.#answers.tell(reply, status, () => {
-      const reason = capture.unstored
-      personal.mark(request)
-      return reason
-    })
-    await runHandler(run, reply, capture)
   }
 
   async #store ({ cache, view: { key, target }, tags, refresh }: CacheRequest, response: StoredResponse, snapshot: TagSnapshot | undefined): Promise<void> {

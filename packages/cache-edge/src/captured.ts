@@ -1,0 +1,30 @@
+import type { Tagged } from './body-tags.js'
+
+/** Headers that say what a body is. Set by a hook in front of the handler, they belong to the body that the handler then made. */
+export const LABELS = ['content-type', 'content-language'] as const
+
+/** Headers as hooks in front of the handler had set them. */
+export type Before = Readonly<Record<string, string | string[]>>
+
+/** What a handler answered, as it was before any onSend hook. */
+export interface Captured {
+  readonly status: number
+  /** What the handler set, and the labels; not what else hooks in front of it had set already. */
+  readonly headers: Readonly<Record<string, string | string[]>>
+  readonly before: Before
+  /** Whether a serializer that a hook in front of the handler chose made the body. */
+  readonly isSerialisedByHook: boolean
+  /** The `ETag` that the app had given it. */
+  readonly etag: string | undefined
+  readonly body: Buffer
+  /** Whether it was sent as a string, or as an object. */
+  readonly isText: boolean
+}
+
+/** What the client was sent in the end, once every onSend hook has run. */
+export interface Final {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[]>>
+  /** The computed tag that it has, and of which body. */
+  readonly tagged: Tagged | undefined
+}
