@@ -2,15 +2,24 @@ import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance } from 'fastify'
 import { once } from 'node:events'
 import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from 'node:http'
-import { createServer as createHttp2, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import { constants, createServer as createHttp2, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { ask, buildEdge, Time } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'
+import { portOf } from './fixtures/two-clients.js'
 
 interface World { readonly app: FastifyInstance; readonly time: Time; readonly seen: string[]; fail: boolean }
 type Answering = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => void
+
+/** Sends half of a body, and resets the stream or the connection. */
+function breakOff (response: ServerResponse | Http2ServerResponse, body: string): void {
+  (response as ServerResponse).write(body, () => {
+    if ('stream' in response) response.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    else response.destroy()
+  })
+}
 
 /** A proxy by response before an upstream of this version of HTTP; its pages are fresh for 10 s, and may be served stale for errors. */
 async function build (t: Test, version: 1 | 2): Promise<World> {
@@ -25,6 +34,7 @@ async function build (t: Test, version: 1 | 2): Promise<World> {
     const status = world.fail ? 503 : request.headers['if-none-match'] === '"v"' ? 304 : 200
     response.statusCode = status
     for (const [name, value] of Object.entries(head)) response.setHeader(name, value)
+    if (request.url === '/broken') return breakOff(response, body)
     ;(response as ServerResponse).end(status === 304 ? undefined : body)
   }
   const server = version === 1 ? createHttp1(answer) : createHttp2(answer)
@@ -45,6 +55,16 @@ for (const version of [1, 2] as const) {
       t.match(await ask(app, '/a'), { status: 200, body: 'xxxxx', cacheStatus: /fwd=stale; fwd-status=304/ })
     }
     t.same(seen, ['/a undefined', '/a "v"', '/a "v"'])
+  })
+
+  t.test(`HTTP/${version} upstream: an answer that breaks off does so for its client, and is not stored`, async (t) => {
+    const { app, seen } = await build(t, version)
+    const base = `http://127.0.0.1:${await portOf(app)}`
+    for (let turn = 1; turn <= 2; turn++) {
+      await t.rejects(fetch(`${base}/broken`).then((answer) => answer.text()))
+      t.equal(seen.length, turn)
+    }
+    t.equal(await (await fetch(`${base}/a`)).text(), 'xxxxx')
   })
 
   for (const size of [0, 5, 200_000]) {
