@@ -138,8 +138,8 @@ t.test('report: a server that is not there, hangs, or breaks off', async (t) => 
   await once(server, 'listening')
   t.teardown(() => { server.closeAllConnections(); server.close() })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  t.match(await run(['report', '--app', `${url}/hang`]), { status: 3, stderr: `cache-advisor: ${url}/hang/internal/cache/advice did not answer within 0.3 s\n` })
-  t.match(await run(['report', '--app', `${url}/slow`]), { status: 3, stderr: /did not answer within 0.3 s/ })
+  t.match(await run(['report', '--app', `${url}/hang`], { timeoutMs: 300 }), { status: 3, stderr: `cache-advisor: ${url}/hang/internal/cache/advice did not answer within 0.3 s\n` })
+  t.match(await run(['report', '--app', `${url}/slow`], { timeoutMs: 300 }), { status: 3, stderr: /did not answer within 0.3 s/ })
   t.match(await run(['report', '--app', `${url}/break`]), { status: 3, stderr: /cannot be reached/ })
 
   const closed = createServer().listen(0, '127.0.0.1')
