@@ -251,6 +251,7 @@ export class CacheClient implements FastifyCache {
 
   async #put ({ key, value, options }: Item): Promise<Result<void>> {
     const registration = this.#serving(key)
+    this.registry.doubts.look(this.registry.stats.patterns.of(key), key, value, options.ttl)
     if (registration === undefined) {
       this.registry.controlStats.of(key).sets++
       return DONE

@@ -42,7 +42,12 @@ export class Core {
     this.client = new CacheClient(this.registry, { get defaultTtl () { return core.#options.defaultTtl }, log: this.#log })
     this.requests = new RequestCaches(this.client)
     this.#failures = new FailureLog(this.#log)
-    this.#stopListening = this.registry.events.on('failed', (...failure) => this.#failures.note(...failure))
+    const { events } = this.registry
+    const stops = [
+      events.on('failed', (...failure) => this.#failures.note(...failure)),
+      events.on('doubted', (keyPattern, message) => this.#log.warn({ keyPattern }, `Cache: ${message}`))
+    ]
+    this.#stopListening = () => { for (const stop of stops) stop() }
     this.registry.events.onListenerError = (event, error) => {
       this.#log.error({ err: error, event }, 'Cache: a listener failed; its further failures are not logged')
     }

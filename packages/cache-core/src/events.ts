@@ -8,6 +8,8 @@ export interface CacheEvents {
   swapped: [from: string, to: string]
   /** An operation failed. */
   failed: [impl: string, operation: string, error: CacheError]
+  /** What is stored under a key pattern is most likely not meant; `message` says why. Once per pattern and reason. */
+  doubted: [keyPattern: string, message: string]
   /** A loader ended; `error` is what it threw. `background`: nobody waited for it. */
   loaded: [key: string, keyPattern: string, seconds: number, value: unknown, error: unknown, background: boolean]
   /** A loader gave a value for a request that is watched; see `Core.watch`. */

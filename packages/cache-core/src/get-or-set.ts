@@ -42,7 +42,10 @@ export class GetOrSet {
     if (error === undefined) counters.miss(key)
     const load = new Load(key)
     return timeLoad(this.#registry, load, counters.loads, loader, options.timeoutMs, false, (value) => {
-      if (error === undefined && !load.isSkipped && value !== undefined && options.ttl !== 0) counters.sets++
+      if (error === undefined && !load.isSkipped && value !== undefined && options.ttl !== 0) {
+        counters.sets++
+        this.#registry.doubts.look(counters.keyPattern, key, value, options.ttl)
+      }
     })
   }
 

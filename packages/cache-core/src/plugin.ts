@@ -53,10 +53,23 @@ async function install (fastify: FastifyInstance, raw: object, isExplicit: boole
   const core = new Core(fastify, options)
   fastify.decorate(kCore, core)
   fastify.decorate('cache', core.client)
+  explainClash(fastify)
   core.requests.decorate(fastify)
   addStatusRoute(fastify, core.registry, () => core.access())
   fastify.addHook('onReady', function startCache () { return core.start() })
   fastify.addHook('onClose', function closeCache () { return core.close() })
   await core.configure(options, isExplicit)
   return core
+}
+
+/** Names the clash where `@fastify/caching` comes later: Fastify's own error says that `cache` is taken, not by whom. */
+function explainClash (fastify: FastifyInstance): void {
+  const decorate = fastify.decorate as (this: FastifyInstance, ...args: unknown[]) => FastifyInstance
+  fastify.decorate = function decorateOrExplain (this: FastifyInstance, ...args: unknown[]) {
+    try {
+      return decorate.apply(this, args)
+    } catch (error) {
+      throw args[0] === 'cache' && this.hasPlugin('@fastify/caching') ? new CachingClash() : error
+    }
+  } as typeof fastify.decorate
 }

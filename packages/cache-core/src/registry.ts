@@ -1,6 +1,7 @@
 import type { Cache, ImplementationStatus } from './cache.js'
 import { monotonicClock, type Clock } from './clock.js'
 import { Deadlines } from './deadlines.js'
+import { Doubts } from './doubts.js'
 import { ImplementationStale, implementationFailed, NotACache, OptionInvalid } from './errors.js'
 import { Events } from './events.js'
 import { Flights } from './flights.js'
@@ -71,6 +72,8 @@ export class CacheRegistry {
   clock: Clock = monotonicClock
   /** Counts what stays outside of the rollout. */
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
+  /** Says once per key pattern what is stored and most likely not meant. */
+  readonly doubts = new Doubts((doubt) => this.events.emit('doubted', doubt.keyPattern, doubt.message))
   readonly #recent = new RecentStats(this.stats)
   readonly #limits = { reads: new Deadlines(500), writes: new Deadlines(2000) }
   /** Implementations that were in service, and so may hold what was invalidated since, with the end of their last calls. */

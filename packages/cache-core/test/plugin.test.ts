@@ -110,6 +110,16 @@ t.test('cacheCore: says so when @fastify/caching has taken fastify.cache', async
   await t.rejects(async () => nested.ready(), { code: 'CACHE_ERR_CACHING_CLASH' }, 'in a nested context, too')
 })
 
+t.test('cacheCore: says so when @fastify/caching comes after it, in place of FST_ERR_DEC_ALREADY_PRESENT', async (t) => {
+  const app = bareApp(t)
+  await app.register(cacheCore)
+  await t.rejects(async () => app.register(fastifyCaching), { code: 'CACHE_ERR_CACHING_CLASH' })
+  const other = bareApp(t)
+  await other.register(cacheCore)
+  t.throws(() => other.decorate('cache' as never, {} as never), { code: 'FST_ERR_DEC_ALREADY_PRESENT' }, 'others keep their error')
+  t.equal(other.decorate('other' as never, {} as never), other)
+})
+
 t.test('cacheCore: lives beside @fastify/caching in a context of its own, as its error says', async (t) => {
   const app = bareApp(t)
   app.register(async (child) => { await child.register(fastifyCaching) })

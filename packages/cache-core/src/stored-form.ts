@@ -1,0 +1,43 @@
+/** Members that are looked at in one value. */
+const MAX_MEMBERS = 1000
+
+/**
+ * The first member of a value that JSON changes, with its path: `Date at .createdAt`, `NaN at .items[3]`, `Map` for the value
+ * itself. `undefined`: none among the first 1000 members. Getters are not called, and a value that hides behind a proxy counts as
+ * unchanged.
+ */
+export function changeOf (value: unknown): string | undefined {
+  const open: [part: unknown, path: string][] = [[value, '']]
+  try {
+    for (let at = 0; at < open.length && at < MAX_MEMBERS; at++) {
+      const [part, path] = open[at]!
+      const kind = changedKind(part, path === '')
+      if (kind !== undefined) return path === '' ? kind : `${kind} at ${path}`
+      if (typeof part !== 'object' || part === null || part instanceof Uint8Array) continue
+      for (const name in part) {
+        if (open.length >= MAX_MEMBERS) break
+        const own = Object.getOwnPropertyDescriptor(part, name)
+        if (own !== undefined && 'value' in own) open.push([own.value, `${path}${Array.isArray(part) ? `[${name}]` : `.${name}`}`])
+      }
+    }
+  } catch {
+    // The traps of a proxy belong to the app, and a look must not fail its load.
+  }
+  return undefined
+}
+
+/** The kind of a value that JSON changes; bytes are kept as they are where they are the whole value. */
+function changedKind (value: unknown, isWhole: boolean): string | undefined {
+  switch (typeof value) {
+    case 'undefined': case 'function': case 'symbol': return isWhole ? undefined : typeof value
+    case 'number': return Number.isFinite(value) || isWhole ? undefined : String(value)
+    case 'object': break
+    default: return undefined
+  }
+  if (value === null || Array.isArray(value)) return undefined
+  if (value instanceof Uint8Array) return isWhole ? undefined : value.constructor.name
+  const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null
+  if (prototype === null || Object.getPrototypeOf(prototype) === null) return undefined
+  const name = prototype.constructor?.name
+  return typeof name === 'string' && name !== '' ? name : 'an instance of a class'
+}
