@@ -1,50 +1,55 @@
+import { isResponse } from './memory-room.js'
 import { changeOf } from './stored-form.js'
 
-/** Seconds above which a ttl given as a number is doubted: milliseconds were meant, most likely. */
+/** Seconds above which a ttl given as a number is doubted: it is most likely in milliseconds. */
 const DOUBTED_TTL = 24 * 3600
 /** Values of a pattern that are looked into: the first ones. */
 const SAMPLES = 8
 const HOLLOW = /(?:^|[^A-Za-z0-9])(undefined|null|NaN|\[object Object\])(?![A-Za-z0-9])/
 
-/** One thing that was asked for and is not likely to be meant. */
-export interface Doubt { keyPattern: string; message: string }
+/** Announces a doubt about a key pattern. */
+export type Tell = (keyPattern: string, message: string) => void
 
-interface Seen { samples: number; ttl: boolean; key: boolean; value: boolean }
+interface Seen { samples: number; ttl: boolean; key: boolean; change: string | undefined }
 
-/** Says once per key pattern what an app most likely does not mean; looks at what is stored alone, never at a hit. */
+/** Announces once per key pattern what an app most likely does not mean. Looks at stores, never at a hit. */
 export class Doubts {
   readonly #seen = new Map<string, Seen>()
-  readonly #tell: (doubt: Doubt) => void
+  readonly #tell: Tell
 
-  constructor (tell: (doubt: Doubt) => void) {
+  constructor (tell: Tell) {
     this.#tell = tell
   }
 
   /**
    * Looks at one store.
-   * @param ttl seconds as the caller gave them; not a number: nothing is said of it
+   * @param ttl seconds as the caller gave them; a function and `Infinity` are not doubted
    */
   look (keyPattern: string, key: string, value: unknown, ttl: unknown): void {
+    // The keys and values of stored responses are those of @x/cache-edge, and clients choose the URLs.
+    if (isResponse(key)) return
     let seen = this.#seen.get(keyPattern)
-    if (seen === undefined) this.#seen.set(keyPattern, seen = { samples: 0, ttl: false, key: false, value: false })
+    if (seen === undefined) this.#seen.set(keyPattern, seen = { samples: 0, ttl: false, key: false, change: undefined })
     if (!seen.ttl && typeof ttl === 'number' && ttl > DOUBTED_TTL && Number.isFinite(ttl)) {
       seen.ttl = true
-      this.#tell({ keyPattern, message: `a ttl of ${ttl} seconds is above one day: a ttl is given in seconds, not in milliseconds` })
+      this.#tell(keyPattern, `a ttl of ${ttl} seconds is above one day: a ttl is given in seconds, not in milliseconds`)
     }
-    if (seen.samples >= SAMPLES) return
+    if (!seen.key) {
+      const hollow = HOLLOW.exec(key)?.[1]
+      if (hollow !== undefined) {
+        seen.key = true
+        this.#tell(keyPattern, `a key has the part ${hollow}: its entry answers every call whose key lacks that part. Leave such calls uncached, or complete the key`)
+      }
+    }
+    if (seen.change !== undefined || seen.samples >= SAMPLES) return
     seen.samples++
-    this.#lookAtKey(seen, keyPattern, key)
-    if (seen.value) return
-    const change = changeOf(value)
-    if (change === undefined) return
-    seen.value = true
-    this.#tell({ keyPattern, message: `changes when stored: ${change}: a hit gives what JSON keeps of it, a miss the value itself` })
+    seen.change = changeOf(value)
+    if (seen.change === undefined) return
+    this.#tell(keyPattern, `changes when stored: ${seen.change}: a hit returns what JSON makes of it, a miss the value itself. Load a value of plain objects, arrays, strings and finite numbers`)
   }
 
-  #lookAtKey (seen: Seen, keyPattern: string, key: string): void {
-    const hollow = seen.key ? undefined : HOLLOW.exec(key)?.[1]
-    if (hollow === undefined) return
-    seen.key = true
-    this.#tell({ keyPattern, message: `a key has the part ${hollow}: one entry may answer for all who lack it` })
+  /** What JSON changes in the values of a pattern, such as `Date at .createdAt`; `undefined`: nothing that was seen. */
+  changeIn (keyPattern: string): string | undefined {
+    return this.#seen.get(keyPattern)?.change
   }
 }

@@ -4,6 +4,7 @@ import { tagInvalid, ttlInvalid, type CacheError } from './errors.js'
 import type { GetOrSetOptions } from './fastify-cache.js'
 import type { Flight } from './flights.js'
 import { isPromise } from './harmless.js'
+import { checkNames } from './option-names.js'
 import { checkReserved } from './reserved-tags.js'
 
 const NO_TAGS: string[] = []
@@ -40,6 +41,8 @@ export function storeOptions<T> (
   ttlFor: (ttl: number | undefined) => number
 ): SetOptions | CacheError | undefined {
   if (value === undefined) return undefined
+  const unknown = checkNames('getOrSet', options)
+  if (unknown !== undefined) return unknown
   let ttl: number | undefined
   try {
     ttl = typeof options.ttl === 'function' ? options.ttl(value as Exclude<T, undefined>) : options.ttl

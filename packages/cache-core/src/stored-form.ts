@@ -3,8 +3,8 @@ const MAX_MEMBERS = 1000
 
 /**
  * The first member of a value that JSON changes, with its path: `Date at .createdAt`, `NaN at .items[3]`, `Map` for the value
- * itself. `undefined`: none among the first 1000 members. Getters are not called, and a value that hides behind a proxy counts as
- * unchanged.
+ * itself. `undefined`: none among the first 1000 members. A member of an object that is `undefined` counts as unchanged: a hit lacks
+ * it, and reads the same. Getters are not called, and a proxy that throws counts as unchanged.
  */
 export function changeOf (value: unknown): string | undefined {
   const open: [part: unknown, path: string][] = [[value, '']]
@@ -17,16 +17,18 @@ export function changeOf (value: unknown): string | undefined {
       for (const name in part) {
         if (open.length >= MAX_MEMBERS) break
         const own = Object.getOwnPropertyDescriptor(part, name)
-        if (own !== undefined && 'value' in own) open.push([own.value, `${path}${Array.isArray(part) ? `[${name}]` : `.${name}`}`])
+        if (own === undefined || !('value' in own)) continue
+        if (Array.isArray(part)) open.push([own.value, `${path}[${name}]`])
+        else if (own.value !== undefined) open.push([own.value, `${path}.${name}`])
       }
     }
   } catch {
-    // The traps of a proxy belong to the app, and a look must not fail its load.
+    // A trap of the app's proxy threw; a look must not fail a load.
   }
   return undefined
 }
 
-/** The kind of a value that JSON changes; bytes are kept as they are where they are the whole value. */
+/** The kind of a value that JSON changes. A value that is bytes as a whole is stored as bytes. */
 function changedKind (value: unknown, isWhole: boolean): string | undefined {
   switch (typeof value) {
     case 'undefined': case 'function': case 'symbol': return isWhole ? undefined : typeof value

@@ -1,4 +1,4 @@
-import { ensureCore, RESPONSE_KEYS, type Core } from '@x/cache-core'
+import { ensureCore, refuseSiblings, RESPONSE_KEYS, type Core } from '@x/cache-core'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onRequestHookHandler, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { BodyTags } from './body-tags.js'
@@ -46,6 +46,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   const options = resolveEdgeOptions(raw)
   if (fastify.hasDecorator(kEdge)) throw new EdgeRegistered()
   if (options.etag !== false && fastify.hasPlugin('@fastify/etag')) throw new EtagClash()
+  refuseSiblings(fastify, NAME)
   const core = await ensureCore(fastify)
   core.registry.personal.add(options.personal ?? [])
   for (const name of [RESPONSE_KEYS, TAG_PREFIX]) core.registry.reservedNames.add(name)

@@ -1,0 +1,46 @@
+import { optionInvalid, OptionInvalid, type CacheError } from './errors.js'
+import { kindOf } from './shown.js'
+
+const OF_SET = ['ttl', 'staleWhileRevalidate', 'staleIfError', 'tags', 'snapshot']
+const OF_LOAD = ['ttl', 'jitter', 'staleWhileRevalidate', 'staleIfError', 'retryAfterMs', 'tags', 'coveringTags', 'timeoutMs', 'lock', 'earlyRefresh']
+
+/** The names of the options that each call takes, or of the members of one item. */
+const NAMES = {
+  set: new Set(OF_SET),
+  getOrSet: new Set(OF_LOAD),
+  lock: new Set(['ttl', 'waitMs']),
+  invalidate: new Set(['soft']),
+  warm: new Set(['concurrency']),
+  setItem: new Set(['key', 'value', 'options']),
+  warmItem: new Set(['key', 'loader', 'options']),
+  MemoryCache: new Set(['maxEntries', 'maxBytes', 'isolation', 'maxTags', 'responseShare', 'clock']),
+  CacheRegistry: new Set(['readTimeoutMs', 'writeTimeoutMs', 'maxKeyPatterns', 'keyPattern', 'rollout', 'clock'])
+} as const
+
+/**
+ * The error in the names of options, if any: a misspelled one would leave its default in force without a word. An option that is
+ * `undefined` counts as absent.
+ */
+export function checkNames (of: keyof typeof NAMES, options: unknown): CacheError | undefined {
+  const wrong = wrongIn(of, options)
+  return wrong === undefined ? undefined : optionInvalid(...wrong)
+}
+
+/** Throws `CACHE_ERR_OPTION_INVALID` for a wrong name in the options of a constructor. */
+export function refuseNames (of: keyof typeof NAMES, options: unknown): void {
+  const wrong = wrongIn(of, options)
+  if (wrong !== undefined) throw new OptionInvalid(...wrong)
+}
+
+function wrongIn (of: keyof typeof NAMES, options: unknown): [name: string, got: string, allowed: string] | undefined {
+  if (options === undefined) return undefined
+  const known: ReadonlySet<string> = NAMES[of]
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) return ['options', kindOf(options), `an object with ${[...known].join(', ')}`]
+  for (const name in options) {
+    // A name that a library has put on every object is not the caller's.
+    if (known.has(name) || !Object.hasOwn(options, name) || Reflect.get(options, name) === undefined) continue
+    // A long name may be data.
+    return [/^\w{1,32}$/.test(name) ? name : 'options', 'an unknown option', [...known].join(', ')]
+  }
+  return undefined
+}
