@@ -65,6 +65,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   fastify.addHook('onSend', function finishAnswer (request, reply, payload, done) {
     const { config, url = '' } = request.routeOptions
     if (isMarked(config)) return done(null, payload)
+    edge.tellOlder(request, url, config)
     // A hook behind this one may change the body.
     if (isLastHook(request, 'finishAnswer')) edge.tag(request, reply, payload)
     edge.finish(request, reply, payload, undefined, url, done)
@@ -105,6 +106,7 @@ class Edge {
   /** Prefixes of the rules that no route has matched. */
   readonly #unused: Set<string>
   readonly #saysNoCache: boolean
+  #hasToldOlder = false
 
   constructor (fastify: FastifyInstance, core: Core, tags: BodyTags | undefined, options: CacheEdgeOptions) {
     const { rules = [], hosts, purge, tagHeader = 'Surrogate-Key' } = options
@@ -205,15 +207,27 @@ class Edge {
     }
   }
 
+  /** Says once that a route with a policy is older than the plugin, so that the policy does nothing. */
+  tellOlder (request: FastifyRequest, route: string, config: object): void {
+    const own = (config as { cache?: unknown }).cache
+    if (this.#hasToldOlder || own === false || (own === undefined && this.#ruleOf(route) === undefined)) return
+    this.#hasToldOlder = true
+    warn(request.log, { route }, `Cache: the route "${route}" was declared before cacheEdge had loaded, so it gets an ETag and nothing of its policy. Write await register(cacheEdge, …) before the first route`)
+  }
+
   async close (): Promise<void> {
     await this.#purger?.close()
+  }
+
+  #ruleOf (url: string): { prefix: string; policy: EdgePolicy } | undefined {
+    return this.#rules.find(({ prefix }) => url === prefix || url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
   }
 
   #ruleFor (route: RouteOptions): RouteRule {
     const name = nameOf(route)
     const given = (route.config as { cache?: unknown } | undefined)?.cache
     const own = given === undefined ? undefined : resolvePolicy(name, given)
-    const rule = this.#rules.find(({ prefix }) => route.url === prefix || route.url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
+    const rule = this.#ruleOf(route.url)
     if (rule !== undefined) this.#unused.delete(rule.prefix)
     if (this.#core.registry.personal.hasRoute(route.url)) return 'personal'
     if (own === false) return undefined
