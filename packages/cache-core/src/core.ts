@@ -76,7 +76,7 @@ export class Core {
     this.#options = options
     this.registry.configure(options)
     this.registry.personal.add(options.personal ?? [])
-    this.requests.subject = options.rollout?.key ?? defaultSubject
+    this.requests.subject = options.rollout?.key ?? this.#told.rollout?.key ?? defaultSubject
     await this.#putIntoService(options)
   }
 
@@ -93,6 +93,7 @@ export class Core {
     this.#told = told
     this.#toldTo = by
     this.registry.configure(told)
+    if (told.rollout?.key !== undefined) this.requests.subject = told.rollout.key
   }
 
   /**

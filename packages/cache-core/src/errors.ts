@@ -13,7 +13,7 @@ const CODES = [
   'CACHE_ERR_TAG_INVALID',
   'CACHE_ERR_VALUE_INVALID',
   'CACHE_ERR_TTL_INVALID',
-  'CACHE_ERR_OPTION_INVALID',
+  'CACHE_ERR_OPTION_UNKNOWN',
   'CACHE_ERR_IMPLEMENTATION',
   'CACHE_ERR_LOAD_OVERDUE'
 ] as const
@@ -78,9 +78,9 @@ export const valueInvalid = fault<[why: string, because?: { cause: unknown }]>('
 /** A length of time is not a number from 0 on. */
 export const ttlInvalid = fault<[name: string, why: string, because?: { cause: unknown }]>('CACHE_ERR_TTL_INVALID',
   '%s must be a number, 0 or more: got %s')
-/** An option of a call is unknown, or the options are no object. A plugin option that is wrong has the same code. */
-export const optionInvalid = fault<[name: string, got: string, allowed: string]>('CACHE_ERR_OPTION_INVALID',
-  'Option "%s" is invalid: got %s, allowed is %s')
+/** An option of a call is unknown, or the options are no object. */
+export const optionUnknown = fault<[allowed: string, got: string]>('CACHE_ERR_OPTION_UNKNOWN',
+  'The options of a cache call must be an object with no other members than %s: got %s')
 /** The value is larger than the cache takes. */
 export const tooLarge = fault<[bytes: number, limit: number]>('CACHE_ERR_TOO_LARGE',
   'The value takes %d bytes: the limit is %d')

@@ -1,4 +1,4 @@
-import { optionInvalid, OptionInvalid, type CacheError } from './errors.js'
+import { OptionInvalid, optionUnknown, type CacheError } from './errors.js'
 import { kindOf } from './shown.js'
 
 const OF_SET = ['ttl', 'staleWhileRevalidate', 'staleIfError', 'tags', 'snapshot']
@@ -18,29 +18,33 @@ const NAMES = {
 } as const
 
 /**
- * The error in the names of options, if any: a misspelled one would leave its default in force without a word. An option that is
+ * The error in the names of options, if any: a misspelled option would leave its default in force, unnoticed. An option that is
  * `undefined` counts as absent.
  */
 export function checkNames (of: keyof typeof NAMES, options: unknown): CacheError | undefined {
   const wrong = wrongIn(of, options)
-  return wrong === undefined ? undefined : optionInvalid(...wrong)
+  return wrong === undefined ? undefined : optionUnknown(allowedIn(of), wrong)
 }
 
 /** Throws `CACHE_ERR_OPTION_INVALID` for a wrong name in the options of a constructor. */
 export function refuseNames (of: keyof typeof NAMES, options: unknown): void {
   const wrong = wrongIn(of, options)
-  if (wrong !== undefined) throw new OptionInvalid(...wrong)
+  if (wrong !== undefined) throw new OptionInvalid(of, wrong, `an object with no other members than ${allowedIn(of)}`)
 }
 
-function wrongIn (of: keyof typeof NAMES, options: unknown): [name: string, got: string, allowed: string] | undefined {
+function wrongIn (of: keyof typeof NAMES, options: unknown): string | undefined {
   if (options === undefined) return undefined
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) return kindOf(options)
   const known: ReadonlySet<string> = NAMES[of]
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) return ['options', kindOf(options), `an object with ${[...known].join(', ')}`]
   for (const name in options) {
     // A name that a library has put on every object is not the caller's.
     if (known.has(name) || !Object.hasOwn(options, name) || Reflect.get(options, name) === undefined) continue
     // A long name may be data.
-    return [/^\w{1,32}$/.test(name) ? name : 'options', 'an unknown option', [...known].join(', ')]
+    return /^\w{1,32}$/.test(name) ? `"${name}"` : 'another member'
   }
   return undefined
+}
+
+function allowedIn (of: keyof typeof NAMES): string {
+  return [...NAMES[of]].join(', ')
 }

@@ -27,7 +27,7 @@ t.test('cacheCore: is named after its package and made for Fastify 5', async (t)
 t.test('cacheCore: refuses wrong options and leaves them as they are', async (t) => {
   const options = Object.freeze({ implementation: 'memory', memory: Object.freeze({ maxEntries: 5 }) } as const)
   await buildApp(t, options)
-  for (const wrong of [{ implementation: 'redis' }, { readTimeoutMs: 0 }, { unknown: 1 }, { rollout: { percent: 101 } }] as object[]) {
+  for (const wrong of [{ implementation: 'valkey' }, { readTimeoutMs: 0 }, { unknown: 1 }, { rollout: { percent: 101 } }] as object[]) {
     await t.rejects(buildApp(t, wrong), { code: 'CACHE_ERR_OPTION_INVALID' }, JSON.stringify(wrong))
   }
 })
