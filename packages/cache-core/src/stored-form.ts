@@ -1,5 +1,9 @@
+import { isIdLike } from './key-pattern.js'
+
 /** Members that are looked at in one value. */
 const MAX_MEMBERS = 1000
+/** Characters of a path that are shown. */
+const MAX_PATH = 100
 
 /**
  * The first member of a value that JSON changes, with its path: `Date at .createdAt`, `NaN at .items[3]`, `Map` for the value
@@ -12,20 +16,25 @@ export function changeOf (value: unknown): string | undefined {
     for (let at = 0; at < open.length && at < MAX_MEMBERS; at++) {
       const [part, path] = open[at]!
       const kind = changedKind(part, path === '')
-      if (kind !== undefined) return path === '' ? kind : `${kind} at ${path}`
+      if (kind !== undefined) return path === '' ? kind : `${kind} at ${path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path}`
       if (typeof part !== 'object' || part === null || part instanceof Uint8Array) continue
       for (const name in part) {
         if (open.length >= MAX_MEMBERS) break
         const own = Object.getOwnPropertyDescriptor(part, name)
         if (own === undefined || !('value' in own)) continue
         if (Array.isArray(part)) open.push([own.value, `${path}[${name}]`])
-        else if (own.value !== undefined) open.push([own.value, `${path}.${name}`])
+        else if (own.value !== undefined) open.push([own.value, path + memberOf(name)])
       }
     }
   } catch {
     // A trap of the app's proxy threw; a look must not fail a load.
   }
   return undefined
+}
+
+/** A member as a log may show it: a name that may be an id, or an address, is data and stays out. */
+function memberOf (name: string): string {
+  return /^[A-Za-z_$][\w$]{0,31}$/.test(name) && !isIdLike(name) ? `.${name}` : '[…]'
 }
 
 /** The kind of a value that JSON changes. A value that is bytes as a whole is stored as bytes. */

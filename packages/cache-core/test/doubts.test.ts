@@ -17,6 +17,14 @@ t.test('changeOf: names the first member that JSON changes, and its path', async
   t.equal(changeOf({ bytes: Buffer.from('x') }), 'Buffer at .bytes')
 })
 
+t.test('changeOf: shows no member whose name may be data', async (t) => {
+  t.equal(changeOf({ users: { 'ada@example.com': { at: new Date(0) }, user12345: 1 } }), 'Date at .users[…].at')
+  t.equal(changeOf({ user12345: NaN }), 'NaN at […]')
+  let deep: object = { at: new Date(0) }
+  for (let level = 0; level < 100; level++) deep = { level: deep }
+  t.equal(changeOf(deep)!.length, 'Date at '.length + 101)
+})
+
 t.test('changeOf: is silent about what a hit gives as it was, and never throws', async (t) => {
   for (const same of [null, 1, { name: undefined }, 'text', true, Buffer.from('x'), [1, [2]], { a: { b: null } }, Object.create(null)]) t.equal(changeOf(same), undefined)
   const circle: Record<string, unknown> = {}
