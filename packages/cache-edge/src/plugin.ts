@@ -16,6 +16,7 @@ import { resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePoli
 import { toPolicy, type Policy } from './policy.js'
 import { Purger } from './purge.js'
 import { ResponseCache } from './response-cache.js'
+import { takeUnnamed } from './unnamed-app.js'
 import { WriteTargets } from './write-targets.js'
 
 /** `fastify.cacheEdge`: what the edge tells of itself. */
@@ -70,7 +71,10 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
     if (isLastHook(request, 'finishAnswer')) edge.tag(request, reply, payload)
     edge.finish(request, reply, payload, undefined, url, done)
   })
-  fastify.addHook('onReady', async function tellAtStart () { edge.tellAtStart() })
+  fastify.addHook('onReady', async function tellAtStart () {
+    edge.takeName()
+    edge.tellAtStart()
+  })
   fastify.addHook('onClose', async function closeEdge () { await edge.close() })
 }
 
@@ -106,6 +110,8 @@ class Edge {
   /** Prefixes of the rules that no route has matched. */
   readonly #unused: Set<string>
   readonly #saysNoCache: boolean
+  readonly #isNamed: boolean
+  #freeName: (() => void) | undefined
   #hasToldOlder = false
 
   constructor (fastify: FastifyInstance, core: Core, tags: BodyTags | undefined, options: CacheEdgeOptions) {
@@ -127,9 +133,10 @@ class Edge {
       isCompressed: () => fastify.hasReplyDecorator('compress')
     })
     this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
-      ...DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
+      ...DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), app: options.app, hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
     })
     this.#writes = new WriteTargets(fastify)
+    this.#isNamed = options.app !== undefined
     this.#purger = purge === undefined ? undefined : new Purger({ ...PURGE_DEFAULTS, ...purge }, core.registry.events, fastify.log)
   }
 
@@ -215,7 +222,13 @@ class Edge {
     warn(request.log, { route }, `Cache: the route "${route}" was declared before cacheEdge had loaded, so it gets an ETag and nothing of its policy. Write await register(cacheEdge, …) before the first route`)
   }
 
+  /** Refuses to store responses under keys that another app of this process has as well. */
+  takeName (): void {
+    if (this.#responses.hasRoutes && !this.#isNamed) this.#freeName = takeUnnamed(this.#core.registry)
+  }
+
   async close (): Promise<void> {
+    this.#freeName?.()
     await this.#purger?.close()
   }
 
