@@ -23,7 +23,8 @@ async function run (sentence, cwd, command, ...args) {
 }
 
 async function pack (dir, app) {
-  const { name, files } = await readJson(root, dir, 'package.json')
+  const { name, files, exports } = await readJson(root, dir, 'package.json')
+  checkConditions(name, exports)
   const before = await readdir(app)
   await run(`${name} cannot be packed`, join(root, dir), 'npm', 'pack', '--silent', '--pack-destination', app)
   const tarball = (await readdir(app)).find((file) => !before.includes(file))
@@ -46,6 +47,25 @@ async function useCommandLine (app) {
   const { points } = JSON.parse(printed)
   if (points.length !== 1 || points[0].hitRate !== 0.99) throw new Error(`cache-advisor is wrong about 297 hits in 300: ${JSON.stringify(points)}`)
   console.log('ok - cache-advisor: installed, and right about a trace')
+}
+
+/** Compiles consumers under each module resolution; declarations that are not found there would be `any` without a word. */
+async function compile (app) {
+  await cp(join(app, 'types.ts'), join(app, 'types.cts'))
+  const tsc = (name, ...args) => run(`A TypeScript consumer does not compile with ${name}`, app, join(bin, 'tsc'), ...args)
+  const one = ['types.ts', '--target', 'es2022', '--types', 'node', '--strict', '--noEmit', '--esModuleInterop', '--skipLibCheck', 'false']
+  await Promise.all([
+    tsc('nodenext, as ESM and CommonJS', '-p', '.'),
+    tsc('node10', ...one, '--module', 'commonjs', '--moduleResolution', 'node10'),
+    tsc('bundler', ...one, '--module', 'esnext', '--moduleResolution', 'bundler')
+  ])
+  console.log('ok - strict TypeScript consumers compile: nodenext (ESM, CommonJS), node10, bundler')
+}
+
+/** No condition of this repository may choose another file than the one that is published. */
+function checkConditions (name, exports) {
+  const unknown = Object.values(exports).flatMap((door) => typeof door === 'string' ? [] : Object.keys(door)).find((condition) => condition !== 'types' && condition !== 'default')
+  if (unknown !== undefined) throw new Error(`${name} has the condition "${unknown}" in its exports: allowed are types and default`)
 }
 
 async function check (app) {
@@ -72,8 +92,7 @@ async function check (app) {
     console.log(`ok - ${name}: packed, installed, imported, required, registered`)
   }
   await useCommandLine(app)
-  await run('A strict TypeScript consumer does not compile', app, join(bin, 'tsc'), '-p', '.')
-  console.log('ok - strict TypeScript consumers compile')
+  await compile(app)
 }
 
 const app = await mkdtemp(join(tmpdir(), 'pack-check-'))

@@ -2,23 +2,32 @@
 // source again in each of a hundred test processes would take most of the suite's time.
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { register } from 'node:module'
+import module, { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
 
 const FOLDER = new URL('../.tap/transpiled/', import.meta.url)
 
-if (isMainThread) register(import.meta.url)
+const PACKAGES = new URL('../packages/', import.meta.url)
+const require = createRequire(import.meta.url)
 
-export async function resolve (specifier, context, nextResolve) {
-  if (specifier.startsWith('.') && specifier.endsWith('.js')) {
-    const source = new URL(`${specifier.slice(0, -'.js'.length)}.ts`, context.parentURL)
-    if (existsSync(source)) return nextResolve(source.href, context)
-  }
-  return nextResolve(specifier, context)
+// Newer versions of Node deprecate module.register(); the hooks are synchronous, so that both ways take them.
+if (module.registerHooks !== undefined) module.registerHooks({ resolve, load })
+else if (isMainThread) module.register(import.meta.url)
+
+export function resolve (specifier, context, nextResolve) {
+  const source = sourceOf(specifier, context.parentURL)
+  return nextResolve(source !== undefined && existsSync(source) ? source.href : specifier, context)
 }
 
-export async function load (url, context, nextLoad) {
+/** The source of a file of a package, or of a package: its manifest leads to what was built, and tests run without a build. */
+function sourceOf (specifier, parentURL) {
+  if (specifier.startsWith('.') && specifier.endsWith('.js')) return new URL(`${specifier.slice(0, -'.js'.length)}.ts`, parentURL)
+  const [, name, door = 'index'] = /^@x\/(cache-\w+)(?:\/(\w+))?$/.exec(specifier) ?? []
+  return name === undefined ? undefined : new URL(`${name}/src/${door}.ts`, PACKAGES)
+}
+
+export function load (url, context, nextLoad) {
   if (!url.endsWith('.ts')) return nextLoad(url, context)
   const path = fileURLToPath(url)
   const source = readFileSync(path, 'utf8')
@@ -26,14 +35,14 @@ export async function load (url, context, nextLoad) {
   if (!existsSync(kept)) {
     mkdirSync(FOLDER, { recursive: true })
     const draft = new URL(`${kept.href}.${process.pid}`)
-    writeFileSync(draft, await transpile(path, source))
+    writeFileSync(draft, transpile(path, source))
     renameSync(draft, kept)
   }
   return { format: 'module', source: readFileSync(kept, 'utf8'), shortCircuit: true }
 }
 
-async function transpile (fileName, source) {
-  const { default: ts } = await import('typescript')
+function transpile (fileName, source) {
+  const ts = require('typescript')
   const { target, verbatimModuleSyntax } = ts.readConfigFile(fileURLToPath(new URL('../tsconfig.base.json', import.meta.url)), ts.sys.readFile).config.compilerOptions
   const compilerOptions = { target, verbatimModuleSyntax, module: 'esnext', inlineSourceMap: true, inlineSources: true }
   return ts.transpileModule(source, { fileName, compilerOptions: ts.convertCompilerOptionsFromJson(compilerOptions, '.').options }).outputText

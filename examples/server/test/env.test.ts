@@ -33,7 +33,7 @@ t.test('readEnv: CACHE_IMPL=redis and FEATURE_CACHE_REDIS=true leave the impleme
   for (const asked of [{ CACHE_IMPL: 'redis' }, { FEATURE_CACHE_REDIS: 'true' }, { FEATURE_CACHE_REDIS: 'true', CACHE_IMPL: 'memory' }]) {
     const { cache, redis } = readEnv(asked)
     t.equal(cache.enabled, true, JSON.stringify(asked))
-    t.equal(cache.implementation, undefined)
+    t.equal(cache.implementation, 'redis')
     t.same(redis, { enabled: true })
   }
 })

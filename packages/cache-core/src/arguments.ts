@@ -1,6 +1,7 @@
 import type { LockOptions, SetOptions } from './cache.js'
 import type { CacheError } from './errors.js'
 import { keyInvalid, tagInvalid, ttlInvalid, valueInvalid } from './errors.js'
+import { checkNames } from './option-names.js'
 
 /** Keys are at most this many UTF-16 units long. */
 export const MAX_KEY_LENGTH = 1024
@@ -71,7 +72,8 @@ export function checkSetOptions (options: SetOptions): CacheError | undefined {
   return checkTime('ttl', options.ttl) ??
     checkTime('staleWhileRevalidate', options.staleWhileRevalidate) ??
     checkTime('staleIfError', options.staleIfError) ??
-    (options.tags === undefined ? undefined : checkTags(options.tags))
+    (options.tags === undefined ? undefined : checkTags(options.tags)) ??
+    checkNames('set', options)
 }
 
 /** The error in the time for which a lock is to be held, if any. */
@@ -81,7 +83,7 @@ export function checkLockTtl (ttl: unknown): CacheError | undefined {
 
 /** The first error in the options of a `lock`, if any. */
 export function checkLockOptions (options: LockOptions | undefined): CacheError | undefined {
-  return checkLockTtl(options?.ttl) ?? checkTime('waitMs', options?.waitMs)
+  return checkLockTtl(options?.ttl) ?? checkTime('waitMs', options?.waitMs) ?? checkNames('lock', options)
 }
 
 function kindOf (value: unknown): string {

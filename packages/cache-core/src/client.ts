@@ -8,6 +8,7 @@ import { GetOrSet } from './get-or-set.js'
 import { copyOf } from './isolation.js'
 import { measured, readMeasured } from './measure.js'
 import { NamespacedCache } from './namespace.js'
+import { checkNames } from './option-names.js'
 import { readNow, shareNow, type SharedEntry } from './read-now.js'
 import type { Registration } from './registration.js'
 import type { CacheRegistry } from './registry.js'
@@ -53,7 +54,7 @@ export class CacheClient implements FastifyCache {
     this.tags = of?.tags ?? {
       capture: (tags) => this.#capture(tags),
       isCurrent: (snapshot) => this.#isCurrent(snapshot),
-      invalidate: (tags, options) => this.#invalidate(typeof tags === 'string' ? [tags] : tags, options?.soft === true)
+      invalidate: (tags, options) => this.#invalidate(typeof tags === 'string' ? [tags] : tags, options)
     }
   }
 
@@ -123,6 +124,7 @@ export class CacheClient implements FastifyCache {
     const options = toSetOptions(ttl)
     const error = checkKey(key) ?? checkValue(value) ?? (isCacheError(options) ? options : checkOptions(options))
     if (error !== undefined) return this.#refuse('set', error)
+    this.#doubt(key, value, options as SetOptions)
     const item = this.#item(key, value, options as SetOptions, this.registry.flights.storing([key]) !== undefined)
     return this.#write([key], () => this.#put(item))
   }
@@ -133,10 +135,12 @@ export class CacheClient implements FastifyCache {
     if (error !== undefined) return this.#refuse('setMany', error)
     const isQueued = this.registry.flights.storing(keys) !== undefined
     const own: Item[] = []
-    for (const { key, value, options } of items) {
+    for (const item of items) {
+      const { key, value, options } = item
       const given = toSetOptions(options)
-      const error = checkValue(value) ?? (isCacheError(given) ? given : checkOptions(given))
+      const error = checkNames('setItem', item) ?? checkValue(value) ?? (isCacheError(given) ? given : checkOptions(given))
       if (error !== undefined) return this.#refuse('setMany', error)
+      this.#doubt(key, value, given as SetOptions)
       own.push(this.#item(key, value, given as SetOptions, isQueued))
     }
     return this.#write(keys, () => this.#putMany(own))
@@ -191,6 +195,8 @@ export class CacheClient implements FastifyCache {
   }
 
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
+    const error = checkNames('warm', options)
+    if (error !== undefined) this.#fail(this.registry.active.stats, 'warm', error)
     const isKept = (key: string): boolean => !this.registry.active.passThrough && this.#serving(key) !== undefined
     return warm(this, items, options, this.#settings.log, isKept)
   }
@@ -209,9 +215,10 @@ export class CacheClient implements FastifyCache {
     return !result.ok && result.error.code === 'CACHE_ERR_UNSUPPORTED' ? result : this.#told(active, 'tags.isCurrent', result)
   }
 
-  async #invalidate (tags: string[], soft: boolean): Promise<Result<void>> {
-    const error = checkTags(tags) ?? checkReserved(tags)
+  async #invalidate (tags: string[], options: { soft?: boolean } | undefined): Promise<Result<void>> {
+    const error = checkTags(tags) ?? checkReserved(tags) ?? checkNames('invalidate', options)
     if (error !== undefined) return this.#refuse('tags.invalidate', error)
+    const soft = options?.soft === true
     const { active, flights, events } = this.registry
     // Before, so that nobody joins a load that may have read what is invalidated; after, for what began in between.
     flights.supersedeTags(tags)
@@ -240,6 +247,10 @@ export class CacheClient implements FastifyCache {
   /** What is to be stored, as it is now: also if it has to wait for its turn. */
   #item (key: string, value: unknown, options: SetOptions, isQueued: boolean): Item {
     return { key, value: isQueued ? copyOf(value) : value, options: { ...options, ttl: this.#ttl(options.ttl) } }
+  }
+
+  #doubt (key: string, value: unknown, { ttl }: SetOptions): void {
+    if (ttl !== 0) this.registry.doubts.look(this.registry.stats.patterns.of(key), key, value, ttl)
   }
 
   /** Writes behind the stores of these keys that are under way; later ones, and removals, wait for it. */

@@ -1,16 +1,20 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { isDeepStrictEqual } from 'node:util'
 import { CacheClient } from './client.js'
 import type { Cache } from './cache.js'
 import { Deadlines } from './deadlines.js'
-import { AlreadyRegistered, StatusUnguarded, timeout } from './errors.js'
+import { AlreadyRegistered, ImplementationClash, ImplementationMissing, OptionClash, StatusUnguarded, timeout } from './errors.js'
 import { FailureLog } from './failure-log.js'
 import { harmlessLog, type Log } from './harmless.js'
 import { MemoryCache } from './memory-cache.js'
 import { NullCache } from './null-cache.js'
-import type { CacheCoreOptions } from './options.js'
+import { resolveCoreOptions, type CacheCoreOptions } from './options.js'
 import { CacheRegistry } from './registry.js'
 import { defaultSubject, RequestCaches, type RequestArm, type RouteMark } from './request-cache.js'
 import { STATUS_PATH, type InternalAccess } from './status-route.js'
+
+/** Options of the core that other packages of the suite take as well. */
+type ToldOptions = Pick<CacheCoreOptions, 'rollout' | 'defaultTtl'>
 
 /** Milliseconds that an implementation may take to close. */
 const CLOSE_LIMIT_MS = 10_000
@@ -30,6 +34,11 @@ export class Core {
   /** The implementation that this instance made, and therefore closes. */
   #own: Cache | undefined
   #options: CacheCoreOptions = {}
+  /** Options that another package of the suite was given. */
+  #told: ToldOptions = {}
+  #toldTo = ''
+  /** The registration that chose the implementation. */
+  #chosenBy: string | undefined
   #isExplicit = false
   #isStarted = false
   #isAnnounced = false
@@ -39,10 +48,16 @@ export class Core {
     this.registry = options.registry ?? new CacheRegistry()
     this.#log = harmlessLog(fastify.log)
     const core = this
-    this.client = new CacheClient(this.registry, { get defaultTtl () { return core.#options.defaultTtl }, log: this.#log })
+    this.client = new CacheClient(this.registry, { get defaultTtl () { return core.#options.defaultTtl ?? core.#told.defaultTtl }, log: this.#log })
     this.requests = new RequestCaches(this.client)
     this.#failures = new FailureLog(this.#log)
-    this.#stopListening = this.registry.events.on('failed', (...failure) => this.#failures.note(...failure))
+    const { events } = this.registry
+    const stops = [
+      events.on('failed', (...failure) => this.#failures.note(...failure)),
+      events.on('doubted', (keyPattern, message) => this.#log.warn({ keyPattern }, `Cache: ${message}`)),
+      events.on('unnamed', (implName) => this.#log.warn({ implName }, 'Cache: the class of the implementation has no name, or one of a bundler; give its instances a "name", or register() a name, which becomes the metric label'))
+    ]
+    this.#stopListening = () => { for (const stop of stops) stop() }
     this.registry.events.onListenerError = (event, error) => {
       this.#log.error({ err: error, event }, 'Cache: a listener failed; its further failures are not logged')
     }
@@ -57,20 +72,37 @@ export class Core {
     if (this.#isExplicit || (options.registry !== undefined && options.registry !== this.registry)) throw new AlreadyRegistered()
     if (options.expose === true && options.guard === undefined && !needsNoGuard()) throw new StatusUnguarded(STATUS_PATH)
     this.#isExplicit = isExplicit
+    refuseClash(options, this.#told, this.#toldTo)
     this.#options = options
     this.registry.configure(options)
     this.registry.personal.add(options.personal ?? [])
-    this.requests.subject = options.rollout?.key ?? defaultSubject
+    this.requests.subject = options.rollout?.key ?? this.#told.rollout?.key ?? defaultSubject
     await this.#putIntoService(options)
   }
 
   /** The switch that beats all others is not off. */
   get isEnabled (): boolean { return this.#options.enabled !== false }
 
-  /** What another package of the suite was told; the core's own options win. */
-  configureFor ({ rollout, defaultTtl }: Pick<CacheCoreOptions, 'rollout' | 'defaultTtl'>): void {
-    if (rollout !== undefined && this.#options.rollout === undefined) this.registry.configure({ rollout })
-    if (defaultTtl !== undefined && this.#options.defaultTtl === undefined) this.#options = { ...this.#options, defaultTtl }
+  /**
+   * Applies options of the core that another package of the suite, `by`, was given. Throws `CACHE_ERR_OPTION_CLASH` where the core
+   * was given another value, in whichever order.
+   */
+  configureFor (by: string, { rollout, defaultTtl }: ToldOptions): void {
+    const told = resolveCoreOptions({ rollout, defaultTtl })
+    refuseClash(this.#options, told, by)
+    this.#told = told
+    this.#toldTo = by
+    this.registry.configure(told)
+    if (told.rollout?.key !== undefined) this.requests.subject = told.rollout.key
+  }
+
+  /**
+   * Notes that a registration, `by`, puts its implementation into service. Throws `CACHE_ERR_IMPLEMENTATION_CLASH` if another one
+   * has: the later one would replace it without a word.
+   */
+  chooseImplementation (by: string): void {
+    if (this.#chosenBy !== undefined) throw new ImplementationClash(this.#chosenBy, by)
+    this.#chosenBy = by
   }
 
   /** Whether, and behind what, the internal endpoints are open. */
@@ -101,12 +133,20 @@ export class Core {
 
   /** Makes ready: the line in the log, and the keys to warm. */
   async start (): Promise<void> {
+    this.#refuseMissing()
     this.registry.start()
     this.#isStarted = true
     this.announce()
     this.#announceAccess()
     const { warm } = this.#options
     if (warm !== undefined) await this.#warm(warm)
+  }
+
+  /** An app that is to run on Redis must not observe instead. An implementation that was registered by hand is what was asked for. */
+  #refuseMissing (): void {
+    const { implementation, enabled } = this.#options
+    if (implementation !== 'redis' || enabled === false || !this.registry.active.passThrough) return
+    if (!this.#fastify.hasPlugin('@x/cache-redis')) throw new ImplementationMissing()
   }
 
   /** Logs who may see the internal endpoints: neither an open door nor a closed one is to be found by accident. */
@@ -176,7 +216,8 @@ export class Core {
       if (!this.registry.active.passThrough) this.registry.register(new NullCache(), 'NullCache')
       return
     }
-    if (implementation === undefined) return
+    if (implementation === undefined || implementation === 'redis') return
+    this.chooseImplementation('option "implementation" of @x/cache-core')
     if (typeof implementation === 'object') {
       this.registry.register(implementation)
       return
@@ -185,8 +226,17 @@ export class Core {
       ? await implementation(this.#fastify)
       : implementation === 'memory' ? new MemoryCache({ ...options.memory, clock: this.registry.clock }) : new NullCache()
     this.#own = made
-    this.registry.register(made)
+    this.registry.register(made, typeof implementation === 'function' ? undefined : implementation === 'memory' ? 'MemoryCache' : 'NullCache')
   }
+}
+
+/** Throws where two registrations give different values for one option. */
+function refuseClash (own: ToldOptions, told: ToldOptions, by: string): void {
+  const both = (name: string, one: unknown, other: unknown): void => {
+    if (one !== undefined && other !== undefined && !isDeepStrictEqual(one, other)) throw new OptionClash(name, by)
+  }
+  both('defaultTtl', own.defaultTtl, told.defaultTtl)
+  for (const name of ['percent', 'allow', 'salt', 'key'] as const) both(`rollout.${name}`, own.rollout?.[name], told.rollout?.[name])
 }
 
 /**

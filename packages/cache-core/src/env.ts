@@ -64,7 +64,7 @@ export function readCacheEnv (env: Env = process.env): CacheEnv {
 
 /**
  * Options of the core from `FEATURE_CACHE`, `CACHE_IMPL`, `FEATURE_CACHE_REDIS`, `CACHE_PATTERN_WHITELIST` and
- * `CACHE_REDIS_ROLLOUT_PERCENT`. Where Redis is asked for, `implementation` is left open: `@x/cache-redis` fills it.
+ * `CACHE_REDIS_ROLLOUT_PERCENT`. Where Redis is asked for, `implementation` is `'redis'`: the start fails unless `@x/cache-redis` is registered, too.
  */
 export function cacheOptionsFromEnv (env: Env = process.env): CacheCoreOptions {
   const { enabled, implementation } = readCacheEnv(env)
@@ -73,8 +73,7 @@ export function cacheOptionsFromEnv (env: Env = process.env): CacheCoreOptions {
   const unmatched = allow?.find((pattern) => pattern !== '*' && !isLabel(pattern))
   if (unmatched !== undefined) throw new EnvInvalid('CACHE_PATTERN_WHITELIST', JSON.stringify(unmatched), ALLOWED_PATTERNS)
   const percent = reader.number('CACHE_REDIS_ROLLOUT_PERCENT', { min: 0, max: 100 })
-  const options: CacheCoreOptions = { enabled }
-  if (implementation !== 'redis') options.implementation = implementation
+  const options: CacheCoreOptions = { enabled, implementation }
   if (allow !== undefined || (percent !== undefined && implementation === 'redis')) {
     options.rollout = { ...allow === undefined ? {} : { allow }, ...percent === undefined || implementation !== 'redis' ? {} : { percent } }
   }

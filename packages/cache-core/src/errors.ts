@@ -13,6 +13,7 @@ const CODES = [
   'CACHE_ERR_TAG_INVALID',
   'CACHE_ERR_VALUE_INVALID',
   'CACHE_ERR_TTL_INVALID',
+  'CACHE_ERR_OPTION_UNKNOWN',
   'CACHE_ERR_IMPLEMENTATION',
   'CACHE_ERR_LOAD_OVERDUE'
 ] as const
@@ -77,6 +78,9 @@ export const valueInvalid = fault<[why: string, because?: { cause: unknown }]>('
 /** A length of time is not a number from 0 on. */
 export const ttlInvalid = fault<[name: string, why: string, because?: { cause: unknown }]>('CACHE_ERR_TTL_INVALID',
   '%s must be a number, 0 or more: got %s')
+/** An option of a call is unknown, or the options are no object. */
+export const optionUnknown = fault<[allowed: string, got: string]>('CACHE_ERR_OPTION_UNKNOWN',
+  'The options of a cache call must be an object with no other members than %s: got %s')
 /** The value is larger than the cache takes. */
 export const tooLarge = fault<[bytes: number, limit: number]>('CACHE_ERR_TOO_LARGE',
   'The value takes %d bytes: the limit is %d')
@@ -99,6 +103,18 @@ export const CachingClash = createError('CACHE_ERR_CACHING_CLASH',
 /** Something else has taken the decorator. */
 export const DecoratorTaken = createError('CACHE_ERR_DECORATOR_TAKEN',
   '%s is already decorated by something else: register @x/cache-core before it, or rename the other decorator')
+/** Two registrations put an implementation into service. */
+export const ImplementationClash = createError<[one: string, other: string]>('CACHE_ERR_IMPLEMENTATION_CLASH',
+  'Two registrations choose the implementation of the cache: %s, then %s. Keep one of them; fastify.cache.registry.register() swaps implementations at run time')
+/** An implementation was asked for, and nobody registered it. */
+export const ImplementationMissing = createError('CACHE_ERR_IMPLEMENTATION_MISSING',
+  'The cache is to run on Redis (implementation "redis", as of CACHE_IMPL or FEATURE_CACHE_REDIS), and @x/cache-redis is not registered: add register(cacheRedis, redisOptionsFromEnv()), or set CACHE_IMPL to "null" or "memory"')
+/** Two registrations give different values for one option. */
+export const OptionClash = createError<[name: string, other: string]>('CACHE_ERR_OPTION_CLASH',
+  'Option "%s" is given twice with different values, to @x/cache-core and to %s: give it to one of them')
+/** A package is registered in two contexts of one app, neither of which lies in the other. */
+export const SiblingContexts = createError<[name: string]>('CACHE_ERR_SIBLING_CONTEXTS',
+  '%s is registered in two contexts of one app: register it once, in a context that contains both')
 /** Two explicit registrations of the core. */
 export const AlreadyRegistered = createError('CACHE_ERR_ALREADY_REGISTERED',
   '@x/cache-core is registered twice with options of its own: keep one registration, and swap implementations with fastify.cache.registry.register()')

@@ -6,8 +6,12 @@ import { isPromise } from './harmless.js'
 export interface CacheEvents {
   /** Another implementation is in service. */
   swapped: [from: string, to: string]
+  /** An implementation is in service whose class has no name of its own; `implName` stands for it. */
+  unnamed: [implName: string]
   /** An operation failed. */
   failed: [impl: string, operation: string, error: CacheError]
+  /** A ttl, a key or a value under a key pattern is most likely not meant; `message` says why. Once per pattern and reason. */
+  doubted: [keyPattern: string, message: string]
   /** A loader ended; `error` is what it threw. `background`: nobody waited for it. */
   loaded: [key: string, keyPattern: string, seconds: number, value: unknown, error: unknown, background: boolean]
   /** A loader gave a value for a request that is watched; see `Core.watch`. */

@@ -11,13 +11,19 @@ export interface LoadContext {
   skip (): void
 }
 
-/** Reads the source of truth. What it returns is handed to every waiter; what it throws, too. */
+/**
+ * Reads the source of truth. What it returns is handed to every waiter; what it throws, too. `undefined` is not stored, as after
+ * `skip()`; `null` is.
+ */
 export type Loader<T> = (context: LoadContext) => T | Promise<T>
 
 /** How `getOrSet` keeps what it loaded, and what it does while it loads. */
 export interface GetOrSetOptions<T = unknown> {
-  /** Seconds; default 3600; `0`: do not store. */
-  ttl?: number | ((value: T) => number)
+  /**
+   * Seconds; default 3600; `0`: do not store. A function gives each value its own: `(user) => user === null ? 5 : 300` keeps
+   * "there is none" for a shorter time. It is not called for `undefined`, which is never stored.
+   */
+  ttl?: number | ((value: Exclude<T, undefined>) => number)
   /** Takes up to this fraction (0 to 1) off each ttl, at random, so that entries stored together do not end together. */
   jitter?: number
   /** Seconds after the ttl in which the stale value is served at once while one load refreshes it. */
@@ -27,7 +33,7 @@ export interface GetOrSetOptions<T = unknown> {
   /** After a failed load with a stale value at hand no new load starts for so long. Default 1000. */
   retryAfterMs?: number
   /** Tags of the entry. Tags that only the value tells need `coveringTags`. */
-  tags?: string[] | ((value: T) => string[])
+  tags?: string[] | ((value: Exclude<T, undefined>) => string[])
   /**
    * Tags known beforehand that cover those of a `tags` function: whoever invalidates one of those invalidates one of these
    * too. Without any, an entry with a `tags` function is not stored.

@@ -150,7 +150,8 @@ export class FlightRunner {
       this.#end(flight, lock, 'not-stored')
       return
     }
-    const { flights } = this.#registry
+    const { flights, doubts } = this.#registry
+    doubts.look(registration.stats.of(key).keyPattern, key, value, call.options.ttl)
     const isQueued = flights.storing([key]) !== undefined
     flight.snapshotValue(value, registration.immediate === undefined)
     const store = async (): Promise<void> => {

@@ -17,19 +17,30 @@ export class Freezer {
    * @returns bytes
    */
   freeze (value: unknown, isNarrow: boolean): number {
-    if (typeof value === 'string') return value.length <= MAX_SHARED && this.#isKnown(value) ? 0 : bytesOf(value, isNarrow)
-    if (typeof value === 'number') return numberBytes(value)
-    if (typeof value !== 'object' || value === null) return 0
-    let bytes = Array.isArray(value) ? arrayBytes(value.length) : this.#fieldBytes(Object.keys(value), isNarrow)
-    // One frame per level, as JSON.stringify has: what it could serialise, this can freeze.
-    for (const part of Object.values(value)) bytes += this.freeze(part, isNarrow)
-    Object.freeze(value)
+    let bytes = 0
+    // No frame per level: JSON.stringify of Node 26 has none, so that a value may be deeper than the stack.
+    const open = [value]
+    while (open.length > 0) {
+      const part = open.pop()
+      if (typeof part !== 'object' || part === null) {
+        bytes += this.#leafBytes(part, isNarrow)
+        continue
+      }
+      bytes += Array.isArray(part) ? arrayBytes(part.length) : this.#fieldBytes(Object.keys(part), isNarrow)
+      for (const each of Object.values(part)) open.push(each)
+      Object.freeze(part)
+    }
     return bytes
   }
 
   /** Forgets the texts, and gives back the room for them. */
   clear (): void {
     this.#known = undefined
+  }
+
+  #leafBytes (value: unknown, isNarrow: boolean): number {
+    if (typeof value === 'string') return value.length <= MAX_SHARED && this.#isKnown(value) ? 0 : bytesOf(value, isNarrow)
+    return typeof value === 'number' ? numberBytes(value) : 0
   }
 
   #fieldBytes (names: readonly string[], isNarrow: boolean): number {

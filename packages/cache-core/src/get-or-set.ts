@@ -8,6 +8,7 @@ import type { Flight } from './flights.js'
 import { LoadStore, type Call, type Fail } from './load-store.js'
 import { limitOf, Load, within } from './load.js'
 import { readMeasured } from './measure.js'
+import { checkNames } from './option-names.js'
 import { readNow } from './read-now.js'
 import type { Registration } from './registration.js'
 import type { CacheRegistry } from './registry.js'
@@ -42,7 +43,11 @@ export class GetOrSet {
     if (error === undefined) counters.miss(key)
     const load = new Load(key)
     return timeLoad(this.#registry, load, counters.loads, loader, options.timeoutMs, false, (value) => {
-      if (error === undefined && !load.isSkipped && value !== undefined && options.ttl !== 0) counters.sets++
+      if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return
+      const unknown = checkNames('getOrSet', options)
+      if (unknown !== undefined) return this.#fail(stats, 'set', unknown)
+      counters.sets++
+      this.#registry.doubts.look(counters.keyPattern, key, value, options.ttl)
     })
   }
 

@@ -1,4 +1,5 @@
 export { cacheCore, cacheCore as default, coreOf, ensureCore } from './plugin.js'
+export { refuseSiblings } from './app-packages.js'
 export type { Core } from './core.js'
 export type { CacheCoreOptions, CacheFactory } from './options.js'
 export { resolveOptions } from './options.js'

@@ -9,6 +9,7 @@ import { AS_IS, BYTES, JSON_TEXT, MemoryEntries, type NewEntry } from './memory-
 import { MemoryLocks } from './memory-lock.js'
 import { isResponse } from './memory-room.js'
 import { MemoryTags, type EntryTags } from './memory-tags.js'
+import { refuseNames } from './option-names.js'
 import { isOneByte, ownText } from './own-text.js'
 import { readNow, shareNow, type Immediate, type SharedEntry } from './read-now.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Result } from './result.js'
@@ -65,6 +66,7 @@ export class MemoryCache implements Cache, Immediate {
 
   constructor (options: MemoryCacheOptions = {}) {
     const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, isolation = 'clone', responseShare = 0.5, clock = monotonicClock } = options
+    refuseNames('MemoryCache', options)
     checkWhole('maxEntries', maxEntries, MAX_MAP_SIZE)
     checkWhole('maxBytes', maxBytes, Number.MAX_SAFE_INTEGER)
     const { maxTags = Math.min(10 * maxEntries, MAX_MAP_SIZE) } = options

@@ -22,11 +22,14 @@ const milliseconds = () => Type.Number({ minimum: 1, maximum: 600_000 })
 const schema = Type.Object({
   /** `false` is the switch that beats all others: NullCache, whatever else is set. Default `true`. */
   enabled: Type.Optional(Type.Boolean()),
-  /** The cache: a name, an instance (whoever made it closes it), or what makes one. Default `'null'`: observe. */
+  /**
+   * The cache: a name, an instance (whoever made it closes it), or what makes one. Default `'null'`: observe. `'redis'`: that of
+   * `register(cacheRedis, …)`, without which the start fails.
+   */
   // No union of schemas: filling in defaults clones what a union is given, and a cache must stay itself.
-  implementation: Type.Optional(Type.Unsafe<'null' | 'memory' | Cache | CacheFactory>(Type.Refine(Type.Unknown(),
-    (value) => value === 'null' || value === 'memory' || typeof value === 'function' || (typeof value === 'object' && value !== null),
-    () => '"null", "memory", a cache or a function that makes one'))),
+  implementation: Type.Optional(Type.Unsafe<'null' | 'memory' | 'redis' | Cache | CacheFactory>(Type.Refine(Type.Unknown(),
+    (value) => value === 'null' || value === 'memory' || value === 'redis' || typeof value === 'function' || (typeof value === 'object' && value !== null),
+    () => '"null", "memory", "redis", a cache or a function that makes one'))),
   /** Bounds of the built-in MemoryCache. */
   memory: Type.Optional(Type.Object({
     maxEntries: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 24 })),

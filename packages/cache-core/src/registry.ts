@@ -1,10 +1,12 @@
 import type { Cache, ImplementationStatus } from './cache.js'
 import { monotonicClock, type Clock } from './clock.js'
 import { Deadlines } from './deadlines.js'
+import { Doubts } from './doubts.js'
 import { ImplementationStale, implementationFailed, NotACache, OptionInvalid } from './errors.js'
 import { Events } from './events.js'
 import { Flights } from './flights.js'
 import { NullCache } from './null-cache.js'
+import { refuseNames } from './option-names.js'
 import { PersonalPaths } from './personal-paths.js'
 import { RecentStats } from './recent-stats.js'
 import { Registration } from './registration.js'
@@ -48,6 +50,10 @@ export interface CacheStatus extends ImplementationStatus {
 
 const shared = Symbol.for('@x/cache-core.registry')
 const NAME = /^[A-Za-z][\w.-]{0,63}$/
+/** The name of an implementation without one. */
+const FALLBACK_NAME = 'custom'
+/** Characters of the names that bundlers give to classes: they change with each build, and a metric label must not. */
+const MAX_BUNDLED_NAME = 2
 
 /** Holds the implementation in service, and all that outlives it: counters, events, loads under way, the rollout. */
 export class CacheRegistry {
@@ -74,6 +80,8 @@ export class CacheRegistry {
   clock: Clock = monotonicClock
   /** Counts what stays outside of the rollout. */
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
+  /** Announces once per key pattern what is most likely not meant. */
+  readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt))
   readonly #recent = new RecentStats(this.stats)
   readonly #limits = { reads: new Deadlines(500), writes: new Deadlines(2000) }
   /** Implementations that were in service, and so may hold what was invalidated since, with the end of their last calls. */
@@ -82,6 +90,7 @@ export class CacheRegistry {
   #users = 0
 
   constructor (options: RegistryOptions = {}) {
+    refuseNames('CacheRegistry', options)
     this.stats.patterns.onFailure = (how, cause) => {
       const error = implementationFailed('keyPattern', how, { cause })
       this.controlStats.countError(error)
@@ -117,7 +126,9 @@ export class CacheRegistry {
   register (impl: Cache, name?: string): Swap {
     const outgoing = this.#active
     if (impl === outgoing.impl) return { previous: impl, drained: Promise.resolve() }
-    const incoming = this.#registration(impl, nameOf(impl, name))
+    const implName = nameOf(impl, name)
+    const incoming = this.#registration(impl, implName ?? FALLBACK_NAME)
+    if (implName === undefined) this.events.emit('unnamed', FALLBACK_NAME)
     const lastCalls = this.#retired.get(impl)
     if (lastCalls !== undefined && impl.passThrough !== true) {
       if (impl.clear === undefined) throw new ImplementationStale(incoming.implName)
@@ -164,15 +175,19 @@ export class CacheRegistry {
   }
 }
 
-function nameOf (impl: Cache, name: string | undefined): string {
+/** The name of an implementation: as given, else that of its class, else its own; `undefined`: its class has none that says what it is. */
+function nameOf (impl: Cache, name: string | undefined): string | undefined {
   for (const method of ['get', 'set', 'del'] as const) {
     if (typeof impl?.[method] !== 'function') throw new NotACache(shown(name ?? impl), method)
   }
-  const chosen = name ?? (impl.constructor !== Object ? impl.constructor?.name : undefined) ?? impl.name ?? 'custom'
-  for (const each of [chosen, impl.name ?? chosen]) {
-    if (typeof each !== 'string' || !NAME.test(each)) {
+  for (const each of [name, impl.name]) {
+    if (each !== undefined && (typeof each !== 'string' || !NAME.test(each))) {
       throw new OptionInvalid('name', shown(each), 'a letter and up to 63 of A-Z a-z 0-9 _ . -')
     }
   }
-  return chosen
+  if (name !== undefined) return name
+  const { constructor } = impl
+  const ofClass = constructor === Object ? undefined : constructor?.name
+  if (typeof ofClass === 'string' && NAME.test(ofClass) && ofClass.length > MAX_BUNDLED_NAME) return ofClass
+  return impl.name ?? (constructor === Object || constructor === undefined ? FALLBACK_NAME : undefined)
 }

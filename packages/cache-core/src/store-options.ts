@@ -1,9 +1,10 @@
 import { checkSetOptions, checkTags } from './arguments.js'
 import type { SetOptions, TagSnapshot } from './cache.js'
-import { tagInvalid, ttlInvalid, valueInvalid, type CacheError } from './errors.js'
+import { tagInvalid, ttlInvalid, type CacheError } from './errors.js'
 import type { GetOrSetOptions } from './fastify-cache.js'
 import type { Flight } from './flights.js'
 import { isPromise } from './harmless.js'
+import { checkNames } from './option-names.js'
 import { checkReserved } from './reserved-tags.js'
 
 const NO_TAGS: string[] = []
@@ -39,19 +40,21 @@ export function storeOptions<T> (
   snapshot: TagSnapshot | undefined,
   ttlFor: (ttl: number | undefined) => number
 ): SetOptions | CacheError | undefined {
+  if (value === undefined) return undefined
+  const unknown = checkNames('getOrSet', options)
+  if (unknown !== undefined) return unknown
   let ttl: number | undefined
   try {
-    ttl = typeof options.ttl === 'function' ? options.ttl(value) : options.ttl
+    ttl = typeof options.ttl === 'function' ? options.ttl(value as Exclude<T, undefined>) : options.ttl
   } catch (cause) {
     return ttlInvalid('ttl', 'a function that threw', { cause })
   }
   if (isPromise(ttl)) return ttlInvalid('ttl', 'a promise')
   if (ttl === 0) return undefined
-  if (value === undefined) return valueInvalid('undefined')
   let tags = flight.tags as string[]
   try {
     if (typeof options.tags === 'function') {
-      const late = options.tags(value)
+      const late = options.tags(value as Exclude<T, undefined>)
       if (isPromise(late)) return tagInvalid('a promise')
       const error = checkAppTags(late)
       if (error !== undefined) return error

@@ -2,6 +2,7 @@ import { Deadlines } from './deadlines.js'
 import { LoadTimeout } from './errors.js'
 import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 import { limitOf, LOAD_LIMIT_MS } from './load.js'
+import { checkNames } from './option-names.js'
 
 /** The part of a logger that warming needs. */
 export interface WarmLog {
@@ -28,6 +29,8 @@ export async function warm (
   const work = async (): Promise<void> => {
     for (const item of queue) {
       try {
+        const error = checkNames('warmItem', item)
+        if (error !== undefined) throw error
         await loadOne(cache, item, limit)
         report.warmed++
       } catch (error) {

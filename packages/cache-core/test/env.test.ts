@@ -77,9 +77,9 @@ t.test('cacheOptionsFromEnv: the implementation, and the switch', async (t) => {
   t.same(cacheOptionsFromEnv({ FEATURE_CACHE: '0', CACHE_IMPL: 'redis' }), { enabled: false, implementation: 'null' })
 })
 
-t.test('cacheOptionsFromEnv: leaves the implementation open where Redis is to fill it', async (t) => {
-  t.same(cacheOptionsFromEnv({ CACHE_IMPL: 'redis' }), { enabled: true })
-  t.same(cacheOptionsFromEnv({ FEATURE_CACHE_REDIS: 'true', CACHE_IMPL: 'memory' }), { enabled: true })
+t.test('cacheOptionsFromEnv: says that the implementation is Redis, which another package brings', async (t) => {
+  t.same(cacheOptionsFromEnv({ CACHE_IMPL: 'redis' }), { enabled: true, implementation: 'redis' })
+  t.same(cacheOptionsFromEnv({ FEATURE_CACHE_REDIS: 'true', CACHE_IMPL: 'memory' }), { enabled: true, implementation: 'redis' })
 })
 
 t.test('CACHE_PATTERN_WHITELIST: a list separated by commas', async (t) => {

@@ -40,3 +40,11 @@ t.test('freeze: an object whose names are its own counts as the table that V8 ma
   t.ok(freezer.freeze({ 7001: 1, 9002: 1, 12003: 1 }, true) > 150)
   t.ok(freezer.freeze({ 0: 1, 1: 1, 2: 1 }, true) < 120)
 })
+
+t.test('freeze: a value deeper than the stack is frozen to the end, and no RangeError', async (t) => {
+  let deep: object = {}
+  const end = deep
+  for (let level = 0; level < 200_000; level++) deep = level % 2 === 0 ? { deep } : [deep]
+  t.ok(new Freezer().freeze(deep, true) > 200_000)
+  t.ok(Object.isFrozen(deep) && Object.isFrozen(end))
+})

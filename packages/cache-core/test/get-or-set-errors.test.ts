@@ -107,13 +107,6 @@ t.test('getOrSet: a loader that is no function rejects, it does not throw', asyn
   for (const cache of [client, client.withArm('control')]) await t.rejects(cache.getOrSet(KEY, 7 as never), TypeError)
 })
 
-t.test('getOrSet: undefined is given to the caller, cannot be stored, and is counted', async (t) => {
-  const { client, registry } = makeClient()
-  t.equal(await client.getOrSet<unknown>(KEY, () => undefined), undefined)
-  t.same(errorsOf(registry, 'memory'), { value_invalid: 1 })
-  t.equal(await client.getOrSet<unknown>(KEY, () => 'value'), 'value')
-})
-
 t.test('getOrSet: an implementation that answers a miss with undefined or no value at all is a miss', async (t) => {
   for (const miss of [{ ok: true }, { ok: true, value: undefined }]) {
     const { client, registry } = makeClient<any>(() => {

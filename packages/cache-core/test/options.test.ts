@@ -48,7 +48,7 @@ t.test('implementation: a name, a cache, or what makes one', async (t) => {
 const wrong: [object, path: string, allowed: RegExp][] = [
   [{ enabled: 'true' }, 'enabled', /boolean/],
   [{ enabled: null }, 'enabled', /boolean/],
-  [{ implementation: 'redis' }, 'implementation', /"null", "memory", a cache or a function/],
+  [{ implementation: 'valkey' }, 'implementation', /"null", "memory", "redis", a cache or a function/],
   [{ implementation: 5 }, 'implementation', /"null", "memory"/],
   [{ memory: [] }, 'memory', /object/],
   [{ memory: null }, 'memory', /object/],

@@ -27,7 +27,7 @@ t.test('cacheCore: is named after its package and made for Fastify 5', async (t)
 t.test('cacheCore: refuses wrong options and leaves them as they are', async (t) => {
   const options = Object.freeze({ implementation: 'memory', memory: Object.freeze({ maxEntries: 5 }) } as const)
   await buildApp(t, options)
-  for (const wrong of [{ implementation: 'redis' }, { readTimeoutMs: 0 }, { unknown: 1 }, { rollout: { percent: 101 } }] as object[]) {
+  for (const wrong of [{ implementation: 'valkey' }, { readTimeoutMs: 0 }, { unknown: 1 }, { rollout: { percent: 101 } }] as object[]) {
     await t.rejects(buildApp(t, wrong), { code: 'CACHE_ERR_OPTION_INVALID' }, JSON.stringify(wrong))
   }
 })
@@ -108,6 +108,16 @@ t.test('cacheCore: says so when @fastify/caching has taken fastify.cache', async
   await nested.register(fastifyCaching)
   nested.register(async (child) => { await child.register(cacheCore) })
   await t.rejects(async () => nested.ready(), { code: 'CACHE_ERR_CACHING_CLASH' }, 'in a nested context, too')
+})
+
+t.test('cacheCore: says so when @fastify/caching comes after it, in place of FST_ERR_DEC_ALREADY_PRESENT', async (t) => {
+  const app = bareApp(t)
+  await app.register(cacheCore)
+  await t.rejects(async () => app.register(fastifyCaching), { code: 'CACHE_ERR_CACHING_CLASH' })
+  const other = bareApp(t)
+  await other.register(cacheCore)
+  t.throws(() => other.decorate('cache' as never, {} as never), { code: 'FST_ERR_DEC_ALREADY_PRESENT' }, 'others keep their error')
+  t.equal(other.decorate('other' as never, {} as never), other)
 })
 
 t.test('cacheCore: lives beside @fastify/caching in a context of its own, as its error says', async (t) => {

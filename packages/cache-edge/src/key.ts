@@ -16,10 +16,13 @@ export interface TargetUri {
 
 /**
  * The cache key of a target URI (RFC 9111 §4), of any length and any characters. Scheme and host are compared in lower
- * case; the rest byte for byte, since router and handler see all of it.
+ * case; the rest byte for byte, since router and handler see all of it. `app` tells apps apart that share a store; their tags
+ * are the same, since a write to a target invalidates it in all of them.
  */
-export function responseKey (target: TargetUri): string {
-  return `${RESPONSE_KEYS}:${digest(parts(target))}`
+export function responseKey (target: TargetUri, app?: string): string {
+  const own = parts(target)
+  // One more part than any target has, so that no target without an app has the same list.
+  return `${RESPONSE_KEYS}:${digest(app === undefined ? own : [app, ...own, 'app'])}`
 }
 
 /** The key of one variant (see `variantOf`) of the response with this key. */
@@ -58,6 +61,11 @@ export interface TargetNames { readonly key: string; readonly tags: readonly str
 export class Names {
   static readonly MAX = 5000
   readonly #known = new Map<string, TargetNames>()
+  readonly #app: string | undefined
+
+  constructor (app?: string) {
+    this.#app = app
+  }
 
   of (target: TargetUri): TargetNames {
     const { scheme, host, url, originalUrl } = target
@@ -65,7 +73,7 @@ export class Names {
     const text = originalUrl === undefined ? `${scheme}\n${host}\n${url}` : `${scheme}\n${host}\n${url}\n${originalUrl}`
     let names = this.#known.get(text)
     if (names === undefined) {
-      names = { key: responseKey(target), tags: uriTags(target) }
+      names = { key: responseKey(target, this.#app), tags: uriTags(target) }
       if (text.length > MAX_REMEMBERED || text.split('\n').length > (originalUrl === undefined ? 3 : 4)) return names
       if (this.#known.size >= Names.MAX) this.#known.delete(this.#known.keys().next().value!)
       this.#known.set(text, names)

@@ -115,6 +115,11 @@ const schema = Type.Object({
    * `Vary`, of the key and of a refresh. `[]`: it reads the URL and the host alone. `host` and `version` are known.
    */
   constraintHeaders: Type.Optional(Type.Record(Type.String(), Type.Array(headerName(), { maxItems: 8 }))),
+  /**
+   * The name of the app in the keys of stored responses: apps that share a registry, or a Redis under one prefix, answer for each
+   * other where host and path are the same, unless their names differ. Processes of one app have the same name. Default: none.
+   */
+  app: Type.Optional(text(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, 'a letter and up to 63 of A-Z a-z 0-9 _ . -')),
   /** The name of this cache in `Cache-Status`. Default `fastify`. */
   name: Type.Optional(text(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, 'a letter and up to 63 of A-Z a-z 0-9 _ . -')),
   /** The header that carries the tags to proxies: default `Surrogate-Key`; `false`: none. */

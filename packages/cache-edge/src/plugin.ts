@@ -1,4 +1,4 @@
-import { ensureCore, RESPONSE_KEYS, type Core } from '@x/cache-core'
+import { ensureCore, refuseSiblings, RESPONSE_KEYS, type Core } from '@x/cache-core'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onRequestHookHandler, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { BodyTags } from './body-tags.js'
@@ -17,6 +17,7 @@ import { resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePoli
 import { toPolicy, type Policy } from './policy.js'
 import { Purger } from './purge.js'
 import { ResponseCache } from './response-cache.js'
+import { takeUnnamed } from './unnamed-app.js'
 import { WriteTargets } from './write-targets.js'
 
 /** `fastify.cacheEdge`: what the edge tells of itself. */
@@ -47,6 +48,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   const options = resolveEdgeOptions(raw)
   if (fastify.hasDecorator(kEdge)) throw new EdgeRegistered()
   if (options.etag !== false && fastify.hasPlugin('@fastify/etag')) throw new EtagClash()
+  refuseSiblings(fastify, NAME)
   const core = await ensureCore(fastify)
   core.registry.personal.add(options.personal ?? [])
   for (const name of [RESPONSE_KEYS, TAG_PREFIX]) core.registry.reservedNames.add(name)
@@ -63,13 +65,18 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   })
   // For routes that were declared before this plugin had loaded; on all others the hook of the route comes last.
   fastify.addHook('onSend', function finishAnswer (request, reply, payload, done) {
-    // Fastify makes `routeOptions` anew at each access, and this is asked of every answer.
+// Fastify makes `routeOptions` anew at each access, and this is asked of every answer.
     if (isMarked((contextOf(request) ?? request.routeOptions).config)) return done(null, payload)
+    const { config, url = '' } = request.routeOptions
+    edge.tellOlder(request, url, config)
     // A hook behind this one may change the body.
     if (isLastHook(request, 'finishAnswer')) edge.tag(request, reply, payload)
-    edge.finish(request, reply, payload, undefined, request.routeOptions.url ?? '', done)
+    edge.finish(request, reply, payload, undefined, url, done)
   })
-  fastify.addHook('onReady', async function tellAtStart () { edge.tellAtStart() })
+  fastify.addHook('onReady', async function tellAtStart () {
+    edge.takeName()
+    edge.tellAtStart()
+  })
   fastify.addHook('onClose', async function closeEdge () { await edge.close() })
 }
 
@@ -105,6 +112,9 @@ class Edge {
   /** Prefixes of the rules that no route has matched. */
   readonly #unused: Set<string>
   readonly #saysNoCache: boolean
+  readonly #isNamed: boolean
+  #freeName: (() => void) | undefined
+  #hasToldOlder = false
 
   constructor (fastify: FastifyInstance, core: Core, tags: BodyTags | undefined, options: CacheEdgeOptions) {
     const { rules = [], hosts, purge, tagHeader = 'Surrogate-Key' } = options
@@ -130,9 +140,10 @@ class Edge {
       }
     })
     this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
-      ...DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
+      ...DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), app: options.app, hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
     })
     this.#writes = new WriteTargets(fastify)
+    this.#isNamed = options.app !== undefined
     this.#purger = purge === undefined ? undefined : new Purger({ ...PURGE_DEFAULTS, ...purge }, core.registry.events, fastify.log)
   }
 
@@ -210,15 +221,33 @@ class Edge {
     }
   }
 
+  /** Says once that a route with a policy is older than the plugin, so that the policy does nothing. */
+  tellOlder (request: FastifyRequest, route: string, config: object): void {
+    const own = (config as { cache?: unknown }).cache
+    if (this.#hasToldOlder || own === false || (own === undefined && this.#ruleOf(route) === undefined)) return
+    this.#hasToldOlder = true
+    warn(request.log, { route }, `Cache: the route "${route}" was declared before cacheEdge had loaded, so it gets an ETag and nothing of its policy. Write await register(cacheEdge, …) before the first route`)
+  }
+
+  /** Refuses to store responses under keys that another app of this process has as well. */
+  takeName (): void {
+    if (this.#responses.hasRoutes && !this.#isNamed) this.#freeName = takeUnnamed(this.#core.registry)
+  }
+
   async close (): Promise<void> {
+    this.#freeName?.()
     await this.#purger?.close()
+  }
+
+  #ruleOf (url: string): { prefix: string; policy: EdgePolicy } | undefined {
+    return this.#rules.find(({ prefix }) => url === prefix || url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
   }
 
   #ruleFor (route: RouteOptions): RouteRule {
     const name = nameOf(route)
     const given = (route.config as { cache?: unknown } | undefined)?.cache
     const own = given === undefined ? undefined : resolvePolicy(name, given)
-    const rule = this.#rules.find(({ prefix }) => route.url === prefix || route.url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
+    const rule = this.#ruleOf(route.url)
     if (rule !== undefined) this.#unused.delete(rule.prefix)
     if (this.#core.registry.personal.hasRoute(route.url)) return 'personal'
     if (own === false) return undefined

@@ -26,6 +26,8 @@ import { within } from './within.js'
 /** Settings of the response cache. */
 export interface ResponseCacheSettings {
   readonly name: string
+  /** The name of the app in the keys; `undefined`: no other app shares the store. */
+  readonly app: string | undefined
   readonly hosts: ReadonlySet<string> | undefined
   readonly maxBodyBytes: number
   readonly maxVariants: number
@@ -68,7 +70,7 @@ export class ResponseCache {
     this.#headers = headers
     this.#personal = personal
     this.#settings = settings
-    this.#views = new RequestViews(personal)
+    this.#views = new RequestViews(personal, settings.app)
     this.#answers = new Answers(settings.name, headers)
     this.#refresher = new Refresher(fastify, registry)
     this.#unkept = new Backoff(registry)

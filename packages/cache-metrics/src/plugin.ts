@@ -1,4 +1,4 @@
-import { DecoratorTaken, ensureCore } from '@x/cache-core'
+import { DecoratorTaken, ensureCore, refuseSiblings } from '@x/cache-core'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AddressInfo } from 'node:net'
@@ -41,6 +41,7 @@ const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetr
   }
   if (fastify.hasDecorator('cacheMetrics')) throw new DecoratorTaken('fastify.cacheMetrics')
   const { registry = new Registry(), maxRoutes, otel = false, listener = false, advisor = true } = options
+  refuseSiblings(fastify, NAME)
   const core = await ensureCore(fastify)
   core.registry.stats.measuresDurations = true
   // The edge may speak before anybody asks.

@@ -12,6 +12,7 @@ export interface CacheRedisOptions extends RedisCacheOptions {
   rollout?: Pick<RolloutSettings, 'percent' | 'allow' | 'salt'>
 }
 
+const NAME = '@x/cache-redis'
 const FASTIFY_KEYS = new Set(['prefix', 'logLevel', 'logSerializers'])
 
 const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis (fastify, raw) {
@@ -24,7 +25,8 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
   const { registry } = core
   const stats = registry.stats.for('redis')
   // Before the cache is made: a bad option must not leave one open.
-  core.configureFor({ rollout, defaultTtl: options.defaultTtl })
+  core.configureFor(NAME, { rollout, defaultTtl: options.defaultTtl })
+  core.chooseImplementation(NAME)
   const cache = new RedisCache(options, {
     onChange: log.onChange,
     onError: log.onError,
@@ -49,7 +51,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
 }
 
 /** `fastify.cache` on Redis. */
-export const cacheRedis = fp(plugin, { fastify: '5.x', name: '@x/cache-redis' })
+export const cacheRedis = fp(plugin, { fastify: '5.x', name: NAME })
 
 /** One line per change of state, none per operation. */
 class StateLog {

@@ -32,11 +32,12 @@ export function toStoredRoute ({ url, constraints = {} }: Pick<RouteOptions, 'ur
 
 /** The views of the requests to stored routes of one app. */
 export class RequestViews {
-  readonly #names = new Names()
+  readonly #names: Names
   readonly #personal: PersonalRequests
   readonly #notices = new Notices()
 
-  constructor (personal: PersonalRequests) {
+  constructor (personal: PersonalRequests, app: string | undefined) {
+    this.#names = new Names(app)
     this.#personal = personal
   }
 

@@ -7,7 +7,7 @@ export type Priority = 'CRITICAL' | 'HIGH' | 'MEDIUM' | 'LOW'
 export interface Advice {
   readonly kind: Observation['kind']
   readonly name: string
-  /** `good`, `poor: …`, `unsafe: …`, or `not enough data: …`. */
+  /** `good`, `poor: …`, `changes when stored: …`, `unsafe: …`, or `not enough data: …`. */
   readonly verdict: string
   /** `undefined`: it is not known how long a load takes. */
   readonly priority: Priority | undefined
@@ -55,7 +55,7 @@ const MIN_STORABLE_SHARE = 0.5
 const MIN_SECONDS = 60
 const SECONDS_PER_HOUR = 3600
 const PRIORITIES: ReadonlyArray<readonly [Priority, number]> = [['CRITICAL', 360], ['HIGH', 36], ['MEDIUM', 3.6], ['LOW', 0]]
-const RANK: Record<string, number> = { good: 0, poor: 1, unsafe: 2 }
+const RANK: Record<string, number> = { good: 0, poor: 1, 'changes when stored': 2, unsafe: 3 }
 
 /** Advice for each observation: key patterns, which a cache is switched on for, then routes; what is good first, and among that what saves most. */
 export function advise (observations: readonly Observation[], wishes: Wishes = DEFAULT_WISHES): Advice[] {
@@ -108,10 +108,11 @@ function forecastAt ({ staleness }: Observation, ttl: number): StaleForecast | u
 }
 
 function verdictOn (seen: Observation, point: CurvePoint, { minRequests, staleTolerance }: Wishes): string {
-  const { requests, leak, isNoise, cookieShare, oneHitShare, staleness, compared, storableShare } = seen
+  const { requests, leak, change, isNoise, cookieShare, oneHitShare, staleness, compared, storableShare } = seen
   // What is unsafe is so from the first proof on.
   if (leak !== undefined) return `unsafe: differs by ${leak.dimension}`
   if (cookieShare > MANY_COOKIES) return `unsafe: Set-Cookie on ${percent(cookieShare)} of the answers`
+  if (change !== undefined) return `changes when stored: ${change}`
   if (requests < minRequests) return `not enough data: ${requests} requests of ${minRequests}`
   if (storableShare !== undefined && storableShare < MIN_STORABLE_SHARE) return `poor: ${percent(storableShare)} of ${seen.kind === 'route' ? 'the answers' : 'what is loaded'} may be stored`
   if (isNoise) return 'poor: the value is another one on every load'
@@ -122,7 +123,7 @@ function verdictOn (seen: Observation, point: CurvePoint, { minRequests, staleTo
 }
 
 function rankOf ({ verdict }: Advice): number {
-  return RANK[verdict.split(':', 1)[0]!] ?? 3
+  return RANK[verdict.split(':', 1)[0]!] ?? 4
 }
 
 /** What the hits of an hour save; where a load has no known length, as if each took a second. */

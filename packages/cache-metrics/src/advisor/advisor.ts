@@ -10,11 +10,10 @@ import { dimensionsOf } from './dimensions.js'
 import { fingerprint, type Fingerprint } from './fingerprint.js'
 import { gates, MIN_OBSERVED_SECONDS, type GateNumbers } from './gates.js'
 import { hashKey } from './hash.js'
-import type { Observation } from './observation.js'
 import { planFor } from './plan.js'
 import { verdictOfAdvice, type Report } from './report.js'
 import { candidatesOf, countOf, quantile } from './route-numbers.js'
-import { Subject } from './subject.js'
+import { Subject, type LoadObservation } from './subject.js'
 
 /** What the advisor looks at, and what it is asked for. */
 export interface AdvisorSettings extends Partial<Wishes> {
@@ -154,9 +153,9 @@ export class Advisor {
     return reads
   }
 
-  /** How long the loads of a pattern take, and how much of what was missed is stored, or would be. */
-  #loadsOf (pattern: string): Pick<Observation, 'meanSeconds' | 'storableShare'> {
-    const { impls, loads } = this.#core.registry.stats
+  /** How long the loads of a pattern take, how much of what was missed is stored, or would be, and what that changes. */
+  #loadsOf (pattern: string): LoadObservation {
+    const { doubts, stats: { impls, loads } } = this.#core.registry
     let misses = 0
     let sets = 0
     for (const { counters } of impls.values()) {
@@ -166,7 +165,8 @@ export class Advisor {
     const durations = loads.get(pattern)?.durations
     return {
       meanSeconds: durations === undefined || durations.count === 0 ? undefined : durations.sum / durations.count,
-      storableShare: misses === 0 ? undefined : Math.min(1, sets / misses)
+      storableShare: misses === 0 ? undefined : Math.min(1, sets / misses),
+      change: doubts.changeIn(pattern)
     }
   }
 

@@ -3,6 +3,9 @@ import type { Observation } from './observation.js'
 import { DEFAULT_TTLS, ReuseCurve, type ReuseCurveOptions } from './reuse-curve.js'
 import { recommendedTtl, Staleness } from './staleness.js'
 
+/** What the loads of a key pattern tell. */
+export type LoadObservation = Pick<Observation, 'meanSeconds' | 'storableShare' | 'change'>
+
 /** One key pattern or route: what is asked for, and what the values are like. */
 export class Subject {
   readonly curve: ReuseCurve
@@ -56,7 +59,7 @@ export class Subject {
   }
 
   /** @param loads what is known of the loads of a key pattern */
-  observation (now: number, staleTolerance: number, loads?: Pick<Observation, 'meanSeconds' | 'storableShare'>): Observation {
+  observation (now: number, staleTolerance: number, loads?: LoadObservation): Observation {
     const { curve } = this
     const leak = this.leak.leak()
     const forecasts = this.staleness.forecast()

@@ -27,6 +27,8 @@ for (const [what, seen, verdict] of [
   ['a leak', { leak: { dimension: 'user', pairs: 10, differing: 10 } }, 'unsafe: differs by user'],
   ['a leak in few requests', { requests: 50, leak: { dimension: 'query sort', pairs: 10, differing: 10 } }, 'unsafe: differs by query sort'],
   ['cookies', { cookieShare: 0.25 }, 'unsafe: Set-Cookie on 25 % of the answers'],
+  ['a value that JSON changes', { change: 'Date at .createdAt' }, 'changes when stored: Date at .createdAt'],
+  ['such a value in few requests', { requests: 10, change: 'Map' }, 'changes when stored: Map'],
   ['few requests', { requests: 10 }, 'not enough data: 10 requests of 200'],
   ['noise', { isNoise: true }, 'poor: the value is another one on every load'],
   ['one-hit keys', { oneHitShare: 0.98, points: [{ ttl: 60, entries: 100, hitRate: 0.01, margin: 0 }] }, 'poor: 98 % one-hit keys'],

@@ -38,8 +38,8 @@ t.test('a value that is huge, or throws, is not written out, and what else there
     await app.inject({ url: '/me', headers: { 'x-user-id': String(draw(7)) } })
   }
   const report = await reportOf(app)
-  t.match(adviceOn(report, 'huge').verdict, /^not enough data: 0 values compared/)
-  t.match(adviceOn(report, 'thrower').verdict, /^not enough data: 0 values compared/)
+  t.equal(adviceOn(report, 'huge').verdict, 'changes when stored: Buffer at .body')
+  t.equal(adviceOn(report, 'thrower').verdict, 'changes when stored: function at .toJSON')
   t.equal(adviceOn(report, 'me').verdict, 'unsafe: differs by user')
   t.ok(written > 0)
   t.equal(report.plan, undefined)

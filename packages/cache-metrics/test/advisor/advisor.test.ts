@@ -155,3 +155,27 @@ t.test('values that cannot be compared are looked over, and the answer is the sa
   for (let turn = 0; turn < 3; turn++) t.equal((await app.inject('/')).body, 'done')
   t.match(adviceOn(await reportOf(app), 'item'), { memoryBytes: undefined, staleness: undefined })
 })
+
+for (const [name, value, change] of [
+  ['date', { createdAt: new Date(0) }, 'Date at .createdAt'],
+  ['map', new Map([['a', 1]]), 'Map'],
+  ['nan', { items: [{ price: NaN }] }, 'NaN at .items[0].price']
+] as const) {
+  t.test(`a ${name} that comes back changed from a store is said while observing, and the plan leaves it out`, async (t) => {
+    const time = new Time()
+    const app = await build(t, { time, metrics: { advisor: { minDays: 0 } } })
+    app.get('/:id', async (request) => {
+      const { id } = request.params as { id: string }
+      await request.cache.getOrSet(`${name}:${id}`, async () => { time.advance(0.02); return value })
+      return request.cache.getOrSet(`plain:${id}`, async () => { time.advance(0.02); return { id } })
+    })
+    for (let turn = 0; turn < 600; turn++) {
+      time.advance(0.1)
+      await app.inject(`/${turn % 20}`)
+    }
+    const report = await reportOf(app)
+    t.equal(adviceOn(report, name).verdict, `changes when stored: ${change}`)
+    t.equal(adviceOn(report, 'plain').verdict, 'good')
+    t.same(report.plan?.options.rollout.allow, ['plain'])
+  })
+}

@@ -12,7 +12,7 @@ const TRACE = Array.from({ length: 1000 }, (_, at) => `user:${at % 50}`).join('\
 
 /** The tool as a process of its own. `closesAfter`: its reader leaves after so many chunks. */
 async function runProcess (argv: string[], stdin: string | Buffer = '', closesAfter = Infinity): Promise<Ran> {
-  const child = spawn(process.execPath, ['--conditions=@x/source', '--import=./.config/typescript-loader.js', CLI, ...argv], { cwd: ROOT })
+  const child = spawn(process.execPath, ['--import=./.config/typescript-loader.js', CLI, ...argv], { cwd: ROOT })
   const ran = { status: 0, stdout: '', stderr: '' }
   let chunks = 0
   if (closesAfter === 0) child.stdout.destroy()

@@ -1,0 +1,50 @@
+import { OptionInvalid, optionUnknown, type CacheError } from './errors.js'
+import { kindOf } from './shown.js'
+
+const OF_SET = ['ttl', 'staleWhileRevalidate', 'staleIfError', 'tags', 'snapshot']
+const OF_LOAD = ['ttl', 'jitter', 'staleWhileRevalidate', 'staleIfError', 'retryAfterMs', 'tags', 'coveringTags', 'timeoutMs', 'lock', 'earlyRefresh']
+
+/** The names of the options that each call takes, or of the members of one item. */
+const NAMES = {
+  set: new Set(OF_SET),
+  getOrSet: new Set(OF_LOAD),
+  lock: new Set(['ttl', 'waitMs']),
+  invalidate: new Set(['soft']),
+  warm: new Set(['concurrency']),
+  setItem: new Set(['key', 'value', 'options']),
+  warmItem: new Set(['key', 'loader', 'options']),
+  MemoryCache: new Set(['maxEntries', 'maxBytes', 'isolation', 'maxTags', 'responseShare', 'clock']),
+  CacheRegistry: new Set(['readTimeoutMs', 'writeTimeoutMs', 'maxKeyPatterns', 'keyPattern', 'rollout', 'clock'])
+} as const
+
+/**
+ * The error in the names of options, if any: a misspelled option would leave its default in force, unnoticed. An option that is
+ * `undefined` counts as absent.
+ */
+export function checkNames (of: keyof typeof NAMES, options: unknown): CacheError | undefined {
+  const wrong = wrongIn(of, options)
+  return wrong === undefined ? undefined : optionUnknown(allowedIn(of), wrong)
+}
+
+/** Throws `CACHE_ERR_OPTION_INVALID` for a wrong name in the options of a constructor. */
+export function refuseNames (of: keyof typeof NAMES, options: unknown): void {
+  const wrong = wrongIn(of, options)
+  if (wrong !== undefined) throw new OptionInvalid(of, wrong, `an object with no other members than ${allowedIn(of)}`)
+}
+
+function wrongIn (of: keyof typeof NAMES, options: unknown): string | undefined {
+  if (options === undefined) return undefined
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) return kindOf(options)
+  const known: ReadonlySet<string> = NAMES[of]
+  for (const name in options) {
+    // A name that a library has put on every object is not the caller's.
+    if (known.has(name) || !Object.hasOwn(options, name) || Reflect.get(options, name) === undefined) continue
+    // A long name may be data.
+    return /^\w{1,32}$/.test(name) ? `"${name}"` : 'another member'
+  }
+  return undefined
+}
+
+function allowedIn (of: keyof typeof NAMES): string {
+  return [...NAMES[of]].join(', ')
+}

@@ -1,0 +1,54 @@
+import { isIdLike } from './key-pattern.js'
+
+/** Members that are looked at in one value. */
+const MAX_MEMBERS = 1000
+/** Characters of a path that are shown. */
+const MAX_PATH = 100
+
+/**
+ * The first member of a value that JSON changes, with its path: `Date at .createdAt`, `NaN at .items[3]`, `Map` for the value
+ * itself. `undefined`: none among the first 1000 members. A member of an object that is `undefined` counts as unchanged: a hit lacks
+ * it, and reads the same. Getters are not called, and a proxy that throws counts as unchanged.
+ */
+export function changeOf (value: unknown): string | undefined {
+  const open: [part: unknown, path: string][] = [[value, '']]
+  try {
+    for (let at = 0; at < open.length && at < MAX_MEMBERS; at++) {
+      const [part, path] = open[at]!
+      const kind = changedKind(part, path === '')
+      if (kind !== undefined) return path === '' ? kind : `${kind} at ${path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path}`
+      if (typeof part !== 'object' || part === null || part instanceof Uint8Array) continue
+      for (const name in part) {
+        if (open.length >= MAX_MEMBERS) break
+        const own = Object.getOwnPropertyDescriptor(part, name)
+        if (own === undefined || !('value' in own)) continue
+        if (Array.isArray(part)) open.push([own.value, `${path}[${name}]`])
+        else if (own.value !== undefined) open.push([own.value, path + memberOf(name)])
+      }
+    }
+  } catch {
+    // A trap of the app's proxy threw; a look must not fail a load.
+  }
+  return undefined
+}
+
+/** A member as a log may show it: a name that may be an id, or an address, is data and stays out. */
+function memberOf (name: string): string {
+  return /^[A-Za-z_$][\w$]{0,31}$/.test(name) && !isIdLike(name) ? `.${name}` : '[…]'
+}
+
+/** The kind of a value that JSON changes. A value that is bytes as a whole is stored as bytes. */
+function changedKind (value: unknown, isWhole: boolean): string | undefined {
+  switch (typeof value) {
+    case 'undefined': case 'function': case 'symbol': return isWhole ? undefined : typeof value
+    case 'number': return Number.isFinite(value) || isWhole ? undefined : String(value)
+    case 'object': break
+    default: return undefined
+  }
+  if (value === null || Array.isArray(value)) return undefined
+  if (value instanceof Uint8Array) return isWhole ? undefined : value.constructor.name
+  const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null
+  if (prototype === null || Object.getPrototypeOf(prototype) === null) return undefined
+  const name = prototype.constructor?.name
+  return typeof name === 'string' && name !== '' ? name : 'an instance of a class'
+}

@@ -1,0 +1,124 @@
+import { cacheCore, NullCache, type CacheRegistry } from '@x/cache-core'
+import Fastify from 'fastify'
+import t from 'tap'
+import { changeOf } from '../src/stored-form.js'
+import { makeClient } from './fixtures/make-client.js'
+
+class Money { amount = 1 }
+
+t.test('changeOf: names the first member that JSON changes, and its path', async (t) => {
+  t.equal(changeOf({ createdAt: new Date(0) }), 'Date at .createdAt')
+  t.equal(changeOf({ items: [1, { price: NaN }] }), 'NaN at .items[1].price')
+  t.equal(changeOf(new Map()), 'Map')
+  t.equal(changeOf({ roles: new Set() }), 'Set at .roles')
+  t.equal(changeOf([new Money()]), 'Money at [0]')
+  t.equal(changeOf({ names: [undefined] }), 'undefined at .names[0]')
+  t.equal(changeOf({ render () {} }), 'function at .render')
+  t.equal(changeOf({ bytes: Buffer.from('x') }), 'Buffer at .bytes')
+})
+
+t.test('changeOf: shows no member whose name may be data', async (t) => {
+  t.equal(changeOf({ users: { 'ada@example.com': { at: new Date(0) }, user12345: 1 } }), 'Date at .users[…].at')
+  t.equal(changeOf({ user12345: NaN }), 'NaN at […]')
+  let deep: object = { at: new Date(0) }
+  for (let level = 0; level < 100; level++) deep = { level: deep }
+  t.equal(changeOf(deep)!.length, 'Date at '.length + 101)
+})
+
+t.test('changeOf: is silent about what a hit gives as it was, and never throws', async (t) => {
+  for (const same of [null, 1, { name: undefined }, 'text', true, Buffer.from('x'), [1, [2]], { a: { b: null } }, Object.create(null)]) t.equal(changeOf(same), undefined)
+  const circle: Record<string, unknown> = {}
+  circle.self = circle
+  t.equal(changeOf(circle), undefined)
+  t.equal(changeOf({ get late () { throw new Error('bug') } }), undefined)
+  t.equal(changeOf(new Proxy({}, { ownKeys () { throw new Error('bug') } })), undefined)
+})
+
+for (const observes of [false, true]) {
+  t.test(`getOrSet: what is most likely not meant is said once per pattern${observes ? ', while observing, too' : ''}`, async (t) => {
+    const { client, registry } = observes ? makeClient(() => new NullCache() as never) : makeClient()
+    const said: string[] = []
+    registry.events.on('doubted', (keyPattern, message) => said.push(`${keyPattern}: ${message}`))
+    for (const id of ['undefined', 'null', '7']) {
+      await client.getOrSet(`user:${id}`, () => ({ createdAt: new Date(0) }), 60_000 * 60)
+      await client.getOrSet(`plain:${id}x`, () => 'undefined', 60)
+    }
+    t.equal(said.length, 3)
+    t.match(said[0], /^user: a ttl of 3600000 seconds is above one day/)
+    t.match(said[1], /^user: a key has the part undefined/)
+    t.match(said[2], /^user: changes when stored: Date at \.createdAt/)
+  })
+}
+
+function listen (registry: CacheRegistry): string[] {
+  const said: string[] = []
+  registry.events.on('doubted', (keyPattern, message) => said.push(`${keyPattern}: ${message}`))
+  return said
+}
+
+t.test('set, setMany: what is most likely not meant is said once per pattern', async (t) => {
+  const { client, registry } = makeClient()
+  const said = listen(registry)
+  for (const at of [1, 2]) {
+    await client.set(`one:${at}`, 1, 60_000 * 60)
+    await client.setMany([{ key: `many:null:${at}`, value: [new Date(0)], options: { ttl: 86_401 } }])
+  }
+  t.equal(said.length, 4)
+  t.match(said, [/^one: a ttl of 3600000/, /^many: a ttl of 86401/, /^many: a key has the part null/, /^many: changes when stored: Date at \[0\]/])
+})
+
+t.test('a ttl of one day, of Infinity, of a function or of the app is not doubted', async (t) => {
+  const { client, registry } = makeClient(undefined, { defaultTtl: 200_000 })
+  const said = listen(registry)
+  await client.set('a:1', 1, 86_400)
+  await client.set('a:2', 1, Infinity)
+  await client.set('a:3', 1)
+  await client.getOrSet('a:4', () => 1, { ttl: () => 200_000 })
+  await client.getOrSet('a:5', () => 1)
+  t.same(said, [])
+})
+
+t.test('a key with a hollow part is said also behind many good ones', async (t) => {
+  const { client, registry } = makeClient()
+  const said = listen(registry)
+  for (let at = 0; at < 100; at++) await client.set(`user:${at}`, 1)
+  t.same(said, [])
+  await client.getOrSet(`user:${String(undefined)}`, () => 1)
+  t.match(said, [/^user: a key has the part undefined/])
+})
+
+for (const key of ['user:undefined', 'user:[object Object]:roles', 'user:NaN', 'a:b/null/c', 'undefined']) {
+  t.test(`a key such as ${key} is doubted`, async (t) => {
+    const { client, registry } = makeClient()
+    const said = listen(registry)
+    await client.set(key, 1)
+    t.equal(said.length, 1)
+  })
+}
+
+t.test('keys that only contain such a word are not doubted, nor are those of stored responses', async (t) => {
+  const { client, registry } = makeClient()
+  const said = listen(registry)
+  for (const key of ['user:nullable', 'page:annull', 'user:undefined1', 'user:NaNa', 'edge:null']) await client.set(key, 1)
+  await client.set('edge:1', { body: Buffer.from('x') })
+  t.same(said, [])
+})
+
+t.test('changeIn: what was seen of a pattern', async (t) => {
+  const { client, registry } = makeClient<any>(() => new NullCache())
+  await client.getOrSet('user:1', () => ({ at: new Date(0) }))
+  await client.getOrSet('plain:1', () => 1)
+  t.equal(registry.doubts.changeIn('user'), 'Date at .at')
+  t.equal(registry.doubts.changeIn('plain'), undefined)
+  t.equal(registry.doubts.changeIn('unknown'), undefined)
+})
+
+t.test('cacheCore: a doubt is one line in the log', async (t) => {
+  const lines: { keyPattern?: string; msg: string }[] = []
+  const app = Fastify({ logger: { level: 'warn', stream: { write: (line: string) => { lines.push(JSON.parse(line)) } } } })
+  t.teardown(() => app.close())
+  await app.register(cacheCore)
+  for (const id of [1, 2]) await app.cache.getOrSet(`user:${id}`, () => new Map(), { ttl: 60 })
+  t.match(lines, [{ keyPattern: 'user', msg: /changes when stored: Map/ }])
+  t.equal(lines.length, 1)
+})
