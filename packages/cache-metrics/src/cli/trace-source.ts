@@ -19,11 +19,11 @@ export interface TraceReport extends Report {
 
 /** @param watcher who wants to know how far it is */
 export async function reportOfTrace (source: TraceSource, stdin: AsyncIterable<Buffer>, watcher: Out | undefined): Promise<TraceReport> {
-  const study = new TraceStudy(source)
-  const lines = new TraceLines(study, source.rate)
+  const lines = new TraceLines(() => new TraceStudy(source), source.rate, source.formatIn)
   const name = source.file === '-' ? 'standard input' : source.file
   await watched(watcher, lines, (progress) => readLines(source.file, stdin, lines, progress))
   const trace = lines.end(name)
+  const { study } = trace
   const observations = study.observations(trace.kind, trace.end).map((one) => ({ ...one, name: trace.nameOf(one.name) }))
   const advice = advise(observations, source.wishes)
   return {

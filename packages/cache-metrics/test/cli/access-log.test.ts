@@ -1,6 +1,9 @@
 import t from 'tap'
-import { AccessLog, isLogLine } from '../../src/cli/access-log.js'
+import { AccessLog } from '../../src/cli/access-log.js'
+import { formatOf } from '../../src/cli/log-formats.js'
 import { TraceStudy } from '../../src/cli/trace-study.js'
+
+const isLogLine = (line: string) => formatOf(line) !== undefined
 
 function logOf (...lines: string[]) {
   const study = new TraceStudy({ ttls: [1, 10], entries: [100], loadSeconds: undefined, valueBytes: undefined })
