@@ -84,7 +84,7 @@ t.test('report: a file that is no trace is refused', async (t) => {
     const { status, stdout, stderr } = await run(['report', '--trace', fileOf(t, content)])
     t.equal(status, 3)
     t.equal(stdout, '')
-    t.match(stderr, /^cache-advisor: \S+ is no trace: \d+ of \d+ lines are neither a key nor a line of an access log\n$/)
+    t.match(stderr, /^cache-advisor: \S+ is no trace: \d+ of \d+ lines are not recognised, the first is line \d+: .*\n$/)
   }
 })
 
