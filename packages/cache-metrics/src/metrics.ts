@@ -139,8 +139,9 @@ export const METRICS: readonly Metric[] = [
   },
   {
     name: 'cache_rollout_percent',
-    help: 'The share of subjects that are in, in percent.',
-    ...ofTheWhole('gauge', ({ rollout }) => rollout.percent)
+    help: 'The share of subjects that are in, in percent; 0 while nothing is cached for anybody.',
+    // An app that observes has nobody in: starting at 50 % after it is no step back. An outage is no change of the rollout.
+    ...ofTheWhole('gauge', (cache) => cache.active.passThrough && statusOf(cache).degraded !== true ? 0 : cache.rollout.percent)
   },
   {
     name: 'cache_breaker_state',

@@ -36,7 +36,7 @@ t.test('METRICS: all are listed before anything happened', async (t) => {
     'cache_enabled{impl="null"}': 0,
     cache_edge_candidates_total: 0,
     etag_match_total: 0,
-    cache_rollout_percent: 100,
+    cache_rollout_percent: 0,
     cache_breaker_state: 0,
     cache_tracking_state: 2,
     cache_queued_invalidations: 0,
@@ -131,4 +131,13 @@ t.test('METRICS: label budgets hold under a million keys, tags and URLs', async 
   t.same([...values('cache_request_duration_seconds_count', 'route')], ['/tables/*', 'unmatched'])
   const gets = Object.entries(samples).filter(([name]) => name.startsWith('cache_miss_total')).reduce((sum, [, value]) => sum + value, 0)
   t.equal(gets, 1_000_000, 'and nothing is lost')
+})
+
+t.test('METRICS: an app that only observes has nobody in, so that a start at 50 % after it is no step back', async (t) => {
+  const percentOf = (cache: CacheRegistry): number[] => {
+    const values: number[] = []
+    METRICS.find(({ name }) => name === 'cache_rollout_percent')!.ofCache!(cache, (value) => values.push(value as number))
+    return values
+  }
+  t.same(percentOf(new CacheRegistry()), [0])
 })

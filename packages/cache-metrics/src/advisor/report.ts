@@ -73,7 +73,7 @@ function rowOf ({ name, requestsPerHour, meanSeconds, hitRate, margin, ttl, entr
     duration(ttl),
     priority ?? '–',
     memoryBytes === undefined ? `${entries.toLocaleString('en-US')} entries` : bytes(memoryBytes),
-    staleness === undefined ? '–' : `${per10000(staleness.rate)}${staleness.high === 1 ? ' so far' : ` (≤ ${Math.ceil(staleness.high * 10_000)})`}`,
+    staleness === undefined ? '–' : `${staleness.high === 1 ? 'unknown' : `${per10000(staleness.rate)} (≤ ${Math.ceil(staleness.high * 10_000)})`}`,
     savedSecondsPerHour === undefined ? '–' : `${seconds(savedSecondsPerHour)}/h`,
     verdict
   ]
