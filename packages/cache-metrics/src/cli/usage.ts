@@ -25,7 +25,7 @@ With --prometheus
   --selector MATCHERS  labels of the series, such as 'job="api",env="live"'
 
 With --trace
-  --format-in FORMAT   keys, common or edge: what the file is (default: by the shape of its lines, and refused if unknown)
+  --format-in FORMAT   keys, common or edge: what the file is (default: by its lines)
   --rate N             requests per second of a file of keys (default: 20); a log has times of its own
   --ttl LIST           lifetimes in seconds, at most 12 (default: 1,10,60,300,900,3600,86400)
   --entries LIST       sizes of the cache in entries, at most 12 (default: 100,1000,5000,20000,100000)
