@@ -1,3 +1,4 @@
+import { coreOf } from '@x/cache-core'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import closeWithGrace from 'close-with-grace'
@@ -48,7 +49,7 @@ async function serve ({ host, port, logLevel, databaseDir, cache, redis, metrics
 function showWhereToLook (app: FastifyInstance, url: string): void {
   const optional = ['/internal/cache', '/internal/cache/advice', '/metrics/prom', '/metrics', '/metrics/otel']
     .filter((path) => app.hasRoute({ method: 'GET', url: path }))
-    .filter((path) => !path.startsWith('/internal/') || process.env.NODE_ENV !== 'production')
+    .filter((path) => !path.startsWith('/internal/') || coreOf(app)?.access().isOpen === true)
   app.log.info(`Try ${['/api/tables', '/api/records/1', '/health', ...optional].map((path) => url + path).join(' ')}`)
 }
 

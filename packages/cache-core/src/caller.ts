@@ -1,3 +1,5 @@
+import { causeOf } from './coded-error.js'
+
 /** The part of a Fastify request that says whether its client still waits. */
 export interface Caller {
   /** Missing in early releases of Fastify 5. */
@@ -12,7 +14,7 @@ const MAX_CAUSES = 4
 function isAbort (error: unknown, reason?: unknown): boolean {
   for (let depth = 0; depth <= MAX_CAUSES && typeof error === 'object' && error !== null; depth++) {
     if (error === reason || (error as { name?: unknown }).name === 'AbortError') return true
-    error = (error as { cause?: unknown }).cause
+    error = (error as { cause?: unknown }).cause ?? causeOf(error)
   }
   return false
 }

@@ -11,6 +11,7 @@ import { NamespacedCache } from './namespace.js'
 import { readNow, shareNow, type SharedEntry } from './read-now.js'
 import type { Registration } from './registration.js'
 import type { CacheRegistry } from './registry.js'
+import { checkReserved } from './reserved-tags.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Result } from './result.js'
 import type { ImplStats } from './stats.js'
 import { warm, type WarmLog } from './warm.js'
@@ -120,7 +121,7 @@ export class CacheClient implements FastifyCache {
 
   async set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
     const options = toSetOptions(ttl)
-    const error = checkKey(key) ?? checkValue(value) ?? (isCacheError(options) ? options : checkSetOptions(options))
+    const error = checkKey(key) ?? checkValue(value) ?? (isCacheError(options) ? options : checkOptions(options))
     if (error !== undefined) return this.#refuse('set', error)
     const item = this.#item(key, value, options as SetOptions, this.registry.flights.storing([key]) !== undefined)
     return this.#write([key], () => this.#put(item))
@@ -134,7 +135,7 @@ export class CacheClient implements FastifyCache {
     const own: Item[] = []
     for (const { key, value, options } of items) {
       const given = toSetOptions(options)
-      const error = checkValue(value) ?? (isCacheError(given) ? given : checkSetOptions(given))
+      const error = checkValue(value) ?? (isCacheError(given) ? given : checkOptions(given))
       if (error !== undefined) return this.#refuse('setMany', error)
       own.push(this.#item(key, value, given as SetOptions, isQueued))
     }
@@ -195,7 +196,7 @@ export class CacheClient implements FastifyCache {
   }
 
   async #capture (tags: string[]): Promise<Result<TagSnapshot>> {
-    const error = checkTags(tags)
+    const error = checkTags(tags) ?? checkReserved(tags)
     if (error !== undefined) return this.#refuse('tags.capture', error)
     const { active } = this.registry
     return this.#told(active, 'tags.capture', await this.#time(active, 'tags.capture', active.capture(tags)))
@@ -209,7 +210,7 @@ export class CacheClient implements FastifyCache {
   }
 
   async #invalidate (tags: string[], soft: boolean): Promise<Result<void>> {
-    const error = checkTags(tags)
+    const error = checkTags(tags) ?? checkReserved(tags)
     if (error !== undefined) return this.#refuse('tags.invalidate', error)
     const { active, flights, events } = this.registry
     // Before, so that nobody joins a load that may have read what is invalidated; after, for what began in between.
@@ -348,6 +349,10 @@ function toSetOptions (ttl: unknown): SetOptions | CacheError {
   if (typeof ttl === 'number') return { ttl }
   if (typeof ttl === 'object' && ttl !== null) return ttl
   return ttlInvalid('ttl', ttl === null ? 'null' : typeof ttl)
+}
+
+function checkOptions (options: SetOptions): CacheError | undefined {
+  return checkSetOptions(options) ?? checkReserved(options.tags)
 }
 
 function isCacheError (options: SetOptions | CacheError): options is CacheError {

@@ -55,7 +55,7 @@ export class Core {
   async configure (options: CacheCoreOptions, isExplicit: boolean): Promise<void> {
     if (!isExplicit && this.#isExplicit) return
     if (this.#isExplicit || (options.registry !== undefined && options.registry !== this.registry)) throw new AlreadyRegistered()
-    if (options.expose === true && options.guard === undefined && isProduction()) throw new StatusUnguarded(STATUS_PATH)
+    if (options.expose === true && options.guard === undefined && !needsNoGuard()) throw new StatusUnguarded(STATUS_PATH)
     this.#isExplicit = isExplicit
     this.#options = options
     this.registry.configure(options)
@@ -75,7 +75,7 @@ export class Core {
 
   /** Whether, and behind what, the internal endpoints are open. */
   access (): InternalAccess {
-    return { isOpen: !isProduction() || this.#options.expose === true, guard: this.#options.guard }
+    return { isOpen: needsNoGuard() || this.#options.expose === true, guard: this.#options.guard }
   }
 
   armOf (request: FastifyRequest): RequestArm {
@@ -104,8 +104,24 @@ export class Core {
     this.registry.start()
     this.#isStarted = true
     this.announce()
+    this.#announceAccess()
     const { warm } = this.#options
     if (warm !== undefined) await this.#warm(warm)
+  }
+
+  /** Logs who may see the internal endpoints: neither an open door nor a closed one is to be found by accident. */
+  #announceAccess (): void {
+    const { isOpen, guard } = this.access()
+    const { NODE_ENV } = process.env
+    const environment = NODE_ENV === undefined ? 'NODE_ENV is not set' : `NODE_ENV is ${JSON.stringify(NODE_ENV.slice(0, 32))}`
+    const paths = `GET ${STATUS_PATH} and ${STATUS_PATH}/*`
+    if (!isOpen) {
+      this.#log.info({}, `Cache: ${paths} are closed (${environment}), and nothing is observed for the advice; { expose: true, guard } of register(cacheCore) opens them behind a hook of the app's own`)
+    } else if (guard === undefined) {
+      this.#log.info({}, `Cache: ${paths} are open to every client (${environment}); NODE_ENV=production closes them`)
+    } else {
+      this.#log.info({}, `Cache: ${paths} are open behind the guard (${environment})`)
+    }
   }
 
   /** Warms the keys before the app is ready, as far as the time allows that Fastify gives to a hook. */
@@ -173,6 +189,11 @@ export class Core {
   }
 }
 
-function isProduction (): boolean {
-  return process.env.NODE_ENV === 'production'
+/**
+ * Whether the internal endpoints may be open without being exposed. Any other value may name a server that strangers reach: `prod`,
+ * `Production`, an empty one.
+ */
+function needsNoGuard (): boolean {
+  const { NODE_ENV } = process.env
+  return NODE_ENV === undefined || NODE_ENV === 'development' || NODE_ENV === 'test' || NODE_ENV === 'staging'
 }

@@ -1,4 +1,4 @@
-import createError from '@fastify/error'
+import { createError } from './coded-error.js'
 
 const CODES = [
   'CACHE_ERR_UNAVAILABLE',
@@ -20,10 +20,9 @@ const CODES = [
 /** What can go wrong in a cache call. The label `error_type` is the part after `CACHE_ERR_`, in lower case. */
 export type CacheErrorCode = typeof CODES[number]
 
-/** The error inside a failed `Result`. */
+/** The error inside a failed `Result`. It has a code and a message, neither of them with a key or a value; `causeOf` tells its cause. */
 export interface CacheError extends Error {
   readonly code: CacheErrorCode
-  readonly cause?: unknown
   /** The call took effect in this process and will be replayed (`del`, `clear`, `tags.invalidate`). */
   readonly queued?: boolean
 }
@@ -39,6 +38,9 @@ function fault<A extends unknown[]> (code: CacheErrorCode, sentence: string): Fa
 /** The operation cannot reach the store. */
 export const unavailable = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_UNAVAILABLE',
   'The cache could not carry out "%s": its store cannot be reached')
+/** The store answers that it cannot carry out the operation now, or at all. */
+export const failedReply = fault<[operation: string, reply: string, why?: { cause: unknown }]>('CACHE_ERR_UNAVAILABLE',
+  'The cache could not carry out "%s": its store answers "%s"')
 /** The operation did not end in time; it may still take effect. */
 export const timeout = fault<[operation: string, ms: number, why?: { cause: unknown }]>('CACHE_ERR_TIMEOUT',
   'The cache did not carry out "%s" within %d ms')
@@ -100,9 +102,9 @@ export const DecoratorTaken = createError('CACHE_ERR_DECORATOR_TAKEN',
 /** Two explicit registrations of the core. */
 export const AlreadyRegistered = createError('CACHE_ERR_ALREADY_REGISTERED',
   '@x/cache-core is registered twice with options of its own: keep one registration, and swap implementations with fastify.cache.registry.register()')
-/** The status route is exposed in production without a guard. */
+/** The status route is exposed without a guard where it would be closed. */
 export const StatusUnguarded = createError('CACHE_ERR_STATUS_UNGUARDED',
-  'expose opens %s in production only together with a guard: set option "guard" to an onRequest hook that refuses strangers')
+  'expose opens %s outside of development, test and staging only together with a guard: set option "guard" to an onRequest hook that refuses strangers')
 /** An implementation cannot come back, since it cannot forget what was invalidated in the meantime. */
 export const ImplementationStale = createError('CACHE_ERR_IMPLEMENTATION_STALE',
   'Cache "%s" was in service before and has no clear(): it may hold what was invalidated since. Register a new instance')

@@ -18,7 +18,11 @@ export class FailureLog {
   note (impl: string, operation: string, error: CacheError): void {
     const kind = `${impl} ${operation} ${errorType(error)}`
     const count = this.#counts.get(kind)
-    if (count === undefined) this.#log.warn({ err: error, impl, operation }, 'Cache: an operation failed')
+    if (count === undefined) {
+      // The error may be that of an implementation of the app's own: its other properties, and its cause, may hold what was stored.
+      const { name, code, message } = error
+      this.#log.warn({ err: { type: name, code, message }, impl, operation }, 'Cache: an operation failed')
+    }
     this.#counts.set(kind, (count ?? -1) + 1)
   }
 

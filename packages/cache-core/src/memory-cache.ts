@@ -7,6 +7,7 @@ import { textBytes, numberBytes, typedArrayBytes } from './heap-size.js'
 import { keep, type Kept } from './isolation.js'
 import { AS_IS, BYTES, JSON_TEXT, MemoryEntries, type NewEntry } from './memory-entries.js'
 import { MemoryLocks } from './memory-lock.js'
+import { isResponse } from './memory-room.js'
 import { MemoryTags, type EntryTags } from './memory-tags.js'
 import { isOneByte, ownText } from './own-text.js'
 import { readNow, shareNow, type Immediate, type SharedEntry } from './read-now.js'
@@ -29,6 +30,12 @@ export interface MemoryCacheOptions {
    * known.
    */
   maxTags?: number
+  /**
+   * The part of `maxEntries` and of `maxBytes` beyond which stored responses of `@x/cache-edge` (keys that begin with `edge:`)
+   * evict one another and none of the app's values: clients choose how many URLs they ask for. Above 0, at most 1; default
+   * 0.5. Responses may take more while nobody needs the room; one that alone needs more is not stored in a full cache.
+   */
+  responseShare?: number
   /** What time it is; for tests. */
   clock?: Clock
 }
@@ -52,17 +59,20 @@ export class MemoryCache implements Cache, Immediate {
   readonly #now: () => number
   readonly #maxEntries: number
   readonly #maxBytes: number
+  readonly #responseShare: number
   /** Where values are frozen. */
   readonly #freezer: Freezer | undefined
 
   constructor (options: MemoryCacheOptions = {}) {
-    const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, isolation = 'clone', clock = monotonicClock } = options
+    const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, isolation = 'clone', responseShare = 0.5, clock = monotonicClock } = options
     checkWhole('maxEntries', maxEntries, MAX_MAP_SIZE)
     checkWhole('maxBytes', maxBytes, Number.MAX_SAFE_INTEGER)
     const { maxTags = Math.min(10 * maxEntries, MAX_MAP_SIZE) } = options
     checkWhole('maxTags', maxTags, MAX_MAP_SIZE)
     if (isolation !== 'clone' && isolation !== 'freeze') throw new OptionInvalid('isolation', String(isolation), "'clone' or 'freeze'")
+    if (typeof responseShare !== 'number' || !(responseShare > 0 && responseShare <= 1)) throw new OptionInvalid('responseShare', String(responseShare), 'a number above 0, at most 1')
     this.#maxEntries = maxEntries
+    this.#responseShare = responseShare
     this.#maxBytes = maxBytes
     this.#freezer = isolation === 'freeze' ? new Freezer() : undefined
     this.#now = clock.coarse === undefined ? () => clock.now() : () => clock.coarse!()
@@ -224,10 +234,12 @@ export class MemoryCache implements Cache, Immediate {
     }
     if (!this.#isOver) return DONE
     const least = MemoryEntries.bytesOf(key, entry) + MemoryTags.bytesOf(states)
-    if (least <= this.#maxBytes) this.#makeRoom()
-    if (!this.#isOver) return DONE
+    const limit = isResponse(key) ? this.#responseShare * this.#maxBytes : this.#maxBytes
+    if (least <= limit) this.#makeRoom()
+    // A response may have made room for others itself.
+    if (!this.#isOver && (limit === this.#maxBytes || entries.slotOf(key) !== 0)) return DONE
     this.#remove(entries.slotOf(key))
-    return err(tooLarge(least, this.#maxBytes))
+    return err(tooLarge(least, limit))
   }
 
   /** The tags of an entry to be stored; `undefined`: one was invalidated since the snapshot. */
@@ -256,10 +268,23 @@ export class MemoryCache implements Cache, Immediate {
 
   get #isOver (): boolean { return this.#entries.size > this.#maxEntries || this.bytes > this.#maxBytes }
 
-  /** Evicts the least recently used entries while there are too many, or too large ones; never the last one. */
+  /** Evicts entries while there are too many, or too large ones; never the last one. */
   #makeRoom (): void {
-    while (this.#isOver && this.#entries.size > 1) this.#remove(this.#entries.oldest)
+    while (this.#isOver && this.#entries.size > 1) this.#remove(this.#evicted)
     if (this.#isOver) this.#tags.clearIdle()
+  }
+
+  /** The slot that makes room: that of the least recently used entry, or of such a response where responses have more than their share. */
+  get #evicted (): number {
+    const { room, oldest } = this.#entries
+    if (room === undefined) return oldest
+    const { size, contentBytes } = this.#entries
+    const share = this.#responseShare
+    const isOverShare = size > this.#maxEntries
+      ? room.size > Math.max(1, share * this.#maxEntries)
+      // Tables and tags count for both, by their numbers.
+      : room.contentBytes + (this.bytes - contentBytes) * room.size / size > share * this.#maxBytes
+    return isOverShare && room.size > 0 ? room.oldest : oldest
   }
 
   #remove (slot: number): void {

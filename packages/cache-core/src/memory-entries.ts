@@ -1,4 +1,5 @@
 import { MapSize, textBytes } from './heap-size.js'
+import { isResponse, MemoryRoom } from './memory-room.js'
 import { statesBytes, type EntryTags, type TagState } from './memory-tags.js'
 import { isOneByte, ownText } from './own-text.js'
 
@@ -11,7 +12,7 @@ export const BYTES = 2
 const KINDS = 8
 /** Bytes of the lists of a table, for each slot and without those that are made when they are needed. */
 const SLOT_BYTES = 56
-const OPTIONAL_BYTES = { tags: 16, windows: 8 }
+const OPTIONAL_BYTES = { tags: 16, windows: 8, room: 16 }
 const MIN_SLOTS = 4
 
 /** An entry to be stored. */
@@ -45,6 +46,7 @@ export class MemoryEntries {
   #tags: (readonly TagState[] | undefined)[] | undefined
   #versions: number[] | undefined
   #windows: number[] | undefined
+  #room: MemoryRoom | undefined
   #slots = new Map<string, number>()
   readonly #slotsSize = new MapSize()
   /** The first of the slots that have no entry; `#newer` leads to the next. */
@@ -59,6 +61,12 @@ export class MemoryEntries {
 
   get size (): number { return this.#slots.size }
 
+  /** Bytes of keys, values and lists of tags. */
+  get contentBytes (): number { return this.#contentBytes }
+
+  /** The stored responses among the entries; `undefined`: there are none. */
+  get room (): MemoryRoom | undefined { return this.#room }
+
   /** Bytes of keys, values, and everything that is there to find them. */
   get bytes (): number {
     return this.#slots.size === 0 ? 0 : this.#contentBytes + this.#slotsSize.bytes + this.#slotBytes * this.values.length
@@ -66,7 +74,7 @@ export class MemoryEntries {
 
   /** Bytes that a cache with this entry alone has. */
   static bytesOf (key: string, { bytes, states, window }: NewEntry): number {
-    const slot = SLOT_BYTES + (states.length === 0 ? 0 : OPTIONAL_BYTES.tags) + (window === 0 ? 0 : OPTIONAL_BYTES.windows)
+    const slot = SLOT_BYTES + (states.length === 0 ? 0 : OPTIONAL_BYTES.tags) + (window === 0 ? 0 : OPTIONAL_BYTES.windows) + (isResponse(key) ? OPTIONAL_BYTES.room : 0)
     const map = new MapSize()
     map.add()
     return keyBytes(key) + bytes + statesBytes(states) + map.bytes + slot * 2 * MIN_SLOTS
@@ -87,6 +95,7 @@ export class MemoryEntries {
     if (this.#older[0] === slot) return
     this.#unlink(slot)
     this.#link(slot)
+    if (this.#room !== undefined) this.#room.use(slot)
   }
 
   /** The entry that was used longest ago; `0`: there is none. */
@@ -101,13 +110,14 @@ export class MemoryEntries {
     this.#keys[slot] = own
     this.#slots.set(own, slot)
     this.#slotsSize.add()
+    if (isResponse(own)) (this.#room ??= new MemoryRoom(this.values.length)).link(slot)
     this.#fill(slot, entry, keyBytes(own))
     this.#link(slot)
   }
 
   /** Stores in place of an entry with the same key. */
   replace (slot: number, entry: NewEntry): void {
-    this.#contentBytes -= this.#sizes[slot]! - this.kindOf(slot)
+    this.#count(slot, this.kindOf(slot) - this.#sizes[slot]!)
     this.#fill(slot, entry, keyBytes(this.#keys[slot]!))
     this.use(slot)
   }
@@ -115,8 +125,9 @@ export class MemoryEntries {
   remove (slot: number): void {
     this.#slots.delete(this.#keys[slot]!)
     this.#slotsSize.remove()
-    this.#contentBytes -= this.#sizes[slot]! - this.kindOf(slot)
+    this.#count(slot, this.kindOf(slot) - this.#sizes[slot]!)
     this.#unlink(slot)
+    if (this.#room !== undefined && this.#room.has(slot)) this.#room.unlink(slot)
     this.#keys[slot] = undefined
     this.values[slot] = undefined
     if (this.#tags !== undefined) this.#tags[slot] = undefined
@@ -139,16 +150,23 @@ export class MemoryEntries {
     this.#sizes = [0]
     this.#older = [0]
     this.#newer = [0]
-    this.#tags = this.#versions = this.#windows = undefined
+    this.#tags = this.#versions = this.#windows = this.#room = undefined
   }
 
   get #slotBytes (): number {
-    return SLOT_BYTES + (this.#tags === undefined ? 0 : OPTIONAL_BYTES.tags) + (this.#windows === undefined ? 0 : OPTIONAL_BYTES.windows)
+    return SLOT_BYTES + (this.#tags === undefined ? 0 : OPTIONAL_BYTES.tags) + (this.#windows === undefined ? 0 : OPTIONAL_BYTES.windows) +
+      (this.#room === undefined ? 0 : OPTIONAL_BYTES.room)
+  }
+
+  /** Counts bytes of an entry, or takes them off. */
+  #count (slot: number, bytes: number): void {
+    this.#contentBytes += bytes
+    if (this.#room !== undefined && this.#room.has(slot)) this.#room.contentBytes += bytes
   }
 
   #fill (slot: number, { kind, value, bytes, storedAt, ttl, window, states, version }: NewEntry, keyBytes: number): void {
     const contentBytes = keyBytes + bytes + statesBytes(states)
-    this.#contentBytes += contentBytes
+    this.#count(slot, contentBytes)
     this.#sizes[slot] = contentBytes + kind
     this.values[slot] = value
     this.storedAt[slot] = storedAt
@@ -196,6 +214,7 @@ export class MemoryEntries {
     this.#tags = this.#tags?.concat(listOf<undefined>(added, undefined))
     this.#versions = this.#versions?.concat(listOf(added, 0))
     this.#windows = this.#windows?.concat(listOf(added, 0))
+    this.#room?.grow(added)
     this.#freeFrom(before)
   }
 
@@ -214,6 +233,7 @@ export class MemoryEntries {
     if (this.#tags !== undefined) this.#tags = moved(this.#tags, undefined)
     if (this.#versions !== undefined) this.#versions = moved(this.#versions, 0)
     if (this.#windows !== undefined) this.#windows = moved(this.#windows, 0)
+    if (this.#room !== undefined) this.#room = this.#room.moved(slots, length)
     this.#older = Array.from({ length }, (_, slot) => slot === 0 ? free - 1 : slot - 1)
     this.#newer = Array.from({ length }, (_, slot) => slot === free - 1 ? 0 : slot + 1)
     for (let slot = 1; slot < free; slot++) this.#slots.set(this.#keys[slot]!, slot)

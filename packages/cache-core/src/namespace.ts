@@ -2,24 +2,33 @@ import type { Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, Tags } fr
 import { OptionInvalid } from './errors.js'
 import type { FastifyCache, GetOrSetOptions, Loader, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 import type { CacheRegistry } from './registry.js'
+import { ofNamespace, RESERVED } from './reserved-tags.js'
 import { ok, type Result } from './result.js'
+import { shown } from './shown.js'
 
-/** A cache whose keys and tags are prefixed. Each entry has the namespace's own tag, by which `clear` clears it. */
+/**
+ * A cache whose keys and tags are prefixed. Each entry has the tag of the namespace itself, by which `clear` clears it, and those of
+ * the namespaces that it lies in.
+ */
 export class NamespacedCache implements FastifyCache {
   readonly tags: Required<Tags>
   readonly registry: CacheRegistry
   readonly #cache: FastifyCache
   readonly #name: string
-  readonly #own: string
+  /** Of this namespace, and of those around it. */
+  readonly #own: readonly string[]
 
-  constructor (cache: FastifyCache, name: string) {
+  /** @param around the namespace that the new one lies in; `cache` is the one outside of all */
+  constructor (cache: FastifyCache, name: string, around?: NamespacedCache) {
     if (typeof name !== 'string' || !/^[\w.-]{1,64}$/.test(name)) {
-      throw new OptionInvalid('namespace', JSON.stringify(name), '1 to 64 of A-Z a-z 0-9 _ . -')
+      throw new OptionInvalid('namespace', shown(name), '1 to 64 of A-Z a-z 0-9 _ . -')
+    }
+    if (around === undefined && cache.registry.reservedNames.has(name)) {
+      throw new OptionInvalid('namespace', shown(name), `a name other than ${[...cache.registry.reservedNames].join(', ')}, which another package of the suite uses`)
     }
     this.#cache = cache
-    this.#name = name
-    // No tag of a user of the namespace starts with a colon of its own accord: theirs follow `name:`.
-    this.#own = `:${name}`
+    this.#name = around === undefined ? name : `${around.#name}:${name}`
+    this.#own = around === undefined ? [RESERVED + this.#name] : [RESERVED + this.#name, ...around.#own]
     this.registry = cache.registry
     this.tags = {
       capture: (tags) => cache.tags.capture(Array.isArray(tags) ? this.#withOwn(tags) : tags),
@@ -49,14 +58,14 @@ export class NamespacedCache implements FastifyCache {
   del (key: string): Promise<Result<void>> { return this.#cache.del(this.#key(key)) }
   delMany (keys: string[]): Promise<Result<void>> { return this.#cache.delMany(this.#keys(keys)) }
   lock (key: string, options: LockOptions): Promise<Result<Lock | null>> { return this.#cache.lock(this.#key(key), options) }
-  clear (): Promise<Result<void>> { return this.#cache.tags.invalidate(this.#own) }
+  clear (): Promise<Result<void>> { return this.#cache.tags.invalidate(ofNamespace([this.#own[0]!])) }
   health (): Promise<Result<void>> { return this.#cache.health() }
 
   getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T> {
     return this.#cache.getOrSet(this.#key(key), loader, this.#loadOptions(typeof options === 'number' ? { ttl: options } : options ?? {}))
   }
 
-  namespace (name: string): FastifyCache { return new NamespacedCache(this, name) }
+  namespace (name: string): FastifyCache { return new NamespacedCache(this.#cache, name, this) }
 
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
     return this.#cache.warm(items.map((item) => {
@@ -78,7 +87,7 @@ export class NamespacedCache implements FastifyCache {
   #withOwn (tags: string[] | undefined): string[] {
     if (this.registry.current.tags === undefined) return tags === undefined ? [] : this.#prefixed(tags)
     if (tags !== undefined && !Array.isArray(tags)) return tags
-    return [this.#own, ...this.#prefixed(tags ?? [])]
+    return ofNamespace([...this.#own, ...this.#prefixed(tags ?? [])])
   }
 
   #loadOptions<T> (options: GetOrSetOptions<T> = {}): GetOrSetOptions<T> {

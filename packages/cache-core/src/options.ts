@@ -7,6 +7,7 @@ import { OptionInvalid } from './errors.js'
 import type { WarmItem } from './fastify-cache.js'
 import { isLabel } from './key-pattern.js'
 import type { CacheRegistry } from './registry.js'
+import { kindOf, shown } from './shown.js'
 
 /** Makes the implementation, with the instance at hand; what it makes is closed with the instance. */
 export type CacheFactory = (fastify: FastifyInstance) => Cache | Promise<Cache>
@@ -31,7 +32,9 @@ const schema = Type.Object({
     maxEntries: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 24 })),
     maxBytes: Type.Optional(Type.Integer({ minimum: 1 })),
     isolation: Type.Optional(Type.Union([Type.Literal('clone'), Type.Literal('freeze')])),
-    maxTags: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 24 }))
+    maxTags: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 24 })),
+    /** The part of it beyond which stored responses of the edge evict one another and none of the app's values. Default 0.5. */
+    responseShare: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 }))
   }, { additionalProperties: false })),
   /** A registry to use instead of one of one's own: `CacheRegistry.getInstance()` is shared by the process. */
   registry: Type.Optional(live<CacheRegistry>('register', 'a CacheRegistry')),
@@ -138,17 +141,11 @@ function describe (of: TSchema, options: unknown): Error {
       if (keyword === 'required') return [`an object with ${(params as { requiredProperties: string[] }).requiredProperties.join(', ')}`]
       return [keyword === 'const' ? JSON.stringify((params as { allowedValue: unknown }).allowedValue) : message.replace(/^must be /, '')]
     })
-  return new OptionInvalid(at.join('.') || 'options', SECRET.test(at.join('.')) ? `a ${typeof got}` : show(got), [...new Set(allowed)].join(' or '))
+  return new OptionInvalid(at.join('.') || 'options', SECRET.test(at.join('.')) ? kindOf(got) : shown(got), [...new Set(allowed)].join(' or '))
 }
 
-const SECRET = /pass|secret|token|credential|auth/i
-
-// Of a long text, or of what may be a URL with a password, only the kind is shown.
-function show (value: unknown): string {
-  if (typeof value === 'string') return value.length > 32 || /@|:\/\//.test(value) ? 'a string' : JSON.stringify(value)
-  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value)
-  return Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`
-}
+/** Options whose value is never shown. */
+const SECRET = /pass|secret|token|credential|auth|url/i
 
 /** The options of the core, checked. */
 export function resolveCoreOptions (raw: object): CacheCoreOptions {

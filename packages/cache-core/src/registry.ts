@@ -9,6 +9,7 @@ import { PersonalPaths } from './personal-paths.js'
 import { RecentStats } from './recent-stats.js'
 import { Registration } from './registration.js'
 import { Rollout, type RolloutSettings } from './rollout.js'
+import { shown } from './shown.js'
 import { CONTROL_LABEL, Stats, type ImplStats, type Totals } from './stats.js'
 
 /** What a registry is made with. */
@@ -67,6 +68,8 @@ export class CacheRegistry {
   )
 
   readonly personal = new PersonalPaths()
+  /** Namespaces that the app cannot have: other packages of the suite begin their keys and tags with these. */
+  readonly reservedNames = new Set<string>()
   /** What time it is, for all that has a lifetime in this process. */
   clock: Clock = monotonicClock
   /** Counts what stays outside of the rollout. */
@@ -163,12 +166,12 @@ export class CacheRegistry {
 
 function nameOf (impl: Cache, name: string | undefined): string {
   for (const method of ['get', 'set', 'del'] as const) {
-    if (typeof impl?.[method] !== 'function') throw new NotACache(String(name ?? impl), method)
+    if (typeof impl?.[method] !== 'function') throw new NotACache(shown(name ?? impl), method)
   }
   const chosen = name ?? (impl.constructor !== Object ? impl.constructor?.name : undefined) ?? impl.name ?? 'custom'
   for (const each of [chosen, impl.name ?? chosen]) {
     if (typeof each !== 'string' || !NAME.test(each)) {
-      throw new OptionInvalid('name', JSON.stringify(each), 'a letter and up to 63 of A-Z a-z 0-9 _ . -')
+      throw new OptionInvalid('name', shown(each), 'a letter and up to 63 of A-Z a-z 0-9 _ . -')
     }
   }
   return chosen

@@ -32,6 +32,20 @@ export function defaultSubject (request: FastifyRequest): string {
   return typeof id === 'string' || typeof id === 'number' ? String(id) : request.ip
 }
 
+/**
+ * Whether a hook has found out who asks: `request.user`, as authentication plugins leave it. `undefined`, `null`, `false` and
+ * `''` are what apps decorate requests with before that; one that cannot be read counts as a user.
+ */
+export function hasUser (request: FastifyRequest): boolean {
+  try {
+    const { user } = request as { user?: unknown }
+    return user !== undefined && user !== null && user !== false && user !== ''
+  } catch {
+    // A getter of the app's own.
+    return true
+  }
+}
+
 /** Hands each request the cache of its arm. */
 export class RequestCaches {
   readonly #cached: CacheClient

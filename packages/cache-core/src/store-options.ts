@@ -4,6 +4,7 @@ import { tagInvalid, ttlInvalid, valueInvalid, type CacheError } from './errors.
 import type { GetOrSetOptions } from './fastify-cache.js'
 import type { Flight } from './flights.js'
 import { isPromise } from './harmless.js'
+import { checkReserved } from './reserved-tags.js'
 
 const NO_TAGS: string[] = []
 
@@ -17,10 +18,14 @@ export function knownTags (options: GetOrSetOptions<never>): string[] {
 /** The error in the tag options, if any. */
 export function checkTagOptions (options: GetOrSetOptions<never>): CacheError | undefined {
   const { tags, coveringTags } = options
-  const error = coveringTags === undefined ? undefined : checkTags(coveringTags)
+  const error = coveringTags === undefined ? undefined : checkAppTags(coveringTags)
   if (error !== undefined || tags === undefined) return error
-  if (typeof tags !== 'function') return checkTags(tags)
+  if (typeof tags !== 'function') return checkAppTags(tags)
   return coveringTags === undefined || coveringTags.length === 0 ? tagInvalid('a tags function without coveringTags') : undefined
+}
+
+function checkAppTags (tags: string[]): CacheError | undefined {
+  return checkTags(tags) ?? checkReserved(tags)
 }
 
 /**
@@ -48,7 +53,7 @@ export function storeOptions<T> (
     if (typeof options.tags === 'function') {
       const late = options.tags(value)
       if (isPromise(late)) return tagInvalid('a promise')
-      const error = checkTags(late)
+      const error = checkAppTags(late)
       if (error !== undefined) return error
       tags = [...new Set([...tags, ...late])]
     }

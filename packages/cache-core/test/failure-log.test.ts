@@ -17,7 +17,7 @@ t.test('note: one line when failures of a kind begin, then one a minute with the
   const failures = new FailureLog(log)
   const error = timeout('get', 500)
   for (let at = 0; at < 10_000; at++) failures.note('redis', 'get', error)
-  t.same(lines, [[{ err: error, impl: 'redis', operation: 'get' }, 'Cache: an operation failed']])
+  t.same(lines, [[{ err: { type: error.name, code: error.code, message: error.message }, impl: 'redis', operation: 'get' }, 'Cache: an operation failed']])
   await tick(59_999)
   t.equal(lines.length, 1)
   await tick(1)

@@ -151,3 +151,50 @@ t.test('namespace: invalid keys stay invalid, and its prefix counts towards thei
     t.match(await app.tags.invalidate(tags), { ok: false, error: { code: 'CACHE_ERR_TAG_INVALID' } })
   }
 })
+
+t.test('namespace: its own tag is its alone; no tag of the app begins with a colon and a name', async (t) => {
+  const { client, registry } = makeClient()
+  const app = client.namespace('app')
+  const inner = app.namespace('inner')
+  for (const cache of [app, inner]) valueOf(await cache.set('user:1', 'kept'))
+  const refused = { ok: false, error: { code: 'CACHE_ERR_TAG_INVALID', message: /a colon before a name/ } }
+  for (const own of [':app', ':app:inner', ':other']) {
+    t.match(await client.tags.invalidate(own), refused)
+    t.match(await client.tags.invalidate(['a', own]), refused)
+    t.match(await client.tags.capture([own]), refused)
+    t.match(await client.set('key', 1, { tags: [own] }), refused)
+    t.match(await client.setMany([{ key: 'key', value: 1, options: { tags: [own] } }]), refused)
+    t.equal(await client.getOrSet('key', () => 'loaded', { tags: [own] }), 'loaded')
+    t.equal(await client.getOrSet('key', () => 'loaded', { tags: () => [own], coveringTags: ['a'] }), 'loaded')
+    t.equal(await client.getOrSet('key', () => 'loaded', { tags: () => ['a'], coveringTags: [own] }), 'loaded')
+    t.same(await client.get('key'), ok(null), 'it is not stored')
+  }
+  t.ok((errorsOf(registry, 'memory').tag_invalid ?? 0) >= 21)
+  for (const cache of [app, inner]) t.same(await cache.get('user:1'), ok('kept'))
+})
+
+t.test('namespace: no tag of one touches another, whatever its user calls it', async (t) => {
+  const { client } = makeClient()
+  const app = client.namespace('app')
+  const inner = app.namespace('inner')
+  valueOf(await app.set('outer', 1, { tags: [':inner', 'a::b', ':'] }))
+  valueOf(await inner.set('key', 1))
+  for (const tag of [':app', ':inner', ':app:inner', 'inner:', ':inner:', 'app']) valueOf(await app.tags.invalidate(tag))
+  t.same(await inner.get('key'), ok(1))
+  t.same(await app.get('outer'), ok(null), 'that tag was its own')
+  valueOf(await app.set('outer', 1, { tags: [':inner'] }))
+  valueOf(await inner.clear())
+  t.same(await app.get('outer'), ok(1))
+  t.same(await inner.get('key'), ok(null))
+})
+
+t.test('namespace: names that another package of the suite uses are refused, but within a namespace', async (t) => {
+  const { client, registry } = makeClient()
+  registry.reservedNames.add('edge')
+  t.throws(() => client.namespace('edge'), { code: 'CACHE_ERR_OPTION_INVALID', message: /edge/ })
+  t.ok(client.namespace('app').namespace('edge'))
+})
+
+function valueOf (result: { ok: boolean }): void {
+  if (!result.ok) throw (result as unknown as { error: Error }).error
+}

@@ -1,4 +1,4 @@
-import { CacheRegistry, MemoryCache, ok, STORED_NULL, unavailable, type Cache, type Result } from '@x/cache-core'
+import { CacheRegistry, causeOf, MemoryCache, ok, STORED_NULL, unavailable, type Cache, type Result } from '@x/cache-core'
 import t from 'tap'
 import { Deadlines } from '../src/deadlines.js'
 import { Registration } from '../src/registration.js'
@@ -35,7 +35,7 @@ for (const [member, call] of Object.entries(calls)) {
       impl.faults.set(member, fault)
       const result = await call(register(impl))
       t.match(result, { ok: false, error: { code: 'CACHE_ERR_IMPLEMENTATION' } }, fault)
-      if (fault !== 'is no Result') t.match((result as any).error.cause, { message: `${member} ${fault === 'throws' ? 'threw' : 'rejected'}` })
+      if (fault !== 'is no Result') t.match(causeOf((result as any).error), { message: `${member} ${fault === 'throws' ? 'threw' : 'rejected'}` })
     }
   })
 
@@ -69,7 +69,7 @@ t.test('get: any answer but a Result is an error, a foreign error its cause', as
     const result: any = await register(impl).get('k')
     t.equal(result.error.code, 'CACHE_ERR_IMPLEMENTATION', JSON.stringify(answer))
     t.match(result.error.message, how)
-    if (how === 'failed') t.equal(result.error.cause, (answer as { error?: unknown }).error)
+    if (how === 'failed') t.equal(causeOf(result.error), (answer as { error?: unknown }).error)
   }
 })
 

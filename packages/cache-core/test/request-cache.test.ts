@@ -1,4 +1,4 @@
-import { cacheCore, coreOf, MemoryCache, type FastifyCache } from '@x/cache-core'
+import { cacheCore, coreOf, hasUser, MemoryCache, type FastifyCache } from '@x/cache-core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
 import { bareApp, buildApp } from './fixtures/build-app.js'
@@ -168,4 +168,12 @@ t.test('request.cache: is there in plugins, HEAD routes and handlers of every ki
   t.same(response.json(), { isChild: true })
   t.equal(response.headers['x-arm'], 'cached')
   t.equal((await app.inject({ method: 'HEAD', url: '/child/this' })).headers['x-arm'], 'cached')
+})
+
+t.test('hasUser: whatever a hook has found out is a user, placeholders are not, and what cannot be read is one', async (t) => {
+  const isUser = (user: unknown): boolean => hasUser({ user } as never)
+  t.same([{ id: 1 }, {}, 'ada', 7, 0, true, []].map(isUser), Array(7).fill(true))
+  t.same([undefined, null, '', false].map(isUser), Array(4).fill(false))
+  t.notOk(hasUser({} as never))
+  t.ok(hasUser(Object.defineProperty({}, 'user', { get () { throw new Error('no session') } }) as never))
 })

@@ -1,7 +1,7 @@
 import type { CacheCoreOptions } from '@x/cache-core'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { buildApp, inProduction } from './fixtures/build-app.js'
+import { buildApp, inEnvironment, inProduction, type LogLine } from './fixtures/build-app.js'
 import { settle } from './fixtures/deferred.js'
 import { ThreeMethodCache } from './fixtures/foreign-caches.js'
 
@@ -84,6 +84,39 @@ t.test('expose: is taken back by expose false, and does nothing outside of produ
   t.equal((await (await buildApp(t, { expose: true })).inject(PATH)).statusCode, 200)
   inProduction(t)
   t.equal((await (await buildApp(t, { expose: false, guard: (_request, _reply, done) => done() })).inject(PATH)).statusCode, 404)
+})
+
+for (const name of ['prod', 'Production', 'PRODUCTION', 'Staging', 'production ', 'live', 'dev', 'Test', '']) {
+  t.test(`GET /internal/cache: is closed where NODE_ENV is ${JSON.stringify(name)}`, async (t) => {
+    inEnvironment(t, name)
+    t.equal((await (await buildApp(t)).inject(PATH)).statusCode, 404)
+    await t.rejects(buildApp(t, { expose: true }), { code: 'CACHE_ERR_STATUS_UNGUARDED' })
+  })
+}
+
+for (const name of [undefined, 'development', 'test', 'staging']) {
+  t.test(`GET /internal/cache: is open where NODE_ENV is ${name ?? 'not set'}, which the start says once`, async (t) => {
+    inEnvironment(t, name)
+    const lines: LogLine[] = []
+    t.equal((await (await buildApp(t, {}, lines)).inject(PATH)).statusCode, 200)
+    const said = lines.filter(({ msg }) => msg.startsWith('Cache: GET /internal/cache'))
+    t.equal(said.length, 1)
+    t.match(said[0], { level: 30, msg: /are open to every client \(NODE_ENV is .*NODE_ENV=production closes them/ })
+  })
+}
+
+t.test('start: says that the internal endpoints are closed, and what opens them', async (t) => {
+  inProduction(t)
+  const lines: LogLine[] = []
+  await (await buildApp(t, {}, lines)).ready()
+  t.strictSame(lines.filter(({ msg }) => msg.includes('/internal/cache')).map(({ level, msg }) => [level, /are closed \(NODE_ENV is "production"\).*expose: true, guard/.test(msg)]), [[30, true]])
+})
+
+t.test('start: says that the internal endpoints are open behind a guard', async (t) => {
+  inProduction(t)
+  const lines: LogLine[] = []
+  await (await buildApp(t, { expose: true, guard: (_request, _reply, done) => done() }, lines)).ready()
+  t.match(lines.filter(({ msg }) => msg.includes('/internal/cache')), [{ msg: /are open behind the guard/ }])
 })
 
 const guards: Record<string, CacheCoreOptions['guard']> = {

@@ -10,11 +10,23 @@ export interface Tagged {
 }
 
 const kTagged = Symbol('@x/cache-edge.tagged')
+const kComputed = Symbol('@x/cache-edge.computed')
+type ComputedReply = FastifyReply & { [kComputed]?: boolean }
 type TaggedReply = FastifyReply & { [kTagged]?: Tagged | undefined }
 
 /** The computed tag that an answer has; `undefined`: it has none, or one of the app's own. */
 export function taggedOf (reply: FastifyReply): Tagged | undefined {
   return (reply as TaggedReply)[kTagged]
+}
+
+/** Notes of a 304 that its tag was computed of the body that it leaves out. */
+export function setComputed (reply: FastifyReply): void {
+  (reply as ComputedReply)[kComputed] = true
+}
+
+/** Whether the tag of an answer was computed here, of its body or of the one that a 304 leaves out. */
+export function hasComputedTag (reply: FastifyReply): boolean {
+  return (reply as ComputedReply)[kComputed] === true || taggedOf(reply) !== undefined
 }
 
 /** Gives an answer the tag that was computed of this body before. */

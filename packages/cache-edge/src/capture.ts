@@ -3,8 +3,9 @@ import { Readable } from 'node:stream'
 import { taggedOf, type Tagged } from './body-tags.js'
 import { Recording, type Recorded, type RecordingMemory } from './exchange/recording.js'
 import { isGone } from './fastify/client-gone.js'
-import { isToSerialise, whenSerialised, whileRead, type Pending, type SeenHeaders } from './fastify/handler-view.js'
+import { isToSerialise, whenSerialised, whileRead, type Pending } from './fastify/handler-view.js'
 import { discard, isResponse } from './fastify/payload.js'
+import type { SeenRequest } from './fastify/seen-request.js'
 import { signalOf } from './fastify/slots.js'
 
 /** Headers as hooks in front of the handler had set them. */
@@ -57,6 +58,8 @@ export interface CaptureSettings {
 /** How long a handler whose client has gone may take until nobody counts on its answer. */
 const AFTER_CLOSE_MS = 10_000
 const NO_BODY = Buffer.alloc(0)
+/** The reason with which Fastify aborts the signal of a handler that has passed its `handlerTimeout`. */
+const TIMED_OUT = 'FST_ERR_HANDLER_TIMEOUT'
 
 type Headers = ReturnType<FastifyReply['getHeaders']>
 
@@ -69,7 +72,7 @@ export class Capture implements Pending {
   readonly #reply: FastifyReply
   readonly #before: Headers
   readonly #settings: CaptureSettings
-  readonly #seen: SeenHeaders
+  readonly #seen: SeenRequest
   #settle!: (outcome: Outcome) => void
   #isOpen = true
   #isOver = false
@@ -82,7 +85,7 @@ export class Capture implements Pending {
   #isHurried = false
   readonly #onClose = (): void => this.#closed()
 
-  constructor (reply: FastifyReply, seen: SeenHeaders, settings: CaptureSettings) {
+  constructor (reply: FastifyReply, seen: SeenRequest, settings: CaptureSettings) {
     this.#reply = reply
     this.#settings = settings
     this.#seen = seen
@@ -256,9 +259,16 @@ export class Capture implements Pending {
 
   #settleIfComplete (): void {
     if (this.#final === undefined || this.#body === undefined) return
-    // The handler was told to stop: nobody knows whether this is all that it meant to answer.
-    if (signalOf(this.#reply.request)?.aborted === true) return this.#end('aborted')
+    if (this.#wasStopped()) return this.#end('aborted')
     this.#end({ captured: this.#capturedWith(this.#body), final: this.#final })
+  }
+
+  /** Whether the handler was told to stop: then nobody knows whether this is all that it meant to answer. */
+  #wasStopped (): boolean {
+    const signal = signalOf(this.#reply.request)
+    if (signal?.aborted !== true) return false
+    // Fastify also aborts the signal when the body of the request has been read, with the client still there.
+    return isGone(this.#reply) || (signal.reason as { code?: unknown } | null)?.code === TIMED_OUT
   }
 
   #capturedWith (body: Buffer): Captured {

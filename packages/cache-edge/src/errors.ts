@@ -1,4 +1,4 @@
-import createError from '@fastify/error'
+import { createError } from '@x/cache-core'
 
 /** A route's policy contradicts itself. */
 export const PolicyInvalid = createError<[route: string, why: string]>('CACHE_ERR_POLICY_INVALID',

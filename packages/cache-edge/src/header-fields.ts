@@ -15,7 +15,8 @@ export function fieldText (headers: HeaderFields, name: string): string | undefi
 /** One text of a value; `undefined`: there is no line. */
 export function joinLines (value: FieldValue): string | undefined {
   if (typeof value === 'string' || value === undefined) return value
-  if (typeof value === 'number') return String(value)
+  // A validator of `schema.headers` may have made a number or a boolean of it.
+  if (!Array.isArray(value)) return String(value)
   return value.length === 0 ? undefined : value.join(', ')
 }
 

@@ -1,20 +1,24 @@
 import type { Core } from '@x/cache-core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
+import { hasComputedTag } from './body-tags.js'
 import { DROPPED_FROM_304, evaluate } from './conditional.js'
+import type { PersonalRequests } from './exchange/personal-requests.js'
 import { discard } from './fastify/payload.js'
 import { joinLines } from './header-fields.js'
 import { Notices } from './notices.js'
 import { MAX_TAGS, TAG_PATTERN, type CacheEdgeOptions } from './options.js'
-import { NO_STORE, PRIVATE, type Credentials, type Policy } from './policy.js'
+import { NO_STORE, PRIVATE, type Policy } from './policy.js'
 import { mergeVary } from './vary.js'
 
 const kWritten = Symbol('@x/cache-edge.written')
-const kPersonal = Symbol('@x/cache-edge.personal')
 const kFromStore = Symbol('@x/cache-edge.from-store')
 const TAG = new RegExp(TAG_PATTERN)
 /** Fields that some shared caches read in place of `Cache-Control` (RFC 9213 §2.2, and those of before). */
 const TARGETED = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'netlify-cdn-cache-control', 'vercel-cdn-cache-control', 'surrogate-control']
+/** Fields beside `Cache-Control` by which an answer says how long caches may store it. */
+const NAMING_LIFETIME = ['expires', ...TARGETED]
+const NO_CACHE = 'no-cache'
 const DROPPED_FROM_STORED_304 = [...DROPPED_FROM_304, 'set-cookie']
 /** What is said of one representation, and of no error in its place. */
 const OF_ANSWER = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
@@ -27,8 +31,10 @@ type Written = Map<string, string | undefined>
 
 /** Settings of the headers. */
 export interface HeaderSettings {
-  readonly credentials: Credentials
+  readonly personal: PersonalRequests
   readonly tagHeader: NonNullable<CacheEdgeOptions['tagHeader']>
+  /** Whether an answer that got its tag here, and names no lifetime, says that caches have to ask. */
+  readonly saysNoCache: boolean
   /** Whether something in this app compresses answers by `Accept-Encoding`. */
   readonly isCompressed: () => boolean
 }
@@ -44,26 +50,12 @@ export class EdgeHeaders {
     this.#settings = settings
   }
 
-  /** Whether nobody else may be given the answer to this request. */
-  isPersonal (request: FastifyRequest, rule: RouteRule): boolean {
-    // Asked in front of the handler and behind it.
-    return ((request as FastifyRequest & { [kPersonal]?: boolean })[kPersonal] ??= this.#judge(request, rule))
-  }
-
-  #judge (request: FastifyRequest, rule: RouteRule): boolean {
-    if (rule === 'personal' || this.#core.registry.personal.hasUrl(request.raw.url!)) return true
-    // What a body asked for is not under the URL alone.
-    if (hasBody(request.raw.headers)) return true
-    // The cache of whoever has the credentials may keep the answer if the policy says so.
-    if (rule !== undefined && (rule.sameForAll || !rule.isShared)) return false
-    return this.#settings.credentials.isIn(request.raw.headers)
-  }
-
   /** The last of the onSend hooks: headers by the policy, then 304 or 412 where the request asks for it. */
   finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string): unknown {
     const { method } = request.raw
     if (method !== 'GET' && method !== 'HEAD') return payload
     this.#describe(request, reply, rule, route)
+    if (this.#settings.saysNoCache) this.#askFirst(request, reply, rule)
     const { statusCode } = reply
     const { headers } = request.raw
     if (statusCode === 304) {
@@ -92,7 +84,8 @@ export class EdgeHeaders {
   #describe (request: FastifyRequest, reply: FastifyReply, rule: RouteRule, route: string): void {
     // A 304 says what the 200 would.
     const statusCode = reply.statusCode === 304 ? 200 : reply.statusCode
-    const isPersonal = rule === undefined ? this.#core.registry.personal.hasUrl(request.raw.url!) : this.isPersonal(request, rule)
+    const { personal } = this.#settings
+    const isPersonal = rule === undefined ? personal.hasPersonalUrl(request) : personal.reasonOf(request, rule) !== null
     const isShared = rule !== undefined && rule !== 'personal' && rule.isShared && !isPersonal
     if (isShared) this.#core.registry.events.emit('edgeCandidate', route, request.method)
     // A Cache-Control of the handler's own wins, but its like for a CDN gives away what is for one client.
@@ -109,7 +102,7 @@ export class EdgeHeaders {
     const tags = this.tagsOf(request, rule)
     const hasCookie = reply.hasHeader('set-cookie')
     const isAsDeclared = rule.statuses.has(statusCode) && !hasCookie && tags !== undefined
-    if (!isAsDeclared) return this.#restrict(reply, hasCookie || tags === undefined ? PRIVATE : 'no-cache')
+    if (!isAsDeclared) return this.#restrict(reply, hasCookie || tags === undefined ? PRIVATE : NO_CACHE)
     if (!reply.hasHeader('cache-control')) {
       this.#write(reply, 'cache-control', rule.cacheControl)
       if (rule.cdnCacheControl !== undefined && !reply.hasHeader('cdn-cache-control')) this.#write(reply, 'cdn-cache-control', rule.cdnCacheControl)
@@ -122,6 +115,16 @@ export class EdgeHeaders {
     if (reply.hasHeader('cache-control')) return
     this.#write(reply, 'cache-control', cacheControl)
     dropAll(reply, TARGETED)
+  }
+
+  /**
+   * Some shared caches store a 200 without a lifetime because it has a validator, and for whom it was they do not know. A tag that
+   * nobody asked for must not make them; hooks see none of this, since it is written last.
+   */
+  #askFirst (request: FastifyRequest, reply: FastifyReply, rule: RouteRule): void {
+    // Asked first, as most answers have one.
+    if (reply.hasHeader('cache-control') || !hasComputedTag(reply) || !reply.hasHeader('etag') || NAMING_LIFETIME.some((name) => reply.hasHeader(name))) return
+    this.#write(reply, 'cache-control', this.#settings.personal.reasonOf(request, rule) === null ? NO_CACHE : PRIVATE)
   }
 
   #addTags (reply: FastifyReply, tagHeader: 'Surrogate-Key' | 'Cache-Tag', tags: readonly string[]): void {
@@ -177,12 +180,6 @@ export function withoutWritten (reply: FastifyReply, headers: Readonly<Record<st
     else own[name] = before
   }
   return own
-}
-
-/** Whether a request that has none by its method has a body. */
-export function hasBody (headers: IncomingHttpHeaders): boolean {
-  const length = headers['content-length']
-  return (length !== undefined && Number(length) !== 0) || headers['transfer-encoding'] !== undefined
 }
 
 function isConditional (headers: IncomingHttpHeaders): boolean {

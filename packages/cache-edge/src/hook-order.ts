@@ -1,4 +1,5 @@
 import type { FastifyRequest, onSendHookHandler, RouteOptions } from 'fastify'
+import { contextOf } from './fastify/slots.js'
 
 /** The hook with which Fastify takes the body away from the answer of a HEAD route that it made itself. */
 const HEAD_HOOK = 'headRouteOnSendHandler'
@@ -33,12 +34,23 @@ export function surround (route: RouteOptions, { first, between, last }: Surroun
   Object.defineProperty(route, 'onSend', { get: arrange, set: replace, enumerable: true, configurable: true })
 }
 
-/**
- * Whether no onSend hook of the route follows the one of this name. Fastify keeps them under a symbol of its own, and offers no
- * way to ask: `false` also stands for unknown.
- */
+/** Whether no onSend hook of the route follows the one of this name. `false` also stands for unknown. */
 export function isLastHook (request: FastifyRequest, name: string): boolean {
-  const slot = Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.context')
-  const context = slot === undefined ? undefined : (request as unknown as Record<symbol, { onSend?: Array<{ name: string }> | null } | undefined>)[slot]
-  return context?.onSend?.at(-1)?.name === `bound ${name}`
+  return contextOf(request)?.onSend?.at(-1)?.name === `bound ${name}`
+}
+
+/** onSend hooks of the suite, which leave the body of an answer as it is. */
+const LEAVE_BODIES = new Set(['tagBody', 'tagBetween', 'finishRoute', 'finishAnswer', 'measureRequest'].map((name) => `bound ${name}`))
+const changeBodies = new WeakMap<object, boolean>()
+
+/** Whether an onSend hook of the app or of another plugin may change the body that a handler sends. `true` also stands for unknown. */
+export function mayChangeBody (request: FastifyRequest): boolean {
+  const context = contextOf(request)
+  if (context === undefined) return true
+  let may = changeBodies.get(context)
+  if (may === undefined) {
+    may = !(context.onSend ?? []).every(({ name }) => LEAVE_BODIES.has(name))
+    changeBodies.set(context, may)
+  }
+  return may
 }

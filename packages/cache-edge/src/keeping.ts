@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Captured, Final } from './capture.js'
+import { wasFoundPersonal } from './exchange/personal-requests.js'
+import { maySelect } from './exchange/visible-headers.js'
 import { freshnessOf, notStored, type Freshness } from './freshness.js'
 import { withoutWritten } from './headers.js'
 import { formatHttpDate } from './http-date.js'
@@ -18,7 +20,6 @@ export interface Exchange {
 /** Status and headers of an answer. */
 interface Head { readonly status: number; readonly headers: Record<string, string | string[]> }
 
-const NEVER_KEYED = new Set(['cookie', 'authorization', 'set-cookie'])
 /** Seconds for which an entry that can be validated is kept beyond its freshness, at least. */
 const KEEP_TO_VALIDATE = 60
 
@@ -55,10 +56,12 @@ export function toStored ({ request, reply, policy, tags }: Exchange, captured: 
 
 /** Why an answer may not be kept; `undefined`: it may. */
 export function whyNotStored (request: FastifyRequest, head: Head, policy: Policy): string | undefined {
+  // The handler may have looked at what is in no key.
+  if (wasFoundPersonal(request)) return 'personal'
   const names = parseVary(head.headers.vary)
   // An answer without a Cache-Control goes out with that of the policy, which may say `public`.
   const headers = policy.cacheControl === undefined || head.headers['cache-control'] !== undefined ? head.headers : { ...head.headers, 'cache-control': policy.cacheControl }
-  const keyed = policy.store === 'by-policy' ? policy.vary : names === '*' ? [] : names.filter((name) => !NEVER_KEYED.has(name))
+  const keyed = policy.store === 'by-policy' ? policy.vary : names === '*' ? [] : names.filter((name) => maySelect(name, policy))
   return notStored({ method: request.method, headers: request.raw.headers, hasBody: false }, { status: head.status, headers }, {
     sameForAll: policy.sameForAll, statuses: policy.statuses, hasPolicyLifetime: policy.store === 'by-policy', keyed: new Set(keyed)
   })
@@ -79,6 +82,12 @@ export function secondsToKeep ({ freshness, etag, headers }: StoredHead): number
   const fresh = noCache ? 0 : Math.max(0, lifetime - initialAge)
   const canBeValidated = etag !== undefined || headers['last-modified'] !== undefined
   return fresh + Math.max(staleWhileRevalidate, staleIfError, canBeValidated ? Math.max(KEEP_TO_VALIDATE, lifetime) : 0)
+}
+
+/** The headers by which an answer of a by-response route varies, and which its handler does not see. */
+export function hiddenVary ({ headers, before }: Pick<Captured, 'headers' | 'before'>, policy: Policy): string[] {
+  const names = policy.store === 'by-response' ? ownVary({ headers, before }, policy) : []
+  return names === '*' ? [] : names.filter((name) => !maySelect(name, policy))
 }
 
 /** What of an answer's headers is kept (RFC 9111 §3.1): not those of the connection, nor what `Connection` names. */

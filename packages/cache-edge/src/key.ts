@@ -1,14 +1,25 @@
+import { RESPONSE_KEYS } from '@x/cache-core'
 import { createHash } from 'node:crypto'
 
-/** The target URI of a request: `url` is the raw request target, with its query. */
-export interface TargetUri { readonly scheme: string; readonly host: string; readonly url: string }
+/** Stands before the colon of each tag of a target URI. */
+export const TAG_PREFIX = 'edge-uri'
+
+/** The target URI of a request. */
+export interface TargetUri {
+  readonly scheme: string
+  readonly host: string
+  /** The raw request target that the router read, with its query. */
+  readonly url: string
+  /** The raw request target that the client sent, where `rewriteUrl` made another one of it. */
+  readonly originalUrl?: string
+}
 
 /**
  * The cache key of a target URI (RFC 9111 §4), of any length and any characters. Scheme and host are compared in lower
- * case; path and query as sent, since which of them are equal is up to the application; a fragment is cut.
+ * case; the rest byte for byte, since router and handler see all of it.
  */
 export function responseKey (target: TargetUri): string {
-  return `edge:${digest(parts(target))}`
+  return `${RESPONSE_KEYS}:${digest(parts(target))}`
 }
 
 /** The key of one variant (see `variantOf`) of the response with this key. */
@@ -17,13 +28,19 @@ export function variantKey (key: string, variant: string): string {
 }
 
 /** A tag that all variants of a target URI have, so that an unsafe method invalidates them (RFC 9111 §4.4). 52 characters. */
-export function uriTag (target: TargetUri): string {
-  return `edge-uri:${digest(parts(target))}`
+export function uriTag ({ scheme, host, url }: TargetUri): string {
+  return `${TAG_PREFIX}:${digest(parts({ scheme, host, url }))}`
 }
 
-function parts ({ scheme, host, url }: TargetUri): string[] {
-  const hash = url.indexOf('#')
-  return [scheme.toLowerCase(), host.toLowerCase(), hash < 0 ? url : url.slice(0, hash)]
+/** The tags of both spellings of a rewritten target URI; of any other one its only tag. */
+export function uriTags (target: TargetUri): string[] {
+  const tag = uriTag(target)
+  return target.originalUrl === undefined ? [tag] : [tag, uriTag({ ...target, url: target.originalUrl })]
+}
+
+function parts ({ scheme, host, url, originalUrl }: TargetUri): string[] {
+  const own = [scheme.toLowerCase(), host.toLowerCase(), url]
+  return originalUrl === undefined ? own : [...own, originalUrl]
 }
 
 // Of JSON: no two lists have the same text, whatever separators a client puts into the parts.
@@ -34,8 +51,8 @@ function digest (value: string | readonly string[]): string {
 /** Characters of a URI whose names are remembered. */
 const MAX_REMEMBERED = 1000
 
-/** The names of one target URI. */
-export interface TargetNames { readonly key: string; readonly tag: string }
+/** The key and the tags of one target URI. */
+export interface TargetNames { readonly key: string; readonly tags: readonly string[] }
 
 /** Names that were worked out before: a hash takes longer than all else that a hit does. The oldest are forgotten. */
 export class Names {
@@ -43,13 +60,13 @@ export class Names {
   readonly #known = new Map<string, TargetNames>()
 
   of (target: TargetUri): TargetNames {
-    const { scheme, host, url } = target
-    // None of the three can hold a line break in HTTP; what has one all the same is not remembered.
-    const text = `${scheme}\n${host}\n${url}`
+    const { scheme, host, url, originalUrl } = target
+    // None of the parts can hold a line break in HTTP; a target with one all the same is not remembered.
+    const text = originalUrl === undefined ? `${scheme}\n${host}\n${url}` : `${scheme}\n${host}\n${url}\n${originalUrl}`
     let names = this.#known.get(text)
     if (names === undefined) {
-      names = { key: responseKey(target), tag: uriTag(target) }
-      if (text.length > MAX_REMEMBERED || text.split('\n').length > 3) return names
+      names = { key: responseKey(target), tags: uriTags(target) }
+      if (text.length > MAX_REMEMBERED || text.split('\n').length > (originalUrl === undefined ? 3 : 4)) return names
       if (this.#known.size >= Names.MAX) this.#known.delete(this.#known.keys().next().value!)
       this.#known.set(text, names)
     }

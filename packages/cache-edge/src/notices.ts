@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 
 /** Logs a line. A logger of the app's own that throws ends neither the request nor the process. */
-export function say (log: FastifyBaseLogger, level: 'warn' | 'error', fields: object, message: string): void {
+export function say (log: FastifyBaseLogger, level: 'info' | 'warn' | 'error', fields: object, message: string): void {
   try {
     log[level](fields, message)
   } catch {

@@ -34,6 +34,11 @@ const policy = {
   immutable: Type.Optional(Type.Boolean()),
   /** Request headers that choose between representations. A handler behind `store: true` sees these and no others. */
   vary: Type.Optional(Type.Array(headerName(), { maxItems: 8 })),
+  /**
+   * The query parameters that count, spelled as in the URL, percent-encoding included. A request with any other one is neither
+   * stored nor answered from the store: clients could make up as many URLs as they like. Default: all count.
+   */
+  query: Type.Optional(Type.Array(text(/^(?:(?![&=#])[!-~]){1,128}$/, 'the name of a query parameter as in the URL: 1 to 128 printable characters of ASCII, without & = #'), { maxItems: 64 })),
   /** Tags of the answer: invalidating one removes it, here and at the proxies. */
   tags: Type.Optional(Type.Unsafe<readonly string[] | ((request: FastifyRequest) => readonly string[])>(Type.Refine(Type.Unknown(),
     (value) => typeof value === 'function' || (Array.isArray(value) && value.length <= MAX_TAGS && value.every((tag) => typeof tag === 'string' && new RegExp(TAG_PATTERN).test(tag))),
@@ -78,7 +83,9 @@ const schema = Type.Object({
   /** Entity tags of `@fastify/etag`, or `false`. Weak by default: compression and proxies change the bytes. */
   etag: Type.Optional(Type.Union([Type.Literal(false), Type.Object({
     algorithm: Type.Optional(Type.Refine(Type.String(), isHash, () => 'a hash of crypto.getHashes()')),
-    weak: Type.Optional(Type.Boolean())
+    weak: Type.Optional(Type.Boolean()),
+    /** Whether an answer with such a tag and no lifetime of its own says `no-cache`, since a validator makes some proxies store it. Default true. */
+    noCache: Type.Optional(Type.Boolean())
   }, { additionalProperties: false })])),
   /** Proxies that are told which tags were invalidated, and when all was cleared. */
   purge: Type.Optional(Type.Object({
@@ -93,6 +100,8 @@ const schema = Type.Object({
   }, { additionalProperties: false })),
   /** Cookies that change no answer, by name: analytics, consent. All others count as credentials. */
   ignoreCookies: Type.Optional(Type.Array(text(/^[^=;\s]+$/, 'the name of a cookie, without its value'))),
+  /** Request headers by which the app knows its clients, beside `Authorization`, `X-API-Key` and the like: they make a request personal. */
+  credentialHeaders: Type.Optional(Type.Array(headerName(), { maxItems: 32 })),
   /** Hosts that answers are kept for, with a port where `Host` has one; requests for others are answered by the handler. Default: all. */
   hosts: Type.Optional(Type.Array(text(/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/, 'a host as in the Host header, such as example.com or example.com:8443'), { minItems: 1 })),
   /** Largest body that is kept, in bytes. Default 1 MiB. */

@@ -1,17 +1,22 @@
-import { ensureCore, type Core } from '@x/cache-core'
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
+import { ensureCore, RESPONSE_KEYS, type Core } from '@x/cache-core'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onRequestHookHandler, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { BodyTags } from './body-tags.js'
 import { Constraints } from './constraints.js'
+import { Credentials } from './credentials.js'
 import { checkingFirst } from './current-tag.js'
 import { EdgeRegistered, EtagClash, PolicyInvalid } from './errors.js'
+import { PersonalRequests } from './exchange/personal-requests.js'
+import { toStoredRoute } from './exchange/request-view.js'
 import { EdgeHeaders, forgetAnswer, type RouteRule } from './headers.js'
 import { isLastHook, surround } from './hook-order.js'
-import { warn } from './notices.js'
+import { TAG_PREFIX } from './key.js'
+import { say, warn } from './notices.js'
 import { resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePolicy } from './options.js'
-import { Credentials, refuseCredentials, toPolicy, type Policy } from './policy.js'
+import { toPolicy, type Policy } from './policy.js'
 import { Purger } from './purge.js'
 import { ResponseCache } from './response-cache.js'
+import { WriteTargets } from './write-targets.js'
 
 /** `fastify.cacheEdge`: what the edge tells of itself. */
 export interface CacheEdge {
@@ -43,6 +48,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   if (options.etag !== false && fastify.hasPlugin('@fastify/etag')) throw new EtagClash()
   const core = await ensureCore(fastify)
   core.registry.personal.add(options.personal ?? [])
+  for (const name of [RESPONSE_KEYS, TAG_PREFIX]) core.registry.reservedNames.add(name)
   const tags = options.etag === false ? undefined : await BodyTags.create({ ...options.etag })
   const edge = new Edge(fastify, core, tags, options)
   fastify.decorate(kEdge, edge)
@@ -62,7 +68,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
     if (isLastHook(request, 'finishAnswer')) edge.tag(request, reply, payload)
     edge.finish(request, reply, payload, undefined, url, done)
   })
-  fastify.addHook('onReady', async function warnOfMemory () { edge.warn() })
+  fastify.addHook('onReady', async function tellAtStart () { edge.tellAtStart() })
   fastify.addHook('onClose', async function closeEdge () { await edge.close() })
 }
 
@@ -90,26 +96,37 @@ class Edge {
   readonly #rules: readonly { readonly prefix: string; readonly policy: EdgePolicy }[]
   readonly #headers: EdgeHeaders
   readonly #responses: ResponseCache
+  readonly #writes: WriteTargets
   readonly #purger: Purger | undefined
   readonly #tags: BodyTags | undefined
   readonly #constraints: Constraints
+  readonly #credentials: Credentials
+  /** Prefixes of the rules that no route has matched. */
+  readonly #unused: Set<string>
+  readonly #saysNoCache: boolean
 
   constructor (fastify: FastifyInstance, core: Core, tags: BodyTags | undefined, options: CacheEdgeOptions) {
-    const { rules = [], ignoreCookies = [], hosts, purge, tagHeader = 'Surrogate-Key' } = options
+    const { rules = [], hosts, purge, tagHeader = 'Surrogate-Key' } = options
     this.#fastify = fastify
     this.#core = core
     this.#tags = tags
     this.#constraints = new Constraints(options.constraintHeaders ?? {}, (name) => fastify.hasConstraintStrategy(name))
     this.#rules = rules.map(({ prefix, ...policy }) => ({ prefix, policy })).sort((a, b) => b.prefix.length - a.prefix.length)
-    for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy)
+    this.#credentials = new Credentials(options)
+    this.#unused = new Set(rules.map(({ prefix }) => prefix))
+    this.#saysNoCache = options.etag !== false && options.etag?.noCache !== false
+    for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy, this.#credentials)
+    const personal = new PersonalRequests(core, this.#credentials)
     this.#headers = new EdgeHeaders(core, {
-      credentials: new Credentials(ignoreCookies),
+      personal,
       tagHeader,
+      saysNoCache: this.#saysNoCache,
       isCompressed: () => fastify.hasReplyDecorator('compress')
     })
-    this.#responses = new ResponseCache(fastify, core, this.#headers, {
+    this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
       ...DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
     })
+    this.#writes = new WriteTargets(fastify)
     this.#purger = purge === undefined ? undefined : new Purger({ ...PURGE_DEFAULTS, ...purge }, core.registry.events, fastify.log)
   }
 
@@ -120,9 +137,10 @@ class Edge {
     this.#varyByConstraints(route, rule)
     // The handler of a WebSocket is given a socket, and an upgrade is not answered from a cache.
     const { websocket, wsHandler } = route as { websocket?: boolean; wsHandler?: unknown }
-    if (rule !== undefined && rule !== 'personal' && websocket !== true && wsHandler === undefined) route.handler = this.#wrapped(handler, rule, route.constraints)
+    if (rule !== undefined && rule !== 'personal' && websocket !== true && wsHandler === undefined) route.handler = this.#wrapped(handler, rule, route)
     const edge = this
     const tagBody: onSendHookHandler = function tagBody (request, reply, payload, done) {
+      edge.#responses.dropStandIn(reply)
       edge.tag(request, reply, payload)
       done(null, payload)
     }
@@ -135,6 +153,14 @@ class Edge {
       edge.finish(request, reply, payload, rule, route.url, done)
     }
     surround(route, { first: tagBody, between: tagBetween, last: finishRoute })
+    // For reads it would be one hook more.
+    if ([route.method].flat().some((method) => !SAFE.has(method.toUpperCase()))) {
+      const noteWrite: onRequestHookHandler = function noteWrite (request, _reply, done) {
+        edge.noteWrite(request)
+        done()
+      }
+      route.onRequest = [noteWrite, ...[route.onRequest ?? []].flat()]
+    }
     Object.assign(route, { config: { ...route.config, [kEdge]: true } })
   }
 
@@ -144,25 +170,35 @@ class Edge {
 
   settleTag (request: FastifyRequest, reply: FastifyReply, payload: unknown): void { this.#tags?.settle(request, reply, payload) }
 
+  noteWrite (request: FastifyRequest): void {
+    if (!SAFE.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
+  }
+
   finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string, done: (error: Error | null, payload?: unknown) => void): void {
     const { statusCode } = reply
-    this.#responses.completeStatus(reply)
+    this.#responses.complete(reply)
     if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
       // Before the answer goes out: who has read it reads what it changed.
-      this.#responses.invalidateTarget(request, reply).then(() => {
+      this.#writes.invalidate(request, reply).then(() => {
         try {
           done(null, payload)
         } catch (error) {
           // As Fastify does where nobody waits: what cannot be sent is answered as an error, and does not end the process.
           reply.send(error)
         }
-      }, done)
+      })
       return
     }
     done(null, this.#headers.finish(request, reply, payload, rule, route))
   }
 
-  warn (): void {
+  /** Says at the start what holds for all answers, and what was asked for and will not happen. */
+  tellAtStart (): void {
+    const { log } = this.#fastify
+    if (this.#saysNoCache) say(log, 'info', {}, 'Cache: an answer with a computed ETag and no Cache-Control of its own goes out with no-cache, since a validator makes some proxies store it; etag: { noCache: false } ends that')
+    for (const prefix of this.#unused) {
+      warn(log, { prefix }, `Cache: the rule "${prefix}" covers no route. It is compared with the patterns of routes that are declared after cacheEdge has loaded: await its registration before them`)
+    }
     if (this.#responses.hasRoutes && this.#core.registry.active.stats.label === 'memory') {
       warn(this.#fastify.log, {}, 'Cache: answers are kept in the memory of this process; other processes do not see its invalidations')
     }
@@ -176,18 +212,19 @@ class Edge {
     const name = nameOf(route)
     const given = (route.config as { cache?: unknown } | undefined)?.cache
     const own = given === undefined ? undefined : resolvePolicy(name, given)
+    const rule = this.#rules.find(({ prefix }) => route.url === prefix || route.url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
+    if (rule !== undefined) this.#unused.delete(rule.prefix)
     if (this.#core.registry.personal.hasRoute(route.url)) return 'personal'
     if (own === false) return undefined
-    const rule = this.#rules.find(({ prefix }) => route.url === prefix || route.url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
     if (own === undefined && rule === undefined) return undefined
-    return toPolicy(name, { ...rule?.policy, ...own })
+    return toPolicy(name, { ...rule?.policy, ...own }, this.#credentials)
   }
 
   /** Whatever chose the route is named by `Vary`, or nobody may share its responses. */
   #varyByConstraints (route: RouteOptions, rule: RouteRule): void {
     const policy = rule === 'personal' ? undefined : rule
     const addTo = (own: Policy, headers: readonly string[]): void => {
-      if (own.store !== false) refuseCredentials(nameOf(route), headers)
+      if (own.store !== false) this.#credentials.refuseIn(nameOf(route), headers)
       own.vary = [...new Set([...own.vary, ...headers])]
     }
     const unknown = this.#constraints.add(route, policy && ((headers) => addTo(policy, headers)))
@@ -195,8 +232,10 @@ class Edge {
     throw new PolicyInvalid(nameOf(route), `the constraint "${unknown}" chooses between routes of this URL, and a cache has to know by which request headers: name them in the option constraintHeaders, as in { ${JSON.stringify(unknown)}: ["X-Tenant"] }`)
   }
 
-  #wrapped (handler: RouteHandlerMethod, policy: Policy, constraints: RouteOptions['constraints']): RouteHandlerMethod {
-    const inner = policy.store === false ? handler : this.#responses.wrap(handler, policy, constraints)
+  #wrapped (handler: RouteHandlerMethod, policy: Policy, route: RouteOptions): RouteHandlerMethod {
+    // Later plugins may add to the schema.
+    policy.hasHeaderSchema = () => (route.schema as { headers?: unknown } | undefined)?.headers !== undefined
+    const inner = policy.store === false ? handler : this.#responses.wrap(handler, toStoredRoute(route, policy))
     return policy.currentTag === undefined ? inner : checkingFirst(inner, policy.currentTag)
   }
 }

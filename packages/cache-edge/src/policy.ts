@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { Credentials } from './credentials.js'
 import { PolicyInvalid } from './errors.js'
 import type { EdgePolicy } from './options.js'
 
@@ -25,14 +26,18 @@ export interface Policy {
   readonly mustRevalidate: boolean
   /** In lower case. Grows while routes are declared that a request header chooses in place of this one. */
   vary: readonly string[]
+  /** Query parameters that stored responses may have; `undefined`: any. */
+  readonly query: ReadonlySet<string> | undefined
   readonly sameForAll: boolean
   readonly statuses: ReadonlySet<number>
   readonly tagsOf: (request: FastifyRequest) => readonly string[]
   readonly currentTag: EdgePolicy['currentTag']
+  /** Whether a validator may have changed the headers of a request before the handler is asked. */
+  hasHeaderSchema: () => boolean
 }
 
 /** Throws `CACHE_ERR_POLICY_INVALID` where the members contradict each other; `route` is for the message. */
-export function toPolicy (route: string, given: EdgePolicy): Policy {
+export function toPolicy (route: string, given: EdgePolicy, credentials = new Credentials()): Policy {
   const refuse = (why: string): never => { throw new PolicyInvalid(route, why) }
   const { scope = 'shared', store = false, sMaxAge, cdnMaxAge, staleWhileRevalidate = 0, staleIfError = 0, immutable = false } = given
   const isShared = scope === 'shared'
@@ -45,7 +50,7 @@ export function toPolicy (route: string, given: EdgePolicy): Policy {
   if (immutable && (given.maxAge ?? 0) === 0) refuse('immutable needs a maxAge above 0')
   const vary = [...new Set((given.vary ?? []).map((name) => name.toLowerCase()))]
   if (vary.includes('*')) refuse('vary: "*" says that no request may share the answer; name the headers that choose between representations')
-  if (store !== false) refuseCredentials(route, vary)
+  if (store !== false) credentials.refuseIn(route, vary)
   if (store === 'by-response') {
     const own = (['maxAge', 'sMaxAge', 'cdnMaxAge', 'staleWhileRevalidate', 'staleIfError', 'mustRevalidate', 'immutable'] as const).find((name) => given[name] !== undefined)
     if (own !== undefined) refuse(`store: "by-response" goes by the headers of the answer, and ${own} is a lifetime of the policy's own`)
@@ -64,17 +69,13 @@ export function toPolicy (route: string, given: EdgePolicy): Policy {
     staleAfterMs: given.staleAfterMs ?? DEFAULT_STALE_AFTER_MS,
     mustRevalidate,
     vary,
+    query: given.query === undefined ? undefined : new Set(given.query),
     sameForAll: given.sameForAll === true,
     statuses: new Set([200, ...given.statuses ?? []]),
     tagsOf: typeof tags === 'function' ? tags : () => tags,
-    currentTag: given.currentTag
+    currentTag: given.currentTag,
+    hasHeaderSchema: () => false
   }
-}
-
-/** Throws `CACHE_ERR_POLICY_INVALID` where a stored response would be chosen by credentials. */
-export function refuseCredentials (route: string, vary: readonly string[]): void {
-  const credential = vary.find((name) => name === 'cookie' || name === 'authorization')
-  if (credential !== undefined) throw new PolicyInvalid(route, `vary: "${credential}" makes an answer for each client, and store keeps answers for all`)
 }
 
 function cacheControlOf ({ maxAge, sMaxAge, mustRevalidate, immutable, ...given }: EdgePolicy, isShared: boolean): string {
@@ -98,23 +99,4 @@ function cdnCacheControlOf (maxAge: number, { sameForAll, mustRevalidate, ...giv
 function windowsOf ({ staleWhileRevalidate = 0, staleIfError = 0 }: EdgePolicy): string {
   return (staleWhileRevalidate > 0 ? `, stale-while-revalidate=${staleWhileRevalidate}` : '') +
     (staleIfError > 0 ? `, stale-if-error=${staleIfError}` : '')
-}
-
-/** Which requests carry credentials: an `Authorization`, or a cookie that is not known to change nothing. */
-export class Credentials {
-  readonly #ignored: ReadonlySet<string>
-
-  constructor (ignoreCookies: readonly string[]) {
-    this.#ignored = new Set(ignoreCookies)
-  }
-
-  /** @param headers in lower case, as Node has them */
-  isIn ({ authorization, cookie }: { readonly authorization?: string | undefined; readonly cookie?: string | undefined }): boolean {
-    if (authorization !== undefined) return true
-    if (cookie === undefined) return false
-    return cookie.split(';').some((pair) => {
-      const name = pair.split('=', 1)[0]!.trim()
-      return name !== '' && !this.#ignored.has(name)
-    })
-  }
 }

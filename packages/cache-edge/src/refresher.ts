@@ -1,18 +1,20 @@
 import { Backoff, type Clock, type FastifyCache } from '@x/cache-core'
-import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { TargetUri } from './key.js'
+import type { RequestView, ViewIdentity } from './exchange/request-view.js'
+import { askItself, type LoopbackRequest } from './fastify/loopback.js'
 import { Notices, warn } from './notices.js'
 import type { StoredHead } from './stored-response.js'
-import { REFRESH } from './visible-headers.js'
 import { within } from './within.js'
 
-/** A background request, for the cache and the target of the one that was answered with what it renews. */
+/** A background request that renews a stored response, in the cache and with the view of the request that was answered with it. */
 export interface Refresh {
   readonly cache: FastifyCache
-  readonly target: TargetUri
+  readonly identity: ViewIdentity
+  readonly stale: StoredHead
   /** A hook in front of the handler has let it through. */
   hasReachedHandler: boolean
+  /** It arrived there as another request than the one it should be, so that it was refused. */
+  isOther: boolean
   /** Its response was stored. */
   hasRenewed: boolean
 }
@@ -26,14 +28,16 @@ const MAX_PAUSE_MS = 60_000
 const REFUSED_MS = 600_000
 /** Refused for the moment, and not for lack of credentials. */
 const TRANSIENT = new Set([408, 425, 429])
+/** On the raw message: no client can send it. */
+const kRefresh = Symbol('@x/cache-edge.refresh')
+
+type Raw = FastifyRequest['raw'] & { [kRefresh]?: Refresh }
 
 /** Renews what was served stale: one request per key at a time, across processes, without credentials; nobody waits for it. */
 export class Refresher {
   static readonly MAX_FAILURES = 10_000
   readonly #fastify: FastifyInstance
   readonly #running = new Set<string>()
-  /** By a secret that no client can send. */
-  readonly #bySecret = new Map<string, Refresh>()
   /** Keys whose last refresh failed, and those of which a hook refused it. */
   readonly #paused: Backoff
   readonly #refused: Backoff
@@ -48,44 +52,38 @@ export class Refresher {
   }
 
   /** The refresh that a request is, once it has reached the handler; `undefined`: it came from outside. */
-  of (request: FastifyRequest): Refresh | undefined {
-    const secret = request.raw.headers[REFRESH]
-    const refresh = secret === undefined ? undefined : this.#bySecret.get(String(secret))
+  of ({ raw }: FastifyRequest): Refresh | undefined {
+    const refresh = (raw as Raw)[kRefresh]
     if (refresh !== undefined) refresh.hasReachedHandler = true
     return refresh
   }
 
-  /** Whether a hook refused to refresh this: it is not served stale, and the next client renews it. */
+  /** Whether this could not be refreshed: it is not served stale, and the next client renews it. */
   isRefused (key: string, { variant }: StoredHead): boolean {
     return this.#refused.isActive(key + variant)
   }
 
   /** Begins, unless one is under way, or one has failed a moment ago. */
-  start (request: FastifyRequest, cache: FastifyCache, key: string, target: TargetUri, stale: StoredHead): void {
-    const id = key + stale.variant
+  start (view: RequestView, cache: FastifyCache, stale: StoredHead): void {
+    const id = view.key + stale.variant
     if (this.#running.has(id) || this.#paused.isActive(id)) return
     this.#running.add(id)
-    this.#run(request, cache, key, target, stale)
+    const refresh: Refresh = { cache, identity: view.identity, stale, hasReachedHandler: false, isOther: false, hasRenewed: false }
+    this.#run(view.request, view.renewing(stale), refresh, id)
       .catch((error: unknown) => {
         this.#pause(id)
-        warn(request.log, { err: error }, 'Cache: a background refresh failed')
+        warn(view.request.log, { err: error }, 'Cache: a background refresh failed')
       })
       .finally(() => this.#running.delete(id))
   }
 
-  async #run (request: FastifyRequest, cache: FastifyCache, key: string, target: TargetUri, stale: StoredHead): Promise<void> {
-    const headers = headersOf(request, target, stale)
-    const lock = await cache.lock(`${key}:refresh`, { ttl: LIMIT_SECONDS })
+  async #run (request: FastifyRequest, renewing: LoopbackRequest, refresh: Refresh, id: string): Promise<void> {
+    const lock = await refresh.cache.lock(`${refresh.identity.key}:refresh`, { ttl: LIMIT_SECONDS })
     // Another process is at it. A cache without locks, or one that fails, does not keep it from being done.
     if (lock.ok && lock.value === null) return
-    const secret = randomBytes(24).toString('base64url')
-    const refresh: Refresh = { cache, target, hasReachedHandler: false, hasRenewed: false }
-    this.#bySecret.set(secret, refresh)
-    const answered = this.#fastify.inject({ method: 'GET', url: request.originalUrl, headers: { ...headers, [REFRESH]: secret } })
-      .then(({ statusCode }) => statusCode)
-      .finally(() => this.#bySecret.delete(secret))
     try {
-      this.#conclude(key + stale.variant, request, refresh, await within(LIMIT_SECONDS * 1000, answered, true))
+      const answered = askItself(this.#fastify, renewing, (raw) => { (raw as Raw)[kRefresh] = refresh })
+      this.#conclude(id, request, refresh, await within(LIMIT_SECONDS * 1000, answered, true))
     } finally {
       if (lock.ok) await lock.value?.release()
     }
@@ -98,7 +96,10 @@ export class Refresher {
       return
     }
     this.#pause(id)
-    if (status === undefined) {
+    if (refresh.isOther) {
+      this.#refused.start(id, REFUSED_MS)
+      this.#say(request, 'other', {}, 'a background refresh reached the handler as another request than the one it renews: hooks, rewriteUrl or a constraint made another address, host, URL, user or vary header of it; nothing is served stale while the next client waits for the handler')
+    } else if (status === undefined) {
       this.#say(request, 'late', { seconds: LIMIT_SECONDS }, 'a background refresh has not ended in time; what is stored is served stale until its window ends')
     } else if (!refresh.hasReachedHandler && (status >= 500 || TRANSIENT.has(status))) {
       this.#say(request, 'failed', { status }, 'a background refresh failed in front of the handler, and is tried again after growing pauses; what is stored is served stale until its window ends')
@@ -119,18 +120,4 @@ export class Refresher {
   #say ({ log, routeOptions: { url = '' } }: FastifyRequest, kind: string, fields: object, message: string): void {
     this.#notices.warnOnce(log, `${kind} ${url}`, { route: url, ...fields }, `Cache: ${message}`)
   }
-}
-
-/** What chose the answer, and where it was asked for. */
-function headersOf (request: FastifyRequest, target: TargetUri, stale: StoredHead): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = { host: request.raw.headers.host ?? target.host }
-  for (const name of stale.vary) {
-    const value = request.raw.headers[name]
-    if (value !== undefined) headers[name] = value
-  }
-  if (request.ips !== undefined) {
-    headers['x-forwarded-host'] = request.host
-    headers['x-forwarded-proto'] = request.protocol
-  }
-  return headers
 }

@@ -1,3 +1,4 @@
+import { MAX_KEY_LENGTH } from '@x/cache-core'
 import type { Freshness } from './freshness.js'
 
 /** What is kept of a response beside its body. */
@@ -26,7 +27,10 @@ export interface StoredResponse extends StoredHead { readonly body: Buffer }
 /** That a URL has several representations, and by which request headers they are chosen. */
 export interface VariantIndex {
   readonly vary: readonly string[]
+  /** Their keys. */
   readonly variants: readonly string[]
+  /** Milliseconds of the epoch at which each of them is over, in the same order. Absent: an earlier version wrote it; all are over at `until`. */
+  readonly untils?: readonly number[]
   /** Milliseconds of the epoch at which the last of them is over. */
   readonly until: number
 }
@@ -42,6 +46,9 @@ const INDEX = 2
 const HEADER_BYTES = 5
 /** Characters of a text that is not decoded a second time. */
 const MAX_TEXT = 16_384
+/** Bounds of an index: the largest `maxVariants`, and more names than a `Vary` of use has. */
+const MAX_PLACES = 10_000
+const MAX_NAMES = 1000
 const FIELD_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
 // What Node writes into a head: no control characters, nothing beyond Latin-1.
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
@@ -133,7 +140,10 @@ function isMeta (meta: any): meta is StoredHead {
 }
 
 function isIndex (meta: any): meta is VariantIndex {
-  return isObject(meta) && areTexts(meta.vary) && areTexts(meta.variants) && Number.isFinite(meta.until)
+  if (!isObject(meta) || !areTexts(meta.vary) || !areTexts(meta.variants) || !Number.isFinite(meta.until)) return false
+  const { vary, variants, untils } = meta
+  if (vary.length > MAX_NAMES || variants.length > MAX_PLACES || ![...vary, ...variants].every(({ length }) => length <= MAX_KEY_LENGTH)) return false
+  return untils === undefined || (Array.isArray(untils) && untils.length === variants.length && untils.every(Number.isFinite))
 }
 
 function isFreshness (value: any): value is Freshness {

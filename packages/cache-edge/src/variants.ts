@@ -1,6 +1,7 @@
 import { shareNow, type FastifyCache, type Result, type SharedEntry, type TagSnapshot } from '@x/cache-core'
 import type { IncomingHttpHeaders } from 'node:http'
 import { variantKey } from './key.js'
+import { RequestCounts } from './request-counts.js'
 import { decode, encodeIndex, encodeResponse, KnownHead, type StoredHead, type StoredResponse, type VariantIndex } from './stored-response.js'
 import { variantOf } from './vary.js'
 
@@ -60,6 +61,7 @@ const OTHER: Lookup = { found: undefined, isOther: true }
 export class Variants {
   readonly #max: number
   readonly #onCorrupt: (key: string) => void
+  readonly #requests = new RequestCounts()
   #known = new Map<string, KnownHead>()
   #knownBytes = 0
 
@@ -73,33 +75,51 @@ export class Variants {
     return whenRead(this.#read(cache, key, tags), (first) => {
       if (first === undefined) return NOTHING
       if (first instanceof Found) return toLookup(first, headers)
-      const variant = variantOf(first.vary, headers)
-      return whenRead(this.#read(cache, variantKey(key, variant), tags), (second) => second instanceof Found ? toLookup(second, headers) : OTHER)
+      const own = variantKey(key, variantOf(first.vary, headers))
+      this.#requests.add(own)
+      return whenRead(this.#read(cache, own, tags), (second) => second instanceof Found ? toLookup(second, headers) : OTHER)
     })
   }
 
   /**
-   * Keeps a response; `false` if its URL has as many representations as it may, or the cache refuses.
+   * Stores a response; `false` if the cache refuses, or if its URL has as many representations as it may, and each of them is
+   * requested more often than this one.
    * @param uriTag the one of the tags that all representations have
    */
   async keep (cache: FastifyCache, key: string, response: StoredResponse, uriTag: string, options: KeepOptions): Promise<boolean> {
     if (response.vary.length === 0) return (await cache.set(key, encodeResponse(response), options)).ok
     const own = variantKey(key, response.variant)
     const first = await this.#read(cache, key, [...response.tags])
-    // Other names than before: the old representations can no longer be told apart from the new ones.
-    const index = first !== undefined && 'variants' in first && first.vary.join() === response.vary.join() ? first : undefined
-    const variants = index?.variants ?? []
-    const isNew = !variants.includes(own)
-    if (isNew && variants.length >= this.#max) return false
     const now = Date.now()
+    // Other names than before: the old representations can no longer be told apart from the new ones.
+    const before = first !== undefined && 'variants' in first && first.vary.join() === response.vary.join() ? first : undefined
+    // Its request found no index by which it could be counted.
+    if (before === undefined) this.#requests.add(own)
+    const places = before === undefined ? new Map<string, number>() : placesOf(before, key, now)
     const until = now + (options.ttl + options.staleIfError) * 1000
+    const replaced = places.has(own) ? [] : this.#toReplace(places, own)
+    if (replaced === undefined) return false
+    for (const other of replaced) places.delete(other)
+    places.set(own, until)
+    const index = toIndex(response.vary, places)
     // It outlives each of them, and is invalidated by what they have in common alone.
-    if (isNew || until > index!.until) {
-      const renewed = { vary: response.vary, variants: isNew ? [...variants, own] : variants, until: Math.max(until, index?.until ?? 0) }
-      const { snapshot } = options
-      if (!(await cache.set(key, encodeIndex(renewed), { ttl: (renewed.until - now) / 1000, tags: [uriTag], snapshot })).ok) return false
-    }
+    const { snapshot } = options
+    if (!(await cache.set(key, encodeIndex(index), { ttl: (index.until - now) / 1000, tags: [uriTag], snapshot })).ok) return false
+    await Promise.all(replaced.map((other) => cache.del(other)))
     return (await cache.set(own, encodeResponse(response), options)).ok
+  }
+
+  /**
+   * The representations that give way to a new one: those that are requested least, of equal ones those that are over first.
+   * `undefined`: each is requested more often than the new one, so that a value sent once replaces nothing that is in use.
+   */
+  #toReplace (places: ReadonlyMap<string, number>, own: string): string[] | undefined {
+    const excess = places.size + 1 - this.#max
+    if (excess <= 0) return []
+    const ranked = [...places].map(([key, until]) => ({ key, until, requests: this.#requests.of(key) }))
+    const replaced = ranked.sort((a, b) => a.requests - b.requests || a.until - b.until).slice(0, excess)
+    // As often is enough: otherwise the first ones would own their places.
+    return replaced.at(-1)!.requests > this.#requests.of(own) ? undefined : replaced.map(({ key }) => key)
   }
 
   #read (cache: Reads, key: string, tags: string[]): Found | VariantIndex | undefined | Promise<Found | VariantIndex | undefined> {
@@ -147,6 +167,20 @@ export class Variants {
  */
 export function timeOf ({ readAt = -Infinity }: Pick<Servable, 'readAt'>): number {
   return Math.max(Date.now(), readAt)
+}
+
+/**
+ * The representations that are not over, with the milliseconds of the epoch at which each is. Others may write to the same
+ * store, so that keys which are none of this URL are left out: they would be removed.
+ */
+function placesOf ({ variants, untils, until }: VariantIndex, key: string, now: number): Map<string, number> {
+  const places = variants.map((variant, at): [string, number] => [variant, untils?.[at] ?? until])
+  return new Map(places.filter(([variant, until]) => until > now && variant.startsWith(`${key}:`)))
+}
+
+function toIndex (vary: readonly string[], places: ReadonlyMap<string, number>): VariantIndex {
+  const untils = [...places.values()]
+  return { vary, variants: [...places.keys()], untils, until: Math.max(...untils) }
 }
 
 /** A hash is no proof: what is served was stored for exactly these headers. */

@@ -26,15 +26,12 @@ export function mergeVary (current: string | readonly string[] | undefined, name
 }
 
 /**
- * The variant that a request selects by these headers (RFC 9111 §4.1), as JSON of sorted `[name, value]`. Whitespace
- * around commas does not matter, `null` is an absent header, which an empty one is not.
+ * The variant that a request selects by these headers (RFC 9111 §4.1), as JSON of sorted `[name, value]`. Values count
+ * as the handler sees them, byte for byte; `null` is an absent header, which an empty one is not.
  */
 export function variantOf (names: readonly string[], headers: HeaderFields): string {
   const keys = [...new Set(names.map((name) => name.toLowerCase()))].sort()
-  return JSON.stringify(keys.map((name) => {
-    const text = fieldText(headers, name)
-    return [name, text === undefined ? null : listMembers(text).join(',')]
-  }))
+  return JSON.stringify(keys.map((name) => [name, fieldText(headers, name) ?? null]))
 }
 
 function split (field: string | readonly string[] | undefined): string[] {

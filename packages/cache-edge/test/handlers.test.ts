@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Readable } from 'node:stream'
 import t from 'tap'
 import { ask, buildEdge, Time, until } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'
@@ -138,4 +139,15 @@ t.test('variants: what chooses among them lives as long as the longest of them, 
   t.notOk(isHit(await get('de')))
   time.advance(550)
   t.ok(isHit(await get('de')), 'it was renewed')
+})
+
+t.test('a stream without a type: a hit has none either, and hooks see none', async (t) => {
+  const app = await buildEdge(t)
+  const seen: unknown[] = []
+  app.get('/', { config: { cache: { store: true } }, onSend: async (_request, reply) => { seen.push(Boolean(reply.getHeader('content-type'))) } }, async (_request, reply) => reply.send(Readable.from(['abc'])))
+  const first = await ask(app, '/')
+  const hit = await ask(app, '/')
+  t.match(hit, { body: 'abc', cacheStatus: /; hit/ })
+  t.same([first.headers['content-type'], hit.headers['content-type']], [undefined, undefined])
+  t.same(seen, [false, false])
 })

@@ -14,6 +14,8 @@ type Expected = Record<'cache-control' | 'vary' | 'cdn-cache-control' | 'surroga
 
 const PUBLIC = 'public, max-age=60, must-revalidate'
 const PRIVATE = 'private, no-cache'
+/** Of an answer that has nothing but a computed tag. */
+const NO_CACHE = 'no-cache'
 const BEARER = { authorization: 'Bearer x' }
 const options: CacheEdgeOptions = {
   ignoreCookies: ['_ga'],
@@ -24,12 +26,12 @@ const options: CacheEdgeOptions = {
 const written: Array<[what: string, exchange: Exchange, expected: Partial<Expected>]> = [
   ['a rule by its prefix', { url: '/api/a' }, { 'cache-control': PUBLIC }],
   ['a rule at its prefix itself', { url: '/api' }, { 'cache-control': PUBLIC }],
-  ['no rule for a longer word', { url: '/apia' }, {}],
+  ['no rule for a longer word', { url: '/apia' }, { 'cache-control': NO_CACHE }],
   ['the longest prefix', { url: '/api/long/a' }, { 'cache-control': 'public, max-age=300, must-revalidate', vary: 'accept-language', 'surrogate-key': 'long api' }],
   ['a route over its rule', { url: '/api/long/a', policy: { maxAge: 5, tags: ['own'] } }, { 'cache-control': 'public, max-age=5, must-revalidate', vary: 'accept-language', 'surrogate-key': 'own' }],
-  ['a route without a policy under a rule', { url: '/api/a', policy: false }, {}],
+  ['a route without a policy under a rule', { url: '/api/a', policy: false }, { 'cache-control': NO_CACHE }],
   ['a route\'s own policy', { policy: { maxAge: 5, cdnMaxAge: 50 } }, { 'cache-control': 'public, max-age=5, must-revalidate', 'cdn-cache-control': 'max-age=50, must-revalidate' }],
-  ['no rule and no policy', {}, {}],
+  ['no rule and no policy', {}, { 'cache-control': NO_CACHE }],
   ['the handler\'s own Cache-Control wins', { url: '/api/a', headers: { 'cache-control': 'max-age=7' } }, { 'cache-control': 'max-age=7' }],
   ['the handler\'s own CDN-Cache-Control wins', { policy: { cdnMaxAge: 50 }, headers: { 'cdn-cache-control': 'max-age=7' } }, { 'cache-control': PUBLIC, 'cdn-cache-control': 'max-age=7' }],
   ['Vary is merged, whatever its case', { policy: { vary: ['accept', 'x-b'] }, headers: { vary: 'X-A, ACCEPT' } }, { 'cache-control': PUBLIC, vary: 'X-A, ACCEPT, x-b' }],
@@ -39,7 +41,7 @@ const written: Array<[what: string, exchange: Exchange, expected: Partial<Expect
   ['a 503 with a Cache-Control of its own', { url: '/api/a', status: 503, headers: { 'cache-control': 'max-age=1' } }, { 'cache-control': 'max-age=1' }],
   ['a 404', { url: '/api/long/a', status: 404 }, { 'cache-control': 'no-cache', vary: 'accept-language' }],
   ['a 404 that is listed', { policy: { statuses: [404], tags: ['x'] }, status: 404 }, { 'cache-control': PUBLIC, 'surrogate-key': 'x' }],
-  ['a 500 without a rule', { status: 500 }, {}],
+  ['a 500 without a rule', { status: 500 }, { 'cache-control': NO_CACHE }],
   ['a personal prefix', { url: '/api/user/me' }, { 'cache-control': PRIVATE }],
   ['a personal prefix beats a policy', { url: '/api/user/me', policy: { maxAge: 60, sameForAll: true } }, { 'cache-control': PRIVATE }],
   ['a personal prefix, and no-store by the handler', { url: '/api/user/me', headers: { 'cache-control': 'no-store' } }, { 'cache-control': 'no-store' }],
@@ -86,12 +88,12 @@ t.test('headers: tagHeader is another or none, and methods other than GET and HE
   }
 })
 
-t.test('headers: without rules there are ETags and 304, and nothing else', async (t) => {
+t.test('headers: without rules there are ETags with no-cache and 304, and nothing else', async (t) => {
   const app = await buildEdge(t)
   app.get('/', async () => ({ a: 1 }))
   const first = await ask(app, '/')
-  t.same(Object.keys(first.headers).sort(), ['connection', 'content-length', 'content-type', 'date', 'etag'])
+  t.same(Object.keys(first.headers).sort(), ['cache-control', 'connection', 'content-length', 'content-type', 'date', 'etag'])
   const second = await ask(app, '/', { 'if-none-match': first.headers.etag })
   t.equal(second.status, 304)
-  t.same(Object.keys(second.headers).sort(), ['connection', 'date', 'etag'])
+  t.same(Object.keys(second.headers).sort(), ['cache-control', 'connection', 'date', 'etag'])
 })

@@ -71,3 +71,11 @@ for (const order of ['before', 'after'] as const) {
     t.ok(isHit(await ask(app, '/plain')), 'others are kept')
   })
 }
+
+t.test('plugin: no namespace can be called as the keys and tags of stored responses begin', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(cacheEdge)
+  for (const name of ['edge', 'edge-uri']) t.throws(() => app.cache.namespace(name), { code: 'CACHE_ERR_OPTION_INVALID' })
+  t.ok(app.cache.namespace('edges'))
+})

@@ -106,10 +106,10 @@ t.test('two representations: by-response, a name that a hook in front had in Var
 t.test('two representations: by-response, who waits for the run of another is given its answer only if Vary allows', async (t) => {
   const { app } = await page(t, { cache: { store: 'by-response' } }, async (request, reply) => {
     await new Promise((resolve) => { setTimeout(resolve, 20) })
-    return reply.headers({ vary: 'x-request-id', 'cache-control': 'max-age=60' }).send(String(request.headers['x-request-id']))
+    return reply.headers({ vary: 'accept-language', 'cache-control': 'max-age=60' }).send(String(request.headers['accept-language']))
   })
-  const answers = await Promise.all(['1', '2'].map((id) => ask(app, '/a', { 'x-request-id': id })))
-  t.same(answers.map(({ body }) => body), ['1', '2'])
+  const answers = await Promise.all(['de', 'fr'].map((language) => ask(app, '/a', { 'accept-language': language })))
+  t.same(answers.map(({ body }) => body), ['de', 'fr'])
 })
 
 for (const status of [206, 304, 400, 401, 403, 404, 413, 414, 429, 431, 500, 502, 503]) {
@@ -164,8 +164,7 @@ t.test('Vary explosion: a URL has at most maxVariants entries, and the others ar
   const implementation = new MemoryCache()
   const { app } = await page(t, { core: { implementation }, edge: { maxVariants: 3 }, cache: { vary: ['accept-language'] } }, (request) => String(request.headers['accept-language']))
   for (const language of Array.from({ length: 20 }, (_, i) => `l${i}`)) t.equal((await ask(app, '/a', { 'accept-language': language })).body, language)
-  const kept = await Promise.all(Array.from({ length: 20 }, (_, i) => ask(app, '/a', { 'accept-language': `l${i}` })))
-  t.equal(kept.filter(isHit).length, 3)
+  t.equal(implementation.size, 1 + 3, 'the index and three representations')
 })
 
 for (const vary of ['Cookie', '*', 'Accept, Cookie', 'Authorization', 'x y', 'User-Agent']) {

@@ -72,16 +72,18 @@ sub vcl_recv {
 
   if (arms.backend("" + client.ip) == bypass) { return (pass); }
 
-  # Add the headers by which your app knows who asks; X-User-Id is the one of the example server. Authorization is seen to by
-  # the built-in VCL.
-  if (req.http.X-User-Id) { return (pass); }
+  # Add the headers by which your app knows who asks, as in credentialHeaders; X-User-Id is the one of the example server.
+  # Authorization is seen to by the built-in VCL.
+  if (req.http.X-User-Id || req.http.Proxy-Authorization || req.http.X-API-Key || req.http.API-Key || req.http.APIKey ||
+      req.http.X-Auth-Token || req.http.X-Access-Token) { return (pass); }
 
   if (req.method == "GET" || req.method == "HEAD") {
     # The body of a GET is not in the key.
     if (req.http.Transfer-Encoding || (req.http.Content-Length && req.http.Content-Length != "0")) { return (pass); }
-    # Cookies that no shared answer depends on: name your own. With any other cookie the built-in VCL passes.
+    # Cookies that no shared answer depends on: name your own. With any other cookie the built-in VCL passes, and so it does with
+    # a value that has a character which some parsers take for the end of a cookie (RFC 6265 section 4.1.1).
     std.collect(req.http.Cookie, "; ");
-    if (req.http.Cookie ~ "^((_ga|_ga_[A-Z0-9]+|_gid|theme)=[^;]*(; *|$))+$") { unset req.http.Cookie; }
+    if (req.http.Cookie ~ "^((_ga|_ga_[A-Z0-9]+|_gid|theme)=[!#-+\x2D-:<-\x5B\x5D-~]*(; *|$))+$") { unset req.http.Cookie; }
   }
 
   # First nothing stale, so that the app is asked; if it fails, whatever there is. It is kept no longer than stale-if-error says.

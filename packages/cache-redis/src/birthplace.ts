@@ -5,22 +5,29 @@ export interface Captured { readonly token: string; readonly fence: string }
 
 const RANDOM_CHARACTERS = 12
 const FENCE_CHARACTERS = 8
+/** Characters of a fence. */
+export const MAX_FENCE_LENGTH = FENCE_CHARACTERS
+/** Characters of a token without its fence, after a soft invalidation. */
+export const MAX_TOKEN_LENGTH = RANDOM_CHARACTERS + 1 + RANDOM_CHARACTERS
+const SHAPE = new RegExp(`^([\\w-]{${RANDOM_CHARACTERS}})([\\w-]{${FENCE_CHARACTERS}})(\\.[\\w-]{${RANDOM_CHARACTERS}})?$`)
 
 /** A new token as Redis has it: the random characters, then the fence of the master that it is made on. */
 export function writeToken (fence: string): string {
   return newToken() + fence
 }
 
+/** Whether a token has the shape of this package's own. */
+export function isOwn (text: string): boolean {
+  return SHAPE.test(text)
+}
+
 /**
- * The parts of a token as Redis has it. A token that names no master has an empty fence, which is that of no master. The part
- * after a dot, of a soft invalidation, belongs to the token.
+ * The parts of a token as Redis has it. The part after a dot, of a soft invalidation, belongs to the token. A text of another shape was
+ * written by another: it has an empty fence, which is that of no master, so that it is replaced.
  */
 export function readToken (text: string): Captured {
-  const end = RANDOM_CHARACTERS + FENCE_CHARACTERS
-  const fence = text.slice(RANDOM_CHARACTERS, end)
-  return fence.length < FENCE_CHARACTERS || fence.includes('.')
-    ? { token: text, fence: '' }
-    : { token: text.slice(0, RANDOM_CHARACTERS) + text.slice(end), fence }
+  const [, random, fence, soft = ''] = SHAPE.exec(text) ?? []
+  return random === undefined || fence === undefined ? { token: text, fence: '' } : { token: random + soft, fence }
 }
 
 /** The fence as the script `cacheRenew` computes it. */

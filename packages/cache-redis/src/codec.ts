@@ -2,7 +2,7 @@ import { promisify } from 'node:util'
 import { brotliCompress, brotliDecompress, constants, gunzip, gzip } from 'node:zlib'
 import { corrupt, Deadlines, tooLarge, valueInvalid, type CacheError } from '@x/cache-core'
 import {
-  FRAME, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type EntryTag, type FrameMeta
+  FRAME, MAX_OVERHEAD_BYTES, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type EntryTag, type FrameMeta
 } from './frame.js'
 
 /** Turns values into text or bytes and back. The default is JSON. */
@@ -71,6 +71,7 @@ export interface Serialised { readonly kind: FrameMeta['payload']; readonly byte
 export interface Decoded { readonly value: unknown; readonly ttlMs: number | undefined; readonly windowMs: number; readonly ownFence?: string | undefined; readonly tags: readonly EntryTag[] }
 
 const NO_TAGS: readonly EntryTag[] = []
+const LARGER = 'more than maxValueBytes'
 
 /** The stored form: plain JSON where nothing else is needed, a frame otherwise. */
 export class Codec {
@@ -81,7 +82,8 @@ export class Codec {
 
   constructor (options: CodecOptions) {
     this.#options = options
-    this.#limit = new Deadlines(options.limitMs)
+    // A compression that hangs holds no process: who waits for it has a limit of its own.
+    this.#limit = new Deadlines(options.limitMs, { holdsProcess: false })
     this.#isPlainJson = options.serializer === jsonSerializer
     this.#compressions = new Map([gzipCompression, brotliCompression, options.compression].map((each) => [each.id, each]))
   }
@@ -141,8 +143,10 @@ export class Codec {
       (ms) => Promise.reject(new Error(`it did not end within ${ms} ms`)), (cause) => Promise.reject(cause))
   }
 
-  /** Never throws: what cannot be read is `CACHE_ERR_CORRUPT`. */
+  /** Never throws: what cannot be read, and what breaks a limit of writing, is `CACHE_ERR_CORRUPT`. */
   decode (stored: Buffer): Decoded | CacheError | Promise<Decoded | CacheError> {
+    const { maxValueBytes } = this.#options
+    if (stored.length > maxValueBytes && (stored[0] !== FRAME || stored.length - MAX_OVERHEAD_BYTES > maxValueBytes)) return corrupt('get', LARGER)
     if (stored[0] !== FRAME) {
       if (!this.#isPlainJson) return corrupt('get', 'no frame')
       try {
@@ -154,6 +158,7 @@ export class Codec {
     const frame = readFrame(stored)
     if (typeof frame === 'string') return corrupt('get', frame)
     const { meta, payload } = frame
+    if (payload.length > maxValueBytes) return corrupt('get', LARGER)
     if (meta.codec === 0) return this.#open(meta, payload)
     const compression = this.#compressions.get(meta.codec)
     if (compression === undefined) return corrupt('get', `compression ${meta.codec}, which is unknown here`)

@@ -64,7 +64,7 @@ function makeClients (settings: RedisCacheSettings, warn: Warn, stops: (() => vo
       tls
     })
   }
-  const natMap = settings.natMap === undefined ? {} : { natMap: natMapFor(settings.natMap, tls, warn) as NonNullable<ClusterOptions['natMap']> }
+  const natMap = settings.natMap === undefined ? undefined : natMapFor(settings.natMap, tls, warn)
   switch (settings.mode) {
     case 'single':
       return Array.from({ length: settings.connections }, () => new Redis({ ...common, reconnectOnError: leaveReplicas(), host: first.host, port: first.port }))
@@ -76,7 +76,7 @@ function makeClients (settings: RedisCacheSettings, warn: Warn, stops: (() => vo
       const lanes = Array.from({ length: settings.connections }, () => new Redis({
         ...common,
         reconnectOnError: leaveReplicas(),
-        ...natMap,
+        ...compact({ natMap: natMap as ClusterOptions['natMap'] }),
         sentinels,
         name,
         sentinelRetryStrategy: (times) => Math.min(50 * times, 500),
@@ -93,7 +93,7 @@ function makeClients (settings: RedisCacheSettings, warn: Warn, stops: (() => vo
       const { retryStrategy, enableOfflineQueue, ...ofNodes } = common
       const nodes = endpoints.map(({ host, port, servername }) => servername === undefined ? { host, port } : { host, port, tls: { ...tls, servername } })
       const cluster = new Cluster(nodes, {
-        ...natMap,
+        ...compact({ natMap: natMap as ClusterOptions['natMap'] }),
         enableOfflineQueue: false,
         redisOptions: { ...ofNodes, reconnectOnError: leaveReplicas() },
         slotsRefreshTimeout: settings.connectTimeoutMs,

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import { closeClient, isCluster, type Client } from './client.js'
 import type { Warn } from './guard.js'
 import { Node, type NodeSettings } from './node.js'
+import { guardAsking, guardRedirections } from './redirections.js'
 import { publicText, withoutSecrets } from './redis-errors.js'
 import { listen } from './shared-listeners.js'
 
@@ -54,6 +55,7 @@ export class Connection {
       listen(client, 'ready', () => this.#forget())
     ]
     if (isCluster(client)) {
+      guardRedirections(client)
       this.#stops.push(
         listen(client, '+node', (redis: Redis) => this.#add(redis)),
         listen(client, '-node', (redis: Redis) => this.#remove(redis)),
@@ -144,6 +146,7 @@ export class Connection {
 
   #add (redis: Redis): void {
     const id = idOf(redis)
+    guardAsking(redis)
     this.#nodes.get(id)?.close()
     this.#nodes.set(id, new Node(redis, this.#settings, this.#events.onChange))
   }

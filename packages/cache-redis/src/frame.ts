@@ -1,4 +1,6 @@
+import { checkTags, MAX_TAG_LENGTH, MAX_TAGS, MAX_TTL } from '@x/cache-core'
 import { randomFillSync } from 'node:crypto'
+import { MAX_FENCE_LENGTH, MAX_TOKEN_LENGTH } from './birthplace.js'
 
 /** No JSON text, and no UTF-8 text at all, starts with this byte. */
 export const FRAME = 0xc1
@@ -8,6 +10,10 @@ const STAMP_AT = 8
 /** Bytes of the header. Its stamp makes the header of each stored frame unlike that of any other. */
 export const HEADER_BYTES = 16
 const NO_TAG = ''
+/** The longest metadata that this package writes: JSON takes up to six bytes for a UTF-16 unit of a tag. */
+const MAX_METADATA_BYTES = (MAX_TAGS + 1) * (6 * MAX_TAG_LENGTH + MAX_TOKEN_LENGTH + MAX_FENCE_LENGTH + 9) + 64
+/** Bytes of a frame beside its payload, at most. */
+export const MAX_OVERHEAD_BYTES = HEADER_BYTES + MAX_METADATA_BYTES
 
 /** Kinds of a frame: a serialised value, raw bytes, or a mark, which holds the place of an entry while its value is loaded. */
 export const PAYLOAD_SERIALISED = 0
@@ -84,13 +90,15 @@ const known = new Map<string, Metadata>()
 const MAX_KNOWN = 1000
 const MAX_KNOWN_LENGTH = 500
 
-/** The frame's parts; a string says what is wrong with it. */
+/** The frame's parts; a string says what is wrong with it. What breaks a limit of writing is refused: the frame may be another's. */
 export function readFrame (frame: Buffer): { meta: FrameMeta; payload: Buffer } | string {
   if (frame.length < HEADER_BYTES) return 'a truncated frame'
   if (frame[1] !== VERSION) return `a frame of version ${frame[1]}`
   const payload = frame[2]
   if (payload !== PAYLOAD_SERIALISED && payload !== PAYLOAD_BYTES) return 'a frame of an unknown kind'
-  const end = HEADER_BYTES + frame.readUInt32BE(LENGTH_AT)
+  const metadataBytes = frame.readUInt32BE(LENGTH_AT)
+  if (metadataBytes > MAX_METADATA_BYTES) return 'a frame with too much metadata'
+  const end = HEADER_BYTES + metadataBytes
   if (end > frame.length) return 'a truncated frame'
   const text = frame.toString('utf8', HEADER_BYTES, end)
   const metadata = known.get(text) ?? parseMetadata(text)
@@ -106,7 +114,8 @@ function parseMetadata (text: string): Metadata | undefined {
   } catch {
     return undefined
   }
-  if (!Array.isArray(rest) || rest.length < 2 || rest.length % 3 !== 2) return undefined
+  // The entry's own fence is written as one tag more.
+  if (!Array.isArray(rest) || rest.length < 2 || rest.length % 3 !== 2 || rest.length > 2 + 3 * (MAX_TAGS + 1)) return undefined
   const ttlMs: unknown = rest[0] ?? undefined
   const windowMs: unknown = rest[1]
   if (!(ttlMs === undefined || isDuration(ttlMs)) || !isDuration(windowMs)) return undefined
@@ -116,10 +125,11 @@ function parseMetadata (text: string): Metadata | undefined {
     const tag: unknown = rest[at]
     const token: unknown = rest[at + 1]
     const fence: unknown = rest[at + 2]
-    if (typeof tag !== 'string' || typeof token !== 'string' || typeof fence !== 'string') return undefined
+    if (typeof tag !== 'string' || !isText(token, MAX_TOKEN_LENGTH) || !isText(fence, MAX_FENCE_LENGTH)) return undefined
     if (tag === NO_TAG) ownFence = fence
     else tags.push({ tag, token, fence })
   }
+  if (checkTags(tags.map(({ tag }) => tag)) !== undefined) return undefined
   const metadata = { ttlMs, windowMs, ownFence, tags }
   if (text.length <= MAX_KNOWN_LENGTH) {
     if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value!)
@@ -129,5 +139,9 @@ function parseMetadata (text: string): Metadata | undefined {
 }
 
 function isDuration (value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0
+  return typeof value === 'number' && value >= 0 && value <= MAX_TTL * 1000
+}
+
+function isText (value: unknown, maxLength: number): value is string {
+  return typeof value === 'string' && value.length <= maxLength
 }

@@ -1,3 +1,5 @@
+import { withCause } from '@x/cache-core'
+
 /** Hears of something that the app asked for and that fails for a lasting reason; the message says what to do. */
 export type Warn = (warning: Error) => void
 
@@ -11,7 +13,7 @@ export function guard<A extends unknown[]> (name: string, fn: ((...args: A) => u
   const fail = (cause: unknown): void => {
     if (isTold) return
     isTold = true
-    warn(new Error(`${name} failed: ${cause instanceof Error ? cause.message : String(cause)}. It must neither throw nor reject`, { cause }))
+    warn(withCause(new Error(`${name} failed: ${textOf(cause)}. It must neither throw nor reject`), cause))
   }
   return (...args) => {
     try {
@@ -22,4 +24,10 @@ export function guard<A extends unknown[]> (name: string, fn: ((...args: A) => u
       fail(error)
     }
   }
+}
+
+// Not String(): what is thrown may have no text, or one that throws.
+function textOf (cause: unknown): string {
+  if (cause instanceof Error) return cause.message
+  return typeof cause === 'string' ? cause : `a thrown ${typeof cause}`
 }

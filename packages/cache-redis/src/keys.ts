@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto'
 
+/** Letters that stand between the prefix and a name. */
+export const KINDS: ReadonlySet<string> = new Set(['t', 'e', 'l', 'f', 'd', 'u'])
+
 /**
  * The names of all that the cache keeps in Redis. `p` is the key prefix:
  *

@@ -1,3 +1,4 @@
+import { corrupt } from '@x/cache-core'
 import type { Captured } from './birthplace.js'
 import type { Client, Connection } from './connection.js'
 import type { Entries } from './entries.js'
@@ -107,6 +108,7 @@ export class Leases {
       // By its text: ASKING holds for one command, and would not for the one that follows NOSCRIPT.
       ? await callMaster(connection, name, (redis) => redis.callBuffer('EVAL', SCRIPTS.cacheLease.lua, 1, name, ...args) as Promise<Buffer>)
       : { value: await dataFor(name).cacheLeaseBuffer(name, ...args), fence: undefined }
+    if (!Buffer.isBuffer(header)) throw corrupt('leases.take', 'what a script of the cache does not answer')
     return { name, header, fence, isOwnMark: isMark(header) && header.equals(mark) }
   }
 

@@ -8,7 +8,7 @@ import type { Subscriber } from './subscriber.js'
 const POLL_MS = 250
 /** How long a dismissal is remembered for waiters that were not listening: many polls. */
 const DISMISSED_MS = 10_000
-/** What a release says when the next waiter may take the lock. */
+/** The outcome of a release after which the next waiter takes the lock; any other dismisses who waits. */
 const FREE = 'free'
 
 /** A try: the lock, or the token of the holder that it waits for; 0 if that one has dismissed it. */
@@ -52,10 +52,8 @@ export class RedisLocks {
     // Node turns a delay above 2^31-1 ms into one of 1 ms.
     const deadline = setTimeout(() => waiter.end(), Math.min(waitMs, 0x7fffffff))
     // Not waited for: while the channel cannot be had, the polls are left.
-    const listening = this.#subscriber.listen(names.channel, (message) => {
-      if (message === FREE) waiter.wake()
-      else waiter.end()
-    }).then((stop) => {
+    // A message says that there is news, never which: anybody may publish.
+    const listening = this.#subscriber.listen(names.channel, () => waiter.wake()).then((stop) => {
       // The release may have come in between.
       waiter.wake()
       return stop

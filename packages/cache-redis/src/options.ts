@@ -5,6 +5,7 @@ import type { InvalidationListener } from './announcer.js'
 import { isCluster, modeOf, type Client } from './client.js'
 import { brotliCompression, gzipCompression, type Compression, type Serializer } from './codec.js'
 import { endpointsOf } from './endpoints.js'
+import { KINDS } from './keys.js'
 import { isTarget, type NatMap } from './nat-map.js'
 
 const has = <T>(allowed: string, ...methods: string[]) => Type.Unsafe<T>(Type.Refine(Type.Unknown(),
@@ -129,6 +130,9 @@ export function resolveRedisOptions (raw: object): RedisCacheSettings {
   }
   if (keyPrefix.includes('{') && !/^[^{]*\{[^}]+\}/.test(keyPrefix)) {
     refuse('keyPrefix', JSON.stringify(keyPrefix), 'one without a brace, or with a whole hash tag: the keys of a lock would lie in different slots')
+  }
+  if (keyPrefix.split(':').slice(1, -1).some((part) => KINDS.has(part))) {
+    refuse('keyPrefix', JSON.stringify(keyPrefix), `one without ${[...KINDS].map((kind) => `:${kind}:`).join(' ')} in it: such keys would lie among those of a cache with a shorter prefix`)
   }
   if (mode === 'cluster' && (settings.db ?? 0) !== 0) refuse('db', String(settings.db), '0 in a Cluster')
   if (mode === 'cluster' && settings.connections > 1) refuse('connections', String(settings.connections), '1 in a Cluster')

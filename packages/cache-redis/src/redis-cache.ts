@@ -41,7 +41,7 @@ export interface RedisStatus extends ImplementationStatus {
 export interface RedisCacheEvents {
   /** Something in `status()` changed. */
   onChange?: (status: RedisStatus) => void
-  /** `getMany` came upon an entry that cannot be read, and answered a miss for it. */
+  /** `getMany` came upon an entry that cannot be read, and answered a miss for it; or a token that another wrote was replaced. */
   onCorrupt?: (error: CacheError) => void
   /** Redis acknowledged a removal that had waited for it (`queued: true`). */
   onReplayed?: (removal: Removal) => void
@@ -115,7 +115,8 @@ export class RedisCache implements Cache {
       isStrong: settings.consistency === 'strong',
       waitReplicas: settings.waitReplicas,
       waitMs: settings.commandTimeoutMs / 2,
-      now
+      now,
+      onForeign: this.#onCorrupt
     })
     this.#codec = new Codec({
       serializer: settings.serializer ?? jsonSerializer,
@@ -272,7 +273,10 @@ export class RedisCache implements Cache {
   }
 
   #store (key: string, serialised: Serialised, options: SetOptions): Promise<Result<void>> {
+    const calledAt = monotonicClock.now()
     return this.#service.run('set', () => this.#inOrder(key, async () => {
+      // Its caller has been told that it failed, and other processes may have written since.
+      if (monotonicClock.now() - calledAt >= this.#settings.commandTimeoutMs) throw new Error('the time for the store was over before its turn came')
       // What was loaded belongs to the generation of its snapshot; a Cluster is asked before.
       const known = options.snapshot === undefined && !this.#connection.isCluster ? this.#tokens.remembered(GENERATION) : undefined
       if (known === undefined) return this.#write(key, serialised, options)
@@ -442,7 +446,9 @@ function fresh<T> (found: Found | null): Result<T | null> {
 }
 
 function toEntry<T> ({ decoded, isStale, leftMs }: Found): Entry<T> {
-  const staleLeft = leftMs === undefined || leftMs < 0 ? Infinity : leftMs / 1000
+  // Another may have given it more time than it was stored for, or no end.
+  const longestMs = decoded.ttlMs === undefined ? MAX_TTL * 1000 : decoded.ttlMs + decoded.windowMs
+  const staleLeft = leftMs === undefined ? Infinity : (leftMs < 0 ? longestMs : Math.min(leftMs, longestMs)) / 1000
   const ttlLeft = staleLeft - decoded.windowMs / 1000
   return {
     value: decoded.value as T,

@@ -1,12 +1,12 @@
 import {
-  auth, corrupt, isCacheError, outOfMemory, readonly, refused, unavailable, type CacheError
+  auth, corrupt, failedReply, isCacheError, outOfMemory, readonly, refused, unavailable, type CacheError
 } from '@x/cache-core'
 
-/** A reply or a broken connection as a coded error. The text of the cause never holds a URL: ioredis names host and port only. */
+/** A reply or a broken connection as a coded error. Neither its text nor its cause holds a key, a value, a user or a password. */
 export function toCacheError (operation: string, thrown: unknown): CacheError {
   if (isCacheError(thrown)) return thrown
-  const cause = thrown instanceof Error ? withoutSecrets(thrown) : thrown
-  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  const cause = withoutSecrets(thrown)
+  const { message } = cause
   if (/^READONLY|^MISCONF|You can't write against a read only/.test(message)) return readonly(operation, { cause })
   if (/^OOM/.test(message)) return outOfMemory(operation, { cause })
   if (/^(NOAUTH|WRONGPASS)/.test(message)) return auth(operation, { cause })
@@ -14,8 +14,12 @@ export function toCacheError (operation: string, thrown: unknown): CacheError {
   // Redis 7.0 does not say which; later versions answer NOPERM.
   if (message.startsWith("ERR The user executing the script can't")) return refused(operation, 'a command or a key that a script of the cache uses', { cause })
   if (/^WRONGTYPE/.test(message)) return corrupt(operation, 'a key of another type', { cause })
-  return unavailable(operation, { cause })
+  if (isReply(cause) && OF_ONE_KEY.test(message)) return corrupt(operation, 'what a command of the cache cannot work on', { cause })
+  return isReply(cause) ? failedReply(operation, message, { cause }) : unavailable(operation, { cause })
 }
+
+/** Errors that what is stored under a key causes: a script that stumbles over it, a text that is no number, one that would become too long. */
+const OF_ONE_KEY = /^ERR (.*\buser_script:\d|value is not|hash value is not|increment or decrement|string exceeds)/s
 
 /** Whether an error speaks of the connection or the server as a whole, and so for the breaker. */
 export function isOutage ({ code }: CacheError): boolean {
@@ -36,20 +40,43 @@ export function isRefusal (error: unknown): error is Error {
 }
 
 const REFUSED = 'NOPERM: the user may not use '
+/** A shorter argument is a word of the protocol (`3`, `NX`, `GET`), or would be found in any text. */
+const MIN_ARGUMENT = 3
+/** Texts of replies are short; a longer one is not the server's own. */
+const MAX_TEXT = 500
 
 /**
  * An error's text for logs: Redis's own text of a refusal (NOPERM) names the user, that of an unknown command its arguments, which
- * are a password where AUTH is unknown.
+ * are a password where AUTH is unknown. An argument of the command that the reply repeats is left out, whatever the server.
  */
-export function publicText ({ message }: Error): string {
-  return message.replace(/NOPERM .*$/s, (text) => `${REFUSED}${refusedBy(text)}`).replace(/, with args beginning with: .*$/s, '')
+export function publicText (error: Error): string {
+  const text = error.message.slice(0, MAX_TEXT)
+    .replace(/NOPERM .*$/s, (text) => `${REFUSED}${refusedBy(text)}`).replace(/, with args beginning with: .*$/s, '')
+  const { command } = error as { command?: { args?: unknown } }
+  // The first word says what kind of error it is.
+  const kind = /^\S* ?/.exec(text)![0]
+  let shown = text.slice(kind.length)
+  for (const argument of Array.isArray(command?.args) ? command.args : []) {
+    if (typeof argument !== 'string' && !(argument instanceof Uint8Array)) continue
+    // A reply repeats a long argument in part.
+    const part = String(argument.slice(0, MAX_TEXT))
+    if (part.length >= MIN_ARGUMENT) shown = shown.replaceAll(part, '…')
+  }
+  return kind + shown
 }
 
-/** The error without the arguments of its command (a key, a value, a password) and the user's name, which replies have. */
-export function withoutSecrets (error: Error): Error {
-  const message = publicText(error)
-  if (message === error.message && !('command' in error)) return error
-  return Object.defineProperty(new Error(message), 'name', { value: error.name })
+/**
+ * An error without all that might be a secret: the arguments of its command (a key, a value, a password), the user's name, and the
+ * errors that it carries, as that of a Cluster carries its last node's.
+ */
+export function withoutSecrets (thrown: unknown): Error {
+  if (!(thrown instanceof Error)) return new Error(typeof thrown === 'string' ? thrown.slice(0, MAX_TEXT) : `a thrown ${typeof thrown}`)
+  const { code } = thrown as { code?: unknown }
+  const cleaned = new Error(publicText(thrown))
+  Object.defineProperty(cleaned, 'name', { value: thrown.name })
+  // Its stack has the lines of ioredis, and the text as the server sent it.
+  Object.defineProperty(cleaned, 'stack', { value: `${cleaned.name}: ${cleaned.message}` })
+  return typeof code === 'string' && /^\w+$/.test(code) ? Object.assign(cleaned, { code }) : cleaned
 }
 
 /** What a NOPERM reply refuses. */

@@ -1,4 +1,21 @@
+import { MAX_TTL } from '@x/cache-core'
 import { FRAME, HEADER_BYTES, MARK } from './frame.js'
+
+/** Lua: the text of a key; false where it has none, and where it is of another type. */
+const TEXT = `local function text(key)
+  local found = redis.pcall('GET', key)
+  if type(found) ~= 'table' then return found end
+  if string.find(found.err, 'WRONGTYPE', 1, true) then return false end
+  return redis.call('GET', key)
+end`
+
+/** Lua: what a counter says; 0 where there is none, or where another wrote something else. A double is exact up to 2^53. */
+const NUMBER = `${TEXT}
+local function number(key)
+  local digits = text(key)
+  if not digits or #digits > 16 or not string.find(digits, '^%d+$') or tonumber(digits) >= 9007199254740991 then return 0 end
+  return tonumber(digits)
+end`
 
 /**
  * Lua that runs in one slot each. A process names what it needs in milliseconds; the server's own clock decides.
@@ -31,24 +48,27 @@ if string.byte(head, 3) == ${MARK} and redis.call('PTTL', KEYS[1]) < tonumber(AR
 end
 return head`
   },
-  /** Stores ARGV[2] for ARGV[3] ms if the slot still has the header ARGV[1]; answers 1 if it does. */
+  /** Stores ARGV[2] for ARGV[3] ms if the slot still has the header ARGV[1]; answers 1 if it does. A slot of another type has none. */
   cacheStore: {
     numberOfKeys: 1,
-    lua: `if redis.call('GETRANGE', KEYS[1], 0, ${HEADER_BYTES - 1}) ~= ARGV[1] then return 0 end
+    lua: `local head = redis.pcall('GETRANGE', KEYS[1], 0, ${HEADER_BYTES - 1})
+if type(head) == 'table' and not string.find(head.err, 'WRONGTYPE', 1, true) then return head end
+if head ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`
   },
   /** Removes the mark ARGV[1], if it still stands; answers 1 if it did. */
   cacheUnmark: {
     numberOfKeys: 1,
-    lua: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+    lua: `${TEXT}
+if text(KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])`
   },
-  /** Lets a token live for at least ARGV[1] ms (for ARGV[2] if it would not); answers how long it will, -2: it is gone. */
+  /** Lets a token live for at least ARGV[1] ms (for ARGV[2] if it would not, or for ever); answers how long it will, -2: it is gone. */
   cacheExtend: {
     numberOfKeys: 1,
     lua: `local left = redis.call('PTTL', KEYS[1])
-if left < 0 or left >= tonumber(ARGV[1]) then return left end
+if left == -2 or left >= tonumber(ARGV[1]) then return left end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return tonumber(ARGV[2])`
   },
@@ -67,34 +87,47 @@ return 1`
   /**
    * Replaces the token ARGV[1], which was made on another server, by ARGV[2], made on this one; answers the token that is there
    * then, or 0 if this is not the server whose fence is ARGV[3]: the caller's knowledge is old, and another process's token
-   * must not fall to it. Where nothing can be written the token goes, and with it all that it makes valid.
+   * must not fall to it. Where nothing can be written the token goes, and with it all that it makes valid. What does not look like a
+   * token, or is of another type, is replaced whatever ARGV[1] says, and its successor lives for ARGV[4] ms.
    */
   cacheRenew: {
     numberOfKeys: 1,
     lua: `local info = redis.call('INFO', 'server') .. redis.call('INFO', 'replication')
 local life = string.match(info, 'run_id:(%w+)') .. ':' .. string.match(info, 'master_replid:(%w+)')
 if string.sub(redis.sha1hex(life), 1, 12) ~= ARGV[3] then return 0 end
-local token = redis.call('GET', KEYS[1])
-if token ~= ARGV[1] then return token end
-local done = redis.pcall('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+local token = redis.pcall('GET', KEYS[1])
+if not token then return false end
+if type(token) == 'table' and not string.find(token.err, 'WRONGTYPE', 1, true) then return token end
+local isOwn = type(token) == 'string' and (#token == 20 and string.find(token, '^[%w_-]+$') or
+  #token == 33 and string.byte(token, 21) == 46 and string.find(token, '^[%w_-]+%.[%w_-]+$'))
+if isOwn and token ~= ARGV[1] then return token end
+local done = isOwn and redis.pcall('SET', KEYS[1], ARGV[2], 'KEEPTTL') or redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[4])
 if done.ok then return ARGV[2] end
 redis.call('UNLINK', KEYS[1])
 return false`
   },
   /**
    * Takes a lock for ARGV[2] ms with the owner's mark ARGV[1]; answers the fencing token, minus that of the holder if it is
-   * held, or 0 if the holder ARGV[3] or a later one has dismissed who waited. The counter starts at the server's time in
-   * microseconds, so a token that follows a forgotten counter is still larger.
+   * held, or 0 if the holder ARGV[3] has dismissed who waited. The token is the one before plus one, and at least the server's time in
+   * microseconds, so that it grows whatever happened to the counter. No lock is held by a key that has another type, or no end within
+   * the longest time of a lock.
    */
   cacheLock: {
     numberOfKeys: 3,
-    lua: `local waited = tonumber(ARGV[3])
-if waited > 0 and waited <= tonumber(redis.call('GET', KEYS[3]) or 0) then return 0 end
-if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return -(redis.call('GET', KEYS[2]) or 1) end
+    lua: `${NUMBER}
+local last = number(KEYS[2])
+local waited = tonumber(ARGV[3])
+local dismissed = number(KEYS[3])
+if waited > 0 and waited <= dismissed and dismissed <= last then return 0 end
+local isTaken = redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
+if not isTaken then
+  local left = redis.call('PTTL', KEYS[1])
+  if left >= 0 and left <= ${MAX_TTL * 1000} and text(KEYS[1]) then return -math.max(last, 1) end
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+end
 local time = redis.call('TIME')
-redis.call('SET', KEYS[2], string.format('%.0f', time[1] * 1000000 + time[2]), 'NX')
-local token = redis.call('INCR', KEYS[2])
-redis.call('PEXPIRE', KEYS[2], 86400000)
+local token = math.max(last + 1, time[1] * 1000000 + time[2])
+redis.call('SET', KEYS[2], string.format('%.0f', token), 'PX', 86400000)
 return token`
   },
   /**
@@ -103,17 +136,19 @@ return token`
    */
   cacheUnlock: {
     numberOfKeys: 3,
-    lua: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+    lua: `${NUMBER}
+if text(KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('UNLINK', KEYS[1])
-local token = redis.call('GET', KEYS[2])
-if token and tonumber(ARGV[4]) > 0 then redis.call('SET', KEYS[3], token, 'PX', ARGV[4]) end
+local token = number(KEYS[2])
+if token > 0 and tonumber(ARGV[4]) > 0 then redis.call('SET', KEYS[3], string.format('%.0f', token), 'PX', ARGV[4]) end
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 return 1`
   },
   /** Holds a lock that is still the owner's for ARGV[2] ms more; answers 1 if it was. */
   cacheHold: {
     numberOfKeys: 1,
-    lua: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+    lua: `${TEXT}
+if text(KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`
   }
 } as const

@@ -1,4 +1,4 @@
-import { Deadlines, DONE, err, ok, timeout, unavailable, type CacheError, type Err, type Result } from '@x/cache-core'
+import { causeOf, Deadlines, DONE, err, ok, timeout, unavailable, type CacheError, type Err, type Result } from '@x/cache-core'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.js'
 import { InvalidationQueue, type Removal } from './invalidation-queue.js'
 import { isOutage, toCacheError } from './redis-errors.js'
@@ -134,7 +134,7 @@ export class Service {
 
   #outOfService (operation: string): CacheError {
     // To wait does not help against a refusal, so the caller is told of it.
-    const cause = this.#problem?.code === 'CACHE_ERR_AUTH' ? this.#problem.cause : undefined
+    const cause = this.#problem?.code === 'CACHE_ERR_AUTH' ? causeOf(this.#problem) : undefined
     return cause === undefined ? unavailable(operation) : toCacheError(operation, cause)
   }
 

@@ -1,11 +1,12 @@
-import type { TagSnapshot } from '@x/cache-core'
+import { corrupt, type CacheError, type TagSnapshot } from '@x/cache-core'
 import type { Redis } from 'ioredis'
-import { readToken, toHex, writeToken, type Captured } from './birthplace.js'
+import { isOwn, readToken, toHex, writeToken, type Captured } from './birthplace.js'
 import type { Client, Connection } from './connection.js'
 import type { EntryTag } from './frame.js'
 import { GENERATION, newToken, type Keys } from './keys.js'
 import { callMaster, type MasterReply } from './master-call.js'
 import type { Node } from './node.js'
+import { isReply } from './redis-errors.js'
 import { SCRIPTS } from './scripts.js'
 import { TokenMemory } from './tokens.js'
 
@@ -29,6 +30,8 @@ export interface TagTokensOptions {
   readonly waitReplicas: number
   readonly waitMs: number
   readonly now: () => number
+  /** Hears of a token that was not of this package's making, and was replaced; must not throw. */
+  readonly onForeign: (error: CacheError) => void
 }
 
 /** How an entry's tag stands: `stale` after a soft invalidation. */
@@ -106,7 +109,7 @@ export class TagTokens {
 
   /** The token as Redis has it now; `undefined` if there is none. */
   async ask (tag: string): Promise<Captured | undefined> {
-    return this.#read(tag, (redis, key) => redis.get(key))
+    return this.#read(tag, async (redis, key) => textOf(await redis.getBuffer(key)))
   }
 
   /** The tokens of tags, made where there are none. */
@@ -186,12 +189,14 @@ export class TagTokens {
     const ttlMs = Math.ceil(2 * lifetimeMs + SPARE_MS)
     const seed = async (redis: Redis, key: string, fence: string): Promise<string> => {
       const made = writeToken(fence)
-      const before = await redis.call('SET', key, made, 'NX', 'GET', 'PX', String(ttlMs))
-      return before === null ? made : String(before)
+      return textOf(await redis.callBuffer('SET', key, made, 'NX', 'GET', 'PX', String(ttlMs))) ?? made
     }
-    const seeded = await this.#read(tag, seed)
-    if (seeded === undefined) throw new Error('a token could not be replaced')
-    return seeded
+    for (let tries = 0; tries <= MAX_RENEWALS; tries++) {
+      // Nothing: the token that was to be replaced has ended meanwhile.
+      const seeded = await this.#read(tag, seed)
+      if (seeded !== undefined) return seeded
+    }
+    throw new Error('a token could not be replaced')
   }
 
   /** Throws if it is not certain which server answered, in which of its lives. */
@@ -200,7 +205,10 @@ export class TagTokens {
     const read = this.#memory.begin(tag)
     let captured: Captured | undefined
     try {
-      let reply = await callMaster(this.#connection, key, (redis, fence) => send(redis, key, fence))
+      let reply = await callMaster(this.#connection, key, (redis, fence) => send(redis, key, fence)).catch((error: unknown) => {
+        if (isReply(error) && error.message.startsWith('WRONGTYPE')) return this.#renew(key, FOREIGN)
+        throw error
+      })
       for (let renewals = 0; reply.value !== null && readToken(reply.value).fence !== reply.fence; renewals++) {
         if (renewals === MAX_RENEWALS) throw new Error('the server that answers changes too often')
         reply = await this.#renew(key, reply.value)
@@ -215,12 +223,17 @@ export class TagTokens {
     }
   }
 
-  /** Replaces a token that was made on another server. All processes agree on that, since the server itself says who it is. */
+  /**
+   * Replaces a token that was made on another server, or by another than this package. All processes agree on that, since the server
+   * itself says who it is.
+   */
   async #renew (key: string, token: string): Promise<MasterReply<string | null>> {
+    const known = isOwn(token) ? token : FOREIGN
+    if (known === FOREIGN) this.#options.onForeign(corrupt('tags.capture', 'a token that is not the cache\'s own; it is replaced, and its entries are gone'))
     const reply = await callMaster(this.#connection, key, (redis, fence) =>
       // Not by its hash: ASKING holds for one command, and would not for the one that follows NOSCRIPT.
-      redis.eval(SCRIPTS.cacheRenew.lua, 1, key, token, writeToken(fence), toHex(fence)) as Promise<string | null | 0>)
-    if (reply.value !== 0) return { ...reply, value: reply.value }
+      redis.callBuffer('EVAL', SCRIPTS.cacheRenew.lua, 1, key, known, writeToken(fence), toHex(fence), SPARE_MS))
+    if (reply.value !== 0) return { ...reply, value: textOf(reply.value) }
     await reply.node.readFence()
     const { fence } = reply.node
     if (fence === undefined) throw new Error('the server that answered is no master')
@@ -236,6 +249,14 @@ export class TagTokens {
 
 /** The generation counts as a tag of every entry. */
 export { GENERATION }
+
+/** Stands for every token of another's making. */
+const FOREIGN = ''
+
+// One character for each byte: another's token need not be text.
+function textOf (reply: unknown): string | null {
+  return reply === null ? null : Buffer.isBuffer(reply) ? reply.toString('latin1') : FOREIGN
+}
 
 function hardPart (token: string): string {
   const dot = token.indexOf('.')

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { readToken, toHex, writeToken } from '../src/birthplace.js'
+import { isOwn, readToken, toHex, writeToken } from '../src/birthplace.js'
 import { fenceOf } from '../src/fence.js'
+import { newToken } from '../src/keys.js'
 
 const fence = fenceOf('run_id:run\nrole:master\nmaster_replid:history\n')!.fence
 
@@ -14,12 +15,15 @@ t.test('readToken: a token names the master that it was made on', async (t) => {
 
 t.test('readToken: the soft part belongs to the token, and the master stays the same', async (t) => {
   const text = writeToken(fence)
-  t.strictSame(readToken(`${text}.soft`), { token: `${text.slice(0, 12)}.soft`, fence })
+  const soft = `.${newToken()}`
+  t.strictSame(readToken(text + soft), { token: text.slice(0, 12) + soft, fence })
 })
 
 t.test('readToken: a text that names no master has the fence of none', async (t) => {
-  for (const text of ['', 'short', 'twelvechars1', 'twelvechars1.twelvechars2', 'twelvechars1seven77']) {
-    t.strictSame(readToken(text), { token: text, fence: '' }, text)
+  for (const text of ['', 'short', 'twelvechars1', 'twelvechars1.twelvechars2', 'twelvechars1seven77', `twelvechars1${fence}x`, `twelvechars1${fence}.soft`,
+    `twelvechars1${fence}.twelvechars2x`, `twelvechars1${fence}\n`, `twelvechars ${fence}`, 'x'.repeat(1_000_000)]) {
+    t.strictSame(readToken(text), { token: text, fence: '' }, text.slice(0, 40))
+    t.notOk(isOwn(text))
   }
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => readToken(text).fence !== fence || text.slice(12, 20) === fence))
 })

@@ -1,16 +1,18 @@
+import { MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL } from '@x/cache-core'
 import fc from 'fast-check'
 import t from 'tap'
+import { MAX_FENCE_LENGTH, MAX_TOKEN_LENGTH } from '../src/birthplace.js'
 import { FRAME, HEADER_BYTES, isMark, newMark, newPlainPrefix, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type FrameMeta } from '../src/frame.js'
 
-const duration = fc.integer({ min: 0, max: 2 ** 45 })
-const text = fc.string({ unit: 'binary' })
+const duration = fc.integer({ min: 0, max: MAX_TTL * 1000 })
+const text = (maxLength: number) => fc.string({ unit: 'binary', maxLength: Math.floor(maxLength / 2) })
 const anyMeta: fc.Arbitrary<FrameMeta> = fc.record({
   payload: fc.constantFrom(PAYLOAD_SERIALISED, PAYLOAD_BYTES),
   codec: fc.integer({ min: 0, max: 255 }),
   ttlMs: fc.option(duration, { nil: undefined }),
   windowMs: duration,
-  ownFence: fc.option(text, { nil: undefined }),
-  tags: fc.array(fc.record({ tag: fc.string({ unit: 'binary', minLength: 1 }), token: text, fence: text }, { noNullPrototype: true }), { maxLength: 5 })
+  ownFence: fc.option(text(MAX_FENCE_LENGTH), { nil: undefined }),
+  tags: fc.array(fc.record({ tag: fc.string({ unit: 'binary', minLength: 1 }), token: text(MAX_TOKEN_LENGTH), fence: text(MAX_FENCE_LENGTH) }, { noNullPrototype: true }), { maxLength: 5 })
 }, { noNullPrototype: true })
 
 const meta: FrameMeta = {
@@ -73,6 +75,37 @@ t.test('readFrame: metadata of any other shape is broken', async (t) => {
     t.equal(readFrame(withMetadata(metadata)), 'broken metadata', metadata)
   }
   t.type(readFrame(withMetadata('[1,2]')), 'object')
+})
+
+t.test('readFrame: the longest metadata that may be written is read', async (t) => {
+  // Each unit takes six bytes in JSON.
+  const tags = Array.from({ length: MAX_TAGS }, (_, at) => {
+    return { tag: '\u0001'.repeat(MAX_TAG_LENGTH - 2) + String(at).padStart(2, '0'), token: 't'.repeat(MAX_TOKEN_LENGTH), fence: 'f'.repeat(MAX_FENCE_LENGTH) }
+  })
+  const longest: FrameMeta = { ...meta, ttlMs: MAX_TTL * 1000, windowMs: MAX_TTL * 1000, ownFence: 'f'.repeat(MAX_FENCE_LENGTH), tags }
+  t.match(readFrame(writeFrame(longest, Buffer.from('x'))), { meta: longest })
+})
+
+const one = { tag: 'tag', token: 'token', fence: 'fence' }
+const beyond: Record<string, Partial<FrameMeta>> = {
+  '50 000 tags': { tags: Array.from({ length: 50_000 }, (_, at) => ({ ...one, tag: `t${at}` })) },
+  'one tag too many': { tags: Array.from({ length: MAX_TAGS + 1 }, (_, at) => ({ ...one, tag: `t${at}` })) },
+  'a tag that is too long': { tags: [{ ...one, tag: 't'.repeat(MAX_TAG_LENGTH + 1) }] },
+  'a tag that is no Unicode': { tags: [{ ...one, tag: '\ud800' }] },
+  'a token that is too long': { tags: [{ ...one, token: 't'.repeat(MAX_TOKEN_LENGTH + 1) }] },
+  'a fence that is too long': { tags: [{ ...one, fence: 'f'.repeat(MAX_FENCE_LENGTH + 1) }] },
+  'a fence of its own that is too long': { ownFence: 'f'.repeat(MAX_FENCE_LENGTH + 1) },
+  'a ttl beyond the longest': { ttlMs: MAX_TTL * 1000 + 1 },
+  'a window beyond the longest': { windowMs: MAX_TTL * 1000 + 1 }
+}
+for (const [what, part] of Object.entries(beyond)) {
+  t.test(`readFrame: ${what} is refused, as it is when it is written`, async (t) => {
+    t.match(readFrame(writeFrame({ ...meta, ...part }, Buffer.from('x'))), /^(broken|a frame with too much) metadata$/)
+  })
+}
+
+t.test('readFrame: long metadata is refused by its length, before it is looked at', async (t) => {
+  t.equal(readFrame(withMetadata(`[1,2${' '.repeat(200_000)}]`)), 'a frame with too much metadata')
 })
 
 t.test('frame: no two have the same header, though they hold the same', async (t) => {

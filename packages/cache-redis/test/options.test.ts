@@ -47,12 +47,17 @@ t.test('options: each contradiction is refused by name', async (t) => {
     [{ heartbeatMs: 501 }, 'heartbeatMs'],
     [{ heartbeatMs: 100, heartbeatTimeoutMs: 199 }, 'heartbeatMs'],
     [{ keyPrefix: '{' }, 'keyPrefix'],
-    [{ keyPrefix: '{}app:' }, 'keyPrefix']
+    [{ keyPrefix: '{}app:' }, 'keyPrefix'],
+    // Among the tokens, entries and locks of a cache with the prefix "app:".
+    [{ keyPrefix: 'app:t:' }, 'keyPrefix'],
+    [{ keyPrefix: 'app:t:sub:' }, 'keyPrefix'],
+    [{ keyPrefix: '{app}:e:' }, 'keyPrefix'],
+    [{ keyPrefix: 'my:app:l:x:' }, 'keyPrefix']
   ]
   for (const [options, name] of contradictions) refuses(t, options, name)
   for (const options of [
     { client }, { mode: 'cluster', url: [url, url] }, { mode: 'cluster', nodes }, { mode: 'sentinel', url, sentinelName: 'main', db: 1 },
-    { heartbeatMs: 100, heartbeatTimeoutMs: 200 }, { keyPrefix: '{app}:' }, { keyPrefix: 'app}:' }, { mode: 'cluster', db: 0 }
+    { heartbeatMs: 100, heartbeatTimeoutMs: 200 }, { keyPrefix: '{app}:' }, { keyPrefix: 'app}:' }, { keyPrefix: 'app:sub:' }, { keyPrefix: 't:' }, { keyPrefix: 'app:t' }, { keyPrefix: 'app:tt:e' }, { mode: 'cluster', db: 0 }
   ]) t.type(resolveRedisOptions(options), 'object')
 })
 

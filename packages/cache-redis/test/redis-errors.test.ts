@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { corrupt } from '@x/cache-core'
+import { causeOf, corrupt } from '@x/cache-core'
 import t from 'tap'
 import { isOutage, isRefusal, toCacheError } from '../src/redis-errors.js'
 
@@ -24,7 +24,7 @@ for (const [reply, code, outage] of replies) {
     const cause = new Error(reply)
     const error = toCacheError('get', cause)
     t.equal(error.code, code)
-    t.equal((error.cause as Error).message, reply.replace(/^NOPERM.*/, 'NOPERM: the user may not use the command "set" (ACL: +set)'))
+    t.equal((causeOf(error) as Error).message, reply.replace(/^NOPERM.*/, 'NOPERM: the user may not use the command "set" (ACL: +set)'))
     t.equal(isOutage(error), outage)
     t.match(error.message, '"get"')
   })
@@ -46,8 +46,8 @@ t.test('toCacheError: neither the arguments of the command nor the user are in t
     "ERR unknown command 'auth', with args beginning with: 'hunter2' 'hunter2' ", 'ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `hunter2`, ', "All sentinels are unreachable. Last error: ERR unknown command 'auth', with args beginning with: 'a\nhunter2' "]) {
     const cause = Object.assign(new Error(message), { name: 'ReplyError', command: { name: 'hello', args: ['3', 'AUTH', 'hunter2', 'hunter2'] } })
     const error = toCacheError('get', cause)
-    t.notMatch(inspect(error, { depth: 9, showHidden: true }), 'hunter2')
-    t.equal((error.cause as Error).name, 'ReplyError')
+    t.notMatch(inspect([error, causeOf(error)], { depth: 9, showHidden: true }), 'hunter2')
+    t.equal((causeOf(error) as Error).name, 'ReplyError')
   }
 })
 

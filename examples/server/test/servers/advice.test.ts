@@ -6,7 +6,7 @@ import t from 'tap'
 import { replay, type ReplayReport } from '../../src/replay/replay.js'
 import { startServer } from '../../src/server-process.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const WEB07 = fileURLToPath(new URL('../../../../../shared/traces/web07.ids.gz', import.meta.url))
 const trace = existsSync(WEB07) ? WEB07 : undefined

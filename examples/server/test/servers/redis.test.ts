@@ -5,7 +5,7 @@ import { RedisServer, until } from '../../../../packages/cache-redis/test/fixtur
 import { startServer } from '../../src/server-process.js'
 import { buildTestApp, openTestDatabase } from '../fixtures/app.js'
 
-t.setTimeout(60_000)
+t.setTimeout(300_000)
 
 const server = await RedisServer.start()
 t.teardown(() => server.close())

@@ -1,11 +1,8 @@
 import type { FastifyReply } from 'fastify'
-import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { isStreamed } from './payload.js'
+import type { SeenRequest } from './seen-request.js'
 import { serializerOf, UNKNOWN } from './slots.js'
-
-/** Which headers of a request are seen. */
-export interface SeenHeaders { readonly showSome: () => void; readonly showAll: () => void }
 
 /** An answer that is still to come. */
 export interface Pending {
@@ -16,25 +13,17 @@ export interface Pending {
 
 type Serializer = Parameters<FastifyReply['serializer']>[0]
 
-/** Shows a handler these request headers alone, until the others are brought back. */
-export function withHeaders (raw: { headers: IncomingHttpHeaders }, headers: IncomingHttpHeaders): SeenHeaders {
-  const original = raw.headers
-  const show = (value: IncomingHttpHeaders): void => { Object.defineProperty(raw, 'headers', { value, configurable: true, writable: true, enumerable: true }) }
-  show(headers)
-  return { showSome: () => show(headers), showAll: () => show(original) }
-}
-
-/** Brings all headers back when the answer is sent, in front of the onSend hooks. */
-export function showAllBeforeSend (reply: FastifyReply, seen: SeenHeaders): Pending {
+/** Brings the whole request back when the answer is sent, in front of the onSend hooks. */
+export function showAllBeforeSend (reply: FastifyReply, seen: SeenRequest): Pending {
   return new BeforeSend(reply, seen)
 }
 
 class BeforeSend implements Pending {
   #isOpen = true
   readonly #reply: FastifyReply
-  readonly #seen: SeenHeaders
+  readonly #seen: SeenRequest
 
-  constructor (reply: FastifyReply, seen: SeenHeaders) {
+  constructor (reply: FastifyReply, seen: SeenRequest) {
     this.#reply = reply
     this.#seen = seen
     const { send } = reply
@@ -71,7 +60,7 @@ export function isToSerialise (reply: FastifyReply, payload: unknown): boolean {
  * Calls back with the text that Fastify makes of a payload. What makes it sees what the handler saw, and all headers are
  * shown behind it. `false`: Fastify refuses to serialise it.
  */
-export function whenSerialised (reply: FastifyReply, seen: SeenHeaders, then?: (text: unknown) => void): boolean {
+export function whenSerialised (reply: FastifyReply, seen: SeenRequest, then?: (text: unknown) => void): boolean {
   const own = serializerOf(reply)
   const type = reply.getHeader('content-type')
   if (own === UNKNOWN || (own === null && type !== undefined && !/json/i.test(String(type)))) {
@@ -96,7 +85,7 @@ export function whenSerialised (reply: FastifyReply, seen: SeenHeaders, then?: (
 }
 
 /** A body may be made as it is read, with another look at the request: that sees what the handler saw. */
-export function whileRead (stream: Readable, { showSome, showAll }: SeenHeaders): void {
+export function whileRead (stream: Readable, { showSome, showAll }: SeenRequest): void {
   const { _read } = stream
   stream._read = function (size) {
     stream._read = _read

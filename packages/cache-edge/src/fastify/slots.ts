@@ -4,8 +4,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 const NONE = Symbol('no slot')
 const known = new Map<string, symbol>()
 
+/** A process may have several copies of Fastify, each with symbols of its own. */
 function slotOf (owner: object, description: string): symbol | undefined {
-  const slot = known.get(description) ?? Object.getOwnPropertySymbols(owner).find((symbol) => symbol.description === description)
+  const last = known.get(description)
+  if (last !== undefined && last in owner) return last
+  const slot = Object.getOwnPropertySymbols(owner).find((symbol) => symbol.description === description)
   if (slot !== undefined) known.set(description, slot)
   return slot
 }
@@ -33,4 +36,10 @@ export function clearError (reply: FastifyReply): void {
 export function signalOf (request: FastifyRequest): AbortSignal | undefined {
   const controller = read(request, 'fastify.request.signal')
   return controller instanceof AbortController ? controller.signal : undefined
+}
+
+/** The object of a route that all of its requests share, with the hooks that run on an answer; `undefined`: this version of Fastify keeps it elsewhere. */
+export function contextOf (request: FastifyRequest): { readonly onSend?: readonly { readonly name: string }[] | null } | undefined {
+  const context = read(request, 'fastify.context')
+  return typeof context === 'object' && context !== null ? context : undefined
 }

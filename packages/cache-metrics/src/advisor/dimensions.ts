@@ -42,7 +42,7 @@ export function dimensionsOf (request: FastifyRequest, hasQuery: boolean): Dimen
     }
   }
   const headers = attempt(() => request.raw.headers) ?? {}
-  add('user', () => (request as { user?: { id?: unknown } | null }).user?.id)
+  add('user', () => userIdOf((request as { user?: unknown }).user))
   add('header authorization', () => headers.authorization)
   if (hasQuery) {
     addAll('query', attempt(() => request.query))
@@ -52,6 +52,13 @@ export function dimensionsOf (request: FastifyRequest, hasQuery: boolean): Dimen
   addAll('header', headers, (name) => name !== 'authorization' && !MEANINGLESS.has(name) && !MEANINGLESS_KINDS.test(name))
   addAll('cookie', attempt(() => cookiesOf(headers.cookie)))
   return dimensions
+}
+
+/** The id that authentication plugins leave: of a session, of a token (RFC 7519 §4.1.2), or a bare name. */
+function userIdOf (user: unknown): unknown {
+  if (typeof user !== 'object' || user === null) return user === '' || typeof user === 'boolean' ? undefined : user
+  const { id, sub } = user as { id?: unknown; sub?: unknown }
+  return id ?? sub
 }
 
 function isShown (name: string): boolean {

@@ -1,4 +1,5 @@
 import { percent, per10000, type Advice } from './advice.js'
+import { codeBlock, codeSpan, forComment, forMarkdown, jsLiteral, listItem, shellWord } from './escape.js'
 import type { Gate, GateVerdict } from './gates.js'
 import type { Plan } from './plan.js'
 
@@ -34,21 +35,21 @@ const HEAD = ['Key Pattern', 'Access Freq', 'Avg Response Time', 'Est Hit Rate',
 export function toMarkdown ({ source, observedSeconds, requests, verdict, advice, gates, plan, notes, generatedAt }: Report): string {
   const parts = [
     '# Cache advice',
-    `${generatedAt}, from ${source}: ${requests.toLocaleString('en-US')} requests in ${duration(observedSeconds)}. Verdict: **${verdict}**.`
+    `${forMarkdown(generatedAt)}, from ${forMarkdown(source)}: ${requests.toLocaleString('en-US')} requests in ${duration(observedSeconds)}. Verdict: **${verdict}**.`
   ]
   for (const [kind, title] of [['pattern', 'Key patterns'], ['route', 'Routes']] as const) {
     const rows = advice.filter((one) => one.kind === kind)
-    if (rows.length > 0) parts.push(`## ${title}`, table([kind === 'route' ? 'Route' : HEAD[0]!, ...HEAD.slice(1)], rows.map(rowOf)))
+    if (rows.length > 0) parts.push(`## ${title}`, table([kind === 'route' ? 'Route' : HEAD[0]!, ...HEAD.slice(1)], rows.map((row) => rowOf(row).map(forMarkdown))))
   }
   if (gates.length > 0) {
     parts.push('## Go or no-go', table(['Gate', 'Value', 'Threshold', 'Verdict', 'Formula', 'Source'], gates.map((gate) =>
-      [gate.name, gateValue(gate), gate.threshold, gate.verdict, `\`${gate.formula}\``, gate.source])))
+      [...[gate.name, gateValue(gate), gate.threshold, gate.verdict].map(forMarkdown), codeSpan(gate.formula), forMarkdown(gate.source)])))
   }
   if (plan !== undefined) {
     const { hitRate, savedSecondsPerHour } = plan.expected
-    parts.push('## Plan', `Expected: ${percent(hitRate)} hits${savedSecondsPerHour === undefined ? '' : `, ${seconds(savedSecondsPerHour)} of loading saved per hour`}.`, `\`\`\`js\n${planText(plan)}\n\`\`\``)
+    parts.push('## Plan', `Expected: ${percent(hitRate)} hits${savedSecondsPerHour === undefined ? '' : `, ${seconds(savedSecondsPerHour)} of loading saved per hour`}.`, codeBlock('js', planText(plan)))
   }
-  if (notes.length > 0) parts.push('## Notes', notes.map((note) => `- ${note}`).join('\n'))
+  if (notes.length > 0) parts.push('## Notes', notes.map(listItem).join('\n'))
   return `${parts.join('\n\n')}\n`
 }
 
@@ -57,10 +58,10 @@ export function planText ({ options, env, ttls }: Plan): string {
   const lines = [
     '// Each process has a cache of its own, and does not hear what another one invalidates: for several, cacheRedis.',
     '// To Redis: percent 0 in every process first, so that all of them invalidate, then raise it; back the same way.',
-    `await app.register(cacheCore, ${JSON.stringify(options, undefined, 2)})`, '// Seconds, as the ttl of getOrSet, where a call has its own:'
+    `await app.register(cacheCore, ${jsLiteral(options)})`, '// Seconds, as the ttl of getOrSet, where a call has its own:'
   ]
-  for (const [pattern, ttl] of Object.entries(ttls)) lines.push(`//   ${pattern}: ${ttl}`)
-  lines.push(`// Or, with cacheOptionsFromEnv(): ${Object.entries(env).map(([name, value]) => `${name}=${value}`).join(' ')}`)
+  for (const [pattern, ttl] of Object.entries(ttls)) lines.push(`//   ${forComment(pattern)}: ${ttl}`)
+  lines.push(`// Or, with cacheOptionsFromEnv(): ${Object.entries(env).map(([name, value]) => forComment(`${name}=${shellWord(value)}`)).join(' ')}`)
   return lines.join('\n')
 }
 
@@ -86,8 +87,9 @@ function gateValue ({ value, unit }: Gate): string {
   return `${Number(value.toPrecision(3)).toLocaleString('en-US')}${unit === 'count' ? '' : ` ${unit}`}`
 }
 
+/** @param rows cells as Markdown: what others named has passed through `forMarkdown` */
 export function table (head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { oneLine } from '../advisor/escape.js'
 import { verdictOf, type GateVerdict } from '../advisor/gates.js'
 import { reportOfApp } from './app-source.js'
 import { readArguments, type Command } from './arguments.js'
@@ -36,7 +37,7 @@ export async function main (argv: readonly string[], around: Surroundings): Prom
     return statusOf(command, findings, around.stderr)
   } catch (error) {
     const { message } = error as Error
-    around.stderr.write(`cache-advisor: ${error instanceof AdvisorError ? message : `failed, and should not have: ${message}`}\n`)
+    around.stderr.write(`cache-advisor: ${oneLine(error instanceof AdvisorError ? message : `failed, and should not have: ${message}`)}\n`)
     return ERROR_STATUS
   }
 }

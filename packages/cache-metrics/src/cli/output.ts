@@ -1,4 +1,5 @@
 import { percent } from '../advisor/advice.js'
+import { asciiJson, forMarkdown, printable } from '../advisor/escape.js'
 import { verdictOf } from '../advisor/gates.js'
 import { duration, planText, seconds, table, toMarkdown, type Report } from '../advisor/report.js'
 import type { Command } from './arguments.js'
@@ -11,7 +12,7 @@ export type Findings = Report & Partial<Pick<TraceReport, 'points'> & Pick<Prome
 
 /** What a command prints. */
 export function show ({ name, format }: Command, findings: Findings): string {
-  if (format === 'json') return `${JSON.stringify(dataOf(name, findings), undefined, 2)}\n`
+  if (format === 'json') return `${asciiJson(JSON.stringify(dataOf(name, findings), undefined, 2))}\n`
   if (name === 'plan') return findings.plan === undefined ? '' : printable(`${planText(findings.plan)}\n`)
   const markdown = name === 'gates'
     ? toMarkdown({ ...findings, verdict: verdictOf(findings.gates), advice: [], plan: undefined })
@@ -42,15 +43,10 @@ function extrasOf ({ requests, points = [], measured = [] }: Findings): string {
 
 function rowOf ({ name, readsPerHour, meanLoadSeconds, hitRate, savedSecondsPerHour }: MeasuredPattern): string[] {
   return [
-    name,
+    forMarkdown(name),
     `${Math.round(readsPerHour).toLocaleString('en-US')}/h`,
     meanLoadSeconds === undefined ? '–' : seconds(meanLoadSeconds),
     hitRate === undefined ? 'observed only' : percent(hitRate),
     savedSecondsPerHour === undefined ? '–' : `${seconds(savedSecondsPerHour)}/h`
   ]
-}
-
-/** What others named may hold what a terminal obeys. */
-function printable (text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, '')
 }

@@ -1,18 +1,28 @@
+import { fromMarkdown } from '../advisor/escape.js'
+
 /** A report in Markdown as plain text: tables are aligned, and marks are left out. */
 export function toText (markdown: string): string {
   const lines: string[] = []
   let rows: string[][] = []
+  let isCode = false
   for (const line of markdown.split('\n')) {
-    if (line.startsWith('| ')) {
-      rows.push(line.slice(2, -2).split(/(?<!\\) \| /).map((cell) => cell.replaceAll('\\|', '|').replace(/^`(.*)`$/, '$1')))
+    if (!isCode && line.startsWith('| ')) {
+      rows.push(line.slice(2, -2).split(' | ').map(cellText))
       continue
     }
     lines.push(...aligned(rows))
     rows = []
-    if (line.startsWith('```')) continue
-    lines.push(line.replace(/^#+ (.*)$/, (_heading, title: string) => title.toUpperCase()).replaceAll('**', ''))
+    if (line.startsWith('```')) isCode = !isCode
+    else if (isCode) lines.push(line)
+    else lines.push(fromMarkdown(line.replace(/^#+ (.*)$/, (_heading, title: string) => title.toUpperCase()).replaceAll('**', '')))
   }
   return lines.join('\n')
+}
+
+/** The text of a cell, which is a code span or escaped text. */
+function cellText (cell: string): string {
+  const code = /^(`+)( ?)(.*)\2\1$/.exec(cell)
+  return code === null ? fromMarkdown(cell) : code[3]!.replaceAll('\\|', '|')
 }
 
 function aligned (rows: readonly string[][]): string[] {

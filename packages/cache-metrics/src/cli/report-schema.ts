@@ -37,7 +37,7 @@ export const reportSchema = Type.Object({
   })),
   plan: Type.Optional(Type.Object({
     options: Type.Object({}),
-    env: Type.Record(Type.String(), Type.String()),
+    env: Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String(), { additionalProperties: false }),
     ttls: Type.Record(Type.String(), Type.Number()),
     expected: Type.Object({ hitRate: Type.Number(), savedSecondsPerHour: maybe })
   })),

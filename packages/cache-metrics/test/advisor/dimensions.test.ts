@@ -45,8 +45,11 @@ t.test('dimensionsOf: what is told apart by its URL has no query', async (t) => 
   t.notOk('query sort' in await dimensions('/a?sort=up', {}, { hasQuery: false }))
 })
 
-for (const user of [null, {}, { id: {} }, 'ada', 7]) {
+for (const user of [null, {}, { id: {} }, '', false, true]) {
   t.test(`dimensionsOf: a user of ${JSON.stringify(user)} is none`, async (t) => t.notOk('user' in await dimensions('/', {}, { user })))
+}
+for (const user of [{ id: 'ada' }, { sub: 'ada', name: 'Ada' }, { id: 'ada', sub: 'other' }, 'ada']) {
+  t.test(`dimensionsOf: a user of ${JSON.stringify(user)} is ada`, async (t) => t.equal((await dimensions('/', {}, { user })).user, hashKey('ada')))
 }
 
 t.test('dimensionsOf: bounded, whatever is sent, and no kind takes the room of another', async (t) => {

@@ -124,7 +124,7 @@ t.test('report: an answer that is none is one sentence', async (t) => {
 t.test('report: what a terminal would obey is left out', async (t) => {
   const body = JSON.stringify({ version: 1, generatedAt: 'now', source: 'a\u001b[2Jb\u009bc\rd', observedSeconds: 1, requests: 1, verdict: 'go', advice: [], gates: [], notes: ['x\u0007'] })
   const { stdout } = await run(['report', '--app', await answering(t, 200, body)])
-  t.match(stdout, /from a\[2Jbcd:/)
+  t.match(stdout, /from a\\\[2Jbc d:/)
   t.notMatch(stdout, /[^\P{Cc}\n]/u)
 })
 

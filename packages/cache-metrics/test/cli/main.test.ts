@@ -50,6 +50,11 @@ t.test('mistakes: are one sentence on stderr and status 3', async (t) => {
   }
 })
 
+t.test('mistakes: a file name that a terminal would obey is printed without that', async (t) => {
+  const { stderr } = await run(['report', '--trace', '/no/such\u001b[2J\u009b2J\r\n\u202efile'])
+  t.equal(stderr, 'cache-advisor: /no/such[2J2J file does not exist\n')
+})
+
 t.test('progress: is on a terminal, and is taken away', async (t) => {
   // Lines that a chunk holds are read in less time than lies between two reports, so the clock is moved.
   const { now } = Date

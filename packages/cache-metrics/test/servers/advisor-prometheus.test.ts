@@ -6,7 +6,7 @@ import { cacheMetrics } from '../../src/index.js'
 import { PrometheusServer } from '../fixtures/prometheus-server.js'
 import { run } from '../fixtures/run-cli.js'
 
-t.setTimeout(60_000)
+t.setTimeout(300_000)
 
 const port = await freePort()
 // Prometheus takes 5 s until it scrapes for the first time, so it starts at once with the rest.

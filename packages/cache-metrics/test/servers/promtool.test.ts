@@ -7,7 +7,7 @@ import { FILES } from '../../dashboards/files.js'
 import { CONFIG } from '../fixtures/prometheus-server.js'
 import { dailyCheck, dashboardQueries } from '../fixtures/queries.js'
 
-t.setTimeout(60_000)
+t.setTimeout(300_000)
 
 const read = (name: string) => readFileSync(join(CONFIG, name), 'utf8')
 const ruleTests = readdirSync(CONFIG).filter((name) => name.endsWith('.test.yml'))

@@ -8,7 +8,7 @@ import type { RedisLease } from '../../src/leases.js'
 import { isSettled, read, startProxy, startServer, store, valueOf } from '../fixtures/caches.js'
 import { RedisCluster, RedisSentinels, until } from '../fixtures/redis-server.js'
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 type Client = NonNullable<RedisCacheOptions['client']>
 type Made<T> = new (...args: any[]) => T

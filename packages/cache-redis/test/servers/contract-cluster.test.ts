@@ -2,7 +2,7 @@ import t from 'tap'
 import { makeCache, makePeer, testContract } from '../fixtures/contract.js'
 import { RedisCluster } from '../fixtures/redis-server.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 const cluster = await RedisCluster.start()
 t.teardown(() => cluster.close())
 

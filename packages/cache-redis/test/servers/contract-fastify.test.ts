@@ -4,7 +4,7 @@ import t from 'tap'
 import { newPrefix, testContract } from '../fixtures/contract.js'
 import { RedisServer } from '../fixtures/redis-server.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 const server = await RedisServer.start()
 const apps: FastifyInstance[] = []
 t.teardown(async () => {

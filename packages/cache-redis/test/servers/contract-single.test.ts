@@ -2,7 +2,7 @@ import t from 'tap'
 import { makeCache, makePeer, testContract } from '../fixtures/contract.js'
 import { RedisServer } from '../fixtures/redis-server.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 const server = await RedisServer.start()
 t.teardown(() => server.close())
 

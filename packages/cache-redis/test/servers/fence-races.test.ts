@@ -3,7 +3,7 @@ import type { RedisCache } from '../../src/index.js'
 import { begin, isSettled, read, startCache, startProxy, startServer, store, valueOf, warmUp } from '../fixtures/caches.js'
 import { until } from '../fixtures/redis-server.js'
 
-t.setTimeout(60_000)
+t.setTimeout(300_000)
 
 /** Nothing that was stored before may be served, and the cache must work again. */
 async function showsNothingOld (t: Test, cache: RedisCache): Promise<void> {

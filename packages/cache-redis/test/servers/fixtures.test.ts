@@ -5,7 +5,7 @@ import t from 'tap'
 import { freePort } from '../../../cache-core/test/fixtures/servers.js'
 import { RedisCluster, RedisServer } from '../fixtures/redis-server.js'
 
-t.setTimeout(60_000)
+t.setTimeout(300_000)
 
 /** The servers that this process started and that still run. */
 function children (): string[] {

@@ -87,7 +87,7 @@ t.test('tags: what this process remembers is bounded by maxTags', async (t) => {
     connection.close()
     client.disconnect()
   })
-  const one = new TagTokens(connection, keys, { maxTags: 50, isStrong: false, waitReplicas: 0, waitMs: 100, now })
+  const one = new TagTokens(connection, keys, { maxTags: 50, isStrong: false, waitReplicas: 0, waitMs: 100, now, onForeign: () => {} })
   tokens.push(one)
   await until('messages are trusted', () => connection.owner('bounded:t:tag')?.isTrusted === true)
   for (let at = 0; at < 500; at++) await one.capture([`tag ${at}`], 60_000)

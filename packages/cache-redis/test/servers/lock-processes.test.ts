@@ -4,7 +4,7 @@ import { bounded, startCache, startProxy, startServer, valueOf } from '../fixtur
 import { Child } from '../fixtures/children.js'
 import { until, type RedisServer } from '../fixtures/redis-server.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 interface HerdAnswer { loads: number; values: string[]; failed: number }
 

@@ -7,7 +7,7 @@ import { printReports, survive } from '../fixtures/outage.js'
 import { RedisCluster, until } from '../fixtures/redis-server.js'
 import { sharedNow } from '../fixtures/world.js'
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 const HEARTBEAT_TIMEOUT_MS = 1000
 

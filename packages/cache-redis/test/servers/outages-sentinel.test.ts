@@ -5,7 +5,7 @@ import { printReports, survive } from '../fixtures/outage.js'
 import { RedisSentinels, until } from '../fixtures/redis-server.js'
 import { sharedNow } from '../fixtures/world.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 t.teardown(() => printReports(t))
 
 const HEARTBEAT_TIMEOUT_MS = 1000

@@ -6,7 +6,7 @@ import { printReports, survive } from '../fixtures/outage.js'
 import { until } from '../fixtures/redis-server.js'
 import { sharedNow } from '../fixtures/world.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 t.teardown(() => printReports(t))
 
 const HEARTBEAT_TIMEOUT_MS = 1000
@@ -95,12 +95,14 @@ t.test('maxmemory with noeviction: stores fail with a coded error, removals are 
   t.equal(await read(cache, 'key'), 2)
 })
 
-t.test('a token key of another type: the tag is a coded error until it is invalidated, however softly', async (t) => {
+t.test('a token key of another type: whoever needs it replaces it, and a soft invalidation does, too', async (t) => {
   const server = await startServer(t)
   const cache = await startCache(t, { url: server.url, ...options })
   await server.cli('RPUSH', 'cache:t:tag', 'x')
-  t.match(await cache.tags.capture(['tag']), { ok: false, error: { code: 'CACHE_ERR_CORRUPT' } })
   t.match(await cache.tags.invalidate('tag', { soft: true }), { ok: true })
+  await server.cli('DEL', 'cache:t:tag')
+  await server.cli('RPUSH', 'cache:t:tag', 'x')
+  t.match(await cache.tags.capture(['tag']), { ok: true })
   await store(cache, 'key', 1, 'tag')
   t.equal(await read(cache, 'key'), 1)
 })

@@ -7,7 +7,7 @@ import { buildApp, statusOf } from '../fixtures/apps.js'
 import { bounded, startServer } from '../fixtures/caches.js'
 import { until } from '../fixtures/redis-server.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 t.test('cacheRedis: starts without Redis, says so, and comes into service by itself', async (t) => {
   const server = await startServer(t)

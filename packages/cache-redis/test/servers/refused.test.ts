@@ -8,7 +8,7 @@ import { buildApp, statusOf } from '../fixtures/apps.js'
 import { bounded, read, startServer, store, valueOf } from '../fixtures/caches.js'
 import { until, type RedisServer } from '../fixtures/redis-server.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const ALL_BUT = ['on', '>secret', '~*', '&*', '+@all']
 

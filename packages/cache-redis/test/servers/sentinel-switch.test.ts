@@ -2,7 +2,7 @@ import t from 'tap'
 import { read, startCache, store, valueOf } from '../fixtures/caches.js'
 import { RedisSentinels, until } from '../fixtures/redis-server.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 t.test('Sentinel: a planned failover is found when the Sentinel says so, while the old master still calls itself one', async (t) => {
   const all = await RedisSentinels.start(1, 1)

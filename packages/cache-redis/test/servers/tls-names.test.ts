@@ -14,7 +14,7 @@ if (spawnSync('openssl', ['version']).error !== undefined) {
   process.exit(0)
 }
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 const dir = t.testdir()
 

@@ -1,10 +1,11 @@
+import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { Compression, RedisCacheOptions } from '../../src/index.js'
 import { clientOf, read, startCache, startProxy, startServer, valueOf, warmUp } from '../fixtures/caches.js'
 import { Masters } from '../fixtures/masters.js'
 import { until } from '../fixtures/redis-server.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const LARGE = 'large '.repeat(100)
 
@@ -94,4 +95,24 @@ t.test('set: what it replaces is not served again, also where the process has no
   for (const key of ['loaded', 'stored', 'tagged']) t.equal(await read(near, key), 'new', key)
   proxy.release('cache-tracking', 'down')
   for (const key of ['loaded', 'stored', 'tagged']) t.equal(await read(far, key), 'new', key)
+})
+
+t.test('set: one that timed out while it waited for its turn is not sent any more: another process may have written meanwhile', async (t) => {
+  const server = await startServer(t)
+  const proxy = await startProxy(t, server.port)
+  // Without a time limit of its own the client never gives up the connection.
+  const client = new Redis(proxy.port, { enableOfflineQueue: false })
+  t.teardown(() => client.disconnect())
+  const near = await startCache(t, { client, commandTimeoutMs: 300, heartbeatTimeoutMs: 60_000 })
+  const far = await startCache(t, { url: server.url, commandTimeoutMs: 5000 })
+  const lease = valueOf(await near.leases.take('key', { ttl: 60 }))
+  proxy.hold('cache', 'up')
+  // What was loaded is stored only where its mark stands; the plain store waits behind it.
+  for (const late of await Promise.all([near.set('key', 'loaded', { snapshot: lease }), near.set('key', 'late')])) {
+    t.match(late, { ok: false, error: { code: 'CACHE_ERR_TIMEOUT' } })
+  }
+  valueOf(await far.set('key', 'new'))
+  proxy.release('cache', 'up')
+  for (let times = 0; times < 3; times++) await until('commands arrive again', async () => (await near.set('other', times)).ok)
+  for (const cache of [near, far]) t.equal(await read(cache, 'key'), 'new')
 })

@@ -1,0 +1,82 @@
+/** The text before the first colon in the key of each stored response of `@x/cache-edge`. */
+export const RESPONSE_KEYS = 'edge'
+
+const RESPONSES = `${RESPONSE_KEYS}:`
+const FIRST = RESPONSES.charCodeAt(0)
+const OUTSIDE = -1
+
+/** Whether an entry is a stored response: clients choose how many of them there are. */
+export function isResponse (key: string): boolean {
+  // The first character first: most keys are told apart by it, faster.
+  return key.charCodeAt(0) === FIRST && key.startsWith(RESPONSES)
+}
+
+/**
+ * The stored responses among the entries of a table, in the order of their use: a second list through the same slots. Slot 0
+ * stands between the newest and the oldest, and for "none".
+ */
+export class MemoryRoom {
+  size = 0
+  /** Bytes of keys, values and lists of tags. */
+  contentBytes = 0
+  #older: number[]
+  #newer: number[]
+
+  /** @param slots of the table, slot 0 included */
+  constructor (slots: number) {
+    this.#older = emptySlots(slots)
+    this.#newer = emptySlots(slots)
+    this.#older[0] = this.#newer[0] = 0
+  }
+
+  /** The entry that was used longest ago; `0`: there is none. */
+  get oldest (): number { return this.#newer[0]! }
+
+  has (slot: number): boolean {
+    return this.#newer[slot] !== OUTSIDE
+  }
+
+  /** Makes an entry the newest one. */
+  link (slot: number): void {
+    const newest = this.#older[0]!
+    this.#older[slot] = newest
+    this.#newer[slot] = 0
+    this.#newer[newest] = slot
+    this.#older[0] = slot
+    this.size++
+  }
+
+  /** Makes a response the newest one; does nothing to other entries. */
+  use (slot: number): void {
+    if (!this.has(slot)) return
+    this.unlink(slot)
+    this.link(slot)
+  }
+
+  unlink (slot: number): void {
+    const older = this.#older[slot]!
+    const newer = this.#newer[slot]!
+    this.#newer[older] = newer
+    this.#older[newer] = older
+    this.#older[slot] = this.#newer[slot] = OUTSIDE
+    this.size--
+  }
+
+  /** Makes room for further slots. */
+  grow (added: number): void {
+    this.#older = this.#older.concat(emptySlots(added))
+    this.#newer = this.#newer.concat(emptySlots(added))
+  }
+
+  /** The same entries in a table of another length, where they have other slots: each that of its place in `slots`, which are in the order of use. */
+  moved (slots: readonly number[], length: number): MemoryRoom {
+    const room = new MemoryRoom(length)
+    for (let slot = 1; slot < slots.length; slot++) if (this.has(slots[slot]!)) room.link(slot)
+    room.contentBytes = this.contentBytes
+    return room
+  }
+}
+
+function emptySlots (length: number): number[] {
+  return new Array<number>(length).fill(OUTSIDE)
+}

@@ -1,0 +1,96 @@
+import type { FastifyReply } from 'fastify'
+import { setComputed, setTagged } from '../body-tags.js'
+import { appendCacheStatus, cacheStatus, type CacheStatus } from '../cache-status.js'
+import { isDroppedFrom304 } from '../conditional.js'
+import { serializerOf } from '../fastify/slots.js'
+import { joinLines } from '../header-fields.js'
+import { setFromStore, type EdgeHeaders } from '../headers.js'
+import { mayChangeBody } from '../hook-order.js'
+import { ageOf, type StoredResponse } from '../stored-response.js'
+import { timeOf, type Servable } from '../variants.js'
+import { mergeVary } from '../vary.js'
+
+/** Keeps Fastify from giving a type to a stored body that has none; hooks of the instance see it. */
+const STAND_IN = 'application/octet-stream'
+const kUntyped = Symbol('@x/cache-edge.untyped')
+type Untyped = FastifyReply & { [kUntyped]?: boolean }
+const kStatus = Symbol('@x/cache-edge.status')
+
+/** Sends stored responses, and says in `Cache-Status` what this cache did with a request. */
+export class Answers {
+  readonly #name: string
+  readonly #headers: EdgeHeaders
+  readonly #hit: string
+
+  /** @param name of this cache in `Cache-Status` */
+  constructor (name: string, headers: EdgeHeaders) {
+    this.#name = name
+    this.#headers = headers
+    this.#hit = cacheStatus(name, { hit: true })
+  }
+
+  /** Answers with a stored response, or 304 where the client has it. */
+  serve (reply: FastifyReply, answer: Servable, status?: CacheStatus): void {
+    const response = answer.head
+    const age = ageOf(response, timeOf(answer))
+    // Cookies that the handler has just set are for this client, where nothing of its answer is stored.
+    setFromStore(reply, status?.hit === true || status?.stored !== false)
+    // Known before anything is written: what a 304 leaves out need not be put in first. A tag of the body holds for what hooks make of it.
+    const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag) && (response.isTagOfBody !== true || !mayChangeBody(reply.request))
+    reply.code(isNotModified ? 304 : response.status)
+    for (const name in response.headers) {
+      if (isNotModified && isDroppedFrom304(name)) continue
+      const value = response.headers[name]
+      if (name === 'vary') reply.header('vary', mergeVary(joinLines(reply.getHeader('vary')), [String(value)]))
+      else reply.header(name, value)
+    }
+    if (response.etag !== undefined) reply.header('etag', response.etag)
+    reply.header('age', String(Math.floor(age)))
+    const ttl = Math.floor(response.freshness.lifetime - age)
+    if (status === undefined) reply.header('cache-status', `${this.#hit}; ttl=${ttl}`)
+    else this.tell(reply, { ...status, ttl })
+    if (isNotModified && response.isTagOfBody === true) setComputed(reply)
+    const hasType = response.headers['content-type'] !== undefined
+    if (isNotModified || (!hasType && answer.body().length === 0)) {
+      reply.send()
+      return
+    }
+    // Fastify gives a type to a body without one; the handler's own answer went out without.
+    if (!hasType) {
+      reply.header('content-type', STAND_IN)
+      ;(reply as Untyped)[kUntyped] = true
+    }
+    // As the handler's own: hooks are given a string where it was one, and a serializer would change it once more.
+    const body = response.isText && serializerOf(reply) === null ? answer.text() : answer.body()
+    if (response.isTagOfBody === true) setTagged(reply, response.etag!, body)
+    reply.send(body)
+  }
+
+  /** Notes what this cache did, for `Cache-Status`. */
+  tell (reply: FastifyReply, status: CacheStatus): void {
+    const own = cacheStatus(this.#name, status)
+    ;(reply as FastifyReply & { [kStatus]?: string })[kStatus] = own
+    reply.header('cache-status', own)
+  }
+
+  /** Takes the stand-in for a type that the stored response has not, before hooks of the route see it. */
+  dropStandIn (reply: FastifyReply): void {
+    if ((reply as Untyped)[kUntyped] !== true) return
+    ;(reply as Untyped)[kUntyped] = false
+    if (reply.getHeader('content-type') === STAND_IN) reply.removeHeader('content-type')
+  }
+
+  /** Puts what this cache did behind what a handler says of the caches in front of the origin (RFC 9211 §2), behind all hooks. */
+  complete (reply: FastifyReply): void {
+    this.dropStandIn(reply)
+    const own = (reply as FastifyReply & { [kStatus]?: string })[kStatus]
+    if (own === undefined) return
+    const field = reply.getHeader('cache-status') as string | string[] | undefined
+    if (!String(field).endsWith(own)) reply.header('cache-status', appendCacheStatus(field, own))
+  }
+}
+
+/** A response that was just made, to be served. */
+export function servable (response: StoredResponse): Servable {
+  return { head: response, body: () => response.body, text: () => response.body.toString() }
+}

@@ -1,0 +1,60 @@
+import { hasUser, type Core } from '@x/cache-core'
+import type { FastifyRequest } from 'fastify'
+import type { RouteRule } from '../headers.js'
+import { hasCertificate, type Credentials } from '../credentials.js'
+import { hasBody, isPlainTarget, sentHeaders } from './target.js'
+
+/** The reason why nobody else may be given the answer to a request, as `Cache-Status` names it. */
+export type PersonalReason = 'request-body' | 'target' | 'personal'
+
+const kReason = Symbol('@x/cache-edge.personal')
+
+type Judged = FastifyRequest & { [kReason]?: PersonalReason | null }
+
+/** Whether a request was judged personal, in front of its handler or since. */
+export function wasFoundPersonal (request: FastifyRequest): boolean {
+  return (request as Judged)[kReason] != null
+}
+
+/** Requests whose answers are for their own client alone. */
+export class PersonalRequests {
+  readonly #core: Core
+  readonly #credentials: Credentials
+
+  constructor (core: Core, credentials: Credentials) {
+    this.#core = core
+    this.#credentials = credentials
+  }
+
+  /** The reason why a request is personal; `null`: its answer may be shared. Judged once per request, in front of the handler. */
+  reasonOf (request: FastifyRequest, rule: RouteRule): PersonalReason | null {
+    const judged = request as Judged
+    const known = judged[kReason]
+    return known === undefined ? (judged[kReason] = this.#judge(request, rule)) : known
+  }
+
+  /** A request becomes personal while its handler runs: the handler looked at what is in no key. */
+  mark (request: FastifyRequest): void {
+    (request as Judged)[kReason] = 'personal'
+  }
+
+  /** Whether the URL of a request is personal, whatever the route says. A rewritten one is so in either spelling. */
+  hasPersonalUrl ({ raw }: FastifyRequest): boolean {
+    const { personal } = this.#core.registry
+    const { originalUrl } = raw as { originalUrl?: string }
+    return personal.hasUrl(raw.url!) || (originalUrl !== undefined && personal.hasUrl(originalUrl))
+  }
+
+  #judge (request: FastifyRequest, rule: RouteRule): PersonalReason | null {
+    if (rule === 'personal' || this.hasPersonalUrl(request)) return 'personal'
+    const { raw } = request
+    const headers = rule?.hasHeaderSchema() === true ? sentHeaders(raw) : raw.headers
+    // The content of a body is not under the URL.
+    if (hasBody(raw, headers)) return 'request-body'
+    if (!isPlainTarget(request)) return 'target'
+    // The cache of a client that has the credentials may keep the answer if the policy says so.
+    if (rule !== undefined && (rule.sameForAll || !rule.isShared)) return null
+    // With attachValidation the handler sees what a validator thought of headers that are hidden.
+    return this.#credentials.isIn(headers) || hasCertificate(request) || hasUser(request) || request.validationError != null ? 'personal' : null
+  }
+}

@@ -1,0 +1,64 @@
+import type { FastifyRequest } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { TargetUri } from '../key.js'
+import type { Policy } from '../policy.js'
+import type { StoredHead } from '../stored-response.js'
+
+/** Headers that make a request conditional, or partial. */
+export const CONDITIONAL = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range']
+
+/**
+ * The request headers that the handler of a by-response route sees beside those of `vary`: the fields by which HTTP
+ * negotiates and describes a client (RFC 9110 §10.1, §12.5; client hints; Fetch), which an upstream is to name in its `Vary`.
+ * All others could steer an upstream that says nothing of them.
+ */
+const NEGOTIATING = new Set([
+  'accept', 'accept-charset', 'accept-datetime', 'accept-encoding', 'accept-language', 'cache-control', 'dnt', 'from', 'max-forwards', 'origin', 'pragma', 'prefer', 'priority',
+  'referer', 'save-data', 'te', 'upgrade-insecure-requests', 'user-agent', 'via', 'device-memory', 'downlink', 'dpr', 'ect', 'rtt', 'viewport-width', 'width',
+  'sec-fetch-dest', 'sec-fetch-mode', 'sec-fetch-site', 'sec-fetch-user', 'sec-gpc', 'sec-purpose'
+])
+/** The headers that the target is made of. */
+const OF_TARGET = new Set(['host', 'x-forwarded-host', 'x-forwarded-proto'])
+const CLIENT_HINT = /^sec-ch-[a-z-]{1,40}$/
+
+/** The headers that say who asks, or which request this is. A route shows them that says `sameForAll`. */
+const IDENTIFYING = ['authorization', 'cookie', 'traceparent', 'tracestate', 'x-request-id']
+
+/** The names of the request headers that the handler of a stored route may see as they were sent. */
+export function shownNames ({ headers }: FastifyRequest['raw'], { store, vary, sameForAll }: Policy): string[] {
+  const names = store === 'by-policy' ? [...vary] : [...vary, ...Object.keys(headers).filter(isNegotiating)]
+  if (sameForAll) names.push(...IDENTIFYING)
+  return names
+}
+
+/** Whether responses of a by-response route may be selected by a request header: the handler sees it, or the target has it. */
+export function maySelect (name: string, { vary, sameForAll }: Policy): boolean {
+  if (name === 'cookie' || name === 'authorization') return false
+  return vary.includes(name) || isNegotiating(name) || OF_TARGET.has(name) || (sameForAll && IDENTIFYING.includes(name))
+}
+
+function isNegotiating (name: string): boolean {
+  return NEGOTIATING.has(name) || CLIENT_HINT.test(name)
+}
+
+/**
+ * The request headers that the handler of a stored route sees: those that are in the key, the target that is in the key, and
+ * the validators of the stored response.
+ * @param also further names that it may see
+ */
+export function visibleHeaders (request: FastifyRequest, policy: Policy, target: TargetUri, stale: StoredHead | undefined, also: readonly string[] = []): IncomingHttpHeaders {
+  const { headers } = request.raw
+  const shown: IncomingHttpHeaders = {}
+  for (const name of [...shownNames(request.raw, policy), ...also]) if (Object.hasOwn(headers, name)) shown[name] = headers[name]
+  // In every request, whether the client sent it, or `:authority` in its place: one key is one view.
+  shown.host = target.host
+  if ('ips' in request) {
+    shown['x-forwarded-host'] = target.host
+    shown['x-forwarded-proto'] = target.scheme
+  }
+  const modified = stale?.headers['last-modified']
+  // Beside a tag that the handler never gave, it would have to ignore its own date (RFC 9110 §13.1.3).
+  if (stale?.etag !== undefined && (stale.isTagOfBody !== true || modified === undefined)) shown['if-none-match'] = stale.etag
+  if (typeof modified === 'string') shown['if-modified-since'] = modified
+  return shown
+}

@@ -1,0 +1,76 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+
+/** A GET that the app asks of itself. */
+export interface LoopbackRequest {
+  /** The raw request target, sent as it is. */
+  readonly url: string
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly peer: Peer
+  /** Whether it answers for a request of HTTP/2: the handler is shown the version of that. */
+  readonly isHttp2: boolean
+}
+
+/** Address and protocol of a connection. */
+export type Peer = Readonly<Partial<Record<typeof OF_PEER[number], unknown>>>
+
+/** Properties of a socket that tell where a request came from and how; `undefined` over a Unix socket. */
+const OF_PEER = ['remoteAddress', 'remotePort', 'remoteFamily', 'localAddress', 'localPort', 'localFamily', 'encrypted', 'servername', 'alpnProtocol'] as const
+
+/** The peer of a socket, to be asked while the connection is there. */
+export function peerOf (socket: object | null | undefined): Peer {
+  return Object.fromEntries(OF_PEER.map((name) => [name, (socket as Peer | null | undefined)?.[name]]))
+}
+
+/**
+ * Gives a request to the app's own router. Unlike `inject`, it neither normalises the target nor chooses the address and
+ * the protocol. Resolves with the status, once the answer has been sent or broken off; its body is dropped. Rejects with the
+ * error with which the app destroys it.
+ * @param mark called with the raw request before any hook runs
+ */
+export function askItself (fastify: FastifyInstance, { url, headers, peer, isHttp2 }: LoopbackRequest, mark: (raw: FastifyRequest['raw']) => void): Promise<number> {
+  const socket = new LoopbackSocket(peer) as unknown as Socket
+  const request = new IncomingMessage(socket)
+  Object.assign(request, { method: 'GET', url, httpVersion: '1.1', httpVersionMajor: 1, httpVersionMinor: 1, complete: true })
+  request.headers = { ...headers }
+  request.rawHeaders = Object.entries(headers).flat()
+  request.headersDistinct = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]]))
+  request.push(null)
+  const response = new ServerResponse(request)
+  response.assignSocket(socket)
+  // Behind the response, which Node makes for the version of its request.
+  if (isHttp2) Object.assign(request, { httpVersion: '2.0', httpVersionMajor: 2, httpVersionMinor: 0 })
+  socket.on('drain', () => { if (!response.writableEnded) response.emit('drain') })
+  // As the server of Node does behind each answer; an app waits for either.
+  response.once('finish', () => {
+    request.resume()
+    socket.destroy()
+  })
+  return new Promise((resolve, reject) => {
+    // The server of Node listens for them, too: an error of one answer must not end the process.
+    for (const emitter of [request, response, socket]) emitter.on('error', reject)
+    response.once('close', () => resolve(response.statusCode))
+    mark(request)
+    fastify.routing(request, response)
+  })
+}
+
+/** A connection to nobody, from where the connection of a client came. */
+class LoopbackSocket extends Duplex {
+  constructor (peer: Peer) {
+    super()
+    Object.assign(this, peer)
+  }
+
+  override _read (): void {}
+  override _write (_chunk: unknown, _encoding: string, done: () => void): void { done() }
+  override _writev (_chunks: unknown, done: () => void): void { done() }
+  setTimeout (): this { return this }
+  setNoDelay (): this { return this }
+  setKeepAlive (): this { return this }
+  ref (): this { return this }
+  unref (): this { return this }
+}

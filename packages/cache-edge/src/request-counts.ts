@@ -1,0 +1,44 @@
+const ROWS = 4
+const WIDTH = 2 ** 12
+const MAX_COUNT = 255
+/** Requests after which all counts are halved: what others ask for adds about two to a count, and less in one row of four. */
+const AGED_AFTER = 2 * WIDTH
+/** Characters at the end of a key that are taken for random: two for each row. */
+const HASH_LENGTH = 2 * ROWS
+
+/**
+ * About how often keys were requested lately, never less: a count-min sketch whose counts are halved from time to time, as in
+ * TinyLFU (Einziger et al., 2017). Its size is fixed, so that no client fills it, and no key owns a part of it.
+ */
+export class RequestCounts {
+  readonly #counts = new Uint8Array(ROWS * WIDTH)
+  #added = 0
+
+  /** @param key ends with a hash in base64url */
+  add (key: string): void {
+    const least = this.of(key)
+    if (least < MAX_COUNT) {
+      for (let row = 0; row < ROWS; row++) {
+        const at = cellOf(key, row)
+        // Conservative update: a larger count is that of other keys.
+        if (this.#counts[at] === least) this.#counts[at] = least + 1
+      }
+    }
+    if (++this.#added < AGED_AFTER) return
+    this.#added = 0
+    for (let at = 0; at < this.#counts.length; at++) this.#counts[at]! >>= 1
+  }
+
+  /** Requests for a key, 255 at most. */
+  of (key: string): number {
+    let least = MAX_COUNT
+    for (let row = 0; row < ROWS; row++) least = Math.min(least, this.#counts[cellOf(key, row)]!)
+    return least
+  }
+}
+
+function cellOf (key: string, row: number): number {
+  // The last character of a SHA-256 in base64url has four bits.
+  const at = key.length - 1 - HASH_LENGTH + 2 * row
+  return row * WIDTH + ((key.charCodeAt(at) & 63) << 6 | (key.charCodeAt(at + 1) & 63))
+}

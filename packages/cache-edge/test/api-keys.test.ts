@@ -1,0 +1,71 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { request } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Fastify from 'fastify'
+import { cacheCore } from '@x/cache-core'
+import t from 'tap'
+import { cacheEdge } from '../src/index.js'
+import { ask, buildEdge } from './fixtures/edge-app.js'
+import { isHit } from './fixtures/page.js'
+
+const PRIVATE = 'private, no-cache'
+
+for (const name of ['X-API-Key', 'API-Key', 'apikey', 'X-Auth-Token', 'X-Access-Token', 'Client-Cert', 'X-Forwarded-Client-Cert', 'X-Device']) {
+  t.test(`${name}: under a shared rule no client is given what was made for another`, async (t) => {
+    const app = await buildEdge(t, { edge: { rules: [{ prefix: '/', store: true }], credentialHeaders: ['x-device'] } })
+    app.get('/', async ({ headers }) => `for ${headers[name.toLowerCase()] ?? 'all'}`)
+    t.equal((await ask(app, '/')).body, 'for all')
+    t.match(await ask(app, '/', { [name]: 'a' }), { body: 'for a', headers: { 'cache-control': PRIVATE } })
+    t.match(await ask(app, '/', { [name]: 'b' }), { body: 'for b', headers: { 'cache-control': PRIVATE } })
+    const again = await ask(app, '/')
+    t.ok(again.body === 'for all' && isHit(again))
+  })
+}
+
+t.test('a header of credentials: no stored response may be chosen by it, also one of credentialHeaders', async (t) => {
+  const app = await buildEdge(t, { edge: { credentialHeaders: ['X-Device'] } })
+  for (const vary of ['x-api-key', 'X-Device']) {
+    t.throws(() => app.get(`/${vary}`, { config: { cache: { store: true, vary: [vary] } } }, async () => 'x'), { code: 'CACHE_ERR_POLICY_INVALID' })
+  }
+})
+
+t.test('a client certificate: its owner is given nothing that is stored, and nothing of it is stored', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'cache-edge-'))
+  t.teardown(() => { rmSync(folder, { recursive: true }) })
+  for (const name of ['server', 'client']) {
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', `/CN=${name}`, '-keyout', join(folder, `${name}.key`), '-out', join(folder, `${name}.crt`)], { stdio: 'ignore' })
+  }
+  const read = (name: string): Buffer => readFileSync(join(folder, name))
+  const app = Fastify({ https: { key: read('server.key'), cert: read('server.crt'), requestCert: true, rejectUnauthorized: false } })
+  t.teardown(() => app.close())
+  await app.register(cacheCore, { implementation: 'memory' })
+  await app.register(cacheEdge, { rules: [{ prefix: '/', store: true }] })
+  app.get('/', async ({ raw }) => `for ${(raw.socket as never as { getPeerCertificate (): { subject?: { CN?: string } } }).getPeerCertificate().subject?.CN ?? 'all'}`)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const askTls = (own: object): Promise<{ body: string; cacheControl: unknown }> => new Promise((resolve, reject) => {
+    request({ port, host: '127.0.0.1', rejectUnauthorized: false, agent: false, ...own }, (response) => {
+      let body = ''
+      response.on('data', (chunk) => { body += String(chunk) }).on('end', () => { resolve({ body, cacheControl: response.headers['cache-control'] }) })
+    }).on('error', reject).end()
+  })
+  const certificate = { key: read('client.key'), cert: read('client.crt') }
+  t.equal((await askTls({})).body, 'for all')
+  t.same(await askTls(certificate), { body: 'for client', cacheControl: PRIVATE })
+  t.equal((await askTls({})).body, 'for all')
+})
+
+t.test('a rule that covers no route: one warning names it', async (t) => {
+  const lines: string[] = []
+  const app = Fastify({ logger: { level: 'warn', stream: { write: (line: string) => { lines.push(line) } } } })
+  t.teardown(() => app.close())
+  await app.register(cacheEdge, { rules: [{ prefix: '/api' }, { prefix: '/ap1' }, { prefix: '/me' }, { prefix: '/off' }], personal: ['/me'] })
+  app.get('/api/a', async () => 'x')
+  app.get('/me/a', async () => 'x')
+  app.get('/off/a', { config: { cache: false } }, async () => 'x')
+  await app.ready()
+  t.same(lines.map((line) => (JSON.parse(line) as { prefix: string }).prefix), ['/ap1'])
+})

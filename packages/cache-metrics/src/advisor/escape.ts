@@ -1,0 +1,82 @@
+/**
+ * Control characters, line separators, marks that turn the direction of text, and halves of a pair: a terminal obeys them, or a
+ * reader sees another text than is there. The line feed and the tab are not among them.
+ */
+const UNPRINTABLE = /[^\P{Cc}\n\t]|[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Cs}/gu
+/** Characters that mean something in Markdown wherever they stand; `@` makes a link of an address. */
+const MARKS = /[\\`*_[\]|&~@]|<(?=[a-z/!?])/gi
+/** Marks that begin a heading, a quotation, a list, a rule or an underline at the start of a line. */
+const BLOCK = /^([#>+\-=]|\d+(?=[.)](?:\s|$)))/
+const SHELL_SAFE = /^[\w@%+=:,./*-]*$/
+
+/** Text for a terminal or a log, of any number of lines. */
+export function printable (text: string): string {
+  return text.replace(UNPRINTABLE, '')
+}
+
+/** Text for one line of a terminal or a log. */
+export function oneLine (text: string): string {
+  return printable(text.replace(/[\r\n\t\u2028\u2029]+/g, ' '))
+}
+
+/** Text that Markdown (CommonMark and the tables and links of GitHub) shows as it is, within a line or in a cell of a table. */
+export function forMarkdown (text: string): string {
+  return oneLine(text).trim()
+    .replace(MARKS, '\\$&')
+    // GitHub makes links of bare URLs.
+    .replaceAll('://', '\\://').replace(/www\./gi, (www) => `${www.slice(0, 3)}\\.`)
+}
+
+/** An item of a list of Markdown. */
+export function listItem (text: string): string {
+  return `- ${forMarkdown(text).replace(BLOCK, (start) => /\d/.test(start) ? `${start}\\` : `\\${start}`)}`
+}
+
+/** The text that `forMarkdown` was given, from its result. */
+export function fromMarkdown (text: string): string {
+  return text.replace(/\\([!-/:-@[-`{-~])/g, '$1')
+}
+
+/** A code span of Markdown, also for a cell of a table. */
+export function codeSpan (text: string): string {
+  const line = oneLine(text).trim()
+  const ticks = ticksAround(line, 1)
+  const pad = line === '' || line.startsWith('`') || line.endsWith('`') ? ' ' : ''
+  return `${ticks}${pad}${line.replaceAll('|', '\\|')}${pad}${ticks}`
+}
+
+/** A block of code of Markdown, which no line of the code ends. */
+export function codeBlock (language: string, code: string): string {
+  const fence = ticksAround(code, 3)
+  return `${fence}${language}\n${code}\n${fence}`
+}
+
+/** A value of JSON as a literal of JavaScript, in ASCII; `__proto__`, which would set a prototype, is left out. */
+export function jsLiteral (value: unknown): string {
+  return asciiJson(JSON.stringify(value, (key, part: unknown) => key === '__proto__' ? undefined : part, 2))
+}
+
+/** JSON text in ASCII: the same value. */
+export function asciiJson (json: string): string {
+  return json.replace(/[^ -~\n]/g, unicodeEscape)
+}
+
+/** Text for the rest of a line of code that is a comment. */
+export function forComment (text: string): string {
+  return text.replace(/[^ -~]/g, unicodeEscape)
+}
+
+/** A word of a POSIX shell. */
+export function shellWord (text: string): string {
+  return SHELL_SAFE.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}
+
+function unicodeEscape (unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
+
+/** More backticks than stand together in a text, and at least so many. */
+function ticksAround (text: string, least: number): string {
+  const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length))
+  return '`'.repeat(Math.max(least, longest + 1))
+}

@@ -1,0 +1,46 @@
+import type { Cluster, Redis } from 'ioredis'
+
+/** The part of a Cluster that turns an address, as a server announces it, into one to connect to; it throws on what is no address. */
+interface Mapping { natMapper?: (announced: unknown) => { host?: string; port?: number } }
+
+/** A name or an IP address, and a port. */
+const ADDRESS = /^[\w.:%[\]-]*:(\d{1,5})$/
+
+/** Whether an address that a server announced has a port to connect to. */
+export function isAddress (announced: unknown): boolean {
+  const port = typeof announced === 'string' ? Number(ADDRESS.exec(announced)?.[1]) : (announced as { port?: unknown } | null | undefined)?.port
+  return Number.isInteger(port) && port as number >= 1 && port as number <= 65_535
+}
+
+/**
+ * Leads redirections to no address, and such lines of the slot table, to a node that is known. ioredis (6.0.0) parses them in the handler
+ * of a socket, where a throw ends the process.
+ */
+export function guardRedirections (cluster: Cluster): void {
+  const mapping = cluster as unknown as Mapping
+  const { natMapper } = mapping
+  if (natMapper === undefined || Object.hasOwn(mapping, 'natMapper')) return
+  mapping.natMapper = (announced) => {
+    if (isAddress(announced)) return natMapper.call(cluster, announced)
+    // A Cluster that was closed has no node left, and connects to none.
+    const { host = '127.0.0.1', port = 6379 } = cluster.nodes('all')[0]?.options ?? {}
+    return { host, port }
+  }
+}
+
+/**
+ * Lets a node be asked without harm. Redirected by ASK to a node that cannot be reached, ioredis (6.0.0) sends ASKING, and looks at
+ * nothing that comes of it: the rejection would end the process. The command that follows fails for the same reason.
+ */
+export function guardAsking (redis: Redis): void {
+  const { asking } = redis
+  if (asking === undefined || Object.hasOwn(redis, 'asking')) return
+  Object.defineProperty(redis, 'asking', {
+    configurable: true,
+    value (...args: []) {
+      const asked = asking.apply(redis, args)
+      asked.catch(() => {})
+      return asked
+    }
+  })
+}
