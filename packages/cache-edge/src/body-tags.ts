@@ -58,6 +58,8 @@ export class BodyTags {
   /** Tags this body, and removes a computed tag of another one. A stream has no tag. */
   tag (request: FastifyRequest, reply: FastifyReply, body: unknown): void {
     const known = taggedOf(reply)
+    // The answer of a 304: nothing to tag, and no tag of another body.
+    if (known === undefined && (body === undefined || body === null)) return
     const current = reply.getHeader('etag')
     if (known !== undefined) {
       // Taken away, or replaced, by a hook.

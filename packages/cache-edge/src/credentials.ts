@@ -25,16 +25,17 @@ export interface CredentialOptions {
 /** Which requests carry credentials: one of the headers, a client certificate, or a cookie that is not known to change nothing. */
 export class Credentials {
   readonly #ignored: ReadonlySet<string>
-  readonly #names: readonly string[]
+  readonly #names: ReadonlySet<string>
 
   constructor ({ ignoreCookies = [], credentialHeaders = [] }: CredentialOptions = {}) {
     this.#ignored = new Set(ignoreCookies)
-    this.#names = [...new Set([...CREDENTIAL_HEADERS, ...credentialHeaders.map((name) => name.toLowerCase())])]
+    this.#names = new Set([...CREDENTIAL_HEADERS, ...credentialHeaders.map((name) => name.toLowerCase())])
   }
 
   /** @param headers as the client sent them, with names in lower case */
   isIn (headers: IncomingHttpHeaders): boolean {
-    for (const name of this.#names) if (headers[name] !== undefined) return true
+    // A request has fewer headers than there are names of credentials.
+    for (const name in headers) if (this.#names.has(name) && headers[name] !== undefined) return true
     const { cookie } = headers
     if (cookie === undefined) return false
     return cookie.split(';').some((pair) => {
@@ -45,7 +46,7 @@ export class Credentials {
 
   /** Throws `CACHE_ERR_POLICY_INVALID` where a stored response would be chosen by credentials; `route` is for the message. */
   refuseIn (route: string, vary: readonly string[]): void {
-    const credential = vary.find((name) => name === 'cookie' || this.#names.includes(name))
+    const credential = vary.find((name) => name === 'cookie' || this.#names.has(name))
     if (credential !== undefined) throw new PolicyInvalid(route, `vary: "${credential}" makes an answer for each client, and store keeps answers for all`)
   }
 }

@@ -15,11 +15,11 @@ const kWritten = Symbol('@x/cache-edge.written')
 const kFromStore = Symbol('@x/cache-edge.from-store')
 const TAG = new RegExp(TAG_PATTERN)
 /** Fields that some shared caches read in place of `Cache-Control` (RFC 9213 §2.2, and those of before). */
-const TARGETED = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'netlify-cdn-cache-control', 'vercel-cdn-cache-control', 'surrogate-control']
+const TARGETED = new Set(['cdn-cache-control', 'cloudflare-cdn-cache-control', 'netlify-cdn-cache-control', 'vercel-cdn-cache-control', 'surrogate-control'])
 /** Fields beside `Cache-Control` by which an answer says how long caches may store it. */
 const NAMING_LIFETIME = ['expires', ...TARGETED]
 const NO_CACHE = 'no-cache'
-const DROPPED_FROM_STORED_304 = [...DROPPED_FROM_304, 'set-cookie']
+const DROPPED_FROM_STORED_304 = new Set([...DROPPED_FROM_304, 'set-cookie'])
 /** What is said of one representation, and of no error in its place. */
 const OF_ANSWER = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
 
@@ -93,9 +93,10 @@ export class EdgeHeaders {
     if (statusCode >= 500 && (rule !== undefined || isPersonal)) return this.#restrict(reply, NO_STORE)
     if (isPersonal) return this.#restrict(reply, PRIVATE)
     if (rule === undefined || rule === 'personal') return
-    if (rule.vary.length > 0 || this.#settings.isCompressed()) {
+    const isCompressed = this.#settings.isCompressed()
+    if (rule.vary.length > 0 || isCompressed) {
       // In lower case, as @fastify/compress looks for it.
-      const names = this.#settings.isCompressed() ? [...rule.vary, 'accept-encoding'] : rule.vary
+      const names = isCompressed ? [...rule.vary, 'accept-encoding'] : rule.vary
       this.#write(reply, 'vary', mergeVary(joinLines(reply.getHeader('vary')), names))
     }
     if (rule.cacheControl === undefined) return
@@ -154,7 +155,7 @@ export class EdgeHeaders {
   }
 
   #write (reply: FastifyReply, name: string, value: string): void {
-    writtenOf(reply).set(name, joinLines(reply.getHeader(name)))
+    noteBefore(reply, name)
     reply.header(name, value)
   }
 }
@@ -166,16 +167,18 @@ export function forgetAnswer (reply: FastifyReply): void {
   if (reply.hasHeader('cache-control')) reply.header('cache-control', NO_STORE)
 }
 
-/** Notes a header that this plugin is about to write. */
-export function writtenOf (reply: FastifyReply): Written {
+/** Notes what a header was before this plugin changes it. A stored answer is not stored again, so nothing is noted of it. */
+function noteBefore (reply: FastifyReply, name: string): void {
+  if (isFromStore(reply)) return
   const own = reply as FastifyReply & { [kWritten]?: Written }
-  return (own[kWritten] ??= new Map())
+  const written = own[kWritten] ??= new Map()
+  if (!written.has(name)) written.set(name, joinLines(reply.getHeader(name)))
 }
 
 /** The headers as they would be had this plugin written none. */
 export function withoutWritten (reply: FastifyReply, headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
   const own = { ...headers }
-  for (const [name, before] of writtenOf(reply)) {
+  for (const [name, before] of (reply as FastifyReply & { [kWritten]?: Written })[kWritten] ?? []) {
     if (before === undefined) delete own[name]
     else own[name] = before
   }
@@ -194,22 +197,25 @@ function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412):
   return null
 }
 
-/** Notes whether the answer is a stored one, so that its 304 replays no cookie. */
+/** Notes whether the answer is a stored one: its 304 replays no cookie, and it is not stored again. */
 export function setFromStore (reply: FastifyReply, isFromStore: boolean): void {
   (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] = isFromStore
 }
 
-function dropBodyFields (reply: FastifyReply): void {
-  if ((reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] !== true) return dropAll(reply, DROPPED_FROM_304)
-  // It is stored already, so that nothing has to be noted.
-  for (const name of DROPPED_FROM_STORED_304) if (reply.hasHeader(name)) reply.removeHeader(name)
+function isFromStore (reply: FastifyReply): boolean {
+  return (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] === true
 }
 
-function dropAll (reply: FastifyReply, names: Iterable<string>): void {
-  for (const name of names) {
-    if (!reply.hasHeader(name)) continue
+function dropBodyFields (reply: FastifyReply): void {
+  dropAll(reply, isFromStore(reply) ? DROPPED_FROM_STORED_304 : DROPPED_FROM_304)
+}
+
+function dropAll (reply: FastifyReply, names: ReadonlySet<string>): void {
+  // An answer has fewer headers than there are names, and each question to Fastify lowers a name first.
+  for (const name in reply.getHeaders()) {
+    if (!names.has(name)) continue
     // Whether it is kept goes by all that the handler said: a cookie forbids it.
-    if (!writtenOf(reply).has(name)) writtenOf(reply).set(name, joinLines(reply.getHeader(name)))
+    noteBefore(reply, name)
     reply.removeHeader(name)
   }
 }

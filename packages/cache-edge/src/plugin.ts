@@ -8,6 +8,7 @@ import { checkingFirst } from './current-tag.js'
 import { EdgeRegistered, EtagClash, PolicyInvalid } from './errors.js'
 import { PersonalRequests } from './exchange/personal-requests.js'
 import { toStoredRoute } from './exchange/request-view.js'
+import { contextOf } from './fastify/slots.js'
 import { EdgeHeaders, forgetAnswer, type RouteRule } from './headers.js'
 import { isLastHook, surround } from './hook-order.js'
 import { TAG_PREFIX } from './key.js'
@@ -62,11 +63,11 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   })
   // For routes that were declared before this plugin had loaded; on all others the hook of the route comes last.
   fastify.addHook('onSend', function finishAnswer (request, reply, payload, done) {
-    const { config, url = '' } = request.routeOptions
-    if (isMarked(config)) return done(null, payload)
+    // Fastify makes `routeOptions` anew at each access, and this is asked of every answer.
+    if (isMarked((contextOf(request) ?? request.routeOptions).config)) return done(null, payload)
     // A hook behind this one may change the body.
     if (isLastHook(request, 'finishAnswer')) edge.tag(request, reply, payload)
-    edge.finish(request, reply, payload, undefined, url, done)
+    edge.finish(request, reply, payload, undefined, request.routeOptions.url ?? '', done)
   })
   fastify.addHook('onReady', async function tellAtStart () { edge.tellAtStart() })
   fastify.addHook('onClose', async function closeEdge () { await edge.close() })
@@ -117,11 +118,16 @@ class Edge {
     this.#saysNoCache = options.etag !== false && options.etag?.noCache !== false
     for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy, this.#credentials)
     const personal = new PersonalRequests(core, this.#credentials)
+    let isCompressed: boolean | undefined
     this.#headers = new EdgeHeaders(core, {
       personal,
       tagHeader,
       saysNoCache: this.#saysNoCache,
-      isCompressed: () => fastify.hasReplyDecorator('compress')
+      // Asked of answers, when no plugin can decorate any more.
+      isCompressed: () => {
+        isCompressed ??= fastify.hasReplyDecorator('compress')
+        return isCompressed
+      }
     })
     this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
       ...DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))

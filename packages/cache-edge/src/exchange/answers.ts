@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { setComputed, setTagged } from '../body-tags.js'
 import { appendCacheStatus, cacheStatus, type CacheStatus } from '../cache-status.js'
-import { isDroppedFrom304 } from '../conditional.js'
+import { DROPPED_FROM_304 } from '../conditional.js'
 import { serializerOf } from '../fastify/slots.js'
 import { joinLines } from '../header-fields.js'
 import { setFromStore, type EdgeHeaders } from '../headers.js'
@@ -39,7 +39,7 @@ export class Answers {
     const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag) && (response.isTagOfBody !== true || !mayChangeBody(reply.request))
     reply.code(isNotModified ? 304 : response.status)
     for (const name in response.headers) {
-      if (isNotModified && isDroppedFrom304(name)) continue
+      if (isNotModified && DROPPED_FROM_304.has(name)) continue
       const value = response.headers[name]
       if (name === 'vary') reply.header('vary', mergeVary(joinLines(reply.getHeader('vary')), [String(value)]))
       else reply.header(name, value)

@@ -16,7 +16,7 @@ async function buildApps (t: Test, count: number): Promise<{ apps: FastifyInstan
   const apps = await Promise.all(runs.map(async (_none, at) => {
     const app = Fastify()
     t.teardown(() => app.close())
-    await app.register(cacheRedis, { url: server.url, keyPrefix })
+    await app.register(cacheRedis, { url: server.url, keyPrefix, connectTimeoutMs: 60_000 })
     await app.register(cacheEdge)
     app.get('/item', { config: { cache: { store: true, vary: ['accept'], tags: ['item'], maxAge: 60 } } }, async (_request, reply) => {
       runs[at]!++

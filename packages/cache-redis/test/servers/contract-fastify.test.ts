@@ -15,7 +15,8 @@ t.teardown(async () => {
 await testContract('fastify.cache on redis', async () => {
   const app = Fastify()
   apps.push(app)
-  await app.register(cacheRedis, { url: server.url, keyPrefix: newPrefix(), commandTimeoutMs: 5000, heartbeatTimeoutMs: 5000 })
+  // An app starts without a server that it does not reach in time: many start at once here, on a machine that is busy with more.
+  await app.register(cacheRedis, { url: server.url, keyPrefix: newPrefix(), connectTimeoutMs: 60_000, commandTimeoutMs: 5000, heartbeatTimeoutMs: 5000 })
   await app.ready()
   return app.cache
 })

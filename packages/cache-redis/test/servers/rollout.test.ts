@@ -17,7 +17,7 @@ const USERS = Array.from({ length: 30 }, (_, at) => `user-${at}`)
 /** An app whose requests say who they are of, and what is to be done with a key. */
 async function startApp (t: Test, rollout: CacheRedisOptions['rollout']): Promise<FastifyInstance> {
   const app = bareApp(t)
-  await app.register(cacheRedis, { ...QUICK, url: server.url, rollout })
+  await app.register(cacheRedis, { ...QUICK, connectTimeoutMs: 60_000, url: server.url, rollout })
   app.decorateRequest('user', undefined as never)
   app.addHook('onRequest', async (request) => { Object.assign(request, { user: { id: request.headers['x-user'] } }) })
   app.get<{ Params: { key: string } }>('/load/:key', async ({ cache, params }) => ({
