@@ -106,7 +106,10 @@ t.test('read, labels: a series has one labels object for good', async (t) => {
 
 t.test('read: series that differ in their third label alone are two', async (t) => {
   const metric: Metric = {
-    name: 'three', type: 'counter', help: 'Three labels.', labelNames: ['a', 'b', 'c'],
+    name: 'three',
+    type: 'counter',
+    help: 'Three labels.',
+    labelNames: ['a', 'b', 'c'],
     ofCache (_cache, emit) {
       emit(1, 'x', 'y', 'one')
       emit(2, 'x', 'y', 'two')

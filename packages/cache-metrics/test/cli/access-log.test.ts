@@ -45,7 +45,7 @@ t.test('take: counts GET and HEAD with success or 304, by one key', async (t) =>
   t.equal(study.requests, 4)
   t.equal(log.requests, 8)
   t.equal(log.notModified, 1)
-  t.match(study.observations('route', log.end), [{ name: 'GET /a/:id', distinct: 2, requests: 4 }])
+  t.match(study.observations('route', log.seconds), [{ name: 'GET /a/:id', distinct: 2, requests: 4 }])
   t.match(log.notes.join(), /4 requests are left out/)
 })
 
