@@ -1,4 +1,4 @@
-import { CacheRegistry, NullCache, type Cache } from '@x/cache-core'
+import { CacheRegistry, ERROR_TYPES, NullCache, type Cache } from '@x/cache-core'
 import t from 'tap'
 import { METRICS } from '../src/index.js'
 import { buildApp } from './fixtures/build-app.js'
@@ -33,6 +33,7 @@ t.test('METRICS: all are listed before anything happened', async (t) => {
   t.same(types, Object.fromEntries(METRICS.map(({ name, type }) => [name, type])))
   t.same(Object.keys(help), METRICS.map(({ name }) => name))
   t.same(samples, {
+    ...Object.fromEntries(ERROR_TYPES.map((type) => [`cache_errors_total{error_type="${type}",impl="null"}`, 0])),
     'cache_enabled{impl="null"}': 0,
     cache_edge_candidates_total: 0,
     etag_match_total: 0,
@@ -140,4 +141,12 @@ t.test('METRICS: an app that only observes has nobody in, so that a start at 50 
     return values
   }
   t.same(percentOf(new CacheRegistry()), [0])
+})
+
+t.test('METRICS: an error of each type has a series at 0 before the first one, also of an implementation that came later', async (t) => {
+  const app = await buildApp(t, {}, { implementation: 'memory' })
+  t.ok(ERROR_TYPES.includes('timeout') && ERROR_TYPES.includes('key_invalid'))
+  for (const impl of ['null', 'memory']) {
+    for (const type of ERROR_TYPES) t.equal((await scrape(app)).samples[`cache_errors_total{error_type="${type}",impl="${impl}"}`], 0, `${impl} ${type}`)
+  }
 })

@@ -7,7 +7,7 @@ import { FILES } from '../../dashboards/files.js'
 import { METRICS } from '../../src/metrics.js'
 import { CONFIG } from '../fixtures/prometheus-server.js'
 import { dailyCheck, dashboardQueries } from '../fixtures/queries.js'
-import { FAULTS, healthySeries, notation } from '../fixtures/series.js'
+import { FAULTS, healthySeries, notation, type Fault } from '../fixtures/series.js'
 
 t.setTimeout(300_000)
 
@@ -47,44 +47,63 @@ t.test('promtool: the rules hold what their tests say', async (t) => {
   }))
 })
 
+/** Whether a fault hits the series of a name. */
+type Subject = readonly [what: string, isHit: (name: string) => boolean]
+
+/** Nothing tells candidates that are not counted from none, and an app without any metrics is one to look at. */
+function isMeant (what: string, fault: Fault, instances: string): boolean {
+  if (instances === 'one') return false
+  if (what === 'every_series') return fault !== 'young' && fault !== 'reset'
+  return what === 'cache_candidate_requests' && fault !== 'reset' && fault !== 'interrupted'
+}
+
+/** Each subject with each fault, in one process or in both of a job of its own: the alerts that fire. */
+async function alertsUnderFaults (t: Test, subjects: readonly Subject[], [steps, minutes, evaluation]: readonly [number, number, number], where: readonly string[]) {
+  const jobs = subjects.flatMap(([what, isHit]) => FAULTS.flatMap((fault) => where.filter((instances) => !isMeant(what, fault, instances)).map((instances) => {
+    const job = `${what}_${fault}_in_${instances}`
+    return ['a', 'b'].map((instance) => ({ series: `up{job="${job}",instance="${instance}"}`, values: `1x${steps}` }) as object).concat(healthySeries(job).flatMap((series) =>
+      notation(series, steps, isHit(series.name) && (instances === 'both' || series.labels.instance === 'a') ? fault : undefined) ?? []))
+  })))
+  // Many jobs at a time, as each step costs promtool more than each series; not all, as a query has a limit.
+  const tests = Array.from({ length: Math.ceil(jobs.length / 20) }, (_, at) => ({
+    interval: `${minutes}m`,
+    input_series: jobs.slice(20 * at, 20 * at + 20).flat(),
+    promql_expr_test: [{ expr: 'count_over_time(ALERTS{alertstate="firing"}[40h])', eval_time: `${(steps - 1) * minutes}m`, exp_samples: [] }]
+  }))
+  return testRules(t, { evaluation_interval: `${evaluation}m`, tests })
+}
+
 t.test('alerts: none fires of a healthy app while series are missing, renamed, gone, young, reset or interrupted', async (t) => {
-  const healthy = healthySeries()
-  const families = [...new Set(healthy.map(({ name }) => name))]
+  const families = [...new Set(healthySeries('app').map(({ name }) => name))]
   for (const { name, type } of METRICS) t.ok(families.includes(type === 'histogram' ? `${name}_count` : name), name)
-  const histograms = METRICS.filter(({ type }) => type === 'histogram').map(({ name }) => name)
-  const subjects: Array<[what: string, isHit: (name: string) => boolean]> = [
-    ...families.map((family): [string, (name: string) => boolean] => [family, (name) => name === family]),
-    ...histograms.map((histogram): [string, (name: string) => boolean] => [histogram, (name) => name.startsWith(histogram)]),
-    ['every series', () => true]
-  ]
-  // Nothing tells candidates that are not counted from none, and an app without any metrics is one to look at.
-  const isMeant = (what: string, fault: string, instances: string) => instances === 'both' && /missing|renamed|gone/.test(fault) && /^(cache_candidate_requests|every series)$/.test(what)
-  for (const [steps, interval, evaluation] of [[300, '1m', '1m'], [384, '5m', '15m']] as const) {
-    const up = ['a', 'b'].map((instance) => ({ series: `up{job="app",instance="${instance}"}`, values: `1x${steps}` }))
-    const tests = subjects.flatMap(([what, isHit]) => FAULTS.flatMap((fault) => ['one', 'both'].filter((instances) => !isMeant(what, fault, instances)).map((instances) => ({
-      name: `${what} ${fault} in ${instances}`,
-      interval,
-      input_series: [...up, ...healthy.flatMap((series) =>
-        notation(series, steps, isHit(series.name) && (instances === 'both' || series.labels.instance === 'a') ? fault : undefined) ?? [])],
-      promql_expr_test: [{ expr: 'count_over_time(ALERTS{alertstate="firing"}[32h])', eval_time: interval === '1m' ? '300m' : '1915m', exp_samples: [] }]
-    }))))
-    const { status, output } = await testRules(t, { evaluation_interval: evaluation, tests })
+  const rules = read('recording-rules.yml') + read('alert-rules.yml')
+  const used = families.filter((name) => rules.includes(name)).map((family): Subject => [family, (name) => name === family])
+  t.ok(used.length > 10)
+  const histograms = METRICS.filter(({ type }) => type === 'histogram').map(({ name }): Subject => [name, (other) => other.startsWith(name)])
+  const inRatios = [...used, ...histograms].filter(([what]) => /hits|miss|errors|operation|request_duration/.test(what))
+  for (const [subjects, times, where] of [
+    [[...used, ...histograms, ['every_series', () => true]], [150, 2, 2], ['both']],
+    [inRatios, [150, 2, 2], ['one']],
+    // Against the day before.
+    [used.filter(([what]) => /hits|miss/.test(what)), [432, 5, 15], ['one', 'both']]
+  ] as const) {
+    const { status, output } = await alertsUnderFaults(t, subjects as readonly Subject[], times, where)
     t.equal(status, 0, output)
   }
 })
 
 t.test('alerts: without its metrics an app is one to look at, and so is one without candidates', async (t) => {
-  const of = (isAway: (name: string) => boolean) => healthySeries().flatMap((series) => notation(series, 300, isAway(series.name) ? 'renamed' : undefined) ?? [])
-  const up = ['app', 'other'].map((job) => ({ series: `up{job="${job}",instance="a"}`, values: '1x300' }))
+  const of = (isAway: (name: string) => boolean) => healthySeries('app').flatMap((series) => notation(series, 300, isAway(series.name) ? 'renamed' : undefined) ?? [])
+  const up = ['app', 'other'].flatMap((job) => ['a', 'b'].map((instance) => ({ series: `up{job="${job}",instance="${instance}"}`, values: '1x300' })))
   const other = { series: 'cache_rollout_percent{job="other",instance="a"}', values: '100x300' }
   const firing = (labels: string) => ({ labels: `ALERTS{${labels},alertstate="firing"}`, value: 1 })
   const { status, output } = await testRules(t, {
     evaluation_interval: '1m',
-    tests: [
-      [of(() => true), [firing('alertname="CacheMetricsAbsent",job="app",severity="critical"')]],
-      [of((name) => name === 'cache_candidate_requests'), [firing('alertname="CacheNoCandidates",job="app",severity="info"')]]
-    ].map(([series, samples], at) => ({
-      name: String(at), interval: '1m', input_series: [...up, other, ...series!], promql_expr_test: [{ expr: 'ALERTS{alertstate="firing"}', eval_time: '290m', exp_samples: samples }]
+    tests: ([
+      [() => true, 'alertname="CacheMetricsAbsent",job="app",severity="critical"'],
+      [(name: string) => name === 'cache_candidate_requests', 'alertname="CacheNoCandidates",job="app",severity="info"']
+    ] as const).map(([isAway, labels]) => ({
+      interval: '1m', input_series: [...up, other, ...of(isAway)], promql_expr_test: [{ expr: 'ALERTS{alertstate="firing"}', eval_time: '290m', exp_samples: [firing(labels)] }]
     }))
   })
   t.equal(status, 0, output)
