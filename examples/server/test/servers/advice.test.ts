@@ -17,7 +17,7 @@ const REQUESTS = 20_000
 async function run<T> (env: Record<string, string>, ask: (url: string) => Promise<T>): Promise<{ replayed: ReplayReport; asked: T }> {
   const server = await startServer(env)
   try {
-    const replayed = await replay({ trace, url: server.url, path: '/api/records/:id', concurrency: 8, rate: undefined, limit: REQUESTS, checkLru: undefined, format: 'json' })
+    const replayed = await replay({ trace, url: server.url, path: '/api/records/:id', concurrency: 8, rate: undefined, limit: REQUESTS, users: undefined, compare: false, checkLru: undefined, format: 'json' })
     return { replayed, asked: await ask(server.url) }
   } finally {
     await server.stop()
