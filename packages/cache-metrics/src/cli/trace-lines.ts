@@ -8,6 +8,7 @@ import type { TraceStudy } from './trace-study.js'
 /** U+FEFF in UTF-8, one character per byte. */
 const BOM = /^\xef\xbb\xbf/
 const MAX_SHOWN = 100
+const TOO_LONG = '(longer than 65536 characters)'
 
 /** What `--format-in` takes: a format of logs, or keys. */
 export const INPUT_FORMATS: readonly string[] = ['keys', ...LOG_FORMATS.map(({ name }) => name)]
@@ -20,6 +21,9 @@ export class TraceLines implements LineTaker {
   /** Lines that are not blank, and how many of them cannot be read. */
   lines = 0
   unreadable = 0
+  /** Lines so far, with blank ones, and the first that is not blank. */
+  #at = 0
+  #first = { at: 0, text: '' }
   #firstUnreadable: { readonly at: number, readonly text: string } | undefined
   #trace: AccessLog | PlainTrace
   readonly #newStudy: () => TraceStudy
@@ -32,16 +36,20 @@ export class TraceLines implements LineTaker {
   }
 
   line (text: string): void {
-    const line = (this.lines === 0 ? text.replace(BOM, '') : text).trim()
+    this.#at++
+    const line = (this.#at === 1 ? text.replace(BOM, '') : text).trim()
     if (line === '') return
     this.lines++
+    if (this.lines === 1) this.#first = { at: this.#at, text: line }
     if (this.#trace.kind === 'pattern' && this.#format !== 'keys') this.#detect(line)
     if (!this.#canBe(line) || !this.#trace.take(line)) this.#refuse(line)
   }
 
   tooLong (): void {
+    this.#at++
     this.lines++
-    this.#refuse('(longer than 65536 characters)')
+    if (this.lines === 1) this.#first = { at: this.#at, text: TOO_LONG }
+    this.#refuse(TOO_LONG)
   }
 
   /** The trace, after the last line. Throws `CACHE_ERR_ADVISOR` with the first line that is not recognised if it is no trace. */
@@ -61,6 +69,7 @@ export class TraceLines implements LineTaker {
     if (format === undefined) return
     // The lines before are a banner, whatever their shape.
     this.unreadable = this.lines - 1
+    this.#firstUnreadable = this.unreadable > 0 ? this.#first : undefined
     this.#trace = new AccessLog(this.#newStudy(), format)
   }
 
@@ -70,7 +79,7 @@ export class TraceLines implements LineTaker {
 
   #refuse (text: string): void {
     this.unreadable++
-    this.#firstUnreadable ??= { at: this.lines, text }
+    this.#firstUnreadable ??= { at: this.#at, text }
   }
 }
 
