@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
@@ -34,4 +35,19 @@ t.test('README.md: the tour goes as it says', async (t) => {
     else t.ok(response.statusCode < 300, `${line}: ${response.statusCode}`)
     t.ok(response.body.includes(part), `${line}: ${response.body}`)
   }
+})
+
+t.test('README.md: every trace that a README names is in the repository', async (t) => {
+  const root = new URL('../../../', import.meta.url)
+  const texts = await Promise.all(['README.md', 'examples/server/README.md'].map((file) => readFile(new URL(file, root), 'utf8')))
+  const traces = texts.flatMap((text) => [...text.matchAll(/--trace (\S*\/\S+)/g)].map(([, file]) => file!))
+  t.ok(traces.length > 0)
+  for (const file of traces) t.ok(existsSync(new URL(file, root)), file)
+})
+
+t.test('package.json: npm start says that it builds, then that it starts, before it does', async (t) => {
+  const { scripts } = JSON.parse(await readFile(new URL('../../../package.json', import.meta.url), 'utf8')) as { scripts: { start: string } }
+  const steps = scripts.start.split(' && ').map((step) => step.split(' ')[0])
+  t.same(steps, ['echo', 'npm', 'echo', 'npm'])
+  t.match(scripts.start, /^echo Building .*half a minute/)
 })

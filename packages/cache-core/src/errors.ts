@@ -21,6 +21,9 @@ const CODES = [
 /** What can go wrong in a cache call. The label `error_type` is the part after `CACHE_ERR_`, in lower case. */
 export type CacheErrorCode = typeof CODES[number]
 
+/** Every value of the label `error_type`. */
+export const ERROR_TYPES: readonly string[] = CODES.map(typeOf)
+
 /** The error inside a failed `Result`. It has a code and a message, neither of them with a key or a value; `causeOf` tells its cause. */
 export interface CacheError extends Error {
   readonly code: CacheErrorCode
@@ -141,5 +144,9 @@ export function isCacheError (error: unknown): error is CacheError {
 
 /** `CACHE_ERR_TOO_LARGE` → `too_large`. */
 export function errorType (error: CacheError): string {
-  return error.code.slice('CACHE_ERR_'.length).toLowerCase()
+  return typeOf(error.code)
+}
+
+function typeOf (code: CacheErrorCode): string {
+  return code.slice('CACHE_ERR_'.length).toLowerCase()
 }

@@ -59,7 +59,7 @@ export function operation (): Dashboard {
     .withRow(new RowBuilder('Hits and errors'))
     .withPanel(lines({ '{{job}} {{impl}}': hitRate('$__rate_interval', 'job, impl') },
       { title: 'Hit rate', description: 'hits / (hits + misses), of what is in the rollout. No line: no reads.', unit: 'percentunit', width: 8 }).max(1))
-    .withPanel(stacked({ '{{impl}} {{error_type}}': `sum by (impl, error_type) (rate(cache_errors_total{${JOB}}[$__rate_interval]))` },
+    .withPanel(stacked({ '{{impl}} {{error_type}}': `sum by (impl, error_type) (rate(cache_errors_total{${JOB}}[$__rate_interval])) > 0` },
       { title: 'Errors by type', description: 'timeout, unavailable, readonly, auth, out_of_memory, corrupt: the store. The others: calls that are wrong.', unit: 'ops', width: 8 }))
     .withPanel(lines({ errors: `(${errors} or vector(0)) / (sum(rate(cache_operation_duration_seconds_count{${CACHED}}[$__rate_interval])) > 0)` },
       { title: 'Share of calls that fail', description: 'Alert: above 1 % for 5 minutes.', unit: 'percentunit', width: 8 }))

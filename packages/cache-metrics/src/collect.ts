@@ -16,7 +16,7 @@ class Series implements Point {
 /** Reads one metric where its numbers are. Series of the same labels become one: counts are added, of gauges the highest holds. */
 export class Collector {
   readonly metric: Metric
-  readonly #series = new Map<string, Map<string, Series>>()
+  readonly #series = new Map<string, Series>()
   #reading = 0
 
   constructor (metric: Metric) {
@@ -49,13 +49,12 @@ export class Collector {
   }
 
   #of (values: readonly string[]): Series {
-    const [first = '', second = ''] = values
-    let siblings = this.#series.get(first)
-    if (siblings === undefined) this.#series.set(first, siblings = new Map())
-    let series = siblings.get(second)
+    // Lengths keep apart what a separator within a value would join.
+    const key = values.length === 1 ? values[0]! : values.map((value) => `${value.length}:${value}`).join('')
+    let series = this.#series.get(key)
     if (series === undefined) {
       series = new Series(Object.fromEntries(this.metric.labelNames.map((name, at) => [name, values[at]!])))
-      siblings.set(second, series)
+      this.#series.set(key, series)
     }
     return series
   }

@@ -1,4 +1,4 @@
-import { DURATION_BUCKETS, type CacheRegistry, type ImplementationStatus } from '@x/cache-core'
+import { DURATION_BUCKETS, ERROR_TYPES, type CacheRegistry, type ImplementationStatus } from '@x/cache-core'
 import { EdgeCounts } from './edge-counts.js'
 import type { Traffic } from './traffic.js'
 
@@ -40,18 +40,6 @@ function byPattern (count: 'hits' | 'misses' | 'sets' | 'dels'): Pick<Metric, 't
   }
 }
 
-function byImpl (counts: 'errors' | 'invalidations', label: string): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
-  return {
-    type: 'counter',
-    labelNames: ['impl', label],
-    ofCache ({ stats }, emit) {
-      for (const impl of stats.impls.values()) {
-        for (const [what, count] of impl[counts]) emit(count, impl.label, what)
-      }
-    }
-  }
-}
-
 function ofTheWhole (type: 'counter' | 'gauge', read: (cache: CacheRegistry) => number): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
   return { type, labelNames: [], ofCache: (cache, emit) => emit(read(cache)) }
 }
@@ -62,8 +50,29 @@ export const METRICS: readonly Metric[] = [
   { name: 'cache_miss_total', help: 'Reads that found nothing, or were not let through to the cache.', ...byPattern('misses') },
   { name: 'cache_set_total', help: 'Values that were stored, or would have been.', ...byPattern('sets') },
   { name: 'cache_del_total', help: 'Keys that were removed.', ...byPattern('dels') },
-  { name: 'cache_errors_total', help: 'Cache calls that failed.', ...byImpl('errors', 'error_type') },
-  { name: 'cache_invalidate_total', help: 'Invalidations, by the pattern of the tag.', ...byImpl('invalidations', 'tag') },
+  {
+    name: 'cache_errors_total',
+    type: 'counter',
+    help: 'Cache calls that failed.',
+    labelNames: ['impl', 'error_type'],
+    ofCache ({ stats }, emit) {
+      // Each type from the start: Prometheus does not see the step from no series to the first count.
+      for (const { label, errors } of stats.impls.values()) {
+        for (const type of ERROR_TYPES) emit(errors.get(type) ?? 0, label, type)
+      }
+    }
+  },
+  {
+    name: 'cache_invalidate_total',
+    type: 'counter',
+    help: 'Invalidations, by the pattern of the tag.',
+    labelNames: ['impl', 'tag'],
+    ofCache ({ stats }, emit) {
+      for (const { label, invalidations } of stats.impls.values()) {
+        for (const [tag, count] of invalidations) emit(count, label, tag)
+      }
+    }
+  },
   {
     name: 'cache_enabled',
     type: 'gauge',
@@ -139,8 +148,9 @@ export const METRICS: readonly Metric[] = [
   },
   {
     name: 'cache_rollout_percent',
-    help: 'The share of subjects that are in, in percent.',
-    ...ofTheWhole('gauge', ({ rollout }) => rollout.percent)
+    help: 'The share of subjects that are in, in percent; 0 while nothing is cached for anybody.',
+    // An app that observes has nobody in: starting at 50 % after it is no step back. An outage is no change of the rollout.
+    ...ofTheWhole('gauge', (cache) => cache.active.passThrough && statusOf(cache).degraded !== true ? 0 : cache.rollout.percent)
   },
   {
     name: 'cache_breaker_state',

@@ -103,3 +103,18 @@ t.test('read, labels: a series has one labels object for good', async (t) => {
   t.equal(collector.read(sourcesOf(cache))[0]!.labels, labels)
   t.equal(collector.labels(['memory', 'a']), labels)
 })
+
+t.test('read: series that differ in their third label alone are two', async (t) => {
+  const metric: Metric = {
+    name: 'three',
+    type: 'counter',
+    help: 'Three labels.',
+    labelNames: ['a', 'b', 'c'],
+    ofCache (_cache, emit) {
+      emit(1, 'x', 'y', 'one')
+      emit(2, 'x', 'y', 'two')
+      emit(4, 'x', 'yone', '')
+    }
+  }
+  t.match(new Collector(metric).read(sourcesOf(new CacheRegistry())), [{ labels: { c: 'one' }, value: 1 }, { labels: { c: 'two' }, value: 2 }, { labels: { b: 'yone' }, value: 4 }])
+})

@@ -37,7 +37,7 @@ t.test('add: counters and gauges are what the cache tells when they are read', a
   t.same(await reader.values('cache_miss_total'), { 'null,table': 2 })
   await source.client.get('table:3')
   t.same(await reader.values('cache_miss_total'), { 'null,table': 3 })
-  t.same(await reader.values('cache_rollout_percent'), { '': 100 })
+  t.same(await reader.values('cache_rollout_percent'), { '': 0 })
   remove()
 })
 

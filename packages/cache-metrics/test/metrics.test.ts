@@ -1,4 +1,4 @@
-import { NullCache, type Cache } from '@x/cache-core'
+import { CacheRegistry, ERROR_TYPES, NullCache, type Cache } from '@x/cache-core'
 import t from 'tap'
 import { METRICS } from '../src/index.js'
 import { buildApp } from './fixtures/build-app.js'
@@ -33,10 +33,11 @@ t.test('METRICS: all are listed before anything happened', async (t) => {
   t.same(types, Object.fromEntries(METRICS.map(({ name, type }) => [name, type])))
   t.same(Object.keys(help), METRICS.map(({ name }) => name))
   t.same(samples, {
+    ...Object.fromEntries(ERROR_TYPES.map((type) => [`cache_errors_total{error_type="${type}",impl="null"}`, 0])),
     'cache_enabled{impl="null"}': 0,
     cache_edge_candidates_total: 0,
     etag_match_total: 0,
-    cache_rollout_percent: 100,
+    cache_rollout_percent: 0,
     cache_breaker_state: 0,
     cache_tracking_state: 2,
     cache_queued_invalidations: 0,
@@ -74,7 +75,7 @@ t.test('METRICS: each counts what it is for', async (t) => {
     'cache_load_duration_seconds_bucket{key_pattern="failing",le="+Inf"}': 1,
     'cache_request_duration_seconds_count{arm="cached",route="/tables/:id"}': 6,
     'cache_request_duration_seconds_count{arm="none",route="unmatched"}': 1,
-    cache_rollout_percent: 50
+    cache_rollout_percent: 0
   })
   t.notOk('cache_candidate_requests{method="GET",route="/user/me"}' in samples)
 })
@@ -131,4 +132,21 @@ t.test('METRICS: label budgets hold under a million keys, tags and URLs', async 
   t.same([...values('cache_request_duration_seconds_count', 'route')], ['/tables/*', 'unmatched'])
   const gets = Object.entries(samples).filter(([name]) => name.startsWith('cache_miss_total')).reduce((sum, [, value]) => sum + value, 0)
   t.equal(gets, 1_000_000, 'and nothing is lost')
+})
+
+t.test('METRICS: an app that only observes has nobody in, so that a start at 50 % after it is no step back', async (t) => {
+  const percentOf = (cache: CacheRegistry): number[] => {
+    const values: number[] = []
+    METRICS.find(({ name }) => name === 'cache_rollout_percent')!.ofCache!(cache, (value) => values.push(value as number))
+    return values
+  }
+  t.same(percentOf(new CacheRegistry()), [0])
+})
+
+t.test('METRICS: an error of each type has a series at 0 before the first one, also of an implementation that came later', async (t) => {
+  const app = await buildApp(t, {}, { implementation: 'memory' })
+  t.ok(ERROR_TYPES.includes('timeout') && ERROR_TYPES.includes('key_invalid'))
+  for (const impl of ['null', 'memory']) {
+    for (const type of ERROR_TYPES) t.equal((await scrape(app)).samples[`cache_errors_total{error_type="${type}",impl="${impl}"}`], 0, `${impl} ${type}`)
+  }
 })

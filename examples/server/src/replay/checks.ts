@@ -1,5 +1,5 @@
 import { formatCount as n } from '../text.js'
-import type { Counted } from './counters.js'
+import type { Arm, Counted } from './counters.js'
 import type { LoadReport } from './load.js'
 import type { LruSimulation } from './lru.js'
 
@@ -7,7 +7,7 @@ import type { LruSimulation } from './lru.js'
 export interface Check { ok: boolean; claim: string }
 
 /** Compares what was sent with what was counted, and with an exact LRU if one ran along. */
-export function checkCounts (load: LoadReport, { total, candidatesTotal }: Counted, lru: LruSimulation | undefined): Check[] {
+export function checkCounts (load: LoadReport, { total, candidatesTotal, arms, percent }: Counted, lru: LruSimulation | undefined): Check[] {
   const looked = total.hits + total.misses
   const broken = Object.entries(load.statuses).filter(([status]) => status === 'failed' || status >= '500')
   const checks = [
@@ -17,6 +17,15 @@ export function checkCounts (load: LoadReport, { total, candidatesTotal }: Count
     same(`sent ${n(load.sent)}`, load.sent, `counted hits + misses ${n(looked)}`, looked),
     same(`sent ${n(load.sent)}`, load.sent, `counted candidates ${n(candidatesTotal)}`, candidatesTotal)
   ]
+  if (percent > 0 && percent < 100) {
+    const requests = (arm: Arm): number => arms[arm].hits + arms[arm].misses
+    const claim = `at ${percent} % both arms had requests: cached ${n(requests('cached'))}, control ${n(requests('control'))}`
+    checks.push(requests('cached') > 0 && requests('control') > 0 ? { ok: true, claim } : { ok: false, claim: `${claim}; --users N spreads them over N users` })
+    // Those of a server that draws by another salt or key are others.
+    for (const [arm, { sent }] of Object.entries(load.groups) as Array<[Arm, { sent: number }]>) {
+      checks.push(same(`sent by users who are ${arm} ${n(sent)}`, sent, `counted there ${n(requests(arm))}`, requests(arm)))
+    }
+  }
   if (lru !== undefined) {
     checks.push(same(`counted hits ${n(total.hits)}`, total.hits, `hits of an exact LRU of ${n(lru.maxEntries)} entries ${n(lru.hits)}`, lru.hits))
   }

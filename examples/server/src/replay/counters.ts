@@ -1,10 +1,16 @@
 /** What a server has counted of the keys of one pattern. */
 export interface PatternCounts { hits: number; misses: number; sets: number }
 
+export type Arm = 'cached' | 'control'
+
 /** What a server has counted. */
 export interface ServerCounts {
   /** By key pattern, over all implementations. */
   patterns: Record<string, PatternCounts>
+  /** By arm of the rollout, over all key patterns: `control` is what was counted for `impl="null"`. */
+  arms: Record<Arm, PatternCounts>
+  /** The share of the users that is in, when it was read. */
+  percent: number
   /** GET requests that the edge may answer, by the route's pattern. */
   candidates: Record<string, number>
 }
@@ -13,6 +19,7 @@ export interface ServerCounts {
 export interface Counted extends ServerCounts { total: PatternCounts; candidatesTotal: number }
 
 const SAMPLE = /^(\w+)\{(.*)\} (\S+)/
+const PERCENT = /^cache_rollout_percent (\S+)/
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g
 const COUNTS: Record<string, keyof PatternCounts> = {
   cache_hits_total: 'hits',
@@ -22,15 +29,18 @@ const COUNTS: Record<string, keyof PatternCounts> = {
 
 /** Reads the Prometheus text of `/metrics/prom`. */
 export function parseCounts (text: string): ServerCounts {
-  const counts: ServerCounts = { patterns: {}, candidates: {} }
+  const counts: ServerCounts = { patterns: {}, candidates: {}, arms: { cached: none(), control: none() }, percent: 0 }
   for (const line of text.split('\n')) {
+    const percent = PERCENT.exec(line)
+    if (percent !== null) counts.percent = Number(percent[1])
     const [, name, labelText, value] = SAMPLE.exec(line) ?? []
     if (name === undefined || labelText === undefined) continue
     const labels = Object.fromEntries([...labelText.matchAll(LABEL)].map(([, label, content]) => [label, content]))
     const count = COUNTS[name]
     if (count !== undefined && labels.key_pattern !== undefined) {
-      const pattern = counts.patterns[labels.key_pattern] ??= { hits: 0, misses: 0, sets: 0 }
+      const pattern = counts.patterns[labels.key_pattern] ??= none()
       pattern[count] += Number(value)
+      counts.arms[labels.impl === 'null' ? 'control' : 'cached'][count] += Number(value)
     } else if (name === 'cache_candidate_requests' && labels.method === 'GET' && labels.route !== undefined) {
       counts.candidates[labels.route] = (counts.candidates[labels.route] ?? 0) + Number(value)
     }
@@ -40,10 +50,10 @@ export function parseCounts (text: string): ServerCounts {
 
 /** What was counted between two readings; what did not move is left out. */
 export function countsBetween (before: ServerCounts, after: ServerCounts): ServerCounts {
-  const between: ServerCounts = { patterns: {}, candidates: {} }
-  for (const [pattern, { hits, misses, sets }] of Object.entries(after.patterns)) {
-    const was = before.patterns[pattern] ?? { hits: 0, misses: 0, sets: 0 }
-    const moved = { hits: hits - was.hits, misses: misses - was.misses, sets: sets - was.sets }
+  const armBetween = (arm: Arm): PatternCounts => minus(after.arms[arm], before.arms[arm])
+  const between: ServerCounts = { patterns: {}, candidates: {}, arms: { cached: armBetween('cached'), control: armBetween('control') }, percent: after.percent }
+  for (const [pattern, counts] of Object.entries(after.patterns)) {
+    const moved = minus(counts, before.patterns[pattern] ?? none())
     if (moved.hits !== 0 || moved.misses !== 0 || moved.sets !== 0) between.patterns[pattern] = moved
   }
   for (const [route, count] of Object.entries(after.candidates)) {
@@ -53,9 +63,17 @@ export function countsBetween (before: ServerCounts, after: ServerCounts): Serve
   return between
 }
 
+function none (): PatternCounts {
+  return { hits: 0, misses: 0, sets: 0 }
+}
+
+function minus (one: PatternCounts, other: PatternCounts): PatternCounts {
+  return { hits: one.hits - other.hits, misses: one.misses - other.misses, sets: one.sets - other.sets }
+}
+
 /** The sum over all patterns. */
 export function totalOf (patterns: Record<string, PatternCounts>): PatternCounts {
-  const total = { hits: 0, misses: 0, sets: 0 }
+  const total = none()
   for (const { hits, misses, sets } of Object.values(patterns)) {
     total.hits += hits
     total.misses += misses

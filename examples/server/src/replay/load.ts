@@ -13,19 +13,29 @@ export interface LoadOptions {
   concurrency: number
   /** Requests per second; undefined: as fast as they are answered. */
   rate?: number | undefined
+  /** Requests come from so many users by turns, in the header `x-user-id`, from 1 on; undefined: they name none. */
+  users?: number | undefined
+  /** The group of a user, to be reported by itself. */
+  groupOf?: ((user: number) => string) | undefined
   /** Called for each id as its request is sent. */
   onSend?: (id: string) => void
 }
 
-/** What came back. */
-export interface LoadReport {
+/** Answers. */
+export interface Answers {
   sent: number
-  /** Answers by status; `failed` counts requests without an answer. */
+  /** By status; `failed` counts requests without an answer. */
   statuses: Record<string, number>
+  latencyMs: { p50: number; p90: number; p99: number; max: number }
+}
+
+/** What came back. */
+export interface LoadReport extends Answers {
   /** The first failure's sentence. */
   firstFailure?: string
   seconds: number
-  latencyMs: { p50: number; p90: number; p99: number; max: number }
+  /** By `groupOf`; those without a request are not there. */
+  groups: Record<string, Answers>
 }
 
 const TIMEOUT_MS = 30_000
@@ -34,27 +44,35 @@ const HIGHEST_US = 2 * TIMEOUT_MS * 1000
 
 /** Sends a GET for each id over connections that are kept alive, and measures the answers. */
 export async function sendRequests (ids: AsyncIterable<string> | Iterable<string>, options: LoadOptions): Promise<LoadReport> {
-  const { url, path, concurrency, rate, onSend } = options
+  const { url, path, concurrency, rate, users, groupOf, onSend } = options
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency })
   // Parsed once and not for each request.
   const target: RequestOptions = { ...urlToHttpOptions(new URL(url)), agent, timeout: TIMEOUT_MS }
-  const latency = createHistogram({ lowest: 1, highest: HIGHEST_US, figures: 3 })
-  const statuses: Record<string, number> = {}
+  const all = new Tally()
+  const groups = new Map<string, Tally>()
   let sent = 0
   let firstFailure: string | undefined
   const start = performance.now()
 
-  const send = async (id: string): Promise<void> => {
+  const tallyOf = (user: number | undefined): Tally | undefined => {
+    if (user === undefined || groupOf === undefined) return undefined
+    const group = groupOf(user)
+    let tally = groups.get(group)
+    if (tally === undefined) groups.set(group, tally = new Tally())
+    return tally
+  }
+  const send = async (id: string, user: number | undefined): Promise<void> => {
     const began = performance.now()
     let outcome: string
     try {
-      outcome = String(await get({ ...target, path: path.replace(':id', encodeURIComponent(id)) }))
+      outcome = String(await get({ ...target, path: path.replace(':id', encodeURIComponent(id)), headers: user === undefined ? {} : { 'x-user-id': String(user) } }))
     } catch (error) {
       outcome = 'failed'
       firstFailure ??= (error as Error).message
     }
-    latency.record(Math.min(Math.max(Math.round((performance.now() - began) * 1000), 1), HIGHEST_US))
-    statuses[outcome] = (statuses[outcome] ?? 0) + 1
+    const took = performance.now() - began
+    all.note(outcome, took)
+    tallyOf(user)?.note(outcome, took)
   }
 
   // One source for all workers: an async generator hands out its values one after the other.
@@ -62,11 +80,12 @@ export async function sendRequests (ids: AsyncIterable<string> | Iterable<string
   const work = async (): Promise<void> => {
     for (let next = await source.next(); next.done !== true; next = await source.next()) {
       const due = rate === undefined ? 0 : start + sent * 1000 / rate
+      const user = users === undefined ? undefined : sent % users + 1
       sent++
       const early = due - performance.now()
       if (early > 0) await sleep(early)
       onSend?.(next.value)
-      await send(next.value)
+      await send(next.value, user)
     }
   }
   try {
@@ -75,14 +94,31 @@ export async function sendRequests (ids: AsyncIterable<string> | Iterable<string
     agent.destroy()
   }
 
-  const ms = (microseconds: number) => microseconds / 1000
   return {
-    sent,
-    statuses,
+    ...all.answers(),
     ...firstFailure === undefined ? {} : { firstFailure },
     seconds: (performance.now() - start) / 1000,
-    latencyMs: {
-      p50: ms(latency.percentile(50)), p90: ms(latency.percentile(90)), p99: ms(latency.percentile(99)), max: sent > 0 ? ms(latency.max) : 0
+    groups: Object.fromEntries([...groups].map(([group, tally]) => [group, tally.answers()]))
+  }
+}
+
+class Tally {
+  readonly #latency = createHistogram({ lowest: 1, highest: HIGHEST_US, figures: 3 })
+  readonly #statuses: Record<string, number> = {}
+  #sent = 0
+
+  note (outcome: string, tookMs: number): void {
+    this.#sent++
+    this.#statuses[outcome] = (this.#statuses[outcome] ?? 0) + 1
+    this.#latency.record(Math.min(Math.max(Math.round(tookMs * 1000), 1), HIGHEST_US))
+  }
+
+  answers (): Answers {
+    const ms = (share: number): number => this.#latency.percentile(share) / 1000
+    return {
+      sent: this.#sent,
+      statuses: this.#statuses,
+      latencyMs: { p50: ms(50), p90: ms(90), p99: ms(99), max: this.#sent > 0 ? this.#latency.max / 1000 : 0 }
     }
   }
 }

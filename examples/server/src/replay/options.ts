@@ -12,6 +12,10 @@ export interface ReplayOptions {
   concurrency: number
   rate: number | undefined
   limit: number
+  /** Users that the requests come from; undefined: they name none. */
+  users: number | undefined
+  /** Report both arms of a rollout. */
+  compare: boolean
   /** Compare the server's hits with an exact LRU of so many entries. */
   checkLru: number | undefined
   format: 'text' | 'json'
@@ -25,10 +29,15 @@ export const USAGE = `Usage: npm run replay -- [options]
   --concurrency N      requests under way at once (default: 16; with --check-lru always 1, which keeps the order)
   --rate N             requests per second (default: as fast as they are answered)
   --limit N            stop after so many requests
+  --users N            requests come from N users by turns (header x-user-id), so that a rollout has both arms; without it
+                       all come from one address
+  --compare            show both arms of a rollout side by side (without --users: 100 users)
   --check-lru ENTRIES  compare the hits with an exact LRU simulation of so many entries
   --format text|json   (default: text)
 
 Exit status: 0 if all that was sent was counted, and the LRU agrees; 1 if not; 2 if the replay could not be done.`
+
+const COMPARED_USERS = 100
 
 /** A mistake in the arguments; its message says which. */
 export const UsageError = createError<[mistake: string]>('APP_ERR_USAGE', '%s')
@@ -54,6 +63,8 @@ export function parseOptions (args: string[], directory: string): ReplayOptions 
     concurrency: checkLru !== undefined ? 1 : concurrency ?? 16,
     rate: wholeNumber('rate', values.rate),
     limit: wholeNumber('limit', values.limit) ?? Infinity,
+    users: wholeNumber('users', values.users) ?? (values.compare === true ? COMPARED_USERS : undefined),
+    compare: values.compare === true,
     checkLru,
     format
   }
@@ -71,6 +82,8 @@ function parse (args: string[]) {
         concurrency: string,
         rate: string,
         limit: string,
+        users: string,
+        compare: { type: 'boolean' },
         'check-lru': string,
         format: string,
         help: { type: 'boolean', short: 'h' }

@@ -1,7 +1,8 @@
+import { Rollout } from '@x/cache-core'
 import { startServer } from '../server-process.js'
 import { formatCount as n } from '../text.js'
 import { checkCounts, type Check } from './checks.js'
-import { countsBetween, readCounts, totalOf, type Counted, type ServerCounts } from './counters.js'
+import { countsBetween, readCounts, totalOf, type Arm, type Counted, type ServerCounts } from './counters.js'
 import { sendRequests, type LoadReport } from './load.js'
 import { LruSimulation } from './lru.js'
 import type { ReplayOptions } from './options.js'
@@ -14,6 +15,9 @@ export interface ReplayReport {
   url: string
   path: string
   concurrency: number
+  users: number | undefined
+  /** Both arms are asked for. */
+  compare: boolean
   load: LoadReport
   /** What the server counted meanwhile. */
   counted: Counted
@@ -43,15 +47,20 @@ export async function replay (options: ReplayOptions, onProgress?: Progress): Pr
 type Ids = AsyncIterable<string> | Iterable<string>
 
 async function replayTo (url: string, ids: Ids, options: ReplayOptions, onProgress?: Progress): Promise<ReplayReport> {
-  const { trace, path, concurrency, rate, checkLru } = options
+  const { trace, path, concurrency, rate, checkLru, users, compare } = options
   const lru = checkLru === undefined ? undefined : new LruSimulation(checkLru)
   let sent = 0
   const before = await readCounts(url)
+  if (compare && !(before.percent > 0 && before.percent < 100)) {
+    throw new Error(`There is one arm at ${before.percent} %: --compare needs a rollout between 0 and 100, such as CACHE_IMPL=redis CACHE_REDIS_ROLLOUT_PERCENT=50`)
+  }
   const load = await sendRequests(ids, {
     url,
     path,
     concurrency,
     rate,
+    users,
+    groupOf: armsAt(before.percent),
     onSend (id) {
       lru?.request(id)
       onProgress?.(++sent)
@@ -59,7 +68,14 @@ async function replayTo (url: string, ids: Ids, options: ReplayOptions, onProgre
   })
   const moved = countsBetween(before, await readCounts(url))
   const counted = { ...moved, total: totalOf(moved.patterns), candidatesTotal: candidatesOf(moved, path) }
-  return { trace: describeTrace(trace), url, path, concurrency, load, counted, checks: checkCounts(load, counted, lru) }
+  return { trace: describeTrace(trace), url, path, concurrency, users, compare, load, counted, checks: checkCounts(load, counted, lru) }
+}
+
+/** The arm of a user, as a server without a salt draws it. */
+function armsAt (percent: number): (user: number) => Arm {
+  const rollout = new Rollout()
+  rollout.percent = percent
+  return (user) => rollout.includes(String(user)) ? 'cached' : 'control'
 }
 
 /** Of the route that was asked for; of all of them if the path is no route's pattern. */

@@ -11,6 +11,8 @@ export interface ZipfOptions {
 
 /** What `replay` sends when no trace is given. */
 export const DEFAULT_ZIPF: ZipfOptions = { length: 20_000, ids: 20_000, skew: 0.9, seed: 1 }
+/** What stands in `traces/zipf.ids`. */
+export const SMALL_ZIPF: ZipfOptions = { length: 4000, ids: 2000, skew: 0.9, seed: 2 }
 
 /**
  * Independent draws from a Zipf distribution (Breslau et al., "Web Caching and Zipf-like Distributions", INFOCOM 1999), the

@@ -3,9 +3,9 @@ import { checkCounts } from '../../src/replay/checks.js'
 import { LruSimulation } from '../../src/replay/lru.js'
 
 const load = (sent: number, statuses: Record<string, number> = { 200: sent }) =>
-  ({ sent, statuses, seconds: 1, latencyMs: { p50: 1, p90: 1, p99: 1, max: 1 } })
+  ({ sent, statuses, seconds: 1, groups: {}, latencyMs: { p50: 1, p90: 1, p99: 1, max: 1 } })
 const counted = (hits: number, misses: number, candidatesTotal: number) =>
-  ({ patterns: {}, candidates: {}, total: { hits, misses, sets: misses }, candidatesTotal })
+  ({ patterns: {}, candidates: {}, arms: { cached: { hits, misses, sets: misses }, control: { hits: 0, misses: 0, sets: 0 } }, percent: 100, total: { hits, misses, sets: misses }, candidatesTotal })
 const verdicts = (...args: Parameters<typeof checkCounts>) => checkCounts(...args).map(({ ok }) => ok)
 
 t.test('checkCounts: holds if all that was sent was counted once', async (t) => {

@@ -60,6 +60,21 @@ t.test('sendRequests: answers are counted by status, lost ones as failed with th
   t.match(report.firstFailure, /socket hang up|ECONNRESET/)
 })
 
+t.test('sendRequests: users by turns, and each group by itself', async (t) => {
+  const users: unknown[] = []
+  const url = await serve(t, (request, response) => {
+    users.push(request.headers['x-user-id'])
+    response.end()
+  })
+  const ids = ['a', 'b', 'c', 'd', 'e']
+  const { groups, sent } = await sendRequests(ids, { url, path: '/:id', concurrency: 1, users: 3, groupOf: (user) => user === 1 ? 'one' : 'more' })
+  t.same(users, ['1', '2', '3', '1', '2'])
+  t.match(groups, { one: { sent: 2, statuses: { 200: 2 } }, more: { sent: 3 } })
+  t.equal(sent, 5)
+  await sendRequests(['a'], { url, path: '/:id', concurrency: 1 })
+  t.equal(users.at(-1), undefined)
+})
+
 t.test('sendRequests: nothing to send is no failure', async (t) => {
   t.match(await sendRequests([], { url: 'http://127.0.0.1:1', path: '/:id', concurrency: 3 }), { sent: 0, statuses: {} })
 })

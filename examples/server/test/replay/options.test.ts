@@ -14,10 +14,16 @@ t.test('parseOptions: --check-lru keeps the order', async (t) => {
   t.match(parseOptions(['--check-lru', '500', '--concurrency', '1'], '/'), { concurrency: 1 })
 })
 
+t.test('parseOptions: --compare has users', async (t) => {
+  t.match(parseOptions(['--compare'], '/'), { compare: true, users: 100 })
+  t.match(parseOptions(['--compare', '--users', '7'], '/'), { compare: true, users: 7 })
+  t.match(parseOptions([], '/'), { compare: false, users: undefined })
+})
+
 t.test('parseOptions: --help', async (t) => t.equal(parseOptions(['-h'], '/'), 'help'))
 
 for (const args of [
-  ['--check-lru', '5', '--concurrency', '2'], ['--concurrency', '0'], ['--rate', 'fast'], ['--limit', '1.5'], ['--limit', '-1'],
+  ['--check-lru', '5', '--concurrency', '2'], ['--concurrency', '0'], ['--rate', 'fast'], ['--users', '0'], ['--limit', '1.5'], ['--limit', '-1'],
   ['--path', '/api/records'], ['--path', 'x/:id'], ['--url', 'localhost:8900'], ['--format', 'xml'], ['--what'], ['file.gz'], ['--trace']
 ]) {
   t.test(`parseOptions: ${args.join(' ')} is refused`, async (t) => {

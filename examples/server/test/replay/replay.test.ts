@@ -11,13 +11,14 @@ const REQUESTS = 1500
 const ENTRIES = 100
 
 const options: ReplayOptions = {
-  trace: undefined, url: undefined, path: '/api/records/:id', concurrency: 8, rate: undefined, limit: REQUESTS, checkLru: undefined, format: 'text'
+  trace: undefined, url: undefined, path: '/api/records/:id', concurrency: 8, rate: undefined, limit: REQUESTS, users: undefined, compare: false, checkLru: undefined, format: 'text'
 }
 if (existsSync(WEB07)) options.trace = WEB07
 else t.comment('no ../shared/traces/web07.ids.gz beside the repository: a made-up trace is replayed instead')
 
-async function listen (t: Tap, env: Record<string, string>): Promise<string> {
+async function listen (t: Tap, env: Record<string, string>, percent = 100): Promise<string> {
   const app = await buildTestApp(t, rowsAtOnce(), env)
+  app.cache.registry.configure({ rollout: { percent } })
   return app.listen({ port: 0, host: '127.0.0.1' })
 }
 type Tap = Parameters<typeof buildTestApp>[0]
@@ -53,4 +54,30 @@ t.test('replay: the report says what was sent, what was counted, and whether the
   t.match(text, /record +\d+ +\d+ +\d+ +[\d.]+ %/)
   t.match(text, /ok - sent 50 = counted hits \+ misses 50/)
   t.notMatch(text, 'NOT OK')
+})
+
+t.test('replay: at 50 % requests from one address are all of one arm, and that is not ok', async (t) => {
+  const report = await replay({ ...options, limit: 200, url: await listen(t, {}, 50) })
+  t.match(report.checks.filter(({ ok }) => !ok), [{ claim: /at 50 % both arms had requests: .*--users N/ }])
+})
+
+t.test('replay: users are spread over both arms, each counted where it was sent from', async (t) => {
+  const report = await replay({ ...options, users: 50, url: await listen(t, {}, 50) })
+  t.same(report.checks.filter(({ ok }) => !ok), [])
+  const { cached, control } = report.load.groups
+  t.equal(cached!.sent + control!.sent, REQUESTS)
+  t.ok(cached!.sent > REQUESTS / 5 && control!.sent > REQUESTS / 5)
+  t.ok(report.counted.arms.cached.hits > 0)
+  t.equal(report.counted.arms.control.hits, 0)
+  t.notMatch(formatReport(report), 'control    ', 'not asked for')
+})
+
+t.test('replay: --compare shows both arms side by side', async (t) => {
+  const text = formatReport(await replay({ ...options, users: 50, compare: true, url: await listen(t, {}, 50) }))
+  t.match(text, /at 50 % +cached +control\n +requests +[\d,]+ +[\d,]+\n +hit rate +[1-9][\d.]* % +0\.00 %\n +ok +100\.00 % +100\.00 %\n +p50 .* ms .* ms\n +p90 .*\n +p99 .*\n +max /)
+  t.match(text, /50 users/)
+})
+
+t.test('replay: --compare without a rollout is refused with what to set', async (t) => {
+  for (const percent of [0, 100]) await t.rejects(replay({ ...options, users: 5, compare: true, url: await listen(t, {}, percent) }), { message: /one arm at \d+ %.*CACHE_REDIS_ROLLOUT_PERCENT/ })
 })

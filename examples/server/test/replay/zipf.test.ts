@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { DEFAULT_ZIPF, zipfTrace } from '../../src/replay/zipf.js'
+import { DEFAULT_ZIPF, SMALL_ZIPF, zipfTrace } from '../../src/replay/zipf.js'
 
 t.test('zipfTrace: the same seed gives the same trace, another seed another one', async (t) => {
   const of = (seed: number) => [...zipfTrace({ ...DEFAULT_ZIPF, length: 100, seed })]
@@ -17,4 +18,9 @@ t.test('zipfTrace: popularity falls with the rank as the skew says', async (t) =
 
 t.test('zipfTrace: every id names a record of the seed', async (t) => {
   for (const id of zipfTrace({ ...DEFAULT_ZIPF, length: 10_000 })) if (!(Number(id) >= 0 && Number(id) < 25_000)) t.fail(id)
+})
+
+t.test('traces/zipf.ids: is what the generator makes', async (t) => {
+  const text = readFileSync(new URL('../../traces/zipf.ids', import.meta.url), 'utf8')
+  t.equal(text, [...zipfTrace(SMALL_ZIPF), ''].join('\n'))
 })

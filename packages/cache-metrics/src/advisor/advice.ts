@@ -1,4 +1,5 @@
 import type { CurvePoint, MissingDimension, Observation, StaleForecast } from './observation.js'
+import { perSecond } from './rate.js'
 
 /** By the loader time that a cache would save in an hour: 10 % of a processor and more, 1 %, 0.1 %, less. */
 export type Priority = 'CRITICAL' | 'HIGH' | 'MEDIUM' | 'LOW'
@@ -51,8 +52,6 @@ const POOR_HIT_RATE = 0.2
 const MANY_COOKIES = 0.01
 const MIN_COMPARED = 20
 const MIN_STORABLE_SHARE = 0.5
-/** Seconds; a shorter time is not taken for a rate: a burst is not an hour of bursts. */
-const MIN_SECONDS = 60
 const SECONDS_PER_HOUR = 3600
 const PRIORITIES: ReadonlyArray<readonly [Priority, number]> = [['CRITICAL', 360], ['HIGH', 36], ['MEDIUM', 3.6], ['LOW', 0]]
 const RANK: Record<string, number> = { good: 0, poor: 1, 'changes when stored': 2, unsafe: 3 }
@@ -64,7 +63,7 @@ export function advise (observations: readonly Observation[], wishes: Wishes = D
 
 function adviseOn (seen: Observation, wishes: Wishes): Advice {
   const point = choose(seen, wishes.staleTolerance)
-  const requestsPerHour = seen.requests / Math.max(seen.seconds, MIN_SECONDS) * SECONDS_PER_HOUR
+  const requestsPerHour = perSecond(seen.requests, seen.seconds) * SECONDS_PER_HOUR
   const savedSecondsPerHour = seen.meanSeconds === undefined ? undefined : requestsPerHour * point.hitRate * seen.meanSeconds
   const { meanBytes, meanKeyLength, distinct } = seen
   return {

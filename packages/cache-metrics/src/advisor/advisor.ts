@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { EdgeCounts } from '../edge-counts.js'
 import type { RouteTraffic } from '../routes.js'
 import type { Traffic } from '../traffic.js'
-import { advise, DEFAULT_WISHES, type Wishes } from './advice.js'
+import { advise, DEFAULT_WISHES, type Advice, type Wishes } from './advice.js'
 import { Allowance } from './allowance.js'
 import { isStorable, representationOf, whenHeadIsWritten } from './answers.js'
 import { dimensionsOf } from './dimensions.js'
@@ -11,7 +11,7 @@ import { fingerprint, type Fingerprint } from './fingerprint.js'
 import { gates, MIN_OBSERVED_SECONDS, type GateNumbers } from './gates.js'
 import { hashKey } from './hash.js'
 import { planFor } from './plan.js'
-import { verdictOfAdvice, type Report } from './report.js'
+import { staleUnknown, verdictOfReport, type Report } from './report.js'
 import { candidatesOf, countOf, quantile } from './route-numbers.js'
 import { Subject, type LoadObservation } from './subject.js'
 
@@ -99,31 +99,33 @@ export class Advisor {
     const now = this.#core.registry.clock.now()
     const routes = [...this.#traffic.routes]
     const { staleTolerance } = this.#wishes
+    const observedSeconds = (now - this.#began) / 1000
     const observations = [
-      ...[...this.#patterns.values()].map((subject) => subject.observation(now, staleTolerance, this.#loadsOf(subject.name))),
-      ...[...this.#routes.values()].map((subject) => subject.observation(now, staleTolerance))
+      ...[...this.#patterns.values()].map((subject) => subject.observation(observedSeconds, staleTolerance, this.#loadsOf(subject.name))),
+      ...[...this.#routes.values()].map((subject) => subject.observation(observedSeconds, staleTolerance))
     ]
     const advice = advise(observations, this.#wishes)
-    const observedSeconds = (now - this.#began) / 1000
     const requests = routes.reduce((sum, route) => sum + countOf(route), 0)
-    const numbers = this.#numbers(observedSeconds, requests, routes)
+    const rows = gates(this.#numbers(observedSeconds, requests, routes), this.#settings.minDays === undefined ? MIN_OBSERVED_SECONDS : this.#settings.minDays * 86_400)
     return {
       version: 1,
       generatedAt: new Date().toISOString(),
       source: 'this process',
       observedSeconds,
       requests,
-      verdict: verdictOfAdvice(advice),
+      verdict: verdictOfReport(advice, rows),
       advice,
-      gates: gates(numbers, this.#settings.minDays === undefined ? MIN_OBSERVED_SECONDS : this.#settings.minDays * 86_400),
+      gates: rows,
       plan: planFor(advice),
-      notes: this.#notes(observedSeconds)
+      notes: this.#notes(observedSeconds, advice)
     }
   }
 
-  #notes (observedSeconds: number): string[] {
+  #notes (observedSeconds: number, advice: readonly Advice[]): string[] {
     const notes = ['Hit rates are those of one process; several that share a cache see more.']
     if (observedSeconds < 3600) notes.push('Observed for less than an hour: keys that come again later are not in the hit rates.')
+    const unknown = advice.filter(({ verdict, staleness }) => verdict === 'good' && staleUnknown(staleness)).length
+    if (unknown > 0) notes.push(`${unknown} of what is good has hits whose staleness is unknown: the observation has to last several of its ttls. Until then good is said of the hits alone.`)
     if (!this.#core.registry.active.passThrough) notes.push('A cache is in service: values were compared while NullCache observed, or not at all.')
     if (this.#failures > 0) notes.push(`${this.#failures} values or requests could not be looked at: a getter, a proxy or a toJSON of the app threw.`)
     if (this.#leftOut > 0) notes.push(`${this.#leftOut} reads and requests were of key patterns or routes beyond the first ${MAX_SUBJECTS} of each, which are not looked at.`)
@@ -231,7 +233,7 @@ export class Advisor {
       return undefined
     }
     const { ttls, entries } = this.#settings
-    const made = new Subject(kind, kind === 'route' ? `GET ${name}` : name, this.#now, { ...ttls === undefined ? {} : { ttls }, ...entries === undefined ? {} : { entries } })
+    const made = new Subject(kind, kind === 'route' ? `GET ${name}` : name, { ...ttls === undefined ? {} : { ttls }, ...entries === undefined ? {} : { entries } })
     known.set(name, made)
     return made
   }

@@ -1,3 +1,5 @@
+import { perSecond } from './rate.js'
+
 /** What a gate says; `inconclusive`: between its two thresholds. */
 export type GateVerdict = 'go' | 'no-go' | 'inconclusive' | 'not enough data'
 
@@ -70,7 +72,7 @@ const RULES: readonly Rule[] = [
     formula: 'rate(cache_candidate_requests)',
     threshold: '> 100 requests per second',
     unit: 'per second',
-    value: ({ candidates, seconds }) => ratio(candidates, seconds),
+    value: ({ candidates, seconds }) => rate(candidates, seconds),
     go: 100
   },
   {
@@ -97,7 +99,7 @@ const RULES: readonly Rule[] = [
     formula: 'max(sum by (route) (rate(cache_candidate_requests))) * 60',
     threshold: '> 100 requests per minute',
     unit: 'per minute',
-    value: ({ routes, seconds }) => ratio(60 * busiest(routes), seconds),
+    value: ({ routes, seconds }) => rate(60 * busiest(routes), seconds),
     go: 100
   },
   {
@@ -106,7 +108,7 @@ const RULES: readonly Rule[] = [
     formula: 'max(sum by (route) (rate(cache_candidate_requests))) * 3600',
     threshold: '> 1000 requests per hour',
     unit: 'per hour',
-    value: ({ routes, seconds }) => ratio(3600 * busiest(routes), seconds),
+    value: ({ routes, seconds }) => rate(3600 * busiest(routes), seconds),
     go: 1000
   },
   {
@@ -115,7 +117,7 @@ const RULES: readonly Rule[] = [
     formula: 'max(sum by (key_pattern) (rate(cache_hits_total + cache_miss_total))) * 60',
     threshold: '> 100 reads per minute',
     unit: 'per minute',
-    value: ({ patterns, seconds }) => ratio(60 * busiest(patterns), seconds),
+    value: ({ patterns, seconds }) => rate(60 * busiest(patterns), seconds),
     go: 100
   },
   {
@@ -160,6 +162,10 @@ export function verdictOf (rows: readonly Gate[]): GateVerdict {
 
 function busiest (all: readonly { readonly requests: number }[]): number {
   return Math.max(0, ...all.map(({ requests }) => requests))
+}
+
+function rate (count: number, seconds: number): number | undefined {
+  return seconds > 0 ? perSecond(count, seconds) : undefined
 }
 
 function ratio (one: number, other: number): number | undefined {

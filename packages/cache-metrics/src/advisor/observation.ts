@@ -33,7 +33,7 @@ export interface Observation {
   readonly kind: 'pattern' | 'route'
   /** The key pattern, or `GET /route/:id`. */
   readonly name: string
-  /** Seconds since it was first asked for. */
+  /** Seconds of the observation, the same for all of a report: its rates have one base, whenever the first request came. */
   readonly seconds: number
   readonly requests: number
   /** Seconds that a loader took, or a request of the route; `undefined`: not known. */

@@ -1,6 +1,6 @@
 import { percent, per10000, type Advice } from './advice.js'
 import { codeBlock, codeSpan, forComment, forMarkdown, jsLiteral, listItem, shellWord } from './escape.js'
-import type { Gate, GateVerdict } from './gates.js'
+import { verdictOf, type Gate, type GateVerdict } from './gates.js'
 import type { Plan } from './plan.js'
 
 /** All that the advisor has to say, as `GET /internal/cache/advice` shows it. */
@@ -23,10 +23,21 @@ export interface Report {
   readonly notes: readonly string[]
 }
 
-/** Go where something is worth caching, by what was measured of it; the gates are a matter of their own. */
+/** Go where something is worth caching, by what was measured of it. */
 export function verdictOfAdvice (all: readonly Advice[]): GateVerdict {
   if (all.some(({ verdict, priority }) => verdict === 'good' && priority !== 'LOW')) return 'go'
   return all.length === 0 || all.every(({ verdict }) => verdict.startsWith('not enough data')) ? 'not enough data' : 'no-go'
+}
+
+/** Go where something is worth caching and the gates say go; where they do not, it says what they say. */
+export function verdictOfReport (advice: readonly Advice[], rows: readonly Gate[]): GateVerdict {
+  const verdict = verdictOfAdvice(advice)
+  return verdict === 'go' ? verdictOf(rows) : verdict
+}
+
+/** Whether nothing is known of stale hits: none was seen, and any number may be stale. */
+export function staleUnknown (forecast: { readonly rate: number, readonly high: number } | undefined): boolean {
+  return forecast !== undefined && forecast.rate === 0 && forecast.high === 1
 }
 
 const HEAD = ['Key Pattern', 'Access Freq', 'Avg Response Time', 'Est Hit Rate', 'TTL', 'Priority', 'Memory Est', 'Stale', 'Saves', 'Verdict']
@@ -35,7 +46,7 @@ const HEAD = ['Key Pattern', 'Access Freq', 'Avg Response Time', 'Est Hit Rate',
 export function toMarkdown ({ source, observedSeconds, requests, verdict, advice, gates, plan, notes, generatedAt }: Report): string {
   const parts = [
     '# Cache advice',
-    `${forMarkdown(generatedAt)}, from ${forMarkdown(source)}: ${requests.toLocaleString('en-US')} requests in ${duration(observedSeconds)}. Verdict: **${verdict}**.`
+    `${forMarkdown(generatedAt)}, from ${forMarkdown(source)}: ${requests.toLocaleString('en-US')} requests in ${duration(observedSeconds)}. Verdict: **${verdict}**${basisOf(advice, gates)}.`
   ]
   for (const [kind, title] of [['pattern', 'Key patterns'], ['route', 'Routes']] as const) {
     const rows = advice.filter((one) => one.kind === kind)
@@ -51,6 +62,11 @@ export function toMarkdown ({ source, observedSeconds, requests, verdict, advice
   }
   if (notes.length > 0) parts.push('## Notes', notes.map(listItem).join('\n'))
   return `${parts.join('\n\n')}\n`
+}
+
+/** By which of the tables the verdict is what it is. */
+function basisOf (advice: readonly Advice[], rows: readonly Gate[]): string {
+  return advice.length === 0 || rows.length === 0 ? '' : ` (advice: ${verdictOfAdvice(advice)}, gates: ${verdictOf(rows)})`
 }
 
 /** The options to paste. */
@@ -74,7 +90,7 @@ function rowOf ({ name, requestsPerHour, meanSeconds, hitRate, margin, ttl, entr
     duration(ttl),
     priority ?? '–',
     memoryBytes === undefined ? `${entries.toLocaleString('en-US')} entries` : bytes(memoryBytes),
-    staleness === undefined ? '–' : `${per10000(staleness.rate)}${staleness.high === 1 ? ' so far' : ` (≤ ${Math.ceil(staleness.high * 10_000)})`}`,
+    staleness === undefined ? '–' : staleUnknown(staleness) ? 'unknown' : `${per10000(staleness.rate)} (≤ ${Math.ceil(staleness.high * 10_000)})`,
     savedSecondsPerHour === undefined ? '–' : `${seconds(savedSecondsPerHour)}/h`,
     verdict
   ]

@@ -21,8 +21,7 @@ export class Subject {
   #count = 0
   #seconds = 0
 
-  /** @param began milliseconds of the cache's clock */
-  constructor (readonly kind: Observation['kind'], readonly name: string, readonly began: number, options: ReuseCurveOptions) {
+  constructor (readonly kind: Observation['kind'], readonly name: string, options: ReuseCurveOptions) {
     this.curve = new ReuseCurve(options)
     // Of the curve and of the forecast, so that one can be held against the other.
     this.staleness = new Staleness({ ttls: options.ttls ?? DEFAULT_TTLS, maxKeys: 256 })
@@ -58,15 +57,18 @@ export class Subject {
     if (isStorable) this.#storable++
   }
 
-  /** @param loads what is known of the loads of a key pattern */
-  observation (now: number, staleTolerance: number, loads?: LoadObservation): Observation {
+  /**
+   * @param seconds of the observation
+   * @param loads what is known of the loads of a key pattern
+   */
+  observation (seconds: number, staleTolerance: number, loads?: LoadObservation): Observation {
     const { curve } = this
     const leak = this.leak.leak()
     const forecasts = this.staleness.forecast()
     return {
       kind: this.kind,
       name: this.name,
-      seconds: (now - this.began) / 1000,
+      seconds,
       requests: curve.requests,
       meanSeconds: this.#count === 0 ? undefined : this.#seconds / this.#count,
       meanBytes: this.#values === 0 || this.#unseen > 0 ? undefined : this.#valueBytes / this.#values,

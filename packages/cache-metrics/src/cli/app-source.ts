@@ -1,5 +1,5 @@
 import { Value } from 'typebox/value'
-import type { Report } from '../advisor/report.js'
+import { verdictOfReport, type Report } from '../advisor/report.js'
 import type { AppSource } from './arguments.js'
 import { AdvisorError } from './errors.js'
 import { reportSchema } from './report-schema.js'
@@ -14,7 +14,9 @@ export async function reportOfApp ({ server }: AppSource, timeoutMs: number): Pr
   const version = (json as { version?: unknown } | null)?.version
   if (typeof version === 'number' && version !== 1) throw new AdvisorError(`${shown(page)} sends a report of form ${version}, and this cache-advisor reads form 1: use that of the app's version`)
   if (!Value.Check(reportSchema, json)) throw new AdvisorError(`${shown(page)} answers, but not with a report: is it the app?`)
-  return json as unknown as Report
+  const report = json as unknown as Report
+  // Of its rows: an app of another release may put a verdict above them that they do not carry.
+  return { ...report, verdict: verdictOfReport(report.advice, report.gates) }
 }
 
 function hintFor (status: number): string {

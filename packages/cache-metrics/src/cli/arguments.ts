@@ -4,6 +4,7 @@ import { DEFAULT_WISHES, type Wishes } from '../advisor/advice.js'
 import { MIN_OBSERVED_SECONDS } from '../advisor/gates.js'
 import { DEFAULT_ENTRIES, DEFAULT_TTLS } from '../advisor/reuse-curve.js'
 import { AdvisorError } from './errors.js'
+import { INPUT_FORMATS } from './trace-lines.js'
 import { readServer, type Server } from './server.js'
 
 export interface AppSource { readonly kind: 'app'; readonly server: Server }
@@ -21,6 +22,8 @@ export interface TraceSource {
   readonly kind: 'trace'
   /** `-` is standard input. */
   readonly file: string
+  /** One of `INPUT_FORMATS`; `undefined`: by the shape of the lines. */
+  readonly formatIn: string | undefined
   /** Requests per second of a file of keys. */
   readonly rate: number
   readonly ttls: readonly number[]
@@ -49,6 +52,7 @@ const OPTIONS: Readonly<Record<string, readonly Kind[]>> = {
   header: ['app', 'prometheus'],
   window: ['prometheus'],
   selector: ['prometheus'],
+  'format-in': ['trace'],
   rate: ['trace'],
   ttl: ['trace'],
   entries: ['trace'],
@@ -129,6 +133,7 @@ function readTrace (values: Values): TraceSource {
   return {
     kind: 'trace',
     file: values.get('trace')!,
+    formatIn: values.has('format-in') ? oneOf('--format-in', values.get('format-in'), INPUT_FORMATS) : undefined,
     rate: number(values, 'rate', 0.000_001, 1e9) ?? 20,
     ttls: list(values, 'ttl', (ttl) => ttl > 0 && ttl <= MAX_TTL, `above 0, ${MAX_TTL} at most`) ?? DEFAULT_TTLS,
     entries: list(values, 'entries', (size) => Number.isInteger(size) && size >= 1 && size <= 1e9, 'whole, from 1 to 1000000000') ?? DEFAULT_ENTRIES,

@@ -1,4 +1,5 @@
 import { gates, verdictOf } from '../advisor/gates.js'
+import { perSecond } from '../advisor/rate.js'
 import type { Report } from '../advisor/report.js'
 import type { PrometheusSource } from './arguments.js'
 import { PrometheusQuery, type Sample } from './prometheus-query.js'
@@ -52,7 +53,7 @@ export async function reportOfPrometheus (source: PrometheusSource, timeoutMs: n
   }, source.minSeconds)
   const measured = namesIn('key_pattern', reads).map((name): MeasuredPattern => {
     const stored = (all: readonly Sample[]) => sumOf(all.filter(({ labels }) => labels.impl !== 'null'), { key_pattern: name })
-    const perHour = (count: number) => seconds === 0 ? 0 : count / seconds * 3600
+    const perHour = (count: number) => perSecond(count, seconds) * 3600
     const meanLoadSeconds = ratio(sumOf(loadSeconds, { key_pattern: name }), sumOf(loads, { key_pattern: name }))
     const hitRate = ratio(stored(hits), stored(reads))
     return {

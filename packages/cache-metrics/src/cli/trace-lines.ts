@@ -1,60 +1,90 @@
-import { AccessLog, isLogLine } from './access-log.js'
+import { AccessLog } from './access-log.js'
 import { AdvisorError } from './errors.js'
-import { PlainTrace } from './plain-trace.js'
+import { formatOf, LOG_FORMATS } from './log-formats.js'
+import { isKeyShaped, PlainTrace } from './plain-trace.js'
 import type { LineTaker } from './trace-file.js'
 import type { TraceStudy } from './trace-study.js'
 
-/** By how many lines it is told what kind of file it is. */
-const FIRST_LINES = 100
 /** U+FEFF in UTF-8, one character per byte. */
 const BOM = /^\xef\xbb\xbf/
+const MAX_SHOWN = 100
+const TOO_LONG = '(longer than 65536 characters)'
 
-/** Takes the lines of a trace, whichever of the two kinds it is; blank lines are nothing. */
+/** What `--format-in` takes: a format of logs, or keys. */
+export const INPUT_FORMATS: readonly string[] = ['keys', ...LOG_FORMATS.map(({ name }) => name)]
+
+/**
+ * Takes the lines of a trace; blank lines are nothing. The first line in a format of logs makes it a log, wherever it
+ * stands: no such line has the shape of a key. Lines without that shape are no keys, unless `format` is `keys`.
+ */
 export class TraceLines implements LineTaker {
   /** Lines that are not blank, and how many of them cannot be read. */
   lines = 0
   unreadable = 0
-  readonly #study: TraceStudy
-  readonly #rate: number
-  #first: string[] | undefined = []
-  #kind: AccessLog | PlainTrace
+  /** Lines so far, with blank ones, and the first that is not blank. */
+  #at = 0
+  #first = { at: 0, text: '' }
+  #firstUnreadable: { readonly at: number, readonly text: string } | undefined
+  #trace: AccessLog | PlainTrace
+  readonly #newStudy: () => TraceStudy
+  readonly #format: string | undefined
 
-  constructor (study: TraceStudy, rate: number) {
-    this.#study = study
-    this.#rate = rate
-    this.#kind = new PlainTrace(study, rate)
+  constructor (newStudy: () => TraceStudy, rate: number, format?: string) {
+    this.#newStudy = newStudy
+    this.#format = format
+    this.#trace = new PlainTrace(newStudy(), rate)
   }
 
   line (text: string): void {
-    const line = (this.lines === 0 ? text.replace(BOM, '') : text).trim()
+    this.#at++
+    const line = (this.#at === 1 ? text.replace(BOM, '') : text).trim()
     if (line === '') return
     this.lines++
-    if (this.#first === undefined) this.#take(line)
-    else if (this.#first.push(line) === FIRST_LINES) this.#decide()
+    if (this.lines === 1) this.#first = { at: this.#at, text: line }
+    if (this.#trace.kind === 'pattern' && this.#format !== 'keys') this.#detect(line)
+    if (!this.#canBe(line) || !this.#trace.take(line)) this.#refuse(line)
   }
 
   tooLong (): void {
+    this.#at++
     this.lines++
-    this.unreadable++
+    if (this.lines === 1) this.#first = { at: this.#at, text: TOO_LONG }
+    this.#refuse(TOO_LONG)
   }
 
-  /** What was read, after the last line; throws if most of it is no trace. */
+  /** The trace, after the last line. Throws `CACHE_ERR_ADVISOR` with the first line that is not recognised if it is no trace. */
   end (name: string): AccessLog | PlainTrace {
-    this.#decide()
-    if (this.unreadable * 2 > this.lines) {
-      throw new AdvisorError(`${name} is no trace: ${this.unreadable} of ${this.lines} lines are neither a key nor a line of an access log`)
-    }
-    return this.#kind
+    // Keys have no banners: a tenth of other lines is another kind of file.
+    const tolerated = this.#trace.kind === 'route' || this.#format === 'keys' ? 2 : 10
+    if (this.unreadable * tolerated <= this.lines) return this.#trace
+    const { at, text } = this.#firstUnreadable!
+    throw new AdvisorError(`${name} is no trace: ${this.unreadable} of ${this.lines} lines are not recognised, the first is line ${at}: ${shown(text)}. ` +
+      'Accepted are access logs in common, combined or vhost_combined format, the log of the nginx.conf of @x/cache-edge, and one key a line without blanks; ' +
+      `--format-in forces one of ${INPUT_FORMATS.join(', ')}`)
   }
 
-  #decide (): void {
-    const first = this.#first ?? []
-    this.#first = undefined
-    if (first.filter(isLogLine).length * 2 > first.length) this.#kind = new AccessLog(this.#study)
-    for (const line of first) this.#take(line)
+  #detect (line: string): void {
+    const formats = LOG_FORMATS.filter(({ name }) => this.#format === undefined || name === this.#format)
+    const format = formatOf(line, formats)
+    if (format === undefined) return
+    // The lines before are a banner, whatever their shape.
+    this.unreadable = this.lines - 1
+    this.#firstUnreadable = this.unreadable > 0 ? this.#first : undefined
+    this.#trace = new AccessLog(this.#newStudy(), format)
   }
 
-  #take (line: string): void {
-    if (!this.#kind.take(line)) this.unreadable++
+  #canBe (line: string): boolean {
+    return this.#trace.kind === 'route' || this.#format === 'keys' || (this.#format === undefined && isKeyShaped(line))
   }
+
+  #refuse (text: string): void {
+    this.unreadable++
+    this.#firstUnreadable ??= { at: this.#at, text }
+  }
+}
+
+// A query may hold a secret, and control characters are obeyed by a terminal.
+function shown (line: string): string {
+  const text = line.replace(/\?[^\s"]*/g, '?…')
+  return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text)
 }

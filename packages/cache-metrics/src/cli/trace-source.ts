@@ -1,7 +1,7 @@
 import { advise, type Advice } from '../advisor/advice.js'
 import { gates, type Gate } from '../advisor/gates.js'
 import { planFor, type Plan } from '../advisor/plan.js'
-import { verdictOfAdvice, type Report } from '../advisor/report.js'
+import { verdictOfReport, type Report } from '../advisor/report.js'
 import { AccessLog } from './access-log.js'
 import type { TraceSource } from './arguments.js'
 import type { Out } from './main.js'
@@ -19,22 +19,23 @@ export interface TraceReport extends Report {
 
 /** @param watcher who wants to know how far it is */
 export async function reportOfTrace (source: TraceSource, stdin: AsyncIterable<Buffer>, watcher: Out | undefined): Promise<TraceReport> {
-  const study = new TraceStudy(source)
-  const lines = new TraceLines(study, source.rate)
+  const lines = new TraceLines(() => new TraceStudy(source), source.rate, source.formatIn)
   const name = source.file === '-' ? 'standard input' : source.file
   await watched(watcher, lines, (progress) => readLines(source.file, stdin, lines, progress))
   const trace = lines.end(name)
-  const observations = study.observations(trace.kind, trace.end).map((one) => ({ ...one, name: trace.nameOf(one.name) }))
+  const { study } = trace
+  const observations = study.observations(trace.kind, trace.seconds).map((one) => ({ ...one, name: trace.nameOf(one.name) }))
   const advice = advise(observations, source.wishes)
+  const rows = gatesOf(trace, study, source.minSeconds)
   return {
     version: 1,
     generatedAt: new Date().toISOString(),
     source: `trace ${name} (${trace.form})`,
     observedSeconds: trace.seconds,
     requests: study.requests,
-    verdict: verdictOfAdvice(advice),
+    verdict: verdictOfReport(advice, rows),
     advice,
-    gates: gatesOf(trace, study, source.minSeconds),
+    gates: rows,
     plan: planOf(advice),
     notes: [...trace.notes, ...notesOn(advice, lines)],
     points: study.points()

@@ -53,7 +53,7 @@ export class TraceStudy {
     let pattern = this.#patterns.get(name)
     if (pattern === undefined) {
       const room = this.#patterns.size < FIRST_PATTERNS ? FIRST_BYTES : LATER_BYTES
-      this.#patterns.set(name, pattern = new Pattern(curveWithin(room, this.#options), now))
+      this.#patterns.set(name, pattern = new Pattern(curveWithin(room, this.#options)))
     }
     this.#all.note(hash, now)
     pattern.curve.note(hash, now)
@@ -71,8 +71,8 @@ export class TraceStudy {
       ({ ttl, entries: size, hitRate: points.find((point) => point.ttl === ttl && point.entries === size)!.hitRate })))
   }
 
-  /** @param end milliseconds, of the clock of the requests */
-  observations (kind: Observation['kind'], end: number): Observation[] {
+  /** @param seconds from the first request to the end of the trace */
+  observations (kind: Observation['kind'], seconds: number): Observation[] {
     const { loadSeconds, valueBytes } = this.#options
     return [...this.#patterns].map(([name, pattern]) => {
       // What all keys show is exacter, where they are the same.
@@ -81,7 +81,7 @@ export class TraceStudy {
       return {
         kind,
         name,
-        seconds: (end - pattern.since) / 1000,
+        seconds,
         requests,
         meanSeconds: loadSeconds,
         meanBytes: valueBytes ?? (pattern.values === 0 ? undefined : pattern.valueBytes / pattern.values),
@@ -102,7 +102,7 @@ class Pattern {
   keyCharacters = 0
   values = 0
   valueBytes = 0
-  constructor (readonly curve: ReuseCurve, readonly since: number) {}
+  constructor (readonly curve: ReuseCurve) {}
 }
 
 /** A curve with as large a sample as its tables have room for. */

@@ -10,7 +10,8 @@ Commands
 Sources, one of
   --app URL            an app with @x/cache-metrics: its /internal/cache/advice
   --prometheus URL     a Prometheus server (report and gates)
-  --trace FILE         an access log in common or combined format, or one key a line; plain or gzip, - is standard input
+  --trace FILE         an access log (common, combined, vhost_combined, or of the nginx.conf of @x/cache-edge)
+                       or one key a line without blanks; plain or gzip, - is standard input
 
 Options
   --format FORMAT      markdown, text or json (default: markdown)
@@ -24,6 +25,7 @@ With --prometheus
   --selector MATCHERS  labels of the series, such as 'job="api",env="live"'
 
 With --trace
+  --format-in FORMAT   keys, common or edge: what the file is (default: by its lines)
   --rate N             requests per second of a file of keys (default: 20); a log has times of its own
   --ttl LIST           lifetimes in seconds, at most 12 (default: 1,10,60,300,900,3600,86400)
   --entries LIST       sizes of the cache in entries, at most 12 (default: 100,1000,5000,20000,100000)

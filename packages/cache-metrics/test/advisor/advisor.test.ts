@@ -88,6 +88,67 @@ t.test('values that change: what would be stale at which ttl, and a ttl within t
   t.ok(price.staleness!.low <= price.staleness!.rate && price.staleness!.rate <= price.staleness!.high)
 })
 
+t.test('a pattern that comes late has its rates by the observed time, as the gates have', async (t) => {
+  const time = new Time()
+  const app = await build(t, { time })
+  app.get('/:key', async (request) => request.cache.getOrSet((request.params as { key: string }).key, () => 'value'))
+  await app.inject('/early:1')
+  time.advance(3600)
+  for (let turn = 0; turn < 720; turn++) {
+    time.advance(5)
+    await app.inject('/late:1')
+  }
+  const report = await reportOf(app)
+  const busiest = report.gates.find(({ name }) => name === 'Busiest key pattern, per minute')!
+  t.equal(report.observedSeconds, 7200)
+  t.equal(adviceOn(report, 'late').requestsPerHour, 360)
+  t.equal(busiest.value, 6)
+  t.match(adviceOn(report, 'GET /:key'), { requestsPerHour: 360.5 })
+})
+
+t.test('a burst of a second is a minute of requests, in the advice and in the gates', async (t) => {
+  const time = new Time()
+  const app = await build(t, { time })
+  app.get('/', async (request) => request.cache.getOrSet('item:1', () => 'value'))
+  for (let turn = 0; turn < 300; turn++) await app.inject('/')
+  time.advance(1)
+  const report = await reportOf(app)
+  t.equal(adviceOn(report, 'item').requestsPerHour, 300 * 60)
+  t.equal(report.gates.find(({ name }) => name === 'Busiest key pattern, per minute')!.value, 300)
+})
+
+t.test('a report of the first minutes is not headed go, though what it saw is good', async (t) => {
+  const time = new Time()
+  const app = await build(t, { time })
+  app.get('/:id', async (request) => request.cache.getOrSet(`item:${(request.params as { id: string }).id}`, async () => {
+    time.advance(0.02)
+    return 'value'
+  }))
+  for (let turn = 0; turn < 400; turn++) await app.inject(`/${turn % 20}`)
+  const report = await reportOf(app)
+  t.match(adviceOn(report, 'item'), { verdict: 'good', priority: 'CRITICAL' })
+  t.match(report, { verdict: 'not enough data', plan: {} })
+  t.ok(report.gates.every(({ verdict }) => verdict === 'not enough data'))
+})
+
+t.test('good is said of the hits alone while nothing is known of stale ones, and the report says so', async (t) => {
+  const time = new Time()
+  const app = await build(t, { time })
+  app.get('/', async (request) => request.cache.getOrSet('item:1', () => 'value'))
+  const note = /1 of what is good has hits whose staleness is unknown/
+  for (let turn = 0; turn < 300; turn++) await app.inject('/')
+  const young = await reportOf(app)
+  t.match(adviceOn(young, 'item'), { verdict: 'good', staleness: { rate: 0, low: 0, high: 1 } })
+  t.match(young.notes.join(), /whose staleness is unknown/)
+  for (let turn = 0; turn < 1000; turn++) {
+    time.advance(0.1)
+    await app.inject('/')
+  }
+  const older = await reportOf(app)
+  t.ok(adviceOn(older, 'item').staleness!.high < 1)
+  t.notMatch(older.notes.join(), note)
+})
+
 t.test('what is personal, a write or the suite itself is no route; what never was asked for is nothing', async (t) => {
   const app = await build(t, { core: { personal: ['/me'] } })
   app.get('/me/x', async () => 'x')

@@ -1,27 +1,28 @@
 import t from 'tap'
 import { advise } from '../../src/advisor/advice.js'
-import { gates } from '../../src/advisor/gates.js'
+import { gates, type GateVerdict } from '../../src/advisor/gates.js'
 import { planFor } from '../../src/advisor/plan.js'
-import { toMarkdown, verdictOfAdvice, type Report } from '../../src/advisor/report.js'
+import { toMarkdown, verdictOfAdvice, verdictOfReport, type Report } from '../../src/advisor/report.js'
 import { seenOf } from '../fixtures/observation.js'
 
 const advice = advise([seenOf(), seenOf({ kind: 'route', name: 'GET /a|b', meanBytes: undefined, meanSeconds: 0.0001 }), seenOf({ name: 'report', cookieShare: 1 })])
+const rows = gates({ seconds: 7200, source: 'a test', candidates: 5, edgeCandidates: 0, etagMatches: 0, requests: 10, routes: [], patterns: [] })
 const report: Report = {
   version: 1,
   generatedAt: '2026-01-01T00:00:00.000Z',
   source: 'a test',
   observedSeconds: 7200,
   requests: 72_000,
-  verdict: verdictOfAdvice(advice),
+  verdict: verdictOfReport(advice, rows),
   advice,
-  gates: gates({ seconds: 7200, source: 'a test', candidates: 5, edgeCandidates: 0, etagMatches: 0, requests: 10, routes: [], patterns: [] }),
+  gates: rows,
   plan: planFor(advice),
   notes: ['One note.']
 }
 
 t.test('toMarkdown: a table of patterns, one of routes, the gates, the plan, the notes', async (t) => {
   const text = toMarkdown(report)
-  t.match(text, 'from a test: 72,000 requests in 2 h. Verdict: **go**.')
+  t.match(text, 'from a test: 72,000 requests in 2 h. Verdict: **not enough data** (advice: go, gates: not enough data).')
   t.match(text, '| Key Pattern | Access Freq | Avg Response Time | Est Hit Rate | TTL | Priority | Memory Est | Stale | Saves | Verdict |')
   t.match(text, '| item | 36,000/h | 10 ms | 70 % ± 1 | 1 min | HIGH | 630 KiB | 0 per 10 000 (≤ 30) | 4.2 min/h | good |')
   t.match(text, '| GET /a\\|b | 36,000/h | 100 µs | 70 % ± 1 | 1 min | LOW | 1,000 entries |')
@@ -43,4 +44,27 @@ t.test('verdictOfAdvice: go for what is good and worth it, no-go for what is not
   t.equal(of({ isNoise: true }, { cookieShare: 1 }), 'no-go')
   t.equal(of({ requests: 1 }), 'not enough data')
   t.equal(of(), 'not enough data')
+})
+
+t.test('verdictOfReport: go stands above gates that say go, and above no others', async (t) => {
+  const demand = (verdict: GateVerdict) => rows.map((row) => row.name === 'Candidate volume' ? { ...row, verdict } : row)
+  t.ok(rows.every(({ verdict }) => verdict === 'not enough data'))
+  t.equal(verdictOfAdvice(advice), 'go')
+  t.equal(verdictOfReport(advice, rows), 'not enough data')
+  t.equal(verdictOfReport(advice, []), 'not enough data')
+  t.equal(verdictOfReport(advice, demand('no-go')), 'no-go')
+  t.equal(verdictOfReport(advice, demand('go')), 'go')
+  t.equal(verdictOfReport(advise([seenOf({ isNoise: true })]), demand('go')), 'no-go', 'nothing is worth it')
+  t.equal(verdictOfReport([], demand('go')), 'not enough data')
+})
+
+t.test('toMarkdown: staleness is unknown where no stale hit was seen and any number may be; what was seen is said', async (t) => {
+  const cell = (rate: number, low: number, high: number) => {
+    const text = toMarkdown({ ...report, advice: advise([seenOf({ staleness: [{ ttl: 60, hits: 10, rate, low, high }] })]) })
+    return text.split('\n').find((line) => line.startsWith('| item'))!.split(' | ')[7]
+  }
+  t.equal(cell(0, 0, 1), 'unknown')
+  t.equal(cell(0, 0, 0.9999), '0 per 10 000 (≤ 9999)')
+  t.equal(cell(0.5, 0, 1), '5000 per 10 000 (≤ 10000)')
+  t.equal(cell(1, 0.9, 1), '10000 per 10 000 (≤ 10000)', 'all were stale')
 })

@@ -1,6 +1,9 @@
 import t from 'tap'
-import { AccessLog, isLogLine } from '../../src/cli/access-log.js'
+import { AccessLog } from '../../src/cli/access-log.js'
+import { formatOf } from '../../src/cli/log-formats.js'
 import { TraceStudy } from '../../src/cli/trace-study.js'
+
+const isLogLine = (line: string) => formatOf(line) !== undefined
 
 function logOf (...lines: string[]) {
   const study = new TraceStudy({ ttls: [1, 10], entries: [100], loadSeconds: undefined, valueBytes: undefined })
@@ -42,7 +45,7 @@ t.test('take: counts GET and HEAD with success or 304, by one key', async (t) =>
   t.equal(study.requests, 4)
   t.equal(log.requests, 8)
   t.equal(log.notModified, 1)
-  t.match(study.observations('route', log.end), [{ name: 'GET /a/:id', distinct: 2, requests: 4 }])
+  t.match(study.observations('route', log.seconds), [{ name: 'GET /a/:id', distinct: 2, requests: 4 }])
   t.match(log.notes.join(), /4 requests are left out/)
 })
 

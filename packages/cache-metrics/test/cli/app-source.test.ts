@@ -128,6 +128,15 @@ t.test('report: what a terminal would obey is left out', async (t) => {
   t.notMatch(stdout, /[^\P{Cc}\n]/u)
 })
 
+t.test('report: a verdict that the rows of the app do not carry is not repeated, nor its status', async (t) => {
+  const gate = { name: 'Candidate volume', formula: 'rate', source: 'this process', threshold: '> 1', unit: 'per second', verdict: 'not enough data' }
+  const good = { kind: 'pattern', name: 'item', verdict: 'good', priority: 'HIGH', requestsPerHour: 1, ttl: 1, entries: 1, hitRate: 1, margin: 0 }
+  const body = JSON.stringify({ version: 1, generatedAt: 'now', source: 'this process', observedSeconds: 1, requests: 1, verdict: 'go', advice: [good], gates: [gate], notes: [] })
+  const { status, stdout } = await run(['report', '--app', await answering(t, 200, body)])
+  t.match(stdout, 'Verdict: **not enough data** (advice: go, gates: not enough data).')
+  t.equal(status, 2)
+})
+
 t.test('report: a server that is not there, hangs, or breaks off', async (t) => {
   const server = createServer((request, response) => {
     if (request.url!.startsWith('/hang')) return

@@ -33,12 +33,12 @@ t.test('report: patterns are those of the cache', async (t) => {
 
 t.test('report: what a load takes and a value weighs prices the hits', async (t) => {
   const file = fileOf(t, keys('user:').join('\n'))
-  const priced = await json('report', '--trace', file, '--load-ms', '500', '--value-bytes', '1000')
+  const priced = await json('report', '--trace', file, '--load-ms', '500', '--value-bytes', '1000', '--min-days', '0')
   t.match(priced, { verdict: 'go', advice: [{ meanSeconds: 0.5, priority: 'CRITICAL' }] })
   t.ok(priced.advice[0].memoryBytes > 100 * 1000)
   t.notMatch(priced.notes.join(), /unknown/)
   t.match(await json('report', '--trace', file, '--load-ms', '0'), { verdict: 'no-go' })
-  const { status, stdout } = await run(['report', '--trace', file])
+  const { status, stdout } = await run(['report', '--trace', file, '--min-days', '0'])
   t.equal(status, 0, 'by the hits alone')
   t.match(stdout, /Load times are unknown.*\n.*Sizes of values are unknown/)
   t.match(stdout, /\| user \| 72,000\/h \| – \|.*\| – \|.*\| – \| good \|/)
@@ -47,7 +47,7 @@ t.test('report: what a load takes and a value weighs prices the hits', async (t)
 t.test('report: a few requests are not enough, a trace of nothing but new keys is no-go', async (t) => {
   const few = fileOf(t, keys('user:', 20).join('\n'))
   t.equal((await run(['report', '--trace', few])).status, 2)
-  t.equal((await run(['report', '--trace', few, '--min-requests', '10'])).status, 0)
+  t.equal((await run(['report', '--trace', few, '--min-requests', '10', '--min-days', '0'])).status, 1, 'too few a minute for the gates')
   t.equal((await run(['report', '--trace', fileOf(t, Array.from({ length: 500 }, (_, at) => `user:${at}`).join('\n'))])).status, 1)
   for (const nothing of ['', '\n\n \r\n']) {
     const { status, stdout } = await run(['report', '--trace', fileOf(t, nothing)])
@@ -84,7 +84,7 @@ t.test('report: a file that is no trace is refused', async (t) => {
     const { status, stdout, stderr } = await run(['report', '--trace', fileOf(t, content)])
     t.equal(status, 3)
     t.equal(stdout, '')
-    t.match(stderr, /^cache-advisor: \S+ is no trace: \d+ of \d+ lines are neither a key nor a line of an access log\n$/)
+    t.match(stderr, /^cache-advisor: \S+ is no trace: \d+ of \d+ lines are not recognised, the first is line \d+: .*\n$/)
   }
 })
 

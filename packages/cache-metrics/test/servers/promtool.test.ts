@@ -2,12 +2,14 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { FILES } from '../../dashboards/files.js'
+import { METRICS } from '../../src/metrics.js'
 import { CONFIG } from '../fixtures/prometheus-server.js'
 import { dailyCheck, dashboardQueries } from '../fixtures/queries.js'
+import { FAULTS, healthySeries, notation, type Fault } from '../fixtures/series.js'
 
-t.setTimeout(300_000)
+t.setTimeout(900_000)
 
 const read = (name: string) => readFileSync(join(CONFIG, name), 'utf8')
 const ruleTests = readdirSync(CONFIG).filter((name) => name.endsWith('.test.yml'))
@@ -15,10 +17,20 @@ const ruleTests = readdirSync(CONFIG).filter((name) => name.endsWith('.test.yml'
 /** What promtool printed, and its exit status. */
 function promtool (...args: string[]): Promise<{ status: number; output: string }> {
   return new Promise((resolve) => {
-    execFile('promtool', args, { cwd: CONFIG }, (error, stdout, stderr) => {
+    execFile('promtool', args, { cwd: CONFIG, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       resolve({ status: error === null ? 0 : Number(error.code), output: stdout + stderr })
     })
   })
+}
+
+/** Runs tests of the rules, which are made here. JSON is YAML. */
+async function testRules (t: Test, tests: object): Promise<{ status: number, output: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'cache-metrics-rules-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'made.test.yml')
+  const rules = { rule_files: ['recording-rules.yml', 'alert-rules.yml'].map((name) => join(CONFIG, name)), group_eval_order: ['cache-recording', 'cache-alerts'] }
+  writeFileSync(file, JSON.stringify({ ...rules, ...tests }))
+  return promtool('test', 'rules', file)
 }
 
 t.test('promtool: the scrape configuration is valid, with the rules that it loads', async (t) => {
@@ -33,6 +45,68 @@ t.test('promtool: the rules hold what their tests say', async (t) => {
     const { status, output } = await promtool('test', 'rules', name)
     t.equal(status, 0, `${name}: ${output}`)
   }))
+})
+
+/** Whether a fault hits the series of a name. */
+type Subject = readonly [what: string, isHit: (name: string) => boolean]
+
+/** Nothing tells candidates that are not counted from none, and an app without any metrics is one to look at. */
+function isMeant (what: string, fault: Fault, instances: string): boolean {
+  if (instances === 'one') return false
+  if (what === 'every_series') return fault !== 'young' && fault !== 'reset'
+  return what === 'cache_candidate_requests' && fault !== 'reset' && fault !== 'interrupted'
+}
+
+/** Each subject with each fault, in one process or in both of a job of its own: the alerts that fire. */
+async function alertsUnderFaults (t: Test, subjects: readonly Subject[], [steps, minutes, evaluation]: readonly [number, number, number], where: readonly string[]) {
+  const jobs = subjects.flatMap(([what, isHit]) => FAULTS.flatMap((fault) => where.filter((instances) => !isMeant(what, fault, instances)).map((instances) => {
+    const job = `${what}_${fault}_in_${instances}`
+    return ['a', 'b'].map((instance) => ({ series: `up{job="${job}",instance="${instance}"}`, values: `1x${steps}` }) as object).concat(healthySeries(job).flatMap((series) =>
+      notation(series, steps, isHit(series.name) && (instances === 'both' || series.labels.instance === 'a') ? fault : undefined) ?? []))
+  })))
+  // Many jobs at a time, as each step costs promtool more than each series; not all, as a query has a limit.
+  const tests = Array.from({ length: Math.ceil(jobs.length / 20) }, (_, at) => ({
+    interval: `${minutes}m`,
+    input_series: jobs.slice(20 * at, 20 * at + 20).flat(),
+    promql_expr_test: [{ expr: 'count_over_time(ALERTS{alertstate="firing"}[40h])', eval_time: `${(steps - 1) * minutes}m`, exp_samples: [] }]
+  }))
+  return testRules(t, { evaluation_interval: `${evaluation}m`, tests })
+}
+
+t.test('alerts: none fires of a healthy app while series are missing, renamed, gone, young, reset or interrupted', async (t) => {
+  const families = [...new Set(healthySeries('app').map(({ name }) => name))]
+  for (const { name, type } of METRICS) t.ok(families.includes(type === 'histogram' ? `${name}_count` : name), name)
+  const rules = read('recording-rules.yml') + read('alert-rules.yml')
+  const used = families.filter((name) => rules.includes(name)).map((family): Subject => [family, (name) => name === family])
+  t.ok(used.length > 10)
+  const histograms = METRICS.filter(({ type }) => type === 'histogram').map(({ name }): Subject => [name, (other) => other.startsWith(name)])
+  const inRatios = [...used, ...histograms].filter(([what]) => /hits|miss|errors|operation|request_duration/.test(what))
+  for (const [subjects, times, where] of [
+    [[...used, ...histograms, ['every_series', () => true]], [150, 2, 4], ['both']],
+    [inRatios, [150, 2, 4], ['one']],
+    // Against the day before.
+    [used.filter(([what]) => /hits|miss/.test(what)), [432, 5, 15], ['both']]
+  ] as const) {
+    const { status, output } = await alertsUnderFaults(t, subjects as readonly Subject[], times, where)
+    t.equal(status, 0, output)
+  }
+})
+
+t.test('alerts: without its metrics an app is one to look at, and so is one without candidates', async (t) => {
+  const of = (isAway: (name: string) => boolean) => healthySeries('app').flatMap((series) => notation(series, 300, isAway(series.name) ? 'renamed' : undefined) ?? [])
+  const up = ['app', 'other'].flatMap((job) => ['a', 'b'].map((instance) => ({ series: `up{job="${job}",instance="${instance}"}`, values: '1x300' })))
+  const other = { series: 'cache_rollout_percent{job="other",instance="a"}', values: '100x300' }
+  const firing = (labels: string) => ({ labels: `ALERTS{${labels},alertstate="firing"}`, value: 1 })
+  const { status, output } = await testRules(t, {
+    evaluation_interval: '1m',
+    tests: ([
+      [() => true, 'alertname="CacheMetricsAbsent",job="app",severity="critical"'],
+      [(name: string) => name === 'cache_candidate_requests', 'alertname="CacheNoCandidates",job="app",severity="info"']
+    ] as const).map(([isAway, labels]) => ({
+      interval: '1m', input_series: [...up, other, ...of(isAway)], promql_expr_test: [{ expr: 'ALERTS{alertstate="firing"}', eval_time: '290m', exp_samples: [firing(labels)] }]
+    }))
+  })
+  t.equal(status, 0, output)
 })
 
 t.test('alerts: each is tested before it fires and when it fires, and has a runbook here and in the guide', async (t) => {

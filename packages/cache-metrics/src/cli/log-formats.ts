@@ -1,0 +1,87 @@
+/** One request of a log, as its line has it. */
+export interface LogEntry {
+  /** The virtual host, in lower case; '' where the format has none. */
+  readonly host: string
+  /** Whether the proxy knew the user by name. */
+  readonly hasUser: boolean
+  readonly time: string
+  /** Method, target and protocol. */
+  readonly request: string
+  readonly status: number
+  /** Bytes of the body; NaN where the line has none. */
+  readonly bytes: number
+}
+
+/** A format of access logs. It reads a line of its own shape and no other. */
+export interface LogFormat {
+  readonly name: string
+  readonly title: string
+  /** `undefined`: the line has another shape. */
+  readonly read: (line: string) => LogEntry | undefined
+  /** Milliseconds; NaN: there is no such time. */
+  readonly parseTime: (text: string) => number
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+// Client, identity, user [time] "request" status bytes …; a virtual host may stand before, and a user may have blanks.
+const COMMON = /^(\S+) (\S+) (.+?) \[(\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "([^"\\]*(?:\\.[^"\\]*)*)" (\d{3}) (\d+|-)(?: |$)/
+// Client [time] "request" status arm, cache status, seconds: log_format edge in the nginx.conf of @x/cache-edge.
+const EDGE = /^\S+ \[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[+-]\d\d:\d\d|Z))\] "([^"\\]*(?:\\.[^"\\]*)*)" (\d{3}) \S+ \S+ [\d.-]+$/
+const HOST_AND_PORT = /^(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/
+
+/** Every format that is recognised, by its shape. */
+export const LOG_FORMATS: readonly LogFormat[] = [
+  { name: 'common', title: 'access log', read: readCommon, parseTime: parseCommonTime },
+  { name: 'edge', title: 'log of the nginx.conf of @x/cache-edge', read: readEdge, parseTime: parseIsoTime }
+]
+
+/** The first of `formats` that reads the line. */
+export function formatOf (line: string, formats: readonly LogFormat[] = LOG_FORMATS): LogFormat | undefined {
+  return formats.find((format) => {
+    const entry = format.read(line)
+    return entry !== undefined && !Number.isNaN(format.parseTime(entry.time))
+  })
+}
+
+function readCommon (line: string): LogEntry | undefined {
+  const match = COMMON.exec(line)
+  if (match === null) return undefined
+  const [, first, second, rest, time, request, status, bytes] = match
+  return {
+    host: isVirtualHost(first!, second!, rest!) ? first!.toLowerCase() : '',
+    hasUser: !rest!.endsWith('-'),
+    time: time!,
+    request: request!,
+    status: Number(status),
+    bytes: Number(bytes)
+  }
+}
+
+// A virtual host is followed by client, identity and user. The second field of a line without one is the identity, `-`.
+function isVirtualHost (first: string, second: string, rest: string): boolean {
+  return second !== '-' && rest.includes(' ') && (HOST_AND_PORT.test(first) || rest.startsWith('- '))
+}
+
+function readEdge (line: string): LogEntry | undefined {
+  const match = EDGE.exec(line)
+  if (match === null) return undefined
+  return { host: '', hasUser: false, time: match[1]!, request: match[2]!, status: Number(match[3]), bytes: NaN }
+}
+
+/** `10/Oct/2000:13:55:36 -0700` */
+function parseCommonTime (text: string): number {
+  const part = (from: number, length: number): number => Number(text.slice(from, from + length))
+  const month = MONTHS.indexOf(text.slice(3, 6))
+  const [day, hours, minutes, seconds] = [part(0, 2), part(12, 2), part(15, 2), part(18, 2)]
+  // 60 is a leap second.
+  if (month === -1 || day < 1 || day > 31 || hours > 23 || minutes > 59 || seconds > 60) return NaN
+  const offset = (part(22, 2) * 60 + part(24, 2)) * (text[21] === '-' ? -60_000 : 60_000)
+  return Date.UTC(part(7, 4), month, day, hours, minutes, seconds) - offset
+}
+
+/** `2000-10-10T13:55:36-07:00` */
+function parseIsoTime (text: string): number {
+  // 60 is a leap second, which Date does not know.
+  const isLeap = text.slice(17, 19) === '60'
+  return Date.parse(isLeap ? `${text.slice(0, 17)}59${text.slice(19)}` : text) + (isLeap ? 1000 : 0)
+}

@@ -1,0 +1,63 @@
+import t from 'tap'
+import { fileOf, run } from '../fixtures/run-cli.js'
+
+const report = async (t: Parameters<typeof fileOf>[0], lines: readonly string[], ...more: string[]) => {
+  const ran = await run(['report', '--trace', fileOf(t, lines.join('\n')), '--format', 'json', ...more])
+  return { ...ran, data: ran.stdout === '' ? undefined : JSON.parse(ran.stdout) }
+}
+const many = (count: number, line: (at: number) => string) => Array.from({ length: count }, (_, at) => line(at))
+const two = (value: number) => String(value % 60).padStart(2, '0')
+const combined = (at: number, path = `/a/${at % 10}`) => `10.0.0.1 - - [10/Oct/2000:13:00:${two(at)} +0000] "GET ${path} HTTP/1.1" 200 5 "-" "-"`
+
+// Shapes of foreign logs; what the report said of each was 100 % of one-hit keys.
+const FOREIGN: Readonly<Record<string, (at: number) => string>> = {
+  'JSON lines': (at) => `{"time":${at},"url":"/a","status":200}`,
+  'JSON lines with blanks': (at) => `{ "level": 30, "reqId": "req-${at}" }`,
+  'columns with blanks': (at) => `2000-10-10 13:00:${two(at)} 10.0.0.1 GET /a - 80 - 200 ${at}`,
+  'columns with tabs': (at) => `2000-10-10\t13:00:${two(at)}\tGET\t/a\t${at}`,
+  'columns with commas': (at) => `10.0.0.1,GET,/a,200,${at}`,
+  'columns with bars': (at) => `10.0.0.1|GET|/a|200|${at}`,
+  logfmt: (at) => `method=GET path=/a status=200 seconds=${at}`,
+  syslog: (at) => `Oct 10 13:00:${two(at)} host proxy[1]: 10.0.0.1:${at} GET /a`,
+  'a time, then a request': (at) => `[2000-10-10T13:00:${two(at)}.000Z] "GET /a HTTP/1.1" 200 - 0 ${at}`
+}
+for (const [name, line] of Object.entries(FOREIGN)) {
+  t.test(`report: ${name} are no keys, but refused with the line and what is accepted`, async (t) => {
+    const { status, stderr } = await report(t, many(300, line))
+    t.equal(status, 3)
+    t.match(stderr, /300 of 300 lines are not recognised, the first is line 1: ".*\. Accepted are .*combined.*--format-in forces one of keys, common, edge/)
+    t.match((await report(t, many(300, line), '--format-in', 'keys')).data, { requests: 300, source: /one key a line/ })
+  })
+}
+
+t.test('report: the log that the nginx.conf of the edge writes is read', async (t) => {
+  const { data } = await report(t, many(600, (at) => `10.0.0.1 [2000-10-10T13:00:${two(at / 10 | 0)}+00:00] "GET /a/${at % 10} HTTP/1.1" 200 cached HIT 0.00${at % 9}`))
+  t.match(data, { source: /nginx\.conf/, requests: 600, observedSeconds: 60, advice: [{ name: 'GET /a/:id', kind: 'route' }] })
+})
+
+for (const [what, banner] of [['60 lines', many(60, (at) => `== starting, step ${at}`)], ['150 lines', many(150, (at) => `== starting, step ${at}`)], ['60 words', many(60, (at) => `step-${at}`)]] as const) {
+  t.test(`report: a banner of ${what} before a log does not make it keys`, async (t) => {
+    const { data } = await report(t, [...banner, ...many(3000, (at) => combined(at))])
+    t.match(data, { source: /access log/, requests: 3000 })
+    t.match(data.notes.join(), new RegExp(`${banner.length} of ${3000 + banner.length} lines could not be read`))
+  })
+}
+
+t.test('report: the same path of two virtual hosts is two keys', async (t) => {
+  const args = ['--ttl', '3600', '--entries', '1000']
+  const rate = async (lines: string[]) => (await report(t, lines, ...args)).data.points[0].hitRate
+  t.equal(await rate(many(400, (at) => `site${at % 20}.example:443 ${combined(0, `/a/${Math.floor(at / 20) % 10}`)}`)), 0.5)
+  t.equal(await rate(many(400, (at) => `site${at % 20}.example ${combined(0, `/a/${Math.floor(at / 20) % 10}`)}`)), 0.5, 'without a port')
+  t.equal(await rate(many(400, (at) => `10.0.0.${at % 20}:50${at % 60 + 10} - Ada Lovelace [10/Oct/2000:13:00:00 +0000] "GET /a/${Math.floor(at / 20) % 10} HTTP/1.1" 200 5`)), 0.975, 'a client with its port is no virtual host')
+})
+
+t.test('report: --format-in takes a format that exists', async (t) => {
+  t.match(await report(t, ['a'], '--format-in', 'other'), { status: 3, stderr: /--format-in is one of keys, common, edge/ })
+  t.match(await report(t, many(300, (at) => `user:${at}`), '--format-in', 'common'), { status: 3, stderr: /300 of 300 lines are not recognised/ })
+})
+
+t.test('report: a refused line shows no query', async (t) => {
+  const { stderr } = await report(t, ['GET /a?token=hidden HTTP/1.1'])
+  t.match(stderr, /GET \/a\?… HTTP/)
+  t.notMatch(stderr, /hidden/)
+})
