@@ -147,8 +147,8 @@ function describe (of: TSchema, options: unknown): Error {
   return new OptionInvalid(at.join('.') || 'options', SECRET.test(at.join('.')) ? kindOf(got) : shown(got), [...new Set(allowed)].join(' or '))
 }
 
-/** Options whose value is never shown. */
-const SECRET = /pass|secret|token|credential|auth|url/i
+/** Options whose value is never shown: credentials, and those that take a URL, or a list of servers that may be given as URLs. */
+const SECRET = /pass|secret|token|credential|auth|user|tls|url|varnish|^nodes(\.\d+)?$/i
 
 /** The options of the core, checked. */
 export function resolveCoreOptions (raw: object): CacheCoreOptions {

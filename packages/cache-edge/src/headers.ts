@@ -13,6 +13,7 @@ import { mergeVary } from './vary.js'
 
 const kWritten = Symbol('@x/cache-edge.written')
 const kFromStore = Symbol('@x/cache-edge.from-store')
+const kFailed = Symbol('@x/cache-edge.failed')
 const TAG = new RegExp(TAG_PATTERN)
 /** Fields that some shared caches read in place of `Cache-Control` (RFC 9213 §2.2, and those of before). */
 const TARGETED = new Set(['cdn-cache-control', 'cloudflare-cdn-cache-control', 'netlify-cdn-cache-control', 'vercel-cdn-cache-control', 'surrogate-control'])
@@ -102,8 +103,10 @@ export class EdgeHeaders {
     if (rule.cacheControl === undefined) return
     const tags = this.tagsOf(request, rule)
     const hasCookie = reply.hasHeader('set-cookie')
-    const isAsDeclared = rule.statuses.has(statusCode) && !hasCookie && tags !== undefined
-    if (!isAsDeclared) return this.#restrict(reply, hasCookie || tags === undefined ? PRIVATE : NO_CACHE)
+    if (hasCookie || tags === undefined) return this.#restrict(reply, PRIVATE)
+    if (!rule.statuses.has(statusCode)) return this.#restrict(reply, NO_CACHE)
+    // An error handler sees what is hidden from the handler of a stored route: its answer is stored neither here nor in front.
+    if (rule.store !== false && hasFailed(reply)) return this.#restrict(reply, PRIVATE)
     if (!reply.hasHeader('cache-control')) {
       this.#write(reply, 'cache-control', rule.cacheControl)
       if (rule.cdnCacheControl !== undefined && !reply.hasHeader('cdn-cache-control')) this.#write(reply, 'cdn-cache-control', rule.cdnCacheControl)
@@ -162,9 +165,17 @@ export class EdgeHeaders {
 
 /** Takes back what was said of an answer, as an error goes out in its place. Whoever answers the error may say it anew. */
 export function forgetAnswer (reply: FastifyReply): void {
+  (reply as FailedReply)[kFailed] = true
   for (const name of OF_ANSWER) reply.removeHeader(name)
   // Replaced, not removed: without it a 404 could be kept by guess.
   if (reply.hasHeader('cache-control')) reply.header('cache-control', NO_STORE)
+}
+
+type FailedReply = FastifyReply & { [kFailed]?: boolean }
+
+/** Whether an error was answered in place of what the handler sent. */
+function hasFailed (reply: FastifyReply): boolean {
+  return (reply as FailedReply)[kFailed] === true
 }
 
 /** Notes what a header was before this plugin changes it. A stored answer is not stored again, so nothing is noted of it. */

@@ -17,7 +17,7 @@ async function build (t: Test, purge: Partial<NonNullable<CacheEdgeOptions['purg
   return { app, varnish }
 }
 
-for (const url of ['http://varnish:port', 'http://[bad', 'https://', 'http://user:%zz-hunter2@host', 'http://user:hunter2@host:99999', 'ftp://user:hunter2@host', 'varnish:80', '']) {
+for (const url of ['http://varnish:port', 'http://[bad', 'https://', 'http://user:%zz-hunter2@host', 'http://user:hunter2@host:99999', 'ftp://user:hunter2@host', 'varnish:80', 'hunter2', '']) {
   t.test(`purge.varnish: ${JSON.stringify(url)} is refused as the plugin is registered, and no password is shown`, async (t) => {
     const registered = buildEdge(t, { edge: { purge: { varnish: ['http://127.0.0.1:8902', url] } } })
     const error: any = await registered.then(() => undefined, (error) => error)

@@ -124,7 +124,12 @@ const parts: Record<string, (request: FastifyRequest) => unknown> = {
   'request.ip': ({ ip }) => ip,
   'request.ips': ({ ips }) => String(ips),
   'request.socket.remoteAddress': ({ socket }) => String(socket.remoteAddress),
-  'request.socket.remotePort': ({ raw }) => String((raw as unknown as { client: typeof raw.socket }).client.remotePort)
+  'request.socket.remotePort': ({ raw }) => String((raw as unknown as { client: typeof raw.socket }).client.remotePort),
+  'request.socket.localAddress': ({ socket }) => String(socket.localAddress),
+  'request.socket.localPort': ({ socket }) => String(socket.localPort),
+  'request.socket.address': ({ socket }) => JSON.stringify(socket.address()),
+  // The name that the client gave in its TLS handshake, whatever its Host says.
+  'request.socket.servername': ({ socket }) => String((socket as { servername?: string }).servername ?? 'none')
 }
 for (const [part, read] of Object.entries(parts)) {
   for (const store of STORES) {

@@ -17,6 +17,9 @@ local function number(key)
   return tonumber(digits)
 end`
 
+/** Microseconds that a counter may be ahead of the server's clock, which may have been set back: a day. */
+const MAX_AHEAD_US = 86_400_000_000
+
 /**
  * Lua that runs in one slot each. A process names what it needs in milliseconds; the server's own clock decides.
  */
@@ -109,13 +112,17 @@ return false`
   /**
    * Takes a lock for ARGV[2] ms with the owner's mark ARGV[1]; answers the fencing token, minus that of the holder if it is
    * held, or 0 if the holder ARGV[3] has dismissed who waited. The token is the one before plus one, and at least the server's time in
-   * microseconds, so that it grows whatever happened to the counter. No lock is held by a key that has another type, or no end within
+   * microseconds, so that it grows whatever happened to the counter. A counter far ahead of that time is another's: it would take
+   * tokens to where they are no longer exact, and fall back. No lock is held by a key that has another type, or no end within
    * the longest time of a lock.
    */
   cacheLock: {
     numberOfKeys: 3,
     lua: `${NUMBER}
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
 local last = number(KEYS[2])
+if last > now + ${MAX_AHEAD_US} then last = 0 end
 local waited = tonumber(ARGV[3])
 local dismissed = number(KEYS[3])
 if waited > 0 and waited <= dismissed and dismissed <= last then return 0 end
@@ -125,8 +132,7 @@ if not isTaken then
   if left >= 0 and left <= ${MAX_TTL * 1000} and text(KEYS[1]) then return -math.max(last, 1) end
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 end
-local time = redis.call('TIME')
-local token = math.max(last + 1, time[1] * 1000000 + time[2])
+local token = math.max(last + 1, now)
 redis.call('SET', KEYS[2], string.format('%.0f', token), 'PX', 86400000)
 return token`
   },

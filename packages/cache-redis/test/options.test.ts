@@ -102,6 +102,12 @@ t.test('options: a compression of one\'s own has an id of one byte that is not t
   t.type(resolveRedisOptions({ compression: { ...compression, id: 128 } }), 'object')
 })
 
+t.test('options: a user name that is no string is not shown', async (t) => {
+  for (const name of ['username', 'sentinelUsername']) {
+    t.throws(() => resolveRedisOptions({ [name]: 4711 }), { code: 'CACHE_ERR_OPTION_INVALID', message: `Option "${name}" is invalid: got a number, allowed is string` })
+  }
+})
+
 t.test('options: no message holds a secret', async (t) => {
   const secret = 'hunter2'
   for (const options of [
@@ -112,6 +118,11 @@ t.test('options: no message holds a secret', async (t) => {
     { password: [secret] },
     { password: { value: secret } },
     { username: [secret] },
+    { tls: secret },
+    { sentinelTls: secret },
+    { nodes: secret },
+    { nodes: [secret] },
+    { nodes: [`user:${secret}`], mode: 'cluster' },
     { sentinelPassword: [secret] },
     { nodes: [{ host: 'a', password: secret }], mode: 'cluster' },
     { unknown: secret }

@@ -101,7 +101,7 @@ export class Answers {
   }
 }
 
-/** A response that was just made, to be served. */
+/** A response that was just made, to be served. Each body is a copy: an onSend hook may change it in place, and others wait for it. */
 export function servable (response: StoredResponse): Servable {
-  return { head: response, body: () => response.body, text: () => response.body.toString() }
+  return { head: response, body: () => Buffer.from(response.body), text: () => response.body.toString() }
 }

@@ -125,7 +125,8 @@ export class Recording extends Readable {
     while (this.#isWanted && this.#given < this.#chunks.length) {
       const chunk = this.#chunks[this.#given++]!
       if (!isRecording) this.#memory.release(chunk)
-      this.#isWanted = this.push(chunk)
+      // A copy while it records: an onSend hook may change what it reads in place.
+      this.#isWanted = this.push(isRecording ? Buffer.from(chunk) : chunk)
     }
     if (!isRecording) this.#chunks.splice(0, this.#given)
     if (!isRecording) this.#given = 0

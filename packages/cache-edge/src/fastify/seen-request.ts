@@ -13,8 +13,11 @@ export interface Shown {
   readonly onIdentity: ((part: string) => void) | undefined
 }
 
-/** Parts of a socket that identify the client. */
-const OF_CLIENT = new Set<string | symbol>(['remoteAddress', 'remotePort', 'remoteFamily', 'getPeerCertificate', 'getPeerX509Certificate', 'getSession', 'getTLSTicket', 'authorized'])
+/** Parts of a socket that identify the client, or tell by which name, address or protocol it has come here. */
+const OF_CLIENT = new Set<string | symbol>([
+  'remoteAddress', 'remotePort', 'remoteFamily', 'getPeerCertificate', 'getPeerX509Certificate', 'getSession', 'getTLSTicket', 'authorized',
+  'servername', 'alpnProtocol', 'address', 'localAddress', 'localPort', 'localFamily'
+])
 
 const kSeen = Symbol('@x/cache-edge.seen')
 

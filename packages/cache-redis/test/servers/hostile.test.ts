@@ -47,6 +47,21 @@ async function replace (name: string, plant: (name: string) => Promise<unknown>)
   await plant(name)
 }
 
+for (const ahead of ['9007199254740990', '5000000000000000']) {
+  t.test(`lock: fencing tokens grow, and stay exact, after another has set the counter to ${ahead}`, async (t) => {
+    const { cache, keys } = await setUp(t)
+    const names = keys.lock('key')
+    let last = 0
+    for (const disturb of [() => raw.set(names.fence, ahead), async () => {}, () => raw.set(names.fence, ahead), () => raw.del(names.fence), async () => {}]) {
+      await disturb()
+      const lock = valueOf(await bounded('lock', cache.lock('key', { ttl: 60 })))
+      t.ok(Number.isSafeInteger(lock?.token) && lock!.token > last, `${lock?.token} is more than ${last}`)
+      last = lock!.token
+      valueOf(await lock!.release())
+    }
+  })
+}
+
 for (const [what, plant] of Object.entries(planted)) {
   t.test(`tokens: ${what} in place of a tag's token is a counted miss; the tag works again at once, and no other key is harmed`, async (t) => {
     const { cache, keys, corrupted } = await setUp(t)
