@@ -65,7 +65,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   })
   // For routes that were declared before this plugin had loaded; on all others the hook of the route comes last.
   fastify.addHook('onSend', function finishAnswer (request, reply, payload, done) {
-// Fastify makes `routeOptions` anew at each access, and this is asked of every answer.
+    // Fastify makes `routeOptions` anew at each access, and this is asked of every answer.
     if (isMarked((contextOf(request) ?? request.routeOptions).config)) return done(null, payload)
     const { config, url = '' } = request.routeOptions
     edge.tellOlder(request, url, config)
