@@ -74,8 +74,10 @@ t.test('purge: a proxy that comes back hears of it, and each tag is said once mo
   await until('it was tried', () => proxy.requests.length === 1)
   proxy.release()
   proxy.status = 200
-  await until('it came, and once more', () => proxy.requests.length === 3)
-  t.same(proxy.requests, Array(3).fill('a b/c:1'))
+  await until('it came, and once more', () => proxy.tags.length === 6)
+  t.same(proxy.requests.slice(0, 2), Array(2).fill('a b/c:1'))
+  // Said again in one request or in two: the tags may be due in different milliseconds.
+  t.same(proxy.tags.slice(4).toSorted(), ['a', 'b/c:1'])
   t.equal(app.cacheEdge.purgeFailures, 0)
 })
 
