@@ -28,11 +28,11 @@ t.test('cacheRedis: alone decorates the app with fastify.cache on Redis', async 
   t.match((cacheRedis as any)[Symbol.for('plugin-meta')], { name: '@x/cache-redis', fastify: '5.x' })
 })
 
-t.test('cacheRedis: fills an explicit core, and its options win', async (t) => {
+t.test('cacheRedis: fills an explicit core, whose options hold', async (t) => {
   const app = bareApp(t)
   await app.register(cacheCore, { defaultTtl: 7 })
   const { cache } = app
-  await app.register(cacheRedis, options({ defaultTtl: 50 }))
+  await app.register(cacheRedis, options())
   await app.ready()
   t.equal(app.cache, cache)
   await cache.set('user:1', 1)
@@ -42,9 +42,9 @@ t.test('cacheRedis: fills an explicit core, and its options win', async (t) => {
 
 t.test('cacheRedis: is adopted by an explicit core that comes later', async (t) => {
   const app = bareApp(t)
-  await app.register(cacheRedis, options({ defaultTtl: 50, rollout: { percent: 10 } }))
+  await app.register(cacheRedis, options({ rollout: { percent: 100 } }))
   const { cache } = app
-  await app.register(cacheCore, { defaultTtl: 7, rollout: { percent: 100 } })
+  await app.register(cacheCore, { defaultTtl: 7 })
   await app.ready()
   t.equal(app.cache, cache)
   t.ok(cache.registry.current instanceof RedisCache)
