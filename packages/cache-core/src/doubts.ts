@@ -48,7 +48,7 @@ export class Doubts {
     this.#tell(keyPattern, `changes when stored: ${seen.change}: a hit returns what JSON makes of it, a miss the value itself. Load a value of plain objects, arrays, strings and finite numbers`)
   }
 
-  /** What JSON changes in the values of a pattern, such as `Date at .createdAt`; `undefined`: nothing that was seen. */
+  /** The first change that JSON makes to the values of a pattern, such as `Date at .createdAt`; `undefined`: none was seen. */
   changeIn (keyPattern: string): string | undefined {
     return this.#seen.get(keyPattern)?.change
   }

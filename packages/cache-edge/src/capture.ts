@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { Readable } from 'node:stream'
 import { taggedOf } from './body-tags.js'
-import { LABELS, type Before, type Captured, type Final } from './captured.js'
+import { labelsIn, type Before, type Captured, type Final } from './captured.js'
 import { Recording, type Recorded, type RecordingMemory } from './exchange/recording.js'
 import { isGone } from './fastify/client-gone.js'
 import { isToSerialise, whenSerialised, whileRead, type Pending } from './fastify/handler-view.js'
@@ -280,10 +280,9 @@ export class Capture implements Pending {
     return { status, headers: texts(this.#reply.getHeaders()), tagged: taggedOf(this.#reply) }
   }
 
-  /** What the handler set, and the labels that hooks in front of it had given to what it would make. */
+  /** The headers that the handler set, and the labels that hooks in front of it had given to its answer. */
   get #labelled (): Record<string, string | string[]> {
-    const { before } = this
-    return { ...Object.fromEntries(LABELS.filter((name) => before[name] !== undefined).map((name) => [name, before[name]!])), ...this.own }
+    return { ...Object.fromEntries(labelsIn(this.before)), ...this.own }
   }
 
   #closed (): void {

@@ -6,10 +6,15 @@ export const LABELS = ['content-type', 'content-language'] as const
 /** Headers as hooks in front of the handler had set them. */
 export type Before = Readonly<Record<string, string | string[]>>
 
-/** What a handler answered, as it was before any onSend hook. */
+/** The labels among headers. */
+export function labelsIn (headers: Before): [name: typeof LABELS[number], value: string | string[]][] {
+  return LABELS.flatMap((name) => headers[name] === undefined ? [] : [[name, headers[name]]])
+}
+
+/** The answer of a handler, as it was before any onSend hook. */
 export interface Captured {
   readonly status: number
-  /** What the handler set, and the labels; not what else hooks in front of it had set already. */
+  /** The headers that the handler set, and the labels; no others that hooks in front of it had set already. */
   readonly headers: Readonly<Record<string, string | string[]>>
   readonly before: Before
   /** Whether a serializer that a hook in front of the handler chose made the body. */
@@ -21,7 +26,7 @@ export interface Captured {
   readonly isText: boolean
 }
 
-/** What the client was sent in the end, once every onSend hook has run. */
+/** The answer that the client was sent, once every onSend hook has run. */
 export interface Final {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[]>>

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { LABELS, type Captured, type Final } from './captured.js'
+import { LABELS, labelsIn, type Captured, type Final } from './captured.js'
 import { wasFoundPersonal } from './exchange/personal-requests.js'
 import { maySelect } from './exchange/visible-headers.js'
 import { isUsedIn, noncesOf } from './csp-nonce.js'
@@ -35,7 +35,7 @@ export interface Unstored {
   readonly response?: undefined
 }
 
-/** What is stored of an answer, or the reason why nothing is. */
+/** The response that is stored of an answer, or the reason why none is. */
 export type Judgement = { readonly response: StoredResponse; readonly reason?: undefined } | Unstored
 
 /** What of an answer may be stored (RFC 9111 §3). `requestedAt`: milliseconds of the epoch. */
@@ -139,8 +139,8 @@ function isOfWrapping (name: string, isEncoded: boolean): boolean {
 
 /** The labels that hooks in front of the handler gave to what it would make. A request whose hooks choose others is not for this body. */
 function labelsOf ({ before }: Captured): Pick<StoredHead, 'labels'> {
-  const given = LABELS.filter((name) => before[name] !== undefined)
-  return given.length === 0 ? {} : { labels: Object.fromEntries(given.map((name) => [name, String(before[name])])) }
+  const given = labelsIn(before)
+  return given.length === 0 ? {} : { labels: Object.fromEntries(given.map(([name, value]) => [name, String(value)])) }
 }
 
 /** Whether the hooks in front of a handler label its answer as they did when a response was stored. */

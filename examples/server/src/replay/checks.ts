@@ -21,7 +21,7 @@ export function checkCounts (load: LoadReport, { total, candidatesTotal, arms, p
     const requests = (arm: Arm): number => arms[arm].hits + arms[arm].misses
     const claim = `at ${percent} % both arms had requests: cached ${n(requests('cached'))}, control ${n(requests('control'))}`
     checks.push(requests('cached') > 0 && requests('control') > 0 ? { ok: true, claim } : { ok: false, claim: `${claim}; --users N spreads them over N users` })
-    // Those of a server that draws by another salt or key are others.
+    // A server that draws by another salt or key has other users in its arms.
     for (const [arm, { sent }] of Object.entries(load.groups) as Array<[Arm, { sent: number }]>) {
       checks.push(same(`sent by users who are ${arm} ${n(sent)}`, sent, `counted there ${n(requests(arm))}`, requests(arm)))
     }

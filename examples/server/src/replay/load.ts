@@ -29,7 +29,7 @@ export interface Answers {
   latencyMs: { p50: number; p90: number; p99: number; max: number }
 }
 
-/** What came back. */
+/** The answers to all requests, counted. */
 export interface LoadReport extends Answers {
   /** The first failure's sentence. */
   firstFailure?: string

@@ -11,7 +11,7 @@ export interface ZipfOptions {
 
 /** What `replay` sends when no trace is given. */
 export const DEFAULT_ZIPF: ZipfOptions = { length: 20_000, ids: 20_000, skew: 0.9, seed: 1 }
-/** What stands in `traces/zipf.ids`. */
+/** The text of `traces/zipf.ids`. */
 export const SMALL_ZIPF: ZipfOptions = { length: 4000, ids: 2000, skew: 0.9, seed: 2 }
 
 /**

@@ -35,7 +35,7 @@ const LASTING: Partial<Record<UnstoredReason, Lasting>> = {
 /** Reasons by which an upstream says that an answer is not for caches. */
 const OF_LIFETIME = new Set<UnstoredReason>(['private', 'no-store', 'no-lifetime'])
 
-/** What was seen of one route. `unstored`: how many answers were not stored, by reason. */
+/** Observations of one route. `unstored`: how many answers were not stored, by reason. */
 interface Observed { readonly unstored: Map<UnstoredReason, number>; isShownAll: boolean; hasStorable: boolean }
 
 /**
@@ -62,7 +62,7 @@ export class UnstoredRoutes {
     const seen = this.#of(route)
     const times = (seen.unstored.get(reason) ?? 0) + 1
     seen.unstored.set(reason, times)
-    // What one answer says may be said of that one alone.
+    // A single answer may have a reason that holds for that answer alone.
     if (times < (isWordOfUpstream ? MANY : lasting.after) || (lasting.after > 1 && seen.hasStorable)) return
     const isShown = lasting.showsAll && !seen.hasStorable && !isWordOfUpstream
     if (isShown && times >= (isByResponse ? MANY : lasting.after)) seen.isShownAll = true

@@ -31,7 +31,7 @@ const isError = new Slot('fastify.reply.isError')
 const signal = new Slot('fastify.request.signal')
 const context = new Slot('fastify.context')
 
-/** What Fastify keeps for all requests to a route. */
+/** The object that Fastify has for all requests to a route. */
 export interface RouteContext {
   readonly config?: object
   /** The hooks that run on an answer. */

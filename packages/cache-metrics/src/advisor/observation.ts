@@ -57,7 +57,7 @@ export interface Observation {
   readonly cookieShare: number
   /** Of the loads, or of the answers: the share that may be stored; `undefined`: not known. */
   readonly storableShare?: number | undefined
-  /** What JSON changes in the values, such as `Date at .createdAt`; `undefined`: nothing that was seen. */
+  /** The first change that JSON makes to the values, such as `Date at .createdAt`; `undefined`: none was seen. */
   readonly change?: string | undefined
   /** How many values were compared; `undefined`: there are none to compare. */
   readonly compared?: number | undefined
