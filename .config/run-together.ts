@@ -7,10 +7,10 @@ import t from 'tap'
 export async function runTogether (folder: string): Promise<void> {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   // As a test, so that those of the files wait until all are loaded.
-  await t.test('every file is loaded', { timeout: 300_000 }, async () => {
+  await t.test('every file is loaded', { timeout: 1_200_000 }, async () => {
     for (const file of files.filter((name) => name.endsWith('.test.ts') && !name.startsWith('servers/')).sort()) {
       await import(pathToFileURL(join(folder, file)).href)
     }
   })
-  t.setTimeout(300_000)
+  t.setTimeout(1_200_000)
 }

@@ -1,0 +1,3 @@
+import { runScript } from './run-script.js'
+
+await runScript('eslint: the code keeps the style', 'lint')

@@ -1,0 +1,31 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+// A guard against a hang only: a check that shares two cores with seven processes takes minutes.
+const LIMIT_MS = 1_200_000
+
+/** Declares a test that runs an npm script of the root and passes when its exit status is 0; a failure shows the script's output. */
+export async function runScript (claim: string, script: string): Promise<void> {
+  t.setTimeout(LIMIT_MS)
+  await t.test(claim, { timeout: LIMIT_MS }, async (t) => {
+    const { status, output } = await npmRun(script)
+    t.equal(status, 0, `npm run ${script}`, { output })
+  })
+}
+
+function npmRun (script: string): Promise<{ status: number | null, output: string }> {
+  return new Promise((resolve, reject) => {
+    let output = ''
+    const child = spawn('npm', ['run', '--silent', script], { cwd: ROOT, env: withoutTap(), stdio: ['ignore', 'pipe', 'pipe'], shell: process.platform === 'win32' })
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text })
+    child.once('error', reject)
+    child.once('close', (status) => resolve({ status, output }))
+  })
+}
+
+/** The environment without the hooks that tap puts into each process below it: they would slow the compiler down. */
+function withoutTap (): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:_?TAP|NODE_OPTIONS$|NODE_V8_COVERAGE$)/.test(name)))
+}
