@@ -1,7 +1,7 @@
 import { checkKey, checkTags, MAX_KEY_LENGTH, MAX_TAG_LENGTH, MAX_TAGS, MAX_TTL } from '@x/cache-core'
 import fc from 'fast-check'
 import t from 'tap'
-import { checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTime, checkValue } from '../src/arguments.js'
+import { checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTime, checkValue } from '../src/contract/arguments.js'
 
 const wellFormed = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 200 })
 const anyText = fc.string({ unit: 'binary' })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Backoff } from '../src/backoff.js'
+import { Backoff } from '../src/loading/backoff.js'
 import { FakeClock } from './fixtures/fake-clock.js'
 
 t.test('isActive: for the given time from the failure on, to its exact end', async (t) => {

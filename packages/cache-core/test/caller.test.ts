@@ -1,5 +1,5 @@
 import t from 'tap'
-import { hasLeft, isEndOfCaller, type Caller } from '../src/caller.js'
+import { hasLeft, isEndOfCaller, type Caller } from '../src/loading/caller.js'
 
 const abort = new DOMException('This operation was aborted', 'AbortError')
 const failure = new Error('the source is down')

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Deadlines } from '../src/deadlines.js'
+import { Deadlines } from '../src/service/deadlines.js'
 import { deferred, settle } from './fixtures/deferred.js'
 import { fakeTimers } from './fixtures/fake-timers.js'
 import { runScript } from './fixtures/run-script.js'

@@ -1,7 +1,7 @@
 import { cacheCore, NullCache, type CacheRegistry } from '@x/cache-core'
 import Fastify from 'fastify'
 import t from 'tap'
-import { changeOf } from '../src/stored-form.js'
+import { changeOf } from '../src/telemetry/stored-form.js'
 import { makeClient } from './fixtures/make-client.js'
 
 class Money { amount = 1 }

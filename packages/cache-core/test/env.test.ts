@@ -1,7 +1,7 @@
 import { cacheOptionsFromEnv, EnvReader, readCacheEnv, type Env } from '@x/cache-core'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { resolveCoreOptions } from '../src/options.js'
+import { resolveCoreOptions } from '../src/fastify/options.js'
 
 /** That reading fails, and says which variable, what it got and what it takes. */
 function refuses (t: Test, read: () => unknown, name: string, got: string, allowed: RegExp): void {

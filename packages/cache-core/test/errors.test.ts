@@ -1,6 +1,6 @@
 import { causeOf, errorType, isCacheError, keyInvalid, OptionInvalid, timeout, tooLarge, unavailable, valueInvalid, type CacheError } from '@x/cache-core'
 import t from 'tap'
-import * as errors from '../src/errors.js'
+import * as errors from '../src/contract/errors.js'
 
 type Fault = (...args: unknown[]) => CacheError
 

@@ -1,7 +1,7 @@
 import { timeout, unavailable } from '@x/cache-core'
 import type { FastifyBaseLogger } from 'fastify'
 import t from 'tap'
-import { FailureLog } from '../src/failure-log.js'
+import { FailureLog } from '../src/telemetry/failure-log.js'
 import { buildApp, type LogLine } from './fixtures/build-app.js'
 import { fakeTimers } from './fixtures/fake-timers.js'
 import { ForeignCache } from './fixtures/foreign-caches.js'

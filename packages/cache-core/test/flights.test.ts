@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Flight, Flights } from '../src/flights.js'
+import { Flight, Flights } from '../src/loading/single-flight.js'
 import { deferred, settle, stateOf } from './fixtures/deferred.js'
 
 function flight (key: string, tags: string[] = [], hasLateTags = false): Flight<any> {

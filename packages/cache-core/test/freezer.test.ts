@@ -1,6 +1,6 @@
 import t from 'tap'
-import { Freezer } from '../src/freezer.js'
-import { keep, read } from '../src/isolation.js'
+import { Freezer } from '../src/caches/memory/freezer.js'
+import { keep, read } from '../src/contract/isolation.js'
 
 t.test('freeze: freezes all the way down', async (t) => {
   const value = { list: [{ deep: {} }], text: 'x', nothing: null }

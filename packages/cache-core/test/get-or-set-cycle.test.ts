@@ -1,6 +1,6 @@
 import { cacheCore } from '@x/cache-core'
 import t from 'tap'
-import { LoadScopes } from '../src/load-scope.js'
+import { LoadScopes } from '../src/loading/load-scope.js'
 import { bareApp } from './fixtures/build-app.js'
 import { deferred, settle } from './fixtures/deferred.js'
 import { fakeTimers } from './fixtures/fake-timers.js'

@@ -6,8 +6,8 @@ interface Measured { held: number; counted: number; left: number }
 
 const prelude = `
 import { MemoryCache } from '@x/cache-core'
-import { Backoff } from './packages/cache-core/src/backoff.ts'
-import { KeyPatterns } from './packages/cache-core/src/key-pattern.ts'
+import { Backoff } from './packages/cache-core/src/loading/backoff.ts'
+import { KeyPatterns } from './packages/cache-core/src/telemetry/key-pattern.ts'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 setFlagsFromString('--expose-gc')

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { causeOf } from '../src/coded-error.js'
-import { copyOf, keep, read, type Kept } from '../src/isolation.js'
+import { causeOf } from '../src/contract/coded-error.js'
+import { copyOf, keep, read, type Kept } from '../src/contract/isolation.js'
 
 function kept (value: unknown): Kept {
   const result = keep(value)

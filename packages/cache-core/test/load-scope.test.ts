@@ -1,5 +1,5 @@
 import t from 'tap'
-import { LoadScope, LoadScopes } from '../src/load-scope.js'
+import { LoadScope, LoadScopes } from '../src/loading/load-scope.js'
 import { settle } from './fixtures/deferred.js'
 
 t.test('reaches: itself, what it waits for, and what that waits for', async (t) => {

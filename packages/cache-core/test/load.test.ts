@@ -1,5 +1,5 @@
 import t from 'tap'
-import { limitOf, Load, runLoader, within } from '../src/load.js'
+import { limitOf, Load, runLoader, within } from '../src/loading/load.js'
 import { deferred } from './fixtures/deferred.js'
 import { fakeTimers } from './fixtures/fake-timers.js'
 

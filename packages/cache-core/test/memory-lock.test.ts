@@ -1,6 +1,6 @@
 import type { Lock } from '@x/cache-core'
 import t from 'tap'
-import { MemoryLocks } from '../src/memory-lock.js'
+import { MemoryLocks } from '../src/caches/memory/memory-lock.js'
 import { stateOf } from './fixtures/deferred.js'
 import { FakeTime } from './fixtures/fake-time.js'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { TagSnapshot } from '../src/cache.js'
-import { MemoryTags, type EntryTags } from '../src/memory-tags.js'
+import type { TagSnapshot } from '../src/contract/cache.js'
+import { MemoryTags, type EntryTags } from '../src/caches/memory/memory-tags.js'
 
 function make (maxIdle: number, maxIdleBytes = Infinity): MemoryTags {
   return new MemoryTags({ maxIdle, maxIdleBytes })

@@ -1,7 +1,7 @@
 import { CacheRegistry, MemoryCache, resolveOptions } from '@x/cache-core'
 import t from 'tap'
 import { Type } from 'typebox'
-import { resolveCoreOptions } from '../src/options.js'
+import { resolveCoreOptions } from '../src/fastify/options.js'
 
 function refusal (raw: object): string {
   try {

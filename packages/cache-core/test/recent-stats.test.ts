@@ -1,6 +1,6 @@
 import { Stats } from '@x/cache-core'
 import t from 'tap'
-import { RecentStats } from '../src/recent-stats.js'
+import { RecentStats } from '../src/telemetry/recent-stats.js'
 import { FakeTime } from './fixtures/fake-time.js'
 
 const MINUTE = RecentStats.STEP_MS

@@ -1,6 +1,6 @@
 import type { Entry } from '@x/cache-core'
 import t from 'tap'
-import { isEarlyRefreshDue, mayBeServed, needsEntry } from '../src/staleness.js'
+import { isEarlyRefreshDue, mayBeServed, needsEntry } from '../src/loading/stale-rules.js'
 
 function entry (ttlLeft: number, staleLeft: number): Entry<number> {
   return { value: 1, fresh: ttlLeft > 0, age: 0, ttlLeft, staleLeft, tags: [] }

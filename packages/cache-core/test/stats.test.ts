@@ -1,7 +1,7 @@
 import { err, ImplStats, Stats } from '@x/cache-core'
 import { tooLarge, unavailable } from '@x/cache-core'
 import t from 'tap'
-import { CONTROL_LABEL, withRate } from '../src/stats.js'
+import { CONTROL_LABEL, withRate } from '../src/telemetry/stats.js'
 
 t.test('of: one set of counters per key pattern', async (t) => {
   const stats = new ImplStats('memory', new Stats())

@@ -1,7 +1,7 @@
 import { causeOf, MAX_TTL, type GetOrSetOptions } from '@x/cache-core'
 import t from 'tap'
-import { Flight } from '../src/flights.js'
-import { checkTagOptions, knownTags, storeOptions } from '../src/store-options.js'
+import { Flight } from '../src/loading/single-flight.js'
+import { checkTagOptions, knownTags, storeOptions } from '../src/loading/store-options.js'
 
 function of (options: GetOrSetOptions<any>, value: unknown = 1, flight?: Flight, snapshot?: object): any {
   const own = flight ?? new Flight('key', knownTags(options), { hasLateTags: typeof options.tags === 'function' })

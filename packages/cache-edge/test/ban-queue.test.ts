@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
 import { deferred, settle, type Deferred } from '../../cache-core/test/fixtures/deferred.js'
 import { FakeTime } from '../../cache-core/test/fixtures/fake-time.js'
-import { BanQueue } from '../src/ban-queue.js'
-import { EVERYTHING } from '../src/varnish.js'
+import { BanQueue } from '../src/purge/ban-queue.js'
+import { EVERYTHING } from '../src/purge/varnish.js'
 
 type Answer = string | undefined
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { appendCacheStatus, cacheStatus, type CacheStatus } from '../src/cache-status.js'
-import { parseDictionary } from '../src/structured-dictionary.js'
+import { appendCacheStatus, cacheStatus, type CacheStatus } from '../src/rules/cache-status.js'
+import { parseDictionary } from '../src/rules/structured-dictionary.js'
 
 const cases: Array<[what: string, name: string, status: CacheStatus, text: string]> = [
   ['§2.1 hit', 'ExampleCache', { hit: true }, 'ExampleCache; hit'],

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { canShareUrl } from '../src/constraints.js'
+import { canShareUrl } from '../src/fastify/constraints.js'
 import { cacheEdge, PolicyInvalid, type CacheEdgeOptions, type EdgePolicy } from '../src/index.js'
 import { ask, buildEdge, Time, until } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'

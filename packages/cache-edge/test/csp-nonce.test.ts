@@ -1,6 +1,6 @@
 import helmet from '@fastify/helmet'
 import t from 'tap'
-import { isUsedIn, noncesOf } from '../src/csp-nonce.js'
+import { isUsedIn, noncesOf } from '../src/rules/csp-nonce.js'
 import { ask, buildEdge } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'
 import { warningsTo, type Warning } from './fixtures/warnings.js'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Names, responseKey, uriTag, uriTags, variantKey } from '../src/key.js'
+import { Names, responseKey, uriTag, uriTags, variantKey } from '../src/store/cache-key.js'
 
 const target = { scheme: 'https', host: 'example.com', url: '/item/1?a=1' }
 

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { PolicyInvalid } from '../src/index.js'
 import type { EdgePolicy } from '../src/options.js'
-import { Credentials } from '../src/credentials.js'
-import { toPolicy } from '../src/policy.js'
+import { Credentials } from '../src/rules/credentials.js'
+import { toPolicy } from '../src/rules/policy.js'
 import { buildEdge } from './fixtures/edge-app.js'
 
 t.test('toPolicy: an empty policy is shared, for a minute, and never stale', async (t) => {

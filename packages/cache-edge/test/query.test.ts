@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { hasOtherParameter } from '../src/query.js'
+import { hasOtherParameter } from '../src/rules/query.js'
 import { ask, buildEdge } from './fixtures/edge-app.js'
 import { isHit, page } from './fixtures/page.js'
 

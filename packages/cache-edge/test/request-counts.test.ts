@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { RequestCounts } from '../src/request-counts.js'
+import { RequestCounts } from '../src/store/request-counts.js'
 
 const key = (id: number): string => `edge:x:${createHash('sha256').update(String(id)).digest('base64url')}`
 

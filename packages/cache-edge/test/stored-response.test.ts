@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { decode, encodeIndex, encodeResponse, KnownHead, type StoredResponse } from '../src/stored-response.js'
+import { decode, encodeIndex, encodeResponse, KnownHead, type StoredResponse } from '../src/store/stored-response.js'
 
 const seconds = fc.double({ min: 0, max: 2 ** 31, noNaN: true })
 const value = fc.string({ unit: fc.integer({ min: 0x20, max: 0xff }).filter((code) => code !== 0x7f).map((code) => String.fromCharCode(code)) })

@@ -1,8 +1,8 @@
 import { MemoryCache, type Cache } from '@x/cache-core'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { responseKey, variantKey } from '../src/key.js'
-import { decode, encodeIndex } from '../src/stored-response.js'
+import { responseKey, variantKey } from '../src/store/cache-key.js'
+import { decode, encodeIndex } from '../src/store/stored-response.js'
 import { ask, buildEdge, Time, type EdgeSetup } from './fixtures/edge-app.js'
 import { isHit, page } from './fixtures/page.js'
 

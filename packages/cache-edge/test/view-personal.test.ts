@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import type { EdgePolicy } from '../src/index.js'
-import { Credentials } from '../src/credentials.js'
+import { Credentials } from '../src/rules/credentials.js'
 import { ask, buildEdge } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'
 

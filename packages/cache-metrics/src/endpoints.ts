@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { EndpointTaken } from './errors.js'
 import type { CacheMetricsOptions, PromRegistry } from './options.js'
-import type { OtelMetrics } from './otel.js'
-import { toPromText } from './prom-text.js'
-import { kOwnRoute } from './routes.js'
-import { TEXT_TYPE } from './text.js'
+import type { OtelMetrics } from './metrics/otel.js'
+import { toPromText } from './metrics/prom-text.js'
+import { kOwnRoute } from './traffic/routes.js'
+import { TEXT_TYPE } from './metrics/text.js'
 
 /** Where the pages are unless option `endpoint` says otherwise. */
 const PATHS = { prom: '/metrics/prom', otel: '/metrics/otel', json: '/metrics' }

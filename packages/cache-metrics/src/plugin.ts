@@ -4,13 +4,13 @@ import fp from 'fastify-plugin'
 import type { AddressInfo } from 'node:net'
 import { Registry } from 'prom-client'
 import { addAdvisor } from './advisor/endpoint.js'
-import { EdgeCounts } from './edge-counts.js'
+import { EdgeCounts } from './traffic/edge-counts.js'
 import { addEndpoints, endpointsOf } from './endpoints.js'
 import { AlreadyMeasured } from './errors.js'
 import { MetricsListener } from './listener.js'
 import { resolveMetricsOptions, type CacheMetricsOptions, type PromRegistry } from './options.js'
-import { addTo } from './prom-metric.js'
-import { Traffic } from './traffic.js'
+import { addTo } from './metrics/prom-metric.js'
+import { Traffic } from './traffic/traffic.js'
 
 /** `fastify.cacheMetrics`: where the metrics are. */
 export interface CacheMetrics {
@@ -54,7 +54,7 @@ const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetr
   // Nothing of OpenTelemetry is loaded unless it is on.
   const otelMetrics = otel === false
     ? undefined
-    : new (await import('./otel.js')).OtelMetrics(source, otel === true ? undefined : otel.meterProvider)
+    : new (await import('./metrics/otel.js')).OtelMetrics(source, otel === true ? undefined : otel.meterProvider)
   if (otelMetrics !== undefined) fastify.addHook('onClose', async function closeOtel () { await otelMetrics.close() })
   const observer = advisor === false ? undefined : addAdvisor(fastify, core, traffic, advisor === true ? {} : advisor)
   const endpoints = endpointsOf(registry, otelMetrics, options.endpoint)

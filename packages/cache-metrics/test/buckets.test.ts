@@ -1,5 +1,5 @@
 import t from 'tap'
-import { boundsOf, cumulate } from '../src/buckets.js'
+import { boundsOf, cumulate } from '../src/metrics/buckets.js'
 
 t.test('boundsOf: ends with +Inf', async (t) => {
   t.same(boundsOf([0.0001, 0.5, 10]), ['0.0001', '0.5', '10', '+Inf'])

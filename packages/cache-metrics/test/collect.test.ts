@@ -1,9 +1,9 @@
 import { CacheRegistry } from '@x/cache-core'
 import t from 'tap'
-import { Collector } from '../src/collect.js'
-import { type Metric } from '../src/metrics.js'
-import { Sources, type Source } from '../src/sources.js'
-import type { Traffic } from '../src/traffic.js'
+import { Collector } from '../src/metrics/collect.js'
+import { type Metric } from '../src/metrics/metrics.js'
+import { Sources, type Source } from '../src/metrics/sources.js'
+import type { Traffic } from '../src/traffic/traffic.js'
 
 const counter: Metric = {
   name: 'gets',

@@ -1,6 +1,6 @@
 import { CacheRegistry } from '@x/cache-core'
 import t from 'tap'
-import { EdgeCounts } from '../src/edge-counts.js'
+import { EdgeCounts } from '../src/traffic/edge-counts.js'
 
 t.test('of: counts what the edge announces', async (t) => {
   const cache = new CacheRegistry()

@@ -1,9 +1,9 @@
 import { CacheRegistry, coreOf } from '@x/cache-core'
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'
 import t from 'tap'
-import { Instruments } from '../src/instruments.js'
+import { Instruments } from '../src/metrics/instruments.js'
 import { METRICS } from '../src/index.js'
-import { Traffic } from '../src/traffic.js'
+import { Traffic } from '../src/traffic/traffic.js'
 import { buildApp } from './fixtures/build-app.js'
 
 class Reader extends MetricReader {

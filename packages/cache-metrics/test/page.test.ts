@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Page } from '../src/page.js'
+import { Page } from '../src/metrics/page.js'
 
 t.test('toBuffer: has all metrics in UTF-8, with a blank line between two', async (t) => {
   const page = new Page()

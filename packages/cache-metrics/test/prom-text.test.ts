@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Registry, type OpenMetricsContentType } from 'prom-client'
 import t from 'tap'
-import { toPromText } from '../src/prom-text.js'
+import { toPromText } from '../src/metrics/prom-text.js'
 import { buildApp } from './fixtures/build-app.js'
 import { addRoutes, makeTraffic } from './fixtures/make-traffic.js'
 import { parseText } from './fixtures/parse-text.js'

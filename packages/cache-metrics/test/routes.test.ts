@@ -1,7 +1,7 @@
 import { PersonalPaths } from '@x/cache-core'
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
-import { kOwnRoute, Routes } from '../src/routes.js'
+import { kOwnRoute, Routes } from '../src/traffic/routes.js'
 
 function routesWith ({ max = 200, personal = [] as string[] } = {}) {
   const paths = new PersonalPaths()

@@ -1,7 +1,7 @@
 import { CacheRegistry } from '@x/cache-core'
 import t from 'tap'
-import { Sources } from '../src/sources.js'
-import type { Traffic } from '../src/traffic.js'
+import { Sources } from '../src/metrics/sources.js'
+import type { Traffic } from '../src/traffic/traffic.js'
 
 t.test('caches, traffics: two apps that share a cache are one cache and two traffics', async (t) => {
   const cache = new CacheRegistry()

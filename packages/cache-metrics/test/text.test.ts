@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { Metric } from '../src/metrics.js'
-import { TextWriter } from '../src/text.js'
+import type { Metric } from '../src/metrics/metrics.js'
+import { TextWriter } from '../src/metrics/text.js'
 
 const gets: Metric = { name: 'gets', type: 'counter', help: 'Gets.', labelNames: ['impl'] }
 const INTRO = '# HELP gets Gets.\n# TYPE gets counter'

@@ -3,7 +3,7 @@ import { cacheCore, coreOf } from '@x/cache-core'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import { cacheMetrics } from '../src/index.js'
-import { Traffic } from '../src/traffic.js'
+import { Traffic } from '../src/traffic/traffic.js'
 import { buildApp } from './fixtures/build-app.js'
 import { scrape } from './fixtures/parse-text.js'
 

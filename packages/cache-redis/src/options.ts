@@ -1,12 +1,12 @@
 import { OptionInvalid, resolveOptions } from '@x/cache-core'
 import type { ClusterOptions } from 'ioredis'
 import { Type, type Static } from 'typebox'
-import type { InvalidationListener } from './announcer.js'
-import { isCluster, modeOf, type Client } from './client.js'
-import { brotliCompression, gzipCompression, type Compression, type Serializer } from './codec.js'
-import { endpointsOf } from './endpoints.js'
-import { KINDS } from './keys.js'
-import { isTarget, type NatMap } from './nat-map.js'
+import type { InvalidationListener } from './tracking/announcer.js'
+import { isCluster, modeOf, type Client } from './connection/client.js'
+import { brotliCompression, gzipCompression, type Compression, type Serializer } from './entries/codec.js'
+import { endpointsOf } from './connection/endpoints.js'
+import { KINDS } from './entries/keys.js'
+import { isTarget, type NatMap } from './connection/nat-map.js'
 
 const has = <T>(allowed: string, ...methods: string[]) => Type.Unsafe<T>(Type.Refine(Type.Unknown(),
   (value) => typeof value === 'object' && value !== null && methods.every((method) => typeof Reflect.get(value, method) === 'function'),

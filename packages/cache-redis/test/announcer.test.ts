@@ -2,9 +2,9 @@ import { EventEmitter } from 'node:events'
 import t from 'tap'
 import { settle } from '../../cache-core/test/fixtures/deferred.js'
 import { FakeTime } from '../../cache-core/test/fixtures/fake-time.js'
-import { Announcer } from '../src/announcer.js'
-import type { Client } from '../src/client.js'
-import type { Subscriber } from '../src/subscriber.js'
+import { Announcer } from '../src/tracking/announcer.js'
+import type { Client } from '../src/connection/client.js'
+import type { Subscriber } from '../src/connection/subscriber.js'
 
 const reply = (message: string): Error => Object.assign(new Error(message), { name: 'ReplyError' })
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { isOwn, readToken, toHex, writeToken } from '../src/birthplace.js'
-import { fenceOf } from '../src/fence.js'
-import { newToken } from '../src/keys.js'
+import { isOwn, readToken, toHex, writeToken } from '../src/entries/birthplace.js'
+import { fenceOf } from '../src/connection/server-identity.js'
+import { newToken } from '../src/entries/keys.js'
 
 const fence = fenceOf('run_id:run\nrole:master\nmaster_replid:history\n')!.fence
 

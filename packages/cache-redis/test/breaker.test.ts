@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { FakeTime } from '../../cache-core/test/fixtures/fake-time.js'
 import { deferred, settle, type Deferred } from '../../cache-core/test/fixtures/deferred.js'
-import { Breaker, type BreakerState } from '../src/breaker.js'
+import { Breaker, type BreakerState } from '../src/service/breaker.js'
 
 interface Setup { breaker: Breaker; time: FakeTime; states: BreakerState[]; probes: Deferred<boolean>[] }
 

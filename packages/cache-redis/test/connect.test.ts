@@ -1,7 +1,7 @@
 import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { connect } from '../src/connect.js'
-import type { Client } from '../src/client.js'
+import { connect } from '../src/connection/connect.js'
+import type { Client } from '../src/connection/client.js'
 import { resolveRedisOptions, type RedisCacheOptions } from '../src/options.js'
 
 /** Clients that are closed before any of them is connected. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { endpointsOf } from '../src/endpoints.js'
+import { endpointsOf } from '../src/connection/endpoints.js'
 
 const of = (...url: string[]) => endpointsOf({ mode: 'sentinel', url, nodes: undefined })
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { fenceOf } from '../src/fence.js'
+import { fenceOf } from '../src/connection/server-identity.js'
 
 function info (runId = 'run', replicationId = 'history', role = 'master'): string {
   return `# Server\r\nredis_version:7.0.15\r\nrun_id:${runId}\r\n# Replication\r\nrole:${role}\r\nmaster_failover_state:no-failover\r\nmaster_replid:${replicationId}\r\nmaster_replid2:0000\r\n`

@@ -1,8 +1,8 @@
 import { MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL } from '@x/cache-core'
 import fc from 'fast-check'
 import t from 'tap'
-import { MAX_FENCE_LENGTH, MAX_TOKEN_LENGTH } from '../src/birthplace.js'
-import { FRAME, HEADER_BYTES, isMark, newMark, newPlainPrefix, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type FrameMeta } from '../src/frame.js'
+import { MAX_FENCE_LENGTH, MAX_TOKEN_LENGTH } from '../src/entries/birthplace.js'
+import { FRAME, HEADER_BYTES, isMark, newMark, newPlainPrefix, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type FrameMeta } from '../src/entries/frame.js'
 
 const duration = fc.integer({ min: 0, max: MAX_TTL * 1000 })
 const text = (maxLength: number) => fc.string({ unit: 'binary', maxLength: Math.floor(maxLength / 2) })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { settle } from '../../cache-core/test/fixtures/deferred.js'
 import { FakeTime } from '../../cache-core/test/fixtures/fake-time.js'
-import { Health } from '../src/health.js'
+import { Health } from '../src/service/health.js'
 
 t.test('health: asks every so often, until it is closed', async (t) => {
   const time = new FakeTime(t)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { InvalidationQueue, type Removal } from '../src/invalidation-queue.js'
+import { InvalidationQueue, type Removal } from '../src/service/invalidation-queue.js'
 
 const tag = (name: string): Removal => ({ kind: 'tag', name })
 const CLEAR: Removal = { kind: 'clear' }

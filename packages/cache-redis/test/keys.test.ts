@@ -1,7 +1,7 @@
 import calculateSlot from 'cluster-key-slot'
 import fc from 'fast-check'
 import t from 'tap'
-import { GENERATION, Keys, newToken } from '../src/keys.js'
+import { GENERATION, Keys, newToken } from '../src/entries/keys.js'
 
 const keys = new Keys('p:')
 const text = fc.string({ unit: 'binary', minLength: 1 })

@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { Connection } from '../src/connection.js'
-import { callMaster, parseRedirection } from '../src/master-call.js'
+import type { Connection } from '../src/connection/connection.js'
+import { callMaster, parseRedirection } from '../src/connection/master-call.js'
 
 /** A server's error reply. */
 function reply (message: string): Error {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { natMapFor } from '../src/nat-map.js'
+import { natMapFor } from '../src/connection/nat-map.js'
 
 t.test('natMap: an object or a function leads to where a node is reached; what is not named stays', async (t) => {
   const object = { '10.0.0.1:7000': { host: 'redis.example', port: 17_000 } }

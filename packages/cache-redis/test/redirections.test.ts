@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Cluster, Redis } from 'ioredis'
 import t from 'tap'
-import { guardAsking, guardRedirections, isAddress } from '../src/redirections.js'
+import { guardAsking, guardRedirections, isAddress } from '../src/connection/redirections.js'
 
 t.test('isAddress: is a name or an IP address with a port', async (t) => {
   for (const address of ['127.0.0.1:7000', 'redis-1.example:1', '::1:65535', '[::1]:7000', 'fe80::1%eth0:7000', { host: 'a', port: 7000 }]) t.ok(isAddress(address), JSON.stringify(address))

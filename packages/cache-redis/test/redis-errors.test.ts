@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { causeOf, corrupt } from '@x/cache-core'
 import t from 'tap'
-import { isOutage, isRefusal, toCacheError } from '../src/redis-errors.js'
+import { isOutage, isRefusal, toCacheError } from '../src/connection/redis-errors.js'
 
 const replies: [reply: string, code: string, isOutage: boolean][] = [
   ["READONLY You can't write against a read only replica.", 'CACHE_ERR_READONLY', false],

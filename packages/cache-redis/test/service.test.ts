@@ -2,8 +2,8 @@ import { isCacheError, type Result } from '@x/cache-core'
 import t, { type Test } from 'tap'
 import { deferred, settle, stateOf } from '../../cache-core/test/fixtures/deferred.js'
 import { FakeTime } from '../../cache-core/test/fixtures/fake-time.js'
-import type { Removal } from '../src/invalidation-queue.js'
-import { Service, type ServiceDeps } from '../src/service.js'
+import type { Removal } from '../src/service/invalidation-queue.js'
+import { Service, type ServiceDeps } from '../src/service/service.js'
 
 const tag = (name: string): Removal => ({ kind: 'tag', name })
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import t from 'tap'
-import { listen } from '../src/shared-listeners.js'
+import { listen } from '../src/connection/shared-listeners.js'
 
 t.test('listen: any number of caches adds one listener to a client, and takes it away with the last', async (t) => {
   const client = new EventEmitter()

@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { Captured } from '../src/birthplace.js'
-import { TokenMemory } from '../src/tokens.js'
+import type { Captured } from '../src/entries/birthplace.js'
+import { TokenMemory } from '../src/tags/tokens.js'
 
 const captured = (token: string): Captured => ({ token, fence: 'fence' })
 

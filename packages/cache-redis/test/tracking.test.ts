@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { Redis, RedisOptions } from 'ioredis'
 import t, { type Test } from 'tap'
 import { settle } from '../../cache-core/test/fixtures/deferred.js'
-import { Tracker } from '../src/tracking.js'
+import { Tracker } from '../src/tracking/tracking.js'
 
 const CHANNEL = Buffer.from('__redis__:invalidate')
 const INFO = 'run_id:one\r\nmaster_replid:two\r\nrole:master\r\n'

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { TargetUri } from '../key.js'
+import type { TargetUri } from '../store/cache-key.js'
 
 /** Request parts that middleware and `rewriteUrl` of Fastify leave on the raw request. */
 type Raw = FastifyRequest['raw'] & { readonly originalUrl?: string; readonly stream?: { readonly endAfterHeaders?: boolean } }

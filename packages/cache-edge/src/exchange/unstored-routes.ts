@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { UnstoredReason } from '../keeping.js'
-import { Notices } from '../notices.js'
+import type { UnstoredReason } from './storability.js'
+import { Notices } from '../fastify/notices.js'
 import type { StoredRoute } from './request-view.js'
 
 /** A reason that lasts: the app has to change something, or the route is better off without `store`. */

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { TargetUri } from '../key.js'
-import type { Policy } from '../policy.js'
-import type { StoredHead } from '../stored-response.js'
+import type { TargetUri } from '../store/cache-key.js'
+import type { Policy } from '../rules/policy.js'
+import type { StoredHead } from '../store/stored-response.js'
 
 /** Headers that make a request conditional, or partial. */
 export const CONDITIONAL = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range']

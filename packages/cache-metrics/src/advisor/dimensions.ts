@@ -1,6 +1,6 @@
 import { isIdLike } from '@x/cache-core'
 import type { FastifyRequest } from 'fastify'
-import type { Dimensions } from './candidates.js'
+import type { Dimensions } from './key-leak/suspects.js'
 import { hashKey } from './hash.js'
 
 /** Of one request. More are left out, so that a request with a thousand parameters costs no more. */

@@ -1,11 +1,11 @@
 import { guardInternal, type Core } from '@x/cache-core'
 import type { FastifyInstance } from 'fastify'
 import { EndpointTaken } from '../errors.js'
-import { kOwnRoute } from '../routes.js'
-import type { Traffic } from '../traffic.js'
+import { kOwnRoute } from '../traffic/routes.js'
+import type { Traffic } from '../traffic/traffic.js'
 import { wantsMarkdown } from './accept.js'
 import { Advisor, type AdvisorSettings } from './advisor.js'
-import { toMarkdown } from './report.js'
+import { toMarkdown } from './report/report.js'
 
 /** Where the report is. */
 const ADVICE_PATH = '/internal/cache/advice'

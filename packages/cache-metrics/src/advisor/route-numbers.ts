@@ -1,5 +1,5 @@
 import { DURATION_BUCKETS, type DurationHistogram } from '@x/cache-core'
-import type { RouteTraffic } from '../routes.js'
+import type { RouteTraffic } from '../traffic/routes.js'
 
 /** Of all arms. */
 function durationsOf (route: RouteTraffic): DurationHistogram[] {

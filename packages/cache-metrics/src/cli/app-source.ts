@@ -1,5 +1,5 @@
 import { Value } from 'typebox/value'
-import { verdictOfReport, type Report } from '../advisor/report.js'
+import { verdictOfReport, type Report } from '../advisor/report/report.js'
 import type { AppSource } from './arguments.js'
 import { AdvisorError } from './errors.js'
 import { reportSchema } from './report-schema.js'

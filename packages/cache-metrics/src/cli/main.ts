@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { oneLine } from '../advisor/escape.js'
-import { verdictOf, type GateVerdict } from '../advisor/gates.js'
+import { oneLine } from '../advisor/report/escape.js'
+import { verdictOf, type GateVerdict } from '../advisor/report/gates.js'
 import { reportOfApp } from './app-source.js'
 import { readArguments, type Command } from './arguments.js'
 import { AdvisorError } from './errors.js'

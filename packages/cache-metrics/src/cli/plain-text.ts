@@ -1,4 +1,4 @@
-import { fromMarkdown } from '../advisor/escape.js'
+import { fromMarkdown } from '../advisor/report/escape.js'
 
 /** A report in Markdown as plain text: tables are aligned, and marks are left out. */
 export function toText (markdown: string): string {

@@ -1,5 +1,5 @@
-import type { CurvePoint, Observation } from '../advisor/observation.js'
-import { ReuseCurve } from '../advisor/reuse-curve.js'
+import type { CurvePoint, Observation } from '../advisor/report/observation.js'
+import { ReuseCurve } from '../advisor/curve/reuse-curve.js'
 
 /** Bytes of tables: for all keys together, for each of the first patterns, and for each of those that come later. */
 const ALL_BYTES = 3 * 1024 * 1024

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { advise, DEFAULT_WISHES, per10000, percent } from '../../src/advisor/advice.js'
+import { advise, DEFAULT_WISHES, per10000, percent } from '../../src/advisor/report/advice.js'
 import { seenOf } from '../fixtures/observation.js'
 
 t.test('advise: the smallest cache with the shortest ttl that is nearly as good as the best', async (t) => {

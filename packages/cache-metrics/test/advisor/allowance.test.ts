@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Allowance } from '../../src/advisor/allowance.js'
+import { Allowance } from '../../src/advisor/time-budget.js'
 
 t.test('Allowance: a burst, then one percent of the time', async (t) => {
   const allowance = new Allowance()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { KeyLeak, type Dimensions } from '../../src/advisor/key-leak.js'
+import { KeyLeak, type Dimensions } from '../../src/advisor/key-leak/key-leak.js'
 import { hash, pick, random } from '../fixtures/seeded.js'
 
 t.test('note: names may be those of Object.prototype', async (t) => {

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { runInNewContext } from 'node:vm'
-import { asciiJson, codeBlock, codeSpan, forComment, forMarkdown, fromMarkdown, jsLiteral, listItem, oneLine, printable, shellWord } from '../../src/advisor/escape.js'
+import { asciiJson, codeBlock, codeSpan, forComment, forMarkdown, fromMarkdown, jsLiteral, listItem, oneLine, printable, shellWord } from '../../src/advisor/report/escape.js'
 import { toText } from '../../src/cli/plain-text.js'
-import { planText, table } from '../../src/advisor/report.js'
+import { planText, table } from '../../src/advisor/report/report.js'
 
 const NASTY = ['\u001b[2J', '\u009b2J', '\u007f', '\r', '\n', '\u2028', '\u202e', '|', '\\', '`', '```', '*', '_', '[a](http://b.example)', '<b>', '&lt;', '://', 'www.', '@', '# ', '- ', '1. ', '\'', '"', '$(x)', ';', '${', '*/', '__proto__', '\ud800', 'a', ' ', 'é']
 const text = fc.oneof(fc.string({ unit: 'binary' }), fc.array(fc.constantFrom(...NASTY)).map((parts) => parts.join('')))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { fingerprint } from '../../src/advisor/fingerprint.js'
+import { fingerprint } from '../../src/advisor/staleness/fingerprint.js'
 
 t.test('fingerprint: a value and its copy through JSON have the same one', async () => {
   fc.assert(fc.property(fc.jsonValue(), (value) => {

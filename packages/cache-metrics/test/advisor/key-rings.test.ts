@@ -1,5 +1,5 @@
 import t from 'tap'
-import { KeyRings } from '../../src/advisor/key-rings.js'
+import { KeyRings } from '../../src/advisor/key-leak/key-rings.js'
 
 t.test('slotOf: a key in use keeps its slot, one that is not gives way, and the new one starts empty', async (t) => {
   const rings = new KeyRings(2, 4)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { hashKey, HASHES } from '../../src/advisor/hash.js'
-import { KeySample } from '../../src/advisor/key-sample.js'
+import { KeySample } from '../../src/advisor/curve/key-sample.js'
 
 t.test('KeySample: is exact up to 1024 keys', async (t) => {
   const sample = new KeySample()

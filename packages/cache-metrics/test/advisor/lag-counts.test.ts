@@ -1,5 +1,5 @@
 import t from 'tap'
-import { LagCounts } from '../../src/advisor/lag-counts.js'
+import { LagCounts } from '../../src/advisor/key-leak/lag-counts.js'
 
 t.test('age: counts are halved and never run over; what is rare stays if it is rounded up', async (t) => {
   for (const isRoundedUp of [true, false]) {

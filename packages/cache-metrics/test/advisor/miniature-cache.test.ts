@@ -1,7 +1,7 @@
 import { MemoryCache } from '@x/cache-core'
 import fc from 'fast-check'
 import t from 'tap'
-import { ALL_MISSED, MiniatureCache } from '../../src/advisor/miniature-cache.js'
+import { ALL_MISSED, MiniatureCache } from '../../src/advisor/curve/miniature-cache.js'
 
 const TTLS = [1, 2.5, 10]
 const requests = fc.array(fc.record({ key: fc.nat(12), wait: fc.constantFrom(0, 1, 400, 999, 1000, 3000, 12_000) }), { maxLength: 150 })

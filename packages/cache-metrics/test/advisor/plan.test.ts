@@ -1,9 +1,9 @@
 import { cacheCore } from '@x/cache-core'
 import Fastify from 'fastify'
 import t from 'tap'
-import { advise } from '../../src/advisor/advice.js'
-import { planFor } from '../../src/advisor/plan.js'
-import { planText } from '../../src/advisor/report.js'
+import { advise } from '../../src/advisor/report/advice.js'
+import { planFor } from '../../src/advisor/report/plan.js'
+import { planText } from '../../src/advisor/report/report.js'
 import { seenOf } from '../fixtures/observation.js'
 
 t.test('planFor: what is good, together; routes, poor and unsafe patterns are left out', async (t) => {

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { advise } from '../../src/advisor/advice.js'
-import { gates, type GateVerdict } from '../../src/advisor/gates.js'
-import { planFor } from '../../src/advisor/plan.js'
-import { toMarkdown, verdictOfAdvice, verdictOfReport, type Report } from '../../src/advisor/report.js'
+import { advise } from '../../src/advisor/report/advice.js'
+import { gates, type GateVerdict } from '../../src/advisor/report/gates.js'
+import { planFor } from '../../src/advisor/report/plan.js'
+import { toMarkdown, verdictOfAdvice, verdictOfReport, type Report } from '../../src/advisor/report/report.js'
 import { seenOf } from '../fixtures/observation.js'
 
 const advice = advise([seenOf(), seenOf({ kind: 'route', name: 'GET /a|b', meanBytes: undefined, meanSeconds: 0.0001 }), seenOf({ name: 'report', cookieShare: 1 })])

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { hashKey } from '../../src/advisor/hash.js'
-import { ReuseCurve, type ReusePoint } from '../../src/advisor/reuse-curve.js'
+import { ReuseCurve, type ReusePoint } from '../../src/advisor/curve/reuse-curve.js'
 import { exactMissRate, type KeyRequest } from '../fixtures/exact-cache.js'
 import { atRate, loop, web07, withOneHits, zipf } from '../fixtures/streams.js'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { hashKey } from '../../src/advisor/hash.js'
-import { ReuseCurve } from '../../src/advisor/reuse-curve.js'
+import { ReuseCurve } from '../../src/advisor/curve/reuse-curve.js'
 import { exactMissRate, type KeyRequest } from '../fixtures/exact-cache.js'
 
 const ttls = fc.uniqueArray(fc.constantFrom(0.5, 1, 2, 5, 30, 3600), { minLength: 1 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { recommendedTtl, Staleness } from '../../src/advisor/staleness.js'
+import { recommendedTtl, Staleness } from '../../src/advisor/staleness/staleness.js'
 
 const TTLS = [5, 15, 60, 300]
 /** More by hand: RUNS=200. */

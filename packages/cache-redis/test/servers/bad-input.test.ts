@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { CacheError, Result } from '@x/cache-core'
 import { RedisCache, type RedisCacheOptions } from '@x/cache-redis'
 import { freePort } from '../../../cache-core/test/fixtures/servers.js'
-import { FRAME, writeFrame } from '../../src/frame.js'
+import { FRAME, writeFrame } from '../../src/entries/frame.js'
 import { bounded, startCache, startServerWithClient, valueOf } from '../fixtures/caches.js'
 
 const { server, raw } = await startServerWithClient(t)

@@ -4,7 +4,7 @@ import { Cluster as Cluster6, Redis as Redis6 } from 'ioredis-6'
 import { Cluster as ValkeyCluster, Redis as Valkey } from 'iovalkey'
 import t, { type Test } from 'tap'
 import { RedisCache, type RedisCacheOptions } from '../../src/index.js'
-import type { RedisLease } from '../../src/leases.js'
+import type { RedisLease } from '../../src/entries/leases.js'
 import { isSettled, read, startProxy, startServer, store, valueOf } from '../fixtures/caches.js'
 import { RedisCluster, RedisSentinels, until } from '../fixtures/redis-server.js'
 

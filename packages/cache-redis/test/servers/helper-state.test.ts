@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { Connection } from '../../src/connection.js'
-import { defineScripts } from '../../src/commands.js'
-import { Keys } from '../../src/keys.js'
-import { TagTokens } from '../../src/tag-tokens.js'
+import { Connection } from '../../src/connection/connection.js'
+import { defineScripts } from '../../src/connection/commands.js'
+import { Keys } from '../../src/entries/keys.js'
+import { TagTokens } from '../../src/tags/tag-tokens.js'
 import { startCache, valueOf } from '../fixtures/caches.js'
 import { RedisServer, until } from '../fixtures/redis-server.js'
 

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { defineScripts } from '../../src/commands.js'
-import { SCRIPTS } from '../../src/scripts.js'
+import { defineScripts } from '../../src/connection/commands.js'
+import { SCRIPTS } from '../../src/entries/scripts.js'
 import { read, startCache, startServer, store, valueOf } from '../fixtures/caches.js'
 
 t.test('capture: a process that has not heard of its server\'s new history does not replace what others made since', async (t) => {

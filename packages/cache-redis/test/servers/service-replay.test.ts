@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Service } from '../../src/service.js'
+import { Service } from '../../src/service/service.js'
 import { until } from '../fixtures/redis-server.js'
 
 t.test('remove: one that comes at any moment of the return to service is replayed', async (t) => {

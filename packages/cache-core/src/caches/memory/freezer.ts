@@ -1,0 +1,80 @@
+import { arrayBytes, dictionaryBytes, elementsBytes, numberBytes, objectBytes, textBytes } from './heap-size.js'
+import { isOneByte } from '../../lib/own-text.js'
+
+/** UTF-16 units of a text that `JSON.parse` takes from V8's table of unique texts. Longer ones are never shared. */
+const MAX_SHARED = 10
+const MAX_REMEMBERED = 32
+const REMEMBERED = 4096
+
+/** Freezes values that were parsed from JSON, and counts the bytes that they take in the heap. */
+export class Freezer {
+  /** Texts that were met before, by a hash: V8 has each property name and each short text once, whoever refers to it. */
+  #known: string[] | undefined
+
+  /**
+   * Freezes a value all the way down.
+   * @param isNarrow no text in it has a character above U+00FF
+   * @returns bytes
+   */
+  freeze (value: unknown, isNarrow: boolean): number {
+    let bytes = 0
+    // No frame per level: JSON.stringify of Node 26 has none, so that a value may be deeper than the stack.
+    const open = [value]
+    while (open.length > 0) {
+      const part = open.pop()
+      if (typeof part !== 'object' || part === null) {
+        bytes += this.#leafBytes(part, isNarrow)
+        continue
+      }
+      bytes += Array.isArray(part) ? arrayBytes(part.length) : this.#fieldBytes(Object.keys(part), isNarrow)
+      for (const each of Object.values(part)) open.push(each)
+      Object.freeze(part)
+    }
+    return bytes
+  }
+
+  /** Forgets the texts, and gives back the room for them. */
+  clear (): void {
+    this.#known = undefined
+  }
+
+  #leafBytes (value: unknown, isNarrow: boolean): number {
+    if (typeof value === 'string') return value.length <= MAX_SHARED && this.#isKnown(value) ? 0 : bytesOf(value, isNarrow)
+    return typeof value === 'number' ? numberBytes(value) : 0
+  }
+
+  #fieldBytes (names: readonly string[], isNarrow: boolean): number {
+    // V8 keeps names that are array indices apart, and before all others.
+    let indices = 0
+    while (indices < names.length && isIndex(names[indices]!)) indices++
+    let newBytes = 0
+    for (let at = indices; at < names.length; at++) {
+      if (!this.#isKnown(names[at]!)) newBytes += bytesOf(names[at]!, isNarrow)
+    }
+    const named = names.length - indices
+    return (indices === 0 ? 0 : elementsBytes(indices, Number(names[indices - 1]))) +
+      // With names of its own an object is a dictionary: V8 finds no other one of the same shape.
+      (newBytes === 0 ? objectBytes(named) : newBytes + dictionaryBytes(named))
+  }
+
+  /** Whether a text was met before; from now on it was. */
+  #isKnown (text: string): boolean {
+    if (text.length > MAX_REMEMBERED) return true
+    let hash = text.length
+    for (let at = 0; at < text.length; at++) hash = Math.imul(hash, 31) + text.charCodeAt(at) | 0
+    hash = (hash ^ hash >>> 15) & REMEMBERED - 1
+    this.#known ??= new Array<string>(REMEMBERED).fill('')
+    if (this.#known[hash] === text) return true
+    this.#known[hash] = text
+    return false
+  }
+}
+
+function bytesOf (text: string, isNarrow: boolean): number {
+  return textBytes(text.length, isNarrow || isOneByte(text))
+}
+
+function isIndex (name: string): boolean {
+  const first = name.charCodeAt(0)
+  return first >= 0x30 && first <= 0x39 && String(Number(name) >>> 0) === name
+}

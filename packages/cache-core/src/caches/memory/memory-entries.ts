@@ -1,0 +1,258 @@
+import { MapSize, textBytes } from './heap-size.js'
+import { isResponse, MemoryRoom } from './memory-room.js'
+import { statesBytes, type EntryTags, type TagState } from './memory-tags.js'
+import { isOneByte, ownText } from '../../lib/own-text.js'
+
+/** How the value of an entry is to be read: as it is, by parsing its JSON, or by copying its bytes. */
+export const AS_IS = 0
+export const JSON_TEXT = 1
+export const BYTES = 2
+
+/** Sizes are multiples of 8: what is left below says how the value is read. */
+const KINDS = 8
+/** Bytes of the lists of a table, for each slot and without those that are made when they are needed. */
+const SLOT_BYTES = 56
+const OPTIONAL_BYTES = { tags: 16, windows: 8, room: 16 }
+const MIN_SLOTS = 4
+
+/** An entry to be stored. */
+export interface NewEntry extends EntryTags {
+  readonly kind: number
+  readonly value: unknown
+  /** Bytes of the value. A multiple of 8. */
+  readonly bytes: number
+  readonly storedAt: number
+  /** Milliseconds. */
+  readonly ttl: number
+  /** Milliseconds beyond the ttl. */
+  readonly window: number
+}
+
+/**
+ * The entries of a cache in the order of their use. An entry is a number, its slot, and each of its properties is in a list
+ * of its own: an object per entry, with its header and its boxed numbers, takes more than twice the room. Slot 0 stands
+ * between the newest entry and the oldest, and for "none".
+ */
+export class MemoryEntries {
+  values: unknown[] = []
+  /** Milliseconds of the clock. */
+  storedAt: number[] = []
+  ttl: number[] = []
+  #keys: (string | undefined)[] = []
+  #sizes: number[] = []
+  #older: number[] = []
+  #newer: number[] = []
+  // Most caches have no entry with tags, or with a stale window.
+  #tags: (readonly TagState[] | undefined)[] | undefined
+  #versions: number[] | undefined
+  #windows: number[] | undefined
+  #room: MemoryRoom | undefined
+  #slots = new Map<string, number>()
+  readonly #slotsSize = new MapSize()
+  /** The first of the slots that have no entry; `#newer` leads to the next. */
+  #free = 0
+  #contentBytes = 0
+  readonly #maxEntries: number
+
+  constructor (maxEntries: number) {
+    this.#maxEntries = maxEntries
+    this.clear()
+  }
+
+  get size (): number { return this.#slots.size }
+
+  /** Bytes of keys, values and lists of tags. */
+  get contentBytes (): number { return this.#contentBytes }
+
+  /** The stored responses among the entries; `undefined`: there are none. */
+  get room (): MemoryRoom | undefined { return this.#room }
+
+  /** Bytes of keys, values, and everything that is there to find them. */
+  get bytes (): number {
+    return this.#slots.size === 0 ? 0 : this.#contentBytes + this.#slotsSize.bytes + this.#slotBytes * this.values.length
+  }
+
+  /** Bytes that a cache with this entry alone has. */
+  static bytesOf (key: string, { bytes, states, window }: NewEntry): number {
+    const slot = SLOT_BYTES + (states.length === 0 ? 0 : OPTIONAL_BYTES.tags) + (window === 0 ? 0 : OPTIONAL_BYTES.windows) + (isResponse(key) ? OPTIONAL_BYTES.room : 0)
+    const map = new MapSize()
+    map.add()
+    return keyBytes(key) + bytes + statesBytes(states) + map.bytes + slot * 2 * MIN_SLOTS
+  }
+
+  /** The slot of a key; `0`: it has none. */
+  slotOf (key: string): number {
+    return this.#slots.get(key) ?? 0
+  }
+
+  kindOf (slot: number): number { return this.#sizes[slot]! % KINDS }
+  windowOf (slot: number): number { return this.#windows === undefined ? 0 : this.#windows[slot]! }
+  tagsOf (slot: number): readonly TagState[] | undefined { return this.#tags === undefined ? undefined : this.#tags[slot] }
+  versionOf (slot: number): number { return this.#versions![slot]! }
+
+  /** Makes an entry the last one to be evicted. */
+  use (slot: number): void {
+    if (this.#older[0] === slot) return
+    this.#unlink(slot)
+    this.#link(slot)
+    if (this.#room !== undefined) this.#room.use(slot)
+  }
+
+  /** The entry that was used longest ago; `0`: there is none. */
+  get oldest (): number { return this.#newer[0]! }
+
+  /** Stores under a key that has no entry. There may be one more than `maxEntries`. */
+  add (key: string, entry: NewEntry): void {
+    if (this.#free === 0) this.#grow()
+    const slot = this.#free
+    this.#free = this.#newer[slot]!
+    const own = ownText(key)
+    this.#keys[slot] = own
+    this.#slots.set(own, slot)
+    this.#slotsSize.add()
+    if (isResponse(own)) (this.#room ??= new MemoryRoom(this.values.length)).link(slot)
+    this.#fill(slot, entry, keyBytes(own))
+    this.#link(slot)
+  }
+
+  /** Stores in place of an entry with the same key. */
+  replace (slot: number, entry: NewEntry): void {
+    this.#count(slot, this.kindOf(slot) - this.#sizes[slot]!)
+    this.#fill(slot, entry, keyBytes(this.#keys[slot]!))
+    this.use(slot)
+  }
+
+  remove (slot: number): void {
+    this.#slots.delete(this.#keys[slot]!)
+    this.#slotsSize.remove()
+    this.#count(slot, this.kindOf(slot) - this.#sizes[slot]!)
+    this.#unlink(slot)
+    if (this.#room !== undefined && this.#room.has(slot)) this.#room.unlink(slot)
+    this.#keys[slot] = undefined
+    this.values[slot] = undefined
+    if (this.#tags !== undefined) this.#tags[slot] = undefined
+    this.#newer[slot] = this.#free
+    this.#free = slot
+    if (this.#slots.size === 0) this.clear()
+    else if (this.values.length > 2 * MIN_SLOTS && this.#slots.size < this.values.length / 4) this.#shrink()
+  }
+
+  /** Removes all, and gives back the room for them. */
+  clear (): void {
+    this.#slots = new Map()
+    this.#slotsSize.clear()
+    this.#contentBytes = 0
+    this.#free = 0
+    this.values = [undefined]
+    this.storedAt = [0.5]
+    this.ttl = [0.5]
+    this.#keys = [undefined]
+    this.#sizes = [0]
+    this.#older = [0]
+    this.#newer = [0]
+    this.#tags = this.#versions = this.#windows = this.#room = undefined
+  }
+
+  get #slotBytes (): number {
+    return SLOT_BYTES + (this.#tags === undefined ? 0 : OPTIONAL_BYTES.tags) + (this.#windows === undefined ? 0 : OPTIONAL_BYTES.windows) +
+      (this.#room === undefined ? 0 : OPTIONAL_BYTES.room)
+  }
+
+  /** Counts bytes of an entry, or takes them off. */
+  #count (slot: number, bytes: number): void {
+    this.#contentBytes += bytes
+    if (this.#room !== undefined && this.#room.has(slot)) this.#room.contentBytes += bytes
+  }
+
+  #fill (slot: number, { kind, value, bytes, storedAt, ttl, window, states, version }: NewEntry, keyBytes: number): void {
+    const contentBytes = keyBytes + bytes + statesBytes(states)
+    this.#count(slot, contentBytes)
+    this.#sizes[slot] = contentBytes + kind
+    this.values[slot] = value
+    this.storedAt[slot] = storedAt
+    this.ttl[slot] = ttl
+    const { length } = this.values
+    if (window > 0) this.#windows ??= listOf(length, 0)
+    if (this.#windows !== undefined) this.#windows[slot] = window
+    if (states.length > 0) {
+      this.#tags ??= listOf<readonly TagState[] | undefined>(length, undefined)
+      this.#versions ??= listOf(length, 0)
+    }
+    if (this.#tags !== undefined) {
+      this.#tags[slot] = states.length > 0 ? states : undefined
+      this.#versions![slot] = version
+    }
+  }
+
+  #link (slot: number): void {
+    const newest = this.#older[0]!
+    this.#older[slot] = newest
+    this.#newer[slot] = 0
+    this.#newer[newest] = slot
+    this.#older[0] = slot
+  }
+
+  #unlink (slot: number): void {
+    const older = this.#older[slot]!
+    const newer = this.#newer[slot]!
+    this.#newer[older] = newer
+    this.#older[newer] = older
+  }
+
+  /** Adds a quarter: V8's own growth would add a half, and what is not used would be a tenth of a small entry. */
+  #grow (): void {
+    const before = this.values.length
+    const length = Math.min(this.#maxEntries + 2, Math.max(1 + MIN_SLOTS, Math.ceil(before * 1.25)))
+    const added = length - before
+    this.values = this.values.concat(listOf<unknown>(added, undefined))
+    this.storedAt = this.storedAt.concat(listOf(added, 0.5))
+    this.ttl = this.ttl.concat(listOf(added, 0.5))
+    this.#keys = this.#keys.concat(listOf<string | undefined>(added, undefined))
+    this.#sizes = this.#sizes.concat(listOf(added, 0))
+    this.#older = this.#older.concat(listOf(added, 0))
+    this.#newer = this.#newer.concat(listOf(added, 0))
+    this.#tags = this.#tags?.concat(listOf<undefined>(added, undefined))
+    this.#versions = this.#versions?.concat(listOf(added, 0))
+    this.#windows = this.#windows?.concat(listOf(added, 0))
+    this.#room?.grow(added)
+    this.#freeFrom(before)
+  }
+
+  /** Moves the entries that are left to the front of shorter lists. */
+  #shrink (): void {
+    const slots: number[] = [0]
+    for (let slot = this.oldest; slot !== 0; slot = this.#newer[slot]!) slots.push(slot)
+    const free = slots.length
+    const length = Math.max(1 + MIN_SLOTS, 2 * free)
+    const moved = <T>(list: readonly T[], rest: T): T[] => slots.map((slot) => list[slot] as T).concat(listOf(length - free, rest))
+    this.values = moved(this.values, undefined)
+    this.storedAt = moved(this.storedAt, 0.5)
+    this.ttl = moved(this.ttl, 0.5)
+    this.#keys = moved(this.#keys, undefined)
+    this.#sizes = moved(this.#sizes, 0)
+    if (this.#tags !== undefined) this.#tags = moved(this.#tags, undefined)
+    if (this.#versions !== undefined) this.#versions = moved(this.#versions, 0)
+    if (this.#windows !== undefined) this.#windows = moved(this.#windows, 0)
+    if (this.#room !== undefined) this.#room = this.#room.moved(slots, length)
+    this.#older = Array.from({ length }, (_, slot) => slot === 0 ? free - 1 : slot - 1)
+    this.#newer = Array.from({ length }, (_, slot) => slot === free - 1 ? 0 : slot + 1)
+    for (let slot = 1; slot < free; slot++) this.#slots.set(this.#keys[slot]!, slot)
+    this.#free = 0
+    this.#freeFrom(free)
+  }
+
+  #freeFrom (first: number): void {
+    for (let slot = this.values.length - 1; slot >= first; slot--) {
+      this.#newer[slot] = this.#free
+      this.#free = slot
+    }
+  }
+}
+
+function keyBytes (key: string): number {
+  return textBytes(key.length, isOneByte(key))
+}
+
+function listOf<T> (length: number, value: T): T[] {
+  return new Array<T>(length).fill(value)
+}

@@ -1,0 +1,206 @@
+import type { TagSnapshot } from '../../contract/cache.js'
+import { arrayBytes, MapSize, objectBytes, textBytes } from './heap-size.js'
+import { isOneByte, ownText } from '../../lib/own-text.js'
+
+/** The `soft` version of a tag that was invalidated or forgotten: what refers to it is not valid any more. */
+const GONE = -1
+/** The version of an entry that was invalidated softly while it was loaded: fresh under no tag. */
+const NEVER_FRESH = -2
+const STATE_BYTES = objectBytes(4)
+
+/** One tag, from when it is first named until it is invalidated or forgotten. A tag that comes back has another state. */
+export interface TagState {
+  readonly tag: string
+  /** Its own bytes, those of the text included. */
+  readonly bytes: number
+  /** The version at the last soft invalidation. */
+  soft: number
+  /** Entries that have the tag. */
+  uses: number
+}
+
+/** The tags of an entry, and the version at which they were known to be fresh. */
+export interface EntryTags { readonly states: readonly TagState[]; readonly version: number }
+
+/** The snapshot that `capture` returns. */
+export class MemorySnapshot implements EntryTags {
+  constructor (readonly generation: object, readonly states: readonly TagState[], readonly version: number) {}
+}
+
+/** Bounds of the tags that no entry has. */
+export interface TagLimits { readonly maxIdle: number; readonly maxIdleBytes: number }
+
+/**
+ * The states of the tags: invalidating is one assignment, whatever the number of entries. A tag is known as long as an
+ * entry has it. Tags that were only captured, for a load that may yet end, are bounded: the one captured longest ago is
+ * forgotten, so that what was loaded under it is not stored.
+ */
+export class MemoryTags {
+  #used = new Map<string, TagState>()
+  // In the order of the last capture.
+  #idle = new Map<string, TagState>()
+  readonly #usedSize = new MapSize()
+  readonly #idleSize = new MapSize()
+  readonly #limits: TagLimits
+  #stateBytes = 0
+  #idleBytes = 0
+  #version = 0
+  #generation: object = {}
+
+  constructor (limits: TagLimits) {
+    this.#limits = limits
+  }
+
+  /** Bytes of the tags that entries with these states need if nobody else has them. */
+  static bytesOf (states: readonly TagState[]): number {
+    const size = new MapSize()
+    let bytes = 0
+    for (const state of states) {
+      size.add()
+      bytes += state.bytes
+    }
+    return bytes + size.bytes
+  }
+
+  /** Tags that are known. */
+  get size (): number { return this.#used.size + this.#idle.size }
+
+  /** Bytes of all tags that are known, and of those that entries have although they were invalidated. */
+  get bytes (): number { return this.#stateBytes + this.#usedSize.bytes + this.#idleSize.bytes }
+
+  /** An entry has these tags from now on. */
+  hold (states: readonly TagState[]): void {
+    for (const state of states) {
+      if (state.uses++ > 0 || this.#idle.get(state.tag) !== state) continue
+      this.#unrest(state)
+      this.#used.set(state.tag, state)
+      this.#usedSize.add()
+    }
+  }
+
+  /** An entry with these tags was removed. */
+  release (states: readonly TagState[]): void {
+    for (const state of states) {
+      if (--state.uses > 0) continue
+      if (state.soft === GONE) {
+        this.#stateBytes -= state.bytes
+        continue
+      }
+      this.#used.delete(state.tag)
+      this.#usedSize.remove()
+      this.#rest(state)
+    }
+    this.#trim()
+  }
+
+  capture (tags: readonly string[]): MemorySnapshot {
+    const states = tags.map((tag) => this.#touch(tag))
+    this.#trim()
+    return new MemorySnapshot(this.#generation, states, this.#version)
+  }
+
+  /**
+   * The tags of an entry: those of the snapshot, or the given ones, of which those that the snapshot lacks are captured now.
+   * `undefined` if the snapshot is outdated, or not one of these tags. To be held before the next capture.
+   */
+  resolve (tags: readonly string[] | undefined, snapshot: TagSnapshot | undefined): EntryTags | undefined {
+    if (snapshot === undefined) return { states: (tags ?? []).map((tag) => this.#touch(tag)), version: this.#version }
+    if (!(snapshot instanceof MemorySnapshot) || snapshot.generation !== this.#generation) return undefined
+    const covered = tags === undefined ? snapshot.states : snapshot.states.filter(({ tag }) => tags.includes(tag))
+    if (!this.isValid(covered)) return undefined
+    const isComplete = tags === undefined || (covered.length === tags.length && covered.every(({ tag }, at) => tag === tags[at]))
+    return {
+      states: isComplete ? covered : tags.map((tag) => this.#touch(tag)),
+      version: this.isFresh(covered, snapshot.version) ? this.#version : NEVER_FRESH
+    }
+  }
+
+  isValid (states: readonly TagState[]): boolean {
+    for (const { soft } of states) if (soft === GONE) return false
+    return true
+  }
+
+  /** Whether no tag was invalidated, softly or not, since the version. */
+  isFresh (states: readonly TagState[], version: number): boolean {
+    for (const { soft } of states) if (soft > version || soft === GONE) return false
+    return version !== NEVER_FRESH
+  }
+
+  invalidate (tags: readonly string[], soft: boolean): void {
+    for (const tag of tags) {
+      const state = this.#used.get(tag) ?? this.#idle.get(tag)
+      if (state === undefined) continue
+      if (soft) state.soft = ++this.#version
+      else this.#forget(state)
+    }
+  }
+
+  /** Forgets the tags that no entry has. */
+  clearIdle (): void {
+    for (const state of this.#idle.values()) state.soft = GONE
+    this.#stateBytes -= this.#idleBytes
+    this.#idleBytes = 0
+    this.#idle = new Map()
+    this.#idleSize.clear()
+  }
+
+  /** Outdates every snapshot and forgets every tag. */
+  clear (): void {
+    this.#generation = {}
+    for (const state of this.#used.values()) state.soft = GONE
+    this.clearIdle()
+    this.#stateBytes = 0
+    this.#used = new Map()
+    this.#usedSize.clear()
+  }
+
+  /** The state of a tag, which is the last that would be forgotten if no entry has it. */
+  #touch (tag: string): TagState {
+    const used = this.#used.get(tag)
+    if (used !== undefined) return used
+    let state = this.#idle.get(tag)
+    if (state === undefined) {
+      state = { tag: ownText(tag), bytes: STATE_BYTES + textBytes(tag.length, isOneByte(tag)), soft: 0, uses: 0 }
+      this.#stateBytes += state.bytes
+    } else {
+      this.#unrest(state)
+    }
+    this.#rest(state)
+    return state
+  }
+
+  #rest (state: TagState): void {
+    this.#idle.set(state.tag, state)
+    this.#idleSize.add()
+    this.#idleBytes += state.bytes
+  }
+
+  #unrest (state: TagState): void {
+    this.#idle.delete(state.tag)
+    this.#idleSize.remove()
+    this.#idleBytes -= state.bytes
+  }
+
+  #trim (): void {
+    while (this.#idle.size > this.#limits.maxIdle || this.#idleBytes > this.#limits.maxIdleBytes) {
+      this.#forget(this.#idle.values().next().value!)
+    }
+  }
+
+  #forget (state: TagState): void {
+    state.soft = GONE
+    if (state.uses > 0) {
+      // Its entries still refer to it.
+      this.#used.delete(state.tag)
+      this.#usedSize.remove()
+    } else {
+      this.#unrest(state)
+      this.#stateBytes -= state.bytes
+    }
+  }
+}
+
+/** Bytes of the array of states that each entry with tags has. */
+export function statesBytes (states: readonly TagState[]): number {
+  return states.length === 0 ? 0 : arrayBytes(states.length)
+}

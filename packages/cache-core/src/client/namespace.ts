@@ -1,0 +1,113 @@
+import type { Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, Tags } from '../contract/cache.js'
+import { OptionInvalid } from '../contract/errors.js'
+import type { FastifyCache, GetOrSetOptions, Loader, WarmItem, WarmOptions, WarmReport } from '../contract/fastify-cache.js'
+import type { CacheRegistry } from '../service/registry.js'
+import { ofNamespace, RESERVED } from '../contract/reserved-tags.js'
+import { ok, type Result } from '../contract/result.js'
+import { shown } from '../contract/shown.js'
+
+/**
+ * A cache whose keys and tags are prefixed. Each entry has the tag of the namespace itself, by which `clear` clears it, and those of
+ * the namespaces that it lies in.
+ */
+export class NamespacedCache implements FastifyCache {
+  readonly tags: Required<Tags>
+  readonly registry: CacheRegistry
+  readonly #cache: FastifyCache
+  readonly #name: string
+  /** Of this namespace, and of those around it. */
+  readonly #own: readonly string[]
+
+  /** @param around the namespace that the new one lies in; `cache` is the one outside of all */
+  constructor (cache: FastifyCache, name: string, around?: NamespacedCache) {
+    if (typeof name !== 'string' || !/^[\w.-]{1,64}$/.test(name)) {
+      throw new OptionInvalid('namespace', shown(name), '1 to 64 of A-Z a-z 0-9 _ . -')
+    }
+    if (around === undefined && cache.registry.reservedNames.has(name)) {
+      throw new OptionInvalid('namespace', shown(name), `a name other than ${[...cache.registry.reservedNames].join(', ')}, which another package of the suite uses`)
+    }
+    this.#cache = cache
+    this.#name = around === undefined ? name : `${around.#name}:${name}`
+    this.#own = around === undefined ? [RESERVED + this.#name] : [RESERVED + this.#name, ...around.#own]
+    this.registry = cache.registry
+    this.tags = {
+      capture: (tags) => cache.tags.capture(Array.isArray(tags) ? this.#withOwn(tags) : tags),
+      isCurrent: (snapshot) => cache.tags.isCurrent(snapshot),
+      invalidate: (tags, options) => cache.tags.invalidate(this.#prefixed(typeof tags === 'string' ? [tags] : tags), options)
+    }
+  }
+
+  get<T> (key: string): Promise<Result<T | null>> { return this.#cache.get(this.#key(key)) }
+  async getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
+    const result = await this.#cache.getEntry<T>(this.#key(key), { ...hint, tags: this.#withOwn(hint?.tags) })
+    return result.ok && result.value !== null ? ok({ ...result.value, tags: this.#unprefixed(result.value.tags) }) : result
+  }
+
+  getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> { return this.#cache.getMany(this.#keys(keys)) }
+  set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
+    return this.#cache.set(this.#key(key), value, this.#setOptions(ttl))
+  }
+
+  setMany (items: SetItem[]): Promise<Result<void>> {
+    if (!Array.isArray(items)) return this.#cache.setMany(items)
+    return this.#cache.setMany(items.map((item) => {
+      return { key: this.#key(item?.key), value: item?.value, options: this.#setOptions(item?.options) as SetOptions }
+    }))
+  }
+
+  del (key: string): Promise<Result<void>> { return this.#cache.del(this.#key(key)) }
+  delMany (keys: string[]): Promise<Result<void>> { return this.#cache.delMany(this.#keys(keys)) }
+  lock (key: string, options: LockOptions): Promise<Result<Lock | null>> { return this.#cache.lock(this.#key(key), options) }
+  clear (): Promise<Result<void>> { return this.#cache.tags.invalidate(ofNamespace([this.#own[0]!])) }
+  health (): Promise<Result<void>> { return this.#cache.health() }
+
+  getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T> {
+    return this.#cache.getOrSet(this.#key(key), loader, this.#loadOptions(typeof options === 'number' ? { ttl: options } : options ?? {}))
+  }
+
+  namespace (name: string): FastifyCache { return new NamespacedCache(this.#cache, name, this) }
+
+  warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
+    return this.#cache.warm(items.map((item) => {
+      return { key: this.#key(item?.key), loader: item?.loader, options: this.#loadOptions(item?.options) }
+    }), options)
+  }
+
+  // What is no string goes on as it is, for the cache to refuse; so does the empty one.
+  #key (key: string): string { return typeof key === 'string' && key !== '' ? `${this.#name}:${key}` : key }
+  #keys (keys: string[]): string[] { return Array.isArray(keys) ? keys.map((key) => this.#key(key)) : keys }
+  #prefixed (tags: string[]): string[] { return this.#keys(tags) }
+
+  // As the user of the namespace named them: what it reads from an entry, it may invalidate.
+  #unprefixed (tags: string[]): string[] {
+    const prefix = `${this.#name}:`
+    return tags.filter((tag) => tag.startsWith(prefix)).map((tag) => tag.slice(prefix.length))
+  }
+
+  #withOwn (tags: string[] | undefined): string[] {
+    if (this.registry.current.tags === undefined) return tags === undefined ? [] : this.#prefixed(tags)
+    if (tags !== undefined && !Array.isArray(tags)) return tags
+    return ofNamespace([...this.#own, ...this.#prefixed(tags ?? [])])
+  }
+
+  #loadOptions<T> (options: GetOrSetOptions<T> = {}): GetOrSetOptions<T> {
+    const { tags, coveringTags } = options
+    if (typeof tags !== 'function') return { ...options, tags: this.#withOwn(tags) }
+    return {
+      ...options,
+      tags: (value) => this.#prefixed(tags(value)),
+      // The namespace's own tag covers its `clear` and nothing else: alone it must not pass for a covering tag.
+      coveringTags: coveringTags === undefined || coveringTags?.length === 0 ? [] : this.#withOwn(coveringTags)
+    }
+  }
+
+  #setOptions (ttl: number | SetOptions | undefined): number | SetOptions | undefined {
+    if (typeof ttl === 'object' && ttl !== null) {
+      // Without tags the entry has those of the snapshot, the namespace's own among them.
+      return ttl.tags === undefined && ttl.snapshot !== undefined ? ttl : { ...ttl, tags: this.#withOwn(ttl.tags) }
+    }
+    if (ttl !== undefined && typeof ttl !== 'number') return ttl
+    const tags = this.#withOwn(undefined)
+    return tags.length === 0 ? ttl : { ...ttl === undefined ? {} : { ttl }, tags }
+  }
+}

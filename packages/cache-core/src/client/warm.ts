@@ -1,0 +1,59 @@
+import { Deadlines } from '../service/deadlines.js'
+import { LoadTimeout } from '../contract/errors.js'
+import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from '../contract/fastify-cache.js'
+import { limitOf, LOAD_LIMIT_MS } from '../loading/load.js'
+import { checkNames } from '../contract/option-names.js'
+
+/** The part of a logger that warming needs. */
+export interface WarmLog {
+  info (details: object, message: string): void
+  warn (details: object, message: string): void
+}
+
+/**
+ * Loads what is missing, a few at a time; tells its progress at each quarter.
+ * An item whose load does not end within its `timeoutMs`, or else 30 s, has failed; its load goes on.
+ * @param isKept whether what is loaded for a key would be stored: other loads would only cost the source
+ */
+export async function warm (
+  cache: FastifyCache, items: readonly WarmItem[], { concurrency = 4 }: WarmOptions = {}, log?: WarmLog,
+  isKept: (key: string) => boolean = () => true
+): Promise<WarmReport> {
+  const kept = items.filter((item) => isKept(item?.key))
+  const total = kept.length
+  const report: WarmReport = { warmed: 0, failed: 0, skipped: items.length - total }
+  // An app that closes meanwhile is not held up by what hangs.
+  const limit = new Deadlines(LOAD_LIMIT_MS, { holdsProcess: false })
+  let quarter = 1
+  const queue = kept.values()
+  const work = async (): Promise<void> => {
+    for (const item of queue) {
+      try {
+        const error = checkNames('warmItem', item)
+        if (error !== undefined) throw error
+        await loadOne(cache, item, limit)
+        report.warmed++
+      } catch (error) {
+        report.failed++
+        log?.warn({ err: error, key: item?.key }, 'Cache: a key could not be warmed')
+      }
+      const ended = report.warmed + report.failed
+      if (ended < total && ended >= total * quarter / 4) {
+        log?.info({ ended, total }, 'Cache: warming')
+        while (ended >= total * quarter / 4) quarter++
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(Math.trunc(concurrency) || 1, total)) }, work))
+  log?.info({ ...report, total }, 'Cache: warmed')
+  return report
+}
+
+function loadOne (cache: FastifyCache, { key, loader, options }: WarmItem, limit: Deadlines): Promise<unknown> {
+  const loaded = cache.getOrSet(key, loader, options)
+  if (limitOf(options?.timeoutMs) !== undefined) return loaded
+  return new Promise((resolve, reject) => {
+    const watched = limit.watch((ms) => reject(new LoadTimeout(ms)))
+    loaded.then(resolve, reject).finally(() => limit.unwatch(watched))
+  })
+}

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { setImmediate } from 'node:timers/promises'
+import type { Cache, SetOptions } from '../contract/cache.js'
+import type { Result } from '../contract/result.js'
+
+/** Members that an implementation may lack. */
+export type OptionalMember = 'getEntry' | 'getMany' | 'setMany' | 'delMany' | 'tags' | 'leases' | 'lock' | 'clear' | 'health'
+
+/** A cache that has the members which a claim needs. */
+export type FullCache = Cache & Required<Pick<Cache, OptionalMember>>
+
+/** Time as the cache under test sees it. */
+export interface Time {
+  /** Seconds: lifetimes in the claims are multiples of it. */
+  readonly unit: number
+  /** Lets so many units pass. */
+  pass (units: number): Promise<void>
+}
+
+/** One sentence of the contract, and how to find out whether it holds. `peer` is another process's cache on the same store, or the same. */
+export interface Claim {
+  readonly name: string
+  /** Without these members nothing is claimed. */
+  readonly needs?: readonly OptionalMember[]
+  check (cache: FullCache, time: Time, peer: FullCache): Promise<void>
+}
+
+/** Claims about one member. */
+export function about (member: OptionalMember, claims: Claim[]): Claim[] {
+  return claims.map((claim) => ({ ...claim, needs: [member, ...claim.needs ?? []] }))
+}
+
+/** The value of a call that must succeed. */
+export function valueOf<T> (result: Result<T>): T {
+  assertResult(result)
+  if (!result.ok) assert.fail(`expected ok, got ${result.error.code}: ${result.error.message}`)
+  return result.value
+}
+
+/** The code of a call that must fail. */
+export function codeOf (result: Result<unknown>): string {
+  assertResult(result)
+  if (result.ok) assert.fail('expected an error, got ok')
+  return result.error.code
+}
+
+/** Whatever a call was given, this is what it answers. */
+export function assertResult (result: unknown): void {
+  assert.ok(typeof result === 'object' && result !== null, `a Result is an object, got ${String(result)}`)
+  const { ok, error } = result as { ok?: unknown; error?: unknown }
+  if (ok === true) return
+  assert.equal(ok, false, 'ok is true or false')
+  assert.ok(error instanceof Error, 'a failed Result holds an Error')
+  const { code } = error as { code?: unknown }
+  assert.match(String(code), /^CACHE_ERR_[A-Z_]+$/, 'its error has a code')
+}
+
+/** The fresh value. */
+export async function read (cache: Cache, key: string): Promise<unknown> {
+  return valueOf(await cache.get(key))
+}
+
+/** The fresh values, one call after the other. */
+export async function readAll (cache: Cache, ...keys: string[]): Promise<unknown[]> {
+  const values = []
+  for (const key of keys) values.push(await read(cache, key))
+  return values
+}
+
+/** Stores a value that must be stored. */
+export async function write (cache: Cache, key: string, value: unknown, ttl?: number | SetOptions): Promise<void> {
+  valueOf(await cache.set(key, value, ttl))
+}
+
+/** Whether a call is still under way, after all that was ready to run has run. */
+export async function isPending (call: Promise<unknown>): Promise<boolean> {
+  let pending = true
+  const end = (): void => { pending = false }
+  call.then(end, end)
+  for (let turn = 0; turn < 5; turn++) await setImmediate()
+  return pending
+}

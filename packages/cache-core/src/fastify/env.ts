@@ -1,0 +1,81 @@
+import { EnvInvalid } from '../contract/errors.js'
+import { isLabel } from '../telemetry/key-pattern.js'
+import { ALLOWED_PATTERNS, type CacheCoreOptions } from './options.js'
+
+/** The environment: `process.env`, or one's own. */
+export type Env = Readonly<Record<string, string | undefined>>
+
+/** Reads variables; each value that does not parse throws `CACHE_ERR_ENV_INVALID` with the name, what it got, and what it takes. */
+export class EnvReader {
+  readonly #env: Env
+
+  constructor (env: Env = process.env) {
+    this.#env = env
+  }
+
+  /** The value without surrounding blanks; a variable that is empty counts as not set. */
+  text (name: string): string | undefined {
+    const value = this.#env[name]?.trim()
+    return value === '' ? undefined : value
+  }
+
+  boolean (name: string): boolean | undefined {
+    const value = this.oneOf(name, ['true', 'false', '1', '0'])
+    return value === undefined ? undefined : value === 'true' || value === '1'
+  }
+
+  oneOf<T extends string> (name: string, allowed: readonly T[]): T | undefined {
+    const value = this.text(name)
+    if (value === undefined || allowed.includes(value as T)) return value as T | undefined
+    throw new EnvInvalid(name, JSON.stringify(value), allowed.join(', '))
+  }
+
+  number (name: string, { min, max, integer = false }: { min: number; max: number; integer?: boolean }): number | undefined {
+    const value = this.text(name)
+    if (value === undefined) return undefined
+    const number = /^[+-]?\d+(\.\d+)?$/.test(value) ? Number(value) : NaN
+    if (number >= min && number <= max && (!integer || Number.isInteger(number))) return number
+    throw new EnvInvalid(name, JSON.stringify(value), `a ${integer ? 'whole number' : 'number'} from ${min} to ${max}`)
+  }
+
+  /** A list separated by commas; blanks around its parts do not count. */
+  list (name: string): string[] | undefined {
+    const value = this.text(name)
+    if (value === undefined) return undefined
+    const parts = value.split(',').map((part) => part.trim())
+    if (parts.every((part) => part !== '' && part.length <= 64)) return parts
+    throw new EnvInvalid(name, JSON.stringify(value), 'names of 1 to 64 characters, separated by commas')
+  }
+}
+
+/** What the environment wants: which implementation, and whether the switch is off. */
+export interface CacheEnv { enabled: boolean; implementation: 'null' | 'memory' | 'redis' }
+
+/** Reads `FEATURE_CACHE`, `CACHE_IMPL` and `FEATURE_CACHE_REDIS`; without any of them the cache is disabled. */
+export function readCacheEnv (env: Env = process.env): CacheEnv {
+  const reader = new EnvReader(env)
+  const feature = reader.boolean('FEATURE_CACHE')
+  const impl = reader.oneOf('CACHE_IMPL', ['null', 'memory', 'redis'])
+  const redis = reader.boolean('FEATURE_CACHE_REDIS')
+  const enabled = feature ?? (impl !== undefined || redis !== undefined)
+  if (!enabled || redis === false) return { enabled, implementation: 'null' }
+  return { enabled, implementation: redis === true ? 'redis' : impl ?? 'null' }
+}
+
+/**
+ * Options of the core from `FEATURE_CACHE`, `CACHE_IMPL`, `FEATURE_CACHE_REDIS`, `CACHE_PATTERN_WHITELIST` and
+ * `CACHE_REDIS_ROLLOUT_PERCENT`. Where Redis is asked for, `implementation` is `'redis'`: the start fails unless `@x/cache-redis` is registered, too.
+ */
+export function cacheOptionsFromEnv (env: Env = process.env): CacheCoreOptions {
+  const { enabled, implementation } = readCacheEnv(env)
+  const reader = new EnvReader(env)
+  const allow = reader.list('CACHE_PATTERN_WHITELIST')
+  const unmatched = allow?.find((pattern) => pattern !== '*' && !isLabel(pattern))
+  if (unmatched !== undefined) throw new EnvInvalid('CACHE_PATTERN_WHITELIST', JSON.stringify(unmatched), ALLOWED_PATTERNS)
+  const percent = reader.number('CACHE_REDIS_ROLLOUT_PERCENT', { min: 0, max: 100 })
+  const options: CacheCoreOptions = { enabled, implementation }
+  if (allow !== undefined || (percent !== undefined && implementation === 'redis')) {
+    options.rollout = { ...allow === undefined ? {} : { allow }, ...percent === undefined || implementation !== 'redis' ? {} : { percent } }
+  }
+  return options
+}

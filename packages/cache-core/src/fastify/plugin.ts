@@ -1,0 +1,88 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { packagesOf } from './app-packages.js'
+import { Core } from './core.js'
+import { CachingClash, DecoratorTaken, SiblingContexts } from '../contract/errors.js'
+import type { FastifyCache } from '../contract/fastify-cache.js'
+import { resolveCoreOptions, type CacheCoreOptions } from './options.js'
+import { addStatusRoute, STATUS_PATH } from './status-route.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The app's cache: one object for the life of the app, whatever implementation is in service. */
+    cache: FastifyCache
+  }
+  interface FastifyRequest {
+    /** The cache, bound to this request's arm of the rollout. */
+    cache: FastifyCache
+  }
+}
+
+const kCore = Symbol.for('@x/cache-core.core')
+const NAME = '@x/cache-core'
+
+/** The core of an instance; undefined before any package of the suite is registered. */
+export function coreOf (fastify: FastifyInstance): Core | undefined {
+  return (fastify as FastifyInstance & { [kCore]?: Core })[kCore]
+}
+
+/** Decorates the instance with `fastify.cache` and its requests with `request.cache`. */
+const plugin: FastifyPluginAsync<CacheCoreOptions> = async function cacheCore (fastify, options) {
+  await install(fastify, options, true)
+}
+
+export const cacheCore = fp(plugin, { fastify: '5.x', name: NAME })
+
+/**
+ * The core of an instance, registered on the spot if no one has done so: every package of the suite works alone. An
+ * explicit registration that comes later takes it over with its options.
+ */
+export async function ensureCore (fastify: FastifyInstance): Promise<Core> {
+  return coreOf(fastify) ?? await install(fastify, {}, false)
+}
+
+async function install (fastify: FastifyInstance, raw: object, isExplicit: boolean): Promise<Core> {
+  const options = resolveCoreOptions(raw)
+  const present = coreOf(fastify)
+  if (present !== undefined) {
+    await present.configure(options, isExplicit)
+    return present
+  }
+  if (Reflect.get(fastify, Symbol.for('fastify-caching.registered')) === true) throw new CachingClash()
+  if (fastify.hasDecorator('cache')) throw new DecoratorTaken('fastify.cache')
+  if (fastify.hasRequestDecorator('cache')) throw new DecoratorTaken('request.cache')
+  refuseSecondCore(fastify, isExplicit)
+  const core = new Core(fastify, options)
+  fastify.decorate(kCore, core)
+  fastify.decorate('cache', core.client)
+  explainClash(fastify)
+  core.requests.decorate(fastify)
+  addStatusRoute(fastify, core.registry, () => core.access())
+  fastify.addHook('onReady', function startCache () { return core.start() })
+  fastify.addHook('onClose', function closeCache () { return core.close() })
+  await core.configure(options, isExplicit)
+  return core
+}
+
+/**
+ * Two contexts may have a cache each, if the app says so and their paths differ. A core that another package brings along would be a
+ * second cache that nobody asked for.
+ */
+function refuseSecondCore (fastify: FastifyInstance, isExplicit: boolean): void {
+  const packages = packagesOf(fastify)
+  const hasOther = packages.has(NAME)
+  if (hasOther && (!isExplicit || fastify.hasRoute({ method: 'GET', url: fastify.prefix + STATUS_PATH }))) throw new SiblingContexts(NAME)
+  packages.add(NAME)
+}
+
+/** Names the clash where `@fastify/caching` comes later: Fastify's own error says that `cache` is taken, not by whom. */
+function explainClash (fastify: FastifyInstance): void {
+  const decorate = fastify.decorate as (this: FastifyInstance, ...args: unknown[]) => FastifyInstance
+  fastify.decorate = function decorateOrExplain (this: FastifyInstance, ...args: unknown[]) {
+    try {
+      return decorate.apply(this, args)
+    } catch (error) {
+      throw args[0] === 'cache' && this.hasPlugin('@fastify/caching') ? new CachingClash() : error
+    }
+  } as typeof fastify.decorate
+}

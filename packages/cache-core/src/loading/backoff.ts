@@ -1,0 +1,33 @@
+import type { Clock } from '../lib/clock.js'
+import { ownText } from '../lib/own-text.js'
+
+/** Keys whose load failed lately while a stale value was at hand: no new load of them starts for a time. */
+export class Backoff {
+  static readonly MAX_KEYS = 10_000
+  readonly #until = new Map<string, number>()
+  readonly #owner: { readonly clock: Clock }
+
+  constructor (owner: { readonly clock: Clock }) {
+    this.#owner = owner
+  }
+
+  /** Counts from now, which is the failure. */
+  start (key: string, ms: number): void {
+    this.#until.delete(key)
+    if (this.#until.size >= Backoff.MAX_KEYS) this.#until.delete(this.#until.keys().next().value!)
+    this.#until.set(ownText(key), this.#owner.clock.now() + ms)
+  }
+
+  isActive (key: string): boolean {
+    if (this.#until.size === 0) return false
+    const until = this.#until.get(key)
+    if (until === undefined) return false
+    if (until > this.#owner.clock.now()) return true
+    this.#until.delete(key)
+    return false
+  }
+
+  end (key: string): void {
+    this.#until.delete(key)
+  }
+}

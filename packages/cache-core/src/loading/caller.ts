@@ -1,0 +1,34 @@
+import { causeOf } from '../contract/coded-error.js'
+
+/** The part of a Fastify request that says whether its client still waits. */
+export interface Caller {
+  /** Missing in early releases of Fastify 5. */
+  readonly signal?: AbortSignal
+  readonly raw: { readonly aborted?: boolean; readonly socket?: { readonly destroyed?: boolean } | null }
+}
+
+/** Causes of an error that are looked at. */
+const MAX_CAUSES = 4
+
+/** Whether an error is an AbortError, or is caused by one. */
+function isAbort (error: unknown, reason?: unknown): boolean {
+  for (let depth = 0; depth <= MAX_CAUSES && typeof error === 'object' && error !== null; depth++) {
+    if (error === reason || (error as { name?: unknown }).name === 'AbortError') return true
+    error = (error as { cause?: unknown }).cause ?? causeOf(error)
+  }
+  return false
+}
+
+/** Whether the client of a request has gone, or its time is up. `undefined`, a call outside of requests, never has. */
+export function hasLeft (caller: Caller | undefined): boolean {
+  return caller !== undefined && (caller.raw.aborted === true || (caller.signal?.aborted === true && caller.raw.socket?.destroyed !== false))
+}
+
+/**
+ * Whether a load failed since its own caller ended, and not since its source failed. Fastify also aborts `request.signal` when
+ * the request's body has been read: while the connection stands, the error has to be one of aborting, too.
+ */
+export function isEndOfCaller (caller: Caller | undefined, error: unknown): boolean {
+  if (caller === undefined) return isAbort(error)
+  return hasLeft(caller) || (caller.signal?.aborted === true && isAbort(error, caller.signal.reason))
+}

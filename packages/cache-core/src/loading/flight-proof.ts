@@ -1,0 +1,42 @@
+import type { Flight } from './single-flight.js'
+import type { Call, LoadStore } from './load-store.js'
+
+/** Whether a load that is under way still gives what a load that begins now would give; `unknown`: the store cannot be asked. */
+export type Proof = 'current' | 'changed' | 'unknown'
+
+/**
+ * Proves loads for callers that want to join them. Another process may have removed the key, or invalidated a tag, since the load
+ * began. One question per flight is under way at a time; callers that come meanwhile share the next one.
+ */
+export class FlightProofs {
+  readonly #store: LoadStore
+  readonly #asked = new WeakMap<Flight, Promise<Proof>>()
+  readonly #next = new WeakMap<Flight, Promise<Proof>>()
+
+  constructor (store: LoadStore) {
+    this.#store = store
+  }
+
+  /** The answer to a question that is sent after this call. */
+  prove<T> (call: Call<T>, flight: Flight<T>): Promise<Proof> {
+    const key = flight as Flight
+    const next = this.#next.get(key)
+    if (next !== undefined) return next
+    const asked = this.#asked.get(key)
+    if (asked === undefined) return this.#ask(call, flight)
+    const later = asked.then(() => {
+      this.#next.delete(key)
+      return this.#ask(call, flight)
+    })
+    this.#next.set(key, later)
+    return later
+  }
+
+  #ask<T> (call: Call<T>, flight: Flight<T>): Promise<Proof> {
+    const key = flight as Flight
+    const asked = this.#store.prove(call, flight)
+    this.#asked.set(key, asked)
+    void asked.then(() => { if (this.#asked.get(key) === asked) this.#asked.delete(key) })
+    return asked
+  }
+}

@@ -1,0 +1,171 @@
+import { checkKey } from '../contract/arguments.js'
+import { Backoff } from './backoff.js'
+import { hasLeft, type Caller } from './caller.js'
+import type { GetOrSetOptions, Loader } from '../contract/fastify-cache.js'
+import { FlightProofs } from './flight-proof.js'
+import { FlightRunner } from './flight-runner.js'
+import type { Flight } from './single-flight.js'
+import { LoadStore, type Call, type Fail } from './load-store.js'
+import { limitOf, Load, within } from './load.js'
+import { readMeasured } from '../telemetry/measure.js'
+import { checkNames } from '../contract/option-names.js'
+import { readNow } from '../contract/sync-read.js'
+import type { Registration } from '../service/registration.js'
+import type { CacheRegistry } from '../service/registry.js'
+import { STORED_NULL, type Result } from '../contract/result.js'
+import { isEarlyRefreshDue, mayBeServed, needsEntry } from './stale-rules.js'
+import type { ImplStats } from '../telemetry/stats.js'
+import { timeLoad } from './timed-load.js'
+
+/** One load per key per process, and the rules for stale values. */
+export class GetOrSet {
+  readonly #registry: CacheRegistry
+  readonly #backoff: Backoff
+  readonly #fail: Fail
+  readonly #store: LoadStore
+  readonly #runner: FlightRunner
+  readonly #proofs: FlightProofs
+
+  constructor (registry: CacheRegistry, fail: Fail, ttlFor: (ttl: number | undefined) => number) {
+    this.#registry = registry
+    this.#backoff = new Backoff(registry)
+    this.#fail = fail
+    this.#store = new LoadStore(registry, fail)
+    this.#proofs = new FlightProofs(this.#store)
+    this.#runner = new FlightRunner(registry, this.#store, this.#backoff, ttlFor)
+  }
+
+  /** Every caller's loader runs, at once and alone: observing must not change what is observed. */
+  observe<T> (stats: ImplStats, key: string, loader: Loader<T>, options: GetOrSetOptions<T>): Promise<T> {
+    const error = checkKey(key)
+    if (error !== undefined) this.#fail(stats, 'getOrSet', error)
+    const counters = stats.of(error === undefined ? key : '')
+    if (error === undefined) counters.miss(key)
+    const load = new Load(key)
+    return timeLoad(this.#registry, load, counters.loads, loader, options.timeoutMs, false, (value) => {
+      if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return
+      const unknown = checkNames('getOrSet', options)
+      if (unknown !== undefined) return this.#fail(stats, 'set', unknown)
+      counters.sets++
+      this.#registry.doubts.look(counters.keyPattern, key, value, options.ttl)
+    })
+  }
+
+  /** The cached value, or one load for all who ask meanwhile. */
+  run<T> (registration: Registration, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined): Promise<T> {
+    const { flights } = this.#registry
+    const call: Call<T> = { registration, key, loader, options, caller, entered: flights.scopes.entered, since: flights.begun, isStoreAway: false }
+    const flight = flights.joinable(key)
+    if (flight !== undefined && !flight.isBackground) {
+      registration.stats.of(key).miss(key)
+      return this.#joinOrLoad(call)
+    }
+    if (registration.immediate === undefined || needsEntry(options)) return this.#lookup(call)
+    const result = readMeasured(this.#registry, registration.stats, 'get', registration.immediate, readNow, key) as Result<T | null>
+    const counters = registration.stats.of(key)
+    if (result.ok && (result.value !== null || result === STORED_NULL)) {
+      counters.hit(key)
+      return Promise.resolve(result.value as T)
+    }
+    counters.miss(key)
+    return this.#joinOrLoad(call)
+  }
+
+  async #lookup<T> (call: Call<T>): Promise<T> {
+    const { registration, key, options } = call
+    const entry = await this.#store.read(call)
+    const counters = registration.stats.of(key)
+    if (entry?.fresh === true) {
+      counters.hit(key)
+      if (isEarlyRefreshDue(entry, options.earlyRefresh, counters.loads.recent)) {
+        this.#refresh(call, entry.ttlLeft)
+      }
+      return entry.value
+    }
+    if (entry !== null && mayBeServed(entry, options.staleWhileRevalidate)) {
+      counters.hit(key)
+      this.#refresh(call, 0)
+      return entry.value
+    }
+    if (entry !== null && mayBeServed(entry, options.staleIfError) && this.#backoff.isActive(key)) {
+      counters.hit(key)
+      return entry.value
+    }
+    counters.miss(key)
+    return this.#joinOrLoad(call)
+  }
+
+  /** A caller that joins waits for no longer than its own limit; one that loads has it put on its loader. */
+  #joinOrLoad<T> (call: Call<T>): Promise<T> {
+    const flight = this.#registry.flights.joinable(call.key)
+    const limit = flight === undefined ? undefined : limitOf(call.options.timeoutMs)
+    const loaded = this.#share(call)
+    return this.#orStale(call, limit === undefined ? loaded : within(limit, loaded))
+  }
+
+  /** The load that is under way, or a new one. */
+  #share<T> (call: Call<T>, isSuspected = false): Promise<T> {
+    const flight = this.#registry.flights.joinable(call.key) as Flight<T> | undefined
+    if (flight === undefined) return this.#runner.begin(call, { isSuspected })
+    // A load that began after the call has seen whatever another process removed before the call.
+    const isProven = flight.number > call.since || flight.lease === undefined
+    return isProven ? this.#follow(call, flight) : this.#followProven(call, flight)
+  }
+
+  /** Joins a load that began before the call, unless its key or one of its tags was changed by another process since. */
+  async #followProven<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
+    if (await this.#proofs.prove(call, flight) !== 'changed') return this.#follow(call, flight)
+    // The change may be the store of the flight itself, which is a hit.
+    const entry = await this.#store.read(call)
+    if (entry?.fresh === true) return entry.value
+    this.#registry.flights.supersedeFlight(flight)
+    return this.#share(call)
+  }
+
+  /**
+   * Waits for the load of another caller. If that caller ended, or its load is overdue, the first of those who wait begins a
+   * load of its own, which the others join. A late value still answers them all.
+   */
+  #follow<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
+    const scope = this.#registry.flights.scopes.of(call.entered)
+    if (scope !== undefined && flight.scope.reaches(scope)) return this.#runner.runUnshared(call, scope)
+    const followed = new Promise<T>((resolve, reject) => {
+      let own: Promise<T> | undefined
+      const replace = (isSuspected: boolean): void => {
+        if (own !== undefined) return
+        own = this.#share(call, isSuspected)
+        own.then(resolve, reject)
+      }
+      flight.join().then(resolve, (error: unknown) => {
+        if (flight.isAbandoned && !hasLeft(call.caller)) replace(false)
+        else if (own === undefined) reject(error)
+      })
+      flight.onOverdue(() => replace(true))
+    })
+    if (scope === undefined) return followed
+    scope.await(flight.scope)
+    return followed.finally(() => scope.unawait(flight.scope))
+  }
+
+  /** Loads while nobody waits. Failures are announced as `loaded` events, and the stale value stays. */
+  #refresh<T> (call: Call<T>, ttlLeft: number): void {
+    if (this.#registry.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
+    this.#runner.begin(call, { ttlLeft, isBackground: true }).catch(() => {
+      // Announced and counted as its load ended; there is no caller to tell.
+    })
+  }
+
+  /**
+   * What is loaded; if loading fails, the stale value, where this caller takes one and the cache still holds it: asked for
+   * anew, since it may have been invalidated, or have reached its end, while the load ran.
+   */
+  #orStale<T> (call: Call<T>, loaded: Promise<T>): Promise<T> {
+    if (!needsEntry(call.options)) return loaded
+    return loaded.catch(async (error: unknown) => {
+      const entry = await this.#store.read(call)
+      if (entry === null) this.#backoff.end(call.key)
+      else if (entry.fresh || mayBeServed(entry, call.options.staleIfError)) return entry.value
+      throw error
+    })
+  }
+}

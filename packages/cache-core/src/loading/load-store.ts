@@ -1,0 +1,138 @@
+import type { Entry, Lease, SetOptions, TagSnapshot } from '../contract/cache.js'
+import type { Caller } from './caller.js'
+import type { CacheError } from '../contract/errors.js'
+import type { GetOrSetOptions, Loader } from '../contract/fastify-cache.js'
+import type { Proof } from './flight-proof.js'
+import type { Flight } from './single-flight.js'
+import type { LoadScope } from './load-scope.js'
+import { limitOf, LOAD_LIMIT_MS } from './load.js'
+import { measured } from '../telemetry/measure.js'
+import type { Registration } from '../service/registration.js'
+import type { CacheRegistry } from '../service/registry.js'
+import { needsEntry } from './stale-rules.js'
+import type { ImplStats } from '../telemetry/stats.js'
+import { checkTagOptions, knownTags } from './store-options.js'
+
+/** One call of `getOrSet` in the cached arm. */
+export interface Call<T> {
+  readonly registration: Registration
+  readonly key: string
+  readonly loader: Loader<T>
+  readonly options: GetOrSetOptions<T>
+  /** The request that the call is made for. */
+  readonly caller: Caller | undefined
+  /** The loader run in whose synchronous part the call was made. */
+  readonly entered: LoadScope | undefined
+  /** Flights that had begun when the call was made: later ones saw all that had happened before the call. */
+  readonly since: number
+  /** The store did not answer: asking it for a lock or for tokens would only make the caller wait again. */
+  isStoreAway: boolean
+}
+
+/** Counts and announces a failure. */
+export type Fail = (stats: ImplStats, operation: string, error: CacheError) => void
+
+/** Codes of a store that would refuse, or leave unanswered, the next operation, too. */
+const AWAY: ReadonlySet<string> = new Set(['CACHE_ERR_UNAVAILABLE', 'CACHE_ERR_TIMEOUT', 'CACHE_ERR_AUTH'])
+/** Milliseconds by which a lease outlasts the time limit of its load: for the store, which may have to wait for its turn. */
+const LEASE_SPARE_MS = 10_000
+
+/** The store as `getOrSet` sees it: each operation is measured, each failure is announced and answered with "nothing". */
+export class LoadStore {
+  readonly #registry: CacheRegistry
+  readonly #fail: Fail
+
+  constructor (registry: CacheRegistry, fail: Fail) {
+    this.#registry = registry
+    this.#fail = fail
+  }
+
+  fail (registration: Registration, operation: string, error: CacheError): void {
+    this.#fail(registration.stats, operation, error)
+  }
+
+  /** The entry, fresh or stale; `null`: there is none, or the store did not answer. */
+  async read<T> (call: Call<T>): Promise<Entry<T> | null> {
+    const { registration, key, options } = call
+    const result = await this.#measured(registration, 'get', registration.lookup<T>(key, { tags: knownTags(options), stale: needsEntry(options) }))
+    if (result.ok) return result.value
+    this.fail(registration, 'get', result.error)
+    if (AWAY.has(result.error.code)) call.isStoreAway = true
+    return null
+  }
+
+  /** The lease, or else the tags as they are before the load; `null`: what is loaded must not be stored. */
+  async capture<T> (call: Call<T>, flight: Flight<T>): Promise<TagSnapshot | undefined | null> {
+    const { registration, options } = call
+    const hasLeases = registration.impl.leases !== undefined
+    if (flight.isSuperseded || call.isStoreAway) {
+      if (hasLeases) flight.setLease(null)
+      return null
+    }
+    const error = checkTagOptions(options)
+    if (error !== undefined) this.fail(registration, 'tags.capture', error)
+    const tags = error === undefined ? flight.tags as string[] : []
+    if (hasLeases) {
+      // Without valid tags, too: callers that join have to prove that the key was not removed.
+      flight.closeToUnproven()
+      const lease = await this.#take(call, tags)
+      flight.setLease(lease)
+      return error === undefined ? lease : null
+    }
+    if (error !== undefined) return null
+    // Without tags, too: another process may clear the cache while this one loads. In this one the flight is superseded.
+    if (tags.length === 0 && (registration.immediate !== undefined || registration.impl.tags === undefined)) return undefined
+    const result = await this.#measured(registration, 'tags.capture', registration.capture(tags))
+    if (result.ok) return result.value
+    this.fail(registration, 'tags.capture', result.error)
+    return null
+  }
+
+  /** Asks the store whether a flight is current. A flight without a lease is not, as soon as the store gives leases again. */
+  async prove<T> (call: Call<T>, flight: Flight<T>): Promise<Proof> {
+    const { registration } = call
+    const lease = await flight.lease
+    if (lease === null || lease === undefined) return await this.#take(call, []) === null ? 'unknown' : 'changed'
+    const result = await this.#measured(registration, 'leases.isCurrent', registration.isCurrent(lease))
+    if (result.ok) return result.value ? 'current' : 'changed'
+    this.fail(registration, 'leases.isCurrent', result.error)
+    return 'unknown'
+  }
+
+  /** Gives up the lease of a load that stores nothing. A flight that was superseded may share its mark with the next one. */
+  release<T> ({ registration }: Call<T>, flight: Flight<T>): void {
+    if (flight.isSuperseded) return
+    // Also one whose load could not be stored from the beginning: its tags were refused.
+    void flight.lease?.then(async (lease) => {
+      if (lease === null) return
+      const result = await this.#measured(registration, 'leases.release', registration.releaseLease(lease))
+      if (!result.ok) this.fail(registration, 'leases.release', result.error)
+    })
+  }
+
+  /** Whether the value was stored. A lease whose value the store refuses is given up. */
+  async set<T> (call: Call<T>, flight: Flight<T>, value: T, options: SetOptions): Promise<boolean> {
+    const { registration, key } = call
+    const result = await this.#measured(registration, 'set', registration.set(key, value, options))
+    if (result.ok) {
+      registration.stats.of(key).sets++
+      return true
+    }
+    this.fail(registration, 'set', result.error)
+    if (!AWAY.has(result.error.code)) this.release(call, flight)
+    return false
+  }
+
+  /** `null`: the store gives no lease now. */
+  async #take<T> ({ registration, key, options }: Call<T>, tags: string[]): Promise<Lease | null> {
+    const ttl = ((limitOf(options.timeoutMs) ?? LOAD_LIMIT_MS) + LEASE_SPARE_MS) / 1000
+    const result = await this.#measured(registration, 'leases.take', registration.takeLease(key, { tags, ttl }))
+    if (result.ok) return result.value
+    this.fail(registration, 'leases.take', result.error)
+    return null
+  }
+
+  #measured<T> (registration: Registration, operation: string, pending: Promise<T>): Promise<T> {
+    return measured(this.#registry, registration.stats, operation, pending)
+  }
+}

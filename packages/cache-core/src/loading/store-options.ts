@@ -1,0 +1,78 @@
+import { checkSetOptions, checkTags } from '../contract/arguments.js'
+import type { SetOptions, TagSnapshot } from '../contract/cache.js'
+import { tagInvalid, ttlInvalid, type CacheError } from '../contract/errors.js'
+import type { GetOrSetOptions } from '../contract/fastify-cache.js'
+import type { Flight } from './single-flight.js'
+import { isPromise } from '../lib/harmless.js'
+import { checkNames } from '../contract/option-names.js'
+import { checkReserved } from '../contract/reserved-tags.js'
+
+const NO_TAGS: string[] = []
+
+/** The tags that are known before the load; none where the option is no list (`checkTagOptions` says so). */
+export function knownTags (options: GetOrSetOptions<never>): string[] {
+  const { tags, coveringTags } = options
+  const named = Array.isArray(tags) ? tags : NO_TAGS
+  return Array.isArray(coveringTags) ? [...named, ...coveringTags] : named
+}
+
+/** The error in the tag options, if any. */
+export function checkTagOptions (options: GetOrSetOptions<never>): CacheError | undefined {
+  const { tags, coveringTags } = options
+  const error = coveringTags === undefined ? undefined : checkAppTags(coveringTags)
+  if (error !== undefined || tags === undefined) return error
+  if (typeof tags !== 'function') return checkAppTags(tags)
+  return coveringTags === undefined || coveringTags.length === 0 ? tagInvalid('a tags function without coveringTags') : undefined
+}
+
+function checkAppTags (tags: string[]): CacheError | undefined {
+  return checkTags(tags) ?? checkReserved(tags)
+}
+
+/**
+ * How a loaded value is to be stored: `undefined` if it must not be, an error if it cannot be. Never throws: the caller has
+ * its value, whatever the options are.
+ */
+export function storeOptions<T> (
+  options: GetOrSetOptions<T>,
+  flight: Flight<T>,
+  value: T,
+  snapshot: TagSnapshot | undefined,
+  ttlFor: (ttl: number | undefined) => number
+): SetOptions | CacheError | undefined {
+  if (value === undefined) return undefined
+  const unknown = checkNames('getOrSet', options)
+  if (unknown !== undefined) return unknown
+  let ttl: number | undefined
+  try {
+    ttl = typeof options.ttl === 'function' ? options.ttl(value as Exclude<T, undefined>) : options.ttl
+  } catch (cause) {
+    return ttlInvalid('ttl', 'a function that threw', { cause })
+  }
+  if (isPromise(ttl)) return ttlInvalid('ttl', 'a promise')
+  if (ttl === 0) return undefined
+  let tags = flight.tags as string[]
+  try {
+    if (typeof options.tags === 'function') {
+      const late = options.tags(value as Exclude<T, undefined>)
+      if (isPromise(late)) return tagInvalid('a promise')
+      const error = checkAppTags(late)
+      if (error !== undefined) return error
+      tags = [...new Set([...tags, ...late])]
+    }
+  } catch (cause) {
+    return tagInvalid('a tags function that threw', { cause })
+  }
+  const { staleWhileRevalidate, staleIfError, jitter } = options
+  if (jitter !== undefined && (typeof jitter !== 'number' || Number.isNaN(jitter))) return ttlInvalid('jitter', String(jitter))
+  const stored: SetOptions = { ttl, staleWhileRevalidate, staleIfError }
+  if (tags.length > 0) stored.tags = tags
+  if (snapshot !== undefined) stored.snapshot = snapshot
+  const error = checkSetOptions(stored)
+  if (error !== undefined) return error
+  const { invalidated } = flight
+  if (invalidated !== undefined && tags.some((tag) => invalidated.has(tag))) return undefined
+  stored.ttl = ttlFor(ttl)
+  if (jitter !== undefined) stored.ttl *= 1 - Math.random() * Math.min(Math.max(jitter, 0), 1)
+  return stored
+}

@@ -1,0 +1,245 @@
+import type { Cache, Entry, ImplementationStatus, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot } from '../contract/cache.js'
+import { Deadlines } from './deadlines.js'
+import { implementationFailed, isCacheError, timeout, unsupported } from '../contract/errors.js'
+import { isPromise } from '../lib/harmless.js'
+import { readNow, shareNow, type Immediate } from '../contract/sync-read.js'
+import { DONE, err, MISS, ok, STORED_NULL, type Err, type Ok, type Result } from '../contract/result.js'
+import type { ImplStats } from '../telemetry/stats.js'
+
+/**
+ * Stands for `null` in an implementation without `getEntry`, whose `null` is a miss. Nobody sees it: it is turned back in
+ * every read.
+ */
+const NULL_MARKER = '\u0000@x/cache-core:null'
+
+/**
+ * One implementation in service: the boundary behind which everything is a `Result` in bounded time. A throw, a rejection,
+ * a hang, or an answer that is no `Result` becomes a coded error here.
+ */
+export class Registration {
+  readonly registeredAt = new Date()
+  readonly immediate: Immediate | undefined
+  readonly passThrough: boolean
+  /** Wakes who waits for the calls under way; set once this registration is out of service. */
+  #drained: (() => void) | undefined
+  #pending = 0
+  #forgetting: Promise<void> | undefined
+  #isWithheld = false
+  readonly #reads: Deadlines
+  readonly #writes: Deadlines
+
+  constructor (
+    readonly impl: Cache,
+    readonly implName: string,
+    readonly stats: ImplStats,
+    limits: { reads: Deadlines; writes: Deadlines }
+  ) {
+    this.immediate = readNow in impl && shareNow in impl ? impl as Cache & Immediate : undefined
+    this.passThrough = impl.passThrough === true
+    this.#reads = limits.reads
+    this.#writes = limits.writes
+  }
+
+  /** Resolves when the calls that are under way have ended. */
+  drain (): Promise<void> {
+    if (this.#pending === 0) return Promise.resolve()
+    return new Promise((resolve) => { this.#drained = resolve })
+  }
+
+  /**
+   * Clears the implementation once the calls of its last time in service have ended, since one of them may store. Until that
+   * is acknowledged its reads are misses and its stores are dropped; while it fails, reads try it again.
+   */
+  forget (drained: Promise<unknown> = Promise.resolve()): void {
+    this.#isWithheld = this.immediate === undefined
+    const clearing = this.immediate === undefined ? drained.then(() => this.clear()) : this.clear()
+    this.#forgetting = clearing.then((result) => {
+      this.#forgetting = undefined
+      if (result.ok) this.#isWithheld = false
+      else this.stats.countError(result.error)
+    })
+  }
+
+  get<T> (key: string): Promise<Result<T | null>> {
+    if (this.#isAway()) return Promise.resolve(MISS)
+    return this.#call('get', this.#reads, () => this.impl.get<T>(key), toRead<T>)
+  }
+
+  /** The entry; from an implementation without `getEntry` a fresh one whose lifetimes are unknown (`Infinity`). */
+  async lookup<T> (key: string, hint: ReadHint): Promise<Result<Entry<T> | null>> {
+    if (this.impl.getEntry !== undefined) return this.getEntry(key, hint)
+    const result = await this.get<T>(key)
+    if (!result.ok) return result
+    if (result.value === null && result !== STORED_NULL) return MISS
+    return { ok: true, value: { value: result.value as T, fresh: true, age: 0, ttlLeft: Infinity, staleLeft: Infinity, tags: [] } }
+  }
+
+  getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
+    if (this.impl.getEntry === undefined) return this.#lacks('getEntry')
+    if (this.#isAway()) return Promise.resolve(MISS)
+    return this.#call('getEntry', this.#reads, () => this.impl.getEntry!<T>(key, hint), toRead<Entry<T>>)
+  }
+
+  async getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> {
+    if (this.impl.getMany === undefined) return this.#lacks('getMany')
+    if (this.#isAway()) return { ok: true, value: keys.map(() => null) }
+    const result = await this.#call('getMany', this.#reads, () => this.impl.getMany!<T>(keys))
+    if (!result.ok) return result
+    if (!Array.isArray(result.value) || result.value.length !== keys.length) {
+      return err(implementationFailed('getMany', 'did not answer with one value for each key'))
+    }
+    return ok(result.value.map((value) => value === NULL_MARKER ? null : value ?? null))
+  }
+
+  set (key: string, value: unknown, options: SetOptions): Promise<Result<void>> {
+    // An entry that no invalidation could reach must not exist.
+    if (this.impl.tags === undefined && options.tags !== undefined && options.tags.length > 0) return this.#lacks('tags')
+    if (this.#isAway()) return Promise.resolve(DONE)
+    return this.#call('set', this.#writes, () => this.impl.set(key, this.#marked(value), hasOnlyTtl(options) ? options.ttl : options))
+  }
+
+  setMany (items: SetItem[]): Promise<Result<void>> {
+    if (this.impl.setMany === undefined) return this.#lacks('setMany')
+    if (this.impl.tags === undefined && items.some(({ options }) => options?.tags !== undefined && options.tags.length > 0)) {
+      return this.#lacks('tags')
+    }
+    if (this.#isAway()) return Promise.resolve(DONE)
+    const marked = items.map((item) => ({ ...item, value: this.#marked(item.value) }))
+    return this.#call('setMany', this.#writes, () => this.impl.setMany!(marked))
+  }
+
+  del (key: string): Promise<Result<void>> {
+    return this.#call('del', this.#writes, () => this.impl.del(key))
+  }
+
+  delMany (keys: string[]): Promise<Result<void>> {
+    if (this.impl.delMany === undefined) return this.#lacks('delMany')
+    return this.#call('delMany', this.#writes, () => this.impl.delMany!(keys))
+  }
+
+  capture (tags: string[]): Promise<Result<TagSnapshot>> {
+    if (this.impl.tags === undefined) return this.#lacks('tags')
+    return this.#call('tags.capture', this.#reads, () => this.impl.tags!.capture(tags))
+  }
+
+  areTagsCurrent (snapshot: TagSnapshot): Promise<Result<boolean>> {
+    if (this.impl.tags?.isCurrent === undefined) return this.#lacks('tags.isCurrent')
+    return this.#call('tags.isCurrent', this.#reads, () => this.impl.tags!.isCurrent!(snapshot))
+  }
+
+  invalidate (tags: string[], soft: boolean): Promise<Result<void>> {
+    if (this.impl.tags === undefined) return this.#lacks('tags')
+    return this.#call('tags.invalidate', this.#writes, () => this.impl.tags!.invalidate(tags, soft ? { soft } : undefined))
+  }
+
+  /** Only where the implementation has leases. */
+  takeLease (key: string, options: LeaseOptions): Promise<Result<Lease>> {
+    return this.#call('leases.take', this.#reads, () => this.impl.leases!.take(key, options))
+  }
+
+  isCurrent (lease: Lease): Promise<Result<boolean>> {
+    return this.#call('leases.isCurrent', this.#reads, () => this.impl.leases!.isCurrent(lease))
+  }
+
+  releaseLease (lease: Lease): Promise<Result<void>> {
+    return this.#call('leases.release', this.#writes, () => this.impl.leases!.release(lease))
+  }
+
+  async lock (key: string, options: LockOptions): Promise<Result<Lock | null>> {
+    if (this.impl.lock === undefined) return this.#lacks('lock')
+    // Waiting is what was asked for: it does not count against the limit of a read.
+    const limit = new Deadlines(this.#reads.ms + (options.waitMs ?? 0))
+    const result = await this.#call('lock', limit, () => this.impl.lock!(key, options), toRead<Lock>)
+    return result.ok && result.value !== null ? ok(this.#bounded(result.value)) : result
+  }
+
+  clear (): Promise<Result<void>> {
+    if (this.impl.clear === undefined) return this.#lacks('clear')
+    return this.#call('clear', this.#writes, () => this.impl.clear!())
+  }
+
+  /** What the implementation tells of itself; nothing if it fails to. */
+  status (): ImplementationStatus {
+    try {
+      const status: unknown = this.impl.status?.() ?? {}
+      if (typeof status === 'object' && !isPromise(status)) return status as ImplementationStatus
+      this.stats.countError(implementationFailed('status', 'answered with something that is no status'))
+    } catch (cause) {
+      this.stats.countError(implementationFailed('status', 'threw', { cause }))
+    }
+    return {}
+  }
+
+  health (): Promise<Result<void>> {
+    if (this.impl.health === undefined) return this.#lacks('health')
+    return this.#call('health', this.#reads, () => this.impl.health!())
+  }
+
+  #isAway (): boolean {
+    if (this.#isWithheld && this.#forgetting === undefined) this.forget()
+    return this.#isWithheld
+  }
+
+  #marked (value: unknown): unknown {
+    return value === null && this.impl.getEntry === undefined ? NULL_MARKER : value
+  }
+
+  /** The lock, each of its calls behind this boundary, too. */
+  #bounded (lock: Lock): Lock {
+    return {
+      token: lock.token,
+      release: (outcome) => this.#call('lock.release', this.#writes, () => lock.release(outcome)),
+      extend: (ttl) => this.#call('lock.extend', this.#writes, () => lock.extend(ttl))
+    }
+  }
+
+  #lacks (member: string): Promise<Err> {
+    return Promise.resolve(err(unsupported(member, this.implName)))
+  }
+
+  #call<T> (
+    operation: string, limit: Deadlines, start: () => Promise<Result<T>>, toAnswer: (operation: string, answer: unknown) => Result<T> = toResult
+  ): Promise<Result<T>> {
+    let pending: Promise<Result<T>>
+    try {
+      pending = start()
+    } catch (cause) {
+      return Promise.resolve(err(implementationFailed(operation, 'threw', { cause })))
+    }
+    if (this.immediate !== undefined && operation !== 'lock') return pending
+    this.#pending++
+    const end = (result: Result<T>): Result<T> => {
+      if (--this.#pending === 0) this.#drained?.()
+      return result
+    }
+    return limit.bound<unknown, Result<T>>(
+      pending instanceof Promise ? pending : Promise.resolve(pending),
+      (answer) => end(toAnswer(operation, answer)),
+      (ms) => end(err(timeout(operation, ms))),
+      (cause) => end(err(implementationFailed(operation, 'rejected', { cause })))
+    )
+  }
+}
+
+/** A read whose value is `undefined` found nothing. */
+function toRead<T> (operation: string, answer: unknown): Result<T | null> {
+  const result = toResult<T | null>(operation, answer)
+  if (!result.ok) return result
+  if (result.value === undefined) return MISS
+  return result.value === NULL_MARKER ? STORED_NULL : result
+}
+
+function hasOnlyTtl (options: SetOptions): boolean {
+  return options.tags === undefined && options.snapshot === undefined &&
+    options.staleWhileRevalidate === undefined && options.staleIfError === undefined
+}
+
+function toResult<T> (operation: string, result: unknown): Result<T> {
+  if (typeof result === 'object' && result !== null) {
+    const { ok: isOk, error } = result as Partial<Ok<T> & Err>
+    if (isOk === true) return 'value' in result ? result as Ok<T> : DONE as Ok<T>
+    if (isOk === false && isCacheError(error)) return result as Err
+    if (isOk === false) return err(implementationFailed(operation, 'failed', { cause: error }))
+  }
+  return err(implementationFailed(operation, 'answered with something that is no Result'))
+}

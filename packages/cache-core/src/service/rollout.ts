@@ -1,0 +1,73 @@
+import { OptionInvalid } from '../contract/errors.js'
+
+/** Who is in: settings of a rollout. */
+export interface RolloutSettings {
+  /** 0 to 100; two decimals count. */
+  percent?: number
+  /** Key patterns that may be cached; `*` is all of them. */
+  allow?: string[]
+  /** Another salt draws other subjects. */
+  salt?: string
+}
+
+const BUCKETS = 10_000
+const encoder = new TextEncoder()
+
+/**
+ * The bucket of a subject, 0 to 9999: FNV-1a (32 bit) over the UTF-8 bytes of `salt:subject`, modulo 10 000. The same in
+ * every process and on every day.
+ */
+export function bucketOf (subject: string, salt = ''): number {
+  let hash = 0x811c9dc5
+  for (const byte of encoder.encode(`${salt}:${subject}`)) hash = Math.imul(hash ^ byte, 0x01000193)
+  return (hash >>> 0) % BUCKETS
+}
+
+/** Decides who is in. Raising the percent only ever adds subjects. */
+export class Rollout {
+  salt = ''
+  #percent = 100
+  #allow: ReadonlySet<string> = new Set(['*'])
+  readonly #changed: (percent: number) => void
+  readonly #allowed: (patterns: readonly string[]) => void
+
+  /** @param allowed hears of the patterns that are let in, before the first of their keys comes */
+  constructor (changed: (percent: number) => void = () => {}, allowed: (patterns: readonly string[]) => void = () => {}) {
+    this.#changed = changed
+    this.#allowed = allowed
+  }
+
+  get percent (): number { return this.#percent }
+
+  /** Throws `CACHE_ERR_OPTION_INVALID` outside of 0 to 100. */
+  set percent (percent: number) {
+    if (typeof percent !== 'number' || !(percent >= 0 && percent <= 100)) {
+      throw new OptionInvalid('rollout.percent', String(percent), 'a number from 0 to 100')
+    }
+    if (percent === this.#percent) return
+    this.#percent = percent
+    this.#changed(percent)
+  }
+
+  get allow (): string[] { return [...this.#allow] }
+  set allow (patterns: string[]) {
+    this.#allow = new Set(patterns)
+    this.#allowed(patterns)
+  }
+
+  /** Everybody and everything is in: nothing needs to be decided. */
+  get isComplete (): boolean { return this.#percent === 100 && this.#allow.has('*') }
+
+  /** The percent alone is the answer: there is no need of a subject. */
+  get isAllOrNothing (): boolean { return this.#percent === 100 || this.#percent === 0 }
+
+  allows (keyPattern: string): boolean {
+    return this.#allow.has('*') || this.#allow.has(keyPattern)
+  }
+
+  includes (subject: string): boolean {
+    if (this.#percent === 100) return true
+    // Rounded, since 0.07 * 100 is more than 7.
+    return bucketOf(subject, this.salt) < Math.round(this.#percent * (BUCKETS / 100))
+  }
+}

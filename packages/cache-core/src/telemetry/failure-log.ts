@@ -1,0 +1,43 @@
+import type { CacheError } from '../contract/errors.js'
+import { errorType } from '../contract/errors.js'
+import type { Log } from '../lib/harmless.js'
+
+/** One line when failures of a kind begin, and one a minute with their number while they last: never one per operation. */
+export class FailureLog {
+  static readonly EVERY_MS = 60_000
+  readonly #counts = new Map<string, number>()
+  readonly #log: Pick<Log, 'warn'>
+  readonly #timer: NodeJS.Timeout
+
+  constructor (log: Pick<Log, 'warn'>) {
+    this.#log = log
+    this.#timer = setInterval(() => this.#summarise(), FailureLog.EVERY_MS)
+    this.#timer.unref()
+  }
+
+  note (impl: string, operation: string, error: CacheError): void {
+    const kind = `${impl} ${operation} ${errorType(error)}`
+    const count = this.#counts.get(kind)
+    if (count === undefined) {
+      // The error may be that of an implementation of the app's own: its other properties, and its cause, may hold what was stored.
+      const { name, code, message } = error
+      this.#log.warn({ err: { type: name, code, message }, impl, operation }, 'Cache: an operation failed')
+    }
+    this.#counts.set(kind, (count ?? -1) + 1)
+  }
+
+  close (): void {
+    clearInterval(this.#timer)
+    this.#summarise()
+  }
+
+  #summarise (): void {
+    for (const [kind, count] of this.#counts) {
+      if (count === 0) this.#counts.delete(kind)
+      else {
+        this.#log.warn({ failures: count, kind }, 'Cache: operations keep failing')
+        this.#counts.set(kind, 0)
+      }
+    }
+  }
+}

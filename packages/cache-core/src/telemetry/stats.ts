@@ -1,0 +1,153 @@
+import { errorType, type CacheError } from '../contract/errors.js'
+import { DurationHistogram } from './histogram.js'
+import { KeyPatterns } from './key-pattern.js'
+
+/** The label of control requests and of observation. */
+export const CONTROL_LABEL = 'null'
+
+/** What happened to the keys of one pattern on one implementation. Counts since the start. */
+export class Counters {
+  hits = 0
+  misses = 0
+  sets = 0
+  dels = 0
+  #loads: Loads | undefined
+  readonly #stats: Stats
+
+  constructor (readonly keyPattern: string, stats: Stats) {
+    this.#stats = stats
+  }
+
+  /** A read that found a value. */
+  hit (key: string): void {
+    this.hits++
+    this.#stats.onRead?.(key, this.keyPattern)
+  }
+
+  /** A read that found nothing, or was not let through to the cache. */
+  miss (key: string): void {
+    this.misses++
+    this.#stats.onRead?.(key, this.keyPattern)
+  }
+
+  /** What loading the keys of this pattern took: one and the same for all implementations. */
+  get loads (): Loads {
+    return (this.#loads ??= this.#stats.loadsOf(this.keyPattern))
+  }
+}
+
+/** What loading the keys of one pattern took, whatever the implementation. */
+export class Loads {
+  readonly durations = new DurationHistogram()
+  failures = 0
+  /** Seconds, moving average over about 16 loads. */
+  recent = 0
+  constructor (readonly keyPattern: string) {}
+
+  record (seconds: number, failed: boolean): void {
+    this.recent = this.durations.count === 0 ? seconds : this.recent + (seconds - this.recent) / 16
+    this.durations.observe(seconds)
+    if (failed) this.failures++
+  }
+}
+
+/** Hits, misses and errors of a time. `hitRate` is `hits / (hits + misses)`, `0` without reads. */
+export interface Totals { hits: number; misses: number; errors: number; hitRate: number }
+
+/** Everything counted under one label `impl`. */
+export class ImplStats {
+  readonly counters = new Map<string, Counters>()
+  readonly errors = new Map<string, number>()
+  /** Invalidations by the pattern of the tag. */
+  readonly invalidations = new Map<string, number>()
+  /** By operation; empty unless durations are measured. */
+  readonly durations = new Map<string, DurationHistogram>()
+  readonly #stats: Stats
+
+  constructor (readonly label: string, stats: Stats) {
+    this.#stats = stats
+  }
+
+  of (key: string): Counters {
+    const keyPattern = this.#stats.patterns.of(key)
+    let counters = this.counters.get(keyPattern)
+    if (counters === undefined) this.counters.set(keyPattern, counters = new Counters(keyPattern, this.#stats))
+    return counters
+  }
+
+  countError (error: CacheError): void {
+    const type = errorType(error)
+    this.errors.set(type, (this.errors.get(type) ?? 0) + 1)
+  }
+
+  countInvalidation (tag: string): void {
+    const pattern = this.#stats.patterns.of(tag)
+    this.invalidations.set(pattern, (this.invalidations.get(pattern) ?? 0) + 1)
+  }
+
+  observe (operation: string, seconds: number): void {
+    let durations = this.durations.get(operation)
+    if (durations === undefined) this.durations.set(operation, durations = new DurationHistogram())
+    durations.observe(seconds)
+  }
+
+  totals (): Totals {
+    let hits = 0
+    let misses = 0
+    let errors = 0
+    for (const counters of this.counters.values()) {
+      hits += counters.hits
+      misses += counters.misses
+    }
+    for (const count of this.errors.values()) errors += count
+    return withRate(hits, misses, errors)
+  }
+}
+
+/** Totals with their rate. */
+export function withRate (hits: number, misses: number, errors: number): Totals {
+  return { hits, misses, errors, hitRate: hits + misses === 0 ? 0 : hits / (hits + misses) }
+}
+
+/** Hears of a read, found or not. */
+export type OnRead = (key: string, keyPattern: string) => void
+
+/** Cumulative counters of a process: plain integers that are read when somebody asks. */
+export class Stats {
+  /** Implementations that have a label of their own; names of further ones share `other`. */
+  static readonly MAX_LABELS = 16
+  readonly impls = new Map<string, ImplStats>()
+  readonly loads = new Map<string, Loads>()
+  readonly patterns = new KeyPatterns()
+  /** Whether operations are timed: two clock readings each. */
+  measuresDurations = false
+  /** Hears of every read; `undefined`: nobody does. */
+  onRead: OnRead | undefined
+  #readers: readonly OnRead[] = []
+
+  /** Listens to reads; call what it returns to stop. The listener is on the hot path, and must not throw. */
+  listen (reader: OnRead): () => void {
+    this.#read([...this.#readers, reader])
+    return () => this.#read(this.#readers.filter((other) => other !== reader))
+  }
+
+  #read (readers: readonly OnRead[]): void {
+    this.#readers = readers
+    const [first] = readers
+    this.onRead = readers.length < 2 ? first : (key, keyPattern) => { for (const reader of readers) reader(key, keyPattern) }
+  }
+
+  for (label: string): ImplStats {
+    let stats = this.impls.get(label)
+    if (stats !== undefined) return stats
+    if (this.impls.size >= Stats.MAX_LABELS && label !== 'other') return this.for('other')
+    this.impls.set(label, stats = new ImplStats(label, this))
+    return stats
+  }
+
+  loadsOf (keyPattern: string): Loads {
+    let loads = this.loads.get(keyPattern)
+    if (loads === undefined) this.loads.set(keyPattern, loads = new Loads(keyPattern))
+    return loads
+  }
+}

@@ -1,0 +1,74 @@
+import type { Before, Captured } from '../fastify/captured.js'
+import { isDigest } from '../rules/conditional.js'
+import { isUsedIn, noncesOf } from '../rules/csp-nonce.js'
+import { parseEntityTag, strongMatch, weakMatch } from '../rules/entity-tag.js'
+import { formatHttpDate } from '../rules/http-date.js'
+import { chosenBy, freshnessBy, keptOf, selectingHeaders, whyNotStored, type Exchange } from './storability.js'
+import type { StoredHead } from '../store/stored-response.js'
+import { variantOf } from '../rules/vary.js'
+
+const NO_BODY = Buffer.alloc(0)
+
+/** The headers that the handler set with its 304, and those that hooks had set before it. */
+export interface Update { readonly own: Captured['headers']; readonly before: Before }
+
+/** A stored response with the fields of a 304, and why it must not be stored any longer; `undefined`: it may. */
+export interface Renewal { readonly head: StoredHead; readonly reason: string | undefined }
+
+/**
+ * A stored response after a 304 of its handler: the fields of the 304 replace those of the same name (RFC 9111 §3.2,
+ * §4.3.4), and `Vary` is matched with the request that the 304 answers. `undefined`: the 304 is about another
+ * representation, so the stored one must be neither updated nor served. `requestedAt`: milliseconds of the epoch.
+ */
+export function renew ({ request, policy }: Exchange, stale: StoredHead, update: Update, requestedAt: number): Renewal | undefined {
+  const match = matchOf(stale, update.own)
+  if (match === 'none' || (match !== 'strong' && isRelabelled(stale, update.own))) return undefined
+  const receivedAt = Date.now()
+  const fields = Object.entries(keptOf(update.own)).filter(([name]) => name !== 'content-range' && (match === 'strong' || !isDigest(name)))
+  const headers: Record<string, string | string[]> = { ...stale.headers, date: formatHttpDate(receivedAt), ...Object.fromEntries(fields) }
+  // What hooks say of selection counts for a route by policy; by response the stored `Vary` has it already.
+  const before = update.own.vary === undefined && policy.store === 'by-response' ? {} : update.before
+  const vary = selectingHeaders({ headers, before }, undefined, policy)
+  if (vary === '*') headers.vary = '*'
+  else if (policy.store === 'by-response' && vary.length > 0) headers.vary = vary.join(', ')
+  // They are not stored, and yet decide.
+  const deciding = Object.fromEntries(['age', 'set-cookie'].filter((name) => update.own[name] !== undefined).map((name) => [name, update.own[name]!]))
+  const head = { status: stale.status, headers: { ...headers, ...deciding, ...vary !== '*' && { vary: vary.join(', ') } } }
+  const isForOne = isUsedIn(noncesOf({ ...update.before, ...update.own }), { headers, body: NO_BODY })
+  const names = vary === '*' ? [] : chosenBy(vary, policy)
+  const { isTagOfBody, ...rest } = stale
+  return {
+    head: {
+      ...rest,
+      ...update.own.etag === undefined ? { ...isTagOfBody === true && { isTagOfBody } } : { etag: String(update.own.etag) },
+      headers,
+      freshness: freshnessBy(head, policy, requestedAt),
+      receivedAt,
+      vary: names,
+      variant: variantOf(names, request.raw.headers)
+    },
+    reason: isForOne ? 'csp-nonce' : whyNotStored(request, head, policy)
+  }
+}
+
+/**
+ * Whether the validators of a 304 are those of the stored response (RFC 9111 §4.3.4). `'unnamed'`: it has none, and the one
+ * representation that was asked for is meant. An `ETag` that is no entity tag is compared as text.
+ */
+function matchOf (stale: StoredHead, { etag, 'last-modified': modified }: Captured['headers']): 'strong' | 'weak' | 'unnamed' | 'none' {
+  if (etag !== undefined) {
+    const own = stale.etag === undefined ? undefined : parseEntityTag(stale.etag)
+    const other = parseEntityTag(String(etag))
+    if (other === undefined) return String(etag) === stale.etag ? 'weak' : 'none'
+    if (own === undefined) return 'none'
+    if (strongMatch(own, other)) return 'strong'
+    return other.weak && weakMatch(own, other) ? 'weak' : 'none'
+  }
+  if (modified === undefined) return 'unnamed'
+  return String(modified) === String(stale.headers['last-modified']) ? 'weak' : 'none'
+}
+
+/** Without a strong tag, another language or coding is that of another body. */
+function isRelabelled (stale: StoredHead, own: Captured['headers']): boolean {
+  return ['content-language', 'content-encoding'].some((name) => own[name] !== undefined && String(own[name]) !== String(stale.headers[name]))
+}

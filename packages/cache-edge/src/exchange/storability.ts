@@ -1,0 +1,165 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { LABELS, labelsIn, type Captured, type Final } from '../fastify/captured.js'
+import { wasFoundPersonal } from './personal-requests.js'
+import { maySelect } from './visible-headers.js'
+import { isUsedIn, noncesOf } from '../rules/csp-nonce.js'
+import { freshnessOf, notStored, type Freshness, type NotStoredReason } from '../rules/freshness.js'
+import { withoutWritten } from '../fastify/answer-headers.js'
+import { formatHttpDate } from '../rules/http-date.js'
+import type { Policy } from '../rules/policy.js'
+import { NOT_KEPT, type StoredHead, type StoredResponse } from '../store/stored-response.js'
+import { parseVary, variantOf } from '../rules/vary.js'
+
+/** An answer, and what it answers. */
+export interface Exchange {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly policy: Policy
+  readonly tags: readonly string[]
+}
+
+/** Status and headers of an answer. */
+interface Head { readonly status: number; readonly headers: Record<string, string | string[]> }
+
+/** Seconds for which an entry that can be validated is kept beyond its freshness, at least. */
+const KEEP_TO_VALIDATE = 60
+
+/** The reason why an answer is not stored, as `Cache-Status` names it. */
+export type UnstoredReason = NotStoredReason | 'personal' | 'csp-nonce' | 'serializer' | 'serialized-text' | 'too-large' | 'endless-stream' | 'unsupported-payload' | 'hijacked'
+
+/** Why an answer is not stored; `undefined`: another one went out in its place. */
+export interface Unstored {
+  readonly reason: UnstoredReason | undefined
+  /** The names in `Vary` that cannot be in its key. */
+  readonly vary?: readonly string[]
+  readonly response?: undefined
+}
+
+/** The response that is stored of an answer, or the reason why none is. */
+export type Judgement = { readonly response: StoredResponse; readonly reason?: undefined } | Unstored
+
+/** What of an answer may be stored (RFC 9111 §3). `requestedAt`: milliseconds of the epoch. */
+export function judge ({ request, reply, policy, tags }: Exchange, captured: Captured, final: Final, requestedAt: number): Judgement {
+  // Another answer went out in the end, such as that of an error handler. A 304 or 412 is ours.
+  if (final.status !== captured.status && final.status !== 304 && final.status !== 412) return { reason: undefined }
+  const own = withoutWritten(reply, final.headers)
+  const vary = selectingHeaders(captured, own.vary, policy)
+  const headers: Record<string, string | string[]> = { ...own }
+  // Whatever encodes the body on its way out does so again for what is served from here.
+  if (captured.headers['content-encoding'] === undefined) delete headers['content-encoding']
+  if (vary === '*') headers.vary = '*'
+  else if (vary.length > 0) headers.vary = vary.join(', ')
+  else delete headers.vary
+  const head = { status: captured.status, headers }
+  // Named before the others, since the app has to change something there whatever the answer says of its lifetime.
+  if (captured.isSerialisedByHook && !policy.vary.includes('accept')) return { reason: 'serializer' }
+  if (isUsedIn(noncesOf(headers), captured)) return { reason: 'csp-nonce' }
+  const reason = whyNotStored(request, head, policy)
+  if (vary === '*') return { reason: reason ?? 'vary', vary: ['*'] }
+  if (reason !== undefined) return { reason, vary: vary.filter((name) => policy.store === 'by-policy' ? !policy.vary.includes(name) : !maySelect(name, policy)) }
+  const names = chosenBy(vary, policy)
+  const receivedAt = Date.now()
+  const response: StoredResponse = {
+    status: captured.status,
+    // RFC 9110 §6.6.1: what is kept has the date at which it was made, not the one at which it is served.
+    headers: { date: formatHttpDate(receivedAt), ...keptOf(captured.headers) },
+    body: captured.body,
+    isText: captured.isText,
+    ...storedTag(captured, final),
+    ...labelsOf(captured),
+    receivedAt,
+    freshness: freshnessBy(head, policy, requestedAt),
+    vary: names,
+    variant: variantOf(names, request.raw.headers),
+    tags
+  }
+  return secondsToKeep(response) > 0 ? { response } : { reason: 'no-lifetime' }
+}
+
+/** Why an answer may not be kept; `undefined`: it may. */
+export function whyNotStored (request: FastifyRequest, head: Head, policy: Policy): UnstoredReason | undefined {
+  // The handler may have looked at what is in no key.
+  if (wasFoundPersonal(request)) return 'personal'
+  const names = parseVary(head.headers.vary)
+  // An answer without a Cache-Control goes out with that of the policy, which may say `public`.
+  const headers = policy.cacheControl === undefined || head.headers['cache-control'] !== undefined ? head.headers : { ...head.headers, 'cache-control': policy.cacheControl }
+  const keyed = policy.store === 'by-policy' ? policy.vary : names === '*' ? [] : names.filter((name) => maySelect(name, policy))
+  return notStored({ method: request.method, headers: request.raw.headers, hasBody: false }, { status: head.status, headers }, {
+    sameForAll: policy.sameForAll, statuses: policy.statuses, hasPolicyLifetime: policy.store === 'by-policy', keyed: new Set(keyed)
+  })
+}
+
+/** The answer's own lifetimes, else those of the policy. */
+export function freshnessBy (head: Head, policy: Policy, requestedAt: number): Freshness {
+  const own = freshnessOf(head, { requestedAt, receivedAt: Date.now() })
+  if (own.isExplicit || policy.store !== 'by-policy') return own
+  const { lifetime, staleWhileRevalidate, staleIfError, mustRevalidate } = policy
+  const isStrict = mustRevalidate || own.mustRevalidate
+  return { ...own, lifetime, mustRevalidate: isStrict, staleWhileRevalidate: isStrict ? 0 : staleWhileRevalidate, staleIfError: isStrict ? 0 : staleIfError }
+}
+
+/** Seconds for which an entry is of use: fresh, in a stale window, or to be validated. */
+export function secondsToKeep ({ freshness, etag, headers }: StoredHead): number {
+  const { lifetime, initialAge, staleWhileRevalidate, staleIfError, noCache } = freshness
+  const fresh = noCache ? 0 : Math.max(0, lifetime - initialAge)
+  const canBeValidated = etag !== undefined || headers['last-modified'] !== undefined
+  return fresh + Math.max(staleWhileRevalidate, staleIfError, canBeValidated ? Math.max(KEEP_TO_VALIDATE, lifetime) : 0)
+}
+
+/** What of an answer's headers is kept (RFC 9111 §3.1): not those of the connection, nor what `Connection` names. */
+export function keptOf (headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
+  const named = new Set(String(headers.connection ?? '').toLowerCase().split(',').map((name) => name.trim()))
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_KEPT.has(name) && !named.has(name)))
+}
+
+/**
+ * The request headers by which an answer was selected: those that the handler names in `Vary`, and those that hooks in front of it
+ * or behind it name, since a hook may have chosen what the handler works with.
+ * @param after `Vary` as it was behind the last hook
+ */
+export function selectingHeaders ({ headers, before }: Pick<Captured, 'headers' | 'before'>, after: Vary, policy: Policy): '*' | string[] {
+  const handler = parseVary(headers.vary)
+  const inFront = parseVary(before.vary)
+  const behind = parseVary(after)
+  if (handler === '*' || inFront === '*' || behind === '*') return '*'
+  const own = new Set(policy.store === 'by-response' ? [...handler, ...inFront] : handler.filter((name) => !inFront.includes(name)))
+  const ofHooks = [...inFront, ...behind].filter((name) => !isOfWrapping(name, headers['content-encoding'] !== undefined))
+  return [...new Set([...own, ...ofHooks])].sort()
+}
+
+type Vary = string | readonly string[] | undefined
+
+/**
+ * Whether a hook that names this header does to each answer, stored or not, what it names it for: it encodes the body, or writes the
+ * headers of CORS (Fetch §3.2.5). Neither header is seen by the handler.
+ */
+function isOfWrapping (name: string, isEncoded: boolean): boolean {
+  return name === 'origin' || (name === 'accept-encoding' && !isEncoded)
+}
+
+/** The labels that hooks in front of the handler gave to what it would make. A request whose hooks choose others is not for this body. */
+function labelsOf ({ before }: Captured): Pick<StoredHead, 'labels'> {
+  const given = labelsIn(before)
+  return given.length === 0 ? {} : { labels: Object.fromEntries(given.map(([name, value]) => [name, String(value)])) }
+}
+
+/** Whether the hooks in front of a handler label its answer as they did when a response was stored. */
+export function isLabelledSo (reply: FastifyReply, { labels }: StoredHead): boolean {
+  for (const name of LABELS) {
+    const given = reply.getHeader(name)
+    if (given === undefined ? labels?.[name] !== undefined : labels?.[name] !== String(given)) return false
+  }
+  return true
+}
+
+/** The request headers that a stored response is selected by: those of the policy, which `Vary` names to the caches in front as well. */
+export function chosenBy (vary: readonly string[], { store, vary: own }: Policy): string[] {
+  return [...new Set(store === 'by-policy' ? own : [...vary, ...own])]
+}
+
+/** The tag of the app's own as it was before any onSend hook, else the one that was computed of just this body. */
+function storedTag ({ etag, body }: Captured, { headers, tagged }: Final): Pick<StoredHead, 'etag' | 'isTagOfBody'> {
+  if (etag !== undefined) return { etag }
+  const isOfBody = tagged !== undefined && headers.etag === tagged.etag && body.equals(Buffer.from(tagged.body as string))
+  return isOfBody ? { etag: tagged.etag, isTagOfBody: true } : { etag: undefined }
+}

@@ -1,0 +1,57 @@
+import type { FastifyRequest, RouteHandlerMethod } from 'fastify'
+import { evaluate } from '../rules/conditional.js'
+import { toEntityTag } from '../rules/entity-tag.js'
+import { CurrentTagFailed } from '../errors.js'
+import { Notices } from './notices.js'
+import type { Policy } from '../rules/policy.js'
+import { within } from '../lib/within.js'
+
+type CurrentTag = NonNullable<Policy['currentTag']>
+
+/** Milliseconds after which the current tag counts as unknown. */
+const LIMIT_MS = 5000
+const PRECONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since']
+
+/** Evaluates preconditions before the handler, where the route knows its current tag (RFC 9110 §13.2.1). */
+export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentTag): RouteHandlerMethod {
+  const notices = new Notices()
+  const checked: RouteHandlerMethod = async function (request, reply) {
+    const etag = await etagOf(request, currentTag, notices)
+    const verdict = evaluate({ method: request.method, headers: request.raw.headers }, { status: 200, etag, lastModified: undefined })
+    if (verdict === 'precondition-failed') return reply.code(412).send()
+    if (etag !== undefined && isRead(request)) reply.header('etag', etag)
+    // The last hook makes it a 304.
+    if (verdict === 'not-modified') return reply.send()
+    const returned: unknown = handler.call(this, request, reply)
+    // It sends by itself, and the end of this function must not be taken for an empty answer.
+    return returned === undefined ? reply : returned
+  }
+  return Object.defineProperty(checked, 'name', { value: handler.name })
+}
+
+/**
+ * The current tag; `undefined`: there is none. A function that fails is no reason to refuse an answer. A write whose
+ * preconditions nobody can evaluate is not done: rejects with the function's own error, or `CACHE_ERR_CURRENT_TAG`.
+ */
+async function etagOf (request: FastifyRequest, currentTag: CurrentTag, notices: Notices): Promise<string | undefined> {
+  try {
+    const called = currentTag(request) as unknown
+    const known = called instanceof Promise ? await within(LIMIT_MS, called.then((tag: unknown) => ({ tag }))) : { tag: called }
+    if (known === undefined) throw new CurrentTagFailed(routeOf(request), `did not answer within ${LIMIT_MS} ms`)
+    if (known.tag === undefined) return undefined
+    if (typeof known.tag !== 'string') throw new CurrentTagFailed(routeOf(request), 'gave something that is neither a string nor undefined')
+    return toEntityTag(known.tag)
+  } catch (err) {
+    notices.warnOnce(request.log, 'failed', { route: routeOf(request), err }, 'Cache: the currentTag function of this route failed; the handler runs without it, and writes with preconditions are refused')
+    if (!isRead(request) && PRECONDITIONS.some((name) => request.raw.headers[name] !== undefined)) throw err
+    return undefined
+  }
+}
+
+function isRead ({ method }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+function routeOf ({ routeOptions: { url = '' } }: FastifyRequest): string {
+  return url
+}

@@ -1,0 +1,56 @@
+import type { FastifyRequest, onSendHookHandler, RouteOptions } from 'fastify'
+import { contextOf } from './slots.js'
+
+/** The hook with which Fastify takes the body away from the answer of a HEAD route that it made itself. */
+const HEAD_HOOK = 'headRouteOnSendHandler'
+
+/** onSend hooks of this plugin for one route. */
+export interface Surrounding {
+  /** Runs behind the hooks of the instance, in front of all others of the route. */
+  readonly first: onSendHookHandler
+  /** Runs between two hooks of the route, and before the body of a HEAD is taken away. */
+  readonly between: onSendHookHandler
+  readonly last: onSendHookHandler
+}
+
+/**
+ * Puts hooks around those of a route, also around those that the onRoute hooks of later plugins add. A HEAD keeps its body
+ * until all of them have seen it, so that its fields are those of the GET (RFC 9110 §9.3.2).
+ */
+export function surround (route: RouteOptions, { first, between, last }: Surrounding): void {
+  const own = new Set([first, between, last])
+  let hooks: onSendHookHandler[] = []
+  const arrange = (): onSendHookHandler[] => {
+    const others = hooks.filter((hook) => !own.has(hook))
+    const head = others.filter(({ name }) => name === HEAD_HOOK)
+    const end = head.length === 0 ? [last] : [between, ...head, last]
+    const changing = others.filter((hook) => !head.includes(hook)).flatMap((hook, at) => at === 0 ? [hook] : [between, hook])
+    hooks.splice(0, hooks.length, first, ...changing, ...end)
+    return hooks
+  }
+  const replace = (value: RouteOptions['onSend']): void => { hooks = value === undefined ? [] : [value as onSendHookHandler | onSendHookHandler[]].flat() }
+  replace(route.onSend)
+  // Fastify reads it once all plugins have loaded; until then, whoever pushes to it or replaces it comes in between.
+  Object.defineProperty(route, 'onSend', { get: arrange, set: replace, enumerable: true, configurable: true })
+}
+
+/** Whether no onSend hook of the route follows the one of this name. `false` also stands for unknown. */
+export function isLastHook (request: FastifyRequest, name: string): boolean {
+  return contextOf(request)?.onSend?.at(-1)?.name === `bound ${name}`
+}
+
+/** onSend hooks of the suite, which leave the body of an answer as it is. */
+const LEAVE_BODIES = new Set(['tagBody', 'tagBetween', 'finishRoute', 'finishAnswer', 'measureRequest'].map((name) => `bound ${name}`))
+const changeBodies = new WeakMap<object, boolean>()
+
+/** Whether an onSend hook of the app or of another plugin may change the body that a handler sends. `true` also stands for unknown. */
+export function mayChangeBody (request: FastifyRequest): boolean {
+  const context = contextOf(request)
+  if (context === undefined) return true
+  let may = changeBodies.get(context)
+  if (may === undefined) {
+    may = !(context.onSend ?? []).every(({ name }) => LEAVE_BODIES.has(name))
+    changeBodies.set(context, may)
+  }
+  return may
+}

@@ -1,0 +1,77 @@
+import { monotonicClock, OptionInvalid, type Events } from '@x/cache-core'
+import type { FastifyBaseLogger } from 'fastify'
+import { BanQueue } from './ban-queue.js'
+import { say } from '../fastify/notices.js'
+import { TAG_PATTERN } from '../options.js'
+import { EVERYTHING, Varnish } from './varnish.js'
+
+/** Settings of a purger; see option `purge`. */
+export interface PurgeSettings {
+  readonly varnish: readonly string[]
+  readonly timeoutMs: number
+  readonly attempts: number
+  readonly againAfterMs: number
+}
+
+const TAG = new RegExp(TAG_PATTERN)
+
+/** Tells Varnish which tags were invalidated, and when all was cleared: at once, and once more when every process has heard of it. */
+export class Purger {
+  /** Bans that a proxy did not take in any attempt: each tag once for each proxy. */
+  failures = 0
+  readonly #log: FastifyBaseLogger
+  readonly #proxies: readonly { readonly varnish: Varnish; readonly queue: BanQueue }[]
+  readonly #stops: readonly (() => void)[]
+
+  /** Throws `CACHE_ERR_OPTION_INVALID`. */
+  constructor ({ varnish: urls, timeoutMs, attempts, againAfterMs }: PurgeSettings, events: Events, log: FastifyBaseLogger) {
+    this.#log = log
+    this.#proxies = urls.map((url, at) => toVarnish(url, at, timeoutMs)).map((varnish) => {
+      const queue = new BanQueue({
+        attempts,
+        againAfterMs,
+        now: () => monotonicClock.now(),
+        ban: (tags) => varnish.ban(tags),
+        lost: (count, why) => this.#count(varnish.host, count, why)
+      })
+      return { varnish, queue }
+    })
+    this.#stops = [
+      events.on('invalidated', (tags) => this.purge(tags)),
+      events.on('cleared', () => this.#tell([EVERYTHING]))
+    ]
+  }
+
+  /** Sends the bans; nobody waits for them. */
+  purge (tags: readonly string[]): void {
+    // No header of an answer carries another tag; a proxy knows by itself what an unsafe method changes.
+    this.#tell(tags.filter((tag) => TAG.test(tag) && !tag.startsWith('edge-uri:')))
+  }
+
+  /** Resolves when all that was asked for has been said once, or given up; what was to be said again is not. */
+  async close (): Promise<void> {
+    for (const stop of this.#stops) stop()
+    await Promise.all(this.#proxies.map(async ({ varnish, queue }) => {
+      await queue.close()
+      varnish.close()
+    }))
+  }
+
+  #tell (tags: readonly string[]): void {
+    for (const { queue } of this.#proxies) queue.add(tags)
+  }
+
+  #count (proxy: string, count: number, why: string): void {
+    this.failures += count
+    say(this.#log, 'error', { proxy, why, bans: count, failures: this.failures }, 'Cache: a proxy did not take a ban; what it holds under the tag ends with its lifetime')
+  }
+}
+
+function toVarnish (url: string, at: number, timeoutMs: number): Varnish {
+  try {
+    return new Varnish(url, timeoutMs)
+  } catch {
+    // No cause: it would show the URL, and with it the password.
+    throw new OptionInvalid(`purge.varnish.${at}`, 'a string', 'a URL of http or https, user and password percent-encoded')
+  }
+}

@@ -1,0 +1,184 @@
+import { MAX_KEY_LENGTH } from '@x/cache-core'
+import type { Freshness } from '../rules/freshness.js'
+
+/** What is kept of a response beside its body. */
+export interface StoredHead {
+  readonly status: number
+  /** Lower-case names; a value is a list where the field was sent in several lines. */
+  readonly headers: Readonly<Record<string, string | string[]>>
+  /** Whether hooks are to be given the body as a string, as when it was made. */
+  readonly isText: boolean
+  /** Of the representation, if it has one. */
+  readonly etag: string | undefined
+  /** Whether the tag was computed of just this body, and is not the app's own. */
+  readonly isTagOfBody?: boolean
+  /** Content-Type and Content-Language as hooks in front of the handler had set them; absent: they had set neither. */
+  readonly labels?: Readonly<Record<string, string>>
+  /** Milliseconds of the epoch at which it was received. */
+  readonly receivedAt: number
+  readonly freshness: Freshness
+  /** The request headers that chose it, and their values, as `variantOf` writes them. */
+  readonly vary: readonly string[]
+  readonly variant: string
+  readonly tags: readonly string[]
+}
+
+/** A response as it is kept: what the handler sent, before any onSend hook, and how long it may be served. */
+export interface StoredResponse extends StoredHead { readonly body: Buffer }
+
+/** That a URL has several representations, and by which request headers they are chosen. */
+export interface VariantIndex {
+  readonly vary: readonly string[]
+  /** Their keys. */
+  readonly variants: readonly string[]
+  /** Milliseconds of the epoch at which each of them is over, in the same order. Absent: an earlier version wrote it; all are over at `until`. */
+  readonly untils?: readonly number[]
+  /** Milliseconds of the epoch at which the last of them is over. */
+  readonly until: number
+}
+
+/** Not part of a stored response: they belong to one connection, or are written anew for each answer. */
+export const NOT_KEPT = new Set([
+  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
+  'content-length', 'set-cookie', 'age', 'cache-status', 'etag'
+])
+
+const RESPONSE = 1
+const INDEX = 2
+const HEADER_BYTES = 5
+/** Characters of a text that is not decoded a second time. */
+const MAX_TEXT = 16_384
+/** Bounds of an index: the largest `maxVariants`, and more names than a `Vary` of use has. */
+const MAX_PLACES = 10_000
+const MAX_NAMES = 1000
+const FIELD_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
+// What Node writes into a head: no control characters, nothing beyond Latin-1.
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** One byte that says what it is, length of the JSON (32 bit, big endian), JSON, body. */
+export function encodeResponse (response: StoredResponse): Buffer {
+  const { body, ...meta } = response
+  return pack(RESPONSE, meta, body)
+}
+
+/** The index of a URL with several representations. */
+export function encodeIndex (index: VariantIndex): Buffer {
+  return pack(INDEX, index, Buffer.alloc(0))
+}
+
+/** What was kept; `undefined` for all that is not exactly of this form: others may write to the same store. */
+export function decode (stored: unknown): { readonly response: StoredResponse } | { readonly index: VariantIndex } | undefined {
+  if (!(stored instanceof Uint8Array) || stored.byteLength < HEADER_BYTES) return undefined
+  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength)
+  const end = HEADER_BYTES + bytes.readUInt32BE(1)
+  if (end > bytes.length) return undefined
+  let meta: unknown
+  try {
+    meta = JSON.parse(bytes.toString('utf8', HEADER_BYTES, end))
+  } catch {
+    return undefined
+  }
+  if (bytes[0] === RESPONSE && isMeta(meta)) return { response: { ...meta, body: bytes.subarray(end) } }
+  if (bytes[0] === INDEX && isIndex(meta) && end === bytes.length) return { index: meta }
+  return undefined
+}
+
+/** A head that was read once: bytes that begin with the same ones need no second look. */
+export class KnownHead {
+  readonly head: StoredHead
+  /** Bytes of the heap, about, with the text of a body if that may be kept. */
+  readonly bytes: number
+  readonly #bytes: Buffer
+  // Weak: a response that left the cache must not live on here.
+  #textOf: WeakRef<Uint8Array> | undefined
+  #text = ''
+
+  constructor (stored: Uint8Array, { body, ...head }: StoredResponse) {
+    this.#bytes = Buffer.from(stored.subarray(0, stored.byteLength - body.length))
+    this.head = head
+    // The bytes, and the head that was parsed from them: texts, objects and lists take three times their JSON.
+    this.bytes = 4 * this.#bytes.length + (head.isText && body.length <= MAX_TEXT ? 2 * body.length : 0)
+  }
+
+  /** Whether a stored response begins with this head. */
+  isIn (stored: unknown): stored is Uint8Array {
+    return stored instanceof Uint8Array && stored.byteLength >= this.#bytes.length && this.#bytes.compare(stored, 0, this.#bytes.length) === 0
+  }
+
+  /** The body of a stored response that begins with this head, in the same memory. */
+  bodyIn (stored: Uint8Array): Buffer {
+    const start = this.#bytes.length
+    return Buffer.from(stored.buffer, stored.byteOffset + start, stored.byteLength - start)
+  }
+
+  /** The same as text. A short one is kept for as long as it is asked of the same bytes: it cannot be changed, and is no copy. */
+  textIn (stored: Uint8Array): string {
+    if (this.#textOf?.deref() === stored) return this.#text
+    const text = this.bodyIn(stored).toString()
+    if (text.length <= MAX_TEXT) {
+      this.#textOf = new WeakRef(stored)
+      this.#text = text
+    }
+    return text
+  }
+}
+
+function pack (kind: number, meta: object, body: Buffer): Buffer {
+  const text = Buffer.from(JSON.stringify(meta))
+  const packed = Buffer.allocUnsafe(HEADER_BYTES + text.length + body.length)
+  packed[0] = kind
+  packed.writeUInt32BE(text.length, 1)
+  text.copy(packed, HEADER_BYTES)
+  body.copy(packed, HEADER_BYTES + text.length)
+  return packed
+}
+
+function isMeta (meta: any): meta is StoredHead {
+  return isObject(meta) && Number.isInteger(meta.status) && meta.status >= 200 && meta.status <= 599 && meta.status !== 206 && meta.status !== 304 &&
+    isObject(meta.headers) && Object.entries(meta.headers).every(([name, value]) => isField(name, value)) &&
+    (meta.etag === undefined || (typeof meta.etag === 'string' && FIELD_VALUE.test(meta.etag))) &&
+    (meta.labels === undefined || (isObject(meta.labels) && areTexts(Object.values(meta.labels)))) &&
+    (meta.isTagOfBody === undefined || typeof meta.isTagOfBody === 'boolean') && Number.isSafeInteger(meta.receivedAt) && typeof meta.isText === 'boolean' && isFreshness(meta.freshness) &&
+    areTexts(meta.vary) && typeof meta.variant === 'string' && areTexts(meta.tags)
+}
+
+function isIndex (meta: any): meta is VariantIndex {
+  if (!isObject(meta) || !areTexts(meta.vary) || !areTexts(meta.variants) || !Number.isFinite(meta.until)) return false
+  const { vary, variants, untils } = meta
+  if (vary.length > MAX_NAMES || variants.length > MAX_PLACES || ![...vary, ...variants].every(({ length }) => length <= MAX_KEY_LENGTH)) return false
+  return untils === undefined || (Array.isArray(untils) && untils.length === variants.length && untils.every(Number.isFinite))
+}
+
+function isFreshness (value: any): value is Freshness {
+  return isObject(value) && ['lifetime', 'initialAge', 'staleWhileRevalidate', 'staleIfError'].every((name) => typeof value[name] === 'number' && value[name] >= 0 && value[name] <= Number.MAX_SAFE_INTEGER) &&
+    ['isExplicit', 'mustRevalidate', 'noCache'].every((name) => typeof value[name] === 'boolean')
+}
+
+function isField (name: string, value: unknown): boolean {
+  if (!FIELD_NAME.test(name) || NOT_KEPT.has(name) || name === '__proto__') return false
+  return (Array.isArray(value) ? value : [value]).every((line) => typeof line === 'string' && FIELD_VALUE.test(line))
+}
+
+function isObject (value: unknown): value is Record<string, any> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function areTexts (value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string')
+}
+
+/** Seconds since it was generated (RFC 9111 §4.2.3). */
+export function ageOf ({ freshness, receivedAt }: StoredHead, now: number): number {
+  return freshness.initialAge + Math.max(0, now - receivedAt) / 1000
+}
+
+/** How it may be used at its age: as it is, as it is while it is refreshed, in place of a failure, or only after validation. */
+export function stateOf (response: StoredHead, isInvalidated: boolean, now: number): 'fresh' | 'while-revalidating' | 'if-error' | 'to-validate' {
+  const { lifetime, staleWhileRevalidate, staleIfError, mustRevalidate, noCache } = response.freshness
+  const over = ageOf(response, now) - lifetime
+  if (over < 0 && !noCache && !isInvalidated) return 'fresh'
+  if (mustRevalidate || noCache) return 'to-validate'
+  // A soft invalidation ends the freshness now; the windows count from its regular end.
+  if (staleWhileRevalidate > 0 && over < staleWhileRevalidate) return 'while-revalidating'
+  return staleIfError > 0 && over < staleIfError ? 'if-error' : 'to-validate'
+}

@@ -1,0 +1,200 @@
+import { shareNow, type FastifyCache, type Result, type SharedEntry, type TagSnapshot } from '@x/cache-core'
+import type { IncomingHttpHeaders } from 'node:http'
+import { variantKey } from './cache-key.js'
+import { RequestCounts } from './request-counts.js'
+import { decode, encodeIndex, encodeResponse, KnownHead, type StoredHead, type StoredResponse, type VariantIndex } from './stored-response.js'
+import { variantOf } from '../rules/vary.js'
+
+/** A response that can be served. */
+export interface Servable {
+  readonly head: StoredHead
+  /** Milliseconds of the epoch at which it was read, by the clock of the store; see `timeOf`. Default: the wall clock. */
+  readonly readAt?: number
+  /** The body, which nobody else holds. */
+  body (): Buffer
+  text (): string
+}
+
+/** What lies under a key, and whether the cache takes it for invalidated or over. */
+export class Found implements Servable {
+  readonly head: StoredHead
+  readonly isStale: boolean
+  readonly readAt: number
+  readonly #known: KnownHead
+  readonly #stored: Uint8Array
+  readonly #isShared: boolean
+
+  constructor (known: KnownHead, stored: Uint8Array, entry: { readonly fresh: boolean; readonly age: number }, isShared: boolean) {
+    this.head = known.head
+    this.isStale = !entry.fresh
+    // `NaN`: the store does not tell the age.
+    this.readAt = known.head.receivedAt + (entry.age > 0 ? entry.age * 1000 : 0)
+    this.#known = known
+    this.#stored = stored
+    this.#isShared = isShared
+  }
+
+  body (): Buffer {
+    const body = this.#known.bodyIn(this.#stored)
+    return this.#isShared ? Buffer.from(body) : body
+  }
+
+  text (): string { return this.#known.textIn(this.#stored) }
+}
+
+/** What a look-up came upon. `isOther`: the URL has representations, but none for this request. */
+export interface Lookup { readonly found: Found | undefined; readonly isOther: boolean }
+
+/** A cache may be able to answer at once, and not copy what it has. */
+type Reads = FastifyCache & { [shareNow]? (key: string): Result<SharedEntry | null> | undefined }
+
+/** How long an entry is kept, in seconds, and what invalidates it. */
+export interface KeepOptions { readonly ttl: number; readonly staleIfError: number; readonly tags: string[]; readonly snapshot: TagSnapshot }
+
+const MAX_KNOWN = 1000
+/** Bytes of the heap that known heads may take, beside the cache that holds the responses. */
+const MAX_KNOWN_BYTES = 4 * 1024 * 1024
+const NOTHING: Lookup = { found: undefined, isOther: false }
+const OTHER: Lookup = { found: undefined, isOther: true }
+
+/** Keeps the representations of URLs in a cache, a bounded number each (RFC 9111 §4.1). */
+export class Variants {
+  readonly #max: number
+  readonly #onCorrupt: (key: string) => void
+  readonly #requests = new RequestCounts()
+  #known = new Map<string, KnownHead>()
+  #knownBytes = 0
+
+  constructor (max: number, onCorrupt: (key: string) => void) {
+    this.#max = max
+    this.#onCorrupt = onCorrupt
+  }
+
+  /** @param tags of the entry, as far as they are known: all in one round trip */
+  find (cache: FastifyCache, key: string, headers: IncomingHttpHeaders, tags: string[]): Lookup | Promise<Lookup> {
+    return whenRead(this.#read(cache, key, tags), (first) => {
+      if (first === undefined) return NOTHING
+      if (first instanceof Found) return toLookup(first, headers)
+      const own = variantKey(key, variantOf(first.vary, headers))
+      this.#requests.add(own)
+      return whenRead(this.#read(cache, own, tags), (second) => second instanceof Found ? toLookup(second, headers) : OTHER)
+    })
+  }
+
+  /**
+   * Stores a response; `false` if the cache refuses, or if its URL has as many representations as it may, and each of them is
+   * requested more often than this one.
+   * @param uriTag the one of the tags that all representations have
+   */
+  async keep (cache: FastifyCache, key: string, response: StoredResponse, uriTag: string, options: KeepOptions): Promise<boolean> {
+    if (response.vary.length === 0) return (await cache.set(key, encodeResponse(response), options)).ok
+    const own = variantKey(key, response.variant)
+    const first = await this.#read(cache, key, [...response.tags])
+    const now = Date.now()
+    // Other names than before: the old representations can no longer be told apart from the new ones.
+    const before = first !== undefined && 'variants' in first && first.vary.join() === response.vary.join() ? first : undefined
+    // Its request found no index by which it could be counted.
+    if (before === undefined) this.#requests.add(own)
+    const places = before === undefined ? new Map<string, number>() : placesOf(before, key, now)
+    const until = now + (options.ttl + options.staleIfError) * 1000
+    const replaced = places.has(own) ? [] : this.#toReplace(places, own)
+    if (replaced === undefined) return false
+    for (const other of replaced) places.delete(other)
+    places.set(own, until)
+    const index = toIndex(response.vary, places)
+    // It outlives each of them, and is invalidated by what they have in common alone.
+    const { snapshot } = options
+    if (!(await cache.set(key, encodeIndex(index), { ttl: (index.until - now) / 1000, tags: [uriTag], snapshot })).ok) return false
+    await Promise.all(replaced.map((other) => cache.del(other)))
+    return (await cache.set(own, encodeResponse(response), options)).ok
+  }
+
+  /**
+   * The representations that give way to a new one: those that are requested least, of equal ones those that are over first.
+   * `undefined`: each is requested more often than the new one, so that a value sent once replaces nothing that is in use.
+   */
+  #toReplace (places: ReadonlyMap<string, number>, own: string): string[] | undefined {
+    const excess = places.size + 1 - this.#max
+    if (excess <= 0) return []
+    const ranked = [...places].map(([key, until]) => ({ key, until, requests: this.#requests.of(key) }))
+    const replaced = ranked.sort((a, b) => a.requests - b.requests || a.until - b.until).slice(0, excess)
+    // As often is enough: otherwise the first ones would own their places.
+    return replaced.at(-1)!.requests > this.#requests.of(own) ? undefined : replaced.map(({ key }) => key)
+  }
+
+  #read (cache: Reads, key: string, tags: string[]): Found | VariantIndex | undefined | Promise<Found | VariantIndex | undefined> {
+    const shared = cache[shareNow]?.(key)
+    if (shared !== undefined) return this.#kept(key, shared, true)
+    return cache.getEntry(key, { tags }).then((result) => this.#kept(key, result, false))
+  }
+
+  /** Forgets the heads: the responses were removed. */
+  clear (): void {
+    this.#known = new Map()
+    this.#knownBytes = 0
+  }
+
+  #forget (key: string): void {
+    this.#knownBytes -= this.#known.get(key)?.bytes ?? 0
+    this.#known.delete(key)
+  }
+
+  /** What was read, decoded; a head that was read before is not parsed again. */
+  #kept (key: string, result: Result<SharedEntry | null>, isShared: boolean): Found | VariantIndex | undefined {
+    if (!result.ok || result.value === null) return undefined
+    const { value: stored } = result.value
+    let known = this.#known.get(key)
+    if (known?.isIn(stored) !== true) {
+      const kept = decode(stored)
+      if (kept === undefined) {
+        this.#onCorrupt(key)
+        return undefined
+      }
+      if ('index' in kept) return kept.index
+      known = new KnownHead(stored as Uint8Array, kept.response)
+      this.#forget(key)
+      this.#known.set(key, known)
+      this.#knownBytes += known.bytes
+      while (this.#known.size > MAX_KNOWN || this.#knownBytes > MAX_KNOWN_BYTES) this.#forget(this.#known.keys().next().value!)
+    }
+    return new Found(known, stored as Uint8Array, result.value, isShared)
+  }
+}
+
+/**
+ * The time at which a response is used, in milliseconds of the epoch: by the wall clock or by the clock of the store, whichever
+ * makes it older. A wall clock that was set back makes no response younger.
+ */
+export function timeOf ({ readAt = -Infinity }: Pick<Servable, 'readAt'>): number {
+  return Math.max(Date.now(), readAt)
+}
+
+/**
+ * The representations that are not over, with the milliseconds of the epoch at which each is. Others may write to the same
+ * store, so that keys which are none of this URL are left out: they would be removed.
+ */
+function placesOf ({ variants, untils, until }: VariantIndex, key: string, now: number): Map<string, number> {
+  const places = variants.map((variant, at): [string, number] => [variant, untils?.[at] ?? until])
+  return new Map(places.filter(([variant, until]) => until > now && variant.startsWith(`${key}:`)))
+}
+
+function toIndex (vary: readonly string[], places: ReadonlyMap<string, number>): VariantIndex {
+  const untils = [...places.values()]
+  return { vary, variants: [...places.keys()], untils, until: Math.max(...untils) }
+}
+
+/** A hash is no proof: what is served was stored for exactly these headers. */
+function toLookup (found: Found, headers: IncomingHttpHeaders): Lookup {
+  return matches(found.head, headers) ? { found, isOther: false } : OTHER
+}
+
+/** Whether a request chooses this representation. */
+export function matches (head: StoredHead, headers: IncomingHttpHeaders): boolean {
+  if (head.vary.length === 0) return true
+  return head.variant === variantOf(head.vary, headers)
+}
+
+/** Goes on at once if it can: a hit in memory has no promise to wait for. */
+function whenRead<T, U> (read: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
+  return read instanceof Promise ? read.then(next) : next(read)
+}

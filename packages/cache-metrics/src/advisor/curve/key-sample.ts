@@ -1,0 +1,60 @@
+import { HASHES } from '../hash.js'
+
+const FIRST_SLOTS = 32
+const MAX_KEYS = 1024
+
+/**
+ * The keys with the smallest hashes, 1024 at most: where there are more, those with hashes in the upper half of the range
+ * leave, and the range is halved (Wegman's adaptive sampling; Flajolet, "On adaptive sampling", 1990). A key that is in
+ * the sample was in it from its first request on.
+ */
+export class KeySample {
+  /** Hashes from here on are not in the sample. */
+  limit = HASHES
+  #keys = 0
+  #hashes = new Uint32Array(FIRST_SLOTS)
+  /** 0: no key here, 1: noted once, 2: more than once. */
+  #noted = new Uint8Array(FIRST_SLOTS)
+
+  get bytes (): number { return this.#hashes.byteLength + this.#noted.byteLength }
+  get distinct (): number { return Math.round(this.#keys * HASHES / this.limit) }
+  get onceShare (): number {
+    if (this.#keys === 0) return 0
+    return this.#noted.reduce((once, noted) => noted === 1 ? once + 1 : once, 0) / this.#keys
+  }
+
+  note (hash: number): void {
+    const slot = this.#slotOf(hash)
+    if (this.#noted[slot] !== 0) {
+      this.#noted[slot] = 2
+      return
+    }
+    this.#hashes[slot] = hash
+    this.#noted[slot] = 1
+    this.#keys++
+    while (this.#keys > MAX_KEYS) this.#rebuild(this.#hashes.length, this.limit /= 2)
+    if (this.#keys * 2 > this.#hashes.length) this.#rebuild(this.#hashes.length * 2, this.limit)
+  }
+
+  #slotOf (hash: number): number {
+    const mask = this.#hashes.length - 1
+    let slot = hash & mask
+    while (this.#noted[slot] !== 0 && this.#hashes[slot] !== hash) slot = slot + 1 & mask
+    return slot
+  }
+
+  #rebuild (slots: number, limit: number): void {
+    const hashes = this.#hashes
+    const noted = this.#noted
+    this.#hashes = new Uint32Array(slots)
+    this.#noted = new Uint8Array(slots)
+    this.#keys = 0
+    for (let at = 0; at < hashes.length; at++) {
+      if (noted[at] === 0 || hashes[at]! >= limit) continue
+      const slot = this.#slotOf(hashes[at]!)
+      this.#hashes[slot] = hashes[at]!
+      this.#noted[slot] = noted[at]!
+      this.#keys++
+    }
+  }
+}

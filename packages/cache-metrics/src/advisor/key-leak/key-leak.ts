@@ -1,0 +1,253 @@
+import { Candidates, FLOOR, KINDS, UNKNOWN, type Candidate, type DimensionKind, type Dimensions } from './suspects.js'
+import { KeyRings } from './key-rings.js'
+import { LagCounts } from './lag-counts.js'
+
+export type { DimensionKind, Dimensions } from './suspects.js'
+
+/** A part that the key lacks. The counts are those of late: they are halved every now and then. */
+export interface Leak {
+  /** As the caller named it. */
+  readonly dimension: string
+  readonly kind: DimensionKind
+  /** Pairs of requests for one key, of one value of the dimension, and how many of them got one answer. */
+  readonly same: { readonly compared: number, readonly agreeing: number }
+  /** Neighbouring requests for one key, of two values of the dimension, and how many of them got two answers. */
+  readonly other: { readonly compared: number, readonly differing: number }
+  /** Times that a key had an older answer again, and how many of them the dimension foretold. */
+  readonly returns: number
+  readonly explained: number
+  /** Of the rest, those at which the last request with the same value of the dimension had got another answer. */
+  readonly contradicted: number
+  /** 1 − the bound on the probability that a dimension without influence looks like this (see `KeyLeak`); above 0.999999. */
+  readonly confidence: number
+}
+
+const MAX_KEYS = 32
+const MAX_OBSERVATIONS = 24
+/** Seconds within which a value that differs is noise and not news. */
+const NOISE_WITHIN = 60
+const NOISE_PAIRS = 50
+const NOISE_SHARE = 0.95
+/** ln of the odds at which a dimension is accused: 10⁻⁶ by chance. */
+const CERTAIN = Math.log(1e6)
+/** The share of returns that the bet expects a dimension to foretell. */
+const BET = 0.5
+/** Returns after which evidence is halved, so that a leak which starts late is not outweighed by what was before. */
+const FORGOTTEN_AT = 256
+const EVIDENCE = ['same', 'agreeing', 'astray', 'other', 'differing', 'returns', 'explained', 'contradicted'] as const
+/** Explanations that differ by less are equally good. */
+const ALIKE = 0.02
+/** Pairs are halved then, so that they follow the traffic. */
+const HALVED_AT = 1024
+
+/** Earlier requests that had enough before them to come back after n requests, or, `upTo`, the sum of them over 1 to n. */
+interface Chances { upTo: number, here: number, anywhere: number, requestsHere: number, requestsAnywhere: number }
+
+/**
+ * Finds out that a key lacks a part: one key, two answers, as a user, header or query parameter differs.
+ *
+ * Evidence is an answer that comes *back*: a key gave f1, then others, now f1 again. Values that change over time, count up or are
+ * new at each load never come back, so they accuse nobody. A dimension *foretells* the return if its last request with today's value
+ * (of this user, say) is the very one that last got this answer. A value that flips on its own comes back too, but not in step with
+ * who asks.
+ *
+ * Test: a bet on every return, against the null hypothesis that who asks has nothing to do with the answer. Under it the dimension
+ * foretells a return of lag n with at most the probability q that its own values come back at lag n. q is the largest of three estimates,
+ * all from earlier requests and from the dimension alone: how often it was n on this key, on all keys, and n or less on this key, per
+ * chance (which says enough while little was seen, as values that come in no order or in bursts come back sooner rather than later). Half
+ * the stake is put on "foretold": the capital grows by 0.5 / q or shrinks by 0.5 / (1 − q), and where q is above a half
+ * nothing is staked. Under the null it does not grow on average as long as q is not below the true probability, so it grows a
+ * million times with a probability of at most 10⁻⁶ for each dimension, however often one looks (Ville's inequality; Shafer, Testing by
+ * betting, 2021). Capital below 1 / 100 is topped up, so that a leak which begins late is found: each later attempt has 10⁻⁸.
+ *
+ * Besides, at most one return may contradict the dimension (its last request with today's value got another answer) for four that it
+ * foretold: where users and values both follow a rhythm, the estimates of q may lag behind it. And of all answers that the key had
+ * before, returns or not, at least nine in ten must be what its last request with today's value got: who writes and at once reads gets
+ * his own value back, in step with himself, but then the others get it too.
+ *
+ * Two that take strict turns and a value that takes turns at each load too cannot be told from a leak, and are not accused.
+ *
+ * Memory: a fixed number of keys, of each its last requests, and a fixed number of names (see `Candidates`). Nothing grows with users.
+ */
+export class KeyLeak {
+  readonly #rings: KeyRings
+  readonly #prints: Uint32Array
+  /** Of each request. */
+  readonly #contexts: Uint16Array
+  readonly #candidates: Candidates
+  /** Requests that so many could be compared with. */
+  readonly #reaches: LagCounts
+  #seen = 0
+  #noisePairs = 0
+  #noiseDiffering = 0
+
+  /**
+   * @param options.maxKeys looked at at a time
+   * @param options.maxObservations remembered of each; a user who asks more rarely than every so many requests is a new one
+   */
+  constructor ({ maxKeys = MAX_KEYS, maxObservations = MAX_OBSERVATIONS }: { maxKeys?: number, maxObservations?: number } = {}) {
+    const slots = Math.max(1, Math.ceil(maxKeys))
+    const size = Math.max(4, Math.ceil(maxObservations))
+    this.#rings = new KeyRings(slots, size)
+    this.#prints = new Uint32Array(slots * size)
+    this.#contexts = new Uint16Array(slots * size)
+    this.#candidates = new Candidates(slots, size)
+    this.#reaches = new LagCounts(slots, size, false)
+  }
+
+  /** What is held, about. */
+  get bytes (): number {
+    const shared = this.#rings.bytes + this.#prints.byteLength + this.#contexts.byteLength + this.#reaches.bytes
+    return this.#candidates.list.reduce((sum, { bytes }) => sum + bytes, shared)
+  }
+
+  /**
+   * Whether values change at nearly every load though nothing else does (a random id, the time of the load): no key can help, and
+   * no cache should keep them. `false` too while fewer than 50 pairs within a minute were seen.
+   */
+  get noise (): boolean {
+    return this.#noisePairs >= NOISE_PAIRS && this.#noiseDiffering >= NOISE_SHARE * this.#noisePairs
+  }
+
+  /**
+   * One request that loaded its value. A dimension that a request lacks counts as a value of its own. Which dimensions are looked
+   * at: see `Candidates`. Times should not run backwards.
+   */
+  note (keyHash: number, nowSeconds: number, fingerprint: number, dimensions: Dimensions): void {
+    const rings = this.#rings
+    const slot = rings.slotOf(keyHash)
+    if (slot === undefined) return
+    if (rings.requests(slot) === 0) this.#clear(slot)
+    this.#candidates.meet(dimensions)
+    const print = fingerprint >>> 0
+    const reach = rings.reach(slot, nowSeconds)
+    const printLag = rings.lastOf(this.#prints, slot, print, reach)
+    const returned = printLag > 1 ? this.#chances(slot, printLag) : undefined
+    for (const candidate of this.#candidates.list) this.#look(candidate, slot, candidate.labelOf(dimensions), reach, print, printLag, returned)
+    const context = contextOf(dimensions)
+    this.#compareNoise(slot, context, nowSeconds, print, reach)
+    this.#contexts[rings.at(slot, 0)] = context
+    this.#prints[rings.at(slot, 0)] = print
+    this.#reaches.add(slot, reach)
+    rings.push(slot, nowSeconds)
+    this.#seen++
+    this.#reaches.age(slot, rings.requests(slot), this.#seen)
+    for (const { lags } of this.#candidates.list) lags.age(slot, rings.requests(slot), this.#seen)
+  }
+
+  /** The part that explains best why answers differ; `undefined` while none is beyond doubt. */
+  leak (): Leak | undefined {
+    const candidates = this.#candidates.list.filter(({ isConsistent }) => isConsistent)
+    const top = Math.max(...candidates.map(({ score }) => score))
+    if (!(top >= CERTAIN)) return undefined
+    // A coarser one may need more returns to be as certain: it is named if it explains more.
+    const plausible = candidates.filter(({ score }) => score > CERTAIN / 4)
+    const best = Math.max(...plausible.map(explanation))
+    const named = plausible.filter((candidate) => explanation(candidate) > best - ALIKE)
+      .sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || explanation(b) - explanation(a))[0]!
+    return {
+      dimension: named.name,
+      kind: named.kind,
+      same: { compared: named.same, agreeing: named.agreeing },
+      other: { compared: named.other, differing: named.differing },
+      returns: named.returns,
+      explained: named.explained,
+      contradicted: named.contradicted,
+      confidence: 1 - Math.exp(-top)
+    }
+  }
+
+  #look (candidate: Candidate, slot: number, label: number, reach: number, print: number, printLag: number, returned: Chances | undefined): void {
+    const { labels } = candidate
+    const lag = this.#rings.lastOf(labels, slot, label, reach)
+    if (lag > 0) {
+      candidate.same++
+      if (this.#prints[this.#rings.at(slot, lag)] === print) candidate.agreeing++
+      else if (printLag > 0) candidate.astray++
+    }
+    if (reach > 0 && labels[this.#rings.at(slot, 1)] !== UNKNOWN) {
+      candidate.neighbours++
+      if (lag !== 1) {
+        candidate.other++
+        if (printLag !== 1) candidate.differing++
+      }
+    }
+    // It could not come back from before its name was met: that is no chance missed.
+    if (reach === 0 || labels[this.#rings.at(slot, reach)] !== UNKNOWN) {
+      if (returned !== undefined) this.#judge(candidate, slot, lag, print, printLag, returned)
+      candidate.lags.add(slot, lag)
+    }
+    labels[this.#rings.at(slot, 0)] = label
+  }
+
+  /** A key had an older answer again: did the dimension foretell it? */
+  #judge (candidate: Candidate, slot: number, lag: number, print: number, printLag: number, chances: Chances): void {
+    candidate.judged++
+    if (++candidate.returns === FORGOTTEN_AT) for (const count of EVIDENCE) candidate[count] >>>= 1
+    const foretold = lag === printLag
+    if (foretold) candidate.explained++
+    else if (lag > 0 && this.#prints[this.#rings.at(slot, lag)] !== print) candidate.contradicted++
+    const chance = chanceOf(candidate.lags, slot, printLag, chances)
+    if (chance >= BET) return
+    const gain = foretold ? BET / chance : (1 - BET) / (1 - chance)
+    candidate.score = Math.max(FLOOR, candidate.score + Math.log(gain))
+  }
+
+  #chances (slot: number, lag: number): Chances {
+    const chances = { upTo: 0, here: 0, anywhere: 0, requestsHere: this.#reaches.sumHere(slot), requestsAnywhere: this.#reaches.sumAnywhere() }
+    for (let reach = 1; reach < this.#rings.size; reach++) {
+      const count = this.#reaches.here(slot, reach)
+      chances.upTo += count * Math.min(reach, lag)
+      if (reach < lag) continue
+      chances.here += count
+      chances.anywhere += this.#reaches.anywhere(reach)
+    }
+    return chances
+  }
+
+  #compareNoise (slot: number, context: number, nowSeconds: number, print: number, reach: number): void {
+    const lag = this.#rings.lastOf(this.#contexts, slot, context, reach)
+    if (lag === 0 || this.#rings.age(slot, lag, nowSeconds) > NOISE_WITHIN) return
+    this.#noisePairs++
+    if (this.#prints[this.#rings.at(slot, lag)] !== print) this.#noiseDiffering++
+    if (this.#noisePairs === HALVED_AT) {
+      this.#noisePairs /= 2
+      this.#noiseDiffering /= 2
+    }
+  }
+
+  #clear (slot: number): void {
+    this.#reaches.clear(slot)
+    for (const { lags } of this.#candidates.list) lags.clear(slot)
+  }
+}
+
+/** The probability that values of the dimension come back after `lag` requests. */
+function chanceOf (lags: LagCounts, slot: number, lag: number, { upTo, here, anywhere, requestsHere, requestsAnywhere }: Chances): number {
+  // A name that was met late had but a share of the chances.
+  const shareHere = Math.min(1, lags.sumHere(slot) / Math.max(1, requestsHere))
+  const shareAnywhere = Math.min(1, lags.sumAnywhere() / Math.max(1, requestsAnywhere))
+  let back = 0
+  for (let shorter = 1; shorter <= lag; shorter++) back += lags.here(slot, shorter)
+  return Math.max(
+    (back + 0.5) / (upTo * shareHere + 1),
+    lags.here(slot, lag) / Math.max(1, here * shareHere),
+    lags.anywhere(lag) / Math.max(1, anywhere * shareAnywhere)
+  )
+}
+
+/** 16 bits of all dimensions, looked at or not: in no order, as clients may send them in any. */
+function contextOf (dimensions: Dimensions): number {
+  let context = 0
+  for (const name in dimensions) {
+    let part = dimensions[name]! >>> 0
+    for (let at = 0; at < name.length; at++) part = Math.imul(part ^ name.charCodeAt(at), 0x9e3779b1)
+    context = (context + (part ^ part >>> 15)) >>> 0
+  }
+  return context % 65_536
+}
+
+/** 0 to 2: the share of one value's pairs that agree, plus the share of two values' pairs that differ. */
+function explanation ({ same, agreeing, other, differing }: Candidate): number {
+  return agreeing / Math.max(1, same) + differing / Math.max(1, other)
+}

@@ -1,0 +1,89 @@
+import { KeyLeak } from './key-leak/key-leak.js'
+import type { Observation } from './report/observation.js'
+import { DEFAULT_TTLS, ReuseCurve, type ReuseCurveOptions } from './curve/reuse-curve.js'
+import { recommendedTtl, Staleness } from './staleness/staleness.js'
+
+/** What the loads of a key pattern tell. */
+export type LoadObservation = Pick<Observation, 'meanSeconds' | 'storableShare' | 'change'>
+
+/** One key pattern or route: what is asked for, and what the values are like. */
+export class Subject {
+  readonly curve: ReuseCurve
+  readonly staleness: Staleness
+  readonly leak = new KeyLeak({ maxKeys: 32 })
+  #keyLength = 0
+  #values = 0
+  #valueBytes = 0
+  #unseen = 0
+  #answers = 0
+  #cookies = 0
+  #storable = 0
+  #count = 0
+  #seconds = 0
+
+  constructor (readonly kind: Observation['kind'], readonly name: string, options: ReuseCurveOptions) {
+    this.curve = new ReuseCurve(options)
+    // Of the curve and of the forecast, so that one can be held against the other.
+    this.staleness = new Staleness({ ttls: options.ttls ?? DEFAULT_TTLS, maxKeys: 256 })
+  }
+
+  get bytes (): number { return this.curve.bytes + this.staleness.bytes + this.leak.bytes }
+
+  noteRead (hash: number, keyLength: number, now: number): void {
+    this.#keyLength += keyLength
+    this.curve.note(hash, now)
+  }
+
+  noteValue (hash: number, now: number, value: { readonly hash: number; readonly bytes: number }): void {
+    this.#values++
+    this.#valueBytes += value.bytes
+    this.staleness.note(hash, now / 1000, value.hash)
+  }
+
+  /** A value that cannot be compared, or is too large to: what all of them take is not known either. */
+  noteUnseen (): void {
+    this.#unseen++
+  }
+
+  noteDuration (seconds: number): void {
+    this.#count++
+    this.#seconds += seconds
+  }
+
+  /** What a shared cache would have made of an answer. */
+  noteAnswer (hasCookie: boolean, isStorable: boolean): void {
+    this.#answers++
+    if (hasCookie) this.#cookies++
+    if (isStorable) this.#storable++
+  }
+
+  /**
+   * @param seconds of the observation
+   * @param loads what is known of the loads of a key pattern
+   */
+  observation (seconds: number, staleTolerance: number, loads?: LoadObservation): Observation {
+    const { curve } = this
+    const leak = this.leak.leak()
+    const forecasts = this.staleness.forecast()
+    return {
+      kind: this.kind,
+      name: this.name,
+      seconds,
+      requests: curve.requests,
+      meanSeconds: this.#count === 0 ? undefined : this.#seconds / this.#count,
+      meanBytes: this.#values === 0 || this.#unseen > 0 ? undefined : this.#valueBytes / this.#values,
+      meanKeyLength: curve.requests === 0 ? 0 : this.#keyLength / curve.requests,
+      distinct: curve.distinctKeys,
+      oneHitShare: curve.oneHitShare,
+      points: curve.points().map(({ ttl, entries, hitRate, margin }) => ({ ttl, entries, hitRate, margin })),
+      staleness: this.#values === 0 ? [] : forecasts,
+      provenTtl: recommendedTtl(forecasts, staleTolerance),
+      leak: leak === undefined ? undefined : { dimension: leak.dimension, pairs: leak.other.compared, differing: leak.other.differing },
+      isNoise: this.leak.noise,
+      cookieShare: this.#answers === 0 ? 0 : this.#cookies / this.#answers,
+      storableShare: this.#answers === 0 ? undefined : this.#storable / this.#answers,
+      compared: this.#values,
+      ...loads
+    }
+  }
+}

@@ -1,0 +1,243 @@
+import { HASHES, mix } from '../hash.js'
+import { effective, spreadOf, total, wilson, Z, type Cluster } from './ratio-interval.js'
+
+/** Seconds; from a polled page to a catalogue. */
+const TTLS = [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400]
+const MAX_KEYS = 512
+/** Stretches of the observed time; always an even number, as two become one when time runs out. */
+const BLOCKS = 64
+/** Of a key and a ttl: hits, stale hits, hits since the load. */
+const COUNTS = 3
+/** Of a ttl, all keys together: squares of the hits per load. Of a block and a ttl: hits, stale hits. */
+const PER_BLOCK = 2
+
+/** What one ttl would have done. */
+export interface StalenessForecast {
+  /** Seconds. */
+  readonly ttl: number
+  /** Of the sampled keys. */
+  readonly hits: number
+  /** Hits that answered with a value which was not the true one any more. */
+  readonly stale: number
+  /** Stale hits per hit; `0` without hits. */
+  readonly rate: number
+  /** 95 % confidence interval of the rate; 0 to 1 while too little was seen for one. */
+  readonly low: number
+  readonly high: number
+}
+
+/**
+ * How stale a cache would be, by ttl, from requests that all load: then the true value is known at each of them.
+ *
+ * Each sampled key has one simulated entry per ttl. A request finds it younger than the ttl, which is a hit, stale if the
+ * fingerprint is not the one that was loaded; or loads it anew.
+ *
+ * Sample: the keys with the smallest hashes (fixed-size SHARDS, Waldspurger et al., FAST 2015). A key that is in it was in
+ * it from its first request on, so each is a whole history and every key was as likely to be taken. Times should not run
+ * backwards. `keyHash` is a whole number of 32 to 53 bits; two keys with one hash look like one key that changes.
+ *
+ * Interval: hits are not independent, one change spoils many. Keys are drawn as clusters, so the rate is a ratio estimate
+ * and has its jackknife variance, leaving out one key at a time (Cochran, Sampling Techniques, 1977, §6), which is nought when every key
+ * is tracked. Changes may come to all keys at once (an import, a release), so the same variance over stretches of time, none
+ * shorter than the ttl, is added: the sum is on the safe side, at most twice too large (Cameron, Gelbach and Miller,
+ * 2011, take away the common part). It gives the number of independent hits that would say as much, and those give
+ * Wilson's interval (Korn and Graubard, 1998; Dean and Pagano, 2015). Without a stale hit the upper bound is 3 / n (rule of
+ * three, 95 %, one-sided), n being the smallest of the numbers of loads, of ttls in the observed time and, if keys were left out, of
+ * keys, each reduced to what counts as equal ones (Kish). With 512 of many keys that is 0.6 % at best: vouching for 0.1 % takes 3000.
+ */
+export class Staleness {
+  readonly #ttls: readonly number[]
+  readonly #maxKeys: number
+  /** Hashes below it are sampled. */
+  #threshold = HASHES
+  readonly #slots = new Map<number, number>()
+  readonly #free: number[] = []
+  #capacity = 0
+  // Of each slot and ttl; they grow with the keys up to maxKeys.
+  #loadedAt = new Float64Array(0)
+  #loaded = new Uint32Array(0)
+  #counts = new Uint32Array(0)
+  readonly #squares: Float64Array
+  readonly #blocks: Float64Array
+  #blockSeconds = 1
+  #began = NaN
+  #last = 0
+
+  /**
+   * @param options.ttls the grid, in seconds, each above 0; the default goes from 1 s to a day
+   * @param options.maxKeys tracked at a time, at least 8; about 250 bytes each with the default grid
+   */
+  constructor ({ ttls = TTLS, maxKeys = MAX_KEYS }: { ttls?: readonly number[], maxKeys?: number } = {}) {
+    this.#ttls = [...ttls].sort((a, b) => a - b)
+    this.#maxKeys = Math.max(8, maxKeys)
+    this.#squares = new Float64Array(ttls.length)
+    this.#blocks = new Float64Array(BLOCKS * ttls.length * PER_BLOCK)
+  }
+
+  /** What is held, about: the arrays, and 56 bytes per entry of the map. */
+  get bytes (): number {
+    const arrays = [this.#loadedAt, this.#loaded, this.#counts, this.#squares, this.#blocks]
+    return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0) + this.#slots.size * 56
+  }
+
+  /** Whether a key is sampled: of no other need a fingerprint be made. */
+  wants (keyHash: number): boolean {
+    return spread(keyHash) < this.#threshold
+  }
+
+  /** One request that loaded its value. */
+  note (keyHash: number, nowSeconds: number, fingerprint: number): void {
+    if (!this.wants(keyHash)) return
+    if (Number.isNaN(this.#began)) this.#began = nowSeconds
+    this.#last = nowSeconds
+    const slot = this.#slots.get(keyHash) ?? this.#take(keyHash)
+    if (slot === undefined) return
+    const ttls = this.#ttls
+    const print = fingerprint >>> 0
+    for (let index = 0, at = slot * ttls.length; index < ttls.length; index++, at++) {
+      const count = at * COUNTS
+      const loadedAt = this.#loadedAt[at]!
+      if (nowSeconds - loadedAt < ttls[index]!) {
+        const stale = this.#loaded[at] !== print
+        this.#counts[count]!++
+        if (stale) this.#counts[count + 1]!++
+        this.#squares[index]! += 2 * this.#counts[count + 2]!++ + 1
+        // Where it was loaded, so that what one change did is in one block.
+        const block = this.#blockOf(loadedAt) + index * PER_BLOCK
+        this.#blocks[block]!++
+        if (stale) this.#blocks[block + 1]!++
+      } else {
+        this.#loadedAt[at] = nowSeconds
+        this.#loaded[at] = print
+        this.#counts[count + 2] = 0
+      }
+    }
+  }
+
+  /** One per ttl, shortest first. */
+  forecast (): StalenessForecast[] {
+    return this.#ttls.map((ttl, index) => this.#forecast(ttl, index))
+  }
+
+  #forecast (ttl: number, index: number): StalenessForecast {
+    const keys: Cluster[] = []
+    for (const slot of this.#slots.values()) {
+      const count = (slot * this.#ttls.length + index) * COUNTS
+      if (this.#counts[count]! > 0) keys.push({ hits: this.#counts[count]!, stale: this.#counts[count + 1]! })
+    }
+    const { hits, stale } = total(keys)
+    const rate = hits === 0 ? 0 : stale / hits
+    return { ttl, hits, stale, rate, ...this.#interval(ttl, index, keys, rate) }
+  }
+
+  #interval (ttl: number, index: number, keys: readonly Cluster[], rate: number): { low: number, high: number } {
+    const leftOut = 1 - this.#threshold / HASHES
+    const together = Math.max(1, Math.ceil(ttl / this.#blockSeconds))
+    const times = this.#stretches(index, together)
+    if (times.length < 2 || (leftOut > 0 && keys.length < 2)) return { low: 0, high: 1 }
+    if (rate === 0 || rate === 1) {
+      const loads = total(times).hits ** 2 / this.#squares[index]!
+      const periods = Math.min(effective(times) * together * this.#blockSeconds, this.#last - this.#began) / ttl
+      const bound = Math.min(1, 3 / Math.min(loads, periods, leftOut > 0 ? effective(keys) : Infinity))
+      return rate === 0 ? { low: 0, high: bound } : { low: 1 - bound, high: 1 }
+    }
+    const variance = (leftOut > 0 ? leftOut * spreadOf(keys, rate) : 0) + spreadOf(times, rate)
+    return wilson(rate, rate * (1 - rate) * Z ** 2 / variance)
+  }
+
+  /** Blocks, so many of them together, that had hits. */
+  #stretches (index: number, together: number): Cluster[] {
+    const stretches: Cluster[] = []
+    for (let from = 0; from < BLOCKS; from += together) {
+      let hits = 0
+      let stale = 0
+      for (let block = from; block < Math.min(from + together, BLOCKS); block++) {
+        const at = (block * this.#ttls.length + index) * PER_BLOCK
+        hits += this.#blocks[at]!
+        stale += this.#blocks[at + 1]!
+      }
+      if (hits > 0) stretches.push({ hits, stale })
+    }
+    return stretches
+  }
+
+  /** Offset of the block of a time. */
+  #blockOf (seconds: number): number {
+    const width = this.#ttls.length * PER_BLOCK
+    let block = Math.floor((seconds - this.#began) / this.#blockSeconds)
+    while (block >= BLOCKS) {
+      for (let to = 0; to < BLOCKS; to++) {
+        for (let at = 0; at < width; at++) {
+          const from = 2 * to * width + at
+          this.#blocks[to * width + at] = 2 * to < BLOCKS ? this.#blocks[from]! + this.#blocks[from + width]! : 0
+        }
+      }
+      this.#blockSeconds *= 2
+      block = Math.floor((seconds - this.#began) / this.#blockSeconds)
+    }
+    return Math.max(0, block) * width
+  }
+
+  #take (keyHash: number): number | undefined {
+    if (this.#slots.size >= this.#maxKeys) {
+      this.#lower()
+      if (!this.wants(keyHash)) return undefined
+    }
+    if (this.#free.length === 0) this.#grow()
+    const slot = this.#free.pop()!
+    this.#slots.set(keyHash, slot)
+    const at = slot * this.#ttls.length
+    this.#loadedAt.fill(-Infinity, at, at + this.#ttls.length)
+    this.#counts.fill(0, at * COUNTS, (at + this.#ttls.length) * COUNTS)
+    return slot
+  }
+
+  /** Drops the eighth of the keys with the largest hashes: one at a time would cost a search for each. */
+  #lower (): void {
+    const hashes = Float64Array.from(this.#slots.keys(), spread).sort()
+    const before = this.#threshold
+    this.#threshold = hashes[Math.floor(hashes.length * 7 / 8)]!
+    for (const [keyHash, slot] of this.#slots) {
+      if (this.wants(keyHash)) continue
+      this.#slots.delete(keyHash)
+      this.#free.push(slot)
+    }
+    // What was counted while more keys were sampled counts less from now on.
+    const share = this.#threshold / before
+    for (const counts of [this.#blocks, this.#squares]) for (let at = 0; at < counts.length; at++) counts[at]! *= share
+  }
+
+  #grow (): void {
+    const before = this.#capacity
+    this.#capacity = Math.min(this.#maxKeys, Math.max(8, before * 2))
+    const width = this.#capacity * this.#ttls.length
+    this.#loadedAt = copied(this.#loadedAt, new Float64Array(width))
+    this.#loaded = copied(this.#loaded, new Uint32Array(width))
+    this.#counts = copied(this.#counts, new Uint32Array(width * COUNTS))
+    for (let slot = this.#capacity - 1; slot >= before; slot--) this.#free.push(slot)
+  }
+}
+
+function copied<A extends Float64Array | Uint32Array> (from: A, to: A): A {
+  to.set(from)
+  return to
+}
+
+/** Spreads keys over 32 bits whatever made their hashes. */
+function spread (keyHash: number): number {
+  return mix((keyHash | 0) ^ Math.imul((keyHash / HASHES) | 0, 0x9e3779b1))
+}
+
+/**
+ * The longest ttl that, as all shorter ones, has the upper bound of its interval within `tolerance` (stale hits per hit: 0.001 is
+ * one in a thousand). `undefined`: none, or too little was seen to tell.
+ * @param forecasts shortest ttl first
+ */
+export function recommendedTtl (forecasts: readonly StalenessForecast[], tolerance: number): number | undefined {
+  let recommended: number | undefined
+  for (const { ttl, high } of forecasts) {
+    if (high > tolerance) break
+    recommended = ttl
+  }
+  return recommended
+}

@@ -1,0 +1,109 @@
+import type { Metric as PromClientMetric } from 'prom-client'
+import { boundsOf, cumulate } from './buckets.js'
+import { Collector, type Labels, type Point } from './collect.js'
+import { MetricTaken } from '../errors.js'
+import { METRICS, type Metric } from './metrics.js'
+import type { PromRegistry } from '../options.js'
+import { Sources, type Source } from './sources.js'
+import { TextWriter } from './text.js'
+
+// A registered symbol, since a process may hold two copies of this package.
+const kSources = Symbol.for('@x/cache-metrics.sources')
+
+interface PromValue {
+  metricName?: string
+  labels: Readonly<Record<string, string | number>>
+  sharedLabels: Labels
+  value: number
+}
+
+/**
+ * A metric in a prom-client registry that holds no numbers of its own: whoever scrapes makes it read those of the cache. All
+ * in one registry have the same sources.
+ */
+export class PromMetric {
+  name: string
+  readonly help: string
+  readonly type: Metric['type']
+  readonly labelNames: readonly string[]
+  /** How prom-client's cluster mode makes one series of those of several processes. */
+  readonly aggregator: 'sum' | 'max'
+  readonly [kSources]: Sources
+  readonly #collector: Collector
+  #writer: TextWriter
+
+  constructor (metric: Metric, sources: Sources) {
+    // Not a constant: an OpenMetrics registry takes `_total` off.
+    this.name = metric.name
+    this.help = metric.help
+    this.type = metric.type
+    this.labelNames = metric.labelNames
+    this.aggregator = metric.type === 'gauge' ? 'max' : 'sum'
+    this[kSources] = sources
+    this.#collector = new Collector(metric)
+    this.#writer = new TextWriter(metric)
+  }
+
+  /** For prom-client's JSON and its cluster mode. */
+  async get () {
+    const { values, ...metric } = await this.getForPromString()
+    return { ...metric, values: values.map(({ sharedLabels, labels, ...value }) => ({ ...value, labels: { ...labels, ...sharedLabels } })) }
+  }
+
+  /** For prom-client's text, which writes `sharedLabels` once per object and remembers them. */
+  async getForPromString () {
+    const { name, help, type, aggregator } = this
+    return { name, help, type, aggregator, values: this.#read().flatMap((point) => this.#toValues(point)) }
+  }
+
+  /** Does nothing: the numbers are the cache's, and Prometheus wants counters that only rise. */
+  reset (): void {}
+
+  /**
+   * Its text slice by slice, several times as fast as prom-client writes it.
+   * @param defaultLabels of the registry, as they stand in its text
+   */
+  toText (defaultLabels = ''): Iterable<string> {
+    if (defaultLabels !== this.#writer.defaultLabels) this.#writer = new TextWriter(this.#collector.metric, defaultLabels)
+    return this.#writer.write(this.#read())
+  }
+
+  #read (): readonly Point[] {
+    return this.#collector.read(this[kSources])
+  }
+
+  #toValues ({ labels: sharedLabels, value }: Point): PromValue[] {
+    if (typeof value === 'number') return [{ labels: {}, sharedLabels, value }]
+    const { name, buckets = [] } = this.#collector.metric
+    const counts = cumulate(value.counts)
+    return [
+      ...boundsOf(buckets).map((le, at) => ({ metricName: `${name}_bucket`, labels: { le }, sharedLabels, value: counts[at]! })),
+      { metricName: `${name}_sum`, labels: {}, sharedLabels, value: value.sum },
+      { metricName: `${name}_count`, labels: {}, sharedLabels, value: value.count }
+    ]
+  }
+}
+
+/**
+ * Puts all metrics into a registry, or joins those that another app put there. Throws `CACHE_ERR_METRIC_TAKEN` if one of the
+ * names belongs to a stranger; then nothing has changed. Call what it returns to take the source away.
+ */
+export function addTo (registry: PromRegistry, source: Source): () => void {
+  const present = METRICS.map(({ name }) => registry.getSingleMetric(name) as unknown as PromMetric | undefined)
+  const stranger = METRICS[present.findIndex((metric) => metric !== undefined && metric[kSources] === undefined)]
+  if (stranger !== undefined) throw new MetricTaken(stranger.name)
+  const sources = present.find((metric) => metric !== undefined)?.[kSources] ?? new Sources()
+  METRICS.forEach((metric, at) => {
+    // prom-client's types know only its own classes; it asks no more of a metric than this one has.
+    if (present[at] === undefined) registry.registerMetric(new PromMetric(metric, sources) as unknown as PromClientMetric)
+  })
+  sources.add(source)
+  return () => {
+    sources.delete(source)
+    if (!sources.isEmpty) return
+    for (const { name } of METRICS) {
+      const metric = registry.getSingleMetric(name) as unknown as PromMetric | undefined
+      if (metric?.[kSources] === sources) registry.removeSingleMetric(name)
+    }
+  }
+}

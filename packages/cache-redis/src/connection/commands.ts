@@ -1,0 +1,22 @@
+import type { Result } from 'ioredis'
+import type { Client } from './connection.js'
+import { SCRIPTS } from '../entries/scripts.js'
+
+declare module 'ioredis' {
+  // The commands that `defineScripts` adds.
+  interface RedisCommander<Context> {
+    cacheLeaseBuffer (entry: string, mark: Buffer, markMs: number, plainPrefix: Buffer | string): Result<Buffer, Context>
+    cacheStore (entry: string, header: Buffer, payload: Buffer | string, lifetimeMs: number): Result<number, Context>
+    cacheUnmark (entry: string, mark: Buffer): Result<number, Context>
+    cacheExtend (key: string, lifetimeMs: number, longMs: number): Result<number, Context>
+    cacheSoften (key: string, softPart: string): Result<number, Context>
+    cacheLock (lock: string, fence: string, dismissed: string, mark: string, ttlMs: number, waitedFor: number): Result<number, Context>
+    cacheUnlock (lock: string, fence: string, dismissed: string, mark: string, channel: string, outcome: string, dismissMs: number): Result<number, Context>
+    cacheHold (lock: string, mark: string, ttlMs: number): Result<number, Context>
+  }
+}
+
+/** Adds the scripts to a client; it sends EVALSHA and falls back to EVAL by itself. */
+export function defineScripts (client: Client): void {
+  for (const [name, { numberOfKeys, lua }] of Object.entries(SCRIPTS)) client.defineCommand(name, { numberOfKeys, lua })
+}

@@ -1,0 +1,78 @@
+import { OptionInvalid } from '@x/cache-core'
+import type { RedisCacheSettings } from '../options.js'
+
+/** A server as the options name it. */
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+  /** The name that its certificate must have, if that is not `host`. */
+  readonly servername?: string
+  readonly tls: boolean
+  readonly username?: string
+  readonly password?: string
+  readonly db?: number
+  /** The IP version that a host name is resolved to; 0: either. */
+  readonly family?: number
+}
+
+const ALLOWED = 'redis://user:password@host:port/db, with ?db= and ?family= alone'
+/** The parts of a URL that hold for all servers; only one URL may name them. */
+const COMMON = ['tls', 'username', 'password', 'db', 'family'] as const
+
+/**
+ * The servers that the options name; the first has what holds for all of them. Throws `CACHE_ERR_OPTION_INVALID`, and never
+ * shows the URL: it may hold a password.
+ */
+export function endpointsOf ({ url, nodes, mode }: Pick<RedisCacheSettings, 'url' | 'nodes' | 'mode'>): Endpoint[] {
+  if (nodes !== undefined) return nodes.map((node) => ({ ...node, tls: false }))
+  const urls = url === undefined ? ['redis://127.0.0.1:6379'] : typeof url === 'string' ? url.split(',') : url
+  const endpoints = urls.map((each) => parse(each.trim()))
+  const [first] = endpoints as [Endpoint]
+  for (const other of endpoints.slice(1)) {
+    for (const name of COMMON) {
+      if (other[name] !== undefined && other[name] !== first[name]) refuse(`several URLs, of which a later one has another ${name}`, 'one value for all, in the first URL or as an option')
+    }
+  }
+  if (mode === 'cluster' && (first.db ?? 0) !== 0) refuse(`database ${first.db}`, 'database 0 in a Cluster')
+  return endpoints
+}
+
+/** One URL. Its query is read as ioredis reads it; a part that would have no effect is refused. */
+function parse (url: string): Endpoint {
+  let parsed: URL
+  let username: string
+  let password: string
+  try {
+    parsed = new URL(url)
+    username = decodeURIComponent(parsed.username)
+    password = decodeURIComponent(parsed.password)
+  } catch {
+    return refuse('a string that is no URL', ALLOWED)
+  }
+  const query = new Map<string, string>()
+  for (const [name, value] of parsed.searchParams) {
+    if (name !== 'db' && name !== 'family') return refuse('a query with an unknown parameter', ALLOWED)
+    if (query.has(name)) return refuse(`a query with ${name} twice`, ALLOWED)
+    query.set(name, value)
+  }
+  if (parsed.hash !== '') return refuse('a fragment', ALLOWED)
+  const path = parsed.pathname.slice(1)
+  // The path beats the query, as in ioredis.
+  const db = path === '' ? query.get('db') : path
+  if (db !== undefined && !/^\d{1,9}$/.test(db)) return refuse('a database that is no number', ALLOWED)
+  const family = query.get('family')
+  if (family !== undefined && !/^[046]$/.test(family)) return refuse('a family that is none of 0, 4 and 6', ALLOWED)
+  return {
+    host: parsed.hostname.replace(/^\[|\]$/g, ''),
+    port: parsed.port === '' ? 6379 : Number(parsed.port),
+    tls: parsed.protocol === 'rediss:',
+    ...username === '' ? {} : { username },
+    ...password === '' ? {} : { password },
+    ...db === undefined ? {} : { db: Number(db) },
+    ...family === undefined ? {} : { family: Number(family) }
+  }
+}
+
+function refuse (got: string, allowed: string): never {
+  throw new OptionInvalid('url', got, allowed)
+}

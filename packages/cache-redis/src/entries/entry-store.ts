@@ -1,0 +1,190 @@
+import { isCacheError, type CacheError } from '@x/cache-core'
+import type { Captured } from './birthplace.js'
+import type { Codec, Decoded } from './codec.js'
+import type { Client, Connection } from '../connection/connection.js'
+import { isMark } from './frame.js'
+import { GENERATION, type Keys } from './keys.js'
+import { callMaster } from '../connection/master-call.js'
+import type { Node } from '../connection/node.js'
+import type { TagTokens, Verdict } from '../tags/tag-tokens.js'
+
+/** An entry that may be served. `leftMs` is what Redis says of its time, if it was asked. */
+export interface Found { readonly decoded: Decoded; readonly isStale: boolean; readonly leftMs: number | undefined }
+
+/** Whether to ask for the time that is left: at once, only if the entry turns out to need it. */
+export interface Wish { readonly tags: readonly string[]; readonly wantsTime: boolean }
+
+/** Tokens that were asked for beside the entry. */
+type Asked = ReadonlyMap<string, Promise<Captured | undefined>>
+
+/** Where an entry lies: its name, the fence of its generation, and the master that answered. */
+interface Place { readonly name: string; readonly fence: string; readonly node: Node | undefined }
+
+/** An entry as Redis has it, and its time if that was asked for. */
+interface Stored { readonly place: Place; readonly bytes: Buffer | null; readonly time: number | undefined }
+
+const NONE_ASKED: Asked = new Map()
+const GONE = -2
+
+/**
+ * Reads entries: one round trip while the generation and the tokens are known, or the caller names the tags; two otherwise.
+ * Throws what the connection throws, and the codec's `CacheError`.
+ */
+export class Entries {
+  readonly #connection: Connection
+  readonly #keys: Keys
+  readonly #tokens: TagTokens
+  readonly #codec: Codec
+  readonly #dataFor: (key: string) => Client
+  #lastGeneration: Captured | undefined
+
+  constructor (connection: Connection, keys: Keys, tokens: TagTokens, codec: Codec, dataFor: (key: string) => Client) {
+    this.#connection = connection
+    this.#keys = keys
+    this.#tokens = tokens
+    this.#codec = codec
+    this.#dataFor = dataFor
+  }
+
+  /** The name of an entry in a generation: another generation, or another life of its server, is another name. */
+  nameOf (generation: Captured, key: string): string {
+    return this.#keys.entry(`${generation.token}${generation.fence}`, key)
+  }
+
+  /**
+   * Writes an entry. An entry on another master than its generation's carries that master's fence; the generation's is in its
+   * name. In a Cluster the master is the one that answers, which need not be the one that the slot table names.
+   */
+  async write (name: string, generation: Captured, lifetimeMs: number, encode: (ownFence: string | undefined) => Promise<Buffer | string>): Promise<void> {
+    if (!this.#connection.isCluster) {
+      await this.#dataFor(name).set(name, await encode(undefined), 'PX', lifetimeMs)
+      return
+    }
+    await callMaster(this.#connection, name, (redis, _fence, payload: Buffer | string) => redis.set(name, payload, 'PX', lifetimeMs), {
+      prepare: (fence) => encode(fence === generation.fence ? undefined : fence)
+    })
+  }
+
+  find (key: string, wish: Wish): Promise<Found | null> {
+    const known = this.#tokens.remembered(GENERATION)
+    // The usual read, without a promise that it can do without.
+    if (known !== undefined && !wish.wantsTime && wish.tags.length === 0) {
+      return this.#get(known, key, (place, bytes) => isNone(bytes) ? null : this.#open(place, bytes, undefined, NONE_ASKED))
+    }
+    return this.#find(key, wish, known)
+  }
+
+  async #find (key: string, { tags, wantsTime }: Wish, known: Captured | undefined): Promise<Found | null> {
+    const asked = new Map<string, Promise<Captured | undefined>>()
+    for (const tag of tags) {
+      if (this.#tokens.remembered(tag) === undefined) asked.set(tag, quiet(this.#tokens.ask(tag)))
+    }
+    const stored = known === undefined ? await this.#readInDoubt(key, wantsTime) : await this.#readNamed(known, key, wantsTime)
+    return stored === undefined || isNone(stored.bytes) ? null : this.#open(stored.place, stored.bytes, stored.time, asked)
+  }
+
+  #open (place: Place, stored: Buffer, time: number | undefined, asked: Asked): Found | null | Promise<Found | null> {
+    const decoded = this.#codec.decode(stored)
+    if (!(decoded instanceof Promise) && !(decoded instanceof Error) && decoded.windowMs === 0 && time === undefined &&
+      asked.size === 0 && isOfThisLife(place, decoded) && this.#tokens.proves(decoded.tags)) {
+      return { decoded, isStale: false, leftMs: undefined }
+    }
+    return this.#look(place, decoded, time, asked)
+  }
+
+  async #look (place: Place, decoding: ReturnType<Codec['decode']>, time: number | undefined, asked: Asked): Promise<Found | null> {
+    const decoded = await decoding
+    if (decoded instanceof Error) throw decoded
+    let leftMs = time
+    if (leftMs === undefined && decoded.windowMs > 0) leftMs = await this.#dataFor(place.name).pttl(place.name)
+    if (leftMs === GONE) return null
+    if (!isOfThisLife(place, decoded)) return null
+    const verdict = await this.#judge(decoded, asked)
+    if (verdict === 'gone') return null
+    return { decoded, isStale: verdict === 'stale' || (leftMs !== undefined && leftMs <= decoded.windowMs && decoded.windowMs > 0), leftMs }
+  }
+
+  /** All at once. A `CacheError` stands for an entry that cannot be read. */
+  async findMany (keys: readonly string[]): Promise<(Found | CacheError | null)[]> {
+    return Promise.all(keys.map((key) => this.find(key, { tags: [], wantsTime: false }).catch((error: unknown) => {
+      if (isCacheError(error)) return error
+      throw error
+    })))
+  }
+
+  /**
+   * Removes an entry from the generation that Redis has now. The one that is remembered may be over, without the message
+   * being here yet: what lies under it is removed meanwhile, in the same round trip.
+   */
+  async remove (key: string): Promise<void> {
+    const known = this.#tokens.remembered(GENERATION)
+    const unlink = (generation: Captured): Promise<number> => {
+      const name = this.nameOf(generation, key)
+      return this.#dataFor(name).unlink(name)
+    }
+    const [current] = await Promise.all([this.#tokens.ask(GENERATION), known === undefined ? undefined : unlink(known)])
+    // Without a generation there are no entries.
+    if (current === undefined || (current.token === known?.token && current.fence === known.fence)) return
+    await unlink(current)
+  }
+
+  /**
+   * Reads an entry, in a Cluster on the connection of the master that has it. A client of the app's own may send a command again, after
+   * a failover or a restart to a server that forgot a removal.
+   */
+  #get<T> (generation: Captured, key: string, use: (place: Place, bytes: Buffer | null) => T | Promise<T>): Promise<T> {
+    const name = this.nameOf(generation, key)
+    const { fence } = generation
+    if (!this.#connection.isCluster) {
+      const node = this.#connection.owner(name)
+      return this.#dataFor(name).getBuffer(name).then((bytes) => use({ name, fence, node }, bytes))
+    }
+    return callMaster(this.#connection, name, (redis) => redis.getBuffer(name)).then(({ value, node }) => use({ name, fence, node }, value))
+  }
+
+  async #readNamed (generation: Captured, key: string, wantsTime: boolean): Promise<Stored> {
+    const name = this.nameOf(generation, key)
+    const reading = this.#get(generation, key, (place, bytes) => ({ place, bytes, time: undefined }))
+    if (!wantsTime) return reading
+    const [stored, time] = await Promise.all([reading, this.#dataFor(name).pttl(name)])
+    return { ...stored, time }
+  }
+
+  /** Asks for the generation, and at the same time for the entry in the generation that was the last one known. */
+  async #readInDoubt (key: string, wantsTime: boolean): Promise<Stored | undefined> {
+    const guess = this.#lastGeneration
+    const early = guess === undefined ? undefined : quiet(this.#readNamed(guess, key, wantsTime))
+    const generation = await this.#tokens.ask(GENERATION)
+    // Without a generation there are no entries.
+    if (generation === undefined) return undefined
+    this.#lastGeneration = generation
+    const isGuessed = early !== undefined && generation.token === guess?.token && generation.fence === guess.fence
+    return isGuessed ? early : this.#readNamed(generation, key, wantsTime)
+  }
+
+  async #judge ({ tags }: Decoded, asked: Asked): Promise<Verdict> {
+    let verdict: Verdict = 'fresh'
+    const unsure = tags.filter((each) => asked.has(each.tag) || !this.#tokens.proves([each]))
+    for (const each of await Promise.all(unsure.map((stored) => this.#tokens.judge(stored.tag, stored, asked.get(stored.tag))))) {
+      if (each === 'gone') return each
+      if (each === 'stale') verdict = each
+    }
+    return verdict
+  }
+}
+
+/** Nothing is stored; a mark holds the place of a value that is being loaded. */
+function isNone (stored: Buffer | null): stored is null {
+  return stored === null || isMark(stored)
+}
+
+/** Whether the entry was stored on the master that has it now, in the same life: another may have lost what removed it. */
+function isOfThisLife ({ fence, node }: Place, { ownFence }: Decoded): boolean {
+  return node?.fence === (ownFence ?? fence)
+}
+
+// Its answer may not be needed; a failure that nobody looks at is not an unhandled one.
+function quiet<T> (promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
+}

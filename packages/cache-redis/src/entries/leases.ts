@@ -1,0 +1,130 @@
+import { corrupt } from '@x/cache-core'
+import type { Captured } from './birthplace.js'
+import type { Client, Connection } from '../connection/connection.js'
+import type { Entries } from './entry-store.js'
+import { HEADER_BYTES, isMark, newMark, newPlainPrefix } from './frame.js'
+import { callMaster } from '../connection/master-call.js'
+import { SCRIPTS } from './scripts.js'
+import { GENERATION, RedisSnapshot, tokensOf, type TagTokens } from '../tags/tag-tokens.js'
+
+/** The slot of an entry as a load found it. */
+export interface LeasedSlot {
+  readonly name: string
+  /** The first bytes of what lay in it: of a mark, or of the entry that is to be replaced. */
+  readonly header: Buffer
+  /** Of the master that has it, in a Cluster. */
+  readonly fence: string | undefined
+  /** The mark is this load's own: no load that began earlier shares it. */
+  readonly isOwnMark: boolean
+}
+
+/** The tokens before a load, and the slot that its value goes to. */
+export class RedisLease extends RedisSnapshot {
+  constructor (readonly slot: LeasedSlot, generation: Captured, tags: ReadonlyMap<string, Captured>) {
+    super(generation, tags)
+  }
+}
+
+/** What leases rest on. */
+export interface LeasesDeps {
+  readonly connection: Connection
+  readonly tokens: TagTokens
+  readonly entries: Entries
+  readonly dataFor: (name: string) => Client
+  /** Plain texts in Redis are entries of this cache. */
+  readonly isPlainJson: boolean
+}
+
+const NO_PREFIX = ''
+
+/** Thrown where the master that has the slot is not the one of the lease. */
+const anotherMaster = new Error('the slot has another master than when the lease was taken')
+
+/**
+ * Leases of loads ("Scaling Memcache at Facebook", NSDI 2013, §3.2.1): a load marks the empty slot of its entry before it begins,
+ * `del` and `set` remove the mark with the entry, and what was loaded is stored only while the mark stands. All that is lost
+ * (eviction, expiry, failover, a slot that moves) means that nothing is stored.
+ */
+export class Leases {
+  readonly #deps: LeasesDeps
+  #lastGeneration: Captured | undefined
+
+  constructor (deps: LeasesDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Takes a lease before a load begins: one round trip while the generation is known, or is the last one known.
+   *
+   * @param lifetimeMs how long tokens that have to be made live at least
+   * @param leaseMs how long the mark stands
+   */
+  async take (key: string, tags: readonly string[], lifetimeMs: number, leaseMs: number): Promise<RedisLease> {
+    const { tokens, entries } = this.#deps
+    const guess = tokens.remembered(GENERATION) ?? this.#lastGeneration
+    const guessed = guess === undefined ? undefined : entries.nameOf(guess, key)
+    const early = guessed === undefined ? undefined : this.#mark(guessed, leaseMs)
+    // The tokens may be refused first; the failure of the mark has nobody to tell then.
+    early?.catch(() => {})
+    const captured = await tokens.capture([GENERATION, ...tags], lifetimeMs)
+    const generation = captured.get(GENERATION)!
+    captured.delete(GENERATION)
+    this.#lastGeneration = generation
+    const name = entries.nameOf(generation, key)
+    const slot = early !== undefined && name === guessed ? await early : await this.#mark(name, leaseMs)
+    return new RedisLease(slot, generation, captured)
+  }
+
+  /** Whether nothing has changed since the lease was taken: no token, not the slot, not its master. One round trip. */
+  async isCurrent (lease: RedisLease): Promise<boolean> {
+    const { connection, tokens, dataFor } = this.#deps
+    const { slot, generation } = lease
+    const { name } = slot
+    const read = (client: Pick<Client, 'getrangeBuffer'>): Promise<Buffer> => client.getrangeBuffer(name, 0, HEADER_BYTES - 1)
+    const [header, areCurrent] = await Promise.all([
+      connection.isCluster ? callMaster(connection, name, read) : read(dataFor(name)).then((value) => ({ value, node: connection.owner(name) })),
+      tokens.areCurrent(tokensOf(lease))
+    ])
+    // The fence as it is now: a client of the app's own may have sent the question again, to another server.
+    return areCurrent && header.value.equals(slot.header) && header.node?.fence === (slot.fence ?? generation.fence)
+  }
+
+  /** Stores what was loaded, if the slot is as the load found it; `encode` is told the fence that the entry has to carry, if any. */
+  async store ({ slot, generation }: RedisLease, lifetimeMs: number, encode: (ownFence: string | undefined) => Promise<Buffer | string>): Promise<void> {
+    const payload = await encode(slot.fence === generation.fence ? undefined : slot.fence)
+    await this.#run('cacheStore', slot, slot.header, payload, lifetimeMs)
+  }
+
+  /** Gives a lease up: a mark that this load made is removed; an entry stays. */
+  async release ({ slot }: RedisLease): Promise<void> {
+    if (slot.isOwnMark) await this.#run('cacheUnmark', slot, slot.header)
+  }
+
+  async #mark (name: string, leaseMs: number): Promise<LeasedSlot> {
+    const { connection, dataFor, isPlainJson } = this.#deps
+    const mark = newMark()
+    const args = [mark, Math.ceil(leaseMs), isPlainJson ? newPlainPrefix() : NO_PREFIX] as const
+    const { value: header, fence } = connection.isCluster
+      // By its text: ASKING holds for one command, and would not for the one that follows NOSCRIPT.
+      ? await callMaster(connection, name, (redis) => redis.callBuffer('EVAL', SCRIPTS.cacheLease.lua, 1, name, ...args) as Promise<Buffer>)
+      : { value: await dataFor(name).cacheLeaseBuffer(name, ...args), fence: undefined }
+    if (!Buffer.isBuffer(header)) throw corrupt('leases.take', 'what a script of the cache does not answer')
+    return { name, header, fence, isOwnMark: isMark(header) && header.equals(mark) }
+  }
+
+  /** Runs a script on a leased slot; does nothing where the slot has another master by now. */
+  async #run (script: 'cacheStore' | 'cacheUnmark', { name, fence }: LeasedSlot, ...args: (Buffer | string | number)[]): Promise<void> {
+    const { connection, dataFor } = this.#deps
+    if (!connection.isCluster) {
+      const run = dataFor(name)[script] as (name: string, ...args: unknown[]) => Promise<number>
+      await run.call(dataFor(name), name, ...args)
+      return
+    }
+    const sameMaster = async (answering: string): Promise<void> => { if (answering !== fence) throw anotherMaster }
+    try {
+      await callMaster(connection, name, (redis) => redis.call('EVAL', SCRIPTS[script].lua, 1, name, ...args), { prepare: sameMaster })
+    } catch (error) {
+      if (error !== anotherMaster) throw error
+    }
+  }
+}

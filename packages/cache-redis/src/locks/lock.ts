@@ -1,0 +1,163 @@
+import { checkLockTtl, DONE, err, MAX_TTL, ok, unavailable, type Lock, type LockOptions, type Result } from '@x/cache-core'
+import type { Client } from '../connection/connection.js'
+import { newToken, type Keys, type LockKeys } from '../entries/keys.js'
+import type { Service } from '../service/service.js'
+import type { Subscriber } from '../connection/subscriber.js'
+
+/** How long a waiter trusts that it will be told; a holder that died tells nobody. */
+const POLL_MS = 250
+/** How long a dismissal is remembered for waiters that were not listening: many polls. */
+const DISMISSED_MS = 10_000
+/** The outcome of a release after which the next waiter takes the lock; any other dismisses who waits. */
+const FREE = 'free'
+
+/** A try: the lock, or the token of the holder that it waits for; 0 if that one has dismissed it. */
+type Try = { readonly lock: Lock } | { readonly holder: number }
+
+/** Locks across processes: a key with an end, a mark that only its owner knows, and a token that grows. */
+export class RedisLocks {
+  readonly #client: Client
+  readonly #keys: Keys
+  readonly #service: Service
+  readonly #subscriber: Subscriber
+  readonly #waiters = new Set<Waiter>()
+  readonly #timers = new Set<NodeJS.Timeout>()
+  #isClosed = false
+
+  constructor (client: Client, keys: Keys, service: Service, subscriber: Subscriber) {
+    this.#client = client
+    this.#keys = keys
+    this.#service = service
+    this.#subscriber = subscriber
+  }
+
+  async acquire (key: string, { ttl, waitMs = 0 }: LockOptions): Promise<Result<Lock | null>> {
+    const names = this.#keys.lock(key)
+    const first = await this.#try(names, ttl, 0)
+    if (!first.ok) return first
+    if ('lock' in first.value) return ok(first.value.lock)
+    return waitMs > 0 ? this.#wait(names, first.value.holder, ttl, waitMs) : ok(null)
+  }
+
+  close (): void {
+    this.#isClosed = true
+    for (const waiter of this.#waiters) waiter.end()
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers.clear()
+  }
+
+  async #wait (names: LockKeys, holder: number, ttl: number, waitMs: number): Promise<Result<Lock | null>> {
+    const waiter = new Waiter()
+    this.#waiters.add(waiter)
+    // Node turns a delay above 2^31-1 ms into one of 1 ms.
+    const deadline = setTimeout(() => waiter.end(), Math.min(waitMs, 0x7fffffff))
+    // Not waited for: while the channel cannot be had, the polls are left.
+    // A message says that there is news, never which: anybody may publish.
+    const listening = this.#subscriber.listen(names.channel, () => waiter.wake()).then((stop) => {
+      // The release may have come in between.
+      waiter.wake()
+      return stop
+    }, () => () => {})
+    try {
+      while (!waiter.hasEnded) {
+        const result = await this.#try(names, ttl, holder)
+        if (!result.ok) return result
+        if ('lock' in result.value) return ok(result.value.lock)
+        if (result.value.holder === 0) break
+        await waiter.sleep(POLL_MS * (0.75 + Math.random() / 2))
+      }
+      return ok(null)
+    } finally {
+      clearTimeout(deadline)
+      this.#waiters.delete(waiter)
+      void listening.then((stop) => stop())
+    }
+  }
+
+  async #try (names: LockKeys, ttl: number, waitedFor: number): Promise<Result<Try>> {
+    const { lock, fence, dismissed } = names
+    const mark = newToken()
+    const isTried = this.#service.isUp
+    const result = await this.#service.run('lock', () => this.#client.cacheLock(lock, fence, dismissed, mark, toMs(ttl), waitedFor))
+    if (!result.ok) {
+      // Redis may have done it all the same, and nobody else would get the lock until its ttl is over.
+      if (isTried) this.#freeLater(names, mark, FREE, performance.now() + toMs(ttl))
+      return result
+    }
+    if (result.value <= 0) return ok({ holder: -result.value })
+    return ok({
+      lock: {
+        token: result.value,
+        release: (outcome) => this.#release(names, mark, outcome ?? FREE, toMs(ttl)),
+        extend: (seconds) => this.#extend(lock, mark, seconds)
+      }
+    })
+  }
+
+  async #release (names: LockKeys, mark: string, outcome: string, ttlMs: number): Promise<Result<void>> {
+    const result = await this.#unlock(names, mark, outcome)
+    if (result.ok) return DONE
+    this.#freeLater(names, mark, outcome, performance.now() + ttlMs)
+    return result
+  }
+
+  #unlock ({ lock, fence, dismissed, channel }: LockKeys, mark: string, outcome: string): Promise<Result<number>> {
+    const dismissMs = outcome === FREE ? 0 : DISMISSED_MS
+    return this.#service.run('lock.release', () => this.#client.cacheUnlock(lock, fence, dismissed, mark, channel, outcome, dismissMs))
+  }
+
+  /** Tries until the ttl has freed the lock anyway: who waits for it must not wait for a message that was lost. */
+  #freeLater (names: LockKeys, mark: string, outcome: string, until: number): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      void this.#unlock(names, mark, outcome).then((result) => {
+        if (!result.ok && !this.#isClosed && performance.now() < until) this.#freeLater(names, mark, outcome, until)
+      })
+    }, POLL_MS).unref()
+    this.#timers.add(timer)
+  }
+
+  async #extend (lock: string, mark: string, seconds: number): Promise<Result<void>> {
+    const error = checkLockTtl(seconds)
+    if (error !== undefined) return err(error)
+    const result = await this.#service.run('lock.extend', () => this.#client.cacheHold(lock, mark, toMs(seconds)))
+    if (!result.ok) return result
+    return result.value === 1 ? DONE : err(unavailable('lock.extend'))
+  }
+}
+
+function toMs (seconds: number): number {
+  return Math.max(1, Math.round(Math.min(seconds, MAX_TTL) * 1000))
+}
+
+/** Sleeps between two tries, unless there is news. */
+class Waiter {
+  hasEnded = false
+  #isAwake = false
+  #resolve = (): void => {}
+
+  /** There may be a lock to get. */
+  wake (): void {
+    this.#isAwake = true
+    this.#resolve()
+  }
+
+  /** There is none to wait for any more. */
+  end (): void {
+    this.hasEnded = true
+    this.wake()
+  }
+
+  async sleep (ms: number): Promise<void> {
+    if (!this.#isAwake) {
+      await new Promise<void>((resolve) => {
+        const poll = setTimeout(resolve, ms)
+        this.#resolve = () => {
+          clearTimeout(poll)
+          resolve()
+        }
+      })
+    }
+    this.#isAwake = false
+  }
+}

@@ -1,0 +1,171 @@
+import { causeOf, Deadlines, DONE, err, ok, timeout, unavailable, type CacheError, type Err, type Result } from '@x/cache-core'
+import { Breaker, type BreakerOptions, type BreakerState } from './breaker.js'
+import { InvalidationQueue, type Removal } from './invalidation-queue.js'
+import { isOutage, toCacheError } from '../connection/redis-errors.js'
+
+/** Settings of a service. */
+export interface ServiceOptions {
+  readonly commandTimeoutMs: number
+  readonly breaker: BreakerOptions
+  readonly maxQueued: number
+  readonly now: () => number
+}
+
+/** What a service drives. */
+export interface ServiceDeps {
+  /** Rejects unless the store answers and everything is known that serving needs. */
+  readonly ping: () => Promise<unknown>
+  /** Makes a removal known in this process; must not fail. */
+  readonly applyHere: (removal: Removal) => void
+  /** Carries a removal to the store; resolves once it is acknowledged. */
+  readonly send: (removal: Removal) => Promise<unknown>
+  /** A removal that waited is acknowledged now; must not fail. */
+  readonly replayed?: (removal: Removal) => void
+  /** One call per change, for status and log. */
+  readonly changed: () => void
+}
+
+const REPLAY_MS = 100
+
+/**
+ * Whether Redis is in service, and what happens while it is not: reads and stores fail fast, removals take effect here,
+ * wait, and are replayed before anything is read again.
+ */
+export class Service {
+  readonly #deps: ServiceDeps
+  readonly #breaker: Breaker
+  readonly #queue: InvalidationQueue
+  readonly #deadlines: Deadlines
+  /** Why the last probe failed; `undefined` once one succeeded. */
+  #problem: CacheError | undefined
+  #replaying: Promise<boolean> | undefined
+  #replayTimer: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor (options: ServiceOptions, deps: ServiceDeps) {
+    this.#deps = deps
+    this.#queue = new InvalidationQueue(options.maxQueued)
+    this.#deadlines = new Deadlines(options.commandTimeoutMs)
+    this.#breaker = new Breaker(options.breaker, {
+      now: options.now,
+      probe: () => this.#probe(),
+      changed: (state) => {
+        // A removal may have come between the end of the probe's replay and this.
+        if (state === 'closed' && this.#queue.size > 0) this.#replayLater()
+        deps.changed()
+      }
+    }, 'open')
+  }
+
+  get isUp (): boolean { return !this.#breaker.isOpen && this.#queue.size === 0 }
+  get breakerState (): BreakerState { return this.#breaker.state }
+  get queued (): number { return this.#queue.size }
+  /** Why the store is out of service although it answers. */
+  get problem (): CacheError | undefined {
+    const isAway = this.#problem?.code === 'CACHE_ERR_UNAVAILABLE' || this.#problem?.code === 'CACHE_ERR_TIMEOUT'
+    return this.isUp || isAway ? undefined : this.#problem
+  }
+
+  /** There is reason to believe that the store is back. */
+  hope (): void {
+    if (this.#isClosed) return
+    if (this.#breaker.isOpen) void this.#breaker.probe()
+    else if (this.#queue.size > 0) void this.#replay()
+  }
+
+  /** Carries out a read or a store: in bounded time, or not at all while out of service. Never rejects. */
+  run<T, R = Result<T>> (operation: string, start: () => Promise<T>, toAnswer: (value: T) => R = plain): Promise<R | Err> {
+    if (!this.isUp) return Promise.resolve(err(this.#outOfService(operation)))
+    return this.#bounded(operation, start, toAnswer)
+  }
+
+  /**
+   * Carries out removals. `ok` means that the store acknowledged all of them; otherwise they took effect in this process,
+   * the error says `queued: true`, and they will be replayed.
+   */
+  async remove (operation: string, removals: readonly Removal[]): Promise<Result<void>> {
+    for (const removal of removals) this.#deps.applyHere(removal)
+    if (!this.isUp) return this.#enqueue(operation, removals, this.#outOfService(operation))
+    const results = await Promise.all(removals.map((removal) => this.#bounded(operation, () => this.#deps.send(removal))))
+    const left = removals.filter((_removal, at) => !results[at]!.ok)
+    const failure = results.find((result) => !result.ok)
+    return failure === undefined || failure.ok ? DONE : this.#enqueue(operation, left, failure.error)
+  }
+
+  /** Tries the removals that wait once more; answers how many are lost. */
+  async close (): Promise<number> {
+    this.#isClosed = true
+    this.#breaker.close()
+    clearTimeout(this.#replayTimer)
+    if (this.#queue.size > 0) await this.#replay()
+    return this.#queue.size
+  }
+
+  #enqueue (operation: string, removals: readonly Removal[], error: CacheError): Result<void> {
+    this.#queue.add(removals)
+    this.#deps.changed()
+    this.#replayLater()
+    return err(Object.assign(error, { queued: true }))
+  }
+
+  #bounded<T, R = Result<T>> (operation: string, start: () => Promise<T>, toAnswer: (value: T) => R = plain): Promise<R | Err> {
+    return this.#deadlines.bound<T, R | Err>(start(),
+      (value) => {
+        this.#breaker.success()
+        return toAnswer(value)
+      },
+      (ms) => {
+        this.#breaker.failure()
+        return err(timeout(operation, ms))
+      },
+      (cause) => {
+        const error = toCacheError(operation, cause)
+        if (isOutage(error)) this.#breaker.failure()
+        else this.#breaker.success()
+        return err(error)
+      })
+  }
+
+  async #probe (): Promise<boolean> {
+    const result = await this.#bounded('health', this.#deps.ping)
+    this.#problem = result.ok ? undefined : result.error
+    return result.ok && await this.#replay()
+  }
+
+  #outOfService (operation: string): CacheError {
+    // To wait does not help against a refusal, so the caller is told of it.
+    const cause = this.#problem?.code === 'CACHE_ERR_AUTH' ? causeOf(this.#problem) : undefined
+    return cause === undefined ? unavailable(operation) : toCacheError(operation, cause)
+  }
+
+  #replay (): Promise<boolean> {
+    clearTimeout(this.#replayTimer)
+    this.#replayTimer = undefined
+    return (this.#replaying ??= this.#queue
+      .replay(async (removal) => {
+        const { ok: isAcknowledged } = await this.#bounded('replay', () => this.#deps.send(removal))
+        if (isAcknowledged) this.#deps.replayed?.(removal)
+        return isAcknowledged
+      })
+      .finally(() => {
+        this.#replaying = undefined
+        if (this.#queue.size > 0) this.#replayLater()
+        else this.#deps.changed()
+      }))
+  }
+
+  // While the breaker is open its probe replays.
+  #replayLater (): void {
+    if (this.#isClosed || this.#breaker.isOpen || this.#replayTimer !== undefined) return
+    this.#replayTimer = setTimeout(() => {
+      this.#replayTimer = undefined
+      void this.#replay()
+    }, REPLAY_MS)
+    this.#replayTimer.unref()
+  }
+}
+
+// The default of `toAnswer`, where R is Result<T>.
+function plain (value: any): any {
+  return ok(value)
+}

@@ -1,0 +1,51 @@
+import { LRUCache } from 'lru-cache'
+import type { Captured } from '../entries/birthplace.js'
+
+/** A read of a token that is under way: worth remembering only if nothing happened to the token since it was sent. */
+export interface TokenRead { readonly tag: string; isOutdated: boolean }
+
+/**
+ * The tokens that this process knows. Messages only remove them: a token enters by a read during which no message for it
+ * arrived and trust never broke, or a slow reply would bring an old token back for good.
+ */
+export class TokenMemory {
+  readonly #tokens: LRUCache<string, Captured>
+  readonly #reads = new Map<string, Set<TokenRead>>()
+
+  constructor (maxTags: number) {
+    this.#tokens = new LRUCache({ max: maxTags })
+  }
+
+  get size (): number { return this.#tokens.size }
+
+  get (tag: string): Captured | undefined {
+    return this.#tokens.get(tag)
+  }
+
+  begin (tag: string): TokenRead {
+    const read: TokenRead = { tag, isOutdated: false }
+    const reads = this.#reads.get(tag)
+    if (reads === undefined) this.#reads.set(tag, new Set([read]))
+    else reads.add(read)
+    return read
+  }
+
+  /** Ends a read; with a token, remembers it if it may. */
+  end (read: TokenRead, token?: Captured): void {
+    const reads = this.#reads.get(read.tag)
+    if (reads?.delete(read) === true && reads.size === 0) this.#reads.delete(read.tag)
+    if (token !== undefined && !read.isOutdated) this.#tokens.set(read.tag, token)
+  }
+
+  forget (tag: string): void {
+    this.#tokens.delete(tag)
+    for (const read of this.#reads.get(tag) ?? []) read.isOutdated = true
+  }
+
+  forgetAll (): void {
+    this.#tokens.clear()
+    for (const reads of this.#reads.values()) {
+      for (const read of reads) read.isOutdated = true
+    }
+  }
+}

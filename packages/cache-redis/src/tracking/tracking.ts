@@ -1,0 +1,151 @@
+import type { Redis } from 'ioredis'
+import { closeClient } from '../connection/client.js'
+import { fenceOf } from '../connection/server-identity.js'
+import type { Warn } from '../connection/guard.js'
+import { isRefusal, publicText } from '../connection/redis-errors.js'
+
+/** What a tracker tells. */
+export interface TrackerEvents {
+  /** Keys under a prefix changed. */
+  readonly onInvalidated: (keys: readonly string[]) => void
+  /** Messages may have been missed: nothing learned before counts any more. */
+  readonly onDoubt: () => void
+  /** The server refuses a command that the cache needs. */
+  readonly onRefused: Warn
+}
+
+interface TrackerSettings extends TrackerEvents {
+  readonly prefixes: readonly string[]
+  readonly heartbeatMs: number
+  readonly heartbeatTimeoutMs: number
+  readonly now: () => number
+}
+
+const CHANNEL = '__redis__:invalidate'
+/** The longest pauses between two attempts. A refusal lasts until an operator ends it; a connection may come back any time. */
+const MAX_PAUSE_MS = { refused: 60_000, failed: 2000 }
+
+/**
+ * Redis's own client-side tracking, on a RESP2 connection that redirects to itself: ioredis drops RESP3 pushes, and with
+ * two connections a lost subscriber would go unnoticed. The reply to a PING comes after the messages that were due
+ * before it, so each answered heartbeat proves that nothing was missed up to its sending.
+ */
+export class Tracker {
+  /** Of the server that it listens to; `undefined` while it does not. */
+  runId: string | undefined
+  readonly #redis: Redis
+  readonly #settings: TrackerSettings
+  #provenAt = -Infinity
+  #timer: NodeJS.Timeout | undefined
+  #isPinging = false
+  #isClosed = false
+  /** Attempts in a row that did not arm it; each makes the next pause twice as long. */
+  #failures = 0
+  #maxPauseMs = MAX_PAUSE_MS.failed
+
+  constructor (data: Redis, settings: TrackerSettings) {
+    this.#settings = settings
+    this.#redis = data.duplicate({
+      protocol: 2,
+      autoResubscribe: false,
+      autoResendUnfulfilledCommands: false,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      lazyConnect: true,
+      connectionName: 'cache-tracking',
+      disableClientInfo: true,
+      retryStrategy: () => this.#isClosed ? null : Math.min(settings.heartbeatMs * 2 ** this.#failures++, this.#maxPauseMs)
+    })
+    this.#redis.on('ready', () => { void this.#arm() })
+    this.#redis.on('close', () => this.#doubt())
+    // The data connection tells of outages; this one shows as doubt.
+    this.#redis.on('error', (error) => this.#note(error, 'the connection'))
+    this.#redis.on('messageBuffer', (channel: Buffer, keys: unknown) => {
+      if (channel.toString() !== CHANNEL) return
+      // `null`: FLUSHALL, or a new master's data. A message that is no list was published by a stranger.
+      if (keys === null) settings.onDoubt()
+      else if (Array.isArray(keys)) settings.onInvalidated(keys.map(String))
+    })
+    this.#redis.connect().catch(() => {
+      // retryStrategy goes on.
+    })
+  }
+
+  /** Judged as it is asked, not by a timer: after a stalled event loop the answer must be no at once. */
+  get isAlive (): boolean {
+    return this.runId !== undefined && this.#settings.now() - this.#provenAt <= this.#settings.heartbeatTimeoutMs
+  }
+
+  close (): void {
+    this.#isClosed = true
+    clearInterval(this.#timer)
+    this.#doubt()
+    closeClient(this.#redis)
+  }
+
+  async #arm (): Promise<void> {
+    const { prefixes, heartbeatMs, now } = this.#settings
+    const sentAt = now()
+    let command = 'INFO'
+    try {
+      const info = fenceOf(String(await this.#redis.info('server', 'replication')))
+      command = 'CLIENT ID'
+      const id = await this.#redis.client('ID')
+      command = 'CLIENT TRACKING'
+      await this.#redis.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', ...prefixes.flatMap((prefix) => ['PREFIX', prefix]))
+      command = `SUBSCRIBE ${CHANNEL}`
+      await this.#redis.subscribe(CHANNEL)
+      if (info === undefined || this.#isClosed) return this.#restart()
+      this.#provenAt = sentAt
+      this.runId = info.runId
+      this.#failures = 0
+      this.#maxPauseMs = MAX_PAUSE_MS.failed
+      // What was learned before this moment was not watched over.
+      this.#settings.onDoubt()
+    } catch (error) {
+      this.#note(error, command)
+      return this.#restart()
+    }
+    clearInterval(this.#timer)
+    this.#timer = setInterval(() => { void this.#beat() }, heartbeatMs)
+    this.#timer.unref()
+  }
+
+  async #beat (): Promise<void> {
+    const { now, heartbeatTimeoutMs } = this.#settings
+    if (now() - this.#provenAt > heartbeatTimeoutMs) return this.#restart()
+    if (this.#isPinging) return
+    this.#isPinging = true
+    const sentAt = now()
+    try {
+      await this.#redis.ping()
+      this.#provenAt = sentAt
+    } catch (error) {
+      // Otherwise the connection closed, and doubt with it.
+      this.#note(error, 'PING')
+    } finally {
+      this.#isPinging = false
+    }
+  }
+
+  /** Tells of what the server refuses, and asks again less and less often. */
+  #note (error: unknown, command: string): void {
+    if (!isRefusal(error) || this.#isClosed) return
+    this.#maxPauseMs = MAX_PAUSE_MS.refused
+    this.#settings.onRefused(new Error(`Redis refuses ${command} for invalidation messages (${publicText(error)}); until it is allowed, the token of each tag is read from Redis with each use`))
+  }
+
+  #restart (): void {
+    this.#doubt()
+    this.#redis.disconnect(!this.#isClosed)
+  }
+
+  #doubt (): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#provenAt = -Infinity
+    if (this.runId === undefined) return
+    this.runId = undefined
+    this.#settings.onDoubt()
+  }
+}
