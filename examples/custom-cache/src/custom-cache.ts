@@ -1,4 +1,5 @@
-import { err, ok, valueInvalid, type Cache, type Result, type SetOptions } from '@x/cache-core'
+import type { Cache, Result, SetOptions } from '@x/cache-core'
+import { err, ok, valueInvalid } from '@x/cache-core/implementing'
 
 interface Stored { readonly value: unknown; readonly until: number }
 

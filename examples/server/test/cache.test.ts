@@ -1,5 +1,6 @@
 import t from 'tap'
-import { err, ok, unavailable, type Cache } from '@x/cache-core'
+import type { Cache } from '@x/cache-core'
+import { err, ok, unavailable } from '@x/cache-core/implementing'
 import { as, buildTestApp, openTestDatabase } from './fixtures/app.js'
 
 const database = await openTestDatabase(t)

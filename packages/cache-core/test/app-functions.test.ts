@@ -1,4 +1,5 @@
-import cacheCore, { CacheClient, CacheRegistry, coreOf, MemoryCache, type Cache } from '@x/cache-core'
+import cacheCore, { CacheRegistry, coreOf, MemoryCache, type Cache } from '@x/cache-core'
+import { CacheClient } from '@x/cache-core/suite'
 import Fastify, { type FastifyBaseLogger } from 'fastify'
 import t, { type Test } from 'tap'
 import { buildApp, bareApp, type LogLine } from './fixtures/build-app.js'

@@ -1,4 +1,4 @@
-import { checkKey, checkTags, MAX_KEY_LENGTH, MAX_TAG_LENGTH, MAX_TAGS, MAX_TTL } from '@x/cache-core'
+import { checkKey, checkTags, MAX_KEY_LENGTH, MAX_TAG_LENGTH, MAX_TAGS, MAX_TTL } from '@x/cache-core/implementing'
 import fc from 'fast-check'
 import t from 'tap'
 import { checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTime, checkValue } from '../src/contract/arguments.js'

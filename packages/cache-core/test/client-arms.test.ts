@@ -1,4 +1,4 @@
-import { ok } from '@x/cache-core'
+import { ok } from '@x/cache-core/implementing'
 import t from 'tap'
 import { settle } from './fixtures/deferred.js'
 import { ForeignCache } from './fixtures/foreign-caches.js'

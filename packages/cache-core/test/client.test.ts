@@ -1,4 +1,6 @@
-import { CacheClient, CacheRegistry, err, MAX_TTL, MemoryCache, ok, STORED_NULL, unavailable, type Cache, type FastifyCache } from '@x/cache-core'
+import { CacheRegistry, MemoryCache, type Cache, type FastifyCache } from '@x/cache-core'
+import { err, MAX_TTL, ok, STORED_NULL, unavailable } from '@x/cache-core/implementing'
+import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
 import { settle } from './fixtures/deferred.js'
 import { ForeignCache, ThreeMethodCache } from './fixtures/foreign-caches.js'

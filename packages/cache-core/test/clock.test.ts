@@ -1,4 +1,5 @@
-import { ElapsedClock, MemoryCache, monotonicClock } from '@x/cache-core'
+import { MemoryCache } from '@x/cache-core'
+import { ElapsedClock, monotonicClock } from '@x/cache-core/suite'
 import { setImmediate as nextTurn, setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 

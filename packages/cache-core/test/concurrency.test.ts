@@ -1,4 +1,5 @@
-import { CacheClient, CacheRegistry, MemoryCache, type Cache, type FastifyCache, type GetOrSetOptions, type Result } from '@x/cache-core'
+import { CacheRegistry, MemoryCache, type Cache, type FastifyCache, type GetOrSetOptions, type Result } from '@x/cache-core'
+import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
 import { SharedCache, SharedStore } from './fixtures/shared-store.js'
 import { SlowCache } from './fixtures/slow-cache.js'

@@ -1,4 +1,5 @@
-import { cacheCore, CacheRegistry, coreOf, MemoryCache, NullCache, ok, type Cache, type CacheCoreOptions } from '@x/cache-core'
+import { cacheCore, CacheRegistry, coreOf, MemoryCache, NullCache, type Cache, type CacheCoreOptions } from '@x/cache-core'
+import { ok } from '@x/cache-core/implementing'
 import Fastify from 'fastify'
 import t from 'tap'
 import { bareApp, buildApp, type LogLine } from './fixtures/build-app.js'

@@ -1,4 +1,5 @@
-import { cacheOptionsFromEnv, EnvReader, readCacheEnv, type Env } from '@x/cache-core'
+import { cacheOptionsFromEnv, EnvReader, type Env } from '@x/cache-core'
+import { readCacheEnv } from '@x/cache-core/suite'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { resolveCoreOptions } from '../src/fastify/options.js'

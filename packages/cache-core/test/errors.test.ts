@@ -1,4 +1,6 @@
-import { causeOf, errorType, isCacheError, keyInvalid, OptionInvalid, timeout, tooLarge, unavailable, valueInvalid, type CacheError } from '@x/cache-core'
+import { errorType, isCacheError, type CacheError } from '@x/cache-core'
+import { causeOf, keyInvalid, timeout, tooLarge, unavailable, valueInvalid } from '@x/cache-core/implementing'
+import { OptionInvalid } from '@x/cache-core/suite'
 import t from 'tap'
 import * as errors from '../src/contract/errors.js'
 

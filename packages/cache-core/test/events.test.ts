@@ -1,4 +1,6 @@
-import { Events, unavailable, type CacheEvents } from '@x/cache-core'
+import type { CacheEvents } from '@x/cache-core'
+import { unavailable } from '@x/cache-core/implementing'
+import { Events } from '@x/cache-core/suite'
 import t from 'tap'
 import { settle } from './fixtures/deferred.js'
 

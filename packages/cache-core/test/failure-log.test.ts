@@ -1,4 +1,4 @@
-import { timeout, unavailable } from '@x/cache-core'
+import { timeout, unavailable } from '@x/cache-core/implementing'
 import type { FastifyBaseLogger } from 'fastify'
 import t from 'tap'
 import { FailureLog } from '../src/telemetry/failure-log.js'

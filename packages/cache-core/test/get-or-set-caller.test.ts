@@ -4,7 +4,8 @@ import { buildApp } from './fixtures/build-app.js'
 import { deferred, settle, stateOf } from './fixtures/deferred.js'
 import { ForeignCache } from './fixtures/foreign-caches.js'
 import { makeClient } from './fixtures/make-client.js'
-import { MemoryCache, CacheClient, CacheRegistry } from '@x/cache-core'
+import { MemoryCache, CacheRegistry } from '@x/cache-core'
+import { CacheClient } from '@x/cache-core/suite'
 
 const KEY = 'user:1'
 const implementations = { memory: undefined, foreign: () => new ForeignCache() }

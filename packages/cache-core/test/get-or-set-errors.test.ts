@@ -1,4 +1,6 @@
-import { CacheClient, CacheRegistry, err, timeout, unavailable } from '@x/cache-core'
+import { CacheRegistry } from '@x/cache-core'
+import { err, timeout, unavailable } from '@x/cache-core/implementing'
+import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
 import { deferred, settle } from './fixtures/deferred.js'
 import { ForeignCache, ThreeMethodCache, type Fault } from './fixtures/foreign-caches.js'

@@ -1,4 +1,5 @@
-import { CacheClient, CacheRegistry, type Cache, type GetOrSetOptions } from '@x/cache-core'
+import { CacheRegistry, type Cache, type GetOrSetOptions } from '@x/cache-core'
+import { CacheClient } from '@x/cache-core/suite'
 import t, { type Test } from 'tap'
 import { deferred, settle } from './fixtures/deferred.js'
 import { FakeClock } from './fixtures/fake-clock.js'

@@ -1,4 +1,5 @@
-import { CacheClient, CacheRegistry, MemoryCache } from '@x/cache-core'
+import { CacheRegistry, MemoryCache } from '@x/cache-core'
+import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
 import { deferred, settle, stateOf } from './fixtures/deferred.js'
 import { fakeTimers } from './fixtures/fake-timers.js'

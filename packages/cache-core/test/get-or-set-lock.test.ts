@@ -1,4 +1,6 @@
-import { CacheClient, CacheRegistry, MemoryCache, ok, type Cache, type LockOptions } from '@x/cache-core'
+import { CacheRegistry, MemoryCache, type Cache, type LockOptions } from '@x/cache-core'
+import { ok } from '@x/cache-core/implementing'
+import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
 import { deferred, settle, stateOf } from './fixtures/deferred.js'
 import { FakeClock } from './fixtures/fake-clock.js'

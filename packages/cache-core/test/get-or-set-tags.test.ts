@@ -1,4 +1,4 @@
-import { MAX_TTL, ok } from '@x/cache-core'
+import { MAX_TTL, ok } from '@x/cache-core/implementing'
 import t from 'tap'
 import { deferred, settle } from './fixtures/deferred.js'
 import { ForeignCache, ThreeMethodCache } from './fixtures/foreign-caches.js'

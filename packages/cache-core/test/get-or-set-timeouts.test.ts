@@ -1,4 +1,5 @@
-import { CacheClient, CacheRegistry } from '@x/cache-core'
+import { CacheRegistry } from '@x/cache-core'
+import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
 import { deferred, settle, stateOf } from './fixtures/deferred.js'
 import { ForeignCache } from './fixtures/foreign-caches.js'

@@ -1,4 +1,4 @@
-import { DURATION_BUCKETS, DurationHistogram } from '@x/cache-core'
+import { DURATION_BUCKETS, DurationHistogram } from '@x/cache-core/suite'
 import t from 'tap'
 
 t.test('DURATION_BUCKETS: are seconds in ascending order', async (t) => {

@@ -1,4 +1,5 @@
-import { defaultKeyPattern, KeyPatterns, OTHER } from '@x/cache-core'
+import { defaultKeyPattern } from '@x/cache-core'
+import { KeyPatterns, OTHER } from '@x/cache-core/suite'
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'

@@ -1,4 +1,6 @@
-import { AlreadyRegistered, CacheRegistry, CacheClient, causeOf, createError, MemoryCache, withCause, type Cache, type CacheError } from '@x/cache-core'
+import { CacheRegistry, MemoryCache, type Cache, type CacheError } from '@x/cache-core'
+import { causeOf, withCause } from '@x/cache-core/implementing'
+import { AlreadyRegistered, CacheClient, createError } from '@x/cache-core/suite'
 import t from 'tap'
 import * as errors from '../src/contract/errors.js'
 import { FailureLog } from '../src/telemetry/failure-log.js'

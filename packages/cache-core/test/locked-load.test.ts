@@ -1,4 +1,5 @@
-import { CacheRegistry, MemoryCache, ok, unavailable, type CacheError, type Lock } from '@x/cache-core'
+import { CacheRegistry, MemoryCache, type CacheError, type Lock } from '@x/cache-core'
+import { ok, unavailable } from '@x/cache-core/implementing'
 import t from 'tap'
 import { LoadLock } from '../src/loading/load-lock.js'
 import type { Registration } from '../src/service/registration.js'

@@ -1,4 +1,5 @@
-import { CacheClient, CacheRegistry, MemoryCache } from '@x/cache-core'
+import { CacheRegistry, MemoryCache } from '@x/cache-core'
+import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
 import { settle } from './fixtures/deferred.js'
 import { ForeignCache } from './fixtures/foreign-caches.js'

@@ -1,4 +1,5 @@
-import { MAX_TTL, MemoryCache, readNow, STORED_NULL, type Entry, type MemoryCacheOptions } from '@x/cache-core'
+import { MemoryCache, type Entry, type MemoryCacheOptions } from '@x/cache-core'
+import { MAX_TTL, readNow, STORED_NULL } from '@x/cache-core/implementing'
 import t from 'tap'
 import { FakeClock } from './fixtures/fake-clock.js'
 

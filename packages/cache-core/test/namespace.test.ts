@@ -1,4 +1,6 @@
-import { CacheClient, CacheRegistry, MAX_KEY_LENGTH, ok } from '@x/cache-core'
+import { CacheRegistry } from '@x/cache-core'
+import { MAX_KEY_LENGTH, ok } from '@x/cache-core/implementing'
+import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
 import { deferred, settle } from './fixtures/deferred.js'
 import { ForeignCache, ThreeMethodCache } from './fixtures/foreign-caches.js'

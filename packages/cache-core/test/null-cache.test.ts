@@ -1,4 +1,5 @@
-import { DONE, MISS, NullCache, readNow } from '@x/cache-core'
+import { NullCache } from '@x/cache-core'
+import { DONE, MISS, readNow } from '@x/cache-core/implementing'
 import t from 'tap'
 
 t.test('NullCache: is pass-through, and has every member of the contract', async (t) => {

@@ -1,4 +1,5 @@
-import { CacheRegistry, MemoryCache, resolveOptions } from '@x/cache-core'
+import { CacheRegistry, MemoryCache } from '@x/cache-core'
+import { resolveOptions } from '@x/cache-core/suite'
 import t from 'tap'
 import { Type } from 'typebox'
 import { resolveCoreOptions } from '../src/fastify/options.js'

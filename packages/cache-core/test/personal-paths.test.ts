@@ -1,4 +1,4 @@
-import { PersonalPaths } from '@x/cache-core'
+import { PersonalPaths } from '@x/cache-core/suite'
 import fc from 'fast-check'
 import t from 'tap'
 

@@ -1,4 +1,5 @@
-import defaultExport, { cacheCore, coreOf, ensureCore, MemoryCache, NullCache } from '@x/cache-core'
+import defaultExport, { cacheCore, coreOf, MemoryCache, NullCache } from '@x/cache-core'
+import { ensureCore } from '@x/cache-core/suite'
 import fp from 'fastify-plugin'
 import t from 'tap'
 import { bareApp, buildApp } from './fixtures/build-app.js'

@@ -1,4 +1,4 @@
-import { Stats } from '@x/cache-core'
+import { Stats } from '@x/cache-core/suite'
 import t from 'tap'
 import { RecentStats } from '../src/telemetry/recent-stats.js'
 import { FakeTime } from './fixtures/fake-time.js'

@@ -1,4 +1,5 @@
-import { CacheRegistry, causeOf, MemoryCache, ok, STORED_NULL, unavailable, type Cache, type Result } from '@x/cache-core'
+import { CacheRegistry, MemoryCache, type Cache, type Result } from '@x/cache-core'
+import { causeOf, ok, STORED_NULL, unavailable } from '@x/cache-core/implementing'
 import t from 'tap'
 import { Deadlines } from '../src/service/deadlines.js'
 import { Registration } from '../src/service/registration.js'

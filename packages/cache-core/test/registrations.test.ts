@@ -1,4 +1,5 @@
-import { cacheCore, cacheOptionsFromEnv, ensureCore, MemoryCache, type Cache } from '@x/cache-core'
+import { cacheCore, cacheOptionsFromEnv, MemoryCache, type Cache } from '@x/cache-core'
+import { ensureCore } from '@x/cache-core/suite'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 

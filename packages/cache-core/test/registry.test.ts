@@ -1,4 +1,5 @@
-import { CacheRegistry, MemoryCache, NullCache, ok, type Cache } from '@x/cache-core'
+import { CacheRegistry, MemoryCache, NullCache, type Cache } from '@x/cache-core'
+import { ok } from '@x/cache-core/implementing'
 import t from 'tap'
 import { settle, stateOf } from './fixtures/deferred.js'
 import { FakeClock } from './fixtures/fake-clock.js'

@@ -1,4 +1,5 @@
-import { cacheCore, coreOf, hasUser, MemoryCache, type FastifyCache } from '@x/cache-core'
+import { cacheCore, coreOf, MemoryCache, type FastifyCache } from '@x/cache-core'
+import { hasUser } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
 import { bareApp, buildApp } from './fixtures/build-app.js'

@@ -1,4 +1,5 @@
-import { bucketOf, CacheRegistry, Rollout } from '@x/cache-core'
+import { CacheRegistry, Rollout } from '@x/cache-core'
+import { bucketOf } from '@x/cache-core/suite'
 import fc from 'fast-check'
 import t from 'tap'
 

@@ -1,5 +1,6 @@
-import { err, ImplStats, Stats } from '@x/cache-core'
-import { tooLarge, unavailable } from '@x/cache-core'
+import { err } from '@x/cache-core/implementing'
+import { ImplStats, Stats } from '@x/cache-core/suite'
+import { tooLarge, unavailable } from '@x/cache-core/implementing'
 import t from 'tap'
 import { CONTROL_LABEL, withRate } from '../src/telemetry/stats.js'
 

@@ -1,4 +1,5 @@
-import { causeOf, MAX_TTL, type GetOrSetOptions } from '@x/cache-core'
+import type { GetOrSetOptions } from '@x/cache-core'
+import { causeOf, MAX_TTL } from '@x/cache-core/implementing'
 import t from 'tap'
 import { Flight } from '../src/loading/single-flight.js'
 import { checkTagOptions, knownTags, storeOptions } from '../src/loading/store-options.js'

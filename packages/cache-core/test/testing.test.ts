@@ -1,5 +1,7 @@
 import { testCache, type CacheTestOptions } from '@x/cache-core/testing'
-import { CacheClient, CacheRegistry, MemoryCache, NullCache, ok, type Cache, type Result, type SetOptions } from '@x/cache-core'
+import { CacheRegistry, MemoryCache, NullCache, type Cache, type Result, type SetOptions } from '@x/cache-core'
+import { ok } from '@x/cache-core/implementing'
+import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
 import { settle } from './fixtures/deferred.js'
 import { FakeTime } from './fixtures/fake-time.js'

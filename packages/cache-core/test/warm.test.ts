@@ -1,4 +1,5 @@
-import { CacheClient, CacheRegistry, type WarmItem } from '@x/cache-core'
+import { CacheRegistry, type WarmItem } from '@x/cache-core'
+import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
 import { deferred, settle, type Deferred } from './fixtures/deferred.js'
 import { makeClient } from './fixtures/make-client.js'

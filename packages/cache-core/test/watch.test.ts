@@ -1,4 +1,5 @@
-import { cacheCore, CacheClient, CacheRegistry, MemoryCache, type Core, coreOf } from '@x/cache-core'
+import { cacheCore, CacheRegistry, MemoryCache, coreOf } from '@x/cache-core'
+import { CacheClient, type Core } from '@x/cache-core/suite'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 

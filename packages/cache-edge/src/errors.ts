@@ -1,4 +1,4 @@
-import { createError } from '@x/cache-core'
+import { createError } from '@x/cache-core/suite'
 
 /** A route's policy contradicts itself. */
 export const PolicyInvalid = createError<[route: string, why: string]>('CACHE_ERR_POLICY_INVALID',

@@ -1,4 +1,4 @@
-import { OptionInvalid, resolveOptions } from '@x/cache-core'
+import { OptionInvalid, resolveOptions } from '@x/cache-core/suite'
 import type { FastifyRequest } from 'fastify'
 import { createHash } from 'node:crypto'
 import { Type, type Static } from 'typebox'

@@ -1,4 +1,4 @@
-import { ensureCore, refuseSiblings, RESPONSE_KEYS, type Core } from '@x/cache-core'
+import { ensureCore, refuseSiblings, RESPONSE_KEYS, type Core } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onRequestHookHandler, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { BodyTags } from './fastify/body-tags.js'

@@ -1,5 +1,6 @@
 import etag from '@fastify/etag'
-import { cacheCore, err, MemoryCache, ok, type Cache, type Result, unavailable } from '@x/cache-core'
+import { cacheCore, MemoryCache, type Cache, type Result } from '@x/cache-core'
+import { err, ok, unavailable } from '@x/cache-core/implementing'
 import fc from 'fast-check'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { createReadStream } from 'node:fs'

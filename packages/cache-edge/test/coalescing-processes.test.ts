@@ -1,4 +1,4 @@
-import { monotonicClock } from '@x/cache-core'
+import { monotonicClock } from '@x/cache-core/suite'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { deferred } from '../../cache-core/test/fixtures/deferred.js'

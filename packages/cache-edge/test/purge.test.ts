@@ -1,4 +1,5 @@
-import { err, MemoryCache, unavailable, type Cache } from '@x/cache-core'
+import { MemoryCache, type Cache } from '@x/cache-core'
+import { err, unavailable } from '@x/cache-core/implementing'
 import t, { type Test } from 'tap'
 import { holds } from '../../cache-core/test/fixtures/servers.js'
 import type { CacheEdgeOptions } from '../src/index.js'

@@ -1,4 +1,5 @@
-import { err, MemoryCache, unavailable, type Cache } from '@x/cache-core'
+import { MemoryCache, type Cache } from '@x/cache-core'
+import { err, unavailable } from '@x/cache-core/implementing'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t, { type Test } from 'tap'

@@ -1,4 +1,4 @@
-import { createError } from '@x/cache-core'
+import { createError } from '@x/cache-core/suite'
 
 /** Another metric of the same name is in the prom-client registry. */
 export const MetricTaken = createError<[name: string]>('CACHE_ERR_METRIC_TAKEN',

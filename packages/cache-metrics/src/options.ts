@@ -1,5 +1,5 @@
 import type { MeterProvider } from '@opentelemetry/api'
-import { resolveOptions } from '@x/cache-core'
+import { resolveOptions } from '@x/cache-core/suite'
 import type { Registry, RegistryContentType } from 'prom-client'
 import { Type, type Static } from 'typebox'
 

@@ -1,4 +1,4 @@
-import { DecoratorTaken, ensureCore, refuseSiblings } from '@x/cache-core'
+import { DecoratorTaken, ensureCore, refuseSiblings } from '@x/cache-core/suite'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AddressInfo } from 'node:net'

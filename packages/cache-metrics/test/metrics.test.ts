@@ -1,4 +1,5 @@
-import { CacheRegistry, ERROR_TYPES, NullCache, type Cache } from '@x/cache-core'
+import { CacheRegistry, NullCache, type Cache } from '@x/cache-core'
+import { ERROR_TYPES } from '@x/cache-core/suite'
 import t from 'tap'
 import { METRICS } from '../src/index.js'
 import { buildApp } from './fixtures/build-app.js'

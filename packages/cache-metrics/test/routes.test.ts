@@ -1,4 +1,4 @@
-import { PersonalPaths } from '@x/cache-core'
+import { PersonalPaths } from '@x/cache-core/suite'
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
 import { kOwnRoute, Routes } from '../src/traffic/routes.js'

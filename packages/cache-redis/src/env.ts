@@ -1,4 +1,5 @@
-import { cacheOptionsFromEnv, EnvReader, EnvInvalid, readCacheEnv, type Env } from '@x/cache-core'
+import { cacheOptionsFromEnv, EnvReader, type Env } from '@x/cache-core'
+import { EnvInvalid, readCacheEnv } from '@x/cache-core/suite'
 import type { CacheRedisOptions } from './plugin.js'
 
 /**

@@ -1,4 +1,4 @@
-import { OptionInvalid, resolveOptions } from '@x/cache-core'
+import { OptionInvalid, resolveOptions } from '@x/cache-core/suite'
 import type { ClusterOptions } from 'ioredis'
 import { Type, type Static } from 'typebox'
 import type { InvalidationListener } from './tracking/announcer.js'

@@ -1,4 +1,5 @@
-import { ensureCore, NullCache, OptionInvalid, type RolloutSettings } from '@x/cache-core'
+import { NullCache, type RolloutSettings } from '@x/cache-core'
+import { ensureCore, OptionInvalid } from '@x/cache-core/suite'
 import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { RedisCacheOptions } from './options.js'

@@ -1,8 +1,9 @@
+import type { Cache, CacheError, Entry, Lock, LockOptions, ReadHint, Result, SetItem, SetOptions, TagSnapshot, Tags } from '@x/cache-core'
 import {
-  checkKey, checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTags, checkValue, DONE, err, MAX_TTL, MISS, monotonicClock, ok, STORED_NULL,
-  type Cache, type CacheError, type CacheLeases, type Entry, type ImplementationStatus, type Lease, type LeaseOptions, type Lock, type LockOptions, type ReadHint, type Result,
-  type SetItem, type SetOptions, type TagSnapshot, type Tags
-} from '@x/cache-core'
+  checkKey, checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTags, checkValue, DONE, err, MAX_TTL, MISS, ok,
+  STORED_NULL, type CacheLeases, type ImplementationStatus, type Lease, type LeaseOptions
+} from '@x/cache-core/implementing'
+import { monotonicClock } from '@x/cache-core/suite'
 import type { Socket } from 'node:net'
 import { Announcer } from './tracking/announcer.js'
 import type { Captured } from './entries/birthplace.js'

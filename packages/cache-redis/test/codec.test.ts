@@ -1,4 +1,4 @@
-import { causeOf, checkTags, MAX_TAGS, MAX_TTL } from '@x/cache-core'
+import { causeOf, checkTags, MAX_TAGS, MAX_TTL } from '@x/cache-core/implementing'
 import fc from 'fast-check'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'

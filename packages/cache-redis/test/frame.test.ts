@@ -1,4 +1,4 @@
-import { MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL } from '@x/cache-core'
+import { MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL } from '@x/cache-core/implementing'
 import fc from 'fast-check'
 import t from 'tap'
 import { MAX_FENCE_LENGTH, MAX_TOKEN_LENGTH } from '../src/entries/birthplace.js'

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { causeOf, corrupt } from '@x/cache-core'
+import { causeOf, corrupt } from '@x/cache-core/implementing'
 import t from 'tap'
 import { isOutage, isRefusal, toCacheError } from '../src/connection/redis-errors.js'
 

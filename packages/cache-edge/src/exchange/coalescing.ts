@@ -1,4 +1,5 @@
-import type { Clock, TagSnapshot } from '@x/cache-core'
+import type { TagSnapshot } from '@x/cache-core'
+import type { Clock } from '@x/cache-core/suite'
 import type { StoredResponse } from '../store/stored-response.js'
 
 /** Milliseconds after which new requests no longer wait for a handler run, if their own limit is not longer. */

@@ -1,4 +1,5 @@
-import { Backoff, corrupt, enterHandlerPhase, RESPONSE_KEYS, type Core } from '@x/cache-core'
+import { corrupt } from '@x/cache-core/implementing'
+import { Backoff, enterHandlerPhase, RESPONSE_KEYS, type Core } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { parseCacheControl } from '../rules/cache-control.js'
 import type { CacheStatus } from '../rules/cache-status.js'

@@ -1,4 +1,5 @@
-import type { Backoff, FastifyCache, TagSnapshot } from '@x/cache-core'
+import type { FastifyCache, TagSnapshot } from '@x/cache-core'
+import type { Backoff } from '@x/cache-core/suite'
 import { Capture, type Outcome } from '../fastify/response-recorder.js'
 import { isDroppedFrom304 } from '../rules/conditional.js'
 import { isGone } from '../fastify/client-gone.js'

@@ -1,4 +1,4 @@
-import { hasUser, type Core } from '@x/cache-core'
+import { hasUser, type Core } from '@x/cache-core/suite'
 import type { FastifyRequest } from 'fastify'
 import type { RouteRule } from '../fastify/answer-headers.js'
 import { hasCertificate, type Credentials } from '../rules/credentials.js'

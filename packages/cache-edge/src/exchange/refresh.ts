@@ -1,4 +1,5 @@
-import { Backoff, type Clock, type FastifyCache } from '@x/cache-core'
+import type { FastifyCache } from '@x/cache-core'
+import { Backoff, type Clock } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { RequestView, ViewIdentity } from './request-view.js'
 import { askItself, type LoopbackRequest } from '../fastify/loopback.js'

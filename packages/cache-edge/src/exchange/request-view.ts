@@ -1,4 +1,4 @@
-import { enterHandlerPhase } from '@x/cache-core'
+import { enterHandlerPhase } from '@x/cache-core/suite'
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import { peerOf, type LoopbackRequest } from '../fastify/loopback.js'
 import { showTo, type SeenRequest } from '../fastify/seen-request.js'

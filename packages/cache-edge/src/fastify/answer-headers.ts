@@ -1,4 +1,4 @@
-import type { Core } from '@x/cache-core'
+import type { Core } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { hasComputedTag } from './body-tags.js'

@@ -1,4 +1,4 @@
-import { monotonicClock, OptionInvalid, type Events } from '@x/cache-core'
+import { monotonicClock, OptionInvalid, type Events } from '@x/cache-core/suite'
 import type { FastifyBaseLogger } from 'fastify'
 import { BanQueue } from './ban-queue.js'
 import { say } from '../fastify/notices.js'

@@ -1,4 +1,4 @@
-import { RESPONSE_KEYS } from '@x/cache-core'
+import { RESPONSE_KEYS } from '@x/cache-core/suite'
 import { createHash } from 'node:crypto'
 
 /** Stands before the colon of each tag of a target URI. */

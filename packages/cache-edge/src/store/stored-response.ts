@@ -1,4 +1,4 @@
-import { MAX_KEY_LENGTH } from '@x/cache-core'
+import { MAX_KEY_LENGTH } from '@x/cache-core/implementing'
 import type { Freshness } from '../rules/freshness.js'
 
 /** What is kept of a response beside its body. */

@@ -1,4 +1,5 @@
-import { shareNow, type FastifyCache, type Result, type SharedEntry, type TagSnapshot } from '@x/cache-core'
+import type { FastifyCache, Result, TagSnapshot } from '@x/cache-core'
+import { shareNow, type SharedEntry } from '@x/cache-core/implementing'
 import type { IncomingHttpHeaders } from 'node:http'
 import { variantKey } from './cache-key.js'
 import { RequestCounts } from './request-counts.js'

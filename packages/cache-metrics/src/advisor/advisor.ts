@@ -1,4 +1,5 @@
-import { checkKey, type Core } from '@x/cache-core'
+import { checkKey } from '@x/cache-core/implementing'
+import type { Core } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { EdgeCounts } from '../traffic/edge-counts.js'
 import type { RouteTraffic } from '../traffic/routes.js'

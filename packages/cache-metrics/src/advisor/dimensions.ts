@@ -1,4 +1,4 @@
-import { isIdLike } from '@x/cache-core'
+import { isIdLike } from '@x/cache-core/suite'
 import type { FastifyRequest } from 'fastify'
 import type { Dimensions } from './key-leak/suspects.js'
 import { hashKey } from './hash.js'

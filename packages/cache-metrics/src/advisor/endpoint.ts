@@ -1,4 +1,4 @@
-import { guardInternal, type Core } from '@x/cache-core'
+import { guardInternal, type Core } from '@x/cache-core/suite'
 import type { FastifyInstance } from 'fastify'
 import { EndpointTaken } from '../errors.js'
 import { kOwnRoute } from '../traffic/routes.js'

@@ -1,4 +1,4 @@
-import { DURATION_BUCKETS, type DurationHistogram } from '@x/cache-core'
+import { DURATION_BUCKETS, type DurationHistogram } from '@x/cache-core/suite'
 import type { RouteTraffic } from '../traffic/routes.js'
 
 /** Of all arms. */

@@ -1,4 +1,4 @@
-import { OTHER } from '@x/cache-core'
+import { OTHER } from '@x/cache-core/suite'
 import { hashKey } from '../advisor/hash.js'
 import { LOG_FORMATS, type LogFormat } from './log-formats.js'
 import { routePattern } from './route-pattern.js'

@@ -1,5 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
-import { MAX_TTL } from '@x/cache-core'
+import { MAX_TTL } from '@x/cache-core/implementing'
 import { DEFAULT_WISHES, type Wishes } from '../advisor/report/advice.js'
 import { MIN_OBSERVED_SECONDS } from '../advisor/report/gates.js'
 import { DEFAULT_ENTRIES, DEFAULT_TTLS } from '../advisor/curve/reuse-curve.js'

@@ -1,4 +1,5 @@
-import { KeyPatterns, MAX_KEY_LENGTH, OTHER } from '@x/cache-core'
+import { MAX_KEY_LENGTH } from '@x/cache-core/implementing'
+import { KeyPatterns, OTHER } from '@x/cache-core/suite'
 import { hashKey } from '../advisor/hash.js'
 import type { TraceStudy } from './trace-study.js'
 

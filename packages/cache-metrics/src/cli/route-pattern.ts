@@ -1,4 +1,4 @@
-import { isIdLike } from '@x/cache-core'
+import { isIdLike } from '@x/cache-core/suite'
 
 const WORD = /^[\w.~@-]{0,40}$/
 const NUMBER = /^\d+$/

@@ -1,4 +1,6 @@
-import { DURATION_BUCKETS, ERROR_TYPES, type CacheRegistry, type ImplementationStatus } from '@x/cache-core'
+import type { CacheRegistry } from '@x/cache-core'
+import type { ImplementationStatus } from '@x/cache-core/implementing'
+import { DURATION_BUCKETS, ERROR_TYPES } from '@x/cache-core/suite'
 import { EdgeCounts } from '../traffic/edge-counts.js'
 import type { Traffic } from '../traffic/traffic.js'
 

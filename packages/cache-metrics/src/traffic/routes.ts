@@ -1,4 +1,4 @@
-import { DurationHistogram, OTHER, type PersonalPaths, type RequestArm, type RouteMark } from '@x/cache-core'
+import { DurationHistogram, OTHER, type PersonalPaths, type RequestArm, type RouteMark } from '@x/cache-core/suite'
 import type { FastifyRequest } from 'fastify'
 
 /** The label of requests that no route answers. */

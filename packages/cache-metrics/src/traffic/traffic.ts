@@ -1,4 +1,4 @@
-import type { Core, RequestArm } from '@x/cache-core'
+import type { Core, RequestArm } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Routes, type RouteTraffic } from './routes.js'
 

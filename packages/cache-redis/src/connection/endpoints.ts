@@ -1,4 +1,4 @@
-import { OptionInvalid } from '@x/cache-core'
+import { OptionInvalid } from '@x/cache-core/suite'
 import type { RedisCacheSettings } from '../options.js'
 
 /** A server as the options name it. */

@@ -1,4 +1,4 @@
-import { withCause } from '@x/cache-core'
+import { withCause } from '@x/cache-core/implementing'
 
 /** Hears of something that the app asked for and that fails for a lasting reason; the message says what to do. */
 export type Warn = (warning: Error) => void

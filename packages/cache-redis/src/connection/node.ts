@@ -1,4 +1,4 @@
-import { readonly, unserviceable } from '@x/cache-core'
+import { readonly, unserviceable } from '@x/cache-core/implementing'
 import type { Redis } from 'ioredis'
 import { closeClient } from './client.js'
 import { defineScripts } from './commands.js'

@@ -1,6 +1,5 @@
-import {
-  auth, corrupt, failedReply, isCacheError, outOfMemory, readonly, refused, unavailable, type CacheError
-} from '@x/cache-core'
+import { isCacheError, type CacheError } from '@x/cache-core'
+import { auth, corrupt, failedReply, outOfMemory, readonly, refused, unavailable } from '@x/cache-core/implementing'
 
 /** A reply or a broken connection as a coded error. Neither its text nor its cause holds a key, a value, a user or a password. */
 export function toCacheError (operation: string, thrown: unknown): CacheError {

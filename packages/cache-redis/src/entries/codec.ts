@@ -1,6 +1,8 @@
 import { promisify } from 'node:util'
 import { brotliCompress, brotliDecompress, constants, gunzip, gzip } from 'node:zlib'
-import { corrupt, Deadlines, tooLarge, valueInvalid, type CacheError } from '@x/cache-core'
+import type { CacheError } from '@x/cache-core'
+import { corrupt, tooLarge, valueInvalid } from '@x/cache-core/implementing'
+import { Deadlines } from '@x/cache-core/suite'
 import {
   FRAME, MAX_OVERHEAD_BYTES, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type EntryTag, type FrameMeta
 } from './frame.js'

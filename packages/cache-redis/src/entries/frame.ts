@@ -1,4 +1,4 @@
-import { checkTags, MAX_TAG_LENGTH, MAX_TAGS, MAX_TTL } from '@x/cache-core'
+import { checkTags, MAX_TAG_LENGTH, MAX_TAGS, MAX_TTL } from '@x/cache-core/implementing'
 import { randomFillSync } from 'node:crypto'
 import { MAX_FENCE_LENGTH, MAX_TOKEN_LENGTH } from './birthplace.js'
 

@@ -1,4 +1,4 @@
-import { corrupt } from '@x/cache-core'
+import { corrupt } from '@x/cache-core/implementing'
 import type { Captured } from './birthplace.js'
 import type { Client, Connection } from '../connection/connection.js'
 import type { Entries } from './entry-store.js'

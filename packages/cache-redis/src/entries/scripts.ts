@@ -1,4 +1,4 @@
-import { MAX_TTL } from '@x/cache-core'
+import { MAX_TTL } from '@x/cache-core/implementing'
 import { FRAME, HEADER_BYTES, MARK } from './frame.js'
 
 /** Lua: the text of a key; false where it has none, and where it is of another type. */

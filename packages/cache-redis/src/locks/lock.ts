@@ -1,4 +1,5 @@
-import { checkLockTtl, DONE, err, MAX_TTL, ok, unavailable, type Lock, type LockOptions, type Result } from '@x/cache-core'
+import type { Lock, LockOptions, Result } from '@x/cache-core'
+import { checkLockTtl, DONE, err, MAX_TTL, ok, unavailable } from '@x/cache-core/implementing'
 import type { Client } from '../connection/connection.js'
 import { newToken, type Keys, type LockKeys } from '../entries/keys.js'
 import type { Service } from '../service/service.js'

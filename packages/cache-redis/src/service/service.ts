@@ -1,4 +1,6 @@
-import { causeOf, Deadlines, DONE, err, ok, timeout, unavailable, type CacheError, type Err, type Result } from '@x/cache-core'
+import type { CacheError, Err, Result } from '@x/cache-core'
+import { causeOf, DONE, err, ok, timeout, unavailable } from '@x/cache-core/implementing'
+import { Deadlines } from '@x/cache-core/suite'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.js'
 import { InvalidationQueue, type Removal } from './invalidation-queue.js'
 import { isOutage, toCacheError } from '../connection/redis-errors.js'

@@ -1,4 +1,5 @@
-import { corrupt, type CacheError, type TagSnapshot } from '@x/cache-core'
+import type { CacheError, TagSnapshot } from '@x/cache-core'
+import { corrupt } from '@x/cache-core/implementing'
 import type { Redis } from 'ioredis'
 import { isOwn, readToken, toHex, writeToken, type Captured } from '../entries/birthplace.js'
 import type { Client, Connection } from '../connection/connection.js'

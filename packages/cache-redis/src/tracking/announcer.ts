@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { checkTags } from '@x/cache-core'
+import { checkTags } from '@x/cache-core/implementing'
 import type { Client } from '../connection/client.js'
 import { guard, type Warn } from '../connection/guard.js'
 import { isRefusal, publicText } from '../connection/redis-errors.js'

@@ -1,4 +1,5 @@
-import { MAX_TTL, OptionInvalid } from '@x/cache-core'
+import { MAX_TTL } from '@x/cache-core/implementing'
+import { OptionInvalid } from '@x/cache-core/suite'
 import { HASHES } from '../hash.js'
 import { KeySample } from './key-sample.js'
 import { ALL_MISSED, MiniatureCache } from './miniature-cache.js'

@@ -1,4 +1,4 @@
-import { isLabel, OTHER } from '@x/cache-core'
+import { isLabel, OTHER } from '@x/cache-core/suite'
 import type { Advice } from './advice.js'
 
 /** Options to paste, for a cache in this process first: it can be undone, and shows whether the advice holds. */

@@ -1,0 +1,14 @@
+// The door for authors of caches: the contract, its results and errors, and the checks of arguments that every cache makes.
+export type {
+  Cache, CacheLeases, Entry, ImplementationStatus, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot, Tags
+} from './contract/cache.js'
+export { DONE, err, MISS, ok, STORED_NULL, type Err, type Ok, type Result } from './contract/result.js'
+export {
+  auth, corrupt, errorType, failedReply, implementationFailed, isCacheError, keyInvalid, optionUnknown, outOfMemory, readonly, refused, tagInvalid,
+  timeout, tooLarge, ttlInvalid, unavailable, unserviceable, unsupported, valueInvalid, type CacheError, type CacheErrorCode
+} from './contract/errors.js'
+export { causeOf, withCause } from './contract/coded-error.js'
+export {
+  checkKey, checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTags, checkValue, MAX_KEY_LENGTH, MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL
+} from './contract/arguments.js'
+export { readNow, shareNow, type Immediate, type SharedEntry } from './contract/sync-read.js'

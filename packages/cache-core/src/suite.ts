@@ -1,0 +1,26 @@
+// The door for the sibling packages of the suite, which share one version. No promise to others: a patch release may change it.
+export { ensureCore } from './fastify/plugin.js'
+export { refuseSiblings } from './fastify/app-packages.js'
+export type { Core } from './fastify/core.js'
+export { resolveOptions } from './fastify/options.js'
+export { enterHandlerPhase, hasUser, type RequestArm, type RouteMark } from './fastify/request-cache.js'
+export { guardInternal, type InternalAccess } from './fastify/status-route.js'
+export { readCacheEnv, type CacheEnv } from './fastify/env.js'
+export {
+  AlreadyRegistered, CachingClash, DecoratorTaken, EnvInvalid, ERROR_TYPES, ImplementationClash, ImplementationMissing, ImplementationStale, LoadCycle,
+  LoadTimeout, NotACache, OptionClash, OptionInvalid, SiblingContexts, StatusUnguarded
+} from './contract/errors.js'
+export { createError } from './contract/coded-error.js'
+export { RESPONSE_KEYS } from './caches/memory/memory-room.js'
+export { CacheClient } from './client/client.js'
+export type { RegistryOptions } from './service/registry.js'
+export type { Registration } from './service/registration.js'
+export { Deadlines } from './service/deadlines.js'
+export { bucketOf } from './service/rollout.js'
+export { PersonalPaths } from './service/personal-paths.js'
+export { Events } from './telemetry/events.js'
+export { Counters, ImplStats, Loads, Stats, type Totals } from './telemetry/stats.js'
+export { DURATION_BUCKETS, DurationHistogram } from './telemetry/histogram.js'
+export { isIdLike, isLabel, KeyPatterns, OTHER } from './telemetry/key-pattern.js'
+export { Backoff } from './loading/backoff.js'
+export { ElapsedClock, monotonicClock, type Clock } from './lib/clock.js'
