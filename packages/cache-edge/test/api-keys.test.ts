@@ -26,7 +26,7 @@ for (const name of ['X-API-Key', 'API-Key', 'apikey', 'X-Auth-Token', 'X-Access-
 }
 
 t.test('a header of credentials: no stored response may be chosen by it, also one of credentialHeaders', async (t) => {
-  for (const [vary, edge] of [['x-api-key', {}], ['x-api-key', { credentialHeaders: ['X-Device'] }], ['X-Device', { credentialHeaders: ['X-Device'] }]] as const) {
+  for (const [vary, edge] of [['x-api-key', {}], ['x-api-key', { credentialHeaders: ['X-Device'] }], ['X-Device', { credentialHeaders: ['X-Device'] }]] as Array<[string, { credentialHeaders?: string[] }]>) {
     const app = await buildEdge(t, { edge })
     t.throws(() => app.get(`/${vary}`, { config: { cache: { store: true, vary: [vary] } } }, async () => 'x'), { code: 'CACHE_ERR_POLICY_INVALID' })
   }
