@@ -13,7 +13,7 @@ import { isHit } from './fixtures/page.js'
 
 const PRIVATE = 'private, no-cache'
 
-for (const name of ['X-API-Key', 'API-Key', 'apikey', 'X-Auth-Token', 'X-Access-Token', 'Client-Cert', 'X-Forwarded-Client-Cert', 'X-Device']) {
+for (const name of ['X-API-Key', 'API-Key', 'apikey', 'X-Auth-Token', 'X-Access-Token', 'Client-Cert', 'X-Forwarded-Client-Cert', 'SSL-Client-Cert', 'X-Amzn-Mtls-Clientcert', 'X-Amzn-Mtls-Clientcert-Leaf', 'X-ARR-ClientCert', 'X-Device']) {
   t.test(`${name}: under a shared rule no client is given what was made for another`, async (t) => {
     const app = await buildEdge(t, { edge: { rules: [{ prefix: '/', store: true }], ...name === 'X-Device' ? { credentialHeaders: ['x-device'] } : {} } })
     app.get('/', async ({ headers }) => `for ${headers[name.toLowerCase()] ?? 'all'}`)
