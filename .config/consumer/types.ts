@@ -24,3 +24,5 @@ export const options: false[] = [
 const app = Fastify()
 void app.register(cacheCore).register(named)
 export const user: Promise<string> = app.cache.getOrSet<string>('user:1', async () => 'x', { ttl: 60 })
+// A loader may return undefined, which is not stored: the caller gets it, and a ttl is never asked of it.
+export const none: Promise<string | undefined> = app.cache.getOrSet('user:2', async (): Promise<string | undefined> => undefined, { ttl: (value: string) => value.length })

@@ -27,11 +27,31 @@ t.test('changeOf: shows no member whose name may be data', async (t) => {
 
 t.test('changeOf: is silent about what a hit gives as it was, and never throws', async (t) => {
   for (const same of [null, 1, { name: undefined }, 'text', true, Buffer.from('x'), [1, [2]], { a: { b: null } }, Object.create(null)]) t.equal(changeOf(same), undefined)
-  const circle: Record<string, unknown> = {}
-  circle.self = circle
-  t.equal(changeOf(circle), undefined)
+  const shared = { a: 1 }
+  t.equal(changeOf({ one: shared, other: [shared] }), undefined)
   t.equal(changeOf({ get late () { throw new Error('bug') } }), undefined)
   t.equal(changeOf(new Proxy({}, { ownKeys () { throw new Error('bug') } })), undefined)
+})
+
+t.test('changeOf: names what no store takes', async (t) => {
+  const circle: Record<string, unknown> = {}
+  circle.items = [circle]
+  t.equal(changeOf(circle), 'a circle at .items[0]')
+  t.equal(changeOf({ id: 1n }), 'BigInt at .id')
+  t.equal(changeOf(1n), 'BigInt')
+  t.equal(changeOf(NaN), 'NaN')
+  t.equal(changeOf(() => 1), 'function')
+  t.equal(changeOf(Symbol('s')), 'symbol')
+  t.equal(changeOf(undefined), undefined)
+})
+
+t.test('getOrSet: a value that no store takes is said while observing, not only once every load is an error', async (t) => {
+  const { client, registry } = makeClient(() => new NullCache() as never)
+  const said = listen(registry)
+  await client.getOrSet('count:1', () => NaN)
+  await client.getOrSet('row:1', () => ({ id: 1n }))
+  t.match(said, [/^count: changes when stored: NaN/, /^row: changes when stored: BigInt at \.id/])
+  t.equal(registry.doubts.changeIn('count'), 'NaN')
 })
 
 for (const observes of [false, true]) {
@@ -87,7 +107,7 @@ t.test('a key with a hollow part is said also behind many good ones', async (t) 
   t.match(said, [/^user: a key has the part undefined/])
 })
 
-for (const key of ['user:undefined', 'user:[object Object]:roles', 'user:NaN', 'a:b/null/c', 'undefined']) {
+for (const key of ['user:undefined', 'user:[object Object]:roles', 'user:[object Promise]', 'user:NaN', 'a:b/null/c', 'undefined']) {
   t.test(`a key such as ${key} is doubted`, async (t) => {
     const { client, registry } = makeClient()
     const said = listen(registry)

@@ -122,6 +122,12 @@ t.test('getOrSet: an implementation that answers a miss with undefined or no val
   }
 })
 
+t.test('getOrSet: a loader that takes skip or signal out of its argument does not fail', async (t) => {
+  const { client } = makeClient()
+  t.equal(await client.getOrSet(KEY, ({ key, signal, skip }) => { skip(); return `${key} ${signal.aborted}` }), `${KEY} false`)
+  t.equal(await client.getOrSet(KEY, () => 'next'), 'next')
+})
+
 t.test('getOrSet: skip hands the value to all and stores it nowhere', async (t) => {
   const { client, registry } = makeClient()
   const calls = [1, 2].map(() => client.getOrSet(KEY, async (load) => { load.skip(); return 'value' }))

@@ -30,6 +30,14 @@ t.test('implementation "redis": is content with a cache that was registered by h
   await off.ready()
 })
 
+t.test('implementation: a class in place of an instance is named as such, in place of a TypeError of its constructor', async (t) => {
+  const { app } = bareApp(t)
+  await t.rejects(async () => app.register(cacheCore, { implementation: MemoryCache as never }), { code: 'CACHE_ERR_OPTION_INVALID', message: /got a class, allowed is an instance/ })
+  const made = bareApp(t).app
+  await made.register(cacheCore, { implementation: function makeCache () { return new MemoryCache() } })
+  t.equal(made.cache.registry.status().implName, 'MemoryCache')
+})
+
 t.test('cacheCore in two contexts side by side: CACHE_ERR_SIBLING_CONTEXTS in place of a duplicated route', async (t) => {
   const { app } = bareApp(t)
   const register = async (context: FastifyInstance): Promise<void> => { await context.register(cacheCore) }

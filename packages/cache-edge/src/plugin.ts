@@ -154,7 +154,12 @@ class Edge {
     this.#varyByConstraints(route, rule)
     // The handler of a WebSocket is given a socket, and an upgrade is not answered from a cache.
     const { websocket, wsHandler } = route as { websocket?: boolean; wsHandler?: unknown }
-    if (rule !== undefined && rule !== 'personal' && websocket !== true && wsHandler === undefined) route.handler = this.#wrapped(handler, rule, route)
+    if (rule !== undefined && rule !== 'personal' && websocket !== true) {
+      if (wsHandler === undefined) route.handler = this.#wrapped(handler, rule, route)
+      else if ((rule.store !== false || rule.currentTag !== undefined) && route.method !== 'HEAD') {
+        warn(this.#fastify.log, { route: route.url }, 'Cache: answers of this route are not stored, and have no currentTag, since it has a wsHandler; declare the WebSocket under another path, or take store and currentTag from the route')
+      }
+    }
     const edge = this
     const tagBody: onSendHookHandler = function tagBody (request, reply, payload, done) {
       edge.#responses.dropStandIn(reply)

@@ -13,9 +13,9 @@ import { isHit } from './fixtures/page.js'
 
 const PRIVATE = 'private, no-cache'
 
-for (const name of ['X-API-Key', 'API-Key', 'apikey', 'X-Auth-Token', 'X-Access-Token', 'Client-Cert', 'X-Forwarded-Client-Cert', 'X-Device']) {
+for (const name of ['X-API-Key', 'API-Key', 'apikey', 'X-Auth-Token', 'X-Access-Token', 'Client-Cert', 'X-Forwarded-Client-Cert', 'SSL-Client-Cert', 'X-Amzn-Mtls-Clientcert', 'X-Amzn-Mtls-Clientcert-Leaf', 'X-ARR-ClientCert', 'X-Device']) {
   t.test(`${name}: under a shared rule no client is given what was made for another`, async (t) => {
-    const app = await buildEdge(t, { edge: { rules: [{ prefix: '/', store: true }], credentialHeaders: ['x-device'] } })
+    const app = await buildEdge(t, { edge: { rules: [{ prefix: '/', store: true }], ...name === 'X-Device' ? { credentialHeaders: ['x-device'] } : {} } })
     app.get('/', async ({ headers }) => `for ${headers[name.toLowerCase()] ?? 'all'}`)
     t.equal((await ask(app, '/')).body, 'for all')
     t.match(await ask(app, '/', { [name]: 'a' }), { body: 'for a', headers: { 'cache-control': PRIVATE } })
@@ -26,8 +26,8 @@ for (const name of ['X-API-Key', 'API-Key', 'apikey', 'X-Auth-Token', 'X-Access-
 }
 
 t.test('a header of credentials: no stored response may be chosen by it, also one of credentialHeaders', async (t) => {
-  const app = await buildEdge(t, { edge: { credentialHeaders: ['X-Device'] } })
-  for (const vary of ['x-api-key', 'X-Device']) {
+  for (const [vary, edge] of [['x-api-key', {}], ['x-api-key', { credentialHeaders: ['X-Device'] }], ['X-Device', { credentialHeaders: ['X-Device'] }]] as Array<[string, { credentialHeaders?: string[] }]>) {
+    const app = await buildEdge(t, { edge })
     t.throws(() => app.get(`/${vary}`, { config: { cache: { store: true, vary: [vary] } } }, async () => 'x'), { code: 'CACHE_ERR_POLICY_INVALID' })
   }
 })

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
@@ -178,4 +178,16 @@ t.test('a stream that goes on keeps a second reader waiting a moment, and not fo
   ending.abort()
   await app.close()
   await closed
+})
+
+t.test('a route with a wsHandler that asks for store says once that its answers are not stored', async (t) => {
+  const warnings: Warning[] = []
+  const app = await buildEdge(t, { server: warningsTo(warnings) })
+  const wsHandler = (): void => {}
+  app.route({ method: 'GET', url: '/both', config: { cache: { store: true } }, handler: async () => 'page', wsHandler } as RouteOptions)
+  app.route({ method: 'GET', url: '/plain', config: { cache: { maxAge: 5 } }, handler: async () => 'page', wsHandler } as RouteOptions)
+  await app.ready()
+  const said = warnings.filter(({ msg }) => msg.includes('wsHandler'))
+  t.match(said, [{ route: '/both', msg: /are not stored/ }])
+  t.equal(said.length, 1)
 })

@@ -8,7 +8,7 @@ export interface LoadContext {
   /** Aborted when `timeoutMs` has passed. */
   readonly signal: AbortSignal
   /** "Do not store what I return." */
-  skip (): void
+  readonly skip: () => void
 }
 
 /**

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { CacheClient } from '../client/client.js'
 import type { Cache } from '../contract/cache.js'
 import { Deadlines } from '../service/deadlines.js'
-import { AlreadyRegistered, ImplementationClash, ImplementationMissing, OptionClash, StatusUnguarded, timeout } from '../contract/errors.js'
+import { AlreadyRegistered, ImplementationClash, ImplementationMissing, OptionClash, OptionInvalid, StatusUnguarded, timeout } from '../contract/errors.js'
 import { FailureLog } from '../telemetry/failure-log.js'
 import { harmlessLog, type Log } from '../lib/harmless.js'
 import { MemoryCache } from '../caches/memory/memory-cache.js'
@@ -222,12 +222,18 @@ export class Core {
       this.registry.register(implementation)
       return
     }
+    if (isClass(implementation)) throw new OptionInvalid('implementation', 'a class', 'an instance of it, or a function that makes one')
     const made = typeof implementation === 'function'
       ? await implementation(this.#fastify)
       : implementation === 'memory' ? new MemoryCache({ ...options.memory, clock: this.registry.clock }) : new NullCache()
     this.#own = made
     this.registry.register(made, typeof implementation === 'function' ? undefined : implementation === 'memory' ? 'MemoryCache' : 'NullCache')
   }
+}
+
+/** Whether a function can only be called with `new`: the `prototype` of a class is read-only, and that of no other function. */
+function isClass (value: unknown): boolean {
+  return typeof value === 'function' && Object.getOwnPropertyDescriptor(value, 'prototype')?.writable === false
 }
 
 /** Throws where two registrations give different values for one option. */

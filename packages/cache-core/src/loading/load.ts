@@ -12,8 +12,9 @@ export class Load implements LoadContext {
     return (this.#controller ??= new AbortController()).signal
   }
 
-  skip (): void {
-    this.isSkipped = true
+  /** A function of its own, so that a loader may destructure it; made only if somebody asks for it. */
+  get skip (): () => void {
+    return () => { this.isSkipped = true }
   }
 
   abort (reason: Error): void {

@@ -5,7 +5,7 @@ import { changeOf } from './stored-form.js'
 const DOUBTED_TTL = 24 * 3600
 /** Values of a pattern that are looked into: the first ones. */
 const SAMPLES = 8
-const HOLLOW = /(?:^|[^A-Za-z0-9])(undefined|null|NaN|\[object Object\])(?![A-Za-z0-9])/
+const HOLLOW = /(?:^|[^A-Za-z0-9])(undefined|null|NaN|\[object [A-Za-z]+\])(?![A-Za-z0-9])/
 
 /** Announces a doubt about a key pattern. */
 export type Tell = (keyPattern: string, message: string) => void
@@ -45,10 +45,10 @@ export class Doubts {
     seen.samples++
     seen.change = changeOf(value)
     if (seen.change === undefined) return
-    this.#tell(keyPattern, `changes when stored: ${seen.change}: a hit returns what JSON makes of it, a miss the value itself. Load a value of plain objects, arrays, strings and finite numbers`)
+    this.#tell(keyPattern, `changes when stored: ${seen.change}: JSON does not keep it, so that a hit returns another value than a miss, or the store refuses it. Load a value of plain objects, arrays, strings and finite numbers`)
   }
 
-  /** The first change that JSON makes to the values of a pattern, such as `Date at .createdAt`; `undefined`: none was seen. */
+  /** The first member of a pattern's values that JSON changes or refuses, such as `Date at .createdAt`; `undefined`: none was seen. */
   changeIn (keyPattern: string): string | undefined {
     return this.#seen.get(keyPattern)?.change
   }

@@ -5,25 +5,29 @@ const MAX_MEMBERS = 1000
 /** Characters of a path that are shown. */
 const MAX_PATH = 100
 
+/** A member that is still to be looked at, and the member that it was found in. */
+interface Open { readonly part: unknown; readonly path: string; readonly parent: Open | undefined }
+
 /**
- * The first member of a value that JSON changes, with its path: `Date at .createdAt`, `NaN at .items[3]`, `Map` for the value
- * itself. `undefined`: none among the first 1000 members. A member of an object that is `undefined` counts as unchanged: a hit lacks
+ * The first member of a value that JSON changes or refuses, with its path: `Date at .createdAt`, `NaN at .items[3]`, `BigInt at .id`, `Map` for
+ * the value itself. `undefined`: none among the first 1000 members. A member of an object that is `undefined` counts as unchanged: a hit lacks
  * it, and reads the same. Getters are not called, and a proxy that throws counts as unchanged.
  */
 export function changeOf (value: unknown): string | undefined {
-  const open: [part: unknown, path: string][] = [[value, '']]
+  const open: Open[] = [{ part: value, path: '', parent: undefined }]
   try {
     for (let at = 0; at < open.length && at < MAX_MEMBERS; at++) {
-      const [part, path] = open[at]!
-      const kind = changedKind(part, path === '')
+      const member = open[at]!
+      const { part, path } = member
+      const kind = isOwnAncestor(member) ? 'a circle' : changedKind(part, path === '')
       if (kind !== undefined) return path === '' ? kind : `${kind} at ${path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path}`
       if (typeof part !== 'object' || part === null || part instanceof Uint8Array) continue
       for (const name in part) {
         if (open.length >= MAX_MEMBERS) break
         const own = Object.getOwnPropertyDescriptor(part, name)
         if (own === undefined || !('value' in own)) continue
-        if (Array.isArray(part)) open.push([own.value, `${path}[${name}]`])
-        else if (own.value !== undefined) open.push([own.value, path + memberOf(name)])
+        if (Array.isArray(part)) open.push({ part: own.value, path: `${path}[${name}]`, parent: member })
+        else if (own.value !== undefined) open.push({ part: own.value, path: path + memberOf(name), parent: member })
       }
     }
   } catch {
@@ -32,16 +36,26 @@ export function changeOf (value: unknown): string | undefined {
   return undefined
 }
 
+/** Whether an object lies in itself, which JSON refuses. An object that two members share does not. */
+function isOwnAncestor ({ part, parent }: Open): boolean {
+  if (typeof part !== 'object' || part === null) return false
+  for (let above = parent; above !== undefined; above = above.parent) if (above.part === part) return true
+  return false
+}
+
 /** A member as a log may show it: a name that may be an id, or an address, is data and stays out. */
 function memberOf (name: string): string {
   return /^[A-Za-z_$][\w$]{0,31}$/.test(name) && !isIdLike(name) ? `.${name}` : '[…]'
 }
 
-/** The kind of a value that JSON changes. A value that is bytes as a whole is stored as bytes. */
+/** The kind of a value that JSON changes or refuses. A value that is bytes as a whole is stored as bytes. */
 function changedKind (value: unknown, isWhole: boolean): string | undefined {
   switch (typeof value) {
-    case 'undefined': case 'function': case 'symbol': return isWhole ? undefined : typeof value
-    case 'number': return Number.isFinite(value) || isWhole ? undefined : String(value)
+    // A loader returns undefined to store nothing.
+    case 'undefined': return isWhole ? undefined : 'undefined'
+    case 'function': case 'symbol': return typeof value
+    case 'bigint': return 'BigInt'
+    case 'number': return Number.isFinite(value) ? undefined : String(value)
     case 'object': break
     default: return undefined
   }

@@ -4,10 +4,11 @@ import { PolicyInvalid } from '../errors.js'
 
 /**
  * Request headers that carry credentials: those of HTTP (RFC 9110 §11), those by which APIs commonly know their clients, and those in
- * which a TLS proxy hands on a client certificate (RFC 9440).
+ * which a TLS proxy hands on a client certificate (RFC 9440): also Envoy, the nginx ingress of Kubernetes, AWS load balancers and Azure App Service.
  */
 export const CREDENTIAL_HEADERS = [
-  'authorization', 'proxy-authorization', 'x-api-key', 'api-key', 'apikey', 'x-auth-token', 'x-access-token', 'client-cert', 'x-client-cert', 'x-ssl-client-cert', 'x-forwarded-client-cert'
+  'authorization', 'proxy-authorization', 'x-api-key', 'api-key', 'apikey', 'x-auth-token', 'x-access-token',
+  'client-cert', 'x-client-cert', 'x-ssl-client-cert', 'x-forwarded-client-cert', 'ssl-client-cert', 'x-amzn-mtls-clientcert', 'x-amzn-mtls-clientcert-leaf', 'x-arr-clientcert'
 ]
 
 /** One pair of a cookie-string (RFC 6265 §4.2.1), and nothing that other parsers read in another way. */
