@@ -1,7 +1,7 @@
 import { cacheRedis } from '@x/cache-redis'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
-import { newPrefix, testContract } from '../../fixtures/contract.js'
+import { newPrefix, PATIENT, testContract } from '../../fixtures/contract.js'
 import { RedisServer } from '../../fixtures/redis-server.js'
 
 t.setTimeout(300_000)
@@ -16,7 +16,7 @@ await testContract('fastify.cache on redis', async () => {
   const app = Fastify()
   apps.push(app)
   // An app starts without a server that it does not reach in time: many start at once here, on a machine that is busy with more.
-  await app.register(cacheRedis, { url: server.url, keyPrefix: newPrefix(), connectTimeoutMs: 60_000, commandTimeoutMs: 5000, heartbeatTimeoutMs: 5000 })
+  await app.register(cacheRedis, { url: server.url, keyPrefix: newPrefix(), ...PATIENT })
   await app.ready()
   return app.cache
 })
