@@ -13,8 +13,10 @@ function children (): string[] {
 }
 
 t.test('RedisCluster: of which one node does not start leaves no server behind', async (t) => {
+  // Files that run in the same process may have servers of their own.
+  const before = children()
   await t.rejects(RedisCluster.start(1000, '--no-such-option', 'yes'), /ended at its start/)
-  t.same(children(), [])
+  t.same(children(), before)
 })
 
 t.test('RedisServer: takes another port when its own is taken meanwhile', async (t) => {
