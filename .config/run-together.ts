@@ -9,16 +9,16 @@ interface Run { readonly file: string; claims: number; done: number; failed: str
 /** Between two lines of progress while a long file runs. */
 const PROGRESS_MS = 20_000
 
-/** Runs the test files below a folder, but for those in `servers/`, in this process: to start one for each takes longer than the tests. */
-export async function runTogether (folder: string): Promise<void> {
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.ts') && !name.startsWith('servers/')).sort()
+/** Runs the test files below folders, but for those in `servers/`, in this process: to start one for each takes longer than the tests. */
+export async function runTogether (...folders: string[]): Promise<void> {
+  const files = folders.flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts') && !name.startsWith('servers/')).sort().map((name) => join(folder, name)))
   const loading = reportProgress()
   // As a test, so that those of the files wait until all are loaded.
   await t.test('every file is loaded', { timeout: 1_200_000 }, async () => {
     for (const file of files) {
-      const loaded = loading(relative(process.cwd(), join(folder, file)))
-      await import(pathToFileURL(join(folder, file)).href)
+      const loaded = loading(relative(process.cwd(), file))
+      await import(pathToFileURL(file).href)
       loaded()
     }
   })

@@ -3,24 +3,25 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { replay, type ReplayReport } from '../../src/replay/replay.js'
-import { startServer } from '../../src/server-process.js'
+import { replay, type ReplayReport } from '../src/replay/replay.js'
+import { buildTestApp, openTestDatabase } from './fixtures/app.js'
 
 t.setTimeout(300_000)
 
-const WEB07 = fileURLToPath(new URL('../../../../../shared/traces/web07.ids.gz', import.meta.url))
+const WEB07 = fileURLToPath(new URL('../../../../shared/traces/web07.ids.gz', import.meta.url))
 const trace = existsSync(WEB07) ? WEB07 : undefined
 if (trace === undefined) t.comment('no ../shared/traces/web07.ids.gz beside the repository: a made-up trace is replayed instead')
-const REQUESTS = 20_000
+const REQUESTS = 8_000
 
-/** Replays the trace against a server of its own; `ask` sees it before it stops. */
+/** Replays the trace against an app of its own; `ask` sees it before it stops. */
 async function run<T> (env: Record<string, string>, ask: (url: string) => Promise<T>): Promise<{ replayed: ReplayReport; asked: T }> {
-  const server = await startServer(env)
+  const app = await buildTestApp({ teardown () {} }, await openTestDatabase(), env)
   try {
-    const replayed = await replay({ trace, url: server.url, path: '/api/records/:id', concurrency: 8, rate: undefined, limit: REQUESTS, users: undefined, compare: false, checkLru: undefined, format: 'json' })
-    return { replayed, asked: await ask(server.url) }
+    const url = await app.listen({ port: 0, host: '127.0.0.1' })
+    const replayed = await replay({ trace, url, path: '/api/records/:id', concurrency: 8, rate: undefined, limit: REQUESTS, users: undefined, compare: false, checkLru: undefined, format: 'json' })
+    return { replayed, asked: await ask(url) }
   } finally {
-    await server.stop()
+    await app.close()
   }
 }
 
