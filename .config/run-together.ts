@@ -1,16 +1,78 @@
 import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 
-/** Runs the test files below a folder, but for those in `servers/`, in this process: to start one for each takes longer than the tests. */
-export async function runTogether (folder: string): Promise<void> {
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+/** One test file, as far as it has run. */
+interface Run { readonly file: string; claims: number; done: number; failed: string[]; startedAt?: number; isLoaded: boolean }
+
+/** Between two lines of progress while a long file runs. */
+const PROGRESS_MS = 20_000
+
+/** Runs the test files below folders, but for those in `servers/`, in this process: to start one for each takes longer than the tests. */
+export async function runTogether (...folders: string[]): Promise<void> {
+  const files = folders.flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts') && !name.startsWith('servers/')).sort().map((name) => join(folder, name)))
+  const loading = reportProgress()
   // As a test, so that those of the files wait until all are loaded.
   await t.test('every file is loaded', { timeout: 1_200_000 }, async () => {
-    for (const file of files.filter((name) => name.endsWith('.test.ts') && !name.startsWith('servers/')).sort()) {
-      await import(pathToFileURL(join(folder, file)).href)
+    for (const file of files) {
+      const loaded = loading(relative(process.cwd(), file))
+      await import(pathToFileURL(file).href)
+      loaded()
     }
   })
   t.setTimeout(1_200_000)
+}
+
+/**
+ * Says on stderr which file is done, and which of its claims failed: tap passes on the results of a process when all of
+ * them are there. Returns a function that is told of each file before it is loaded, and gives another to be called after.
+ */
+function reportProgress (): (file: string) => () => void {
+  const runs = new Map<object, Run>()
+  let loading: Run | undefined
+  let running: Run | undefined
+  let saidAt = Date.now()
+  const say = (line: string): void => {
+    saidAt = Date.now()
+    process.stderr.write(`${line}\n`)
+  }
+  const sayIfDone = (run: Run): void => {
+    if (!run.isLoaded || run.done < run.claims) return
+    const seconds = ((Date.now() - (run.startedAt ?? Date.now())) / 1000).toFixed(1)
+    say(`${run.failed.length === 0 ? 'done' : 'FAILED'} ${run.file}: ${run.claims} claims, ${seconds} s${run.failed.map((claim) => `\n  not ok: ${claim}`).join('')}`)
+  }
+  t.on('subtestAdd', (test) => {
+    if (loading === undefined) return
+    loading.claims++
+    runs.set(test, loading)
+  })
+  t.on('subtestStart', (test) => {
+    const run = runs.get(test)
+    if (run === undefined) return
+    run.startedAt ??= Date.now()
+    running = run
+  })
+  t.on('subtestEnd', (test) => {
+    const run = runs.get(test)
+    if (run === undefined) return
+    run.done++
+    if (!test.passing()) run.failed.push(test.name)
+    sayIfDone(run)
+  })
+  // Not the timers of tests, some of which put others in place of these.
+  const { setInterval, Date: { now } } = globalThis
+  setInterval(() => {
+    if (running === undefined || now() - saidAt < PROGRESS_MS) return
+    say(`runs ${running.file}: ${running.done} of ${running.claims} claims are done`)
+  }, PROGRESS_MS / 4).unref()
+  return (file) => {
+    const run: Run = { file, claims: 0, done: 0, failed: [], isLoaded: false }
+    loading = run
+    return () => {
+      loading = undefined
+      run.isLoaded = true
+    }
+  }
 }

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import module, { createRequire } from 'node:module'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
 
@@ -31,7 +32,7 @@ export function load (url, context, nextLoad) {
   if (!url.endsWith('.ts')) return nextLoad(url, context)
   const path = fileURLToPath(url)
   const source = readFileSync(path, 'utf8')
-  const kept = new URL(`${createHash('sha1').update(`${path}\n${source}`).digest('hex')}.js`, FOLDER)
+  const kept = new URL(`${createHash('sha1').update(`${basename(path)}\n${source}`).digest('hex')}.js`, FOLDER)
   if (!existsSync(kept)) {
     mkdirSync(FOLDER, { recursive: true })
     const draft = new URL(`${kept.href}.${process.pid}`)

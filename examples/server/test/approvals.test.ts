@@ -1,7 +1,7 @@
 import t from 'tap'
 import { as, buildTestApp, openTestDatabase } from './fixtures/app.js'
 
-const database = await openTestDatabase(t)
+const database = await openTestDatabase()
 const app = await buildTestApp(t, database)
 // Users of the seed: 1 approves everywhere, 2 approves products (table 1), 5 only reads.
 const [admin, approver, viewer] = [as(app, 1), as(app, 2), as(app, 5)]

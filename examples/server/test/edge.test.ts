@@ -1,7 +1,7 @@
 import t from 'tap'
 import { as, buildTestApp, openTestDatabase } from './fixtures/app.js'
 
-const database = await openTestDatabase(t)
+const database = await openTestDatabase()
 
 t.test('edge: what is public is kept, says so, and is answered 304', async (t) => {
   const app = await buildTestApp(t, database)

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
-import { buildTestApp, openTestDatabase } from './fixtures/app.js'
+import { openDatabase } from '../src/database/open.js'
+import { buildTestApp } from './fixtures/app.js'
 
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
 const tour = readme.match(/## A tour[\s\S]*?```sh\n([\s\S]*?)```/)![1]!
@@ -25,7 +26,10 @@ function parse (line: string): { request: InjectOptions; status: number; part: s
 }
 
 t.test('README.md: the tour goes as it says', async (t) => {
-  const app = await buildTestApp(t, await openTestDatabase(t))
+  // A database of its own: the tour names the first approval by its id.
+  const database = await openDatabase()
+  t.teardown(() => database.close())
+  const app = await buildTestApp(t, database)
   const lines = tour.replaceAll(/\\\n\s*/g, '').split('\n').filter((line) => line.startsWith('curl '))
   t.ok(lines.length > 12)
   for (const line of lines) {
@@ -49,5 +53,5 @@ t.test('package.json: npm start says that it builds, then that it starts, before
   const { scripts } = JSON.parse(await readFile(new URL('../../../package.json', import.meta.url), 'utf8')) as { scripts: { start: string } }
   const steps = scripts.start.split(' && ').map((step) => step.split(' ')[0])
   t.same(steps, ['echo', 'npm', 'echo', 'npm'])
-  t.match(scripts.start, /^echo Building .*half a minute/)
+  t.match(scripts.start, /^echo Building .*quarter of a minute/)
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { buildTestApp, openTestDatabase } from './fixtures/app.js'
 
-const database = await openTestDatabase(t)
+const database = await openTestDatabase()
 const app = await buildTestApp(t, database)
 const get = async (url: string) => app.inject({ url })
 

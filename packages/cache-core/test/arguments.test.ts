@@ -2,9 +2,10 @@ import { checkKey, checkTags, MAX_KEY_LENGTH, MAX_TAG_LENGTH, MAX_TAGS, MAX_TTL 
 import fc from 'fast-check'
 import t from 'tap'
 import { checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTime, checkValue } from '../src/contract/arguments.js'
+import { anyCharacter } from './fixtures/texts.js'
 
 const wellFormed = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 200 })
-const anyText = fc.string({ unit: 'binary' })
+const anyText = fc.string({ unit: anyCharacter })
 
 t.test('checkKey: takes every text of 1 to 1024 characters, newlines and all', async () => {
   fc.assert(fc.property(wellFormed, (key) => checkKey(key) === undefined))

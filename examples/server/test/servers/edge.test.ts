@@ -5,7 +5,7 @@ import { buildApp } from '../../src/app.js'
 import { readEnv } from '../../src/env.js'
 import { openTestDatabase } from '../fixtures/app.js'
 
-const database = await openTestDatabase(t)
+const database = await openTestDatabase()
 const PAGE = '/api/public/tables/1/records?limit=2&offset=40'
 
 /** The example server behind a proxy, which it tells what to purge if that is a Varnish. */

@@ -9,7 +9,7 @@ t.setTimeout(300_000)
 
 const server = await RedisServer.start()
 t.teardown(() => server.close())
-const database = await openTestDatabase(t)
+const database = await openTestDatabase()
 let prefixes = 0
 
 interface Test { teardown (close: () => Promise<unknown>): void }

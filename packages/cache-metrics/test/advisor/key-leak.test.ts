@@ -167,16 +167,18 @@ const values: Record<string, Values> = {
 }
 
 let seed = 0
-for (const [what, value] of Object.entries(values)) {
+for (const [row, [what, value]] of Object.entries(values).entries()) {
   t.test(`leak: nobody is accused in 100 000 requests: ${what}`, async (t) => {
-    for (const [who, user] of Object.entries(users)) {
+    for (const [column, [who, user]] of Object.entries(users).entries()) {
       const next = random(++seed)
       const leak = new KeyLeak()
       const states = new Map<number, number>()
       const keys = seed % 3 === 0 ? 1 : 30
       const last = new Uint32Array(keys)
       const loads = new Uint32Array(keys)
-      for (let at = 0; at < 100_000; at++) {
+      // Two kinds of users of each value make that many, and the others fewer, for time's sake.
+      const requests = (row + column) % 3 === 0 ? 100_000 : 30_000
+      for (let at = 0; at < requests; at++) {
         const key = pick(next, keys)
         last[key] = value(next, last[key]!, loads[key]!++)
         const from = user(next, states, key, at)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { hashKey } from '../../src/advisor/hash.js'
 import { ReuseCurve } from '../../src/advisor/curve/reuse-curve.js'
-import { exactMissRate, type KeyRequest } from '../fixtures/exact-cache.js'
+import { exactMissRate, exactMissRates, type KeyRequest } from '../fixtures/exact-cache.js'
 
 const ttls = fc.uniqueArray(fc.constantFrom(0.5, 1, 2, 5, 30, 3600), { minLength: 1 })
 const entries = fc.uniqueArray(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 })
@@ -39,6 +39,13 @@ t.test('points: are rates, never NaN, and never fall with the ttl or the size, h
       const smaller = at < ttls.length ? 0 : points[at - ttls.length]!.hitRate
       return hitRate >= shorter && hitRate >= smaller
     })
+  }), { numRuns: 300 })
+})
+
+t.test('exactMissRates: the accuracy of large samples is measured by what one plain map says', async () => {
+  fc.assert(fc.property(requests.filter(({ length }) => length > 0), ttls, entries, (requests, ttls, entries) => {
+    const missRate = exactMissRates(requests)
+    return ttls.every((ttl) => entries.every((size) => missRate(ttl, size) === exactMissRate(requests, ttl, size)))
   }), { numRuns: 300 })
 })
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { hashKey } from '../../src/advisor/hash.js'
 import { TraceStudy, type StudyOptions } from '../../src/cli/trace-study.js'
-import { exactMissRate } from '../fixtures/exact-cache.js'
+import { exactMissRates } from '../fixtures/exact-cache.js'
 import { atRate, web07, zipf } from '../fixtures/streams.js'
 
 const PLAIN: StudyOptions = { ttls: [1, 10, 60, 300, 900, 3600], entries: [100, 1000, 5000, 20_000], loadSeconds: undefined, valueBytes: undefined }
@@ -17,8 +17,9 @@ t.test('points: are those of an exact simulation, in the order asked for', async
   // Every other size and ttl for time's sake; the curve's own tests have them all.
   const options = { ...PLAIN, ttls: [3600, 10, 300], entries: [20_000, 100] }
   const points = studyOf(requests, options).points()
+  const missRate = exactMissRates(requests)
   t.same(points.map(({ ttl, entries }) => [ttl, entries]), [[3600, 20_000], [3600, 100], [10, 20_000], [10, 100], [300, 20_000], [300, 100]])
-  for (const { ttl, entries, hitRate } of points) t.ok(Math.abs(hitRate - (1 - exactMissRate(requests, ttl, entries))) < 1e-9, `${ttl} s, ${entries} entries`)
+  for (const { ttl, entries, hitRate } of points) t.ok(Math.abs(hitRate - (1 - missRate(ttl, entries))) < 1e-9, `${ttl} s, ${entries} entries`)
 })
 
 t.test('points: sizes beyond the tables are estimated', async (t) => {
@@ -26,7 +27,8 @@ t.test('points: sizes beyond the tables are estimated', async (t) => {
   const options = { ...PLAIN, ttls: [60, 3600], entries: [1000, 100_000, 150_000] }
   const study = studyOf(requests, options)
   t.ok(study.bytes < 8e6, `${study.bytes} bytes`)
-  for (const { ttl, entries, hitRate } of study.points()) t.ok(Math.abs(hitRate - (1 - exactMissRate(requests, ttl, entries))) < 0.03, `${ttl} s, ${entries} entries`)
+  const missRate = exactMissRates(requests)
+  for (const { ttl, entries, hitRate } of study.points()) t.ok(Math.abs(hitRate - (1 - missRate(ttl, entries))) < 0.03, `${ttl} s, ${entries} entries`)
 })
 
 t.test('bytes: stay below 8 MB with the most ttls, sizes and patterns', async (t) => {

@@ -1,0 +1,30 @@
+import t from 'tap'
+import { isSettled, startCache, valueOf } from '../../fixtures/caches.js'
+import { RedisServer, until } from '../../fixtures/redis-server.js'
+
+// Redis 7.0 does not know CLIENT SETINFO, and so refuses it to nobody.
+const NEWER = process.env.NEWER_REDIS_SERVER
+const skip = NEWER === undefined && 'NEWER_REDIS_SERVER names no redis-server 7.2 or newer, nor a valkey-server'
+
+t.setTimeout(300_000)
+
+const LEAST = '+get +getrange +set +pttl +pexpire +unlink +time +eval +evalsha +publish +subscribe +unsubscribe +ping +info +client|id +client|tracking +client|setname +wait +cluster|slots +cluster|info'
+
+for (const mode of ['single', 'cluster'] as const) {
+  t.test(`ACL: the least rights fill no ACL LOG of a newer server (${mode})`, { skip }, async (t) => {
+    const server = await RedisServer.startOf(NEWER!, ...mode === 'cluster' ? ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'] : [])
+    t.teardown(() => server.close())
+    if (mode === 'cluster') {
+      await server.cli('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+      await until('the cluster is complete', async () => (await server.cli('CLUSTER', 'INFO')).includes('cluster_state:ok'))
+    }
+    await server.cli('ACL', 'SETUSER', 'least', 'on', '>secret', '~cache:*', '&cache:*', '&__redis__:invalidate', ...LEAST.split(' '))
+    const cache = await startCache(t, { mode, url: server.url, username: 'least', password: 'secret', waitReplicas: 0, onInvalidated: () => {} })
+    await until('it listens', async () => (await server.cli('PUBSUB', 'CHANNELS', 'cache:n')) !== '')
+    t.ok(isSettled(cache))
+    valueOf(await cache.set('key', 1, { tags: ['tag'] }))
+    valueOf(await cache.tags.invalidate('tag'))
+    valueOf(await valueOf(await cache.lock('lock', { ttl: 1 }))!.release())
+    t.equal(await server.cli('ACL', 'LOG'), '')
+  })
+}

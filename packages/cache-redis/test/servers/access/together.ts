@@ -1,0 +1,5 @@
+import '../../fixtures/openssl.js'
+import '../../fixtures/redis-server.js'
+import { runTogether } from '../../../../../.config/run-together.js'
+
+await runTogether(import.meta.dirname)

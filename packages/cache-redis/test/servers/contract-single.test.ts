@@ -1,9 +1,0 @@
-import t from 'tap'
-import { makeCache, makePeer, testContract } from '../fixtures/contract.js'
-import { RedisServer } from '../fixtures/redis-server.js'
-
-t.setTimeout(300_000)
-const server = await RedisServer.start()
-t.teardown(() => server.close())
-
-await testContract('redis, single', () => makeCache({ url: server.url }), makePeer)

@@ -1,0 +1,22 @@
+import { cacheRedis } from '@x/cache-redis'
+import Fastify, { type FastifyInstance } from 'fastify'
+import t from 'tap'
+import { newPrefix, PATIENT, testContract } from '../../fixtures/contract.js'
+import { RedisServer } from '../../fixtures/redis-server.js'
+
+t.setTimeout(300_000)
+const server = await RedisServer.start()
+const apps: FastifyInstance[] = []
+t.teardown(async () => {
+  await Promise.all(apps.map((app) => app.close()))
+  await server.close()
+})
+
+await testContract('fastify.cache on redis', async () => {
+  const app = Fastify()
+  apps.push(app)
+  // An app starts without a server that it does not reach in time: many start at once here, on a machine that is busy with more.
+  await app.register(cacheRedis, { url: server.url, keyPrefix: newPrefix(), maxTags: 10_000, ...PATIENT })
+  await app.ready()
+  return app.cache
+})

@@ -1,0 +1,9 @@
+import t from 'tap'
+import { makeCache, makePeer, testContract } from '../../fixtures/contract.js'
+import { RedisServer } from '../../fixtures/redis-server.js'
+
+t.setTimeout(300_000)
+const server = await RedisServer.start()
+t.teardown(() => server.close())
+
+await testContract('redis, strong', () => makeCache({ url: server.url, consistency: 'strong' }), makePeer)

@@ -1,0 +1,4 @@
+import '../../fixtures/redis-server.js'
+import { runTogether } from '../../../../../.config/run-together.js'
+
+await runTogether(import.meta.dirname)
