@@ -42,9 +42,8 @@ export function load (url, context, nextLoad) {
   return { format: 'module', source: readFileSync(kept, 'utf8'), shortCircuit: true }
 }
 
-function transpile (fileName, source) {
-  const ts = require('typescript')
-  const { target, verbatimModuleSyntax } = ts.readConfigFile(fileURLToPath(new URL('../tsconfig.base.json', import.meta.url)), ts.sys.readFile).config.compilerOptions
-  const compilerOptions = { target, verbatimModuleSyntax, module: 'esnext', inlineSourceMap: true, inlineSources: true }
-  return ts.transpileModule(source, { fileName, compilerOptions: ts.convertCompilerOptionsFromJson(compilerOptions, '.').options }).outputText
+// esbuild takes a quarter of the time of TypeScript, and none to load. As tsconfig.base.json says, which has comments.
+function transpile (sourcefile, source) {
+  const tsconfigRaw = { compilerOptions: { verbatimModuleSyntax: true } }
+  return require('esbuild').transformSync(source, { loader: 'ts', format: 'esm', target: 'es2023', sourcemap: 'inline', sourcefile, tsconfigRaw }).code
 }
