@@ -60,12 +60,14 @@ async function useCommandLine (app) {
  */
 async function compile (app) {
   await cp(join(app, 'types.ts'), join(app, 'types.cts'))
-  const tsc = (name, ...args) => run(`A TypeScript consumer does not compile with ${name}`, app, join(bin, 'tsc'), ...args)
+  // Two versions of TypeScript, as consumers have either; 7 has no node10.
+  const compiler = (version) => join(root, 'node_modules', version, 'bin/tsc')
+  const tsc = (version, name, ...args) => run(`A TypeScript consumer does not compile with ${name}`, app, process.execPath, compiler(version), ...args)
   const one = ['types.ts', '--target', 'es2022', '--types', 'node', '--strict', '--noEmit', '--esModuleInterop']
   await Promise.all([
-    tsc('nodenext, as ESM and CommonJS', '-p', '.'),
-    tsc('node10', ...one, '--skipLibCheck', '--module', 'commonjs', '--moduleResolution', 'node10'),
-    tsc('bundler', ...one, '--skipLibCheck', 'false', '--module', 'esnext', '--moduleResolution', 'bundler')
+    tsc('typescript', 'nodenext, as ESM and CommonJS', '-p', '.'),
+    tsc('typescript', 'node10', ...one, '--skipLibCheck', '--module', 'commonjs', '--moduleResolution', 'node10'),
+    tsc('typescript-7', 'bundler', ...one, '--ignoreConfig', '--singleThreaded', '--skipLibCheck', 'false', '--module', 'esnext', '--moduleResolution', 'bundler')
   ])
   console.log('ok - strict TypeScript consumers compile: nodenext (ESM, CommonJS), node10, bundler')
 }
