@@ -11,7 +11,7 @@ import Fastify from 'fastify'
 
 type IsAny<T> = 0 extends 1 & T ? true : false
 /** The names whose type, or the type of whose instances, is `any`: their declarations were not found. */
-type Untyped<M> = { [K in keyof M]: IsAny<M[K]> extends true ? K : M[K] extends abstract new (...args: never) => infer I ? IsAny<I> extends true ? K : never : never }[keyof M]
+type Untyped<M> = { [K in keyof M]-?: IsAny<M[K]> extends true ? K : M[K] extends abstract new (...args: never) => infer I ? IsAny<I> extends true ? K : never : never }[keyof M]
 export const untyped: never[] = [] as Untyped<typeof core & typeof implementing & typeof suite & { testCache: typeof testCache }>[]
 export const untypedInEdge: never[] = [] as Untyped<typeof edge>[]
 export const untypedInMetrics: never[] = [] as Untyped<typeof metrics>[]
