@@ -151,7 +151,7 @@ for (const [how, fault] of Object.entries(faults)) {
 
 t.test('onListenerError: without an app a failing listener is a warning, and does not end the process', async (t) => {
   const source = `
-    import { Events } from '@x/cache-core'
+    import { Events } from '@x/cache-core/suite'
     process.on('warning', ({ name, message }) => console.log(name, /bug/.test(message)))
     const events = new Events()
     events.on('rollout', () => { throw new Error('bug') })

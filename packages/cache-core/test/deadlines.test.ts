@@ -139,7 +139,8 @@ t.test('watch: without holding the process, its timer ends with the first tick t
 
 t.test('bound: leaves nothing behind that keeps a process running', async (t) => {
   const source = `
-    import { CacheClient, CacheRegistry } from '@x/cache-core'
+    import { CacheRegistry } from '@x/cache-core'
+    import { CacheClient } from '@x/cache-core/suite'
     const registry = new CacheRegistry({ readTimeoutMs: 40, writeTimeoutMs: 40 })
     const hang = () => new Promise(() => {})
     registry.register({ name: 'hanging', get: hang, set: hang, del: hang })

@@ -124,7 +124,8 @@ t.test('getOrSet: timeoutMs replaces the limit, in both directions', async (t) =
 
 t.test('getOrSet: loads that end leave no timer behind, and one that hangs does not hold the process', async (t) => {
   const source = `
-    import { CacheClient, CacheRegistry, MemoryCache } from '@x/cache-core'
+    import { CacheRegistry, MemoryCache } from '@x/cache-core'
+    import { CacheClient } from '@x/cache-core/suite'
     const registry = new CacheRegistry()
     registry.register(new MemoryCache())
     const cache = new CacheClient(registry)
