@@ -1,6 +1,7 @@
 import { checkKey, checkKeys, checkLockOptions } from '../contract/arguments.js'
 import type { Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, Tags } from '../contract/cache.js'
-import type { FastifyCache, GetOrSetOptions, Loader, WarmItem, WarmOptions, WarmReport } from '../contract/fastify-cache.js'
+import type { GetOrSetOptions, Loader } from '../contract/loader.js'
+import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 import { checkNames } from '../contract/option-names.js'
 import { MISS, ok, STORED_NULL, type Result } from '../contract/result.js'
 import { readNow, shareNow, type SharedEntry } from '../contract/sync-read.js'

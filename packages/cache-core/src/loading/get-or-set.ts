@@ -1,7 +1,7 @@
 import { checkKey } from '../contract/arguments.js'
 import { Backoff } from './backoff.js'
 import { hasLeft, type Caller } from './caller.js'
-import type { GetOrSetOptions, Loader } from '../contract/fastify-cache.js'
+import type { GetOrSetOptions, Loader } from '../contract/loader.js'
 import { FlightProofs } from './flight-proof.js'
 import { FlightRunner } from './flight-runner.js'
 import type { Flight } from './single-flight.js'

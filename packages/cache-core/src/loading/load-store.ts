@@ -1,7 +1,7 @@
 import type { Entry, Lease, SetOptions, TagSnapshot } from '../contract/cache.js'
 import type { Caller } from './caller.js'
 import type { CacheError } from '../contract/errors.js'
-import type { GetOrSetOptions, Loader } from '../contract/fastify-cache.js'
+import type { GetOrSetOptions, Loader } from '../contract/loader.js'
 import type { Proof } from './flight-proof.js'
 import type { Flight } from './single-flight.js'
 import type { LoadScope } from './load-scope.js'

@@ -1,5 +1,6 @@
 import type { MemoryEntries } from './memory-entries.js'
-import { isResponse, type MemoryRoom } from './memory-room.js'
+import { isResponse } from '../../contract/response-keys.js'
+import type { MemoryRoom } from './memory-room.js'
 import type { MemoryTags } from './memory-tags.js'
 
 /** The limits of a `MemoryCache`; `responseShare` is the part of both limits that stored responses may always take. */

@@ -1,6 +1,7 @@
 import { MapSize } from './heap-size.js'
 import { keyBytes, KINDS, MIN_SLOTS, OPTIONAL_BYTES, SLOT_BYTES, type NewEntry } from './memory-entry.js'
-import { isResponse, MemoryRoom } from './memory-room.js'
+import { isResponse } from '../../contract/response-keys.js'
+import { MemoryRoom } from './memory-room.js'
 import { statesBytes, type TagState } from './memory-tags.js'
 import { ownText } from '../../lib/own-text.js'
 

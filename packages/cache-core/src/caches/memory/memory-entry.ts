@@ -1,6 +1,6 @@
 import { isOneByte } from '../../lib/own-text.js'
 import { MapSize, textBytes } from './heap-size.js'
-import { isResponse } from './memory-room.js'
+import { isResponse } from '../../contract/response-keys.js'
 import { statesBytes, type EntryTags } from './memory-tags.js'
 
 /** How the value of an entry is to be read: as it is, by parsing its JSON, or by copying its bytes. */
