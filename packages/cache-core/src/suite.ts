@@ -11,7 +11,7 @@ export {
   LoadTimeout, NotACache, OptionClash, OptionInvalid, SiblingContexts, StatusUnguarded
 } from './contract/errors.js'
 export { createError } from './contract/coded-error.js'
-export { RESPONSE_KEYS } from './caches/memory/memory-room.js'
+export { RESPONSE_KEYS } from './contract/response-keys.js'
 export { CacheClient } from './client/client.js'
 export type { RegistryOptions } from './service/registry.js'
 export type { Registration } from './service/registration.js'

@@ -1,6 +1,7 @@
 import type { Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, Tags } from '../contract/cache.js'
 import { OptionInvalid } from '../contract/errors.js'
-import type { FastifyCache, GetOrSetOptions, Loader, WarmItem, WarmOptions, WarmReport } from '../contract/fastify-cache.js'
+import type { GetOrSetOptions, Loader } from '../contract/loader.js'
+import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 import type { CacheRegistry } from '../service/registry.js'
 import { ofNamespace, RESERVED } from '../contract/reserved-tags.js'
 import { ok, type Result } from '../contract/result.js'

@@ -1,6 +1,6 @@
 import { Deadlines } from '../service/deadlines.js'
 import { LoadTimeout } from '../contract/errors.js'
-import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from '../contract/fastify-cache.js'
+import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 import { limitOf, LOAD_LIMIT_MS } from '../loading/load.js'
 import { checkNames } from '../contract/option-names.js'
 

@@ -1,9 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { isDeepStrictEqual } from 'node:util'
 import { CacheClient } from '../client/client.js'
 import type { Cache } from '../contract/cache.js'
 import { Deadlines } from '../service/deadlines.js'
-import { AlreadyRegistered, ImplementationClash, ImplementationMissing, OptionClash, OptionInvalid, StatusUnguarded, timeout } from '../contract/errors.js'
+import { AlreadyRegistered, ImplementationClash, ImplementationMissing, OptionInvalid, StatusUnguarded, timeout } from '../contract/errors.js'
 import { FailureLog } from '../telemetry/failure-log.js'
 import { harmlessLog, type Log } from '../lib/harmless.js'
 import { MemoryCache } from '../caches/memory/memory-cache.js'
@@ -11,16 +10,13 @@ import { NullCache } from '../caches/null-cache.js'
 import { resolveCoreOptions, type CacheCoreOptions } from './options.js'
 import { CacheRegistry } from '../service/registry.js'
 import { defaultSubject, RequestCaches, type RequestArm, type RouteMark } from './request-cache.js'
+import { announceAccess, needsNoGuard } from './internal-access.js'
+import { refuseClash, type SharedOptions } from './option-clash.js'
 import { STATUS_PATH, type InternalAccess } from './status-route.js'
-
-/** Options of the core that other packages of the suite take as well. */
-type ToldOptions = Pick<CacheCoreOptions, 'rollout' | 'defaultTtl'>
+import { warmAtStart } from './warm-at-start.js'
 
 /** Milliseconds that an implementation may take to close. */
 const CLOSE_LIMIT_MS = 10_000
-
-/** The part of Fastify's `pluginTimeout` that warming may take of a start. */
-const WARM_SHARE = 0.8
 
 /** What one Fastify instance has of the suite: the one place where options meet the registry. */
 export class Core {
@@ -35,8 +31,8 @@ export class Core {
   #own: Cache | undefined
   #options: CacheCoreOptions = {}
   /** Options that another package of the suite was given. */
-  #told: ToldOptions = {}
-  #toldTo = ''
+  #siblingOptions: SharedOptions = {}
+  #siblingName = ''
   /** The registration that chose the implementation. */
   #chosenBy: string | undefined
   #isExplicit = false
@@ -48,7 +44,7 @@ export class Core {
     this.registry = options.registry ?? new CacheRegistry()
     this.#log = harmlessLog(fastify.log)
     const core = this
-    this.client = new CacheClient(this.registry, { get defaultTtl () { return core.#options.defaultTtl ?? core.#told.defaultTtl }, log: this.#log })
+    this.client = new CacheClient(this.registry, { get defaultTtl () { return core.#options.defaultTtl ?? core.#siblingOptions.defaultTtl }, log: this.#log })
     this.requests = new RequestCaches(this.client)
     this.#failures = new FailureLog(this.#log)
     const { events } = this.registry
@@ -72,11 +68,11 @@ export class Core {
     if (this.#isExplicit || (options.registry !== undefined && options.registry !== this.registry)) throw new AlreadyRegistered()
     if (options.expose === true && options.guard === undefined && !needsNoGuard()) throw new StatusUnguarded(STATUS_PATH)
     this.#isExplicit = isExplicit
-    refuseClash(options, this.#told, this.#toldTo)
+    refuseClash(options, this.#siblingOptions, this.#siblingName)
     this.#options = options
     this.registry.configure(options)
     this.registry.personal.add(options.personal ?? [])
-    this.requests.subject = options.rollout?.key ?? this.#told.rollout?.key ?? defaultSubject
+    this.requests.subject = options.rollout?.key ?? this.#siblingOptions.rollout?.key ?? defaultSubject
     await this.#putIntoService(options)
   }
 
@@ -87,11 +83,11 @@ export class Core {
    * Applies options of the core that another package of the suite, `by`, was given. Throws `CACHE_ERR_OPTION_CLASH` where the core
    * was given another value, in whichever order.
    */
-  configureFor (by: string, { rollout, defaultTtl }: ToldOptions): void {
+  configureFor (by: string, { rollout, defaultTtl }: SharedOptions): void {
     const told = resolveCoreOptions({ rollout, defaultTtl })
     refuseClash(this.#options, told, by)
-    this.#told = told
-    this.#toldTo = by
+    this.#siblingOptions = told
+    this.#siblingName = by
     this.registry.configure(told)
     if (told.rollout?.key !== undefined) this.requests.subject = told.rollout.key
   }
@@ -137,9 +133,9 @@ export class Core {
     this.registry.start()
     this.#isStarted = true
     this.announce()
-    this.#announceAccess()
+    announceAccess(this.#log, this.access())
     const { warm } = this.#options
-    if (warm !== undefined) await this.#warm(warm)
+    if (warm !== undefined) await warmAtStart(this.client.warm(warm.items, { concurrency: warm.concurrency }), this.#fastify.initialConfig.pluginTimeout, this.#log)
   }
 
   /** An app that is to run on Redis must not observe instead. An implementation that was registered by hand is what was asked for. */
@@ -147,37 +143,6 @@ export class Core {
     const { implementation, enabled } = this.#options
     if (implementation !== 'redis' || enabled === false || !this.registry.active.passThrough) return
     if (!this.#fastify.hasPlugin('@x/cache-redis')) throw new ImplementationMissing()
-  }
-
-  /** Logs who may see the internal endpoints: neither an open door nor a closed one is to be found by accident. */
-  #announceAccess (): void {
-    const { isOpen, guard } = this.access()
-    const { NODE_ENV } = process.env
-    const environment = NODE_ENV === undefined ? 'NODE_ENV is not set' : `NODE_ENV is ${JSON.stringify(NODE_ENV.slice(0, 32))}`
-    const paths = `GET ${STATUS_PATH} and ${STATUS_PATH}/*`
-    if (!isOpen) {
-      this.#log.info({}, `Cache: ${paths} are closed (${environment}), and nothing is observed for the advice; { expose: true, guard } of register(cacheCore) opens them behind a hook of the app's own`)
-    } else if (guard === undefined) {
-      this.#log.info({}, `Cache: ${paths} are open to every client (${environment}); NODE_ENV=production closes them`)
-    } else {
-      this.#log.info({}, `Cache: ${paths} are open behind the guard (${environment})`)
-    }
-  }
-
-  /** Warms the keys before the app is ready, as far as the time allows that Fastify gives to a hook. */
-  async #warm ({ items, concurrency }: NonNullable<CacheCoreOptions['warm']>): Promise<void> {
-    const warming = this.client.warm(items, { concurrency })
-    const { pluginTimeout = 0 } = this.#fastify.initialConfig
-    if (pluginTimeout === 0) {
-      await warming
-      return
-    }
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<'late'>((resolve) => { timer = setTimeout(resolve, pluginTimeout * WARM_SHARE, 'late') })
-    if (await Promise.race([warming, late]) === 'late') {
-      this.#log.warn({ pluginTimeout }, 'Cache: warming goes on in the background, since the app could not start within its pluginTimeout')
-    }
-    clearTimeout(timer)
   }
 
   /**
@@ -234,22 +199,4 @@ export class Core {
 /** Whether a function can only be called with `new`: the `prototype` of a class is read-only, and that of no other function. */
 function isClass (value: unknown): boolean {
   return typeof value === 'function' && Object.getOwnPropertyDescriptor(value, 'prototype')?.writable === false
-}
-
-/** Throws where two registrations give different values for one option. */
-function refuseClash (own: ToldOptions, told: ToldOptions, by: string): void {
-  const both = (name: string, one: unknown, other: unknown): void => {
-    if (one !== undefined && other !== undefined && !isDeepStrictEqual(one, other)) throw new OptionClash(name, by)
-  }
-  both('defaultTtl', own.defaultTtl, told.defaultTtl)
-  for (const name of ['percent', 'allow', 'salt', 'key'] as const) both(`rollout.${name}`, own.rollout?.[name], told.rollout?.[name])
-}
-
-/**
- * Whether the internal endpoints may be open without being exposed. Any other value may name a server that strangers reach: `prod`,
- * `Production`, an empty one.
- */
-function needsNoGuard (): boolean {
-  const { NODE_ENV } = process.env
-  return NODE_ENV === undefined || NODE_ENV === 'development' || NODE_ENV === 'test' || NODE_ENV === 'staging'
 }

@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { packagesOf } from './app-packages.js'
 import { Core } from './core.js'
 import { CachingClash, DecoratorTaken, SiblingContexts } from '../contract/errors.js'
-import type { FastifyCache } from '../contract/fastify-cache.js'
+import type { FastifyCache } from '../client/fastify-cache.js'
 import { resolveCoreOptions, type CacheCoreOptions } from './options.js'
 import { addStatusRoute, STATUS_PATH } from './status-route.js'
 

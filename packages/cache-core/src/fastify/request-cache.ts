@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
 import type { CacheClient } from '../client/client.js'
 import { implementationFailed } from '../contract/errors.js'
-import type { FastifyCache } from '../contract/fastify-cache.js'
+import type { FastifyCache } from '../client/fastify-cache.js'
 import { isPromise } from '../lib/harmless.js'
 
 /** Which arm a request belongs to; `control` also in front of a pass-through implementation; `none`: it used no cache. */

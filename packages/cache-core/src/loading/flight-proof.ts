@@ -1,8 +1,6 @@
 import type { Flight } from './single-flight.js'
-import type { Call, LoadStore } from './load-store.js'
-
-/** Whether a load that is under way still gives what a load that begins now would give; `unknown`: the store cannot be asked. */
-export type Proof = 'current' | 'changed' | 'unknown'
+import type { Call, Proof } from './call.js'
+import type { LoadStore } from './load-store.js'
 
 /**
  * Proves loads for callers that want to join them. Another process may have removed the key, or invalidated a tag, since the load

@@ -1,36 +1,13 @@
 import type { Entry, Lease, SetOptions, TagSnapshot } from '../contract/cache.js'
-import type { Caller } from './caller.js'
 import type { CacheError } from '../contract/errors.js'
-import type { GetOrSetOptions, Loader } from '../contract/fastify-cache.js'
-import type { Proof } from './flight-proof.js'
+import type { Call, Fail, Proof } from './call.js'
 import type { Flight } from './single-flight.js'
-import type { LoadScope } from './load-scope.js'
 import { limitOf, LOAD_LIMIT_MS } from './load.js'
 import { measured } from '../telemetry/measure.js'
 import type { Registration } from '../service/registration.js'
 import type { CacheRegistry } from '../service/registry.js'
 import { needsEntry } from './stale-rules.js'
-import type { ImplStats } from '../telemetry/stats.js'
 import { checkTagOptions, knownTags } from './store-options.js'
-
-/** One call of `getOrSet` in the cached arm. */
-export interface Call<T> {
-  readonly registration: Registration
-  readonly key: string
-  readonly loader: Loader<T>
-  readonly options: GetOrSetOptions<T>
-  /** The request that the call is made for. */
-  readonly caller: Caller | undefined
-  /** The loader run in whose synchronous part the call was made. */
-  readonly entered: LoadScope | undefined
-  /** Flights that had begun when the call was made: later ones saw all that had happened before the call. */
-  readonly since: number
-  /** The store did not answer: asking it for a lock or for tokens would only make the caller wait again. */
-  isStoreAway: boolean
-}
-
-/** Counts and announces a failure. */
-export type Fail = (stats: ImplStats, operation: string, error: CacheError) => void
 
 /** Codes of a store that would refuse, or leave unanswered, the next operation, too. */
 const AWAY: ReadonlySet<string> = new Set(['CACHE_ERR_UNAVAILABLE', 'CACHE_ERR_TIMEOUT', 'CACHE_ERR_AUTH'])

@@ -1,5 +1,5 @@
 import { LoadTimeout } from '../contract/errors.js'
-import type { LoadContext, Loader } from '../contract/fastify-cache.js'
+import type { LoadContext, Loader } from '../contract/loader.js'
 
 /** What a loader is given; the abort controller is made only if somebody asks for the signal. */
 export class Load implements LoadContext {

@@ -1,5 +1,5 @@
 import type { Entry } from '../contract/cache.js'
-import type { GetOrSetOptions } from '../contract/fastify-cache.js'
+import type { GetOrSetOptions } from '../contract/loader.js'
 
 /** Whether the options can only be met by an entry that tells its lifetimes. */
 export function needsEntry (options: GetOrSetOptions<never>): boolean {

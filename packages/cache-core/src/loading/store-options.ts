@@ -1,7 +1,7 @@
 import { checkSetOptions, checkTags } from '../contract/arguments.js'
 import type { SetOptions, TagSnapshot } from '../contract/cache.js'
 import { tagInvalid, ttlInvalid, type CacheError } from '../contract/errors.js'
-import type { GetOrSetOptions } from '../contract/fastify-cache.js'
+import type { GetOrSetOptions } from '../contract/loader.js'
 import type { Flight } from './single-flight.js'
 import { isPromise } from '../lib/harmless.js'
 import { checkNames } from '../contract/option-names.js'

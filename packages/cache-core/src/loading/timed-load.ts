@@ -1,4 +1,4 @@
-import type { Loader } from '../contract/fastify-cache.js'
+import type { Loader } from '../contract/loader.js'
 import { runLoader, type Load } from './load.js'
 import type { CacheRegistry } from '../service/registry.js'
 import type { Loads } from '../telemetry/stats.js'

@@ -1,4 +1,4 @@
-import { isResponse } from '../caches/memory/memory-room.js'
+import { isResponse } from '../contract/response-keys.js'
 import { changeOf } from './stored-form.js'
 
 /** Seconds above which a ttl given as a number is doubted: it is most likely in milliseconds. */

@@ -1,54 +1,23 @@
 import { checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, MAX_TTL } from '../../contract/arguments.js'
 import type { Cache, Entry, Lock, LockOptions, SetItem, SetOptions, TagSnapshot, Tags } from '../../contract/cache.js'
-import { monotonicClock, type Clock } from '../../lib/clock.js'
-import { OptionInvalid, tooLarge } from '../../contract/errors.js'
+import { tooLarge } from '../../contract/errors.js'
 import { Freezer } from './freezer.js'
-import { textBytes, numberBytes, typedArrayBytes } from './heap-size.js'
-import { keep, type Kept } from '../../contract/isolation.js'
-import { AS_IS, BYTES, JSON_TEXT, MemoryEntries, type NewEntry } from './memory-entries.js'
+import { keep } from '../../contract/isolation.js'
+import { MemoryBounds } from './memory-bounds.js'
+import { BYTES, entryBytes, JSON_TEXT, type NewEntry } from './memory-entry.js'
+import { MemoryEntries } from './memory-entries.js'
 import { MemoryLocks } from './memory-lock.js'
-import { isResponse } from './memory-room.js'
+import { resolveMemoryOptions, type MemoryCacheOptions } from './memory-options.js'
 import { MemoryTags, type EntryTags } from './memory-tags.js'
-import { refuseNames } from '../../contract/option-names.js'
-import { isOneByte, ownText } from '../../lib/own-text.js'
 import { readNow, shareNow, type Immediate, type SharedEntry } from '../../contract/sync-read.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Result } from '../../contract/result.js'
+import { toStored } from './stored-value.js'
 
-/** Bounds and behaviour of a `MemoryCache`. */
-export interface MemoryCacheOptions {
-  /** Default 10 000, at most 2^24. The least recently used entry makes room. */
-  maxEntries?: number
-  /** Bytes of the heap, and of the contents of Buffers, as `bytes` counts them; default 64 MiB. One value may take all of it. */
-  maxBytes?: number
-  /**
-   * `'clone'`: each reader gets a copy of its own, as from Redis. `'freeze'`: all readers share one deeply frozen value,
-   * which costs nothing to read (Buffers are copied all the same). Default `'clone'`.
-   */
-  isolation?: 'clone' | 'freeze'
-  /**
-   * Tags that are remembered for loads under way while no entry has them; default 10 × maxEntries, at most 2^24, and no more
-   * than an eighth of `maxBytes`. A value that was loaded under a forgotten tag is not stored. The tags of entries are always
-   * known.
-   */
-  maxTags?: number
-  /**
-   * The part of `maxEntries` and of `maxBytes` beyond which stored responses of `@x/cache-edge` (keys that begin with `edge:`)
-   * evict one another and none of the app's values: clients choose how many URLs they ask for. Above 0, at most 1; default
-   * 0.5. Responses may take more while nobody needs the room; one that alone needs more is not stored in a full cache.
-   */
-  responseShare?: number
-  /** What time it is; for tests. */
-  clock?: Clock
-}
-
-/** A value as it is stored, and the bytes that it takes. */
-type StoredValue = Pick<NewEntry, 'kind' | 'value' | 'bytes'>
+export type { MemoryCacheOptions }
 
 const NO_TAGS: EntryTags = { states: [], version: 0 }
 /** The part of `maxBytes` that tags may take while no entry has them. */
 const IDLE_TAGS_SHARE = 1 / 8
-/** Entries that a `Map` holds in V8. */
-const MAX_MAP_SIZE = 2 ** 24
 
 /** The contract within this process: entries and bytes are bounded, values are what JSON keeps of them, or bytes. */
 export class MemoryCache implements Cache, Immediate {
@@ -58,34 +27,23 @@ export class MemoryCache implements Cache, Immediate {
   readonly #tags: MemoryTags
   readonly #locks = new MemoryLocks()
   readonly #now: () => number
-  readonly #maxEntries: number
-  readonly #maxBytes: number
-  readonly #responseShare: number
+  readonly #bounds: MemoryBounds
   /** Where values are frozen. */
   readonly #freezer: Freezer | undefined
 
   constructor (options: MemoryCacheOptions = {}) {
-    const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, isolation = 'clone', responseShare = 0.5, clock = monotonicClock } = options
-    refuseNames('MemoryCache', options)
-    checkWhole('maxEntries', maxEntries, MAX_MAP_SIZE)
-    checkWhole('maxBytes', maxBytes, Number.MAX_SAFE_INTEGER)
-    const { maxTags = Math.min(10 * maxEntries, MAX_MAP_SIZE) } = options
-    checkWhole('maxTags', maxTags, MAX_MAP_SIZE)
-    if (isolation !== 'clone' && isolation !== 'freeze') throw new OptionInvalid('isolation', String(isolation), "'clone' or 'freeze'")
-    if (typeof responseShare !== 'number' || !(responseShare > 0 && responseShare <= 1)) throw new OptionInvalid('responseShare', String(responseShare), 'a number above 0, at most 1')
-    this.#maxEntries = maxEntries
-    this.#responseShare = responseShare
-    this.#maxBytes = maxBytes
+    const { maxEntries, maxBytes, maxTags, isolation, responseShare, clock } = resolveMemoryOptions(options)
     this.#freezer = isolation === 'freeze' ? new Freezer() : undefined
     this.#now = clock.coarse === undefined ? () => clock.now() : () => clock.coarse!()
     this.#entries = new MemoryEntries(maxEntries)
     this.#tags = new MemoryTags({ maxIdle: maxTags, maxIdleBytes: maxBytes * IDLE_TAGS_SHARE })
+    this.#bounds = new MemoryBounds(this.#entries, this.#tags, { maxEntries, maxBytes, responseShare })
     this.tags = {
       capture: async (tags) => {
         const error = checkTags(tags)
         if (error !== undefined) return err(error)
         const snapshot = this.#tags.capture(tags)
-        this.#makeRoom()
+        this.#bounds.makeRoom()
         return ok<TagSnapshot>(snapshot)
       },
       invalidate: async (tags, options) => {
@@ -104,7 +62,7 @@ export class MemoryCache implements Cache, Immediate {
    * Bytes that are held, of the heap and of the contents of Buffers: within 15 % of what V8 takes for the entries, their
    * tags, and the tables of both, from some thousand entries on.
    */
-  get bytes (): number { return this.#entries.bytes + this.#tags.bytes }
+  get bytes (): number { return this.#bounds.bytes }
 
   [readNow]<T> (key: string): Result<T | null> {
     const entries = this.#entries
@@ -185,7 +143,7 @@ export class MemoryCache implements Cache, Immediate {
   async delMany (keys: string[]): Promise<Result<void>> {
     const error = checkKeys(keys)
     if (error !== undefined) return err(error)
-    for (const key of keys) this.#remove(this.#entries.slotOf(key))
+    for (const key of keys) this.#bounds.remove(this.#entries.slotOf(key))
     return DONE
   }
 
@@ -219,11 +177,11 @@ export class MemoryCache implements Cache, Immediate {
     const tags = ttl === 0 ? undefined : this.#tagsFor(options)
     // The value that was stored is superseded from here on, also when the new one is not stored.
     if (tags === undefined) {
-      this.#remove(slot)
+      this.#bounds.remove(slot)
       return DONE
     }
     const window = Math.min(Math.max(options.staleWhileRevalidate ?? 0, options.staleIfError ?? 0), MAX_TTL)
-    const { kind, value: stored, bytes } = this.#toStored(kept)
+    const { kind, value: stored, bytes } = toStored(kept, this.#freezer)
     const { states, version } = tags
     const entry: NewEntry = { kind, value: stored, bytes, storedAt: this.#now(), ttl: ttl * 1000, window: window * 1000, states, version }
     this.#tags.hold(states)
@@ -234,66 +192,19 @@ export class MemoryCache implements Cache, Immediate {
       entries.replace(slot, entry)
       if (before !== undefined) this.#tags.release(before)
     }
-    if (!this.#isOver) return DONE
-    const least = MemoryEntries.bytesOf(key, entry) + MemoryTags.bytesOf(states)
-    const limit = isResponse(key) ? this.#responseShare * this.#maxBytes : this.#maxBytes
-    if (least <= limit) this.#makeRoom()
+    if (!this.#bounds.isExceeded) return DONE
+    const least = entryBytes(key, entry) + MemoryTags.bytesOf(states)
+    const limit = this.#bounds.limitOf(key)
+    if (least <= limit) this.#bounds.makeRoom()
     // A response may have made room for others itself.
-    if (!this.#isOver && (limit === this.#maxBytes || entries.slotOf(key) !== 0)) return DONE
-    this.#remove(entries.slotOf(key))
+    if (!this.#bounds.isExceeded && (limit === this.#bounds.maxBytes || entries.slotOf(key) !== 0)) return DONE
+    this.#bounds.remove(entries.slotOf(key))
     return err(tooLarge(least, limit))
   }
 
   /** The tags of an entry to be stored; `undefined`: one was invalidated since the snapshot. */
   #tagsFor ({ tags, snapshot }: SetOptions): EntryTags | undefined {
     return tags === undefined && snapshot === undefined ? NO_TAGS : this.#tags.resolve(tags, snapshot)
-  }
-
-  /** The value as it is stored: nothing else refers to it, and it refers to nothing else. */
-  #toStored (kept: Kept): StoredValue {
-    switch (kept.kind) {
-      case 'buffer': return { kind: BYTES, value: kept.value, bytes: typedArrayBytes(kept.value.byteLength) }
-      case 'json': {
-        const isNarrow = isOneByte(kept.text)
-        if (this.#freezer === undefined) return { kind: JSON_TEXT, value: ownText(kept.text, isNarrow), bytes: textBytes(kept.text.length, isNarrow) }
-        const value: unknown = JSON.parse(kept.text)
-        return { kind: AS_IS, value, bytes: this.#freezer.freeze(value, isNarrow) }
-      }
-      case 'plain': {
-        const { value } = kept
-        if (typeof value !== 'string') return { kind: AS_IS, value, bytes: typeof value === 'number' ? numberBytes(value) : 0 }
-        const isNarrow = isOneByte(value)
-        return { kind: AS_IS, value: ownText(value, isNarrow), bytes: textBytes(value.length, isNarrow) }
-      }
-    }
-  }
-
-  get #isOver (): boolean { return this.#entries.size > this.#maxEntries || this.bytes > this.#maxBytes }
-
-  /** Evicts entries while there are too many, or too large ones; never the last one. */
-  #makeRoom (): void {
-    while (this.#isOver && this.#entries.size > 1) this.#remove(this.#evicted)
-    if (this.#isOver) this.#tags.clearIdle()
-  }
-
-  /** The slot that makes room: that of the least recently used entry, or of such a response where responses have more than their share. */
-  get #evicted (): number {
-    const { room, oldest } = this.#entries
-    if (room === undefined) return oldest
-    const { size, contentBytes } = this.#entries
-    const share = this.#responseShare
-    const isOverShare = size > this.#maxEntries
-      ? room.size > Math.max(1, share * this.#maxEntries)
-      // Tables and tags count for both, by their numbers.
-      : room.contentBytes + (this.bytes - contentBytes) * room.size / size > share * this.#maxBytes
-    return isOverShare && room.size > 0 ? room.oldest : oldest
-  }
-
-  #remove (slot: number): void {
-    if (slot === 0) return
-    const tags = this.#entries.tagsOf(slot)
-    this.#entries.remove(slot)
-    if (tags !== undefined) this.#tags.release(tags)
   }
 
   /** The slot of an entry, unless it is invalidated or past its stale end: `0`, as for a key without an entry. */
@@ -306,7 +217,7 @@ export class MemoryCache implements Cache, Immediate {
       entries.use(slot)
       return slot
     }
-    this.#remove(slot)
+    this.#bounds.remove(slot)
     return 0
   }
 
@@ -326,9 +237,4 @@ export class MemoryCache implements Cache, Immediate {
       default: return value as T
     }
   }
-}
-
-function checkWhole (name: string, value: number, max: number): void {
-  if (Number.isSafeInteger(value) && value >= 1 && value <= max) return
-  throw new OptionInvalid(name, String(value), `a whole number from 1 to ${max}`)
 }

@@ -1,32 +1,9 @@
-import { MapSize, textBytes } from './heap-size.js'
-import { isResponse, MemoryRoom } from './memory-room.js'
-import { statesBytes, type EntryTags, type TagState } from './memory-tags.js'
-import { isOneByte, ownText } from '../../lib/own-text.js'
-
-/** How the value of an entry is to be read: as it is, by parsing its JSON, or by copying its bytes. */
-export const AS_IS = 0
-export const JSON_TEXT = 1
-export const BYTES = 2
-
-/** Sizes are multiples of 8: what is left below says how the value is read. */
-const KINDS = 8
-/** Bytes of the lists of a table, for each slot and without those that are made when they are needed. */
-const SLOT_BYTES = 56
-const OPTIONAL_BYTES = { tags: 16, windows: 8, room: 16 }
-const MIN_SLOTS = 4
-
-/** An entry to be stored. */
-export interface NewEntry extends EntryTags {
-  readonly kind: number
-  readonly value: unknown
-  /** Bytes of the value. A multiple of 8. */
-  readonly bytes: number
-  readonly storedAt: number
-  /** Milliseconds. */
-  readonly ttl: number
-  /** Milliseconds beyond the ttl. */
-  readonly window: number
-}
+import { MapSize } from './heap-size.js'
+import { keyBytes, KINDS, MIN_SLOTS, OPTIONAL_BYTES, SLOT_BYTES, type NewEntry } from './memory-entry.js'
+import { isResponse } from '../../contract/response-keys.js'
+import { MemoryRoom } from './memory-room.js'
+import { statesBytes, type TagState } from './memory-tags.js'
+import { ownText } from '../../lib/own-text.js'
 
 /**
  * The entries of a cache in the order of their use. An entry is a number, its slot, and each of its properties is in a list
@@ -70,14 +47,6 @@ export class MemoryEntries {
   /** Bytes of keys, values, and everything that is there to find them. */
   get bytes (): number {
     return this.#slots.size === 0 ? 0 : this.#contentBytes + this.#slotsSize.bytes + this.#slotBytes * this.values.length
-  }
-
-  /** Bytes that a cache with this entry alone has. */
-  static bytesOf (key: string, { bytes, states, window }: NewEntry): number {
-    const slot = SLOT_BYTES + (states.length === 0 ? 0 : OPTIONAL_BYTES.tags) + (window === 0 ? 0 : OPTIONAL_BYTES.windows) + (isResponse(key) ? OPTIONAL_BYTES.room : 0)
-    const map = new MapSize()
-    map.add()
-    return keyBytes(key) + bytes + statesBytes(states) + map.bytes + slot * 2 * MIN_SLOTS
   }
 
   /** The slot of a key; `0`: it has none. */
@@ -247,10 +216,6 @@ export class MemoryEntries {
       this.#free = slot
     }
   }
-}
-
-function keyBytes (key: string): number {
-  return textBytes(key.length, isOneByte(key))
 }
 
 function listOf<T> (length: number, value: T): T[] {

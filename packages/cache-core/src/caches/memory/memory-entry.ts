@@ -1,0 +1,42 @@
+import { isOneByte } from '../../lib/own-text.js'
+import { MapSize, textBytes } from './heap-size.js'
+import { isResponse } from '../../contract/response-keys.js'
+import { statesBytes, type EntryTags } from './memory-tags.js'
+
+/** How the value of an entry is to be read: as it is, by parsing its JSON, or by copying its bytes. */
+export const AS_IS = 0
+export const JSON_TEXT = 1
+export const BYTES = 2
+
+/** Sizes are multiples of 8: what is left below says how the value is read. */
+export const KINDS = 8
+/** Bytes of the lists of a table, for each slot and without those that are made when they are needed. */
+export const SLOT_BYTES = 56
+export const OPTIONAL_BYTES = { tags: 16, windows: 8, room: 16 }
+export const MIN_SLOTS = 4
+
+/** An entry to be stored. */
+export interface NewEntry extends EntryTags {
+  readonly kind: number
+  readonly value: unknown
+  /** Bytes of the value. A multiple of 8. */
+  readonly bytes: number
+  readonly storedAt: number
+  /** Milliseconds. */
+  readonly ttl: number
+  /** Milliseconds beyond the ttl. */
+  readonly window: number
+}
+
+/** Bytes that a cache takes when this entry is its only one. */
+export function entryBytes (key: string, { bytes, states, window }: NewEntry): number {
+  const slot = SLOT_BYTES + (states.length === 0 ? 0 : OPTIONAL_BYTES.tags) + (window === 0 ? 0 : OPTIONAL_BYTES.windows) + (isResponse(key) ? OPTIONAL_BYTES.room : 0)
+  const map = new MapSize()
+  map.add()
+  return keyBytes(key) + bytes + statesBytes(states) + map.bytes + slot * 2 * MIN_SLOTS
+}
+
+/** Bytes of a key on the heap. */
+export function keyBytes (key: string): number {
+  return textBytes(key.length, isOneByte(key))
+}

@@ -1,0 +1,27 @@
+import type { Kept } from '../../contract/isolation.js'
+import { isOneByte, ownText } from '../../lib/own-text.js'
+import type { Freezer } from './freezer.js'
+import { numberBytes, textBytes, typedArrayBytes } from './heap-size.js'
+import { AS_IS, BYTES, JSON_TEXT, type NewEntry } from './memory-entry.js'
+
+/** A value in the form in which an entry stores it, and the bytes of that form. */
+export type StoredValue = Pick<NewEntry, 'kind' | 'value' | 'bytes'>
+
+/** Returns the stored form of a value; it shares no memory with other values. With a `freezer`, JSON is stored parsed and frozen. */
+export function toStored (kept: Kept, freezer: Freezer | undefined): StoredValue {
+  switch (kept.kind) {
+    case 'buffer': return { kind: BYTES, value: kept.value, bytes: typedArrayBytes(kept.value.byteLength) }
+    case 'json': {
+      const isNarrow = isOneByte(kept.text)
+      if (freezer === undefined) return { kind: JSON_TEXT, value: ownText(kept.text, isNarrow), bytes: textBytes(kept.text.length, isNarrow) }
+      const value: unknown = JSON.parse(kept.text)
+      return { kind: AS_IS, value, bytes: freezer.freeze(value, isNarrow) }
+    }
+    case 'plain': {
+      const { value } = kept
+      if (typeof value !== 'string') return { kind: AS_IS, value, bytes: typeof value === 'number' ? numberBytes(value) : 0 }
+      const isNarrow = isOneByte(value)
+      return { kind: AS_IS, value: ownText(value, isNarrow), bytes: textBytes(value.length, isNarrow) }
+    }
+  }
+}

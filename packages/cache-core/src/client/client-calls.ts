@@ -1,0 +1,57 @@
+import { MAX_TTL } from '../contract/arguments.js'
+import type { CacheError } from '../contract/errors.js'
+import { err, type Result } from '../contract/result.js'
+import type { Registration } from '../service/registration.js'
+import type { CacheRegistry } from '../service/registry.js'
+import { measured } from '../telemetry/measure.js'
+import type { ImplStats } from '../telemetry/stats.js'
+import type { WarmLog } from './warm.js'
+
+const DEFAULT_TTL = 3600
+
+/** Settings that the clients of one app share. `defaultTtl` is in seconds; default 3600. */
+export interface ClientSettings { defaultTtl?: number | undefined; log?: WarmLog | undefined }
+
+/** Measures the calls of `fastify.cache` and counts their failures. The clients of all arms share one instance. */
+export class ClientCalls {
+  readonly registry: CacheRegistry
+  readonly #settings: ClientSettings
+
+  constructor (registry: CacheRegistry, settings: ClientSettings) {
+    this.registry = registry
+    this.#settings = settings
+  }
+
+  /** The ttl of an entry, in seconds: as given, else the default; at most `MAX_TTL`. */
+  ttl (ttl: number | undefined): number {
+    return Math.min(ttl ?? this.#settings.defaultTtl ?? DEFAULT_TTL, MAX_TTL)
+  }
+
+  /** Returns `pending`; its duration is recorded where durations are measured. */
+  timed<T> (registration: Registration, operation: string, pending: Promise<Result<T>>): Promise<Result<T>> {
+    return measured(this.registry, registration.stats, operation, pending)
+  }
+
+  /** Counts an error in the arguments of a call and returns it as the result. */
+  refuse (operation: string, error: CacheError): Promise<Result<never>> {
+    this.fail(this.registry.active.stats, operation, error)
+    return Promise.resolve(err(error))
+  }
+
+  /** Returns a result; an error in it is counted. */
+  failed<R extends Result<unknown>> (stats: ImplStats, operation: string, result: R): R {
+    if (!result.ok) this.fail(stats, operation, result.error)
+    return result
+  }
+
+  /** Counts an error and emits `failed`. */
+  fail (stats: ImplStats, operation: string, error: CacheError): void {
+    stats.countError(error)
+    this.registry.events.emit('failed', stats.label, operation, error)
+  }
+}
+
+/** Whether a removal took effect in this process, so that listeners that hold copies must be notified. */
+export function hasTakenEffect (result: Result<void>): boolean {
+  return result.ok || result.error.queued === true
+}

@@ -1,0 +1,151 @@
+import { checkKey, checkKeys, checkSetOptions, checkValue } from '../contract/arguments.js'
+import type { SetItem, SetOptions } from '../contract/cache.js'
+import { ttlInvalid, type CacheError } from '../contract/errors.js'
+import { copyOf } from '../contract/isolation.js'
+import { checkNames } from '../contract/option-names.js'
+import { checkReserved } from '../contract/reserved-tags.js'
+import { DONE, type Result } from '../contract/result.js'
+import type { Registration } from '../service/registration.js'
+import { serving, type Arm } from './arm.js'
+import { hasTakenEffect, type ClientCalls } from './client-calls.js'
+
+const NO_OPTIONS = Object.freeze({})
+const done = Promise.resolve(DONE)
+
+/** An entry to store, with checked options. */
+type Item = Required<SetItem>
+
+/** The calls of `fastify.cache` that store and remove. Each one supersedes the loads of its keys that are under way. */
+export class Writes {
+  readonly #calls: ClientCalls
+
+  constructor (calls: ClientCalls) {
+    this.#calls = calls
+  }
+
+  async set (arm: Arm, key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
+    const options = toSetOptions(ttl)
+    const error = checkKey(key) ?? checkValue(value) ?? (isCacheError(options) ? options : checkOptions(options))
+    if (error !== undefined) return this.#calls.refuse('set', error)
+    this.#doubt(key, value, options as SetOptions)
+    const item = this.#item(key, value, options as SetOptions, this.#calls.registry.flights.storing([key]) !== undefined)
+    return this.#write([key], () => this.#put(arm, item))
+  }
+
+  async setMany (arm: Arm, items: SetItem[]): Promise<Result<void>> {
+    const keys = Array.isArray(items) ? items.map((item) => item?.key) : items
+    const error = checkKeys(keys)
+    if (error !== undefined) return this.#calls.refuse('setMany', error)
+    const isQueued = this.#calls.registry.flights.storing(keys) !== undefined
+    const own: Item[] = []
+    for (const item of items) {
+      const { key, value, options } = item
+      const given = toSetOptions(options)
+      const error = checkNames('setItem', item) ?? checkValue(value) ?? (isCacheError(given) ? given : checkOptions(given))
+      if (error !== undefined) return this.#calls.refuse('setMany', error)
+      this.#doubt(key, value, given as SetOptions)
+      own.push(this.#item(key, value, given as SetOptions, isQueued))
+    }
+    return this.#write(keys, () => this.#putMany(arm, own))
+  }
+
+  del (key: string): Promise<Result<void>> {
+    const error = checkKey(key)
+    return error === undefined ? this.#del('del', [key], (registration) => registration.del(key)) : this.#calls.refuse('del', error)
+  }
+
+  delMany (keys: string[]): Promise<Result<void>> {
+    const error = checkKeys(keys)
+    if (error !== undefined) return this.#calls.refuse('delMany', error)
+    return keys.length === 0 ? done : this.#del('delMany', keys, (registration) => registration.delMany(keys))
+  }
+
+  async clear (): Promise<Result<void>> {
+    const { flights } = this.#calls.registry
+    flights.supersedeAll()
+    await flights.allStored()
+    const { active } = this.#calls.registry
+    const result = await this.#calls.timed(active, 'clear', active.clear())
+    flights.supersedeAll()
+    if (hasTakenEffect(result)) this.#calls.registry.events.emit('cleared')
+    return this.#calls.failed(active.stats, 'clear', result)
+  }
+
+  async #del (operation: string, keys: string[], remove: (registration: Registration) => Promise<Result<void>>): Promise<Result<void>> {
+    const { flights } = this.#calls.registry
+    flights.supersede(keys)
+    const storing = flights.storing(keys)
+    // A store that is under way must not land behind the removal.
+    if (storing !== undefined) await storing
+    const { active } = this.#calls.registry
+    const result = await this.#calls.timed(active, operation, remove(active))
+    flights.supersede(keys)
+    if (!result.ok) return this.#calls.failed(active.stats, operation, result)
+    for (const key of keys) active.stats.of(key).dels++
+    return result
+  }
+
+  /** What is to be stored, as it is now: also if it has to wait for its turn. */
+  #item (key: string, value: unknown, options: SetOptions, isQueued: boolean): Item {
+    return { key, value: isQueued ? copyOf(value) : value, options: { ...options, ttl: this.#calls.ttl(options.ttl) } }
+  }
+
+  #doubt (key: string, value: unknown, { ttl }: SetOptions): void {
+    if (ttl !== 0) this.#calls.registry.doubts.look(this.#calls.registry.stats.patterns.of(key), key, value, ttl)
+  }
+
+  /** Writes behind the stores of these keys that are under way; later ones, and removals, wait for it. */
+  #write (keys: string[], write: () => Promise<Result<void>>): Promise<Result<void>> {
+    const { active, flights } = this.#calls.registry
+    flights.supersede(keys)
+    // In this process a write has taken effect when the call returns.
+    return active.immediate !== undefined && flights.storing(keys) === undefined ? write() : flights.store(keys, write)
+  }
+
+  async #put (arm: Arm, { key, value, options }: Item): Promise<Result<void>> {
+    const registration = serving(this.#calls.registry, arm, key)
+    if (registration === undefined) {
+      this.#calls.registry.controlStats.of(key).sets++
+      return DONE
+    }
+    const isStored = options.ttl !== 0
+    const result = await this.#calls.timed(registration, 'set', isStored ? registration.set(key, value, options) : registration.del(key))
+    this.#calls.registry.flights.supersede([key])
+    if (!result.ok) return this.#calls.failed(registration.stats, 'set', result)
+    if (isStored) registration.stats.of(key).sets++
+    return result
+  }
+
+  async #putMany (arm: Arm, items: Item[]): Promise<Result<void>> {
+    const { active, controlStats, flights } = this.#calls.registry
+    const stored: Item[] = []
+    const emptied: string[] = []
+    for (const item of items) {
+      if (serving(this.#calls.registry, arm, item.key) === undefined) controlStats.of(item.key).sets++
+      else if (item.options.ttl === 0) emptied.push(item.key)
+      else stored.push(item)
+    }
+    let result: Result<void> = DONE
+    if (emptied.length > 0) result = await active.delMany(emptied)
+    if (result.ok && stored.length > 0) result = await this.#calls.timed(active, 'setMany', active.setMany(stored))
+    flights.supersede(items.map(({ key }) => key))
+    if (!result.ok) return this.#calls.failed(active.stats, 'setMany', result)
+    for (const { key } of stored) active.stats.of(key).sets++
+    return result
+  }
+}
+
+function toSetOptions (ttl: unknown): SetOptions | CacheError {
+  if (ttl === undefined) return NO_OPTIONS
+  if (typeof ttl === 'number') return { ttl }
+  if (typeof ttl === 'object' && ttl !== null) return ttl
+  return ttlInvalid('ttl', ttl === null ? 'null' : typeof ttl)
+}
+
+function checkOptions (options: SetOptions): CacheError | undefined {
+  return checkSetOptions(options) ?? checkReserved(options.tags)
+}
+
+function isCacheError (options: SetOptions | CacheError): options is CacheError {
+  return options instanceof Error
+}

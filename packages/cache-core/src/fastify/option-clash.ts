@@ -1,0 +1,15 @@
+import { isDeepStrictEqual } from 'node:util'
+import { OptionClash } from '../contract/errors.js'
+import type { CacheCoreOptions } from './options.js'
+
+/** Options of the core that sibling packages take as well. */
+export type SharedOptions = Pick<CacheCoreOptions, 'rollout' | 'defaultTtl'>
+
+/** Throws `CACHE_ERR_OPTION_CLASH` if the core and the sibling package `by` were given different values for one option. */
+export function refuseClash (own: SharedOptions, siblings: SharedOptions, by: string): void {
+  const compare = (name: string, one: unknown, other: unknown): void => {
+    if (one !== undefined && other !== undefined && !isDeepStrictEqual(one, other)) throw new OptionClash(name, by)
+  }
+  compare('defaultTtl', own.defaultTtl, siblings.defaultTtl)
+  for (const name of ['percent', 'allow', 'salt', 'key'] as const) compare(`rollout.${name}`, own.rollout?.[name], siblings.rollout?.[name])
+}

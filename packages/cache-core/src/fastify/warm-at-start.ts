@@ -1,0 +1,22 @@
+import type { Log } from '../lib/harmless.js'
+
+/** The part of Fastify's `pluginTimeout` that warming may take of a start. */
+const WARM_SHARE = 0.8
+
+/**
+ * Waits for `warming`, at most for a share of Fastify's `pluginTimeout`. Warming then continues in the background, since Fastify
+ * fails a start whose hook takes longer.
+ * @param pluginTimeout milliseconds; `0` or `undefined`: Fastify has no limit
+ */
+export async function warmAtStart (warming: Promise<unknown>, pluginTimeout: number | undefined, log: Log): Promise<void> {
+  if (pluginTimeout === undefined || pluginTimeout === 0) {
+    await warming
+    return
+  }
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<'late'>((resolve) => { timer = setTimeout(resolve, pluginTimeout * WARM_SHARE, 'late') })
+  if (await Promise.race([warming, late]) === 'late') {
+    log.warn({ pluginTimeout }, 'Cache: warming goes on in the background, since the app could not start within its pluginTimeout')
+  }
+  clearTimeout(timer)
+}

@@ -1,0 +1,28 @@
+import type { CacheError } from '../contract/errors.js'
+import type { GetOrSetOptions, Loader } from '../contract/loader.js'
+import type { Registration } from '../service/registration.js'
+import type { ImplStats } from '../telemetry/stats.js'
+import type { Caller } from './caller.js'
+import type { LoadScope } from './load-scope.js'
+
+/** One call of `getOrSet` in the cached arm. */
+export interface Call<T> {
+  readonly registration: Registration
+  readonly key: string
+  readonly loader: Loader<T>
+  readonly options: GetOrSetOptions<T>
+  /** The request that the call is made for. */
+  readonly caller: Caller | undefined
+  /** The loader run in whose synchronous part the call was made. */
+  readonly entered: LoadScope | undefined
+  /** Flights that had begun when the call was made: later ones saw all that had happened before the call. */
+  readonly since: number
+  /** The store did not answer: asking it for a lock or for tokens would only make the caller wait again. */
+  isStoreAway: boolean
+}
+
+/** Counts and announces a failure. */
+export type Fail = (stats: ImplStats, operation: string, error: CacheError) => void
+
+/** Whether a load that is under way still gives what a load that begins now would give; `unknown`: the store cannot be asked. */
+export type Proof = 'current' | 'changed' | 'unknown'
