@@ -8,7 +8,7 @@ import type { Socket } from 'node:net'
 import { Announcer } from './tracking/announcer.js'
 import type { Captured } from './entries/birthplace.js'
 import { brotliCompression, Codec, gzipCompression, jsonSerializer, type Serialised } from './entries/codec.js'
-import type { Client } from './connection/client.js'
+import { modeOf, type Client } from './connection/client.js'
 import { connect, type Clients } from './connection/connect.js'
 import { Connection } from './connection/connection.js'
 import { Entries, type Found, type Wish } from './entries/entry-store.js'
@@ -177,7 +177,7 @@ export class RedisCache implements Cache {
   status (): RedisStatus {
     return {
       degraded: !this.#service.isUp,
-      mode: this.#settings.mode,
+      mode: modeOf(this.#lanes[0]!),
       breaker: this.#service.breakerState,
       queuedInvalidations: this.#service.queued,
       tracking: this.#tracking,

@@ -5,11 +5,11 @@ import type { Cluster, Redis } from 'ioredis'
 export type Client = Redis | Cluster
 
 /**
- * Whether the client speaks to a Cluster. Read from the client, never by `instanceof`: the app's client may come from another
- * copy or version of ioredis, or from iovalkey.
+ * Whether a client is one of a Cluster. The flag of the client decides, never `instanceof` or an option: the app's client may come
+ * from another copy or version of ioredis, or from iovalkey.
  */
 export function isCluster (client: Client): client is Cluster {
-  return client.isCluster
+  return client.isCluster === true
 }
 
 /** The mode that a client was made for. */

@@ -27,6 +27,8 @@ const UNEXPLAINED = /^(Connection is closed\.|timeout)$/
 /** The client with the masters behind it, watched over. Commands go through `client`, which follows redirections. */
 export class Connection {
   readonly client: Client
+  /** Whether the client is one of a Cluster. */
+  readonly isCluster: boolean
   /** Why the client is not connected; `undefined` while it is, and as long as that is not known. */
   failure: Error | undefined
   readonly #nodes = new Map<string, Node>()
@@ -41,6 +43,7 @@ export class Connection {
 
   constructor (client: Client, settings: Omit<NodeSettings, 'onRefused'>, events: ConnectionEvents) {
     this.client = client
+    this.isCluster = isCluster(client)
     this.#events = events
     this.#settings = {
       ...settings,
@@ -84,8 +87,6 @@ export class Connection {
     const id = this.client.slots[calculateSlot(key)]?.[0]
     return id === undefined ? undefined : this.#nodes.get(id)
   }
-
-  get isCluster (): boolean { return isCluster(this.client) }
 
   /** The node that a redirection names; `undefined` if no connection to it is known. */
   nodeAt (address: string): Node | undefined {
