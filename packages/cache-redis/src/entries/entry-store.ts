@@ -5,8 +5,8 @@ import type { Client, Connection } from '../connection/connection.js'
 import { isMark } from './frame.js'
 import { GENERATION, type Keys } from './keys.js'
 import { callMaster } from '../connection/master-call.js'
-import type { Node } from '../connection/node.js'
-import type { TagTokens, Verdict } from '../tags/tag-tokens.js'
+import type { TagTokens } from '../tags/tag-tokens.js'
+import { NONE_ASKED, type AskedTokens, type Place, type Validity, type Verdict } from './validity.js'
 
 /** An entry that may be served. `leftMs` is what Redis says of its time, if it was asked. */
 export interface Found { readonly decoded: Decoded; readonly isStale: boolean; readonly leftMs: number | undefined }
@@ -14,17 +14,19 @@ export interface Found { readonly decoded: Decoded; readonly isStale: boolean; r
 /** Whether to ask for the time that is left: at once, only if the entry turns out to need it. */
 export interface Wish { readonly tags: readonly string[]; readonly wantsTime: boolean }
 
-/** Tokens that were asked for beside the entry. */
-type Asked = ReadonlyMap<string, Promise<Captured | undefined>>
-
-/** Where an entry lies: its name, the fence of its generation, and the master that answered. */
-interface Place { readonly name: string; readonly fence: string; readonly node: Node | undefined }
-
 /** An entry as Redis has it, and its time if that was asked for. */
 interface Stored { readonly place: Place; readonly bytes: Buffer | null; readonly time: number | undefined }
 
-const NONE_ASKED: Asked = new Map()
-const GONE = -2
+/** The parts that entries are read and written with. */
+export interface EntriesDeps {
+  readonly connection: Connection
+  readonly keys: Keys
+  readonly tokens: TagTokens
+  readonly validity: Validity
+  readonly codec: Codec
+  /** The client that carries the entry of a name. */
+  readonly dataFor: (name: string) => Client
+}
 
 /**
  * Reads entries: one round trip while the generation and the tokens are known, or the caller names the tags; two otherwise.
@@ -34,14 +36,16 @@ export class Entries {
   readonly #connection: Connection
   readonly #keys: Keys
   readonly #tokens: TagTokens
+  readonly #validity: Validity
   readonly #codec: Codec
   readonly #dataFor: (key: string) => Client
   #lastGeneration: Captured | undefined
 
-  constructor (connection: Connection, keys: Keys, tokens: TagTokens, codec: Codec, dataFor: (key: string) => Client) {
+  constructor ({ connection, keys, tokens, validity, codec, dataFor }: EntriesDeps) {
     this.#connection = connection
     this.#keys = keys
     this.#tokens = tokens
+    this.#validity = validity
     this.#codec = codec
     this.#dataFor = dataFor
   }
@@ -83,25 +87,24 @@ export class Entries {
     return stored === undefined || isNone(stored.bytes) ? null : this.#open(stored.place, stored.bytes, stored.time, asked)
   }
 
-  #open (place: Place, stored: Buffer, time: number | undefined, asked: Asked): Found | null | Promise<Found | null> {
+  #open (place: Place, stored: Buffer, time: number | undefined, asked: AskedTokens): Found | null | Promise<Found | null> {
     const decoded = this.#codec.decode(stored)
-    if (!(decoded instanceof Promise) && !(decoded instanceof Error) && decoded.windowMs === 0 && time === undefined &&
-      asked.size === 0 && isOfThisLife(place, decoded) && this.#tokens.proves(decoded.tags)) {
-      return { decoded, isStale: false, leftMs: undefined }
-    }
-    return this.#look(place, decoded, time, asked)
+    if (decoded instanceof Promise) return decoded.then((inflated) => this.#serve(place, inflated, time, asked))
+    return this.#serve(place, decoded, time, asked)
   }
 
-  async #look (place: Place, decoding: ReturnType<Codec['decode']>, time: number | undefined, asked: Asked): Promise<Found | null> {
-    const decoded = await decoding
+  #serve (place: Place, decoded: Decoded | CacheError, time: number | undefined, asked: AskedTokens): Found | null | Promise<Found | null> {
     if (decoded instanceof Error) throw decoded
-    let leftMs = time
-    if (leftMs === undefined && decoded.windowMs > 0) leftMs = await this.#dataFor(place.name).pttl(place.name)
-    if (leftMs === GONE) return null
-    if (!isOfThisLife(place, decoded)) return null
-    const verdict = await this.#judge(decoded, asked)
-    if (verdict === 'gone') return null
-    return { decoded, isStale: verdict === 'stale' || (leftMs !== undefined && leftMs <= decoded.windowMs && decoded.windowMs > 0), leftMs }
+    if (time === undefined && decoded.windowMs > 0) {
+      return this.#dataFor(place.name).pttl(place.name).then((leftMs) => this.#judge(place, decoded, leftMs, asked))
+    }
+    return this.#judge(place, decoded, time, asked)
+  }
+
+  #judge (place: Place, decoded: Decoded, leftMs: number | undefined, asked: AskedTokens): Found | null | Promise<Found | null> {
+    const verdict = this.#validity.judge(place, decoded, leftMs, asked)
+    if (typeof verdict !== 'string') return verdict.then((judged) => toFound(judged, decoded, leftMs))
+    return toFound(verdict, decoded, leftMs)
   }
 
   /** All at once. A `CacheError` stands for an entry that cannot be read. */
@@ -161,26 +164,15 @@ export class Entries {
     const isGuessed = early !== undefined && generation.token === guess?.token && generation.fence === guess.fence
     return isGuessed ? early : this.#readNamed(generation, key, wantsTime)
   }
+}
 
-  async #judge ({ tags }: Decoded, asked: Asked): Promise<Verdict> {
-    let verdict: Verdict = 'fresh'
-    const unsure = tags.filter((each) => asked.has(each.tag) || !this.#tokens.proves([each]))
-    for (const each of await Promise.all(unsure.map((stored) => this.#tokens.judge(stored.tag, stored, asked.get(stored.tag))))) {
-      if (each === 'gone') return each
-      if (each === 'stale') verdict = each
-    }
-    return verdict
-  }
+function toFound (verdict: Verdict, decoded: Decoded, leftMs: number | undefined): Found | null {
+  return verdict === 'gone' ? null : { decoded, isStale: verdict === 'stale', leftMs }
 }
 
 /** Nothing is stored; a mark holds the place of a value that is being loaded. */
 function isNone (stored: Buffer | null): stored is null {
   return stored === null || isMark(stored)
-}
-
-/** Whether the entry was stored on the master that has it now, in the same life: another may have lost what removed it. */
-function isOfThisLife ({ fence, node }: Place, { ownFence }: Decoded): boolean {
-  return node?.fence === (ownFence ?? fence)
 }
 
 // Its answer may not be needed; a failure that nobody looks at is not an unhandled one.

@@ -5,7 +5,10 @@ import type { Entries } from './entry-store.js'
 import { HEADER_BYTES, isMark, newMark, newPlainPrefix } from './frame.js'
 import { callMaster } from '../connection/master-call.js'
 import { SCRIPTS } from './scripts.js'
-import { GENERATION, RedisSnapshot, tokensOf, type TagTokens } from '../tags/tag-tokens.js'
+import { GENERATION } from './keys.js'
+import { RedisSnapshot, tokensOf } from '../tags/snapshot.js'
+import type { TagTokens } from '../tags/tag-tokens.js'
+import type { Validity } from './validity.js'
 
 /** The slot of an entry as a load found it. */
 export interface LeasedSlot {
@@ -29,6 +32,7 @@ export class RedisLease extends RedisSnapshot {
 export interface LeasesDeps {
   readonly connection: Connection
   readonly tokens: TagTokens
+  readonly validity: Validity
   readonly entries: Entries
   readonly dataFor: (name: string) => Client
   /** Plain texts in Redis are entries of this cache. */
@@ -77,13 +81,13 @@ export class Leases {
 
   /** Whether nothing has changed since the lease was taken: no token, not the slot, not its master. One round trip. */
   async isCurrent (lease: RedisLease): Promise<boolean> {
-    const { connection, tokens, dataFor } = this.#deps
+    const { connection, validity, dataFor } = this.#deps
     const { slot, generation } = lease
     const { name } = slot
     const read = (client: Pick<Client, 'getrangeBuffer'>): Promise<Buffer> => client.getrangeBuffer(name, 0, HEADER_BYTES - 1)
     const [header, areCurrent] = await Promise.all([
       connection.isCluster ? callMaster(connection, name, read) : read(dataFor(name)).then((value) => ({ value, node: connection.owner(name) })),
-      tokens.areCurrent(tokensOf(lease))
+      validity.areCurrent(tokensOf(lease))
     ])
     // The fence as it is now: a client of the app's own may have sent the question again, to another server.
     return areCurrent && header.value.equals(slot.header) && header.node?.fence === (slot.fence ?? generation.fence)
