@@ -1,20 +1,18 @@
 import { checkKey } from '@x/cache-core/implementing'
 import type { Core } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { EdgeCounts } from '../traffic/edge-counts.js'
-import type { RouteTraffic } from '../traffic/routes.js'
 import type { Traffic } from '../traffic/traffic.js'
 import { advise, DEFAULT_WISHES, type Advice, type Wishes } from './report/advice.js'
+import { AppNumbers } from './app-numbers.js'
 import { Allowance } from './time-budget.js'
 import { isStorable, representationOf, whenHeadIsWritten } from './answers.js'
 import { dimensionsOf } from './dimensions.js'
 import { fingerprint, type Fingerprint } from './staleness/fingerprint.js'
-import { gates, MIN_OBSERVED_SECONDS, type GateNumbers } from './report/gates.js'
+import { gates, MIN_OBSERVED_SECONDS } from './report/gates.js'
 import { hashKey } from './hash.js'
 import { planFor } from './report/plan.js'
 import { staleUnknown, verdictOfReport, type Report } from './report/report.js'
-import { candidatesOf, countOf, quantile } from './route-numbers.js'
-import { Subject, type LoadObservation } from './route-observation.js'
+import { Subject } from './route-observation.js'
 
 /** What the advisor looks at, and what it is asked for. */
 export interface AdvisorSettings extends Partial<Wishes> {
@@ -25,9 +23,6 @@ export interface AdvisorSettings extends Partial<Wishes> {
   /** Days of observation before a gate says go or no-go. Default 7. */
   readonly minDays?: number
 }
-
-/** What was counted before the observation began. */
-interface Baseline { readonly reads: ReadonlyMap<string, number>; readonly edgeCandidates: number; readonly etagMatches: number }
 
 /** Key patterns and routes that are looked at, each: what they hold together stays below 8 MB. */
 const MAX_SUBJECTS = 16
@@ -41,6 +36,7 @@ const MAX_VALUE_BYTES = 256 * 1024
 export class Advisor {
   readonly #core: Core
   readonly #traffic: Traffic
+  readonly #numbers: AppNumbers
   readonly #settings: AdvisorSettings
   readonly #wishes: Wishes
   #began: number
@@ -53,7 +49,6 @@ export class Advisor {
   #now: number
   /** Times that a getter, a proxy or a `toJSON` of the app threw. */
   #failures = 0
-  #baseline: Baseline = { reads: new Map(), edgeCandidates: 0, etagMatches: 0 }
   #lastKey = ''
   #lastHash = hashKey('')
   /** The load that was announced with its request, and is about to be announced without. */
@@ -62,6 +57,7 @@ export class Advisor {
   constructor (core: Core, traffic: Traffic, settings: AdvisorSettings = {}) {
     this.#core = core
     this.#traffic = traffic
+    this.#numbers = new AppNumbers(core.registry, traffic)
     this.#settings = settings
     this.#wishes = {
       staleTolerance: settings.staleTolerance ?? DEFAULT_WISHES.staleTolerance,
@@ -74,8 +70,7 @@ export class Advisor {
     const core = this.#core
     const { clock, events, stats } = core.registry
     this.#began = this.#now = clock.now()
-    const { candidates, etagMatches } = EdgeCounts.of(core.registry)
-    this.#baseline = { reads: this.#reads(), edgeCandidates: candidates, etagMatches }
+    this.#numbers.begin()
     this.#traffic.onCandidate = (...candidate) => this.#safely(() => this.#noteCandidate(...candidate))
     this.#stops = [
       // It reads a clock and two maps, and nothing of the app's that could throw.
@@ -98,22 +93,21 @@ export class Advisor {
 
   report (): Report {
     const now = this.#core.registry.clock.now()
-    const routes = [...this.#traffic.routes]
     const { staleTolerance } = this.#wishes
     const observedSeconds = (now - this.#began) / 1000
     const observations = [
-      ...[...this.#patterns.values()].map((subject) => subject.observation(observedSeconds, staleTolerance, this.#loadsOf(subject.name))),
+      ...[...this.#patterns.values()].map((subject) => subject.observation(observedSeconds, staleTolerance, this.#numbers.loadsOf(subject.name))),
       ...[...this.#routes.values()].map((subject) => subject.observation(observedSeconds, staleTolerance))
     ]
     const advice = advise(observations, this.#wishes)
-    const requests = routes.reduce((sum, route) => sum + countOf(route), 0)
-    const rows = gates(this.#numbers(observedSeconds, requests, routes), this.#settings.minDays === undefined ? MIN_OBSERVED_SECONDS : this.#settings.minDays * 86_400)
+    const numbers = this.#numbers.ofGates(observedSeconds)
+    const rows = gates(numbers, this.#settings.minDays === undefined ? MIN_OBSERVED_SECONDS : this.#settings.minDays * 86_400)
     return {
       version: 1,
       generatedAt: new Date().toISOString(),
       source: 'this process',
       observedSeconds,
-      requests,
+      requests: numbers.requests,
       verdict: verdictOfReport(advice, rows),
       advice,
       gates: rows,
@@ -125,52 +119,12 @@ export class Advisor {
   #notes (observedSeconds: number, advice: readonly Advice[]): string[] {
     const notes = ['Hit rates are those of one process; several that share a cache see more.']
     if (observedSeconds < 3600) notes.push('Observed for less than an hour: keys that come again later are not in the hit rates.')
-    const unknown = advice.filter(({ verdict, staleness }) => verdict === 'good' && staleUnknown(staleness)).length
+    const unknown = advice.filter(({ judgement, staleness }) => judgement.kind === 'good' && staleUnknown(staleness)).length
     if (unknown > 0) notes.push(`${unknown} of what is good has hits whose staleness is unknown: the observation has to last several of its ttls. Until then good is said of the hits alone.`)
     if (!this.#core.registry.active.passThrough) notes.push('A cache is in service: values were compared while NullCache observed, or not at all.')
     if (this.#failures > 0) notes.push(`${this.#failures} values or requests could not be looked at: a getter, a proxy or a toJSON of the app threw.`)
     if (this.#leftOut > 0) notes.push(`${this.#leftOut} reads and requests were of key patterns or routes beyond the first ${MAX_SUBJECTS} of each, which are not looked at.`)
     return notes
-  }
-
-  #numbers (seconds: number, requests: number, routes: readonly RouteTraffic[]): GateNumbers {
-    const { candidates, etagMatches } = EdgeCounts.of(this.#core.registry)
-    return {
-      seconds,
-      source: 'this process',
-      candidates: routes.reduce((sum, route) => sum + candidatesOf(route), 0),
-      edgeCandidates: candidates - this.#baseline.edgeCandidates,
-      etagMatches: etagMatches - this.#baseline.etagMatches,
-      requests,
-      routes: routes.filter((route) => candidatesOf(route) > 0).map((route) => ({ name: route.label, requests: candidatesOf(route), p95Seconds: quantile(0.95, route) })),
-      patterns: [...this.#reads()].map(([name, count]) => ({ name, requests: count - (this.#baseline.reads.get(name) ?? 0) }))
-    }
-  }
-
-  /** Reads by key pattern, since the cache was made. */
-  #reads (): Map<string, number> {
-    const reads = new Map<string, number>()
-    for (const { counters } of this.#core.registry.stats.impls.values()) {
-      for (const { keyPattern, hits, misses } of counters.values()) reads.set(keyPattern, (reads.get(keyPattern) ?? 0) + hits + misses)
-    }
-    return reads
-  }
-
-  /** How long the loads of a pattern take, how much of what was missed is stored, or would be, and what that changes. */
-  #loadsOf (pattern: string): LoadObservation {
-    const { doubts, stats: { impls, loads } } = this.#core.registry
-    let misses = 0
-    let sets = 0
-    for (const { counters } of impls.values()) {
-      misses += counters.get(pattern)?.misses ?? 0
-      sets += counters.get(pattern)?.sets ?? 0
-    }
-    const durations = loads.get(pattern)?.durations
-    return {
-      meanSeconds: durations === undefined || durations.count === 0 ? undefined : durations.sum / durations.count,
-      storableShare: misses === 0 ? undefined : Math.min(1, sets / misses),
-      change: doubts.changeIn(pattern)
-    }
   }
 
   #noteRead (key: string, pattern: string): void {

@@ -58,7 +58,7 @@ function statusOf ({ name }: Command, { advice, gates, plan, verdict }: Findings
   if (name === 'gates') return STATUS[verdictOf(gates)]
   if (plan !== undefined) return STATUS.go
   const patterns = advice.filter(({ kind }) => kind === 'pattern')
-  const isKnown = patterns.some((one) => !one.verdict.startsWith('not enough data'))
+  const isKnown = patterns.some(({ judgement }) => judgement.kind !== 'not enough data')
   stderr.write(`cache-advisor: There is no plan: ${isKnown
     ? 'no key pattern is good enough, see the report'
     : advice.length > patterns.length ? 'it is made of key patterns, and only routes were seen, see the report' : 'there is not enough data, see the report'}\n`)

@@ -15,6 +15,7 @@ export const reportSchema = Type.Object({
     kind: Type.Union([Type.Literal('pattern'), Type.Literal('route')]),
     name: Type.String(),
     verdict: Type.String(),
+    judgement: Type.Optional(Type.Object({ kind: Type.String(), reason: Type.Optional(Type.String()) })),
     priority: Type.Optional(Type.String()),
     requestsPerHour: Type.Number(),
     meanSeconds: maybe,

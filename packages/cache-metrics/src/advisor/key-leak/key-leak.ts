@@ -1,6 +1,7 @@
 import { Candidates, FLOOR, KINDS, UNKNOWN, type Candidate, type DimensionKind, type Dimensions } from './suspects.js'
 import { KeyRings } from './key-rings.js'
 import { LagCounts } from './lag-counts.js'
+import { chanceOf, chancesOf, type Chances } from './return-chances.js'
 
 export type { DimensionKind, Dimensions } from './suspects.js'
 
@@ -40,8 +41,17 @@ const ALIKE = 0.02
 /** Pairs are halved then, so that they follow the traffic. */
 const HALVED_AT = 1024
 
-/** Earlier requests that had enough before them to come back after n requests, or, `upTo`, the sum of them over 1 to n. */
-interface Chances { upTo: number, here: number, anywhere: number, requestsHere: number, requestsAnywhere: number }
+/** One request of a key: what each dimension is held against. */
+interface Request {
+  readonly slot: number
+  /** Earlier requests of the key that it can be compared with. */
+  readonly reach: number
+  readonly print: number
+  /** Requests since the key had this answer last; 0: never. */
+  readonly printLag: number
+  /** `undefined`: no older answer came back. */
+  readonly returned: Chances | undefined
+}
 
 /**
  * Finds out that a key lacks a part: one key, two answers, as a user, header or query parameter differs.
@@ -122,8 +132,9 @@ export class KeyLeak {
     const print = fingerprint >>> 0
     const reach = rings.reach(slot, nowSeconds)
     const printLag = rings.lastOf(this.#prints, slot, print, reach)
-    const returned = printLag > 1 ? this.#chances(slot, printLag) : undefined
-    for (const candidate of this.#candidates.list) this.#look(candidate, slot, candidate.labelOf(dimensions), reach, print, printLag, returned)
+    const returned = printLag > 1 ? chancesOf(this.#rings.size, this.#reaches, slot, printLag) : undefined
+    const request: Request = { slot, reach, print, printLag, returned }
+    for (const candidate of this.#candidates.list) this.#look(candidate, candidate.labelOf(dimensions), request)
     const context = contextOf(dimensions)
     this.#compareNoise(slot, context, nowSeconds, print, reach)
     this.#contexts[rings.at(slot, 0)] = context
@@ -157,7 +168,8 @@ export class KeyLeak {
     }
   }
 
-  #look (candidate: Candidate, slot: number, label: number, reach: number, print: number, printLag: number, returned: Chances | undefined): void {
+  #look (candidate: Candidate, label: number, request: Request): void {
+    const { slot, reach, print, printLag } = request
     const { labels } = candidate
     const lag = this.#rings.lastOf(labels, slot, label, reach)
     if (lag > 0) {
@@ -174,35 +186,24 @@ export class KeyLeak {
     }
     // It could not come back from before its name was met: that is no chance missed.
     if (reach === 0 || labels[this.#rings.at(slot, reach)] !== UNKNOWN) {
-      if (returned !== undefined) this.#judge(candidate, slot, lag, print, printLag, returned)
+      this.#judge(candidate, lag, request)
       candidate.lags.add(slot, lag)
     }
     labels[this.#rings.at(slot, 0)] = label
   }
 
-  /** A key had an older answer again: did the dimension foretell it? */
-  #judge (candidate: Candidate, slot: number, lag: number, print: number, printLag: number, chances: Chances): void {
+  /** Bets on a return: whether the dimension foretold that the key has an older answer again. */
+  #judge (candidate: Candidate, lag: number, { slot, print, printLag, returned }: Request): void {
+    if (returned === undefined) return
     candidate.judged++
     if (++candidate.returns === FORGOTTEN_AT) for (const count of EVIDENCE) candidate[count] >>>= 1
     const foretold = lag === printLag
     if (foretold) candidate.explained++
     else if (lag > 0 && this.#prints[this.#rings.at(slot, lag)] !== print) candidate.contradicted++
-    const chance = chanceOf(candidate.lags, slot, printLag, chances)
+    const chance = chanceOf(candidate.lags, slot, printLag, returned)
     if (chance >= BET) return
     const gain = foretold ? BET / chance : (1 - BET) / (1 - chance)
     candidate.score = Math.max(FLOOR, candidate.score + Math.log(gain))
-  }
-
-  #chances (slot: number, lag: number): Chances {
-    const chances = { upTo: 0, here: 0, anywhere: 0, requestsHere: this.#reaches.sumHere(slot), requestsAnywhere: this.#reaches.sumAnywhere() }
-    for (let reach = 1; reach < this.#rings.size; reach++) {
-      const count = this.#reaches.here(slot, reach)
-      chances.upTo += count * Math.min(reach, lag)
-      if (reach < lag) continue
-      chances.here += count
-      chances.anywhere += this.#reaches.anywhere(reach)
-    }
-    return chances
   }
 
   #compareNoise (slot: number, context: number, nowSeconds: number, print: number, reach: number): void {
@@ -220,20 +221,6 @@ export class KeyLeak {
     this.#reaches.clear(slot)
     for (const { lags } of this.#candidates.list) lags.clear(slot)
   }
-}
-
-/** The probability that values of the dimension come back after `lag` requests. */
-function chanceOf (lags: LagCounts, slot: number, lag: number, { upTo, here, anywhere, requestsHere, requestsAnywhere }: Chances): number {
-  // A name that was met late had but a share of the chances.
-  const shareHere = Math.min(1, lags.sumHere(slot) / Math.max(1, requestsHere))
-  const shareAnywhere = Math.min(1, lags.sumAnywhere() / Math.max(1, requestsAnywhere))
-  let back = 0
-  for (let shorter = 1; shorter <= lag; shorter++) back += lags.here(slot, shorter)
-  return Math.max(
-    (back + 0.5) / (upTo * shareHere + 1),
-    lags.here(slot, lag) / Math.max(1, here * shareHere),
-    lags.anywhere(lag) / Math.max(1, anywhere * shareAnywhere)
-  )
 }
 
 /** 16 bits of all dimensions, looked at or not: in no order, as clients may send them in any. */

@@ -21,7 +21,7 @@ export interface Plan {
 
 /** What to do with the patterns that are good; `undefined`: none is. */
 export function planFor (all: readonly Advice[]): Plan | undefined {
-  const good = all.filter(({ kind, verdict, name }) => kind === 'pattern' && verdict === 'good' && name !== OTHER && isLabel(name))
+  const good = all.filter(({ kind, judgement, name }) => kind === 'pattern' && judgement.kind === 'good' && name !== OTHER && isLabel(name))
   if (good.length === 0) return undefined
   const sum = (of: (advice: Advice) => number): number => good.reduce((total, advice) => total + of(advice), 0)
   const maxEntries = sum(({ entries }) => entries)

@@ -25,8 +25,8 @@ export interface Report {
 
 /** Go where something is worth caching, by what was measured of it. */
 export function verdictOfAdvice (all: readonly Advice[]): GateVerdict {
-  if (all.some(({ verdict, priority }) => verdict === 'good' && priority !== 'LOW')) return 'go'
-  return all.length === 0 || all.every(({ verdict }) => verdict.startsWith('not enough data')) ? 'not enough data' : 'no-go'
+  if (all.some(({ judgement, priority }) => judgement.kind === 'good' && priority !== 'LOW')) return 'go'
+  return all.length === 0 || all.every(({ judgement }) => judgement.kind === 'not enough data') ? 'not enough data' : 'no-go'
 }
 
 /** Go where something is worth caching and the gates say go; where they do not, it says what they say. */
