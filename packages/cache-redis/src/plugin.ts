@@ -25,7 +25,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
   const log = new StateLog(fastify.log, () => core.announce())
   const { registry } = core
   const stats = registry.stats.for('redis')
-  // Before the cache is made: a bad option must not leave one open.
+  // Set before the cache is made: a bad option must not leave a cache open.
   core.configureFor(NAME, { rollout, defaultTtl: options.defaultTtl })
   core.chooseImplementation(NAME)
   const cache = new RedisCache(options, {
@@ -54,7 +54,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
 /** `fastify.cache` on Redis. */
 export const cacheRedis = fp(plugin, { fastify: '5.x', name: NAME })
 
-/** One line per change of state, none per operation. */
+/** Logs changes of the state, one line per change; operations are not logged. */
 class StateLog {
   readonly #log: FastifyBaseLogger
   #isUp: boolean | undefined

@@ -22,15 +22,15 @@ export function guardRedirections (cluster: Cluster): void {
   if (natMapper === undefined || Object.hasOwn(mapping, 'natMapper')) return
   mapping.natMapper = (announced) => {
     if (isAddress(announced)) return natMapper.call(cluster, announced)
-    // A Cluster that was closed has no node left, and connects to none.
+    // A closed Cluster has no node, and connects to none.
     const { host = '127.0.0.1', port = 6379 } = cluster.nodes('all')[0]?.options ?? {}
     return { host, port }
   }
 }
 
 /**
- * Lets a node be asked without harm. Redirected by ASK to a node that cannot be reached, ioredis (6.0.0) sends ASKING, and looks at
- * nothing that comes of it: the rejection would end the process. The command that follows fails for the same reason.
+ * Handles the rejections of ASKING on a node. ioredis (6.0.0) sends it after an ASK redirection and ignores the promise; if the
+ * node cannot be reached, the rejection would end the process. The next command fails for the same reason.
  */
 export function guardAsking (redis: Redis): void {
   const { asking } = redis

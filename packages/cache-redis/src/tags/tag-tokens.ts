@@ -8,25 +8,24 @@ import type { Node } from '../connection/node.js'
 import { SPARE_MS, TokenStore } from './token-store.js'
 import { TokenMemory } from './tokens.js'
 
-/** Settings of the tokens. */
+/** Settings of `TagTokens`. */
 export interface TagTokensOptions {
-  /** Tokens that are remembered. */
+  /** Maximum number of remembered tokens. */
   readonly maxTags: number
-  /** Nothing is relied on without asking. */
+  /** Whether Redis is asked for each token, even for a remembered one. */
   readonly isStrong: boolean
-  /** Replicas that must have an invalidation before it counts, and how long to wait for them. */
+  /** Replicas that must acknowledge an invalidation, and the milliseconds to wait for them. */
   readonly waitReplicas: number
   readonly waitMs: number
   readonly now: () => number
-  /** Hears of a token that was not of this package's making, and was replaced; must not throw. */
+  /** Gets the error of a token that another program wrote and that was replaced; must not throw. */
   readonly onForeign: (error: CacheError) => void
 }
 
 /**
- * One random token per tag in Redis. An entry is valid if each of its tokens is still the current one, on a server that has
- * forgotten nothing since; equality with a token remembered here proves that while messages arrive, inequality proves
- * nothing. A token names the server that it was made on, and is replaced when another server has it: what was valid on a
- * server before a slot left it is not valid when the slot comes back. All that fails here throws: what cannot be proved is for the caller to refuse.
+ * One random token per tag in Redis, and those that this process remembers. An entry is valid if each of its tokens is still the
+ * current one, on a server that has lost no write since. While messages arrive, equality with a remembered token proves that;
+ * inequality proves nothing. Methods reject when Redis cannot be asked: the caller must then refuse the entry.
  */
 export class TagTokens {
   readonly #connection: Connection
@@ -46,7 +45,7 @@ export class TagTokens {
 
   get known (): number { return this.#memory.size }
 
-  /** Keys that Redis says have changed. */
+  /** Forgets the tokens of keys that changed, according to Redis. */
   forgetKeys (keys: readonly string[]): void {
     for (const key of keys) {
       const tag = this.#keys.tagOf(key)
@@ -67,12 +66,12 @@ export class TagTokens {
     if (this.#options.isStrong) return undefined
     const captured = this.#memory.get(tag)
     if (captured === undefined) return undefined
-    // Without its messages, or where the slot has another master, the token may be over.
+    // The token may be outdated if messages are missing or the slot has another master.
     const node = this.#connection.owner(this.#keys.token(tag))
     return node !== undefined && node.fence === captured.fence && node.isTrusted ? captured : undefined
   }
 
-  /** Whether memory alone proves that an entry's tokens are the current ones. As `remembered`, without making anything. */
+  /** Whether remembered tokens prove that the tokens of an entry are the current ones: `remembered` for all of them, without an allocation. */
   proves (tags: readonly EntryTag[]): boolean {
     if (this.#options.isStrong) return tags.length === 0
     let trusted: Node | undefined
@@ -81,19 +80,19 @@ export class TagTokens {
       if (captured?.token !== token || captured.fence !== fence) return false
       const node = this.#connection.owner(this.#keys.token(tag))
       if (node?.fence !== fence) return false
-      // They mostly lie on one node; to ask whether it is trusted takes a look at the clock.
+      // Most tokens lie on one node, and `isTrusted` reads the clock.
       if (node !== trusted && !node.isTrusted) return false
       trusted = node
     }
     return true
   }
 
-  /** The token as Redis has it now; `undefined` if there is none. */
+  /** Reads the token of a tag from Redis; `undefined` if there is none. */
   async ask (tag: string): Promise<Captured | undefined> {
     return this.#store.read(tag)
   }
 
-  /** The tokens of tags, made where there are none. */
+  /** The tokens of tags, by tag; missing tokens are made. */
   async capture (tags: readonly string[], lifetimeMs: number): Promise<Map<string, Captured>> {
     const captured = new Map<string, Captured>()
     await Promise.all(tags.map(async (tag) => {
@@ -103,8 +102,8 @@ export class TagTokens {
   }
 
   /**
-   * The tokens for a value that replaces another. The remembered generation may be over while its slot moves, and the value
-   * that is replaced may lie in the next one: a Cluster is asked.
+   * The tokens for a value that replaces another. In a Cluster Redis is asked for the generation: the remembered one may be outdated
+   * while its slot moves, and the replaced value may lie in the next generation.
    */
   async captureForSet (tags: readonly string[], lifetimeMs: number): Promise<Map<string, Captured>> {
     if (!this.#connection.isCluster) return this.capture([GENERATION, ...tags], lifetimeMs)
@@ -112,7 +111,7 @@ export class TagTokens {
     return captured.set(GENERATION, generation)
   }
 
-  /** Makes tokens outlive an entry; a token that ends early makes it a miss, so nobody needs to wait for this. */
+  /** Extends the expiry of tokens beyond that of an entry. A token that expires first makes the entry a miss. */
   async extend (tokens: ReadonlyMap<string, Captured>, lifetimeMs: number): Promise<void> {
     const now = this.#options.now()
     await Promise.all([...tokens].map(async ([tag, { token }]) => {
@@ -124,7 +123,7 @@ export class TagTokens {
     }))
   }
 
-  /** Removes a token; with it go all entries of the tag. */
+  /** Removes a token, which invalidates all entries of the tag. */
   async invalidate (tag: string): Promise<void> {
     await this.#change(tag, (client, key) => client.unlink(key))
   }
@@ -141,7 +140,7 @@ export class TagTokens {
     if (waitReplicas === 0) {
       await send(this.#connection.client, key)
     } else {
-      // WAIT holds up all that follows on its connection, and speaks of the writes of that connection alone.
+      // WAIT delays all later commands of its connection, and covers the writes of that connection only.
       const { node } = await callMaster(this.#connection, key, (writer) => send(writer, key), { connectionOf: ({ writer }) => writer })
       const replicas = await node.writer.wait(waitReplicas, Math.ceil(waitMs))
       if (replicas < waitReplicas) throw new Error(`only ${replicas} of ${waitReplicas} replicas have the invalidation`)

@@ -44,7 +44,7 @@ export class TokenStore {
       return textOf(await redis.callBuffer('SET', key, made, 'NX', 'GET', 'PX', String(ttlMs))) ?? made
     }
     for (let tries = 0; tries <= MAX_RENEWALS; tries++) {
-      // Nothing: the token that was to be replaced has ended meanwhile.
+      // `undefined`: the token that was to be replaced has expired meanwhile.
       const seeded = await this.#read(tag, seed)
       if (seeded !== undefined) return seeded
     }
@@ -56,7 +56,7 @@ export class TokenStore {
     return this.#read(tag, async (redis, key) => textOf(await redis.getBuffer(key)))
   }
 
-  /** Throws if it is not certain which server answered, in which of its lives. */
+  /** Rejects if it is not certain which server answered, and under which fence. */
   async #read (tag: string, send: (redis: Redis, key: string, fence: string) => Promise<string | null>): Promise<Captured | undefined> {
     const key = this.#keys.token(tag)
     const read = this.#memory.begin(tag)
@@ -81,14 +81,14 @@ export class TokenStore {
   }
 
   /**
-   * Replaces a token that was made on another server, or by another than this package. All processes agree on that, since the server
-   * itself says who it is.
+   * Replaces a token that was made on another server, or by another program. All processes make the same decision, since the script
+   * reads the identity of the server.
    */
   async #renew (key: string, token: string): Promise<MasterReply<string | null>> {
     const known = isOwn(token) ? token : FOREIGN
     if (known === FOREIGN) this.#onForeign(corrupt('tags.capture', 'a token that is not the cache\'s own; it is replaced, and its entries are gone'))
     const reply = await callMaster(this.#connection, key, (redis, fence) =>
-      // Not by its hash: ASKING holds for one command, and would not for the one that follows NOSCRIPT.
+      // EVAL, not EVALSHA: ASKING covers one command, so it would not cover the EVAL that follows NOSCRIPT.
       redis.callBuffer('EVAL', SCRIPTS.cacheRenew.lua, 1, key, known, writeToken(fence), toHex(fence), SPARE_MS))
     if (reply.value !== 0) return { ...reply, value: textOf(reply.value) }
     await reply.node.readFence()
