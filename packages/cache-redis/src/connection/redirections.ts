@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis'
 
-/** The part of a Cluster that turns an address, as a server announces it, into one to connect to; it throws on what is no address. */
+/** The method of a Cluster that maps an announced address; it throws for a text that is no address. */
 interface Mapping { natMapper?: (announced: unknown) => { host?: string; port?: number } }
 
 /** A name or an IP address, and a port. */
@@ -13,8 +13,8 @@ export function isAddress (announced: unknown): boolean {
 }
 
 /**
- * Leads redirections to no address, and such lines of the slot table, to a node that is known. ioredis (6.0.0) parses them in the handler
- * of a socket, where a throw ends the process.
+ * Replaces an invalid address, in a redirection or the slot table, by a known node. ioredis (6.0.0) parses addresses in the handler of
+ * a socket, where a throw ends the process.
  */
 export function guardRedirections (cluster: Cluster): void {
   const mapping = cluster as unknown as Mapping

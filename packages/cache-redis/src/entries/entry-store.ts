@@ -8,13 +8,13 @@ import { callMaster } from '../connection/master-call.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
 import { NONE_ASKED, type AskedTokens, type Place, type Validity, type Verdict } from './validity.js'
 
-/** An entry that may be served. `leftMs` is what Redis says of its time, if it was asked. */
+/** An entry that may be served. `leftMs` is the reply of PTTL; `undefined` if Redis was not asked. */
 export interface Found { readonly decoded: Decoded; readonly isStale: boolean; readonly leftMs: number | undefined }
 
-/** Whether to ask for the time that is left: at once, only if the entry turns out to need it. */
+/** Options of a read: tags whose tokens are read at the same time, and whether PTTL is. Without `wantsTime` only entries with a stale window need it. */
 export interface Wish { readonly tags: readonly string[]; readonly wantsTime: boolean }
 
-/** An entry as Redis has it, and its time if that was asked for. */
+/** A stored entry, and the reply of PTTL if it was sent. */
 interface Stored { readonly place: Place; readonly bytes: Buffer | null; readonly time: number | undefined }
 
 /** The parts that entries are read and written with. */
@@ -29,8 +29,8 @@ export interface EntriesDeps {
 }
 
 /**
- * Reads entries: one round trip while the generation and the tokens are known, or the caller names the tags; two otherwise.
- * Throws what the connection throws, and the codec's `CacheError`.
+ * Reads and writes entries. A read takes one round trip while the generation and the tokens are remembered or the caller names the
+ * tags, else two. Rejects with the error of the connection, or the codec's `CacheError`.
  */
 export class Entries {
   readonly #connection: Connection
@@ -50,14 +50,14 @@ export class Entries {
     this.#dataFor = dataFor
   }
 
-  /** The name of an entry in a generation: another generation, or another life of its server, is another name. */
+  /** The Redis key of an entry in a generation. It changes with the generation, and with the fence of its master. */
   nameOf (generation: Captured, key: string): string {
     return this.#keys.entry(`${generation.token}${generation.fence}`, key)
   }
 
   /**
-   * Writes an entry. An entry on another master than its generation's carries that master's fence; the generation's is in its
-   * name. In a Cluster the master is the one that answers, which need not be the one that the slot table names.
+   * Writes an entry. Its name contains the fence of the generation's master; an entry on another master contains the fence of that
+   * master, too. In a Cluster that is the master which answers; the slot table may name another.
    */
   async write (name: string, generation: Captured, lifetimeMs: number, encode: (ownFence: string | undefined) => Promise<Buffer | string>): Promise<void> {
     if (!this.#connection.isCluster) {
@@ -71,7 +71,7 @@ export class Entries {
 
   find (key: string, wish: Wish): Promise<Found | null> {
     const known = this.#tokens.remembered(GENERATION)
-    // The usual read, without a promise that it can do without.
+    // The usual read, with as few promises as possible.
     if (known !== undefined && !wish.wantsTime && wish.tags.length === 0) {
       return this.#get(known, key, (place, bytes) => isNone(bytes) ? null : this.#open(place, bytes, undefined, NONE_ASKED))
     }
@@ -107,7 +107,7 @@ export class Entries {
     return toFound(verdict, decoded, leftMs)
   }
 
-  /** All at once. A `CacheError` stands for an entry that cannot be read. */
+  /** Reads several entries at the same time. An entry that cannot be read gives its `CacheError`. */
   async findMany (keys: readonly string[]): Promise<(Found | CacheError | null)[]> {
     return Promise.all(keys.map((key) => this.find(key, { tags: [], wantsTime: false }).catch((error: unknown) => {
       if (isCacheError(error)) return error
@@ -116,8 +116,8 @@ export class Entries {
   }
 
   /**
-   * Removes an entry from the generation that Redis has now. The one that is remembered may be over, without the message
-   * being here yet: what lies under it is removed meanwhile, in the same round trip.
+   * Removes an entry from the generation that Redis has now. The remembered generation may be outdated before its message has arrived;
+   * the entry under it is removed in the same round trip.
    */
   async remove (key: string): Promise<void> {
     const known = this.#tokens.remembered(GENERATION)
@@ -132,8 +132,8 @@ export class Entries {
   }
 
   /**
-   * Reads an entry, in a Cluster on the connection of the master that has it. A client of the app's own may send a command again, after
-   * a failover or a restart to a server that forgot a removal.
+   * Reads an entry, in a Cluster on the connection of the master that has it. After a failover or a restart, a client of the app's
+   * own may send a command again, to a server that lost a removal.
    */
   #get<T> (generation: Captured, key: string, use: (place: Place, bytes: Buffer | null) => T | Promise<T>): Promise<T> {
     const name = this.nameOf(generation, key)
@@ -153,7 +153,7 @@ export class Entries {
     return { ...stored, time }
   }
 
-  /** Asks for the generation, and at the same time for the entry in the generation that was the last one known. */
+  /** Reads the generation, and at the same time the entry in the generation that was last known. */
   async #readInDoubt (key: string, wantsTime: boolean): Promise<Stored | undefined> {
     const guess = this.#lastGeneration
     const early = guess === undefined ? undefined : quiet(this.#readNamed(guess, key, wantsTime))
@@ -170,12 +170,12 @@ function toFound (verdict: Verdict, decoded: Decoded, leftMs: number | undefined
   return verdict === 'gone' ? null : { decoded, isStale: verdict === 'stale', leftMs }
 }
 
-/** Nothing is stored; a mark holds the place of a value that is being loaded. */
+/** Whether no entry is stored: a mark only reserves the place of a value that is being loaded. */
 function isNone (stored: Buffer | null): stored is null {
   return stored === null || isMark(stored)
 }
 
-// Its answer may not be needed; a failure that nobody looks at is not an unhandled one.
+/** Marks a promise as handled: its result may not be needed. */
 function quiet<T> (promise: Promise<T>): Promise<T> {
   promise.catch(() => {})
   return promise
