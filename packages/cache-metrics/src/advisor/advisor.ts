@@ -14,24 +14,24 @@ import { planFor } from './report/plan.js'
 import { staleUnknown, verdictOfReport, type Report } from './report/report.js'
 import { Subject } from './route-observation.js'
 
-/** What the advisor looks at, and what it is asked for. */
+/** Settings of the advisor. */
 export interface AdvisorSettings extends Partial<Wishes> {
-  /** Seconds of the curves. */
+  /** The ttls of the hit-rate curves, in seconds. */
   readonly ttls?: readonly number[]
-  /** Sizes of the curves. */
+  /** The cache sizes of the hit-rate curves, in entries. */
   readonly entries?: readonly number[]
   /** Days of observation before a gate says go or no-go. Default 7. */
   readonly minDays?: number
 }
 
-/** Key patterns and routes that are looked at, each: what they hold together stays below 8 MB. */
+/** The maximum number of observed key patterns, and of observed routes; their tables together stay below 8 MB. */
 const MAX_SUBJECTS = 16
-/** Bytes of a value up to which it is compared. */
+/** The largest value that is compared, in bytes. */
 const MAX_VALUE_BYTES = 256 * 1024
 
 /**
- * Learns from an app's traffic what a cache would do for it. Every read is noted in a curve of its key pattern, every GET
- * that a shared cache could answer in one of its route; values are compared as far as the allowance goes.
+ * Observes an app's traffic and estimates the effect of a cache. Each read is noted in the curve of its key pattern, each GET that
+ * a shared cache could answer in the curve of its route. Values are compared within a time budget.
  */
 export class Advisor {
   readonly #core: Core
@@ -45,13 +45,13 @@ export class Advisor {
   readonly #allowance = new Allowance()
   #stops: readonly (() => void)[] = []
   #leftOut = 0
-  /** When something was last asked for: what follows from it is of the same time, and a clock is not free. */
+  /** The time of the last read or request. Loads and values that belong to it use the same time, to save readings of the clock. */
   #now: number
   /** Times that a getter, a proxy or a `toJSON` of the app threw. */
   #failures = 0
   #lastKey = ''
   #lastHash = hashKey('')
-  /** The load that was announced with its request, and is about to be announced without. */
+  /** The last load of `loadedFor`; the event `loaded` for the same load follows, and reuses its fingerprint. */
   #seen: { readonly value: unknown; readonly print: Fingerprint | undefined } | undefined
 
   constructor (core: Core, traffic: Traffic, settings: AdvisorSettings = {}) {
@@ -73,7 +73,7 @@ export class Advisor {
     this.#numbers.begin()
     this.#traffic.onCandidate = (...candidate) => this.#safely(() => this.#noteCandidate(...candidate))
     this.#stops = [
-      // It reads a clock and two maps, and nothing of the app's that could throw.
+      // The listener reads a clock and two maps, and no object of the app that could throw.
       stats.listen((key, pattern) => this.#noteRead(key, pattern)),
       events.on('loaded', (key, pattern, _seconds, value, error) => this.#safely(() => this.#noteLoad(key, pattern, value, error))),
       events.on('loadedFor', (key, value, request) => this.#safely(() => this.#noteLoadFor(key, value, request))),
@@ -86,7 +86,7 @@ export class Advisor {
     for (const stop of this.#stops) stop()
   }
 
-  /** Bytes that the tables hold. */
+  /** Size of the tables in bytes. */
   get bytes (): number {
     return [...this.#patterns.values(), ...this.#routes.values()].reduce((sum, { bytes }) => sum + bytes, 0)
   }
@@ -135,7 +135,7 @@ export class Advisor {
   #noteLoad (key: string, pattern: string, value: unknown, error: unknown): void {
     const seen = this.#seen
     this.#seen = undefined
-    // Behind a cache that stores, loads are no sample of the requests.
+    // While a cache stores values, loads are no sample of the requests.
     if (error !== undefined || !this.#core.registry.active.passThrough || checkKey(key) !== undefined) return
     const subject = this.#patterns.get(pattern)
     const hash = this.#hash(key)
@@ -169,7 +169,7 @@ export class Advisor {
     if (seconds !== undefined) subject.noteDuration(seconds)
     this.#look(() => {
       whenHeadIsWritten(reply, (status) => this.#safely(() => subject.noteAnswer(reply.hasHeader('set-cookie'), isStorable(status, request, reply))))
-      // What a cache answers is what it was given; a coding, and what the answer says it varies by, are no leak.
+      // A cached response equals the stored one. A content coding, and headers in Vary, are no leak.
       if (!this.#core.registry.active.passThrough || reply.statusCode !== 200 || reply.hasHeader('content-encoding')) return
       if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return
       const print = fingerprint(payload, MAX_VALUE_BYTES)
@@ -193,7 +193,7 @@ export class Advisor {
     return made
   }
 
-  /** One operation asks for its key's hash up to three times. */
+  /** The hash of a key. The last one is cached, since one operation needs it up to three times. */
   #hash (key: string): number {
     if (key !== this.#lastKey) {
       this.#lastKey = key
@@ -202,7 +202,7 @@ export class Advisor {
     return this.#lastHash
   }
 
-  /** Looks at a value if there is time for it, and counts the time. */
+  /** Runs `look` if the time budget allows it, and subtracts its time. */
   #look (look: () => void): void {
     if (!this.#allowance.has(this.#now)) return
     const { clock } = this.#core.registry
@@ -214,7 +214,7 @@ export class Advisor {
     }
   }
 
-  /** What is looked at is the app's, and may throw; no request fails of it, and the report tells. */
+  /** Runs `note`, which reads objects of the app that may throw. A throw is counted for the report; the request does not fail. */
   #safely (note: () => void): void {
     try {
       note()
