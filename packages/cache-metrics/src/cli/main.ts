@@ -9,22 +9,22 @@ import { reportOfPrometheus } from './prometheus-source.js'
 import { reportOfTrace } from './trace-source.js'
 import { USAGE } from './usage.js'
 
-/** Where text goes. */
+/** An output stream. */
 export interface Out { write (text: string): unknown; readonly isTTY?: boolean }
 
-/** What the command line tool has around it; `process` is one. */
+/** The streams and limits of a run; `process` has the streams. */
 export interface Surroundings {
   readonly stdin: AsyncIterable<Buffer>
   readonly stdout: Out
   readonly stderr: Out
-  /** For each answer of a server. Default 30 000. */
+  /** Milliseconds for each response of a server. Default 30 000. */
   readonly timeoutMs?: number
 }
 
 const STATUS: Readonly<Record<GateVerdict, number>> = { go: 0, 'no-go': 1, inconclusive: 2, 'not enough data': 2 }
 const ERROR_STATUS = 3
 
-/** Runs `cache-advisor`; returns its exit status and never rejects. */
+/** Runs `cache-advisor`. Resolves with its exit status: 0 go, 1 no-go, 2 not decided, 3 error. Never rejects. */
 export async function main (argv: readonly string[], around: Surroundings): Promise<number> {
   try {
     const command = readArguments(argv)

@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 const verdict = Type.Union(['go', 'no-go', 'inconclusive', 'not enough data'].map((each) => Type.Literal(each)))
 const maybe = Type.Optional(Type.Number())
 
-/** What is printed or judged of a `Report` that came over the network; the rest is passed on as it is. */
+/** The schema of a `Report` from the network: the parts that are printed or decide the exit status. Other parts are passed on unchecked. */
 export const reportSchema = Type.Object({
   version: Type.Literal(1),
   generatedAt: Type.String(),

@@ -5,16 +5,16 @@ import { chanceOf, chancesOf, type Chances } from './return-chances.js'
 
 export type { DimensionKind, Dimensions } from './suspects.js'
 
-/** A part that the key lacks. The counts are those of late: they are halved every now and then. */
+/** A dimension that the key lacks. Its counts are recent ones: all counts are halved whenever `returns` reaches 256. */
 export interface Leak {
-  /** As the caller named it. */
+  /** The name of the dimension, as `note` got it. */
   readonly dimension: string
   readonly kind: DimensionKind
   /** Pairs of requests for one key, of one value of the dimension, and how many of them got one answer. */
   readonly same: { readonly compared: number, readonly agreeing: number }
   /** Neighbouring requests for one key, of two values of the dimension, and how many of them got two answers. */
   readonly other: { readonly compared: number, readonly differing: number }
-  /** Times that a key had an older answer again, and how many of them the dimension foretold. */
+  /** Returns: a key had an older answer again. `explained`: those that the dimension foretold. */
   readonly returns: number
   readonly explained: number
   /** Of the rest, those at which the last request with the same value of the dimension had got another answer. */
@@ -25,7 +25,7 @@ export interface Leak {
 
 const MAX_KEYS = 32
 const MAX_OBSERVATIONS = 24
-/** Seconds within which a value that differs is noise and not news. */
+/** Seconds within which a different value counts as noise, not as a change. */
 const NOISE_WITHIN = 60
 const NOISE_PAIRS = 50
 const NOISE_SHARE = 0.95
@@ -41,7 +41,7 @@ const ALIKE = 0.02
 /** Pairs are halved then, so that they follow the traffic. */
 const HALVED_AT = 1024
 
-/** One request of a key: what each dimension is held against. */
+/** One request of a key, which each dimension is compared with. */
 interface Request {
   readonly slot: number
   /** Earlier requests of the key that it can be compared with. */
@@ -54,7 +54,7 @@ interface Request {
 }
 
 /**
- * Finds out that a key lacks a part: one key, two answers, as a user, header or query parameter differs.
+ * Detects that a key lacks a dimension: one key has two answers, depending on a user, a header or a query parameter.
  *
  * Evidence is an answer that comes *back*: a key gave f1, then others, now f1 again. Values that change over time, count up or are
  * new at each load never come back, so they accuse nobody. A dimension *foretells* the return if its last request with today's value
@@ -92,7 +92,7 @@ export class KeyLeak {
   #noiseDiffering = 0
 
   /**
-   * @param options.maxKeys looked at at a time
+   * @param options.maxKeys number of keys that are observed at a time
    * @param options.maxObservations remembered of each; a user who asks more rarely than every so many requests is a new one
    */
   constructor ({ maxKeys = MAX_KEYS, maxObservations = MAX_OBSERVATIONS }: { maxKeys?: number, maxObservations?: number } = {}) {
@@ -105,7 +105,7 @@ export class KeyLeak {
     this.#reaches = new LagCounts(slots, size, false)
   }
 
-  /** What is held, about. */
+  /** Approximate size in bytes. */
   get bytes (): number {
     const shared = this.#rings.bytes + this.#prints.byteLength + this.#contexts.byteLength + this.#reaches.bytes
     return this.#candidates.list.reduce((sum, { bytes }) => sum + bytes, shared)
@@ -146,7 +146,7 @@ export class KeyLeak {
     for (const { lags } of this.#candidates.list) lags.age(slot, rings.requests(slot), this.#seen)
   }
 
-  /** The part that explains best why answers differ; `undefined` while none is beyond doubt. */
+  /** The dimension that best explains different answers; `undefined` while none is certain. */
   leak (): Leak | undefined {
     const candidates = this.#candidates.list.filter(({ isConsistent }) => isConsistent)
     const top = Math.max(...candidates.map(({ score }) => score))

@@ -2,10 +2,10 @@ import { ADVICE_KINDS, verdictText, type AdviceVerdict } from './advice-verdict.
 import type { CurvePoint, MissingDimension, Observation, StaleForecast } from './observation.js'
 import { perSecond } from './rate.js'
 
-/** By the loader time that a cache would save in an hour: 10 % of a processor and more, 1 %, 0.1 %, less. */
+/** The priority, by the loader time that a cache saves per hour: at least 360 s, 36 s, 3.6 s, or less. */
 export type Priority = 'CRITICAL' | 'HIGH' | 'MEDIUM' | 'LOW'
 
-/** What is advised for one key pattern or route. */
+/** The advice on one key pattern or route. */
 export interface Advice {
   readonly kind: Observation['kind']
   readonly name: string
@@ -13,10 +13,10 @@ export interface Advice {
   readonly verdict: string
   /** The verdict: its kind, and the reason for it. */
   readonly judgement: AdviceVerdict
-  /** `undefined`: it is not known how long a load takes. */
+  /** `undefined`: the duration of a load is not known. */
   readonly priority: Priority | undefined
   readonly requestsPerHour: number
-  /** Seconds; `undefined`: not known. */
+  /** Mean duration of a load or request, in seconds; `undefined`: not known. */
   readonly meanSeconds: number | undefined
   /** Seconds; the shortest ttl that reaches nearly all that can be reached, within what may be stale. */
   readonly ttl: number
@@ -36,7 +36,7 @@ export interface Advice {
   readonly points: readonly CurvePoint[]
 }
 
-/** What an operator asks of the advice. */
+/** The limits that an operator sets for the advice. */
 export interface Wishes {
   /** Hits that may be stale: 0.001 is 10 in 10 000. */
   readonly staleTolerance: number
@@ -48,10 +48,10 @@ export const DEFAULT_WISHES: Wishes = { staleTolerance: 0.001, minRequests: 200 
 
 /** Share of the best hit rate that is worth as much as the best. */
 const NEARLY = 0.95
-/** What a table takes for each entry, as MemoryCache counts. */
+/** Bytes of a table per entry, as in MemoryCache. */
 const ENTRY_BYTES = 128
 const POOR_HIT_RATE = 0.2
-/** Of the answers: less is the exception, which is not stored. */
+/** Share of responses with a cookie above which a route is unsafe; rare ones are simply not stored. */
 const MANY_COOKIES = 0.01
 const MIN_COMPARED = 20
 const MIN_STORABLE_SHARE = 0.5
@@ -133,7 +133,7 @@ function rankOf ({ judgement }: Advice): number {
   return ADVICE_KINDS.indexOf(judgement.kind)
 }
 
-/** What the hits of an hour save; where a load has no known length, as if each took a second. */
+/** The loader seconds that the hits of an hour save; a load of unknown duration counts as one second. */
 function worthOf ({ savedSecondsPerHour, requestsPerHour, hitRate }: Advice): number {
   return savedSecondsPerHour ?? requestsPerHour * hitRate
 }

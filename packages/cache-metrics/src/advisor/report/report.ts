@@ -3,9 +3,9 @@ import { codeBlock, codeSpan, forComment, forMarkdown, jsLiteral, listItem, shel
 import { verdictOf, type Gate, type GateVerdict } from './gates.js'
 import type { Plan } from './plan.js'
 
-/** All that the advisor has to say, as `GET /internal/cache/advice` shows it. */
+/** The report of the advisor, the body of `GET /internal/cache/advice`. */
 export interface Report {
-  /** Of this form; another number is another form. */
+  /** The version of this format. */
   readonly version: 1
   /** ISO 8601. */
   readonly generatedAt: string
@@ -19,7 +19,7 @@ export interface Report {
   readonly advice: readonly Advice[]
   readonly gates: readonly Gate[]
   readonly plan: Plan | undefined
-  /** What a reader has to know of these numbers. */
+  /** Limits of these numbers. */
   readonly notes: readonly string[]
 }
 
@@ -42,7 +42,7 @@ export function staleUnknown (forecast: { readonly rate: number, readonly high: 
 
 const HEAD = ['Key Pattern', 'Access Freq', 'Avg Response Time', 'Est Hit Rate', 'TTL', 'Priority', 'Memory Est', 'Stale', 'Saves', 'Verdict']
 
-/** The report for people. */
+/** The report as Markdown. */
 export function toMarkdown ({ source, observedSeconds, requests, verdict, advice, gates, plan, notes, generatedAt }: Report): string {
   const parts = [
     '# Cache advice',
@@ -64,12 +64,12 @@ export function toMarkdown ({ source, observedSeconds, requests, verdict, advice
   return `${parts.join('\n\n')}\n`
 }
 
-/** By which of the tables the verdict is what it is. */
+/** The verdicts of the two tables that the verdict is made of. */
 function basisOf (advice: readonly Advice[], rows: readonly Gate[]): string {
   return advice.length === 0 || rows.length === 0 ? '' : ` (advice: ${verdictOfAdvice(advice)}, gates: ${verdictOf(rows)})`
 }
 
-/** The options to paste. */
+/** The plan as code and comments to paste. */
 export function planText ({ options, env, ttls }: Plan): string {
   const lines = [
     '// Each process has a cache of its own, and does not hear what another one invalidates: for several, cacheRedis.',
