@@ -5,11 +5,11 @@ import fp from 'fastify-plugin'
 import type { RedisCacheOptions } from './options.js'
 import { RedisCache, type RedisStatus } from './redis-cache.js'
 
-/** Options of `register(cacheRedis, …)`: those of the cache, and what concerns the app. */
+/** Options of `register(cacheRedis, …)`: those of `RedisCache`, and two of the app. */
 export interface CacheRedisOptions extends RedisCacheOptions {
   /** `false`: registers the core and leaves its implementation alone. Default `true`. */
   enabled?: boolean
-  /** Who is in; requests and patterns outside stay on NullCache. The way in is percent 0 on the whole fleet first. */
+  /** The share of requests and the key patterns that use Redis; others stay on NullCache. Start with percent 0 in every process. */
   rollout?: Pick<RolloutSettings, 'percent' | 'allow' | 'salt'>
 }
 
