@@ -78,6 +78,28 @@ function checkConditions (name, exports) {
   if (unknown !== undefined) throw new Error(`${name} has the condition "${unknown}" in its exports: allowed are types and default`)
 }
 
+/** The lowest versions that the packages allow of their peer dependencies; a range such as ^5 names none, and is left as installed. */
+async function lowestPeers (dirs) {
+  const lowest = []
+  for (const dir of dirs) {
+    const { peerDependencies = {} } = await readJson(root, dir, 'package.json')
+    for (const [name, range] of Object.entries(peerDependencies)) {
+      const version = /\d+\.\d+\.\d+/.exec(range)?.[0]
+      if (version !== undefined) lowest.push(`${name}@${version}`)
+    }
+  }
+  return lowest
+}
+
+/** Opens the doors once more, and compiles, with the lowest versions of the peer dependencies; npm has installed the highest. */
+async function useLowestPeers (app, dirs, packages) {
+  const lowest = await lowestPeers(dirs)
+  await run('The lowest peer dependencies cannot be installed', app, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', '--save-exact', ...lowest)
+  for (const { name } of packages) await run(`${name} cannot be used with ${lowest.join(' and ')}`, app, process.execPath, 'doors.js', name)
+  await run(`A TypeScript consumer does not compile with ${lowest.join(' and ')}`, app, join(bin, 'tsc'), '-p', '.')
+  console.log(`ok - the lowest peer dependencies: ${lowest.join(', ')}`)
+}
+
 async function check (app) {
   const dirs = []
   for (const dir of await readdir(join(root, 'packages'))) {
@@ -103,6 +125,7 @@ async function check (app) {
   }
   await useCommandLine(app)
   await compile(app)
+  await useLowestPeers(app, dirs, packages)
 }
 
 const app = await mkdtemp(join(tmpdir(), 'pack-check-'))

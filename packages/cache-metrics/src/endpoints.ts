@@ -6,20 +6,20 @@ import { toPromText } from './metrics/prom-text.js'
 import { kOwnRoute } from './traffic/routes.js'
 import { TEXT_TYPE } from './metrics/text.js'
 
-/** Where the pages are unless option `endpoint` says otherwise. */
+/** The default paths of the pages. */
 const PATHS = { prom: '/metrics/prom', otel: '/metrics/otel', json: '/metrics' }
 
 /** One page of metrics. */
 export interface Endpoint {
-  /** Where it is on the app; `false`: it is on the second listener only. */
+  /** Path on the app; `false`: only the second listener serves the page. */
   readonly path: string | false
-  /** Where it is on the second listener. */
+  /** Path on the second listener. */
   readonly listenerPath: string
   contentType (): string
   render (): Promise<string | Buffer>
 }
 
-/** The pages of a prom-client registry and, where it is on, of OpenTelemetry. */
+/** The pages of a prom-client registry and, if it is enabled, of OpenTelemetry. */
 export function endpointsOf (registry: PromRegistry, otel: OtelMetrics | undefined, options: CacheMetricsOptions['endpoint'] = {}): Endpoint[] {
   const at = (page: keyof typeof PATHS) => {
     const path = options === false ? false : options[page] ?? PATHS[page]
@@ -33,7 +33,7 @@ export function endpointsOf (registry: PromRegistry, otel: OtelMetrics | undefin
   return pages
 }
 
-/** Adds the pages to the app. Throws `CACHE_ERR_ENDPOINT_TAKEN` where there is a route already. */
+/** Adds the pages to the app. Throws `CACHE_ERR_ENDPOINT_TAKEN` if a path has a route already. */
 export function addEndpoints (fastify: FastifyInstance, endpoints: readonly Endpoint[]): void {
   for (const { path, contentType, render } of endpoints) {
     if (path === false) continue
@@ -43,7 +43,7 @@ export function addEndpoints (fastify: FastifyInstance, endpoints: readonly Endp
       schema: { hide: true } as object,
       config: { [kOwnRoute]: true } as object
     }, async function showMetrics (_request, reply) {
-      // Numbers of now: nobody should keep them.
+      // The numbers change with each request, so no cache should store them.
       return reply.header('cache-control', 'no-store').type(contentType()).send(await render())
     })
   }

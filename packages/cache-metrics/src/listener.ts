@@ -5,13 +5,13 @@ import type { AddressInfo } from 'node:net'
 import type { Endpoint } from './endpoints.js'
 import { ListenerFailed } from './errors.js'
 
-/** The port that exporters for Prometheus use in OpenTelemetry. */
+/** The default port of OpenTelemetry's exporter for Prometheus. */
 const LISTENER_PORT = 9464
 
-/** Where to listen. */
+/** The address of the second listener; defaults: port 9464, all interfaces. */
 export interface ListenerOptions { port?: number; host?: string }
 
-/** A second listener that knows the pages of metrics and nothing else. It lives as long as the app. */
+/** A second HTTP server that serves the pages of metrics only. It starts and closes with the app. */
 export class MetricsListener {
   readonly #server: Server
   readonly #options: ListenerOptions
@@ -20,7 +20,7 @@ export class MetricsListener {
     this.#options = options
     const onError = (err: unknown): void => fastify.log.error({ err }, 'Cache metrics: the listener failed')
     this.#server = serverOf(endpoints, onError)
-    // Not as the app listens: an error there would only be logged.
+    // `onReady`, not `onListen`: an error in `onListen` would only be logged.
     fastify.addHook('onReady', async () => {
       await this.#start()
       this.#server.on('error', onError)
@@ -30,12 +30,12 @@ export class MetricsListener {
     fastify.addHook('onClose', async () => { await this.#stop() })
   }
 
-  /** `undefined` while it does not listen. */
+  /** The address; `undefined` while the server does not listen. */
   get address (): AddressInfo | undefined {
     return this.#server.address() as AddressInfo | null ?? undefined
   }
 
-  /** Throws `CACHE_ERR_METRICS_LISTENER` when it cannot listen. */
+  /** Begins to listen. Rejects with `CACHE_ERR_METRICS_LISTENER` if that fails. */
   async #start (): Promise<void> {
     const { port = LISTENER_PORT, host } = this.#options
     this.#server.listen(port, host)
@@ -50,7 +50,7 @@ export class MetricsListener {
     if (!this.#server.listening) return
     const closed = once(this.#server, 'close')
     this.#server.close()
-    // Scrapers keep theirs open.
+    // Scrapers leave their connections open.
     this.#server.closeAllConnections()
     await closed
   }
@@ -66,7 +66,7 @@ function serverOf (endpoints: readonly Endpoint[], onError: (error: unknown) => 
     }
     page.render().then((text) => {
       const headers = { 'content-type': page.contentType(), 'content-length': Buffer.byteLength(text), 'cache-control': 'no-store' }
-      // Node leaves the body out of an answer to HEAD.
+      // Node sends no body in a response to HEAD.
       response.writeHead(200, headers).end(text)
     }).catch((error: unknown) => {
       onError(error)

@@ -17,7 +17,7 @@ const path = () => Type.Union([Type.Literal(false), Type.String({ pattern: '^/' 
 const schema = Type.Object({
   /** The prom-client registry that gets the metrics: the app's own, or prom-client's global `register`. Default: a private one. */
   registry: Type.Optional(having<PromRegistry>(['registerMetric', 'getSingleMetric', 'metrics'], 'a prom-client Registry')),
-  /** Paths of the endpoints on the app; `false` for one that it shall not have, or for all. */
+  /** Paths of the endpoints on the app; `false` disables one of them, or all. */
   endpoint: Type.Optional(Type.Union([
     Type.Literal(false),
     Type.Object({
@@ -29,29 +29,29 @@ const schema = Type.Object({
       json: Type.Optional(path())
     }, { additionalProperties: false })
   ])),
-  /** How many routes get a label; the rest is `other`. Default 200. */
+  /** Routes with a label of their own; the others share the label `other`. Default 200. */
   maxRoutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-  /** The same numbers through OpenTelemetry. Default `false`: nothing of it is loaded. */
+  /** Export of the metrics through OpenTelemetry. Default `false`: its packages are not loaded. */
   otel: Type.Optional(Type.Union([
     Type.Boolean(),
     Type.Object({
-      /** The app's own provider, which gets the instruments too. Default: the global one of `@opentelemetry/api`. */
+      /** The app's own provider, which also gets the instruments. Default: the global provider of `@opentelemetry/api`. */
       meterProvider: Type.Optional(having<MeterProvider>(['getMeter'], 'a MeterProvider'))
     }, { additionalProperties: false })
   ])),
-  /** What observing yields, at `/internal/cache/advice`. Default `true`: it observes wherever that is open. */
+  /** The advisor, whose report is at `/internal/cache/advice`. Default `true`: it observes wherever that path is open. */
   advisor: Type.Optional(Type.Union([
     Type.Boolean(),
     Type.Object({
-      /** Share of the hits that may be stale: default 0.001, which is 10 in 10 000. */
+      /** Share of the hits that may be stale, 0 to 1. Default 0.001, which is 10 in 10 000. */
       staleTolerance: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
-      /** Requests below which nothing is advised. Default 200. */
+      /** Requests of a key pattern or route below which nothing is advised. Default 200. */
       minRequests: Type.Optional(Type.Integer({ minimum: 1 })),
       /** Days of observation before a gate says go or no-go. Default 7. */
       minDays: Type.Optional(Type.Number({ minimum: 0 })),
-      /** Seconds for which hit rates are estimated: 1 to 8. Default 1 s to 1 day. */
+      /** The ttls, in seconds, whose hit rates are estimated: 1 to 8 numbers. Default 1 s to 1 day. */
       ttls: Type.Optional(Type.Array(Type.Number({ exclusiveMinimum: 0, maximum: 30 * 86_400 }), { minItems: 1, maxItems: 8 })),
-      /** Entries for which they are: 1 to 5. Default 100 to 100 000. */
+      /** The cache sizes, in entries, whose hit rates are estimated: 1 to 5 numbers. Default 100 to 100 000. */
       entries: Type.Optional(Type.Array(Type.Integer({ minimum: 1, maximum: 100_000_000 }), { minItems: 1, maxItems: 5 }))
     }, { additionalProperties: false })
   ])),
@@ -59,9 +59,9 @@ const schema = Type.Object({
   listener: Type.Optional(Type.Union([
     Type.Boolean(),
     Type.Object({
-      /** Default 9464; `0` is any free port. */
+      /** TCP port. Default 9464; `0`: any free port. */
       port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
-      /** Default: all interfaces. */
+      /** Host name or address to listen on. Default: all interfaces. */
       host: Type.Optional(Type.String({ minLength: 1 }))
     }, { additionalProperties: false })
   ]))
@@ -70,7 +70,7 @@ const schema = Type.Object({
 /** Options of `register(cacheMetrics, …)`. */
 export type CacheMetricsOptions = Static<typeof schema>
 
-/** The options, checked. Throws `CACHE_ERR_OPTION_INVALID`. */
+/** Checks the options. Throws `CACHE_ERR_OPTION_INVALID`. */
 export function resolveMetricsOptions (raw: object): CacheMetricsOptions {
   return resolveOptions(schema, raw)
 }

@@ -12,19 +12,19 @@ import { resolveMetricsOptions, type CacheMetricsOptions, type PromRegistry } fr
 import { addTo } from './metrics/prom-metric.js'
 import { Traffic } from './traffic/traffic.js'
 
-/** `fastify.cacheMetrics`: where the metrics are. */
+/** The decorator `fastify.cacheMetrics`. */
 export interface CacheMetrics {
-  /** The prom-client registry that has them: the app's, or the plugin's own. */
+  /** The prom-client registry of the metrics: the app's, or the plugin's own. */
   readonly registry: PromRegistry
-  /** Where the second listener listens; `undefined` without one, and before the app is ready. */
+  /** Address of the second listener; `undefined` without one, and before the app is ready. */
   readonly listener: AddressInfo | undefined
-  /** Bytes that the advisor's tables hold; 0 without one. */
+  /** Size of the advisor's tables in bytes; 0 without an advisor. */
   readonly advisorBytes: number
 }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Where the metrics of the cache are. */
+    /** The registry and the listener of the cache metrics. */
     cacheMetrics: CacheMetrics
   }
 }
@@ -32,7 +32,7 @@ declare module 'fastify' {
 const NAME = '@x/cache-metrics'
 const kMetrics = Symbol.for(`${NAME}.metrics`)
 
-/** Measures the cache and the app's traffic, and shows the numbers to Prometheus and OpenTelemetry. */
+/** Measures the cache and the app's traffic, and exports the metrics to Prometheus and OpenTelemetry. */
 const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetrics (fastify, raw) {
   const options = resolveMetricsOptions(raw)
   if (fastify.hasDecorator(kMetrics)) {
@@ -44,14 +44,14 @@ const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetr
   refuseSiblings(fastify, NAME)
   const core = await ensureCore(fastify)
   core.registry.stats.measuresDurations = true
-  // The edge may speak before anybody asks.
+  // The edge may emit events before the first report is made.
   EdgeCounts.of(core.registry)
   const traffic = new Traffic(core, maxRoutes)
   traffic.watch(fastify)
   const source = { cache: core.registry, traffic }
   const removeMetrics = addTo(registry, source)
   fastify.addHook('onClose', async function closeMetrics () { removeMetrics() })
-  // Nothing of OpenTelemetry is loaded unless it is on.
+  // The packages of OpenTelemetry are loaded only if the option is set.
   const otelMetrics = otel === false
     ? undefined
     : new (await import('./metrics/otel.js')).OtelMetrics(source, otel === true ? undefined : otel.meterProvider)

@@ -31,22 +31,22 @@ const schema = Type.Object({
     Type.String({ pattern: URL_PATTERN }),
     Type.Array(Type.String({ pattern: URL_PATTERN }), { minItems: 1 })
   ])),
-  /** With `client`, that of the client. */
+  /** The kind of deployment; with `client`, that of the client. */
   mode: Type.Union([Type.Literal('single'), Type.Literal('cluster'), Type.Literal('sentinel')], { default: 'single' }),
   /** Instead of `url`: the nodes of a Cluster, or the Sentinels. */
   nodes: Type.Optional(Type.Array(host(), { minItems: 1 })),
-  /** What the Sentinels call the master. Default `mymaster`. */
+  /** The name of the master in the Sentinels. Default `mymaster`. */
   sentinelName: Type.Optional(Type.String({ minLength: 1 })),
   sentinelUsername: Type.Optional(Type.String()),
   sentinelPassword: Type.Optional(Type.String()),
   username: Type.Optional(Type.String()),
   password: Type.Optional(Type.String()),
   db: Type.Optional(Type.Integer({ minimum: 0 })),
-  /** TLS; an object is what `tls.connect` takes. */
+  /** TLS: a boolean, or the options of `tls.connect`. */
   tls: tls(),
-  /** TLS of the Sentinels. Default: as `tls`. */
+  /** TLS of the Sentinels. Default: the value of `tls`. */
   sentinelTls: tls(),
-  /** From `host:port` as the Cluster or the Sentinels announce it to `{ host, port, servername? }` as this process reaches it. */
+  /** Maps a `host:port` that the Cluster or the Sentinels announce to the `{ host, port, servername? }` for this process. */
   natMap: Type.Optional(Type.Unsafe<NatMap>(Type.Refine(Type.Unknown(),
     (value) => isFunction(value) || (typeof value === 'object' && value !== null && Object.values(value).every(isTarget)),
     () => 'a function, or an object of { host, port, servername? } by "host:port"'))),
@@ -57,34 +57,34 @@ const schema = Type.Object({
   dnsLookup: Type.Optional(Type.Unsafe<NonNullable<ClusterOptions['dnsLookup']>>(Type.Refine(Type.Unknown(), isFunction, () => 'a function'))),
   /** A client of the app's own, from any version of ioredis, or iovalkey; it stays open when the cache closes. */
   client: Type.Optional(has<Client>('an ioredis client', 'duplicate', 'sendCommand', 'defineCommand')),
-  /** Connections for entries, chosen by key; only without Cluster. Default 1. */
+  /** Number of connections for entries, chosen by key; only 1 in a Cluster. Default 1. */
   connections: Type.Integer({ minimum: 1, maximum: 64, default: 1 }),
-  /** In front of every key. */
+  /** Prefix of all keys and channels in Redis. Default `cache:`. */
   keyPrefix: Type.String({ minLength: 1, maxLength: 64, default: 'cache:' }),
-  /** Seconds. */
+  /** Seconds that an entry lives if `set` names no ttl. Default 3600. */
   defaultTtl: Type.Number({ exclusiveMinimum: 0, maximum: 30 * 24 * 3600, default: 3600 }),
-  /** Milliseconds that one command may take. */
+  /** Time limit of one command, in milliseconds. Default 400. */
   commandTimeoutMs: milliseconds(400),
   connectTimeoutMs: milliseconds(1000),
-  /** Milliseconds without an answer after which a connection is given up, and another node may be found. */
+  /** Milliseconds without a reply after which a connection is closed, and another node may be found. Default 1000. */
   socketTimeoutMs: milliseconds(1000),
-  /** `strong`: tokens are asked for with every read, instead of being remembered while their messages arrive. */
+  /** `strong`: tokens are read from Redis with every read. Default `bounded`: they are remembered while invalidation messages arrive. */
   consistency: Type.Union([Type.Literal('bounded'), Type.Literal('strong')], { default: 'bounded' }),
-  /** Replicas that must have an invalidation before it is `ok`. */
+  /** Replicas that must acknowledge an invalidation before it is `ok`. Default 0. */
   waitReplicas: Type.Integer({ minimum: 0, maximum: 16, default: 0 }),
   heartbeatMs: milliseconds(250),
-  /** Milliseconds after a silent cut of the invalidation connection until nothing remembered is relied on. */
+  /** Milliseconds without a heartbeat after which remembered tokens are not relied on. Default 1000. */
   heartbeatTimeoutMs: milliseconds(1000),
-  /** Tags that are remembered in this process. */
+  /** Maximum number of tags whose tokens are remembered in this process. Default 100 000. */
   maxTags: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 100_000 }),
-  /** How values are written. Default JSON. */
+  /** Converts values to text or bytes. Default JSON. */
   serializer: Type.Optional(has<Serializer>('an object with serialize and deserialize', 'serialize', 'deserialize')),
-  /** Values are compressed from so many bytes on; off by default. */
+  /** Size in bytes from which on values are compressed. Default: no compression. */
   compressAboveBytes: Type.Optional(Type.Integer({ minimum: 0 })),
   compression: Type.Optional(Type.Union([
     Type.Literal('gzip'), Type.Literal('brotli'), has<Compression>('an object with id, compress and decompress', 'compress', 'decompress')
   ])),
-  /** A larger value is not stored; a compressed one does not inflate beyond it. */
+  /** The largest value in bytes, before and after decompression; a larger one is not stored. Default 8 MiB. */
   maxValueBytes: Type.Integer({ minimum: 1, maximum: 512 * 1024 * 1024, default: 8 * 1024 * 1024 }),
   breaker: Type.Object({
     windowMs: milliseconds(10_000),
@@ -92,11 +92,11 @@ const schema = Type.Object({
     errorRate: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 0.5 }),
     probeMs: milliseconds(1000)
   }, { additionalProperties: false, default: {} }),
-  /** Removals that wait for Redis; what does not fit becomes one `clear`. */
+  /** Maximum number of removals that wait for Redis; a full queue becomes one `clear`. Default 10 000. */
   maxQueuedInvalidations: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 10_000 }),
-  /** Milliseconds between health checks. */
+  /** Milliseconds between health checks. Default 30 000. */
   healthCheckMs: milliseconds(30_000),
-  /** Hears the tags that any process invalidated, over a pub/sub channel; messages may be lost. */
+  /** Is called with the tags that any process invalidated, over a pub/sub channel; messages may be lost. */
   onInvalidated: Type.Optional(Type.Unsafe<InvalidationListener>(Type.Refine(Type.Unknown(), isFunction, () => 'a function')))
 }, { additionalProperties: false })
 

@@ -5,11 +5,11 @@ import fp from 'fastify-plugin'
 import type { RedisCacheOptions } from './options.js'
 import { RedisCache, type RedisStatus } from './redis-cache.js'
 
-/** Options of `register(cacheRedis, …)`: those of the cache, and what concerns the app. */
+/** Options of `register(cacheRedis, …)`: those of `RedisCache`, and two of the app. */
 export interface CacheRedisOptions extends RedisCacheOptions {
   /** `false`: registers the core and leaves its implementation alone. Default `true`. */
   enabled?: boolean
-  /** Who is in; requests and patterns outside stay on NullCache. The way in is percent 0 on the whole fleet first. */
+  /** The share of requests and the key patterns that use Redis; others stay on NullCache. Start with percent 0 in every process. */
   rollout?: Pick<RolloutSettings, 'percent' | 'allow' | 'salt'>
 }
 
@@ -25,7 +25,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
   const log = new StateLog(fastify.log, () => core.announce())
   const { registry } = core
   const stats = registry.stats.for('redis')
-  // Before the cache is made: a bad option must not leave one open.
+  // Set before the cache is made: a bad option must not leave a cache open.
   core.configureFor(NAME, { rollout, defaultTtl: options.defaultTtl })
   core.chooseImplementation(NAME)
   const cache = new RedisCache(options, {
@@ -54,7 +54,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
 /** `fastify.cache` on Redis. */
 export const cacheRedis = fp(plugin, { fastify: '5.x', name: NAME })
 
-/** One line per change of state, none per operation. */
+/** Logs changes of the state, one line per change; operations are not logged. */
 class StateLog {
   readonly #log: FastifyBaseLogger
   #isUp: boolean | undefined

@@ -1,10 +1,10 @@
-/** Whether Markdown is wanted more than JSON (RFC 9110 §12.5.1); `text/plain` stands for it where JSON is not wanted at all. */
+/** Whether an Accept header prefers Markdown to JSON (RFC 9110 §12.5.1). `text/plain` counts as Markdown if JSON is not accepted. */
 export function wantsMarkdown (accept = ''): boolean {
   const json = quality(accept, ['application/json', 'application/*', '*/*'])
   return quality(accept, ['text/markdown', 'text/x-markdown']) > json || (json === 0 && quality(accept, ['text/plain', 'text/*']) > 0)
 }
 
-/** The highest quality of these ranges; 0: none of them is there. */
+/** The highest quality value of these media ranges; 0: none of them is listed. */
 function quality (accept: string, ranges: readonly string[]): number {
   return Math.max(0, ...accept.split(',').map((item) => {
     const [range, ...parameters] = item.split(';').map((part) => part.trim().toLowerCase())

@@ -1,46 +1,42 @@
 import { checkKey } from '@x/cache-core/implementing'
 import type { Core } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { EdgeCounts } from '../traffic/edge-counts.js'
-import type { RouteTraffic } from '../traffic/routes.js'
 import type { Traffic } from '../traffic/traffic.js'
 import { advise, DEFAULT_WISHES, type Advice, type Wishes } from './report/advice.js'
+import { AppNumbers } from './app-numbers.js'
 import { Allowance } from './time-budget.js'
 import { isStorable, representationOf, whenHeadIsWritten } from './answers.js'
 import { dimensionsOf } from './dimensions.js'
 import { fingerprint, type Fingerprint } from './staleness/fingerprint.js'
-import { gates, MIN_OBSERVED_SECONDS, type GateNumbers } from './report/gates.js'
+import { gates, MIN_OBSERVED_SECONDS } from './report/gates.js'
 import { hashKey } from './hash.js'
 import { planFor } from './report/plan.js'
 import { staleUnknown, verdictOfReport, type Report } from './report/report.js'
-import { candidatesOf, countOf, quantile } from './route-numbers.js'
-import { Subject, type LoadObservation } from './route-observation.js'
+import { Subject } from './route-observation.js'
 
-/** What the advisor looks at, and what it is asked for. */
+/** Settings of the advisor. */
 export interface AdvisorSettings extends Partial<Wishes> {
-  /** Seconds of the curves. */
+  /** The ttls of the hit-rate curves, in seconds. */
   readonly ttls?: readonly number[]
-  /** Sizes of the curves. */
+  /** The cache sizes of the hit-rate curves, in entries. */
   readonly entries?: readonly number[]
   /** Days of observation before a gate says go or no-go. Default 7. */
   readonly minDays?: number
 }
 
-/** What was counted before the observation began. */
-interface Baseline { readonly reads: ReadonlyMap<string, number>; readonly edgeCandidates: number; readonly etagMatches: number }
-
-/** Key patterns and routes that are looked at, each: what they hold together stays below 8 MB. */
+/** The maximum number of observed key patterns, and of observed routes; their tables together stay below 8 MB. */
 const MAX_SUBJECTS = 16
-/** Bytes of a value up to which it is compared. */
+/** The largest value that is compared, in bytes. */
 const MAX_VALUE_BYTES = 256 * 1024
 
 /**
- * Learns from an app's traffic what a cache would do for it. Every read is noted in a curve of its key pattern, every GET
- * that a shared cache could answer in one of its route; values are compared as far as the allowance goes.
+ * Observes an app's traffic and estimates the effect of a cache. Each read is noted in the curve of its key pattern, each GET that
+ * a shared cache could answer in the curve of its route. Values are compared within a time budget.
  */
 export class Advisor {
   readonly #core: Core
   readonly #traffic: Traffic
+  readonly #numbers: AppNumbers
   readonly #settings: AdvisorSettings
   readonly #wishes: Wishes
   #began: number
@@ -49,19 +45,19 @@ export class Advisor {
   readonly #allowance = new Allowance()
   #stops: readonly (() => void)[] = []
   #leftOut = 0
-  /** When something was last asked for: what follows from it is of the same time, and a clock is not free. */
+  /** The time of the last read or request. Loads and values that belong to it use the same time, to save readings of the clock. */
   #now: number
   /** Times that a getter, a proxy or a `toJSON` of the app threw. */
   #failures = 0
-  #baseline: Baseline = { reads: new Map(), edgeCandidates: 0, etagMatches: 0 }
   #lastKey = ''
   #lastHash = hashKey('')
-  /** The load that was announced with its request, and is about to be announced without. */
+  /** The last load of `loadedFor`; the event `loaded` for the same load follows, and reuses its fingerprint. */
   #seen: { readonly value: unknown; readonly print: Fingerprint | undefined } | undefined
 
   constructor (core: Core, traffic: Traffic, settings: AdvisorSettings = {}) {
     this.#core = core
     this.#traffic = traffic
+    this.#numbers = new AppNumbers(core.registry, traffic)
     this.#settings = settings
     this.#wishes = {
       staleTolerance: settings.staleTolerance ?? DEFAULT_WISHES.staleTolerance,
@@ -74,11 +70,10 @@ export class Advisor {
     const core = this.#core
     const { clock, events, stats } = core.registry
     this.#began = this.#now = clock.now()
-    const { candidates, etagMatches } = EdgeCounts.of(core.registry)
-    this.#baseline = { reads: this.#reads(), edgeCandidates: candidates, etagMatches }
+    this.#numbers.begin()
     this.#traffic.onCandidate = (...candidate) => this.#safely(() => this.#noteCandidate(...candidate))
     this.#stops = [
-      // It reads a clock and two maps, and nothing of the app's that could throw.
+      // The listener reads a clock and two maps, and no object of the app that could throw.
       stats.listen((key, pattern) => this.#noteRead(key, pattern)),
       events.on('loaded', (key, pattern, _seconds, value, error) => this.#safely(() => this.#noteLoad(key, pattern, value, error))),
       events.on('loadedFor', (key, value, request) => this.#safely(() => this.#noteLoadFor(key, value, request))),
@@ -91,29 +86,28 @@ export class Advisor {
     for (const stop of this.#stops) stop()
   }
 
-  /** Bytes that the tables hold. */
+  /** Size of the tables in bytes. */
   get bytes (): number {
     return [...this.#patterns.values(), ...this.#routes.values()].reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
   report (): Report {
     const now = this.#core.registry.clock.now()
-    const routes = [...this.#traffic.routes]
     const { staleTolerance } = this.#wishes
     const observedSeconds = (now - this.#began) / 1000
     const observations = [
-      ...[...this.#patterns.values()].map((subject) => subject.observation(observedSeconds, staleTolerance, this.#loadsOf(subject.name))),
+      ...[...this.#patterns.values()].map((subject) => subject.observation(observedSeconds, staleTolerance, this.#numbers.loadsOf(subject.name))),
       ...[...this.#routes.values()].map((subject) => subject.observation(observedSeconds, staleTolerance))
     ]
     const advice = advise(observations, this.#wishes)
-    const requests = routes.reduce((sum, route) => sum + countOf(route), 0)
-    const rows = gates(this.#numbers(observedSeconds, requests, routes), this.#settings.minDays === undefined ? MIN_OBSERVED_SECONDS : this.#settings.minDays * 86_400)
+    const numbers = this.#numbers.ofGates(observedSeconds)
+    const rows = gates(numbers, this.#settings.minDays === undefined ? MIN_OBSERVED_SECONDS : this.#settings.minDays * 86_400)
     return {
       version: 1,
       generatedAt: new Date().toISOString(),
       source: 'this process',
       observedSeconds,
-      requests,
+      requests: numbers.requests,
       verdict: verdictOfReport(advice, rows),
       advice,
       gates: rows,
@@ -125,52 +119,12 @@ export class Advisor {
   #notes (observedSeconds: number, advice: readonly Advice[]): string[] {
     const notes = ['Hit rates are those of one process; several that share a cache see more.']
     if (observedSeconds < 3600) notes.push('Observed for less than an hour: keys that come again later are not in the hit rates.')
-    const unknown = advice.filter(({ verdict, staleness }) => verdict === 'good' && staleUnknown(staleness)).length
+    const unknown = advice.filter(({ judgement, staleness }) => judgement.kind === 'good' && staleUnknown(staleness)).length
     if (unknown > 0) notes.push(`${unknown} of what is good has hits whose staleness is unknown: the observation has to last several of its ttls. Until then good is said of the hits alone.`)
     if (!this.#core.registry.active.passThrough) notes.push('A cache is in service: values were compared while NullCache observed, or not at all.')
     if (this.#failures > 0) notes.push(`${this.#failures} values or requests could not be looked at: a getter, a proxy or a toJSON of the app threw.`)
     if (this.#leftOut > 0) notes.push(`${this.#leftOut} reads and requests were of key patterns or routes beyond the first ${MAX_SUBJECTS} of each, which are not looked at.`)
     return notes
-  }
-
-  #numbers (seconds: number, requests: number, routes: readonly RouteTraffic[]): GateNumbers {
-    const { candidates, etagMatches } = EdgeCounts.of(this.#core.registry)
-    return {
-      seconds,
-      source: 'this process',
-      candidates: routes.reduce((sum, route) => sum + candidatesOf(route), 0),
-      edgeCandidates: candidates - this.#baseline.edgeCandidates,
-      etagMatches: etagMatches - this.#baseline.etagMatches,
-      requests,
-      routes: routes.filter((route) => candidatesOf(route) > 0).map((route) => ({ name: route.label, requests: candidatesOf(route), p95Seconds: quantile(0.95, route) })),
-      patterns: [...this.#reads()].map(([name, count]) => ({ name, requests: count - (this.#baseline.reads.get(name) ?? 0) }))
-    }
-  }
-
-  /** Reads by key pattern, since the cache was made. */
-  #reads (): Map<string, number> {
-    const reads = new Map<string, number>()
-    for (const { counters } of this.#core.registry.stats.impls.values()) {
-      for (const { keyPattern, hits, misses } of counters.values()) reads.set(keyPattern, (reads.get(keyPattern) ?? 0) + hits + misses)
-    }
-    return reads
-  }
-
-  /** How long the loads of a pattern take, how much of what was missed is stored, or would be, and what that changes. */
-  #loadsOf (pattern: string): LoadObservation {
-    const { doubts, stats: { impls, loads } } = this.#core.registry
-    let misses = 0
-    let sets = 0
-    for (const { counters } of impls.values()) {
-      misses += counters.get(pattern)?.misses ?? 0
-      sets += counters.get(pattern)?.sets ?? 0
-    }
-    const durations = loads.get(pattern)?.durations
-    return {
-      meanSeconds: durations === undefined || durations.count === 0 ? undefined : durations.sum / durations.count,
-      storableShare: misses === 0 ? undefined : Math.min(1, sets / misses),
-      change: doubts.changeIn(pattern)
-    }
   }
 
   #noteRead (key: string, pattern: string): void {
@@ -181,7 +135,7 @@ export class Advisor {
   #noteLoad (key: string, pattern: string, value: unknown, error: unknown): void {
     const seen = this.#seen
     this.#seen = undefined
-    // Behind a cache that stores, loads are no sample of the requests.
+    // While a cache stores values, loads are no sample of the requests.
     if (error !== undefined || !this.#core.registry.active.passThrough || checkKey(key) !== undefined) return
     const subject = this.#patterns.get(pattern)
     const hash = this.#hash(key)
@@ -215,7 +169,7 @@ export class Advisor {
     if (seconds !== undefined) subject.noteDuration(seconds)
     this.#look(() => {
       whenHeadIsWritten(reply, (status) => this.#safely(() => subject.noteAnswer(reply.hasHeader('set-cookie'), isStorable(status, request, reply))))
-      // What a cache answers is what it was given; a coding, and what the answer says it varies by, are no leak.
+      // A cached response equals the stored one. A content coding, and headers in Vary, are no leak.
       if (!this.#core.registry.active.passThrough || reply.statusCode !== 200 || reply.hasHeader('content-encoding')) return
       if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return
       const print = fingerprint(payload, MAX_VALUE_BYTES)
@@ -239,7 +193,7 @@ export class Advisor {
     return made
   }
 
-  /** One operation asks for its key's hash up to three times. */
+  /** The hash of a key. The last one is cached, since one operation needs it up to three times. */
   #hash (key: string): number {
     if (key !== this.#lastKey) {
       this.#lastKey = key
@@ -248,7 +202,7 @@ export class Advisor {
     return this.#lastHash
   }
 
-  /** Looks at a value if there is time for it, and counts the time. */
+  /** Runs `look` if the time budget allows it, and subtracts its time. */
   #look (look: () => void): void {
     if (!this.#allowance.has(this.#now)) return
     const { clock } = this.#core.registry
@@ -260,7 +214,7 @@ export class Advisor {
     }
   }
 
-  /** What is looked at is the app's, and may throw; no request fails of it, and the report tells. */
+  /** Runs `note`, which reads objects of the app that may throw. A throw is counted for the report; the request does not fail. */
   #safely (note: () => void): void {
     try {
       note()

@@ -3,30 +3,30 @@ import type { FastifyRequest } from 'fastify'
 import type { Dimensions } from './key-leak/suspects.js'
 import { hashKey } from './hash.js'
 
-/** Of one request. More are left out, so that a request with a thousand parameters costs no more. */
+/** The maximum number of dimensions of each kind per request, so that a request with a thousand parameters costs no more. */
 const MAX_OF_KIND = { query: 8, param: 4, header: 12, cookie: 8 } as const
 type Kind = keyof typeof MAX_OF_KIND
 
-/** Dimensions of one request: of each kind, `user` and `header authorization`, and the host. */
+/** The maximum number of dimensions per request: those of each kind, `user`, `header authorization` and the host. */
 export const MAX_DIMENSIONS = Object.values(MAX_OF_KIND).reduce((sum, max) => sum + max, 3)
 
-/** Names come from clients and are shown to people: plain ones only, and nothing that says who somebody is (as `isLabel` has it). */
+/** Names that may be shown. Clients choose them, so only plain names are allowed, without ids (see `isLabel`). */
 const NAME = /^[\w.[\]-]{1,64}$/
 
-/** Of the connection, of this one request, or of no meaning to a handler. */
+/** Headers that describe the connection or the single request, or have no meaning to a handler. */
 const MEANINGLESS = new Set([
   'host', 'connection', 'keep-alive', 'content-length', 'content-type', 'transfer-encoding', 'date', 'expect', 'te', 'upgrade', 'via', 'dnt', 'origin', 'referer', 'priority',
   'accept-encoding', 'cache-control', 'pragma', 'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range', 'cookie', 'purpose', 'save-data',
   'traceparent', 'tracestate', 'baggage', 'x-request-id', 'x-correlation-id', 'x-forwarded-for', 'x-forwarded-port', 'x-real-ip', 'forwarded', 'upgrade-insecure-requests',
-  // Others of these clouds say who asks, and from where.
+  // Other headers of these clouds describe the client and its location, so they are dimensions.
   'x-amzn-trace-id', 'cf-ray', 'cf-connecting-ip', 'cf-visitor'
 ])
 const MEANINGLESS_KINDS = /^(?:sec-|x-b3-|x-cache-)/
 
 /**
- * What a value loaded for this request may depend on. What cannot be read is left out: an app's own `user`, query or header may throw.
+ * The dimensions of a request, hashed: everything that a value loaded for it may depend on. A part that throws on reading is left out.
  *
- * @param hasQuery `false` for what is told apart by its host and URL: neither these nor their parts are dimensions then
+ * @param hasQuery `false` if host and URL are the key: then neither they nor their parts are dimensions
  */
 export function dimensionsOf (request: FastifyRequest, hasQuery: boolean): Dimensions {
   const dimensions: Record<string, number> = {}
@@ -54,7 +54,7 @@ export function dimensionsOf (request: FastifyRequest, hasQuery: boolean): Dimen
   return dimensions
 }
 
-/** The id that authentication plugins leave: of a session, of a token (RFC 7519 §4.1.2), or a bare name. */
+/** The user id that authentication plugins set: `id` of a session, `sub` of a token (RFC 7519 §4.1.2), or a bare name. */
 function userIdOf (user: unknown): unknown {
   if (typeof user !== 'object' || user === null) return user === '' || typeof user === 'boolean' ? undefined : user
   const { id, sub } = user as { id?: unknown; sub?: unknown }

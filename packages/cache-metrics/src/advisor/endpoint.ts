@@ -7,13 +7,13 @@ import { wantsMarkdown } from './accept.js'
 import { Advisor, type AdvisorSettings } from './advisor.js'
 import { toMarkdown } from './report/report.js'
 
-/** Where the report is. */
+/** The path of the report. */
 const ADVICE_PATH = '/internal/cache/advice'
 
-/** Observes, and shows the report: Markdown to who accepts it, else JSON. Open wherever `/internal/cache` is. */
+/** Adds the advisor and the route of its report, which is Markdown for a client that prefers it, else JSON. It is open wherever `/internal/cache` is. */
 export function addAdvisor (fastify: FastifyInstance, core: Core, traffic: Traffic, settings: AdvisorSettings): Advisor {
   const advisor = new Advisor(core, traffic, settings)
-  // Where nobody may see the report nothing is spent on it.
+  // The advisor observes only where its report can be read.
   fastify.addHook('onReady', async function startAdvisor () { if (core.access().isOpen) advisor.start() })
   fastify.addHook('onClose', async function closeAdvisor () { advisor.close() })
   const url = `${fastify.prefix}${ADVICE_PATH}`
@@ -24,7 +24,7 @@ export function addAdvisor (fastify: FastifyInstance, core: Core, traffic: Traff
     config: { [kOwnRoute]: true } as object
   }, async function showAdvice (request, reply) {
     const report = advisor.report()
-    // Numbers of now: nobody should keep them.
+    // The numbers change with each request, so no cache should store them.
     reply.header('cache-control', 'no-store').header('vary', 'accept')
     return wantsMarkdown(request.headers.accept) ? reply.type('text/markdown; charset=utf-8').send(toMarkdown(report)) : report
   })

@@ -1,4 +1,4 @@
-/** How many hashes there are. */
+/** The number of different hashes, 2^32. */
 export const HASHES = 2 ** 32
 
 /**

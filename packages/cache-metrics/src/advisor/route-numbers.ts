@@ -1,22 +1,22 @@
 import { DURATION_BUCKETS, type DurationHistogram } from '@x/cache-core/suite'
 import type { RouteTraffic } from '../traffic/routes.js'
 
-/** Of all arms. */
+/** The histograms of all rollout arms. */
 function durationsOf (route: RouteTraffic): DurationHistogram[] {
   return Object.values(route.durations).filter((durations) => durations !== undefined)
 }
 
-/** Answered requests. */
+/** The number of answered requests. */
 export function countOf (route: RouteTraffic): number {
   return durationsOf(route).reduce((sum, { count }) => sum + count, 0)
 }
 
-/** Those that a shared cache could have answered. */
+/** The number of requests that a shared cache could have answered. */
 export function candidatesOf ({ candidates: { GET, HEAD } }: RouteTraffic): number {
   return GET + HEAD
 }
 
-/** Seconds: the upper bound of the bucket that has it, as `histogram_quantile` reads it at its coarsest; `undefined`: nothing was measured. */
+/** A quantile of the durations in seconds: the upper bound of its bucket; `undefined`: nothing was measured. */
 export function quantile (share: number, route: RouteTraffic): number | undefined {
   const all = durationsOf(route)
   const total = countOf(route)

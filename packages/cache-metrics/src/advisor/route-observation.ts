@@ -3,10 +3,10 @@ import type { Observation } from './report/observation.js'
 import { DEFAULT_TTLS, ReuseCurve, type ReuseCurveOptions } from './curve/reuse-curve.js'
 import { recommendedTtl, Staleness } from './staleness/staleness.js'
 
-/** What the loads of a key pattern tell. */
+/** The loads of a key pattern: their mean duration, the share that may be stored, and the change that storing makes. */
 export type LoadObservation = Pick<Observation, 'meanSeconds' | 'storableShare' | 'change'>
 
-/** One key pattern or route: what is asked for, and what the values are like. */
+/** The observed requests and values of one key pattern or route. */
 export class Subject {
   readonly curve: ReuseCurve
   readonly staleness: Staleness
@@ -23,7 +23,7 @@ export class Subject {
 
   constructor (readonly kind: Observation['kind'], readonly name: string, options: ReuseCurveOptions) {
     this.curve = new ReuseCurve(options)
-    // Of the curve and of the forecast, so that one can be held against the other.
+    // Curve and forecast have the same ttls, so that they can be compared.
     this.staleness = new Staleness({ ttls: options.ttls ?? DEFAULT_TTLS, maxKeys: 256 })
   }
 
@@ -40,7 +40,7 @@ export class Subject {
     this.staleness.note(hash, now / 1000, value.hash)
   }
 
-  /** A value that cannot be compared, or is too large to: what all of them take is not known either. */
+  /** Notes a value that cannot be compared or is too large; the mean size is then unknown. */
   noteUnseen (): void {
     this.#unseen++
   }
@@ -50,7 +50,7 @@ export class Subject {
     this.#seconds += seconds
   }
 
-  /** What a shared cache would have made of an answer. */
+  /** Notes a response: whether it sets a cookie, and whether a shared cache may store it. */
   noteAnswer (hasCookie: boolean, isStorable: boolean): void {
     this.#answers++
     if (hasCookie) this.#cookies++
@@ -59,7 +59,7 @@ export class Subject {
 
   /**
    * @param seconds of the observation
-   * @param loads what is known of the loads of a key pattern
+   * @param loads of the key pattern; `undefined` for a route
    */
   observation (seconds: number, staleTolerance: number, loads?: LoadObservation): Observation {
     const { curve } = this

@@ -1,9 +1,9 @@
-/** Milliseconds that may be spent at once, after a pause. */
+/** The largest budget in milliseconds, after a pause. */
 const BURST_MS = 200
-/** Milliseconds that may be spent in each millisecond that passes. */
+/** Milliseconds of budget that each passing millisecond adds. */
 const SHARE = 0.01
 
-/** Bounds what looking at values may cost: 1 % of the time, and a burst at the beginning (a token bucket). */
+/** Limits the time for comparing values to 1 % of the passing time and a burst at the beginning (a token bucket). */
 export class Allowance {
   #left = BURST_MS
   #at = 0
@@ -15,7 +15,7 @@ export class Allowance {
     return this.#left > 0
   }
 
-  /** What one look took beyond all bounds is not paid back for minutes. */
+  /** Subtracts spent milliseconds; the debt is limited, so that one slow value blocks the budget for 20 s at most. */
   spend (ms: number): void {
     this.#left = Math.max(-BURST_MS, this.#left - ms)
   }

@@ -6,10 +6,10 @@ import type { TraceStudy } from './trace-study.js'
 
 const REQUEST = /^([A-Z]+) (\S+)(?: HTTP\/[\d.]+)?$/
 const MAX_ROUTES = 100
-/** Milliseconds; what is further behind comes from another log, or another clock. */
+/** Milliseconds that a line may be behind the latest one; older lines come from another log or another clock. */
 const MAX_BEHIND = 60_000
 
-/** An access log: what GET and HEAD were answered with success, or with 304. */
+/** The trace of an access log: GET and HEAD requests that were answered with success or 304. */
 export class AccessLog {
   readonly kind = 'route'
   /** Of all methods and statuses. */

@@ -1,11 +1,16 @@
 import { Value } from 'typebox/value'
+import type { Advice } from '../advisor/report/advice.js'
+import { ADVICE_KINDS, type AdviceVerdict } from '../advisor/report/advice-verdict.js'
 import { verdictOfReport, type Report } from '../advisor/report/report.js'
 import type { AppSource } from './arguments.js'
 import { AdvisorError } from './errors.js'
 import { reportSchema } from './report-schema.js'
 import { ask, pageOf, shown } from './server.js'
 
-/** What the app itself advises. */
+/** Advice as an app sends it: `judgement` is missing where the release of the app sends the text alone. */
+type SentAdvice = Omit<Advice, 'judgement'> & { readonly judgement?: { readonly kind: string; readonly reason?: string } }
+
+/** The report of a running app. Throws `CACHE_ERR_ADVISOR` if there is none. */
 export async function reportOfApp ({ server }: AppSource, timeoutMs: number): Promise<Report> {
   const page = pageOf(server, '/internal/cache/advice')
   const { status, json } = await ask(page, server, timeoutMs)
@@ -14,9 +19,10 @@ export async function reportOfApp ({ server }: AppSource, timeoutMs: number): Pr
   const version = (json as { version?: unknown } | null)?.version
   if (typeof version === 'number' && version !== 1) throw new AdvisorError(`${shown(page)} sends a report of form ${version}, and this cache-advisor reads form 1: use that of the app's version`)
   if (!Value.Check(reportSchema, json)) throw new AdvisorError(`${shown(page)} answers, but not with a report: is it the app?`)
-  const report = json as unknown as Report
-  // Of its rows: an app of another release may put a verdict above them that they do not carry.
-  return { ...report, verdict: verdictOfReport(report.advice, report.gates) }
+  const report = json as unknown as Omit<Report, 'advice'> & { readonly advice: readonly SentAdvice[] }
+  const advice = report.advice.map((one): Advice => ({ ...one, judgement: judgementOf(one) }))
+  // Computed from the rows: an app of another release may send a verdict that they do not support.
+  return { ...report, advice, verdict: verdictOfReport(advice, report.gates) }
 }
 
 function hintFor (status: number): string {
@@ -24,4 +30,11 @@ function hintFor (status: number): string {
   if (status === 404) return ': is @x/cache-metrics registered, and is the page exposed where NODE_ENV is neither development nor test?'
   if (status >= 300 && status < 400) return ', a redirect: give the address that it leads to'
   return ''
+}
+
+/** The verdict on one row. A kind of another release that is unknown here counts as not enough data: nothing follows from it. */
+function judgementOf ({ judgement, verdict }: SentAdvice): AdviceVerdict {
+  const [text, ...rest] = verdict.split(': ')
+  const { kind, reason } = judgement ?? { kind: text, reason: rest.length === 0 ? undefined : rest.join(': ') }
+  return { kind: ADVICE_KINDS.find((known) => known === kind) ?? 'not enough data', reason }
 }

@@ -13,16 +13,16 @@ export interface PrometheusSource {
   readonly kind: 'prometheus'
   readonly server: Server
   readonly windowSeconds: number
-  /** Label matchers without braces, or nothing. */
+  /** Label matchers of PromQL without braces; may be empty. */
   readonly selector: string
   readonly minSeconds: number
 }
 
 export interface TraceSource {
   readonly kind: 'trace'
-  /** `-` is standard input. */
+  /** Path of the file; `-` is standard input. */
   readonly file: string
-  /** One of `INPUT_FORMATS`; `undefined`: by the shape of the lines. */
+  /** One of `INPUT_FORMATS`; `undefined`: the form of the lines decides. */
   readonly formatIn: string | undefined
   /** Requests per second of a file of keys. */
   readonly rate: number
@@ -34,7 +34,7 @@ export interface TraceSource {
   readonly minSeconds: number
 }
 
-/** What is asked for. */
+/** A parsed command line. */
 export interface Command {
   readonly name: 'report' | 'plan' | 'gates'
   readonly source: AppSource | PrometheusSource | TraceSource
@@ -72,7 +72,7 @@ const MAX_LIST = 12
 const SECONDS_PER_DAY = 86_400
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: SECONDS_PER_DAY, w: 7 * SECONDS_PER_DAY, y: 365 * SECONDS_PER_DAY }
 
-/** Reads the command line; what it does not understand throws `CACHE_ERR_ADVISOR`. */
+/** Parses the command line. Throws `CACHE_ERR_ADVISOR` for unknown or contradictory arguments. */
 export function readArguments (argv: readonly string[]): Command | 'help' | 'version' {
   const { values, headers, positionals } = parse(argv)
   if (values.has('help')) return 'help'
@@ -183,7 +183,7 @@ function oneOf<T extends string> (what: string, value: string | undefined, allow
   throw wrong(`${what} is one of ${allowed.join(', ')}${value === undefined ? '' : `, not ${quote(value)}`}`)
 }
 
-/** NaN for what is no plain decimal number. */
+/** Parses a plain decimal number; NaN for any other text. */
 function toNumber (text: string): number {
   return /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN
 }

@@ -1,18 +1,18 @@
-/** One request of a log, as its line has it. */
+/** One request of a log, parsed from its line. */
 export interface LogEntry {
-  /** The virtual host, in lower case; '' where the format has none. */
+  /** The virtual host, in lower case; '' if the format has none. */
   readonly host: string
-  /** Whether the proxy knew the user by name. */
+  /** Whether the line names a user. */
   readonly hasUser: boolean
   readonly time: string
   /** Method, target and protocol. */
   readonly request: string
   readonly status: number
-  /** Bytes of the body; NaN where the line has none. */
+  /** Size of the body in bytes; NaN if the line has none. */
   readonly bytes: number
 }
 
-/** A format of access logs. It reads a line of its own shape and no other. */
+/** A format of access logs; it parses only lines of its own form. */
 export interface LogFormat {
   readonly name: string
   readonly title: string
@@ -29,7 +29,7 @@ const COMMON = /^(\S+) (\S+) (.+?) \[(\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d 
 const EDGE = /^\S+ \[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[+-]\d\d:\d\d|Z))\] "([^"\\]*(?:\\.[^"\\]*)*)" (\d{3}) \S+ \S+ [\d.-]+$/
 const HOST_AND_PORT = /^(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/
 
-/** Every format that is recognised, by its shape. */
+/** The formats that are recognised. */
 export const LOG_FORMATS: readonly LogFormat[] = [
   { name: 'common', title: 'access log', read: readCommon, parseTime: parseCommonTime },
   { name: 'edge', title: 'log of the nginx.conf of @x/cache-edge', read: readEdge, parseTime: parseIsoTime }

@@ -9,22 +9,22 @@ import { reportOfPrometheus } from './prometheus-source.js'
 import { reportOfTrace } from './trace-source.js'
 import { USAGE } from './usage.js'
 
-/** Where text goes. */
+/** An output stream. */
 export interface Out { write (text: string): unknown; readonly isTTY?: boolean }
 
-/** What the command line tool has around it; `process` is one. */
+/** The streams and limits of a run; `process` has the streams. */
 export interface Surroundings {
   readonly stdin: AsyncIterable<Buffer>
   readonly stdout: Out
   readonly stderr: Out
-  /** For each answer of a server. Default 30 000. */
+  /** Milliseconds for each response of a server. Default 30 000. */
   readonly timeoutMs?: number
 }
 
 const STATUS: Readonly<Record<GateVerdict, number>> = { go: 0, 'no-go': 1, inconclusive: 2, 'not enough data': 2 }
 const ERROR_STATUS = 3
 
-/** Runs `cache-advisor`; returns its exit status and never rejects. */
+/** Runs `cache-advisor`. Resolves with its exit status: 0 go, 1 no-go, 2 not decided, 3 error. Never rejects. */
 export async function main (argv: readonly string[], around: Surroundings): Promise<number> {
   try {
     const command = readArguments(argv)
@@ -58,7 +58,7 @@ function statusOf ({ name }: Command, { advice, gates, plan, verdict }: Findings
   if (name === 'gates') return STATUS[verdictOf(gates)]
   if (plan !== undefined) return STATUS.go
   const patterns = advice.filter(({ kind }) => kind === 'pattern')
-  const isKnown = patterns.some((one) => !one.verdict.startsWith('not enough data'))
+  const isKnown = patterns.some(({ judgement }) => judgement.kind !== 'not enough data')
   stderr.write(`cache-advisor: There is no plan: ${isKnown
     ? 'no key pattern is good enough, see the report'
     : advice.length > patterns.length ? 'it is made of key patterns, and only routes were seen, see the report' : 'there is not enough data, see the report'}\n`)

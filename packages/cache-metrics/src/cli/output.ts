@@ -7,10 +7,10 @@ import { toText } from './plain-text.js'
 import type { MeasuredPattern, PrometheusReport } from './prometheus-source.js'
 import type { TraceReport } from './trace-source.js'
 
-/** A report, with what its source has beyond. */
+/** A report, and the further numbers of its source. */
 export type Findings = Report & Partial<Pick<TraceReport, 'points'> & Pick<PrometheusReport, 'measured'>>
 
-/** What a command prints. */
+/** The output of a command. */
 export function show ({ name, format }: Command, findings: Findings): string {
   if (format === 'json') return `${asciiJson(JSON.stringify(dataOf(name, findings), undefined, 2))}\n`
   if (name === 'plan') return findings.plan === undefined ? '' : printable(`${planText(findings.plan)}\n`)

@@ -12,7 +12,7 @@ const KEY = /^[\t -~\x80-\xff]+$/
 // A line of a log has one of these: blanks, quotes, brackets, separators of columns, or a date at its beginning.
 const NO_KEY = /[\s"{}[\]<>,;|]|^\d{4}-\d\d-\d\d[T_]/
 
-/** Whether a line can be taken for a key without being told so. */
+/** Whether a line has the form of a key. */
 export function isKeyShaped (line: string): boolean {
   return !NO_KEY.test(line)
 }
@@ -42,7 +42,7 @@ export class PlainTrace {
     return true
   }
 
-  /** What to call a pattern: `other` says nothing where there is no other. */
+  /** The name of a pattern in the report; a single pattern `other` gets the name of all keys. */
   nameOf (pattern: string): string {
     return pattern === OTHER && this.study.patterns.length === 1 ? ALL : pattern
   }

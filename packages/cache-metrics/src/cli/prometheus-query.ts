@@ -19,7 +19,7 @@ const failure = Type.Object({ status: Type.Literal('error'), error: Type.String(
 /** One series of an answer, with its labels. */
 export interface Sample { readonly labels: Readonly<Record<string, string>>, readonly value: number }
 
-/** Asks a Prometheus server about the window and the series that were chosen. */
+/** Queries a Prometheus server, for the window and the selector of the command line. */
 export class PrometheusQuery {
   readonly #source: PrometheusSource
   readonly #timeoutMs: number
@@ -40,7 +40,7 @@ export class PrometheusQuery {
     return age === undefined ? 0 : Math.min(windowSeconds, Math.max(0, age.value))
   }
 
-  /** By how much counters grew, in sum for each value of the labels. */
+  /** The increase of counters, summed for each value of the labels. */
   increase (name: string, ...by: string[]): Promise<Sample[]> {
     return this.ask(this.#increase(name, by))
   }
@@ -50,7 +50,7 @@ export class PrometheusQuery {
     return this.ask(`histogram_quantile(${share}, ${this.#increase(`${name}_bucket`, [by, 'le'])})`)
   }
 
-  /** The finite numbers that a query answers. Throws `CACHE_ERR_ADVISOR` if it is not answered. */
+  /** The finite numbers of a query's result. Throws `CACHE_ERR_ADVISOR` if the query fails. */
   async ask (query: string): Promise<Sample[]> {
     const { server } = this.#source
     const page = pageOf(server, '/api/v1/query', { query })

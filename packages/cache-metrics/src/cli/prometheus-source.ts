@@ -5,27 +5,27 @@ import type { PrometheusSource } from './arguments.js'
 import { PrometheusQuery, type Sample } from './prometheus-query.js'
 import { shown } from './server.js'
 
-/** What was measured of one key pattern. */
+/** The measured numbers of one key pattern. */
 export interface MeasuredPattern {
   readonly name: string
   readonly readsPerHour: number
-  /** Of the reads that went to a cache that stores; `undefined`: none did. */
+  /** Hits per read of a cache that stores, 0 to 1; `undefined`: it had no reads. */
   readonly hitRate: number | undefined
-  /** Seconds; `undefined`: nothing was loaded. */
+  /** Mean duration of a load, in seconds; `undefined`: there were no loads. */
   readonly meanLoadSeconds: number | undefined
-  /** Loader seconds that the hits of an hour saved; `undefined` where one of the two is not known. */
+  /** Loader seconds that the hits of an hour saved; `undefined` if hit rate or load time is not known. */
   readonly savedSecondsPerHour: number | undefined
 }
 
-/** What a Prometheus server knows: it has no curves, and so no advice, but what was. */
+/** The report from a Prometheus server: it has measured numbers, but no curves, and so no advice. */
 export interface PrometheusReport extends Report {
-  /** What loads longest in all first. */
+  /** Key patterns, by total load time, longest first. */
   readonly measured: readonly MeasuredPattern[]
 }
 
 export async function reportOfPrometheus (source: PrometheusSource, timeoutMs: number): Promise<PrometheusReport> {
   const query = new PrometheusQuery(source, timeoutMs)
-  // First and alone: a server that cannot be reached or a selector with a mistake is one sentence.
+  // This query runs first and alone, so that an unreachable server or a wrong selector gives one error.
   const seconds = await query.observedSeconds()
   const [candidates, etagMatches, edgeCandidates, requests, slow, hits, misses, loadSeconds, loads] = await Promise.all([
     query.increase('cache_candidate_requests', 'route'),

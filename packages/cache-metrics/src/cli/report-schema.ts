@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 const verdict = Type.Union(['go', 'no-go', 'inconclusive', 'not enough data'].map((each) => Type.Literal(each)))
 const maybe = Type.Optional(Type.Number())
 
-/** What is printed or judged of a `Report` that came over the network; the rest is passed on as it is. */
+/** The schema of a `Report` from the network: the parts that are printed or decide the exit status. Other parts are passed on unchecked. */
 export const reportSchema = Type.Object({
   version: Type.Literal(1),
   generatedAt: Type.String(),
@@ -15,6 +15,7 @@ export const reportSchema = Type.Object({
     kind: Type.Union([Type.Literal('pattern'), Type.Literal('route')]),
     name: Type.String(),
     verdict: Type.String(),
+    judgement: Type.Optional(Type.Object({ kind: Type.String(), reason: Type.Optional(Type.String()) })),
     priority: Type.Optional(Type.String()),
     requestsPerHour: Type.Number(),
     meanSeconds: maybe,

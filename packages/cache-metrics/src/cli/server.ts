@@ -2,19 +2,19 @@ import { AdvisorError } from './errors.js'
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024
 
-/** Where to ask, and with what. */
+/** A server: its address, and the headers of each request. */
 export interface Server {
-  /** Without user and password. */
+  /** The address, without user and password. */
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** An answer: its status, and its body as JSON; `undefined` if it is none. */
+/** A response: its status, and its parsed JSON; `undefined` if the body is not JSON. */
 export interface Answer { readonly status: number; readonly json: unknown }
 
 /**
- * The server that an option names, with the lines of `--header`. A user and password in the URL become a header, which
- * is what `fetch` takes; neither they nor a header's value are in any sentence.
+ * Parses the address of a server and the lines of `--header`. User and password of the URL become a header, since `fetch` refuses
+ * such URLs; no message contains them, nor the value of a header.
  */
 export function readServer (option: string, text: string, headerLines: readonly string[]): Server {
   const url = URL.canParse(text) ? new URL(text) : undefined
@@ -42,12 +42,12 @@ export function pageOf ({ url }: Server, path: string, query: Readonly<Record<st
   return page
 }
 
-/** A URL as it may be shown: a query may hold a secret, too. */
+/** A URL for messages: without its query, which may contain a secret. */
 export function shown (url: URL): string {
   return `${url.origin}${url.pathname}`
 }
 
-/** Asks; throws `CACHE_ERR_ADVISOR` if there is no answer in time. */
+/** Sends a GET request. Throws `CACHE_ERR_ADVISOR` if there is no response in time. */
 export async function ask (page: URL, { headers }: Server, timeoutMs: number): Promise<Answer> {
   try {
     // A redirect is not followed: it would carry the headers to another server.

@@ -4,18 +4,18 @@ import { createGunzip } from 'node:zlib'
 import { AdvisorError } from './errors.js'
 
 const CHUNK_BYTES = 256 * 1024
-/** Characters of a line; what is longer is read over, so that no line is held whole. */
+/** The longest line, in characters; longer lines are skipped, so that memory stays bounded. */
 const MAX_LINE = 64 * 1024
 
-/** What takes the lines of a file. */
+/** Receives the lines of a file. */
 export interface LineTaker {
   /** A line without its end, one character per byte: no character of ASCII is part of another. */
   line (text: string): void
-  /** A line that is too long to be one. */
+  /** Is called for a line that is too long. */
   tooLong (): void
 }
 
-/** How far a file is read: bytes of it, and how many it has; `undefined`: nobody knows. */
+/** The progress of a file: bytes read, and its size; `undefined`: the size is not known. */
 export type Progress = (bytes: number, size: number | undefined) => void
 
 /**
@@ -39,7 +39,7 @@ export async function readLines (file: string, stdin: AsyncIterable<Buffer>, tak
     if (error instanceof AdvisorError) throw error
     throw new AdvisorError(`${name} ${whyNot(error as NodeJS.ErrnoException)}`, { cause: error })
   } finally {
-    // Whoever gives up at the first chunk has not begun to iterate over what is behind it.
+    // An error in the first chunk ends the loop before the stream behind it is read.
     opened?.chunks.destroy()
   }
 }
@@ -61,12 +61,12 @@ async function * counted (chunks: AsyncIterable<Buffer>, count: (length: number)
 }
 
 async function * inflated (chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  // By what it begins with, for standard input has no name.
+  // The first bytes decide, since standard input has no name.
   let head: Buffer = Buffer.alloc(0)
   for (let next; head.length < 2 && (next = await chunks.next()).done !== true;) head = Buffer.concat([head, next.value])
   const all = behind(head, chunks)
   if (head[0] !== 0x1f || head[1] !== 0x8b) yield * all
-  // A failure of either end reaches whoever iterates.
+  // A failure of either stream rejects the iteration.
   else yield * pipeline(all, createGunzip({ chunkSize: CHUNK_BYTES }), () => {})
 }
 

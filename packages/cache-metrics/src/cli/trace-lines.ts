@@ -10,7 +10,7 @@ const BOM = /^\xef\xbb\xbf/
 const MAX_SHOWN = 100
 const TOO_LONG = '(longer than 65536 characters)'
 
-/** What `--format-in` takes: a format of logs, or keys. */
+/** The values of `--format-in`: a format of logs, or `keys`. */
 export const INPUT_FORMATS: readonly string[] = ['keys', ...LOG_FORMATS.map(({ name }) => name)]
 
 /**

@@ -12,12 +12,12 @@ import { TraceStudy } from './trace-study.js'
 
 const PROGRESS_MS = 200
 
-/** What a trace shows, and its curve over all keys. */
+/** The report of a trace, and the curve over all its keys. */
 export interface TraceReport extends Report {
   readonly points: ReadonlyArray<{ readonly ttl: number, readonly entries: number, readonly hitRate: number }>
 }
 
-/** @param watcher who wants to know how far it is */
+/** @param watcher gets the progress */
 export async function reportOfTrace (source: TraceSource, stdin: AsyncIterable<Buffer>, watcher: Out | undefined): Promise<TraceReport> {
   const lines = new TraceLines(() => new TraceStudy(source), source.rate, source.formatIn)
   const name = source.file === '-' ? 'standard input' : source.file
@@ -57,7 +57,7 @@ async function watched (watcher: Out | undefined, lines: TraceLines, read: (prog
   }
 }
 
-/** Keys know nothing of requests and routes, and a log knows nothing of keys: those rows are left open. */
+/** Removes the values of rows that a trace cannot have: keys have no requests and routes, a log has no keys. */
 function gatesOf (trace: AccessLog | PlainTrace, study: TraceStudy, minSeconds: number): Gate[] {
   const isLog = trace instanceof AccessLog
   const rows = gates({

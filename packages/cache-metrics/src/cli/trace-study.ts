@@ -19,16 +19,16 @@ export interface TraceRequest {
   readonly bytes: number | undefined
 }
 
-/** What is asked of a trace. */
+/** Settings of a study. */
 export interface StudyOptions {
   readonly ttls: readonly number[]
   readonly entries: readonly number[]
   readonly loadSeconds: number | undefined
-  /** Counts for each value, whatever the trace says. */
+  /** Bytes of each value, instead of those in the trace. */
   readonly valueBytes: number | undefined
 }
 
-/** What a trace shows, of all keys together and of each pattern, in tables of at most 8 MB. */
+/** The curves of a trace, over all keys and for each pattern, in tables of at most 8 MB. */
 export class TraceStudy {
   readonly #options: StudyOptions
   readonly #all: ReuseCurve
@@ -75,7 +75,7 @@ export class TraceStudy {
   observations (kind: Observation['kind'], seconds: number): Observation[] {
     const { loadSeconds, valueBytes } = this.#options
     return [...this.#patterns].map(([name, pattern]) => {
-      // What all keys show is exacter, where they are the same.
+      // The curve over all keys is more exact, and the same for a single pattern.
       const curve = this.#patterns.size === 1 ? this.#all : pattern.curve
       const { requests } = curve
       return {
@@ -105,7 +105,7 @@ class Pattern {
   constructor (readonly curve: ReuseCurve) {}
 }
 
-/** A curve with as large a sample as its tables have room for. */
+/** A curve whose tables fit into `bytes`, with the largest possible sample. */
 function curveWithin (bytes: number, { ttls, entries }: StudyOptions): ReuseCurve {
   // Per size, what it counts for each ttl; per entry, a record and its bucket.
   const counts = entries.length * ttls.length * 128

@@ -1,9 +1,9 @@
-/** The values of `le` in Prometheus, in order. */
+/** The values of the label `le` in Prometheus, ascending. */
 export function boundsOf (buckets: readonly number[]): string[] {
   return [...buckets.map(String), '+Inf']
 }
 
-/** Counts per bucket as Prometheus wants them: each with all that are below. */
+/** Cumulative counts per bucket, as in Prometheus: each includes the counts of all lower buckets. */
 export function cumulate (counts: readonly number[]): number[] {
   let below = 0
   return counts.map((count) => {

@@ -1,7 +1,7 @@
 import type { HistogramValue, Metric, Value } from './metrics.js'
 import type { Sources } from './sources.js'
 
-/** Names and values of labels. One object per series for good, so that what is made of it can be kept. */
+/** Names and values of labels. A series has the same object at each reading, so that texts made from it can be cached. */
 export type Labels = Readonly<Record<string, string>>
 
 /** One series and its value. */
@@ -13,7 +13,7 @@ class Series implements Point {
   constructor (readonly labels: Labels) {}
 }
 
-/** Reads one metric where its numbers are. Series of the same labels become one: counts are added, of gauges the highest holds. */
+/** Reads one metric from its sources. Series of the same labels are merged: counts are added, of gauges the highest is used. */
 export class Collector {
   readonly metric: Metric
   readonly #series = new Map<string, Series>()
@@ -23,7 +23,7 @@ export class Collector {
     this.metric = metric
   }
 
-  /** Every series that the sources have; good until the next reading. */
+  /** Every series of the sources; the array is valid until the next reading. */
   read (sources: Sources): readonly Point[] {
     const { type, ofCache, ofTraffic } = this.metric
     const reading = ++this.#reading
@@ -49,7 +49,7 @@ export class Collector {
   }
 
   #of (values: readonly string[]): Series {
-    // Lengths keep apart what a separator within a value would join.
+    // The lengths make the key unique, whatever characters the values contain.
     const key = values.length === 1 ? values[0]! : values.map((value) => `${value.length}:${value}`).join('')
     let series = this.#series.get(key)
     if (series === undefined) {

@@ -6,8 +6,8 @@ import { Sources, type Source } from './sources.js'
 import type { Traffic } from '../traffic/traffic.js'
 
 /**
- * All metrics as instruments of one meter. Counters and gauges are read when the meter's owner collects; a histogram has
- * no such way, so its observations are recorded one by one, from the moment when a source is added.
+ * All metrics as instruments of one meter. Counters and gauges are observable and read at each collection. OpenTelemetry has no
+ * observable histogram, so observations are recorded one by one, from the time when a source is added.
  */
 export class Instruments {
   readonly #sources = new Sources()
@@ -33,7 +33,7 @@ export class Instruments {
     }
   }
 
-  /** Call what it returns to take the source away. */
+  /** Adds a source; returns the function that removes it. */
   add (source: Source): () => void {
     if (this.#sources.isEmpty) for (const [observable, observe] of this.#observed) observable.addCallback(observe)
     this.#sources.add(source)
@@ -45,7 +45,7 @@ export class Instruments {
     }
   }
 
-  /** Listens to each cache and each app's traffic once, and no longer to those that are gone. */
+  /** Listens to each cache and each app's traffic once, and stops listening to removed ones. */
   #follow (): void {
     const caches = this.#sources.caches()
     const traffics = this.#sources.traffics()

@@ -6,9 +6,8 @@ const PAIR = /([a-zA-Z_]\w*)="(?:[^"\\]|\\.)*"/g
 const TO_ESCAPE = /[\\\n"]/
 
 /**
- * The lines of one series in Prometheus text, each with a line feed in front. What is the same at every scrape is written
- * once, and a histogram that saw nothing new is not written again: with a thousand histograms a scrape would otherwise put
- * together twenty thousand lines of mostly the same text.
+ * The lines of one series in Prometheus text, each after a line feed. Names and labels are formatted once, and a histogram without new
+ * observations is not formatted again: a scrape of a thousand histograms has twenty thousand lines of mostly the same text.
  */
 export class Lines {
   readonly #heads: readonly string[]
@@ -16,7 +15,7 @@ export class Lines {
   #sum = 0
   #text = ''
 
-  /** @param defaultLabels as they stand in a line: `app="orders",zone="b"`; the series' own labels win */
+  /** @param defaultLabels in the form of a line: `app="orders",zone="b"`; the series' own labels take precedence */
   constructor ({ name, buckets }: Metric, labels: Labels, defaultLabels: string) {
     const pairs = Object.entries(labels).map(([label, value]) => `${label}="${escapeValue(value)}"`)
     for (const [pair, label] of defaultLabels.matchAll(PAIR)) {
@@ -46,17 +45,17 @@ export class Lines {
   }
 }
 
-// Joined and not concatenated: V8 keeps a concatenation in pieces, and would put them together at each scrape.
+// `join` makes one flat string; V8 would flatten a concatenation at each scrape.
 function headOf (name: string, pairs: readonly string[]): string {
   return (pairs.length === 0 ? ['\n', name, ' '] : ['\n', name, '{', pairs.join(','), '} ']).join('')
 }
 
-/** Text as it stands behind HELP. */
+/** Escapes a text for a HELP line. */
 export function escapeHelp (text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
 }
 
-// Hardly any value needs it, and looking is far cheaper than replacing nothing.
+// A test is far cheaper than a replacement, and hardly any value needs one.
 function escapeValue (value: string): string {
   return TO_ESCAPE.test(value) ? escapeHelp(value).replaceAll('"', '\\"') : value
 }

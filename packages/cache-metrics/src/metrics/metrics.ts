@@ -4,16 +4,16 @@ import { DURATION_BUCKETS, ERROR_TYPES } from '@x/cache-core/suite'
 import { EdgeCounts } from '../traffic/edge-counts.js'
 import type { Traffic } from '../traffic/traffic.js'
 
-/** Observations by bucket (not cumulative; the last is for all above the highest bound), their number and their sum. */
+/** A histogram: counts by bucket (not cumulative; the last is above the highest bound), their number, and the sum in seconds. */
 export interface HistogramValue { readonly counts: readonly number[]; readonly count: number; readonly sum: number }
 
-/** The value of a series: a histogram's, or a number. */
+/** The value of a series: a histogram, or a number. */
 export type Value = number | HistogramValue
 
-/** Hands on one series: its value, and its labels in the order of `labelNames`. */
+/** Receives one series: its value, and its labels in the order of `labelNames`. */
 export type Emit<V extends Value = Value> = (value: V, ...labels: string[]) => void
 
-/** One metric: what it is called, and where its numbers are. Either the cache tells them, or the app's traffic. */
+/** One metric: its name, type and labels, and the function that reads it from the cache or the app's traffic. */
 export interface Metric {
   readonly name: string
   readonly type: 'counter' | 'gauge' | 'histogram'
@@ -23,7 +23,7 @@ export interface Metric {
   readonly buckets?: readonly number[]
   readonly ofCache?: (cache: CacheRegistry, emit: Emit) => void
   readonly ofTraffic?: (traffic: Traffic, emit: Emit) => void
-  /** Hands on each single observation of a histogram as it is made, until what it returns is called. */
+  /** Passes on each observation of a histogram; returns the function that ends that. */
   readonly followCache?: (cache: CacheRegistry, emit: Emit<number>) => () => void
   readonly followTraffic?: (traffic: Traffic, emit: Emit<number>) => () => void
 }
@@ -46,7 +46,7 @@ function ofTheWhole (type: 'counter' | 'gauge', read: (cache: CacheRegistry) => 
   return { type, labelNames: [], ofCache: (cache, emit) => emit(read(cache)) }
 }
 
-/** All metrics of the suite. The buckets are those in which the core counts: from an in-process read to a slow query. */
+/** All metrics of the suite. The histograms have the buckets of the core, from an in-process read to a slow query. */
 export const METRICS: readonly Metric[] = [
   { name: 'cache_hits_total', help: 'Reads that found a value.', ...byPattern('hits') },
   { name: 'cache_miss_total', help: 'Reads that found nothing, or were not let through to the cache.', ...byPattern('misses') },
@@ -58,7 +58,7 @@ export const METRICS: readonly Metric[] = [
     help: 'Cache calls that failed.',
     labelNames: ['impl', 'error_type'],
     ofCache ({ stats }, emit) {
-      // Each type from the start: Prometheus does not see the step from no series to the first count.
+      // Each type has a series from the start: `rate()` does not see the step from no series to the first count.
       for (const { label, errors } of stats.impls.values()) {
         for (const type of ERROR_TYPES) emit(errors.get(type) ?? 0, label, type)
       }
@@ -127,7 +127,7 @@ export const METRICS: readonly Metric[] = [
     buckets: DURATION_BUCKETS,
     ofCache ({ stats }, emit) {
       for (const { keyPattern, durations } of stats.loads.values()) {
-        // One that was only looked up has no series, here as in OpenTelemetry.
+        // A histogram without observations has no series, as in OpenTelemetry.
         if (durations.count > 0) emit(durations, keyPattern)
       }
     },
@@ -151,7 +151,7 @@ export const METRICS: readonly Metric[] = [
   {
     name: 'cache_rollout_percent',
     help: 'The share of subjects that are in, in percent; 0 while nothing is cached for anybody.',
-    // An app that observes has nobody in: starting at 50 % after it is no step back. An outage is no change of the rollout.
+    // Observing counts as 0 %, so that a start at 50 % is no step back. An outage does not change the rollout.
     ...ofTheWhole('gauge', (cache) => cache.active.passThrough && statusOf(cache).degraded !== true ? 0 : cache.rollout.percent)
   },
   {
@@ -180,7 +180,7 @@ function statusOf ({ active }: CacheRegistry): ImplementationStatus {
   try {
     return active.impl.status?.() ?? {}
   } catch {
-    // One's own implementation that cannot tell how it is must not take all metrics down.
+    // A `status()` of the app's own implementation may throw; the other metrics are exported all the same.
     return {}
   }
 }

@@ -10,19 +10,19 @@ import { TextWriter } from './text.js'
 
 const SCOPE = '@x/cache-metrics'
 
-// Two apps that give the same provider would get the same instruments from it, and overwrite each other's numbers.
+// Instruments are shared by provider: two apps with one provider would overwrite each other's numbers.
 const given = new WeakMap<MeterProvider, Instruments>()
 
-/** Collects when somebody asks for a page. */
+/** A metric reader that collects only when a page is requested. */
 class PageReader extends MetricReader {
-  // Every label has a budget of its own; together they may be more than the 2 000 series that the SDK allows.
+  // Each label has a limit of its own; together they may exceed the 2 000 series that the SDK allows by default.
   constructor () { super({ cardinalitySelector: () => Number.MAX_SAFE_INTEGER }) }
   protected override async onForceFlush (): Promise<void> {}
   protected override async onShutdown (): Promise<void> {}
 }
 
 /**
- * The metrics as OpenTelemetry has them: in a provider of our own that feeds the pages, and in the app's. The exporter for
+ * The metrics in OpenTelemetry: in a provider of the plugin, from which the pages are made, and in that of the app. The exporter for
  * Prometheus is not used, since it renames counters and adds labels.
  */
 export class OtelMetrics {
@@ -31,7 +31,7 @@ export class OtelMetrics {
   readonly #writers = new Map(METRICS.map((metric) => [metric, new TextWriter(metric)]))
   readonly #detach: (() => void)[]
 
-  /** @param meterProvider the app's; default: the global one, which does nothing unless the app has set it */
+  /** @param meterProvider of the app; default: the global provider, which does nothing unless the app has set it */
   constructor (source: Source, meterProvider: MeterProvider = api.getMeterProvider()) {
     let apps = given.get(meterProvider)
     if (apps === undefined) given.set(meterProvider, apps = new Instruments(meterProvider.getMeter(SCOPE)))
@@ -57,7 +57,7 @@ export class OtelMetrics {
     const { resourceMetrics, errors } = await this.#reader.collect()
     if (errors.length > 0) throw errors[0]
     const collected = new Map(resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics).map((data) => [data.descriptor.name, data]))
-    // In the order of our own table, since the SDK leaves out what has no series yet.
+    // Metrics are listed in the order of `METRICS`; the SDK omits those without a series.
     return METRICS.map((metric) => [metric, toPoints(collected.get(metric.name))])
   }
 }

@@ -1,14 +1,14 @@
 import { setImmediate } from 'node:timers/promises'
 
-// A slice that takes a noticeable part of a millisecond.
+// The size, in characters, from which on a slice takes a noticeable part of a millisecond.
 const LONG = 10_000
 
-/** A page of metrics that grows slice by slice; between two long ones the event loop goes on. */
+/** A page of metrics, made of slices; the event loop runs between two long slices. */
 export class Page {
-  // Encoded at once: one text of a megabyte would be copied again and again on its way out.
+  // Each slice is encoded at once: a text of a megabyte would be copied several times when it is sent.
   readonly #slices: Buffer[] = []
 
-  /** Adds a metric, whose last line has no line feed. */
+  /** Adds the text of a metric; its last line has no line feed. */
   async add (metric: Iterable<string>): Promise<void> {
     if (this.#slices.length > 0) this.#slices.push(Buffer.from('\n\n'))
     for (const slice of metric) {

@@ -7,7 +7,7 @@ import type { PromRegistry } from '../options.js'
 import { Sources, type Source } from './sources.js'
 import { TextWriter } from './text.js'
 
-// A registered symbol, since a process may hold two copies of this package.
+// A symbol of the global registry, since a process may load two copies of this package.
 const kSources = Symbol.for('@x/cache-metrics.sources')
 
 interface PromValue {
@@ -18,22 +18,22 @@ interface PromValue {
 }
 
 /**
- * A metric in a prom-client registry that holds no numbers of its own: whoever scrapes makes it read those of the cache. All
- * in one registry have the same sources.
+ * A metric in a prom-client registry. It stores no numbers: each scrape reads those of the cache. All metrics of a registry have the
+ * same sources.
  */
 export class PromMetric {
   name: string
   readonly help: string
   readonly type: Metric['type']
   readonly labelNames: readonly string[]
-  /** How prom-client's cluster mode makes one series of those of several processes. */
+  /** The aggregator of prom-client's cluster mode. */
   readonly aggregator: 'sum' | 'max'
   readonly [kSources]: Sources
   readonly #collector: Collector
   #writer: TextWriter
 
   constructor (metric: Metric, sources: Sources) {
-    // Not a constant: an OpenMetrics registry takes `_total` off.
+    // The name can change: an OpenMetrics registry removes `_total`.
     this.name = metric.name
     this.help = metric.help
     this.type = metric.type
@@ -44,24 +44,24 @@ export class PromMetric {
     this.#writer = new TextWriter(metric)
   }
 
-  /** For prom-client's JSON and its cluster mode. */
+  /** The values for prom-client's JSON and its cluster mode. */
   async get () {
     const { values, ...metric } = await this.getForPromString()
     return { ...metric, values: values.map(({ sharedLabels, labels, ...value }) => ({ ...value, labels: { ...labels, ...sharedLabels } })) }
   }
 
-  /** For prom-client's text, which writes `sharedLabels` once per object and remembers them. */
+  /** The values for prom-client's text, which formats each `sharedLabels` object once. */
   async getForPromString () {
     const { name, help, type, aggregator } = this
     return { name, help, type, aggregator, values: this.#read().flatMap((point) => this.#toValues(point)) }
   }
 
-  /** Does nothing: the numbers are the cache's, and Prometheus wants counters that only rise. */
+  /** Does nothing: the numbers belong to the cache, and counters of Prometheus must not fall. */
   reset (): void {}
 
   /**
-   * Its text slice by slice, several times as fast as prom-client writes it.
-   * @param defaultLabels of the registry, as they stand in its text
+   * The text of the metric in slices, several times as fast as prom-client's.
+   * @param defaultLabels of the registry, in the form of its text
    */
   toText (defaultLabels = ''): Iterable<string> {
     if (defaultLabels !== this.#writer.defaultLabels) this.#writer = new TextWriter(this.#collector.metric, defaultLabels)
@@ -85,8 +85,8 @@ export class PromMetric {
 }
 
 /**
- * Puts all metrics into a registry, or joins those that another app put there. Throws `CACHE_ERR_METRIC_TAKEN` if one of the
- * names belongs to a stranger; then nothing has changed. Call what it returns to take the source away.
+ * Adds all metrics to a registry, or adds a source to those that another app added; returns the function that removes the source.
+ * Throws `CACHE_ERR_METRIC_TAKEN` if a name belongs to another metric; the registry is unchanged then.
  */
 export function addTo (registry: PromRegistry, source: Source): () => void {
   const present = METRICS.map(({ name }) => registry.getSingleMetric(name) as unknown as PromMetric | undefined)
@@ -94,7 +94,7 @@ export function addTo (registry: PromRegistry, source: Source): () => void {
   if (stranger !== undefined) throw new MetricTaken(stranger.name)
   const sources = present.find((metric) => metric !== undefined)?.[kSources] ?? new Sources()
   METRICS.forEach((metric, at) => {
-    // prom-client's types know only its own classes; it asks no more of a metric than this one has.
+    // The types of prom-client allow only its own classes; at run time it uses these methods alone.
     if (present[at] === undefined) registry.registerMetric(new PromMetric(metric, sources) as unknown as PromClientMetric)
   })
   sources.add(source)

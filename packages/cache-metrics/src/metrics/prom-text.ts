@@ -3,12 +3,12 @@ import { Page } from './page.js'
 import { PromMetric } from './prom-metric.js'
 import { TEXT_TYPE } from './text.js'
 
-/** The text of a registry: what `registry.metrics()` gives, with the cache metrics written by a faster hand. */
+/** The text of a registry, equal to `registry.metrics()`; the cache metrics are written by `PromMetric`, which is faster. */
 export async function toPromText (registry: PromRegistry): Promise<string | Buffer> {
   const metrics = registry.getMetricsAsArray() as unknown as readonly { name: string }[]
   const bare = metrics.find((metric) => metric instanceof PromMetric && metric.labelNames.length === 0)
   if (registry.contentType !== TEXT_TYPE || bare === undefined) return registry.metrics()
-  // A registry does not tell its default labels, but they are all there is in its text of a metric that has no other.
+  // A registry does not expose its default labels. The text of a metric without labels contains exactly these.
   const [, defaultLabels = ''] = /\{(.*)\} \S+$/.exec(await registry.getSingleMetricAsString(bare.name)) ?? []
   const page = new Page()
   for (const metric of metrics) {

@@ -1,10 +1,10 @@
 import type { CacheRegistry } from '@x/cache-core'
 import type { Traffic } from '../traffic/traffic.js'
 
-/** What one app has to tell. */
+/** The numbers of one app: of its cache, and of its traffic. */
 export interface Source { readonly cache: CacheRegistry; readonly traffic: Traffic }
 
-/** The apps whose numbers go to one place: a prom-client registry, or a meter provider. */
+/** The apps that share one prom-client registry or one meter provider. */
 export class Sources {
   readonly #apps = new Set<Source>()
 
@@ -12,7 +12,7 @@ export class Sources {
   add (source: Source): void { this.#apps.add(source) }
   delete (source: Source): void { this.#apps.delete(source) }
 
-  /** Each cache once, however many apps share it. */
+  /** Each cache once, although several apps may share it. */
   caches (): Set<CacheRegistry> {
     return new Set([...this.#apps].map(({ cache }) => cache))
   }

@@ -2,10 +2,10 @@ import type { Labels, Point } from './collect.js'
 import { escapeHelp, Lines } from './lines.js'
 import type { Metric } from './metrics.js'
 
-/** What Prometheus text is sent as. */
+/** The content type of Prometheus text. */
 export const TEXT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-// A fraction of a millisecond; a page with full budgets has a megabyte and a half.
+// Characters of a slice, which take a fraction of a millisecond; a page at all limits has a megabyte and a half.
 const SLICE_LENGTH = 50_000
 
 /** Writes one metric in the text format of Prometheus, version 0.0.4. */
@@ -13,12 +13,12 @@ export class TextWriter {
   readonly #metric: Metric
   readonly #lines = new WeakMap<Labels, Lines>()
 
-  /** @param defaultLabels for every series, as they stand in a line: `app="orders",zone="b"` */
+  /** @param defaultLabels of every series, in the form of a line: `app="orders",zone="b"` */
   constructor (metric: Metric, readonly defaultLabels = '') {
     this.#metric = metric
   }
 
-  /** Slice by slice; the last line has no line feed. */
+  /** Yields the text in slices; the last line has no line feed. */
   * write (points: readonly Point[]): Iterable<string> {
     const { name, help, type } = this.#metric
     let slice = `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}`

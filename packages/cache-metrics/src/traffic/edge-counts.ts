@@ -2,9 +2,9 @@ import type { CacheRegistry } from '@x/cache-core'
 
 const counted = new WeakMap<CacheRegistry, EdgeCounts>()
 
-/** What the edge announced through the events of one cache. */
+/** Counts of the events that the edge emitted on one cache. */
 export class EdgeCounts {
-  /** One per cache, whoever asks: two apps that share a cache hear the same events, and must not count them twice. */
+  /** The counts of a cache: one object per cache, so that two apps that share it do not count an event twice. */
   static of (cache: CacheRegistry): EdgeCounts {
     let counts = counted.get(cache)
     if (counts === undefined) counted.set(cache, counts = new EdgeCounts(cache))

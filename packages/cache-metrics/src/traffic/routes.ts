@@ -4,15 +4,15 @@ import type { FastifyRequest } from 'fastify'
 /** The label of requests that no route answers. */
 export const UNMATCHED = 'unmatched'
 
-/** In the `config` of a route: it belongs to the suite and is not traffic of the app. */
+/** Marks, in its `config`, a route of the suite, which is not traffic of the app. */
 export const kOwnRoute = Symbol.for('@x/cache-metrics.ownRoute')
 
-// The status of the core and all that lies under it, whatever the prefix of the instance.
+// The status page of the core and all paths under it, with any prefix of the instance.
 const INTERNAL = /\/internal\/cache(?:\/|$)/
 
 type RouteConfig = FastifyRequest['routeOptions']['config'] & { [kOwnRoute]?: boolean }
 
-/** What was seen under one label. */
+/** The traffic of one label. */
 export class RouteTraffic {
   /** Answered requests that a shared cache could have answered, by method. */
   readonly candidates = { GET: 0, HEAD: 0 }
@@ -27,11 +27,11 @@ export class RouteTraffic {
 /** One route of the app. */
 export interface MeasuredRoute {
   readonly traffic: RouteTraffic
-  /** `by-url`: its pattern is not personal, but what stands for a parameter may be. */
+  /** Whether its requests are candidates. `by-url`: the pattern is not personal, but the URL of a request may be. */
   readonly candidates: 'never' | 'by-url' | 'always'
 }
 
-/** Routes by their mark or, without one, by their `config`; with a bounded number of labels: first asked for, first served, the rest is `other`. */
+/** Routes by their mark or, without one, by their `config`. The first `max` routes get a label of their own, the others share `other`. */
 export class Routes {
   readonly #max: number
   readonly #personal: PersonalPaths
@@ -45,21 +45,21 @@ export class Routes {
     this.#personal = personal
   }
 
-  /** Everything that was seen, label by label. */
+  /** The traffic of each label. */
   * all (): Iterable<RouteTraffic> {
     yield * this.#labelled.values()
     yield this.#other
     yield this.#unmatched
   }
 
-  /** The route of a request; `undefined` is one of the suite itself. */
+  /** The route of a request; `undefined` for a route of the suite itself. */
   of (request: FastifyRequest, mark: RouteMark | undefined): MeasuredRoute | undefined {
     const key = mark ?? request.routeOptions.config
     const route = this.#known.get(key)
     return route === undefined && !this.#known.has(key) ? this.#meet(key, request.routeOptions.config) : route
   }
 
-  // At the first request and not as the route is declared: by then every plugin has said what is personal.
+  // Computed at the first request, not when the route is declared: only then all plugins have declared personal paths.
   #meet (key: object, config: RouteConfig): MeasuredRoute | undefined {
     const pattern = config.url as string | undefined
     const route = pattern === undefined

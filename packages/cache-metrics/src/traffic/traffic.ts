@@ -5,42 +5,41 @@ import { Routes, type RouteTraffic } from './routes.js'
 const kBegan = Symbol('@x/cache-metrics.began')
 const COUNTED = -1
 
-/** Milliseconds of the cache's clock, or `COUNTED`. Not decorated: Fastify sets each decoration on every request, slowly. */
+/** The begin of a request, in milliseconds of the cache's clock, or `COUNTED`. Not a decoration, which Fastify would set on every request. */
 interface Timed { [kBegan]?: number }
 
 type Listener = (seconds: number, route: string, arm: RequestArm) => void
-/** Hears of the answer to a GET that a shared cache could have given. */
+/** Gets the response to a GET request that a shared cache could have answered. */
 export type OnCandidate = (route: string, request: FastifyRequest, reply: FastifyReply, payload: unknown, now: number, seconds: number | undefined) => void
 
-/** What one app's requests show: how long they took, and which of them a shared cache could have answered. */
+/** The requests of one app: their durations, and the number of those that a shared cache could have answered. */
 export class Traffic {
   readonly #core: Core
   readonly #routes: Routes
   #listeners: readonly Listener[] = []
-  /** On the hot path; must not throw. */
+  /** The listener for candidates. It is called on the hot path, and must not throw. */
   onCandidate: OnCandidate | undefined
 
-  /** @param maxRoutes that have a label of their own */
+  /** @param maxRoutes number of routes with a label of their own */
   constructor (core: Core, maxRoutes = 200) {
     this.#core = core
     this.#routes = new Routes(maxRoutes, core.registry.personal)
   }
 
-  /** Everything that was seen, label by label. */
+  /** The traffic of each label. */
   get routes (): Iterable<RouteTraffic> { return this.#routes.all() }
 
-  /** Hears of every duration; call what it returns to stop. */
+  /** Adds a listener for durations; returns the function that removes it. */
   listen (listener: Listener): () => void {
     this.#listeners = [...this.#listeners, listener]
     return () => { this.#listeners = this.#listeners.filter((other) => other !== listener) }
   }
 
-  /** Measures every request that the instance answers, from its first hook to the answer being ready to send. */
+  /** Measures every request of the instance, from its first hook to `onSend`. */
   watch (fastify: FastifyInstance): void {
     const traffic = this
-    // Hooks of the app and not of each route: they also see the requests that no route answers, and routes that were
-    // declared while the plugin was not loaded yet. And not onResponse, for which Fastify adds two listeners to every
-    // response: that alone costs more than all that is done here.
+    // Hooks of the instance, not of each route: they also run for unmatched requests, and for routes that were declared before
+    // the plugin was loaded. Not onResponse: Fastify adds two listeners to every response for it, which costs more than the rest.
     fastify.addHook('onRequest', function noteBegin (request, _reply, done) {
       (request as unknown as Timed)[kBegan] = traffic.#core.registry.clock.now()
       done()
@@ -54,7 +53,7 @@ export class Traffic {
   #measure (request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
     const timed = request as unknown as Timed
     const began = timed[kBegan]
-    // A hook that fails sends another answer to the same request.
+    // onSend runs again for the error response when a later hook fails.
     if (began === COUNTED) return
     timed[kBegan] = COUNTED
     const route = this.#routes.of(request, this.#core.routeOf(request))
@@ -68,7 +67,7 @@ export class Traffic {
         if (method === 'GET') this.onCandidate?.(traffic.label, request, reply, payload, now, began === undefined ? undefined : (now - began) / 1000)
       }
     }
-    // Refused by a hook that came first.
+    // An earlier hook answered the request, so its begin is not known.
     if (began === undefined) return
     const arm = this.#core.armOf(request)
     const seconds = (now - began) / 1000

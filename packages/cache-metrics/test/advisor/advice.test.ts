@@ -36,6 +36,10 @@ for (const [what, seen, verdict] of [
   ['nothing to say against it', {}, 'good']
 ] as const) {
   t.test(`advise: ${what}: ${verdict}`, async (t) => t.equal(advise([seenOf(seen)])[0]!.verdict, verdict))
+  t.test(`advise: ${what}: the kind and the reason stand apart, too`, async (t) => {
+    const { judgement: { kind, reason } } = advise([seenOf(seen)])[0]!
+    t.same([kind, reason], verdict.includes(': ') ? verdict.split(': ') : [verdict, undefined])
+  })
 }
 
 t.test('advise: priority by the loader seconds that an hour of hits would save', async (t) => {

@@ -137,6 +137,20 @@ t.test('report: a verdict that the rows of the app do not carry is not repeated,
   t.equal(status, 2)
 })
 
+for (const [what, sent, status] of [
+  ['in its fields', { verdict: 'poor: a reason', judgement: { kind: 'poor', reason: 'a reason' } }, 1],
+  ['as text alone', { verdict: 'poor: a reason: with a colon' }, 1],
+  ['of a kind that is unknown here', { verdict: 'doubtful', judgement: { kind: 'doubtful' } }, 2],
+  ['that is not enough data', { verdict: 'not enough data: 1 request of 200' }, 2]
+] as Array<[string, object, number]>) {
+  t.test(`plan: a verdict ${what} gives the exit status ${status}`, async (t) => {
+    const row = { kind: 'pattern', name: 'item', requestsPerHour: 1, ttl: 1, entries: 1, hitRate: 0, margin: 0, ...sent }
+    const body = JSON.stringify({ version: 1, generatedAt: 'now', source: 'this process', observedSeconds: 1, requests: 1, verdict: 'no-go', advice: [row], gates: [], notes: [] })
+    t.match(await run(['plan', '--app', await answering(t, 200, body)]), { status })
+    t.match((await run(['report', '--app', await answering(t, 200, body)])).stdout, (sent as { verdict: string }).verdict)
+  })
+}
+
 t.test('report: a server that is not there, hangs, or breaks off', async (t) => {
   const server = createServer((request, response) => {
     if (request.url!.startsWith('/hang')) return

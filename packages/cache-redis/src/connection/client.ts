@@ -1,27 +1,27 @@
 import type { EventEmitter } from 'node:events'
 import type { Cluster, Redis } from 'ioredis'
 
-/** The client of the app's own, or ours. */
+/** An ioredis client: one of the app, or one that the cache made. */
 export type Client = Redis | Cluster
 
 /**
- * Whether the client speaks to a Cluster. Read from the client, never by `instanceof`: the app's client may come from another
- * copy or version of ioredis, or from iovalkey.
+ * Whether a client is one of a Cluster. The flag of the client decides, never `instanceof` or an option: the app's client may come
+ * from another copy or version of ioredis, or from iovalkey.
  */
 export function isCluster (client: Client): client is Cluster {
-  return client.isCluster
+  return client.isCluster === true
 }
 
-/** The mode that a client was made for. */
+/** The mode of a client. */
 export function modeOf (client: Client): 'single' | 'cluster' | 'sentinel' {
   if (isCluster(client)) return 'cluster'
   return (client.options.sentinels?.length ?? 0) > 0 ? 'sentinel' : 'single'
 }
 
-/** Closes a client for the last time. An error that comes afterwards has no listener left but this one. */
+/** Closes a client for the last time. Later errors are ignored, since the other listeners are gone. */
 export function closeClient (client: Client): void {
   client.on('error', ignore)
-  // A socket that is ended during its TLS handshake may emit two errors; ioredis (6.0.0) listens to the first alone.
+  // A socket that ends during its TLS handshake may emit two errors; ioredis (6.0.0) listens to the first one only.
   for (const { stream } of (isCluster(client) ? client.nodes('all') : [client]) as { stream?: EventEmitter | null }[]) stream?.on('error', ignore)
   client.disconnect()
 }

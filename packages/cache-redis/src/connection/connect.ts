@@ -10,16 +10,16 @@ import { SentinelWatch } from './sentinel-watch.js'
 
 /** The clients of a cache. */
 export interface Clients {
-  /** The first carries everything but entries where there are several. They connect by themselves. */
+  /** At least one client, connecting. The first one also carries tokens, locks and messages. */
   readonly lanes: readonly Client[]
-  /** Closes all but the app's own. */
+  /** Closes all clients except the app's own. */
   close (): void
 }
 
-/** Less often than sockets would gather listeners, and soon enough for a connection that found the same server again. */
+/** Milliseconds between two reconnections because of READONLY: each one in a row adds a listener to the socket. */
 const LEAVE_MS = 250
 
-/** Makes the clients, or takes the app's own. */
+/** Makes the clients of a cache, or uses the app's own. */
 export function connect (settings: RedisCacheSettings, warn: Warn): Clients {
   const { client, connections } = settings
   const stops: (() => void)[] = []
@@ -28,7 +28,7 @@ export function connect (settings: RedisCacheSettings, warn: Warn): Clients {
     : [client, ...Array.from({ length: connections - 1 }, () => (client as Redis).duplicate())]
   for (const each of lanes) {
     defineScripts(each)
-    // The first tells of outages; ioredis prints an error that nobody listens to.
+    // The first client reports outages. ioredis prints errors that have no listener.
     if (each !== lanes[0]) each.on('error', () => {})
   }
   return {
@@ -46,14 +46,14 @@ function makeClients (settings: RedisCacheSettings, warn: Warn, stops: (() => vo
   const tls = tlsOf(settings.tls, first.tls)
   const common: RedisOptions = {
     connectTimeout: settings.connectTimeoutMs,
-    // A stopped server keeps its connections open: without this the client would stay on it for good.
+    // A stopped server keeps its connections open; without a time limit the client would never leave it.
     socketTimeout: settings.socketTimeoutMs,
     maxRetriesPerRequest: 0,
-    // What was sent on a connection that broke may have been carried out: it is for the caller to say what that means.
+    // A command that was sent before the connection broke may have run; its caller decides whether to send it again.
     autoResendUnfulfilledCommands: false,
     enableOfflineQueue: false,
     connectionName: 'cache',
-    // An ACL user that may not use CLIENT SETINFO would fill the server's ACL LOG with each connection.
+    // Each connection of an ACL user without CLIENT SETINFO would add a line to the server's ACL LOG.
     disableClientInfo: true,
     retryStrategy: (times) => Math.min(50 * times, 500),
     ...compact({
@@ -89,7 +89,7 @@ function makeClients (settings: RedisCacheSettings, warn: Warn, stops: (() => vo
       return lanes
     }
     case 'cluster': {
-      // The pool sets these for each of its nodes.
+      // The pool of ioredis sets these two options for each of its nodes.
       const { retryStrategy, enableOfflineQueue, ...ofNodes } = common
       const nodes = endpoints.map(({ host, port, servername }) => servername === undefined ? { host, port } : { host, port, tls: { ...tls, servername } })
       const cluster = new Cluster(nodes, {
@@ -106,7 +106,7 @@ function makeClients (settings: RedisCacheSettings, warn: Warn, stops: (() => vo
   }
 }
 
-/** Leaves the old master, unless the connection found the new one already. */
+/** Reconnects the clients that are not connected to the new master. */
 function leaveFor (lanes: readonly Redis[]): (host: string, port: number) => void {
   return (host, port) => {
     for (const lane of lanes) {
@@ -117,8 +117,8 @@ function leaveFor (lanes: readonly Redis[]): (host: string, port: number) => voi
 }
 
 /**
- * How a Cluster's host names are resolved: with TLS not before the connection is made, for it must know the name that the
- * certificate has; ioredis would resolve them first.
+ * The option that resolves a Cluster's host names. With TLS the name is kept, since the certificate is compared with it; ioredis
+ * would replace it by an address.
  */
 function dnsLookupFor ({ dnsLookup }: RedisCacheSettings, tls: ConnectionOptions | undefined): Pick<ClusterOptions, 'dnsLookup'> {
   if (dnsLookup !== undefined) return { dnsLookup }
@@ -131,8 +131,8 @@ function tlsOf (option: boolean | ConnectionOptions | undefined, isDefault: bool
 }
 
 /**
- * Leaves a master that became a replica: one reconnection for all commands that it refused. For each that is asked for, ioredis
- * (6.0.0) ends the socket once more and adds a listener to it.
+ * A `reconnectOnError` that leaves a master which became a replica: one reconnection for all refused commands. For each further
+ * one, ioredis (6.0.0) would end the socket again and add a listener to it.
  */
 function leaveReplicas (): (error: Error) => boolean {
   let leftAt = -Infinity
@@ -144,8 +144,8 @@ function leaveReplicas (): (error: Error) => boolean {
 }
 
 /**
- * Finds out about a stopped master, which refuses no connection. Not the client's own `slotsRefreshInterval`: when it is
- * closed during a refresh, that one goes on for good and keeps the process alive (ioredis 6.0.0).
+ * Refreshes the slot table at an interval, which detects a stopped master; returns the function that ends it. The option
+ * `slotsRefreshInterval` is not used: a client closed during a refresh keeps the process alive (ioredis 6.0.0).
  */
 function refreshSlots (cluster: Cluster, everyMs: number): () => void {
   const timer = setInterval(() => { if (cluster.status === 'ready') cluster.refreshSlotsCache() }, everyMs)

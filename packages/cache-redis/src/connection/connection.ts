@@ -9,9 +9,9 @@ import { listen } from './shared-listeners.js'
 
 export type { Client }
 
-/** What a connection tells. */
+/** Events of a connection. */
 export interface ConnectionEvents {
-  /** A server answers that did not, or another one: what waited may be tried again. */
+  /** A server answers again, or another server does: waiting operations may be tried again. */
   readonly onChange: () => void
   /** Told once per change; the message names no credentials. */
   readonly onError: (error: Error) => void
@@ -21,12 +21,14 @@ export interface ConnectionEvents {
 
 type ConnectionError = Error & { code?: string; lastNodeError?: Error }
 
-/** What ioredis says of a Cluster's nodes that did not answer, whatever the reason. */
+/** Messages of ioredis for nodes of a Cluster that did not answer; they name no reason. */
 const UNEXPLAINED = /^(Connection is closed\.|timeout)$/
 
-/** The client with the masters behind it, watched over. Commands go through `client`, which follows redirections. */
+/** A client and the masters that it is connected to. Commands go through `client`, which follows redirections. */
 export class Connection {
   readonly client: Client
+  /** Whether the client is one of a Cluster. */
+  readonly isCluster: boolean
   /** Why the client is not connected; `undefined` while it is, and as long as that is not known. */
   failure: Error | undefined
   readonly #nodes = new Map<string, Node>()
@@ -34,13 +36,14 @@ export class Connection {
   readonly #events: ConnectionEvents
   readonly #timer: NodeJS.Timeout
   readonly #stops: (() => void)[]
-  /** What was told since the client was last connected. */
+  /** Kinds of failure that were reported since the client was last connected. */
   readonly #told = new Set<string>()
   readonly #toldRefusals = new Set<string>()
   #isClosed = false
 
   constructor (client: Client, settings: Omit<NodeSettings, 'onRefused'>, events: ConnectionEvents) {
     this.client = client
+    this.isCluster = isCluster(client)
     this.#events = events
     this.#settings = {
       ...settings,
@@ -78,14 +81,12 @@ export class Connection {
     return nodes.find(({ problem }) => problem !== undefined)?.problem ?? this.failure ?? new Error('no master is known')
   }
 
-  /** The master that a key lies on, as far as is known. */
+  /** The master that has the slot of a key; `undefined` if it is not known. */
   owner (key: string): Node | undefined {
     if (!isCluster(this.client)) return this.#nodes.get('')
     const id = this.client.slots[calculateSlot(key)]?.[0]
     return id === undefined ? undefined : this.#nodes.get(id)
   }
-
-  get isCluster (): boolean { return isCluster(this.client) }
 
   /** The node that a redirection names; `undefined` if no connection to it is known. */
   nodeAt (address: string): Node | undefined {
@@ -95,12 +96,12 @@ export class Connection {
     return this.#nodes.get(mapped === undefined || mapped === null ? address : `${mapped.host}:${mapped.port}`)
   }
 
-  /** Asks for the slot table, which a redirection showed to be old. */
+  /** Refreshes the slot table, which a redirection has shown to be outdated. */
   refreshSlots (): void {
     if (isCluster(this.client)) this.client.refreshSlotsCache()
   }
 
-  /** Ends the watch; who made the client closes it. */
+  /** Stops watching the masters. The client stays open. */
   close (): void {
     this.#isClosed = true
     clearInterval(this.#timer)
@@ -109,9 +110,9 @@ export class Connection {
     for (const stop of this.#stops) stop()
   }
 
-  /** Kinds of one failure take turns while it lasts: a server that wants TLS resets now a read, now a write. */
+  /** Reports each kind of failure once. One cause may alternate between kinds: a server that wants TLS resets reads and writes. */
   async #noteFailure (error: ConnectionError): Promise<void> {
-    // A Cluster says only that no node was of use; why, the last of them says.
+    // The error of a Cluster names no reason; `lastNodeError` does.
     this.failure = withoutSecrets(error.lastNodeError ?? error)
     const kind = error.code ?? (error.lastNodeError === undefined ? error.message : 'Cluster')
     if (this.#told.has(kind)) return
@@ -123,8 +124,8 @@ export class Connection {
   }
 
   /**
-   * Why no node of a Cluster can be reached: connects to one of them. The client asks on connections whose errors it drops, and
-   * so a refused certificate shows as a closed connection.
+   * Connects to one node of a Cluster to find the reason why none can be reached. ioredis drops the errors of its own attempts,
+   * so that a refused certificate looks like a closed connection.
    */
   async #findCause (): Promise<Error | undefined> {
     const [node] = isCluster(this.client) ? this.client.nodes('all') : []

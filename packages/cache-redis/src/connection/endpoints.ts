@@ -1,7 +1,7 @@
 import { OptionInvalid } from '@x/cache-core/suite'
 import type { RedisCacheSettings } from '../options.js'
 
-/** A server as the options name it. */
+/** The address of a server, from the options. */
 export interface Endpoint {
   readonly host: string
   readonly port: number
@@ -16,12 +16,12 @@ export interface Endpoint {
 }
 
 const ALLOWED = 'redis://user:password@host:port/db, with ?db= and ?family= alone'
-/** The parts of a URL that hold for all servers; only one URL may name them. */
+/** The parts of a URL that apply to all servers; a later URL must not have another value. */
 const COMMON = ['tls', 'username', 'password', 'db', 'family'] as const
 
 /**
- * The servers that the options name; the first has what holds for all of them. Throws `CACHE_ERR_OPTION_INVALID`, and never
- * shows the URL: it may hold a password.
+ * The addresses from the options; the first one has the settings of all. Throws `CACHE_ERR_OPTION_INVALID`, without the URL, which
+ * may contain a password.
  */
 export function endpointsOf ({ url, nodes, mode }: Pick<RedisCacheSettings, 'url' | 'nodes' | 'mode'>): Endpoint[] {
   if (nodes !== undefined) return nodes.map((node) => ({ ...node, tls: false }))
@@ -37,7 +37,7 @@ export function endpointsOf ({ url, nodes, mode }: Pick<RedisCacheSettings, 'url
   return endpoints
 }
 
-/** One URL. Its query is read as ioredis reads it; a part that would have no effect is refused. */
+/** Parses one URL. The query is read as in ioredis; a part without effect is refused. */
 function parse (url: string): Endpoint {
   let parsed: URL
   let username: string
@@ -57,7 +57,7 @@ function parse (url: string): Endpoint {
   }
   if (parsed.hash !== '') return refuse('a fragment', ALLOWED)
   const path = parsed.pathname.slice(1)
-  // The path beats the query, as in ioredis.
+  // The path takes precedence over the query, as in ioredis.
   const db = path === '' ? query.get('db') : path
   if (db !== undefined && !/^\d{1,9}$/.test(db)) return refuse('a database that is no number', ALLOWED)
   const family = query.get('family')

@@ -1,11 +1,11 @@
 import { withCause } from '@x/cache-core/implementing'
 
-/** Hears of something that the app asked for and that fails for a lasting reason; the message says what to do. */
+/** Gets a warning: a setting of the app has no effect for a lasting reason. The message says what to do. */
 export type Warn = (warning: Error) => void
 
 /**
- * A function of the app, made safe to call: a throw or a rejection goes no further. The first failure of each function is
- * told; the function is still called afterwards.
+ * Wraps a function of the app so that it neither throws nor rejects. The first failure is passed to `warn`; the function is still
+ * called afterwards.
  */
 export function guard<A extends unknown[]> (name: string, fn: ((...args: A) => unknown) | undefined, warn: Warn): (...args: A) => void {
   if (fn === undefined) return () => {}
@@ -18,7 +18,7 @@ export function guard<A extends unknown[]> (name: string, fn: ((...args: A) => u
   return (...args) => {
     try {
       const returned = fn(...args) as PromiseLike<unknown> | undefined
-      // Any thenable: the app may use promises of its own.
+      // Any thenable counts: the app may use another implementation of promises.
       if (typeof returned?.then === 'function') returned.then(undefined, fail)
     } catch (error) {
       fail(error)
@@ -26,7 +26,7 @@ export function guard<A extends unknown[]> (name: string, fn: ((...args: A) => u
   }
 }
 
-// Not String(): what is thrown may have no text, or one that throws.
+// String() is not used: the conversion of a thrown value may throw.
 function textOf (cause: unknown): string {
   if (cause instanceof Error) return cause.message
   return typeof cause === 'string' ? cause : `a thrown ${typeof cause}`

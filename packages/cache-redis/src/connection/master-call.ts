@@ -7,21 +7,21 @@ export interface MasterReply<T> { readonly value: T; readonly node: Node; readon
 
 /** Options of a call. */
 export interface MasterCallOptions<P> {
-  /** The connection to use of the master. Default: the one that carries its data. */
+  /** Chooses a connection to the master. Default: the one that carries its data. */
   readonly connectionOf?: (node: Node) => Redis
-  /** Makes what the command needs of the master's fence; runs again for every other master. What it throws ends the call. */
+  /** Computes an argument of the command from the master's fence; runs again for each further master. An error ends the call. */
   readonly prepare?: (fence: string) => Promise<P>
 }
 
 /** Redirections that one call follows; two are usual while a slot moves. */
 const MAX_REDIRECTIONS = 8
-/** Times that one call lets the client find the master; each includes the client's own retries. */
+/** Times that one call lets the client search for the master; each includes the client's own retries. */
 const MAX_SEARCHES = 2
 
 /**
- * Runs one command on the own connection of the master that has the key. A stale slot table leads to MOVED or ASK, which are
- * followed here; so it is certain which server has answered. `send` must send exactly one command, before it awaits anything:
- * ASKING precedes it. Throws what the server or the connection says.
+ * Runs one command on the connection of the master that has the key, and returns the master that answered. MOVED and ASK are
+ * followed here, since the client does not say which server answered. `send` must send exactly one command before it awaits
+ * anything, because ASKING precedes it. Rejects with the error of the server or the connection.
  */
 export async function callMaster<T, P = undefined> (
   connection: Connection, key: string, send: (redis: Redis, fence: string, prepared: P) => Promise<T>, options: MasterCallOptions<P> = {}
@@ -32,7 +32,7 @@ export async function callMaster<T, P = undefined> (
   let searches = 0
   for (;;) {
     let failure: unknown
-    // A single server is sent the command all the same: its refusal says what is wrong, and makes the client leave a replica.
+    // A single server gets the command even without a fence: its refusal names the reason, and makes the client leave a replica.
     const fence = node?.fence ?? await node?.identify() ?? (connection.isCluster ? undefined : '')
     const prepared = (fence === undefined || options.prepare === undefined ? undefined : await options.prepare(fence)) as P
     try {
@@ -40,7 +40,7 @@ export async function callMaster<T, P = undefined> (
       const redis = options.connectionOf?.(node) ?? node.redis
       if (isAsking) {
         redis.asking().catch(() => {
-          // The command that follows fails for the same reason.
+          // The next command fails for the same reason.
         })
       }
       return { value: await send(redis, fence, prepared), node, fence }
@@ -58,7 +58,7 @@ export async function callMaster<T, P = undefined> (
       isAsking = redirection?.isMoved === false
       continue
     }
-    // Nobody knows the server, or none answers: the client follows redirections and failovers, and learns of new servers by that.
+    // No connection to the master is known: the client follows redirections and failovers, and finds new servers by that.
     if (++searches > MAX_SEARCHES) throw failure
     await connection.client.pttl(key)
     node = connection.owner(key)
@@ -73,7 +73,7 @@ export function parseRedirection (error: unknown): { readonly isMoved: boolean; 
   return (kind === 'MOVED' || kind === 'ASK') && address !== undefined ? { isMoved: kind === 'MOVED', address } : undefined
 }
 
-/** Whether another try may find a master: the connection failed, or the cluster is not ready for the command. */
+/** Whether another attempt may find a master: the connection failed, or the Cluster is not ready for the command. */
 function isTemporary (error: unknown): boolean {
   return error instanceof Error && (error.name !== 'ReplyError' || /^(CLUSTERDOWN|TRYAGAIN|LOADING|MASTERDOWN|READONLY)/.test(error.message))
 }

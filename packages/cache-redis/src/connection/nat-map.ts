@@ -1,10 +1,10 @@
 import type { ConnectionOptions } from 'node:tls'
 import { guard, type Warn } from './guard.js'
 
-/** Where a server is reached, and the name that its certificate has if that is not `host`. */
+/** The address of a server, and the name in its certificate if that is not `host`. */
 export interface NatTarget { readonly host: string; readonly port: number; readonly servername?: string }
 
-/** From `host:port` as Redis announces it to where this process reaches it; what is not named stays as it is. */
+/** A map from the `host:port` that Redis announces to the address for this process; other addresses stay as they are. */
 export type NatMap = Readonly<Record<string, NatTarget>> | ((announced: string) => NatTarget | null | undefined)
 
 type Mapped = { host: string; port: number; servername?: string; tls?: ConnectionOptions }
@@ -12,7 +12,7 @@ type Mapped = { host: string; port: number; servername?: string; tls?: Connectio
 /** The map as ioredis takes it, with the certificate's name beside the rest of the TLS options. */
 export function natMapFor (natMap: NatMap, tls: ConnectionOptions | undefined, warn: Warn): (announced: string) => Mapped | null {
   let found: NatTarget | null | undefined
-  // It is called from a socket's handler, where a throw would end the process.
+  // ioredis calls the function from a socket's handler, where a throw would end the process.
   const ask = typeof natMap === 'function'
     ? guard('natMap', (announced: string) => { found = natMap(announced) }, warn)
     : (announced: string) => { found = Object.hasOwn(natMap, announced) ? natMap[announced] : undefined }

@@ -7,22 +7,22 @@ import { isRefusal, isReply, publicText } from './redis-errors.js'
 import { listen } from './shared-listeners.js'
 import { Tracker, type TrackerEvents } from '../tracking/tracking.js'
 
-/** What a node needs to know of its cache. */
+/** Settings of a node. */
 export interface NodeSettings extends TrackerEvents {
   readonly prefixes: readonly string[]
-  /** Whether invalidation messages are wanted. */
+  /** Whether the node subscribes to invalidation messages. */
   readonly isTracked: boolean
   readonly heartbeatMs: number
   readonly heartbeatTimeoutMs: number
   readonly now: () => number
 }
 
-/** The longest pause between two questions that the server refuses to answer. */
+/** The longest pause, in milliseconds, between two INFO commands that the server refuses. */
 const MAX_PAUSE_MS = 60_000
 
-/** One master: the connection that carries its data, what server answers there, and the messages that it sends. */
+/** One master: the connection that carries its data, the identity of the server, and its invalidation messages. */
 export class Node {
-  /** Of the server that answers now; `undefined` while that is not known, and for a replica. */
+  /** The fence of the server that answers now; `undefined` while it is not known, and for a replica. */
   fence: string | undefined
   /** Why the fence is not known, if the server itself is the reason. */
   problem: Error | undefined
@@ -30,7 +30,7 @@ export class Node {
   readonly #settings: NodeSettings
   readonly #changed: () => void
   readonly #stops: readonly (() => void)[]
-  /** Listens while the fence is known: a replica sends nothing that counts. */
+  /** Exists while the fence is known: the messages of a replica prove nothing. */
   #tracker: Tracker | undefined
   #writer: Redis | undefined
   #runId: string | undefined
@@ -49,18 +49,18 @@ export class Node {
     if (redis.status === 'ready') void this.readFence()
   }
 
-  /** Every message of the server that answers here has arrived, but for those of the last heartbeat. */
+  /** Whether every message of this server has arrived, except those since the last heartbeat. */
   get isTrusted (): boolean {
     return this.#tracker !== undefined && this.#tracker.runId === this.#runId && this.#tracker.isAlive
   }
 
-  /** A connection for writes that are waited for. */
+  /** A connection for writes that are followed by WAIT. */
   get writer (): Redis {
     if (this.#writer !== undefined) return this.#writer
     this.#writer = this.redis.duplicate({
       lazyConnect: false,
       enableOfflineQueue: true,
-      // WAIT that is sent again, on another connection, is answered by replicas that were never told of the write.
+      // A WAIT that is sent again on another connection says nothing about the write.
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       connectionName: 'cache-writer',
@@ -69,23 +69,23 @@ export class Node {
     })
     defineScripts(this.#writer)
     this.#writer.on('error', () => {
-      // Each write tells its caller; outages are told by the data connection.
+      // Each write rejects with its error; the data connection reports outages.
     })
     return this.#writer
   }
 
-  /** The fence; asks for it if it is not known, which also connects a node that was not needed so far. */
+  /** The fence; sends INFO if it is not known, which also connects a node that was not used before. */
   async identify (): Promise<string | undefined> {
     if (this.fence === undefined) await this.readFence()
     return this.fence
   }
 
-  /** Asks who answers, unless that was refused a moment ago. */
+  /** Reads the fence anew, unless INFO was refused a moment ago. */
   poll (): void {
     if (this.redis.status === 'ready' && this.#settings.now() >= this.#nextPollAt) void this.readFence()
   }
 
-  /** Asks who answers; a role can change without a new connection. Never rejects. */
+  /** Reads the fence with INFO: a role can change without a new connection. Never rejects. */
   async readFence (): Promise<void> {
     const connection = this.#connection
     let info: string
@@ -93,7 +93,7 @@ export class Node {
       info = String(await this.redis.info('server', 'replication'))
     } catch (error) {
       if (connection !== this.#connection) return
-      // Without an answer the fence stays unknown, and nothing that depends on it is served.
+      // The fence is unknown without a reply, and no entry that depends on it is served.
       this.problem = isReply(error) ? error : undefined
       if (isRefusal(error)) this.#noteRefusal(`Redis refuses INFO (${publicText(error)})`)
       this.#setFence(undefined)
@@ -114,7 +114,7 @@ export class Node {
   }
 
   close (): void {
-    // The client may be the app's own, and outlive this.
+    // The client may be the app's own, and stay open.
     for (const stop of this.#stops) stop()
     this.#forget()
     if (this.#writer !== undefined) closeClient(this.#writer)

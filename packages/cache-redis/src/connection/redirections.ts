@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis'
 
-/** The part of a Cluster that turns an address, as a server announces it, into one to connect to; it throws on what is no address. */
+/** The method of a Cluster that maps an announced address; it throws for a text that is no address. */
 interface Mapping { natMapper?: (announced: unknown) => { host?: string; port?: number } }
 
 /** A name or an IP address, and a port. */
@@ -13,8 +13,8 @@ export function isAddress (announced: unknown): boolean {
 }
 
 /**
- * Leads redirections to no address, and such lines of the slot table, to a node that is known. ioredis (6.0.0) parses them in the handler
- * of a socket, where a throw ends the process.
+ * Replaces an invalid address, in a redirection or the slot table, by a known node. ioredis (6.0.0) parses addresses in the handler of
+ * a socket, where a throw ends the process.
  */
 export function guardRedirections (cluster: Cluster): void {
   const mapping = cluster as unknown as Mapping
@@ -22,15 +22,15 @@ export function guardRedirections (cluster: Cluster): void {
   if (natMapper === undefined || Object.hasOwn(mapping, 'natMapper')) return
   mapping.natMapper = (announced) => {
     if (isAddress(announced)) return natMapper.call(cluster, announced)
-    // A Cluster that was closed has no node left, and connects to none.
+    // A closed Cluster has no node, and connects to none.
     const { host = '127.0.0.1', port = 6379 } = cluster.nodes('all')[0]?.options ?? {}
     return { host, port }
   }
 }
 
 /**
- * Lets a node be asked without harm. Redirected by ASK to a node that cannot be reached, ioredis (6.0.0) sends ASKING, and looks at
- * nothing that comes of it: the rejection would end the process. The command that follows fails for the same reason.
+ * Handles the rejections of ASKING on a node. ioredis (6.0.0) sends it after an ASK redirection and ignores the promise; if the
+ * node cannot be reached, the rejection would end the process. The next command fails for the same reason.
  */
 export function guardAsking (redis: Redis): void {
   const { asking } = redis

@@ -17,23 +17,23 @@ export function toCacheError (operation: string, thrown: unknown): CacheError {
   return isReply(cause) ? failedReply(operation, message, { cause }) : unavailable(operation, { cause })
 }
 
-/** Errors that what is stored under a key causes: a script that stumbles over it, a text that is no number, one that would become too long. */
+/** Errors caused by the value of one key: a script cannot read it, it is not a number, or it would become too long. */
 const OF_ONE_KEY = /^ERR (.*\buser_script:\d|value is not|hash value is not|increment or decrement|string exceeds)/s
 
-/** Whether an error speaks of the connection or the server as a whole, and so for the breaker. */
+/** Whether an error concerns the connection or the whole server, so that the breaker counts it. */
 export function isOutage ({ code }: CacheError): boolean {
   return code === 'CACHE_ERR_UNAVAILABLE' || code === 'CACHE_ERR_TIMEOUT' || code === 'CACHE_ERR_AUTH'
 }
 
-/** Replies that speak of a moment, not of the user, the command or the server's kind. */
+/** Replies that describe a passing state of the server, not the user, the command or the kind of server. */
 const PASSING = /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|READONLY|UNBLOCKED)/
 
-/** Whether an error is the server's answer, and not one of the connection. */
+/** Whether an error is a reply of the server, not one of the connection. */
 export function isReply (error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError'
 }
 
-/** Whether the server refuses what was asked, for a reason that lasts until an operator ends it. */
+/** Whether the server refuses the command for a reason that lasts until an operator ends it. */
 export function isRefusal (error: unknown): error is Error {
   return isReply(error) && !PASSING.test(error.message)
 }
@@ -78,7 +78,7 @@ export function withoutSecrets (thrown: unknown): Error {
   return typeof code === 'string' && /^\w+$/.test(code) ? Object.assign(cleaned, { code }) : cleaned
 }
 
-/** What a NOPERM reply refuses. */
+/** The command, key or channel that a NOPERM reply refuses. */
 function refusedBy (message: string): string {
   // The text may have been made fit for logs before.
   if (message.startsWith(REFUSED)) return message.slice(REFUSED.length)

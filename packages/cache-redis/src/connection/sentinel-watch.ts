@@ -6,8 +6,8 @@ import { isRefusal, publicText } from './redis-errors.js'
 const CHANNEL = '+switch-master'
 
 /**
- * Hears from the Sentinels at once that they chose another master. After a planned failover the old master still calls itself
- * one, for ten seconds and more, and takes writes that are lost.
+ * Subscribes to the Sentinels' message that another master was chosen. After a planned failover the old master keeps its role for
+ * ten seconds and more, and accepts writes that are lost.
  */
 export class SentinelWatch {
   readonly #sentinels: readonly Redis[]
@@ -27,10 +27,10 @@ export class SentinelWatch {
     }))
     for (const sentinel of this.#sentinels) {
       sentinel.on('error', () => {
-        // The data connection asks all Sentinels, and tells of those that do not answer.
+        // The data connection asks all Sentinels, and reports those that do not answer.
       })
       sentinel.on('message', (channel: string, message: string) => {
-        // The name, the old address, the new one.
+        // The message contains the name, the old address and the new address.
         const [name, , , host, port] = message.split(' ')
         if (channel === CHANNEL && name === masterName && host !== undefined) onSwitch(host, Number(port))
       })

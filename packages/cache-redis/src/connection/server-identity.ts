@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
 
 /**
- * Which server, in which life and with which history, answered: a restart changes `run_id`, a failover `master_replid`.
- * `undefined` for a replica. What was stored under another fence may have been kept by a server that forgot an
- * acknowledged invalidation.
+ * The identity of the server that sent an INFO reply; `undefined` for a replica. Its fence changes with a restart (`run_id`) and a
+ * failover (`master_replid`). A server with another fence may have lost an acknowledged invalidation.
  */
 export function fenceOf (info: string): { runId: string; fence: string } | undefined {
   const runId = field(info, 'run_id')
@@ -12,7 +11,7 @@ export function fenceOf (info: string): { runId: string; fence: string } | undef
   return { runId, fence: createHash('sha1').update(`${runId}:${replicationId}`).digest('base64url').slice(0, 8) }
 }
 
-/** The fields that `fenceOf` needs and INFO lacks, as from some proxies and relatives of Redis. */
+/** The fields that `fenceOf` needs and an INFO reply lacks, as from some proxies and compatible servers. */
 export function missingFields (info: string): string[] {
   return ['run_id', 'master_replid', 'role'].filter((name) => field(info, name) === undefined)
 }

@@ -4,10 +4,10 @@ import { listen } from './shared-listeners.js'
 
 type Listener = (message: string) => void
 
-/** The pause before a Cluster's next node is tried. */
+/** Milliseconds before the next node of a Cluster is tried. */
 const MOVE_ON_MS = 250
 
-/** Listens to channels on a connection of its own, made when the first channel is wanted. Messages may be missed. */
+/** Subscribes to channels on a connection of its own, which is made for the first channel. Messages may be missed. */
 export class Subscriber {
   readonly #client: Client
   readonly #stop: () => void
@@ -17,13 +17,13 @@ export class Subscriber {
 
   constructor (client: Client) {
     this.#client = client
-    // A node that left the Cluster hears of nothing any more, though it may answer.
+    // A node that left the Cluster gets no messages any more, although it may still answer.
     this.#stop = listen(client, '-node', ({ options }: Redis) => {
       if (this.#own?.options.host === options.host && this.#own?.options.port === options.port) this.#own?.disconnect()
     })
   }
 
-  /** Resolves once the channel is listened to; rejects if that cannot be had now. The listener must not throw. */
+  /** Resolves once the channel is subscribed to, with the function that ends it; rejects if that fails. The listener must not throw. */
   async listen (channel: string, listener: Listener): Promise<() => void> {
     const listeners = this.#listeners.get(channel)
     if (listeners !== undefined) listeners.add(listener)
@@ -33,7 +33,7 @@ export class Subscriber {
       if (left?.delete(listener) !== true || left.size > 0) return
       this.#listeners.delete(channel)
       this.#own?.unsubscribe(channel).catch(() => {
-        // A connection that is gone listens to nothing.
+        // A closed connection has no subscriptions.
       })
     }
     try {
@@ -58,7 +58,7 @@ export class Subscriber {
     const own = this.#open()
     this.#own = own
     own.on('error', () => {
-      // The data connection tells of outages.
+      // The data connection reports outages.
     })
     own.on('message', (channel: string, message: string) => {
       for (const listener of this.#listeners.get(channel) ?? []) listener(message)
@@ -71,7 +71,7 @@ export class Subscriber {
     return own
   }
 
-  /** Any node of a Cluster carries the messages of all; one that is lost is not waited for. */
+  /** Opens the connection, in a Cluster to any node, since each carries all messages. A lost node is replaced, not waited for. */
   #open (): Redis {
     const common = { autoResubscribe: true, enableOfflineQueue: true, maxRetriesPerRequest: 1, lazyConnect: false, connectionName: 'cache-subscriber', disableClientInfo: true }
     if (!isCluster(this.#client)) return this.#client.duplicate(common)
@@ -88,7 +88,7 @@ export class Subscriber {
       if (this.#isClosed || this.#own !== undefined || this.#listeners.size === 0) return
       try {
         this.#connection().subscribe(...this.#listeners.keys()).catch(() => {
-          // The connection ends, and the next node is tried.
+          // The connection ends, and the next node is tried then.
         })
       } catch {
         this.#moveOn()

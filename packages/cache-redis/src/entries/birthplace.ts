@@ -1,29 +1,29 @@
 import { newToken } from './keys.js'
 
-/** A token with the fence of the master that it was made on: together they are valid there alone. */
+/** A token, and the fence of the master that it was made on. The pair is valid on that master only. */
 export interface Captured { readonly token: string; readonly fence: string }
 
 const RANDOM_CHARACTERS = 12
 const FENCE_CHARACTERS = 8
-/** Characters of a fence. */
+/** Length of a fence, in characters. */
 export const MAX_FENCE_LENGTH = FENCE_CHARACTERS
-/** Characters of a token without its fence, after a soft invalidation. */
+/** Length of a token without its fence, in characters, after a soft invalidation. */
 export const MAX_TOKEN_LENGTH = RANDOM_CHARACTERS + 1 + RANDOM_CHARACTERS
 const SHAPE = new RegExp(`^([\\w-]{${RANDOM_CHARACTERS}})([\\w-]{${FENCE_CHARACTERS}})(\\.[\\w-]{${RANDOM_CHARACTERS}})?$`)
 
-/** A new token as Redis has it: the random characters, then the fence of the master that it is made on. */
+/** A new token in its stored form: random characters, then the fence of the master that it is made on. */
 export function writeToken (fence: string): string {
   return newToken() + fence
 }
 
-/** Whether a token has the shape of this package's own. */
+/** Whether a stored token has the form that this package writes. */
 export function isOwn (text: string): boolean {
   return SHAPE.test(text)
 }
 
 /**
- * The parts of a token as Redis has it. The part after a dot, of a soft invalidation, belongs to the token. A text of another shape was
- * written by another: it has an empty fence, which is that of no master, so that it is replaced.
+ * Parses a stored token. The part after a dot, which a soft invalidation writes, belongs to the token. A text of another form was
+ * written by another program: it gets an empty fence, which no master has, so that it is replaced.
  */
 export function readToken (text: string): Captured {
   const [, random, fence, soft = ''] = SHAPE.exec(text) ?? []

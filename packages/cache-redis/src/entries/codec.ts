@@ -7,22 +7,22 @@ import {
   FRAME, MAX_OVERHEAD_BYTES, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type EntryTag, type FrameMeta
 } from './frame.js'
 
-/** Turns values into text or bytes and back. The default is JSON. */
+/** Converts values to text or bytes, and back. Default: `jsonSerializer`. */
 export interface Serializer {
   serialize (value: unknown): string | Uint8Array
-  /** Throws on what it cannot read. */
+  /** Throws if the bytes cannot be read. */
   deserialize (bytes: Buffer): unknown
 }
 
 /**
- * Makes payloads smaller. Its id stands in the frame, so that processes with other settings read each other's entries. One of the
- * app's own has failed if it takes longer than half of `commandTimeoutMs`.
+ * Compresses payloads. The frame contains the id, so that processes with different settings read each other's entries. A compression
+ * of the app's own fails if it takes longer than half of `commandTimeoutMs`.
  */
 export interface Compression {
-  /** 1 to 255; 1 is gzip, 2 brotli. Own ones from 128 on. */
+  /** A whole number: 1 is gzip, 2 is brotli; compressions of the app's own use 128 to 255. */
   readonly id: number
   compress (bytes: Uint8Array): Promise<Uint8Array>
-  /** Must refuse to make more than `maxBytes` of it. */
+  /** Must reject if the result would have more than `maxBytes` bytes. */
   decompress (bytes: Uint8Array, maxBytes: number): Promise<Uint8Array>
 }
 
@@ -31,21 +31,21 @@ const asyncGunzip = promisify(gunzip)
 const asyncBrotli = promisify(brotliCompress)
 const asyncUnbrotli = promisify(brotliDecompress)
 
-/** gzip at the level that is fast. */
+/** gzip at level 1, the fastest. */
 export const gzipCompression: Compression = {
   id: 1,
   compress: (bytes) => asyncGzip(bytes, { level: 1 }),
   decompress: (bytes, maxBytes) => asyncGunzip(bytes, { maxOutputLength: maxBytes })
 }
 
-/** brotli at a level for traffic, not for archives. */
+/** brotli at quality 4, which is fast enough for each store. */
 export const brotliCompression: Compression = {
   id: 2,
   compress: (bytes) => asyncBrotli(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }),
   decompress: (bytes, maxBytes) => asyncUnbrotli(bytes, { maxOutputLength: maxBytes })
 }
 
-/** JSON, which every language reads. */
+/** JSON: `serialize` throws for values without a JSON text, such as `undefined` and functions. */
 export const jsonSerializer: Serializer = {
   serialize (value) {
     const text = JSON.stringify(value)
@@ -58,7 +58,7 @@ export const jsonSerializer: Serializer = {
 /** Settings of a codec. */
 export interface CodecOptions {
   serializer: Serializer
-  /** Payloads from so many bytes on are compressed; `Infinity`: none. */
+  /** Size in bytes from which on payloads are compressed; `Infinity`: none is. */
   compressAboveBytes: number
   compression: Compression
   maxValueBytes: number
@@ -66,16 +66,16 @@ export interface CodecOptions {
   limitMs: number
 }
 
-/** A value on its way into Redis: taken down already, so that later changes to it are not seen. */
+/** A serialised value: later changes of the original do not reach it. `size` is in bytes. */
 export interface Serialised { readonly kind: FrameMeta['payload']; readonly bytes: Uint8Array | string; readonly size: number }
 
-/** An entry as Redis held it. */
+/** A decoded entry; `ttlMs` is `undefined` for plain JSON. */
 export interface Decoded { readonly value: unknown; readonly ttlMs: number | undefined; readonly windowMs: number; readonly ownFence?: string | undefined; readonly tags: readonly EntryTag[] }
 
 const NO_TAGS: readonly EntryTag[] = []
 const LARGER = 'more than maxValueBytes'
 
-/** The stored form: plain JSON where nothing else is needed, a frame otherwise. */
+/** Encodes and decodes entries: plain JSON where a value needs no metadata, a frame otherwise. */
 export class Codec {
   readonly #options: CodecOptions
   readonly #isPlainJson: boolean
@@ -84,7 +84,7 @@ export class Codec {
 
   constructor (options: CodecOptions) {
     this.#options = options
-    // A compression that hangs holds no process: who waits for it has a limit of its own.
+    // The time limit does not keep the process alive: callers have a limit of their own.
     this.#limit = new Deadlines(options.limitMs, { holdsProcess: false })
     this.#isPlainJson = options.serializer === jsonSerializer
     this.#compressions = new Map([gzipCompression, brotliCompression, options.compression].map((each) => [each.id, each]))
@@ -109,7 +109,7 @@ export class Codec {
     return { kind, bytes, size }
   }
 
-  /** Rejects with a `CacheError` where the compression fails. */
+  /** Encodes a value with its metadata. Rejects with a `CacheError` if the compression fails. */
   async encode ({ kind, bytes, size }: Serialised, meta: Pick<FrameMeta, 'ttlMs' | 'windowMs' | 'ownFence' | 'tags'>): Promise<Buffer | string> {
     const isLarge = size >= this.#options.compressAboveBytes
     const isPlain = this.#isPlainJson && kind === PAYLOAD_SERIALISED && meta.windowMs === 0 && meta.ownFence === undefined && meta.tags.length === 0
@@ -137,7 +137,7 @@ export class Codec {
     return smaller
   }
 
-  /** What a compression gives. One of the app's own may hang, and must hold up neither later writes of the key nor the breaker's judgement. */
+  /** Runs a compression. One of the app's own has a time limit: if it hangs, it must not delay later writes of the key or the breaker. */
   async #inTime (compression: Compression, use: (compression: Compression) => Promise<Uint8Array>): Promise<Uint8Array> {
     const pending = use(compression)
     if (compression === gzipCompression || compression === brotliCompression) return pending
@@ -145,7 +145,7 @@ export class Codec {
       (ms) => Promise.reject(new Error(`it did not end within ${ms} ms`)), (cause) => Promise.reject(cause))
   }
 
-  /** Never throws: what cannot be read, and what breaks a limit of writing, is `CACHE_ERR_CORRUPT`. */
+  /** Decodes an entry. Never throws: an entry that cannot be read, or is too large, gives `CACHE_ERR_CORRUPT`. */
   decode (stored: Buffer): Decoded | CacheError | Promise<Decoded | CacheError> {
     const { maxValueBytes } = this.#options
     if (stored.length > maxValueBytes && (stored[0] !== FRAME || stored.length - MAX_OVERHEAD_BYTES > maxValueBytes)) return corrupt('get', LARGER)
@@ -182,7 +182,7 @@ export class Codec {
   #open (meta: FrameMeta, payload: Buffer): Decoded | CacheError {
     const { ttlMs, windowMs, ownFence, tags } = meta
     try {
-      // A copy of its own: the payload is part of what the socket read, which others may share.
+      // The payload is copied, since it is part of a buffer of the socket that other replies share.
       const value = meta.payload === PAYLOAD_BYTES ? Buffer.from(payload) : this.#options.serializer.deserialize(payload)
       return { value, ttlMs, windowMs, ownFence, tags }
     } catch (cause) {

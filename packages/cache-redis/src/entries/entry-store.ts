@@ -5,55 +5,59 @@ import type { Client, Connection } from '../connection/connection.js'
 import { isMark } from './frame.js'
 import { GENERATION, type Keys } from './keys.js'
 import { callMaster } from '../connection/master-call.js'
-import type { Node } from '../connection/node.js'
-import type { TagTokens, Verdict } from '../tags/tag-tokens.js'
+import type { TagTokens } from '../tags/tag-tokens.js'
+import { NONE_ASKED, type AskedTokens, type Place, type Validity, type Verdict } from './validity.js'
 
-/** An entry that may be served. `leftMs` is what Redis says of its time, if it was asked. */
+/** An entry that may be served. `leftMs` is the reply of PTTL; `undefined` if Redis was not asked. */
 export interface Found { readonly decoded: Decoded; readonly isStale: boolean; readonly leftMs: number | undefined }
 
-/** Whether to ask for the time that is left: at once, only if the entry turns out to need it. */
+/** Options of a read: tags whose tokens are read at the same time, and whether PTTL is. Without `wantsTime` only entries with a stale window need it. */
 export interface Wish { readonly tags: readonly string[]; readonly wantsTime: boolean }
 
-/** Tokens that were asked for beside the entry. */
-type Asked = ReadonlyMap<string, Promise<Captured | undefined>>
-
-/** Where an entry lies: its name, the fence of its generation, and the master that answered. */
-interface Place { readonly name: string; readonly fence: string; readonly node: Node | undefined }
-
-/** An entry as Redis has it, and its time if that was asked for. */
+/** A stored entry, and the reply of PTTL if it was sent. */
 interface Stored { readonly place: Place; readonly bytes: Buffer | null; readonly time: number | undefined }
 
-const NONE_ASKED: Asked = new Map()
-const GONE = -2
+/** The parts that entries are read and written with. */
+export interface EntriesDeps {
+  readonly connection: Connection
+  readonly keys: Keys
+  readonly tokens: TagTokens
+  readonly validity: Validity
+  readonly codec: Codec
+  /** The client that carries the entry of a name. */
+  readonly dataFor: (name: string) => Client
+}
 
 /**
- * Reads entries: one round trip while the generation and the tokens are known, or the caller names the tags; two otherwise.
- * Throws what the connection throws, and the codec's `CacheError`.
+ * Reads and writes entries. A read takes one round trip while the generation and the tokens are remembered or the caller names the
+ * tags, else two. Rejects with the error of the connection, or the codec's `CacheError`.
  */
 export class Entries {
   readonly #connection: Connection
   readonly #keys: Keys
   readonly #tokens: TagTokens
+  readonly #validity: Validity
   readonly #codec: Codec
   readonly #dataFor: (key: string) => Client
   #lastGeneration: Captured | undefined
 
-  constructor (connection: Connection, keys: Keys, tokens: TagTokens, codec: Codec, dataFor: (key: string) => Client) {
+  constructor ({ connection, keys, tokens, validity, codec, dataFor }: EntriesDeps) {
     this.#connection = connection
     this.#keys = keys
     this.#tokens = tokens
+    this.#validity = validity
     this.#codec = codec
     this.#dataFor = dataFor
   }
 
-  /** The name of an entry in a generation: another generation, or another life of its server, is another name. */
+  /** The Redis key of an entry in a generation. It changes with the generation, and with the fence of its master. */
   nameOf (generation: Captured, key: string): string {
     return this.#keys.entry(`${generation.token}${generation.fence}`, key)
   }
 
   /**
-   * Writes an entry. An entry on another master than its generation's carries that master's fence; the generation's is in its
-   * name. In a Cluster the master is the one that answers, which need not be the one that the slot table names.
+   * Writes an entry. Its name contains the fence of the generation's master; an entry on another master contains the fence of that
+   * master, too. In a Cluster that is the master which answers; the slot table may name another.
    */
   async write (name: string, generation: Captured, lifetimeMs: number, encode: (ownFence: string | undefined) => Promise<Buffer | string>): Promise<void> {
     if (!this.#connection.isCluster) {
@@ -67,7 +71,7 @@ export class Entries {
 
   find (key: string, wish: Wish): Promise<Found | null> {
     const known = this.#tokens.remembered(GENERATION)
-    // The usual read, without a promise that it can do without.
+    // The usual read, with as few promises as possible.
     if (known !== undefined && !wish.wantsTime && wish.tags.length === 0) {
       return this.#get(known, key, (place, bytes) => isNone(bytes) ? null : this.#open(place, bytes, undefined, NONE_ASKED))
     }
@@ -83,28 +87,27 @@ export class Entries {
     return stored === undefined || isNone(stored.bytes) ? null : this.#open(stored.place, stored.bytes, stored.time, asked)
   }
 
-  #open (place: Place, stored: Buffer, time: number | undefined, asked: Asked): Found | null | Promise<Found | null> {
+  #open (place: Place, stored: Buffer, time: number | undefined, asked: AskedTokens): Found | null | Promise<Found | null> {
     const decoded = this.#codec.decode(stored)
-    if (!(decoded instanceof Promise) && !(decoded instanceof Error) && decoded.windowMs === 0 && time === undefined &&
-      asked.size === 0 && isOfThisLife(place, decoded) && this.#tokens.proves(decoded.tags)) {
-      return { decoded, isStale: false, leftMs: undefined }
-    }
-    return this.#look(place, decoded, time, asked)
+    if (decoded instanceof Promise) return decoded.then((inflated) => this.#serve(place, inflated, time, asked))
+    return this.#serve(place, decoded, time, asked)
   }
 
-  async #look (place: Place, decoding: ReturnType<Codec['decode']>, time: number | undefined, asked: Asked): Promise<Found | null> {
-    const decoded = await decoding
+  #serve (place: Place, decoded: Decoded | CacheError, time: number | undefined, asked: AskedTokens): Found | null | Promise<Found | null> {
     if (decoded instanceof Error) throw decoded
-    let leftMs = time
-    if (leftMs === undefined && decoded.windowMs > 0) leftMs = await this.#dataFor(place.name).pttl(place.name)
-    if (leftMs === GONE) return null
-    if (!isOfThisLife(place, decoded)) return null
-    const verdict = await this.#judge(decoded, asked)
-    if (verdict === 'gone') return null
-    return { decoded, isStale: verdict === 'stale' || (leftMs !== undefined && leftMs <= decoded.windowMs && decoded.windowMs > 0), leftMs }
+    if (time === undefined && decoded.windowMs > 0) {
+      return this.#dataFor(place.name).pttl(place.name).then((leftMs) => this.#judge(place, decoded, leftMs, asked))
+    }
+    return this.#judge(place, decoded, time, asked)
   }
 
-  /** All at once. A `CacheError` stands for an entry that cannot be read. */
+  #judge (place: Place, decoded: Decoded, leftMs: number | undefined, asked: AskedTokens): Found | null | Promise<Found | null> {
+    const verdict = this.#validity.judge(place, decoded, leftMs, asked)
+    if (typeof verdict !== 'string') return verdict.then((judged) => toFound(judged, decoded, leftMs))
+    return toFound(verdict, decoded, leftMs)
+  }
+
+  /** Reads several entries at the same time. An entry that cannot be read gives its `CacheError`. */
   async findMany (keys: readonly string[]): Promise<(Found | CacheError | null)[]> {
     return Promise.all(keys.map((key) => this.find(key, { tags: [], wantsTime: false }).catch((error: unknown) => {
       if (isCacheError(error)) return error
@@ -113,8 +116,8 @@ export class Entries {
   }
 
   /**
-   * Removes an entry from the generation that Redis has now. The one that is remembered may be over, without the message
-   * being here yet: what lies under it is removed meanwhile, in the same round trip.
+   * Removes an entry from the generation that Redis has now. The remembered generation may be outdated before its message has arrived;
+   * the entry under it is removed in the same round trip.
    */
   async remove (key: string): Promise<void> {
     const known = this.#tokens.remembered(GENERATION)
@@ -129,8 +132,8 @@ export class Entries {
   }
 
   /**
-   * Reads an entry, in a Cluster on the connection of the master that has it. A client of the app's own may send a command again, after
-   * a failover or a restart to a server that forgot a removal.
+   * Reads an entry, in a Cluster on the connection of the master that has it. After a failover or a restart, a client of the app's
+   * own may send a command again, to a server that lost a removal.
    */
   #get<T> (generation: Captured, key: string, use: (place: Place, bytes: Buffer | null) => T | Promise<T>): Promise<T> {
     const name = this.nameOf(generation, key)
@@ -150,7 +153,7 @@ export class Entries {
     return { ...stored, time }
   }
 
-  /** Asks for the generation, and at the same time for the entry in the generation that was the last one known. */
+  /** Reads the generation, and at the same time the entry in the generation that was last known. */
   async #readInDoubt (key: string, wantsTime: boolean): Promise<Stored | undefined> {
     const guess = this.#lastGeneration
     const early = guess === undefined ? undefined : quiet(this.#readNamed(guess, key, wantsTime))
@@ -161,29 +164,18 @@ export class Entries {
     const isGuessed = early !== undefined && generation.token === guess?.token && generation.fence === guess.fence
     return isGuessed ? early : this.#readNamed(generation, key, wantsTime)
   }
-
-  async #judge ({ tags }: Decoded, asked: Asked): Promise<Verdict> {
-    let verdict: Verdict = 'fresh'
-    const unsure = tags.filter((each) => asked.has(each.tag) || !this.#tokens.proves([each]))
-    for (const each of await Promise.all(unsure.map((stored) => this.#tokens.judge(stored.tag, stored, asked.get(stored.tag))))) {
-      if (each === 'gone') return each
-      if (each === 'stale') verdict = each
-    }
-    return verdict
-  }
 }
 
-/** Nothing is stored; a mark holds the place of a value that is being loaded. */
+function toFound (verdict: Verdict, decoded: Decoded, leftMs: number | undefined): Found | null {
+  return verdict === 'gone' ? null : { decoded, isStale: verdict === 'stale', leftMs }
+}
+
+/** Whether no entry is stored: a mark only reserves the place of a value that is being loaded. */
 function isNone (stored: Buffer | null): stored is null {
   return stored === null || isMark(stored)
 }
 
-/** Whether the entry was stored on the master that has it now, in the same life: another may have lost what removed it. */
-function isOfThisLife ({ fence, node }: Place, { ownFence }: Decoded): boolean {
-  return node?.fence === (ownFence ?? fence)
-}
-
-// Its answer may not be needed; a failure that nobody looks at is not an unhandled one.
+/** Marks a promise as handled: its result may not be needed. */
 function quiet<T> (promise: Promise<T>): Promise<T> {
   promise.catch(() => {})
   return promise

@@ -2,20 +2,20 @@ import { checkTags, MAX_TAG_LENGTH, MAX_TAGS, MAX_TTL } from '@x/cache-core/impl
 import { randomFillSync } from 'node:crypto'
 import { MAX_FENCE_LENGTH, MAX_TOKEN_LENGTH } from './birthplace.js'
 
-/** No JSON text, and no UTF-8 text at all, starts with this byte. */
+/** The first byte of a frame; no UTF-8 text, and so no JSON text, contains it. */
 export const FRAME = 0xc1
 const VERSION = 2
 const LENGTH_AT = 4
 const STAMP_AT = 8
-/** Bytes of the header. Its stamp makes the header of each stored frame unlike that of any other. */
+/** Length of the header in bytes. Its random stamp makes the header of each stored frame unique. */
 export const HEADER_BYTES = 16
 const NO_TAG = ''
-/** The longest metadata that this package writes: JSON takes up to six bytes for a UTF-16 unit of a tag. */
+/** The longest metadata that this package writes, in bytes: JSON uses up to six bytes for a UTF-16 unit of a tag. */
 const MAX_METADATA_BYTES = (MAX_TAGS + 1) * (6 * MAX_TAG_LENGTH + MAX_TOKEN_LENGTH + MAX_FENCE_LENGTH + 9) + 64
-/** Bytes of a frame beside its payload, at most. */
+/** The longest frame without its payload, in bytes. */
 export const MAX_OVERHEAD_BYTES = HEADER_BYTES + MAX_METADATA_BYTES
 
-/** Kinds of a frame: a serialised value, raw bytes, or a mark, which holds the place of an entry while its value is loaded. */
+/** Kinds of a frame: a serialised value, raw bytes, or a mark, which reserves the place of an entry while its value is loaded. */
 export const PAYLOAD_SERIALISED = 0
 export const PAYLOAD_BYTES = 1
 export const MARK = 2
@@ -23,23 +23,23 @@ export const MARK = 2
 /** A tag of an entry with the token and the fence that it had before the value was loaded. */
 export interface EntryTag { readonly tag: string; readonly token: string; readonly fence: string }
 
-/** What the frame says of its payload. */
+/** The metadata of a frame. */
 export interface FrameMeta {
   readonly payload: typeof PAYLOAD_SERIALISED | typeof PAYLOAD_BYTES
   /** Id of the compression; `0`: none. */
   readonly codec: number
-  /** Milliseconds of the ttl; `undefined` where only Redis's own time to live tells it. */
+  /** Milliseconds of the ttl; `undefined`: only the expiry of the Redis key is known. */
   readonly ttlMs: number | undefined
   /** Milliseconds of the longer stale window. */
   readonly windowMs: number
-  /** Fence of the master that the entry lies on, where its name does not tell. */
+  /** Fence of the master that the entry lies on, if it is not the one in its name. */
   readonly ownFence?: string | undefined
   readonly tags: readonly EntryTag[]
 }
 
 /**
- * One byte that no JSON text starts with, version, kind, codec, length of the metadata (32 bit, big endian), 8 random bytes (the
- * stamp), metadata as JSON, payload. The entry's own fence is written as that of a tag without a name.
+ * Writes a frame: the byte `FRAME`, version, kind, codec, length of the metadata (32 bit, big endian), 8 random bytes (the stamp),
+ * metadata as JSON, payload. The entry's own fence is written as that of a tag without a name.
  */
 export function writeFrame (meta: FrameMeta, payload: Uint8Array): Buffer {
   const own = meta.ownFence === undefined ? [] : [NO_TAG, '', meta.ownFence]
@@ -51,19 +51,19 @@ export function writeFrame (meta: FrameMeta, payload: Uint8Array): Buffer {
   return frame
 }
 
-/** A frame without metadata and payload, which no other frame equals. */
+/** A new mark: a frame without metadata and payload, unique by its stamp. */
 export function newMark (): Buffer {
   const mark = Buffer.allocUnsafe(HEADER_BYTES)
   writeHeader(mark, MARK, 0, 0)
   return mark
 }
 
-/** The bytes that turn a plain JSON text into a frame when they are put before it. */
+/** The bytes that make a frame of a plain JSON text when they are written before it. */
 export function newPlainPrefix (): Buffer {
   return writeFrame({ payload: PAYLOAD_SERIALISED, codec: 0, ttlMs: undefined, windowMs: 0, tags: [] }, NO_BYTES)
 }
 
-/** Whether stored bytes are a mark: a load of the key is under way, and there is no entry. */
+/** Whether stored bytes are a mark: a load of the key is pending, and there is no entry. */
 export function isMark (stored: Uint8Array): boolean {
   return stored.length === HEADER_BYTES && stored[0] === FRAME && stored[1] === VERSION && stored[2] === MARK
 }
@@ -79,18 +79,18 @@ function writeHeader (frame: Buffer, kind: number, codec: number, metadataBytes:
   randomFillSync(frame, STAMP_AT, HEADER_BYTES - STAMP_AT)
 }
 
-/** What the metadata text says. */
+/** The parsed metadata. */
 type Metadata = Pick<FrameMeta, 'ttlMs' | 'windowMs' | 'ownFence' | 'tags'>
 
 /**
- * Metadata that was read before. An entry has the same until it is stored anew, and what is read often is read here again and
- * again; parsing it takes as long as parsing a small value.
+ * Parsed metadata by its text. An entry that is read often has the same text each time, and parsing it takes as long as parsing a
+ * small value.
  */
 const known = new Map<string, Metadata>()
 const MAX_KNOWN = 1000
 const MAX_KNOWN_LENGTH = 500
 
-/** The frame's parts; a string says what is wrong with it. What breaks a limit of writing is refused: the frame may be another's. */
+/** Parses a frame; a string describes the error. Metadata beyond the limits of this package is refused: another program may have written it. */
 export function readFrame (frame: Buffer): { meta: FrameMeta; payload: Buffer } | string {
   if (frame.length < HEADER_BYTES) return 'a truncated frame'
   if (frame[1] !== VERSION) return `a frame of version ${frame[1]}`
@@ -114,7 +114,7 @@ function parseMetadata (text: string): Metadata | undefined {
   } catch {
     return undefined
   }
-  // The entry's own fence is written as one tag more.
+  // The entry's own fence is written as one more tag.
   if (!Array.isArray(rest) || rest.length < 2 || rest.length % 3 !== 2 || rest.length > 2 + 3 * (MAX_TAGS + 1)) return undefined
   const ttlMs: unknown = rest[0] ?? undefined
   const windowMs: unknown = rest[1]

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
 
-/** Letters that stand between the prefix and a name. */
+/** Letters between the key prefix and a name. */
 export const KINDS: ReadonlySet<string> = new Set(['t', 'e', 'l', 'f', 'd', 'u'])
 
 /**
- * The names of all that the cache keeps in Redis. `p` is the key prefix:
+ * The names of all keys and channels of the cache in Redis. `p` is the key prefix:
  *
  * - `p` + `g`: the generation, a random token
  * - `p` + `t:` + tag: the token of a tag
  * - `p` + `e:` + generation + `:` + key: an entry
- * - `p` + `l:` + key: a lock, `p` + `f:` + key its fencing counter, `p` + `d:` + key the last holder that dismissed who waited
+ * - `p` + `l:` + key: a lock, `p` + `f:` + key its fencing counter, `p` + `d:` + key the last holder that dismissed its waiters
  * - `p` + `n`: the channel that announces invalidations
  */
 export class Keys {
@@ -51,7 +51,7 @@ export class Keys {
   }
 }
 
-/** The names that one lock goes by. */
+/** The keys and the channel of one lock. */
 export interface LockKeys {
   readonly lock: string
   readonly fence: string
@@ -59,10 +59,10 @@ export interface LockKeys {
   readonly channel: string
 }
 
-/** Stands for the generation where tags are named: no tag is empty. */
+/** The name of the generation among tags; no tag is empty. */
 export const GENERATION = ''
 
-/** 72 random bits: no token ever comes back. */
+/** A new token of 72 random bits, so that no token occurs twice. */
 export function newToken (): string {
   return randomBytes(9).toString('base64url')
 }

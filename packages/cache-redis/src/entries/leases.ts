@@ -5,45 +5,49 @@ import type { Entries } from './entry-store.js'
 import { HEADER_BYTES, isMark, newMark, newPlainPrefix } from './frame.js'
 import { callMaster } from '../connection/master-call.js'
 import { SCRIPTS } from './scripts.js'
-import { GENERATION, RedisSnapshot, tokensOf, type TagTokens } from '../tags/tag-tokens.js'
+import { GENERATION } from './keys.js'
+import { RedisSnapshot, tokensOf } from '../tags/snapshot.js'
+import type { TagTokens } from '../tags/tag-tokens.js'
+import type { Validity } from './validity.js'
 
-/** The slot of an entry as a load found it. */
+/** The Redis key of an entry, and its state when the load began. */
 export interface LeasedSlot {
   readonly name: string
-  /** The first bytes of what lay in it: of a mark, or of the entry that is to be replaced. */
+  /** The header of the stored mark, or of the entry that is to be replaced. */
   readonly header: Buffer
-  /** Of the master that has it, in a Cluster. */
+  /** The fence of the master that has the key, in a Cluster. */
   readonly fence: string | undefined
-  /** The mark is this load's own: no load that began earlier shares it. */
+  /** Whether this load made the mark; otherwise it shares the mark of an earlier load. */
   readonly isOwnMark: boolean
 }
 
-/** The tokens before a load, and the slot that its value goes to. */
+/** A lease: the tokens before a load, and the slot that its value is stored in. */
 export class RedisLease extends RedisSnapshot {
   constructor (readonly slot: LeasedSlot, generation: Captured, tags: ReadonlyMap<string, Captured>) {
     super(generation, tags)
   }
 }
 
-/** What leases rest on. */
+/** Dependencies of `Leases`. */
 export interface LeasesDeps {
   readonly connection: Connection
   readonly tokens: TagTokens
+  readonly validity: Validity
   readonly entries: Entries
   readonly dataFor: (name: string) => Client
-  /** Plain texts in Redis are entries of this cache. */
+  /** Whether plain texts in Redis are entries, as with the JSON serializer. */
   readonly isPlainJson: boolean
 }
 
 const NO_PREFIX = ''
 
-/** Thrown where the master that has the slot is not the one of the lease. */
+/** Thrown if the slot has another master than when the lease was taken. */
 const anotherMaster = new Error('the slot has another master than when the lease was taken')
 
 /**
  * Leases of loads ("Scaling Memcache at Facebook", NSDI 2013, §3.2.1): a load marks the empty slot of its entry before it begins,
- * `del` and `set` remove the mark with the entry, and what was loaded is stored only while the mark stands. All that is lost
- * (eviction, expiry, failover, a slot that moves) means that nothing is stored.
+ * `del` and `set` remove the mark with the entry, and the loaded value is stored only while the mark exists. A lost mark (eviction,
+ * expiry, failover, a moved slot) means that nothing is stored.
  */
 export class Leases {
   readonly #deps: LeasesDeps
@@ -56,15 +60,15 @@ export class Leases {
   /**
    * Takes a lease before a load begins: one round trip while the generation is known, or is the last one known.
    *
-   * @param lifetimeMs how long tokens that have to be made live at least
-   * @param leaseMs how long the mark stands
+   * @param lifetimeMs milliseconds that new tokens live at least
+   * @param leaseMs milliseconds after which the mark expires
    */
   async take (key: string, tags: readonly string[], lifetimeMs: number, leaseMs: number): Promise<RedisLease> {
     const { tokens, entries } = this.#deps
     const guess = tokens.remembered(GENERATION) ?? this.#lastGeneration
     const guessed = guess === undefined ? undefined : entries.nameOf(guess, key)
     const early = guessed === undefined ? undefined : this.#mark(guessed, leaseMs)
-    // The tokens may be refused first; the failure of the mark has nobody to tell then.
+    // If the tokens are refused first, the rejection of the mark would be unhandled.
     early?.catch(() => {})
     const captured = await tokens.capture([GENERATION, ...tags], lifetimeMs)
     const generation = captured.get(GENERATION)!
@@ -77,25 +81,25 @@ export class Leases {
 
   /** Whether nothing has changed since the lease was taken: no token, not the slot, not its master. One round trip. */
   async isCurrent (lease: RedisLease): Promise<boolean> {
-    const { connection, tokens, dataFor } = this.#deps
+    const { connection, validity, dataFor } = this.#deps
     const { slot, generation } = lease
     const { name } = slot
     const read = (client: Pick<Client, 'getrangeBuffer'>): Promise<Buffer> => client.getrangeBuffer(name, 0, HEADER_BYTES - 1)
     const [header, areCurrent] = await Promise.all([
       connection.isCluster ? callMaster(connection, name, read) : read(dataFor(name)).then((value) => ({ value, node: connection.owner(name) })),
-      tokens.areCurrent(tokensOf(lease))
+      validity.areCurrent(tokensOf(lease))
     ])
-    // The fence as it is now: a client of the app's own may have sent the question again, to another server.
+    // The current fence is compared: a client of the app's own may have sent the command again, to another server.
     return areCurrent && header.value.equals(slot.header) && header.node?.fence === (slot.fence ?? generation.fence)
   }
 
-  /** Stores what was loaded, if the slot is as the load found it; `encode` is told the fence that the entry has to carry, if any. */
+  /** Stores the loaded value if the slot has not changed. `encode` gets the fence that the entry must contain, if any. */
   async store ({ slot, generation }: RedisLease, lifetimeMs: number, encode: (ownFence: string | undefined) => Promise<Buffer | string>): Promise<void> {
     const payload = await encode(slot.fence === generation.fence ? undefined : slot.fence)
     await this.#run('cacheStore', slot, slot.header, payload, lifetimeMs)
   }
 
-  /** Gives a lease up: a mark that this load made is removed; an entry stays. */
+  /** Gives up a lease: removes the mark if this load made it; an entry stays. */
   async release ({ slot }: RedisLease): Promise<void> {
     if (slot.isOwnMark) await this.#run('cacheUnmark', slot, slot.header)
   }
@@ -105,14 +109,14 @@ export class Leases {
     const mark = newMark()
     const args = [mark, Math.ceil(leaseMs), isPlainJson ? newPlainPrefix() : NO_PREFIX] as const
     const { value: header, fence } = connection.isCluster
-      // By its text: ASKING holds for one command, and would not for the one that follows NOSCRIPT.
+      // EVAL, not EVALSHA: ASKING covers one command, so it would not cover the EVAL that follows NOSCRIPT.
       ? await callMaster(connection, name, (redis) => redis.callBuffer('EVAL', SCRIPTS.cacheLease.lua, 1, name, ...args) as Promise<Buffer>)
       : { value: await dataFor(name).cacheLeaseBuffer(name, ...args), fence: undefined }
     if (!Buffer.isBuffer(header)) throw corrupt('leases.take', 'what a script of the cache does not answer')
     return { name, header, fence, isOwnMark: isMark(header) && header.equals(mark) }
   }
 
-  /** Runs a script on a leased slot; does nothing where the slot has another master by now. */
+  /** Runs a script on a leased slot; does nothing if the slot has another master now. */
   async #run (script: 'cacheStore' | 'cacheUnmark', { name, fence }: LeasedSlot, ...args: (Buffer | string | number)[]): Promise<void> {
     const { connection, dataFor } = this.#deps
     if (!connection.isCluster) {

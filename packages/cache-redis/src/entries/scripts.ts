@@ -1,7 +1,7 @@
 import { MAX_TTL } from '@x/cache-core/implementing'
 import { FRAME, HEADER_BYTES, MARK } from './frame.js'
 
-/** Lua: the text of a key; false where it has none, and where it is of another type. */
+/** Lua: the string value of a key; false if the key does not exist or has another type. */
 const TEXT = `local function text(key)
   local found = redis.pcall('GET', key)
   if type(found) ~= 'table' then return found end
@@ -9,7 +9,7 @@ const TEXT = `local function text(key)
   return redis.call('GET', key)
 end`
 
-/** Lua: what a counter says; 0 where there is none, or where another wrote something else. A double is exact up to 2^53. */
+/** Lua: the value of a counter; 0 if there is none or its value is no number. A double is exact up to 2^53. */
 const NUMBER = `${TEXT}
 local function number(key)
   local digits = text(key)
@@ -17,11 +17,11 @@ local function number(key)
   return tonumber(digits)
 end`
 
-/** Microseconds that a counter may be ahead of the server's clock, which may have been set back: a day. */
+/** Microseconds that a counter may be ahead of the server's clock: a day, since the clock may have been set back. */
 const MAX_AHEAD_US = 86_400_000_000
 
 /**
- * Lua that runs in one slot each. A process names what it needs in milliseconds; the server's own clock decides.
+ * The Lua scripts; each uses keys of one slot. Arguments are durations in milliseconds, so that only the server's clock counts.
  */
 export const SCRIPTS = {
   /**
@@ -51,7 +51,7 @@ if string.byte(head, 3) == ${MARK} and redis.call('PTTL', KEYS[1]) < tonumber(AR
 end
 return head`
   },
-  /** Stores ARGV[2] for ARGV[3] ms if the slot still has the header ARGV[1]; answers 1 if it does. A slot of another type has none. */
+  /** Stores ARGV[2] for ARGV[3] ms if the entry still has the header ARGV[1]; returns 1 if it does. A key of another type has no header. */
   cacheStore: {
     numberOfKeys: 1,
     lua: `local head = redis.pcall('GETRANGE', KEYS[1], 0, ${HEADER_BYTES - 1})
@@ -60,14 +60,14 @@ if head ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`
   },
-  /** Removes the mark ARGV[1], if it still stands; answers 1 if it did. */
+  /** Removes the mark ARGV[1] if it still exists; returns 1 if it did. */
   cacheUnmark: {
     numberOfKeys: 1,
     lua: `${TEXT}
 if text(KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])`
   },
-  /** Lets a token live for at least ARGV[1] ms (for ARGV[2] if it would not, or for ever); answers how long it will, -2: it is gone. */
+  /** Sets the expiry of a token to ARGV[2] ms if it is below ARGV[1] ms or missing; returns the expiry in ms, -2: the token does not exist. */
   cacheExtend: {
     numberOfKeys: 1,
     lua: `local left = redis.call('PTTL', KEYS[1])
@@ -76,8 +76,8 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return tonumber(ARGV[2])`
   },
   /**
-   * Replaces the soft part of a token by ARGV[1]; the hard part, before the dot, stays. Where that cannot be written (a full
-   * server, a key of another type) the token goes: gone is more than stale, but never wrong.
+   * Replaces the soft part of a token by ARGV[1]; the hard part, before the dot, stays. If that cannot be written (a full server, a
+   * key of another type), the token is removed: entries are then gone instead of stale, which is never wrong.
    */
   cacheSoften: {
     numberOfKeys: 1,
@@ -137,8 +137,8 @@ redis.call('SET', KEYS[2], string.format('%.0f', token), 'PX', 86400000)
 return token`
   },
   /**
-   * Frees a lock that is still the owner's, and tells who waits; answers 1 if it was. With ARGV[4] ms it dismisses them, and for
-   * so long also those who were not listening yet.
+   * Releases a lock that its owner still holds, and publishes that to the waiters; returns 1 if it did. With ARGV[4] above 0 it
+   * dismisses the waiters, for ARGV[4] ms also those that were not subscribed yet.
    */
   cacheUnlock: {
     numberOfKeys: 3,
@@ -150,7 +150,7 @@ if token > 0 and tonumber(ARGV[4]) > 0 then redis.call('SET', KEYS[3], string.fo
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 return 1`
   },
-  /** Holds a lock that is still the owner's for ARGV[2] ms more; answers 1 if it was. */
+  /** Extends a lock that its owner still holds by ARGV[2] ms from now; returns 1 if it did. */
   cacheHold: {
     numberOfKeys: 1,
     lua: `${TEXT}

@@ -5,17 +5,17 @@ import { newToken, type Keys, type LockKeys } from '../entries/keys.js'
 import type { Service } from '../service/service.js'
 import type { Subscriber } from '../connection/subscriber.js'
 
-/** How long a waiter trusts that it will be told; a holder that died tells nobody. */
+/** Milliseconds between two attempts of a waiter: a holder that died publishes no release. */
 const POLL_MS = 250
-/** How long a dismissal is remembered for waiters that were not listening: many polls. */
+/** Milliseconds that a dismissal is stored for waiters that were not subscribed yet: many polls. */
 const DISMISSED_MS = 10_000
-/** The outcome of a release after which the next waiter takes the lock; any other dismisses who waits. */
+/** The outcome of a release after which the next waiter takes the lock; any other outcome dismisses the waiters. */
 const FREE = 'free'
 
-/** A try: the lock, or the token of the holder that it waits for; 0 if that one has dismissed it. */
+/** The result of an attempt: the lock, or the token of its holder; 0 if that holder has dismissed its waiters. */
 type Try = { readonly lock: Lock } | { readonly holder: number }
 
-/** Locks across processes: a key with an end, a mark that only its owner knows, and a token that grows. */
+/** Locks across processes: a key with an expiry, a random mark known to its owner alone, and a growing fencing token. */
 export class RedisLocks {
   readonly #client: Client
   readonly #keys: Keys
@@ -52,10 +52,10 @@ export class RedisLocks {
     this.#waiters.add(waiter)
     // Node turns a delay above 2^31-1 ms into one of 1 ms.
     const deadline = setTimeout(() => waiter.end(), Math.min(waitMs, 0x7fffffff))
-    // Not waited for: while the channel cannot be had, the polls are left.
-    // A message says that there is news, never which: anybody may publish.
+    // Not awaited: without the channel the waiter still polls.
+    // A message only causes an attempt, since any client may publish.
     const listening = this.#subscriber.listen(names.channel, () => waiter.wake()).then((stop) => {
-      // The release may have come in between.
+      // The lock may have been released before the subscription.
       waiter.wake()
       return stop
     }, () => () => {})
@@ -81,7 +81,7 @@ export class RedisLocks {
     const isTried = this.#service.isUp
     const result = await this.#service.run('lock', () => this.#client.cacheLock(lock, fence, dismissed, mark, toMs(ttl), waitedFor))
     if (!result.ok) {
-      // Redis may have done it all the same, and nobody else would get the lock until its ttl is over.
+      // Redis may have set the lock without a reply; nobody else would get it before its ttl has passed.
       if (isTried) this.#freeLater(names, mark, FREE, performance.now() + toMs(ttl))
       return result
     }
@@ -107,7 +107,7 @@ export class RedisLocks {
     return this.#service.run('lock.release', () => this.#client.cacheUnlock(lock, fence, dismissed, mark, channel, outcome, dismissMs))
   }
 
-  /** Tries until the ttl has freed the lock anyway: who waits for it must not wait for a message that was lost. */
+  /** Retries a failed release until the lock has expired by its ttl, so that waiters need not wait for the expiry. */
   #freeLater (names: LockKeys, mark: string, outcome: string, until: number): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
@@ -131,19 +131,19 @@ function toMs (seconds: number): number {
   return Math.max(1, Math.round(Math.min(seconds, MAX_TTL) * 1000))
 }
 
-/** Sleeps between two tries, unless there is news. */
+/** A waiter of a lock: sleeps between two attempts until it is woken. */
 class Waiter {
   hasEnded = false
   #isAwake = false
   #resolve = (): void => {}
 
-  /** There may be a lock to get. */
+  /** Ends the sleep: the lock may be free. */
   wake (): void {
     this.#isAwake = true
     this.#resolve()
   }
 
-  /** There is none to wait for any more. */
+  /** Ends the waiting. */
   end (): void {
     this.hasEnded = true
     this.wake()

@@ -1,22 +1,22 @@
-/** When a breaker opens, and how it finds out that it may close. */
+/** Settings of a breaker. */
 export interface BreakerOptions {
-  /** Milliseconds that are looked back on. Default 10 000. */
+  /** Milliseconds of the sliding window in which calls are counted. Default 10 000. */
   windowMs: number
-  /** Calls in the window below which it never opens. Default 20. */
+  /** Calls in the window below which the breaker never opens. Default 20. */
   minimumCalls: number
-  /** Share of failures that opens it, 0 to 1. Default 0.5. */
+  /** Share of failed calls at which the breaker opens, 0 to 1. Default 0.5. */
   errorRate: number
   /** Milliseconds between probes. Default 1000. */
   probeMs: number
 }
 
-/** `closed`: in service; `open`: nothing is tried; `half-open`: one probe is under way. */
+/** `closed`: in service; `open`: no call is made; `half-open`: one probe is pending. */
 export type BreakerState = 'closed' | 'half-open' | 'open'
 
-/** What a breaker works with. */
+/** Dependencies of a breaker. */
 export interface BreakerDeps {
   readonly now: () => number
-  /** Whether the store is back, all that waited for it included. Never rejects. */
+  /** Resolves with `true` when the store answers and has acknowledged all waiting removals. Never rejects. */
   readonly probe: () => Promise<boolean>
   readonly changed: (state: BreakerState) => void
 }
@@ -64,7 +64,7 @@ export class Breaker {
     this.#probeLater()
   }
 
-  /** Probes now instead of at the next turn: there is reason to hope. */
+  /** Probes now instead of after `probeMs`. */
   async probe (): Promise<void> {
     if (this.#state !== 'open' || this.#isClosed) return
     clearTimeout(this.#timer)
@@ -95,7 +95,7 @@ export class Breaker {
     this.#timer.unref()
   }
 
-  /** The slice of now; those that were not touched meanwhile are emptied. */
+  /** The slice of the window for now; slices that have passed since the last call are emptied. */
   #turn (): number {
     const now = this.#deps.now()
     const span = this.#options.windowMs / SLICES

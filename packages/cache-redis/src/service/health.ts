@@ -1,7 +1,7 @@
-/** What the last health check found. */
+/** The last health check: its result, its duration in milliseconds, and its end (ISO 8601). */
 export interface HealthReport { ok: boolean; latencyMs: number; at: string }
 
-/** Asks from time to time whether Redis answers, also while there is no traffic. The timer does not hold the process. */
+/** Pings Redis at an interval, also without traffic. The timer does not keep the process alive. */
 export class Health {
   last: HealthReport | undefined
   readonly #timer: NodeJS.Timeout

@@ -1,4 +1,4 @@
-/** One removal that Redis has yet to acknowledge. */
+/** A removal that Redis has not acknowledged. */
 export type Removal =
   | { readonly kind: 'del'; readonly name: string }
   | { readonly kind: 'tag'; readonly name: string }
@@ -8,8 +8,8 @@ export type Removal =
 const BATCH = 100
 
 /**
- * Removals that Redis did not acknowledge, each kept once: all are idempotent, so sending one again does no harm. What does
- * not fit becomes one `clear`, which covers everything.
+ * Removals that Redis did not acknowledge, each of them once: they are idempotent, so that sending one again does no harm. A full
+ * queue becomes one `clear`, which covers all of them.
  */
 export class InvalidationQueue {
   readonly #waiting = new Map<string, Removal>()
@@ -20,7 +20,7 @@ export class InvalidationQueue {
     this.#max = max
   }
 
-  /** Those that are on their way included. */
+  /** Removals that wait or have been sent without a reply. */
   get size (): number { return this.#waiting.size + this.#sending }
 
   add (removals: readonly Removal[]): void {
@@ -35,11 +35,11 @@ export class InvalidationQueue {
     }
   }
 
-  /** Sends what waits, oldest first, a batch at a time; true if nothing is left. `send` never rejects. */
+  /** Sends the waiting removals in batches, oldest first; resolves with `true` if none is left. `send` must not reject. */
   async replay (send: (removal: Removal) => Promise<boolean>): Promise<boolean> {
     while (this.#waiting.size > 0) {
       const batch = [...this.#waiting.values()].slice(0, BATCH)
-      // Taken out before they are sent: one that is added meanwhile is not covered by one that is on its way.
+      // Removed before they are sent: an equal removal that is added meanwhile is a later one, and has to be sent, too.
       for (const removal of batch) this.#waiting.delete(idOf(removal))
       this.#sending += batch.length
       const left = (await Promise.all(batch.map(async (removal) => await send(removal) ? [] : [removal]))).flat()

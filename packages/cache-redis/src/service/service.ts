@@ -13,25 +13,25 @@ export interface ServiceOptions {
   readonly now: () => number
 }
 
-/** What a service drives. */
+/** Dependencies of a service. */
 export interface ServiceDeps {
-  /** Rejects unless the store answers and everything is known that serving needs. */
+  /** Rejects unless the store answers and a master is known. */
   readonly ping: () => Promise<unknown>
-  /** Makes a removal known in this process; must not fail. */
+  /** Applies a removal in this process; must not throw. */
   readonly applyHere: (removal: Removal) => void
-  /** Carries a removal to the store; resolves once it is acknowledged. */
+  /** Sends a removal to the store; resolves once it is acknowledged. */
   readonly send: (removal: Removal) => Promise<unknown>
-  /** A removal that waited is acknowledged now; must not fail. */
+  /** Is called when the store has acknowledged a removal that had waited; must not throw. */
   readonly replayed?: (removal: Removal) => void
-  /** One call per change, for status and log. */
+  /** Is called once per change of the state. */
   readonly changed: () => void
 }
 
 const REPLAY_MS = 100
 
 /**
- * Whether Redis is in service, and what happens while it is not: reads and stores fail fast, removals take effect here,
- * wait, and are replayed before anything is read again.
+ * Runs operations while Redis is in service. While it is not, reads and stores fail at once; removals take effect in this process,
+ * wait, and are replayed before the next read.
  */
 export class Service {
   readonly #deps: ServiceDeps
@@ -52,7 +52,7 @@ export class Service {
       now: options.now,
       probe: () => this.#probe(),
       changed: (state) => {
-        // A removal may have come between the end of the probe's replay and this.
+        // A removal may have been queued after the replay of the probe had ended.
         if (state === 'closed' && this.#queue.size > 0) this.#replayLater()
         deps.changed()
       }
@@ -68,22 +68,22 @@ export class Service {
     return this.isUp || isAway ? undefined : this.#problem
   }
 
-  /** There is reason to believe that the store is back. */
+  /** Probes now: a sign was seen that the store is back. */
   hope (): void {
     if (this.#isClosed) return
     if (this.#breaker.isOpen) void this.#breaker.probe()
     else if (this.#queue.size > 0) void this.#replay()
   }
 
-  /** Carries out a read or a store: in bounded time, or not at all while out of service. Never rejects. */
+  /** Runs a read or a store within `commandTimeoutMs`; fails at once while out of service. Never rejects. */
   run<T, R = Result<T>> (operation: string, start: () => Promise<T>, toAnswer: (value: T) => R = plain): Promise<R | Err> {
     if (!this.isUp) return Promise.resolve(err(this.#outOfService(operation)))
     return this.#bounded(operation, start, toAnswer)
   }
 
   /**
-   * Carries out removals. `ok` means that the store acknowledged all of them; otherwise they took effect in this process,
-   * the error says `queued: true`, and they will be replayed.
+   * Runs removals. `ok`: the store acknowledged all of them. Otherwise they took effect in this process, the error has
+   * `queued: true`, and they will be replayed.
    */
   async remove (operation: string, removals: readonly Removal[]): Promise<Result<void>> {
     for (const removal of removals) this.#deps.applyHere(removal)
@@ -94,7 +94,7 @@ export class Service {
     return failure === undefined || failure.ok ? DONE : this.#enqueue(operation, left, failure.error)
   }
 
-  /** Tries the removals that wait once more; answers how many are lost. */
+  /** Sends the waiting removals once more; resolves with the number of those that are lost. */
   async close (): Promise<number> {
     this.#isClosed = true
     this.#breaker.close()
@@ -135,7 +135,7 @@ export class Service {
   }
 
   #outOfService (operation: string): CacheError {
-    // To wait does not help against a refusal, so the caller is told of it.
+    // Waiting does not end a refusal, so the caller gets the error.
     const cause = this.#problem?.code === 'CACHE_ERR_AUTH' ? causeOf(this.#problem) : undefined
     return cause === undefined ? unavailable(operation) : toCacheError(operation, cause)
   }
@@ -156,7 +156,7 @@ export class Service {
       }))
   }
 
-  // While the breaker is open its probe replays.
+  // While the breaker is open, its probe replays.
   #replayLater (): void {
     if (this.#isClosed || this.#breaker.isOpen || this.#replayTimer !== undefined) return
     this.#replayTimer = setTimeout(() => {

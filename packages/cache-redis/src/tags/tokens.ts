@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache'
 import type { Captured } from '../entries/birthplace.js'
 
-/** A read of a token that is under way: worth remembering only if nothing happened to the token since it was sent. */
+/** A pending read of a token. `isOutdated`: the token may have changed since the read was sent, so its reply is not remembered. */
 export interface TokenRead { readonly tag: string; isOutdated: boolean }
 
 /**
- * The tokens that this process knows. Messages only remove them: a token enters by a read during which no message for it
- * arrived and trust never broke, or a slow reply would bring an old token back for good.
+ * The tokens that this process remembers. Messages only remove tokens. A token is added by a read during which no message for it
+ * arrived and trust did not end; otherwise a slow reply would bring an old token back.
  */
 export class TokenMemory {
   readonly #tokens: LRUCache<string, Captured>
@@ -30,7 +30,7 @@ export class TokenMemory {
     return read
   }
 
-  /** Ends a read; with a token, remembers it if it may. */
+  /** Ends a read, and remembers its token unless the read is outdated. */
   end (read: TokenRead, token?: Captured): void {
     const reads = this.#reads.get(read.tag)
     if (reads?.delete(read) === true && reads.size === 0) this.#reads.delete(read.tag)

@@ -7,17 +7,17 @@ import { listen } from '../connection/shared-listeners.js'
 import type { Subscriber } from '../connection/subscriber.js'
 
 /**
- * Tags that some process invalidated, and whether they were only made stale. A throw or a rejection is told once
- * and goes no further; nothing waits for a promise.
+ * Gets the tags that a process invalidated; `soft`: their entries are only stale. A throw or a rejection is reported once and goes
+ * no further; a promise is not awaited.
  */
 export type InvalidationListener = (tags: readonly string[], soft: boolean) => void
 
-/** Pauses between attempts to subscribe: the first, and the longest, to which they double. */
+/** Milliseconds between attempts to subscribe: the first pause, and the longest, up to which it doubles. */
 const RETRY_MS = { first: 250, longest: 60_000 }
 
 /**
- * Tells every process of invalidations, for apps that keep state of their own. A message may be lost: the cache's own
- * correctness never rests on it.
+ * Publishes invalidations to all processes, for apps with caches of their own. A message may be lost; the correctness of the
+ * cache does not depend on it.
  */
 export class Announcer {
   readonly #client: Client
@@ -38,17 +38,17 @@ export class Announcer {
     this.#channel = channel
     this.#listener = guard('onInvalidated', listener, warn)
     this.#warn = warn
-    // A Cluster knows no node before; and a connection that is back need not wait for the pause to end.
+    // A Cluster knows no node before `ready`; and after a reconnection the rest of the pause is not needed.
     this.#stop = listen(client, 'ready', () => {
       if (this.#timer !== undefined) void this.#listen()
     })
     void this.#listen()
   }
 
-  /** Announces; this process hears it at once. Never rejects. */
+  /** Publishes an invalidation, and calls this process's listener at once. Never throws. */
   announce (tags: readonly string[], soft: boolean): void {
     this.#listener(tags, soft)
-    // Best effort by contract.
+    // A message may be lost by contract, so the promise is not awaited.
     this.#client.publish(this.#channel, JSON.stringify({ from: this.#id, tags, soft })).catch((error: unknown) => this.#note('PUBLISH', error))
   }
 
@@ -58,7 +58,7 @@ export class Announcer {
     clearTimeout(this.#timer)
   }
 
-  /** Once it is subscribed, the connection subscribes again by itself. */
+  /** Subscribes, until it succeeds: after that the connection subscribes again by itself. */
   async #listen (): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -78,7 +78,7 @@ export class Announcer {
     try {
       parsed = JSON.parse(message) as typeof parsed
     } catch {
-      // Anybody may publish; only an announcement counts.
+      // Any client may publish; a message of another form is ignored.
       return
     }
     const { from, tags, soft } = parsed ?? {}

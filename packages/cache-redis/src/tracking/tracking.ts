@@ -4,11 +4,11 @@ import { fenceOf } from '../connection/server-identity.js'
 import type { Warn } from '../connection/guard.js'
 import { isRefusal, publicText } from '../connection/redis-errors.js'
 
-/** What a tracker tells. */
+/** Events of a tracker. */
 export interface TrackerEvents {
   /** Keys under a prefix changed. */
   readonly onInvalidated: (keys: readonly string[]) => void
-  /** Messages may have been missed: nothing learned before counts any more. */
+  /** Messages may have been missed: tokens remembered before are not relied on any more. */
   readonly onDoubt: () => void
   /** The server refuses a command that the cache needs. */
   readonly onRefused: Warn
@@ -22,16 +22,16 @@ interface TrackerSettings extends TrackerEvents {
 }
 
 const CHANNEL = '__redis__:invalidate'
-/** The longest pauses between two attempts. A refusal lasts until an operator ends it; a connection may come back any time. */
+/** The longest pauses between two attempts, in milliseconds. A refusal lasts until an operator ends it; a connection may return any time. */
 const MAX_PAUSE_MS = { refused: 60_000, failed: 2000 }
 
 /**
- * Redis's own client-side tracking, on a RESP2 connection that redirects to itself: ioredis drops RESP3 pushes, and with
- * two connections a lost subscriber would go unnoticed. The reply to a PING comes after the messages that were due
- * before it, so each answered heartbeat proves that nothing was missed up to its sending.
+ * Client-side tracking of Redis (CLIENT TRACKING), on a RESP2 connection that redirects to itself. ioredis drops RESP3 pushes, and
+ * with two connections the loss of the subscriber would go unnoticed. The reply to a PING follows all earlier messages, so that
+ * each answered heartbeat proves that no message before it was missed.
  */
 export class Tracker {
-  /** Of the server that it listens to; `undefined` while it does not. */
+  /** `run_id` of the server that sends the messages; `undefined` while tracking is off. */
   runId: string | undefined
   readonly #redis: Redis
   readonly #settings: TrackerSettings
@@ -39,7 +39,7 @@ export class Tracker {
   #timer: NodeJS.Timeout | undefined
   #isPinging = false
   #isClosed = false
-  /** Attempts in a row that did not arm it; each makes the next pause twice as long. */
+  /** Attempts in a row that failed; each doubles the next pause. */
   #failures = 0
   #maxPauseMs = MAX_PAUSE_MS.failed
 
@@ -58,20 +58,20 @@ export class Tracker {
     })
     this.#redis.on('ready', () => { void this.#arm() })
     this.#redis.on('close', () => this.#doubt())
-    // The data connection tells of outages; this one shows as doubt.
+    // The data connection reports outages; this one only ends trust in the tokens.
     this.#redis.on('error', (error) => this.#note(error, 'the connection'))
     this.#redis.on('messageBuffer', (channel: Buffer, keys: unknown) => {
       if (channel.toString() !== CHANNEL) return
-      // `null`: FLUSHALL, or a new master's data. A message that is no list was published by a stranger.
+      // `null` means FLUSHALL or the data of a new master. A message that is no list was published by another client.
       if (keys === null) settings.onDoubt()
       else if (Array.isArray(keys)) settings.onInvalidated(keys.map(String))
     })
     this.#redis.connect().catch(() => {
-      // retryStrategy goes on.
+      // The retry strategy reconnects.
     })
   }
 
-  /** Judged as it is asked, not by a timer: after a stalled event loop the answer must be no at once. */
+  /** Whether heartbeats are answered in time. Computed on each read, not by a timer: it must be `false` at once after a stalled event loop. */
   get isAlive (): boolean {
     return this.runId !== undefined && this.#settings.now() - this.#provenAt <= this.#settings.heartbeatTimeoutMs
   }
@@ -100,7 +100,7 @@ export class Tracker {
       this.runId = info.runId
       this.#failures = 0
       this.#maxPauseMs = MAX_PAUSE_MS.failed
-      // What was learned before this moment was not watched over.
+      // Tokens read before this moment were not covered by messages.
       this.#settings.onDoubt()
     } catch (error) {
       this.#note(error, command)
@@ -121,14 +121,14 @@ export class Tracker {
       await this.#redis.ping()
       this.#provenAt = sentAt
     } catch (error) {
-      // Otherwise the connection closed, and doubt with it.
+      // Other errors close the connection, which ends the trust.
       this.#note(error, 'PING')
     } finally {
       this.#isPinging = false
     }
   }
 
-  /** Tells of what the server refuses, and asks again less and less often. */
+  /** Reports a command that the server refuses, and doubles the pause before the next attempt. */
   #note (error: unknown, command: string): void {
     if (!isRefusal(error) || this.#isClosed) return
     this.#maxPauseMs = MAX_PAUSE_MS.refused

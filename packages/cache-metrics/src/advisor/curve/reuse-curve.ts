@@ -4,7 +4,7 @@ import { HASHES } from '../hash.js'
 import { KeySample } from './key-sample.js'
 import { ALL_MISSED, MiniatureCache } from './miniature-cache.js'
 
-/** What a curve covers, and how much it may hold. */
+/** Settings of a curve: its ttls and sizes, and the limit of its sample. */
 export interface ReuseCurveOptions {
   /** Lifetimes in seconds, above 0 and at most 30 days; 1 to 32 of them. Default 1, 10, 60, 300, 900, 3600 and 86 400. */
   ttls?: readonly number[]
@@ -44,8 +44,8 @@ const GROUPS = 8
 const T_95 = 2.365
 
 /**
- * What hit rate an LRU cache would have had, under each ttl and size, if each request noted had read its key, and loaded
- * and stored it on a miss. Memory is bounded, whatever the number of keys; the default options take 120 kB at most, and for ten keys 10 kB.
+ * Estimates the hit rate of an LRU cache for each ttl and size, if each noted request reads its key, and loads and stores it on a
+ * miss. Memory is bounded for any number of keys: with the default options 120 kB at most, and 10 kB for ten keys.
  *
  * Each size has a miniature: a cache scaled down with the sample of keys that it sees (Waldspurger et al., "Cache Modeling and
  * Optimization using Miniature Simulations", ATC '17; keys are sampled by hash as in "Efficient MRC Construction with
@@ -79,7 +79,7 @@ export class ReuseCurve {
   /** Requests noted. */
   get requests (): number { return this.#requests }
 
-  /** Bytes that the tables hold. */
+  /** Size of the tables in bytes. */
   get bytes (): number {
     return this.#levels.reduce((sum, { bytes }) => sum + bytes, this.#keys.bytes)
   }
@@ -135,7 +135,7 @@ export class ReuseCurve {
   }
 }
 
-/** One size, its miniature, and what it missed. */
+/** One size, its miniature, and the counts of its misses. */
 class Level {
   /** Hashes below are in the sample. */
   readonly limit: number
@@ -158,7 +158,7 @@ class Level {
   get bytes (): number { return this.#cache.bytes + this.#misses.bytes + this.#before.bytes }
   get isFull (): boolean { return this.#cache.isFull }
 
-  /** Returns what missed here, given what missed in the size before. */
+  /** Returns the ttls that missed here, given those that missed in the next smaller size. */
   note (hash: number, now: number, before: number): number {
     this.sampled++
     const misses = this.#cache.touch(hash, now)

@@ -1,19 +1,20 @@
 import { Candidates, FLOOR, KINDS, UNKNOWN, type Candidate, type DimensionKind, type Dimensions } from './suspects.js'
 import { KeyRings } from './key-rings.js'
 import { LagCounts } from './lag-counts.js'
+import { chanceOf, chancesOf, type Chances } from './return-chances.js'
 
 export type { DimensionKind, Dimensions } from './suspects.js'
 
-/** A part that the key lacks. The counts are those of late: they are halved every now and then. */
+/** A dimension that the key lacks. Its counts are recent ones: all counts are halved whenever `returns` reaches 256. */
 export interface Leak {
-  /** As the caller named it. */
+  /** The name of the dimension, as `note` got it. */
   readonly dimension: string
   readonly kind: DimensionKind
   /** Pairs of requests for one key, of one value of the dimension, and how many of them got one answer. */
   readonly same: { readonly compared: number, readonly agreeing: number }
   /** Neighbouring requests for one key, of two values of the dimension, and how many of them got two answers. */
   readonly other: { readonly compared: number, readonly differing: number }
-  /** Times that a key had an older answer again, and how many of them the dimension foretold. */
+  /** Returns: a key had an older answer again. `explained`: those that the dimension foretold. */
   readonly returns: number
   readonly explained: number
   /** Of the rest, those at which the last request with the same value of the dimension had got another answer. */
@@ -24,7 +25,7 @@ export interface Leak {
 
 const MAX_KEYS = 32
 const MAX_OBSERVATIONS = 24
-/** Seconds within which a value that differs is noise and not news. */
+/** Seconds within which a different value counts as noise, not as a change. */
 const NOISE_WITHIN = 60
 const NOISE_PAIRS = 50
 const NOISE_SHARE = 0.95
@@ -40,11 +41,20 @@ const ALIKE = 0.02
 /** Pairs are halved then, so that they follow the traffic. */
 const HALVED_AT = 1024
 
-/** Earlier requests that had enough before them to come back after n requests, or, `upTo`, the sum of them over 1 to n. */
-interface Chances { upTo: number, here: number, anywhere: number, requestsHere: number, requestsAnywhere: number }
+/** One request of a key, which each dimension is compared with. */
+interface Request {
+  readonly slot: number
+  /** Earlier requests of the key that it can be compared with. */
+  readonly reach: number
+  readonly print: number
+  /** Requests since the key had this answer last; 0: never. */
+  readonly printLag: number
+  /** `undefined`: no older answer came back. */
+  readonly returned: Chances | undefined
+}
 
 /**
- * Finds out that a key lacks a part: one key, two answers, as a user, header or query parameter differs.
+ * Detects that a key lacks a dimension: one key has two answers, depending on a user, a header or a query parameter.
  *
  * Evidence is an answer that comes *back*: a key gave f1, then others, now f1 again. Values that change over time, count up or are
  * new at each load never come back, so they accuse nobody. A dimension *foretells* the return if its last request with today's value
@@ -82,7 +92,7 @@ export class KeyLeak {
   #noiseDiffering = 0
 
   /**
-   * @param options.maxKeys looked at at a time
+   * @param options.maxKeys number of keys that are observed at a time
    * @param options.maxObservations remembered of each; a user who asks more rarely than every so many requests is a new one
    */
   constructor ({ maxKeys = MAX_KEYS, maxObservations = MAX_OBSERVATIONS }: { maxKeys?: number, maxObservations?: number } = {}) {
@@ -95,7 +105,7 @@ export class KeyLeak {
     this.#reaches = new LagCounts(slots, size, false)
   }
 
-  /** What is held, about. */
+  /** Approximate size in bytes. */
   get bytes (): number {
     const shared = this.#rings.bytes + this.#prints.byteLength + this.#contexts.byteLength + this.#reaches.bytes
     return this.#candidates.list.reduce((sum, { bytes }) => sum + bytes, shared)
@@ -122,8 +132,9 @@ export class KeyLeak {
     const print = fingerprint >>> 0
     const reach = rings.reach(slot, nowSeconds)
     const printLag = rings.lastOf(this.#prints, slot, print, reach)
-    const returned = printLag > 1 ? this.#chances(slot, printLag) : undefined
-    for (const candidate of this.#candidates.list) this.#look(candidate, slot, candidate.labelOf(dimensions), reach, print, printLag, returned)
+    const returned = printLag > 1 ? chancesOf(this.#rings.size, this.#reaches, slot, printLag) : undefined
+    const request: Request = { slot, reach, print, printLag, returned }
+    for (const candidate of this.#candidates.list) this.#look(candidate, candidate.labelOf(dimensions), request)
     const context = contextOf(dimensions)
     this.#compareNoise(slot, context, nowSeconds, print, reach)
     this.#contexts[rings.at(slot, 0)] = context
@@ -135,7 +146,7 @@ export class KeyLeak {
     for (const { lags } of this.#candidates.list) lags.age(slot, rings.requests(slot), this.#seen)
   }
 
-  /** The part that explains best why answers differ; `undefined` while none is beyond doubt. */
+  /** The dimension that best explains different answers; `undefined` while none is certain. */
   leak (): Leak | undefined {
     const candidates = this.#candidates.list.filter(({ isConsistent }) => isConsistent)
     const top = Math.max(...candidates.map(({ score }) => score))
@@ -157,7 +168,8 @@ export class KeyLeak {
     }
   }
 
-  #look (candidate: Candidate, slot: number, label: number, reach: number, print: number, printLag: number, returned: Chances | undefined): void {
+  #look (candidate: Candidate, label: number, request: Request): void {
+    const { slot, reach, print, printLag } = request
     const { labels } = candidate
     const lag = this.#rings.lastOf(labels, slot, label, reach)
     if (lag > 0) {
@@ -174,35 +186,24 @@ export class KeyLeak {
     }
     // It could not come back from before its name was met: that is no chance missed.
     if (reach === 0 || labels[this.#rings.at(slot, reach)] !== UNKNOWN) {
-      if (returned !== undefined) this.#judge(candidate, slot, lag, print, printLag, returned)
+      this.#judge(candidate, lag, request)
       candidate.lags.add(slot, lag)
     }
     labels[this.#rings.at(slot, 0)] = label
   }
 
-  /** A key had an older answer again: did the dimension foretell it? */
-  #judge (candidate: Candidate, slot: number, lag: number, print: number, printLag: number, chances: Chances): void {
+  /** Bets on a return: whether the dimension foretold that the key has an older answer again. */
+  #judge (candidate: Candidate, lag: number, { slot, print, printLag, returned }: Request): void {
+    if (returned === undefined) return
     candidate.judged++
     if (++candidate.returns === FORGOTTEN_AT) for (const count of EVIDENCE) candidate[count] >>>= 1
     const foretold = lag === printLag
     if (foretold) candidate.explained++
     else if (lag > 0 && this.#prints[this.#rings.at(slot, lag)] !== print) candidate.contradicted++
-    const chance = chanceOf(candidate.lags, slot, printLag, chances)
+    const chance = chanceOf(candidate.lags, slot, printLag, returned)
     if (chance >= BET) return
     const gain = foretold ? BET / chance : (1 - BET) / (1 - chance)
     candidate.score = Math.max(FLOOR, candidate.score + Math.log(gain))
-  }
-
-  #chances (slot: number, lag: number): Chances {
-    const chances = { upTo: 0, here: 0, anywhere: 0, requestsHere: this.#reaches.sumHere(slot), requestsAnywhere: this.#reaches.sumAnywhere() }
-    for (let reach = 1; reach < this.#rings.size; reach++) {
-      const count = this.#reaches.here(slot, reach)
-      chances.upTo += count * Math.min(reach, lag)
-      if (reach < lag) continue
-      chances.here += count
-      chances.anywhere += this.#reaches.anywhere(reach)
-    }
-    return chances
   }
 
   #compareNoise (slot: number, context: number, nowSeconds: number, print: number, reach: number): void {
@@ -220,20 +221,6 @@ export class KeyLeak {
     this.#reaches.clear(slot)
     for (const { lags } of this.#candidates.list) lags.clear(slot)
   }
-}
-
-/** The probability that values of the dimension come back after `lag` requests. */
-function chanceOf (lags: LagCounts, slot: number, lag: number, { upTo, here, anywhere, requestsHere, requestsAnywhere }: Chances): number {
-  // A name that was met late had but a share of the chances.
-  const shareHere = Math.min(1, lags.sumHere(slot) / Math.max(1, requestsHere))
-  const shareAnywhere = Math.min(1, lags.sumAnywhere() / Math.max(1, requestsAnywhere))
-  let back = 0
-  for (let shorter = 1; shorter <= lag; shorter++) back += lags.here(slot, shorter)
-  return Math.max(
-    (back + 0.5) / (upTo * shareHere + 1),
-    lags.here(slot, lag) / Math.max(1, here * shareHere),
-    lags.anywhere(lag) / Math.max(1, anywhere * shareAnywhere)
-  )
 }
 
 /** 16 bits of all dimensions, looked at or not: in no order, as clients may send them in any. */

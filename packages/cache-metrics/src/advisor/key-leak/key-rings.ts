@@ -1,6 +1,6 @@
-/** A use of a key outweighs so many of strangers for its place. */
+/** The credit of a key, at most: each use adds one, and each request of an unknown key may take one. */
 const MAX_CREDIT = 15
-/** Seconds. What comes again after longer says more of the time of day than of who asked. */
+/** Seconds that a request is remembered: a later return depends more on the time of day than on the user. */
 const REMEMBERED = 3600
 
 /**
@@ -58,7 +58,7 @@ export class KeyRings {
     return nowSeconds - (this.#began ?? nowSeconds) - this.#times[this.at(slot, lag)]!
   }
 
-  /** How many requests back are remembered and recent. */
+  /** The number of earlier requests that are remembered and recent. */
   reach (slot: number, nowSeconds: number): number {
     const most = Math.min(this.#requests[slot]!, this.size - 1)
     if (most === 0 || this.age(slot, most, nowSeconds) <= REMEMBERED) return most
@@ -67,7 +67,7 @@ export class KeyRings {
     return reach
   }
 
-  /** How many requests ago it was last; `0` is never. */
+  /** The number of requests since a value occurred last; `0`: never. */
   lastOf (values: Uint16Array | Uint32Array, slot: number, value: number, reach: number): number {
     const first = slot * this.size
     let at = this.at(slot, 0)

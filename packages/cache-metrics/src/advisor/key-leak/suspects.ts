@@ -9,17 +9,17 @@ export type DimensionKind = typeof KINDS[number]
 
 /** Names of each kind that are looked at at a time, besides the reserved ones: clients choose names, and one kind must not crowd out another. */
 const PLACES: Readonly<Record<DimensionKind, number>> = { user: 0, query: 3, param: 1, header: 3, cookie: 2 }
-/** They tell who asks. Nobody takes their places. */
+/** Dimensions that identify the user. Their places are reserved. */
 const RESERVED: ReadonlyMap<string, DimensionKind> = new Map([['user', 'user'], ['header authorization', 'header']])
-/** Names that one request may bring in. */
+/** The maximum number of new names per request. */
 const MAX_NEW = 4
-/** A use of a name outweighs so many of strangers for its place. */
+/** The credit of a name, at most: each use adds one, and each unknown name may take one. */
 const MAX_CREDIT = 15
 /** Neighbouring requests for one key after which a name that had but one value on each key gives way. */
 const TRIED = 64
 /** Returns after which a name that foretold them no better than chance gives way. */
 const JUDGED = 128
-/** ln of the odds from which on a name keeps its place. */
+/** ln of the odds from which on a name is not replaced. */
 const SUSPICIOUS = Math.log(1e6) / 4
 /** Of the returns that a dimension foretold, as many may contradict it. */
 const MAX_CONTRADICTED = 0.25
@@ -28,12 +28,12 @@ const MAX_ASTRAY = 0.1
 /** Lowest ln of the odds, so that a leak which starts late is found. */
 export const FLOOR = -Math.log(100)
 
-/** Before the name was looked at. */
+/** The label of requests before the name was observed. */
 export const UNKNOWN = 0
-/** The request lacked it. */
+/** The label of a request without the dimension. */
 const ABSENT = 1
 
-/** A dimension that is looked at, and the evidence on it: see `KeyLeak`. */
+/** An observed dimension, and the evidence on it: see `KeyLeak`. */
 export class Candidate {
   /** Its value in each remembered request. */
   readonly labels: Uint16Array
@@ -62,7 +62,7 @@ export class Candidate {
 
   get bytes (): number { return this.labels.byteLength + this.lags.bytes + 300 }
 
-  /** Takes on a name, with nothing of the last. */
+  /** Replaces the name, and clears the evidence on the last one. */
   take (name: string, kind: DimensionKind, score: number): void {
     this.labels.fill(UNKNOWN)
     this.lags.clearAll()
@@ -79,14 +79,14 @@ export class Candidate {
     return value === undefined ? ABSENT : 2 + (value >>> 0) % 65_534
   }
 
-  /** Whether little speaks against it. */
+  /** Whether few observations contradict the dimension. */
   get isConsistent (): boolean {
     // Two standard deviations more than were seen: a few pairs may agree by chance.
     const astray = this.astray + 2 * Math.sqrt(this.astray)
     return this.contradicted <= this.explained * MAX_CONTRADICTED && astray <= MAX_ASTRAY * (this.agreeing + this.astray)
   }
 
-  /** Whether another may have its place now: it is rare, has one value, or was found to be without influence. */
+  /** Whether another name may replace it: it is rare, has one value, or has no influence. */
   get isIdle (): boolean {
     const isSuspicious = this.score >= SUSPICIOUS && this.isConsistent
     if (isSuspicious) return false
@@ -95,8 +95,8 @@ export class Candidate {
 }
 
 /**
- * Which dimensions are looked at. Names come from clients, who may send any number of them: each kind has its places, the most used
- * names keep theirs, and what was tried in vain gives way to what waits.
+ * The observed dimensions. Clients choose names and may send any number of them, so each kind has a fixed number of places. The most
+ * used names stay; a name without influence is replaced by a waiting one.
  */
 export class Candidates {
   readonly list: Candidate[] = []
@@ -131,7 +131,7 @@ export class Candidates {
     for (const [kind, names] of strangers) left = this.#admit(kind, names, left)
   }
 
-  /** How many of other kinds may still come in. */
+  /** Adds names of one kind; returns the number of new names that this request may still add. */
   #admit (kind: DimensionKind, names: readonly string[], left: number): number {
     const rivals = this.list.filter((candidate) => candidate.kind === kind && !RESERVED.has(candidate.name))
     const free = Math.min(PLACES[kind] - rivals.length, names.length, left)

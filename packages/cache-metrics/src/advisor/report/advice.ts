@@ -1,19 +1,22 @@
+import { ADVICE_KINDS, verdictText, type AdviceVerdict } from './advice-verdict.js'
 import type { CurvePoint, MissingDimension, Observation, StaleForecast } from './observation.js'
 import { perSecond } from './rate.js'
 
-/** By the loader time that a cache would save in an hour: 10 % of a processor and more, 1 %, 0.1 %, less. */
+/** The priority, by the loader time that a cache saves per hour: at least 360 s, 36 s, 3.6 s, or less. */
 export type Priority = 'CRITICAL' | 'HIGH' | 'MEDIUM' | 'LOW'
 
-/** What is advised for one key pattern or route. */
+/** The advice on one key pattern or route. */
 export interface Advice {
   readonly kind: Observation['kind']
   readonly name: string
-  /** `good`, `poor: …`, `changes when stored: …`, `unsafe: …`, or `not enough data: …`. */
+  /** `judgement` as text: `good`, `poor: …`, `changes when stored: …`, `unsafe: …`, or `not enough data: …`. */
   readonly verdict: string
-  /** `undefined`: it is not known how long a load takes. */
+  /** The verdict: its kind, and the reason for it. */
+  readonly judgement: AdviceVerdict
+  /** `undefined`: the duration of a load is not known. */
   readonly priority: Priority | undefined
   readonly requestsPerHour: number
-  /** Seconds; `undefined`: not known. */
+  /** Mean duration of a load or request, in seconds; `undefined`: not known. */
   readonly meanSeconds: number | undefined
   /** Seconds; the shortest ttl that reaches nearly all that can be reached, within what may be stale. */
   readonly ttl: number
@@ -33,7 +36,7 @@ export interface Advice {
   readonly points: readonly CurvePoint[]
 }
 
-/** What an operator asks of the advice. */
+/** The limits that an operator sets for the advice. */
 export interface Wishes {
   /** Hits that may be stale: 0.001 is 10 in 10 000. */
   readonly staleTolerance: number
@@ -45,16 +48,15 @@ export const DEFAULT_WISHES: Wishes = { staleTolerance: 0.001, minRequests: 200 
 
 /** Share of the best hit rate that is worth as much as the best. */
 const NEARLY = 0.95
-/** What a table takes for each entry, as MemoryCache counts. */
+/** Bytes of a table per entry, as in MemoryCache. */
 const ENTRY_BYTES = 128
 const POOR_HIT_RATE = 0.2
-/** Of the answers: less is the exception, which is not stored. */
+/** Share of responses with a cookie above which a route is unsafe; rare ones are simply not stored. */
 const MANY_COOKIES = 0.01
 const MIN_COMPARED = 20
 const MIN_STORABLE_SHARE = 0.5
 const SECONDS_PER_HOUR = 3600
 const PRIORITIES: ReadonlyArray<readonly [Priority, number]> = [['CRITICAL', 360], ['HIGH', 36], ['MEDIUM', 3.6], ['LOW', 0]]
-const RANK: Record<string, number> = { good: 0, poor: 1, 'changes when stored': 2, unsafe: 3 }
 
 /** Advice for each observation: key patterns, which a cache is switched on for, then routes; what is good first, and among that what saves most. */
 export function advise (observations: readonly Observation[], wishes: Wishes = DEFAULT_WISHES): Advice[] {
@@ -66,10 +68,12 @@ function adviseOn (seen: Observation, wishes: Wishes): Advice {
   const requestsPerHour = perSecond(seen.requests, seen.seconds) * SECONDS_PER_HOUR
   const savedSecondsPerHour = seen.meanSeconds === undefined ? undefined : requestsPerHour * point.hitRate * seen.meanSeconds
   const { meanBytes, meanKeyLength, distinct } = seen
+  const judgement = judge(seen, point, wishes)
   return {
     kind: seen.kind,
     name: seen.name,
-    verdict: verdictOn(seen, point, wishes),
+    verdict: verdictText(judgement),
+    judgement,
     priority: savedSecondsPerHour === undefined ? undefined : PRIORITIES.find(([, least]) => savedSecondsPerHour >= least)![0],
     requestsPerHour,
     meanSeconds: seen.meanSeconds,
@@ -106,26 +110,30 @@ function forecastAt ({ staleness }: Observation, ttl: number): StaleForecast | u
   return staleness.find((forecast) => forecast.ttl === ttl)
 }
 
-function verdictOn (seen: Observation, point: CurvePoint, { minRequests, staleTolerance }: Wishes): string {
+function judge (seen: Observation, point: CurvePoint, { minRequests, staleTolerance }: Wishes): AdviceVerdict {
   const { requests, leak, change, isNoise, cookieShare, oneHitShare, staleness, compared, storableShare } = seen
-  // What is unsafe is so from the first proof on.
-  if (leak !== undefined) return `unsafe: differs by ${leak.dimension}`
-  if (cookieShare > MANY_COOKIES) return `unsafe: Set-Cookie on ${percent(cookieShare)} of the answers`
-  if (change !== undefined) return `changes when stored: ${change}`
-  if (requests < minRequests) return `not enough data: ${requests} requests of ${minRequests}`
-  if (storableShare !== undefined && storableShare < MIN_STORABLE_SHARE) return `poor: ${percent(storableShare)} of ${seen.kind === 'route' ? 'the answers' : 'what is loaded'} may be stored`
-  if (isNoise) return 'poor: the value is another one on every load'
-  if (!isFreshEnough(staleness, point.ttl, staleTolerance)) return `poor: at ${point.ttl} s, ${per10000(forecastAt(seen, point.ttl)!.rate)} hits would be stale`
-  if (point.hitRate < POOR_HIT_RATE) return oneHitShare > 0.5 ? `poor: ${percent(oneHitShare)} one-hit keys` : `poor: ${percent(point.hitRate)} hits`
-  if (compared !== undefined && compared < MIN_COMPARED) return `not enough data: ${compared} values compared of ${MIN_COMPARED}`
-  return 'good'
+  // One proof is enough, however few requests there were.
+  if (leak !== undefined) return { kind: 'unsafe', reason: `differs by ${leak.dimension}` }
+  if (cookieShare > MANY_COOKIES) return { kind: 'unsafe', reason: `Set-Cookie on ${percent(cookieShare)} of the answers` }
+  if (change !== undefined) return { kind: 'changes when stored', reason: change }
+  if (requests < minRequests) return { kind: 'not enough data', reason: `${requests} requests of ${minRequests}` }
+  if (storableShare !== undefined && storableShare < MIN_STORABLE_SHARE) {
+    return { kind: 'poor', reason: `${percent(storableShare)} of ${seen.kind === 'route' ? 'the answers' : 'what is loaded'} may be stored` }
+  }
+  if (isNoise) return { kind: 'poor', reason: 'the value is another one on every load' }
+  if (!isFreshEnough(staleness, point.ttl, staleTolerance)) {
+    return { kind: 'poor', reason: `at ${point.ttl} s, ${per10000(forecastAt(seen, point.ttl)!.rate)} hits would be stale` }
+  }
+  if (point.hitRate < POOR_HIT_RATE) return { kind: 'poor', reason: oneHitShare > 0.5 ? `${percent(oneHitShare)} one-hit keys` : `${percent(point.hitRate)} hits` }
+  if (compared !== undefined && compared < MIN_COMPARED) return { kind: 'not enough data', reason: `${compared} values compared of ${MIN_COMPARED}` }
+  return { kind: 'good' }
 }
 
-function rankOf ({ verdict }: Advice): number {
-  return RANK[verdict.split(':', 1)[0]!] ?? 4
+function rankOf ({ judgement }: Advice): number {
+  return ADVICE_KINDS.indexOf(judgement.kind)
 }
 
-/** What the hits of an hour save; where a load has no known length, as if each took a second. */
+/** The loader seconds that the hits of an hour save; a load of unknown duration counts as one second. */
 function worthOf ({ savedSecondsPerHour, requestsPerHour, hitRate }: Advice): number {
   return savedSecondsPerHour ?? requestsPerHour * hitRate
 }

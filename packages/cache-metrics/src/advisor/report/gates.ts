@@ -1,23 +1,23 @@
 import { perSecond } from './rate.js'
 
-/** What a gate says; `inconclusive`: between its two thresholds. */
+/** The verdict of a gate; `inconclusive`: the value lies between its two thresholds. */
 export type GateVerdict = 'go' | 'no-go' | 'inconclusive' | 'not enough data'
 
 /** One row of the go/no-go matrix. */
 export interface Gate {
   readonly name: string
-  /** What is computed, in the names of the metrics. */
+  /** The formula, in names of the metrics. */
   readonly formula: string
-  /** Where the numbers come from. */
+  /** The source of the numbers. */
   readonly source: string
   readonly threshold: string
-  /** `undefined`: there is nothing to compute it from. */
+  /** The value of the formula; `undefined`: the source lacks its numbers. */
   readonly value: number | undefined
   readonly unit: 'share' | 'per second' | 'per minute' | 'per hour' | 'count' | 'seconds'
   readonly verdict: GateVerdict
 }
 
-/** What the matrix is computed from: counts since the beginning of the observation. */
+/** The numbers of the matrix: counts since the beginning of the observation. */
 export interface GateNumbers {
   /** Seconds that were observed. */
   readonly seconds: number
@@ -61,7 +61,7 @@ const RULES: readonly Rule[] = [
     formula: 'etag_match_total / cache_candidate_requests',
     threshold: '> 30 % go on, < 10 % stop',
     unit: 'share',
-    // Nobody answers 304 where the edge is not registered.
+    // No 304 is sent without @x/cache-edge, so the value is not known.
     value: ({ etagMatches, candidates, edgeCandidates }) => edgeCandidates === 0 && etagMatches === 0 ? undefined : ratio(etagMatches, candidates),
     go: 0.3,
     stop: 0.1
@@ -149,8 +149,8 @@ export function gates (numbers: GateNumbers, minSeconds = MIN_OBSERVED_SECONDS):
 }
 
 /**
- * What the matrix says as a whole: no-go where the edge hit rate says so or nothing shows a demand, go where something does
- * and the hit rate is known to be good or not known at all.
+ * The verdict of the whole matrix: no-go if the edge hit rate is no-go or no row shows a demand; go if a row does, and the hit rate is
+ * good or not known.
  */
 export function verdictOf (rows: readonly Gate[]): GateVerdict {
   const hitRate = rows.find(({ name }) => name === EDGE_HIT_RATE)

@@ -1,4 +1,4 @@
-/** A point of a hit-rate curve: a cache of so many entries, each kept for so long. */
+/** A point of a hit-rate curve: the hit rate of a cache with this number of entries and this ttl. */
 export interface CurvePoint {
   /** Seconds. */
   readonly ttl: number
@@ -8,7 +8,7 @@ export interface CurvePoint {
   readonly margin: number
 }
 
-/** How often a cache with this ttl and no invalidation would have served what had changed. */
+/** The stale hits of a cache with this ttl and without invalidation. */
 export interface StaleForecast {
   /** Seconds. */
   readonly ttl: number
@@ -19,7 +19,7 @@ export interface StaleForecast {
   readonly high: number
 }
 
-/** What a key leaves out although the value depends on it. */
+/** A dimension that the value depends on and the key lacks. */
 export interface MissingDimension {
   /** `user`, `header accept-language`, `query sort`, `cookie theme`, … */
   readonly dimension: string
@@ -28,7 +28,7 @@ export interface MissingDimension {
   readonly differing: number
 }
 
-/** All that was seen of one key pattern or route. */
+/** The observation of one key pattern or route. */
 export interface Observation {
   readonly kind: 'pattern' | 'route'
   /** The key pattern, or `GET /route/:id`. */

@@ -15,13 +15,13 @@ export interface Plan {
   readonly env: Readonly<Record<string, string>>
   /** Per key pattern, for the calls of `getOrSet`: seconds. */
   readonly ttls: Readonly<Record<string, number>>
-  /** What the advice promises for all of these patterns together. */
+  /** The expected effect on all of these patterns together. */
   readonly expected: { readonly hitRate: number; readonly savedSecondsPerHour: number | undefined; readonly memoryBytes: number | undefined }
 }
 
-/** What to do with the patterns that are good; `undefined`: none is. */
+/** The plan for the patterns whose verdict is good; `undefined`: there are none. */
 export function planFor (all: readonly Advice[]): Plan | undefined {
-  const good = all.filter(({ kind, verdict, name }) => kind === 'pattern' && verdict === 'good' && name !== OTHER && isLabel(name))
+  const good = all.filter(({ kind, judgement, name }) => kind === 'pattern' && judgement.kind === 'good' && name !== OTHER && isLabel(name))
   if (good.length === 0) return undefined
   const sum = (of: (advice: Advice) => number): number => good.reduce((total, advice) => total + of(advice), 0)
   const maxEntries = sum(({ entries }) => entries)

@@ -3,9 +3,9 @@ import { codeBlock, codeSpan, forComment, forMarkdown, jsLiteral, listItem, shel
 import { verdictOf, type Gate, type GateVerdict } from './gates.js'
 import type { Plan } from './plan.js'
 
-/** All that the advisor has to say, as `GET /internal/cache/advice` shows it. */
+/** The report of the advisor, the body of `GET /internal/cache/advice`. */
 export interface Report {
-  /** Of this form; another number is another form. */
+  /** The version of this format. */
   readonly version: 1
   /** ISO 8601. */
   readonly generatedAt: string
@@ -19,14 +19,14 @@ export interface Report {
   readonly advice: readonly Advice[]
   readonly gates: readonly Gate[]
   readonly plan: Plan | undefined
-  /** What a reader has to know of these numbers. */
+  /** Limits of these numbers. */
   readonly notes: readonly string[]
 }
 
 /** Go where something is worth caching, by what was measured of it. */
 export function verdictOfAdvice (all: readonly Advice[]): GateVerdict {
-  if (all.some(({ verdict, priority }) => verdict === 'good' && priority !== 'LOW')) return 'go'
-  return all.length === 0 || all.every(({ verdict }) => verdict.startsWith('not enough data')) ? 'not enough data' : 'no-go'
+  if (all.some(({ judgement, priority }) => judgement.kind === 'good' && priority !== 'LOW')) return 'go'
+  return all.length === 0 || all.every(({ judgement }) => judgement.kind === 'not enough data') ? 'not enough data' : 'no-go'
 }
 
 /** Go where something is worth caching and the gates say go; where they do not, it says what they say. */
@@ -42,7 +42,7 @@ export function staleUnknown (forecast: { readonly rate: number, readonly high: 
 
 const HEAD = ['Key Pattern', 'Access Freq', 'Avg Response Time', 'Est Hit Rate', 'TTL', 'Priority', 'Memory Est', 'Stale', 'Saves', 'Verdict']
 
-/** The report for people. */
+/** The report as Markdown. */
 export function toMarkdown ({ source, observedSeconds, requests, verdict, advice, gates, plan, notes, generatedAt }: Report): string {
   const parts = [
     '# Cache advice',
@@ -64,12 +64,12 @@ export function toMarkdown ({ source, observedSeconds, requests, verdict, advice
   return `${parts.join('\n\n')}\n`
 }
 
-/** By which of the tables the verdict is what it is. */
+/** The verdicts of the two tables that the verdict is made of. */
 function basisOf (advice: readonly Advice[], rows: readonly Gate[]): string {
   return advice.length === 0 || rows.length === 0 ? '' : ` (advice: ${verdictOfAdvice(advice)}, gates: ${verdictOf(rows)})`
 }
 
-/** The options to paste. */
+/** The plan as code and comments to paste. */
 export function planText ({ options, env, ttls }: Plan): string {
   const lines = [
     '// Each process has a cache of its own, and does not hear what another one invalidates: for several, cacheRedis.',

@@ -1,9 +1,9 @@
 import { crc32 } from 'node:zlib'
 
-/** Above this a value is not looked at unless the caller says otherwise. */
+/** The default limit of a value, in bytes; larger values have no fingerprint. */
 const MAX_BYTES = 1 << 20
 
-/** What tells two values apart without keeping either. */
+/** The fingerprint of a value: two values with different fingerprints differ. */
 export interface Fingerprint {
   /** CRC-32, 0 to 2³² − 1. Two values that differ have the same one by chance once in 2³². */
   readonly hash: number
@@ -17,7 +17,7 @@ const STRING = 1
 const BYTES = 2
 
 /**
- * Of a string, of the bytes of a `Buffer` or `Uint8Array`, and else of what JSON keeps of a value, its keys in their order.
+ * Computes the fingerprint of a string, of the bytes of a `Buffer` or `Uint8Array`, or else of a value's JSON text, in the order of its keys.
  * `undefined`: JSON has no text for it (a cycle, a BigInt, `undefined`, a function, a `toJSON` that throws), JSON would make
  * something else of it (a `Map`, a `Set`, bytes within), or it is larger than `maxBytes`. Never throws; what is too large is not
  * written out to see that, unless a `toJSON` makes it so.

@@ -3,10 +3,10 @@ export const Z = 1.96
 /** Of Student's t at 0.975, by degrees of freedom from 1. */
 const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
 
-/** Hits that belong together: of a key, or of a stretch of time. */
+/** A cluster of hits: those of a key, or of a stretch of time. */
 export interface Cluster { readonly hits: number, readonly stale: number }
 
-/** All together. */
+/** The sum of all clusters. */
 export function total (clusters: readonly Cluster[]): Cluster {
   let hits = 0
   let stale = 0
@@ -17,7 +17,7 @@ export function total (clusters: readonly Cluster[]): Cluster {
   return { hits, stale }
 }
 
-/** How many clusters of one size would say as much (Kish 1965). */
+/** The effective number of clusters: the number of equal ones with the same information (Kish 1965). */
 export function effective (clusters: readonly Cluster[]): number {
   let squares = 0
   for (const { hits } of clusters) squares += hits ** 2
@@ -38,7 +38,7 @@ function student (freedom: number): number {
   return T[Math.max(0, Math.floor(freedom) - 1)] ?? Z + 2.37 / freedom + 2.82 / freedom ** 2
 }
 
-/** Wilson's interval of a rate seen in so many independent tries. */
+/** Wilson's interval of a rate that was observed in `count` independent trials. */
 export function wilson (rate: number, count: number): { low: number, high: number } {
   if (!(count < Infinity)) return { low: rate, high: rate }
   const middle = rate + Z ** 2 / (2 * count)

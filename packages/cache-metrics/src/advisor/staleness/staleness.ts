@@ -11,13 +11,13 @@ const COUNTS = 3
 /** Of a ttl, all keys together: squares of the hits per load. Of a block and a ttl: hits, stale hits. */
 const PER_BLOCK = 2
 
-/** What one ttl would have done. */
+/** The simulated hits of one ttl. */
 export interface StalenessForecast {
   /** Seconds. */
   readonly ttl: number
   /** Of the sampled keys. */
   readonly hits: number
-  /** Hits that answered with a value which was not the true one any more. */
+  /** Hits whose value had changed since the load. */
   readonly stale: number
   /** Stale hits per hit; `0` without hits. */
   readonly rate: number
@@ -27,7 +27,7 @@ export interface StalenessForecast {
 }
 
 /**
- * How stale a cache would be, by ttl, from requests that all load: then the true value is known at each of them.
+ * Forecasts the stale hits of a cache for each ttl, from requests that all load: each of them shows the current value.
  *
  * Each sampled key has one simulated entry per ttl. A request finds it younger than the ttl, which is a hit, stale if the
  * fingerprint is not the one that was loaded; or loads it anew.
@@ -74,18 +74,18 @@ export class Staleness {
     this.#blocks = new Float64Array(BLOCKS * ttls.length * PER_BLOCK)
   }
 
-  /** What is held, about: the arrays, and 56 bytes per entry of the map. */
+  /** Approximate size in bytes: the arrays, and 56 bytes per entry of the map. */
   get bytes (): number {
     const arrays = [this.#loadedAt, this.#loaded, this.#counts, this.#squares, this.#blocks]
     return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0) + this.#slots.size * 56
   }
 
-  /** Whether a key is sampled: of no other need a fingerprint be made. */
+  /** Whether a key is sampled; other keys need no fingerprint. */
   wants (keyHash: number): boolean {
     return spread(keyHash) < this.#threshold
   }
 
-  /** One request that loaded its value. */
+  /** Notes a request that loaded its value. */
   note (keyHash: number, nowSeconds: number, fingerprint: number): void {
     if (!this.wants(keyHash)) return
     if (Number.isNaN(this.#began)) this.#began = nowSeconds
@@ -114,7 +114,7 @@ export class Staleness {
     }
   }
 
-  /** One per ttl, shortest first. */
+  /** The forecasts, one per ttl, shortest first. */
   forecast (): StalenessForecast[] {
     return this.#ttls.map((ttl, index) => this.#forecast(ttl, index))
   }
@@ -202,7 +202,7 @@ export class Staleness {
       this.#slots.delete(keyHash)
       this.#free.push(slot)
     }
-    // What was counted while more keys were sampled counts less from now on.
+    // Earlier counts are scaled down, since more keys were sampled then.
     const share = this.#threshold / before
     for (const counts of [this.#blocks, this.#squares]) for (let at = 0; at < counts.length; at++) counts[at]! *= share
   }

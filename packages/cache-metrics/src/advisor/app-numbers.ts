@@ -1,0 +1,69 @@
+import type { CacheRegistry } from '@x/cache-core'
+import { EdgeCounts } from '../traffic/edge-counts.js'
+import type { Traffic } from '../traffic/traffic.js'
+import type { GateNumbers } from './report/gates.js'
+import { candidatesOf, countOf, quantile } from './route-numbers.js'
+import type { LoadObservation } from './route-observation.js'
+
+/** The counts at the beginning of the observation. */
+interface Baseline { readonly reads: ReadonlyMap<string, number>; readonly edgeCandidates: number; readonly etagMatches: number }
+
+/** The numbers of an app that the report needs besides the observations, read from the statistics of its cache and its traffic. */
+export class AppNumbers {
+  readonly #cache: CacheRegistry
+  readonly #traffic: Traffic
+  #baseline: Baseline = { reads: new Map(), edgeCandidates: 0, etagMatches: 0 }
+
+  constructor (cache: CacheRegistry, traffic: Traffic) {
+    this.#cache = cache
+    this.#traffic = traffic
+  }
+
+  /** Begins the observation: earlier counts are subtracted from then on. */
+  begin (): void {
+    const { candidates, etagMatches } = EdgeCounts.of(this.#cache)
+    this.#baseline = { reads: this.#reads(), edgeCandidates: candidates, etagMatches }
+  }
+
+  /** @param seconds of the observation */
+  ofGates (seconds: number): GateNumbers {
+    const { candidates, etagMatches } = EdgeCounts.of(this.#cache)
+    const routes = [...this.#traffic.routes]
+    return {
+      seconds,
+      source: 'this process',
+      candidates: routes.reduce((sum, route) => sum + candidatesOf(route), 0),
+      edgeCandidates: candidates - this.#baseline.edgeCandidates,
+      etagMatches: etagMatches - this.#baseline.etagMatches,
+      requests: routes.reduce((sum, route) => sum + countOf(route), 0),
+      routes: routes.filter((route) => candidatesOf(route) > 0).map((route) => ({ name: route.label, requests: candidatesOf(route), p95Seconds: quantile(0.95, route) })),
+      patterns: [...this.#reads()].map(([name, count]) => ({ name, requests: count - (this.#baseline.reads.get(name) ?? 0) }))
+    }
+  }
+
+  /** The duration of a pattern's loads, the share of the misses that was stored or would have been, and the change that JSON makes to the values. */
+  loadsOf (pattern: string): LoadObservation {
+    const { doubts, stats: { impls, loads } } = this.#cache
+    let misses = 0
+    let sets = 0
+    for (const { counters } of impls.values()) {
+      misses += counters.get(pattern)?.misses ?? 0
+      sets += counters.get(pattern)?.sets ?? 0
+    }
+    const durations = loads.get(pattern)?.durations
+    return {
+      meanSeconds: durations === undefined || durations.count === 0 ? undefined : durations.sum / durations.count,
+      storableShare: misses === 0 ? undefined : Math.min(1, sets / misses),
+      change: doubts.changeIn(pattern)
+    }
+  }
+
+  /** Reads by key pattern, since the cache was made. */
+  #reads (): Map<string, number> {
+    const reads = new Map<string, number>()
+    for (const { counters } of this.#cache.stats.impls.values()) {
+      for (const { keyPattern, hits, misses } of counters.values()) reads.set(keyPattern, (reads.get(keyPattern) ?? 0) + hits + misses)
+    }
+    return reads
+  }
+}

@@ -1,0 +1,47 @@
+import type { LagCounts } from './lag-counts.js'
+
+/** Earlier requests that had enough requests before them to come back after n, on one key and on all keys. */
+export interface Chances {
+  /** The sum over 1 to n, on this key. */
+  readonly upTo: number
+  /** After n requests exactly, on this key and on all keys. */
+  readonly here: number
+  readonly anywhere: number
+  /** All requests, on this key and on all keys. */
+  readonly requestsHere: number
+  readonly requestsAnywhere: number
+}
+
+/**
+ * Counts the chances of a return after `lag` requests.
+ *
+ * @param size requests that are remembered of each key, with the one that is being written
+ * @param reaches requests by the number of earlier ones that they could be compared with
+ */
+export function chancesOf (size: number, reaches: LagCounts, slot: number, lag: number): Chances {
+  let upTo = 0
+  let here = 0
+  let anywhere = 0
+  for (let reach = 1; reach < size; reach++) {
+    const count = reaches.here(slot, reach)
+    upTo += count * Math.min(reach, lag)
+    if (reach < lag) continue
+    here += count
+    anywhere += reaches.anywhere(reach)
+  }
+  return { upTo, here, anywhere, requestsHere: reaches.sumHere(slot), requestsAnywhere: reaches.sumAnywhere() }
+}
+
+/** The probability that values of a dimension come back after `lag` requests: the largest of three estimates (see `KeyLeak`). */
+export function chanceOf (lags: LagCounts, slot: number, lag: number, { upTo, here, anywhere, requestsHere, requestsAnywhere }: Chances): number {
+  // A name that was first seen late had only a share of the chances.
+  const shareHere = Math.min(1, lags.sumHere(slot) / Math.max(1, requestsHere))
+  const shareAnywhere = Math.min(1, lags.sumAnywhere() / Math.max(1, requestsAnywhere))
+  let back = 0
+  for (let shorter = 1; shorter <= lag; shorter++) back += lags.here(slot, shorter)
+  return Math.max(
+    (back + 0.5) / (upTo * shareHere + 1),
+    lags.here(slot, lag) / Math.max(1, here * shareHere),
+    lags.anywhere(lag) / Math.max(1, anywhere * shareAnywhere)
+  )
+}

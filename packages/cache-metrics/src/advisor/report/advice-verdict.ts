@@ -1,0 +1,14 @@
+/** The kinds of a verdict on a key pattern or route, best first. */
+export const ADVICE_KINDS = ['good', 'poor', 'changes when stored', 'unsafe', 'not enough data'] as const
+
+/** Whether a key pattern or route is worth caching. */
+export interface AdviceVerdict {
+  readonly kind: typeof ADVICE_KINDS[number]
+  /** Why, such as `100 % one-hit keys`; `undefined` for `good`. */
+  readonly reason?: string | undefined
+}
+
+/** A verdict as text: `good`, `poor: 100 % one-hit keys`. */
+export function verdictText ({ kind, reason }: AdviceVerdict): string {
+  return reason === undefined ? kind : `${kind}: ${reason}`
+}

@@ -1,0 +1,140 @@
+import { monotonicClock } from '@x/cache-core/suite'
+import { modeOf } from './connection/client.js'
+import { connect } from './connection/connect.js'
+import { Connection } from './connection/connection.js'
+import { guard, type Warn } from './connection/guard.js'
+import { Lanes } from './connection/lanes.js'
+import { ping } from './connection/ping.js'
+import { Subscriber } from './connection/subscriber.js'
+import { brotliCompression, Codec, gzipCompression, jsonSerializer } from './entries/codec.js'
+import { Entries } from './entries/entry-store.js'
+import { EntryWriter } from './entries/entry-writer.js'
+import { Keys } from './entries/keys.js'
+import { Leases } from './entries/leases.js'
+import { Validity } from './entries/validity.js'
+import { RedisLocks } from './locks/lock.js'
+import { resolveRedisOptions, type RedisCacheOptions, type RedisCacheSettings } from './options.js'
+import { Health } from './service/health.js'
+import { applyHere, sendRemoval } from './service/removals.js'
+import { Service } from './service/service.js'
+import type { RedisCacheEvents, RedisStatus } from './status.js'
+import { TagTokens } from './tags/tag-tokens.js'
+import { Announcer } from './tracking/announcer.js'
+import { TrackingState } from './tracking/tracking-state.js'
+
+/** The parts of a `RedisCache`, connected with each other. */
+export interface RedisParts extends Storage {
+  readonly settings: RedisCacheSettings
+  readonly service: Service
+  readonly locks: RedisLocks
+  readonly announcer: Announcer | undefined
+  readonly onCorrupt: NonNullable<RedisCacheEvents['onCorrupt']>
+  readonly warn: Warn
+  readonly ping: () => Promise<void>
+  readonly status: () => RedisStatus
+  /** Ends timers and connections; `onLost` gets the number of removals that Redis has not acknowledged. */
+  readonly close: (onLost: (removals: number) => void) => Promise<void>
+}
+
+/** The parts that read and write entries. */
+interface Storage {
+  readonly tokens: TagTokens
+  readonly validity: Validity
+  readonly codec: Codec
+  readonly entries: Entries
+  readonly leases: Leases
+  readonly writer: EntryWriter
+}
+
+const now = (): number => monotonicClock.now()
+
+/** Makes the parts of a cache and begins to connect. Throws `CACHE_ERR_OPTION_INVALID`. */
+export function compose (options: RedisCacheOptions, events: RedisCacheEvents): RedisParts {
+  const settings = resolveRedisOptions(options)
+  const keys = new Keys(settings.keyPrefix)
+  const warn = guard('onWarning', events.onWarning, () => {})
+  const onChange = guard('onChange', events.onChange, warn)
+  const onCorrupt = guard('onCorrupt', events.onCorrupt, warn)
+  const clients = connect(settings, warn)
+  const lanes = new Lanes(clients.lanes)
+  const tracking = new TrackingState(settings.consistency === 'strong', () => onChange(status()))
+  const connection = new Connection(lanes.first, {
+    isTracked: settings.consistency !== 'strong',
+    prefixes: [keys.generation, keys.tags],
+    heartbeatMs: settings.heartbeatMs,
+    heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
+    now,
+    onInvalidated: (changed) => storage.tokens.forgetKeys(changed),
+    onDoubt: () => {
+      storage.tokens.forgetAll()
+      tracking.note(connection.nodes)
+    }
+  }, {
+    onChange: () => {
+      service.hope()
+      tracking.note(connection.nodes)
+    },
+    onError: guard('onError', events.onError, warn),
+    onRefused: warn
+  })
+  const storage = composeStorage(settings, connection, lanes, keys, onCorrupt)
+  const { commandTimeoutMs, breaker, maxQueuedInvalidations: maxQueued } = settings
+  const service = new Service({ commandTimeoutMs, breaker, maxQueued, now }, {
+    ping: () => ping(connection),
+    applyHere: (removal) => applyHere(removal, storage.tokens),
+    send: (removal) => sendRemoval(removal, storage.tokens, storage.writer),
+    replayed: guard('onReplayed', events.onReplayed, warn),
+    changed: () => onChange(status())
+  })
+  const subscriber = new Subscriber(lanes.first)
+  const locks = new RedisLocks(lanes.first, keys, service, subscriber)
+  const announcer = settings.onInvalidated === undefined ? undefined : new Announcer(lanes.first, subscriber, keys.channel, settings.onInvalidated, warn)
+  const health = new Health(settings.healthCheckMs, async () => (await service.run('health', () => ping(connection))).ok)
+  const status = (): RedisStatus => statusOf(connection, service, tracking, health)
+  const close = async (onLost: (removals: number) => void): Promise<void> => {
+    health.close()
+    locks.close()
+    const lost = await service.close()
+    if (lost > 0) guard('onLost', onLost, warn)(lost)
+    for (const part of [announcer, subscriber, connection, clients]) part?.close()
+  }
+  return { ...storage, settings, service, locks, announcer, onCorrupt, warn, ping: () => ping(connection), status, close }
+}
+
+function composeStorage (settings: RedisCacheSettings, connection: Connection, lanes: Lanes, keys: Keys, onForeign: RedisParts['onCorrupt']): Storage {
+  const { commandTimeoutMs, compression, consistency, defaultTtl, maxTags, maxValueBytes, waitReplicas } = settings
+  const serializer = settings.serializer ?? jsonSerializer
+  const tokens = new TagTokens(connection, keys, {
+    maxTags,
+    isStrong: consistency === 'strong',
+    waitReplicas,
+    waitMs: commandTimeoutMs / 2,
+    now,
+    onForeign
+  })
+  const validity = new Validity(tokens)
+  const codec = new Codec({
+    serializer,
+    compressAboveBytes: settings.compressAboveBytes ?? Infinity,
+    compression: compression === 'brotli' ? brotliCompression : typeof compression === 'object' ? compression : gzipCompression,
+    maxValueBytes,
+    limitMs: commandTimeoutMs / 2
+  })
+  const dataFor = lanes.of.bind(lanes)
+  const entries = new Entries({ connection, keys, tokens, validity, codec, dataFor })
+  const leases = new Leases({ connection, tokens, validity, entries, dataFor, isPlainJson: serializer === jsonSerializer })
+  const writer = new EntryWriter({ connection, tokens, entries, leases, codec, defaultTtl, commandTimeoutMs, now })
+  return { tokens, validity, codec, entries, leases, writer }
+}
+
+function statusOf (connection: Connection, service: Service, tracking: TrackingState, health: Health): RedisStatus {
+  return {
+    degraded: !service.isUp,
+    mode: modeOf(connection.client),
+    breaker: service.breakerState,
+    queuedInvalidations: service.queued,
+    tracking: tracking.value,
+    health: health.last,
+    problem: service.problem?.message
+  }
+}

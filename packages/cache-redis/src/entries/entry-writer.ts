@@ -1,0 +1,119 @@
+import type { SetOptions } from '@x/cache-core'
+import { MAX_TTL } from '@x/cache-core/implementing'
+import type { Connection } from '../connection/connection.js'
+import { sendTogether } from '../connection/lanes.js'
+import { RedisSnapshot } from '../tags/snapshot.js'
+import type { TagTokens } from '../tags/tag-tokens.js'
+import type { Captured } from './birthplace.js'
+import type { Codec, Serialised } from './codec.js'
+import type { Entries } from './entry-store.js'
+import { GENERATION } from './keys.js'
+import { RedisLease, type Leases } from './leases.js'
+
+/** The parts that entries are written with. */
+export interface EntryWriterDeps {
+  readonly connection: Connection
+  readonly tokens: TagTokens
+  readonly entries: Entries
+  readonly leases: Leases
+  readonly codec: Codec
+  /** Seconds that an entry lives where `set` names no ttl. */
+  readonly defaultTtl: number
+  /** Milliseconds after which a store is too late to be sent. */
+  readonly commandTimeoutMs: number
+  /** Milliseconds of a clock that does not run backwards. */
+  readonly now: () => number
+}
+
+/** Writes entries, and removes them, in the order of the calls for each key. */
+export class EntryWriter {
+  readonly #deps: EntryWriterDeps
+  /** The last pending write of each key; resolves when it has ended, with or without success. */
+  readonly #writes = new Map<string, Promise<void>>()
+  /** The question for the generation, while it has not been sent. */
+  #generation: Promise<Captured | undefined> | undefined
+
+  constructor (deps: EntryWriterDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Stores a value; rejects if the turn of the key came too late.
+   *
+   * @param calledAt when `set` was called, in milliseconds of `now`
+   */
+  store (key: string, serialised: Serialised, options: SetOptions, calledAt: number): Promise<void> {
+    const { connection, tokens, commandTimeoutMs, now } = this.#deps
+    return this.#inOrder(key, async () => {
+      // The caller was answered with a failure, and other processes may have written since.
+      if (now() - calledAt >= commandTimeoutMs) throw new Error('the time for the store was over before its turn came')
+      // A loaded value belongs to the generation of its snapshot. In a Cluster the generation is asked for before.
+      const known = options.snapshot === undefined && !connection.isCluster ? tokens.remembered(GENERATION) : undefined
+      if (known === undefined) return this.#write(key, serialised, options)
+      // As for `remove`: the remembered generation may be outdated before its message has arrived.
+      const [current] = await Promise.all([this.#askGeneration(), this.#write(key, serialised, options)])
+      if (current === undefined || (current.token === known.token && current.fence === known.fence)) return
+      await this.#write(key, serialised, options)
+    })
+  }
+
+  /** Removes an entry, after the pending writes of its key. */
+  remove (key: string): Promise<void> {
+    return this.#inOrder(key, () => this.#deps.entries.remove(key))
+  }
+
+  /** Asks for the generation; calls of one tick share one question. */
+  #askGeneration (): Promise<Captured | undefined> {
+    if (this.#generation === undefined) {
+      process.nextTick(() => { this.#generation = undefined })
+      sendTogether(this.#deps.connection.client)
+      this.#generation = this.#deps.tokens.ask(GENERATION)
+    }
+    return this.#generation
+  }
+
+  async #write (key: string, serialised: Serialised, options: SetOptions): Promise<void> {
+    const { codec, defaultTtl, entries, leases } = this.#deps
+    const ttlMs = Math.max(1, Math.round(Math.min(options.ttl ?? defaultTtl, MAX_TTL) * 1000))
+    const windowMs = Math.round(Math.min(Math.max(options.staleWhileRevalidate ?? 0, options.staleIfError ?? 0), MAX_TTL) * 1000)
+    const lifetimeMs = ttlMs + windowMs
+    const tokens = await this.#tokensFor(options, lifetimeMs)
+    const generation = tokens.get(GENERATION)!
+    const tags = [...tokens].filter(([tag]) => tag !== GENERATION).map(([tag, captured]) => ({ tag, ...captured }))
+    const name = entries.nameOf(generation, key)
+    const encode = (ownFence: string | undefined): Promise<Buffer | string> => codec.encode(serialised, { ttlMs, windowMs, ownFence, tags })
+    const { snapshot } = options
+    const leased = snapshot instanceof RedisLease && snapshot.slot.name === name ? snapshot : undefined
+    // At the same time: a token that expires before its entry makes the entry a miss.
+    await Promise.all([
+      leased === undefined ? entries.write(name, generation, lifetimeMs, encode) : leases.store(leased, lifetimeMs, encode),
+      this.#deps.tokens.extend(tokens, lifetimeMs)
+    ])
+  }
+
+  async #tokensFor ({ tags, snapshot }: SetOptions, lifetimeMs: number): Promise<Map<string, Captured>> {
+    if (!(snapshot instanceof RedisSnapshot)) return this.#deps.tokens.captureForSet(tags ?? [], lifetimeMs)
+    const tokens = new Map([[GENERATION, snapshot.generation]])
+    const missing: string[] = []
+    for (const tag of tags ?? snapshot.tags.keys()) {
+      const captured = snapshot.tags.get(tag)
+      if (captured === undefined) missing.push(tag)
+      else tokens.set(tag, captured)
+    }
+    if (missing.length > 0) for (const each of await this.#deps.tokens.capture(missing, lifetimeMs)) tokens.set(...each)
+    return tokens
+  }
+
+  /**
+   * Runs the writes of one key one after the other. A value that is compressed, or whose tokens are asked for, is sent later than
+   * one that was set after it. In a Cluster a redirected command, or one sent again after a failover, arrives later.
+   */
+  #inOrder<T> (key: string, write: () => Promise<T>): Promise<T> {
+    const before = this.#writes.get(key)
+    const written = before === undefined ? write() : before.then(write)
+    const end = (): void => { if (this.#writes.get(key) === ended) this.#writes.delete(key) }
+    const ended = written.then(end, end)
+    this.#writes.set(key, ended)
+    return written
+  }
+}

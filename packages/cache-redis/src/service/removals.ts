@@ -1,0 +1,20 @@
+import type { EntryWriter } from '../entries/entry-writer.js'
+import { GENERATION } from '../entries/keys.js'
+import type { TagTokens } from '../tags/tag-tokens.js'
+import type { Removal } from './invalidation-queue.js'
+
+/** Applies a removal to the tokens that this process remembers, before Redis has acknowledged it. */
+export function applyHere (removal: Removal, tokens: TagTokens): void {
+  if (removal.kind === 'clear') tokens.forget([GENERATION])
+  else if (removal.kind !== 'del') tokens.forget([removal.name])
+}
+
+/** Sends a removal to Redis; resolves when Redis has acknowledged it. */
+export async function sendRemoval (removal: Removal, tokens: TagTokens, writer: EntryWriter): Promise<void> {
+  switch (removal.kind) {
+    case 'tag': return tokens.invalidate(removal.name)
+    case 'soft': return tokens.soften(removal.name)
+    case 'clear': return tokens.invalidate(GENERATION)
+    case 'del': return writer.remove(removal.name)
+  }
+}

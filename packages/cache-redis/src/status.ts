@@ -1,0 +1,36 @@
+import type { CacheError } from '@x/cache-core'
+import type { ImplementationStatus } from '@x/cache-core/implementing'
+import type { RedisCacheSettings } from './options.js'
+import type { HealthReport } from './service/health.js'
+import type { Removal } from './service/invalidation-queue.js'
+
+/** The part of `GET /internal/cache` that describes Redis. */
+export interface RedisStatus extends ImplementationStatus {
+  /** Redis is out of service; the app runs without it. */
+  degraded: boolean
+  /** The mode of the client. */
+  mode: RedisCacheSettings['mode']
+  breaker: 'closed' | 'half-open' | 'open'
+  /** Removals that wait for Redis. */
+  queuedInvalidations: number
+  /** `trusted`: remembered tokens are relied on; `in doubt`: each token is asked for; `off`: `consistency` is `strong`. */
+  tracking: 'trusted' | 'in doubt' | 'off'
+  /** The last health check; `undefined` before the first. */
+  health: HealthReport | undefined
+  /** Why Redis is out of service although it answers, as the last probe found it; contains no credentials. */
+  problem: string | undefined
+}
+
+/** Callbacks of a `RedisCache`. A throw or a rejection of one is reported once, to `onWarning`, and goes no further. */
+export interface RedisCacheEvents {
+  /** Something in `status()` changed. */
+  onChange?: (status: RedisStatus) => void
+  /** `getMany` found an entry that cannot be read, and answered a miss for it; or a token that another program wrote was replaced. */
+  onCorrupt?: (error: CacheError) => void
+  /** Redis acknowledged a removal that had waited for it (`queued: true`). */
+  onReplayed?: (removal: Removal) => void
+  /** The connection failed; the message contains host and port, never credentials. */
+  onError?: (error: Error) => void
+  /** A setting has no effect for a lasting reason; called once. The message says what to do, and contains no credentials. */
+  onWarning?: (warning: Error) => void
+}

@@ -1,0 +1,14 @@
+import type { TagSnapshot } from '@x/cache-core'
+import type { Captured } from '../entries/birthplace.js'
+import type { EntryTag } from '../entries/frame.js'
+import { GENERATION } from '../entries/keys.js'
+
+/** The result of `capture`: the generation, and the tokens of the tags. */
+export class RedisSnapshot implements TagSnapshot {
+  constructor (readonly generation: Captured, readonly tags: ReadonlyMap<string, Captured>) {}
+}
+
+/** All tokens of a snapshot; the generation is the first. */
+export function tokensOf ({ generation, tags }: RedisSnapshot): EntryTag[] {
+  return [{ tag: GENERATION, ...generation }, ...[...tags].map(([tag, captured]) => ({ tag, ...captured }))]
+}

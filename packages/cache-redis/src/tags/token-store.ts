@@ -1,0 +1,104 @@
+import type { CacheError } from '@x/cache-core'
+import { corrupt } from '@x/cache-core/implementing'
+import type { Redis } from 'ioredis'
+import type { Connection } from '../connection/connection.js'
+import { callMaster, type MasterReply } from '../connection/master-call.js'
+import { isReply } from '../connection/redis-errors.js'
+import { isOwn, readToken, toHex, writeToken, type Captured } from '../entries/birthplace.js'
+import type { Keys } from '../entries/keys.js'
+import { SCRIPTS } from '../entries/scripts.js'
+import type { TokenMemory } from './tokens.js'
+
+/** Milliseconds that tokens live at least beyond the lifetime that asks for them: rarely extended, never immortal. */
+export const SPARE_MS = 3_600_000
+
+/** Attempts to replace a token that was made on another server. */
+const MAX_RENEWALS = 5
+
+/** Stands for each token that another program wrote. */
+const FOREIGN = ''
+
+/**
+ * Reads and makes the tokens in Redis. A token names the server that it was made on, and is replaced when another server has it:
+ * an entry that was valid on a server before a slot left it is not valid when the slot comes back.
+ */
+export class TokenStore {
+  readonly #connection: Connection
+  readonly #keys: Keys
+  readonly #memory: TokenMemory
+  readonly #onForeign: (error: CacheError) => void
+
+  /** @param onForeign is called with the error of each token that another program wrote and that was replaced; must not throw */
+  constructor (connection: Connection, keys: Keys, memory: TokenMemory, onForeign: (error: CacheError) => void) {
+    this.#connection = connection
+    this.#keys = keys
+    this.#memory = memory
+    this.#onForeign = onForeign
+  }
+
+  /** The token of a tag, made if there is none; a made one lives for at least `lifetimeMs` milliseconds. */
+  async seed (tag: string, lifetimeMs: number): Promise<Captured> {
+    const ttlMs = Math.ceil(2 * lifetimeMs + SPARE_MS)
+    const seed = async (redis: Redis, key: string, fence: string): Promise<string> => {
+      const made = writeToken(fence)
+      return textOf(await redis.callBuffer('SET', key, made, 'NX', 'GET', 'PX', String(ttlMs))) ?? made
+    }
+    for (let tries = 0; tries <= MAX_RENEWALS; tries++) {
+      // `undefined`: the token that was to be replaced has expired meanwhile.
+      const seeded = await this.#read(tag, seed)
+      if (seeded !== undefined) return seeded
+    }
+    throw new Error('a token could not be replaced')
+  }
+
+  /** The token as Redis has it now; `undefined` if there is none. */
+  async read (tag: string): Promise<Captured | undefined> {
+    return this.#read(tag, async (redis, key) => textOf(await redis.getBuffer(key)))
+  }
+
+  /** Rejects if it is not certain which server answered, and under which fence. */
+  async #read (tag: string, send: (redis: Redis, key: string, fence: string) => Promise<string | null>): Promise<Captured | undefined> {
+    const key = this.#keys.token(tag)
+    const read = this.#memory.begin(tag)
+    let captured: Captured | undefined
+    try {
+      let reply = await callMaster(this.#connection, key, (redis, fence) => send(redis, key, fence)).catch((error: unknown) => {
+        if (isReply(error) && error.message.startsWith('WRONGTYPE')) return this.#renew(key, FOREIGN)
+        throw error
+      })
+      for (let renewals = 0; reply.value !== null && readToken(reply.value).fence !== reply.fence; renewals++) {
+        if (renewals === MAX_RENEWALS) throw new Error('the server that answers changes too often')
+        reply = await this.#renew(key, reply.value)
+      }
+      if (reply.node.fence !== reply.fence) throw new Error('the server that answered changed meanwhile')
+      if (reply.value === null) return undefined
+      captured = { token: readToken(reply.value).token, fence: reply.fence }
+      if (!reply.node.isTrusted) read.isOutdated = true
+      return captured
+    } finally {
+      this.#memory.end(read, captured)
+    }
+  }
+
+  /**
+   * Replaces a token that was made on another server, or by another program. All processes make the same decision, since the script
+   * reads the identity of the server.
+   */
+  async #renew (key: string, token: string): Promise<MasterReply<string | null>> {
+    const known = isOwn(token) ? token : FOREIGN
+    if (known === FOREIGN) this.#onForeign(corrupt('tags.capture', 'a token that is not the cache\'s own; it is replaced, and its entries are gone'))
+    const reply = await callMaster(this.#connection, key, (redis, fence) =>
+      // EVAL, not EVALSHA: ASKING covers one command, so it would not cover the EVAL that follows NOSCRIPT.
+      redis.callBuffer('EVAL', SCRIPTS.cacheRenew.lua, 1, key, known, writeToken(fence), toHex(fence), SPARE_MS))
+    if (reply.value !== 0) return { ...reply, value: textOf(reply.value) }
+    await reply.node.readFence()
+    const { fence } = reply.node
+    if (fence === undefined) throw new Error('the server that answered is no master')
+    return { ...reply, fence, value: token }
+  }
+}
+
+/** A token as text; one character per byte, since a foreign token need not be UTF-8. */
+function textOf (reply: unknown): string | null {
+  return reply === null ? null : Buffer.isBuffer(reply) ? reply.toString('latin1') : FOREIGN
+}

@@ -1,0 +1,27 @@
+import type { Node } from '../connection/node.js'
+import type { RedisStatus } from '../status.js'
+
+/** Whether remembered tokens are relied on, over all masters: `trusted` only while the messages of each master arrive. */
+export class TrackingState {
+  value: RedisStatus['tracking'] = 'in doubt'
+  readonly #isOff: boolean
+  readonly #changed: () => void
+
+  /**
+   * @param isOff tracking is never used (`consistency: 'strong'`)
+   * @param changed is called after `value` has changed
+   */
+  constructor (isOff: boolean, changed: () => void) {
+    this.#isOff = isOff
+    this.#changed = changed
+  }
+
+  /** Computes the value anew; a node without a fence is no master, and does not count. */
+  note (nodes: Iterable<Node>): void {
+    const masters = [...nodes].filter(({ fence }) => fence !== undefined)
+    const value = this.#isOff ? 'off' : masters.length > 0 && masters.every(({ isTrusted }) => isTrusted) ? 'trusted' : 'in doubt'
+    if (value === this.value) return
+    this.value = value
+    this.#changed()
+  }
+}
