@@ -8,9 +8,9 @@ import { RedisCache, type RedisStatus } from './redis-cache.js'
 /** Options of `register(cacheRedis, …)`: those of the cache, and what concerns the app. */
 export interface CacheRedisOptions extends RedisCacheOptions {
   /** `false`: registers the core and leaves its implementation alone. Default `true`. */
-  enabled?: boolean
+  enabled?: boolean | undefined
   /** Who is in; requests and patterns outside stay on NullCache. The way in is percent 0 on the whole fleet first. */
-  rollout?: Pick<RolloutSettings, 'percent' | 'allow' | 'salt'>
+  rollout?: Pick<RolloutSettings, 'percent' | 'allow' | 'salt'> | undefined
 }
 
 const NAME = '@x/cache-redis'

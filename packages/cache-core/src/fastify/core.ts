@@ -14,7 +14,7 @@ import { defaultSubject, RequestCaches, type RequestArm, type RouteMark } from '
 import { STATUS_PATH, type InternalAccess } from './status-route.js'
 
 /** Options of the core that other packages of the suite take as well. */
-type ToldOptions = Pick<CacheCoreOptions, 'rollout' | 'defaultTtl'>
+type ToldOptions = { readonly [Name in 'rollout' | 'defaultTtl']?: CacheCoreOptions[Name] | undefined }
 
 /** Milliseconds that an implementation may take to close. */
 const CLOSE_LIMIT_MS = 10_000

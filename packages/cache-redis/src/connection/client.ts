@@ -1,8 +1,11 @@
 import type { EventEmitter } from 'node:events'
-import type { Cluster, Redis } from 'ioredis'
+import type { Cluster, Redis, RedisOptions } from 'ioredis'
 
 /** The client of the app's own, or ours. */
 export type Client = Redis | Cluster
+
+/** Options of a client that answers as Redis does: `replyMapping` of ioredis would change the types of its replies. */
+export type ClientOptions = Omit<RedisOptions, 'replyMapping'>
 
 /**
  * Whether the client speaks to a Cluster. Read from the client, never by `instanceof`: the app's client may come from another

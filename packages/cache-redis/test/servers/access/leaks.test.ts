@@ -60,7 +60,7 @@ async function startEcho (t: Test, answer: (command: string[]) => string): Promi
   return { url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`, ...LOGIN }
 }
 
-async function startOwn (t: Test, options: RedisOptions): Promise<Scenario> {
+async function startOwn (t: Test, options: Omit<RedisOptions, 'replyMapping'>): Promise<Scenario> {
   const server = await startServer(t)
   const client = new Redis(server.port, '127.0.0.1', { connectTimeout: 300, ...options })
   client.on('error', () => {})
