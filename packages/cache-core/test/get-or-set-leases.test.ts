@@ -1,9 +1,9 @@
 import { CacheRegistry, type Cache, type GetOrSetOptions } from '@x/cache-core'
 import { CacheClient } from '@x/cache-core/suite'
 import t, { type Test } from 'tap'
-import { deferred, settle } from './fixtures/deferred.js'
-import { FakeClock } from './fixtures/fake-clock.js'
-import { SharedCache, SharedStore } from './fixtures/shared-store.js'
+import { deferred, settle } from '@x/test-kit/deferred'
+import { FakeClock } from '@x/test-kit/fake-clock'
+import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
 
 /** Two processes on one store. */
 function twoProcesses () {
