@@ -24,7 +24,7 @@ export function resolve (specifier, context, nextResolve) {
 /** The source of a file of a package, or of a package: its manifest leads to what was built, and tests run without a build. */
 function sourceOf (specifier, parentURL) {
   if (specifier.startsWith('.') && specifier.endsWith('.js')) return new URL(`${specifier.slice(0, -'.js'.length)}.ts`, parentURL)
-  const [, name, door = 'index'] = /^@x\/(cache-\w+)(?:\/(\w+))?$/.exec(specifier) ?? []
+  const [, name, door = 'index'] = /^@x\/(cache-\w+|test-kit)(?:\/([\w-]+))?$/.exec(specifier) ?? []
   return name === undefined ? undefined : new URL(`${name}/src/${door}.ts`, PACKAGES)
 }
 

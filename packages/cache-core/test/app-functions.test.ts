@@ -2,12 +2,12 @@ import cacheCore, { CacheRegistry, coreOf, MemoryCache, type Cache } from '@x/ca
 import { CacheClient } from '@x/cache-core/suite'
 import Fastify, { type FastifyBaseLogger } from 'fastify'
 import t, { type Test } from 'tap'
-import { buildApp, bareApp, type LogLine } from './fixtures/build-app.js'
-import { settle } from './fixtures/deferred.js'
-import { fakeTimers } from './fixtures/fake-timers.js'
-import { ThreeMethodCache } from './fixtures/foreign-caches.js'
-import { errorsOf, makeClient } from './fixtures/make-client.js'
-import { runScript } from './fixtures/run-script.js'
+import { buildApp, bareApp, type LogLine } from '@x/test-kit/build-app'
+import { settle } from '@x/test-kit/deferred'
+import { fakeTimers } from '@x/test-kit/fake-timers'
+import { ThreeMethodCache } from '@x/test-kit/foreign-caches'
+import { errorsOf, makeClient } from '@x/test-kit/make-client'
+import { runScript } from '@x/test-kit/run-script'
 
 // Functions of an app may throw, reject or hang. An unhandled rejection would end this process, and so fail the test.
 const bug = new Error('bug')

@@ -2,7 +2,7 @@ import { checkKey, checkTags, MAX_KEY_LENGTH, MAX_TAG_LENGTH, MAX_TAGS, MAX_TTL 
 import fc from 'fast-check'
 import t from 'tap'
 import { checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTime, checkValue } from '../src/contract/arguments.js'
-import { anyCharacter } from './fixtures/texts.js'
+import { anyCharacter } from '@x/test-kit/texts'
 
 const wellFormed = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 200 })
 const anyText = fc.string({ unit: anyCharacter })

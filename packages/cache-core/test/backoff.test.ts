@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Backoff } from '../src/loading/backoff.js'
-import { FakeClock } from './fixtures/fake-clock.js'
+import { FakeClock } from '@x/test-kit/fake-clock'
 
 t.test('isActive: for the given time from the failure on, to its exact end', async (t) => {
   const clock = new FakeClock()

@@ -1,8 +1,8 @@
 import { ok } from '@x/cache-core/implementing'
 import t from 'tap'
-import { settle } from './fixtures/deferred.js'
-import { ForeignCache } from './fixtures/foreign-caches.js'
-import { countsOf, makeClient } from './fixtures/make-client.js'
+import { settle } from '@x/test-kit/deferred'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
+import { countsOf, makeClient } from '@x/test-kit/make-client'
 
 const KEY = 'user:1'
 

@@ -2,9 +2,9 @@ import { CacheRegistry, MemoryCache, type Cache, type FastifyCache } from '@x/ca
 import { err, MAX_TTL, ok, STORED_NULL, unavailable } from '@x/cache-core/implementing'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
-import { settle } from './fixtures/deferred.js'
-import { ForeignCache, ThreeMethodCache } from './fixtures/foreign-caches.js'
-import { countsOf, errorsOf, makeClient } from './fixtures/make-client.js'
+import { settle } from '@x/test-kit/deferred'
+import { ForeignCache, ThreeMethodCache } from '@x/test-kit/foreign-caches'
+import { countsOf, errorsOf, makeClient } from '@x/test-kit/make-client'
 
 const KEY = 'user:1'
 

@@ -1,9 +1,9 @@
 import { CacheRegistry, MemoryCache, type Cache, type FastifyCache, type GetOrSetOptions, type Result } from '@x/cache-core'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
-import { SharedCache, SharedStore } from './fixtures/shared-store.js'
-import { SlowCache } from './fixtures/slow-cache.js'
-import { Random, VirtualTime } from './fixtures/virtual-time.js'
+import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
+import { SlowCache } from '@x/test-kit/slow-cache'
+import { Random, VirtualTime } from '@x/test-kit/virtual-time'
 
 // SEED=n repeats one round, FOR_SECONDS=n runs longer.
 const SECONDS = Number(process.env.FOR_SECONDS ?? 0.6)

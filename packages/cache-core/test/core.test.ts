@@ -2,11 +2,11 @@ import { cacheCore, CacheRegistry, coreOf, MemoryCache, NullCache, type Cache, t
 import { ok } from '@x/cache-core/implementing'
 import Fastify from 'fastify'
 import t from 'tap'
-import { bareApp, buildApp, type LogLine } from './fixtures/build-app.js'
-import { settle, stateOf } from './fixtures/deferred.js'
-import { FakeClock } from './fixtures/fake-clock.js'
-import { ForeignCache, ThreeMethodCache } from './fixtures/foreign-caches.js'
-import { runScript } from './fixtures/run-script.js'
+import { bareApp, buildApp, type LogLine } from '@x/test-kit/build-app'
+import { settle, stateOf } from '@x/test-kit/deferred'
+import { FakeClock } from '@x/test-kit/fake-clock'
+import { ForeignCache, ThreeMethodCache } from '@x/test-kit/foreign-caches'
+import { runScript } from '@x/test-kit/run-script'
 
 function closeable (closed: string[], name = 'closed'): ForeignCache {
   return Object.assign(new ForeignCache(), { close: async () => { closed.push(name) } })

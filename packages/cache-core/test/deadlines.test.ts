@@ -1,8 +1,8 @@
 import t from 'tap'
 import { Deadlines } from '../src/service/deadlines.js'
-import { deferred, settle } from './fixtures/deferred.js'
-import { fakeTimers } from './fixtures/fake-timers.js'
-import { runScript } from './fixtures/run-script.js'
+import { deferred, settle } from '@x/test-kit/deferred'
+import { fakeTimers } from '@x/test-kit/fake-timers'
+import { runScript } from '@x/test-kit/run-script'
 
 const outcome = {
   done: (value: string) => `done ${value}`,

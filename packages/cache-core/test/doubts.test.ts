@@ -2,7 +2,7 @@ import { cacheCore, NullCache, type CacheRegistry } from '@x/cache-core'
 import Fastify from 'fastify'
 import t from 'tap'
 import { changeOf } from '../src/telemetry/stored-form.js'
-import { makeClient } from './fixtures/make-client.js'
+import { makeClient } from '@x/test-kit/make-client'
 
 class Money { amount = 1 }
 

@@ -3,7 +3,7 @@ import { readCacheEnv } from '@x/cache-core/suite'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { resolveCoreOptions } from '../src/fastify/options.js'
-import { anyCharacter } from './fixtures/texts.js'
+import { anyCharacter } from '@x/test-kit/texts'
 
 /** That reading fails, and says which variable, what it got and what it takes. */
 function refuses (t: Test, read: () => unknown, name: string, got: string, allowed: RegExp): void {

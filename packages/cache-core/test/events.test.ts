@@ -2,7 +2,7 @@ import type { CacheEvents } from '@x/cache-core'
 import { unavailable } from '@x/cache-core/implementing'
 import { Events } from '@x/cache-core/suite'
 import t from 'tap'
-import { settle } from './fixtures/deferred.js'
+import { settle } from '@x/test-kit/deferred'
 
 t.test('emit: every listener gets the arguments, in the order in which they came', async (t) => {
   const events = new Events()

@@ -2,9 +2,9 @@ import { timeout, unavailable } from '@x/cache-core/implementing'
 import type { FastifyBaseLogger } from 'fastify'
 import t from 'tap'
 import { FailureLog } from '../src/telemetry/failure-log.js'
-import { buildApp, type LogLine } from './fixtures/build-app.js'
-import { fakeTimers } from './fixtures/fake-timers.js'
-import { ForeignCache } from './fixtures/foreign-caches.js'
+import { buildApp, type LogLine } from '@x/test-kit/build-app'
+import { fakeTimers } from '@x/test-kit/fake-timers'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
 
 function logger (): { lines: [object: any, message: string][]; log: FastifyBaseLogger } {
   const lines: [object: any, message: string][] = []

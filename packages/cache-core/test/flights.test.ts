@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Flight, Flights } from '../src/loading/single-flight.js'
-import { deferred, settle, stateOf } from './fixtures/deferred.js'
+import { deferred, settle, stateOf } from '@x/test-kit/deferred'
 
 function flight (key: string, tags: string[] = [], hasLateTags = false): Flight<any> {
   return new Flight(key, tags, { hasLateTags })

@@ -1,9 +1,9 @@
 import type { LoadContext } from '@x/cache-core'
 import t from 'tap'
-import { buildApp } from './fixtures/build-app.js'
-import { deferred, settle, stateOf } from './fixtures/deferred.js'
-import { ForeignCache } from './fixtures/foreign-caches.js'
-import { makeClient } from './fixtures/make-client.js'
+import { buildApp } from '@x/test-kit/build-app'
+import { deferred, settle, stateOf } from '@x/test-kit/deferred'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
+import { makeClient } from '@x/test-kit/make-client'
 import { MemoryCache, CacheRegistry } from '@x/cache-core'
 import { CacheClient } from '@x/cache-core/suite'
 

@@ -1,11 +1,11 @@
 import { cacheCore } from '@x/cache-core'
 import t from 'tap'
 import { LoadScopes } from '../src/loading/load-scope.js'
-import { bareApp } from './fixtures/build-app.js'
-import { deferred, settle } from './fixtures/deferred.js'
-import { fakeTimers } from './fixtures/fake-timers.js'
-import { ForeignCache } from './fixtures/foreign-caches.js'
-import { makeClient } from './fixtures/make-client.js'
+import { bareApp } from '@x/test-kit/build-app'
+import { deferred, settle } from '@x/test-kit/deferred'
+import { fakeTimers } from '@x/test-kit/fake-timers'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
+import { makeClient } from '@x/test-kit/make-client'
 
 const implementations = { memory: undefined, foreign: () => new ForeignCache() }
 const OVERDUE_MS = 34_000

@@ -2,9 +2,9 @@ import { CacheRegistry } from '@x/cache-core'
 import { err, timeout, unavailable } from '@x/cache-core/implementing'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
-import { deferred, settle } from './fixtures/deferred.js'
-import { ForeignCache, ThreeMethodCache, type Fault } from './fixtures/foreign-caches.js'
-import { countsOf, errorsOf, makeClient } from './fixtures/make-client.js'
+import { deferred, settle } from '@x/test-kit/deferred'
+import { ForeignCache, ThreeMethodCache, type Fault } from '@x/test-kit/foreign-caches'
+import { countsOf, errorsOf, makeClient } from '@x/test-kit/make-client'
 
 const KEY = 'user:1'
 

@@ -1,9 +1,9 @@
 import { CacheRegistry, type Cache, type GetOrSetOptions } from '@x/cache-core'
 import { CacheClient } from '@x/cache-core/suite'
 import t, { type Test } from 'tap'
-import { deferred, settle } from './fixtures/deferred.js'
-import { FakeClock } from './fixtures/fake-clock.js'
-import { SharedCache, SharedStore } from './fixtures/shared-store.js'
+import { deferred, settle } from '@x/test-kit/deferred'
+import { FakeClock } from '@x/test-kit/fake-clock'
+import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
 
 /** Two processes on one store. */
 function twoProcesses () {
@@ -51,7 +51,10 @@ for (const [name, change] of Object.entries(changes)) {
       t.equal(await answer, 'old', 'who asked before has it')
       await settle()
       // Softly invalidated, it is stored as stale; whoever takes stale values is served it once more.
-      if (name === 'tags.invalidate, soft' && 'staleWhileRevalidate' in options) return t.match(await far.client.get('key'), { value: null })
+      if (name === 'tags.invalidate, soft' && 'staleWhileRevalidate' in options) {
+        t.match(await far.client.get('key'), { value: null })
+        return
+      }
       const expected = name === 'set' ? 'set elsewhere' : 'new'
       t.equal(await near.client.getOrSet('key', () => 'new', options), expected)
       t.equal(await far.client.getOrSet('key', () => 'newer', options), expected)

@@ -1,11 +1,11 @@
 import { CacheRegistry, MemoryCache } from '@x/cache-core'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
-import { deferred, settle, stateOf } from './fixtures/deferred.js'
-import { fakeTimers } from './fixtures/fake-timers.js'
-import { ForeignCache } from './fixtures/foreign-caches.js'
-import { errorsOf, makeClient } from './fixtures/make-client.js'
-import { runScript } from './fixtures/run-script.js'
+import { deferred, settle, stateOf } from '@x/test-kit/deferred'
+import { fakeTimers } from '@x/test-kit/fake-timers'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
+import { errorsOf, makeClient } from '@x/test-kit/make-client'
+import { runScript } from '@x/test-kit/run-script'
 
 const KEY = 'user:1'
 const LIMIT_MS = 30_000

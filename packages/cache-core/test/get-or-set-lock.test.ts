@@ -2,11 +2,11 @@ import { CacheRegistry, MemoryCache, type Cache, type LockOptions } from '@x/cac
 import { ok } from '@x/cache-core/implementing'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
-import { deferred, settle, stateOf } from './fixtures/deferred.js'
-import { FakeClock } from './fixtures/fake-clock.js'
-import { fakeTimers } from './fixtures/fake-timers.js'
-import { ForeignCache } from './fixtures/foreign-caches.js'
-import { errorsOf, makeClient } from './fixtures/make-client.js'
+import { deferred, settle, stateOf } from '@x/test-kit/deferred'
+import { FakeClock } from '@x/test-kit/fake-clock'
+import { fakeTimers } from '@x/test-kit/fake-timers'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
+import { errorsOf, makeClient } from '@x/test-kit/make-client'
 
 const KEY = 'user:1'
 const LOCK = { lock: true }

@@ -1,9 +1,9 @@
 import { CacheRegistry, type Cache } from '@x/cache-core'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
-import { deferred, settle } from './fixtures/deferred.js'
-import { ForeignCache } from './fixtures/foreign-caches.js'
-import { countsOf, errorsOf, makeClient } from './fixtures/make-client.js'
+import { deferred, settle } from '@x/test-kit/deferred'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
+import { countsOf, errorsOf, makeClient } from '@x/test-kit/make-client'
 
 const KEY = 'user:1'
 

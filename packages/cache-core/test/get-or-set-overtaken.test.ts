@@ -2,9 +2,9 @@ import { CacheRegistry, MemoryCache, type FastifyCache } from '@x/cache-core'
 import { ok } from '@x/cache-core/implementing'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
-import { deferred, settle, stateOf } from './fixtures/deferred.js'
-import { ForeignCache } from './fixtures/foreign-caches.js'
-import { makeClient } from './fixtures/make-client.js'
+import { deferred, settle, stateOf } from '@x/test-kit/deferred'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
+import { makeClient } from '@x/test-kit/make-client'
 
 const KEY = 'user:1'
 const changes: Record<string, (cache: FastifyCache) => Promise<unknown>> = {

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { deferred, settle } from './fixtures/deferred.js'
-import { ForeignCache, ThreeMethodCache } from './fixtures/foreign-caches.js'
-import { countsOf, makeClient } from './fixtures/make-client.js'
+import { deferred, settle } from '@x/test-kit/deferred'
+import { ForeignCache, ThreeMethodCache } from '@x/test-kit/foreign-caches'
+import { countsOf, makeClient } from '@x/test-kit/make-client'
 
 const implementations = {
   'a cache in this process': undefined,

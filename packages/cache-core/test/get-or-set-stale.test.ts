@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
-import { deferred, settle } from './fixtures/deferred.js'
-import { ForeignCache } from './fixtures/foreign-caches.js'
-import { countsOf, makeClient } from './fixtures/make-client.js'
+import { deferred, settle } from '@x/test-kit/deferred'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
+import { countsOf, makeClient } from '@x/test-kit/make-client'
 
 const KEY = 'user:1'
 const down = new Error('the source is down')

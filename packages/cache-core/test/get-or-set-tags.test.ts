@@ -1,8 +1,8 @@
 import { MAX_TTL, ok } from '@x/cache-core/implementing'
 import t from 'tap'
-import { deferred, settle } from './fixtures/deferred.js'
-import { ForeignCache, ThreeMethodCache } from './fixtures/foreign-caches.js'
-import { errorsOf, makeClient } from './fixtures/make-client.js'
+import { deferred, settle } from '@x/test-kit/deferred'
+import { ForeignCache, ThreeMethodCache } from '@x/test-kit/foreign-caches'
+import { errorsOf, makeClient } from '@x/test-kit/make-client'
 
 const KEY = 'user:1'
 

@@ -1,10 +1,10 @@
 import { CacheRegistry } from '@x/cache-core'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
-import { deferred, settle, stateOf } from './fixtures/deferred.js'
-import { ForeignCache } from './fixtures/foreign-caches.js'
-import { errorsOf, makeClient } from './fixtures/make-client.js'
-import { fakeTimers } from './fixtures/fake-timers.js'
+import { deferred, settle, stateOf } from '@x/test-kit/deferred'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
+import { errorsOf, makeClient } from '@x/test-kit/make-client'
+import { fakeTimers } from '@x/test-kit/fake-timers'
 
 const KEY = 'user:1'
 

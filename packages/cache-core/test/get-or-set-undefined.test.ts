@@ -1,7 +1,7 @@
 import t from 'tap'
-import { settle } from './fixtures/deferred.js'
-import { ForeignCache } from './fixtures/foreign-caches.js'
-import { countsOf, errorsOf, makeClient } from './fixtures/make-client.js'
+import { settle } from '@x/test-kit/deferred'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
+import { countsOf, errorsOf, makeClient } from '@x/test-kit/make-client'
 
 const KEY = 'user:1'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { runScript } from './fixtures/run-script.js'
+import { runScript } from '@x/test-kit/run-script'
 
 /** Bytes per entry, measured in a process of its own. */
 interface Measured { held: number; counted: number; left: number }

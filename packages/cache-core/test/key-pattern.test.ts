@@ -3,7 +3,7 @@ import { KeyPatterns, OTHER } from '@x/cache-core/suite'
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
-import { anyCharacter } from './fixtures/texts.js'
+import { anyCharacter } from '@x/test-kit/texts'
 
 t.test('defaultKeyPattern: the text before the first colon, and never the whole key', async (t) => {
   t.equal(defaultKeyPattern('user:1'), 'user')

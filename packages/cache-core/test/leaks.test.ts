@@ -4,9 +4,9 @@ import { AlreadyRegistered, CacheClient, createError } from '@x/cache-core/suite
 import t from 'tap'
 import * as errors from '../src/contract/errors.js'
 import { FailureLog } from '../src/telemetry/failure-log.js'
-import { buildApp, type LogLine } from './fixtures/build-app.js'
-import { errorsOf, leaksOf, plantedCause, SECRET } from './fixtures/leaks.js'
-import { makeClient } from './fixtures/make-client.js'
+import { buildApp, type LogLine } from '@x/test-kit/build-app'
+import { errorsOf, leaksOf, plantedCause, SECRET } from '@x/test-kit/leaks'
+import { makeClient } from '@x/test-kit/make-client'
 
 t.test('leaksOf: sees a secret wherever it is', async (t) => {
   const hidden = Object.defineProperty(new Error('x'), 'hidden', { value: SECRET, enumerable: false })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { LoadScope, LoadScopes } from '../src/loading/load-scope.js'
-import { settle } from './fixtures/deferred.js'
+import { settle } from '@x/test-kit/deferred'
 
 t.test('reaches: itself, what it waits for, and what that waits for', async (t) => {
   const [a, b, c] = ['a', 'b', 'c'].map((key) => new LoadScope(key, undefined)) as [LoadScope, LoadScope, LoadScope]

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { limitOf, Load, runLoader, within } from '../src/loading/load.js'
-import { deferred } from './fixtures/deferred.js'
-import { fakeTimers } from './fixtures/fake-timers.js'
+import { deferred } from '@x/test-kit/deferred'
+import { fakeTimers } from '@x/test-kit/fake-timers'
 
 t.test('runLoader: without a limit the loader runs at once, and its answer is handed on as it is', async (t) => {
   fakeTimers(t)

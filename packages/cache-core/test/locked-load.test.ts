@@ -3,9 +3,9 @@ import { ok, unavailable } from '@x/cache-core/implementing'
 import t from 'tap'
 import { LoadLock } from '../src/loading/load-lock.js'
 import type { Registration } from '../src/service/registration.js'
-import { stateOf } from './fixtures/deferred.js'
-import { fakeTimers } from './fixtures/fake-timers.js'
-import { ThreeMethodCache } from './fixtures/foreign-caches.js'
+import { stateOf } from '@x/test-kit/deferred'
+import { fakeTimers } from '@x/test-kit/fake-timers'
+import { ThreeMethodCache } from '@x/test-kit/foreign-caches'
 
 function made (impl: MemoryCache | ThreeMethodCache = new MemoryCache()) {
   const registry = new CacheRegistry()

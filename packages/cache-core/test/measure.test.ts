@@ -1,8 +1,8 @@
 import { CacheRegistry, MemoryCache } from '@x/cache-core'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
-import { settle } from './fixtures/deferred.js'
-import { ForeignCache } from './fixtures/foreign-caches.js'
+import { settle } from '@x/test-kit/deferred'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
 
 for (const [kind, make] of Object.entries({ memory: () => new MemoryCache(), foreign: () => new ForeignCache() })) {
   t.test(`measured: getOrSet's own reads and stores count as operations of the implementation (${kind})`, async (t) => {

@@ -1,7 +1,7 @@
 import { MemoryCache } from '@x/cache-core'
 import fc from 'fast-check'
 import t from 'tap'
-import { FakeClock } from './fixtures/fake-clock.js'
+import { FakeClock } from '@x/test-kit/fake-clock'
 
 async function has (cache: MemoryCache, key: string): Promise<boolean> {
   const result = await cache.getEntry(key)

@@ -1,7 +1,7 @@
 import { MemoryCache, type MemoryCacheOptions, type SetOptions, type TagSnapshot } from '@x/cache-core'
 import fc from 'fast-check'
 import t from 'tap'
-import { FakeClock } from './fixtures/fake-clock.js'
+import { FakeClock } from '@x/test-kit/fake-clock'
 
 const TAGS = ['a', 'b', 'c', 'd']
 const key = fc.constantFrom('k1', 'k2', 'k3', 'k4', 'k5', 'k6')

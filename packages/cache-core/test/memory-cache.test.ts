@@ -1,7 +1,7 @@
 import { MemoryCache, type Entry, type MemoryCacheOptions } from '@x/cache-core'
 import { MAX_TTL, readNow, STORED_NULL } from '@x/cache-core/implementing'
 import t from 'tap'
-import { FakeClock } from './fixtures/fake-clock.js'
+import { FakeClock } from '@x/test-kit/fake-clock'
 
 function make (options: MemoryCacheOptions = {}): { cache: MemoryCache; clock: FakeClock } {
   const clock = new FakeClock()

@@ -1,8 +1,8 @@
 import type { Lock } from '@x/cache-core'
 import t from 'tap'
 import { MemoryLocks } from '../src/caches/memory/memory-lock.js'
-import { stateOf } from './fixtures/deferred.js'
-import { FakeTime } from './fixtures/fake-time.js'
+import { stateOf } from '@x/test-kit/deferred'
+import { FakeTime } from '@x/test-kit/fake-time'
 
 async function held (locks: MemoryLocks, key = 'key', ttl = 60): Promise<Lock> {
   const lock = await locks.acquire(key, { ttl })

@@ -2,9 +2,9 @@ import { CacheRegistry } from '@x/cache-core'
 import { MAX_KEY_LENGTH, ok } from '@x/cache-core/implementing'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
-import { deferred, settle } from './fixtures/deferred.js'
-import { ForeignCache, ThreeMethodCache } from './fixtures/foreign-caches.js'
-import { countsOf, errorsOf, makeClient } from './fixtures/make-client.js'
+import { deferred, settle } from '@x/test-kit/deferred'
+import { ForeignCache, ThreeMethodCache } from '@x/test-kit/foreign-caches'
+import { countsOf, errorsOf, makeClient } from '@x/test-kit/make-client'
 
 t.test('namespace: prefixes every key', async (t) => {
   const { client, impl } = makeClient(() => new ForeignCache())

@@ -1,7 +1,7 @@
 import { CacheRegistry, MemoryCache, NullCache } from '@x/cache-core'
 import t from 'tap'
-import { ForeignCache } from './fixtures/foreign-caches.js'
-import { countsOf, errorsOf, makeClient } from './fixtures/make-client.js'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
+import { countsOf, errorsOf, makeClient } from '@x/test-kit/make-client'
 
 const KEY = 'user:1'
 const UNKNOWN = { ok: false, error: { code: 'CACHE_ERR_OPTION_UNKNOWN', message: /no other members than .*ttl.*: got "tll"/ } }

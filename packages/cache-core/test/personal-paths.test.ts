@@ -1,7 +1,7 @@
 import { PersonalPaths } from '@x/cache-core/suite'
 import fc from 'fast-check'
 import t from 'tap'
-import { anyCharacter } from './fixtures/texts.js'
+import { anyCharacter } from '@x/test-kit/texts'
 
 function personal (...prefixes: string[]): PersonalPaths {
   const paths = new PersonalPaths()

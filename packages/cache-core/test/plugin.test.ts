@@ -2,7 +2,7 @@ import defaultExport, { cacheCore, coreOf, MemoryCache, NullCache } from '@x/cac
 import { ensureCore } from '@x/cache-core/suite'
 import fp from 'fastify-plugin'
 import t from 'tap'
-import { bareApp, buildApp } from './fixtures/build-app.js'
+import { bareApp, buildApp } from '@x/test-kit/build-app'
 
 t.test('cacheCore: decorates the instance and its requests, with one object for the life of the app', async (t) => {
   const app = await buildApp(t)

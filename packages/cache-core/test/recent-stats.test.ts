@@ -1,7 +1,7 @@
 import { Stats } from '@x/cache-core/suite'
 import t from 'tap'
 import { RecentStats } from '../src/telemetry/recent-stats.js'
-import { FakeTime } from './fixtures/fake-time.js'
+import { FakeTime } from '@x/test-kit/fake-time'
 
 const MINUTE = RecentStats.STEP_MS
 

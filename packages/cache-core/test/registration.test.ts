@@ -3,9 +3,9 @@ import { causeOf, ok, STORED_NULL, unavailable } from '@x/cache-core/implementin
 import t from 'tap'
 import { Deadlines } from '../src/service/deadlines.js'
 import { Registration } from '../src/service/registration.js'
-import { deferred, settle, stateOf } from './fixtures/deferred.js'
-import { fakeTimers } from './fixtures/fake-timers.js'
-import { ForeignCache, ThreeMethodCache } from './fixtures/foreign-caches.js'
+import { deferred, settle, stateOf } from '@x/test-kit/deferred'
+import { fakeTimers } from '@x/test-kit/fake-timers'
+import { ForeignCache, ThreeMethodCache } from '@x/test-kit/foreign-caches'
 
 function register (impl: Cache): Registration {
   const limits = { reads: new Deadlines(80), writes: new Deadlines(160) }

@@ -1,8 +1,8 @@
 import { CacheRegistry, MemoryCache, NullCache, type Cache } from '@x/cache-core'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
-import { settle } from './fixtures/deferred.js'
-import { ForeignCache } from './fixtures/foreign-caches.js'
+import { settle } from '@x/test-kit/deferred'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
 
 /** A foreign cache whose every call takes some turns of the event loop. */
 class UnevenCache extends ForeignCache {

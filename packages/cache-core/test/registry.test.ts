@@ -1,12 +1,12 @@
 import { CacheRegistry, MemoryCache, NullCache, type Cache } from '@x/cache-core'
 import { ok } from '@x/cache-core/implementing'
 import t from 'tap'
-import { settle, stateOf } from './fixtures/deferred.js'
-import { FakeClock } from './fixtures/fake-clock.js'
-import { fakeTimers } from './fixtures/fake-timers.js'
-import { ForeignCache, ThreeMethodCache } from './fixtures/foreign-caches.js'
-import { makeClient } from './fixtures/make-client.js'
-import { runScript } from './fixtures/run-script.js'
+import { settle, stateOf } from '@x/test-kit/deferred'
+import { FakeClock } from '@x/test-kit/fake-clock'
+import { fakeTimers } from '@x/test-kit/fake-timers'
+import { ForeignCache, ThreeMethodCache } from '@x/test-kit/foreign-caches'
+import { makeClient } from '@x/test-kit/make-client'
+import { runScript } from '@x/test-kit/run-script'
 
 const KEY = 'user:1'
 

@@ -2,9 +2,9 @@ import { cacheCore, coreOf, MemoryCache, type FastifyCache } from '@x/cache-core
 import { hasUser } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
-import { bareApp, buildApp } from './fixtures/build-app.js'
-import { deferred } from './fixtures/deferred.js'
-import { countsOf } from './fixtures/make-client.js'
+import { bareApp, buildApp } from '@x/test-kit/build-app'
+import { deferred } from '@x/test-kit/deferred'
+import { countsOf } from '@x/test-kit/make-client'
 
 type Options = Parameters<typeof buildApp>[1]
 const byHeader = (request: FastifyRequest): string => String(request.headers['x-user'])

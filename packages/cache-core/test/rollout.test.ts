@@ -2,7 +2,7 @@ import { CacheRegistry, Rollout } from '@x/cache-core'
 import { bucketOf } from '@x/cache-core/suite'
 import fc from 'fast-check'
 import t from 'tap'
-import { anyCharacter } from './fixtures/texts.js'
+import { anyCharacter } from '@x/test-kit/texts'
 
 t.test('bucketOf: is FNV-1a of "salt:subject", modulo 10 000', async (t) => {
   // The vectors of the reference implementation that have a colon in them; the salt is what stands before it.

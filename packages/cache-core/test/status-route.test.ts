@@ -1,9 +1,9 @@
 import type { CacheCoreOptions } from '@x/cache-core'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { buildApp, inEnvironment, inProduction, type LogLine } from './fixtures/build-app.js'
-import { settle } from './fixtures/deferred.js'
-import { ThreeMethodCache } from './fixtures/foreign-caches.js'
+import { buildApp, inEnvironment, inProduction, type LogLine } from '@x/test-kit/build-app'
+import { settle } from '@x/test-kit/deferred'
+import { ThreeMethodCache } from '@x/test-kit/foreign-caches'
 
 const PATH = '/internal/cache'
 

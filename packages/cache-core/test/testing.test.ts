@@ -3,9 +3,9 @@ import { CacheRegistry, MemoryCache, NullCache, type Cache, type Result, type Se
 import { ok } from '@x/cache-core/implementing'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
-import { settle } from './fixtures/deferred.js'
-import { FakeTime } from './fixtures/fake-time.js'
-import { SharedCache, SharedStore } from './fixtures/shared-store.js'
+import { settle } from '@x/test-kit/deferred'
+import { FakeTime } from '@x/test-kit/fake-time'
+import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
 
 // One test around all of them: while it lasts, the timers of the process are its own.
 t.test('testCache', { timeout: 120_000 }, async (t) => {

@@ -1,8 +1,8 @@
 import { CacheRegistry, type WarmItem } from '@x/cache-core'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
-import { deferred, settle, type Deferred } from './fixtures/deferred.js'
-import { makeClient } from './fixtures/make-client.js'
+import { deferred, settle, type Deferred } from '@x/test-kit/deferred'
+import { makeClient } from '@x/test-kit/make-client'
 
 type Line = [level: string, details: any, message: string]
 

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { deferred, settle, type Deferred } from '../../cache-core/test/fixtures/deferred.js'
-import { FakeTime } from '../../cache-core/test/fixtures/fake-time.js'
+import { deferred, settle, type Deferred } from '@x/test-kit/deferred'
+import { FakeTime } from '@x/test-kit/fake-time'
 import { BanQueue } from '../src/purge/ban-queue.js'
 import { EVERYTHING } from '../src/purge/varnish.js'
 

@@ -1,8 +1,8 @@
 import { monotonicClock } from '@x/cache-core/suite'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { deferred } from '../../cache-core/test/fixtures/deferred.js'
-import { SharedCache, SharedStore } from '../../cache-core/test/fixtures/shared-store.js'
+import { deferred } from '@x/test-kit/deferred'
+import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
 import { ask, buildEdge, until } from './fixtures/edge-app.js'
 
 /** An app whose handler answers when a test says so, and the cache of another process on the same store. */

@@ -1,8 +1,8 @@
 import { MemoryCache, NullCache } from '@x/cache-core'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { logTo, type LogLine } from '../../cache-core/test/fixtures/build-app.js'
-import { deferred, settle } from '../../cache-core/test/fixtures/deferred.js'
+import { logTo, type LogLine } from '@x/test-kit/build-app'
+import { deferred, settle } from '@x/test-kit/deferred'
 import { ask, buildEdge, Time } from './fixtures/edge-app.js'
 
 const WARNING = /answers are kept in the memory of this process/

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { errorsOf, leaksOf, SECRET } from '../../cache-core/test/fixtures/leaks.js'
+import { errorsOf, leaksOf, SECRET } from '@x/test-kit/leaks'
 import * as errors from '../src/errors.js'
 
 for (const [name, error] of errorsOf(errors)) {

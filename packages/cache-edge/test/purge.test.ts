@@ -1,7 +1,7 @@
 import { MemoryCache, type Cache } from '@x/cache-core'
 import { err, unavailable } from '@x/cache-core/implementing'
 import t, { type Test } from 'tap'
-import { holds } from '../../cache-core/test/fixtures/servers.js'
+import { holds } from '@x/test-kit/servers'
 import type { CacheEdgeOptions } from '../src/index.js'
 import { buildEdge } from './fixtures/edge-app.js'
 import { FakeVarnish } from './fixtures/fake-varnish.js'

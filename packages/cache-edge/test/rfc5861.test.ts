@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
-import { deferred, settle } from '../../cache-core/test/fixtures/deferred.js'
+import { deferred, settle } from '@x/test-kit/deferred'
 import type { EdgePolicy } from '../src/options.js'
 import { ask, buildEdge, raw, Time, until, type EdgeSetup } from './fixtures/edge-app.js'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { deferred, settle } from '../../cache-core/test/fixtures/deferred.js'
+import { deferred, settle } from '@x/test-kit/deferred'
 import { ask, buildEdge, Time } from './fixtures/edge-app.js'
 
 t.test('RFC 9211 Cache-Status says what was done, and why', async (t) => {

@@ -2,7 +2,7 @@ import { cacheCore, CacheRegistry, coreOf } from '@x/cache-core'
 import Fastify from 'fastify'
 import t from 'tap'
 import cacheMetricsByDefault, { cacheMetrics, type CacheMetrics } from '../src/index.js'
-import { runScript } from '../../cache-core/test/fixtures/run-script.js'
+import { runScript } from '@x/test-kit/run-script'
 import { buildApp } from './fixtures/build-app.js'
 import { scrape } from './fixtures/parse-text.js'
 

@@ -8,9 +8,9 @@ import { RedisCache, type RedisStatus } from './redis-cache.js'
 /** Options of `register(cacheRedis, …)`: those of `RedisCache`, and two of the app. */
 export interface CacheRedisOptions extends RedisCacheOptions {
   /** `false`: registers the core and leaves its implementation alone. Default `true`. */
-  enabled?: boolean
+  enabled?: boolean | undefined
   /** The share of requests and the key patterns that use Redis; others stay on NullCache. Start with percent 0 in every process. */
-  rollout?: Pick<RolloutSettings, 'percent' | 'allow' | 'salt'>
+  rollout?: Pick<RolloutSettings, 'percent' | 'allow' | 'salt'> | undefined
 }
 
 const NAME = '@x/cache-redis'

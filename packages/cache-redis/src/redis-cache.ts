@@ -78,7 +78,7 @@ export class RedisCache implements Cache {
   }
 
   async set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
-    const options = typeof ttl === 'object' ? ttl : { ttl }
+    const options: SetOptions = typeof ttl === 'object' ? ttl : { ttl }
     const error = checkSet(key, value, options)
     if (error !== undefined) return err(error)
     if (options.ttl === 0) return this.del(key)

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { FakeTime } from '../../cache-core/test/fixtures/fake-time.js'
-import { deferred, settle, type Deferred } from '../../cache-core/test/fixtures/deferred.js'
+import { FakeTime } from '@x/test-kit/fake-time'
+import { deferred, settle, type Deferred } from '@x/test-kit/deferred'
 import { Breaker, type BreakerState } from '../src/service/breaker.js'
 
 interface Setup { breaker: Breaker; time: FakeTime; states: BreakerState[]; probes: Deferred<boolean>[] }

@@ -6,7 +6,7 @@ import {
   brotliCompression, Codec, gzipCompression, jsonSerializer, type CodecOptions, type Compression, type Decoded
 } from '../src/entries/codec.js'
 import { FRAME, newMark, PAYLOAD_SERIALISED, writeFrame } from '../src/entries/frame.js'
-import { runScript } from '../../cache-core/test/fixtures/run-script.js'
+import { runScript } from '@x/test-kit/run-script'
 import { anyMutations, mutate } from './fixtures/mutations.js'
 
 const NO_META = { ttlMs: 1000, windowMs: 0, tags: [] }

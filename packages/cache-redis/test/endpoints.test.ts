@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { endpointsOf } from '../src/connection/endpoints.js'
 
-const of = (...url: string[]) => endpointsOf({ mode: 'sentinel', url, nodes: undefined })
+const of = (...url: string[]) => endpointsOf({ mode: 'sentinel', url })
 
 t.test('url: the query gives db and family, as ioredis reads it; the path beats it', async (t) => {
   t.match(of('redis://host?db=3&family=6'), [{ host: 'host', port: 6379, db: 3, family: 6 }])
@@ -36,15 +36,15 @@ t.test('url: what holds for all servers is the same in every URL that names it',
 })
 
 t.test('url: a Cluster has database 0 alone', async (t) => {
-  t.throws(() => endpointsOf({ mode: 'cluster', url: 'redis://a/3', nodes: undefined }), { code: 'CACHE_ERR_OPTION_INVALID' })
-  t.throws(() => endpointsOf({ mode: 'cluster', url: 'redis://a?db=3', nodes: undefined }), { code: 'CACHE_ERR_OPTION_INVALID' })
-  t.match(endpointsOf({ mode: 'cluster', url: 'redis://a/0', nodes: undefined }), [{ db: 0 }])
+  t.throws(() => endpointsOf({ mode: 'cluster', url: 'redis://a/3' }), { code: 'CACHE_ERR_OPTION_INVALID' })
+  t.throws(() => endpointsOf({ mode: 'cluster', url: 'redis://a?db=3' }), { code: 'CACHE_ERR_OPTION_INVALID' })
+  t.match(endpointsOf({ mode: 'cluster', url: 'redis://a/0' }), [{ db: 0 }])
 })
 
 t.test('url: any text is read or is a coded error that does not hold it', async () => {
   fc.assert(fc.property(fc.string(), fc.constantFrom('?', '#', '/', '@', ''), (text, mark) => {
     try {
-      endpointsOf({ mode: 'single', url: `redis://secret${mark}${text}`, nodes: undefined })
+      endpointsOf({ mode: 'single', url: `redis://secret${mark}${text}` })
     } catch (error) {
       if ((error as { code?: string }).code !== 'CACHE_ERR_OPTION_INVALID' || (error as Error).message.includes('secret')) throw error
     }

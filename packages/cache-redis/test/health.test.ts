@@ -1,6 +1,6 @@
 import t from 'tap'
-import { settle } from '../../cache-core/test/fixtures/deferred.js'
-import { FakeTime } from '../../cache-core/test/fixtures/fake-time.js'
+import { settle } from '@x/test-kit/deferred'
+import { FakeTime } from '@x/test-kit/fake-time'
 import { Health } from '../src/service/health.js'
 
 t.test('health: asks every so often, until it is closed', async (t) => {

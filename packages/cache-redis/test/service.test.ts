@@ -1,7 +1,7 @@
 import { isCacheError, type Result } from '@x/cache-core'
 import t, { type Test } from 'tap'
-import { deferred, settle, stateOf } from '../../cache-core/test/fixtures/deferred.js'
-import { FakeTime } from '../../cache-core/test/fixtures/fake-time.js'
+import { deferred, settle, stateOf } from '@x/test-kit/deferred'
+import { FakeTime } from '@x/test-kit/fake-time'
 import type { Removal } from '../src/service/invalidation-queue.js'
 import { Service, type ServiceDeps } from '../src/service/service.js'
 

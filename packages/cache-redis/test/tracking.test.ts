@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Redis, RedisOptions } from 'ioredis'
 import t, { type Test } from 'tap'
-import { settle } from '../../cache-core/test/fixtures/deferred.js'
+import { settle } from '@x/test-kit/deferred'
 import { Tracker } from '../src/tracking/tracking.js'
 
 const CHANNEL = Buffer.from('__redis__:invalidate')

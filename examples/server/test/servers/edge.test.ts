@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { freePort } from '../../../../packages/cache-core/test/fixtures/servers.js'
-import { Proxy, until } from '../../../../packages/cache-edge/test/fixtures/proxies.js'
+import { freePort } from '@x/test-kit/servers'
+import { Proxy, until } from '@x/test-kit/proxies'
 import { buildApp } from '../../src/app.js'
 import { readEnv } from '../../src/env.js'
 import { openTestDatabase } from '../fixtures/app.js'

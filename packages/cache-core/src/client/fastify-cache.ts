@@ -9,7 +9,7 @@ export interface WarmItem<T = any> { key: string; loader: Loader<T>; options?: G
 /** How `warm` went about it. */
 export interface WarmOptions {
   /** Loads at once. Default 4. */
-  concurrency?: number
+  concurrency?: number | undefined
 }
 
 /** What came of `warm`. `skipped` are keys outside of the rollout, and all in front of a pass-through implementation. */

@@ -6,19 +6,19 @@ export type TagSnapshot = object & { readonly __tagSnapshot?: never }
 /** How a value is kept. Every lifetime is in seconds, fractions allowed. */
 export interface SetOptions {
   /** Fresh for so long. Default 3600; `0` stores nothing and removes what was stored; `Infinity` and all above 30 days mean 30 days. */
-  ttl?: number
+  ttl?: number | undefined
   /** May be served stale for so long after the ttl, while one caller refreshes it (RFC 5861 §3). */
-  staleWhileRevalidate?: number
+  staleWhileRevalidate?: number | undefined
   /** May be served stale for so long after the ttl when loading fails (RFC 5861 §4). Counted from the same instant. */
-  staleIfError?: number
+  staleIfError?: number | undefined
   /** Invalidating any of these makes the entry gone. At most 64. */
-  tags?: string[]
+  tags?: string[] | undefined
   /**
    * The tags as they were before the value was loaded; tags it does not cover are captured as the value is stored. Without
    * `tags` the entry has those of the snapshot. With one that is outdated, or another cache's, nothing is stored; the same
    * holds for a lease that has ended.
    */
-  snapshot?: TagSnapshot
+  snapshot?: TagSnapshot | undefined
 }
 
 /** One stored value with its lifetime. All in seconds. */

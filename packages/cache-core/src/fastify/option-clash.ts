@@ -3,7 +3,7 @@ import { OptionClash } from '../contract/errors.js'
 import type { CacheCoreOptions } from './options.js'
 
 /** Options of the core that sibling packages take as well. */
-export type SharedOptions = Pick<CacheCoreOptions, 'rollout' | 'defaultTtl'>
+export type SharedOptions = { readonly [Name in 'rollout' | 'defaultTtl']?: CacheCoreOptions[Name] | undefined }
 
 /** Throws `CACHE_ERR_OPTION_CLASH` if the core and the sibling package `by` were given different values for one option. */
 export function refuseClash (own: SharedOptions, siblings: SharedOptions, by: string): void {

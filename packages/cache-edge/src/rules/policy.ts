@@ -78,7 +78,7 @@ export function toPolicy (route: string, given: EdgePolicy, credentials = new Cr
   }
 }
 
-function cacheControlOf ({ maxAge, sMaxAge, mustRevalidate, immutable, ...given }: EdgePolicy, isShared: boolean): string {
+function cacheControlOf ({ maxAge, sMaxAge, mustRevalidate, immutable, ...given }: Omit<EdgePolicy, 'maxAge'> & { maxAge: number | undefined }, isShared: boolean): string {
   if (maxAge === undefined) return PRIVATE
   const parts = [isShared ? 'public' : 'private', `max-age=${maxAge}`]
   if (sMaxAge !== undefined) parts.push(`s-maxage=${sMaxAge}`)

@@ -1,10 +1,10 @@
 import { cacheCore } from '@x/cache-core'
 import Fastify from 'fastify'
 import t from 'tap'
-import { freePort } from '../../../cache-core/test/fixtures/servers.js'
+import { freePort } from '@x/test-kit/servers'
 import { cacheEdge } from '../../src/index.js'
 import { raw } from '../fixtures/edge-app.js'
-import { Proxy } from '../fixtures/proxies.js'
+import { Proxy } from '@x/test-kit/proxies'
 
 for (const kind of ['nginx', 'varnish'] as const) {
   for (const store of [true, 'by-response', false] as const) {

@@ -3,11 +3,11 @@ import { cacheRedis } from '@x/cache-redis'
 import Fastify from 'fastify'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { freePort } from '../../../cache-core/test/fixtures/servers.js'
+import { freePort } from '@x/test-kit/servers'
 import { RedisServer } from '../../../cache-redis/test/fixtures/redis-server.js'
 import { cacheEdge, type CacheEdgeOptions } from '../../src/index.js'
 import { FakeVarnish } from '../fixtures/fake-varnish.js'
-import { Proxy, until } from '../fixtures/proxies.js'
+import { Proxy, until } from '@x/test-kit/proxies'
 
 /** An app with one tagged page, behind the plugin. */
 async function startApp (t: Test, purge?: CacheEdgeOptions['purge'], port = 0) {

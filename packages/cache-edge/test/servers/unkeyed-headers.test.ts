@@ -1,8 +1,8 @@
 import Fastify from 'fastify'
 import t from 'tap'
-import { freePort } from '../../../cache-core/test/fixtures/servers.js'
+import { freePort } from '@x/test-kit/servers'
 import { cacheEdge } from '../../src/index.js'
-import { Proxy } from '../fixtures/proxies.js'
+import { Proxy } from '@x/test-kit/proxies'
 import { STEERING } from '../fixtures/steering-headers.js'
 
 for (const kind of ['nginx', 'varnish'] as const) {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { clientsInCanary } from '../fixtures/canary.js'
 import { Origin } from '../fixtures/origin.js'
-import { Proxy, until } from '../fixtures/proxies.js'
+import { Proxy, until } from '@x/test-kit/proxies'
 import { testSharedCache } from '../fixtures/shared-cache.js'
 
 const origin = await Origin.start()

@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import t from 'tap'
-import { freePort, holds } from '../../../cache-core/test/fixtures/servers.js'
+import { freePort, holds } from '@x/test-kit/servers'
 import { cacheCore } from '@x/cache-core'
 import { cacheMetrics } from '../../src/index.js'
 import { PrometheusServer } from '../fixtures/prometheus-server.js'

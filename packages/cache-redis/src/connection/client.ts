@@ -1,8 +1,11 @@
 import type { EventEmitter } from 'node:events'
-import type { Cluster, Redis } from 'ioredis'
+import type { Cluster, Redis, RedisOptions } from 'ioredis'
 
 /** An ioredis client: one of the app, or one that the cache made. */
 export type Client = Redis | Cluster
+
+/** Options of a client that answers as Redis does: `replyMapping` of ioredis would change the types of its replies. */
+export type ClientOptions = Omit<RedisOptions, 'replyMapping'>
 
 /**
  * Whether a client is one of a Cluster. The flag of the client decides, never `instanceof` or an option: the app's client may come

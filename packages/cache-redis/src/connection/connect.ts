@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
-import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
-import { closeClient, type Client } from './client.js'
+import { Cluster, Redis, type ClusterOptions } from 'ioredis'
+import { closeClient, type Client, type ClientOptions } from './client.js'
 import { defineScripts } from './commands.js'
 import { endpointsOf, type Endpoint } from './endpoints.js'
 import type { Warn } from './guard.js'
@@ -44,7 +44,7 @@ function makeClients (settings: RedisCacheSettings, warn: Warn, stops: (() => vo
   const endpoints = endpointsOf(settings)
   const [first] = endpoints as [Endpoint]
   const tls = tlsOf(settings.tls, first.tls)
-  const common: RedisOptions = {
+  const common: ClientOptions = {
     connectTimeout: settings.connectTimeoutMs,
     // A stopped server keeps its connections open; without a time limit the client would never leave it.
     socketTimeout: settings.socketTimeoutMs,

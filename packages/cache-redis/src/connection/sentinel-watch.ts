@@ -1,5 +1,5 @@
-import { Redis, type RedisOptions } from 'ioredis'
-import { closeClient } from './client.js'
+import { Redis } from 'ioredis'
+import { closeClient, type ClientOptions } from './client.js'
 import type { Warn } from './guard.js'
 import { isRefusal, publicText } from './redis-errors.js'
 
@@ -13,7 +13,7 @@ export class SentinelWatch {
   readonly #sentinels: readonly Redis[]
 
   /** `onSwitch` is called once per Sentinel, with the address of the new master; it must not throw. */
-  constructor (sentinels: readonly { host: string; port: number }[], options: RedisOptions, masterName: string, onSwitch: (host: string, port: number) => void, warn: Warn) {
+  constructor (sentinels: readonly { host: string; port: number }[], options: ClientOptions, masterName: string, onSwitch: (host: string, port: number) => void, warn: Warn) {
     this.#sentinels = sentinels.map((sentinel) => new Redis({
       ...options,
       ...sentinel,

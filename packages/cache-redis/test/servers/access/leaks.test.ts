@@ -4,9 +4,9 @@ import { Redis, type RedisOptions } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { Cache, CacheError } from '@x/cache-core'
 import { causeOf } from '@x/cache-core/implementing'
-import type { LogLine } from '../../../../cache-core/test/fixtures/build-app.js'
-import { leaksOf, SECRET } from '../../../../cache-core/test/fixtures/leaks.js'
-import { freePort } from '../../../../cache-core/test/fixtures/servers.js'
+import type { LogLine } from '@x/test-kit/build-app'
+import { leaksOf, SECRET } from '@x/test-kit/leaks'
+import { freePort } from '@x/test-kit/servers'
 import { RedisCache, type RedisCacheOptions } from '../../../src/index.js'
 import { buildApp } from '../../fixtures/apps.js'
 import { startServer } from '../../fixtures/caches.js'
@@ -60,7 +60,7 @@ async function startEcho (t: Test, answer: (command: string[]) => string): Promi
   return { url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`, ...LOGIN }
 }
 
-async function startOwn (t: Test, options: RedisOptions): Promise<Scenario> {
+async function startOwn (t: Test, options: Omit<RedisOptions, 'replyMapping'>): Promise<Scenario> {
   const server = await startServer(t)
   const client = new Redis(server.port, '127.0.0.1', { connectTimeout: 300, ...options })
   client.on('error', () => {})

@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { freePort } from '../../../../cache-core/test/fixtures/servers.js'
+import { freePort } from '@x/test-kit/servers'
 import { RedisCache, type RedisCacheOptions } from '../../../src/index.js'
 import { read, startCache, startServer, store } from '../../fixtures/caches.js'
 import { folderOf } from '../../fixtures/openssl.js'
 import { until, type RedisServer } from '../../fixtures/redis-server.js'
-import { runScript } from '../../../../cache-core/test/fixtures/run-script.js'
+import { runScript } from '@x/test-kit/run-script'
 
 t.setTimeout(300_000)
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import t from 'tap'
-import { freePort } from '../../../../cache-core/test/fixtures/servers.js'
+import { freePort } from '@x/test-kit/servers'
 import { RedisCluster, RedisServer } from '../../fixtures/redis-server.js'
 
 t.setTimeout(300_000)

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import type { CacheError, Result } from '@x/cache-core'
 import { RedisCache, type RedisCacheOptions } from '@x/cache-redis'
-import { freePort } from '../../../../cache-core/test/fixtures/servers.js'
+import { freePort } from '@x/test-kit/servers'
 import { FRAME, writeFrame } from '../../../src/entries/frame.js'
 import { bounded, startCache, startServerWithClient, valueOf } from '../../fixtures/caches.js'
 

@@ -22,7 +22,10 @@ t.test('lock: excludes two processes from each other, and its token grows', asyn
   const tokens: number[] = []
   await Promise.all(Array.from({ length: 12 }, async (_, each) => {
     const lock = valueOf(await caches[each % 2]!.lock('key', { ttl: 10, waitMs: 20_000 }))
-    if (lock === null) return t.fail('a lock was not got in time')
+    if (lock === null) {
+      t.fail('a lock was not got in time')
+      return
+    }
     most = Math.max(most, ++holders)
     tokens.push(lock.token)
     await new Promise((resolve) => setTimeout(resolve, 5))

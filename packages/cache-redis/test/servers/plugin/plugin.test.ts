@@ -3,7 +3,7 @@ import defaultExport, { cacheRedis, redisOptionsFromEnv, RedisCache, type CacheR
 import Fastify from 'fastify'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
-import { bareApp } from '../../../../cache-core/test/fixtures/build-app.js'
+import { bareApp } from '@x/test-kit/build-app'
 import { buildApp, QUICK, statusOf } from '../../fixtures/apps.js'
 import { startServer } from '../../fixtures/caches.js'
 import { RedisServer } from '../../fixtures/redis-server.js'

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import type { RedisCacheOptions } from '../../../src/index.js'
-import { Random } from '../../../../cache-core/test/fixtures/virtual-time.js'
+import { Random } from '@x/test-kit/virtual-time'
 import { isSettled, startCache } from '../../fixtures/caches.js'
 import { newPrefix } from '../../fixtures/contract.js'
 import { Masters, movesAtOnce, programs, type Master } from '../../fixtures/masters.js'

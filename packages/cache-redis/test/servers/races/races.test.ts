@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { RedisCacheOptions } from '../../../src/index.js'
-import { Random } from '../../../../cache-core/test/fixtures/virtual-time.js'
+import { Random } from '@x/test-kit/virtual-time'
 import { isSettled, startCache, startProxy, startServer } from '../../fixtures/caches.js'
 import { Child } from '../../fixtures/children.js'
 import { disturb } from '../../fixtures/disturb.js'
