@@ -1,7 +1,6 @@
 import { corrupt } from '@x/cache-core/implementing'
-import { Backoff, enterHandlerPhase, RESPONSE_KEYS, type Core } from '@x/cache-core/suite'
+import { Backoff, enterHandlerPhase, parseCacheControl, RESPONSE_KEYS, type Core } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
-import { parseCacheControl } from '../rules/cache-control.js'
 import type { CacheStatus } from '../rules/cache-status.js'
 import { Answers, servable } from './answers.js'
 import { Flights } from './coalescing.js'

@@ -1,5 +1,5 @@
+import type { Freshness } from '@x/cache-core/suite'
 import { MAX_KEY_LENGTH } from '@x/cache-core/implementing'
-import type { Freshness } from '../rules/freshness.js'
 
 /** What is kept of a response beside its body. */
 export interface StoredHead {
