@@ -6,7 +6,8 @@ import { DROPPED_FROM_304 } from '../rules/conditional.js'
 import { serializerOf } from '../fastify/slots.js'
 import { setFromStore, type EdgeHeaders } from '../fastify/answer-headers.js'
 import { mayChangeBody } from '../fastify/hook-order.js'
-import { ageOf, type StoredResponse } from '../store/stored-response.js'
+import { ageOf } from '../rules/stored-state.js'
+import type { StoredResponse } from '../store/stored-response.js'
 import { timeOf, type Servable } from '../store/variants.js'
 
 /** Keeps Fastify from giving a type to a stored body that has none; hooks of the instance see it. */
