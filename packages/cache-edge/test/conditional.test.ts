@@ -1,7 +1,7 @@
+import { formatHttpDate } from '@x/cache-core/suite'
 import fc from 'fast-check'
 import t from 'tap'
 import { evaluate, isDroppedFrom304, type Selected, type Verdict } from '../src/rules/conditional.js'
-import { formatHttpDate } from '../src/rules/http-date.js'
 
 const NOW = Date.UTC(2025, 5, 15, 12)
 const MODIFIED = NOW - 86_400_000

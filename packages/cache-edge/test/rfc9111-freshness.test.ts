@@ -1,5 +1,5 @@
+import { formatHttpDate } from '@x/cache-core/suite'
 import t from 'tap'
-import { formatHttpDate } from '../src/rules/http-date.js'
 import { ask, NOON, type Fields } from './fixtures/edge-app.js'
 import { BOTH, byResponse, cached, MINUTE, scene } from './fixtures/scene.js'
 

@@ -1,14 +1,14 @@
+import { joinLines, mergeVary } from '@x/cache-core/suite'
 import type { FastifyReply } from 'fastify'
 import { setComputed, setTagged } from '../fastify/body-tags.js'
 import { appendCacheStatus, cacheStatus, type CacheStatus } from '../rules/cache-status.js'
 import { DROPPED_FROM_304 } from '../rules/conditional.js'
 import { serializerOf } from '../fastify/slots.js'
-import { joinLines } from '../rules/header-fields.js'
 import { setFromStore, type EdgeHeaders } from '../fastify/answer-headers.js'
 import { mayChangeBody } from '../fastify/hook-order.js'
-import { ageOf, type StoredResponse } from '../store/stored-response.js'
+import { ageOf } from '../rules/stored-state.js'
+import type { StoredResponse } from '../store/stored-response.js'
 import { timeOf, type Servable } from '../store/variants.js'
-import { mergeVary } from '../rules/vary.js'
 
 /** Keeps Fastify from giving a type to a stored body that has none; hooks of the instance see it. */
 const STAND_IN = 'application/octet-stream'

@@ -1,7 +1,6 @@
 import { corrupt } from '@x/cache-core/implementing'
 import { Backoff, enterHandlerPhase, RESPONSE_KEYS, type Core } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
-import { parseCacheControl } from '../rules/cache-control.js'
 import type { CacheStatus } from '../rules/cache-status.js'
 import { Answers, servable } from './answers.js'
 import { Flights } from './coalescing.js'
@@ -18,9 +17,12 @@ import { failing } from '../fastify/run-handler.js'
 import type { EdgeHeaders } from '../fastify/answer-headers.js'
 import { isLabelledSo } from './storability.js'
 import { warn } from '../fastify/notices.js'
+import { bypassOf, decide, type BypassRules, type RecentFailures } from '../rules/decide.js'
+import type { Policy } from '../rules/policy.js'
 import { hasOtherParameter } from '../rules/query.js'
+import { stateOf } from '../rules/stored-state.js'
 import { Refresher, type Refresh } from './refresh.js'
-import { stateOf } from '../store/stored-response.js'
+import type { StoredHead } from '../store/stored-response.js'
 import { matches, timeOf, Variants, type Found, type Lookup } from '../store/variants.js'
 import { within } from '../lib/within.js'
 
@@ -49,7 +51,6 @@ export class ResponseCache {
   readonly #hasSemicolon: boolean
   readonly #core: Core
   readonly #headers: EdgeHeaders
-  readonly #personal: PersonalRequests
   readonly #settings: ResponseCacheSettings
   readonly #views: RequestViews
   readonly #answers: Answers
@@ -61,6 +62,8 @@ export class ResponseCache {
   readonly #refresher: Refresher
   readonly #unkept: Backoff
   readonly #failed: Backoff
+  readonly #failures: RecentFailures<StoredHead>
+  readonly #bypassRules: BypassRules<FastifyRequest, Policy>
   hasRoutes = false
 
   constructor (fastify: FastifyInstance, core: Core, headers: EdgeHeaders, personal: PersonalRequests, settings: ResponseCacheSettings) {
@@ -69,13 +72,22 @@ export class ResponseCache {
     this.#hasSemicolon = useSemicolonDelimiter === true || routerOptions?.useSemicolonDelimiter === true
     this.#core = core
     this.#headers = headers
-    this.#personal = personal
     this.#settings = settings
     this.#views = new RequestViews(personal, settings.app)
     this.#answers = new Answers(settings.name, headers)
     this.#refresher = new Refresher(fastify, registry)
     this.#unkept = new Backoff(registry)
     this.#failed = new Backoff(registry)
+    this.#failures = {
+      hasFailed: (key, head) => this.#failed.isActive(key + head.variant),
+      isRefreshRefused: (key, head) => this.#refresher.isRefused(key, head)
+    }
+    const { hosts } = settings
+    this.#bypassRules = {
+      personalReason: (request, policy) => personal.reasonOf(request, policy),
+      hasOtherParameter: (request, { query }) => query !== undefined && this.#hasOtherParameter(request, query),
+      isOtherHost: ({ host }) => hosts !== undefined && !hosts.has(host.toLowerCase())
+    }
     this.#flights = new Flights(registry, settings.coalesceMs)
     this.#variants = new Variants(settings.maxVariants, () => {
       const { active } = registry
@@ -111,8 +123,8 @@ export class ResponseCache {
     const cache = this
     const cached: RouteHandlerMethod = function (request, reply) {
       const run = (): unknown => handler.call(this, request, reply)
-      const bypass = cache.#bypass(request, route)
-      return bypass === undefined ? cache.#visit(request, reply, route, run) : cache.#pass(request, reply, route, run, bypass)
+      const bypass = bypassOf(request, route.policy, cache.#bypassRules)
+      return bypass === undefined ? cache.#visit(request, reply, route, run) : cache.#pass(request, reply, route, run, bypass.why)
     }
     return Object.defineProperty(cached, 'name', { value: handler.name })
   }
@@ -127,21 +139,7 @@ export class ResponseCache {
     this.#answers.complete(reply)
   }
 
-  #bypass (request: FastifyRequest, { policy }: StoredRoute): CacheStatus | undefined {
-    const { method } = request
-    if (method !== 'GET' && method !== 'HEAD') return { fwd: 'method' }
-    const reason = this.#personal.reasonOf(request, policy)
-    if (reason !== null) return { fwd: 'bypass', detail: reason }
-    const { headers } = request.raw
-    if (headers.range !== undefined) return { fwd: 'bypass', detail: 'range' }
-    if (policy.query !== undefined && this.#hasOtherParameter(request, policy.query)) return { fwd: 'bypass', detail: 'query' }
-    const { hosts } = this.#settings
-    if (hosts !== undefined && !hosts.has(request.host.toLowerCase())) return { fwd: 'bypass', detail: 'host' }
-    if (headers['cache-control'] !== undefined && parseCacheControl(headers['cache-control']).noStore) return { fwd: 'request', detail: 'no-store' }
-    return undefined
-  }
-
-  /** Of both spellings of a rewritten URL, since both are in the key. */
+  /** Whether either spelling of a rewritten URL has another parameter: both are in the key. */
   #hasOtherParameter ({ raw }: FastifyRequest, names: ReadonlySet<string>): boolean {
     const { url, originalUrl = url } = raw as typeof raw & { readonly originalUrl?: string }
     return hasOtherParameter(url!, names, this.#hasSemicolon) || (originalUrl !== url && hasOtherParameter(originalUrl!, names, this.#hasSemicolon))
@@ -177,25 +175,27 @@ export class ResponseCache {
     return answering === undefined ? undefined : failing(answering)
   }
 
-  /** `undefined`: from what was found. */
-  #answer (visit: CacheRequest, { found, isOther }: Lookup): Promise<void> | undefined {
+  /** Acts on the decision. `undefined`: the answer was sent at once. */
+  #answer (visit: CacheRequest, looked: Lookup): Promise<void> | undefined {
+    const { found } = looked
     const { request, reply } = visit
     if (found !== undefined && visit.refresh === undefined && !isLabelledSo(reply, found.head)) return this.#lone.runLabelled(visit)
-    if (found !== undefined && visit.refresh === undefined) {
-      const state = stateOf(found.head, found.isStale, timeOf(found))
-      if (state !== 'fresh' && state !== 'to-validate' && this.#failed.isActive(visit.view.key + found.head.variant)) {
-        this.#answers.serve(reply, found, { hit: true, detail: 'stale-if-error' })
+    const decision = decide(visit, looked, this.#failures, found === undefined ? 0 : timeOf(found))
+    switch (decision.kind) {
+      case 'hit':
+        this.#answers.serve(reply, found!)
         return undefined
-      }
-      if (state === 'fresh' || (state === 'while-revalidating' && !this.#refresher.isRefused(visit.view.key, found.head))) {
-        if (state !== 'fresh') this.#refresher.start(visit.view, visit.cache, found.head)
-        this.#answers.serve(reply, found)
+      case 'stale-while-revalidate':
+        this.#refresher.start(visit.view, visit.cache, found!.head)
+        this.#answers.serve(reply, found!)
         return undefined
-      }
+      case 'stale-if-error':
+        this.#answers.serve(reply, found!, { hit: true, detail: 'stale-if-error' })
+        return undefined
     }
-    const fwd = found !== undefined ? 'stale' : isOther ? 'vary-miss' : 'uri-miss'
+    const fwd: Miss = decision.why
     if (found === undefined && visit.refresh === undefined && this.#unstored.showsAll(visit.view.route)) return this.#lone.runShown(visit, { fwd }, request.method === 'GET')
-    if (parseCacheControl(request.raw.headers['cache-control']).onlyIfCached) {
+    if (decision.kind === 'gateway-timeout') {
       this.#answers.tell(reply, { fwd })
       reply.code(504).send()
       return undefined

@@ -1,11 +1,9 @@
+import { formatHttpDate, parseEntityTag, strongMatch, variantOf, weakMatch } from '@x/cache-core/suite'
 import type { Before, Captured } from '../fastify/captured.js'
 import { isDigest } from '../rules/conditional.js'
 import { isUsedIn, noncesOf } from '../rules/csp-nonce.js'
-import { parseEntityTag, strongMatch, weakMatch } from '../rules/entity-tag.js'
-import { formatHttpDate } from '../rules/http-date.js'
 import { chosenBy, freshnessBy, keptOf, selectingHeaders, whyNotStored, type Exchange } from './storability.js'
 import type { StoredHead } from '../store/stored-response.js'
-import { variantOf } from '../rules/vary.js'
 
 const NO_BODY = Buffer.alloc(0)
 

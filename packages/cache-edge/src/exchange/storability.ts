@@ -1,14 +1,12 @@
+import { formatHttpDate, freshnessOf, notStored, parseVary, variantOf, type Freshness, type NotStoredReason } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LABELS, labelsIn, type Captured, type Final } from '../fastify/captured.js'
 import { wasFoundPersonal } from './personal-requests.js'
 import { maySelect } from './visible-headers.js'
 import { isUsedIn, noncesOf } from '../rules/csp-nonce.js'
-import { freshnessOf, notStored, type Freshness, type NotStoredReason } from '../rules/freshness.js'
 import { withoutWritten } from '../fastify/answer-headers.js'
-import { formatHttpDate } from '../rules/http-date.js'
 import type { Policy } from '../rules/policy.js'
 import { NOT_KEPT, type StoredHead, type StoredResponse } from '../store/stored-response.js'
-import { parseVary, variantOf } from '../rules/vary.js'
 
 /** An answer, and what it answers. */
 export interface Exchange {

@@ -1,15 +1,13 @@
-import type { Core } from '@x/cache-core/suite'
+import { joinLines, mergeVary, type Core } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { hasComputedTag } from './body-tags.js'
 import { DROPPED_FROM_304, evaluate } from '../rules/conditional.js'
 import type { PersonalRequests } from '../exchange/personal-requests.js'
 import { discard } from './payload.js'
-import { joinLines } from '../rules/header-fields.js'
 import { Notices } from './notices.js'
 import { MAX_TAGS, TAG_PATTERN, type CacheEdgeOptions } from '../options.js'
 import { NO_STORE, PRIVATE, type Policy } from '../rules/policy.js'
-import { mergeVary } from '../rules/vary.js'
 
 const kWritten = Symbol('@x/cache-edge.written')
 const kFromStore = Symbol('@x/cache-edge.from-store')

@@ -1,6 +1,6 @@
+import { toEntityTag } from '@x/cache-core/suite'
 import type { FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { evaluate } from '../rules/conditional.js'
-import { toEntityTag } from '../rules/entity-tag.js'
 import { CurrentTagFailed } from '../errors.js'
 import { Notices } from './notices.js'
 import type { Policy } from '../rules/policy.js'

@@ -1,4 +1,4 @@
-import { joinLines } from './header-fields.js'
+import { joinLines } from '@x/cache-core/suite'
 
 const TOKEN = /^[A-Za-z*][!#$%&'*+\-.^_`|~:/\dA-Za-z]*$/
 // RFC 8941 §3.3.1.

@@ -1,6 +1,4 @@
-import { parseEntityTag, parseEntityTags, strongMatch, weakMatch, type EntityTag } from './entity-tag.js'
-import { fieldText, type HeaderFields } from './header-fields.js'
-import { parseHttpDate } from './http-date.js'
+import { fieldText, parseEntityTag, parseEntityTags, parseHttpDate, strongMatch, weakMatch, type EntityTag, type HeaderFields } from '@x/cache-core/suite'
 
 /** What to answer to a request with preconditions: as without them, with 304, or with 412. */
 export type Verdict = 'send' | 'not-modified' | 'precondition-failed'

@@ -1,17 +1,8 @@
-import type { FastifyRequest } from 'fastify'
+import { CREDENTIAL_HEADERS } from '@x/cache-core/suite'
 import type { IncomingHttpHeaders } from 'node:http'
 import { PolicyInvalid } from '../errors.js'
 
-/**
- * Request headers that carry credentials: those of HTTP (RFC 9110 §11), those by which APIs commonly know their clients, and those in
- * which a TLS proxy hands on a client certificate (RFC 9440): also Envoy, the nginx ingress of Kubernetes, AWS load balancers and Azure App Service.
- */
-export const CREDENTIAL_HEADERS = [
-  'authorization', 'proxy-authorization', 'x-api-key', 'api-key', 'apikey', 'x-auth-token', 'x-access-token',
-  'client-cert', 'x-client-cert', 'x-ssl-client-cert', 'x-forwarded-client-cert', 'ssl-client-cert', 'x-amzn-mtls-clientcert', 'x-amzn-mtls-clientcert-leaf', 'x-arr-clientcert'
-]
-
-/** One pair of a cookie-string (RFC 6265 §4.2.1), and nothing that other parsers read in another way. */
+/** One pair of a cookie-string (RFC 6265 §4.2.1). Pairs that parsers read in different ways do not match. */
 const COOKIE = /^[ \t]*(?<name>[!#$%&'*+\-.^_`|~\dA-Za-z]+)=(?:[!#-+\--:<-[\]-~]*|"[!#-+\--:<-[\]-~]*")[ \t]*$/
 const NO_COOKIE = /^[ \t]*$/
 
@@ -23,7 +14,7 @@ export interface CredentialOptions {
   readonly credentialHeaders?: readonly string[] | undefined
 }
 
-/** Which requests carry credentials: one of the headers, a client certificate, or a cookie that is not known to change nothing. */
+/** Finds out which requests carry credentials: one of the headers, or a cookie that `ignoreCookies` does not name. */
 export class Credentials {
   readonly #ignored: ReadonlySet<string>
   readonly #names: ReadonlySet<string>
@@ -55,7 +46,7 @@ export class Credentials {
 const haveCertificates = new WeakMap<object, boolean>()
 
 /** Whether the client has shown a certificate on this connection, trusted or not. Asked once per connection. */
-export function hasCertificate ({ raw: { socket } }: FastifyRequest): boolean {
+export function hasCertificate ({ raw: { socket } }: { readonly raw: { readonly socket: object } }): boolean {
   const { authorized, getPeerCertificate } = socket as { authorized?: boolean; getPeerCertificate?: () => object | null }
   if (authorized === undefined || getPeerCertificate === undefined) return false
   let has = haveCertificates.get(socket)

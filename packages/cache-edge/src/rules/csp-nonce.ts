@@ -1,4 +1,4 @@
-import { fieldText, type HeaderFields } from './header-fields.js'
+import { fieldText, type HeaderFields } from '@x/cache-core/suite'
 
 const NONCE = /'nonce-([^']+)'/gi
 const JSON_TYPE = /^application\/(?:[^;]*\+)?json\b/i

@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify'
 import { Credentials } from './credentials.js'
 import { PolicyInvalid } from '../errors.js'
 import type { EdgePolicy } from '../options.js'
@@ -30,7 +29,7 @@ export interface Policy {
   readonly query: ReadonlySet<string> | undefined
   readonly sameForAll: boolean
   readonly statuses: ReadonlySet<number>
-  readonly tagsOf: (request: FastifyRequest) => readonly string[]
+  readonly tagsOf: Extract<EdgePolicy['tags'], (...args: never) => unknown>
   readonly currentTag: EdgePolicy['currentTag']
   /** Whether a validator may have changed the headers of a request before the handler is asked. */
   hasHeaderSchema: () => boolean

@@ -1,5 +1,5 @@
+import type { Freshness } from '@x/cache-core/suite'
 import { MAX_KEY_LENGTH } from '@x/cache-core/implementing'
-import type { Freshness } from '../rules/freshness.js'
 
 /** What is kept of a response beside its body. */
 export interface StoredHead {
@@ -165,20 +165,4 @@ function isObject (value: unknown): value is Record<string, any> {
 
 function areTexts (value: unknown): value is string[] {
   return Array.isArray(value) && value.every((each) => typeof each === 'string')
-}
-
-/** Seconds since it was generated (RFC 9111 §4.2.3). */
-export function ageOf ({ freshness, receivedAt }: StoredHead, now: number): number {
-  return freshness.initialAge + Math.max(0, now - receivedAt) / 1000
-}
-
-/** How it may be used at its age: as it is, as it is while it is refreshed, in place of a failure, or only after validation. */
-export function stateOf (response: StoredHead, isInvalidated: boolean, now: number): 'fresh' | 'while-revalidating' | 'if-error' | 'to-validate' {
-  const { lifetime, staleWhileRevalidate, staleIfError, mustRevalidate, noCache } = response.freshness
-  const over = ageOf(response, now) - lifetime
-  if (over < 0 && !noCache && !isInvalidated) return 'fresh'
-  if (mustRevalidate || noCache) return 'to-validate'
-  // A soft invalidation ends the freshness now; the windows count from its regular end.
-  if (staleWhileRevalidate > 0 && over < staleWhileRevalidate) return 'while-revalidating'
-  return staleIfError > 0 && over < staleIfError ? 'if-error' : 'to-validate'
 }

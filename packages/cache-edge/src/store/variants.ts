@@ -1,10 +1,10 @@
+import { variantOf } from '@x/cache-core/suite'
 import type { FastifyCache, Result, TagSnapshot } from '@x/cache-core'
 import { shareNow, type SharedEntry } from '@x/cache-core/implementing'
 import type { IncomingHttpHeaders } from 'node:http'
 import { variantKey } from './cache-key.js'
 import { RequestCounts } from './request-counts.js'
 import { decode, encodeIndex, encodeResponse, KnownHead, type StoredHead, type StoredResponse, type VariantIndex } from './stored-response.js'
-import { variantOf } from '../rules/vary.js'
 
 /** A response that can be served. */
 export interface Servable {

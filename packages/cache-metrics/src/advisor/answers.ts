@@ -1,19 +1,26 @@
+import { notStored, plainRuleFor, type HeaderFields } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** Whether a shared cache may store a response. */
+/**
+ * Whether the response cache of `@x/cache-edge` may store the response if its route is given the plainest policy with `store`.
+ * A 304 counts as the 200 that it stands for.
+ * @param status of the response as it is sent
+ */
 export function isStorable (status: number, request: FastifyRequest, reply: FastifyReply): boolean {
-  return (status === 200 || status === 304) && request.headers.authorization === undefined && !reply.hasHeader('set-cookie') &&
-    !/no-store|private/i.test(String(reply.getHeader('cache-control') ?? ''))
+  const { method, headers } = request.raw
+  const response = reply.getHeaders() as HeaderFields
+  const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] !== undefined && Number(headers['content-length']) !== 0)
+  return notStored({ method: method!, headers, hasBody }, { status: status === 304 ? 200 : status, headers: response }, plainRuleFor(response)) === undefined
 }
 
-/** The identity of a representation: host, URL, and the request headers that Vary of the response lists. */
+/** The identity of a representation, as text: host, URL, and the values of the request headers that `Vary` names. */
 export function representationOf (request: FastifyRequest, reply: FastifyReply): string {
   const parts = [request.host, request.raw.url]
   for (const name of String(reply.getHeader('vary') ?? '').split(',')) parts.push(String(request.headers[name.trim().toLowerCase()] ?? ''))
   return parts.join('\n')
 }
 
-/** Calls `then` with the status when the head is written: later hooks may set a cookie. */
+/** Calls back with the status once the response head is written. Later onSend hooks may still set a cookie. */
 export function whenHeadIsWritten ({ raw }: FastifyReply, then: (status: number) => void): void {
   const own = Object.getOwnPropertyDescriptor(raw, 'writeHead')
   const { writeHead } = raw

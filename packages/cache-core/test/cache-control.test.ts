@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { parseCacheControl, type CacheControl } from '../src/rules/cache-control.js'
+import { parseCacheControl, type CacheControl } from '../src/http/cache-control.js'
 
 const nothing: CacheControl = {
   noStore: false,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { isEntityTag, parseEntityTag, parseEntityTags, strongMatch, toEntityTag, weakMatch, type EntityTag } from '../src/rules/entity-tag.js'
+import { isEntityTag, parseEntityTag, parseEntityTags, strongMatch, toEntityTag, weakMatch, type EntityTag } from '../src/http/entity-tag.js'
 
 const strong = (opaque: string): EntityTag => ({ weak: false, opaque })
 const weak = (opaque: string): EntityTag => ({ weak: true, opaque })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { mergeVary, parseVary, variantOf } from '../src/rules/vary.js'
+import { mergeVary, parseVary, variantOf } from '../src/http/vary.js'
 
 t.test('parseVary: RFC 9110 §12.5.5: names are in lower case, unique and sorted', async (t) => {
   t.strictSame(parseVary(undefined), [])

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { fieldText, listMembers, trimWhitespace } from '../src/rules/header-fields.js'
+import { fieldText, listMembers, trimWhitespace } from '../src/http/header-fields.js'
 
 t.test('fieldText: RFC 9110 §5.3: joins lines, and tells absent from empty', async (t) => {
   const headers = { one: 'a', many: ['a', 'b'], none: undefined, no: [], empty: '', number: 7 }

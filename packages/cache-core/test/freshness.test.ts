@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { freshnessOf, type Freshness } from '../src/rules/freshness.js'
-import { formatHttpDate } from '../src/rules/http-date.js'
+import { freshnessOf, type Freshness } from '../src/http/freshness.js'
+import { formatHttpDate } from '../src/http/http-date.js'
 
 const NOW = Date.UTC(2025, 5, 15, 12)
 const times = { requestedAt: NOW, receivedAt: NOW }

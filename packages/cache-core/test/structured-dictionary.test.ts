@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { parseDictionary } from '../src/rules/structured-dictionary.js'
+import { parseDictionary } from '../src/http/structured-dictionary.js'
 
 t.test('parseDictionary: RFC 8941 §3.2: reads the text of each value, without parameters', async (t) => {
   for (const [text, members] of [

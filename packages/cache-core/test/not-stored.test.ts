@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { notStored, type NotStoredReason, type StorageRule } from '../src/rules/freshness.js'
+import { notStored, type NotStoredReason, type StorageRule } from '../src/http/storability.js'
 
 type Headers = Record<string, string | string[] | undefined>
 interface Exchange {

@@ -1,0 +1,56 @@
+import { parseCacheControl, toCacheControl, type CacheControl } from './cache-control.js'
+import { fieldText, listMembers, type HeaderFields } from './header-fields.js'
+import { parseDictionary } from './structured-dictionary.js'
+
+/** Status and fields of a response. */
+export interface ResponseHead { readonly status: number; readonly headers: HeaderFields }
+
+/** The directives of a response that a shared cache at the edge obeys. */
+interface Directives {
+  readonly control: CacheControl
+  /** Whether `CDN-Cache-Control` stands in place of `Cache-Control` and `Expires`. */
+  readonly isTargeted: boolean
+  /** Seconds; `undefined`: `Surrogate-Control` names no lifetime. */
+  readonly surrogateMaxAge: number | undefined
+}
+
+/**
+ * The directives that a shared cache at the edge obeys: those of `CDN-Cache-Control` if that is a dictionary with members,
+ * else those of `Cache-Control` (RFC 9213 §2.2); and beside either, those of `Surrogate-Control`, of which the stricter counts.
+ * Fields that are targeted at the CDN of one vendor are not for this cache.
+ */
+export function directivesOf (headers: HeaderFields): Directives {
+  const targeted = fieldText(headers, 'cdn-cache-control')
+  const members = targeted === undefined ? undefined : parseDictionary(targeted)
+  const isTargeted = members !== undefined && members.size > 0
+  const control = isTargeted
+    ? toCacheControl([...members].map(([name, value]) => ({ name, argument: value === '?1' ? undefined : value })))
+    : cacheControlOf(headers)
+  const text = fieldText(headers, 'surrogate-control')
+  if (text === undefined) return { control, isTargeted, surrogateMaxAge: undefined }
+  const surrogate = parseCacheControl(listMembers(text).map(withoutParameters).join(', '))
+  return {
+    control: {
+      ...control,
+      noStore: control.noStore || surrogate.noStore,
+      noCache: control.noCache || surrogate.noCache,
+      isPrivate: control.isPrivate || surrogate.isPrivate
+    },
+    isTargeted,
+    surrogateMaxAge: surrogate.maxAge
+  }
+}
+
+/**
+ * A member of `Surrogate-Control` (Edge Architecture 1.0) without the surrogate that it is for and, in `max-age=60+30`, without
+ * the seconds that it may be stale.
+ */
+function withoutParameters (member: string): string {
+  return /^(?:[^";]|"(?:[^"\\]|\\.)*"?)*/.exec(member)![0].replace(/^(max-age=\d+)\+\d+[\t ]*$/i, '$1')
+}
+
+/** The directives of `Cache-Control`, line by line. */
+export function cacheControlOf (headers: HeaderFields): CacheControl {
+  const field = Object.hasOwn(headers, 'cache-control') ? headers['cache-control'] : undefined
+  return parseCacheControl(typeof field === 'number' ? String(field) : field)
+}

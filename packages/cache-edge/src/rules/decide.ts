@@ -1,0 +1,99 @@
+import { parseCacheControl, type HeaderFields } from '@x/cache-core/suite'
+import type { CacheStatus } from './cache-status.js'
+import { stateOf, type Dated } from './stored-state.js'
+
+/** The decision on a request to a route that stores its responses, and the reason for it. */
+export type Decision =
+  | { readonly kind: 'bypass'; readonly why: CacheStatus }
+  | { readonly kind: 'hit'; readonly why: 'fresh' }
+  | { readonly kind: 'stale-while-revalidate' | 'stale-if-error'; readonly why: 'stale' }
+  | { readonly kind: 'revalidate'; readonly why: 'stale' }
+  | { readonly kind: 'miss'; readonly why: 'vary-miss' | 'uri-miss' }
+  | { readonly kind: 'gateway-timeout'; readonly why: 'stale' | 'vary-miss' | 'uri-miss' }
+
+/** A decision before the store is read. */
+export type Bypass = Extract<Decision, { kind: 'bypass' }>
+/** A decision once the store was read. */
+export type AfterLookup = Exclude<Decision, Bypass>
+type Forward = Extract<Decision, { kind: 'revalidate' | 'miss' }>
+
+/** The rules of a route and its app by which a request bypasses the store. Each is asked only if those before it let the request pass. */
+export interface BypassRules<R, P> {
+  /** The reason why the response is for this client alone; `null`: it may be shared. */
+  personalReason (request: R, policy: P): string | null
+  /** Whether the query has a parameter that the policy does not name. */
+  hasOtherParameter (request: R, policy: P): boolean
+  /** Whether the host is none of those that the app declares. */
+  isOtherHost (request: R): boolean
+}
+
+/** A request for which the store was read. */
+export interface DecidedRequest {
+  readonly request: { readonly raw: { readonly headers: HeaderFields } }
+  /** The key of the URL. */
+  readonly view: { readonly key: string }
+  /** The background refresh that the request is; `undefined`: it came from a client. */
+  readonly refresh: object | undefined
+}
+
+/** A stored response that the request selects; `isStale`: it was invalidated, or its entry is past the ttl. */
+export interface FoundResponse<H extends Dated> { readonly head: H; readonly isStale: boolean }
+
+/** The result of reading the store. `isOther`: the URL has stored responses, and the request selects none of them. */
+export interface LookedUp<H extends Dated> { readonly found: FoundResponse<H> | undefined; readonly isOther: boolean }
+
+/** Recent failures that the decision depends on. */
+export interface RecentFailures<H> {
+  /** Whether the handler failed in the last second. */
+  hasFailed (key: string, head: H): boolean
+  /** Whether a hook in front of the handler refused the last refresh. */
+  isRefreshRefused (key: string, head: H): boolean
+}
+
+// Made once: a hit allocates no decision.
+const HIT: AfterLookup = { kind: 'hit', why: 'fresh' }
+const WHILE_REVALIDATING: AfterLookup = { kind: 'stale-while-revalidate', why: 'stale' }
+const IF_ERROR: AfterLookup = { kind: 'stale-if-error', why: 'stale' }
+const REVALIDATE: Forward = { kind: 'revalidate', why: 'stale' }
+const VARY_MISS: Forward = { kind: 'miss', why: 'vary-miss' }
+const URI_MISS: Forward = { kind: 'miss', why: 'uri-miss' }
+
+/** The reason why a request is answered without the store; `undefined`: the store is read. */
+export function bypassOf<P, R extends { readonly method: string; readonly raw: { readonly headers: HeaderFields } }> (request: R, policy: P, rules: BypassRules<R, P>): Bypass | undefined {
+  const { method } = request
+  if (method !== 'GET' && method !== 'HEAD') return { kind: 'bypass', why: { fwd: 'method' } }
+  const reason = rules.personalReason(request, policy)
+  if (reason !== null) return bypassFor(reason)
+  const { headers } = request.raw
+  if (headers.range !== undefined) return bypassFor('range')
+  if (rules.hasOtherParameter(request, policy)) return bypassFor('query')
+  if (rules.isOtherHost(request)) return bypassFor('host')
+  return directivesOf(headers)?.noStore === true ? { kind: 'bypass', why: { fwd: 'request', detail: 'no-store' } } : undefined
+}
+
+/**
+ * The decision on a request that does not bypass the store (RFC 9111 §4).
+ * @param now milliseconds of the epoch; without a found response it is not read
+ */
+export function decide<H extends Dated> ({ request, view, refresh }: DecidedRequest, { found, isOther }: LookedUp<H>, failures: RecentFailures<H>, now: number): AfterLookup {
+  // A background refresh is there to run the handler.
+  if (found !== undefined && refresh === undefined) {
+    const { head } = found
+    const state = stateOf(head, found.isStale, now)
+    if (state === 'fresh') return HIT
+    if (state !== 'to-validate' && failures.hasFailed(view.key, head)) return IF_ERROR
+    if (state === 'while-revalidating' && !failures.isRefreshRefused(view.key, head)) return WHILE_REVALIDATING
+  }
+  const forwarded = found !== undefined ? REVALIDATE : isOther ? VARY_MISS : URI_MISS
+  return directivesOf(request.raw.headers)?.onlyIfCached === true ? { kind: 'gateway-timeout', why: forwarded.why } : forwarded
+}
+
+function bypassFor (detail: string): Bypass {
+  return { kind: 'bypass', why: { fwd: 'bypass', detail } }
+}
+
+/** The request's directives; `undefined`: it has no `Cache-Control`. */
+function directivesOf (headers: HeaderFields): ReturnType<typeof parseCacheControl> | undefined {
+  const field = headers['cache-control']
+  return field === undefined ? undefined : parseCacheControl(typeof field === 'number' ? String(field) : field)
+}
