@@ -13,7 +13,7 @@ import { isGone } from '../src/fastify/client-gone.js'
 import { cacheEdge } from '../src/index.js'
 import { ask, buildEdge, until, type EdgeSetup } from './fixtures/edge-app.js'
 
-/** What the answer to a write says: `location` in the header `name`. */
+/** The location in the answer to a write, and the name of the header that has it. */
 interface Said { location?: unknown; name?: string }
 
 /** An app with a stored page, which a PUT writes and says of it what the test wants, and may change in `setup`. */

@@ -88,7 +88,7 @@ export class CacheClient implements FastifyCache {
     return this.#countRead(registration, key, await this.#calls.timed(registration, 'getEntry', registration.getEntry<T>(key, hint)))
   }
 
-  /** What `getEntry` finds, at once and not copied; `undefined` where it is to be asked: the implementation reads from elsewhere. */
+  /** The entry that `getEntry` would find, without a promise and not copied; `undefined`: the implementation reads asynchronously, so ask `getEntry`. */
   [shareNow] (key: string): Result<SharedEntry | null> | undefined {
     if (checkKey(key) !== undefined) return undefined
     const registration = serving(this.registry, this.#arm, key)

@@ -12,7 +12,7 @@ export interface WarmOptions {
   concurrency?: number | undefined
 }
 
-/** What came of `warm`. `skipped` are keys outside of the rollout, and all in front of a pass-through implementation. */
+/** The result of `warm`. `skipped` counts keys outside of the rollout, and every key in front of a pass-through implementation. */
 export interface WarmReport { warmed: number; failed: number; skipped: number }
 
 /** `fastify.cache` and `request.cache`: every member of the contract, whatever the implementation has. */

@@ -85,7 +85,7 @@ export class Writes {
     return result
   }
 
-  /** What is to be stored, as it is now: also if it has to wait for its turn. */
+  /** An item to store. A write that waits for its turn stores a copy of the value as it is now. */
   #item (key: string, value: unknown, options: SetOptions, isQueued: boolean): Item {
     return { key, value: isQueued ? copyOf(value) : value, options: { ...options, ttl: this.#calls.ttl(options.ttl) } }
   }

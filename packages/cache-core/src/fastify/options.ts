@@ -75,7 +75,7 @@ const schema = Type.Object({
   expose: Type.Optional(Type.Boolean()),
   /** An onRequest hook in front of `GET /internal/cache` that refuses strangers. */
   guard: Type.Optional(call<onRequestHookHandler>('an onRequest hook')),
-  /** What time it is; for tests. */
+  /** The source of time; for tests. */
   clock: Type.Optional(live<Clock>('now', 'an object with now()'))
 }, { additionalProperties: false })
 

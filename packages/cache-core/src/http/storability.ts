@@ -24,7 +24,7 @@ export const CREDENTIAL_HEADERS = [
 export type NotStoredReason = 'method' | 'request-body' | 'request-no-store' | 'status' | 'partial' | 'must-understand' |
   'no-store' | 'private' | 'set-cookie' | 'vary' | 'content-encoding' | 'authorization' | 'no-lifetime'
 
-/** What the route says of storing its responses. */
+/** The part of a route's policy that decides whether its responses are stored. */
 export interface StorageRule {
   /** Whether credentials make no difference to the response. */
   readonly sameForAll: boolean
@@ -61,7 +61,7 @@ export function notStored (
   if (reason !== undefined) return reason
   const isExplicit = control.sMaxAge !== undefined || control.maxAge !== undefined || surrogateMaxAge !== undefined ||
     (!isTargeted && fieldText(headers, 'expires') !== undefined)
-  // What is public without a lifetime is kept to be validated.
+  // A `public` response without a lifetime is stored, and validated at each use.
   return isExplicit || rule.hasPolicyLifetime || control.isPublic ? undefined : 'no-lifetime'
 }
 

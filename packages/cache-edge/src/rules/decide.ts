@@ -1,4 +1,4 @@
-import { parseCacheControl, type HeaderFields } from '@x/cache-core/suite'
+import { cacheControlOf, type CacheControl, type HeaderFields } from '@x/cache-core/suite'
 import type { CacheStatus } from './cache-status.js'
 import { stateOf, type Dated } from './stored-state.js'
 
@@ -92,8 +92,7 @@ function bypassFor (detail: string): Bypass {
   return { kind: 'bypass', why: { fwd: 'bypass', detail } }
 }
 
-/** The request's directives; `undefined`: it has no `Cache-Control`. */
-function directivesOf (headers: HeaderFields): ReturnType<typeof parseCacheControl> | undefined {
-  const field = headers['cache-control']
-  return field === undefined ? undefined : parseCacheControl(typeof field === 'number' ? String(field) : field)
+/** The request's directives; `undefined`: it has no `Cache-Control`, and nothing is parsed. */
+function directivesOf (headers: HeaderFields): CacheControl | undefined {
+  return headers['cache-control'] === undefined ? undefined : cacheControlOf(headers)
 }

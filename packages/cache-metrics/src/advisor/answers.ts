@@ -1,4 +1,4 @@
-import { notStored, plainRuleFor, type HeaderFields } from '@x/cache-core/suite'
+import { fieldText, notStored, parseVary, plainRuleFor, type HeaderFields } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
@@ -16,7 +16,8 @@ export function isStorable (status: number, request: FastifyRequest, reply: Fast
 /** The identity of a representation, as text: host, URL, and the values of the request headers that `Vary` names. */
 export function representationOf (request: FastifyRequest, reply: FastifyReply): string {
   const parts = [request.host, request.raw.url]
-  for (const name of String(reply.getHeader('vary') ?? '').split(',')) parts.push(String(request.headers[name.trim().toLowerCase()] ?? ''))
+  const vary = parseVary(fieldText({ vary: reply.getHeader('vary') }, 'vary'))
+  for (const name of vary === '*' ? [] : vary) parts.push(String(request.headers[name] ?? ''))
   return parts.join('\n')
 }
 

@@ -28,7 +28,7 @@ export interface MemoryCacheOptions {
    * 0.5. Responses may take more while nobody needs the room; one that alone needs more is not stored in a full cache.
    */
   responseShare?: number
-  /** What time it is; for tests. */
+  /** The source of time; for tests. */
   clock?: Clock
 }
 
