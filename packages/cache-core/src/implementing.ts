@@ -1,7 +1,6 @@
 // The door for authors of caches: the contract, its results and errors, and the checks of arguments that every cache makes.
-export type {
-  Cache, CacheLeases, Entry, ImplementationStatus, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot, Tags
-} from './contract/cache.js'
+// A whole module, so that sibling packages can merge their members into `ImplementationStatus`.
+export type * from './contract/cache.js'
 export { DONE, err, MISS, ok, STORED_NULL, type Err, type Ok, type Result } from './contract/result.js'
 export {
   auth, corrupt, errorType, failedReply, implementationFailed, isCacheError, keyInvalid, optionUnknown, outOfMemory, readonly, refused, tagInvalid,

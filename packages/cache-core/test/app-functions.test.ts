@@ -52,7 +52,7 @@ for (const [how, fault] of Object.entries(faults)) {
   t.test(`events.on: a listener that ${how} harms neither the cache nor the other listeners`, async (t) => {
     const { client, registry } = makeClient()
     const reported: unknown[] = []
-    registry.events.onListenerError = (event, error) => { reported.push([event, error]) }
+    registry.events.on('listenerFailed', (event, error) => { reported.push([event, error]) })
     const heard: string[] = []
     registry.events.on('invalidated', fault)
     registry.events.on('invalidated', (tags) => { heard.push(...tags) })
@@ -149,7 +149,7 @@ for (const [how, fault] of Object.entries(faults)) {
   })
 }
 
-t.test('onListenerError: without an app a failing listener is a warning, and does not end the process', async (t) => {
+t.test('listenerFailed: without an app a failing listener is a warning, and does not end the process', async (t) => {
   const source = `
     import { Events } from '@x/cache-core/suite'
     process.on('warning', ({ name, message }) => console.log(name, /bug/.test(message)))

@@ -1,17 +1,19 @@
 import { cacheCore, CacheRegistry, MemoryCache, coreOf } from '@x/cache-core'
+import { err, ok, unavailable } from '@x/cache-core/implementing'
 import { CacheClient, type Core } from '@x/cache-core/suite'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
+import { FakeClock } from '@x/test-kit/fake-clock'
 
 const load = async (): Promise<string> => 'value'
 
 for (const [name, implementation] of [['NullCache', undefined], ['MemoryCache', new MemoryCache()]] as const) {
-  t.test(`Stats.listen: hears of every read of ${name} once, whatever the call`, async (t) => {
+  t.test(`events, read: hears of every read of ${name} once, whatever the call`, async (t) => {
     const registry = new CacheRegistry()
     if (implementation !== undefined) registry.register(implementation)
     const client = new CacheClient(registry)
     const seen: string[] = []
-    const stop = registry.stats.listen((key, pattern) => { seen.push(`${pattern} ${key}`) })
+    const stop = registry.events.on('read', (key, pattern) => { seen.push(`${pattern} ${key}`) })
     await client.getOrSet('a:1', load)
     await client.getOrSet('a:1', load)
     await client.getOrSet('a:2', load, { staleIfError: 10 })
@@ -25,18 +27,18 @@ for (const [name, implementation] of [['NullCache', undefined], ['MemoryCache', 
   })
 }
 
-t.test('Stats.listen: several listen, and each stops for itself', async (t) => {
-  const { stats } = new CacheRegistry()
+t.test('events, read: several listen, and each stops for itself', async (t) => {
+  const { events, observer, stats } = new CacheRegistry()
   const heard = { one: 0, other: 0 }
-  const stopOne = stats.listen(() => { heard.one++ })
-  const stopOther = stats.listen(() => { heard.other++ })
-  stats.for('memory').of('a:1').hit('a:1')
+  const stopOne = events.on('read', () => { heard.one++ })
+  const stopOther = events.on('read', () => { heard.other++ })
+  observer.read(stats.for('memory').of('a:1'), 'a:1', 'hit')
   stopOne()
-  stats.for('memory').of('a:1').miss('a:1')
+  observer.read(stats.for('memory').of('a:1'), 'a:1', 'miss')
   stopOther()
-  stats.for('memory').of('a:1').miss('a:1')
+  observer.read(stats.for('memory').of('a:1'), 'a:1', 'miss')
   t.same(heard, { one: 1, other: 2 })
-  t.equal(stats.onRead, undefined)
+  t.equal(events.hasReaders, false)
 })
 
 async function build (t: Test, options: object): Promise<{ app: FastifyInstance; core: Core }> {
@@ -72,4 +74,36 @@ t.test('watch: a loader that is none fails as it does elsewhere', async (t) => {
   core.watch(() => true)
   app.get('/broken', async (request) => request.cache.getOrSet('item:1', 7 as never))
   t.equal((await app.inject('/broken')).statusCode, 500)
+})
+
+t.test('events, read: tells hit, stale, miss and failed, and leaves the counters as they were', async (t) => {
+  const clock = new FakeClock()
+  const registry = new CacheRegistry({ clock })
+  registry.register(new MemoryCache({ clock }))
+  const client = new CacheClient(registry)
+  const outcomes: string[] = []
+  registry.events.on('read', (_key, _pattern, outcome) => { outcomes.push(outcome) })
+  await client.set('a:1', 'value', { ttl: 1, staleIfError: 60 })
+  await client.get('a:1')
+  clock.advance(2)
+  await client.getEntry('a:1')
+  await client.get('a:1')
+  registry.register({ get: async () => err(unavailable('get')), set: async () => ok(), del: async () => ok() }, 'Broken')
+  await client.get('a:1')
+  t.same(outcomes, ['hit', 'stale', 'miss', 'failed'])
+  t.match(registry.stats.for('memory').totals(), { hits: 2, misses: 1, errors: 0 })
+  t.match(registry.stats.for('Broken').totals(), { hits: 0, misses: 0, errors: 1 })
+  t.equal(registry.stats.for('Broken').counters.size, 0)
+})
+
+t.test('events, read: a listener that throws harms no read', async (t) => {
+  const registry = new CacheRegistry()
+  registry.register(new MemoryCache())
+  const client = new CacheClient(registry)
+  const failed: string[] = []
+  registry.events.on('listenerFailed', (event) => { failed.push(event) })
+  registry.events.on('read', () => { throw new Error('broken listener') })
+  t.equal(await client.getOrSet('a:1', load), 'value')
+  t.match(await client.get('a:1'), { ok: true, value: 'value' })
+  t.same(failed, ['read'])
 })

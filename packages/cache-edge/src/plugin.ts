@@ -221,7 +221,7 @@ class Edge {
     for (const prefix of this.#unused) {
       warn(log, { prefix }, `Cache: the rule "${prefix}" covers no route. It is compared with the patterns of routes that are declared after cacheEdge has loaded: await its registration before them`)
     }
-    if (this.#responses.hasRoutes && this.#core.registry.active.stats.label === 'memory') {
+    if (this.#responses.hasRoutes && this.#core.registry.active.isLocal) {
       warn(this.#fastify.log, {}, 'Cache: answers are kept in the memory of this process; other processes do not see its invalidations')
     }
   }

@@ -33,8 +33,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
     onError: log.onError,
     onWarning: log.onWarning,
     onCorrupt: (error) => {
-      stats.countError(error)
-      registry.events.emit('failed', 'redis', 'getMany', error)
+      registry.observer.fail(stats, 'getMany', error)
     },
     // Announced before, but until now other processes could hand out what it removes, to a proxy for instance.
     onReplayed: (removal) => {

@@ -4,6 +4,17 @@ import type { RedisCacheSettings } from './options.js'
 import type { HealthReport } from './service/health.js'
 import type { Removal } from './service/invalidation-queue.js'
 
+declare module '@x/cache-core/implementing' {
+  interface ImplementationStatus {
+    /** The circuit breaker in front of the store. */
+    breaker?: 'closed' | 'half-open' | 'open'
+    /** Whether remembered tokens of tags are relied on; see `RedisStatus`. */
+    tracking?: 'trusted' | 'in doubt' | 'off'
+    /** Removals that wait for the store. */
+    queuedInvalidations?: number
+  }
+}
+
 /** The part of `GET /internal/cache` that describes Redis. */
 export interface RedisStatus extends ImplementationStatus {
   /** Redis is out of service; the app runs without it. */

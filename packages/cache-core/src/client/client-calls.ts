@@ -46,8 +46,7 @@ export class ClientCalls {
 
   /** Counts an error and emits `failed`. */
   fail (stats: ImplStats, operation: string, error: CacheError): void {
-    stats.countError(error)
-    this.registry.events.emit('failed', stats.label, operation, error)
+    this.registry.observer.fail(stats, operation, error)
   }
 }
 

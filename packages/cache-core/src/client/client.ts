@@ -3,7 +3,7 @@ import type { Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, Tags } fr
 import type { GetOrSetOptions, Loader } from '../contract/loader.js'
 import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 import { checkNames } from '../contract/option-names.js'
-import { MISS, ok, STORED_NULL, type Result } from '../contract/result.js'
+import { MISS, ok, type Result } from '../contract/result.js'
 import { readNow, shareNow, type SharedEntry } from '../contract/sync-read.js'
 import type { Caller } from '../loading/caller.js'
 import { GetOrSet } from '../loading/get-or-set.js'
@@ -69,12 +69,13 @@ export class CacheClient implements FastifyCache {
     if (error !== undefined) return this.#calls.refuse('get', error)
     const registration = serving(this.registry, this.#arm, key)
     if (registration === undefined) {
-      this.registry.controlStats.of(key).miss(key)
+      this.registry.observer.read(this.registry.controlStats.of(key), key, 'miss')
       return missed
     }
     const { immediate } = registration
     if (immediate === undefined) return this.#getLater(registration, key)
-    return Promise.resolve(this.#countRead(registration, key, readMeasured(this.registry, registration.stats, 'get', immediate, readNow, key) as Result<T | null>))
+    const result = readMeasured(this.registry, registration.stats, 'get', immediate, readNow, key) as Result<T | null>
+    return Promise.resolve(this.registry.observer.readValue(registration.stats, key, result))
   }
 
   async getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
@@ -82,10 +83,11 @@ export class CacheClient implements FastifyCache {
     if (error !== undefined) return this.#calls.refuse('getEntry', error)
     const registration = serving(this.registry, this.#arm, key)
     if (registration === undefined) {
-      this.registry.controlStats.of(key).miss(key)
+      this.registry.observer.read(this.registry.controlStats.of(key), key, 'miss')
       return MISS
     }
-    return this.#countRead(registration, key, await this.#calls.timed(registration, 'getEntry', registration.getEntry<T>(key, hint)))
+    const result = await this.#calls.timed(registration, 'getEntry', registration.getEntry<T>(key, hint))
+    return this.registry.observer.readEntry(registration.stats, key, result)
   }
 
   /** The entry that `getEntry` would find, without a promise and not copied; `undefined`: the implementation reads asynchronously, so ask `getEntry`. */
@@ -93,7 +95,8 @@ export class CacheClient implements FastifyCache {
     if (checkKey(key) !== undefined) return undefined
     const registration = serving(this.registry, this.#arm, key)
     if (registration?.immediate === undefined) return undefined
-    return this.#countRead(registration, key, readMeasured(this.registry, registration.stats, 'getEntry', registration.immediate, shareNow, key))
+    const result = readMeasured(this.registry, registration.stats, 'getEntry', registration.immediate, shareNow, key)
+    return this.registry.observer.readEntry(registration.stats, key, result)
   }
 
   async getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> {
@@ -110,8 +113,7 @@ export class CacheClient implements FastifyCache {
     return ok(keys.map((key) => {
       const value = found.get(key) ?? null
       const counters = (found.has(key) ? active.stats : controlStats).of(key)
-      if (value === null) counters.miss(key)
-      else counters.hit(key)
+      this.registry.observer.read(counters, key, value === null ? 'miss' : 'hit')
       return value
     }))
   }
@@ -170,15 +172,7 @@ export class CacheClient implements FastifyCache {
   }
 
   #getLater<T> (registration: Registration, key: string): Promise<Result<T | null>> {
-    return this.#calls.timed(registration, 'get', registration.get<T>(key)).then((result) => this.#countRead(registration, key, result))
-  }
-
-  #countRead<T> (registration: Registration, key: string, result: Result<T | null>): Result<T | null> {
-    if (!result.ok) return this.#calls.failed(registration.stats, 'get', result)
-    const counters = registration.stats.of(key)
-    if (result.value !== null || result === STORED_NULL) counters.hit(key)
-    else counters.miss(key)
-    return result
+    return this.#calls.timed(registration, 'get', registration.get<T>(key)).then((result) => this.registry.observer.readValue(registration.stats, key, result))
   }
 }
 

@@ -16,7 +16,7 @@ export interface WarmOptions {
 export interface WarmReport { warmed: number; failed: number; skipped: number }
 
 /** `fastify.cache` and `request.cache`: every member of the contract, whatever the implementation has. */
-export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough' | 'lock' | 'status' | 'close' | 'set' | 'leases'>> {
+export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough' | 'isLocal' | 'lock' | 'status' | 'close' | 'set' | 'leases'>> {
   set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>>
   readonly tags: Required<Tags>
   lock (key: string, options: LockOptions): Promise<Result<Lock | null>>

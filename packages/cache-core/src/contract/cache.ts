@@ -109,18 +109,15 @@ export interface Tags {
   invalidate (tags: string | string[], options?: { soft?: boolean }): Promise<Result<void>>
 }
 
-/** What an implementation tells of itself in `GET /internal/cache`. */
+/**
+ * The part of `GET /internal/cache` that the implementation gives. Sibling packages add their members by declaration merging on
+ * `@x/cache-core/implementing`.
+ */
 export interface ImplementationStatus {
   /** Out of service: every read is a miss, invalidations are queued. */
   degraded?: boolean
   /** The last health check. */
   health?: unknown
-  /** The circuit breaker in front of the store. */
-  breaker?: 'closed' | 'half-open' | 'open'
-  /** Whether what is remembered of tags may be relied on: `in doubt` while the messages that end it do not arrive. */
-  tracking?: 'trusted' | 'in doubt' | 'off'
-  /** Removals that wait for the store. */
-  queuedInvalidations?: number
 }
 
 /**
@@ -132,6 +129,8 @@ export interface Cache {
   readonly name?: string
   /** Stores nothing by design: nothing is coalesced or delayed in front of it. */
   readonly passThrough?: boolean
+  /** Values and invalidations exist in this process alone; other processes of the app do not see them. Default `false`. */
+  readonly isLocal?: boolean
   /** The fresh value; `null` is a miss or a stored `null` (`STORED_NULL` tells them apart for the counters). */
   get<T = unknown> (key: string): Promise<Result<T | null>>
   /** Stores the value as it is when the call is made: later changes to it are not seen. */

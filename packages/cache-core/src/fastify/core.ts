@@ -51,12 +51,10 @@ export class Core {
     const stops = [
       events.on('failed', (...failure) => this.#failures.note(...failure)),
       events.on('doubted', (keyPattern, message) => this.#log.warn({ keyPattern }, `Cache: ${message}`)),
-      events.on('unnamed', (implName) => this.#log.warn({ implName }, 'Cache: the class of the implementation has no name, or one of a bundler; give its instances a "name", or register() a name, which becomes the metric label'))
+      events.on('unnamed', (implName) => this.#log.warn({ implName }, 'Cache: the class of the implementation has no name, or one of a bundler; give its instances a "name", or register() a name, which becomes the metric label')),
+      events.on('listenerFailed', (event, error) => this.#log.error({ err: error, event }, 'Cache: a listener failed; its further failures are not logged'))
     ]
     this.#stopListening = () => { for (const stop of stops) stop() }
-    this.registry.events.onListenerError = (event, error) => {
-      this.#log.error({ err: error, event }, 'Cache: a listener failed; its further failures are not logged')
-    }
   }
 
   /**
@@ -119,8 +117,8 @@ export class Core {
   }
 
   /**
-   * Has the loads of some requests announced with the request (event `loadedFor`); call what it returns to stop. Asked once per
-   * request, when it first uses the cache. One watcher at a time: the last.
+   * Sets which requests have their loads emitted as `loadedFor`; returns the function that ends it. `isWatched` is called once per request,
+   * at its first use of the cache. There is one `isWatched`, the last: it answers a question, which a list of listeners cannot.
    */
   watch (isWatched: (request: FastifyRequest) => boolean): () => void {
     this.requests.isWatched = isWatched

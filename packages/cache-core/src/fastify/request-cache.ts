@@ -51,7 +51,7 @@ export class RequestCaches {
   readonly #cached: CacheClient
   readonly #control: CacheClient
   subject: Subject = defaultSubject
-  /** Which requests are watched: what is loaded for them is announced with them. */
+  /** Whether loads of a request are emitted as `loadedFor`. A callback and no event, since the request's client depends on its answer. */
   isWatched: ((request: FastifyRequest) => boolean) | undefined
 
   constructor (client: CacheClient) {
@@ -99,10 +99,8 @@ export class RequestCaches {
   }
 
   #failed (how: string, cause?: unknown): void {
-    const { controlStats, events } = this.#control.registry
-    const error = implementationFailed('rollout.key', how, { cause })
-    controlStats.countError(error)
-    events.emit('failed', controlStats.label, 'rollout.key', error)
+    const { controlStats, observer } = this.#control.registry
+    observer.fail(controlStats, 'rollout.key', implementationFailed('rollout.key', how, { cause }))
   }
 
   routeOf (request: FastifyRequest): RouteMark | undefined {

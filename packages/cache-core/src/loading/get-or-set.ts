@@ -1,4 +1,5 @@
 import { checkKey } from '../contract/arguments.js'
+import type { Entry } from '../contract/cache.js'
 import { Backoff } from './backoff.js'
 import { hasLeft, type Caller } from './caller.js'
 import type { GetOrSetOptions, Loader } from '../contract/loader.js'
@@ -13,8 +14,9 @@ import { checkNames } from '../contract/option-names.js'
 import { readNow } from '../contract/sync-read.js'
 import type { Registration } from '../service/registration.js'
 import type { CacheRegistry } from '../service/registry.js'
-import { STORED_NULL, type Result } from '../contract/result.js'
+import type { Ok, Result } from '../contract/result.js'
 import { isEarlyRefreshDue, mayBeServed, needsEntry } from './stale-rules.js'
+import { isHit } from '../telemetry/observer.js'
 import type { ImplStats } from '../telemetry/stats.js'
 import { timeLoad } from './timed-load.js'
 
@@ -41,7 +43,7 @@ export class GetOrSet {
     const error = checkKey(key)
     if (error !== undefined) this.#fail(stats, 'getOrSet', error)
     const counters = stats.of(error === undefined ? key : '')
-    if (error === undefined) counters.miss(key)
+    if (error === undefined) this.#registry.observer.read(counters, key, 'miss')
     const load = new Load(key)
     return timeLoad(this.#registry, load, counters.loads, loader, options.timeoutMs, false, (value) => {
       if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return
@@ -58,42 +60,35 @@ export class GetOrSet {
     const call: Call<T> = { registration, key, loader, options, caller, entered: flights.scopes.entered, since: flights.begun, isStoreAway: false }
     const flight = flights.joinable(key)
     if (flight !== undefined && !flight.isBackground) {
-      registration.stats.of(key).miss(key)
+      this.#registry.observer.read(registration.stats.of(key), key, 'miss')
       return this.#joinOrLoad(call)
     }
     if (registration.immediate === undefined || needsEntry(options)) return this.#lookup(call)
     const result = readMeasured(this.#registry, registration.stats, 'get', registration.immediate, readNow, key) as Result<T | null>
-    const counters = registration.stats.of(key)
-    if (result.ok && (result.value !== null || result === STORED_NULL)) {
-      counters.hit(key)
-      return Promise.resolve(result.value as T)
-    }
-    counters.miss(key)
-    return this.#joinOrLoad(call)
+    const found = isHit(result)
+    this.#registry.observer.read(registration.stats.of(key), key, found ? 'hit' : 'miss')
+    return found ? Promise.resolve((result as Ok<T>).value) : this.#joinOrLoad(call)
   }
 
   async #lookup<T> (call: Call<T>): Promise<T> {
     const { registration, key, options } = call
     const entry = await this.#store.read(call)
     const counters = registration.stats.of(key)
-    if (entry?.fresh === true) {
-      counters.hit(key)
-      if (isEarlyRefreshDue(entry, options.earlyRefresh, counters.loads.recent)) {
-        this.#refresh(call, entry.ttlLeft)
-      }
-      return entry.value
+    const outcome = this.#outcomeOf(entry, call)
+    this.#registry.observer.read(counters, key, outcome)
+    if (entry === null || outcome === 'miss') return this.#joinOrLoad(call)
+    if (outcome === 'hit' ? isEarlyRefreshDue(entry, options.earlyRefresh, counters.loads.recent) : mayBeServed(entry, options.staleWhileRevalidate)) {
+      this.#refresh(call, Math.max(entry.ttlLeft, 0))
     }
-    if (entry !== null && mayBeServed(entry, options.staleWhileRevalidate)) {
-      counters.hit(key)
-      this.#refresh(call, 0)
-      return entry.value
-    }
-    if (entry !== null && mayBeServed(entry, options.staleIfError) && this.#backoff.isActive(key)) {
-      counters.hit(key)
-      return entry.value
-    }
-    counters.miss(key)
-    return this.#joinOrLoad(call)
+    return entry.value
+  }
+
+  /** A stale entry that the options do not allow is a `miss`. */
+  #outcomeOf<T> (entry: Entry<T> | null, { key, options }: Call<T>): 'hit' | 'stale' | 'miss' {
+    if (entry === null) return 'miss'
+    if (entry.fresh) return 'hit'
+    const mayBeStale = mayBeServed(entry, options.staleWhileRevalidate) || (mayBeServed(entry, options.staleIfError) && this.#backoff.isActive(key))
+    return mayBeStale ? 'stale' : 'miss'
   }
 
   /** A caller that joins waits for no longer than its own limit; one that loads has it put on its loader. */

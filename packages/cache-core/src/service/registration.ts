@@ -20,6 +20,7 @@ export class Registration {
   readonly registeredAt = new Date()
   readonly immediate: Immediate | undefined
   readonly passThrough: boolean
+  readonly isLocal: boolean
   /** Wakes who waits for the calls under way; set once this registration is out of service. */
   #drained: (() => void) | undefined
   #pending = 0
@@ -36,6 +37,7 @@ export class Registration {
   ) {
     this.immediate = readNow in impl && shareNow in impl ? impl as Cache & Immediate : undefined
     this.passThrough = impl.passThrough === true
+    this.isLocal = impl.isLocal === true
     this.#reads = limits.reads
     this.#writes = limits.writes
   }

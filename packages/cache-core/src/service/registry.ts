@@ -7,6 +7,7 @@ import { Events } from '../telemetry/events.js'
 import { Flights } from '../loading/single-flight.js'
 import { NullCache } from '../caches/null-cache.js'
 import { refuseNames } from '../contract/option-names.js'
+import { Observer } from '../telemetry/observer.js'
 import { PersonalPaths } from './personal-paths.js'
 import { RecentStats } from '../telemetry/recent-stats.js'
 import { Registration } from './registration.js'
@@ -67,7 +68,8 @@ export class CacheRegistry {
 
   readonly events = new Events()
   readonly flights = new Flights()
-  readonly stats = new Stats()
+  readonly stats: Stats = new Stats((how, cause) => this.observer.fail(this.controlStats, 'keyPattern', implementationFailed('keyPattern', how, { cause })))
+  readonly observer = new Observer(this.events, this.stats.patterns)
   readonly rollout = new Rollout(
     (percent) => this.events.emit('rollout', percent),
     (patterns) => this.stats.patterns.reserve(patterns)
@@ -91,11 +93,6 @@ export class CacheRegistry {
 
   constructor (options: RegistryOptions = {}) {
     refuseNames('CacheRegistry', options)
-    this.stats.patterns.onFailure = (how, cause) => {
-      const error = implementationFailed('keyPattern', how, { cause })
-      this.controlStats.countError(error)
-      this.events.emit('failed', this.controlStats.label, 'keyPattern', error)
-    }
     this.configure(options)
     this.#active = this.#registration(new NullCache(), 'NullCache')
   }

@@ -2,35 +2,44 @@ import type { FastifyRequest } from 'fastify'
 import type { CacheError } from '../contract/errors.js'
 import { isPromise } from '../lib/harmless.js'
 
-/** What a cache announces, and the arguments that a listener gets. */
+/**
+ * The outcome of a read. `stale`: an entry past its ttl was served, which counts as a hit. `miss`: nothing was found, or the key is outside
+ * of the rollout. `failed`: the implementation answered with an error to `get` or `getEntry`; in `getOrSet` a load follows, a `miss`.
+ */
+export type ReadOutcome = 'hit' | 'stale' | 'miss' | 'failed'
+
+/**
+ * The events of a cache, each with the arguments of its listeners. Sibling packages add their events by declaration merging on
+ * `@x/cache-core/suite`.
+ */
 export interface CacheEvents {
+  /** A key was read. On the hot path: a listener costs every read. */
+  read: [key: string, keyPattern: string, outcome: ReadOutcome]
   /** Another implementation is in service. */
   swapped: [from: string, to: string]
   /** An implementation is in service whose class has no name of its own; `implName` stands for it. */
   unnamed: [implName: string]
   /** An operation failed. */
   failed: [impl: string, operation: string, error: CacheError]
-  /** A ttl, a key or a value under a key pattern is most likely not meant; `message` says why. Once per pattern and reason. */
+  /** A ttl, a key or a value under a key pattern is most likely a mistake; `message` gives the reason. Once per pattern and reason. */
   doubted: [keyPattern: string, message: string]
-  /** A loader ended; `error` is what it threw. `background`: nobody waited for it. */
+  /** A loader ended; `error` is its error. `background`: no caller waited for it. */
   loaded: [key: string, keyPattern: string, seconds: number, value: unknown, error: unknown, background: boolean]
-  /** A loader gave a value for a request that is watched; see `Core.watch`. */
+  /** A loader returned a value for a watched request; see `Core.watch`. */
   loadedFor: [key: string, value: unknown, request: FastifyRequest]
-  /** An operation of the implementation ended. Announced while durations are measured. */
+  /** An operation of the implementation ended. Emitted while durations are measured. */
   operated: [impl: string, operation: string, seconds: number]
   /**
-   * Tags were invalidated in this process: the implementation acknowledged it, or keeps it for its store (`queued: true`) and
-   * announces it anew when the store has taken it.
+   * Tags were invalidated in this process: the implementation acknowledged it, or queued it for its store (`queued: true`). A queued
+   * invalidation is emitted again when the store has acknowledged it.
    */
   invalidated: [tags: readonly string[], soft: boolean]
-  /** Everything was removed in this process; acknowledged or queued, as above. */
+  /** All entries were removed in this process; acknowledged or queued, as for `invalidated`. */
   cleared: []
-  /** A request arrived that the edge may answer. */
-  edgeCandidate: [route: string, method: string]
-  /** A conditional request was answered 304. */
-  etagMatch: [route: string, method: string]
-  /** The share of subjects that are in changed. */
+  /** The share of subjects in the cached arm changed. */
   rollout: [percent: number]
+  /** A listener of `event` threw or rejected for the first time. */
+  listenerFailed: [event: string, error: unknown]
 }
 
 type Listener<K extends keyof CacheEvents> = (...args: CacheEvents[K]) => void
@@ -42,33 +51,34 @@ interface Subscription<K extends keyof CacheEvents> {
 }
 
 /**
- * Synchronous typed events. A listener that throws or rejects is reported once to `onListenerError` and harms neither the
- * cache nor the other listeners.
+ * Synchronous typed events. The first failure of a listener, a throw or a rejection, is emitted as `listenerFailed`, without a
+ * listener of that event as a warning of the process. It harms neither the cache nor the other listeners.
  */
 export class Events {
+  /** Whether `read` has a listener: a field, since every hit asks. */
+  hasReaders = false
   readonly #subscriptions: { [K in keyof CacheEvents]?: Subscription<K>[] } = {}
-  /** Is told of the first failure of each listener. By default a warning of the process. */
-  onListenerError: (event: string, error: unknown) => void = (event, error) => {
-    process.emitWarning(`A listener of the cache event "${event}" failed: ${error instanceof Error ? error.stack : String(error)}`, 'CacheWarning')
-  }
 
-  /** Listens; call what it returns to stop. */
+  /** Adds a listener; returns the function that removes it. */
   on<K extends keyof CacheEvents> (event: K, listener: Listener<K>): () => void {
     const lists = this.#subscriptions as Record<K, Subscription<K>[] | undefined>
-    // One of its own, so that who listens twice stops once at a time.
+    // An object per call, so that a listener that was added twice is removed once at a time.
     const own: Subscription<K> = { listener, hasFailed: false }
     lists[event] = [...lists[event] ?? [], own]
+    this.hasReaders = this.has('read')
     return () => {
       const left = lists[event]?.filter((other) => other !== own)
       lists[event] = left !== undefined && left.length > 0 ? left : undefined
+      this.hasReaders = this.has('read')
     }
   }
 
-  /** Whether anybody listens: lets the hot path skip what only a listener would see. */
+  /** Whether an event has a listener; without one the emitter can skip the work for it. */
   has (event: keyof CacheEvents): boolean {
     return this.#subscriptions[event] !== undefined
   }
 
+  /** Calls the listeners of an event in the order of their subscriptions; never throws. */
   emit<K extends keyof CacheEvents> (event: K, ...args: CacheEvents[K]): void {
     const subscriptions = this.#subscriptions[event] as Subscription<K>[] | undefined
     if (subscriptions === undefined) return
@@ -76,7 +86,7 @@ export class Events {
       try {
         const { listener } = subscription
         const returned = listener(...args) as unknown
-        // An async function is a listener, too, and its rejection must not end the process.
+        // The rejection of an async listener would end the process if nobody took it.
         if (returned !== undefined) isPromise(returned, (error) => this.#report(event, subscription, error))
       } catch (error) {
         this.#report(event, subscription, error)
@@ -87,10 +97,9 @@ export class Events {
   #report (event: string, subscription: { hasFailed: boolean }, error: unknown): void {
     if (subscription.hasFailed) return
     subscription.hasFailed = true
-    try {
-      this.onListenerError(event, error)
-    } catch {
-      // A reporter that fails has nobody to report to.
-    }
+    // A listener of `listenerFailed` that fails has no other listener to be reported to.
+    if (event === 'listenerFailed') return
+    if (this.has('listenerFailed')) return this.emit('listenerFailed', event, error)
+    process.emitWarning(`A listener of the cache event "${event}" failed: ${error instanceof Error ? error.stack : String(error)}`, 'CacheWarning')
   }
 }

@@ -25,6 +25,9 @@ export function defaultKeyPattern (key: string): string {
   return colon > 0 ? key.slice(0, colon) : OTHER
 }
 
+/** Is called with how the app's own pattern function failed. */
+export type PatternFailed = (how: string, cause?: unknown) => void
+
 /**
  * Turns keys into at most `max` labels: first come, first served, the rest is `other`. Nothing grows with the number of
  * distinct keys.
@@ -37,9 +40,13 @@ export class KeyPatterns {
   #lastPattern = OTHER
   max = 100
   patternOf: (key: string) => string = defaultKeyPattern
-  /** Is told once that the app's own pattern function fails. */
-  onFailure: (how: string, cause?: unknown) => void = () => {}
+  readonly #failed: PatternFailed
   #hasFailed = false
+
+  /** @param failed is called once if the app's own pattern function throws or answers with a promise */
+  constructor (failed: PatternFailed = () => {}) {
+    this.#failed = failed
+  }
 
   /** Gives these patterns a label, beyond `max` if traffic took the places before: an operator named them. */
   reserve (patterns: readonly string[]): void {
@@ -65,21 +72,21 @@ export class KeyPatterns {
     try {
       pattern = this.patternOf(key)
     } catch (cause) {
-      this.#failed('threw', cause)
+      this.#fail('threw', cause)
       return OTHER
     }
     if (typeof pattern !== 'string') {
-      if (isPromise(pattern)) this.#failed('answered with a promise')
+      if (isPromise(pattern)) this.#fail('answered with a promise')
       return OTHER
     }
     return this.#known.get(pattern) ?? this.#admit(pattern)
   }
 
   /** Only a label is lost, so a function that keeps failing is no failure of every operation. */
-  #failed (how: string, cause?: unknown): void {
+  #fail (how: string, cause?: unknown): void {
     if (this.#hasFailed) return
     this.#hasFailed = true
-    this.onFailure(how, cause)
+    this.#failed(how, cause)
   }
 
   #admit (pattern: string): string {

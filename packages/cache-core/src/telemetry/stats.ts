@@ -1,6 +1,6 @@
 import { errorType, type CacheError } from '../contract/errors.js'
 import { DurationHistogram } from './histogram.js'
-import { KeyPatterns } from './key-pattern.js'
+import { KeyPatterns, type PatternFailed } from './key-pattern.js'
 
 /** The label of control requests and of observation. */
 export const CONTROL_LABEL = 'null'
@@ -16,18 +16,6 @@ export class Counters {
 
   constructor (readonly keyPattern: string, stats: Stats) {
     this.#stats = stats
-  }
-
-  /** A read that found a value. */
-  hit (key: string): void {
-    this.hits++
-    this.#stats.onRead?.(key, this.keyPattern)
-  }
-
-  /** A read that found nothing, or was not let through to the cache. */
-  miss (key: string): void {
-    this.misses++
-    this.#stats.onRead?.(key, this.keyPattern)
   }
 
   /** What loading the keys of this pattern took: one and the same for all implementations. */
@@ -109,32 +97,19 @@ export function withRate (hits: number, misses: number, errors: number): Totals 
   return { hits, misses, errors, hitRate: hits + misses === 0 ? 0 : hits / (hits + misses) }
 }
 
-/** Hears of a read, found or not. */
-export type OnRead = (key: string, keyPattern: string) => void
-
 /** Cumulative counters of a process: plain integers that are read when somebody asks. */
 export class Stats {
   /** Implementations that have a label of their own; names of further ones share `other`. */
   static readonly MAX_LABELS = 16
   readonly impls = new Map<string, ImplStats>()
   readonly loads = new Map<string, Loads>()
-  readonly patterns = new KeyPatterns()
+  readonly patterns: KeyPatterns
   /** Whether operations are timed: two clock readings each. */
   measuresDurations = false
-  /** Hears of every read; `undefined`: nobody does. */
-  onRead: OnRead | undefined
-  #readers: readonly OnRead[] = []
 
-  /** Listens to reads; call what it returns to stop. The listener is on the hot path, and must not throw. */
-  listen (reader: OnRead): () => void {
-    this.#read([...this.#readers, reader])
-    return () => this.#read(this.#readers.filter((other) => other !== reader))
-  }
-
-  #read (readers: readonly OnRead[]): void {
-    this.#readers = readers
-    const [first] = readers
-    this.onRead = readers.length < 2 ? first : (key, keyPattern) => { for (const reader of readers) reader(key, keyPattern) }
+  /** @param failed is called once if the app's own pattern function fails */
+  constructor (failed?: PatternFailed) {
+    this.patterns = new KeyPatterns(failed)
   }
 
   for (label: string): ImplStats {

@@ -68,13 +68,12 @@ export class Advisor {
 
   start (): void {
     const core = this.#core
-    const { clock, events, stats } = core.registry
+    const { clock, events } = core.registry
     this.#began = this.#now = clock.now()
     this.#numbers.begin()
     this.#traffic.onCandidate = (...candidate) => this.#safely(() => this.#noteCandidate(...candidate))
     this.#stops = [
-      // The listener reads a clock and two maps, and no object of the app that could throw.
-      stats.listen((key, pattern) => this.#noteRead(key, pattern)),
+      events.on('read', (key, pattern, outcome) => { if (outcome !== 'failed') this.#noteRead(key, pattern) }),
       events.on('loaded', (key, pattern, _seconds, value, error) => this.#safely(() => this.#noteLoad(key, pattern, value, error))),
       events.on('loadedFor', (key, value, request) => this.#safely(() => this.#noteLoadFor(key, value, request))),
       core.watch(() => this.#allowance.has(this.#now))

@@ -4,6 +4,15 @@ import { DURATION_BUCKETS, ERROR_TYPES } from '@x/cache-core/suite'
 import { EdgeCounts } from '../traffic/edge-counts.js'
 import type { Traffic } from '../traffic/traffic.js'
 
+// The members of @x/cache-redis that are exported here: packages of the suite do not import one another.
+declare module '@x/cache-core/implementing' {
+  interface ImplementationStatus {
+    breaker?: 'closed' | 'half-open' | 'open'
+    tracking?: 'trusted' | 'in doubt' | 'off'
+    queuedInvalidations?: number
+  }
+}
+
 /** A histogram: counts by bucket (not cumulative; the last is above the highest bound), their number, and the sum in seconds. */
 export interface HistogramValue { readonly counts: readonly number[]; readonly count: number; readonly sum: number }
 

@@ -1,5 +1,13 @@
 import type { CacheRegistry } from '@x/cache-core'
 
+// The events of @x/cache-edge that are counted here: packages of the suite do not import one another.
+declare module '@x/cache-core/suite' {
+  interface CacheEvents {
+    edgeCandidate: [route: string, method: string]
+    etagMatch: [route: string, method: string]
+  }
+}
+
 const counted = new WeakMap<CacheRegistry, EdgeCounts>()
 
 /** Counts of the events that the edge emitted on one cache. */

@@ -125,12 +125,12 @@ t.test('behind a cache that stores nothing is compared', async (t) => {
 
 t.test('an app that joins a cache counts from when it came', async (t) => {
   const registry = new CacheRegistry()
-  for (let turn = 0; turn < 10_000; turn++) registry.stats.for('null').of('item:1').miss('item:1')
+  for (let turn = 0; turn < 10_000; turn++) registry.observer.read(registry.stats.for('null').of('item:1'), 'item:1', 'miss')
   const time = new Time()
   const app = await build(t, { core: { registry }, time, metrics: { advisor: { minDays: 0 } } })
   await app.ready()
   time.advance(60)
-  registry.stats.for('null').of('item:1').miss('item:1')
+  registry.observer.read(registry.stats.for('null').of('item:1'), 'item:1', 'miss')
   const gate = (await reportOf(app)).gates.find(({ name }) => name.startsWith('Busiest key pattern'))
   t.equal(gate!.value, 1)
 })

@@ -167,7 +167,7 @@ t.test('bounded: beyond the first 16 patterns and routes nothing is looked at, a
   for (let route = 0; route < 25; route++) app.get(`/route${route}/:id`, async () => 'text')
   await app.ready()
   const { cache } = app
-  for (let turn = 0; turn < 200_000; turn++) cache.registry.stats.for('null').of('a').miss(`p${'abcdefghijklmnopqrstuvwxyz'[turn % 26]!}:${turn}`)
+  for (let turn = 0; turn < 200_000; turn++) cache.registry.observer.read(cache.registry.stats.for('null').of('a'), `p${'abcdefghijklmnopqrstuvwxyz'[turn % 26]!}:${turn}`, 'miss')
   for (let turn = 0; turn < 2000; turn++) await cache.getOrSet(`p${'abcdefghijklmnop'[turn % 16]!}:${turn}`, async () => turn)
   for (let turn = 0; turn < 500; turn++) await app.inject(`/route${turn % 25}/${turn}`)
   const report = await reportOf(app)

@@ -22,6 +22,7 @@ const IDLE_TAGS_SHARE = 1 / 8
 /** The contract within this process: entries and bytes are bounded, values are what JSON keeps of them, or bytes. */
 export class MemoryCache implements Cache, Immediate {
   readonly name = 'memory'
+  readonly isLocal = true
   readonly tags: Tags
   readonly #entries: MemoryEntries
   readonly #tags: MemoryTags

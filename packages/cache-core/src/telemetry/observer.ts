@@ -1,0 +1,57 @@
+import type { CacheError } from '../contract/errors.js'
+import { STORED_NULL, type Result } from '../contract/result.js'
+import type { Events, ReadOutcome } from './events.js'
+import type { KeyPatterns } from './key-pattern.js'
+import type { Counters, ImplStats } from './stats.js'
+
+/** Whether a read found a fresh value; a stored `null` is one. */
+export function isHit (result: Result<unknown>): boolean {
+  return result.ok && (result.value !== null || result === STORED_NULL)
+}
+
+/** Decides, counts and emits the outcome of each read, and counts and emits failures: the only place that does. */
+export class Observer {
+  readonly #events: Events
+  readonly #patterns: KeyPatterns
+
+  constructor (events: Events, patterns: KeyPatterns) {
+    this.#events = events
+    this.#patterns = patterns
+  }
+
+  /** Notes the read of a fresh value, and returns its result. */
+  readValue<R extends Result<unknown>> (stats: ImplStats, key: string, result: R): R {
+    if (result.ok) this.read(stats.of(key), key, isHit(result) ? 'hit' : 'miss')
+    else this.#readFailed(stats, key, result.error)
+    return result
+  }
+
+  /** Notes the read of an entry, which may be stale, and returns its result. */
+  readEntry<R extends Result<{ readonly fresh: boolean } | null>> (stats: ImplStats, key: string, result: R): R {
+    if (result.ok) this.read(stats.of(key), key, result.value === null ? 'miss' : result.value.fresh ? 'hit' : 'stale')
+    else this.#readFailed(stats, key, result.error)
+    return result
+  }
+
+  /** Counts and emits an outcome; `stale` counts as a hit. */
+  read (counters: Counters, key: string, outcome: 'hit' | 'stale' | 'miss'): void {
+    if (outcome === 'miss') counters.misses++
+    else counters.hits++
+    if (this.#events.hasReaders) this.#emitRead(key, counters.keyPattern, outcome)
+  }
+
+  /** Counts an error under a label and emits `failed`. */
+  fail (stats: ImplStats, operation: string, error: CacheError): void {
+    stats.countError(error)
+    this.#events.emit('failed', stats.label, operation, error)
+  }
+
+  #readFailed (stats: ImplStats, key: string, error: CacheError): void {
+    this.fail(stats, 'get', error)
+    if (this.#events.hasReaders) this.#emitRead(key, this.#patterns.of(key), 'failed')
+  }
+
+  #emitRead (key: string, keyPattern: string, outcome: ReadOutcome): void {
+    this.#events.emit('read', key, keyPattern, outcome)
+  }
+}
