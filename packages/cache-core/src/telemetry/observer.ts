@@ -21,8 +21,8 @@ export class Observer {
 
   /** Notes the read of a fresh value, and returns its result. */
   readValue<R extends Result<unknown>> (stats: ImplStats, key: string, result: R): R {
-    if (result.ok) this.read(stats.of(key), key, isHit(result) ? 'hit' : 'miss')
-    else this.#readFailed(stats, key, result.error)
+    if (!result.ok) this.#readFailed(stats, key, result.error)
+    else this.read(stats.of(key), key, result.value !== null || result === STORED_NULL ? 'hit' : 'miss')
     return result
   }
 
