@@ -1,4 +1,4 @@
-import { OptionInvalid, resolveOptions } from '@x/cache-core/suite'
+import { defaultTtlSchema, OptionInvalid, resolveOptions } from '@x/cache-core/suite'
 import type { ClusterOptions } from 'ioredis'
 import { Type, type Static } from 'typebox'
 import type { InvalidationListener } from './tracking/announcer.js'
@@ -61,8 +61,8 @@ const schema = Type.Object({
   connections: Type.Integer({ minimum: 1, maximum: 64, default: 1 }),
   /** Prefix of all keys and channels in Redis. Default `cache:`. */
   keyPrefix: Type.String({ minLength: 1, maxLength: 64, default: 'cache:' }),
-  /** Seconds that an entry lives if `set` names no ttl. Default 3600. */
-  defaultTtl: Type.Number({ exclusiveMinimum: 0, maximum: 30 * 24 * 3600, default: 3600 }),
+  /** Seconds that an entry is fresh if `set` names no ttl. */
+  defaultTtl: defaultTtlSchema(),
   /** Time limit of one command, in milliseconds. Default 400. */
   commandTimeoutMs: milliseconds(400),
   connectTimeoutMs: milliseconds(1000),

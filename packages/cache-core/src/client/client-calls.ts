@@ -1,4 +1,5 @@
 import { MAX_TTL } from '../contract/arguments.js'
+import { DEFAULT_TTL } from '../contract/default-ttl.js'
 import type { CacheError } from '../contract/errors.js'
 import { err, type Result } from '../contract/result.js'
 import type { Registration } from '../service/registration.js'
@@ -7,9 +8,7 @@ import { measured } from '../telemetry/measure.js'
 import type { ImplStats } from '../telemetry/stats.js'
 import type { WarmLog } from './warm.js'
 
-const DEFAULT_TTL = 3600
-
-/** Settings that the clients of one app share. `defaultTtl` is in seconds; default 3600. */
+/** Settings that the clients of one app share. `defaultTtl` is in seconds. */
 export interface ClientSettings { defaultTtl?: number | undefined; log?: WarmLog | undefined }
 
 /** Measures the calls of `fastify.cache` and counts their failures. The clients of all arms share one instance. */

@@ -2,15 +2,12 @@ import type { Cache, Lock, LockOptions, SetOptions, Tags } from '../contract/cac
 import type { CacheRegistry } from '../service/registry.js'
 import type { GetOrSetOptions, Loader } from '../contract/loader.js'
 import type { Result } from '../contract/result.js'
+import type { WarmOptions } from './warm-options.js'
+
+export type { WarmOptions }
 
 /** One critical key to load before traffic comes. */
 export interface WarmItem<T = any> { key: string; loader: Loader<T>; options?: GetOrSetOptions<T> }
-
-/** How `warm` went about it. */
-export interface WarmOptions {
-  /** Loads at once. Default 4. */
-  concurrency?: number | undefined
-}
 
 /** The result of `warm`. `skipped` counts keys outside of the rollout, and every key in front of a pass-through implementation. */
 export interface WarmReport { warmed: number; failed: number; skipped: number }

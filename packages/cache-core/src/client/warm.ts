@@ -2,6 +2,7 @@ import { Deadlines } from '../service/deadlines.js'
 import { LoadTimeout } from '../contract/errors.js'
 import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 import { limitOf, LOAD_LIMIT_MS } from '../loading/load.js'
+import { WARM_DEFAULTS } from './warm-options.js'
 import { checkNames } from '../contract/option-names.js'
 
 /** The part of a logger that warming needs. */
@@ -16,7 +17,7 @@ export interface WarmLog {
  * @param isKept whether what is loaded for a key would be stored: other loads would only cost the source
  */
 export async function warm (
-  cache: FastifyCache, items: readonly WarmItem[], { concurrency = 4 }: WarmOptions = {}, log?: WarmLog,
+  cache: FastifyCache, items: readonly WarmItem[], { concurrency = WARM_DEFAULTS.concurrency }: WarmOptions = {}, log?: WarmLog,
   isKept: (key: string) => boolean = () => true
 ): Promise<WarmReport> {
   const kept = items.filter((item) => isKept(item?.key))

@@ -7,7 +7,7 @@ import { FailureLog } from '../telemetry/failure-log.js'
 import { harmlessLog, type Log } from '../lib/harmless.js'
 import { MemoryCache } from '../caches/memory/memory-cache.js'
 import { NullCache } from '../caches/null-cache.js'
-import { resolveCoreOptions, type CacheCoreOptions } from './options.js'
+import { CORE_DEFAULTS, resolveCoreOptions, type CacheCoreOptions } from './options.js'
 import { CacheRegistry } from '../service/registry.js'
 import { defaultSubject, RequestCaches, type RequestArm, type RouteMark } from './request-cache.js'
 import { announceAccess, needsNoGuard } from './internal-access.js'
@@ -75,7 +75,7 @@ export class Core {
   }
 
   /** The switch that beats all others is not off. */
-  get isEnabled (): boolean { return this.#options.enabled !== false }
+  get isEnabled (): boolean { return this.#options.enabled ?? CORE_DEFAULTS.enabled }
 
   /**
    * Applies options of the core that another package of the suite, `by`, was given. Throws `CACHE_ERR_OPTION_CLASH` where the core
@@ -101,7 +101,7 @@ export class Core {
 
   /** Whether, and behind what, the internal endpoints are open. */
   access (): InternalAccess {
-    return { isOpen: needsNoGuard() || this.#options.expose === true, guard: this.#options.guard }
+    return { isOpen: needsNoGuard() || (this.#options.expose ?? CORE_DEFAULTS.expose), guard: this.#options.guard }
   }
 
   armOf (request: FastifyRequest): RequestArm {
@@ -138,8 +138,7 @@ export class Core {
 
   /** An app that is to run on Redis must not observe instead. An implementation that was registered by hand is what was asked for. */
   #refuseMissing (): void {
-    const { implementation, enabled } = this.#options
-    if (implementation !== 'redis' || enabled === false || !this.registry.active.passThrough) return
+    if (this.#options.implementation !== 'redis' || !this.isEnabled || !this.registry.active.passThrough) return
     if (!this.#fastify.hasPlugin('@x/cache-redis')) throw new ImplementationMissing()
   }
 
@@ -151,7 +150,7 @@ export class Core {
     const { implName, passThrough } = this.registry.active
     if (!this.#isStarted || this.#isAnnounced || this.registry.status().degraded === true) return
     this.#isAnnounced = true
-    const state = this.#options.enabled === false ? 'disabled' : passThrough ? 'observing' : 'enabled'
+    const state = !this.isEnabled ? 'disabled' : passThrough ? 'observing' : 'enabled'
     this.#log.info({}, `Cache: ${state} (impl: ${implName})`)
   }
 
@@ -175,7 +174,7 @@ export class Core {
 
   async #putIntoService (options: CacheCoreOptions): Promise<void> {
     const { implementation } = options
-    if (options.enabled === false) {
+    if (!this.isEnabled) {
       if (!this.registry.active.passThrough) this.registry.register(new NullCache(), 'NullCache')
       return
     }

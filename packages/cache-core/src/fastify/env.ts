@@ -1,6 +1,7 @@
 import { EnvInvalid } from '../contract/errors.js'
 import { isLabel } from '../telemetry/key-pattern.js'
-import { ALLOWED_PATTERNS, type CacheCoreOptions } from './options.js'
+import { ALLOWED_PATTERNS } from '../service/registry-options.js'
+import type { CacheCoreOptions } from './options.js'
 
 /** The environment: `process.env`, or one's own. */
 export type Env = Readonly<Record<string, string | undefined>>

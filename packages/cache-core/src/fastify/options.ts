@@ -2,10 +2,13 @@ import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fast
 import { Type, type Static, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Cache } from '../contract/cache.js'
-import type { Clock } from '../lib/clock.js'
+import { memorySchema } from '../caches/memory/memory-options.js'
+import { warmProperties } from '../client/warm-options.js'
+import { defaultTtlSchema } from '../contract/default-ttl.js'
+import { defaultsOf } from '../lib/schema-defaults.js'
+import { registryProperties, rolloutProperties } from '../service/registry-options.js'
 import { OptionInvalid } from '../contract/errors.js'
 import type { WarmItem } from '../client/fastify-cache.js'
-import { isLabel } from '../telemetry/key-pattern.js'
 import type { CacheRegistry } from '../service/registry.js'
 import { kindOf, shown } from '../contract/shown.js'
 
@@ -15,72 +18,68 @@ export type CacheFactory = (fastify: FastifyInstance) => Cache | Promise<Cache>
 const call = <T>(allowed: string) => Type.Unsafe<T>(Type.Refine(Type.Unknown(), (value) => typeof value === 'function', () => allowed))
 const live = <T>(method: string, allowed: string) => Type.Unsafe<T>(Type.Refine(Type.Unknown(),
   (value) => typeof (value as Record<string, unknown> | null | undefined)?.[method] === 'function', () => allowed))
-/** What a list of key patterns takes. A pattern that can be no label would never be matched. */
-export const ALLOWED_PATTERNS = '"*" or a letter and up to 63 of A-Z a-z 0-9 _ . / -, and no id'
-const milliseconds = () => Type.Number({ minimum: 1, maximum: 600_000 })
-
-const schema = Type.Object({
-  /** `false` is the switch that beats all others: NullCache, whatever else is set. Default `true`. */
-  enabled: Type.Optional(Type.Boolean()),
+/** The options of `register(cacheCore, …)`. */
+export const coreSchema = Type.Object({
+  /** `false`: NullCache, whatever else is set. */
+  enabled: Type.Optional(Type.Boolean({ default: true })),
   /**
-   * The cache: a name, an instance (whoever made it closes it), or what makes one. Default `'null'`: observe. `'redis'`: that of
-   * `register(cacheRedis, …)`, without which the start fails.
+   * The cache: `'null'` (observe), `'memory'`, an instance (its maker closes it), or a function `(fastify) => cache`, also with a promise.
+   * `'redis'`: that of `register(cacheRedis, …)`, without which the start fails with `CACHE_ERR_IMPLEMENTATION_MISSING`.
+   * @default `'null'`
    */
-  // No union of schemas: filling in defaults clones what a union is given, and a cache must stay itself.
+  // No union of schemas: filling in defaults clones what a union is given, and a cache must stay itself. No default in the schema: an
+  // option that is left out may be chosen by another registration.
   implementation: Type.Optional(Type.Unsafe<'null' | 'memory' | 'redis' | Cache | CacheFactory>(Type.Refine(Type.Unknown(),
     (value) => value === 'null' || value === 'memory' || value === 'redis' || typeof value === 'function' || (typeof value === 'object' && value !== null),
     () => '"null", "memory", "redis", a cache or a function that makes one'))),
-  /** Bounds of the built-in MemoryCache. */
-  memory: Type.Optional(Type.Object({
-    maxEntries: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 24 })),
-    maxBytes: Type.Optional(Type.Integer({ minimum: 1 })),
-    isolation: Type.Optional(Type.Union([Type.Literal('clone'), Type.Literal('freeze')])),
-    maxTags: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 24 })),
-    /** The part of it beyond which stored responses of the edge evict one another and none of the app's values. Default 0.5. */
-    responseShare: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 }))
-  }, { additionalProperties: false })),
-  /** A registry to use instead of one of one's own: `CacheRegistry.getInstance()` is shared by the process. */
-  registry: Type.Optional(live<CacheRegistry>('register', 'a CacheRegistry')),
-  /** Seconds that an entry lives if nothing else is said. Default 3600. */
-  defaultTtl: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 30 * 24 * 3600 })),
-  /** Milliseconds after which a read that hangs is an error, and a miss. Default 500. */
-  readTimeoutMs: Type.Optional(milliseconds()),
-  /** Milliseconds after which a write that hangs is an error. Default 2000. */
-  writeTimeoutMs: Type.Optional(milliseconds()),
-  /** The pattern of a key or tag: a label of at most 64 characters. Default: the text before the first `:`. */
-  keyPattern: Type.Optional(call<(key: string) => string>('a function of the key')),
-  /** How many patterns get a label; the rest is `other`. Default 100. */
-  maxKeyPatterns: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
-  /** Who is in. */
+  /** Bounds of the built-in MemoryCache; see Memory and time. */
+  memory: Type.Optional(memorySchema),
+  /** Seconds that an entry is fresh if the call names no ttl. */
+  defaultTtl: Type.Optional(defaultTtlSchema()),
+  ...registryProperties,
+  /** Which keys, and which share of the subjects, are cached; see Rollout. */
   rollout: Type.Optional(Type.Object({
-    percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
-    /** Key patterns that may be cached; `*` is all of them. */
-    allow: Type.Optional(Type.Array(Type.Refine(Type.String(), (value) => value === '*' || isLabel(value), () => ALLOWED_PATTERNS))),
-    salt: Type.Optional(Type.String()),
-    /** The subject of a request. Default: `request.user.id`, else the client's address. */
+    ...rolloutProperties,
+    /**
+     * The subject of a request.
+     * @default `request.user.id`, else the client's address
+     */
     key: Type.Optional(call<(request: FastifyRequest) => string>('a function of the request'))
   }, { additionalProperties: false })),
-  /** Critical keys, loaded before the app is ready. */
+  /**
+   * Critical keys, loaded before the app is ready. An item fails after its `timeoutMs`, else 30 s. What is left after 80 % of Fastify's
+   * `pluginTimeout` is loaded in the background.
+   */
   warm: Type.Optional(Type.Object({
+    /** The keys, each as `{ key, loader, options }`; `options` are those of `getOrSet`. */
     items: Type.Unsafe<WarmItem[]>(Type.Array(Type.Object({
       key: Type.String({ minLength: 1 }),
       loader: call('a function'),
       options: Type.Optional(Type.Unknown())
     }, { additionalProperties: false }))),
-    concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 }))
+    ...warmProperties
   }, { additionalProperties: false })),
-  /** Path prefixes of personal routes: never candidates, never shared. */
+  /**
+   * Path prefixes of personal routes, which are never candidates and never shared.
+   * @default none
+   */
   personal: Type.Optional(Type.Array(Type.String({ pattern: '^/' }))),
-  /** Shows `GET /internal/cache` in production, too; only together with `guard`. */
-  expose: Type.Optional(Type.Boolean()),
-  /** An onRequest hook in front of `GET /internal/cache` that refuses strangers. */
+  /** Opens `GET /internal/cache` for every value of `NODE_ENV`; only together with `guard`. */
+  expose: Type.Optional(Type.Boolean({ default: false })),
+  /**
+   * An onRequest hook in front of `GET /internal/cache` that refuses strangers.
+   * @default none
+   */
   guard: Type.Optional(call<onRequestHookHandler>('an onRequest hook')),
-  /** The source of time; for tests. */
-  clock: Type.Optional(live<Clock>('now', 'an object with now()'))
+  /**
+   * The registry of implementation, counters and events. `CacheRegistry.getInstance()` is shared by the process.
+   * @default a registry of the app's own
+   */
+  registry: Type.Optional(live<CacheRegistry>('register', 'a CacheRegistry'))
 }, { additionalProperties: false })
 
 /** Options of `register(cacheCore, …)`. */
-export type CacheCoreOptions = Static<typeof schema>
+export type CacheCoreOptions = Static<typeof coreSchema>
 
 // Fastify puts these into the options of every plugin.
 const FASTIFY_KEYS = new Set(['prefix', 'logLevel', 'logSerializers'])
@@ -90,8 +89,14 @@ const FASTIFY_KEYS = new Set(['prefix', 'logLevel', 'logSerializers'])
  * `CACHE_ERR_OPTION_INVALID` with the path, what it got and what is allowed.
  */
 export function resolveOptions<S extends TSchema> (of: S, raw: object): Static<S> {
-  const own = Object.fromEntries(Object.entries(raw).filter(([name]) => !FASTIFY_KEYS.has(name)))
-  const options = Value.Default(of, copyBy(of, own))
+  return checked(of, Value.Default(of, copyBy(of, ownOf(raw))))
+}
+
+function ownOf (raw: object): object {
+  return Object.fromEntries(Object.entries(raw).filter(([name]) => !FASTIFY_KEYS.has(name)))
+}
+
+function checked<S extends TSchema> (of: S, options: unknown): Static<S> {
   if (Value.Check(of, options)) return options as Static<S>
   throw describe(of, options)
 }
@@ -150,7 +155,13 @@ function describe (of: TSchema, options: unknown): Error {
 /** Options whose value is never shown: credentials, and those that take a URL, or a list of servers that may be given as URLs. */
 const SECRET = /pass|secret|token|credential|auth|user|tls|url|varnish|^nodes(\.\d+)?$/i
 
-/** The options of the core, checked. */
+/**
+ * The options of the core that were given, checked; throws `CACHE_ERR_OPTION_INVALID`. Without defaults: an option that is left out leaves
+ * the setting of a shared registry, or of a sibling package, in force. `CORE_DEFAULTS` and the schemas of the parts have the defaults.
+ */
 export function resolveCoreOptions (raw: object): CacheCoreOptions {
-  return resolveOptions(schema, raw)
+  return checked(coreSchema, copyBy(coreSchema, ownOf(raw)))
 }
+
+/** The defaults of the options that the core itself reads. */
+export const CORE_DEFAULTS = defaultsOf(coreSchema, 'enabled', 'expose')

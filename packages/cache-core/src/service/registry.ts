@@ -1,5 +1,6 @@
 import type { Cache, ImplementationStatus } from '../contract/cache.js'
 import { monotonicClock, type Clock } from '../lib/clock.js'
+import { defaultsOf } from '../lib/schema-defaults.js'
 import { Deadlines } from './deadlines.js'
 import { Doubts } from '../telemetry/doubts.js'
 import { ImplementationStale, implementationFailed, NotACache, OptionInvalid } from '../contract/errors.js'
@@ -11,23 +12,12 @@ import { Observer } from '../telemetry/observer.js'
 import { PersonalPaths } from './personal-paths.js'
 import { RecentStats } from '../telemetry/recent-stats.js'
 import { Registration } from './registration.js'
-import { Rollout, type RolloutSettings } from './rollout.js'
+import { registrySchema, type RegistryOptions } from './registry-options.js'
+import { Rollout } from './rollout.js'
 import { shown } from '../contract/shown.js'
 import { CONTROL_LABEL, Stats, type ImplStats, type Totals } from '../telemetry/stats.js'
 
-/** What a registry is made with. */
-export interface RegistryOptions {
-  /** Milliseconds that a read of the implementation may take. Default 500. */
-  readTimeoutMs?: number
-  /** Milliseconds that a write may take. Default 2000. */
-  writeTimeoutMs?: number
-  /** Labels for key patterns. Default 100. */
-  maxKeyPatterns?: number
-  /** The pattern of a key or tag; default: the text before the first `:`. */
-  keyPattern?: (key: string) => string
-  rollout?: RolloutSettings
-  clock?: Clock
-}
+export type { RegistryOptions }
 
 /** What `register` did. */
 export interface Swap {
@@ -49,6 +39,7 @@ export interface CacheStatus extends ImplementationStatus {
   rollout?: { percent: number; allow: string[] }
 }
 
+const DEFAULTS = defaultsOf(registrySchema, 'readTimeoutMs', 'writeTimeoutMs')
 const shared = Symbol.for('@x/cache-core.registry')
 const NAME = /^[A-Za-z][\w.-]{0,63}$/
 /** The name of an implementation without one. */
@@ -85,7 +76,7 @@ export class CacheRegistry {
   /** Announces once per key pattern what is most likely not meant. */
   readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt))
   readonly #recent = new RecentStats(this.stats)
-  readonly #limits = { reads: new Deadlines(500), writes: new Deadlines(2000) }
+  readonly #limits = { reads: new Deadlines(DEFAULTS.readTimeoutMs), writes: new Deadlines(DEFAULTS.writeTimeoutMs) }
   /** Implementations that were in service, and so may hold what was invalidated since, with the end of their last calls. */
   readonly #retired = new WeakMap<Cache, Promise<unknown>>()
   #active: Registration

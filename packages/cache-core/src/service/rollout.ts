@@ -1,15 +1,10 @@
 import { OptionInvalid } from '../contract/errors.js'
+import { defaultsOf } from '../lib/schema-defaults.js'
+import { rolloutSchema, type RolloutSettings } from './registry-options.js'
 
-/** Who is in: settings of a rollout. */
-export interface RolloutSettings {
-  /** 0 to 100; two decimals count. */
-  percent?: number
-  /** Key patterns that may be cached; `*` is all of them. */
-  allow?: string[]
-  /** Another salt draws other subjects. */
-  salt?: string
-}
+export type { RolloutSettings }
 
+const DEFAULTS = defaultsOf(rolloutSchema, 'percent', 'allow', 'salt')
 const BUCKETS = 10_000
 const encoder = new TextEncoder()
 
@@ -17,7 +12,7 @@ const encoder = new TextEncoder()
  * The bucket of a subject, 0 to 9999: FNV-1a (32 bit) over the UTF-8 bytes of `salt:subject`, modulo 10 000. The same in
  * every process and on every day.
  */
-export function bucketOf (subject: string, salt = ''): number {
+export function bucketOf (subject: string, salt = DEFAULTS.salt): number {
   let hash = 0x811c9dc5
   for (const byte of encoder.encode(`${salt}:${subject}`)) hash = Math.imul(hash ^ byte, 0x01000193)
   return (hash >>> 0) % BUCKETS
@@ -25,9 +20,9 @@ export function bucketOf (subject: string, salt = ''): number {
 
 /** Decides who is in. Raising the percent only ever adds subjects. */
 export class Rollout {
-  salt = ''
-  #percent = 100
-  #allow: ReadonlySet<string> = new Set(['*'])
+  salt = DEFAULTS.salt
+  #percent = DEFAULTS.percent
+  #allow: ReadonlySet<string> = new Set(DEFAULTS.allow)
   readonly #changed: (percent: number) => void
   readonly #allowed: (patterns: readonly string[]) => void
 

@@ -1,6 +1,8 @@
 import { isPromise } from '../lib/harmless.js'
 import { ownText } from '../lib/own-text.js'
 
+/** Labels of key patterns, unless option `maxKeyPatterns` gives another number. */
+export const MAX_KEY_PATTERNS = 100
 /** The label of everything that has no label of its own. */
 export const OTHER = 'other'
 
@@ -38,7 +40,7 @@ export class KeyPatterns {
   // What the last key with a label began with, up to its colon. Most traffic has long runs of one pattern.
   #lastPrefix = ':'
   #lastPattern = OTHER
-  max = 100
+  max = MAX_KEY_PATTERNS
   patternOf: (key: string) => string = defaultKeyPattern
   readonly #failed: PatternFailed
   #hasFailed = false

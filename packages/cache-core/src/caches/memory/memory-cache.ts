@@ -1,5 +1,6 @@
 import { checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, MAX_TTL } from '../../contract/arguments.js'
 import type { Cache, Entry, Lock, LockOptions, SetItem, SetOptions, TagSnapshot, Tags } from '../../contract/cache.js'
+import { DEFAULT_TTL } from '../../contract/default-ttl.js'
 import { tooLarge } from '../../contract/errors.js'
 import { Freezer } from './freezer.js'
 import { keep } from '../../contract/isolation.js'
@@ -174,7 +175,7 @@ export class MemoryCache implements Cache, Immediate {
     if ('error' in kept) return err(kept.error)
     const entries = this.#entries
     const slot = entries.slotOf(key)
-    const ttl = Math.min(options.ttl ?? 3600, MAX_TTL)
+    const ttl = Math.min(options.ttl ?? DEFAULT_TTL, MAX_TTL)
     const tags = ttl === 0 ? undefined : this.#tagsFor(options)
     // The value that was stored is superseded from here on, also when the new one is not stored.
     if (tags === undefined) {

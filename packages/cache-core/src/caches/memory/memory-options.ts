@@ -1,41 +1,52 @@
+import { Type, type Static } from 'typebox'
 import { OptionInvalid } from '../../contract/errors.js'
 import { refuseNames } from '../../contract/option-names.js'
 import { monotonicClock, type Clock } from '../../lib/clock.js'
+import { defaultsOf } from '../../lib/schema-defaults.js'
 
 /** Entries that a `Map` holds in V8. */
 const MAX_MAP_SIZE = 2 ** 24
 
+/** Bounds of a `MemoryCache`. */
+export const memorySchema = Type.Object({
+  /** The maximum number of entries, at most 2^24. The least recently used entry makes room. */
+  maxEntries: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_MAP_SIZE, default: 10_000 })),
+  /** Bytes of the heap, and of the contents of Buffers, as `bytes` counts them. One value may take all of it. */
+  maxBytes: Type.Optional(Type.Integer({ minimum: 1, default: 64 * 1024 * 1024 })),
+  /**
+   * `'clone'`: each reader gets a copy, as from Redis. `'freeze'`: all readers share one deeply frozen value, which costs nothing to read
+   * (Buffers are copied all the same).
+   */
+  isolation: Type.Optional(Type.Union([Type.Literal('clone'), Type.Literal('freeze')], { default: 'clone' })),
+  /**
+   * The maximum number of tags without an entry that are remembered for loads under way: at most 2^24, and an eighth of `maxBytes`. A value
+   * that was loaded under a forgotten tag is not stored. The tags of entries are always known.
+   * @default 10 × maxEntries
+   */
+  maxTags: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_MAP_SIZE })),
+  /**
+   * The part of `maxEntries` and of `maxBytes` beyond which stored responses of `@x/cache-edge` (keys that begin with `edge:`) evict one
+   * another and none of the app's values. Above 0, at most 1. Responses may take more while the room is free; one that alone needs more is
+   * not stored in a full cache.
+   */
+  responseShare: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 0.5 }))
+}, { additionalProperties: false })
+
 /** Bounds and behaviour of a `MemoryCache`. */
-export interface MemoryCacheOptions {
-  /** Default 10 000, at most 2^24. The least recently used entry makes room. */
-  maxEntries?: number
-  /** Bytes of the heap, and of the contents of Buffers, as `bytes` counts them; default 64 MiB. One value may take all of it. */
-  maxBytes?: number
-  /**
-   * `'clone'`: each reader gets a copy of its own, as from Redis. `'freeze'`: all readers share one deeply frozen value,
-   * which costs nothing to read (Buffers are copied all the same). Default `'clone'`.
-   */
-  isolation?: 'clone' | 'freeze'
-  /**
-   * Tags that are remembered for loads under way while no entry has them; default 10 × maxEntries, at most 2^24, and no more
-   * than an eighth of `maxBytes`. A value that was loaded under a forgotten tag is not stored. The tags of entries are always
-   * known.
-   */
-  maxTags?: number
-  /**
-   * The part of `maxEntries` and of `maxBytes` beyond which stored responses of `@x/cache-edge` (keys that begin with `edge:`)
-   * evict one another and none of the app's values: clients choose how many URLs they ask for. Above 0, at most 1; default
-   * 0.5. Responses may take more while nobody needs the room; one that alone needs more is not stored in a full cache.
-   */
-  responseShare?: number
+export type MemoryCacheOptions = Static<typeof memorySchema> & {
   /** The source of time; for tests. */
   clock?: Clock
 }
 
+const DEFAULTS = defaultsOf(memorySchema, 'maxEntries', 'maxBytes', 'isolation', 'responseShare')
+
 /** Returns the options with their defaults; throws `CACHE_ERR_OPTION_INVALID` for a wrong name or value. */
 export function resolveMemoryOptions (options: MemoryCacheOptions): Required<MemoryCacheOptions> {
   refuseNames('MemoryCache', options)
-  const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, isolation = 'clone', responseShare = 0.5, clock = monotonicClock } = options
+  const {
+    maxEntries = DEFAULTS.maxEntries, maxBytes = DEFAULTS.maxBytes, isolation = DEFAULTS.isolation, responseShare = DEFAULTS.responseShare,
+    clock = monotonicClock
+  } = options
   checkWhole('maxEntries', maxEntries, MAX_MAP_SIZE)
   checkWhole('maxBytes', maxBytes, Number.MAX_SAFE_INTEGER)
   const { maxTags = Math.min(10 * maxEntries, MAX_MAP_SIZE) } = options

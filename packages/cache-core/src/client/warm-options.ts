@@ -1,0 +1,16 @@
+import { Type, type Static } from 'typebox'
+import { defaultsOf } from '../lib/schema-defaults.js'
+
+/** The members of `WarmOptions`. */
+export const warmProperties = {
+  /** The maximum number of loads at once. */
+  concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 4 }))
+}
+
+const warmSchema = Type.Object(warmProperties)
+type Options = Static<typeof warmSchema>
+/** Options of `warm`. */
+export type WarmOptions = { [Name in keyof Options]: Options[Name] | undefined }
+
+/** The options of a call that names none. */
+export const WARM_DEFAULTS = defaultsOf(warmSchema, 'concurrency')
