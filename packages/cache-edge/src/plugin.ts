@@ -13,7 +13,7 @@ import { EdgeHeaders, forgetAnswer, type RouteRule } from './fastify/answer-head
 import { isLastHook, surround } from './fastify/hook-order.js'
 import { TAG_PREFIX } from './store/cache-key.js'
 import { say, warn } from './fastify/notices.js'
-import { resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePolicy } from './options.js'
+import { EDGE_DEFAULTS, ETAG_DEFAULTS, PURGE_DEFAULTS, resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePolicy } from './options.js'
 import { toPolicy, type Policy } from './rules/policy.js'
 import { Purger } from './purge/purger.js'
 import { ResponseCache } from './exchange/exchange.js'
@@ -40,8 +40,6 @@ declare module 'fastify' {
 const NAME = '@x/cache-edge'
 const kEdge = Symbol.for(`${NAME}.edge`)
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'])
-const DEFAULTS = { maxBodyBytes: 1024 * 1024, maxVariants: 50, coalesceMs: 10_000, name: 'fastify' }
-const PURGE_DEFAULTS = { timeoutMs: 1000, attempts: 5, againAfterMs: 5000 }
 
 /** What HTTP sees of the cache: entity tags, conditional requests, `Cache-Control`, and answers that are kept. */
 const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (fastify, raw) {
@@ -117,7 +115,7 @@ class Edge {
   #hasToldOlder = false
 
   constructor (fastify: FastifyInstance, core: Core, tags: BodyTags | undefined, options: CacheEdgeOptions) {
-    const { rules = [], hosts, purge, tagHeader = 'Surrogate-Key' } = options
+    const { rules = [], hosts, purge, tagHeader = EDGE_DEFAULTS.tagHeader } = options
     this.#fastify = fastify
     this.#core = core
     this.#tags = tags
@@ -125,7 +123,7 @@ class Edge {
     this.#rules = rules.map(({ prefix, ...policy }) => ({ prefix, policy })).sort((a, b) => b.prefix.length - a.prefix.length)
     this.#credentials = new Credentials(options)
     this.#unused = new Set(rules.map(({ prefix }) => prefix))
-    this.#saysNoCache = options.etag !== false && options.etag?.noCache !== false
+    this.#saysNoCache = options.etag !== false && (options.etag?.noCache ?? ETAG_DEFAULTS.noCache)
     for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy, this.#credentials)
     const personal = new PersonalRequests(core, this.#credentials)
     let isCompressed: boolean | undefined
@@ -140,7 +138,7 @@ class Edge {
       }
     })
     this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
-      ...DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), app: options.app, hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
+      ...EDGE_DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), app: options.app, hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
     })
     this.#writes = new WriteTargets(fastify)
     this.#isNamed = options.app !== undefined

@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import { EndpointTaken } from './errors.js'
-import type { CacheMetricsOptions, PromRegistry } from './options.js'
+import { ENDPOINT_DEFAULTS, type CacheMetricsOptions, type PromRegistry } from './options.js'
 import type { OtelMetrics } from './metrics/otel.js'
 import { toPromText } from './metrics/prom-text.js'
 import { kOwnRoute } from './traffic/routes.js'
 import { TEXT_TYPE } from './metrics/text.js'
 
-/** The default paths of the pages. */
-const PATHS = { prom: '/metrics/prom', otel: '/metrics/otel', json: '/metrics' }
+/** The paths of the pages on the second listener, and by default on the app. */
+const PATHS = ENDPOINT_DEFAULTS as { readonly prom: string; readonly otel: string; readonly json: string }
 
 /** One page of metrics. */
 export interface Endpoint {

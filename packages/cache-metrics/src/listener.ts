@@ -4,11 +4,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Endpoint } from './endpoints.js'
 import { ListenerFailed } from './errors.js'
+import { LISTENER_DEFAULTS } from './options.js'
 
-/** The default port of OpenTelemetry's exporter for Prometheus. */
-const LISTENER_PORT = 9464
-
-/** The address of the second listener; defaults: port 9464, all interfaces. */
+/** The address of the second listener; see the option `listener`. */
 export interface ListenerOptions { port?: number; host?: string }
 
 /** A second HTTP server that serves the pages of metrics only. It starts and closes with the app. */
@@ -37,7 +35,7 @@ export class MetricsListener {
 
   /** Begins to listen. Rejects with `CACHE_ERR_METRICS_LISTENER` if that fails. */
   async #start (): Promise<void> {
-    const { port = LISTENER_PORT, host } = this.#options
+    const { port = LISTENER_DEFAULTS.port, host } = this.#options
     this.#server.listen(port, host)
     try {
       await once(this.#server, 'listening')

@@ -1,7 +1,10 @@
 import type { MeterProvider } from '@opentelemetry/api'
-import { resolveOptions } from '@x/cache-core/suite'
+import { checkOptions, defaultsOf } from '@x/cache-core/suite'
 import type { Registry, RegistryContentType } from 'prom-client'
 import { Type, type Static } from 'typebox'
+import { DEFAULT_ENTRIES, DEFAULT_TTLS } from './advisor/curve/reuse-curve.js'
+import { DEFAULT_WISHES } from './advisor/report/advice.js'
+import { MIN_OBSERVED_SECONDS } from './advisor/report/gates.js'
 
 /** A prom-client registry of either text format. */
 export type PromRegistry = Registry<RegistryContentType>
@@ -12,65 +15,85 @@ function having<T> (methods: readonly (keyof T & string)[], allowed: string) {
     () => allowed))
 }
 
-const path = () => Type.Union([Type.Literal(false), Type.String({ pattern: '^/' })])
+const path = (fallback: string) => Type.Union([Type.Literal(false), Type.String({ pattern: '^/' })], { default: fallback })
 
-const schema = Type.Object({
-  /** The prom-client registry that gets the metrics: the app's own, or prom-client's global `register`. Default: a private one. */
+const endpoint = Type.Object({
+  /** Prometheus text, or OpenMetrics if that is the format of your registry. */
+  prom: Type.Optional(path('/metrics/prom')),
+  /** OpenTelemetry's numbers as Prometheus text; with `otel`. */
+  otel: Type.Optional(path('/metrics/otel')),
+  /** OpenTelemetry's numbers as JSON; with `otel`. */
+  json: Type.Optional(path('/metrics'))
+}, { additionalProperties: false })
+
+const listener = Type.Object({
+  /** TCP port; `0`: any free port. The default is that of OpenTelemetry's exporter for Prometheus. */
+  port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535, default: 9464 })),
+  /**
+   * Host name or address to listen on.
+   * @default all interfaces
+   */
+  host: Type.Optional(Type.String({ minLength: 1 }))
+}, { additionalProperties: false })
+
+const advisor = Type.Object({
+  /** Share of the hits that may be stale, 0 to 1; 0.001 is 10 in 10 000. */
+  staleTolerance: Type.Optional(Type.Number({ minimum: 0, maximum: 1, default: DEFAULT_WISHES.staleTolerance })),
+  /** Requests of a key pattern or route below which nothing is advised. */
+  minRequests: Type.Optional(Type.Integer({ minimum: 1, default: DEFAULT_WISHES.minRequests })),
+  /** Days of observation before a gate says go or no-go. */
+  minDays: Type.Optional(Type.Number({ minimum: 0, default: MIN_OBSERVED_SECONDS / 86_400 })),
+  /** The ttls, in seconds, whose hit rates are estimated: 1 to 8 numbers. */
+  ttls: Type.Optional(Type.Array(Type.Number({ exclusiveMinimum: 0, maximum: 30 * 86_400 }), { minItems: 1, maxItems: 8, default: [...DEFAULT_TTLS] })),
+  /** The cache sizes, in entries, whose hit rates are estimated: 1 to 5 numbers. */
+  entries: Type.Optional(Type.Array(Type.Integer({ minimum: 1, maximum: 100_000_000 }), { minItems: 1, maxItems: 5, default: [...DEFAULT_ENTRIES] }))
+}, { additionalProperties: false })
+
+/** The options of `register(cacheMetrics, …)`. */
+export const metricsSchema = Type.Object({
+  /**
+   * The prom-client registry that gets the metrics: the app's own, or prom-client's global `register`.
+   * @default a private one
+   */
   registry: Type.Optional(having<PromRegistry>(['registerMetric', 'getSingleMetric', 'metrics'], 'a prom-client Registry')),
-  /** Paths of the endpoints on the app; `false` disables one of them, or all. */
-  endpoint: Type.Optional(Type.Union([
-    Type.Literal(false),
-    Type.Object({
-      /** Prometheus text. Default `/metrics/prom`. */
-      prom: Type.Optional(path()),
-      /** OpenTelemetry's numbers as Prometheus text. Default `/metrics/otel`. */
-      otel: Type.Optional(path()),
-      /** OpenTelemetry's numbers as JSON. Default `/metrics`. */
-      json: Type.Optional(path())
-    }, { additionalProperties: false })
-  ])),
-  /** Routes with a label of their own; the others share the label `other`. Default 200. */
-  maxRoutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-  /** Export of the metrics through OpenTelemetry. Default `false`: its packages are not loaded. */
+  /** Paths of the endpoints on the app; `false` disables one of them, or all. The second listener serves them in any case. */
+  endpoint: Type.Optional(Type.Union([Type.Literal(false), endpoint])),
+  /** The maximum number of routes with a label of their own; the others share the label `other`. */
+  maxRoutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 200 })),
+  /**
+   * Export of the metrics through OpenTelemetry, whose packages are loaded only then. `true`, or `{ meterProvider }`: the app's own provider,
+   * in place of the global one of `@opentelemetry/api`.
+   */
   otel: Type.Optional(Type.Union([
     Type.Boolean(),
     Type.Object({
-      /** The app's own provider, which also gets the instruments. Default: the global provider of `@opentelemetry/api`. */
+      /**
+       * The app's own provider, which also gets the instruments.
+       * @default the global provider of `@opentelemetry/api`
+       */
       meterProvider: Type.Optional(having<MeterProvider>(['getMeter'], 'a MeterProvider'))
     }, { additionalProperties: false })
-  ])),
-  /** The advisor, whose report is at `/internal/cache/advice`. Default `true`: it observes wherever that path is open. */
-  advisor: Type.Optional(Type.Union([
-    Type.Boolean(),
-    Type.Object({
-      /** Share of the hits that may be stale, 0 to 1. Default 0.001, which is 10 in 10 000. */
-      staleTolerance: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
-      /** Requests of a key pattern or route below which nothing is advised. Default 200. */
-      minRequests: Type.Optional(Type.Integer({ minimum: 1 })),
-      /** Days of observation before a gate says go or no-go. Default 7. */
-      minDays: Type.Optional(Type.Number({ minimum: 0 })),
-      /** The ttls, in seconds, whose hit rates are estimated: 1 to 8 numbers. Default 1 s to 1 day. */
-      ttls: Type.Optional(Type.Array(Type.Number({ exclusiveMinimum: 0, maximum: 30 * 86_400 }), { minItems: 1, maxItems: 8 })),
-      /** The cache sizes, in entries, whose hit rates are estimated: 1 to 5 numbers. Default 100 to 100 000. */
-      entries: Type.Optional(Type.Array(Type.Integer({ minimum: 1, maximum: 100_000_000 }), { minItems: 1, maxItems: 5 }))
-    }, { additionalProperties: false })
-  ])),
-  /** A second listener that serves the metrics and nothing else. Default `false`. */
-  listener: Type.Optional(Type.Union([
-    Type.Boolean(),
-    Type.Object({
-      /** TCP port. Default 9464; `0`: any free port. */
-      port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
-      /** Host name or address to listen on. Default: all interfaces. */
-      host: Type.Optional(Type.String({ minLength: 1 }))
-    }, { additionalProperties: false })
-  ]))
+  ], { default: false })),
+  /**
+   * The advisor, whose report is at `/internal/cache/advice`. `true`: it observes wherever that path is open. An object: the same, with
+   * settings of the [advice](#advice).
+   */
+  advisor: Type.Optional(Type.Union([Type.Boolean(), advisor], { default: true })),
+  /** A second listener that serves the metrics and nothing else. */
+  listener: Type.Optional(Type.Union([Type.Boolean(), listener], { default: false }))
 }, { additionalProperties: false })
 
 /** Options of `register(cacheMetrics, …)`. */
-export type CacheMetricsOptions = Static<typeof schema>
+export type CacheMetricsOptions = Static<typeof metricsSchema>
 
-/** Checks the options. Throws `CACHE_ERR_OPTION_INVALID`. */
+/** The default paths of the endpoints. */
+export const ENDPOINT_DEFAULTS = defaultsOf(endpoint, 'prom', 'otel', 'json')
+/** The default port of the second listener. */
+export const LISTENER_DEFAULTS = defaultsOf(listener, 'port')
+/** The defaults of the options that have a single value. */
+export const METRICS_DEFAULTS = defaultsOf(metricsSchema, 'maxRoutes', 'otel', 'advisor', 'listener')
+
+/** Checks the options that were given; throws `CACHE_ERR_OPTION_INVALID`. The defaults are in the constants above. */
 export function resolveMetricsOptions (raw: object): CacheMetricsOptions {
-  return resolveOptions(schema, raw)
+  return checkOptions(metricsSchema, raw)
 }

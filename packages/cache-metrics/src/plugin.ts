@@ -8,7 +8,7 @@ import { EdgeCounts } from './traffic/edge-counts.js'
 import { addEndpoints, endpointsOf } from './endpoints.js'
 import { AlreadyMeasured } from './errors.js'
 import { MetricsListener } from './listener.js'
-import { resolveMetricsOptions, type CacheMetricsOptions, type PromRegistry } from './options.js'
+import { METRICS_DEFAULTS, resolveMetricsOptions, type CacheMetricsOptions, type PromRegistry } from './options.js'
 import { addTo } from './metrics/prom-metric.js'
 import { Traffic } from './traffic/traffic.js'
 
@@ -40,7 +40,8 @@ const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetr
     return
   }
   if (fastify.hasDecorator('cacheMetrics')) throw new DecoratorTaken('fastify.cacheMetrics')
-  const { registry = new Registry(), maxRoutes, otel = false, listener = false, advisor = true } = options
+  const { maxRoutes, otel, listener, advisor } = { ...METRICS_DEFAULTS, ...options }
+  const { registry = new Registry() } = options
   refuseSiblings(fastify, NAME)
   const core = await ensureCore(fastify)
   core.registry.stats.measuresDurations = true

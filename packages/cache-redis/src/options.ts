@@ -1,4 +1,4 @@
-import { defaultTtlSchema, OptionInvalid, resolveOptions } from '@x/cache-core/suite'
+import { defaultsOf, defaultTtlSchema, OptionInvalid, resolveOptions, rolloutSchema } from '@x/cache-core/suite'
 import type { ClusterOptions } from 'ioredis'
 import { Type, type Static } from 'typebox'
 import type { InvalidationListener } from './tracking/announcer.js'
@@ -6,6 +6,7 @@ import { isCluster, modeOf, type Client } from './connection/client.js'
 import { brotliCompression, gzipCompression, type Compression, type Serializer } from './entries/codec.js'
 import { endpointsOf } from './connection/endpoints.js'
 import { KINDS } from './entries/keys.js'
+import { REDIS_PORT } from './connection/redis-port.js'
 import { isTarget, type NatMap } from './connection/nat-map.js'
 
 const has = <T>(allowed: string, ...methods: string[]) => Type.Unsafe<T>(Type.Refine(Type.Unknown(),
@@ -15,17 +16,20 @@ const milliseconds = (fallback: number) => Type.Number({ minimum: 1, maximum: 60
 const URL_PATTERN = '^rediss?://'
 const host = () => Type.Object({
   host: Type.String({ minLength: 1 }),
-  port: Type.Integer({ minimum: 1, maximum: 65_535, default: 6379 }),
+  port: Type.Integer({ minimum: 1, maximum: 65_535, default: REDIS_PORT }),
   /** The name that the node's certificate has, if that is not `host`; in a Cluster. */
   servername: Type.Optional(Type.String({ minLength: 1 }))
 }, { additionalProperties: false })
 const tls = () => Type.Optional(Type.Union([Type.Boolean(), Type.Unsafe<import('node:tls').ConnectionOptions>(Type.Object({}))]))
 const isFunction = (value: unknown): boolean => typeof value === 'function'
 
-const schema = Type.Object({
+/** The options of a `RedisCache`. */
+export const redisSchema = Type.Object({
   /**
-   * `redis://user:password@host:port/db`, `rediss://` for TLS; several of them for the nodes of a Cluster or the Sentinels. The
-   * query takes `db` and `family` (4 or 6); all else is refused. What holds for all servers stands in the first URL.
+   * `redis://user:password@host:port/db`, `rediss://` for TLS; several of them, as a list or separated by commas, for the nodes of a
+   * Cluster or the Sentinels. The query takes `db` and `family` (4 or 6); all else is refused. The settings of all servers stand in the
+   * first URL.
+   * @default `redis://127.0.0.1:6379`
    */
   url: Type.Optional(Type.Union([
     Type.String({ pattern: URL_PATTERN }),
@@ -33,85 +37,182 @@ const schema = Type.Object({
   ])),
   /** The kind of deployment; with `client`, that of the client. */
   mode: Type.Union([Type.Literal('single'), Type.Literal('cluster'), Type.Literal('sentinel')], { default: 'single' }),
-  /** Instead of `url`: the nodes of a Cluster, or the Sentinels. */
+  /**
+   * Instead of `url`: the nodes of a Cluster, or the Sentinels, each as `{ host, port, servername }`; `servername` in a Cluster with
+   * TLS.
+   * @default none
+   */
   nodes: Type.Optional(Type.Array(host(), { minItems: 1 })),
-  /** The name of the master in the Sentinels. Default `mymaster`. */
+  /**
+   * The name of the master in the Sentinels; only with mode `'sentinel'`.
+   * @default `'mymaster'`
+   */
   sentinelName: Type.Optional(Type.String({ minLength: 1 })),
+  /**
+   * The user of the Sentinels; only with mode `'sentinel'`.
+   * @default none
+   */
   sentinelUsername: Type.Optional(Type.String()),
+  /**
+   * The password of the Sentinels; only with mode `'sentinel'`.
+   * @default none
+   */
   sentinelPassword: Type.Optional(Type.String()),
+  /**
+   * The user; takes precedence over the URL.
+   * @default none
+   */
   username: Type.Optional(Type.String()),
+  /**
+   * The password; takes precedence over the URL.
+   * @default none
+   */
   password: Type.Optional(Type.String()),
+  /**
+   * The number of the database; takes precedence over the URL. Only 0 in a Cluster.
+   * @default 0
+   */
   db: Type.Optional(Type.Integer({ minimum: 0 })),
-  /** TLS: a boolean, or the options of `tls.connect`. */
+  /**
+   * TLS: a boolean, or the options of `tls.connect`; takes precedence over the URL.
+   * @default by the URL
+   */
   tls: tls(),
-  /** TLS of the Sentinels. Default: the value of `tls`. */
+  /**
+   * TLS of the Sentinels: `true`, `false` or the options of `tls.connect`.
+   * @default as `tls`
+   */
   sentinelTls: tls(),
-  /** Maps a `host:port` that the Cluster or the Sentinels announce to the `{ host, port, servername? }` for this process. */
+  /**
+   * Maps a `host:port` that the Cluster or the Sentinels announce to the `{ host, port, servername? }` for this process; see "Names and
+   * certificates".
+   * @default none
+   */
   natMap: Type.Optional(Type.Unsafe<NatMap>(Type.Refine(Type.Unknown(),
     (value) => isFunction(value) || (typeof value === 'object' && value !== null && Object.values(value).every(isTarget)),
     () => 'a function, or an object of { host, port, servername? } by "host:port"'))),
   /**
-   * Resolves the host names of a Cluster's first nodes: `(hostname, callback) => …`. Default: `dns.lookup`, and with TLS none, since the
-   * certificate is compared with the name.
+   * Resolves the host names of a Cluster's first nodes, `(hostname, callback) => …`; see "Names and certificates".
+   * @default `dns.lookup`; with TLS none, since the certificate is compared with the name
    */
   dnsLookup: Type.Optional(Type.Unsafe<NonNullable<ClusterOptions['dnsLookup']>>(Type.Refine(Type.Unknown(), isFunction, () => 'a function'))),
-  /** A client of the app's own, from any version of ioredis, or iovalkey; it stays open when the cache closes. */
+  /**
+   * Instead of `url` and `nodes`: a client of the app's own, from any version of ioredis, or iovalkey; it stays open when the cache
+   * closes.
+   * @default none
+   */
   client: Type.Optional(has<Client>('an ioredis client', 'duplicate', 'sendCommand', 'defineCommand')),
-  /** Number of connections for entries, chosen by key; only 1 in a Cluster. Default 1. */
+  /** The number of connections for entries, chosen by key; only 1 in a Cluster. */
   connections: Type.Integer({ minimum: 1, maximum: 64, default: 1 }),
-  /** Prefix of all keys and channels in Redis. Default `cache:`. */
+  /**
+   * The prefix of all keys and channels in Redis; end it with a colon. Refused with `:t:` `:e:` `:l:` `:f:` `:d:` `:u:` behind its first
+   * part: its keys would lie among those of a cache with the shorter prefix.
+   */
   keyPrefix: Type.String({ minLength: 1, maxLength: 64, default: 'cache:' }),
   /** Seconds that an entry is fresh if `set` names no ttl. */
   defaultTtl: defaultTtlSchema(),
-  /** Time limit of one command, in milliseconds. Default 400. */
+  /** The time limit of one command, in milliseconds. */
   commandTimeoutMs: milliseconds(400),
+  /** Milliseconds after which an attempt to connect is given up. */
   connectTimeoutMs: milliseconds(1000),
-  /** Milliseconds without a reply after which a connection is closed, and another node may be found. Default 1000. */
+  /** Milliseconds without a reply after which a connection is closed, and another node may be found. */
   socketTimeoutMs: milliseconds(1000),
-  /** `strong`: tokens are read from Redis with every read. Default `bounded`: they are remembered while invalidation messages arrive. */
+  /**
+   * `'bounded'`: tokens are remembered while invalidation messages arrive. `'strong'`: tokens are read from Redis with every read; see
+   * below.
+   */
   consistency: Type.Union([Type.Literal('bounded'), Type.Literal('strong')], { default: 'bounded' }),
-  /** Replicas that must acknowledge an invalidation before it is `ok`. Default 0. */
+  /** The number of replicas that must acknowledge an invalidation before it is `ok`. */
   waitReplicas: Type.Integer({ minimum: 0, maximum: 16, default: 0 }),
+  /** Milliseconds between the heartbeats of the invalidation connection. */
   heartbeatMs: milliseconds(250),
-  /** Milliseconds without a heartbeat after which remembered tokens are not relied on. Default 1000. */
+  /** Milliseconds without a heartbeat after which remembered tokens are not relied on. */
   heartbeatTimeoutMs: milliseconds(1000),
-  /** Maximum number of tags whose tokens are remembered in this process. Default 100 000. */
+  /** The maximum number of tags whose tokens are remembered in this process. */
   maxTags: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 100_000 }),
-  /** Converts values to text or bytes. Default JSON. */
+  /**
+   * Converts values to text or bytes: `{ serialize(value), deserialize(bytes) }`.
+   * @default JSON
+   */
   serializer: Type.Optional(has<Serializer>('an object with serialize and deserialize', 'serialize', 'deserialize')),
-  /** Size in bytes from which on values are compressed. Default: no compression. */
+  /**
+   * The size in bytes from which on values are compressed.
+   * @default no compression
+   */
   compressAboveBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+  /**
+   * `'gzip'`, `'brotli'`, or `{ id: 128…255, compress, decompress }`, which has failed if it takes longer than half of
+   * `commandTimeoutMs`.
+   * @default `'gzip'`
+   */
   compression: Type.Optional(Type.Union([
     Type.Literal('gzip'), Type.Literal('brotli'), has<Compression>('an object with id, compress and decompress', 'compress', 'decompress')
   ])),
-  /** The largest value in bytes, before and after decompression; a larger one is not stored. Default 8 MiB. */
+  /**
+   * The largest value in bytes, before and after decompression. A larger value is `CACHE_ERR_TOO_LARGE`; a larger one that is stored
+   * already is `CACHE_ERR_CORRUPT`.
+   */
   maxValueBytes: Type.Integer({ minimum: 1, maximum: 512 * 1024 * 1024, default: 8 * 1024 * 1024 }),
+  /** The circuit breaker in front of Redis. */
   breaker: Type.Object({
+    /** Milliseconds over which failures are counted. */
     windowMs: milliseconds(10_000),
+    /** Calls within the window below which the breaker stays closed. */
     minimumCalls: Type.Integer({ minimum: 1, default: 20 }),
+    /** Share of failed calls, above 0 and at most 1, from which on the breaker opens. */
     errorRate: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 0.5 }),
+    /** Milliseconds between the probes of an open breaker. */
     probeMs: milliseconds(1000)
   }, { additionalProperties: false, default: {} }),
-  /** Maximum number of removals that wait for Redis; a full queue becomes one `clear`. Default 10 000. */
+  /** The maximum number of removals that wait for Redis; a full queue becomes one `clear`. */
   maxQueuedInvalidations: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 10_000 }),
-  /** Milliseconds between health checks. Default 30 000. */
+  /** Milliseconds between health checks. */
   healthCheckMs: milliseconds(30_000),
-  /** Is called with the tags that any process invalidated, over a pub/sub channel; messages may be lost. */
+  /**
+   * `(tags, { soft }) => …`: is called with the tags that any process invalidated, over a pub/sub channel; messages may be lost. See
+   * below.
+   * @default none
+   */
   onInvalidated: Type.Optional(Type.Unsafe<InvalidationListener>(Type.Refine(Type.Unknown(), isFunction, () => 'a function')))
 }, { additionalProperties: false })
 
 /** Options of a `RedisCache`. */
-export type RedisCacheOptions = Partial<Omit<Static<typeof schema>, 'breaker'>> & { breaker?: Partial<Static<typeof schema>['breaker']> }
+export type RedisCacheOptions = Partial<Omit<Static<typeof redisSchema>, 'breaker'>> & {
+  /** The circuit breaker in front of Redis. */
+  breaker?: Partial<Static<typeof redisSchema>['breaker']>
+}
 
 /** The options with their defaults. */
-export type RedisCacheSettings = Static<typeof schema>
+export type RedisCacheSettings = Static<typeof redisSchema>
+
+/** The options of `register(cacheRedis, …)`: those of `RedisCache`, and two of the app. */
+export const redisPluginSchema = Type.Object({
+  ...redisSchema.properties,
+  /**
+   * Which keys, and which share of the subjects, are cached in Redis; others stay on NullCache. Start with percent 0 in every process. The
+   * members are those of `@x/cache-core`; another value there is `CACHE_ERR_OPTION_CLASH`, as for `defaultTtl`.
+   */
+  rollout: Type.Optional(rolloutSchema),
+  /**
+   * `false`: registers the core and leaves its implementation alone. Else a second choice of an implementation is
+   * `CACHE_ERR_IMPLEMENTATION_CLASH`.
+   */
+  enabled: Type.Optional(Type.Boolean({ default: true }))
+}, { additionalProperties: false })
+
+type OfPlugin = Pick<Static<typeof redisPluginSchema>, 'rollout' | 'enabled'>
+/** Options of `register(cacheRedis, …)`: those of `RedisCache`, and two of the app. */
+export type CacheRedisOptions = RedisCacheOptions & { [Name in keyof OfPlugin]: OfPlugin[Name] | undefined }
+
+/** The defaults of the options of the plugin alone. */
+export const PLUGIN_DEFAULTS = defaultsOf(Type.Pick(redisPluginSchema, ['enabled']), 'enabled')
 
 const OF_SENTINELS = ['sentinelName', 'sentinelUsername', 'sentinelPassword', 'sentinelTls'] as const
 const OF_CONNECTIONS = ['username', 'password', 'db', 'tls', 'natMap', 'dnsLookup', ...OF_SENTINELS] as const
 
 /** Checks the options, and that they do not contradict each other. Throws `CACHE_ERR_OPTION_INVALID`. */
 export function resolveRedisOptions (raw: object): RedisCacheSettings {
-  const settings = resolveOptions(schema, raw)
+  const settings = resolveOptions(redisSchema, raw)
   const { url, nodes, client, keyPrefix, compression } = settings
   if (client !== undefined) settings.mode = checkClient(client, raw, settings)
   const { mode } = settings

@@ -1,23 +1,17 @@
-import { NullCache, type RolloutSettings } from '@x/cache-core'
+import { NullCache } from '@x/cache-core'
 import { ensureCore, OptionInvalid } from '@x/cache-core/suite'
 import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import type { RedisCacheOptions } from './options.js'
+import { PLUGIN_DEFAULTS, type CacheRedisOptions, type RedisCacheOptions } from './options.js'
 import { RedisCache, type RedisStatus } from './redis-cache.js'
 
-/** Options of `register(cacheRedis, …)`: those of `RedisCache`, and two of the app. */
-export interface CacheRedisOptions extends RedisCacheOptions {
-  /** `false`: registers the core and leaves its implementation alone. Default `true`. */
-  enabled?: boolean | undefined
-  /** The share of requests and the key patterns that use Redis; others stay on NullCache. Start with percent 0 in every process. */
-  rollout?: Pick<RolloutSettings, 'percent' | 'allow' | 'salt'> | undefined
-}
+export type { CacheRedisOptions }
 
 const NAME = '@x/cache-redis'
 const FASTIFY_KEYS = new Set(['prefix', 'logLevel', 'logSerializers'])
 
 const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis (fastify, raw) {
-  const { enabled = true, rollout, ...rest } = raw
+  const { enabled = PLUGIN_DEFAULTS.enabled, rollout, ...rest } = raw
   if (typeof enabled !== 'boolean') throw new OptionInvalid('enabled', typeof enabled, 'true or false')
   const options = Object.fromEntries(Object.entries(rest).filter(([name]) => !FASTIFY_KEYS.has(name))) as RedisCacheOptions
   const core = await ensureCore(fastify)

@@ -16,35 +16,57 @@ export type Loader<T> = (context: LoadContext) => T | Promise<T>
 /** How `getOrSet` keeps what it loaded, and what it does while it loads. */
 export interface GetOrSetOptions<T = unknown> {
   /**
-   * Seconds; default 3600; `0`: do not store. A function gives each value its own: `(user) => user === null ? 5 : 300` keeps
-   * "there is none" for a shorter time. It is not called for `undefined`, which is never stored.
+   * Seconds that the value is fresh; `0`: do not store. A function gives each value a ttl of its own: `(user) => user === null ? 5 : 300`
+   * stores a `null` for a shorter time. It is not called for `undefined`, which is never stored.
+   * @default `defaultTtl`
    */
   ttl?: number | ((value: Exclude<T, undefined>) => number) | undefined
-  /** Takes up to this fraction (0 to 1) off each ttl, at random, so that entries stored together do not end together. */
+  /**
+   * The fraction, 0 to 1, that is taken at most off each ttl, at random, so that entries stored together do not end together.
+   * @default 0
+   */
   jitter?: number | undefined
-  /** Seconds after the ttl in which the stale value is served at once while one load refreshes it. */
+  /**
+   * Seconds after the ttl in which the stale value is served at once, while one load refreshes it.
+   * @default 0
+   */
   staleWhileRevalidate?: number | undefined
-  /** Seconds after the ttl in which the stale value is served if loading fails. Counted from the same instant. */
+  /**
+   * Seconds after the ttl in which the stale value is served if loading fails. Both windows begin where the ttl ends.
+   * @default 0
+   */
   staleIfError?: number | undefined
-  /** After a failed load with a stale value at hand no new load starts for so long. Default 1000. */
+  /**
+   * Milliseconds in which no new load of the key starts after a failed one with a stale value at hand, counted from the failure.
+   * @default 1000
+   */
   retryAfterMs?: number | undefined
-  /** Tags of the entry. Tags that only the value tells need `coveringTags`. */
+  /**
+   * Tags of the entry. A function of the value only together with `coveringTags`.
+   * @default none
+   */
   tags?: string[] | ((value: Exclude<T, undefined>) => string[]) | undefined
   /**
-   * Tags known beforehand that cover those of a `tags` function: whoever invalidates one of those invalidates one of these
-   * too. Without any, an entry with a `tags` function is not stored.
+   * Tags known before the load that cover those of a `tags` function: the app invalidates one of these whenever it invalidates one of those.
+   * Without any, an entry with a `tags` function is not stored.
+   * @default none
    */
   coveringTags?: string[] | undefined
   /**
-   * The load ends with `CACHE_ERR_LOAD_TIMEOUT` after so long, and its signal is aborted. Default: the load is not aborted, but
-   * after 30 s its key is free for another load, and what it still gives is not stored.
+   * Milliseconds after which the load fails with `CACHE_ERR_LOAD_TIMEOUT`, and the loader's `signal` is aborted. A caller that joined a load
+   * waits no longer than its own limit.
+   * @default none: the load is not aborted, and closes its key for 30 s at most
    */
   timeoutMs?: number | undefined
-  /** One load per key across all processes, through the lock of the implementation. */
+  /**
+   * One load per key across all processes, through the lock of the implementation.
+   * @default `false`
+   */
   lock?: boolean | undefined
   /**
-   * Refreshes before the ttl ends, the likelier the nearer the end and the slower the load: the beta of XFetch (Vattani et
-   * al., "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015). `1` is the usual value. Default: off.
+   * Refreshes before the ttl ends, the likelier the nearer the end and the slower the load: the beta of XFetch (Vattani et al., "Optimal
+   * Probabilistic Cache Stampede Prevention", VLDB 2015). `1` is the usual value.
+   * @default off
    */
   earlyRefresh?: number | undefined
 }

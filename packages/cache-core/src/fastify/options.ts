@@ -92,6 +92,11 @@ export function resolveOptions<S extends TSchema> (of: S, raw: object): Static<S
   return checked(of, Value.Default(of, copyBy(of, ownOf(raw))))
 }
 
+/** The same without defaults: the options that were given, for a package whose code reads the defaults where it uses them. */
+export function checkOptions<S extends TSchema> (of: S, raw: object): Static<S> {
+  return checked(of, copyBy(of, ownOf(raw)))
+}
+
 function ownOf (raw: object): object {
   return Object.fromEntries(Object.entries(raw).filter(([name]) => !FASTIFY_KEYS.has(name)))
 }
@@ -160,7 +165,7 @@ const SECRET = /pass|secret|token|credential|auth|user|tls|url|varnish|^nodes(\.
  * the setting of a shared registry, or of a sibling package, in force. `CORE_DEFAULTS` and the schemas of the parts have the defaults.
  */
 export function resolveCoreOptions (raw: object): CacheCoreOptions {
-  return checked(coreSchema, copyBy(coreSchema, ownOf(raw)))
+  return checkOptions(coreSchema, raw)
 }
 
 /** The defaults of the options that the core itself reads. */

@@ -1,3 +1,4 @@
+import { ETAG_DEFAULTS } from '../options.js'
 import etagPlugin, { type FastifyEtagOptions } from '@fastify/etag'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
 
@@ -51,7 +52,7 @@ export class BodyTags {
     const hooks: onSendHookHandler[] = []
     // Called with a stand-in: as a plugin it would add its hook in front of those that change the body.
     const target = { addHook: (_name: string, hook: onSendHookHandler) => hooks.push(hook) } as unknown as FastifyInstance
-    await etagPlugin(target, { weak: true, ...options, replyWith304: false })
+    await etagPlugin(target, { weak: ETAG_DEFAULTS.weak, ...options, replyWith304: false })
     return new BodyTags(hooks[0]!)
   }
 

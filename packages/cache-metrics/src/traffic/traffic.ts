@@ -1,5 +1,6 @@
 import type { Core, RequestArm } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { METRICS_DEFAULTS } from '../options.js'
 import { Routes, type RouteTraffic } from './routes.js'
 
 const kBegan = Symbol('@x/cache-metrics.began')
@@ -21,7 +22,7 @@ export class Traffic {
   onCandidate: OnCandidate | undefined
 
   /** @param maxRoutes number of routes with a label of their own */
-  constructor (core: Core, maxRoutes = 200) {
+  constructor (core: Core, maxRoutes = METRICS_DEFAULTS.maxRoutes) {
     this.#core = core
     this.#routes = new Routes(maxRoutes, core.registry.personal)
   }

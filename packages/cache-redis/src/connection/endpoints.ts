@@ -1,3 +1,4 @@
+import { REDIS_PORT } from './redis-port.js'
 import { OptionInvalid } from '@x/cache-core/suite'
 import type { RedisCacheSettings } from '../options.js'
 
@@ -25,7 +26,7 @@ const COMMON = ['tls', 'username', 'password', 'db', 'family'] as const
  */
 export function endpointsOf ({ url, nodes, mode }: Pick<RedisCacheSettings, 'url' | 'nodes' | 'mode'>): Endpoint[] {
   if (nodes !== undefined) return nodes.map((node) => ({ ...node, tls: false }))
-  const urls = url === undefined ? ['redis://127.0.0.1:6379'] : typeof url === 'string' ? url.split(',') : url
+  const urls = url === undefined ? [`redis://127.0.0.1:${REDIS_PORT}`] : typeof url === 'string' ? url.split(',') : url
   const endpoints = urls.map((each) => parse(each.trim()))
   const [first] = endpoints as [Endpoint]
   for (const other of endpoints.slice(1)) {
@@ -64,7 +65,7 @@ function parse (url: string): Endpoint {
   if (family !== undefined && !/^[046]$/.test(family)) return refuse('a family that is none of 0, 4 and 6', ALLOWED)
   return {
     host: parsed.hostname.replace(/^\[|\]$/g, ''),
-    port: parsed.port === '' ? 6379 : Number(parsed.port),
+    port: parsed.port === '' ? REDIS_PORT : Number(parsed.port),
     tls: parsed.protocol === 'rediss:',
     ...username === '' ? {} : { username },
     ...password === '' ? {} : { password },

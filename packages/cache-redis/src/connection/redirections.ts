@@ -1,3 +1,4 @@
+import { REDIS_PORT } from './redis-port.js'
 import type { Cluster, Redis } from 'ioredis'
 
 /** The method of a Cluster that maps an announced address; it throws for a text that is no address. */
@@ -23,7 +24,7 @@ export function guardRedirections (cluster: Cluster): void {
   mapping.natMapper = (announced) => {
     if (isAddress(announced)) return natMapper.call(cluster, announced)
     // A closed Cluster has no node, and connects to none.
-    const { host = '127.0.0.1', port = 6379 } = cluster.nodes('all')[0]?.options ?? {}
+    const { host = '127.0.0.1', port = REDIS_PORT } = cluster.nodes('all')[0]?.options ?? {}
     return { host, port }
   }
 }
