@@ -10,11 +10,11 @@ const BELOW: Record<string, readonly string[]> = {
   lib: [],
   contract: ['lib'],
   http: ['lib', 'contract'],
-  caches: ['lib', 'contract', 'loading', 'telemetry', 'service'],
-  loading: ['lib', 'contract', 'caches', 'telemetry', 'service'],
-  telemetry: ['lib', 'contract', 'caches', 'loading', 'service'],
+  telemetry: ['lib', 'contract'],
+  caches: ['lib', 'contract'],
+  loading: ['lib', 'contract', 'telemetry'],
   service: ['lib', 'contract', 'caches', 'loading', 'telemetry'],
-  client: ['lib', 'contract', 'caches', 'loading', 'telemetry', 'service'],
+  client: ['lib', 'contract', 'loading', 'telemetry', 'service'],
   fastify: ['lib', 'contract', 'caches', 'loading', 'telemetry', 'service', 'client']
 }
 

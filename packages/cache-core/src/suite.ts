@@ -15,7 +15,7 @@ export { RESPONSE_KEYS } from './contract/response-keys.js'
 export { CacheClient } from './client/client.js'
 export type { RegistryOptions } from './service/registry.js'
 export type { Registration } from './service/registration.js'
-export { Deadlines } from './service/deadlines.js'
+export { Deadlines } from './lib/deadlines.js'
 export { bucketOf } from './service/rollout.js'
 export { PersonalPaths } from './service/personal-paths.js'
 // A whole module, so that sibling packages can merge their events into `CacheEvents`.

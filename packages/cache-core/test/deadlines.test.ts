@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Deadlines } from '../src/service/deadlines.js'
+import { Deadlines } from '../src/lib/deadlines.js'
 import { deferred, settle } from '@x/test-kit/deferred'
 import { fakeTimers } from '@x/test-kit/fake-timers'
 import { runScript } from '@x/test-kit/run-script'

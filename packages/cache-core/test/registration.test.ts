@@ -1,7 +1,7 @@
 import { CacheRegistry, MemoryCache, type Cache, type Result } from '@x/cache-core'
 import { causeOf, ok, STORED_NULL, unavailable } from '@x/cache-core/implementing'
 import t from 'tap'
-import { Deadlines } from '../src/service/deadlines.js'
+import { Deadlines } from '../src/lib/deadlines.js'
 import { Registration } from '../src/service/registration.js'
 import { deferred, settle, stateOf } from '@x/test-kit/deferred'
 import { fakeTimers } from '@x/test-kit/fake-timers'

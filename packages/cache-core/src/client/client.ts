@@ -74,7 +74,7 @@ export class CacheClient implements FastifyCache {
     }
     const { immediate } = registration
     if (immediate === undefined) return this.#getLater(registration, key)
-    const result = readMeasured(this.registry, registration.stats, 'get', immediate, readNow, key) as Result<T | null>
+    const result = readMeasured(this.registry, registration.stats, immediate, readNow, key) as Result<T | null>
     return Promise.resolve(this.registry.observer.readValue(registration.stats, key, result))
   }
 
@@ -95,7 +95,7 @@ export class CacheClient implements FastifyCache {
     if (checkKey(key) !== undefined) return undefined
     const registration = serving(this.registry, this.#arm, key)
     if (registration?.immediate === undefined) return undefined
-    const result = readMeasured(this.registry, registration.stats, 'getEntry', registration.immediate, shareNow, key)
+    const result = readMeasured(this.registry, registration.stats, registration.immediate, shareNow, key)
     return this.registry.observer.readEntry(registration.stats, key, result)
   }
 

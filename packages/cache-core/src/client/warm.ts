@@ -1,4 +1,4 @@
-import { Deadlines } from '../service/deadlines.js'
+import { Deadlines } from '../lib/deadlines.js'
 import { LoadTimeout } from '../contract/errors.js'
 import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 import { limitOf, LOAD_LIMIT_MS } from '../loading/load.js'

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { CacheClient } from '../client/client.js'
 import type { Cache } from '../contract/cache.js'
-import { Deadlines } from '../service/deadlines.js'
+import { Deadlines } from '../lib/deadlines.js'
 import { AlreadyRegistered, ImplementationClash, ImplementationMissing, OptionInvalid, StatusUnguarded, timeout } from '../contract/errors.js'
 import { FailureLog } from '../telemetry/failure-log.js'
 import { harmlessLog, type Log } from '../lib/harmless.js'

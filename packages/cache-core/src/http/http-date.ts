@@ -19,7 +19,7 @@ export function parseHttpDate (text: string, now: number = Date.now()): number |
     const parts = form.exec(text)?.groups
     if (parts === undefined) continue
     const month = MONTHS.indexOf(parts['month']!)
-    const read = (year: number) => toTime(year, month, Number(parts['day']), Number(parts['hour']), Number(parts['minute']), Number(parts['second']))
+    const read = (year: number) => toTime(year, month, parts)
     const year = Number(parts['year'])
     return parts['year']!.length === 4 ? read(year) : inNearestCentury(year, read, now)
   }
@@ -41,11 +41,11 @@ function inNearestCentury (year: number, read: (year: number) => number | undefi
   return time !== undefined && time > limit.getTime() ? read(full - 100) : time
 }
 
-function toTime (year: number, month: number, day: number, hour: number, minute: number, second: number): number | undefined {
+function toTime (year: number, month: number, parts: Readonly<Record<string, string>>): number | undefined {
   // Not Date.UTC, which takes the years 0 to 99 for 1900 to 1999.
   const date = new Date(0)
-  date.setUTCFullYear(year, month, day)
+  date.setUTCFullYear(year, month, Number(parts['day']))
   // A day that the month does not have is one of another month.
   if (date.getUTCMonth() !== month) return undefined
-  return date.setUTCHours(hour, minute, second)
+  return date.setUTCHours(Number(parts['hour']), Number(parts['minute']), Number(parts['second']))
 }

@@ -1,13 +1,13 @@
 import type { CacheError } from '../contract/errors.js'
 import type { GetOrSetOptions, Loader } from '../contract/loader.js'
-import type { Registration } from '../service/registration.js'
 import type { ImplStats } from '../telemetry/stats.js'
 import type { Caller } from './caller.js'
 import type { LoadScope } from './load-scope.js'
+import type { LoadTarget } from './load-service.js'
 
 /** One call of `getOrSet` in the cached arm. */
 export interface Call<T> {
-  readonly registration: Registration
+  readonly target: LoadTarget
   readonly key: string
   readonly loader: Loader<T>
   readonly options: GetOrSetOptions<T>

@@ -12,30 +12,29 @@ import { limitOf, Load, within } from './load.js'
 import { readMeasured } from '../telemetry/measure.js'
 import { checkNames } from '../contract/option-names.js'
 import { readNow } from '../contract/sync-read.js'
-import type { Registration } from '../service/registration.js'
-import type { CacheRegistry } from '../service/registry.js'
 import type { Ok, Result } from '../contract/result.js'
 import { isEarlyRefreshDue, mayBeServed, needsEntry } from './stale-rules.js'
 import { isHit } from '../telemetry/observer.js'
 import type { ImplStats } from '../telemetry/stats.js'
 import { timeLoad } from './timed-load.js'
+import type { LoadService, LoadTarget } from './load-service.js'
 
 /** One load per key per process, and the rules for stale values. */
 export class GetOrSet {
-  readonly #registry: CacheRegistry
+  readonly #service: LoadService
   readonly #backoff: Backoff
   readonly #fail: Fail
   readonly #store: LoadStore
   readonly #runner: FlightRunner
   readonly #proofs: FlightProofs
 
-  constructor (registry: CacheRegistry, fail: Fail, ttlFor: (ttl: number | undefined) => number) {
-    this.#registry = registry
-    this.#backoff = new Backoff(registry)
+  constructor (service: LoadService, fail: Fail, ttlFor: (ttl: number | undefined) => number) {
+    this.#service = service
+    this.#backoff = new Backoff(service)
     this.#fail = fail
-    this.#store = new LoadStore(registry, fail)
+    this.#store = new LoadStore(service, fail)
     this.#proofs = new FlightProofs(this.#store)
-    this.#runner = new FlightRunner(registry, this.#store, this.#backoff, ttlFor)
+    this.#runner = new FlightRunner(service, this.#store, this.#backoff, ttlFor)
   }
 
   /** Every caller's loader runs, at once and alone: observing must not change what is observed. */
@@ -43,39 +42,39 @@ export class GetOrSet {
     const error = checkKey(key)
     if (error !== undefined) this.#fail(stats, 'getOrSet', error)
     const counters = stats.of(error === undefined ? key : '')
-    if (error === undefined) this.#registry.observer.read(counters, key, 'miss')
+    if (error === undefined) this.#service.observer.read(counters, key, 'miss')
     const load = new Load(key)
-    return timeLoad(this.#registry, load, counters.loads, loader, options.timeoutMs, false, (value) => {
+    return timeLoad(this.#service, { load, loader, loads: counters.loads, timeoutMs: options.timeoutMs, isBackground: false }, (value) => {
       if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return
       const unknown = checkNames('getOrSet', options)
       if (unknown !== undefined) return this.#fail(stats, 'set', unknown)
       counters.sets++
-      this.#registry.doubts.look(counters.keyPattern, key, value, options.ttl)
+      this.#service.doubts.look(counters.keyPattern, key, value, options.ttl)
     })
   }
 
   /** The cached value, or one load for all who ask meanwhile. */
-  run<T> (registration: Registration, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined): Promise<T> {
-    const { flights } = this.#registry
-    const call: Call<T> = { registration, key, loader, options, caller, entered: flights.scopes.entered, since: flights.begun, isStoreAway: false }
+  run<T> (target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined): Promise<T> {
+    const { flights } = this.#service
+    const call: Call<T> = { target, key, loader, options, caller, entered: flights.scopes.entered, since: flights.begun, isStoreAway: false }
     const flight = flights.joinable(key)
     if (flight !== undefined && !flight.isBackground) {
-      this.#registry.observer.read(registration.stats.of(key), key, 'miss')
+      this.#service.observer.read(target.stats.of(key), key, 'miss')
       return this.#joinOrLoad(call)
     }
-    if (registration.immediate === undefined || needsEntry(options)) return this.#lookup(call)
-    const result = readMeasured(this.#registry, registration.stats, 'get', registration.immediate, readNow, key) as Result<T | null>
+    if (target.immediate === undefined || needsEntry(options)) return this.#lookup(call)
+    const result = readMeasured(this.#service, target.stats, target.immediate, readNow, key) as Result<T | null>
     const found = isHit(result)
-    this.#registry.observer.read(registration.stats.of(key), key, found ? 'hit' : 'miss')
+    this.#service.observer.read(target.stats.of(key), key, found ? 'hit' : 'miss')
     return found ? Promise.resolve((result as Ok<T>).value) : this.#joinOrLoad(call)
   }
 
   async #lookup<T> (call: Call<T>): Promise<T> {
-    const { registration, key, options } = call
+    const { target, key, options } = call
     const entry = await this.#store.read(call)
-    const counters = registration.stats.of(key)
+    const counters = target.stats.of(key)
     const outcome = this.#outcomeOf(entry, call)
-    this.#registry.observer.read(counters, key, outcome)
+    this.#service.observer.read(counters, key, outcome)
     if (entry === null || outcome === 'miss') return this.#joinOrLoad(call)
     if (outcome === 'hit' ? isEarlyRefreshDue(entry, options.earlyRefresh, counters.loads.recent) : mayBeServed(entry, options.staleWhileRevalidate)) {
       this.#refresh(call, Math.max(entry.ttlLeft, 0))
@@ -93,7 +92,7 @@ export class GetOrSet {
 
   /** A caller that joins waits for no longer than its own limit; one that loads has it put on its loader. */
   #joinOrLoad<T> (call: Call<T>): Promise<T> {
-    const flight = this.#registry.flights.joinable(call.key)
+    const flight = this.#service.flights.joinable(call.key)
     const limit = flight === undefined ? undefined : limitOf(call.options.timeoutMs)
     const loaded = this.#share(call)
     return this.#orStale(call, limit === undefined ? loaded : within(limit, loaded))
@@ -101,7 +100,7 @@ export class GetOrSet {
 
   /** The load that is under way, or a new one. */
   #share<T> (call: Call<T>, isSuspected = false): Promise<T> {
-    const flight = this.#registry.flights.joinable(call.key) as Flight<T> | undefined
+    const flight = this.#service.flights.joinable(call.key) as Flight<T> | undefined
     if (flight === undefined) return this.#runner.begin(call, { isSuspected })
     // A load that began after the call has seen whatever another process removed before the call.
     const isProven = flight.number > call.since || flight.lease === undefined
@@ -114,7 +113,7 @@ export class GetOrSet {
     // The change may be the store of the flight itself, which is a hit.
     const entry = await this.#store.read(call)
     if (entry?.fresh === true) return entry.value
-    this.#registry.flights.supersedeFlight(flight)
+    this.#service.flights.supersedeFlight(flight)
     return this.#share(call)
   }
 
@@ -123,7 +122,7 @@ export class GetOrSet {
    * load of its own, which the others join. A late value still answers them all.
    */
   #follow<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
-    const scope = this.#registry.flights.scopes.of(call.entered)
+    const scope = this.#service.flights.scopes.of(call.entered)
     if (scope !== undefined && flight.scope.reaches(scope)) return this.#runner.runUnshared(call, scope)
     const followed = new Promise<T>((resolve, reject) => {
       let own: Promise<T> | undefined
@@ -145,7 +144,7 @@ export class GetOrSet {
 
   /** Loads while nobody waits. Failures are announced as `loaded` events, and the stale value stays. */
   #refresh<T> (call: Call<T>, ttlLeft: number): void {
-    if (this.#registry.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
+    if (this.#service.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
     this.#runner.begin(call, { ttlLeft, isBackground: true }).catch(() => {
       // Announced and counted as its load ended; there is no caller to tell.
     })

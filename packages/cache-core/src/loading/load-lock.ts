@@ -1,7 +1,7 @@
 import type { Lock } from '../contract/cache.js'
 import type { CacheError } from '../contract/errors.js'
-import type { Registration } from '../service/registration.js'
 import type { Result } from '../contract/result.js'
+import type { LoadTarget } from './load-service.js'
 
 /** Seconds for which a lock is taken; extended while the load lasts, so it outlives a dead holder by no more. */
 const LOCK_TTL = 10
@@ -33,11 +33,11 @@ export class LoadLock {
    * `undefined`: the holder's load has ended, the wait was too long, or locks cannot be had now.
    * @param mayWait whether to queue behind the holder
    */
-  static async acquire (registration: Registration, key: string, mayWait: boolean, timeoutMs: number | undefined, failed: Failed): Promise<LoadLock | undefined> {
-    let result = await registration.lock(key, { ttl: LOCK_TTL })
+  static async acquire (target: LoadTarget, key: string, mayWait: boolean, timeoutMs: number | undefined, failed: Failed): Promise<LoadLock | undefined> {
+    let result = await target.lock(key, { ttl: LOCK_TTL })
     // Only a cache that answers, and says that another holds the lock, may make a request wait for it.
     if (mayWait && result.ok && result.value === null) {
-      result = await registration.lock(key, { ttl: LOCK_TTL, waitMs: timeoutMs ?? WAIT_MS })
+      result = await target.lock(key, { ttl: LOCK_TTL, waitMs: timeoutMs ?? WAIT_MS })
     }
     if (!result.ok) {
       failed('lock', result.error)

@@ -4,10 +4,9 @@ import type { Call, Fail, Proof } from './call.js'
 import type { Flight } from './single-flight.js'
 import { limitOf, LOAD_LIMIT_MS } from './load.js'
 import { measured } from '../telemetry/measure.js'
-import type { Registration } from '../service/registration.js'
-import type { CacheRegistry } from '../service/registry.js'
 import { needsEntry } from './stale-rules.js'
 import { checkTagOptions, knownTags } from './store-options.js'
+import type { LoadService, LoadTarget } from './load-service.js'
 
 /** Codes of a store that would refuse, or leave unanswered, the next operation, too. */
 const AWAY: ReadonlySet<string> = new Set(['CACHE_ERR_UNAVAILABLE', 'CACHE_ERR_TIMEOUT', 'CACHE_ERR_AUTH'])
@@ -16,38 +15,38 @@ const LEASE_SPARE_MS = 10_000
 
 /** The store as `getOrSet` sees it: each operation is measured, each failure is announced and answered with "nothing". */
 export class LoadStore {
-  readonly #registry: CacheRegistry
+  readonly #service: LoadService
   readonly #fail: Fail
 
-  constructor (registry: CacheRegistry, fail: Fail) {
-    this.#registry = registry
+  constructor (service: LoadService, fail: Fail) {
+    this.#service = service
     this.#fail = fail
   }
 
-  fail (registration: Registration, operation: string, error: CacheError): void {
-    this.#fail(registration.stats, operation, error)
+  fail (target: LoadTarget, operation: string, error: CacheError): void {
+    this.#fail(target.stats, operation, error)
   }
 
   /** The entry, fresh or stale; `null`: there is none, or the store did not answer. */
   async read<T> (call: Call<T>): Promise<Entry<T> | null> {
-    const { registration, key, options } = call
-    const result = await this.#measured(registration, 'get', registration.lookup<T>(key, { tags: knownTags(options), stale: needsEntry(options) }))
+    const { target, key, options } = call
+    const result = await this.#measured(target, 'get', target.lookup<T>(key, { tags: knownTags(options), stale: needsEntry(options) }))
     if (result.ok) return result.value
-    this.fail(registration, 'get', result.error)
+    this.fail(target, 'get', result.error)
     if (AWAY.has(result.error.code)) call.isStoreAway = true
     return null
   }
 
   /** The lease, or else the tags as they are before the load; `null`: what is loaded must not be stored. */
   async capture<T> (call: Call<T>, flight: Flight<T>): Promise<TagSnapshot | undefined | null> {
-    const { registration, options } = call
-    const hasLeases = registration.impl.leases !== undefined
+    const { target, options } = call
+    const hasLeases = target.impl.leases !== undefined
     if (flight.isSuperseded || call.isStoreAway) {
       if (hasLeases) flight.setLease(null)
       return null
     }
     const error = checkTagOptions(options)
-    if (error !== undefined) this.fail(registration, 'tags.capture', error)
+    if (error !== undefined) this.fail(target, 'tags.capture', error)
     const tags = error === undefined ? flight.tags as string[] : []
     if (hasLeases) {
       // Without valid tags, too: callers that join have to prove that the key was not removed.
@@ -58,58 +57,58 @@ export class LoadStore {
     }
     if (error !== undefined) return null
     // Without tags, too: another process may clear the cache while this one loads. In this one the flight is superseded.
-    if (tags.length === 0 && (registration.immediate !== undefined || registration.impl.tags === undefined)) return undefined
-    const result = await this.#measured(registration, 'tags.capture', registration.capture(tags))
+    if (tags.length === 0 && (target.immediate !== undefined || target.impl.tags === undefined)) return undefined
+    const result = await this.#measured(target, 'tags.capture', target.capture(tags))
     if (result.ok) return result.value
-    this.fail(registration, 'tags.capture', result.error)
+    this.fail(target, 'tags.capture', result.error)
     return null
   }
 
   /** Asks the store whether a flight is current. A flight without a lease is not, as soon as the store gives leases again. */
   async prove<T> (call: Call<T>, flight: Flight<T>): Promise<Proof> {
-    const { registration } = call
+    const { target } = call
     const lease = await flight.lease
     if (lease === null || lease === undefined) return await this.#take(call, []) === null ? 'unknown' : 'changed'
-    const result = await this.#measured(registration, 'leases.isCurrent', registration.isCurrent(lease))
+    const result = await this.#measured(target, 'leases.isCurrent', target.isCurrent(lease))
     if (result.ok) return result.value ? 'current' : 'changed'
-    this.fail(registration, 'leases.isCurrent', result.error)
+    this.fail(target, 'leases.isCurrent', result.error)
     return 'unknown'
   }
 
   /** Gives up the lease of a load that stores nothing. A flight that was superseded may share its mark with the next one. */
-  release<T> ({ registration }: Call<T>, flight: Flight<T>): void {
+  release<T> ({ target }: Call<T>, flight: Flight<T>): void {
     if (flight.isSuperseded) return
     // Also one whose load could not be stored from the beginning: its tags were refused.
     void flight.lease?.then(async (lease) => {
       if (lease === null) return
-      const result = await this.#measured(registration, 'leases.release', registration.releaseLease(lease))
-      if (!result.ok) this.fail(registration, 'leases.release', result.error)
+      const result = await this.#measured(target, 'leases.release', target.releaseLease(lease))
+      if (!result.ok) this.fail(target, 'leases.release', result.error)
     })
   }
 
   /** Whether the value was stored. A lease whose value the store refuses is given up. */
   async set<T> (call: Call<T>, flight: Flight<T>, value: T, options: SetOptions): Promise<boolean> {
-    const { registration, key } = call
-    const result = await this.#measured(registration, 'set', registration.set(key, value, options))
+    const { target, key } = call
+    const result = await this.#measured(target, 'set', target.set(key, value, options))
     if (result.ok) {
-      registration.stats.of(key).sets++
+      target.stats.of(key).sets++
       return true
     }
-    this.fail(registration, 'set', result.error)
+    this.fail(target, 'set', result.error)
     if (!AWAY.has(result.error.code)) this.release(call, flight)
     return false
   }
 
   /** `null`: the store gives no lease now. */
-  async #take<T> ({ registration, key, options }: Call<T>, tags: string[]): Promise<Lease | null> {
+  async #take<T> ({ target, key, options }: Call<T>, tags: string[]): Promise<Lease | null> {
     const ttl = ((limitOf(options.timeoutMs) ?? LOAD_LIMIT_MS) + LEASE_SPARE_MS) / 1000
-    const result = await this.#measured(registration, 'leases.take', registration.takeLease(key, { tags, ttl }))
+    const result = await this.#measured(target, 'leases.take', target.takeLease(key, { tags, ttl }))
     if (result.ok) return result.value
-    this.fail(registration, 'leases.take', result.error)
+    this.fail(target, 'leases.take', result.error)
     return null
   }
 
-  #measured<T> (registration: Registration, operation: string, pending: Promise<T>): Promise<T> {
-    return measured(this.#registry, registration.stats, operation, pending)
+  #measured<T> (target: LoadTarget, operation: string, pending: Promise<T>): Promise<T> {
+    return measured(this.#service, target.stats, operation, pending)
   }
 }

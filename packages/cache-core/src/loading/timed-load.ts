@@ -1,37 +1,42 @@
 import type { Loader } from '../contract/loader.js'
-import { runLoader, type Load } from './load.js'
-import type { CacheRegistry } from '../service/registry.js'
+import type { MeasuredService } from '../telemetry/measure.js'
 import type { Loads } from '../telemetry/stats.js'
+import { runLoader, type Load } from './load.js'
 
-/** Runs the loader and notes how long it took; `then` sees what it gives. */
-export function timeLoad<T> (
-  registry: CacheRegistry, load: Load, loads: Loads, loader: Loader<T>, timeoutMs: number | undefined, isBackground: boolean,
-  then?: (value: T) => void
-): Promise<T> {
-  const began = registry.clock.now()
+/** One run of a loader. */
+export interface LoaderRun<T> {
+  readonly load: Load
+  readonly loader: Loader<T>
+  /** The counters of the key pattern. */
+  readonly loads: Loads
+  readonly timeoutMs: number | undefined
+  /** No caller waits for the value. */
+  readonly isBackground: boolean
+}
+
+/** Runs a loader, records its duration and emits `loaded`; `onValue` is called with the value before the promise resolves. */
+export function timeLoad<T> (service: MeasuredService, run: LoaderRun<T>, onValue?: (value: T) => void): Promise<T> {
+  const began = service.clock.now()
   let loaded: T | Promise<T>
   try {
-    loaded = runLoader(load, loader, timeoutMs)
-  } catch (failure) {
-    noteLoad(registry, load, loads, began, undefined, failure, true, isBackground)
-    return Promise.reject(failure)
+    loaded = runLoader(run.load, run.loader, run.timeoutMs)
+  } catch (error) {
+    noteLoad(service, run, began, undefined, { error })
+    return Promise.reject(error)
   }
-  // Not an async function: this is what an app feels of observing, and each promise is a part of it.
+  // Not an async function: each further promise is a part of what observing costs an app.
   return Promise.resolve(loaded).then((value) => {
-    noteLoad(registry, load, loads, began, value, undefined, false, isBackground)
-    then?.(value)
+    noteLoad(service, run, began, value)
+    onValue?.(value)
     return value
-  }, (failure: unknown) => {
-    noteLoad(registry, load, loads, began, undefined, failure, true, isBackground)
-    throw failure
+  }, (error: unknown) => {
+    noteLoad(service, run, began, undefined, { error })
+    throw error
   })
 }
 
-function noteLoad (
-  { clock, events }: CacheRegistry, { key }: Load, loads: Loads, began: number, value: unknown, failure: unknown, hasFailed: boolean,
-  isBackground: boolean
-): void {
+function noteLoad<T> ({ clock, events }: MeasuredService, { load, loads, isBackground }: LoaderRun<T>, began: number, value: unknown, failure?: { readonly error: unknown }): void {
   const seconds = (clock.now() - began) / 1000
-  loads.record(seconds, hasFailed)
-  if (events.has('loaded')) events.emit('loaded', key, loads.keyPattern, seconds, value, failure, isBackground)
+  loads.record(seconds, failure !== undefined)
+  if (events.has('loaded')) events.emit('loaded', load.key, loads.keyPattern, seconds, value, failure?.error, isBackground)
 }

@@ -1,5 +1,5 @@
 import type { Cache, Entry, ImplementationStatus, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot } from '../contract/cache.js'
-import { Deadlines } from './deadlines.js'
+import { Deadlines } from '../lib/deadlines.js'
 import { implementationFailed, isCacheError, timeout, unsupported } from '../contract/errors.js'
 import { isPromise } from '../lib/harmless.js'
 import { readNow, shareNow, type Immediate } from '../contract/sync-read.js'

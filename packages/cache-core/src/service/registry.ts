@@ -1,7 +1,7 @@
 import type { Cache, ImplementationStatus } from '../contract/cache.js'
 import { monotonicClock, type Clock } from '../lib/clock.js'
 import { defaultsOf } from '../lib/schema-defaults.js'
-import { Deadlines } from './deadlines.js'
+import { Deadlines } from '../lib/deadlines.js'
 import { Doubts } from '../telemetry/doubts.js'
 import { ImplementationStale, implementationFailed, NotACache, OptionInvalid } from '../contract/errors.js'
 import { Events } from '../telemetry/events.js'

@@ -1,31 +1,39 @@
-import type { Immediate } from '../contract/sync-read.js'
-import type { CacheRegistry } from '../service/registry.js'
-import type { ImplStats } from './stats.js'
+import { readNow, type Immediate } from '../contract/sync-read.js'
+import type { Clock } from '../lib/clock.js'
+import type { Events } from './events.js'
+import type { ImplStats, Stats } from './stats.js'
 
-/** Notes how long an operation took that began at `began` (milliseconds of the registry's clock). */
-function noteDuration ({ clock, events }: CacheRegistry, stats: ImplStats, operation: string, began: number): void {
+/** The service as a measurement sees it; `CacheRegistry` is one. */
+export interface MeasuredService {
+  readonly clock: Clock
+  readonly events: Events
+  readonly stats: Stats
+}
+
+/** Records the duration of an operation that began at `began` (milliseconds of the service's clock). */
+function noteDuration ({ clock, events }: MeasuredService, stats: ImplStats, operation: string, began: number): void {
   const seconds = (clock.now() - began) / 1000
   stats.observe(operation, seconds)
   events.emit('operated', stats.label, operation, seconds)
 }
 
-/** Reads what is answered at once, and measures it if durations are measured at all. */
+/** Returns the result of a synchronous read; its duration is recorded where durations are measured. */
 export function readMeasured<M extends keyof Immediate> (
-  registry: CacheRegistry, stats: ImplStats, operation: string, immediate: Immediate, method: M, key: string
+  service: MeasuredService, stats: ImplStats, immediate: Immediate, method: M, key: string
 ): ReturnType<Immediate[M]> {
-  if (!registry.stats.measuresDurations) return immediate[method](key) as ReturnType<Immediate[M]>
-  const began = registry.clock.now()
+  if (!service.stats.measuresDurations) return immediate[method](key) as ReturnType<Immediate[M]>
+  const began = service.clock.now()
   const result = immediate[method](key) as ReturnType<Immediate[M]>
-  noteDuration(registry, stats, operation, began)
+  noteDuration(service, stats, method === readNow ? 'get' : 'getEntry', began)
   return result
 }
 
-/** Measures an operation, if durations are measured at all. `pending` never rejects. */
-export function measured<T> (registry: CacheRegistry, stats: ImplStats, operation: string, pending: Promise<T>): Promise<T> {
-  if (!registry.stats.measuresDurations) return pending
-  const began = registry.clock.now()
+/** Returns `pending`, which never rejects; its duration is recorded where durations are measured. */
+export function measured<T> (service: MeasuredService, stats: ImplStats, operation: string, pending: Promise<T>): Promise<T> {
+  if (!service.stats.measuresDurations) return pending
+  const began = service.clock.now()
   return pending.then((result) => {
-    noteDuration(registry, stats, operation, began)
+    noteDuration(service, stats, operation, began)
     return result
   })
 }

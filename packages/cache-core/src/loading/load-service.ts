@@ -1,0 +1,30 @@
+import type { Cache, Entry, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetOptions, TagSnapshot } from '../contract/cache.js'
+import type { Result } from '../contract/result.js'
+import type { Immediate } from '../contract/sync-read.js'
+import type { Doubts } from '../telemetry/doubts.js'
+import type { MeasuredService } from '../telemetry/measure.js'
+import type { Observer } from '../telemetry/observer.js'
+import type { ImplStats } from '../telemetry/stats.js'
+import type { Flights } from './single-flight.js'
+
+/** The implementation in service as a load sees it; `Registration` of the service room is one. None of the calls throws or rejects. */
+export interface LoadTarget {
+  readonly impl: Pick<Cache, 'lock' | 'leases' | 'tags'>
+  readonly immediate: Immediate | undefined
+  readonly stats: ImplStats
+  lookup<T> (key: string, hint: ReadHint): Promise<Result<Entry<T> | null>>
+  set (key: string, value: unknown, options: SetOptions): Promise<Result<void>>
+  capture (tags: string[]): Promise<Result<TagSnapshot>>
+  takeLease (key: string, options: LeaseOptions): Promise<Result<Lease>>
+  isCurrent (lease: Lease): Promise<Result<boolean>>
+  releaseLease (lease: Lease): Promise<Result<void>>
+  lock (key: string, options: LockOptions): Promise<Result<Lock | null>>
+}
+
+/** The service as a load sees it; `CacheRegistry` is one. */
+export interface LoadService extends MeasuredService {
+  readonly active: LoadTarget
+  readonly flights: Flights
+  readonly observer: Observer
+  readonly doubts: Doubts
+}
