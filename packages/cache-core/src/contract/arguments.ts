@@ -3,16 +3,16 @@ import type { CacheError } from './errors.js'
 import { keyInvalid, tagInvalid, ttlInvalid, valueInvalid } from './errors.js'
 import { checkNames } from './option-names.js'
 
-/** Keys are at most this many UTF-16 units long. */
+/** The maximum length of a key in UTF-16 units. */
 export const MAX_KEY_LENGTH = 1024
-/** Tags are at most this many UTF-16 units long. */
+/** The maximum length of a tag in UTF-16 units. */
 export const MAX_TAG_LENGTH = 256
-/** An entry has at most so many tags. */
+/** The maximum number of tags of an entry. */
 export const MAX_TAGS = 64
-/** Every key has an end: 30 days, in seconds. */
+/** The maximum ttl, in seconds: 30 days. Every key has an end. */
 export const MAX_TTL = 30 * 24 * 3600
 
-// The value itself never goes into a message: keys and tags may hold personal data.
+// Messages never show a key or a tag, which may hold personal data.
 function describe (value: unknown, limit: number): string {
   if (typeof value !== 'string') return value === null ? 'null' : typeof value
   if (value.length === 0) return 'an empty string'
@@ -48,7 +48,7 @@ export function checkTags (tags: unknown): CacheError | undefined {
   return undefined
 }
 
-/** The error in a value that no cache could store, if any; what only serialising tells, each implementation tells. */
+/** The error in a value that no cache could store, if any. Errors that only serialising shows are the implementation's to find. */
 export function checkValue (value: unknown): CacheError | undefined {
   switch (typeof value) {
     case 'undefined': case 'function': case 'symbol': case 'bigint':
@@ -60,7 +60,7 @@ export function checkValue (value: unknown): CacheError | undefined {
   }
 }
 
-/** The error in a length of time, if any: `undefined` and `Infinity` are none. */
+/** The error in a length of time, if any. `undefined` and `Infinity` are valid. */
 export function checkTime (name: string, time: unknown): CacheError | undefined {
   if (time === undefined || (typeof time === 'number' && time >= 0)) return undefined
   return ttlInvalid(name, kindOf(time))
@@ -76,7 +76,7 @@ export function checkSetOptions (options: SetOptions): CacheError | undefined {
     checkNames('set', options)
 }
 
-/** The error in the time for which a lock is to be held, if any. */
+/** The error in the ttl of a lock, if any. */
 export function checkLockTtl (ttl: unknown): CacheError | undefined {
   return typeof ttl === 'number' && ttl > 0 ? undefined : ttlInvalid('ttl', `${kindOf(ttl)} for a lock`)
 }

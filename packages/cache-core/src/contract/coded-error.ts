@@ -4,14 +4,14 @@ import createFastifyError from '@fastify/error'
 const causes = new WeakMap<object, unknown>()
 
 /**
- * The error that led to an error of the suite; `undefined`: there is none, or the error is another's. It may hold what was stored, as
- * the error of a serializer does: for debugging, not for logs.
+ * The cause of an error of the suite; `undefined`: it has none, or the error is not the suite's. A cause may contain stored values, as the
+ * error of a serializer does: for debugging, not for logs.
  */
 export function causeOf (error: unknown): unknown {
   return typeof error === 'object' && error !== null ? causes.get(error) : undefined
 }
 
-/** Makes `causeOf` answer with a cause; returns the error. */
+/** Sets the cause that `causeOf` returns; returns the error. */
 export function withCause<E extends Error> (error: E, cause: unknown): E {
   causes.set(error, cause)
   return error
@@ -19,7 +19,7 @@ export function withCause<E extends Error> (error: E, cause: unknown): E {
 
 type Why = { readonly cause?: unknown }
 
-/** `createError` of `@fastify/error`, whose errors show their code and their message alone: `causeOf` tells their cause. */
+/** `createError` of `@fastify/error`, whose errors show their code and their message alone; `causeOf` returns their cause. */
 export const createError = ((...kind: Parameters<typeof createFastifyError>) => {
   const Coded = createFastifyError(...kind)
   const hasStack = kind[4] !== false
@@ -27,7 +27,7 @@ export const createError = ((...kind: Parameters<typeof createFastifyError>) => 
     const why = args.at(-1) as Why | undefined
     const hasCause = typeof why === 'object' && why !== null && 'cause' in why
     const error = new Coded(...(hasCause ? args.slice(0, -1) : args) as [])
-    // Its lines begin with the one that made the error.
+    // The stack begins with the line that made the error.
     if (hasStack && Error.stackTraceLimit > 0) Error.captureStackTrace(error, caller)
     return hasCause ? withCause(error, why.cause) : error
   }

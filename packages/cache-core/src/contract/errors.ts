@@ -18,13 +18,13 @@ const CODES = [
   'CACHE_ERR_LOAD_OVERDUE'
 ] as const
 
-/** What can go wrong in a cache call. The label `error_type` is the part after `CACHE_ERR_`, in lower case. */
+/** The codes of errors in a cache call. The label `error_type` is the part after `CACHE_ERR_`, in lower case. */
 export type CacheErrorCode = typeof CODES[number]
 
 /** Every value of the label `error_type`. */
 export const ERROR_TYPES: readonly string[] = CODES.map(typeOf)
 
-/** The error inside a failed `Result`. It has a code and a message, neither of them with a key or a value; `causeOf` tells its cause. */
+/** The error inside a failed `Result`. It has a code and a message, neither of them with a key or a value; `causeOf` returns its cause. */
 export interface CacheError extends Error {
   readonly code: CacheErrorCode
   /** The call took effect in this process and will be replayed (`del`, `clear`, `tags.invalidate`). */
@@ -48,7 +48,7 @@ export const failedReply = fault<[operation: string, reply: string, why?: { caus
 /** The operation did not end in time; it may still take effect. */
 export const timeout = fault<[operation: string, ms: number, why?: { cause: unknown }]>('CACHE_ERR_TIMEOUT',
   'The cache did not carry out "%s" within %d ms')
-/** The server takes no writes: a replica, or one that cannot persist. */
+/** The server refuses writes: it is a replica, or it cannot persist. */
 export const readonly = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_READONLY',
   'The cache could not carry out "%s": its store takes no writes')
 /** The store is full and evicts nothing. */
@@ -63,7 +63,7 @@ export const refused = fault<[operation: string, what: string, why?: { cause: un
 /** The store answers, but lacks something that the operation needs. */
 export const unserviceable = fault<[operation: string, why: string]>('CACHE_ERR_UNSUPPORTED',
   'The cache could not carry out "%s": %s')
-/** What is stored under the key cannot be read. */
+/** The stored value cannot be read. */
 export const corrupt = fault<[operation: string, what: string, why?: { cause: unknown }]>('CACHE_ERR_CORRUPT',
   'The cache could not carry out "%s": the store holds %s')
 /** The implementation lacks this optional member. */
@@ -90,7 +90,7 @@ export const tooLarge = fault<[bytes: number, limit: number]>('CACHE_ERR_TOO_LAR
 /** The implementation threw, rejected or answered with something that is no Result. */
 export const implementationFailed = fault<[operation: string, how: string, why?: { cause: unknown }]>('CACHE_ERR_IMPLEMENTATION',
   'The cache implementation failed in "%s": it %s')
-/** A load without a time limit of its own has lasted for long; said once, not handed to its callers. */
+/** A load without `timeoutMs` exceeded the limit of 30 s; counted once, not returned to its callers. */
 export const loadOverdue = fault<[ms: number]>('CACHE_ERR_LOAD_OVERDUE',
   'A load has not ended within %d ms: its key is free for another load, and its value will not be stored. Set timeoutMs to the time that the load may take')
 
@@ -103,13 +103,13 @@ export const EnvInvalid = createError('CACHE_ERR_ENV_INVALID',
 /** `@fastify/caching` has taken `fastify.cache`. */
 export const CachingClash = createError('CACHE_ERR_CACHING_CLASH',
   'fastify.cache belongs to @fastify/caching here: remove it (its headers are what @x/cache-edge does), or register one of the two in a context of its own')
-/** Something else has taken the decorator. */
+/** Another plugin has taken the decorator. */
 export const DecoratorTaken = createError('CACHE_ERR_DECORATOR_TAKEN',
   '%s is already decorated by something else: register @x/cache-core before it, or rename the other decorator')
 /** Two registrations put an implementation into service. */
 export const ImplementationClash = createError<[one: string, other: string]>('CACHE_ERR_IMPLEMENTATION_CLASH',
   'Two registrations choose the implementation of the cache: %s, then %s. Keep one of them; fastify.cache.registry.register() swaps implementations at run time')
-/** An implementation was asked for, and nobody registered it. */
+/** The option names an implementation that no plugin registered. */
 export const ImplementationMissing = createError('CACHE_ERR_IMPLEMENTATION_MISSING',
   'The cache is to run on Redis (implementation "redis", as of CACHE_IMPL or FEATURE_CACHE_REDIS), and @x/cache-redis is not registered: add register(cacheRedis, redisOptionsFromEnv()), or set CACHE_IMPL to "null" or "memory"')
 /** Two registrations give different values for one option. */
@@ -124,10 +124,10 @@ export const AlreadyRegistered = createError('CACHE_ERR_ALREADY_REGISTERED',
 /** The status route is exposed without a guard where it would be closed. */
 export const StatusUnguarded = createError('CACHE_ERR_STATUS_UNGUARDED',
   'expose opens %s outside of development, test and staging only together with a guard: set option "guard" to an onRequest hook that refuses strangers')
-/** An implementation cannot come back, since it cannot forget what was invalidated in the meantime. */
+/** An implementation without `clear` cannot come back into service: it may hold entries that were invalidated in the meantime. */
 export const ImplementationStale = createError('CACHE_ERR_IMPLEMENTATION_STALE',
   'Cache "%s" was in service before and has no clear(): it may hold what was invalidated since. Register a new instance')
-/** What was handed to the registry is not a cache. */
+/** The object given to the registry is not a cache. */
 export const NotACache = createError('CACHE_ERR_NOT_A_CACHE',
   'A cache needs the methods get, set and del: %s lacks %s')
 /** A load did not end in time. */

@@ -1,15 +1,14 @@
 import { valueInvalid, type CacheError } from './errors.js'
 
 /**
- * A value as it was when it was taken: what JSON keeps of it, or the bytes of a Buffer. `read` gives a copy that nobody
- * else holds.
+ * A value isolated from its owner: its JSON text, or the bytes of a Buffer. `read` makes a copy that no other reader holds.
  */
 export type Kept =
   | { readonly kind: 'plain'; readonly value: string | number | boolean | null }
   | { readonly kind: 'json'; readonly text: string }
   | { readonly kind: 'buffer'; readonly value: Uint8Array }
 
-/** The value as a cache keeps it, or the error that says why no cache can. */
+/** Isolates a value; the error says why no cache can store it. */
 export function keep (value: unknown): Kept | { error: CacheError } {
   if (value === null || typeof value === 'boolean' || typeof value === 'number') {
     if (typeof value === 'number' && !Number.isFinite(value)) return { error: valueInvalid(String(value)) }
@@ -27,7 +26,7 @@ export function keep (value: unknown): Kept | { error: CacheError } {
   return { kind: 'json', text }
 }
 
-/** A copy of what was kept. Bytes come back as a Buffer. */
+/** Makes a copy of an isolated value. Bytes come back as a Buffer. */
 export function read (kept: Kept): unknown {
   switch (kept.kind) {
     case 'plain': return kept.value
@@ -36,7 +35,7 @@ export function read (kept: Kept): unknown {
   }
 }
 
-/** A copy that nobody else holds; the value itself if it cannot be kept, and so not be stored either. */
+/** A copy that no other caller holds; the value itself if no cache can store it. */
 export function copyOf (value: unknown): unknown {
   const kept = keep(value)
   return 'error' in kept ? value : read(kept)

@@ -1,19 +1,19 @@
-/** What a loader is given. */
+/** The argument of a loader. */
 export interface LoadContext {
   readonly key: string
   /** Aborted when `timeoutMs` has passed. */
   readonly signal: AbortSignal
-  /** "Do not store what I return." */
+  /** Marks the value that the loader returns as not to be stored. */
   readonly skip: () => void
 }
 
 /**
- * Reads the source of truth. What it returns is handed to every waiter; what it throws, too. `undefined` is not stored, as after
- * `skip()`; `null` is.
+ * Reads the source of truth. Every waiter gets the value that it returns, or the error that it throws. `undefined` is not stored, as after
+ * `skip()`; `null` is stored.
  */
 export type Loader<T> = (context: LoadContext) => T | Promise<T>
 
-/** How `getOrSet` keeps what it loaded, and what it does while it loads. */
+/** Options of `getOrSet`: of the store, and of the load. */
 export interface GetOrSetOptions<T = unknown> {
   /**
    * Seconds that the value is fresh; `0`: do not store. A function gives each value a ttl of its own: `(user) => user === null ? 5 : 300`

@@ -37,9 +37,9 @@ function wrongIn (of: keyof typeof NAMES, options: unknown): string | undefined 
   if (typeof options !== 'object' || options === null || Array.isArray(options)) return kindOf(options)
   const known: ReadonlySet<string> = NAMES[of]
   for (const name in options) {
-    // A name that a library has put on every object is not the caller's.
+    // A library may have added the name to every object; then it is not the caller's option.
     if (known.has(name) || !Object.hasOwn(options, name) || Reflect.get(options, name) === undefined) continue
-    // A long name may be data.
+    // A long name may be data, which an error must not show.
     return /^\w{1,32}$/.test(name) ? `"${name}"` : 'another member'
   }
   return undefined

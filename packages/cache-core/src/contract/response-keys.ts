@@ -4,8 +4,8 @@ export const RESPONSE_KEYS = 'edge'
 const RESPONSES = `${RESPONSE_KEYS}:`
 const FIRST = RESPONSES.charCodeAt(0)
 
-/** Whether an entry is a stored response: clients choose how many of them there are. */
+/** Whether a key is that of a stored response. Clients choose how many of these there are. */
 export function isResponse (key: string): boolean {
-  // The first character first: most keys are told apart by it, faster.
+  // The first character is compared first, since it rules out most keys at less cost.
   return key.charCodeAt(0) === FIRST && key.startsWith(RESPONSES)
 }

@@ -6,7 +6,7 @@ export interface Ok<T> { readonly ok: true; readonly value: T }
 /** A call that the cache could not carry out, and why. */
 export interface Err { readonly ok: false; readonly error: CacheError }
 
-/** What every cache call resolves to: a cache never throws and never rejects. */
+/** The result of every cache call: a cache never throws and never rejects. */
 export type Result<T> = Ok<T> | Err
 
 export function ok (): Ok<void>
@@ -21,18 +21,17 @@ export function err (error: CacheError): Err {
   return { ok: false, error }
 }
 
-/** The one success without a value: spares an allocation for each write. */
+/** The success without a value: one object for all writes, to save an allocation. */
 export const DONE: Ok<void> = Object.freeze({ ok: true, value: undefined })
 
-/** Nothing is stored under the key. */
+/** The result of a read that found nothing. */
 export const MISS: Ok<null> = Object.freeze({ ok: true, value: null })
 
 const storedNull = Symbol.for('@x/cache-core.storedNull')
-// On globalThis since a process may hold two copies of this package.
+// The object stands on globalThis, since a process may load two copies of this package.
 const shared = globalThis as { [storedNull]?: Ok<null> }
 
 /**
- * `null` itself is stored under the key: an implementation answers `get` with
- * this very object so that a stored `null` counts as a hit.
+ * The result of a read that found a stored `null`. An implementation returns this very object from `get`, so that the read counts as a hit.
  */
 export const STORED_NULL: Ok<null> = shared[storedNull] ??= Object.freeze({ ok: true, value: null })

@@ -1,12 +1,12 @@
 import type { Result } from './result.js'
 
-/** Reads without a promise: what an implementation that keeps its values in this process may offer. */
+/** The method that reads a value without a promise, of an implementation that stores its values in this process. */
 export const readNow = Symbol.for('@x/cache-core.readNow')
 
-/** The same for an entry, fresh or stale, whose bytes nobody copies. */
+/** The method that reads an entry, fresh or stale, without a promise and without a copy of its bytes. */
 export const shareNow = Symbol.for('@x/cache-core.shareNow')
 
-/** An entry whose value others hold, too: bytes in it are to be copied before anybody else sees them. */
+/** An entry whose value other readers hold, too: bytes in it must be copied before they are handed on. */
 export interface SharedEntry {
   readonly value: unknown
   readonly fresh: boolean

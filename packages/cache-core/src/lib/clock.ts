@@ -1,7 +1,7 @@
 /** A clock in milliseconds that never goes back. */
 export interface Clock {
   now (): number
-  /** The same for the end of a lifetime: may be up to a millisecond old, and costs less when it is read often. Default: `now`. */
+  /** The time up to a millisecond ago, for the ends of lifetimes: costs less than `now` when it is read often. Default: `now`. */
   coarse? (): number
 }
 
@@ -11,9 +11,8 @@ const TOLERANCE_MS = 2
 const BURST = 16
 
 /**
- * Time that has passed in this process: what its monotonic clock or its wall clock says, whichever is more. The monotonic
- * clock stands still while the machine sleeps. So a wall clock that is set forward makes everything older, and one that is
- * set back changes nothing.
+ * The time that has passed in this process by its monotonic clock or its wall clock, whichever is more. The monotonic clock stops while the
+ * machine sleeps. A wall clock that is set forward makes everything older; one that is set back changes nothing.
  */
 export class ElapsedClock implements Clock {
   readonly #monotonic: () => number
@@ -39,7 +38,7 @@ export class ElapsedClock implements Clock {
     const wall = Date.now()
     if (wall === this.#wall) {
       if (this.#readings > BURST) return this.#coarse
-      // Ends with this turn of the event loop: a wall clock that a test holds still must not hold up the time.
+      // The burst ends with this turn of the event loop: a wall clock that a test stops must not stop the time.
       if (++this.#readings > BURST) setImmediate(() => { this.#readings = 0 }).unref()
     }
     this.#wall = wall
@@ -53,7 +52,7 @@ export class ElapsedClock implements Clock {
     return change > TOLERANCE_MS || change < -TOLERANCE_MS ? this.#step() : monotonic + this.#ahead
   }
 
-  /** One of the clocks was set, or stood still; or the process was held up between the two readings, so they are read anew. */
+  /** Reads both clocks anew: one of them was set or stopped, or the process paused between the two readings. */
   #step (): number {
     let before: number
     let wall: number
@@ -71,10 +70,10 @@ export class ElapsedClock implements Clock {
   }
 }
 
-/** The clock of this process: one for everything that has a lifetime. */
+/** The clock of this process, by which all lifetimes are measured. */
 export const monotonicClock: Clock = new ElapsedClock()
 
-// Node reads hrtime in two thirds of the time of performance.now, and requests wait for it.
+// `process.hrtime` takes two thirds of the time of `performance.now`, and requests wait for it.
 function sinceStart (): number {
   const [seconds, nanoseconds] = process.hrtime()
   return seconds * 1e3 + nanoseconds / 1e6

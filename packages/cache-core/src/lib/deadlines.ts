@@ -1,4 +1,4 @@
-/** A call whose time is watched. */
+/** A call with a time limit. */
 export interface Watched {
   expiresAt: number
   /** Ends the call that has lasted too long; must not throw. */
@@ -9,13 +9,12 @@ export interface Watched {
 
 /** Ticks in which a call may take its whole time. */
 const TICKS = 8
-/** Above it a tick that has nothing left to watch is not waited for: it would hold the process. */
+/** Milliseconds of a tick above which an interval without calls is stopped at once: it would hold the process. */
 const LONG_TICK_MS = 1000
 
 /**
- * Bounds calls in time without a timer of their own: all calls here have the same limit, so the list is in the order of
- * their ends, and one interval, which runs only while calls are pending, looks at its head. A call that hangs ends between
- * `ms` and 9/8 of it.
+ * Limits the time of calls without a timer per call. All calls have the same limit, so the list is in the order of their ends, and one
+ * interval checks its head while calls are pending. A call that hangs ends between `ms` and 9/8 of it.
  */
 export class Deadlines {
   readonly #tickMs: number
@@ -25,7 +24,7 @@ export class Deadlines {
   #tail: Watched | undefined
   #timer: NodeJS.Timeout | undefined
 
-  /** @param holdsProcess whether a call that is watched keeps the process running */
+  /** @param holdsProcess whether a pending call keeps the process running */
   constructor (readonly ms: number, { holdsProcess = true }: { holdsProcess?: boolean } = {}) {
     // Node turns a delay above 2^31-1 ms into one of 1 ms.
     this.#tickMs = Math.min(Math.max(1, ms / TICKS), 0x7fffffff)
@@ -33,8 +32,8 @@ export class Deadlines {
   }
 
   /**
-   * What `pending` resolves to, as `done` makes it; what `failed` makes of its rejection; or what `late` makes of it once the
-   * time is over. The three must not throw.
+   * Resolves to `done(value)` of `pending`, to `failed(cause)` if it rejects, or to `late(ms)` once the limit has passed. The three callbacks
+   * must not throw.
    */
   bound<T, R> (pending: PromiseLike<T>, done: (value: T) => R, late: (ms: number) => R, failed: (cause: unknown) => R): Promise<R> {
     return new Promise<R>((resolve) => {
@@ -47,13 +46,13 @@ export class Deadlines {
     })
   }
 
-  /** Calls `expire` when the time is over, unless `unwatch` comes before. */
+  /** Calls `expire` when the limit has passed, unless `unwatch` is called before. */
   watch (expire: (ms: number) => void): Watched {
     const watched: Watched = { expiresAt: this.#tick + TICKS + 1, expire, previous: this.#tail, next: undefined }
     if (this.#tail === undefined) this.#head = watched
     else this.#tail.next = watched
     this.#tail = watched
-    // Holds the process for a call that is under way; a tick later it lets go.
+    // The interval holds the process while a call is pending, and up to a tick longer.
     if (this.#timer === undefined) {
       this.#timer = setInterval(() => this.#sweep(), this.#tickMs)
       if (!this.#holdsProcess) this.#timer.unref()
@@ -61,7 +60,7 @@ export class Deadlines {
     return watched
   }
 
-  /** Whether it was still watched. */
+  /** Ends the limit of a call; `false` if it had passed or ended before. */
   unwatch (watched: Watched): boolean {
     if (watched.expiresAt === 0) return false
     watched.expiresAt = 0

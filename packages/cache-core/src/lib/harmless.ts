@@ -1,6 +1,6 @@
 /**
- * Whether a value is a promise, where the app was asked for a plain value or for none. Its rejection is taken and given to
- * `rejected`: unhandled, it would end the process.
+ * Whether a value that the app returned in place of a plain one is a promise. Its rejection is handled and given to `rejected`: unhandled, it
+ * would end the process.
  */
 export function isPromise (value: unknown, rejected: (error: unknown) => void = () => {}): boolean {
   try {
@@ -9,7 +9,7 @@ export function isPromise (value: unknown, rejected: (error: unknown) => void = 
     then.call(value, () => {}, rejected)
     return true
   } catch {
-    // A thenable that throws is no value either.
+    // A thenable whose `then` throws counts as a promise.
     return true
   }
 }
@@ -18,7 +18,7 @@ type Level = 'info' | 'warn' | 'error'
 /** The part of a logger that the core writes to. */
 export type Log = { [L in Level]: (details: object, message: string) => void }
 
-/** The same logger, whose own failures harm neither the cache nor the process. */
+/** Wraps a logger so that its own failures harm neither the cache nor the process. */
 export function harmlessLog (log: Log): Log {
   const write = (level: Level) => (details: object, message: string): void => {
     try {

@@ -1,10 +1,10 @@
-/** V8 copies a shorter part of a text, or a shorter sum of texts; a longer one refers to the texts that it was made of. */
+/** The length from which on V8 makes a slice, or a concatenation, that refers to the original text; a shorter one is a copy. */
 const MIN_REFERRING = 13
-/** UTF-16 units per step. Node makes a longer text from bytes a resource outside of the heap. */
+/** UTF-16 units per step. Node puts a longer text that is made from bytes outside of the heap. */
 const STEP = 2 ** 19
-/** Beyond so many units a native search beats a loop. */
+/** The length in UTF-16 units above which a native search is faster than a loop. */
 const MAX_LOOP = 64
-/** A workspace: allocating one per text would take longer than copying the text. */
+/** A shared buffer: to allocate one per text would take longer than the copy. */
 const workspace = Buffer.allocUnsafeSlow(4096)
 
 /** Whether V8 can hold the text in one byte per UTF-16 unit: none is above U+00FF. */
@@ -17,8 +17,8 @@ export function isOneByte (text: string): boolean {
 }
 
 /**
- * The same text in memory of its own, in as few bytes as V8 can hold it. A text that was cut from a longer one keeps the
- * longer one alive: a cache that stores such a text, or has it for a key, would hold far more than it counts.
+ * Copies a text into memory of its own, in as few bytes as V8 can. A slice of a longer text holds the longer one in memory: a cache that
+ * stores a slice, or has it for a key, would hold far more bytes than it counts.
  */
 export function ownText (text: string, isNarrow: boolean = isOneByte(text)): string {
   if (text.length < MIN_REFERRING) return text
