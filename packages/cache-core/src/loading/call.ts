@@ -15,14 +15,14 @@ export interface Call<T> {
   readonly caller: Caller | undefined
   /** The loader run in whose synchronous part the call was made. */
   readonly entered: LoadScope | undefined
-  /** Flights that had begun when the call was made: later ones saw all that had happened before the call. */
+  /** The number of flights that had begun when the call was made: later flights saw all changes before the call. */
   readonly since: number
-  /** The store did not answer: asking it for a lock or for tokens would only make the caller wait again. */
+  /** The store did not answer, so it is not asked for a lock or for tokens: the caller would wait again. */
   isStoreAway: boolean
 }
 
-/** Counts and announces a failure. */
+/** Counts and emits a failure. */
 export type Fail = (stats: ImplStats, operation: string, error: CacheError) => void
 
-/** Whether a load that is under way still gives what a load that begins now would give; `unknown`: the store cannot be asked. */
+/** Whether the value of a pending load is that of a load that begins now; `unknown`: the store cannot be asked. */
 export type Proof = 'current' | 'changed' | 'unknown'

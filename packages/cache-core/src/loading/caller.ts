@@ -2,12 +2,12 @@ import { causeOf } from '../contract/coded-error.js'
 
 /** The part of a Fastify request that says whether its client still waits. */
 export interface Caller {
-  /** Missing in early releases of Fastify 5. */
+  /** The signal of the request; early releases of Fastify 5 have none. */
   readonly signal?: AbortSignal
   readonly raw: { readonly aborted?: boolean; readonly socket?: { readonly destroyed?: boolean } | null }
 }
 
-/** Causes of an error that are looked at. */
+/** The maximum number of causes of an error that are checked. */
 const MAX_CAUSES = 4
 
 /** Whether an error is an AbortError, or is caused by one. */
@@ -19,14 +19,14 @@ function isAbort (error: unknown, reason?: unknown): boolean {
   return false
 }
 
-/** Whether the client of a request has gone, or its time is up. `undefined`, a call outside of requests, never has. */
+/** Whether the client of a request has gone, or its time has ended. `false` for `undefined`, a call outside of requests. */
 export function hasLeft (caller: Caller | undefined): boolean {
   return caller !== undefined && (caller.raw.aborted === true || (caller.signal?.aborted === true && caller.raw.socket?.destroyed !== false))
 }
 
 /**
- * Whether a load failed since its own caller ended, and not since its source failed. Fastify also aborts `request.signal` when
- * the request's body has been read: while the connection stands, the error has to be one of aborting, too.
+ * Whether a load failed because its own caller ended, and not because its source failed. Fastify also aborts `request.signal` when the body
+ * of the request has been read: while the connection is open, the error must be an AbortError, too.
  */
 export function isEndOfCaller (caller: Caller | undefined, error: unknown): boolean {
   if (caller === undefined) return isAbort(error)

@@ -3,8 +3,8 @@ import type { Call, Proof } from './call.js'
 import type { LoadStore } from './load-store.js'
 
 /**
- * Proves loads for callers that want to join them. Another process may have removed the key, or invalidated a tag, since the load
- * began. One question per flight is under way at a time; callers that come meanwhile share the next one.
+ * Asks the store whether a pending load is current, for callers that want to join it: another process may have removed the key, or invalidated
+ * a tag, since the load began. One question per flight is pending at a time; later callers share the next one.
  */
 export class FlightProofs {
   readonly #store: LoadStore

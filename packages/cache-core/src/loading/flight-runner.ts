@@ -14,10 +14,10 @@ import { knownTags, storeOptions } from './store-options.js'
 import { timeLoad } from './timed-load.js'
 import type { LoadService } from './load-service.js'
 
-/** Milliseconds without a new load after a failed one, while a stale value is at hand. */
+/** The default of `retryAfterMs`. */
 const RETRY_AFTER_MS = 1000
 
-/** How a flight is begun. `ttlLeft` is that of the entry to be replaced: a better one, stored by another process, ends the flight. */
+/** Options of a flight. `ttlLeft`: that of the entry to be replaced; an entry with more, which another process stored, ends the flight. */
 export interface Start extends Pick<FlightOptions, 'isBackground' | 'isSuspected'> { ttlLeft?: number }
 
 /** A loaded value. `snapshot`: the tags before the load; `null`: the value must not be stored. */
@@ -29,7 +29,7 @@ export class FlightRunner {
   readonly #store: LoadStore
   readonly #backoff: Backoff
   readonly #ttlFor: (ttl: number | undefined) => number
-  /** Of loads that have no limit of their own. A load that hangs does not hold the process. */
+  /** The time limit of loads without `timeoutMs`. A load that hangs does not hold the process. */
   readonly #limit = new Deadlines(LOAD_LIMIT_MS, { holdsProcess: false })
 
   constructor (service: LoadService, store: LoadStore, backoff: Backoff, ttlFor: (ttl: number | undefined) => number) {
@@ -43,11 +43,11 @@ export class FlightRunner {
   begin<T> (call: Call<T>, { ttlLeft = 0, isBackground = false, isSuspected = false }: Start = {}): Promise<T> {
     const { options } = call
     const { active, flights } = this.#service
-    // Nobody waits for a load in the background, so it may wait for the run that started it.
+    // No caller waits for a load in the background, so it may wait for the run that started it.
     const parent = isBackground ? undefined : flights.scopes.of(call.entered)
     const flight = new Flight<T>(call.key, [...knownTags(options)], { hasLateTags: typeof options.tags === 'function', isBackground, isSuspected, parent })
     flights.begin(flight)
-    // Swapped since the call began: what it loads is for nobody else.
+    // The implementation was swapped since the call began: no other call may join this load.
     if (active !== call.target) flights.supersede([call.key])
     flight.loaded = this.#fly(call, flight, ttlLeft)
     return flight.loaded
@@ -107,14 +107,14 @@ export class FlightRunner {
     return lock
   }
 
-  /** Bounds the time of a load that has no limit of its own; the returned function says that the loader has ended. */
+  /** Starts the time limit of a load without `timeoutMs`; the returned function is called when the loader has ended. */
   #enter<T> ({ target, options }: Call<T>, flight: Flight<T>, lock: LoadLock | undefined): () => void {
     const untrack = flight.isSuspected ? this.#service.flights.scopes.track() : undefined
     const watched = limitOf(options.timeoutMs) !== undefined
       ? undefined
       : this.#limit.watch((ms) => {
         untrack?.()
-        // Before callers look for another flight to join.
+        // The flight ends first, so that its callers do not join it again.
         this.#end(flight, lock)
         flight.expire()
         this.#store.fail(target, 'getOrSet', loadOverdue(ms))
@@ -135,9 +135,9 @@ export class FlightRunner {
     flight.isAbandoned = isEndOfCaller(caller, error)
     // The end of one caller, or of a load that has been replaced, says nothing about the next load.
     if (!flight.isAbandoned && !flight.isOverdue) this.#backoff.start(key, options.retryAfterMs ?? RETRY_AFTER_MS)
-    // The load that replaces an abandoned one shares its mark.
+    // The load that replaces an abandoned one uses its lease.
     if (!flight.isAbandoned) this.#store.release(call, flight)
-    // Without an outcome the lock goes to the next in line, who loads in place of the caller that ended.
+    // Without an outcome the next waiter gets the lock, and loads in place of the caller that ended.
     this.#end(flight, lock, flight.isAbandoned ? undefined : 'not-stored')
   }
 

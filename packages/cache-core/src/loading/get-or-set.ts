@@ -19,7 +19,7 @@ import type { ImplStats } from '../telemetry/stats.js'
 import { timeLoad } from './timed-load.js'
 import type { LoadService, LoadTarget } from './load-service.js'
 
-/** One load per key per process, and the rules for stale values. */
+/** `getOrSet`: one load per key and process, and the rules for stale values. */
 export class GetOrSet {
   readonly #service: LoadService
   readonly #backoff: Backoff
@@ -37,7 +37,7 @@ export class GetOrSet {
     this.#runner = new FlightRunner(service, this.#store, this.#backoff, ttlFor)
   }
 
-  /** Every caller's loader runs, at once and alone: observing must not change what is observed. */
+  /** Runs the loader of each caller, at once and alone: observing must not change the observed traffic. */
   observe<T> (stats: ImplStats, key: string, loader: Loader<T>, options: GetOrSetOptions<T>): Promise<T> {
     const error = checkKey(key)
     if (error !== undefined) this.#fail(stats, 'getOrSet', error)
@@ -53,7 +53,7 @@ export class GetOrSet {
     })
   }
 
-  /** The cached value, or one load for all who ask meanwhile. */
+  /** Returns the cached value, or the value of one load, which further calls join. */
   run<T> (target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined): Promise<T> {
     const { flights } = this.#service
     const call: Call<T> = { target, key, loader, options, caller, entered: flights.scopes.entered, since: flights.begun, isStoreAway: false }
@@ -90,7 +90,7 @@ export class GetOrSet {
     return mayBeStale ? 'stale' : 'miss'
   }
 
-  /** A caller that joins waits for no longer than its own limit; one that loads has it put on its loader. */
+  /** Joins the pending load, at most for the caller's `timeoutMs`, or begins a load with that limit. */
   #joinOrLoad<T> (call: Call<T>): Promise<T> {
     const flight = this.#service.flights.joinable(call.key)
     const limit = flight === undefined ? undefined : limitOf(call.options.timeoutMs)
@@ -98,11 +98,11 @@ export class GetOrSet {
     return this.#orStale(call, limit === undefined ? loaded : within(limit, loaded))
   }
 
-  /** The load that is under way, or a new one. */
+  /** Joins the pending load, or begins one. */
   #share<T> (call: Call<T>, isSuspected = false): Promise<T> {
     const flight = this.#service.flights.joinable(call.key) as Flight<T> | undefined
     if (flight === undefined) return this.#runner.begin(call, { isSuspected })
-    // A load that began after the call has seen whatever another process removed before the call.
+    // A load that began after the call saw all removals of other processes before the call.
     const isProven = flight.number > call.since || flight.lease === undefined
     return isProven ? this.#follow(call, flight) : this.#followProven(call, flight)
   }
@@ -118,8 +118,8 @@ export class GetOrSet {
   }
 
   /**
-   * Waits for the load of another caller. If that caller ended, or its load is overdue, the first of those who wait begins a
-   * load of its own, which the others join. A late value still answers them all.
+   * Waits for the load of another caller. If that caller ended, or its load is overdue, the first waiter begins a load, which the other
+   * waiters join. A late value is still returned to all of them.
    */
   #follow<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
     const scope = this.#service.flights.scopes.of(call.entered)
@@ -142,17 +142,17 @@ export class GetOrSet {
     return followed.finally(() => scope.unawait(flight.scope))
   }
 
-  /** Loads while nobody waits. Failures are announced as `loaded` events, and the stale value stays. */
+  /** Loads in the background. A failure is emitted as `loaded`, and the stale value stays. */
   #refresh<T> (call: Call<T>, ttlLeft: number): void {
     if (this.#service.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
     this.#runner.begin(call, { ttlLeft, isBackground: true }).catch(() => {
-      // Announced and counted as its load ended; there is no caller to tell.
+      // The failure was emitted and counted when the load ended; no caller waits for it.
     })
   }
 
   /**
-   * What is loaded; if loading fails, the stale value, where this caller takes one and the cache still holds it: asked for
-   * anew, since it may have been invalidated, or have reached its end, while the load ran.
+   * Returns the loaded value; if loading fails, the stale value, where this caller allows one. The entry is read anew, since it may have been
+   * invalidated, or have reached its stale end, during the load.
    */
   #orStale<T> (call: Call<T>, loaded: Promise<T>): Promise<T> {
     if (!needsEntry(call.options)) return loaded

@@ -3,9 +3,9 @@ import type { CacheError } from '../contract/errors.js'
 import type { Result } from '../contract/result.js'
 import type { LoadTarget } from './load-service.js'
 
-/** Seconds for which a lock is taken; extended while the load lasts, so it outlives a dead holder by no more. */
+/** The ttl of a lock in seconds. It is extended during the load, so a lock outlives a dead holder by no more. */
 const LOCK_TTL = 10
-/** Waiters load on their own after so long. */
+/** Milliseconds after which a waiter loads without the lock. */
 const WAIT_MS = 30_000
 
 /** The outcome of a load, for the callers that wait for its lock. */
@@ -13,7 +13,7 @@ export type LoadOutcome = 'stored' | 'not-stored'
 
 type Failed = (operation: string, error: CacheError) => void
 
-/** The lock around one load across processes, or the reason to load without it. */
+/** The lock around one load across processes. */
 export class LoadLock {
   readonly #timer: NodeJS.Timeout
   readonly #lock: Lock
@@ -24,18 +24,18 @@ export class LoadLock {
     this.#lock = lock
     this.#failed = failed
     this.#timer = setInterval(() => {
-      // A lock that was lost cannot be won back: the load goes on, and the tags decide what may be served.
-      void this.#tell('lock.extend', lock.extend(LOCK_TTL))
+      // A lost lock cannot be acquired again: the load continues, and the tags decide whether its value may be served.
+      void this.#report('lock.extend', lock.extend(LOCK_TTL))
     }, LOCK_TTL * 1000 / 3).unref()
   }
 
   /**
-   * `undefined`: the holder's load has ended, the wait was too long, or locks cannot be had now.
-   * @param mayWait whether to queue behind the holder
+   * Acquires the lock; `undefined`: the holder's load has ended, the wait was too long, or the store gives no lock now.
+   * @param mayWait whether to wait for the holder
    */
   static async acquire (target: LoadTarget, key: string, mayWait: boolean, timeoutMs: number | undefined, failed: Failed): Promise<LoadLock | undefined> {
     let result = await target.lock(key, { ttl: LOCK_TTL })
-    // Only a cache that answers, and says that another holds the lock, may make a request wait for it.
+    // A request waits only if the cache answered that another caller holds the lock.
     if (mayWait && result.ok && result.value === null) {
       result = await target.lock(key, { ttl: LOCK_TTL, waitMs: timeoutMs ?? WAIT_MS })
     }
@@ -46,15 +46,15 @@ export class LoadLock {
     return result.value === null ? undefined : new LoadLock(result.value, failed)
   }
 
-  /** Without an outcome the next in line gets the lock. A second release does nothing. */
+  /** Releases the lock; without an outcome the next waiter gets it. A second release does nothing. */
   async release (outcome?: LoadOutcome): Promise<void> {
     if (this.#isReleased) return
     this.#isReleased = true
     clearInterval(this.#timer)
-    await this.#tell('lock.release', this.#lock.release(outcome))
+    await this.#report('lock.release', this.#lock.release(outcome))
   }
 
-  async #tell (operation: string, pending: Promise<Result<void>>): Promise<void> {
+  async #report (operation: string, pending: Promise<Result<void>>): Promise<void> {
     const result = await pending
     if (!result.ok) this.#failed(operation, result.error)
   }

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
-/** One loader run, and the runs that it waits for: the nodes of the graph in which a cycle is a load that waits for itself. */
+/** One run of a loader, with the runs that it waits for. A cycle in this graph is a load that waits for itself. */
 export class LoadScope {
   isOver = false
   /** The run holds the lock of its key, so no run inside it may wait for another lock. */
@@ -9,13 +9,13 @@ export class LoadScope {
 
   /**
    * @param parent the run whose loader asked for this one and waits for it
-   * @param isUnshared the run answers its own caller alone, since that caller would else wait for itself
+   * @param isUnshared no other caller joins the run: its caller would otherwise wait for itself
    */
   constructor (readonly key: string, readonly parent: LoadScope | undefined, readonly isUnshared = false) {
     parent?.await(this)
   }
 
-  /** Notes that this run waits for another one, until either `unawait` is called or the other one is over. */
+  /** Records that this run waits for another one, until `unawait` is called or the other one ends. */
   await (other: LoadScope): void {
     (this.#awaited ??= new Set()).add(other)
   }
@@ -38,20 +38,20 @@ export class LoadScope {
     return false
   }
 
-  /** Whether this run, or one around it, already is an unshared run of the key: the loaders call one another without end. */
+  /** Whether this run, or a run around it, is an unshared run of the key: the loaders call one another without end. */
   isRecursion (key: string): boolean {
     return (this.isUnshared && this.key === key) || this.parent?.isRecursion(key) === true
   }
 
-  /** Whether this run, or one around it, holds a lock. */
+  /** Whether this run, or a run around it, holds a lock. */
   get isInsideLock (): boolean {
     return this.holdsLock || this.parent?.isInsideLock === true
   }
 }
 
 /**
- * Whether AsyncLocalStorage rests on AsyncContextFrame: from Node 24 on, unless it is switched off. Before, one store that is
- * in use makes every promise of the process about three times as slow.
+ * Whether AsyncLocalStorage uses AsyncContextFrame: from Node 24 on, unless a flag disables it. In earlier versions one store in use makes
+ * every promise of the process about three times as slow.
  */
 function isAsyncContextCheap (): boolean {
   const flags = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(' ')]
@@ -59,12 +59,11 @@ function isAsyncContextCheap (): boolean {
 }
 
 /**
- * Knows inside which loader a call is made. Everywhere it knows the synchronous part of a loader, which costs nothing. Behind
- * an `await` it knows the loader where AsyncLocalStorage is cheap, and else only in runs that are suspected to wait for
- * themselves: those that replace a run which passed its time limit.
+ * Finds the loader run that a call is made in. For the synchronous part of a loader that costs nothing. After an `await` the run is found
+ * where AsyncLocalStorage is cheap, and otherwise only for suspected runs, which replace a run that passed its time limit.
  */
 export class LoadScopes {
-  /** The run whose loader's synchronous part is executed now. */
+  /** The run whose loader is in its synchronous part now. */
   entered: LoadScope | undefined
   readonly #storage = new AsyncLocalStorage<LoadScope>()
   readonly #isAlwaysTracked: boolean
@@ -74,7 +73,7 @@ export class LoadScopes {
     this.#isAlwaysTracked = isAlwaysTracked
   }
 
-  /** Runs a loader inside a scope; what it returns is handed on. */
+  /** Runs a loader inside a scope, and returns its result. */
   run<T> (scope: LoadScope, load: () => T): T {
     const before = this.entered
     this.entered = scope
@@ -85,14 +84,14 @@ export class LoadScopes {
     }
   }
 
-  /** Keeps track of a suspected run behind its first `await`; the returned function ends that. */
+  /** Tracks a suspected run after its first `await`; the returned function ends that. */
   track (): () => void {
     this.#tracked++
     let isTracking = true
     return () => {
       if (!isTracking) return
       isTracking = false
-      // Promises are cheap again as soon as no suspected run is left.
+      // Without a suspected run the store is disabled, so that promises are cheap again.
       if (--this.#tracked === 0 && !this.#isAlwaysTracked) this.#storage.disable()
     }
   }

@@ -8,12 +8,12 @@ import { needsEntry } from './stale-rules.js'
 import { checkTagOptions, knownTags } from './store-options.js'
 import type { LoadService, LoadTarget } from './load-service.js'
 
-/** Codes of a store that would refuse, or leave unanswered, the next operation, too. */
+/** Codes after which the store is not asked again in the same call: the next operation would fail or time out, too. */
 const AWAY: ReadonlySet<string> = new Set(['CACHE_ERR_UNAVAILABLE', 'CACHE_ERR_TIMEOUT', 'CACHE_ERR_AUTH'])
-/** Milliseconds by which a lease outlasts the time limit of its load: for the store, which may have to wait for its turn. */
+/** Milliseconds by which a lease outlasts the time limit of its load: the store of the value may have to wait. */
 const LEASE_SPARE_MS = 10_000
 
-/** The store as `getOrSet` sees it: each operation is measured, each failure is announced and answered with "nothing". */
+/** The operations of `getOrSet` on the store. Each one is measured; a failure is emitted, and the result is as if nothing was stored. */
 export class LoadStore {
   readonly #service: LoadService
   readonly #fail: Fail
@@ -27,7 +27,7 @@ export class LoadStore {
     this.#fail(target.stats, operation, error)
   }
 
-  /** The entry, fresh or stale; `null`: there is none, or the store did not answer. */
+  /** Reads the entry, fresh or stale; `null`: there is none, or the store failed. */
   async read<T> (call: Call<T>): Promise<Entry<T> | null> {
     const { target, key, options } = call
     const result = await this.#measured(target, 'get', target.lookup<T>(key, { tags: knownTags(options), stale: needsEntry(options) }))
@@ -37,7 +37,7 @@ export class LoadStore {
     return null
   }
 
-  /** The lease, or else the tags as they are before the load; `null`: what is loaded must not be stored. */
+  /** Takes a lease, or captures the tags, before the load; `null`: the value must not be stored. */
   async capture<T> (call: Call<T>, flight: Flight<T>): Promise<TagSnapshot | undefined | null> {
     const { target, options } = call
     const hasLeases = target.impl.leases !== undefined
@@ -49,14 +49,14 @@ export class LoadStore {
     if (error !== undefined) this.fail(target, 'tags.capture', error)
     const tags = error === undefined ? flight.tags as string[] : []
     if (hasLeases) {
-      // Without valid tags, too: callers that join have to prove that the key was not removed.
+      // A lease is taken without valid tags, too: callers that join must ask whether the key was removed.
       flight.closeToUnproven()
       const lease = await this.#take(call, tags)
       flight.setLease(lease)
       return error === undefined ? lease : null
     }
     if (error !== undefined) return null
-    // Without tags, too: another process may clear the cache while this one loads. In this one the flight is superseded.
+    // A snapshot is taken without tags, too: another process may clear the cache during the load. A clear here supersedes the flight.
     if (tags.length === 0 && (target.immediate !== undefined || target.impl.tags === undefined)) return undefined
     const result = await this.#measured(target, 'tags.capture', target.capture(tags))
     if (result.ok) return result.value
@@ -64,7 +64,7 @@ export class LoadStore {
     return null
   }
 
-  /** Asks the store whether a flight is current. A flight without a lease is not, as soon as the store gives leases again. */
+  /** Asks the store whether a flight is current. A flight without a lease is not, once the store gives leases again. */
   async prove<T> (call: Call<T>, flight: Flight<T>): Promise<Proof> {
     const { target } = call
     const lease = await flight.lease
@@ -75,10 +75,10 @@ export class LoadStore {
     return 'unknown'
   }
 
-  /** Gives up the lease of a load that stores nothing. A flight that was superseded may share its mark with the next one. */
+  /** Releases the lease of a load that stores nothing, unless the flight was superseded: the next flight may use the same lease. */
   release<T> ({ target }: Call<T>, flight: Flight<T>): void {
     if (flight.isSuperseded) return
-    // Also one whose load could not be stored from the beginning: its tags were refused.
+    // The lease of a load whose tags were refused is released, too.
     void flight.lease?.then(async (lease) => {
       if (lease === null) return
       const result = await this.#measured(target, 'leases.release', target.releaseLease(lease))
@@ -86,7 +86,7 @@ export class LoadStore {
     })
   }
 
-  /** Whether the value was stored. A lease whose value the store refuses is given up. */
+  /** Stores a value; returns whether it was stored. The lease of a refused value is released. */
   async set<T> (call: Call<T>, flight: Flight<T>, value: T, options: SetOptions): Promise<boolean> {
     const { target, key } = call
     const result = await this.#measured(target, 'set', target.set(key, value, options))
@@ -99,7 +99,7 @@ export class LoadStore {
     return false
   }
 
-  /** `null`: the store gives no lease now. */
+  /** Takes a lease; `null`: the store gives none now. */
   async #take<T> ({ target, key, options }: Call<T>, tags: string[]): Promise<Lease | null> {
     const ttl = ((limitOf(options.timeoutMs) ?? LOAD_LIMIT_MS) + LEASE_SPARE_MS) / 1000
     const result = await this.#measured(target, 'leases.take', target.takeLease(key, { tags, ttl }))

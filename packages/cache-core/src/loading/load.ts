@@ -1,7 +1,7 @@
 import { LoadTimeout } from '../contract/errors.js'
 import type { LoadContext, Loader } from '../contract/loader.js'
 
-/** What a loader is given; the abort controller is made only if somebody asks for the signal. */
+/** The argument of a loader; the abort controller is made when `signal` is first read. */
 export class Load implements LoadContext {
   #controller: AbortController | undefined
   isSkipped = false
@@ -12,7 +12,7 @@ export class Load implements LoadContext {
     return (this.#controller ??= new AbortController()).signal
   }
 
-  /** A function of its own, so that a loader may destructure it; made only if somebody asks for it. */
+  /** A bound function, so that a loader may destructure it; made when it is read. */
   get skip (): () => void {
     return () => { this.isSkipped = true }
   }
@@ -23,15 +23,15 @@ export class Load implements LoadContext {
 }
 
 /**
- * Milliseconds after which a load without `timeoutMs` no longer closes its key: who waits still gets its value, which is not
- * stored, and the next caller loads anew.
+ * The time limit, in milliseconds, of a load without `timeoutMs`. Afterwards the next caller begins another load; waiters still get the late
+ * value, which is not stored.
  */
 export const LOAD_LIMIT_MS = 30_000
 
-/** Node turns longer delays into one of 1 ms. */
+/** The longest delay of a timer; Node turns a longer one into 1 ms. */
 const MAX_DELAY_MS = 0x7fffffff
 
-/** A limit in time; none for what is no delay that a timer can keep. */
+/** The time limit in milliseconds; `undefined` for a value that is no delay of a timer. */
 export function limitOf (timeoutMs: number | undefined): number | undefined {
   return typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= MAX_DELAY_MS ? timeoutMs : undefined
 }
@@ -43,7 +43,7 @@ export function runLoader<T> (load: Load, loader: Loader<T>, timeoutMs: number |
   return within(limit, (async () => loader(load))(), (reason) => load.abort(reason))
 }
 
-/** What `pending` resolves to, or `CACHE_ERR_LOAD_TIMEOUT` after `ms`. */
+/** Resolves as `pending`, or rejects with `CACHE_ERR_LOAD_TIMEOUT` after `ms`. */
 export function within<T> (ms: number, pending: Promise<T>, onTimeout: (reason: Error) => void = () => {}): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {

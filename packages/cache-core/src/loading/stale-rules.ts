@@ -1,17 +1,17 @@
 import type { Entry } from '../contract/cache.js'
 import type { GetOrSetOptions } from '../contract/loader.js'
 
-/** Whether the options can only be met by an entry that tells its lifetimes. */
+/** Whether the options need an entry with its lifetimes, and not only a value. */
 export function needsEntry (options: GetOrSetOptions<never>): boolean {
   return options.staleWhileRevalidate !== undefined || options.staleIfError !== undefined || options.earlyRefresh !== undefined
 }
 
-/** Whether a stale entry lies within a window, which begins where its ttl ended. */
+/** Whether a stale entry is within a window, which begins where its ttl ended. */
 export function mayBeServed (entry: Entry<unknown>, window: number | undefined): boolean {
   return window !== undefined && window > 0 && entry.staleLeft > 0 && -entry.ttlLeft <= window
 }
 
-/** XFetch: the chance grows towards the end, and with the time that a load takes. */
+/** Whether to refresh a fresh entry now (XFetch): the chance grows towards the end of the ttl, and with the duration of a load. */
 export function isEarlyRefreshDue (entry: Entry<unknown>, beta: number | undefined, loadSeconds: number): boolean {
   return beta !== undefined && -loadSeconds * beta * Math.log(1 - Math.random()) >= entry.ttlLeft
 }

@@ -9,7 +9,7 @@ import { checkReserved } from '../contract/reserved-tags.js'
 
 const NO_TAGS: string[] = []
 
-/** The tags that are known before the load; none where the option is no list (`checkTagOptions` says so). */
+/** The tags that are known before the load; none if the option is no list, which `checkTagOptions` reports. */
 export function knownTags (options: GetOrSetOptions<never>): string[] {
   const { tags, coveringTags } = options
   const named = Array.isArray(tags) ? tags : NO_TAGS
@@ -30,7 +30,7 @@ function checkAppTags (tags: string[]): CacheError | undefined {
 }
 
 /**
- * How a loaded value is to be stored: `undefined` if it must not be, an error if it cannot be. Never throws: the caller has
+ * The options for the store of a loaded value; `undefined` if it must not be stored, an error if it cannot be. Never throws: the caller gets
  * its value, whatever the options are.
  */
 export function storeOptions<T> (

@@ -1,14 +1,14 @@
-// What can be read in more than one way: escapes, backslashes, parameters, dots, empty parts, whole URLs. Hardly any path
-// has one of them, and every request is looked at.
+// Parts of a path that servers read in different ways: escapes, backslashes, parameters, dots, empty parts, whole URLs. Every request is
+// tested, and hardly any path has one of them.
 const AMBIGUOUS = /[%\\;]|\/[./]|^(?!\/)/
 
-// What ends a part of a path, or the whole of it, in some reading: servers behind may stop at a NUL or a line break.
+// Characters that end a part of a path, or all of it, for some servers: they may stop at a NUL or a line break.
 const ENDS = '/;?#\0\r\n'
 
 /**
- * Which requests are personal by their path: what lies under one of the prefixes is never shared and never a candidate.
+ * Decides which requests are personal by their path: a response under one of the prefixes is never shared and never a candidate.
  * A path is compared percent-decoded, normalised and in lower case, so that `/api/%75ser` is `/api/user`. Where routers and
- * proxies read a path differently, it is personal if it is so in any reading.
+ * proxies read a path differently, it is personal if any reading is.
  */
 export class PersonalPaths {
   readonly #prefixes: string[] = []
@@ -22,7 +22,7 @@ export class PersonalPaths {
     return this.#prefixes.length > 0 && this.#covers(pattern)
   }
 
-  /** Whether a request's raw URL does. What cannot be decoded counts as personal. */
+  /** Whether the raw URL of a request lies under a personal prefix. A URL that cannot be decoded counts as personal. */
   hasUrl (url: string): boolean {
     if (this.#prefixes.length === 0) return false
     const end = url.search(/[?#]/)
@@ -30,7 +30,7 @@ export class PersonalPaths {
     if (!AMBIGUOUS.test(path)) return this.#isUnder(path.toLowerCase())
     // A request line may hold a whole URL, of which the router takes the path.
     if (!path.startsWith('/')) path = path.replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '')
-    // Twice: a proxy or a handler behind may decode what is left.
+    // Decoded twice: a proxy or a handler may decode the remaining escapes.
     for (let times = 0; times < 2 && path.includes('%'); times++) {
       if (this.#covers(path)) return true
       path = decode(path)
@@ -75,7 +75,7 @@ function decode (path: string): string | undefined {
   try {
     return decodeURIComponent(path)
   } catch {
-    // The caller decides what that means.
+    // `undefined`: the caller counts the URL as personal.
     return undefined
   }
 }

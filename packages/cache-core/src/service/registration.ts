@@ -7,21 +7,20 @@ import { DONE, err, MISS, ok, STORED_NULL, type Err, type Ok, type Result } from
 import type { ImplStats } from '../telemetry/stats.js'
 
 /**
- * Stands for `null` in an implementation without `getEntry`, whose `null` is a miss. Nobody sees it: it is turned back in
- * every read.
+ * The stored form of `null` in an implementation without `getEntry`, whose `null` is a miss. Every read turns it back into `null`.
  */
 const NULL_MARKER = '\u0000@x/cache-core:null'
 
 /**
- * One implementation in service: the boundary behind which everything is a `Result` in bounded time. A throw, a rejection,
- * a hang, or an answer that is no `Result` becomes a coded error here.
+ * One implementation in service, and the boundary around it: each call gives a `Result` in bounded time. A throw, a rejection, a hang, or an
+ * answer that is no `Result` becomes a coded error here.
  */
 export class Registration {
   readonly registeredAt = new Date()
   readonly immediate: Immediate | undefined
   readonly passThrough: boolean
   readonly isLocal: boolean
-  /** Wakes who waits for the calls under way; set once this registration is out of service. */
+  /** Resolves the promise of `drain`; set once this registration is out of service. */
   #drained: (() => void) | undefined
   #pending = 0
   #forgetting: Promise<void> | undefined
@@ -42,15 +41,15 @@ export class Registration {
     this.#writes = limits.writes
   }
 
-  /** Resolves when the calls that are under way have ended. */
+  /** Resolves when the pending calls have ended. */
   drain (): Promise<void> {
     if (this.#pending === 0) return Promise.resolve()
     return new Promise((resolve) => { this.#drained = resolve })
   }
 
   /**
-   * Clears the implementation once the calls of its last time in service have ended, since one of them may store. Until that
-   * is acknowledged its reads are misses and its stores are dropped; while it fails, reads try it again.
+   * Clears the implementation once the calls of its last time in service have ended, since one of them may store. Until the
+   * clear is acknowledged its reads are misses and its stores are dropped; each read repeats a clear that failed.
    */
   forget (drained: Promise<unknown> = Promise.resolve()): void {
     this.#isWithheld = this.immediate === undefined
@@ -67,7 +66,7 @@ export class Registration {
     return this.#call('get', this.#reads, () => this.impl.get<T>(key), toRead<T>)
   }
 
-  /** The entry; from an implementation without `getEntry` a fresh one whose lifetimes are unknown (`Infinity`). */
+  /** Reads an entry; from an implementation without `getEntry` a fresh one whose lifetimes are unknown (`Infinity`). */
   async lookup<T> (key: string, hint: ReadHint): Promise<Result<Entry<T> | null>> {
     if (this.impl.getEntry !== undefined) return this.getEntry(key, hint)
     const result = await this.get<T>(key)
@@ -94,7 +93,7 @@ export class Registration {
   }
 
   set (key: string, value: unknown, options: SetOptions): Promise<Result<void>> {
-    // An entry that no invalidation could reach must not exist.
+    // Without `tags` no invalidation could remove the entry.
     if (this.impl.tags === undefined && options.tags !== undefined && options.tags.length > 0) return this.#lacks('tags')
     if (this.#isAway()) return Promise.resolve(DONE)
     return this.#call('set', this.#writes, () => this.impl.set(key, this.#marked(value), hasOnlyTtl(options) ? options.ttl : options))
@@ -134,7 +133,7 @@ export class Registration {
     return this.#call('tags.invalidate', this.#writes, () => this.impl.tags!.invalidate(tags, soft ? { soft } : undefined))
   }
 
-  /** Only where the implementation has leases. */
+  /** Takes a lease; only where the implementation has `leases`. */
   takeLease (key: string, options: LeaseOptions): Promise<Result<Lease>> {
     return this.#call('leases.take', this.#reads, () => this.impl.leases!.take(key, options))
   }
@@ -149,7 +148,7 @@ export class Registration {
 
   async lock (key: string, options: LockOptions): Promise<Result<Lock | null>> {
     if (this.impl.lock === undefined) return this.#lacks('lock')
-    // Waiting is what was asked for: it does not count against the limit of a read.
+    // The wait that the caller asked for does not count against the limit of a read.
     const limit = new Deadlines(this.#reads.ms + (options.waitMs ?? 0))
     const result = await this.#call('lock', limit, () => this.impl.lock!(key, options), toRead<Lock>)
     return result.ok && result.value !== null ? ok(this.#bounded(result.value)) : result
@@ -160,7 +159,7 @@ export class Registration {
     return this.#call('clear', this.#writes, () => this.impl.clear!())
   }
 
-  /** What the implementation tells of itself; nothing if it fails to. */
+  /** The status that the implementation gives; empty if its `status` fails. */
   status (): ImplementationStatus {
     try {
       const status: unknown = this.impl.status?.() ?? {}
@@ -186,7 +185,7 @@ export class Registration {
     return value === null && this.impl.getEntry === undefined ? NULL_MARKER : value
   }
 
-  /** The lock, each of its calls behind this boundary, too. */
+  /** Wraps a lock, whose calls are made behind this boundary, too. */
   #bounded (lock: Lock): Lock {
     return {
       token: lock.token,
@@ -223,7 +222,7 @@ export class Registration {
   }
 }
 
-/** A read whose value is `undefined` found nothing. */
+/** The result of a read; one whose value is `undefined` is a miss. */
 function toRead<T> (operation: string, answer: unknown): Result<T | null> {
   const result = toResult<T | null>(operation, answer)
   if (!result.ok) return result

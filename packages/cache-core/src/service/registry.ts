@@ -19,23 +19,23 @@ import { CONTROL_LABEL, Stats, type ImplStats, type Totals } from '../telemetry/
 
 export type { RegistryOptions }
 
-/** What `register` did. */
+/** The result of `register`. */
 export interface Swap {
-  /** Out of service now; whoever created it may close it once it drained. */
+  /** The implementation that went out of service; its creator may close it once it has drained. */
   previous: Cache
-  /** Resolves when the calls that were under way on it have ended. */
+  /** Resolves when the pending calls on `previous` have ended. */
   drained: Promise<void>
 }
 
-/** What `GET /internal/cache` shows. `recentStats` are of the last five minutes. */
+/** The response of `GET /internal/cache`. `recentStats` are of the last five minutes. */
 export interface CacheStatus extends ImplementationStatus {
   /** An implementation that stores is in service. */
   enabled: boolean
   implName: string
-  /** ISO 8601. */
+  /** The time of the registration, in ISO 8601. */
   registeredAt: string
   recentStats: Totals
-  /** There when not everybody is in. */
+  /** The rollout; only where some subjects or key patterns are outside of it. */
   rollout?: { percent: number; allow: string[] }
 }
 
@@ -44,14 +44,14 @@ const shared = Symbol.for('@x/cache-core.registry')
 const NAME = /^[A-Za-z][\w.-]{0,63}$/
 /** The name of an implementation without one. */
 const FALLBACK_NAME = 'custom'
-/** Characters of the names that bundlers give to classes: they change with each build, and a metric label must not. */
+/** The maximum length of the names that bundlers give to classes. They change with each build, and a metric label must not. */
 const MAX_BUNDLED_NAME = 2
 
-/** Holds the implementation in service, and all that outlives it: counters, events, loads under way, the rollout. */
+/** The implementation in service, and the parts that outlive it: counters, events, pending loads, the rollout. */
 export class CacheRegistry {
-  /** The registry that all of this process shares, for apps that want one cache between several Fastify instances. */
+  /** The registry that the process shares, for several Fastify instances with one cache. */
   static getInstance (): CacheRegistry {
-    // On globalThis since a process may hold two copies of this package.
+    // The registry stands on globalThis, since a process may load two copies of this package.
     const holder = globalThis as { [shared]?: CacheRegistry }
     holder[shared] ??= new CacheRegistry()
     return holder[shared]
@@ -67,17 +67,17 @@ export class CacheRegistry {
   )
 
   readonly personal = new PersonalPaths()
-  /** Namespaces that the app cannot have: other packages of the suite begin their keys and tags with these. */
+  /** Names that no namespace of the app may have: sibling packages begin their keys and tags with them. */
   readonly reservedNames = new Set<string>()
-  /** What time it is, for all that has a lifetime in this process. */
+  /** The clock of all lifetimes in this process. */
   clock: Clock = monotonicClock
-  /** Counts what stays outside of the rollout. */
+  /** The counters of calls outside of the rollout. */
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
-  /** Announces once per key pattern what is most likely not meant. */
+  /** Emits `doubted` for likely mistakes, once per key pattern and reason. */
   readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt))
   readonly #recent = new RecentStats(this.stats)
   readonly #limits = { reads: new Deadlines(DEFAULTS.readTimeoutMs), writes: new Deadlines(DEFAULTS.writeTimeoutMs) }
-  /** Implementations that were in service, and so may hold what was invalidated since, with the end of their last calls. */
+  /** Implementations that were in service before, by the end of their last calls: they may hold entries that were invalidated since. */
   readonly #retired = new WeakMap<Cache, Promise<unknown>>()
   #active: Registration
   #users = 0
@@ -88,7 +88,7 @@ export class CacheRegistry {
     this.#active = this.#registration(new NullCache(), 'NullCache')
   }
 
-  /** Changes what is given and leaves the rest. Timeouts hold for implementations that are registered from then on. */
+  /** Applies the given options and leaves the others. Timeouts hold for implementations that are registered afterwards. */
   configure (options: RegistryOptions): void {
     const { readTimeoutMs, writeTimeoutMs, maxKeyPatterns, keyPattern, rollout, clock } = options
     if (readTimeoutMs !== undefined) this.#limits.reads = new Deadlines(readTimeoutMs)
@@ -107,8 +107,8 @@ export class CacheRegistry {
   get current (): Cache { return this.#active.impl }
 
   /**
-   * Puts an implementation into service at once; calls that are under way end on the one that they started on. One that was
-   * in service before is cleared first, since no invalidation reached it in the meantime. Throws
+   * Puts an implementation into service at once; pending calls end on the one that they started on. An implementation
+   * that was in service before is cleared first, since no invalidation reached it in the meantime. Throws
    * `CACHE_ERR_NOT_A_CACHE`, `CACHE_ERR_IMPLEMENTATION_STALE` and, for a bad name, `CACHE_ERR_OPTION_INVALID`.
    */
   register (impl: Cache, name?: string): Swap {
@@ -122,7 +122,7 @@ export class CacheRegistry {
       if (impl.clear === undefined) throw new ImplementationStale(incoming.implName)
       incoming.forget(lastCalls)
     }
-    // What was loaded for one implementation is not stored in it after it went out of service.
+    // A value that was loaded for an implementation is not stored after it went out of service.
     this.flights.supersedeAll()
     const drained = outgoing.drain()
     this.#retired.set(outgoing.impl, Promise.all([this.#retired.get(outgoing.impl), drained]))
@@ -145,13 +145,13 @@ export class CacheRegistry {
     }
   }
 
-  /** Keeps `recentStats` recent until `stop` was called as often; the timer does not hold the process. */
+  /** Starts the timer of `recentStats`, until `stop` was called as often as `start`. The timer does not hold the process. */
   start (): void {
     this.#users++
     this.#recent.start()
   }
 
-  /** Whether nobody uses the registry any more. */
+  /** Ends one use of the registry; `true` if it was the last one. */
   stop (): boolean {
     if (--this.#users > 0) return false
     this.#recent.stop()
@@ -163,7 +163,7 @@ export class CacheRegistry {
   }
 }
 
-/** The name of an implementation: as given, else that of its class, else its own; `undefined`: its class has none that says what it is. */
+/** The name of an implementation: as given, else that of its class, else its own; `undefined`: its class has no name, or one of a bundler. */
 function nameOf (impl: Cache, name: string | undefined): string | undefined {
   for (const method of ['get', 'set', 'del'] as const) {
     if (typeof impl?.[method] !== 'function') throw new NotACache(shown(name ?? impl), method)

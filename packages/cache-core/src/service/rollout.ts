@@ -18,7 +18,7 @@ export function bucketOf (subject: string, salt = DEFAULTS.salt): number {
   return (hash >>> 0) % BUCKETS
 }
 
-/** Decides who is in. Raising the percent only ever adds subjects. */
+/** Decides which keys and subjects are cached. A higher percent only adds subjects. */
 export class Rollout {
   salt = DEFAULTS.salt
   #percent = DEFAULTS.percent
@@ -26,7 +26,7 @@ export class Rollout {
   readonly #changed: (percent: number) => void
   readonly #allowed: (patterns: readonly string[]) => void
 
-  /** @param allowed hears of the patterns that are let in, before the first of their keys comes */
+  /** @param allowed is called with the allowed patterns, before the first read of their keys */
   constructor (changed: (percent: number) => void = () => {}, allowed: (patterns: readonly string[]) => void = () => {}) {
     this.#changed = changed
     this.#allowed = allowed

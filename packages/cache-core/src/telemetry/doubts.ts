@@ -3,49 +3,49 @@ import { changeOf } from './stored-form.js'
 
 /** Seconds above which a ttl given as a number is doubted: it is most likely in milliseconds. */
 const DOUBTED_TTL = 24 * 3600
-/** Values of a pattern that are looked into: the first ones. */
+/** The number of values per pattern that are checked: the first ones. */
 const SAMPLES = 8
 const HOLLOW = /(?:^|[^A-Za-z0-9])(undefined|null|NaN|\[object [A-Za-z]+\])(?![A-Za-z0-9])/
 
-/** Announces a doubt about a key pattern. */
-export type Tell = (keyPattern: string, message: string) => void
+/** Is called with a doubt about a key pattern. */
+export type OnDoubt = (keyPattern: string, message: string) => void
 
 interface Seen { samples: number; ttl: boolean; key: boolean; change: string | undefined }
 
-/** Announces once per key pattern what an app most likely does not mean. Looks at stores, never at a hit. */
+/** Reports the likely mistakes in keys, ttls and values, once per key pattern and reason. Checks stores, never a hit. */
 export class Doubts {
   readonly #seen = new Map<string, Seen>()
-  readonly #tell: Tell
+  readonly #onDoubt: OnDoubt
 
-  constructor (tell: Tell) {
-    this.#tell = tell
+  constructor (onDoubt: OnDoubt) {
+    this.#onDoubt = onDoubt
   }
 
   /**
-   * Looks at one store.
+   * Checks one store.
    * @param ttl seconds as the caller gave them; a function and `Infinity` are not doubted
    */
   look (keyPattern: string, key: string, value: unknown, ttl: unknown): void {
-    // The keys and values of stored responses are those of @x/cache-edge, and clients choose the URLs.
+    // Keys and values of stored responses are made by @x/cache-edge, and clients choose the URLs.
     if (isResponse(key)) return
     let seen = this.#seen.get(keyPattern)
     if (seen === undefined) this.#seen.set(keyPattern, seen = { samples: 0, ttl: false, key: false, change: undefined })
     if (!seen.ttl && typeof ttl === 'number' && ttl > DOUBTED_TTL && Number.isFinite(ttl)) {
       seen.ttl = true
-      this.#tell(keyPattern, `a ttl of ${ttl} seconds is above one day: a ttl is given in seconds, not in milliseconds`)
+      this.#onDoubt(keyPattern, `a ttl of ${ttl} seconds is above one day: a ttl is given in seconds, not in milliseconds`)
     }
     if (!seen.key) {
       const hollow = HOLLOW.exec(key)?.[1]
       if (hollow !== undefined) {
         seen.key = true
-        this.#tell(keyPattern, `a key has the part ${hollow}: its entry answers every call whose key lacks that part. Leave such calls uncached, or complete the key`)
+        this.#onDoubt(keyPattern, `a key has the part ${hollow}: its entry answers every call whose key lacks that part. Leave such calls uncached, or complete the key`)
       }
     }
     if (seen.change !== undefined || seen.samples >= SAMPLES) return
     seen.samples++
     seen.change = changeOf(value)
     if (seen.change === undefined) return
-    this.#tell(keyPattern, `changes when stored: ${seen.change}: JSON does not keep it, so that a hit returns another value than a miss, or the store refuses it. Load a value of plain objects, arrays, strings and finite numbers`)
+    this.#onDoubt(keyPattern, `changes when stored: ${seen.change}: JSON does not keep it, so that a hit returns another value than a miss, or the store refuses it. Load a value of plain objects, arrays, strings and finite numbers`)
   }
 
   /** The first member of a pattern's values that JSON changes or refuses, such as `Date at .createdAt`; `undefined`: none was seen. */

@@ -2,7 +2,7 @@ import type { CacheError } from '../contract/errors.js'
 import { errorType } from '../contract/errors.js'
 import type { Log } from '../lib/harmless.js'
 
-/** One line when failures of a kind begin, and one a minute with their number while they last: never one per operation. */
+/** Logs failures: one line when those of a kind begin, and one a minute with their number while they last; never one per operation. */
 export class FailureLog {
   static readonly EVERY_MS = 60_000
   readonly #counts = new Map<string, number>()
@@ -19,7 +19,7 @@ export class FailureLog {
     const kind = `${impl} ${operation} ${errorType(error)}`
     const count = this.#counts.get(kind)
     if (count === undefined) {
-      // The error may be that of an implementation of the app's own: its other properties, and its cause, may hold what was stored.
+      // The other properties, and the cause, of an error of the app's own implementation may contain stored values.
       const { name, code, message } = error
       this.#log.warn({ err: { type: name, code, message }, impl, operation }, 'Cache: an operation failed')
     }

@@ -1,17 +1,17 @@
 import { isPromise } from '../lib/harmless.js'
 import { ownText } from '../lib/own-text.js'
 
-/** Labels of key patterns, unless option `maxKeyPatterns` gives another number. */
+/** The default of option `maxKeyPatterns`. */
 export const MAX_KEY_PATTERNS = 100
-/** The label of everything that has no label of its own. */
+/** The label of all key patterns without a label of their own. */
 export const OTHER = 'other'
 
-// Starts with a letter: `12345:profile` or a UUID before the colon is an id, and an id must never become a label, nor a
-// part of one (`user-12345`).
+// A label starts with a letter: `12345:profile` or a UUID before the colon is an id. An id must never become a label, nor a part of one
+// (`user-12345`).
 const LABEL = /^[A-Za-z][\w./-]{0,63}$/
 const ID_LIKE = /\d{5,}|[0-9a-f]{8}-[0-9a-f]{4}-|[0-9a-f]{16,}/i
 
-/** Whether a text holds what looks like an id: five digits in a row, the beginning of a UUID, 16 hexadecimal digits. */
+/** Whether a text contains a likely id: five digits in a row, the beginning of a UUID, 16 hexadecimal digits. */
 export function isIdLike (text: string): boolean {
   return ID_LIKE.test(text)
 }
@@ -21,23 +21,23 @@ export function isLabel (pattern: string): boolean {
   return LABEL.test(pattern) && !isIdLike(pattern)
 }
 
-/** The text before the first `:`; a key without one has the pattern `other`, since the whole key is never a label. */
+/** The pattern of a key: the text before the first `:`. A key without one has the pattern `other`, since a whole key is never a label. */
 export function defaultKeyPattern (key: string): string {
   const colon = key.indexOf(':')
   return colon > 0 ? key.slice(0, colon) : OTHER
 }
 
-/** Is called with how the app's own pattern function failed. */
+/** Is called when the app's own pattern function fails; `how`: `threw`, or `answered with a promise`. */
 export type PatternFailed = (how: string, cause?: unknown) => void
 
 /**
- * Turns keys into at most `max` labels: first come, first served, the rest is `other`. Nothing grows with the number of
+ * Maps keys to at most `max` labels, in the order in which patterns appear; further patterns are `other`. No table grows with the number of
  * distinct keys.
  */
 export class KeyPatterns {
-  /** Each label by its text: one that was cut from a key would keep the key alive, and what the key was cut from. */
+  /** Each label by its text, a copy: a slice of a key would hold the key in memory. */
   readonly #known = new Map<string, string>()
-  // What the last key with a label began with, up to its colon. Most traffic has long runs of one pattern.
+  // The prefix, with its colon, of the last key with a label: most traffic has long runs of one pattern.
   #lastPrefix = ':'
   #lastPattern = OTHER
   max = MAX_KEY_PATTERNS
@@ -50,7 +50,7 @@ export class KeyPatterns {
     this.#failed = failed
   }
 
-  /** Gives these patterns a label, beyond `max` if traffic took the places before: an operator named them. */
+  /** Gives patterns that an operator named a label, beyond `max` if other patterns came first. */
   reserve (patterns: readonly string[]): void {
     for (const pattern of patterns) {
       if (pattern !== OTHER && isLabel(pattern)) this.#add(pattern)
@@ -84,7 +84,7 @@ export class KeyPatterns {
     return this.#known.get(pattern) ?? this.#admit(pattern)
   }
 
-  /** Only a label is lost, so a function that keeps failing is no failure of every operation. */
+  /** Reports the first failure alone: only a label is lost, so the operations have not failed. */
   #fail (how: string, cause?: unknown): void {
     if (this.#hasFailed) return
     this.#hasFailed = true

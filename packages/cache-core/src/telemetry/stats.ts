@@ -5,7 +5,7 @@ import { KeyPatterns, type PatternFailed } from './key-pattern.js'
 /** The label of control requests and of observation. */
 export const CONTROL_LABEL = 'null'
 
-/** What happened to the keys of one pattern on one implementation. Counts since the start. */
+/** Operations on the keys of one pattern on one implementation, counted since the start. */
 export class Counters {
   hits = 0
   misses = 0
@@ -18,17 +18,17 @@ export class Counters {
     this.#stats = stats
   }
 
-  /** What loading the keys of this pattern took: one and the same for all implementations. */
+  /** The loads of this pattern; one object for all implementations. */
   get loads (): Loads {
     return (this.#loads ??= this.#stats.loadsOf(this.keyPattern))
   }
 }
 
-/** What loading the keys of one pattern took, whatever the implementation. */
+/** The loads of the keys of one pattern, whatever the implementation. */
 export class Loads {
   readonly durations = new DurationHistogram()
   failures = 0
-  /** Seconds, moving average over about 16 loads. */
+  /** The duration of recent loads in seconds: a moving average over about 16. */
   recent = 0
   constructor (readonly keyPattern: string) {}
 
@@ -39,16 +39,16 @@ export class Loads {
   }
 }
 
-/** Hits, misses and errors of a time. `hitRate` is `hits / (hits + misses)`, `0` without reads. */
+/** Hits, misses and errors of a period. `hitRate` is `hits / (hits + misses)`, `0` without reads. */
 export interface Totals { hits: number; misses: number; errors: number; hitRate: number }
 
-/** Everything counted under one label `impl`. */
+/** The counts under one label `impl`. */
 export class ImplStats {
   readonly counters = new Map<string, Counters>()
   readonly errors = new Map<string, number>()
   /** Invalidations by the pattern of the tag. */
   readonly invalidations = new Map<string, number>()
-  /** By operation; empty unless durations are measured. */
+  /** Durations by operation; empty unless durations are measured. */
   readonly durations = new Map<string, DurationHistogram>()
   readonly #stats: Stats
 
@@ -92,19 +92,19 @@ export class ImplStats {
   }
 }
 
-/** Totals with their rate. */
+/** Adds the hit rate to totals. */
 export function withRate (hits: number, misses: number, errors: number): Totals {
   return { hits, misses, errors, hitRate: hits + misses === 0 ? 0 : hits / (hits + misses) }
 }
 
-/** Cumulative counters of a process: plain integers that are read when somebody asks. */
+/** Cumulative counters of a process: plain integers, which metrics read at scrape time. */
 export class Stats {
-  /** Implementations that have a label of their own; names of further ones share `other`. */
+  /** The maximum number of implementations with a label of their own; further ones share `other`. */
   static readonly MAX_LABELS = 16
   readonly impls = new Map<string, ImplStats>()
   readonly loads = new Map<string, Loads>()
   readonly patterns: KeyPatterns
-  /** Whether operations are timed: two clock readings each. */
+  /** Whether the durations of operations are measured, at two clock readings each. */
   measuresDurations = false
 
   /** @param failed is called once if the app's own pattern function fails */

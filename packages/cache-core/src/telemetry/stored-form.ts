@@ -1,11 +1,11 @@
 import { isIdLike } from './key-pattern.js'
 
-/** Members that are looked at in one value. */
+/** The maximum number of members that are checked in one value. */
 const MAX_MEMBERS = 1000
-/** Characters of a path that are shown. */
+/** The maximum number of characters of a path in a message. */
 const MAX_PATH = 100
 
-/** A member that is still to be looked at, and the member that it was found in. */
+/** A member that is not yet checked, and its parent. */
 interface Open { readonly part: unknown; readonly path: string; readonly parent: Open | undefined }
 
 /**
@@ -31,7 +31,7 @@ export function changeOf (value: unknown): string | undefined {
       }
     }
   } catch {
-    // A trap of the app's proxy threw; a look must not fail a load.
+    // A trap of the app's proxy threw; a check must not fail a load.
   }
   return undefined
 }
@@ -43,7 +43,7 @@ function isOwnAncestor ({ part, parent }: Open): boolean {
   return false
 }
 
-/** A member as a log may show it: a name that may be an id, or an address, is data and stays out. */
+/** A member as a log may show it. A name that may be an id, or an address, is data and is left out. */
 function memberOf (name: string): string {
   return /^[A-Za-z_$][\w$]{0,31}$/.test(name) && !isIdLike(name) ? `.${name}` : '[…]'
 }
