@@ -10,20 +10,20 @@ import { snapshotClaims } from './conformance/snapshot-claims.js'
 import { tagClaims } from './conformance/tag-claims.js'
 import { valueClaims } from './conformance/value-claims.js'
 
-/** What `testCache` needs to know. */
+/** Options of `testCache`. */
 export interface CacheTestOptions {
-  /** Declares one test: that of `node:test`, tap, vitest or mocha. It must fail if `run` rejects. */
+  /** Declares one test: the function of `node:test`, tap, vitest or mocha. The test must fail if `run` rejects. */
   test: (name: string, run: () => Promise<void>) => unknown
-  /** An empty cache that shares nothing with those made before; closed after each test, if it can be. */
+  /** Makes an empty cache that shares nothing with earlier ones; closed after each test, if it has `close`. */
   make: () => Cache | Promise<Cache>
   /**
-   * A second cache on the same store as `cache`, as another process would have; closed after each test, if it can be. Claims about
+   * A second cache on the same store as `cache`, as another process would have; closed after each test, if it has `close`. Claims about
    * leases are then checked between the two. Default: `cache` stands for both.
    */
   peerOf?: (cache: Cache) => Cache | Promise<Cache>
-  /** Put before the name of each test. Default: the name of the cache, or of its class. */
+  /** The prefix of the name of each test. Default: the name of the cache, or of its class. */
   name?: string
-  /** Moves the clock of the cache, and its timers, on by so many milliseconds. Default: really waits. */
+  /** Advances the clock and the timers of the cache by `ms`. Default: waits in real time. */
   advance?: (ms: number) => void | Promise<void>
   /**
    * Seconds: the shortest lifetime in the suite, of which the others are multiples. Default 1 with `advance`, 0.2 without.
@@ -31,16 +31,15 @@ export interface CacheTestOptions {
    */
   unit?: number
   /**
-   * It refuses bad keys, tags, values and lifetimes itself, with the codes of this package. Behind `fastify.cache`, which
-   * checks in front of every implementation, there is no need to. Default `false`.
+   * Whether the cache refuses bad keys, tags, values and lifetimes itself, with the codes of this package. Behind `fastify.cache`, which checks
+   * the arguments of every call, it need not. Default `false`.
    */
   checksInput?: boolean
 }
 
 /**
- * The contract of `Cache` as tests: one for each sentence of it that applies to the members that the implementation has, or,
- * for one that is `passThrough`, to a cache that stores nothing. Resolves when all are declared (and, where `test` returns
- * a promise, have run).
+ * Declares the contract of `Cache` as tests: one for each sentence that applies to the members of the implementation or, if it is `passThrough`,
+ * to a cache that stores nothing. Resolves when all tests are declared (and, where `test` returns a promise, have run).
  */
 export async function testCache ({ test, make, peerOf, name, advance, unit, checksInput = false }: CacheTestOptions): Promise<void> {
   const time: Time = {

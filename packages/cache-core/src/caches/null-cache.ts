@@ -6,7 +6,7 @@ const SNAPSHOT: TagSnapshot = Object.freeze({})
 const done = Promise.resolve(DONE)
 const miss = Promise.resolve(MISS)
 
-/** The contract doing nothing: every read is a miss, every write is `ok` and forgotten. What to observe with. */
+/** The cache that stores nothing, for observing: every read is a miss, every write is `ok` and has no effect. */
 export class NullCache implements Cache, Immediate {
   readonly name = 'null'
   readonly passThrough = true

@@ -90,7 +90,7 @@ export class CacheClient implements FastifyCache {
     return this.registry.observer.readEntry(registration.stats, key, result)
   }
 
-  /** The entry that `getEntry` would find, without a promise and not copied; `undefined`: the implementation reads asynchronously, so ask `getEntry`. */
+  /** Reads the entry of `getEntry` without a promise and without a copy; `undefined`: the implementation reads asynchronously, so use `getEntry`. */
   [shareNow] (key: string): Result<SharedEntry | null> | undefined {
     if (checkKey(key) !== undefined) return undefined
     const registration = serving(this.registry, this.#arm, key)
@@ -167,8 +167,8 @@ export class CacheClient implements FastifyCache {
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
     const error = checkNames('warm', options)
     if (error !== undefined) this.#calls.fail(this.registry.active.stats, 'warm', error)
-    const isKept = (key: string): boolean => !this.registry.active.passThrough && serving(this.registry, this.#arm, key) !== undefined
-    return warm(this, items, options, this.#settings.log, isKept)
+    const isStored = (key: string): boolean => !this.registry.active.passThrough && serving(this.registry, this.#arm, key) !== undefined
+    return warm(this, items, options, this.#settings.log, isStored)
   }
 
   #getLater<T> (registration: Registration, key: string): Promise<Result<T | null>> {

@@ -6,7 +6,7 @@ import type { WarmOptions } from './warm-options.js'
 
 export type { WarmOptions }
 
-/** One critical key to load before traffic comes. */
+/** One critical key that `warm` loads before the first request. */
 export interface WarmItem<T = any> { key: string; loader: Loader<T>; options?: GetOrSetOptions<T> }
 
 /** The result of `warm`. `skipped` counts keys outside of the rollout, and every key in front of a pass-through implementation. */
@@ -18,14 +18,14 @@ export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough
   readonly tags: Required<Tags>
   lock (key: string, options: LockOptions): Promise<Result<Lock | null>>
   /**
-   * The cached value, or what the loader returns. Rejects with the loader's own error, `CACHE_ERR_LOAD_TIMEOUT` or
+   * Returns the cached value, or the one that the loader returns. Rejects with the loader's own error, `CACHE_ERR_LOAD_TIMEOUT` or
    * `CACHE_ERR_LOAD_CYCLE`: a cache that fails or is slow never fails the caller.
    */
   getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T>
   /** The same cache with every key and tag prefixed by `name:`; `clear` clears the namespace alone. */
   namespace (name: string): FastifyCache
-  /** Loads what is missing, a few at a time. Never rejects: failures are counted and logged. */
+  /** Loads the missing items, `concurrency` at a time. Never rejects: failures are counted and logged. */
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport>
-  /** Which implementation is in service: `register` swaps it. */
+  /** The registry of the implementation in service: `register` swaps it. */
   readonly registry: CacheRegistry
 }

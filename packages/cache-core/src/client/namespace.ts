@@ -8,18 +8,18 @@ import { ok, type Result } from '../contract/result.js'
 import { shown } from '../contract/shown.js'
 
 /**
- * A cache whose keys and tags are prefixed. Each entry has the tag of the namespace itself, by which `clear` clears it, and those of
- * the namespaces that it lies in.
+ * A cache whose keys and tags are prefixed. Each entry has the tag of the namespace itself, which `clear` invalidates, and the tags of the
+ * namespaces around it.
  */
 export class NamespacedCache implements FastifyCache {
   readonly tags: Required<Tags>
   readonly registry: CacheRegistry
   readonly #cache: FastifyCache
   readonly #name: string
-  /** Of this namespace, and of those around it. */
+  /** The tags of this namespace, and of those around it. */
   readonly #own: readonly string[]
 
-  /** @param around the namespace that the new one lies in; `cache` is the one outside of all */
+  /** @param around the namespace around the new one; `cache` is the cache without a namespace */
   constructor (cache: FastifyCache, name: string, around?: NamespacedCache) {
     if (typeof name !== 'string' || !/^[\w.-]{1,64}$/.test(name)) {
       throw new OptionInvalid('namespace', shown(name), '1 to 64 of A-Z a-z 0-9 _ . -')
@@ -74,12 +74,12 @@ export class NamespacedCache implements FastifyCache {
     }), options)
   }
 
-  // What is no string goes on as it is, for the cache to refuse; so does the empty one.
+  // A key that is no string, or empty, stays as it is, so that the cache refuses it.
   #key (key: string): string { return typeof key === 'string' && key !== '' ? `${this.#name}:${key}` : key }
   #keys (keys: string[]): string[] { return Array.isArray(keys) ? keys.map((key) => this.#key(key)) : keys }
   #prefixed (tags: string[]): string[] { return this.#keys(tags) }
 
-  // As the user of the namespace named them: what it reads from an entry, it may invalidate.
+  // The tags without the prefix, so that a tag read from an entry can be invalidated in the namespace.
   #unprefixed (tags: string[]): string[] {
     const prefix = `${this.#name}:`
     return tags.filter((tag) => tag.startsWith(prefix)).map((tag) => tag.slice(prefix.length))
@@ -104,7 +104,7 @@ export class NamespacedCache implements FastifyCache {
 
   #setOptions (ttl: number | SetOptions | undefined): number | SetOptions | undefined {
     if (typeof ttl === 'object' && ttl !== null) {
-      // Without tags the entry has those of the snapshot, the namespace's own among them.
+      // Without tags the entry has those of the snapshot, which contain the tag of the namespace.
       return ttl.tags === undefined && ttl.snapshot !== undefined ? ttl : { ...ttl, tags: this.#withOwn(ttl.tags) }
     }
     if (ttl !== undefined && typeof ttl !== 'number') return ttl

@@ -12,21 +12,21 @@ export interface WarmLog {
 }
 
 /**
- * Loads what is missing, a few at a time; tells its progress at each quarter.
- * An item whose load does not end within its `timeoutMs`, or else 30 s, has failed; its load goes on.
- * @param isKept whether what is loaded for a key would be stored: other loads would only cost the source
+ * Loads the missing items, `concurrency` at a time, and logs each quarter of the progress. An item whose load does not end within its
+ * `timeoutMs`, or else 30 s, has failed; its load continues.
+ * @param isStored whether the value of a key would be stored; other keys are skipped, since their loads would only cost the source
  */
 export async function warm (
   cache: FastifyCache, items: readonly WarmItem[], { concurrency = WARM_DEFAULTS.concurrency }: WarmOptions = {}, log?: WarmLog,
-  isKept: (key: string) => boolean = () => true
+  isStored: (key: string) => boolean = () => true
 ): Promise<WarmReport> {
-  const kept = items.filter((item) => isKept(item?.key))
-  const total = kept.length
+  const stored = items.filter((item) => isStored(item?.key))
+  const total = stored.length
   const report: WarmReport = { warmed: 0, failed: 0, skipped: items.length - total }
-  // An app that closes meanwhile is not held up by what hangs.
+  // A load that hangs does not hold the process of an app that closes.
   const limit = new Deadlines(LOAD_LIMIT_MS, { holdsProcess: false })
   let quarter = 1
-  const queue = kept.values()
+  const queue = stored.values()
   const work = async (): Promise<void> => {
     for (const item of queue) {
       try {

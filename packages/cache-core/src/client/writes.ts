@@ -15,7 +15,7 @@ const done = Promise.resolve(DONE)
 /** An entry to store, with checked options. */
 type Item = Required<SetItem>
 
-/** The calls of `fastify.cache` that store and remove. Each one supersedes the loads of its keys that are under way. */
+/** The calls of `fastify.cache` that store and remove. Each one supersedes the pending loads of its keys. */
 export class Writes {
   readonly #calls: ClientCalls
 
@@ -75,7 +75,7 @@ export class Writes {
     const { flights } = this.#calls.registry
     flights.supersede(keys)
     const storing = flights.storing(keys)
-    // A store that is under way must not land behind the removal.
+    // A pending store must not land after the removal.
     if (storing !== undefined) await storing
     const { active } = this.#calls.registry
     const result = await this.#calls.timed(active, operation, remove(active))
@@ -85,7 +85,7 @@ export class Writes {
     return result
   }
 
-  /** An item to store. A write that waits for its turn stores a copy of the value as it is now. */
+  /** The item to store. A write that waits for an earlier one stores a copy of the value as it is now. */
   #item (key: string, value: unknown, options: SetOptions, isQueued: boolean): Item {
     return { key, value: isQueued ? copyOf(value) : value, options: { ...options, ttl: this.#calls.ttl(options.ttl) } }
   }
@@ -94,7 +94,7 @@ export class Writes {
     if (ttl !== 0) this.#calls.registry.doubts.look(this.#calls.registry.stats.patterns.of(key), key, value, ttl)
   }
 
-  /** Writes behind the stores of these keys that are under way; later ones, and removals, wait for it. */
+  /** Writes after the pending stores of these keys; later writes, and removals, wait for it. */
   #write (keys: string[], write: () => Promise<Result<void>>): Promise<Result<void>> {
     const { active, flights } = this.#calls.registry
     flights.supersede(keys)

@@ -13,14 +13,14 @@ export type FullCache = Cache & Required<Pick<Cache, OptionalMember>>
 export interface Time {
   /** Seconds: lifetimes in the claims are multiples of it. */
   readonly unit: number
-  /** Lets so many units pass. */
+  /** Lets a number of units pass. */
   pass (units: number): Promise<void>
 }
 
-/** One sentence of the contract, and how to find out whether it holds. `peer` is another process's cache on the same store, or the same. */
+/** One sentence of the contract, and its check. `peer`: the cache of another process on the same store, or the same cache. */
 export interface Claim {
   readonly name: string
-  /** Without these members nothing is claimed. */
+  /** Members without which the claim does not apply. */
   readonly needs?: readonly OptionalMember[]
   check (cache: FullCache, time: Time, peer: FullCache): Promise<void>
 }
@@ -44,7 +44,7 @@ export function codeOf (result: Result<unknown>): string {
   return result.error.code
 }
 
-/** Whatever a call was given, this is what it answers. */
+/** Asserts that a call gives a `Result`, whatever its arguments. */
 export function assertResult (result: unknown): void {
   assert.ok(typeof result === 'object' && result !== null, `a Result is an object, got ${String(result)}`)
   const { ok, error } = result as { ok?: unknown; error?: unknown }
@@ -72,7 +72,7 @@ export async function write (cache: Cache, key: string, value: unknown, ttl?: nu
   valueOf(await cache.set(key, value, ttl))
 }
 
-/** Whether a call is still under way, after all that was ready to run has run. */
+/** Whether a call is still pending after the callbacks that were ready have run. */
 export async function isPending (call: Promise<unknown>): Promise<boolean> {
   let pending = true
   const end = (): void => { pending = false }

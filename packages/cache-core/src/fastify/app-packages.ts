@@ -3,15 +3,15 @@ import { SiblingContexts } from '../contract/errors.js'
 
 const kPackages = Symbol.for('@x/cache-core.packages')
 
-/** The names of the packages that are registered in an app, in whichever context. */
+/** The names of the packages that are registered in any context of an app. */
 export function packagesOf (fastify: FastifyInstance): Set<string> {
-  // Contexts inherit from the app, so a property of the app is common to contexts that share nothing else.
+  // Contexts inherit from the app, so that they share a property of the app.
   let app: FastifyInstance & { [kPackages]?: Set<string> } = fastify
   for (let around = Object.getPrototypeOf(app); around !== null && around !== Object.prototype; around = Object.getPrototypeOf(app)) app = around
   return (app[kPackages] ??= new Set())
 }
 
-/** Throws `CACHE_ERR_SIBLING_CONTEXTS` if a package is registered in an app already, in a context that this one does not lie in. */
+/** Throws `CACHE_ERR_SIBLING_CONTEXTS` if a package is registered in another context of the app that is not around this one. */
 export function refuseSiblings (fastify: FastifyInstance, name: string): void {
   const packages = packagesOf(fastify)
   if (packages.has(name)) throw new SiblingContexts(name)

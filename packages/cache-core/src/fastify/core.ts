@@ -15,10 +15,10 @@ import { refuseClash, type SharedOptions } from './option-clash.js'
 import { STATUS_PATH, type InternalAccess } from './status-route.js'
 import { warmAtStart } from './warm-at-start.js'
 
-/** Milliseconds that an implementation may take to close. */
+/** The time limit, in milliseconds, for the close of an implementation. */
 const CLOSE_LIMIT_MS = 10_000
 
-/** What one Fastify instance has of the suite: the one place where options meet the registry. */
+/** The core of one Fastify instance: applies the options to the registry, and makes the clients of app and requests. */
 export class Core {
   readonly registry: CacheRegistry
   readonly client: CacheClient
@@ -27,10 +27,10 @@ export class Core {
   readonly #log: Log
   readonly #failures: FailureLog
   readonly #stopListening: () => void
-  /** The implementation that this instance made, and therefore closes. */
+  /** The implementation that this instance made, and closes. */
   #own: Cache | undefined
   #options: CacheCoreOptions = {}
-  /** Options that another package of the suite was given. */
+  /** Options of the core that a sibling package was given. */
   #siblingOptions: SharedOptions = {}
   #siblingName = ''
   /** The registration that chose the implementation. */
@@ -58,8 +58,8 @@ export class Core {
   }
 
   /**
-   * Applies the options of a registration. One that another package made on its own is adopted by an explicit one; two
-   * explicit ones throw `CACHE_ERR_ALREADY_REGISTERED`.
+   * Applies the options of a registration. An explicit registration adopts the core that a sibling package registered; two explicit ones throw
+   * `CACHE_ERR_ALREADY_REGISTERED`.
    */
   async configure (options: CacheCoreOptions, isExplicit: boolean): Promise<void> {
     if (!isExplicit && this.#isExplicit) return
@@ -74,32 +74,32 @@ export class Core {
     await this.#putIntoService(options)
   }
 
-  /** The switch that beats all others is not off. */
+  /** Whether option `enabled` lets an implementation into service. */
   get isEnabled (): boolean { return this.#options.enabled ?? CORE_DEFAULTS.enabled }
 
   /**
-   * Applies options of the core that another package of the suite, `by`, was given. Throws `CACHE_ERR_OPTION_CLASH` where the core
-   * was given another value, in whichever order.
+   * Applies options of the core that the sibling package `by` was given. Throws `CACHE_ERR_OPTION_CLASH` where the core was given another
+   * value, before or after.
    */
   configureFor (by: string, { rollout, defaultTtl }: SharedOptions): void {
-    const told = resolveCoreOptions({ rollout, defaultTtl })
-    refuseClash(this.#options, told, by)
-    this.#siblingOptions = told
+    const given = resolveCoreOptions({ rollout, defaultTtl })
+    refuseClash(this.#options, given, by)
+    this.#siblingOptions = given
     this.#siblingName = by
-    this.registry.configure(told)
-    if (told.rollout?.key !== undefined) this.requests.subject = told.rollout.key
+    this.registry.configure(given)
+    if (given.rollout?.key !== undefined) this.requests.subject = given.rollout.key
   }
 
   /**
-   * Notes that a registration, `by`, puts its implementation into service. Throws `CACHE_ERR_IMPLEMENTATION_CLASH` if another one
-   * has: the later one would replace it without a word.
+   * Records that the registration `by` puts its implementation into service. Throws `CACHE_ERR_IMPLEMENTATION_CLASH` if another registration
+   * has done so: the later implementation would replace the earlier one unnoticed.
    */
   chooseImplementation (by: string): void {
     if (this.#chosenBy !== undefined) throw new ImplementationClash(this.#chosenBy, by)
     this.#chosenBy = by
   }
 
-  /** Whether, and behind what, the internal endpoints are open. */
+  /** Whether the internal endpoints are open, and their guard. */
   access (): InternalAccess {
     return { isOpen: needsNoGuard() || (this.#options.expose ?? CORE_DEFAULTS.expose), guard: this.#options.guard }
   }
@@ -109,8 +109,8 @@ export class Core {
   }
 
   /**
-   * One object for each route, on requests that have reached its handler: quicker to ask for than `request.routeOptions`, which
-   * Fastify makes anew each time. `undefined` before, and on routes that are older than this plugin.
+   * The mark of a request's route: one object per route, cheaper than `request.routeOptions`, which Fastify makes anew for each read.
+   * `undefined` before the handler, and on routes that were declared before this plugin.
    */
   routeOf (request: FastifyRequest): RouteMark | undefined {
     return this.requests.routeOf(request)
@@ -125,7 +125,7 @@ export class Core {
     return () => { if (this.requests.isWatched === isWatched) this.requests.isWatched = undefined }
   }
 
-  /** Makes ready: the line in the log, and the keys to warm. */
+  /** Runs at the start of the app: writes the log line, and warms the keys. */
   async start (): Promise<void> {
     this.#refuseMissing()
     this.registry.start()
@@ -136,15 +136,15 @@ export class Core {
     if (warm !== undefined) await warmAtStart(this.client.warm(warm.items, { concurrency: warm.concurrency }), this.#fastify.initialConfig.pluginTimeout, this.#log)
   }
 
-  /** An app that is to run on Redis must not observe instead. An implementation that was registered by hand is what was asked for. */
+  /** Throws `CACHE_ERR_IMPLEMENTATION_MISSING` if `implementation` is `'redis'` and neither Redis nor another implementation is registered. */
   #refuseMissing (): void {
     if (this.#options.implementation !== 'redis' || !this.isEnabled || !this.registry.active.passThrough) return
     if (!this.#fastify.hasPlugin('@x/cache-redis')) throw new ImplementationMissing()
   }
 
   /**
-   * Logs once, after the start, that the cache is enabled, observing or disabled; nothing of an implementation that is out of
-   * service. Such an implementation calls this when it is in service.
+   * Logs once, after the start, that the cache is enabled, observing or disabled. An implementation that is out of service at the start calls
+   * this when it comes into service.
    */
   announce (): void {
     const { implName, passThrough } = this.registry.active
@@ -159,7 +159,7 @@ export class Core {
     this.#failures.close()
     if (this.#isStarted) this.registry.stop()
     const own = this.#own
-    // Another instance may go on with a shared registry: what it would use must not be closed under it.
+    // Another instance may still use a shared registry, so the implementation goes out of service before it is closed.
     if (this.registry.current === own) await this.registry.register(new NullCache(), 'NullCache').drained
     if (own !== undefined) await this.#closeOwn(own)
   }

@@ -3,10 +3,10 @@ import { isLabel } from '../telemetry/key-pattern.js'
 import { ALLOWED_PATTERNS } from '../service/registry-options.js'
 import type { CacheCoreOptions } from './options.js'
 
-/** The environment: `process.env`, or one's own. */
+/** The environment variables: `process.env`, or an object of the app. */
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** Reads variables; each value that does not parse throws `CACHE_ERR_ENV_INVALID` with the name, what it got, and what it takes. */
+/** Reads environment variables. A value that does not parse throws `CACHE_ERR_ENV_INVALID` with the name, the value and the allowed values. */
 export class EnvReader {
   readonly #env: Env
 
@@ -49,7 +49,7 @@ export class EnvReader {
   }
 }
 
-/** What the environment wants: which implementation, and whether the switch is off. */
+/** The implementation that the environment names, and whether the cache is enabled. */
 export interface CacheEnv { enabled: boolean; implementation: 'null' | 'memory' | 'redis' }
 
 /** Reads `FEATURE_CACHE`, `CACHE_IMPL` and `FEATURE_CACHE_REDIS`; without any of them the cache is disabled. */

@@ -3,7 +3,7 @@ import { STATUS_PATH, type InternalAccess } from './status-route.js'
 
 /**
  * Whether the internal endpoints may be open without `expose`. Any other value of NODE_ENV, such as `prod`, `Production` or an
- * empty one, may name a server that strangers reach.
+ * empty one, may be that of a public server.
  */
 export function needsNoGuard (): boolean {
   const { NODE_ENV } = process.env

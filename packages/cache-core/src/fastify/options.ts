@@ -12,7 +12,7 @@ import type { WarmItem } from '../client/fastify-cache.js'
 import type { CacheRegistry } from '../service/registry.js'
 import { kindOf, shown } from '../contract/shown.js'
 
-/** Makes the implementation, with the instance at hand; what it makes is closed with the instance. */
+/** Makes the implementation for an instance, which closes it when it closes itself. */
 export type CacheFactory = (fastify: FastifyInstance) => Cache | Promise<Cache>
 
 const call = <T>(allowed: string) => Type.Unsafe<T>(Type.Refine(Type.Unknown(), (value) => typeof value === 'function', () => allowed))
@@ -85,14 +85,17 @@ export type CacheCoreOptions = Static<typeof coreSchema>
 const FASTIFY_KEYS = new Set(['prefix', 'logLevel', 'logSerializers'])
 
 /**
- * Checks raw plugin options against a schema, with its defaults filled in; the raw object is left alone. Throws
- * `CACHE_ERR_OPTION_INVALID` with the path, what it got and what is allowed.
+ * Checks raw plugin options against a schema, and returns a copy with the defaults of the schema. Throws `CACHE_ERR_OPTION_INVALID` with the
+ * path, the value and the allowed values.
  */
 export function resolveOptions<S extends TSchema> (of: S, raw: object): Static<S> {
   return checked(of, Value.Default(of, copyBy(of, ownOf(raw))))
 }
 
-/** The same without defaults: the options that were given, for a package whose code reads the defaults where it uses them. */
+/**
+ * Checks raw plugin options against a schema, and returns a copy without defaults. For a package whose code reads the defaults where it
+ * uses them. Throws as `resolveOptions`.
+ */
 export function checkOptions<S extends TSchema> (of: S, raw: object): Static<S> {
   return checked(of, copyBy(of, ownOf(raw)))
 }
@@ -107,8 +110,8 @@ function checked<S extends TSchema> (of: S, options: unknown): Static<S> {
 }
 
 /**
- * The objects and lists that the schema describes anew, without what is `undefined`: filling in defaults changes what it is
- * given. Whatever the schema leaves open, live objects above all, stays itself.
+ * Copies the objects and lists that the schema describes, without members that are `undefined`: filling in defaults changes its argument. Values
+ * that the schema leaves open, such as live objects, are not copied.
  */
 function copyBy (of: TSchema | undefined, value: unknown): unknown {
   if (Array.isArray(value)) {
@@ -122,7 +125,7 @@ function copyBy (of: TSchema | undefined, value: unknown): unknown {
 
 interface SchemaParts { properties?: Record<string, TSchema>; items?: TSchema; anyOf?: TSchema[] }
 
-/** The properties that a schema knows of, if it is one of objects, or of objects among other things. */
+/** The properties of an object schema, or of the object schema in a union. */
 function propertiesOf (of: TSchema | undefined): Record<string, TSchema> | undefined {
   const { properties, anyOf } = (of ?? {}) as SchemaParts
   return properties ?? anyOf?.map(propertiesOf).find((each) => each !== undefined)
@@ -136,7 +139,7 @@ function partOf (of: TSchema | undefined, name: string): TSchema | undefined {
 }
 
 function describe (of: TSchema, options: unknown): Error {
-  // Nested alternatives each report their own: the deepest path is where the mistake is, its last report sums it up.
+  // Each nested alternative reports an error: the deepest path is that of the mistake, and its last report covers the alternatives.
   const errors = Value.Errors(of, options)
   const unknown = errors.find(({ keyword }) => keyword === 'additionalProperties')
   const worst = unknown ?? errors.reduce((worst, each) => each.instancePath.length >= worst.instancePath.length ? each : worst)
@@ -157,7 +160,7 @@ function describe (of: TSchema, options: unknown): Error {
   return new OptionInvalid(at.join('.') || 'options', SECRET.test(at.join('.')) ? kindOf(got) : shown(got), [...new Set(allowed)].join(' or '))
 }
 
-/** Options whose value is never shown: credentials, and those that take a URL, or a list of servers that may be given as URLs. */
+/** Options whose value an error never shows: credentials, and options that may contain a URL. */
 const SECRET = /pass|secret|token|credential|auth|user|tls|url|varnish|^nodes(\.\d+)?$/i
 
 /**

@@ -21,7 +21,7 @@ declare module 'fastify' {
 const kCore = Symbol.for('@x/cache-core.core')
 const NAME = '@x/cache-core'
 
-/** The core of an instance; undefined before any package of the suite is registered. */
+/** Returns the core of an instance; `undefined` before any package of the suite is registered. */
 export function coreOf (fastify: FastifyInstance): Core | undefined {
   return (fastify as FastifyInstance & { [kCore]?: Core })[kCore]
 }
@@ -34,8 +34,8 @@ const plugin: FastifyPluginAsync<CacheCoreOptions> = async function cacheCore (f
 export const cacheCore = fp(plugin, { fastify: '5.x', name: NAME })
 
 /**
- * The core of an instance, registered on the spot if no one has done so: every package of the suite works alone. An
- * explicit registration that comes later takes it over with its options.
+ * Returns the core of an instance, and registers it if it is missing, so that every package of the suite works alone. A later explicit
+ * registration adopts that core with its own options.
  */
 export async function ensureCore (fastify: FastifyInstance): Promise<Core> {
   return coreOf(fastify) ?? await install(fastify, {}, false)
@@ -65,8 +65,8 @@ async function install (fastify: FastifyInstance, raw: object, isExplicit: boole
 }
 
 /**
- * Two contexts may have a cache each, if the app says so and their paths differ. A core that another package brings along would be a
- * second cache that nobody asked for.
+ * Refuses a second core in an app, unless both are explicit and their contexts have different prefixes: a core that a sibling package
+ * registers would be an unintended second cache.
  */
 function refuseSecondCore (fastify: FastifyInstance, isExplicit: boolean): void {
   const packages = packagesOf(fastify)

@@ -11,19 +11,19 @@ export type RequestArm = 'cached' | 'control' | 'none'
 const kRoute = Symbol.for('@x/cache-core.route')
 const kClient = Symbol.for('@x/cache-core.client')
 
-/** Stands for a route: in its `config`, and on each request that has reached its handler. */
+/** The mark of a route: in its `config`, and on each request that has reached its handler. */
 export type RouteMark = object
 
-// Set on requests when they are known. Not decorated: Fastify sets each decoration on every request, slowly.
+// Properties that are set on a request when they are known. Fastify would set a decoration on every request, at a higher cost.
 interface Armed {
   [kRoute]?: RouteMark
   [kClient]?: CacheClient
 }
 
-// A request that reached a handler whose route has no mark.
+// The mark of a request that reached the handler of a route without a mark.
 const UNMARKED: RouteMark = Object.freeze({})
 
-/** What of a request decides whether it is in. */
+/** Returns the subject of a request, which decides on its arm. */
 export type Subject = (request: FastifyRequest) => string
 
 /** The user's id as authentication plugins leave it, else the client's address. */
@@ -33,20 +33,20 @@ export function defaultSubject (request: FastifyRequest): string {
 }
 
 /**
- * Whether a hook has found out who asks: `request.user`, as authentication plugins leave it. `undefined`, `null`, `false` and
- * `''` are what apps decorate requests with before that; one that cannot be read counts as a user.
+ * Whether `request.user` is set, as authentication plugins do. `undefined`, `null`, `false` and `''` are values of a decoration before the
+ * authentication; a `user` that cannot be read counts as set.
  */
 export function hasUser (request: FastifyRequest): boolean {
   try {
     const { user } = request as { user?: unknown }
     return user !== undefined && user !== null && user !== false && user !== ''
   } catch {
-    // A getter of the app's own.
+    // A getter of the app threw.
     return true
   }
 }
 
-/** Hands each request the cache of its arm. */
+/** Gives each request the cache of its arm. */
 export class RequestCaches {
   readonly #cached: CacheClient
   readonly #control: CacheClient
@@ -65,7 +65,7 @@ export class RequestCaches {
     fastify.addHook('onRoute', markHandlerPhase)
   }
 
-  /** The arm is drawn at the first use in the handler phase, when it is known who asks, and stays for the request. */
+  /** Returns the client of a request's arm, which is drawn at the first use in the handler phase, after authentication. */
   of (request: FastifyRequest): CacheClient {
     const armed = request as unknown as Armed
     const drawn = armed[kClient]
@@ -76,7 +76,7 @@ export class RequestCaches {
     return (armed[kClient] = this.#clientFor(request, isIn ? this.#cached : this.#control))
   }
 
-  /** A client of the request's own, if its loads are watched, or may be joined by other requests. */
+  /** Makes a client for one request if its loads are watched, or may be joined by other requests; else returns the shared client. */
   #clientFor (request: FastifyRequest, client: CacheClient): CacheClient {
     const { active, events } = client.registry
     const isShared = client === this.#cached && !active.passThrough
@@ -94,7 +94,7 @@ export class RequestCaches {
     } catch (cause) {
       this.#failed('threw', cause)
     }
-    // Who cannot be told apart stays outside: the request itself is none of the rollout's business.
+    // A request without a subject is in the control arm, and does not fail.
     return false
   }
 
@@ -126,12 +126,12 @@ function markHandlerPhase (route: RouteOptions): void {
   Object.assign(route, { config: { ...route.config, [kRoute]: mark } })
 }
 
-// None for a route that was declared before this plugin had loaded: its requests are drawn at the first use.
+// A route that was declared before this plugin has no mark: the arm of its requests is drawn at the first use.
 function markOf (request: FastifyRequest): RouteMark | undefined {
   return (request.routeOptions.config as { [kRoute]?: RouteMark } | undefined)?.[kRoute]
 }
 
-/** Says that authentication is over and the arm may be drawn; for what runs in front of a handler. */
+/** Marks a request as past authentication, so that its arm may be drawn; for code that runs in front of a handler. */
 export function enterHandlerPhase (request: FastifyRequest): void {
   (request as unknown as Armed)[kRoute] ??= markOf(request) ?? UNMARKED
 }

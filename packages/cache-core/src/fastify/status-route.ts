@@ -1,22 +1,22 @@
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { CacheRegistry } from '../service/registry.js'
 
-/** Where the status is shown. */
+/** The path of the status. */
 export const STATUS_PATH = '/internal/cache'
 
-/** Who may see the internal endpoints. */
+/** Access to the internal endpoints. */
 export interface InternalAccess {
   readonly isOpen: boolean
   readonly guard: onRequestHookHandler | undefined
 }
 
-/** `GET /internal/cache`; a 404 like that of any unknown route where it is not open. */
+/** Adds `GET /internal/cache`, which answers the 404 of an unknown route where it is not open. */
 export function addStatusRoute (fastify: FastifyInstance, registry: CacheRegistry, access: () => InternalAccess): void {
   fastify.get(STATUS_PATH, {
     onRequest: guardInternal(access),
     schema: { hide: true } as object
   }, async function showCacheStatus (_request, reply) {
-    // Numbers of now: nobody should keep them.
+    // The numbers change with each request, so no cache should store them.
     reply.header('cache-control', 'no-store')
     return registry.status()
   })
@@ -31,7 +31,7 @@ export function guardInternal (access: () => InternalAccess): onRequestHookHandl
       return
     }
     if (guard === undefined) return done()
-    // With a promise or with done: Fastify takes what the guard returns as it takes it of any hook.
+    // The guard may be async or call `done`: Fastify handles its return value as that of any hook.
     return guard.call(this, request, reply, done)
   }
 }

@@ -1,18 +1,18 @@
 import { arrayBytes, dictionaryBytes, elementsBytes, numberBytes, objectBytes, textBytes } from './heap-size.js'
 import { isOneByte } from '../../lib/own-text.js'
 
-/** UTF-16 units of a text that `JSON.parse` takes from V8's table of unique texts. Longer ones are never shared. */
+/** The maximum length, in UTF-16 units, of a text that `JSON.parse` takes from V8's table of unique texts. */
 const MAX_SHARED = 10
 const MAX_REMEMBERED = 32
 const REMEMBERED = 4096
 
 /** Freezes values that were parsed from JSON, and counts the bytes that they take in the heap. */
 export class Freezer {
-  /** Texts that were met before, by a hash: V8 has each property name and each short text once, whoever refers to it. */
+  /** Hashes of the texts seen so far: V8 stores each property name and each short text once. */
   #known: string[] | undefined
 
   /**
-   * Freezes a value all the way down.
+   * Freezes a value at all depths.
    * @param isNarrow no text in it has a character above U+00FF
    * @returns bytes
    */
@@ -33,7 +33,7 @@ export class Freezer {
     return bytes
   }
 
-  /** Forgets the texts, and gives back the room for them. */
+  /** Forgets the texts, and frees their memory. */
   clear (): void {
     this.#known = undefined
   }
@@ -44,7 +44,7 @@ export class Freezer {
   }
 
   #fieldBytes (names: readonly string[], isNarrow: boolean): number {
-    // V8 keeps names that are array indices apart, and before all others.
+    // V8 stores names that are array indices separately, before all others.
     let indices = 0
     while (indices < names.length && isIndex(names[indices]!)) indices++
     let newBytes = 0
@@ -57,7 +57,7 @@ export class Freezer {
       (newBytes === 0 ? objectBytes(named) : newBytes + dictionaryBytes(named))
   }
 
-  /** Whether a text was met before; from now on it was. */
+  /** Whether a text was seen before; records it. */
   #isKnown (text: string): boolean {
     if (text.length > MAX_REMEMBERED) return true
     let hash = text.length

@@ -17,10 +17,10 @@ import { toStored } from './stored-value.js'
 export type { MemoryCacheOptions }
 
 const NO_TAGS: EntryTags = { states: [], version: 0 }
-/** The part of `maxBytes` that tags may take while no entry has them. */
+/** The part of `maxBytes` for tags without an entry. */
 const IDLE_TAGS_SHARE = 1 / 8
 
-/** The contract within this process: entries and bytes are bounded, values are what JSON keeps of them, or bytes. */
+/** The cache in this process: entries and bytes are bounded; values are stored as JSON, or as bytes. */
 export class MemoryCache implements Cache, Immediate {
   readonly name = 'memory'
   readonly isLocal = true
@@ -30,7 +30,7 @@ export class MemoryCache implements Cache, Immediate {
   readonly #locks = new MemoryLocks()
   readonly #now: () => number
   readonly #bounds: MemoryBounds
-  /** Where values are frozen. */
+  /** Only with `isolation: 'freeze'`. */
   readonly #freezer: Freezer | undefined
 
   constructor (options: MemoryCacheOptions = {}) {
@@ -58,11 +58,11 @@ export class MemoryCache implements Cache, Immediate {
     }
   }
 
-  /** Entries that are held, expired ones among them until they are read or make room. */
+  /** The number of entries, with expired ones until they are read or evicted. */
   get size (): number { return this.#entries.size }
   /**
-   * Bytes that are held, of the heap and of the contents of Buffers: within 15 % of what V8 takes for the entries, their
-   * tags, and the tables of both, from some thousand entries on.
+   * The number of bytes in the heap and in the contents of Buffers, for entries, their tags, and the tables of both. Within 15 % of V8's own
+   * count from some thousand entries on.
    */
   get bytes (): number { return this.#bounds.bytes }
 
@@ -72,7 +72,7 @@ export class MemoryCache implements Cache, Immediate {
     if (slot === 0) return MISS
     const now = this.#now()
     const tags = entries.tagsOf(slot)
-    // A fresh entry is a valid one: what a hit costs is looked at once.
+    // A fresh entry is also a valid one, so a hit needs one check.
     if (now - entries.storedAt[slot]! < entries.ttl[slot]! && (tags === undefined || this.#tags.isFresh(tags, entries.versionOf(slot)))) {
       entries.use(slot)
       const value = this.#valueOf<T>(slot)
@@ -177,7 +177,7 @@ export class MemoryCache implements Cache, Immediate {
     const slot = entries.slotOf(key)
     const ttl = Math.min(options.ttl ?? DEFAULT_TTL, MAX_TTL)
     const tags = ttl === 0 ? undefined : this.#tagsFor(options)
-    // The value that was stored is superseded from here on, also when the new one is not stored.
+    // The earlier value is gone from here on, also when the new one is not stored.
     if (tags === undefined) {
       this.#bounds.remove(slot)
       return DONE
@@ -198,7 +198,7 @@ export class MemoryCache implements Cache, Immediate {
     const least = entryBytes(key, entry) + MemoryTags.bytesOf(states)
     const limit = this.#bounds.limitOf(key)
     if (least <= limit) this.#bounds.makeRoom()
-    // A response may have made room for others itself.
+    // The new response itself may have been evicted.
     if (!this.#bounds.isExceeded && (limit === this.#bounds.maxBytes || entries.slotOf(key) !== 0)) return DONE
     this.#bounds.remove(entries.slotOf(key))
     return err(tooLarge(least, limit))

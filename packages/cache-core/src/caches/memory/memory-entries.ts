@@ -44,7 +44,7 @@ export class MemoryEntries {
   /** The stored responses among the entries; `undefined`: there are none. */
   get room (): MemoryRoom | undefined { return this.#room }
 
-  /** Bytes of keys, values, and everything that is there to find them. */
+  /** Bytes of keys, values, and the tables that find them. */
   get bytes (): number {
     return this.#slots.size === 0 ? 0 : this.#contentBytes + this.#slotsSize.bytes + this.#slotBytes * this.values.length
   }
@@ -67,7 +67,7 @@ export class MemoryEntries {
     if (this.#room !== undefined) this.#room.use(slot)
   }
 
-  /** The entry that was used longest ago; `0`: there is none. */
+  /** The slot of the least recently used entry; `0`: there is none. */
   get oldest (): number { return this.#newer[0]! }
 
   /** Stores under a key that has no entry. There may be one more than `maxEntries`. */
@@ -106,7 +106,7 @@ export class MemoryEntries {
     else if (this.values.length > 2 * MIN_SLOTS && this.#slots.size < this.values.length / 4) this.#shrink()
   }
 
-  /** Removes all, and gives back the room for them. */
+  /** Removes all entries, and frees their memory. */
   clear (): void {
     this.#slots = new Map()
     this.#slotsSize.clear()
@@ -168,7 +168,7 @@ export class MemoryEntries {
     this.#older[newer] = older
   }
 
-  /** Adds a quarter: V8's own growth would add a half, and what is not used would be a tenth of a small entry. */
+  /** Grows the lists by a quarter: V8's own growth is a half, whose unused part would be a tenth of a small entry. */
   #grow (): void {
     const before = this.values.length
     const length = Math.min(this.#maxEntries + 2, Math.max(1 + MIN_SLOTS, Math.ceil(before * 1.25)))
@@ -187,7 +187,7 @@ export class MemoryEntries {
     this.#freeFrom(before)
   }
 
-  /** Moves the entries that are left to the front of shorter lists. */
+  /** Moves the remaining entries to the front of shorter lists. */
   #shrink (): void {
     const slots: number[] = [0]
     for (let slot = this.oldest; slot !== 0; slot = this.#newer[slot]!) slots.push(slot)

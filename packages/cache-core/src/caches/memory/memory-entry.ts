@@ -3,12 +3,12 @@ import { MapSize, textBytes } from './heap-size.js'
 import { isResponse } from '../../contract/response-keys.js'
 import { statesBytes, type EntryTags } from './memory-tags.js'
 
-/** How the value of an entry is to be read: as it is, by parsing its JSON, or by copying its bytes. */
+/** The form of a stored value: read as it is, by parsing its JSON, or by copying its bytes. */
 export const AS_IS = 0
 export const JSON_TEXT = 1
 export const BYTES = 2
 
-/** Sizes are multiples of 8: what is left below says how the value is read. */
+/** Sizes are multiples of this number; the remainder is the form of the value. */
 export const KINDS = 8
 /** Bytes of the lists of a table, for each slot and without those that are made when they are needed. */
 export const SLOT_BYTES = 56
@@ -22,13 +22,13 @@ export interface NewEntry extends EntryTags {
   /** Bytes of the value. A multiple of 8. */
   readonly bytes: number
   readonly storedAt: number
-  /** Milliseconds. */
+  /** The ttl in milliseconds. */
   readonly ttl: number
-  /** Milliseconds beyond the ttl. */
+  /** The stale window in milliseconds, which begins at the end of the ttl. */
   readonly window: number
 }
 
-/** Bytes that a cache takes when this entry is its only one. */
+/** Bytes of a cache with this entry alone. */
 export function entryBytes (key: string, { bytes, states, window }: NewEntry): number {
   const slot = SLOT_BYTES + (states.length === 0 ? 0 : OPTIONAL_BYTES.tags) + (window === 0 ? 0 : OPTIONAL_BYTES.windows) + (isResponse(key) ? OPTIONAL_BYTES.room : 0)
   const map = new MapSize()

@@ -7,7 +7,7 @@ import { DONE, err, type Result } from '../../contract/result.js'
 interface Waiter { take: (lock: Lock | null) => void; ttl: number; timer: NodeJS.Timeout | undefined }
 interface Held { token: number; expiry: NodeJS.Timeout; waiters: Waiter[] }
 
-/** Locks within this process, first come, first served. A lock that is not released ends with its ttl. */
+/** Locks within this process; waiters acquire them in order. A lock that is not released ends with its ttl. */
 export class MemoryLocks {
   readonly #held = new Map<string, Held>()
   #token = 0
@@ -27,7 +27,7 @@ export class MemoryLocks {
     })
   }
 
-  /** Frees all; who waits gets `null`. */
+  /** Releases all locks; waiters get `null`. */
   close (): void {
     for (const held of this.#held.values()) {
       clearTimeout(held.expiry)
@@ -82,7 +82,7 @@ export class MemoryLocks {
   }
 }
 
-/** A delay that Node takes: it turns one above 2^31-1 ms into one of 1 ms. */
+/** The delay of a timer in milliseconds, at most 2^31-1: Node turns a longer one into 1 ms. */
 function toDelay (ms: number): number {
   return Math.min(ms, 0x7fffffff)
 }

@@ -18,7 +18,7 @@ export class MemoryRoom {
     this.#older[0] = this.#newer[0] = 0
   }
 
-  /** The entry that was used longest ago; `0`: there is none. */
+  /** The slot of the least recently used response; `0`: there is none. */
   get oldest (): number { return this.#newer[0]! }
 
   has (slot: number): boolean {
@@ -51,13 +51,13 @@ export class MemoryRoom {
     this.size--
   }
 
-  /** Makes room for further slots. */
+  /** Extends the lists to further slots. */
   grow (added: number): void {
     this.#older = this.#older.concat(emptySlots(added))
     this.#newer = this.#newer.concat(emptySlots(added))
   }
 
-  /** The same entries in a table of another length, where they have other slots: each that of its place in `slots`, which are in the order of use. */
+  /** Copies the entries to a table of another length, where each has another slot: its place in `slots`, which are in the order of use. */
   moved (slots: readonly number[], length: number): MemoryRoom {
     const room = new MemoryRoom(length)
     for (let slot = 1; slot < slots.length; slot++) if (this.has(slots[slot]!)) room.link(slot)

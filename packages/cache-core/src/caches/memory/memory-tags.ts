@@ -2,20 +2,20 @@ import type { TagSnapshot } from '../../contract/cache.js'
 import { arrayBytes, MapSize, objectBytes, textBytes } from './heap-size.js'
 import { isOneByte, ownText } from '../../lib/own-text.js'
 
-/** The `soft` version of a tag that was invalidated or forgotten: what refers to it is not valid any more. */
+/** The `soft` version of a tag that was invalidated or forgotten: entries and snapshots with it are invalid. */
 const GONE = -1
-/** The version of an entry that was invalidated softly while it was loaded: fresh under no tag. */
+/** The version of an entry that was invalidated softly during its load: stale under every tag. */
 const NEVER_FRESH = -2
 const STATE_BYTES = objectBytes(4)
 
-/** One tag, from when it is first named until it is invalidated or forgotten. A tag that comes back has another state. */
+/** The state of a tag, from its first capture until it is invalidated or forgotten; afterwards the tag gets a new state. */
 export interface TagState {
   readonly tag: string
-  /** Its own bytes, those of the text included. */
+  /** Bytes of the state, with those of the text. */
   readonly bytes: number
   /** The version at the last soft invalidation. */
   soft: number
-  /** Entries that have the tag. */
+  /** The number of entries with the tag. */
   uses: number
 }
 
@@ -27,17 +27,16 @@ export class MemorySnapshot implements EntryTags {
   constructor (readonly generation: object, readonly states: readonly TagState[], readonly version: number) {}
 }
 
-/** Bounds of the tags that no entry has. */
+/** Bounds of the tags without an entry. */
 export interface TagLimits { readonly maxIdle: number; readonly maxIdleBytes: number }
 
 /**
- * The states of the tags: invalidating is one assignment, whatever the number of entries. A tag is known as long as an
- * entry has it. Tags that were only captured, for a load that may yet end, are bounded: the one captured longest ago is
- * forgotten, so that what was loaded under it is not stored.
+ * The states of the tags. An invalidation is one assignment, whatever the number of entries. A tag with an entry is always known. Tags that were
+ * only captured, for a pending load, are bounded: the one captured longest ago is forgotten, and a value loaded under it is not stored.
  */
 export class MemoryTags {
   #used = new Map<string, TagState>()
-  // In the order of the last capture.
+  // The tags without an entry, in the order of their last capture.
   #idle = new Map<string, TagState>()
   readonly #usedSize = new MapSize()
   readonly #idleSize = new MapSize()
@@ -62,13 +61,13 @@ export class MemoryTags {
     return bytes + size.bytes
   }
 
-  /** Tags that are known. */
+  /** The number of known tags. */
   get size (): number { return this.#used.size + this.#idle.size }
 
   /** Bytes of all tags that are known, and of those that entries have although they were invalidated. */
   get bytes (): number { return this.#stateBytes + this.#usedSize.bytes + this.#idleSize.bytes }
 
-  /** An entry has these tags from now on. */
+  /** Adds an entry to these tags. */
   hold (states: readonly TagState[]): void {
     for (const state of states) {
       if (state.uses++ > 0 || this.#idle.get(state.tag) !== state) continue
@@ -78,7 +77,7 @@ export class MemoryTags {
     }
   }
 
-  /** An entry with these tags was removed. */
+  /** Removes an entry from these tags. */
   release (states: readonly TagState[]): void {
     for (const state of states) {
       if (--state.uses > 0) continue
@@ -135,7 +134,7 @@ export class MemoryTags {
     }
   }
 
-  /** Forgets the tags that no entry has. */
+  /** Forgets the tags without an entry. */
   clearIdle (): void {
     for (const state of this.#idle.values()) state.soft = GONE
     this.#stateBytes -= this.#idleBytes
@@ -144,7 +143,7 @@ export class MemoryTags {
     this.#idleSize.clear()
   }
 
-  /** Outdates every snapshot and forgets every tag. */
+  /** Makes every snapshot outdated, and forgets every tag. */
   clear (): void {
     this.#generation = {}
     for (const state of this.#used.values()) state.soft = GONE
@@ -190,7 +189,7 @@ export class MemoryTags {
   #forget (state: TagState): void {
     state.soft = GONE
     if (state.uses > 0) {
-      // Its entries still refer to it.
+      // Entries of the tag still refer to the state.
       this.#used.delete(state.tag)
       this.#usedSize.remove()
     } else {
