@@ -96,7 +96,7 @@ async function useLowestPeers (app, dirs, packages) {
   const lowest = await lowestPeers(dirs)
   await run('The lowest peer dependencies cannot be installed', app, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', '--save-exact', ...lowest)
   for (const { name } of packages) await run(`${name} cannot be used with ${lowest.join(' and ')}`, app, process.execPath, 'doors.js', name)
-  await run(`A TypeScript consumer does not compile with ${lowest.join(' and ')}`, app, join(bin, 'tsc'), '-p', '.')
+  await run(`A TypeScript consumer does not compile with ${lowest.join(' and ')}`, app, process.execPath, join(root, 'node_modules/typescript-7/bin/tsc'), '-p', '.', '--singleThreaded')
   console.log(`ok - the lowest peer dependencies: ${lowest.join(', ')}`)
 }
 

@@ -10,6 +10,7 @@ import { isMainThread } from 'node:worker_threads'
 const FOLDER = new URL('../.tap/transpiled/', import.meta.url)
 
 const PACKAGES = new URL('../packages/', import.meta.url)
+const ERROR_DOMAIN = new URL('./error-domain.js', import.meta.url).href
 const require = createRequire(import.meta.url)
 
 // Newer versions of Node deprecate module.register(); the hooks are synchronous, so that both ways take them.
@@ -17,6 +18,7 @@ if (module.registerHooks !== undefined) module.registerHooks({ resolve, load })
 else if (isMainThread) module.register(import.meta.url)
 
 export function resolve (specifier, context, nextResolve) {
+  if (specifier === 'async-hook-domain') return nextResolve(ERROR_DOMAIN, context)
   const source = sourceOf(specifier, context.parentURL)
   return nextResolve(source !== undefined && existsSync(source) ? source.href : specifier, context)
 }

@@ -6,7 +6,7 @@ import type { CacheEdgeOptions } from '../src/index.js'
 import { buildEdge } from './fixtures/edge-app.js'
 import { FakeVarnish } from './fixtures/fake-varnish.js'
 
-const until = (what: string, condition: () => boolean): Promise<void> => holds(what, condition, 10_000)
+const until = (what: string, condition: () => boolean): Promise<void> => holds(what, condition, 120_000)
 const silent = { logger: { level: 'silent' } }
 
 /** An app that tells a proxy; without a second time, if nothing else is said. */

@@ -47,7 +47,7 @@ const lookups = (url: string): number => /^\/api\/(public|data)\//.test(url) ? 2
 const readAndStore = async (app: FastifyInstance, url: string) => {
   const { length } = await entries()
   const answer = await read(app, url)
-  await until('it is stored', async () => (await entries()).length >= length + lookups(url), 2000)
+  await until('it is stored', async () => (await entries()).length >= length + lookups(url))
   return answer
 }
 
@@ -87,7 +87,7 @@ t.test('redis: two apps share their entries, and each sees what the other invali
   t.match((await status(other)).recentStats, { hits: 1, misses: 0 })
   for (const [writer, reader, stock] of [[one, other, 3001], [other, one, 3002]] as const) {
     await write(writer, 30, stock)
-    await until('the other one reads what was written', async () => await stockOf(reader, 30) === stock, 2000)
+    await until('the other one reads what was written', async () => await stockOf(reader, 30) === stock)
   }
 })
 
@@ -111,7 +111,7 @@ t.test('redis: at CACHE_REDIS_ROLLOUT_PERCENT=0 nothing is stored, but a write i
   const app = await start()
   await readAndStore(app, '/api/records/40')
   await write(out, 40, 4040)
-  await until('the app at 100 reads what was written', async () => await stockOf(app, 40) === 4040, 2000)
+  await until('the app at 100 reads what was written', async () => await stockOf(app, 40) === 4040)
 })
 
 t.test('redis: a server whose database is new reads nothing that Redis kept of the one before', async (t) => {
@@ -140,7 +140,7 @@ t.test('redis: with Redis killed every route answers, writes hold, and it is bac
     await until('enough reads failed', async () => {
       await read(each, '/api/records/70')
       return (await status(each)).degraded
-    }, 5000)
+    })
     t.match(await status(each), { implName: 'NullCache', degraded: true })
     t.match(await read(each, '/health'), { status: 'degraded', database: 'ok', cache: 'CACHE_ERR_UNAVAILABLE' })
   }

@@ -59,7 +59,7 @@ function startUsers (url: string): () => Promise<void> {
 /** Each query until it answers with a number. */
 async function answer (queries: Query[]): Promise<void> {
   for (const { where, expr } of queries) {
-    await holds(`${where}: ${expr}`, async () => (await (await prometheus).query(expr)).some(({ value }) => Number.isFinite(value)), 15_000)
+    await holds(`${where}: ${expr}`, async () => (await (await prometheus).query(expr)).some(({ value }) => Number.isFinite(value)), 120_000)
   }
 }
 

@@ -45,15 +45,18 @@ export class EntryWriter {
   store (key: string, serialised: Serialised, options: SetOptions, calledAt: number): Promise<void> {
     const { connection, tokens, commandTimeoutMs, now } = this.#deps
     return this.#inOrder(key, async () => {
-      // The caller was answered with a failure, and other processes may have written since.
-      if (now() - calledAt >= commandTimeoutMs) throw new Error('the time for the store was over before its turn came')
+      const inTime = (): void => {
+        // The caller was answered with a failure, and other processes may have written since.
+        if (now() - calledAt >= commandTimeoutMs) throw new Error('the time for the store was over before it was sent')
+      }
+      inTime()
       // A loaded value belongs to the generation of its snapshot. In a Cluster the generation is asked for before.
       const known = options.snapshot === undefined && !connection.isCluster ? tokens.remembered(GENERATION) : undefined
-      if (known === undefined) return this.#write(key, serialised, options)
+      if (known === undefined) return this.#write(key, serialised, options, inTime)
       // As for `remove`: the remembered generation may be outdated before its message has arrived.
-      const [current] = await Promise.all([this.#askGeneration(), this.#write(key, serialised, options)])
+      const [current] = await allEnded([this.#askGeneration(), this.#write(key, serialised, options, inTime)])
       if (current === undefined || (current.token === known.token && current.fence === known.fence)) return
-      await this.#write(key, serialised, options)
+      await this.#write(key, serialised, options, inTime)
     })
   }
 
@@ -72,7 +75,8 @@ export class EntryWriter {
     return this.#generation
   }
 
-  async #write (key: string, serialised: Serialised, options: SetOptions): Promise<void> {
+  /** @param inTime throws if the store is too late to be sent; called before each attempt, since a failover is waited for */
+  async #write (key: string, serialised: Serialised, options: SetOptions, inTime: () => void): Promise<void> {
     const { codec, defaultTtl, entries, leases } = this.#deps
     const ttlMs = Math.max(1, Math.round(Math.min(options.ttl ?? defaultTtl, MAX_TTL) * 1000))
     const windowMs = Math.round(Math.min(Math.max(options.staleWhileRevalidate ?? 0, options.staleIfError ?? 0), MAX_TTL) * 1000)
@@ -81,11 +85,15 @@ export class EntryWriter {
     const generation = tokens.get(GENERATION)!
     const tags = [...tokens].filter(([tag]) => tag !== GENERATION).map(([tag, captured]) => ({ tag, ...captured }))
     const name = entries.nameOf(generation, key)
-    const encode = (ownFence: string | undefined): Promise<Buffer | string> => codec.encode(serialised, { ttlMs, windowMs, ownFence, tags })
+    const encode = async (ownFence: string | undefined): Promise<Buffer | string> => {
+      const encoded = await codec.encode(serialised, { ttlMs, windowMs, ownFence, tags })
+      inTime()
+      return encoded
+    }
     const { snapshot } = options
     const leased = snapshot instanceof RedisLease && snapshot.slot.name === name ? snapshot : undefined
     // At the same time: a token that expires before its entry makes the entry a miss.
-    await Promise.all([
+    await allEnded([
       leased === undefined ? entries.write(name, generation, lifetimeMs, encode) : leases.store(leased, lifetimeMs, encode),
       this.#deps.tokens.extend(tokens, lifetimeMs)
     ])
@@ -116,4 +124,13 @@ export class EntryWriter {
     this.#writes.set(key, ended)
     return written
   }
+}
+
+/**
+ * Resolves as `Promise.all` does, and rejects only once every promise has ended: the next write of the key waits for it, and must
+ * not overtake one that is still on its way.
+ */
+async function allEnded<T extends readonly unknown[]> (pending: [...T]): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(pending)
+  return Promise.all(pending)
 }

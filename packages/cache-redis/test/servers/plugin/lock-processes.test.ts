@@ -21,7 +21,7 @@ t.test('lock: excludes two processes from each other, and its token grows', asyn
   let most = 0
   const tokens: number[] = []
   await Promise.all(Array.from({ length: 12 }, async (_, each) => {
-    const lock = valueOf(await caches[each % 2]!.lock('key', { ttl: 10, waitMs: 20_000 }))
+    const lock = valueOf(await caches[each % 2]!.lock('key', { ttl: 10, waitMs: 120_000 }))
     if (lock === null) {
       t.fail('a lock was not got in time')
       return
@@ -72,11 +72,11 @@ for (const outcome of ['stored', 'not-stored'] as const) {
   t.test(`lock: a release that says '${outcome}' lets all go who wait`, async (t) => {
     const server = await startServer(t)
     const caches = await Promise.all([1, 2, 3].map(() => startCache(t, { url: server.url })))
-    const lock = valueOf(await caches[0]!.lock('key', { ttl: 10 }))!
-    const waiting = [1, 2, 1, 2].map((at) => caches[at]!.lock('key', { ttl: 10, waitMs: 10_000 }))
+    const lock = valueOf(await caches[0]!.lock('key', { ttl: 120 }))!
+    const waiting = [1, 2, 1, 2].map((at) => caches[at]!.lock('key', { ttl: 120, waitMs: 120_000 }))
     await until('all listen', async () => await listeners(server) === 2)
     await lock.release(outcome)
-    for (const each of waiting) t.equal(valueOf(await bounded('the wait', each, 2000)), null)
+    for (const each of waiting) t.equal(valueOf(await bounded('the wait', each, 60_000)), null)
   })
 }
 
@@ -87,12 +87,12 @@ t.test('lock: who cannot listen is let go all the same, and a later holder dismi
   const deaf = await startCache(t, { url: proxy.url })
   proxy.hold('cache-subscriber', 'up')
   for (const [outcome, expected] of [['stored', 'dismissed'], [undefined, 'taken'], ['not-stored', 'dismissed']] as const) {
-    const lock = valueOf(await holder.lock('key', { ttl: 10 }))!
-    const waiting = deaf.lock('key', { ttl: 10, waitMs: 10_000 })
+    const lock = valueOf(await holder.lock('key', { ttl: 120 }))!
+    const waiting = deaf.lock('key', { ttl: 120, waitMs: 120_000 })
     // An answer to what was sent after it: it has asked.
     await deaf.get('other')
     await lock.release(outcome)
-    const got = valueOf(await bounded('the wait', waiting, 2000))
+    const got = valueOf(await bounded('the wait', waiting, 60_000))
     t.equal(got === null ? 'dismissed' : 'taken', expected)
     await got?.release()
   }
@@ -104,22 +104,22 @@ t.test('lock: one that was taken without an answer, or whose release was lost, d
   const near = await startCache(t, { url: proxy.url, commandTimeoutMs: 100, breaker: { probeMs: 100 } })
   const far = await startCache(t, { url: server.url })
   proxy.hold('cache', 'down')
-  const unanswered = await near.lock('key', { ttl: 60 })
+  const unanswered = await near.lock('key', { ttl: 120 })
   t.match(unanswered, { ok: false, error: { code: 'CACHE_ERR_TIMEOUT' } })
-  t.equal(valueOf(await far.lock('key', { ttl: 60 })), null, 'Redis has it all the same')
-  const waiting = far.lock('key', { ttl: 60, waitMs: 20_000 })
+  t.equal(valueOf(await far.lock('key', { ttl: 120 })), null, 'Redis has it all the same')
+  const waiting = far.lock('key', { ttl: 60, waitMs: 120_000 })
   proxy.release('cache', 'down')
-  const lock: Lock | null = valueOf(await bounded('the wait', waiting, 5000))
+  const lock: Lock | null = valueOf(await bounded('the wait', waiting, 60_000))
   t.not(lock, null)
   await lock!.release()
 
-  const held = valueOf(await near.lock('other', { ttl: 60 }))!
-  const waiter = far.lock('other', { ttl: 60, waitMs: 20_000 })
+  const held = valueOf(await near.lock('other', { ttl: 120 }))!
+  const waiter = far.lock('other', { ttl: 60, waitMs: 120_000 })
   proxy.hold('cache', 'up')
   t.match(await held.release('stored'), { ok: false })
   proxy.cut()
   proxy.release('cache', 'up')
-  await bounded('the wait', waiter, 5000)
+  await bounded('the wait', waiter, 60_000)
   t.pass('the wait has ended')
 })
 
@@ -131,7 +131,7 @@ t.test('lock: a holder that was killed frees it by the ttl', async (t) => {
   t.equal(valueOf(await cache.lock('key', { ttl: 10 })), null)
   await child.kill()
   t.equal(valueOf(await cache.lock('key', { ttl: 10 })), null, 'not by its death')
-  const lock = valueOf(await bounded('the wait', cache.lock('key', { ttl: 10, waitMs: 10_000 }), 5000))
+  const lock = valueOf(await bounded('the wait', cache.lock('key', { ttl: 10, waitMs: 120_000 }), 60_000))
   t.ok(lock !== null && lock.token > token)
 })
 
