@@ -8,12 +8,17 @@ export default [
     languageOptions: { ecmaVersion: 2025 }
   },
   {
+    files: ['**/*.ts', '**/*.js'],
+    rules: {
+      // "void promise" says that it is deliberately not awaited.
+      'no-void': ['error', { allowAsStatement: true }]
+    }
+  },
+  {
     files: ['**/*.ts'],
     rules: {
       // A TypeBox schema and its type share one name; the compiler reports the redeclarations that are mistakes.
       '@typescript-eslint/no-redeclare': 'off',
-      // "void promise" says that it is deliberately not awaited.
-      'no-void': ['error', { allowAsStatement: true }],
       // Does not see that a callback changes the condition while the loop waits.
       'no-unmodified-loop-condition': 'off'
     }

@@ -41,6 +41,7 @@ function inNearestCentury (year: number, read: (year: number) => number | undefi
   return time !== undefined && time > limit.getTime() ? read(full - 100) : time
 }
 
+// oxlint-disable-next-line max-params -- in the order of Date.UTC
 function toTime (year: number, month: number, day: number, hour: number, minute: number, second: number): number | undefined {
   // Not Date.UTC, which takes the years 0 to 99 for 1900 to 1999.
   const date = new Date(0)

@@ -139,6 +139,7 @@ export class FlightRunner {
   }
 
   /** Stores what was loaded; nobody waits for it, and until it has ended callers get the loaded value. */
+  // oxlint-disable-next-line max-params -- on the path of every load: an object of parameters would be garbage of each call
   #keep<T> (call: Call<T>, flight: Flight<T>, load: Load, value: T, snapshot: TagSnapshot | undefined | null, lock: LoadLock | undefined): void {
     const { registration, key } = call
     const options = snapshot === null || load.isSkipped || flight.isSuperseded

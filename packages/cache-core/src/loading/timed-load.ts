@@ -4,6 +4,7 @@ import type { CacheRegistry } from '../service/registry.js'
 import type { Loads } from '../telemetry/stats.js'
 
 /** Runs the loader and notes how long it took; `then` sees what it gives. */
+// oxlint-disable-next-line max-params -- on the path of every load: an object of parameters would be garbage of each call
 export function timeLoad<T> (
   registry: CacheRegistry, load: Load, loads: Loads, loader: Loader<T>, timeoutMs: number | undefined, isBackground: boolean,
   then?: (value: T) => void
@@ -27,6 +28,7 @@ export function timeLoad<T> (
   })
 }
 
+// oxlint-disable-next-line max-params -- as timeLoad
 function noteLoad (
   { clock, events }: CacheRegistry, { key }: Load, loads: Loads, began: number, value: unknown, failure: unknown, hasFailed: boolean,
   isBackground: boolean

@@ -10,6 +10,7 @@ function noteDuration ({ clock, events }: CacheRegistry, stats: ImplStats, opera
 }
 
 /** Reads what is answered at once, and measures it if durations are measured at all. */
+// oxlint-disable-next-line max-params -- on the path of every hit: an object of parameters would be garbage of each call
 export function readMeasured<M extends keyof Immediate> (
   registry: CacheRegistry, stats: ImplStats, operation: string, immediate: Immediate, method: M, key: string
 ): ReturnType<Immediate[M]> {

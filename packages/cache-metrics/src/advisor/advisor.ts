@@ -159,7 +159,8 @@ export class Advisor {
     })
   }
 
-  #noteCandidate (route: string, request: FastifyRequest, reply: FastifyReply, payload: unknown, now: number, seconds: number | undefined): void {
+  #noteCandidate (route: string, reply: FastifyReply, payload: unknown, now: number, seconds: number | undefined): void {
+    const { request } = reply
     this.#now = now
     const subject = this.#subject(this.#routes, 'route', route)
     if (subject === undefined) return

@@ -1,5 +1,5 @@
 import type { Result } from 'ioredis'
-import type { Client } from './connection.js'
+import type { Client } from './client.js'
 import { SCRIPTS } from '../entries/scripts.js'
 
 declare module 'ioredis' {

@@ -1,5 +1,4 @@
 import { OptionInvalid } from '@x/cache-core/suite'
-import type { RedisCacheSettings } from '../options.js'
 
 /** The address of a server, from the options. */
 export interface Endpoint {
@@ -15,6 +14,13 @@ export interface Endpoint {
   readonly family?: number
 }
 
+/** The options that name the servers. */
+export interface EndpointOptions {
+  readonly url?: string | readonly string[] | undefined
+  readonly nodes?: readonly { readonly host: string, readonly port: number, readonly servername?: string }[] | undefined
+  readonly mode: 'single' | 'cluster' | 'sentinel'
+}
+
 const ALLOWED = 'redis://user:password@host:port/db, with ?db= and ?family= alone'
 /** The parts of a URL that apply to all servers; a later URL must not have another value. */
 const COMMON = ['tls', 'username', 'password', 'db', 'family'] as const
@@ -23,7 +29,7 @@ const COMMON = ['tls', 'username', 'password', 'db', 'family'] as const
  * The addresses from the options; the first one has the settings of all. Throws `CACHE_ERR_OPTION_INVALID`, without the URL, which
  * may contain a password.
  */
-export function endpointsOf ({ url, nodes, mode }: Pick<RedisCacheSettings, 'url' | 'nodes' | 'mode'>): Endpoint[] {
+export function endpointsOf ({ url, nodes, mode }: EndpointOptions): Endpoint[] {
   if (nodes !== undefined) return nodes.map((node) => ({ ...node, tls: false }))
   const urls = url === undefined ? ['redis://127.0.0.1:6379'] : typeof url === 'string' ? url.split(',') : url
   const endpoints = urls.map((each) => parse(each.trim()))
