@@ -26,13 +26,15 @@ export interface CacheTestOptions {
   /** Moves the clock of the cache, and its timers, on by so many milliseconds. Default: really waits. */
   advance?: (ms: number) => void | Promise<void>
   /**
-   * Seconds: the shortest lifetime in the suite, of which the others are multiples. Default 1 with `advance`, 0.2 without.
+   * Seconds: the shortest lifetime in the suite, of which the others are multiples.
+   * @default 1 with `advance`, 0.2 without
    * A slow store needs more.
    */
   unit?: number
   /**
    * It refuses bad keys, tags, values and lifetimes itself, with the codes of this package. Behind `fastify.cache`, which
-   * checks in front of every implementation, there is no need to. Default `false`.
+   * checks in front of every implementation, there is no need to.
+   * @default `false`
    */
   checksInput?: boolean
 }

@@ -15,53 +15,101 @@ function having<T> (methods: readonly (keyof T & string)[], allowed: string) {
 const path = () => Type.Union([Type.Literal(false), Type.String({ pattern: '^/' })])
 
 const schema = Type.Object({
-  /** The prom-client registry that gets the metrics: the app's own, or prom-client's global `register`. Default: a private one. */
+  /**
+   * The prom-client registry that gets the metrics: the app's own, or prom-client's global `register`.
+   * @default a private one
+   */
   registry: Type.Optional(having<PromRegistry>(['registerMetric', 'getSingleMetric', 'metrics'], 'a prom-client Registry')),
   /** Paths of the endpoints on the app; `false` disables one of them, or all. */
   endpoint: Type.Optional(Type.Union([
     Type.Literal(false),
     Type.Object({
-      /** Prometheus text. Default `/metrics/prom`. */
+      /**
+       * Prometheus text.
+       * @default `/metrics/prom`
+       */
       prom: Type.Optional(path()),
-      /** OpenTelemetry's numbers as Prometheus text. Default `/metrics/otel`. */
+      /**
+       * OpenTelemetry's numbers as Prometheus text.
+       * @default `/metrics/otel`
+       */
       otel: Type.Optional(path()),
-      /** OpenTelemetry's numbers as JSON. Default `/metrics`. */
+      /**
+       * OpenTelemetry's numbers as JSON.
+       * @default `/metrics`
+       */
       json: Type.Optional(path())
     }, { additionalProperties: false })
   ])),
-  /** Routes with a label of their own; the others share the label `other`. Default 200. */
+  /**
+   * Routes with a label of their own; the others share the label `other`.
+   * @default 200
+   */
   maxRoutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-  /** Export of the metrics through OpenTelemetry. Default `false`: its packages are not loaded. */
+  /**
+   * Export of the metrics through OpenTelemetry.
+   * @default `false`: its packages are not loaded
+   */
   otel: Type.Optional(Type.Union([
     Type.Boolean(),
     Type.Object({
-      /** The app's own provider, which also gets the instruments. Default: the global provider of `@opentelemetry/api`. */
+      /**
+       * The app's own provider, which also gets the instruments.
+       * @default the global provider of `@opentelemetry/api`
+       */
       meterProvider: Type.Optional(having<MeterProvider>(['getMeter'], 'a MeterProvider'))
     }, { additionalProperties: false })
   ])),
-  /** The advisor, whose report is at `/internal/cache/advice`. Default `true`: it observes wherever that path is open. */
+  /**
+   * The advisor, whose report is at `/internal/cache/advice`.
+   * @default `true`: it observes wherever that path is open
+   */
   advisor: Type.Optional(Type.Union([
     Type.Boolean(),
     Type.Object({
-      /** Share of the hits that may be stale, 0 to 1. Default 0.001, which is 10 in 10 000. */
+      /**
+       * Share of the hits that may be stale, 0 to 1.
+       * @default 0.001, which is 10 in 10 000
+       */
       staleTolerance: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
-      /** Requests of a key pattern or route below which nothing is advised. Default 200. */
+      /**
+       * Requests of a key pattern or route below which nothing is advised.
+       * @default 200
+       */
       minRequests: Type.Optional(Type.Integer({ minimum: 1 })),
-      /** Days of observation before a gate says go or no-go. Default 7. */
+      /**
+       * Days of observation before a gate says go or no-go.
+       * @default 7
+       */
       minDays: Type.Optional(Type.Number({ minimum: 0 })),
-      /** The ttls, in seconds, whose hit rates are estimated: 1 to 8 numbers. Default 1 s to 1 day. */
+      /**
+       * The ttls, in seconds, whose hit rates are estimated: 1 to 8 numbers.
+       * @default 1 s to 1 day
+       */
       ttls: Type.Optional(Type.Array(Type.Number({ exclusiveMinimum: 0, maximum: 30 * 86_400 }), { minItems: 1, maxItems: 8 })),
-      /** The cache sizes, in entries, whose hit rates are estimated: 1 to 5 numbers. Default 100 to 100 000. */
+      /**
+       * The cache sizes, in entries, whose hit rates are estimated: 1 to 5 numbers.
+       * @default 100 to 100 000
+       */
       entries: Type.Optional(Type.Array(Type.Integer({ minimum: 1, maximum: 100_000_000 }), { minItems: 1, maxItems: 5 }))
     }, { additionalProperties: false })
   ])),
-  /** A second listener that serves the metrics and nothing else. Default `false`. */
+  /**
+   * A second listener that serves the metrics and nothing else.
+   * @default `false`
+   */
   listener: Type.Optional(Type.Union([
     Type.Boolean(),
     Type.Object({
-      /** TCP port. Default 9464; `0`: any free port. */
+      /**
+       * TCP port.
+       * @default 9464; `0`: any free port
+       */
       port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
-      /** Host name or address to listen on. Default: all interfaces. */
+      /**
+       * Host name or address to listen on.
+       * @default all interfaces
+       */
       host: Type.Optional(Type.String({ minLength: 1 }))
     }, { additionalProperties: false })
   ]))
@@ -70,7 +118,10 @@ const schema = Type.Object({
 /** Options of `register(cacheMetrics, …)`. */
 export type CacheMetricsOptions = Static<typeof schema>
 
-/** Checks the options. Throws `CACHE_ERR_OPTION_INVALID`. */
+/**
+ * Checks the options.
+ * @throws `CACHE_ERR_OPTION_INVALID`
+ */
 export function resolveMetricsOptions (raw: object): CacheMetricsOptions {
   return resolveOptions(schema, raw)
 }

@@ -7,7 +7,10 @@ import { RedisCache, type RedisStatus } from './redis-cache.js'
 
 /** Options of `register(cacheRedis, …)`: those of `RedisCache`, and two of the app. */
 export interface CacheRedisOptions extends RedisCacheOptions {
-  /** `false`: registers the core and leaves its implementation alone. Default `true`. */
+  /**
+   * `false`: registers the core and leaves its implementation alone.
+   * @default `true`
+   */
   enabled?: boolean | undefined
   /** The share of requests and the key patterns that use Redis; others stay on NullCache. Start with percent 0 in every process. */
   rollout?: Pick<RolloutSettings, 'percent' | 'allow' | 'salt'> | undefined
@@ -51,7 +54,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
   })
 }
 
-/** `fastify.cache` on Redis. */
+/** The plugin: puts a `RedisCache` into service as `fastify.cache`. */
 export const cacheRedis = fp(plugin, { fastify: '5.x', name: NAME })
 
 /** Logs changes of the state, one line per change; operations are not logged. */

@@ -8,7 +8,10 @@ export interface WarmItem<T = any> { key: string; loader: Loader<T>; options?: G
 
 /** How `warm` went about it. */
 export interface WarmOptions {
-  /** Loads at once. Default 4. */
+  /**
+   * Loads at once.
+   * @default 4
+   */
   concurrency?: number | undefined
 }
 

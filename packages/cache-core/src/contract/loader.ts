@@ -26,7 +26,10 @@ export interface GetOrSetOptions<T = unknown> {
   staleWhileRevalidate?: number | undefined
   /** Seconds after the ttl in which the stale value is served if loading fails. Counted from the same instant. */
   staleIfError?: number | undefined
-  /** After a failed load with a stale value at hand no new load starts for so long. Default 1000. */
+  /**
+   * After a failed load with a stale value at hand no new load starts for so long.
+   * @default 1000
+   */
   retryAfterMs?: number | undefined
   /** Tags of the entry. Tags that only the value tells need `coveringTags`. */
   tags?: string[] | ((value: Exclude<T, undefined>) => string[]) | undefined

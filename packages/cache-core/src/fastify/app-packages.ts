@@ -11,7 +11,10 @@ export function packagesOf (fastify: FastifyInstance): Set<string> {
   return (app[kPackages] ??= new Set())
 }
 
-/** Throws `CACHE_ERR_SIBLING_CONTEXTS` if a package is registered in an app already, in a context that this one does not lie in. */
+/**
+ * Checks that a package is registered in an app once, or in contexts that lie in one another.
+ * @throws `CACHE_ERR_SIBLING_CONTEXTS` if it is registered already, in a context that this one does not lie in
+ */
 export function refuseSiblings (fastify: FastifyInstance, name: string): void {
   const packages = packagesOf(fastify)
   if (packages.has(name)) throw new SiblingContexts(name)

@@ -80,8 +80,8 @@ export class Core {
   get isEnabled (): boolean { return this.#options.enabled !== false }
 
   /**
-   * Applies options of the core that another package of the suite, `by`, was given. Throws `CACHE_ERR_OPTION_CLASH` where the core
-   * was given another value, in whichever order.
+   * Applies options of the core that another package of the suite, `by`, was given.
+   * @throws `CACHE_ERR_OPTION_CLASH` where the core was given another value, in whichever order
    */
   configureFor (by: string, { rollout, defaultTtl }: SharedOptions): void {
     const told = resolveCoreOptions({ rollout, defaultTtl })
@@ -93,8 +93,8 @@ export class Core {
   }
 
   /**
-   * Notes that a registration, `by`, puts its implementation into service. Throws `CACHE_ERR_IMPLEMENTATION_CLASH` if another one
-   * has: the later one would replace it without a word.
+   * Notes that a registration, `by`, puts its implementation into service.
+   * @throws `CACHE_ERR_IMPLEMENTATION_CLASH` if another one has: the later one would replace it without a word
    */
   chooseImplementation (by: string): void {
     if (this.#chosenBy !== undefined) throw new ImplementationClash(this.#chosenBy, by)

@@ -20,11 +20,15 @@ export const ALLOWED_PATTERNS = '"*" or a letter and up to 63 of A-Z a-z 0-9 _ .
 const milliseconds = () => Type.Number({ minimum: 1, maximum: 600_000 })
 
 const schema = Type.Object({
-  /** `false` is the switch that beats all others: NullCache, whatever else is set. Default `true`. */
+  /**
+   * `false` is the switch that beats all others: NullCache, whatever else is set.
+   * @default `true`
+   */
   enabled: Type.Optional(Type.Boolean()),
   /**
-   * The cache: a name, an instance (whoever made it closes it), or what makes one. Default `'null'`: observe. `'redis'`: that of
+   * The cache: a name, an instance (whoever made it closes it), or what makes one. `'redis'`: that of
    * `register(cacheRedis, …)`, without which the start fails.
+   * @default `'null'`, which observes
    */
   // No union of schemas: filling in defaults clones what a union is given, and a cache must stay itself.
   implementation: Type.Optional(Type.Unsafe<'null' | 'memory' | 'redis' | Cache | CacheFactory>(Type.Refine(Type.Unknown(),
@@ -36,20 +40,38 @@ const schema = Type.Object({
     maxBytes: Type.Optional(Type.Integer({ minimum: 1 })),
     isolation: Type.Optional(Type.Union([Type.Literal('clone'), Type.Literal('freeze')])),
     maxTags: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 24 })),
-    /** The part of it beyond which stored responses of the edge evict one another and none of the app's values. Default 0.5. */
+    /**
+     * The part of it beyond which stored responses of the edge evict one another and none of the app's values.
+     * @default 0.5
+     */
     responseShare: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 }))
   }, { additionalProperties: false })),
   /** A registry to use instead of one of one's own: `CacheRegistry.getInstance()` is shared by the process. */
   registry: Type.Optional(live<CacheRegistry>('register', 'a CacheRegistry')),
-  /** Seconds that an entry lives if nothing else is said. Default 3600. */
+  /**
+   * Seconds that an entry lives if nothing else is said.
+   * @default 3600
+   */
   defaultTtl: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 30 * 24 * 3600 })),
-  /** Milliseconds after which a read that hangs is an error, and a miss. Default 500. */
+  /**
+   * Milliseconds after which a read that hangs is an error, and a miss.
+   * @default 500
+   */
   readTimeoutMs: Type.Optional(milliseconds()),
-  /** Milliseconds after which a write that hangs is an error. Default 2000. */
+  /**
+   * Milliseconds after which a write that hangs is an error.
+   * @default 2000
+   */
   writeTimeoutMs: Type.Optional(milliseconds()),
-  /** The pattern of a key or tag: a label of at most 64 characters. Default: the text before the first `:`. */
+  /**
+   * The pattern of a key or tag: a label of at most 64 characters.
+   * @default the text before the first `:`
+   */
   keyPattern: Type.Optional(call<(key: string) => string>('a function of the key')),
-  /** How many patterns get a label; the rest is `other`. Default 100. */
+  /**
+   * How many patterns get a label; the rest is `other`.
+   * @default 100
+   */
   maxKeyPatterns: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
   /** Who is in. */
   rollout: Type.Optional(Type.Object({
@@ -57,7 +79,10 @@ const schema = Type.Object({
     /** Key patterns that may be cached; `*` is all of them. */
     allow: Type.Optional(Type.Array(Type.Refine(Type.String(), (value) => value === '*' || isLabel(value), () => ALLOWED_PATTERNS))),
     salt: Type.Optional(Type.String()),
-    /** The subject of a request. Default: `request.user.id`, else the client's address. */
+    /**
+     * The subject of a request.
+     * @default `request.user.id`, else the client's address
+     */
     key: Type.Optional(call<(request: FastifyRequest) => string>('a function of the request'))
   }, { additionalProperties: false })),
   /** Critical keys, loaded before the app is ready. */
@@ -86,8 +111,8 @@ export type CacheCoreOptions = Static<typeof schema>
 const FASTIFY_KEYS = new Set(['prefix', 'logLevel', 'logSerializers'])
 
 /**
- * Checks raw plugin options against a schema, with its defaults filled in; the raw object is left alone. Throws
- * `CACHE_ERR_OPTION_INVALID` with the path, what it got and what is allowed.
+ * Checks raw plugin options against a schema, with its defaults filled in; the raw object is left alone.
+ * @throws `CACHE_ERR_OPTION_INVALID` with the path, what it got and what is allowed
  */
 export function resolveOptions<S extends TSchema> (of: S, raw: object): Static<S> {
   const own = Object.fromEntries(Object.entries(raw).filter(([name]) => !FASTIFY_KEYS.has(name)))

@@ -120,8 +120,8 @@ export class CacheRegistry {
 
   /**
    * Puts an implementation into service at once; calls that are under way end on the one that they started on. One that was
-   * in service before is cleared first, since no invalidation reached it in the meantime. Throws
-   * `CACHE_ERR_NOT_A_CACHE`, `CACHE_ERR_IMPLEMENTATION_STALE` and, for a bad name, `CACHE_ERR_OPTION_INVALID`.
+   * in service before is cleared first, since no invalidation reached it in the meantime.
+   * @throws `CACHE_ERR_NOT_A_CACHE`, `CACHE_ERR_IMPLEMENTATION_STALE` and, for a bad name, `CACHE_ERR_OPTION_INVALID`
    */
   register (impl: Cache, name?: string): Swap {
     const outgoing = this.#active

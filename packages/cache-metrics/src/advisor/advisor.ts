@@ -20,7 +20,10 @@ export interface AdvisorSettings extends Partial<Wishes> {
   readonly ttls?: readonly number[]
   /** The cache sizes of the hit-rate curves, in entries. */
   readonly entries?: readonly number[]
-  /** Days of observation before a gate says go or no-go. Default 7. */
+  /**
+   * Days of observation before a gate says go or no-go.
+   * @default 7
+   */
   readonly minDays?: number
 }
 

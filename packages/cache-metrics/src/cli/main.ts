@@ -15,7 +15,10 @@ export interface Surroundings {
   readonly stdin: AsyncIterable<Buffer>
   readonly stdout: Out
   readonly stderr: Out
-  /** Milliseconds for each response of a server. Default 30 000. */
+  /**
+   * Milliseconds for each response of a server.
+   * @default 30 000
+   */
   readonly timeoutMs?: number
 }
 

@@ -26,8 +26,8 @@ const ALLOWED = 'redis://user:password@host:port/db, with ?db= and ?family= alon
 const COMMON = ['tls', 'username', 'password', 'db', 'family'] as const
 
 /**
- * The addresses from the options; the first one has the settings of all. Throws `CACHE_ERR_OPTION_INVALID`, without the URL, which
- * may contain a password.
+ * The addresses from the options; the first one has the settings of all.
+ * @throws `CACHE_ERR_OPTION_INVALID`, without the URL, which may contain a password
  */
 export function endpointsOf ({ url, nodes, mode }: EndpointOptions): Endpoint[] {
   if (nodes !== undefined) return nodes.map((node) => ({ ...node, tls: false }))

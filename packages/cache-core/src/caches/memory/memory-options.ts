@@ -7,13 +7,20 @@ const MAX_MAP_SIZE = 2 ** 24
 
 /** Bounds and behaviour of a `MemoryCache`. */
 export interface MemoryCacheOptions {
-  /** Default 10 000, at most 2^24. The least recently used entry makes room. */
+  /**
+   * Number of entries, at most 2^24. The least recently used entry makes room.
+   * @default 10 000
+   */
   maxEntries?: number
-  /** Bytes of the heap, and of the contents of Buffers, as `bytes` counts them; default 64 MiB. One value may take all of it. */
+  /**
+   * Bytes of the heap, and of the contents of Buffers, as `bytes` counts them. One value may take all of it.
+   * @default 64 MiB
+   */
   maxBytes?: number
   /**
    * `'clone'`: each reader gets a copy of its own, as from Redis. `'freeze'`: all readers share one deeply frozen value,
-   * which costs nothing to read (Buffers are copied all the same). Default `'clone'`.
+   * which costs nothing to read (Buffers are copied all the same).
+   * @default `'clone'`
    */
   isolation?: 'clone' | 'freeze'
   /**
