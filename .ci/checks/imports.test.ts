@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import t from 'tap'
 import ts from 'typescript'
 
-const PACKAGES = join(import.meta.dirname, '../../packages')
+const ROOT = join(import.meta.dirname, '../..')
+const PACKAGES = join(ROOT, 'packages')
 const DOORS = ['index.ts', 'implementing.ts', 'suite.ts']
 /** Rooms of core that each room may import, beside itself. */
 const BELOW: Record<string, readonly string[]> = {
@@ -18,12 +19,18 @@ const BELOW: Record<string, readonly string[]> = {
   fastify: ['lib', 'contract', 'caches', 'loading', 'telemetry', 'service', 'client']
 }
 
-/** The specifiers that each source imports or re-exports, types included. */
-const imports = new Map<string, string[]>(['cache-core', 'cache-edge', 'cache-metrics', 'cache-redis'].flatMap((name) =>
-  readdirSync(join(PACKAGES, name, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts')).map((file) => {
-    const path = join(PACKAGES, name, 'src', file)
-    return [path, ts.preProcessFile(readFileSync(path, 'utf8'), true, true).importedFiles.map(({ fileName }) => fileName)] as [string, string[]]
-  })))
+function sourcesIn (folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts')).map((file) => join(folder, file))
+}
+
+/** The specifiers that a source imports or re-exports, types included. */
+function importsOf (path: string): string[] {
+  return ts.preProcessFile(readFileSync(path, 'utf8'), true, true).importedFiles.map(({ fileName }) => fileName)
+}
+
+/** The specifiers by source of a package. */
+const imports = new Map(['cache-core', 'cache-edge', 'cache-metrics', 'cache-redis'].flatMap((name) =>
+  sourcesIn(join(PACKAGES, name, 'src')).map((path) => [path, importsOf(path)] as const)))
 
 function shown (path: string): string {
   return relative(PACKAGES, path)
@@ -48,6 +55,26 @@ t.test('imports: a package imports core at most, through a door, and leaves its 
     ).map((name) => `${shown(path)}: ${name}`)
   })
   t.same(wrong, [])
+})
+
+/** Tests that compare the internals of two packages, which neither exports. */
+const COMPARING = new Set([
+  // The advisor and the cache judge each response alike.
+  'packages/cache-edge/test/advice.test.ts',
+  // The example shows the defaults of Redis's options.
+  'examples/server/test/env.test.ts'
+])
+
+t.test('imports: no test imports another package by path', async (t) => {
+  const folders = ['packages', 'examples'].flatMap((workspaces) => readdirSync(join(ROOT, workspaces), { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    .flatMap(({ name }) => ['test', 'src', 'dashboards'].map((folder) => join(ROOT, workspaces, name, folder))).filter((folder) => existsSync(folder)))
+  const found = folders.flatMap((folder) => sourcesIn(folder).flatMap((path) => importsOf(path).filter((name) => {
+    if (!name.startsWith('.')) return false
+    const [workspaces = '', own = ''] = relative(ROOT, join(dirname(path), name)).split('/')
+    return ['packages', 'examples'].includes(workspaces) && join(ROOT, workspaces, own) !== dirname(folder)
+  }).map((name) => ({ test: relative(ROOT, path), name }))))
+  t.same(found.filter(({ test }) => !COMPARING.has(test)), [], 'what several tests use stands in packages/test-kit')
+  t.same([...COMPARING].filter((path) => !found.some(({ test }) => test === path)), [], 'the list holds no other test')
 })
 
 t.test('imports: the rules of the edge and the http room of core know no Fastify', async (t) => {
