@@ -22,5 +22,14 @@ export default [
       // Does not see that a callback changes the condition while the loop waits.
       'no-unmodified-loop-condition': 'off'
     }
+  },
+  {
+    // Code; a text that is longer stands on one line, where it can be found.
+    files: ['packages/cache-{metrics,redis}/src/**/*.ts', 'packages/test-kit/src/**/*.ts'],
+    rules: {
+      '@stylistic/max-len': ['error', {
+        code: 140, ignoreComments: true, ignoreStrings: true, ignoreTemplateLiterals: true, ignoreRegExpLiterals: true, ignoreUrls: true
+      }]
+    }
   }
 ]

@@ -92,7 +92,9 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
   })
   const subscriber = new Subscriber(lanes.first)
   const locks = new RedisLocks(lanes.first, keys, service, subscriber)
-  const announcer = settings.onInvalidated === undefined ? undefined : new Announcer(lanes.first, subscriber, keys.channel, settings.onInvalidated, warn)
+  const announcer = settings.onInvalidated === undefined
+    ? undefined
+    : new Announcer(lanes.first, subscriber, keys.channel, settings.onInvalidated, warn)
   const health = new Health(settings.healthCheckMs, async () => (await service.run('health', () => ping(connection))).ok)
   const status = (): RedisStatus => statusOf(connection, service, tracking, health)
   const close = async (onLost: (removals: number) => void): Promise<void> => {

@@ -47,7 +47,11 @@ export function resolveRedisOptions (raw: object): RedisCacheSettings {
 
 /** The mode of the app's client; refuses what would have no effect on it, and settings of its own that break a promise. */
 function checkClient (client: Client, raw: object, settings: RedisCacheSettings): RedisCacheSettings['mode'] {
-  const { keyPrefix, stringNumbers, redisOptions } = client.options as { keyPrefix?: string | null; stringNumbers?: boolean; redisOptions?: { stringNumbers?: boolean } }
+  const { keyPrefix, stringNumbers, redisOptions } = client.options as {
+    keyPrefix?: string | null
+    stringNumbers?: boolean
+    redisOptions?: { stringNumbers?: boolean }
+  }
   if (settings.url !== undefined || settings.nodes !== undefined) refuse('client', 'a client beside url or nodes', 'one of client, url and nodes')
   refuseGiven(settings, OF_CONNECTIONS, 'it beside a client', 'an option of the client')
   if (typeof keyPrefix === 'string' && keyPrefix !== '') {

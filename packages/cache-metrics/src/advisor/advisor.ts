@@ -99,7 +99,8 @@ export class Advisor {
     const { staleTolerance } = this.#wishes
     const observedSeconds = (now - this.#began) / 1000
     const observations = [
-      ...[...this.#patterns.values()].map((subject) => subject.observation(observedSeconds, staleTolerance, this.#numbers.loadsOf(subject.name))),
+      ...[...this.#patterns.values()].map((subject) =>
+        subject.observation(observedSeconds, staleTolerance, this.#numbers.loadsOf(subject.name))),
       ...[...this.#routes.values()].map((subject) => subject.observation(observedSeconds, staleTolerance))
     ]
     const advice = advise(observations, this.#wishes)

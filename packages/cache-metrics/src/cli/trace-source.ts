@@ -42,7 +42,9 @@ export async function reportOfTrace (source: TraceSource, stdin: AsyncIterable<B
   }
 }
 
-async function watched (watcher: Out | undefined, lines: TraceLines, read: (progress: (bytes: number, size: number | undefined) => void) => Promise<void>): Promise<void> {
+async function watched (
+  watcher: Out | undefined, lines: TraceLines, read: (progress: (bytes: number, size: number | undefined) => void) => Promise<void>
+): Promise<void> {
   if (watcher === undefined) return read(() => {})
   let next = Date.now() + PROGRESS_MS
   try {

@@ -60,7 +60,8 @@ function makeClients (settings: RedisCacheSettings, warn: Warn, stops: (() => vo
   const target: Target = { settings, endpoints, tls, common, natMap }
   switch (settings.mode) {
     case 'single':
-      return Array.from({ length: settings.connections }, () => new Redis({ ...common, reconnectOnError: leaveReplicas(), host: first.host, port: first.port }))
+      return Array.from({ length: settings.connections }, () =>
+        new Redis({ ...common, reconnectOnError: leaveReplicas(), host: first.host, port: first.port }))
     case 'sentinel': return sentinelClients(target, warn, stops)
     case 'cluster': return [clusterClient(target, stops)]
   }
@@ -105,7 +106,8 @@ function sentinelClients ({ settings, endpoints, tls, common, natMap }: Target, 
     ...tls === undefined ? {} : { enableTLSForSentinelMode: true }
   }))
   const { connectTimeout, family } = common
-  const watch = new SentinelWatch(sentinels, compact({ connectTimeout, family, username: sentinelUsername, password: sentinelPassword, tls: sentinelTLS }), name, leaveFor(lanes), warn)
+  const options = compact({ connectTimeout, family, username: sentinelUsername, password: sentinelPassword, tls: sentinelTLS })
+  const watch = new SentinelWatch(sentinels, options, name, leaveFor(lanes), warn)
   stops.push(() => watch.close())
   return lanes
 }
@@ -113,7 +115,8 @@ function sentinelClients ({ settings, endpoints, tls, common, natMap }: Target, 
 function clusterClient ({ settings, endpoints, tls, common, natMap }: Target, stops: (() => void)[]): Cluster {
   // The pool of ioredis sets these two options for each of its nodes.
   const { retryStrategy, enableOfflineQueue, ...ofNodes } = common
-  const nodes = endpoints.map(({ host, port, servername }) => servername === undefined ? { host, port } : { host, port, tls: { ...tls, servername } })
+  const nodes = endpoints.map(({ host, port, servername }) =>
+    servername === undefined ? { host, port } : { host, port, tls: { ...tls, servername } })
   const cluster = new Cluster(nodes, {
     ...compact({ natMap }),
     enableOfflineQueue: false,
