@@ -102,8 +102,9 @@ async function useLowestPeers (app, dirs, packages) {
 
 async function check (app) {
   const dirs = []
-  for (const dir of await readdir(join(root, 'packages'))) {
-    if (!(await readJson(root, 'packages', dir, 'package.json')).private) dirs.push(join('packages', dir))
+  for (const entry of await readdir(join(root, 'packages'), { withFileTypes: true })) {
+    const dir = entry.name
+    if (entry.isDirectory() && !(await readJson(root, 'packages', dir, 'package.json')).private) dirs.push(join('packages', dir))
   }
   const packages = await packAll(dirs, app)
 

@@ -34,7 +34,7 @@ export async function serve (app, ...args) {
 export async function rateOf (amount, { statuses = ['200', '304'], ...options }) {
   const { start, finish, errors, statusCodeStats } = await autocannon({ connections: 32, amount, sampleInt: 10, ...options })
   const wrong = Object.keys(statusCodeStats).filter((status) => !statuses.includes(status))
-  if (errors > 0 || wrong.length > 0) throw new Error(`${errors} requests failed; statuses ${wrong}`)
+  if (errors > 0 || wrong.length > 0) throw new Error(`${errors} requests failed; statuses ${wrong.join(', ')}`)
   return amount / (finish - start) * 1000
 }
 

@@ -96,7 +96,7 @@ async function change () {
   collectGarbage()
 }
 
-async function scrape (path, before = () => {}) {
+async function scrape (path, before = async () => {}) {
   const active = []
   const longest = []
   for (let at = 0; at < SCRAPES; at++) {

@@ -25,7 +25,8 @@ function end () {
 
 // A child outlives no parent.
 process.on('disconnect', () => process.exit())
-process.on('message', async ({ action, calls }) => {
+/** Does what the parent asks. A run that fails ends this process, with its error. */
+async function answer ({ action, calls }) {
   if (action === 'begin') begin()
   if (action === 'run') {
     begin()
@@ -34,5 +35,7 @@ process.on('message', async ({ action, calls }) => {
   } else {
     process.send(action === 'end' ? end() : {})
   }
-})
+}
+
+process.on('message', (message) => { void answer(message) })
 process.send({ url: subject.url })

@@ -42,7 +42,7 @@ async function serve ({ host, port, logLevel, databaseDir, cache, redis, metrics
   })
   // Started by another process: it hears where to send requests, and this one does not outlive it.
   process.send?.({ url })
-  process.once('disconnect', () => { void grace.close() })
+  process.once('disconnect', () => { grace.close() })
   showWhereToLook(app, url)
 }
 

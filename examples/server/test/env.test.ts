@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { inspect, parseEnv } from 'node:util'
 import t from 'tap'
-import { resolveRedisOptions } from '../../../packages/cache-redis/src/options.js'
+import { resolveRedisOptions } from '../../../packages/cache-redis/src/resolve-options.js'
 import { readEnv } from '../src/env.js'
 
 t.test('readEnv: an empty environment serves on 127.0.0.1:8900, in memory, with the cache disabled', async (t) => {

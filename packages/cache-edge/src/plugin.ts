@@ -9,7 +9,8 @@ import { EdgeRegistered, EtagClash, PolicyInvalid } from './errors.js'
 import { PersonalRequests } from './exchange/personal-requests.js'
 import { toStoredRoute } from './exchange/request-view.js'
 import { contextOf } from './fastify/slots.js'
-import { EdgeHeaders, forgetAnswer, type RouteRule } from './fastify/answer-headers.js'
+import { EdgeHeaders, forgetAnswer } from './fastify/answer-headers.js'
+import type { RouteRule } from './rules/route-rule.js'
 import { isLastHook, surround } from './fastify/hook-order.js'
 import { TAG_PREFIX } from './store/cache-key.js'
 import { say, warn } from './fastify/notices.js'
@@ -194,12 +195,13 @@ class Edge {
     if (!SAFE.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
   }
 
+  // oxlint-disable-next-line max-params -- the parameters of an onSend hook, and the route's
   finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string, done: (error: Error | null, payload?: unknown) => void): void {
     const { statusCode } = reply
     this.#responses.complete(reply)
     if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
       // Before the answer goes out: who has read it reads what it changed.
-      this.#writes.invalidate(request, reply).then(() => {
+      void this.#writes.invalidate(request, reply).then(() => {
         try {
           done(null, payload)
         } catch (error) {

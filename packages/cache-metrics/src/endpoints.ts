@@ -33,7 +33,10 @@ export function endpointsOf (registry: PromRegistry, otel: OtelMetrics | undefin
   return pages
 }
 
-/** Adds the pages to the app. Throws `CACHE_ERR_ENDPOINT_TAKEN` if a path has a route already. */
+/**
+ * Adds the pages to the app.
+ * @throws `CACHE_ERR_ENDPOINT_TAKEN` if a path has a route already
+ */
 export function addEndpoints (fastify: FastifyInstance, endpoints: readonly Endpoint[]): void {
   for (const { path, contentType, render } of endpoints) {
     if (path === false) continue

@@ -2,8 +2,8 @@ import { EnvReader, type Env } from '@x/cache-core'
 import type { CacheMetricsOptions } from './options.js'
 
 /**
- * Options of the metrics from the environment: `FEATURE_OTEL` (a boolean), and `METRICS_PORT` (the port of a second listener). Throws
- * `CACHE_ERR_ENV_INVALID` for a value that does not parse.
+ * Options of the metrics from the environment: `FEATURE_OTEL` (a boolean), and `METRICS_PORT` (the port of a second listener).
+ * @throws `CACHE_ERR_ENV_INVALID` for a value that does not parse
  */
 export function metricsOptionsFromEnv (env: Env = process.env): CacheMetricsOptions {
   const reader = new EnvReader(env)

@@ -44,9 +44,13 @@ const advisor = Type.Object({
   /** Days of observation before a gate says go or no-go. */
   minDays: Type.Optional(Type.Number({ minimum: 0, default: MIN_OBSERVED_SECONDS / 86_400 })),
   /** The ttls, in seconds, whose hit rates are estimated: 1 to 8 numbers. */
-  ttls: Type.Optional(Type.Array(Type.Number({ exclusiveMinimum: 0, maximum: 30 * 86_400 }), { minItems: 1, maxItems: 8, default: [...DEFAULT_TTLS] })),
+  ttls: Type.Optional(Type.Array(Type.Number({ exclusiveMinimum: 0, maximum: 30 * 86_400 }), {
+    minItems: 1, maxItems: 8, default: [...DEFAULT_TTLS]
+  })),
   /** The cache sizes, in entries, whose hit rates are estimated: 1 to 5 numbers. */
-  entries: Type.Optional(Type.Array(Type.Integer({ minimum: 1, maximum: 100_000_000 }), { minItems: 1, maxItems: 5, default: [...DEFAULT_ENTRIES] }))
+  entries: Type.Optional(Type.Array(Type.Integer({ minimum: 1, maximum: 100_000_000 }), {
+    minItems: 1, maxItems: 5, default: [...DEFAULT_ENTRIES]
+  }))
 }, { additionalProperties: false })
 
 /** The options of `register(cacheMetrics, …)`. */
@@ -93,7 +97,10 @@ export const LISTENER_DEFAULTS = defaultsOf(listener, 'port')
 /** The defaults of the options that have a single value. */
 export const METRICS_DEFAULTS = defaultsOf(metricsSchema, 'maxRoutes', 'otel', 'advisor', 'listener')
 
-/** Checks the options that were given; throws `CACHE_ERR_OPTION_INVALID`. The defaults are in the constants above. */
+/**
+ * Checks the options that were given. The defaults are in the constants above.
+ * @throws `CACHE_ERR_OPTION_INVALID`
+ */
 export function resolveMetricsOptions (raw: object): CacheMetricsOptions {
   return checkOptions(metricsSchema, raw)
 }

@@ -32,7 +32,6 @@ declare module 'fastify' {
 const NAME = '@x/cache-metrics'
 const kMetrics = Symbol.for(`${NAME}.metrics`)
 
-/** Measures the cache and the app's traffic, and exports the metrics to Prometheus and OpenTelemetry. */
 const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetrics (fastify, raw) {
   const options = resolveMetricsOptions(raw)
   if (fastify.hasDecorator(kMetrics)) {
@@ -69,4 +68,5 @@ const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetr
   })
 }
 
+/** The plugin: measures the cache and the app's traffic, and exports the metrics to Prometheus and OpenTelemetry. */
 export const cacheMetrics = fp(plugin, { fastify: '5.x', name: NAME })

@@ -13,7 +13,8 @@ import { Keys } from './entries/keys.js'
 import { Leases } from './entries/leases.js'
 import { Validity } from './entries/validity.js'
 import { RedisLocks } from './locks/lock.js'
-import { resolveRedisOptions, type RedisCacheOptions, type RedisCacheSettings } from './options.js'
+import type { RedisCacheOptions, RedisCacheSettings } from './options.js'
+import { resolveRedisOptions } from './resolve-options.js'
 import { Health } from './service/health.js'
 import { applyHere, sendRemoval } from './service/removals.js'
 import { Service } from './service/service.js'
@@ -48,7 +49,10 @@ interface Storage {
 
 const now = (): number => monotonicClock.now()
 
-/** Makes the parts of a cache and begins to connect. Throws `CACHE_ERR_OPTION_INVALID`. */
+/**
+ * Makes the parts of a cache and begins to connect.
+ * @throws `CACHE_ERR_OPTION_INVALID`
+ */
 export function compose (options: RedisCacheOptions, events: RedisCacheEvents): RedisParts {
   const settings = resolveRedisOptions(options)
   const keys = new Keys(settings.keyPrefix)
@@ -88,7 +92,9 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
   })
   const subscriber = new Subscriber(lanes.first)
   const locks = new RedisLocks(lanes.first, keys, service, subscriber)
-  const announcer = settings.onInvalidated === undefined ? undefined : new Announcer(lanes.first, subscriber, keys.channel, settings.onInvalidated, warn)
+  const announcer = settings.onInvalidated === undefined
+    ? undefined
+    : new Announcer(lanes.first, subscriber, keys.channel, settings.onInvalidated, warn)
   const health = new Health(settings.healthCheckMs, async () => (await service.run('health', () => ping(connection))).ok)
   const status = (): RedisStatus => statusOf(connection, service, tracking, health)
   const close = async (onLost: (removals: number) => void): Promise<void> => {

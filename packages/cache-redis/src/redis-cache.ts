@@ -97,7 +97,7 @@ export class RedisCache implements Cache {
     const results = await Promise.all(items.map((item) => {
       if (last.get(item?.key) === item) return this.set(item?.key, item?.value, item?.options)
       const error = checkSet(item?.key, item?.value, item?.options ?? {})
-      return error === undefined ? DONE : err(error)
+      return Promise.resolve(error === undefined ? DONE : err(error))
     }))
     return results.find((result) => !result.ok) ?? DONE
   }

@@ -5,7 +5,7 @@ import { Cluster, Redis } from 'ioredis'
 import t from 'tap'
 import { closeClient, isCluster, modeOf } from '../src/connection/client.js'
 import { RedisCache } from '../src/index.js'
-import { resolveRedisOptions } from '../src/options.js'
+import { resolveRedisOptions } from '../src/resolve-options.js'
 
 /** A second copy of ioredis, loaded from a folder of its own. */
 async function copyOf (folder: string): Promise<{ Cluster: typeof Cluster, Redis: typeof Redis }> {

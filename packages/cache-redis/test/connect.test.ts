@@ -2,7 +2,8 @@ import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { connect } from '../src/connection/connect.js'
 import type { Client } from '../src/connection/client.js'
-import { resolveRedisOptions, type RedisCacheOptions } from '../src/options.js'
+import type { RedisCacheOptions } from '../src/options.js'
+import { resolveRedisOptions } from '../src/resolve-options.js'
 
 /** Clients that are closed before any of them is connected. */
 function made (_t: Test, options: RedisCacheOptions): readonly Client[] {

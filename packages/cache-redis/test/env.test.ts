@@ -1,6 +1,6 @@
 import { redisOptionsFromEnv } from '@x/cache-redis'
 import t from 'tap'
-import { resolveRedisOptions } from '../src/options.js'
+import { resolveRedisOptions } from '../src/resolve-options.js'
 
 const REDIS = { CACHE_IMPL: 'redis' }
 

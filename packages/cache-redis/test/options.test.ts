@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
 import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { resolveRedisOptions, type RedisCacheOptions } from '../src/options.js'
+import type { RedisCacheOptions } from '../src/options.js'
+import { resolveRedisOptions } from '../src/resolve-options.js'
 
 /** That options are refused, with the name of the one that is wrong. */
 function refuses (t: Test, options: object, name: string): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { RedisServer, until } from '../../../../packages/cache-redis/test/fixtures/redis-server.js'
+import { RedisServer, until } from '@x/test-kit/redis-server'
 import { startServer } from '../../src/server-process.js'
 import { buildTestApp, openTestDatabase } from '../fixtures/app.js'
 

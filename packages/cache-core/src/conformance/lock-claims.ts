@@ -42,7 +42,7 @@ export const lockClaims: Claim[] = about('lock', [{
     valueOf(await lock.release())
     await Promise.all(waiting)
     // Who is next is left open: across processes there is no one line to stand in.
-    assert.deepEqual(order.toSorted(), [1, 2, 3])
+    assert.deepEqual(order.toSorted((a, b) => a - b), [1, 2, 3])
   }
 }, {
   name: 'lock: a waiter gets null once waitMs has passed',

@@ -26,7 +26,10 @@ export function checkNames (of: keyof typeof NAMES, options: unknown): CacheErro
   return wrong === undefined ? undefined : optionUnknown(allowedIn(of), wrong)
 }
 
-/** Throws `CACHE_ERR_OPTION_INVALID` for a wrong name in the options of a constructor. */
+/**
+ * Checks the names in the options of a constructor.
+ * @throws `CACHE_ERR_OPTION_INVALID` for an unknown one
+ */
 export function refuseNames (of: keyof typeof NAMES, options: unknown): void {
   const wrong = wrongIn(of, options)
   if (wrong !== undefined) throw new OptionInvalid(of, wrong, `an object with no other members than ${allowedIn(of)}`)

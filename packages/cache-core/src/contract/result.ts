@@ -9,9 +9,9 @@ export interface Err { readonly ok: false; readonly error: CacheError }
 /** The result of every cache call: a cache never throws and never rejects. */
 export type Result<T> = Ok<T> | Err
 
+/** Wraps a value as a success; without a value, the success of a write. */
 export function ok (): Ok<void>
 export function ok<T> (value: T): Ok<T>
-/** Wraps a value as a success. */
 export function ok (value?: unknown): Ok<unknown> {
   return { ok: true, value }
 }

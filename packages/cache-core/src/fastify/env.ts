@@ -20,17 +20,29 @@ export class EnvReader {
     return value === '' ? undefined : value
   }
 
+  /**
+   * `true` for true and 1, `false` for false and 0.
+   * @throws `CACHE_ERR_ENV_INVALID` for any other value
+   */
   boolean (name: string): boolean | undefined {
     const value = this.oneOf(name, ['true', 'false', '1', '0'])
     return value === undefined ? undefined : value === 'true' || value === '1'
   }
 
+  /**
+   * One of the allowed texts.
+   * @throws `CACHE_ERR_ENV_INVALID` for any other value
+   */
   oneOf<T extends string> (name: string, allowed: readonly T[]): T | undefined {
     const value = this.text(name)
     if (value === undefined || allowed.includes(value as T)) return value as T | undefined
     throw new EnvInvalid(name, JSON.stringify(value), allowed.join(', '))
   }
 
+  /**
+   * A decimal number from `min` to `max`, both included.
+   * @throws `CACHE_ERR_ENV_INVALID` for any other value
+   */
   number (name: string, { min, max, integer = false }: { min: number; max: number; integer?: boolean }): number | undefined {
     const value = this.text(name)
     if (value === undefined) return undefined
@@ -39,7 +51,10 @@ export class EnvReader {
     throw new EnvInvalid(name, JSON.stringify(value), `a ${integer ? 'whole number' : 'number'} from ${min} to ${max}`)
   }
 
-  /** A list separated by commas; blanks around its parts do not count. */
+  /**
+   * A list separated by commas; blanks around its parts do not count.
+   * @throws `CACHE_ERR_ENV_INVALID` for a part that is empty or longer than 64 characters
+   */
   list (name: string): string[] | undefined {
     const value = this.text(name)
     if (value === undefined) return undefined
@@ -66,6 +81,7 @@ export function readCacheEnv (env: Env = process.env): CacheEnv {
 /**
  * Options of the core from `FEATURE_CACHE`, `CACHE_IMPL`, `FEATURE_CACHE_REDIS`, `CACHE_PATTERN_WHITELIST` and
  * `CACHE_REDIS_ROLLOUT_PERCENT`. Where Redis is asked for, `implementation` is `'redis'`: the start fails unless `@x/cache-redis` is registered, too.
+ * @throws `CACHE_ERR_ENV_INVALID` for a value that does not parse
  */
 export function cacheOptionsFromEnv (env: Env = process.env): CacheCoreOptions {
   const { enabled, implementation } = readCacheEnv(env)

@@ -5,7 +5,10 @@ import type { CacheCoreOptions } from './options.js'
 /** Options of the core that sibling packages take as well. */
 export type SharedOptions = { readonly [Name in 'rollout' | 'defaultTtl']?: CacheCoreOptions[Name] | undefined }
 
-/** Throws `CACHE_ERR_OPTION_CLASH` if the core and the sibling package `by` were given different values for one option. */
+/**
+ * Compares two values of one option.
+ * @throws `CACHE_ERR_OPTION_CLASH` if the core and the sibling package `by` were given different values for it
+ */
 export function refuseClash (own: SharedOptions, siblings: SharedOptions, by: string): void {
   const compare = (name: string, one: unknown, other: unknown): void => {
     if (one !== undefined && other !== undefined && !isDeepStrictEqual(one, other)) throw new OptionClash(name, by)

@@ -26,11 +26,11 @@ export function coreOf (fastify: FastifyInstance): Core | undefined {
   return (fastify as FastifyInstance & { [kCore]?: Core })[kCore]
 }
 
-/** Decorates the instance with `fastify.cache` and its requests with `request.cache`. */
 const plugin: FastifyPluginAsync<CacheCoreOptions> = async function cacheCore (fastify, options) {
   await install(fastify, options, true)
 }
 
+/** The plugin: decorates the instance with `fastify.cache` and its requests with `request.cache`. */
 export const cacheCore = fp(plugin, { fastify: '5.x', name: NAME })
 
 /**

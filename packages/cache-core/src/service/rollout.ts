@@ -34,7 +34,10 @@ export class Rollout {
 
   get percent (): number { return this.#percent }
 
-  /** Throws `CACHE_ERR_OPTION_INVALID` outside of 0 to 100. */
+  /**
+   * The share of requests that use the cache, in percent.
+   * @throws `CACHE_ERR_OPTION_INVALID` outside of 0 to 100
+   */
   set percent (percent: number) {
     if (typeof percent !== 'number' || !(percent >= 0 && percent <= 100)) {
       throw new OptionInvalid('rollout.percent', String(percent), 'a number from 0 to 100')

@@ -151,6 +151,7 @@ export class HandlerRuns {
   }
 
   /** Renews what is stored by a 304 of the handler; where it cannot be used, asks anew without the validators of what is stored. */
+  // oxlint-disable-next-line max-params -- the state of one handler run, which has no object of its own
   async #validate (visit: CacheRequest, found: Found, fwd: Miss, flight: Flight, capture: Capture, { requestedAt, snapshot }: Circumstances): Promise<void> {
     const { reply, refresh, cache, view: { target } } = visit
     const { own, before } = capture
@@ -213,6 +214,7 @@ export class HandlerRuns {
   }
 
   /** The handler said that what is kept is still right (RFC 9111 §4.3.4). */
+  // oxlint-disable-next-line max-params -- as #validate
   async #validated (
     visit: CacheRequest, found: Found, { head, reason }: Renewal, snapshot: TagSnapshot | undefined, flight: Flight, capture: Capture
   ): Promise<void> {

@@ -1,7 +1,7 @@
 import { hasUser, type Core } from '@x/cache-core/suite'
 import type { FastifyRequest } from 'fastify'
-import type { RouteRule } from '../fastify/answer-headers.js'
 import { hasCertificate, type Credentials } from '../rules/credentials.js'
+import type { RouteRule } from '../rules/route-rule.js'
 import { hasBody, isPlainTarget, sentHeaders } from './target.js'
 
 /** The reason why nobody else may be given the answer to a request, as `Cache-Status` names it. */

@@ -24,7 +24,7 @@ export interface ViewIdentity { readonly key: string; readonly route: StoredRout
 
 /** A route with what chooses it. */
 export function toStoredRoute ({ url, constraints = {} }: Pick<RouteOptions, 'url' | 'constraints'>, policy: Policy): StoredRoute {
-  const own = Object.entries(constraints).map(([name, value]) => [name, value instanceof RegExp ? String(value) : value as unknown]).sort()
+  const own = Object.entries(constraints).map(([name, value]) => [name, value instanceof RegExp ? String(value) : value as unknown] as const).sort(([a], [b]) => a < b ? -1 : 1)
   return { pattern: url, policy, choice: own.length === 0 ? '' : JSON.stringify(own) }
 }
 
@@ -67,6 +67,7 @@ export class RequestView {
   readonly tags: readonly string[]
   readonly #views: RequestViews
 
+  // oxlint-disable-next-line max-params -- one is made per request, without an object of settings beside it
   constructor (views: RequestViews, request: FastifyRequest, route: StoredRoute, target: TargetUri, key: string, tags: readonly string[]) {
     this.#views = views
     this.request = request

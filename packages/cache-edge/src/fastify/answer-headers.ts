@@ -8,6 +8,7 @@ import { discard } from './payload.js'
 import { Notices } from './notices.js'
 import { MAX_TAGS, TAG_PATTERN, type CacheEdgeOptions } from '../options.js'
 import { NO_STORE, PRIVATE, type Policy } from '../rules/policy.js'
+import type { RouteRule } from '../rules/route-rule.js'
 
 const kWritten = Symbol('@x/cache-edge.written')
 const kFromStore = Symbol('@x/cache-edge.from-store')
@@ -21,9 +22,6 @@ const NO_CACHE = 'no-cache'
 const DROPPED_FROM_STORED_304 = new Set([...DROPPED_FROM_304, 'set-cookie'])
 /** What is said of one representation, and of no error in its place. */
 const OF_ANSWER = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
-
-/** What holds for a route; `personal` beats every policy. */
-export type RouteRule = Policy | 'personal' | undefined
 
 /** Headers that this plugin wrote, with what was there before: they are never read back as the answer's own. */
 type Written = Map<string, string | undefined>

@@ -1,7 +1,7 @@
 import { cacheRedis } from '@x/cache-redis'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { RedisServer, until } from '../../../cache-redis/test/fixtures/redis-server.js'
+import { RedisServer, until } from '@x/test-kit/redis-server'
 import { cacheEdge } from '../../src/index.js'
 import { ask } from '../fixtures/edge-app.js'
 

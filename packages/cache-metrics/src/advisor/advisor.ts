@@ -20,7 +20,10 @@ export interface AdvisorSettings extends Partial<Wishes> {
   readonly ttls?: readonly number[]
   /** The cache sizes of the hit-rate curves, in entries. */
   readonly entries?: readonly number[]
-  /** Days of observation before a gate says go or no-go. Default 7. */
+  /**
+   * Days of observation before a gate says go or no-go.
+   * @default 7
+   */
   readonly minDays?: number
 }
 
@@ -95,7 +98,8 @@ export class Advisor {
     const { staleTolerance } = this.#wishes
     const observedSeconds = (now - this.#began) / 1000
     const observations = [
-      ...[...this.#patterns.values()].map((subject) => subject.observation(observedSeconds, staleTolerance, this.#numbers.loadsOf(subject.name))),
+      ...[...this.#patterns.values()].map((subject) =>
+        subject.observation(observedSeconds, staleTolerance, this.#numbers.loadsOf(subject.name))),
       ...[...this.#routes.values()].map((subject) => subject.observation(observedSeconds, staleTolerance))
     ]
     const advice = advise(observations, this.#wishes)
@@ -158,7 +162,8 @@ export class Advisor {
     })
   }
 
-  #noteCandidate (route: string, request: FastifyRequest, reply: FastifyReply, payload: unknown, now: number, seconds: number | undefined): void {
+  #noteCandidate (route: string, reply: FastifyReply, payload: unknown, now: number, seconds: number | undefined): void {
+    const { request } = reply
     this.#now = now
     const subject = this.#subject(this.#routes, 'route', route)
     if (subject === undefined) return

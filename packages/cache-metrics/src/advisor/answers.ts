@@ -10,7 +10,8 @@ export function isStorable (status: number, request: FastifyRequest, reply: Fast
   const { method, headers } = request.raw
   const response = reply.getHeaders() as HeaderFields
   const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] !== undefined && Number(headers['content-length']) !== 0)
-  return notStored({ method: method!, headers, hasBody }, { status: status === 304 ? 200 : status, headers: response }, plainRuleFor(response)) === undefined
+  const answered = status === 304 ? 200 : status
+  return notStored({ method: method!, headers, hasBody }, { status: answered, headers: response }, plainRuleFor(response)) === undefined
 }
 
 /** The identity of a representation, as text: host, URL, and the values of the request headers that `Vary` names. */

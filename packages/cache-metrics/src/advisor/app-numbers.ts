@@ -36,7 +36,8 @@ export class AppNumbers {
       edgeCandidates: candidates - this.#baseline.edgeCandidates,
       etagMatches: etagMatches - this.#baseline.etagMatches,
       requests: routes.reduce((sum, route) => sum + countOf(route), 0),
-      routes: routes.filter((route) => candidatesOf(route) > 0).map((route) => ({ name: route.label, requests: candidatesOf(route), p95Seconds: quantile(0.95, route) })),
+      routes: routes.filter((route) => candidatesOf(route) > 0)
+        .map((route) => ({ name: route.label, requests: candidatesOf(route), p95Seconds: quantile(0.95, route) })),
       patterns: [...this.#reads()].map(([name, count]) => ({ name, requests: count - (this.#baseline.reads.get(name) ?? 0) }))
     }
   }

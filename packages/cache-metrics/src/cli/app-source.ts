@@ -10,7 +10,10 @@ import { ask, pageOf, shown } from './server.js'
 /** Advice as an app sends it: `judgement` is missing where the release of the app sends the text alone. */
 type SentAdvice = Omit<Advice, 'judgement'> & { readonly judgement?: { readonly kind: string; readonly reason?: string } }
 
-/** The report of a running app. Throws `CACHE_ERR_ADVISOR` if there is none. */
+/**
+ * The report of a running app.
+ * @throws `CACHE_ERR_ADVISOR` if there is none
+ */
 export async function reportOfApp ({ server }: AppSource, timeoutMs: number): Promise<Report> {
   const page = pageOf(server, '/internal/cache/advice')
   const { status, json } = await ask(page, server, timeoutMs)

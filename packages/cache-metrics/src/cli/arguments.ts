@@ -70,9 +70,14 @@ const COMMANDS = ['report', 'plan', 'gates'] as const
 const FORMATS = ['markdown', 'text', 'json'] as const
 const MAX_LIST = 12
 const SECONDS_PER_DAY = 86_400
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: SECONDS_PER_DAY, w: 7 * SECONDS_PER_DAY, y: 365 * SECONDS_PER_DAY }
+const UNITS: Readonly<Record<string, number>> = {
+  s: 1, m: 60, h: 3600, d: SECONDS_PER_DAY, w: 7 * SECONDS_PER_DAY, y: 365 * SECONDS_PER_DAY
+}
 
-/** Parses the command line. Throws `CACHE_ERR_ADVISOR` for unknown or contradictory arguments. */
+/**
+ * Parses the command line.
+ * @throws `CACHE_ERR_ADVISOR` for unknown or contradictory arguments
+ */
 export function readArguments (argv: readonly string[]): Command | 'help' | 'version' {
   const { values, headers, positionals } = parse(argv)
   if (values.has('help')) return 'help'

@@ -4,20 +4,21 @@ import { verdictOf, type GateVerdict } from '../advisor/report/gates.js'
 import { reportOfApp } from './app-source.js'
 import { readArguments, type Command } from './arguments.js'
 import { AdvisorError } from './errors.js'
+import type { Out } from './out.js'
 import { show, type Findings } from './output.js'
 import { reportOfPrometheus } from './prometheus-source.js'
 import { reportOfTrace } from './trace-source.js'
 import { USAGE } from './usage.js'
-
-/** An output stream. */
-export interface Out { write (text: string): unknown; readonly isTTY?: boolean }
 
 /** The streams and limits of a run; `process` has the streams. */
 export interface Surroundings {
   readonly stdin: AsyncIterable<Buffer>
   readonly stdout: Out
   readonly stderr: Out
-  /** Milliseconds for each response of a server. Default 30 000. */
+  /**
+   * Milliseconds for each response of a server.
+   * @default 30 000
+   */
   readonly timeoutMs?: number
 }
 

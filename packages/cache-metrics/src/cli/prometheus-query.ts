@@ -50,7 +50,10 @@ export class PrometheusQuery {
     return this.ask(`histogram_quantile(${share}, ${this.#increase(`${name}_bucket`, [by, 'le'])})`)
   }
 
-  /** The finite numbers of a query's result. Throws `CACHE_ERR_ADVISOR` if the query fails. */
+  /**
+   * The finite numbers of a query's result.
+   * @throws `CACHE_ERR_ADVISOR` if the query fails
+   */
   async ask (query: string): Promise<Sample[]> {
     const { server } = this.#source
     const page = pageOf(server, '/api/v1/query', { query })

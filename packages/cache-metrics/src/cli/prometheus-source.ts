@@ -76,7 +76,8 @@ export async function reportOfPrometheus (source: PrometheusSource, timeoutMs: n
     gates: rows,
     plan: undefined,
     notes: notesOn(seconds, source),
-    measured: measured.filter(({ readsPerHour }) => readsPerHour > 0).sort((a, b) => weight(b) - weight(a) || b.readsPerHour - a.readsPerHour)
+    measured: measured.filter(({ readsPerHour }) => readsPerHour > 0)
+      .sort((a, b) => weight(b) - weight(a) || b.readsPerHour - a.readsPerHour)
   }
 }
 

@@ -15,6 +15,7 @@ export interface Answer { readonly status: number; readonly json: unknown }
 /**
  * Parses the address of a server and the lines of `--header`. User and password of the URL become a header, since `fetch` refuses
  * such URLs; no message contains them, nor the value of a header.
+ * @throws `CACHE_ERR_ADVISOR` for what is no address or no header
  */
 export function readServer (option: string, text: string, headerLines: readonly string[]): Server {
   const url = URL.canParse(text) ? new URL(text) : undefined
@@ -47,7 +48,10 @@ export function shown (url: URL): string {
   return `${url.origin}${url.pathname}`
 }
 
-/** Sends a GET request. Throws `CACHE_ERR_ADVISOR` if there is no response in time. */
+/**
+ * Sends a GET request.
+ * @throws `CACHE_ERR_ADVISOR` if there is no response in time
+ */
 export async function ask (page: URL, { headers }: Server, timeoutMs: number): Promise<Answer> {
   try {
     // A redirect is not followed: it would carry the headers to another server.

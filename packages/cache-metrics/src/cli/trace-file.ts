@@ -19,8 +19,8 @@ export interface LineTaker {
 export type Progress = (bytes: number, size: number | undefined) => void
 
 /**
- * Reads a file, plain or gzip, line by line, in bounded memory; `-` is standard input. Throws `CACHE_ERR_ADVISOR` if it
- * cannot be read to its end.
+ * Reads a file, plain or gzip, line by line, in bounded memory; `-` is standard input.
+ * @throws `CACHE_ERR_ADVISOR` if it cannot be read to its end
  */
 export async function readLines (file: string, stdin: AsyncIterable<Buffer>, taker: LineTaker, progress: Progress): Promise<void> {
   const name = file === '-' ? 'Standard input' : file

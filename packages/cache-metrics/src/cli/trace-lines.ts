@@ -52,7 +52,10 @@ export class TraceLines implements LineTaker {
     this.#refuse(TOO_LONG)
   }
 
-  /** The trace, after the last line. Throws `CACHE_ERR_ADVISOR` with the first line that is not recognised if it is no trace. */
+  /**
+   * The trace, after the last line.
+   * @throws `CACHE_ERR_ADVISOR` with the first line that is not recognised if it is no trace
+   */
   end (name: string): AccessLog | PlainTrace {
     // Keys have no banners: a tenth of other lines is another kind of file.
     const tolerated = this.#trace.kind === 'route' || this.#format === 'keys' ? 2 : 10

@@ -4,7 +4,7 @@ import { planFor, type Plan } from '../advisor/report/plan.js'
 import { verdictOfReport, type Report } from '../advisor/report/report.js'
 import { AccessLog } from './access-log.js'
 import type { TraceSource } from './arguments.js'
-import type { Out } from './main.js'
+import type { Out } from './out.js'
 import { ALL, type PlainTrace } from './plain-trace.js'
 import { readLines } from './trace-file.js'
 import { TraceLines } from './trace-lines.js'
@@ -42,7 +42,9 @@ export async function reportOfTrace (source: TraceSource, stdin: AsyncIterable<B
   }
 }
 
-async function watched (watcher: Out | undefined, lines: TraceLines, read: (progress: (bytes: number, size: number | undefined) => void) => Promise<void>): Promise<void> {
+async function watched (
+  watcher: Out | undefined, lines: TraceLines, read: (progress: (bytes: number, size: number | undefined) => void) => Promise<void>
+): Promise<void> {
   if (watcher === undefined) return read(() => {})
   let next = Date.now() + PROGRESS_MS
   try {

@@ -86,7 +86,7 @@ export class PromMetric {
 
 /**
  * Adds all metrics to a registry, or adds a source to those that another app added; returns the function that removes the source.
- * Throws `CACHE_ERR_METRIC_TAKEN` if a name belongs to another metric; the registry is unchanged then.
+ * @throws `CACHE_ERR_METRIC_TAKEN` if a name belongs to another metric; the registry is unchanged then
  */
 export function addTo (registry: PromRegistry, source: Source): () => void {
   const present = METRICS.map(({ name }) => registry.getSingleMetric(name) as unknown as PromMetric | undefined)

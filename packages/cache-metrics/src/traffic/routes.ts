@@ -64,7 +64,9 @@ export class Routes {
     const pattern = config.url as string | undefined
     const route = pattern === undefined
       ? { traffic: this.#unmatched, candidates: 'never' } as const
-      : config[kOwnRoute] === true || INTERNAL.test(pattern) ? undefined : { traffic: this.#labelledBy(pattern), candidates: this.#judge(pattern) }
+      : config[kOwnRoute] === true || INTERNAL.test(pattern)
+        ? undefined
+        : { traffic: this.#labelledBy(pattern), candidates: this.#judge(pattern) }
     this.#known.set(key, route)
     return route
   }

@@ -11,7 +11,7 @@ interface Timed { [kBegan]?: number }
 
 type Listener = (seconds: number, route: string, arm: RequestArm) => void
 /** Gets the response to a GET request that a shared cache could have answered. */
-export type OnCandidate = (route: string, request: FastifyRequest, reply: FastifyReply, payload: unknown, now: number, seconds: number | undefined) => void
+export type OnCandidate = (route: string, reply: FastifyReply, payload: unknown, now: number, seconds: number | undefined) => void
 
 /** The requests of one app: their durations, and the number of those that a shared cache could have answered. */
 export class Traffic {
@@ -65,7 +65,7 @@ export class Traffic {
       const { method, url } = request.raw
       if ((method === 'GET' || method === 'HEAD') && (candidates === 'always' || !this.#core.registry.personal.hasUrl(url!))) {
         traffic.candidates[method]++
-        if (method === 'GET') this.onCandidate?.(traffic.label, request, reply, payload, now, began === undefined ? undefined : (now - began) / 1000)
+        if (method === 'GET') this.onCandidate?.(traffic.label, reply, payload, now, began === undefined ? undefined : (now - began) / 1000)
       }
     }
     // An earlier hook answered the request, so its begin is not known.

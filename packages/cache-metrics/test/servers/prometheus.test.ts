@@ -1,9 +1,9 @@
 import t from 'tap'
-import { sendRequests } from '../../../../examples/server/src/replay/load.js'
-import { zipfTrace } from '../../../../examples/server/src/replay/zipf.js'
-import { startServer } from '../../../../examples/server/src/server-process.js'
+import { sendRequests } from '@x/example-server/replay/load'
+import { zipfTrace } from '@x/example-server/replay/zipf'
+import { startServer } from '@x/example-server/server-process'
 import { freePort, holds } from '@x/test-kit/servers'
-import { RedisServer } from '../../../cache-redis/test/fixtures/redis-server.js'
+import { RedisServer } from '@x/test-kit/redis-server'
 import { PrometheusServer } from '../fixtures/prometheus-server.js'
 import { dailyCheck, dashboardQueries, type Query } from '../fixtures/queries.js'
 

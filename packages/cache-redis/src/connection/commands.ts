@@ -1,5 +1,5 @@
 import type { Result } from 'ioredis'
-import type { Client } from './connection.js'
+import type { Client } from './client.js'
 import { SCRIPTS } from '../entries/scripts.js'
 
 declare module 'ioredis' {
@@ -11,7 +11,9 @@ declare module 'ioredis' {
     cacheExtend (key: string, lifetimeMs: number, longMs: number): Result<number, Context>
     cacheSoften (key: string, softPart: string): Result<number, Context>
     cacheLock (lock: string, fence: string, dismissed: string, mark: string, ttlMs: number, waitedFor: number): Result<number, Context>
-    cacheUnlock (lock: string, fence: string, dismissed: string, mark: string, channel: string, outcome: string, dismissMs: number): Result<number, Context>
+    cacheUnlock (
+      lock: string, fence: string, dismissed: string, mark: string, channel: string, outcome: string, dismissMs: number
+    ): Result<number, Context>
     cacheHold (lock: string, mark: string, ttlMs: number): Result<number, Context>
   }
 }

@@ -40,11 +40,35 @@ export function connect (settings: RedisCacheSettings, warn: Warn): Clients {
   }
 }
 
+/** Where the clients of a cache connect to, and how. */
+interface Target {
+  readonly settings: RedisCacheSettings
+  readonly endpoints: readonly Endpoint[]
+  readonly tls: ConnectionOptions | undefined
+  /** The options of ioredis that all modes have. */
+  readonly common: ClientOptions
+  readonly natMap: ClusterOptions['natMap'] | undefined
+}
+
+/** Makes the clients of the mode. `stops` gets the functions that end what was started beside them. */
 function makeClients (settings: RedisCacheSettings, warn: Warn, stops: (() => void)[]): Client[] {
   const endpoints = endpointsOf(settings)
   const [first] = endpoints as [Endpoint]
   const tls = tlsOf(settings.tls, first.tls)
-  const common: ClientOptions = {
+  const common = commonOptions(settings, first, tls)
+  const natMap = settings.natMap === undefined ? undefined : natMapFor(settings.natMap, tls, warn) as ClusterOptions['natMap']
+  const target: Target = { settings, endpoints, tls, common, natMap }
+  switch (settings.mode) {
+    case 'single':
+      return Array.from({ length: settings.connections }, () =>
+        new Redis({ ...common, reconnectOnError: leaveReplicas(), host: first.host, port: first.port }))
+    case 'sentinel': return sentinelClients(target, warn, stops)
+    case 'cluster': return [clusterClient(target, stops)]
+  }
+}
+
+function commonOptions (settings: RedisCacheSettings, first: Endpoint, tls: ConnectionOptions | undefined): ClientOptions {
+  return {
     connectTimeout: settings.connectTimeoutMs,
     // A stopped server keeps its connections open; without a time limit the client would never leave it.
     socketTimeout: settings.socketTimeoutMs,
@@ -64,46 +88,45 @@ function makeClients (settings: RedisCacheSettings, warn: Warn, stops: (() => vo
       tls
     })
   }
-  const natMap = settings.natMap === undefined ? undefined : natMapFor(settings.natMap, tls, warn)
-  switch (settings.mode) {
-    case 'single':
-      return Array.from({ length: settings.connections }, () => new Redis({ ...common, reconnectOnError: leaveReplicas(), host: first.host, port: first.port }))
-    case 'sentinel': {
-      const sentinels = endpoints.map(({ host, port }) => ({ host, port }))
-      const name = settings.sentinelName ?? 'mymaster'
-      const { sentinelUsername, sentinelPassword } = settings
-      const sentinelTLS = settings.sentinelTls === undefined ? tls : tlsOf(settings.sentinelTls, false)
-      const lanes = Array.from({ length: settings.connections }, () => new Redis({
-        ...common,
-        reconnectOnError: leaveReplicas(),
-        ...compact({ natMap: natMap as ClusterOptions['natMap'] }),
-        sentinels,
-        name,
-        sentinelRetryStrategy: (times) => Math.min(50 * times, 500),
-        ...compact({ sentinelUsername, sentinelPassword, sentinelTLS }),
-        ...tls === undefined ? {} : { enableTLSForSentinelMode: true }
-      }))
-      const { connectTimeout, family } = common
-      const watch = new SentinelWatch(sentinels, compact({ connectTimeout, family, username: sentinelUsername, password: sentinelPassword, tls: sentinelTLS }), name, leaveFor(lanes), warn)
-      stops.push(() => watch.close())
-      return lanes
-    }
-    case 'cluster': {
-      // The pool of ioredis sets these two options for each of its nodes.
-      const { retryStrategy, enableOfflineQueue, ...ofNodes } = common
-      const nodes = endpoints.map(({ host, port, servername }) => servername === undefined ? { host, port } : { host, port, tls: { ...tls, servername } })
-      const cluster = new Cluster(nodes, {
-        ...compact({ natMap: natMap as ClusterOptions['natMap'] }),
-        enableOfflineQueue: false,
-        redisOptions: { ...ofNodes, reconnectOnError: leaveReplicas() },
-        slotsRefreshTimeout: settings.connectTimeoutMs,
-        clusterRetryStrategy: (times) => Math.min(50 * times, 500),
-        ...dnsLookupFor(settings, tls)
-      })
-      stops.push(refreshSlots(cluster, settings.socketTimeoutMs))
-      return [cluster]
-    }
-  }
+}
+
+function sentinelClients ({ settings, endpoints, tls, common, natMap }: Target, warn: Warn, stops: (() => void)[]): Redis[] {
+  const sentinels = endpoints.map(({ host, port }) => ({ host, port }))
+  const name = settings.sentinelName ?? 'mymaster'
+  const { sentinelUsername, sentinelPassword } = settings
+  const sentinelTLS = settings.sentinelTls === undefined ? tls : tlsOf(settings.sentinelTls, false)
+  const lanes = Array.from({ length: settings.connections }, () => new Redis({
+    ...common,
+    reconnectOnError: leaveReplicas(),
+    ...compact({ natMap }),
+    sentinels,
+    name,
+    sentinelRetryStrategy: (times) => Math.min(50 * times, 500),
+    ...compact({ sentinelUsername, sentinelPassword, sentinelTLS }),
+    ...tls === undefined ? {} : { enableTLSForSentinelMode: true }
+  }))
+  const { connectTimeout, family } = common
+  const options = compact({ connectTimeout, family, username: sentinelUsername, password: sentinelPassword, tls: sentinelTLS })
+  const watch = new SentinelWatch(sentinels, options, name, leaveFor(lanes), warn)
+  stops.push(() => watch.close())
+  return lanes
+}
+
+function clusterClient ({ settings, endpoints, tls, common, natMap }: Target, stops: (() => void)[]): Cluster {
+  // The pool of ioredis sets these two options for each of its nodes.
+  const { retryStrategy, enableOfflineQueue, ...ofNodes } = common
+  const nodes = endpoints.map(({ host, port, servername }) =>
+    servername === undefined ? { host, port } : { host, port, tls: { ...tls, servername } })
+  const cluster = new Cluster(nodes, {
+    ...compact({ natMap }),
+    enableOfflineQueue: false,
+    redisOptions: { ...ofNodes, reconnectOnError: leaveReplicas() },
+    slotsRefreshTimeout: settings.connectTimeoutMs,
+    clusterRetryStrategy: (times) => Math.min(50 * times, 500),
+    ...dnsLookupFor(settings, tls)
+  })
+  stops.push(refreshSlots(cluster, settings.socketTimeoutMs))
+  return cluster
 }
 
 /** Reconnects the clients that are not connected to the new master. */

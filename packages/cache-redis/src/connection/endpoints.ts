@@ -1,6 +1,5 @@
 import { REDIS_PORT } from './redis-port.js'
 import { OptionInvalid } from '@x/cache-core/suite'
-import type { RedisCacheSettings } from '../options.js'
 
 /** The address of a server, from the options. */
 export interface Endpoint {
@@ -16,15 +15,22 @@ export interface Endpoint {
   readonly family?: number
 }
 
+/** The options that name the servers. */
+export interface EndpointOptions {
+  readonly url?: string | readonly string[] | undefined
+  readonly nodes?: readonly { readonly host: string, readonly port: number, readonly servername?: string }[] | undefined
+  readonly mode: 'single' | 'cluster' | 'sentinel'
+}
+
 const ALLOWED = 'redis://user:password@host:port/db, with ?db= and ?family= alone'
 /** The parts of a URL that apply to all servers; a later URL must not have another value. */
 const COMMON = ['tls', 'username', 'password', 'db', 'family'] as const
 
 /**
- * The addresses from the options; the first one has the settings of all. Throws `CACHE_ERR_OPTION_INVALID`, without the URL, which
- * may contain a password.
+ * The addresses from the options; the first one has the settings of all.
+ * @throws `CACHE_ERR_OPTION_INVALID`, without the URL, which may contain a password
  */
-export function endpointsOf ({ url, nodes, mode }: Pick<RedisCacheSettings, 'url' | 'nodes' | 'mode'>): Endpoint[] {
+export function endpointsOf ({ url, nodes, mode }: EndpointOptions): Endpoint[] {
   if (nodes !== undefined) return nodes.map((node) => ({ ...node, tls: false }))
   const urls = url === undefined ? [`redis://127.0.0.1:${REDIS_PORT}`] : typeof url === 'string' ? url.split(',') : url
   const endpoints = urls.map((each) => parse(each.trim()))

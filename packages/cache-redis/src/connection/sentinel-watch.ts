@@ -13,7 +13,10 @@ export class SentinelWatch {
   readonly #sentinels: readonly Redis[]
 
   /** `onSwitch` is called once per Sentinel, with the address of the new master; it must not throw. */
-  constructor (sentinels: readonly { host: string; port: number }[], options: ClientOptions, masterName: string, onSwitch: (host: string, port: number) => void, warn: Warn) {
+  constructor (
+    sentinels: readonly { host: string; port: number }[], options: ClientOptions, masterName: string,
+    onSwitch: (host: string, port: number) => void, warn: Warn
+  ) {
     this.#sentinels = sentinels.map((sentinel) => new Redis({
       ...options,
       ...sentinel,

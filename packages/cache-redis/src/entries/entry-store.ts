@@ -59,7 +59,9 @@ export class Entries {
    * Writes an entry. Its name contains the fence of the generation's master; an entry on another master contains the fence of that
    * master, too. In a Cluster that is the master which answers; the slot table may name another.
    */
-  async write (name: string, generation: Captured, lifetimeMs: number, encode: (ownFence: string | undefined) => Promise<Buffer | string>): Promise<void> {
+  async write (
+    name: string, generation: Captured, lifetimeMs: number, encode: (ownFence: string | undefined) => Promise<Buffer | string>
+  ): Promise<void> {
     if (!this.#connection.isCluster) {
       await this.#dataFor(name).set(name, await encode(undefined), 'PX', lifetimeMs)
       return

@@ -43,7 +43,8 @@ export interface FrameMeta {
  */
 export function writeFrame (meta: FrameMeta, payload: Uint8Array): Buffer {
   const own = meta.ownFence === undefined ? [] : [NO_TAG, '', meta.ownFence]
-  const rest = Buffer.from(JSON.stringify([meta.ttlMs ?? null, meta.windowMs, ...own, ...meta.tags.flatMap(({ tag, token, fence }) => [tag, token, fence])]))
+  const tags = meta.tags.flatMap(({ tag, token, fence }) => [tag, token, fence])
+  const rest = Buffer.from(JSON.stringify([meta.ttlMs ?? null, meta.windowMs, ...own, ...tags]))
   const frame = Buffer.allocUnsafe(HEADER_BYTES + rest.length + payload.length)
   writeHeader(frame, meta.payload, meta.codec, rest.length)
   rest.copy(frame, HEADER_BYTES)

@@ -86,7 +86,9 @@ export class Leases {
     const { name } = slot
     const read = (client: Pick<Client, 'getrangeBuffer'>): Promise<Buffer> => client.getrangeBuffer(name, 0, HEADER_BYTES - 1)
     const [header, areCurrent] = await Promise.all([
-      connection.isCluster ? callMaster(connection, name, read) : read(dataFor(name)).then((value) => ({ value, node: connection.owner(name) })),
+      connection.isCluster
+        ? callMaster(connection, name, read)
+        : read(dataFor(name)).then((value) => ({ value, node: connection.owner(name) })),
       validity.areCurrent(tokensOf(lease))
     ])
     // The current fence is compared: a client of the app's own may have sent the command again, to another server.
@@ -94,7 +96,9 @@ export class Leases {
   }
 
   /** Stores the loaded value if the slot has not changed. `encode` gets the fence that the entry must contain, if any. */
-  async store ({ slot, generation }: RedisLease, lifetimeMs: number, encode: (ownFence: string | undefined) => Promise<Buffer | string>): Promise<void> {
+  async store (
+    { slot, generation }: RedisLease, lifetimeMs: number, encode: (ownFence: string | undefined) => Promise<Buffer | string>
+  ): Promise<void> {
     const payload = await encode(slot.fence === generation.fence ? undefined : slot.fence)
     await this.#run('cacheStore', slot, slot.header, payload, lifetimeMs)
   }

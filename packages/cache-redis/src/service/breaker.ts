@@ -1,12 +1,24 @@
 /** Settings of a breaker. */
 export interface BreakerOptions {
-  /** Milliseconds of the sliding window in which calls are counted. Default 10 000. */
+  /**
+   * Milliseconds of the sliding window in which calls are counted.
+   * @default 10 000
+   */
   windowMs: number
-  /** Calls in the window below which the breaker never opens. Default 20. */
+  /**
+   * Calls in the window below which the breaker never opens.
+   * @default 20
+   */
   minimumCalls: number
-  /** Share of failed calls at which the breaker opens, 0 to 1. Default 0.5. */
+  /**
+   * Share of failed calls at which the breaker opens, 0 to 1.
+   * @default 0.5
+   */
   errorRate: number
-  /** Milliseconds between probes. Default 1000. */
+  /**
+   * Milliseconds between probes.
+   * @default 1000
+   */
   probeMs: number
 }
 

@@ -6,9 +6,15 @@ import { ALL_MISSED, MiniatureCache } from './miniature-cache.js'
 
 /** Settings of a curve: its ttls and sizes, and the limit of its sample. */
 export interface ReuseCurveOptions {
-  /** Lifetimes in seconds, above 0 and at most 30 days; 1 to 32 of them. Default 1, 10, 60, 300, 900, 3600 and 86 400. */
+  /**
+   * Lifetimes in seconds, above 0 and at most 30 days; 1 to 32 of them.
+   * @default 1, 10, 60, 300, 900, 3600 and 86 400
+   */
   ttls?: readonly number[]
-  /** Sizes in entries, whole numbers from 1. Default 100, 1000, 5000, 20 000 and 100 000. */
+  /**
+   * Sizes in entries, whole numbers from 1.
+   * @default 100, 1000, 5000, 20 000 and 100 000
+   */
   entries?: readonly number[]
   /**
    * Entries that are simulated for each size at most, a whole number from 1 to 2^24. A size up to this is simulated in
@@ -60,7 +66,7 @@ export class ReuseCurve {
   readonly #keys = new KeySample()
   #requests = 0
 
-  /** Throws `CACHE_ERR_OPTION_INVALID`. */
+  /** @throws `CACHE_ERR_OPTION_INVALID` */
   constructor (options: ReuseCurveOptions = {}) {
     const {
       ttls = DEFAULT_TTLS,

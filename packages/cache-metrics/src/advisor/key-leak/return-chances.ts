@@ -33,7 +33,9 @@ export function chancesOf (size: number, reaches: LagCounts, slot: number, lag: 
 }
 
 /** The probability that values of a dimension come back after `lag` requests: the largest of three estimates (see `KeyLeak`). */
-export function chanceOf (lags: LagCounts, slot: number, lag: number, { upTo, here, anywhere, requestsHere, requestsAnywhere }: Chances): number {
+export function chanceOf (
+  lags: LagCounts, slot: number, lag: number, { upTo, here, anywhere, requestsHere, requestsAnywhere }: Chances
+): number {
   // A name that was first seen late had only a share of the chances.
   const shareHere = Math.min(1, lags.sumHere(slot) / Math.max(1, requestsHere))
   const shareAnywhere = Math.min(1, lags.sumAnywhere() / Math.max(1, requestsAnywhere))

@@ -90,7 +90,8 @@ export class Candidate {
   get isIdle (): boolean {
     const isSuspicious = this.score >= SUSPICIOUS && this.isConsistent
     if (isSuspicious) return false
-    return this.credit === 0 || (this.neighbours >= TRIED && this.other === 0) || (this.judged >= JUDGED && (this.score <= 0 || !this.isConsistent))
+    return this.credit === 0 || (this.neighbours >= TRIED && this.other === 0) ||
+      (this.judged >= JUDGED && (this.score <= 0 || !this.isConsistent))
   }
 }
 

@@ -60,7 +60,8 @@ const PRIORITIES: ReadonlyArray<readonly [Priority, number]> = [['CRITICAL', 360
 
 /** Advice for each observation: key patterns, which a cache is switched on for, then routes; what is good first, and among that what saves most. */
 export function advise (observations: readonly Observation[], wishes: Wishes = DEFAULT_WISHES): Advice[] {
-  return observations.map((one) => adviseOn(one, wishes)).sort((a, b) => a.kind.localeCompare(b.kind) || rankOf(a) - rankOf(b) || worthOf(b) - worthOf(a))
+  return observations.map((one) => adviseOn(one, wishes))
+    .sort((a, b) => a.kind.localeCompare(b.kind) || rankOf(a) - rankOf(b) || worthOf(b) - worthOf(a))
 }
 
 function adviseOn (seen: Observation, wishes: Wishes): Advice {
@@ -82,7 +83,9 @@ function adviseOn (seen: Observation, wishes: Wishes): Advice {
     hitRate: point.hitRate,
     margin: point.margin,
     savedSecondsPerHour,
-    memoryBytes: meanBytes === undefined ? undefined : Math.round(Math.min(point.entries, distinct) * (meanBytes + 2 * meanKeyLength + ENTRY_BYTES)),
+    memoryBytes: meanBytes === undefined
+      ? undefined
+      : Math.round(Math.min(point.entries, distinct) * (meanBytes + 2 * meanKeyLength + ENTRY_BYTES)),
     staleness: forecastAt(seen, point.ttl),
     provenTtl: seen.provenTtl,
     leak: seen.leak,

@@ -62,7 +62,8 @@ const RULES: readonly Rule[] = [
     threshold: '> 30 % go on, < 10 % stop',
     unit: 'share',
     // No 304 is sent without @x/cache-edge, so the value is not known.
-    value: ({ etagMatches, candidates, edgeCandidates }) => edgeCandidates === 0 && etagMatches === 0 ? undefined : ratio(etagMatches, candidates),
+    value: ({ etagMatches, candidates, edgeCandidates }) =>
+      edgeCandidates === 0 && etagMatches === 0 ? undefined : ratio(etagMatches, candidates),
     go: 0.3,
     stop: 0.1
   },
@@ -81,7 +82,8 @@ const RULES: readonly Rule[] = [
     formula: 'etag_match_total / requests',
     threshold: '> 20 %',
     unit: 'share',
-    value: ({ etagMatches, requests, edgeCandidates }) => edgeCandidates === 0 && etagMatches === 0 ? undefined : ratio(etagMatches, requests),
+    value: ({ etagMatches, requests, edgeCandidates }) =>
+      edgeCandidates === 0 && etagMatches === 0 ? undefined : ratio(etagMatches, requests),
     go: 0.2
   },
   {

@@ -16,7 +16,11 @@ export interface Plan {
   /** Per key pattern, for the calls of `getOrSet`: seconds. */
   readonly ttls: Readonly<Record<string, number>>
   /** The expected effect on all of these patterns together. */
-  readonly expected: { readonly hitRate: number; readonly savedSecondsPerHour: number | undefined; readonly memoryBytes: number | undefined }
+  readonly expected: {
+    readonly hitRate: number
+    readonly savedSecondsPerHour: number | undefined
+    readonly memoryBytes: number | undefined
+  }
 }
 
 /** The plan for the patterns whose verdict is good; `undefined`: there are none. */
@@ -40,7 +44,9 @@ export function planFor (all: readonly Advice[]): Plan | undefined {
     ttls,
     expected: {
       hitRate: sum(({ hitRate, requestsPerHour }) => hitRate * requestsPerHour) / requests,
-      savedSecondsPerHour: good.every((advice) => advice.savedSecondsPerHour !== undefined) ? sum((advice) => advice.savedSecondsPerHour!) : undefined,
+      savedSecondsPerHour: good.every((advice) => advice.savedSecondsPerHour !== undefined)
+        ? sum((advice) => advice.savedSecondsPerHour!)
+        : undefined,
       memoryBytes
     }
   }

@@ -81,7 +81,9 @@ export function planText ({ options, env, ttls }: Plan): string {
   return lines.join('\n')
 }
 
-function rowOf ({ name, requestsPerHour, meanSeconds, hitRate, margin, ttl, entries, priority, memoryBytes, staleness, savedSecondsPerHour, verdict }: Advice): string[] {
+function rowOf (advice: Advice): string[] {
+  const { name, requestsPerHour, meanSeconds, hitRate, margin, ttl, entries, priority } = advice
+  const { memoryBytes, staleness, savedSecondsPerHour, verdict } = advice
   return [
     name,
     `${Math.round(requestsPerHour).toLocaleString('en-US')}/h`,

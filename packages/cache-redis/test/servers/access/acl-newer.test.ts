@@ -1,6 +1,6 @@
 import t from 'tap'
 import { isSettled, startCache, valueOf } from '../../fixtures/caches.js'
-import { RedisServer, until } from '../../fixtures/redis-server.js'
+import { RedisServer, until } from '@x/test-kit/redis-server'
 
 // Redis 7.0 does not know CLIENT SETINFO, and so refuses it to nobody.
 const NEWER = process.env.NEWER_REDIS_SERVER

@@ -11,7 +11,7 @@ import { RedisCache, type RedisCacheOptions } from '../../../src/index.js'
 import { buildApp } from '../../fixtures/apps.js'
 import { startServer } from '../../fixtures/caches.js'
 import { Masters } from '../../fixtures/masters.js'
-import { RedisSentinels, until } from '../../fixtures/redis-server.js'
+import { RedisSentinels, until } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 

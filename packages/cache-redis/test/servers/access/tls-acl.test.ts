@@ -8,7 +8,7 @@ import type { LogLine } from '@x/test-kit/build-app'
 import { buildApp, statusOf } from '../../fixtures/apps.js'
 import { bounded, clientOf, isSettled, startCache, startServer, valueOf } from '../../fixtures/caches.js'
 import { folderOf } from '../../fixtures/openssl.js'
-import { until, type RedisServer } from '../../fixtures/redis-server.js'
+import { until, type RedisServer } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 

@@ -6,7 +6,7 @@ import { freePort } from '@x/test-kit/servers'
 import { RedisCache, type RedisCacheOptions } from '../../../src/index.js'
 import { read, startCache, startServer, store } from '../../fixtures/caches.js'
 import { folderOf } from '../../fixtures/openssl.js'
-import { until, type RedisServer } from '../../fixtures/redis-server.js'
+import { until, type RedisServer } from '@x/test-kit/redis-server'
 import { runScript } from '@x/test-kit/run-script'
 
 t.setTimeout(300_000)

@@ -1,5 +1,5 @@
 import '../../fixtures/openssl.js'
-import '../../fixtures/redis-server.js'
+import '@x/test-kit/redis-server'
 import { runTogether } from '../../../../../.config/run-together.js'
 
 await runTogether(import.meta.dirname)

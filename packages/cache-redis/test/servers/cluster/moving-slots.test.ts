@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import type { RedisCache, RedisCacheOptions } from '../../../src/index.js'
 import { newPrefix } from '../../fixtures/contract.js'
 import { begin, read, startCache, store, valueOf, warmUp } from '../../fixtures/caches.js'
-import { until } from '../../fixtures/redis-server.js'
+import { until } from '@x/test-kit/redis-server'
 import { Masters, movesAtOnce, programs, type Master } from '../../fixtures/masters.js'
 
 t.setTimeout(300_000)

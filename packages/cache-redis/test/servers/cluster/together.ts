@@ -1,4 +1,4 @@
-import '../../fixtures/redis-server.js'
+import '@x/test-kit/redis-server'
 import { runTogether } from '../../../../../.config/run-together.js'
 
 await runTogether(import.meta.dirname)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { makeCache, makePeer, testContract } from '../../fixtures/contract.js'
-import { RedisCluster } from '../../fixtures/redis-server.js'
+import { RedisCluster } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 const cluster = await RedisCluster.start()

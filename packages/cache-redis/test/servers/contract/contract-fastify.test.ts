@@ -2,7 +2,7 @@ import { cacheRedis } from '@x/cache-redis'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import { newPrefix, PATIENT, testContract } from '../../fixtures/contract.js'
-import { RedisServer } from '../../fixtures/redis-server.js'
+import { RedisServer } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 const server = await RedisServer.start()

@@ -7,7 +7,7 @@ import { Keys } from '../../../src/entries/keys.js'
 import { RedisCache } from '../../../src/index.js'
 import { bounded, clientOf, isSettled, valueOf } from '../../fixtures/caches.js'
 import { anyMutations, mutate, type Mutation } from '../../fixtures/mutations.js'
-import { RedisServer, until } from '../../fixtures/redis-server.js'
+import { RedisServer, until } from '@x/test-kit/redis-server'
 
 // SEED=n repeats the attacks of a run, FOR_SECONDS=n runs longer.
 const { SEED, FOR_SECONDS } = process.env

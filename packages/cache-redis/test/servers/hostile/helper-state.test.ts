@@ -5,7 +5,7 @@ import { defineScripts } from '../../../src/connection/commands.js'
 import { Keys } from '../../../src/entries/keys.js'
 import { TagTokens } from '../../../src/tags/tag-tokens.js'
 import { startCache, valueOf } from '../../fixtures/caches.js'
-import { RedisServer, until } from '../../fixtures/redis-server.js'
+import { RedisServer, until } from '@x/test-kit/redis-server'
 
 const server = await RedisServer.start()
 const raw = new Redis(server.port)

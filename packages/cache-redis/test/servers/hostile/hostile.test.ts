@@ -4,7 +4,7 @@ import { FRAME, writeFrame } from '../../../src/entries/frame.js'
 import { Keys } from '../../../src/entries/keys.js'
 import { RedisCache, type RedisCacheOptions } from '../../../src/index.js'
 import { bounded, clientOf, isSettled, startServerWithClient, valueOf } from '../../fixtures/caches.js'
-import { until } from '../../fixtures/redis-server.js'
+import { until } from '@x/test-kit/redis-server'
 
 const { server, raw } = await startServerWithClient(t)
 let made = 0

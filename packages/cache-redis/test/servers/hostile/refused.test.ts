@@ -6,7 +6,7 @@ import type { LogLine } from '@x/test-kit/build-app'
 import { RedisCache, type RedisCacheOptions } from '../../../src/index.js'
 import { buildApp, statusOf } from '../../fixtures/apps.js'
 import { bounded, read, startServer, store, valueOf } from '../../fixtures/caches.js'
-import { until, type RedisServer } from '../../fixtures/redis-server.js'
+import { until, type RedisServer } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { RedisCache, type RedisCacheOptions } from '../../../src/index.js'
 import { begin, bounded, isSettled, read, startCache, startProxy, startServer, store, valueOf } from '../../fixtures/caches.js'
 import { printReports, survive } from '../../fixtures/outage.js'
-import { until } from '../../fixtures/redis-server.js'
+import { until } from '@x/test-kit/redis-server'
 import { sharedNow } from '../../fixtures/world.js'
 
 t.setTimeout(300_000)

@@ -5,7 +5,7 @@ import type { LogLine } from '@x/test-kit/build-app'
 import { runScript } from '@x/test-kit/run-script'
 import { buildApp, statusOf } from '../../fixtures/apps.js'
 import { bounded, startServer } from '../../fixtures/caches.js'
-import { until } from '../../fixtures/redis-server.js'
+import { until } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 

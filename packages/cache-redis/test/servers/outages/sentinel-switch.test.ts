@@ -1,6 +1,6 @@
 import t from 'tap'
 import { read, startCache, store, valueOf } from '../../fixtures/caches.js'
-import { RedisSentinels, until } from '../../fixtures/redis-server.js'
+import { RedisSentinels, until } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 

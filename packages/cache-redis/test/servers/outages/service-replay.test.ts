@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Service } from '../../../src/service/service.js'
-import { until } from '../../fixtures/redis-server.js'
+import { until } from '@x/test-kit/redis-server'
 
 t.test('remove: one that comes at any moment of the return to service is replayed', async (t) => {
   for (let moment = 0; moment < 40; moment++) {

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import type { RedisCache, RedisCacheOptions } from '../../../src/index.js'
 import { read, startCache, startServer, valueOf } from '../../fixtures/caches.js'
-import { until, type RedisServer } from '../../fixtures/redis-server.js'
+import { until, type RedisServer } from '@x/test-kit/redis-server'
 
 /** Two processes on one server. */
 async function twoProcesses (t: Test, options: RedisCacheOptions = {}): Promise<{ near: RedisCache; far: RedisCache; server: RedisServer }> {

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Lock } from '@x/cache-core'
 import { bounded, startCache, startProxy, startServer, valueOf } from '../../fixtures/caches.js'
 import { Child } from '../../fixtures/children.js'
-import { until, type RedisServer } from '../../fixtures/redis-server.js'
+import { until, type RedisServer } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 

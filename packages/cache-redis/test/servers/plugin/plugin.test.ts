@@ -6,7 +6,7 @@ import t from 'tap'
 import { bareApp } from '@x/test-kit/build-app'
 import { buildApp, QUICK, statusOf } from '../../fixtures/apps.js'
 import { startServer } from '../../fixtures/caches.js'
-import { RedisServer } from '../../fixtures/redis-server.js'
+import { RedisServer } from '@x/test-kit/redis-server'
 
 const server = await RedisServer.start()
 t.teardown(() => server.close())

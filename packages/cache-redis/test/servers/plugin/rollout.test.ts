@@ -6,7 +6,7 @@ import { bareApp } from '@x/test-kit/build-app'
 import { countsOf } from '@x/test-kit/make-client'
 import { QUICK } from '../../fixtures/apps.js'
 import { valueOf } from '../../fixtures/caches.js'
-import { RedisServer } from '../../fixtures/redis-server.js'
+import { RedisServer } from '@x/test-kit/redis-server'
 
 const server = await RedisServer.start()
 t.teardown(() => server.close())

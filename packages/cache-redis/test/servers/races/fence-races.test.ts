@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import type { RedisCache } from '../../../src/index.js'
 import { begin, isSettled, read, startCache, startProxy, startServer, store, valueOf, warmUp } from '../../fixtures/caches.js'
-import { until } from '../../fixtures/redis-server.js'
+import { until } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 

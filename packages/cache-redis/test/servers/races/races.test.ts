@@ -5,7 +5,7 @@ import { Random } from '@x/test-kit/virtual-time'
 import { isSettled, startCache, startProxy, startServer } from '../../fixtures/caches.js'
 import { Child } from '../../fixtures/children.js'
 import { disturb } from '../../fixtures/disturb.js'
-import { until } from '../../fixtures/redis-server.js'
+import { until } from '@x/test-kit/redis-server'
 import { Actor, check, checkEnd, LocalSource, sharedNow, type Happening } from '../../fixtures/world.js'
 
 // SEED=n repeats the draws of a run (the network has its own), FOR_SECONDS=n runs longer, CALLERS=n with more callers in each process.

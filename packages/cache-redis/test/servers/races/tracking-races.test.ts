@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import type { RedisCache, RedisCacheOptions } from '../../../src/index.js'
 import { begin, clientOf, isSettled, read, startCache, startProxy, startServer, store, valueOf, warmUp } from '../../fixtures/caches.js'
 import type { Proxy } from '../../fixtures/proxy.js'
-import { until, type RedisServer } from '../../fixtures/redis-server.js'
+import { until, type RedisServer } from '@x/test-kit/redis-server'
 
 /** Patient, so that a reply can be held as long as a test needs. */
 const patient: RedisCacheOptions = { commandTimeoutMs: 10_000, socketTimeoutMs: 20_000, connectTimeoutMs: 20_000 }

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import type { Compression, RedisCacheOptions } from '../../../src/index.js'
 import { clientOf, read, startCache, startProxy, startServer, valueOf, warmUp } from '../../fixtures/caches.js'
 import { Masters } from '../../fixtures/masters.js'
-import { until } from '../../fixtures/redis-server.js'
+import { until } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 

@@ -1,0 +1,2 @@
+/** An output stream. */
+export interface Out { write (text: string): unknown; readonly isTTY?: boolean }
