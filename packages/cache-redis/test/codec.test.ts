@@ -10,7 +10,7 @@ import { runScript } from '@x/test-kit/run-script'
 import { anyMutations, mutate } from './fixtures/mutations.js'
 
 const NO_META = { ttlMs: 1000, windowMs: 0, tags: [] }
-const WITH_META = { ttlMs: 1000, windowMs: 500, tags: [{ tag: 'tag', token: 'token', fence: 'fence' }] }
+const WITH_META = { ttlMs: 1000, windowMs: 500, tags: [{ tag: 'tag', token: 'token', serverId: 'server' }] }
 
 /** Turns every bit over: as long as before, so nothing that is worth keeping compressed unless the first byte is dropped. */
 const own: Compression = {

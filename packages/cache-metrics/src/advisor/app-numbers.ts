@@ -5,7 +5,7 @@ import type { GateNumbers } from './report/gates.js'
 import { candidatesOf, countOf, quantile } from './route-numbers.js'
 import type { LoadObservation } from './route-observation.js'
 
-/** The counts at the beginning of the observation. */
+/** The counts at the beginning of the observation, which are subtracted. */
 interface Baseline { readonly reads: ReadonlyMap<string, number>; readonly edgeCandidates: number; readonly etagMatches: number }
 
 /** The numbers of an app that the report needs besides the observations, read from the statistics of its cache and its traffic. */

@@ -52,7 +52,7 @@ async function watched (watcher: Out | undefined, lines: TraceLines, read: (prog
       watcher.write(`\r${lines.lines.toLocaleString('en-US')} lines${size === undefined ? '' : `, ${Math.floor(bytes / size * 100)} %`}`)
     })
   } finally {
-    // Takes the line away again.
+    // Removes the progress line from the terminal.
     watcher.write('\r\x1b[K')
   }
 }
@@ -76,7 +76,7 @@ function gatesOf (trace: AccessLog | PlainTrace, study: TraceStudy, minSeconds: 
 function planOf (advice: readonly Advice[]): Plan | undefined {
   const plan = planFor(advice)
   if (plan === undefined || !Object.hasOwn(plan.ttls, ALL)) return plan
-  // It is not what a cache would call its keys.
+  // `ALL` stands for all keys; it is no key pattern of a cache.
   return { ...plan, options: { ...plan.options, rollout: { allow: ['*'] } }, env: { ...plan.env, CACHE_PATTERN_WHITELIST: '*' } }
 }
 

@@ -88,7 +88,7 @@ export class Subscriber {
       if (this.#isClosed || this.#own !== undefined || this.#listeners.size === 0) return
       try {
         this.#connection().subscribe(...this.#listeners.keys()).catch(() => {
-          // The connection ends, and the next node is tried then.
+          // A failed subscription is ignored here: its connection ends, and then the next node is tried.
         })
       } catch {
         this.#moveOn()

@@ -4,7 +4,7 @@ import type { Connection } from '../connection/connection.js'
 import { sendTogether } from '../connection/lanes.js'
 import { RedisSnapshot } from '../tags/snapshot.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
-import type { Captured } from './birthplace.js'
+import type { BoundToken } from './birthplace.js'
 import type { Codec, Serialised } from './codec.js'
 import type { Entries } from './entry-store.js'
 import { GENERATION } from './keys.js'
@@ -31,7 +31,7 @@ export class EntryWriter {
   /** The last pending write of each key; resolves when it has ended, with or without success. */
   readonly #writes = new Map<string, Promise<void>>()
   /** The question for the generation, while it has not been sent. */
-  #generation: Promise<Captured | undefined> | undefined
+  #generation: Promise<BoundToken | undefined> | undefined
 
   constructor (deps: EntryWriterDeps) {
     this.#deps = deps
@@ -45,14 +45,14 @@ export class EntryWriter {
   store (key: string, serialised: Serialised, options: SetOptions, calledAt: number): Promise<void> {
     const { connection, tokens, commandTimeoutMs, now } = this.#deps
     return this.#inOrder(key, async () => {
-      // The caller was answered with a failure, and other processes may have written since.
+      // A late value is not sent: its caller has received a failure, and other processes may have written since.
       if (now() - calledAt >= commandTimeoutMs) throw new Error('the time for the store was over before its turn came')
-      // A loaded value belongs to the generation of its snapshot. In a Cluster the generation is asked for before.
+      // A loaded value belongs to the generation of its snapshot. In a Cluster, `#write` reads the generation before it sends the value.
       const known = options.snapshot === undefined && !connection.isCluster ? tokens.remembered(GENERATION) : undefined
       if (known === undefined) return this.#write(key, serialised, options)
-      // As for `remove`: the remembered generation may be outdated before its message has arrived.
+      // The current generation is read at the same time, since the remembered one may be outdated before its message has arrived.
       const [current] = await Promise.all([this.#askGeneration(), this.#write(key, serialised, options)])
-      if (current === undefined || (current.token === known.token && current.fence === known.fence)) return
+      if (current === undefined || (current.token === known.token && current.serverId === known.serverId)) return
       await this.#write(key, serialised, options)
     })
   }
@@ -63,7 +63,7 @@ export class EntryWriter {
   }
 
   /** Asks for the generation; calls of one tick share one question. */
-  #askGeneration (): Promise<Captured | undefined> {
+  #askGeneration (): Promise<BoundToken | undefined> {
     if (this.#generation === undefined) {
       process.nextTick(() => { this.#generation = undefined })
       sendTogether(this.#deps.connection.client)
@@ -81,17 +81,17 @@ export class EntryWriter {
     const generation = tokens.get(GENERATION)!
     const tags = [...tokens].filter(([tag]) => tag !== GENERATION).map(([tag, captured]) => ({ tag, ...captured }))
     const name = entries.nameOf(generation, key)
-    const encode = (ownFence: string | undefined): Promise<Buffer | string> => codec.encode(serialised, { ttlMs, windowMs, ownFence, tags })
+    const encode = (ownServerId: string | undefined): Promise<Buffer | string> => codec.encode(serialised, { ttlMs, windowMs, ownServerId, tags })
     const { snapshot } = options
     const leased = snapshot instanceof RedisLease && snapshot.slot.name === name ? snapshot : undefined
-    // At the same time: a token that expires before its entry makes the entry a miss.
+    // Entry and tokens are written at the same time: if a token is not extended, its entry is a miss, never stale.
     await Promise.all([
       leased === undefined ? entries.write(name, generation, lifetimeMs, encode) : leases.store(leased, lifetimeMs, encode),
       this.#deps.tokens.extend(tokens, lifetimeMs)
     ])
   }
 
-  async #tokensFor ({ tags, snapshot }: SetOptions, lifetimeMs: number): Promise<Map<string, Captured>> {
+  async #tokensFor ({ tags, snapshot }: SetOptions, lifetimeMs: number): Promise<Map<string, BoundToken>> {
     if (!(snapshot instanceof RedisSnapshot)) return this.#deps.tokens.captureForSet(tags ?? [], lifetimeMs)
     const tokens = new Map([[GENERATION, snapshot.generation]])
     const missing: string[] = []
@@ -105,7 +105,7 @@ export class EntryWriter {
   }
 
   /**
-   * Runs the writes of one key one after the other. A value that is compressed, or whose tokens are asked for, is sent later than
+   * Runs the writes of one key one after the other. Otherwise a value that is compressed, or whose tokens are read first, could be sent later than
    * one that was set after it. In a Cluster a redirected command, or one sent again after a failover, arrives later.
    */
   #inOrder<T> (key: string, write: () => Promise<T>): Promise<T> {

@@ -44,7 +44,7 @@ export class Keys {
     const name = `{${Buffer.from(key).toString('base64url')}}`
     return {
       lock: `${this.#prefix}l:${name}`,
-      fence: `${this.#prefix}f:${name}`,
+      fencingCounter: `${this.#prefix}f:${name}`,
       dismissed: `${this.#prefix}d:${name}`,
       channel: `${this.#prefix}u:${name}`
     }
@@ -54,7 +54,7 @@ export class Keys {
 /** The keys and the channel of one lock. */
 export interface LockKeys {
   readonly lock: string
-  readonly fence: string
+  readonly fencingCounter: string
   readonly dismissed: string
   readonly channel: string
 }

@@ -21,7 +21,7 @@ export interface Gate {
 export interface GateNumbers {
   /** Seconds that were observed. */
   readonly seconds: number
-  /** Where they were read: `this process`, `prometheus`, `a trace`. */
+  /** The source of the counts: `this process`, `prometheus`, `a trace`. */
   readonly source: string
   /** Sum of `cache_candidate_requests`. */
   readonly candidates: number
@@ -35,20 +35,20 @@ export interface GateNumbers {
   readonly patterns: readonly { readonly name: string; readonly requests: number }[]
 }
 
-/** Seconds of observation below which a verdict is not enough data: a week has a weekend in it. */
+/** Seconds of observation below which a verdict is `not enough data`. A week includes a weekend. */
 export const MIN_OBSERVED_SECONDS = 7 * 24 * 3600
 
 interface Rule {
-  /** Whether it shows that a cache would have work to do, or that it would help. */
+  /** The subject of the gate: the demand for a cache, or its effect. */
   readonly shows: 'demand' | 'benefit'
   readonly name: string
   readonly formula: string
   readonly threshold: string
   readonly unit: Gate['unit']
   readonly value: (numbers: GateNumbers) => number | undefined
-  /** Above: go. */
+  /** The value above which the verdict is go. */
   readonly go: number
-  /** Below: no-go; default: whatever does not go. */
+  /** The value below which the verdict is no-go; default: at or below `go`. */
   readonly stop?: number
 }
 
@@ -135,8 +135,8 @@ const RULES: readonly Rule[] = [
 ]
 
 /**
- * The go/no-go matrix. Until `minSeconds` were observed, and where there is nothing to compute, a row says `not enough
- * data`; its value is shown all the same.
+ * The go/no-go matrix. A row is `not enough data` before `minSeconds` of observation and without a value; a
+ * value that is known is shown in any case.
  */
 export function gates (numbers: GateNumbers, minSeconds = MIN_OBSERVED_SECONDS): Gate[] {
   return RULES.map(({ name, formula, threshold, unit, value: compute, go, stop }) => {
