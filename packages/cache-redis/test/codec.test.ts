@@ -94,7 +94,7 @@ t.test('codec: compresses from compressAboveBytes on, one byte less stays plain'
   t.equal(String(await encode(codec({ compressAboveBytes: size + 1 }), text)), JSON.stringify(text))
 })
 
-t.test('codec: what compressing does not make smaller is not kept compressed', async (t) => {
+t.test('codec: a value that compression does not make smaller is stored uncompressed', async (t) => {
   const each = codec({ compressAboveBytes: 0 })
   t.equal(String(await encode(each, 1)), '1')
   t.equal((await encode(each, Buffer.from([1])))[3], 0)

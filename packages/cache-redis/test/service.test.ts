@@ -8,7 +8,7 @@ import { Service, type ServiceDeps } from '../src/service/service.js'
 const tag = (name: string): Removal => ({ kind: 'tag', name })
 
 class FakeStore {
-  /** What happened, in order. */
+  /** The events, in order. */
   readonly events: string[] = []
   ping: ServiceDeps['ping'] = async () => {}
   send: ServiceDeps['send'] = async () => {}
@@ -160,7 +160,7 @@ t.test('service: removals while out of service are queued unsent, and replayed b
   t.equal(service.isUp, true)
 })
 
-t.test('service: tells of what waited once the store has it, and of nothing else', async (t) => {
+t.test('service: reports a removal that waited once the store has it, and no other', async (t) => {
   const { service, store } = await inService(t)
   const replayed = (): string[] => store.events.filter((event) => event.startsWith('replayed'))
   await service.remove('tags.invalidate', [tag('direct')])

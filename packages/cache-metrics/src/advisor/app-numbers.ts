@@ -41,7 +41,7 @@ export class AppNumbers {
     }
   }
 
-  /** The duration of a pattern's loads, the share of the misses that was stored or would have been, and the change that JSON makes to the values. */
+  /** The loads of a pattern: their duration, the share of misses that is storable, and the change that JSON makes to the values. */
   loadsOf (pattern: string): LoadObservation {
     const { doubts, stats: { impls, loads } } = this.#cache
     let misses = 0

@@ -117,7 +117,7 @@ function leaveFor (lanes: readonly Redis[]): (host: string, port: number) => voi
 }
 
 /**
- * The option that resolves a Cluster's host names. With TLS the name is kept, since the certificate is compared with it; ioredis
+ * The option that resolves a Cluster's host names. With TLS the name is not resolved, since the certificate is compared with it; ioredis
  * would replace it by an address.
  */
 function dnsLookupFor ({ dnsLookup }: RedisCacheSettings, tls: ConnectionOptions | undefined): Pick<ClusterOptions, 'dnsLookup'> {

@@ -20,7 +20,7 @@ const MAX_SEARCHES = 2
 
 /**
  * Runs one command on the connection of the master that has the key, and returns the master that answered. MOVED and ASK are
- * followed here, since the client does not say which server answered. `send` must send exactly one command before it awaits
+ * followed here, since the client does not report which server answered. `send` must send exactly one command before it awaits
  * anything, because ASKING precedes it. Rejects with the error of the server or the connection.
  */
 export async function callMaster<T, P = undefined> (

@@ -8,7 +8,7 @@ import { callMaster } from '../connection/master-call.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
 import { NONE_ASKED, type AskedTokens, type Place, type Validity, type ValidityVerdict } from './validity.js'
 
-/** An entry that may be served. `leftMs` is the reply of PTTL; `undefined` if Redis was not asked. */
+/** An entry that may be served. `leftMs` is the reply of PTTL; `undefined` if it was not sent. */
 export interface FoundEntry { readonly decoded: Decoded; readonly isStale: boolean; readonly leftMs: number | undefined }
 
 /** Options of a read: `tags`, whose tokens are read at the same time, and `wantsTime`, with which PTTL is sent, too. Without `wantsTime` only entries with a stale window need it. */

@@ -30,7 +30,7 @@ export class EntryWriter {
   readonly #deps: EntryWriterDeps
   /** The last pending write of each key; resolves when it has ended, with or without success. */
   readonly #writes = new Map<string, Promise<void>>()
-  /** The question for the generation, while it has not been sent. */
+  /** The read of the generation that all calls of this tick share; `undefined` once it was sent. */
   #generation: Promise<BoundToken | undefined> | undefined
 
   constructor (deps: EntryWriterDeps) {
@@ -62,7 +62,7 @@ export class EntryWriter {
     return this.#inOrder(key, () => this.#deps.entries.remove(key))
   }
 
-  /** Asks for the generation; calls of one tick share one question. */
+  /** Reads the generation from Redis; calls of one tick share one command. */
   #askGeneration (): Promise<BoundToken | undefined> {
     if (this.#generation === undefined) {
       process.nextTick(() => { this.#generation = undefined })

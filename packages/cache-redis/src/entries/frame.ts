@@ -20,7 +20,7 @@ export const PAYLOAD_SERIALISED = 0
 export const PAYLOAD_BYTES = 1
 export const MARK = 2
 
-/** A tag of an entry, with the token that it had before the value was loaded, and the identity of the server that the token was made on. */
+/** A tag of an entry with its token before the load of the value, and the identity of the token's server. */
 export interface EntryTag { readonly tag: string; readonly token: string; readonly serverId: string }
 
 /** The metadata of a frame. */
@@ -114,7 +114,7 @@ function parseMetadata (text: string): Metadata | undefined {
   } catch {
     return undefined
   }
-  // The entry's own server identity is written as one more tag.
+  // The length includes one further tag, whose name is empty: it has the entry's own server identity.
   if (!Array.isArray(rest) || rest.length < 2 || rest.length % 3 !== 2 || rest.length > 2 + 3 * (MAX_TAGS + 1)) return undefined
   const ttlMs: unknown = rest[0] ?? undefined
   const windowMs: unknown = rest[1]

@@ -59,7 +59,7 @@ export interface LockKeys {
   readonly channel: string
 }
 
-/** The name of the generation among tags; no tag is empty. */
+/** The name under which the token of the generation is handled like that of a tag: the empty text, which is no valid tag. */
 export const GENERATION = ''
 
 /** A new token of 72 random bits, so that no token occurs twice. */

@@ -46,7 +46,7 @@ const anotherMaster = new Error('the slot has another master than when the lease
 
 /**
  * Leases of loads ("Scaling Memcache at Facebook", NSDI 2013, §3.2.1): a load marks the empty slot of its entry before it begins,
- * `del` and `set` remove the mark with the entry, and the loaded value is stored only while the mark exists. A lost mark (eviction,
+ * and the loaded value is stored only while the mark exists. `del` and `set` remove the mark with the entry. A lost mark (eviction,
  * expiry, failover, a moved slot) means that nothing is stored.
  */
 export class Leases {

@@ -10,7 +10,7 @@ export type ValidityVerdict = 'fresh' | 'stale' | 'gone'
 /** The place of an entry: its Redis key, the server identity of its generation, and the master that answered. */
 export interface Place { readonly name: string; readonly serverId: string; readonly node: Node | undefined }
 
-/** Tokens that were asked for at the same time as the entry, by tag. */
+/** The tokens that are being read at the same time as the entry, by tag. */
 export type AskedTokens = ReadonlyMap<string, Promise<BoundToken | undefined>>
 
 /** The reply of PTTL for a key that does not exist. */
@@ -27,7 +27,7 @@ export class Validity {
   /**
    * The verdict on an entry; not a promise if the remembered tokens prove it, since that is the usual read.
    *
-   * @param leftMs reply of PTTL; `undefined` if Redis was not asked
+   * @param leftMs reply of PTTL; `undefined` if it was not sent
    * @param asked tokens that are already being read; others are read here unless the remembered ones prove them
    */
   judge (place: Place, { ownServerId, windowMs, tags }: Decoded, leftMs: number | undefined, asked: AskedTokens): ValidityVerdict | Promise<ValidityVerdict> {

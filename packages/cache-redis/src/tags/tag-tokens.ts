@@ -12,7 +12,7 @@ import { TokenMemory } from './tokens.js'
 export interface TagTokensOptions {
   /** Maximum number of remembered tokens. */
   readonly maxTags: number
-  /** Whether Redis is asked for each token, even for a remembered one. */
+  /** Whether each token is read from Redis, even a remembered one. */
   readonly isStrong: boolean
   /** Replicas that must acknowledge an invalidation, and the milliseconds to wait for them. */
   readonly waitReplicas: number
@@ -25,7 +25,7 @@ export interface TagTokensOptions {
 /**
  * One random token per tag in Redis, and those that this process remembers. An entry is valid if each of its tokens is still the
  * current one, on a server that has lost no write since. While messages arrive, equality with a remembered token proves that;
- * inequality proves nothing. Methods reject when Redis cannot be asked: the caller must then refuse the entry.
+ * inequality proves nothing. Methods reject when Redis does not answer: the caller must then refuse the entry.
  */
 export class TagTokens {
   readonly #connection: Connection
@@ -102,8 +102,8 @@ export class TagTokens {
   }
 
   /**
-   * The tokens for a value that replaces another. In a Cluster Redis is asked for the generation: the remembered one may be outdated
-   * while its slot moves, and the replaced value may lie in the next generation.
+   * The tokens for a value that replaces another. In a Cluster the generation is read from Redis: the remembered one may be outdated
+   * while its slot moves, and the replaced value may be in the next generation.
    */
   async captureForSet (tags: readonly string[], lifetimeMs: number): Promise<Map<string, BoundToken>> {
     if (!this.#connection.isCluster) return this.capture([GENERATION, ...tags], lifetimeMs)

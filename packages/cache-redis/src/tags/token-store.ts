@@ -9,7 +9,7 @@ import type { Keys } from '../entries/keys.js'
 import { SCRIPTS } from '../entries/scripts.js'
 import type { TokenMemory } from './tokens.js'
 
-/** Milliseconds that tokens live at least beyond the lifetime that asks for them: rarely extended, never immortal. */
+/** Milliseconds by which a token outlives the entry that it is made for, so that it is rarely extended; it always expires. */
 export const SPARE_MS = 3_600_000
 
 /** Attempts to replace a token that was made on another server. */

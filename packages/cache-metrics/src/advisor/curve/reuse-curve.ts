@@ -51,7 +51,7 @@ const T_95 = 2.365
  * SHARDS", FAST '15). The samples are nested, so that a larger size is compared with the next smaller one on the same keys.
  * The estimate for a larger size is a ratio: of the misses of the smaller size, the share that also misses in the larger one. A
  * hot key hits in both, so its presence in the sample hardly changes the ratio. On the trace web07 the error is a tenth of that of
- * hits per sampled request, and a tenth of that of SHARDS-adj, which adds the expected minus the sampled requests to the hits.
+ * hits per sampled request. It is also a tenth of that of SHARDS-adj, which corrects the hits by the number of excess or missing requests.
  */
 export class ReuseCurve {
   readonly #ttls: readonly number[]

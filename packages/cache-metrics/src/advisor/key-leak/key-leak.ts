@@ -19,7 +19,7 @@ export interface Leak {
   readonly explained: number
   /** Returns that were not predicted, and whose last request with the same value of the dimension had another answer. */
   readonly contradicted: number
-  /** 1 − the bound on the probability that a dimension without influence looks like this (see `KeyLeak`); above 0.999999. */
+  /** The certainty of the leak: 1 minus the upper bound of the probability that a dimension without influence has this evidence (see `KeyLeak`); above 0.999999. */
   readonly confidence: number
 }
 
@@ -57,8 +57,8 @@ interface Request {
  * Detects that a key lacks a dimension: one key has two answers, depending on a user, a header or a query parameter.
  *
  * Evidence is a *return*: a key had answer f1, then others, and now f1 again. Values that change over time, count up, or are
- * new at each load never return, so they are no evidence. A dimension *predicts* the return if the last request with the present
- * value of the dimension (the same user, for example) is also the last request that had this answer. A value that alternates by
+ * new at each load never return, so they are no evidence. A dimension *predicts* the return if the last request with the same
+ * value of the dimension (the same user, for example) is also the last one with this answer. A value that alternates by
  * itself returns too, but independently of the dimension.
  *
  * Test: a bet on every return, against the null hypothesis that the answer does not depend on the dimension. Under the null
