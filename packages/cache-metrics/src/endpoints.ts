@@ -6,7 +6,7 @@ import { toPromText } from './metrics/prom-text.js'
 import { kOwnRoute } from './traffic/routes.js'
 import { TEXT_TYPE } from './metrics/text.js'
 
-/** The default paths of the pages. */
+/** The default paths of the pages of metrics. */
 const PATHS = { prom: '/metrics/prom', otel: '/metrics/otel', json: '/metrics' }
 
 /** One page of metrics. */

@@ -65,7 +65,7 @@ export class AccessLog {
       keyLength: key.length,
       hash: hashKey(key),
       now: this.#now,
-      // Only of complete bodies.
+      // The size of a value is known only from a complete body: a GET with a status other than 206 and 304.
       bytes: method === 'GET' && status !== 304 && status !== 206 && bytes > 0 ? bytes : undefined
     })
     return true

@@ -5,7 +5,7 @@ export interface LogEntry {
   /** Whether the line names a user. */
   readonly hasUser: boolean
   readonly time: string
-  /** Method, target and protocol. */
+  /** The request line: method, target and protocol. */
   readonly request: string
   readonly status: number
   /** Size of the body in bytes; NaN if the line has none. */

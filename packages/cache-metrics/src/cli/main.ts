@@ -9,7 +9,7 @@ import { reportOfPrometheus } from './prometheus-source.js'
 import { reportOfTrace } from './trace-source.js'
 import { USAGE } from './usage.js'
 
-/** An output stream. */
+/** An output stream of the tool, such as `process.stdout`. */
 export interface Out { write (text: string): unknown; readonly isTTY?: boolean }
 
 /** The streams and limits of a run; `process` has the streams. */

@@ -32,7 +32,7 @@ export class PrometheusQuery {
   /** Seconds since the oldest sample, at most the whole window; 0 without a sample. */
   async observedSeconds (): Promise<number> {
     const { windowSeconds } = this.#source
-    // Samples are found to a step only, so a sample within one step of the whole window counts as the whole window.
+    // The query range exceeds the window by two steps: a sample's age is found with the precision of one step only.
     const step = Math.ceil(windowSeconds / 2000)
     // This metric has a sample in every scrape since the first one.
     const times = `timestamp(${this.#series('cache_rollout_percent')})`

@@ -17,7 +17,7 @@ export interface TraceReport extends Report {
   readonly points: ReadonlyArray<{ readonly ttl: number, readonly entries: number, readonly hitRate: number }>
 }
 
-/** @param watcher gets the progress */
+/** @param watcher the stream for the progress line */
 export async function reportOfTrace (source: TraceSource, stdin: AsyncIterable<Buffer>, watcher: Out | undefined): Promise<TraceReport> {
   const lines = new TraceLines(() => new TraceStudy(source), source.rate, source.formatIn)
   const name = source.file === '-' ? 'standard input' : source.file

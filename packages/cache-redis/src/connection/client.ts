@@ -15,7 +15,7 @@ export function isCluster (client: Client): client is Cluster {
   return client.isCluster === true
 }
 
-/** The mode of a client. */
+/** The mode of a Redis client: single, cluster or sentinel. */
 export function modeOf (client: Client): 'single' | 'cluster' | 'sentinel' {
   if (isCluster(client)) return 'cluster'
   return (client.options.sentinels?.length ?? 0) > 0 ? 'sentinel' : 'single'

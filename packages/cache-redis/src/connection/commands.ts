@@ -3,7 +3,7 @@ import type { Client } from './connection.js'
 import { SCRIPTS } from '../entries/scripts.js'
 
 declare module 'ioredis' {
-  // The commands that `defineScripts` adds.
+  // The methods that `defineScripts` adds to an ioredis client, one per Lua script.
   interface RedisCommander<Context> {
     cacheLeaseBuffer (entry: string, mark: Buffer, markMs: number, plainPrefix: Buffer | string): Result<Buffer, Context>
     cacheStore (entry: string, header: Buffer, payload: Buffer | string, lifetimeMs: number): Result<number, Context>

@@ -8,7 +8,7 @@ import { natMapFor } from './nat-map.js'
 import type { RedisCacheSettings } from '../options.js'
 import { SentinelWatch } from './sentinel-watch.js'
 
-/** The clients of a cache. */
+/** The Redis clients of a cache. */
 export interface Clients {
   /** At least one client, connecting. The first one also carries tokens, locks and messages. */
   readonly lanes: readonly Client[]

@@ -9,7 +9,7 @@ import { listen } from './shared-listeners.js'
 
 export type { Client }
 
-/** Events of a connection. */
+/** The callbacks of a `Connection`. */
 export interface ConnectionEvents {
   /** A server answers again, or another server does: waiting operations may be tried again. */
   readonly onChange: () => void

@@ -5,7 +5,7 @@ import type { Node } from './node.js'
 /** A reply, the master that sent it, and the identity of that master before the command; empty if that of a single server is not known. */
 export interface MasterReply<T> { readonly value: T; readonly node: Node; readonly serverId: string }
 
-/** Options of a call. */
+/** The options of `callMaster`. */
 export interface MasterCallOptions<P> {
   /** Chooses a connection to the master. Default: its data connection. */
   readonly connectionOf?: (node: Node) => Redis

@@ -7,7 +7,7 @@ import { isRefusal, isReply, publicText } from './redis-errors.js'
 import { listen } from './shared-listeners.js'
 import { Tracker, type TrackerEvents } from '../tracking/tracking.js'
 
-/** Settings of a node. */
+/** The settings of a `Node`, which watches one master: key prefixes, heartbeat, clock and callbacks. */
 export interface NodeSettings extends TrackerEvents {
   readonly prefixes: readonly string[]
   /** Whether the node subscribes to invalidation messages. */

@@ -58,7 +58,7 @@ export class Subscriber {
     const own = this.#open()
     this.#own = own
     own.on('error', () => {
-      // The data connection reports outages.
+      // Errors of this connection are ignored: the data connection reports outages.
     })
     own.on('message', (channel: string, message: string) => {
       for (const listener of this.#listeners.get(channel) ?? []) listener(message)
@@ -81,7 +81,7 @@ export class Subscriber {
     return node.duplicate({ ...common, readOnly: false, retryStrategy: () => null })
   }
 
-  /** Subscribes again, on another node. */
+  /** Subscribes all channels again, on a connection to another node. */
   #moveOn (): void {
     if (this.#isClosed || this.#listeners.size === 0) return
     const timer = setTimeout(() => {

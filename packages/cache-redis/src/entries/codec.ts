@@ -55,7 +55,7 @@ export const jsonSerializer: Serializer = {
   deserialize: (bytes) => JSON.parse(bytes.toString())
 }
 
-/** Settings of a codec. */
+/** The settings of a `Codec`: serializer, compression and limits. */
 export interface CodecOptions {
   serializer: Serializer
   /** Size in bytes from which on payloads are compressed; `Infinity`: none is. */

@@ -24,7 +24,7 @@ export interface EntriesDeps {
   readonly tokens: TagTokens
   readonly validity: Validity
   readonly codec: Codec
-  /** The client that carries the entry of a name. */
+  /** The client whose connection is used for the entry of a Redis key. */
   readonly dataFor: (name: string) => Client
 }
 

@@ -38,7 +38,7 @@ export class EntryWriter {
   }
 
   /**
-   * Stores a value; rejects if the turn of the key came too late.
+   * Stores a value; rejects if earlier writes of the key delayed it beyond `commandTimeoutMs`.
    *
    * @param calledAt when `set` was called, in milliseconds of `now`
    */

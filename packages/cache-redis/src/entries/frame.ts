@@ -79,7 +79,7 @@ function writeHeader (frame: Buffer, kind: number, codec: number, metadataBytes:
   randomFillSync(frame, STAMP_AT, HEADER_BYTES - STAMP_AT)
 }
 
-/** The parsed metadata. */
+/** The parsed metadata of a frame: lifetimes, the entry's own server identity, and tags. */
 type Metadata = Pick<FrameMeta, 'ttlMs' | 'windowMs' | 'ownServerId' | 'tags'>
 
 /**

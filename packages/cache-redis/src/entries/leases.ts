@@ -28,7 +28,7 @@ export class RedisLease extends RedisSnapshot {
   }
 }
 
-/** Dependencies of `Leases`. */
+/** The parts of the cache that `Leases` uses. */
 export interface LeasesDeps {
   readonly connection: Connection
   readonly tokens: TagTokens

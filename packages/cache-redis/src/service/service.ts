@@ -5,7 +5,7 @@ import { Breaker, type BreakerOptions, type BreakerState } from './breaker.js'
 import { InvalidationQueue, type Removal } from './invalidation-queue.js'
 import { isOutage, toCacheError } from '../connection/redis-errors.js'
 
-/** Settings of a service. */
+/** The settings of a `Service`: time limit, breaker and queue size. */
 export interface ServiceOptions {
   readonly commandTimeoutMs: number
   readonly breaker: BreakerOptions
@@ -13,7 +13,7 @@ export interface ServiceOptions {
   readonly now: () => number
 }
 
-/** Dependencies of a service. */
+/** The functions that a `Service` calls. */
 export interface ServiceDeps {
   /** Rejects unless the store answers and a master is known. */
   readonly ping: () => Promise<unknown>

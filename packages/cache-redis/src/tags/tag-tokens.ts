@@ -10,7 +10,7 @@ import { TokenMemory } from './tokens.js'
 
 /** Settings of `TagTokens`. */
 export interface TagTokensOptions {
-  /** Maximum number of remembered tokens. */
+  /** The maximum number of tokens that this process remembers. */
   readonly maxTags: number
   /** Whether each token is read from Redis, even a remembered one. */
   readonly isStrong: boolean

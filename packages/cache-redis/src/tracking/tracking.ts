@@ -4,9 +4,9 @@ import { serverIdentityOf } from '../connection/server-identity.js'
 import type { Warn } from '../connection/guard.js'
 import { isRefusal, publicText } from '../connection/redis-errors.js'
 
-/** Events of a tracker. */
+/** The callbacks of a `Tracker`. */
 export interface TrackerEvents {
-  /** Keys under a prefix changed. */
+  /** Is called with the names of changed keys that have a tracked prefix. */
   readonly onInvalidated: (keys: readonly string[]) => void
   /** Messages may have been missed: tokens remembered before are not relied on any more. */
   readonly onDoubt: () => void

@@ -17,7 +17,7 @@ export interface ReuseCurveOptions {
   sampleEntries?: number
 }
 
-/** One point of the curve. */
+/** One point of a reuse curve: the hit rate for one ttl and one size. */
 export interface ReusePoint {
   /** The ttl, in seconds. */
   ttl: number
@@ -75,7 +75,7 @@ export class ReuseCurve {
     this.#levels = [...first, ...sizes].map((size, at) => new Level(size, at >= first.length, sampleEntries, lifetimes))
   }
 
-  /** The number of requests. */
+  /** The number of noted requests. */
   get requests (): number { return this.#requests }
 
   /** Size of the tables in bytes. */

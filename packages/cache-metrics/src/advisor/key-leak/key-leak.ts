@@ -85,7 +85,7 @@ interface Request {
 export class KeyLeak {
   readonly #rings: KeyRings
   readonly #prints: Uint32Array
-  /** The context of each remembered request. */
+  /** The context of each remembered request, a hash of all its dimensions; `noise` compares requests with equal contexts. */
   readonly #contexts: Uint16Array
   readonly #suspects: Suspects
   /** The number of requests by their reach. */

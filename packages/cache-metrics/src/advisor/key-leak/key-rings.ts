@@ -11,7 +11,7 @@ export class KeyRings {
   readonly #keys: Float64Array
   readonly #credits: Uint8Array
   readonly #requests: Float64Array
-  /** Seconds since the first request, so that 32 bits are enough. */
+  /** The times of the requests, in seconds since the first request, so that 32 bits are enough. */
   readonly #times: Float32Array
   #began: number | undefined
 

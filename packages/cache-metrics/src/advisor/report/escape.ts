@@ -23,7 +23,7 @@ export function oneLine (text: string): string {
 export function forMarkdown (text: string): string {
   return oneLine(text).trim()
     .replace(MARKS, '\\$&')
-    // GitHub makes links of bare URLs.
+    // A bare URL is broken up, since GitHub would make a link of it.
     .replaceAll('://', '\\://').replace(/www\./gi, (www) => `${www.slice(0, 3)}\\.`)
 }
 
@@ -66,7 +66,7 @@ export function forComment (text: string): string {
   return text.replace(/[^ -~]/g, unicodeEscape)
 }
 
-/** A word of a POSIX shell. */
+/** Text quoted as one word of a POSIX shell. */
 export function shellWord (text: string): string {
   return SHELL_SAFE.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -8,7 +8,7 @@ export interface Gate {
   readonly name: string
   /** The formula, in names of the metrics. */
   readonly formula: string
-  /** The source of the numbers. */
+  /** The source of the numbers in the formula, such as `prometheus`. */
   readonly source: string
   readonly threshold: string
   /** The value of the formula; `undefined`: the source lacks its numbers. */
@@ -19,7 +19,7 @@ export interface Gate {
 
 /** The numbers of the matrix: counts since the beginning of the observation. */
 export interface GateNumbers {
-  /** Seconds that were observed. */
+  /** The duration of the observation in seconds. */
   readonly seconds: number
   /** The source of the counts: `this process`, `prometheus`, `a trace`. */
   readonly source: string
@@ -29,7 +29,7 @@ export interface GateNumbers {
   readonly etagMatches: number
   /** Sum of `cache_edge_candidates_total`; 0 without `@x/cache-edge`. */
   readonly edgeCandidates: number
-  /** Answered requests of all routes. */
+  /** The number of answered requests of all routes. */
   readonly requests: number
   readonly routes: readonly { readonly name: string; readonly requests: number; readonly p95Seconds: number | undefined }[]
   readonly patterns: readonly { readonly name: string; readonly requests: number }[]

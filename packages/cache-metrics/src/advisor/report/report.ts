@@ -5,7 +5,7 @@ import type { Plan } from './plan.js'
 
 /** The report of the advisor, the body of `GET /internal/cache/advice`. */
 export interface Report {
-  /** The version of this format. */
+  /** The version of the JSON format of the report. */
   readonly version: 1
   /** The time of the report, in ISO 8601. */
   readonly generatedAt: string

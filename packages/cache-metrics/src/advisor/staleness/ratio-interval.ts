@@ -6,7 +6,7 @@ const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228
 /** A cluster of hits: the hits of one key, or of one period of time. */
 export interface Cluster { readonly hits: number, readonly stale: number }
 
-/** The sum of all clusters. */
+/** The sums of hits and stale hits over all clusters. */
 export function total (clusters: readonly Cluster[]): Cluster {
   let hits = 0
   let stale = 0
