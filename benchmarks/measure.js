@@ -30,7 +30,7 @@ export async function serve (app, ...args) {
   return { url: `http://127.0.0.1:${port}`, child }
 }
 
-/** Requests/s of so many requests; autocannon's own rate is one of whole seconds. Throws if one is answered with another status than `statuses`. */
+/** The rate, in requests/s, of a number of requests; autocannon's own rate is one of whole seconds. Throws if one is answered with another status than `statuses`. */
 export async function rateOf (amount, { statuses = ['200', '304'], ...options }) {
   const { start, finish, errors, statusCodeStats } = await autocannon({ connections: 32, amount, sampleInt: 10, ...options })
   const wrong = Object.keys(statusCodeStats).filter((status) => !statuses.includes(status))

@@ -19,7 +19,7 @@ const TAGS = ['users', 'team:7']
 const user = (id) => ({ id, name: `User ${id}`, email: `user${id}@example.org`, roles: ['admin', 'editor'], team: { id: 7, name: 'Seven' } })
 const key = (i) => KEYS[i % KEYS.length]
 
-/** Calls per second and the 99th percentile in milliseconds, with so many calls in flight. */
+/** The calls per second and the 99th percentile in milliseconds, for a number of calls in flight. */
 async function load (call, inFlight, calls = CALLS) {
   const times = new Float64Array(calls)
   let next = 0

@@ -9,7 +9,7 @@ const rows = Array.from({ length: 50 }, (_, id) => ({ id, name: `Product ${id}`,
 const body = Buffer.from(JSON.stringify(rows))
 const tag = 'W/"VGeyJshKdZeISTzuo5sCv/d0mWc="'
 const cacheControl = 'public, max-age=60, must-revalidate'
-// What a hit and its 304 carry, so that both sides send as many bytes.
+// The headers of a hit and of its 304, so that both sides send equally many bytes.
 const headers = { 'content-type': 'application/json; charset=utf-8', etag: tag, age: '0', 'cache-status': 'fastify; hit; ttl=59', 'cache-control': cacheControl }
 const { 'content-type': _, ...headersOf304 } = headers
 

@@ -33,7 +33,7 @@ async function monitor (url, listener) {
 }
 
 /**
- * Runs `work` and waits until Redis has nothing more to do for it. `sent` is the number of commands that clients sent, as MONITOR tells
+ * Runs `work` and waits until Redis has executed all of its commands. `sent` is the number of commands that clients sent, as MONITOR tells
  * them; `stats` the calls per command in INFO commandstats, which counts those that a script makes as well.
  */
 export async function countCommands (url, work) {

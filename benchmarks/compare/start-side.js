@@ -2,13 +2,13 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 
-/** `build` is `{ name, root }`, `row` is `{ file, name, … }`. Who starts a side stops it. */
+/** `build` is `{ name, root }`, `row` is `{ file, name, … }`. The caller stops the side. */
 export async function startSide (build, row, context) {
   const child = fork(new URL('./side.js', import.meta.url), [build.root, row.file, row.name, JSON.stringify(context)], { execArgv: row.nodeOptions ?? [] })
   const gone = once(child, 'exit').then(([code, signal]) => {
     throw new Error(`The process that measures "${row.name}" on ${build.name} ended (${signal ?? code})`)
   })
-  // Rejections matter while somebody waits for a message.
+  // A rejection is reported only to a caller that waits for a message.
   gone.catch(() => {})
   const message = async () => (await Promise.race([once(child, 'message'), gone]))[0]
   const ask = (action, calls) => {

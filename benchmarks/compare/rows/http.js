@@ -13,7 +13,7 @@ async function start (load) {
   return { url: `http://127.0.0.1:${app.server.address().port}${PATH}` }
 }
 
-/** Sends so many requests on 16 connections. Throws if one is answered with another status. */
+/** Sends a number of requests on 16 connections. Throws if one is answered with another status. */
 async function send (url, amount, headers, status) {
   // The server's process reads this file, too, and has no use for a client.
   const { rateOf } = await import('../../measure.js')

@@ -6,7 +6,7 @@ export async function redisApp (load, { url, keyPrefix }) {
   const { default: Fastify } = await load('fastify')
   const { cacheRedis } = await load('@x/cache-redis')
   const app = Fastify()
-  // On a busy machine a late heartbeat makes a process ask for every token: another path than the one that is measured.
+  // The heartbeat timeout is long: on a busy machine a late heartbeat makes a process read every token, which is not the measured path.
   const PATIENCE_MS = 30_000
   await app.register(cacheRedis, { url, keyPrefix, commandTimeoutMs: 5000, socketTimeoutMs: PATIENCE_MS, heartbeatTimeoutMs: PATIENCE_MS })
   await app.ready()

@@ -5,7 +5,7 @@ import Fastify from 'fastify'
 /** The smallest app with a cache and its metrics. */
 export async function buildApp (options) {
   const app = Fastify(options)
-  // Leave the implementation out to observe first: nothing is stored, and the metrics tell what a cache would do.
+  // Leave the implementation out to observe first: nothing is stored, and the metrics estimate the effect of a cache.
   await app.register(cacheCore, { implementation: 'memory' })
   await app.register(cacheMetrics)
 

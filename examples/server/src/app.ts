@@ -14,9 +14,9 @@ import { recordRoutes } from './routes/records.js'
 import { tableRoutes } from './routes/tables.js'
 import { userRoutes } from './routes/users.js'
 
-/** What the app is built from. */
+/** The parts that the app is built from. */
 export interface AppOptions {
-  /** Whoever opened it closes it, after the app. */
+  /** The creator of the database closes it, after the app. */
   database: Database
   cache?: CacheCoreOptions
   /** Default: not on Redis. */

@@ -4,13 +4,13 @@ import { redisOptionsFromEnv, type CacheRedisOptions } from '@x/cache-redis'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
-/** What the environment asks of this server. */
+/** The settings of this server from the environment. */
 export interface ServerEnv {
   host: string
   /** `0`: any free port. */
   port: number
   logLevel: typeof LOG_LEVELS[number]
-  /** Where PostgreSQL keeps its files; undefined: in memory. */
+  /** The directory of PostgreSQL's files; undefined: in memory. */
   databaseDir: string | undefined
   cache: CacheCoreOptions
   /** `enabled` only where Redis is asked for. */
@@ -34,7 +34,7 @@ export function readEnv (env: Env = process.env): ServerEnv {
   }
 }
 
-/** What is not open to the world on one port must not be on the other. */
+/** The second listener has the host of the app unless it names one: metrics must not be reachable from more hosts than the app. */
 function onHost (host: string, metrics: CacheMetricsOptions): CacheMetricsOptions {
   const { listener } = metrics
   return typeof listener === 'object' ? { ...metrics, listener: { host, ...listener } } : metrics

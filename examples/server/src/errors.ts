@@ -14,7 +14,7 @@ export const Forbidden = createError<[userId: number, what: string]>('APP_ERR_FO
 export const TransitionIllegal = createError<[action: string, status: string]>('APP_ERR_TRANSITION_ILLEGAL',
   'Cannot %s an approval that is %s', 409)
 
-/** What a client is told of an error. */
+/** The body of an error response. */
 export interface PublicError { statusCode: number; code: string; error: string; message: string }
 
 // Class 22 of the SQL standard, "data exception": the client sent what no column can hold.

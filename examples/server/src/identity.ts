@@ -3,7 +3,7 @@ import { UserRequired } from './errors.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; null if the request does not say. */
+    /** The user of a request; null if the request names none. */
     user: { id: number } | null
   }
 }
@@ -11,8 +11,8 @@ declare module 'fastify' {
 const ID = /^[1-9]\d{0,8}$/
 
 /**
- * DEMO AUTHENTICATION: believes whatever stands in the header `x-user-id`. A real app verifies a session or a token here and
- * sets `request.user` likewise; everything else stays.
+ * DEMO AUTHENTICATION: trusts the header `x-user-id`. A real app verifies a session or a token here and
+ * sets `request.user` likewise; all other files need no change.
  */
 export function addIdentity (app: FastifyInstance): void {
   app.decorateRequest('user', null)

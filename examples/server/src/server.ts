@@ -10,7 +10,7 @@ import { readEnv, type ServerEnv } from './env.js'
 const ENV_FILE = fileURLToPath(new URL('../.env', import.meta.url))
 
 async function start (): Promise<void> {
-  // What the environment has already beats the file.
+  // Variables that the environment already has take precedence over the file.
   if (existsSync(ENV_FILE)) process.loadEnvFile(ENV_FILE)
   const env = readEnv()
   const database = await openDatabase(env.databaseDir)
@@ -54,7 +54,7 @@ function showWhereToLook (app: FastifyInstance, url: string): void {
 }
 
 start().catch((error: Error & { code?: string }) => {
-  // What the suite, the app or the system has a code for is explained by its sentence; only a surprise needs a stack.
+  // An error with a code of the suite, the app or the system is printed as its message; only an unexpected error with its stack.
   const isExplained = /^(?:CACHE_ERR_|APP_ERR_|E[A-Z]+$)/.test(error.code ?? '')
   process.stderr.write(`${isExplained ? `${error.code}: ${error.message}` : error.stack}\n`)
   process.exitCode = 1

@@ -28,7 +28,7 @@ export class MetricsListener {
     fastify.addHook('onClose', async () => { await this.#stop() })
   }
 
-  /** The address; `undefined` while the server does not listen. */
+  /** The address of the second listener; `undefined` while it does not listen. */
   get address (): AddressInfo | undefined {
     return this.#server.address() as AddressInfo | null ?? undefined
   }
@@ -48,7 +48,7 @@ export class MetricsListener {
     if (!this.#server.listening) return
     const closed = once(this.#server, 'close')
     this.#server.close()
-    // Scrapers leave their connections open.
+    // Open connections are closed, too: scrapers leave theirs open.
     this.#server.closeAllConnections()
     await closed
   }

@@ -44,7 +44,7 @@ const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetr
   refuseSiblings(fastify, NAME)
   const core = await ensureCore(fastify)
   core.registry.stats.measuresDurations = true
-  // The edge may emit events before the first report is made.
+  // The counts of edge events are created here: the edge may emit events before the first scrape.
   EdgeCounts.of(core.registry)
   const traffic = new Traffic(core, maxRoutes)
   traffic.watch(fastify)

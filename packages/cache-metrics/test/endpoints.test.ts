@@ -7,7 +7,7 @@ import { buildApp } from './fixtures/build-app.js'
 
 const TEXT = 'text/plain; version=0.0.4; charset=utf-8'
 
-t.test('/metrics/prom: is Prometheus text that nobody keeps', async (t) => {
+t.test('/metrics/prom: is Prometheus text that no cache stores', async (t) => {
   const response = await (await buildApp(t)).inject('/metrics/prom')
   t.match(response, { statusCode: 200, headers: { 'content-type': TEXT, 'cache-control': 'no-store' } })
   t.match(response.body, /^# HELP cache_hits_total .*\n# TYPE cache_hits_total counter\n/)

@@ -28,7 +28,7 @@ async function sourceOf (t: Parameters<typeof buildApp>[0], cache = new CacheReg
   return { cache, client: core.client, traffic: new Traffic(core) }
 }
 
-t.test('add: counters and gauges are what the cache tells when they are read', async (t) => {
+t.test('add: counters and gauges are the numbers of the cache at the time of reading', async (t) => {
   const { reader, instruments } = build()
   const source = await sourceOf(t)
   await source.client.get('table:1')

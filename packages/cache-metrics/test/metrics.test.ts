@@ -135,7 +135,7 @@ t.test('METRICS: label budgets hold under a million keys, tags and URLs', async 
   t.equal(gets, 1_000_000, 'and nothing is lost')
 })
 
-t.test('METRICS: an app that only observes has nobody in, so that a start at 50 % after it is no step back', async (t) => {
+t.test('METRICS: an app that only observes has a rollout of 0 %, so that a later start at 50 % is no step back', async (t) => {
   const percentOf = (cache: CacheRegistry): number[] => {
     const values: number[] = []
     METRICS.find(({ name }) => name === 'cache_rollout_percent')!.ofCache!(cache, (value) => values.push(value as number))

@@ -165,7 +165,7 @@ t.test('watch: the answer is the same, whatever it is made of', async (t) => {
   t.equal(Object.keys(await answered(app)).length, 4)
 })
 
-t.test('listen: hears of each duration until it stops', async (t) => {
+t.test('listen: receives each duration until it stops', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(cacheCore)

@@ -75,7 +75,7 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
     }
   }, {
     onChange: () => {
-      service.hope()
+      service.probeNow()
       tracking.note(connection.nodes)
     },
     onError: guard('onError', events.onError, warn),

@@ -28,7 +28,7 @@ function urls (reader: EnvReader, name: string): string | string[] | undefined {
   const text = reader.text(name)
   if (text === undefined) return undefined
   const parts = text.split(',').map((part) => part.trim())
-  // What it got stays out of the message: a URL may hold a password.
+  // The message does not contain the value: a URL may contain a password.
   if (!parts.every((part) => /^rediss?:\/\//.test(part) && URL.canParse(part))) {
     throw new EnvInvalid(name, 'something else', 'redis://user:password@host:port/db, several separated by commas')
   }

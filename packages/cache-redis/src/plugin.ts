@@ -19,7 +19,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
   const log = new StateLog(fastify.log, () => core.announce())
   const { registry } = core
   const stats = registry.stats.for('redis')
-  // Set before the cache is made: a bad option must not leave a cache open.
+  // The core checks its settings before the cache is created, so that a wrong option does not leave a cache open.
   core.configureFor(NAME, { rollout, defaultTtl: options.defaultTtl })
   core.chooseImplementation(NAME)
   const cache = new RedisCache(options, {
@@ -29,7 +29,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
     onCorrupt: (error) => {
       registry.observer.fail(stats, 'getMany', error)
     },
-    // Announced before, but until now other processes could hand out what it removes, to a proxy for instance.
+    // A replayed removal is announced again: until now other processes could serve the removed entries, to a proxy for instance.
     onReplayed: (removal) => {
       if (removal.kind === 'clear') registry.events.emit('cleared')
       else if (removal.kind !== 'del') registry.events.emit('invalidated', [removal.name], removal.kind === 'soft')
@@ -55,7 +55,7 @@ class StateLog {
   #lastError = ''
   readonly #announce: () => void
 
-  /** `announce` logs that the cache is enabled, if that was not logged before. */
+  /** `announce` logs once that the cache is enabled. */
   constructor (log: FastifyBaseLogger, announce: () => void) {
     this.#log = log
     this.#announce = announce

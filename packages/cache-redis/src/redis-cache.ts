@@ -5,7 +5,7 @@ import {
 import { monotonicClock } from '@x/cache-core/suite'
 import { compose, type RedisParts } from './compose.js'
 import { toEntryResult, toValueResult } from './entries/entry-result.js'
-import type { Entries, Found, Wish } from './entries/entry-store.js'
+import type { Entries, FoundEntry, ReadOptions } from './entries/entry-store.js'
 import { redisLeases } from './entries/redis-leases.js'
 import type { RedisCacheOptions } from './options.js'
 import type { Service } from './service/service.js'
@@ -15,7 +15,7 @@ import { RedisSnapshot } from './tags/snapshot.js'
 
 export type { RedisCacheEvents, RedisStatus }
 
-const NO_WISH: Wish = { tags: [], wantsTime: false }
+const NO_OPTIONS: ReadOptions = { tags: [], wantsTime: false }
 
 /** The cache contract on Redis 7 or newer: single server, Cluster or Sentinel. No method throws or rejects. */
 export class RedisCache implements Cache {
@@ -23,7 +23,7 @@ export class RedisCache implements Cache {
   readonly tags: Tags
   readonly leases: CacheLeases
   readonly #parts: RedisParts
-  // Fields of their own, since each read uses them.
+  // Two of the parts have their own fields, so that a read needs fewer property accesses.
   readonly #service: Service
   readonly #entries: Entries
 
@@ -36,11 +36,11 @@ export class RedisCache implements Cache {
     this.leases = redisLeases(this.#parts)
   }
 
-  /** Resolves when Redis is in service, or after `ms` at the latest; whether it is. */
+  /** Waits until Redis is in service, for `ms` milliseconds at most; resolves with whether it is. */
   async ready (ms = this.#parts.settings.connectTimeoutMs): Promise<boolean> {
     const end = performance.now() + ms
     while (!this.#service.isUp && performance.now() < end) {
-      this.#service.hope()
+      this.#service.probeNow()
       await new Promise((resolve) => { setTimeout(resolve, 10) })
     }
     return this.#service.isUp
@@ -53,14 +53,14 @@ export class RedisCache implements Cache {
   get<T> (key: string): Promise<Result<T | null>> {
     const error = checkKey(key)
     if (error !== undefined) return Promise.resolve(err(error))
-    return this.#service.run<Found | null, Result<T | null>>('get', () => this.#entries.find(key, NO_WISH), toValueResult<T>)
+    return this.#service.run<FoundEntry | null, Result<T | null>>('get', () => this.#entries.find(key, NO_OPTIONS), toValueResult<T>)
   }
 
   async getEntry<T> (key: string, hint: ReadHint = {}): Promise<Result<Entry<T> | null>> {
     const error = checkKey(key) ?? (hint.tags === undefined ? undefined : checkTags(hint.tags))
     if (error !== undefined) return err(error)
-    const wish = { tags: hint.tags ?? [], wantsTime: hint.stale !== false }
-    return this.#service.run('getEntry', () => this.#entries.find(key, wish), toEntryResult<T>)
+    const options = { tags: hint.tags ?? [], wantsTime: hint.stale !== false }
+    return this.#service.run('getEntry', () => this.#entries.find(key, options), toEntryResult<T>)
   }
 
   async getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> {
@@ -70,7 +70,7 @@ export class RedisCache implements Cache {
     if (!result.ok) return result
     const values: (T | null)[] = []
     for (const found of result.value) {
-      // One entry that cannot be read is a miss of its own; it must not take the others along.
+      // An entry that cannot be read is a miss and does not fail the other keys.
       if (found instanceof Error) this.#parts.onCorrupt(found)
       values.push(found === null || found instanceof Error || found.isStale ? null : found.decoded.value as T)
     }
@@ -84,7 +84,7 @@ export class RedisCache implements Cache {
     if (options.ttl === 0) return this.del(key)
     const serialised = this.#parts.codec.serialise(value)
     if (serialised instanceof Error) return err(serialised)
-    // Nothing says what another cache's snapshot has seen: one is left over when this cache came into service during a load.
+    // A value with the snapshot of another cache is not stored: that snapshot has no tokens of this cache. It occurs if this cache came into service during a load.
     if (options.snapshot !== undefined && !(options.snapshot instanceof RedisSnapshot)) return DONE
     const calledAt = monotonicClock.now()
     return this.#service.run('set', () => this.#parts.writer.store(key, serialised, options, calledAt))
@@ -92,7 +92,7 @@ export class RedisCache implements Cache {
 
   async setMany (items: SetItem[]): Promise<Result<void>> {
     if (!Array.isArray(items)) return err(checkKeys(items)!)
-    // Only the last of several with one key is sent: in a Cluster, what is sent first need not arrive first.
+    // Of several items with one key only the last is sent: in a Cluster, commands may arrive in another order.
     const last = new Map(items.map((item) => [item?.key, item]))
     const results = await Promise.all(items.map((item) => {
       if (last.get(item?.key) === item) return this.set(item?.key, item?.value, item?.options)
@@ -126,7 +126,7 @@ export class RedisCache implements Cache {
     return result.ok ? DONE : result
   }
 
-  /** Closes what it opened. Waiting removals are sent once more; `onLost` gets the number of those that Redis did not acknowledge. */
+  /** Closes the connections that the cache opened. Waiting removals are sent once more; `onLost` receives the number of unacknowledged ones. */
   async close (onLost: (removals: number) => void = () => {}): Promise<void> {
     await this.#parts.close(onLost)
   }

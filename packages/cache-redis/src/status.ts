@@ -24,7 +24,7 @@ export interface RedisStatus extends ImplementationStatus {
   breaker: 'closed' | 'half-open' | 'open'
   /** Removals that wait for Redis. */
   queuedInvalidations: number
-  /** `trusted`: remembered tokens are relied on; `in doubt`: each token is asked for; `off`: `consistency` is `strong`. */
+  /** `trusted`: remembered tokens are relied on; `in doubt`: each token is read from Redis; `off`: `consistency` is `strong`. */
   tracking: 'trusted' | 'in doubt' | 'off'
   /** The last health check; `undefined` before the first. */
   health: HealthReport | undefined
@@ -42,6 +42,6 @@ export interface RedisCacheEvents {
   onReplayed?: (removal: Removal) => void
   /** The connection failed; the message contains host and port, never credentials. */
   onError?: (error: Error) => void
-  /** A setting has no effect for a lasting reason; called once. The message says what to do, and contains no credentials. */
+  /** A setting has no effect for a lasting reason; called once. The message has the remedy, and contains no credentials. */
   onWarning?: (warning: Error) => void
 }

@@ -10,7 +10,7 @@ import { runScript } from '@x/test-kit/run-script'
 import { anyMutations, mutate } from './fixtures/mutations.js'
 
 const NO_META = { ttlMs: 1000, windowMs: 0, tags: [] }
-const WITH_META = { ttlMs: 1000, windowMs: 500, tags: [{ tag: 'tag', token: 'token', fence: 'fence' }] }
+const WITH_META = { ttlMs: 1000, windowMs: 500, tags: [{ tag: 'tag', token: 'token', serverId: 'server' }] }
 
 /** Turns every bit over: as long as before, so nothing that is worth keeping compressed unless the first byte is dropped. */
 const own: Compression = {
@@ -94,7 +94,7 @@ t.test('codec: compresses from compressAboveBytes on, one byte less stays plain'
   t.equal(String(await encode(codec({ compressAboveBytes: size + 1 }), text)), JSON.stringify(text))
 })
 
-t.test('codec: what compressing does not make smaller is not kept compressed', async (t) => {
+t.test('codec: a value that compression does not make smaller is stored uncompressed', async (t) => {
   const each = codec({ compressAboveBytes: 0 })
   t.equal(String(await encode(each, 1)), '1')
   t.equal((await encode(each, Buffer.from([1])))[3], 0)

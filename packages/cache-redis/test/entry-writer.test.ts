@@ -6,7 +6,7 @@ import { GENERATION } from '../src/entries/keys.js'
 import { RedisLease } from '../src/entries/leases.js'
 
 const TIMEOUT_MS = 500
-const generation = { token: 'token', fence: 'fence-01' }
+const generation = { token: 'token', serverId: 'server-1' }
 const value: Serialised = { kind: 0, bytes: '1', size: 1 }
 
 /** A writer over a store that notes what is sent to it; each part of it may be replaced. */
@@ -112,7 +112,7 @@ t.test('set: one that has timed out is not sent any more', async (t) => {
     t.same(sent, ['1'])
   })
   t.test('when it belongs to a load', async (t) => {
-    const lease = new RedisLease({ name: 'key', header: Buffer.from('header'), fence: undefined, isOwnMark: true }, generation, new Map())
+    const lease = new RedisLease({ name: 'key', header: Buffer.from('header'), serverId: undefined, isOwnMark: true }, generation, new Map())
     const { writer, sent, clock } = writerOver({
       leases: {
         store: async (_lease: unknown, _ms: number, encode: (fence?: string) => Promise<string>) => {

@@ -1,7 +1,7 @@
 import { MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL } from '@x/cache-core/implementing'
 import fc from 'fast-check'
 import t from 'tap'
-import { MAX_FENCE_LENGTH, MAX_TOKEN_LENGTH } from '../src/entries/birthplace.js'
+import { MAX_SERVER_ID_LENGTH, MAX_TOKEN_LENGTH } from '../src/entries/birthplace.js'
 import { FRAME, HEADER_BYTES, isMark, newMark, newPlainPrefix, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type FrameMeta } from '../src/entries/frame.js'
 
 const duration = fc.integer({ min: 0, max: MAX_TTL * 1000 })
@@ -11,12 +11,12 @@ const anyMeta: fc.Arbitrary<FrameMeta> = fc.record({
   codec: fc.integer({ min: 0, max: 255 }),
   ttlMs: fc.option(duration, { nil: undefined }),
   windowMs: duration,
-  ownFence: fc.option(text(MAX_FENCE_LENGTH), { nil: undefined }),
-  tags: fc.array(fc.record({ tag: fc.string({ unit: 'binary', minLength: 1 }), token: text(MAX_TOKEN_LENGTH), fence: text(MAX_FENCE_LENGTH) }, { noNullPrototype: true }), { maxLength: 5 })
+  ownServerId: fc.option(text(MAX_SERVER_ID_LENGTH), { nil: undefined }),
+  tags: fc.array(fc.record({ tag: fc.string({ unit: 'binary', minLength: 1 }), token: text(MAX_TOKEN_LENGTH), serverId: text(MAX_SERVER_ID_LENGTH) }, { noNullPrototype: true }), { maxLength: 5 })
 }, { noNullPrototype: true })
 
 const meta: FrameMeta = {
-  payload: PAYLOAD_SERIALISED, codec: 0, ttlMs: 1000, windowMs: 0, ownFence: undefined, tags: [{ tag: 'tag', token: 'token', fence: 'fence' }]
+  payload: PAYLOAD_SERIALISED, codec: 0, ttlMs: 1000, windowMs: 0, ownServerId: undefined, tags: [{ tag: 'tag', token: 'token', serverId: 'server' }]
 }
 
 /** A frame whose metadata is this text. */
@@ -69,8 +69,8 @@ t.test('readFrame: another version and an unknown kind are refused by name', asy
 
 t.test('readFrame: metadata of any other shape is broken', async (t) => {
   for (const metadata of [
-    '', '{', '{}', 'null', '[]', '[1]', '["1",2]', '[1,"2"]', '[1,2,"tag"]', '[1,2,"tag","token"]', '[1,2,3,"token","fence"]',
-    '[1,2,"tag",null,"fence"]', '[1,2,"tag","token",[]]', '[-1,0]', '[0,-1]', '[1e999,0]', '[0,null]', '[null,-1]'
+    '', '{', '{}', 'null', '[]', '[1]', '["1",2]', '[1,"2"]', '[1,2,"tag"]', '[1,2,"tag","token"]', '[1,2,3,"token","server"]',
+    '[1,2,"tag",null,"server"]', '[1,2,"tag","token",[]]', '[-1,0]', '[0,-1]', '[1e999,0]', '[0,null]', '[null,-1]'
   ]) {
     t.equal(readFrame(withMetadata(metadata)), 'broken metadata', metadata)
   }
@@ -80,21 +80,21 @@ t.test('readFrame: metadata of any other shape is broken', async (t) => {
 t.test('readFrame: the longest metadata that may be written is read', async (t) => {
   // Each unit takes six bytes in JSON.
   const tags = Array.from({ length: MAX_TAGS }, (_, at) => {
-    return { tag: '\u0001'.repeat(MAX_TAG_LENGTH - 2) + String(at).padStart(2, '0'), token: 't'.repeat(MAX_TOKEN_LENGTH), fence: 'f'.repeat(MAX_FENCE_LENGTH) }
+    return { tag: '\u0001'.repeat(MAX_TAG_LENGTH - 2) + String(at).padStart(2, '0'), token: 't'.repeat(MAX_TOKEN_LENGTH), serverId: 'f'.repeat(MAX_SERVER_ID_LENGTH) }
   })
-  const longest: FrameMeta = { ...meta, ttlMs: MAX_TTL * 1000, windowMs: MAX_TTL * 1000, ownFence: 'f'.repeat(MAX_FENCE_LENGTH), tags }
+  const longest: FrameMeta = { ...meta, ttlMs: MAX_TTL * 1000, windowMs: MAX_TTL * 1000, ownServerId: 'f'.repeat(MAX_SERVER_ID_LENGTH), tags }
   t.match(readFrame(writeFrame(longest, Buffer.from('x'))), { meta: longest })
 })
 
-const one = { tag: 'tag', token: 'token', fence: 'fence' }
+const one = { tag: 'tag', token: 'token', serverId: 'server' }
 const beyond: Record<string, Partial<FrameMeta>> = {
   '50 000 tags': { tags: Array.from({ length: 50_000 }, (_, at) => ({ ...one, tag: `t${at}` })) },
   'one tag too many': { tags: Array.from({ length: MAX_TAGS + 1 }, (_, at) => ({ ...one, tag: `t${at}` })) },
   'a tag that is too long': { tags: [{ ...one, tag: 't'.repeat(MAX_TAG_LENGTH + 1) }] },
   'a tag that is no Unicode': { tags: [{ ...one, tag: '\ud800' }] },
   'a token that is too long': { tags: [{ ...one, token: 't'.repeat(MAX_TOKEN_LENGTH + 1) }] },
-  'a fence that is too long': { tags: [{ ...one, fence: 'f'.repeat(MAX_FENCE_LENGTH + 1) }] },
-  'a fence of its own that is too long': { ownFence: 'f'.repeat(MAX_FENCE_LENGTH + 1) },
+  'a server identity that is too long': { tags: [{ ...one, serverId: 'f'.repeat(MAX_SERVER_ID_LENGTH + 1) }] },
+  'a server identity of its own that is too long': { ownServerId: 'f'.repeat(MAX_SERVER_ID_LENGTH + 1) },
   'a ttl beyond the longest': { ttlMs: MAX_TTL * 1000 + 1 },
   'a window beyond the longest': { windowMs: MAX_TTL * 1000 + 1 }
 }
@@ -127,6 +127,6 @@ t.test('mark: is a header of its own kind; no entry is taken for one', async (t)
 t.test('newPlainPrefix: makes a frame of a plain text, without a ttl of its own', async (t) => {
   const read = readFrame(Buffer.concat([newPlainPrefix(), Buffer.from('{"a":1}')]))
   if (typeof read === 'string') throw new Error(read)
-  t.strictSame(read.meta, { payload: PAYLOAD_SERIALISED, codec: 0, ttlMs: undefined, windowMs: 0, ownFence: undefined, tags: [] })
+  t.strictSame(read.meta, { payload: PAYLOAD_SERIALISED, codec: 0, ttlMs: undefined, windowMs: 0, ownServerId: undefined, tags: [] })
   t.equal(read.payload.toString(), '{"a":1}')
 })

@@ -60,7 +60,7 @@ t.test('queue: one that is on its way counts, and added again meanwhile it is se
     t.equal(queue.size, 1)
     sent.push(removal)
     if (sent.length === 1) {
-      // What Redis holds from between the sending and this must go, too.
+      // Entries that Redis received between the sending and this moment must be removed, too.
       queue.add([tag('a')])
       t.equal(queue.size, 2)
     }
@@ -92,7 +92,7 @@ t.test('queue: nothing is ever lost, and it never holds more than it may', async
   )
   await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 6 }), fc.array(step, { maxLength: 30 }), async (max, steps) => {
     const queue = new InvalidationQueue(max)
-    /** What Redis has yet to hear of. */
+    /** The removals that Redis has not received. */
     const owed = new Set<string>()
     const id = (each: Removal): string => JSON.stringify(each)
     const owe = (each: Removal): void => { owed.add(id(each)) }
@@ -104,7 +104,7 @@ t.test('queue: nothing is ever lost, and it never holds more than it may', async
         let turn = 0
         await queue.replay(async (each) => {
           const isTaken = step.answers[turn++ % step.answers.length]!
-          // What is owed from now on is not paid by what was sent before.
+          // Removals from now on are not acknowledged by commands that were sent before.
           const paid = each.kind === 'clear' ? [...owed] : [id(each)]
           if (isTaken) for (const name of paid) owed.delete(name)
           if (turn === 1) {

@@ -13,7 +13,7 @@ t.test('keys: are named as documented', async (t) => {
   t.equal(keys.entry('generation', 'user:1'), 'p:e:generation:user:1')
   t.equal(keys.channel, 'p:n')
   const name = `{${Buffer.from('user:1').toString('base64url')}}`
-  t.strictSame(keys.lock('user:1'), { lock: `p:l:${name}`, fence: `p:f:${name}`, dismissed: `p:d:${name}`, channel: `p:u:${name}` })
+  t.strictSame(keys.lock('user:1'), { lock: `p:l:${name}`, fencingCounter: `p:f:${name}`, dismissed: `p:d:${name}`, channel: `p:u:${name}` })
 })
 
 t.test('keys: tagOf finds the tag of any token back, whatever its characters', async (t) => {
@@ -37,8 +37,8 @@ t.test('keys: no two things share a key', async () => {
 
 t.test('keys: those of one lock lie in one slot, whatever the key and the prefix', async () => {
   fc.assert(fc.property(fc.constantFrom('p:', '{p}:', 'a}'), text, (prefix, key) => {
-    const { lock, fence, dismissed } = new Keys(prefix).lock(key)
-    return calculateSlot(lock) === calculateSlot(fence) && calculateSlot(lock) === calculateSlot(dismissed)
+    const { lock, fencingCounter, dismissed } = new Keys(prefix).lock(key)
+    return calculateSlot(lock) === calculateSlot(fencingCounter) && calculateSlot(lock) === calculateSlot(dismissed)
   }))
 })
 

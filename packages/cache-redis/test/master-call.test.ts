@@ -7,7 +7,7 @@ function reply (message: string): Error {
   return Object.assign(new Error(message), { name: 'ReplyError' })
 }
 
-interface FakeNode { fence: string | undefined; answers: (Error | string)[]; sent: string[] }
+interface FakeNode { serverId: string | undefined; answers: (Error | string)[]; sent: string[] }
 
 /** A cluster of servers that answer what they are told to, and a client whose slot table says `owner`. */
 function cluster (nodes: Record<string, FakeNode>, table: { owner: string | undefined }, isCluster = true): { connection: Connection; searches: () => number; refreshes: () => number } {
@@ -16,8 +16,8 @@ function cluster (nodes: Record<string, FakeNode>, table: { owner: string | unde
   const toNode = (address: string): unknown => {
     const node = nodes[address]!
     return {
-      get fence () { return node.fence },
-      identify: async () => node.fence,
+      get serverId () { return node.serverId },
+      identify: async () => node.serverId,
       redis: {
         asking: async () => { node.sent.push('ASKING') },
         send: async () => {
@@ -40,48 +40,48 @@ function cluster (nodes: Record<string, FakeNode>, table: { owner: string | unde
   return { connection: connection as unknown as Connection, searches: () => searches, refreshes: () => refreshes }
 }
 
-const node = (fence: string | undefined, ...answers: (Error | string)[]): FakeNode => ({ fence, answers, sent: [] })
+const node = (serverId: string | undefined, ...answers: (Error | string)[]): FakeNode => ({ serverId, answers, sent: [] })
 const send = (redis: unknown): Promise<string> => (redis as { send: () => Promise<string> }).send()
 const MOVED = reply('MOVED 1 b:1')
 const ASK = reply('ASK 1 b:1')
 
-t.test('callMaster: the reply is of the master that a redirection names, and so is the fence', async (t) => {
-  const nodes = { 'a:1': node('fence a', MOVED), 'b:1': node('fence b', 'value') }
+t.test('callMaster: the reply is of the master that a redirection names, and so is the server identity', async (t) => {
+  const nodes = { 'a:1': node('server a', MOVED), 'b:1': node('server b', 'value') }
   const { connection, refreshes, searches } = cluster(nodes, { owner: 'a:1' })
-  t.match(await callMaster(connection, 'key', send), { value: 'value', fence: 'fence b' })
+  t.match(await callMaster(connection, 'key', send), { value: 'value', serverId: 'server b' })
   t.strictSame(nodes['b:1'].sent, ['send'])
   t.equal(refreshes(), 1, 'the slot table is asked for')
   t.equal(searches(), 0)
 })
 
 t.test('callMaster: ASK is followed with ASKING, for one command, without another slot table', async (t) => {
-  const nodes = { 'a:1': node('fence a', ASK), 'b:1': node('fence b', 'value') }
+  const nodes = { 'a:1': node('server a', ASK), 'b:1': node('server b', 'value') }
   const { connection, refreshes } = cluster(nodes, { owner: 'a:1' })
-  t.match(await callMaster(connection, 'key', send), { value: 'value', fence: 'fence b' })
+  t.match(await callMaster(connection, 'key', send), { value: 'value', serverId: 'server b' })
   t.strictSame(nodes['b:1'].sent, ['ASKING', 'send'])
   t.equal(refreshes(), 0)
 })
 
 t.test('callMaster: MOVED after ASK is followed without ASKING', async (t) => {
-  const nodes = { 'a:1': node('fence a', ASK, 'value'), 'b:1': node('fence b', reply('MOVED 1 a:1')) }
+  const nodes = { 'a:1': node('server a', ASK, 'value'), 'b:1': node('server b', reply('MOVED 1 a:1')) }
   const { connection } = cluster(nodes, { owner: 'a:1' })
-  t.match(await callMaster(connection, 'key', send), { value: 'value', fence: 'fence a' })
+  t.match(await callMaster(connection, 'key', send), { value: 'value', serverId: 'server a' })
   t.strictSame(nodes['a:1'].sent, ['send', 'send'])
 })
 
 t.test('callMaster: what is prepared is prepared for the master that gets it', async (t) => {
-  const nodes = { 'a:1': node('fence a', MOVED), 'b:1': node('fence b', 'value') }
+  const nodes = { 'a:1': node('server a', MOVED), 'b:1': node('server b', 'value') }
   const { connection } = cluster(nodes, { owner: 'a:1' })
   const prepared: unknown[] = []
-  await callMaster(connection, 'key', (redis, fence, text: string) => {
-    prepared.push([fence, text])
+  await callMaster(connection, 'key', (redis, serverId, text: string) => {
+    prepared.push([serverId, text])
     return send(redis)
-  }, { prepare: async (fence) => `for ${fence}` })
-  t.strictSame(prepared, [['fence a', 'for fence a'], ['fence b', 'for fence b']])
+  }, { prepare: async (serverId) => `for ${serverId}` })
+  t.strictSame(prepared, [['server a', 'for server a'], ['server b', 'for server b']])
 })
 
 t.test('callMaster: what cannot be prepared ends the call: no other try, and no search for a master that is known', async (t) => {
-  const nodes = { 'a:1': node('fence a', 'value') }
+  const nodes = { 'a:1': node('server a', 'value') }
   const { connection, searches } = cluster(nodes, { owner: 'a:1' })
   let tries = 0
   const prepare = async (): Promise<string> => {
@@ -96,7 +96,7 @@ t.test('callMaster: what cannot be prepared ends the call: no other try, and no 
 
 t.test('callMaster: servers that send a call to and fro are given up', async (t) => {
   const again = (address: string): Error[] => Array.from({ length: 20 }, () => reply(`MOVED 1 ${address}`))
-  const { connection } = cluster({ 'a:1': node('fence a', ...again('b:1')), 'b:1': node('fence b', ...again('a:1')) }, { owner: 'a:1' })
+  const { connection } = cluster({ 'a:1': node('server a', ...again('b:1')), 'b:1': node('server b', ...again('a:1')) }, { owner: 'a:1' })
   await t.rejects(callMaster(connection, 'key', send), /^MOVED/)
 })
 
@@ -104,10 +104,10 @@ for (const [what, failure] of [
   ['a server that no connection is known to', reply('MOVED 1 c:1')], ['a broken connection', new Error('Connection is closed.')], ['a cluster that is down', reply('CLUSTERDOWN The cluster is down')]
 ] as const) {
   t.test(`callMaster: after ${what} the client looks for the master, a bounded number of times`, async (t) => {
-    const once = cluster({ 'a:1': node('fence a', failure, 'value') }, { owner: 'a:1' })
-    t.match(await callMaster(once.connection, 'key', send), { value: 'value', fence: 'fence a' })
+    const once = cluster({ 'a:1': node('server a', failure, 'value') }, { owner: 'a:1' })
+    t.match(await callMaster(once.connection, 'key', send), { value: 'value', serverId: 'server a' })
     t.equal(once.searches(), 1)
-    const always = cluster({ 'a:1': node('fence a', ...Array.from({ length: 20 }, () => failure)) }, { owner: 'a:1' })
+    const always = cluster({ 'a:1': node('server a', ...Array.from({ length: 20 }, () => failure)) }, { owner: 'a:1' })
     await t.rejects(callMaster(always.connection, 'key', send), failure)
     t.equal(always.searches(), 2)
   })
@@ -116,17 +116,17 @@ for (const [what, failure] of [
 t.test('callMaster: without a master it says so, and errors of the command are for the caller', async (t) => {
   await t.rejects(callMaster(cluster({}, { owner: undefined }).connection, 'key', send), /no master/)
   await t.rejects(callMaster(cluster({ 'a:1': node(undefined, 'value') }, { owner: 'a:1' }).connection, 'key', send), /no master/)
-  const { connection, searches } = cluster({ 'a:1': node('fence a', reply('OOM command not allowed')) }, { owner: 'a:1' })
+  const { connection, searches } = cluster({ 'a:1': node('server a', reply('OOM command not allowed')) }, { owner: 'a:1' })
   await t.rejects(callMaster(connection, 'key', send), /^OOM/)
   t.equal(searches(), 0)
 })
 
-t.test('callMaster: a single server is sent the command though its fence is not known, and its refusal is for the caller', async (t) => {
+t.test('callMaster: a single server is sent the command though its identity is not known, and its refusal is for the caller', async (t) => {
   const nodes = { 'a:1': node(undefined, reply('READONLY'), MOVED, 'value') }
   const { connection, searches } = cluster(nodes, { owner: 'a:1' }, false)
   await t.rejects(callMaster(connection, 'key', send), /^READONLY/)
   await t.rejects(callMaster(connection, 'key', send), /^MOVED/)
-  t.match(await callMaster(connection, 'key', send), { value: 'value', fence: '' })
+  t.match(await callMaster(connection, 'key', send), { value: 'value', serverId: '' })
   t.equal(searches(), 0)
 })
 

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { RedisCacheOptions } from '../src/options.js'
 import { resolveRedisOptions } from '../src/resolve-options.js'
 
-/** That options are refused, with the name of the one that is wrong. */
+/** Expects that options are refused, with the name of the wrong one. */
 function refuses (t: Test, options: object, name: string): void {
   t.throws(() => resolveRedisOptions(options), { code: 'CACHE_ERR_OPTION_INVALID', message: new RegExp(`"${name}(\\.|")`) }, inspect(options, { depth: 1 }))
 }

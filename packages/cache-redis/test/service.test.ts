@@ -8,7 +8,7 @@ import { Service, type ServiceDeps } from '../src/service/service.js'
 const tag = (name: string): Removal => ({ kind: 'tag', name })
 
 class FakeStore {
-  /** What happened, in order. */
+  /** The events, in order. */
   readonly events: string[] = []
   ping: ServiceDeps['ping'] = async () => {}
   send: ServiceDeps['send'] = async () => {}
@@ -45,7 +45,7 @@ function setUp (t: Test, maxQueued = 10): Setup {
 
 async function inService (t: Test, maxQueued?: number): Promise<Setup> {
   const setup = setUp(t, maxQueued)
-  setup.service.hope()
+  setup.service.probeNow()
   await settle()
   t.equal(setup.service.isUp, true)
   setup.store.events.length = 0
@@ -69,7 +69,7 @@ t.test('service: is out of service until the store has answered', async (t) => {
   const result = await service.run('get', async () => t.fail('nothing is tried'))
   t.equal(codeOf(result), 'CACHE_ERR_UNAVAILABLE')
   store.ping = down
-  service.hope()
+  service.probeNow()
   await settle()
   t.equal(service.isUp, false)
   store.ping = async () => {}
@@ -154,23 +154,23 @@ t.test('service: removals while out of service are queued unsent, and replayed b
   t.strictSame(store.sent(), [])
   t.equal(store.events[0], 'here key')
   store.send = async () => { t.equal(service.isUp, false) }
-  service.hope()
+  service.probeNow()
   await settle()
   t.strictSame(store.sent(), ['sent key'])
   t.equal(service.isUp, true)
 })
 
-t.test('service: tells of what waited once the store has it, and of nothing else', async (t) => {
+t.test('service: reports a removal that waited once the store has it, and no other', async (t) => {
   const { service, store } = await inService(t)
   const replayed = (): string[] => store.events.filter((event) => event.startsWith('replayed'))
   await service.remove('tags.invalidate', [tag('direct')])
   store.send = async (removal) => nameOf(removal) === 'a' ? undefined : down()
   await service.remove('tags.invalidate', [tag('a'), tag('b')])
-  service.hope()
+  service.probeNow()
   await settle()
   t.strictSame(replayed(), [], 'it failed once more')
   store.send = async () => {}
-  service.hope()
+  service.probeNow()
   await settle()
   t.strictSame(replayed(), ['replayed b'])
 })
@@ -179,7 +179,7 @@ t.test('service: a store that answers but does not take the removals is out of s
   const { service, store, time } = setUp(t)
   await service.remove('del', [{ kind: 'del', name: 'key' }])
   store.send = down
-  service.hope()
+  service.probeNow()
   await settle()
   t.equal(service.breakerState, 'open')
   t.equal(service.queued, 1)
@@ -192,7 +192,7 @@ t.test('service: a store that answers but does not take the removals is out of s
 t.test('service: a probe that hangs is over in bounded time, and the next comes', async (t) => {
   const { service, store, time } = setUp(t)
   store.ping = hangs
-  service.hope()
+  service.probeNow()
   t.equal(service.breakerState, 'half-open')
   time.advance(90)
   await settle()
@@ -207,7 +207,7 @@ t.test('service: the queue is bounded, and what does not fit is one clear', asyn
   const { service, store } = setUp(t, 2)
   for (let at = 0; at < 1000; at++) await service.remove('tags.invalidate', [tag(`tag ${at}`)])
   t.equal(service.queued, 1)
-  service.hope()
+  service.probeNow()
   await settle()
   t.strictSame(store.sent(), ['sent clear'])
 })
@@ -220,7 +220,7 @@ t.test('service: says so whenever its state changes', async (t) => {
     return 0
   }
   await service.remove('tags.invalidate', [tag('a')])
-  service.hope()
+  service.probeNow()
   await settle()
   t.strictSame(states[0], ['open', 1])
   t.strictSame(states.at(-1), ['closed', 0])
@@ -245,14 +245,14 @@ t.test('close: takes bounded time with a store that hangs, and leaves no timer',
   time.advance(90)
   t.equal(await closing, 1)
   t.equal(time.pending, 0)
-  service.hope()
+  service.probeNow()
   t.equal(time.pending, 0)
 })
 
 t.test('run, remove: a store that refuses the user is CACHE_ERR_AUTH while it is out of service, not unreachable', async (t) => {
   const { service, store, time } = setUp(t)
   store.ping = async () => { throw Object.assign(new Error('WRONGPASS invalid username-password pair or user is disabled.'), { name: 'ReplyError' }) }
-  service.hope()
+  service.probeNow()
   await settle()
   t.equal(codeOf(await service.run('get', async () => 1)), 'CACHE_ERR_AUTH')
   t.match(await service.remove('del', [tag('a')]), { ok: false, error: { code: 'CACHE_ERR_AUTH', queued: true } })

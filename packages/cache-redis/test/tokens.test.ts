@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { Captured } from '../src/entries/birthplace.js'
+import type { BoundToken } from '../src/entries/birthplace.js'
 import { TokenMemory } from '../src/tags/tokens.js'
 
-const captured = (token: string): Captured => ({ token, fence: 'fence' })
+const captured = (token: string): BoundToken => ({ token, serverId: 'server' })
 
 t.test('tokens: a read enters memory when nothing happened to its tag meanwhile', async (t) => {
   const memory = new TokenMemory(10)

@@ -6,9 +6,9 @@ import { dataDir as preparedFiles } from '@electric-sql/pglite-prepopulatedfs'
 import { SCHEMA } from './schema.js'
 import { SEED } from './seed.js'
 
-/** PostgreSQL inside this process. Whoever opens it closes it. */
+/** PostgreSQL inside this process. The caller that opens it closes it. */
 export type Database = PGlite
-/** What a query needs: the database, or a transaction on it. */
+/** The target of a query: the database, or a transaction on it. */
 export type Queryable = Pick<PGlite, 'query'>
 
 // Cached values are JSON: a Date would come back from the cache as text, and from the database as a Date.

@@ -2,9 +2,9 @@ import { TransitionIllegal } from '../errors.js'
 
 export const STATUSES = ['draft', 'submitted', 'approved', 'rejected', 'cancelled'] as const
 export const ACTIONS = ['submit', 'approve', 'reject', 'cancel'] as const
-/** Where an approval stands. */
+/** The state of an approval. */
 export type Status = typeof STATUSES[number]
-/** What can be done to it. */
+/** The actions on an approval. */
 export type Action = typeof ACTIONS[number]
 
 const TRANSITIONS: Record<Status, Partial<Record<Action, Status>>> = {

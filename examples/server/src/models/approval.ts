@@ -6,7 +6,7 @@ import { notify } from './notification.js'
 import { findRecord, updateRecord, type Cell, type Fields } from './record.js'
 import { findUser, isApprover } from './user.js'
 
-/** A change of a record that somebody asks for and somebody else decides on. */
+/** A change of a record that one user requests and another user decides on. */
 export const Approval = Type.Object({
   id: Type.Integer(),
   recordId: Type.Integer(),

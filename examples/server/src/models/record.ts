@@ -6,7 +6,7 @@ import { findTable } from './table.js'
 /** One cell. */
 export type Cell = string | number | boolean | null
 
-/** What a client may send: cells by the name of their column. */
+/** The fields that a client may send: cells by the name of their column. */
 export const Fields = Type.Unsafe<Record<string, Cell>>({
   type: 'object',
   // One schema of four types, not a union: of a union Fastify's validator would turn 5 into "5", its first alternative.

@@ -5,11 +5,11 @@ import { NotFound } from '../errors.js'
 const Role = Type.Unsafe<'admin' | 'editor' | 'viewer'>({ type: 'string', enum: ['admin', 'editor', 'viewer'] })
 const Level = Type.Unsafe<'read' | 'write' | 'approve'>({ type: 'string', enum: ['read', 'write', 'approve'] })
 
-/** What everybody may know of a user. */
+/** The public part of a user. */
 export const User = Type.Object({ id: Type.Integer(), name: Type.String(), role: Role })
 export type User = Static<typeof User>
 
-/** What a user may know of himself. */
+/** The part of a user that only this user may read. */
 export const Account = Type.Object({ id: Type.Integer(), name: Type.String(), role: Role, email: Type.String() })
 export type Account = Static<typeof Account>
 

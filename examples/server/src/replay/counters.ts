@@ -1,9 +1,9 @@
-/** What a server has counted of the keys of one pattern. */
+/** The counts of a server for the keys of one pattern. */
 export interface PatternCounts { hits: number; misses: number; sets: number }
 
 export type Arm = 'cached' | 'control'
 
-/** What a server has counted. */
+/** The counts of a server. */
 export interface ServerCounts {
   /** By key pattern, over all implementations. */
   patterns: Record<string, PatternCounts>
@@ -15,7 +15,7 @@ export interface ServerCounts {
   candidates: Record<string, number>
 }
 
-/** What a server counted during a replay, summed up. */
+/** The sums of a server's counts during a replay. */
 export interface Counted extends ServerCounts { total: PatternCounts; candidatesTotal: number }
 
 const SAMPLE = /^(\w+)\{(.*)\} (\S+)/
@@ -48,7 +48,7 @@ export function parseCounts (text: string): ServerCounts {
   return counts
 }
 
-/** What was counted between two readings; what did not move is left out. */
+/** The differences between two readings of the counts; unchanged counts are left out. */
 export function countsBetween (before: ServerCounts, after: ServerCounts): ServerCounts {
   const armBetween = (arm: Arm): PatternCounts => minus(after.arms[arm], before.arms[arm])
   const between: ServerCounts = { patterns: {}, candidates: {}, arms: { cached: armBetween('cached'), control: armBetween('control') }, percent: after.percent }

@@ -9,11 +9,11 @@ export interface LoadOptions {
   url: string
   /** A path with `:id` in it. */
   path: string
-  /** Requests under way at once; `1` keeps the order of the trace. */
+  /** The number of concurrent requests; `1` preserves the order of the trace. */
   concurrency: number
   /** Requests per second; undefined: as fast as they are answered. */
   rate?: number | undefined
-  /** Requests come from so many users by turns, in the header `x-user-id`, from 1 on; undefined: they name none. */
+  /** The number of users, from 1 on, that send the requests in turn, in the header `x-user-id`; undefined: no header. */
   users?: number | undefined
   /** The group of a user, to be reported by itself. */
   groupOf?: ((user: number) => string) | undefined

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import createError from '@fastify/error'
 
-/** What a replay is asked to do. */
+/** The options of a replay. */
 export interface ReplayOptions {
   /** A file of ids; undefined: a made-up trace. */
   trace: string | undefined
@@ -16,7 +16,7 @@ export interface ReplayOptions {
   users: number | undefined
   /** Report both arms of a rollout. */
   compare: boolean
-  /** Compare the server's hits with an exact LRU of so many entries. */
+  /** The number of entries of the exact LRU cache that the server's hits are compared with. */
   checkLru: number | undefined
   format: 'text' | 'json'
 }

@@ -9,7 +9,7 @@ import type { ReplayOptions } from './options.js'
 import { openTrace, sourceOf } from './trace.js'
 import { DEFAULT_ZIPF, zipfTrace } from './zipf.js'
 
-/** What was sent, what came back, what the server counted, and whether these agree. */
+/** The report of a replay: the requests, their responses, the server's counts, and whether these agree. */
 export interface ReplayReport {
   trace: string
   url: string
@@ -19,12 +19,12 @@ export interface ReplayReport {
   /** Both arms are asked for. */
   compare: boolean
   load: LoadReport
-  /** What the server counted meanwhile. */
+  /** The counts of the server during the replay. */
   counted: Counted
   checks: Check[]
 }
 
-/** How a replay tells how far it is. */
+/** Receives the progress of a replay. */
 export type Progress = (sent: number) => void
 
 /** Sends the trace to the server, or to one started for it, and compares what was sent with what was counted. */

@@ -9,7 +9,7 @@ export interface ZipfOptions {
   seed: number
 }
 
-/** What `replay` sends when no trace is given. */
+/** The ids that `replay` sends without a trace. */
 export const DEFAULT_ZIPF: ZipfOptions = { length: 20_000, ids: 20_000, skew: 0.9, seed: 1 }
 /** The text of `traces/zipf.ids`. */
 export const SMALL_ZIPF: ZipfOptions = { length: 4000, ids: 2000, skew: 0.9, seed: 2 }

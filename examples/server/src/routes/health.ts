@@ -9,7 +9,7 @@ const Health = Type.Object({
   cache: Type.String()
 })
 
-/** For whoever decides if this server gets traffic: a cache that fails makes it slow, a database that fails useless. */
+/** The health check of a load balancer: with a failed cache the server is slow but usable (200), with a failed database it is not. */
 export const healthRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async function healthRoutes (app, { database }) {
   app.get('/health', {
     schema: { response: { 200: Health, 503: Health } }

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { Database } from '../database/open.js'
 
-/** What every group of routes is registered with. */
+/** The options that every group of routes is registered with. */
 export interface RouteOptions { database: Database }
 
 // The largest int of PostgreSQL: a greater one would be an error of the database.

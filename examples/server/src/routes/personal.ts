@@ -9,7 +9,7 @@ import type { RouteOptions } from './parameters.js'
 /** Where answers differ by who asks: never shared between users, and no candidates for the edge. */
 export const PERSONAL_PATHS = ['/api/user', '/api/profile', '/api/notifications']
 
-/** What is the asking user's own: each key contains the user's id. */
+/** The data of the requesting user: each key contains the user's id. */
 export const personalRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async function personalRoutes (app, { database }) {
   app.get('/api/user', { schema: { response: { 200: Account } } }, async function getAccount (request) {
     const id = requireUserId(request)

@@ -7,7 +7,7 @@ import { listRecords, Row } from '../models/record.js'
 import { findPublicTable, listPublicTables, summarizeTable, Table, TableSummary } from '../models/table.js'
 import { IdParams, PageQuery, type RouteOptions } from './parameters.js'
 
-/** What HTTP caches may do with these answers. A list may be kept for a minute; a summary may be old while it is made anew. */
+/** The cache policy of these responses. A list may be stored for a minute; a summary may be stale while it is loaded again. */
 export const EDGE_RULES: NonNullable<CacheEdgeOptions['rules']> = [
   { prefix: '/api/public', maxAge: ttl.short, store: true },
   { prefix: '/api/data', maxAge: ttl.short, staleWhileRevalidate: ttl.short, staleIfError: ttl.hour, store: true }
@@ -34,7 +34,7 @@ export const publicRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async funct
     }, { ttl: ttl.hour, tags: [tags.tables, tags.records(id)] })
   })
 
-  // A count may be a little old, but nobody should wait for it: stale while it is counted again, stale while that fails.
+  // A count may be slightly old, but no request should wait for it: it is stale while it is counted again, and while that fails.
   app.get('/api/data/tables/:id/summary', {
     config: { cache: { tags: (request) => [tags.records(idOf(request))] } },
     schema: { params: IdParams, response: { 200: TableSummary } }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 
-/** What a request says beside its method and path. */
+/** The parts of a request besides its method and path. */
 export interface Ask { body?: unknown; user?: number; status?: number }
 
 /** Asks the server under test; each method fails if the status is not the one expected (200). */

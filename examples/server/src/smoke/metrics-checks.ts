@@ -4,14 +4,14 @@ import type { Checks } from './api-checks.js'
 import { Client } from './client.js'
 
 const PROMETHEUS_TEXT = /^text\/plain; version=0\.0\.4/
-/** What `/metrics/prom` must declare, whether or not there is anything to count yet. */
+/** The metrics that `/metrics/prom` must declare, with or without samples. */
 export const METRIC_NAMES = [
   'cache_hits_total', 'cache_miss_total', 'cache_set_total', 'cache_del_total', 'cache_errors_total', 'cache_invalidate_total',
   'cache_enabled', 'cache_candidate_requests', 'cache_edge_candidates_total', 'etag_match_total', 'cache_operation_duration_seconds',
   'cache_load_duration_seconds', 'cache_request_duration_seconds', 'cache_rollout_percent', 'cache_breaker_state', 'cache_degraded'
 ]
 
-/** What the plugins serve, after traffic; `listenerUrl` is the second listener. */
+/** The checks of the plugins' endpoints, after traffic; `listenerUrl` is the second listener. */
 export function metricsChecks (listenerUrl: string): Checks {
   const listener = new Client(listenerUrl)
   return {

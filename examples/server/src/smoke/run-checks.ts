@@ -1,7 +1,7 @@
 import type { Checks } from './api-checks.js'
 import type { Client } from './client.js'
 
-/** What came of one check; `problem` says what did not hold. */
+/** The result of one check; `problem` describes the failure. */
 export interface Outcome { name: string; problem?: string }
 
 /** Runs checks one after the other; none stops the others. */

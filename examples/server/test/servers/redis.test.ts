@@ -15,7 +15,7 @@ let prefixes = 0
 interface Test { teardown (close: () => Promise<unknown>): void }
 type Lines = { level: number; msg: string }[]
 
-/** Makes apps that share a database and a part of the Redis that nobody else uses. */
+/** Makes apps that share a database, and a key prefix in Redis that no other test uses. */
 function fleet (t: Test): (env?: Record<string, string>, lines?: Lines) => Promise<FastifyInstance> {
   const prefix = `app${++prefixes}:`
   return (env, lines = []) => buildTestApp(t, database,
@@ -40,10 +40,10 @@ const status = (app: FastifyInstance) => read(app, '/internal/cache')
 /** The entries in Redis of the newest fleet. */
 const entries = async () => (await server.cli('KEYS', `app${prefixes}:e:*`)).split('\n').filter((key) => key !== '')
 
-/** The look-ups of a read: that of the value, and in front of it that of the answer where the edge keeps it. */
+/** The look-ups of a read: that of the value and, where the edge stores responses, that of the response before it. */
 const lookups = (url: string): number => /^\/api\/(public|data)\//.test(url) ? 2 : 1
 
-/** The answer to a read that misses. It does not wait until all of it is stored; this does. */
+/** The response to a read that misses. Unlike the response, this function waits until all is stored. */
 const readAndStore = async (app: FastifyInstance, url: string) => {
   const { length } = await entries()
   const answer = await read(app, url)

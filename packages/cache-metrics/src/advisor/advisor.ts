@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Traffic } from '../traffic/traffic.js'
 import { advise, DEFAULT_WISHES, type Advice, type Wishes } from './report/advice.js'
 import { AppNumbers } from './app-numbers.js'
-import { Allowance } from './time-budget.js'
+import { TimeBudget } from './time-budget.js'
 import { isStorable, representationOf, whenHeadIsWritten } from './answers.js'
 import { dimensionsOf } from './dimensions.js'
 import { fingerprint, type Fingerprint } from './staleness/fingerprint.js'
@@ -12,7 +12,7 @@ import { gates, MIN_OBSERVED_SECONDS } from './report/gates.js'
 import { hashKey } from './hash.js'
 import { planFor } from './report/plan.js'
 import { staleUnknown, verdictOfReport, type Report } from './report/report.js'
-import { Subject } from './route-observation.js'
+import { RouteObservation } from './route-observation.js'
 
 /** Settings of the advisor. */
 export interface AdvisorSettings extends Partial<Wishes> {
@@ -43,14 +43,14 @@ export class Advisor {
   readonly #settings: AdvisorSettings
   readonly #wishes: Wishes
   #began: number
-  readonly #patterns = new Map<string, Subject>()
-  readonly #routes = new Map<string, Subject>()
-  readonly #allowance = new Allowance()
+  readonly #patterns = new Map<string, RouteObservation>()
+  readonly #routes = new Map<string, RouteObservation>()
+  readonly #timeBudget = new TimeBudget()
   #stops: readonly (() => void)[] = []
   #leftOut = 0
   /** The time of the last read or request. Loads and values that belong to it use the same time, to save readings of the clock. */
   #now: number
-  /** Times that a getter, a proxy or a `toJSON` of the app threw. */
+  /** The number of throws of a getter, a proxy or a `toJSON` of the app. */
   #failures = 0
   #lastKey = ''
   #lastHash = hashKey('')
@@ -79,7 +79,7 @@ export class Advisor {
       events.on('read', (key, pattern, outcome) => { if (outcome !== 'failed') this.#noteRead(key, pattern) }),
       events.on('loaded', (key, pattern, _seconds, value, error) => this.#safely(() => this.#noteLoad(key, pattern, value, error))),
       events.on('loadedFor', (key, value, request) => this.#safely(() => this.#noteLoadFor(key, value, request))),
-      core.watch(() => this.#allowance.has(this.#now))
+      core.watch(() => this.#timeBudget.has(this.#now))
     ]
   }
 
@@ -98,9 +98,9 @@ export class Advisor {
     const { staleTolerance } = this.#wishes
     const observedSeconds = (now - this.#began) / 1000
     const observations = [
-      ...[...this.#patterns.values()].map((subject) =>
-        subject.observation(observedSeconds, staleTolerance, this.#numbers.loadsOf(subject.name))),
-      ...[...this.#routes.values()].map((subject) => subject.observation(observedSeconds, staleTolerance))
+      ...[...this.#patterns.values()].map((observed) =>
+        observed.observation(observedSeconds, staleTolerance, this.#numbers.loadsOf(observed.name))),
+      ...[...this.#routes.values()].map((observed) => observed.observation(observedSeconds, staleTolerance))
     ]
     const advice = advise(observations, this.#wishes)
     const numbers = this.#numbers.ofGates(observedSeconds)
@@ -132,7 +132,7 @@ export class Advisor {
 
   #noteRead (key: string, pattern: string): void {
     const now = this.#now = this.#core.registry.clock.now()
-    this.#subject(this.#patterns, 'pattern', pattern)?.noteRead(this.#hash(key), key.length, now)
+    this.#observedOf(this.#patterns, 'pattern', pattern)?.noteRead(this.#hash(key), key.length, now)
   }
 
   #noteLoad (key: string, pattern: string, value: unknown, error: unknown): void {
@@ -140,59 +140,59 @@ export class Advisor {
     this.#seen = undefined
     // While a cache stores values, loads are no sample of the requests.
     if (error !== undefined || !this.#core.registry.active.passThrough || checkKey(key) !== undefined) return
-    const subject = this.#patterns.get(pattern)
+    const observed = this.#patterns.get(pattern)
     const hash = this.#hash(key)
-    if (subject === undefined || !subject.staleness.wants(hash)) return
+    if (observed === undefined || !observed.staleness.wants(hash)) return
     this.#look(() => {
       const print = seen !== undefined && seen.value === value ? seen.print : fingerprint(value, MAX_VALUE_BYTES)
-      if (print === undefined) subject.noteUnseen()
-      else subject.noteValue(hash, this.#now, print)
+      if (print === undefined) observed.noteUnseen()
+      else observed.noteValue(hash, this.#now, print)
     })
   }
 
   #noteLoadFor (key: string, value: unknown, request: FastifyRequest): void {
     const { active, stats } = this.#core.registry
     if (!active.passThrough || checkKey(key) !== undefined) return
-    const subject = this.#patterns.get(stats.patterns.of(key))
-    if (subject === undefined) return
+    const observed = this.#patterns.get(stats.patterns.of(key))
+    if (observed === undefined) return
     this.#look(() => {
       const print = fingerprint(value, MAX_VALUE_BYTES)
       this.#seen = { value, print }
-      if (print !== undefined) subject.leak.note(this.#hash(key), this.#now / 1000, print.hash, dimensionsOf(request, true))
+      if (print !== undefined) observed.leak.note(this.#hash(key), this.#now / 1000, print.hash, dimensionsOf(request, true))
     })
   }
 
   #noteCandidate (route: string, reply: FastifyReply, payload: unknown, now: number, seconds: number | undefined): void {
     const { request } = reply
     this.#now = now
-    const subject = this.#subject(this.#routes, 'route', route)
-    if (subject === undefined) return
+    const observed = this.#observedOf(this.#routes, 'route', route)
+    if (observed === undefined) return
     const url = request.raw.url!
     const hash = hashKey(url)
-    subject.noteRead(hash, url.length, now)
-    if (seconds !== undefined) subject.noteDuration(seconds)
+    observed.noteRead(hash, url.length, now)
+    if (seconds !== undefined) observed.noteDuration(seconds)
     this.#look(() => {
-      whenHeadIsWritten(reply, (status) => this.#safely(() => subject.noteAnswer(reply.hasHeader('set-cookie'), isStorable(status, request, reply))))
-      // A cached response equals the stored one. A content coding, and headers in Vary, are no leak.
+      whenHeadIsWritten(reply, (status) => this.#safely(() => observed.noteAnswer(reply.hasHeader('set-cookie'), isStorable(status, request, reply))))
+      // Only responses of a handler are compared: a cached one equals the stored one. Encoded ones are left out; differences by `Vary` are no leak.
       if (!this.#core.registry.active.passThrough || reply.statusCode !== 200 || reply.hasHeader('content-encoding')) return
       if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return
       const print = fingerprint(payload, MAX_VALUE_BYTES)
-      if (print === undefined) return subject.noteUnseen()
+      if (print === undefined) return observed.noteUnseen()
       const variant = hashKey(representationOf(request, reply))
-      if (subject.staleness.wants(variant)) subject.noteValue(variant, now, print)
-      subject.leak.note(variant, now / 1000, print.hash, dimensionsOf(request, false))
+      if (observed.staleness.wants(variant)) observed.noteValue(variant, now, print)
+      observed.leak.note(variant, now / 1000, print.hash, dimensionsOf(request, false))
     })
   }
 
-  #subject (known: Map<string, Subject>, kind: Subject['kind'], name: string): Subject | undefined {
-    const subject = known.get(name)
-    if (subject !== undefined) return subject
+  #observedOf (known: Map<string, RouteObservation>, kind: RouteObservation['kind'], name: string): RouteObservation | undefined {
+    const observed = known.get(name)
+    if (observed !== undefined) return observed
     if (known.size >= MAX_SUBJECTS) {
       this.#leftOut++
       return undefined
     }
     const { ttls, entries } = this.#settings
-    const made = new Subject(kind, kind === 'route' ? `GET ${name}` : name, { ...ttls === undefined ? {} : { ttls }, ...entries === undefined ? {} : { entries } })
+    const made = new RouteObservation(kind, kind === 'route' ? `GET ${name}` : name, { ...ttls === undefined ? {} : { ttls }, ...entries === undefined ? {} : { entries } })
     known.set(name, made)
     return made
   }
@@ -208,13 +208,13 @@ export class Advisor {
 
   /** Runs `look` if the time budget allows it, and subtracts its time. */
   #look (look: () => void): void {
-    if (!this.#allowance.has(this.#now)) return
+    if (!this.#timeBudget.has(this.#now)) return
     const { clock } = this.#core.registry
     const began = clock.now()
     try {
       look()
     } finally {
-      this.#allowance.spend(clock.now() - began)
+      this.#timeBudget.spend(clock.now() - began)
     }
   }
 

@@ -22,7 +22,7 @@ export function representationOf (request: FastifyRequest, reply: FastifyReply):
   return parts.join('\n')
 }
 
-/** Calls back with the status once the response head is written. Later onSend hooks may still set a cookie. */
+/** Calls `then` with the status when the response head is written; until then, later onSend hooks may set a cookie. */
 export function whenHeadIsWritten ({ raw }: FastifyReply, then: (status: number) => void): void {
   const own = Object.getOwnPropertyDescriptor(raw, 'writeHead')
   const { writeHead } = raw

@@ -18,13 +18,13 @@ const MEANINGLESS = new Set([
   'host', 'connection', 'keep-alive', 'content-length', 'content-type', 'transfer-encoding', 'date', 'expect', 'te', 'upgrade', 'via', 'dnt', 'origin', 'referer', 'priority',
   'accept-encoding', 'cache-control', 'pragma', 'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range', 'cookie', 'purpose', 'save-data',
   'traceparent', 'tracestate', 'baggage', 'x-request-id', 'x-correlation-id', 'x-forwarded-for', 'x-forwarded-port', 'x-real-ip', 'forwarded', 'upgrade-insecure-requests',
-  // Other headers of these clouds describe the client and its location, so they are dimensions.
+  // Headers of AWS and Cloudflare about the single request; their other headers describe the client and its location, so they are dimensions.
   'x-amzn-trace-id', 'cf-ray', 'cf-connecting-ip', 'cf-visitor'
 ])
 const MEANINGLESS_KINDS = /^(?:sec-|x-b3-|x-cache-)/
 
 /**
- * The dimensions of a request, hashed: everything that a value loaded for it may depend on. A part that throws on reading is left out.
+ * The dimensions of a request, hashed: the parts that its loaded value may depend on. A part that throws on reading is left out.
  *
  * @param hasQuery `false` if host and URL are the key: then neither they nor their parts are dimensions
  */

@@ -2,9 +2,9 @@
 export const HASHES = 2 ** 32
 
 /**
- * A key's place in the hash samples: a whole number from 0 to 2^32 - 1, the same in every process, no secret. FNV-1a
- * (Fowler, Noll, Vo) over UTF-16 code units, which reads no Buffer, and MurmurHash3's `fmix32` (Appleby): a sample is
- * told by the upper bits, which FNV-1a alone mixes badly for short keys.
+ * The hash of a key by which it is sampled: a whole number from 0 to 2^32 - 1, the same in every process, not secret. It is FNV-1a
+ * (Fowler, Noll, Vo) over UTF-16 code units, which needs no Buffer, followed by MurmurHash3's `fmix32` (Appleby): samples
+ * depend on the upper bits, which FNV-1a alone mixes badly for short keys.
  */
 export function hashKey (key: string): number {
   let hash = 0x811c9dc5

@@ -1,12 +1,12 @@
 import { DURATION_BUCKETS, type DurationHistogram } from '@x/cache-core/suite'
 import type { RouteTraffic } from '../traffic/routes.js'
 
-/** The histograms of all rollout arms. */
+/** The histograms of a route's request durations, one per rollout arm. */
 function durationsOf (route: RouteTraffic): DurationHistogram[] {
   return Object.values(route.durations).filter((durations) => durations !== undefined)
 }
 
-/** The number of answered requests. */
+/** The number of answered requests of a route. */
 export function countOf (route: RouteTraffic): number {
   return durationsOf(route).reduce((sum, { count }) => sum + count, 0)
 }

@@ -7,7 +7,7 @@ import { recommendedTtl, Staleness } from './staleness/staleness.js'
 export type LoadObservation = Pick<Observation, 'meanSeconds' | 'storableShare' | 'change'>
 
 /** The observed requests and values of one key pattern or route. */
-export class Subject {
+export class RouteObservation {
   readonly curve: ReuseCurve
   readonly staleness: Staleness
   readonly leak = new KeyLeak({ maxKeys: 32 })

@@ -4,7 +4,7 @@ const BURST_MS = 200
 const SHARE = 0.01
 
 /** Limits the time for comparing values to 1 % of the passing time and a burst at the beginning (a token bucket). */
-export class Allowance {
+export class TimeBudget {
   #left = BURST_MS
   #at = 0
 

@@ -12,7 +12,7 @@ const MAX_BEHIND = 60_000
 /** The trace of an access log: GET and HEAD requests that were answered with success or 304. */
 export class AccessLog {
   readonly kind = 'route'
-  /** Of all methods and statuses. */
+  /** The number of lines of all methods and statuses. */
   requests = 0
   notModified = 0
   #ofUsers = 0
@@ -32,7 +32,7 @@ export class AccessLog {
   }
 
   get form (): string { return this.#format.title }
-  /** Milliseconds; a second is over when the next begins. */
+  /** The end of the log in milliseconds: the end of the second of its last line, since log times are whole seconds. */
   get end (): number { return this.#last + 1000 }
   get seconds (): number { return this.requests === 0 ? 0 : (this.end - this.#first) / 1000 }
   get notes (): string[] {
@@ -44,7 +44,7 @@ export class AccessLog {
     return notes
   }
 
-  /** Whether the line is one of a log. */
+  /** Notes the request of a line; `false`: the line is not one of a log. */
   take (line: string): boolean {
     const entry = this.#format.read(line)
     if (entry === undefined) return false
@@ -65,7 +65,7 @@ export class AccessLog {
       keyLength: key.length,
       hash: hashKey(key),
       now: this.#now,
-      // Of whole bodies.
+      // The size of a value is known only from a complete body: a GET with a status other than 206 and 304.
       bytes: method === 'GET' && status !== 304 && status !== 206 && bytes > 0 ? bytes : undefined
     })
     return true
@@ -75,7 +75,7 @@ export class AccessLog {
     return route
   }
 
-  // A log is written as answers end, and its times are those at which requests began: slightly out of order.
+  // Lines are written when responses end, but have the times at which requests began, so they are slightly out of order.
   #advance (time: number): void {
     this.#first = Math.min(this.#first, time)
     this.#last = Math.max(this.#last, time)

@@ -7,7 +7,7 @@ import { AdvisorError } from './errors.js'
 import { reportSchema } from './report-schema.js'
 import { ask, pageOf, shown } from './server.js'
 
-/** Advice as an app sends it: `judgement` is missing where the release of the app sends the text alone. */
+/** The advice in an app's report. An app of an older release sends the text of the verdict without `judgement`. */
 type SentAdvice = Omit<Advice, 'judgement'> & { readonly judgement?: { readonly kind: string; readonly reason?: string } }
 
 /**
@@ -24,7 +24,7 @@ export async function reportOfApp ({ server }: AppSource, timeoutMs: number): Pr
   if (!Value.Check(reportSchema, json)) throw new AdvisorError(`${shown(page)} answers, but not with a report: is it the app?`)
   const report = json as unknown as Omit<Report, 'advice'> & { readonly advice: readonly SentAdvice[] }
   const advice = report.advice.map((one): Advice => ({ ...one, judgement: judgementOf(one) }))
-  // Computed from the rows: an app of another release may send a verdict that they do not support.
+  // The verdict is computed from the rows: an app of another release may send one that the rows do not support.
   return { ...report, advice, verdict: verdictOfReport(advice, report.gates) }
 }
 
@@ -35,7 +35,7 @@ function hintFor (status: number): string {
   return ''
 }
 
-/** The verdict on one row. A kind of another release that is unknown here counts as not enough data: nothing follows from it. */
+/** The verdict of one row. An unknown kind, from an app of another release, counts as `not enough data`. */
 function judgementOf ({ judgement, verdict }: SentAdvice): AdviceVerdict {
   const [text, ...rest] = verdict.split(': ')
   const { kind, reason } = judgement ?? { kind: text, reason: rest.length === 0 ? undefined : rest.join(': ') }

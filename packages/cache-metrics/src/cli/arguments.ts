@@ -43,7 +43,7 @@ export interface Command {
 
 type Kind = Command['source']['kind']
 const SOURCES: readonly Kind[] = ['app', 'prometheus', 'trace']
-/** What the options go with. */
+/** The sources that each option may be used with. */
 const OPTIONS: Readonly<Record<string, readonly Kind[]>> = {
   app: SOURCES,
   prometheus: SOURCES,
@@ -82,7 +82,7 @@ export function readArguments (argv: readonly string[]): Command | 'help' | 'ver
   const { values, headers, positionals } = parse(argv)
   if (values.has('help')) return 'help'
   if (values.has('version')) return 'version'
-  // What else stands there is not repeated: it may be a header whose option was forgotten.
+  // An unexpected argument is not repeated in the message: it may be a header without its option.
   if (positionals.length > 1) throw wrong('There is one command, and options: quote values with spaces')
   const name = oneOf('The command', positionals[0], COMMANDS)
   const format = oneOf('--format', values.get('format') ?? 'markdown', FORMATS)
@@ -104,7 +104,7 @@ function parse (argv: readonly string[]): { values: Values, headers: readonly st
   try {
     parsed = parseArgs({ args: [...argv], options: SPELLING, allowPositionals: true, tokens: true })
   } catch (error) {
-    // The first sentence is the one that says what is wrong; this one would not.
+    // Only the first sentence describes the error.
     const [sentence] = (error as Error).message.split(/\.(?:\s|$)/, 1)
     throw wrong(sentence!.replace(/^Option '(.*)' argument is ambiguous$/, '$1 takes a value, and what follows begins with -'))
   }
@@ -151,7 +151,7 @@ function readTrace (values: Values): TraceSource {
 
 function minSeconds (values: Values): number {
   const days = number(values, 'min-days', 0, 3650)
-  // No time at all is never enough.
+  // A `--min-days` of 0 still needs some observed time.
   return days === undefined ? MIN_OBSERVED_SECONDS : Math.max(days * SECONDS_PER_DAY, Number.MIN_VALUE)
 }
 

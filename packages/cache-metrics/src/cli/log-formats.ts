@@ -5,7 +5,7 @@ export interface LogEntry {
   /** Whether the line names a user. */
   readonly hasUser: boolean
   readonly time: string
-  /** Method, target and protocol. */
+  /** The request line: method, target and protocol. */
   readonly request: string
   readonly status: number
   /** Size of the body in bytes; NaN if the line has none. */
@@ -16,16 +16,16 @@ export interface LogEntry {
 export interface LogFormat {
   readonly name: string
   readonly title: string
-  /** `undefined`: the line has another shape. */
+  /** Parses a line; `undefined`: the line has another form. */
   readonly read: (line: string) => LogEntry | undefined
-  /** Milliseconds; NaN: there is no such time. */
+  /** Parses a time, in milliseconds; NaN: the time does not exist. */
   readonly parseTime: (text: string) => number
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
-// Client, identity, user [time] "request" status bytes …; a virtual host may stand before, and a user may have blanks.
+// The formats common, combined and vhost_combined: client, identity, user [time] "request" status bytes …; a virtual host may precede, and a user may contain blanks.
 const COMMON = /^(\S+) (\S+) (.+?) \[(\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "([^"\\]*(?:\\.[^"\\]*)*)" (\d{3}) (\d+|-)(?: |$)/
-// Client [time] "request" status arm, cache status, seconds: log_format edge in the nginx.conf of @x/cache-edge.
+// The format `edge` of the nginx.conf of @x/cache-edge: client [time] "request" status arm, cache status, seconds.
 const EDGE = /^\S+ \[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[+-]\d\d:\d\d|Z))\] "([^"\\]*(?:\\.[^"\\]*)*)" (\d{3}) \S+ \S+ [\d.-]+$/
 const HOST_AND_PORT = /^(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/
 
@@ -35,7 +35,7 @@ export const LOG_FORMATS: readonly LogFormat[] = [
   { name: 'edge', title: 'log of the nginx.conf of @x/cache-edge', read: readEdge, parseTime: parseIsoTime }
 ]
 
-/** The first of `formats` that reads the line. */
+/** Parses a line by the first of `formats` that accepts it. */
 export function formatOf (line: string, formats: readonly LogFormat[] = LOG_FORMATS): LogFormat | undefined {
   return formats.find((format) => {
     const entry = format.read(line)
@@ -68,20 +68,20 @@ function readEdge (line: string): LogEntry | undefined {
   return { host: '', hasUser: false, time: match[1]!, request: match[2]!, status: Number(match[3]), bytes: NaN }
 }
 
-/** `10/Oct/2000:13:55:36 -0700` */
+/** Parses a time such as `10/Oct/2000:13:55:36 -0700`; NaN if there is no such time. */
 function parseCommonTime (text: string): number {
   const part = (from: number, length: number): number => Number(text.slice(from, from + length))
   const month = MONTHS.indexOf(text.slice(3, 6))
   const [day, hours, minutes, seconds] = [part(0, 2), part(12, 2), part(15, 2), part(18, 2)]
-  // 60 is a leap second.
+  // The second 60 is a leap second.
   if (month === -1 || day < 1 || day > 31 || hours > 23 || minutes > 59 || seconds > 60) return NaN
   const offset = (part(22, 2) * 60 + part(24, 2)) * (text[21] === '-' ? -60_000 : 60_000)
   return Date.UTC(part(7, 4), month, day, hours, minutes, seconds) - offset
 }
 
-/** `2000-10-10T13:55:36-07:00` */
+/** Parses a time such as `2000-10-10T13:55:36-07:00`; NaN if there is no such time. */
 function parseIsoTime (text: string): number {
-  // 60 is a leap second, which Date does not know.
+  // The second 60 is a leap second, which `Date` does not parse.
   const isLeap = text.slice(17, 19) === '60'
   return Date.parse(isLeap ? `${text.slice(0, 17)}59${text.slice(19)}` : text) + (isLeap ? 1000 : 0)
 }

@@ -3,13 +3,13 @@ import { KeyPatterns, OTHER } from '@x/cache-core/suite'
 import { hashKey } from '../advisor/hash.js'
 import type { TraceStudy } from './trace-study.js'
 
-/** The pattern of all keys, where none has a pattern of its own. */
+/** The name of the pattern if all keys share one. */
 export const ALL = 'all'
 
-// One character per byte: no control characters but the tab, whatever the encoding.
+// Text with one character per byte, without control characters except the tab, in any encoding.
 const KEY = /^[\t -~\x80-\xff]+$/
 
-// A line of a log has one of these: blanks, quotes, brackets, separators of columns, or a date at its beginning.
+// Characters and dates that occur in each line of a log: blanks, quotes, brackets, column separators, or a date at the beginning.
 const NO_KEY = /[\s"{}[\]<>,;|]|^\d{4}-\d\d-\d\d[T_]/
 
 /** Whether a line has the form of a key. */
@@ -17,7 +17,7 @@ export function isKeyShaped (line: string): boolean {
   return !NO_KEY.test(line)
 }
 
-/** One key a line, evenly spaced; patterns are those of the cache: the text before the first `:`. */
+/** The trace of a file with one key a line, at evenly spaced times. The pattern of a key is the text before the first `:`, as in the cache. */
 export class PlainTrace {
   readonly kind = 'pattern'
   readonly study: TraceStudy
@@ -30,12 +30,12 @@ export class PlainTrace {
   }
 
   get form (): string { return `one key a line, ${this.#rate} requests per second` }
-  /** Milliseconds from the first request to the one that would come next. */
+  /** The duration of the trace in milliseconds, up to the time of a further request. */
   get end (): number { return this.study.requests * 1000 / this.#rate }
   get seconds (): number { return this.end / 1000 }
   get notes (): string[] { return [] }
 
-  /** Whether the line is a key. */
+  /** Notes a request for the key of a line; `false`: the line is no key. */
   take (line: string): boolean {
     if (line.length > 4 * MAX_KEY_LENGTH || !KEY.test(line)) return false
     this.study.note({ name: this.#patterns.of(line), keyLength: line.length, hash: hashKey(line), now: this.end, bytes: undefined })

@@ -29,12 +29,12 @@ export class PrometheusQuery {
     this.#timeoutMs = timeoutMs
   }
 
-  /** Seconds between the oldest sample and now, the whole window at most; 0 if there is none. */
+  /** Seconds since the oldest sample, at most the whole window; 0 without a sample. */
   async observedSeconds (): Promise<number> {
     const { windowSeconds } = this.#source
-    // What is as old as the window shall be seen as that, though a sample is only found to a step.
+    // The query range exceeds the window by two steps: a sample's age is found with the precision of one step only.
     const step = Math.ceil(windowSeconds / 2000)
-    // It has a sample in every scrape, from the first on.
+    // This metric has a sample in every scrape since the first one.
     const times = `timestamp(${this.#series('cache_rollout_percent')})`
     const [age] = await this.ask(`time() - (min(min_over_time(${times}[${windowSeconds + 2 * step}s:${step}s])) or min(${times}))`)
     return age === undefined ? 0 : Math.min(windowSeconds, Math.max(0, age.value))

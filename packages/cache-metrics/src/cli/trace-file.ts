@@ -39,7 +39,7 @@ export async function readLines (file: string, stdin: AsyncIterable<Buffer>, tak
     if (error instanceof AdvisorError) throw error
     throw new AdvisorError(`${name} ${whyNot(error as NodeJS.ErrnoException)}`, { cause: error })
   } finally {
-    // An error in the first chunk ends the loop before the stream behind it is read.
+    // The stream is destroyed here, since an error in the first chunk ends the loop before its iteration.
     opened?.chunks.destroy()
   }
 }
@@ -49,7 +49,7 @@ interface Opened { readonly chunks: Readable, readonly size: number | undefined 
 async function openFile (file: string): Promise<Opened> {
   const handle = await open(file)
   const stats = await handle.stat()
-  // A pipe has no size.
+  // The size of a pipe is not known.
   return { chunks: handle.createReadStream({ highWaterMark: CHUNK_BYTES }), size: stats.isFile() ? stats.size : undefined }
 }
 

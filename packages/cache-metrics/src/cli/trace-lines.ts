@@ -14,14 +14,14 @@ const TOO_LONG = '(longer than 65536 characters)'
 export const INPUT_FORMATS: readonly string[] = ['keys', ...LOG_FORMATS.map(({ name }) => name)]
 
 /**
- * Takes the lines of a trace; blank lines are nothing. The first line in a format of logs makes it a log, wherever it
- * stands: no such line has the shape of a key. Lines without that shape are no keys, unless `format` is `keys`.
+ * Receives the lines of a trace, and ignores blank ones. The first line in a format of logs makes the trace a log, at any
+ * position, since no such line has the form of a key. Other lines of another form are no keys, unless `format` is `keys`.
  */
 export class TraceLines implements LineTaker {
-  /** Lines that are not blank, and how many of them cannot be read. */
+  /** The number of lines that are not blank, and of those that cannot be read. */
   lines = 0
   unreadable = 0
-  /** Lines so far, with blank ones, and the first that is not blank. */
+  /** The number of lines so far, blank ones included, and the first one that is not blank. */
   #at = 0
   #first = { at: 0, text: '' }
   #firstUnreadable: { readonly at: number, readonly text: string } | undefined
@@ -57,7 +57,7 @@ export class TraceLines implements LineTaker {
    * @throws `CACHE_ERR_ADVISOR` with the first line that is not recognised if it is no trace
    */
   end (name: string): AccessLog | PlainTrace {
-    // Keys have no banners: a tenth of other lines is another kind of file.
+    // A file of keys has no banners, so a tenth of other lines shows another kind of file.
     const tolerated = this.#trace.kind === 'route' || this.#format === 'keys' ? 2 : 10
     if (this.unreadable * tolerated <= this.lines) return this.#trace
     const { at, text } = this.#firstUnreadable!
@@ -70,7 +70,7 @@ export class TraceLines implements LineTaker {
     const formats = LOG_FORMATS.filter(({ name }) => this.#format === undefined || name === this.#format)
     const format = formatOf(line, formats)
     if (format === undefined) return
-    // The lines before are a banner, whatever their shape.
+    // All lines before the first line of a log are a banner.
     this.unreadable = this.lines - 1
     this.#firstUnreadable = this.unreadable > 0 ? this.#first : undefined
     this.#trace = new AccessLog(this.#newStudy(), format)
@@ -86,7 +86,7 @@ export class TraceLines implements LineTaker {
   }
 }
 
-// A query may hold a secret, and control characters are obeyed by a terminal.
+// A line as it is printed: without its query, which may contain a secret, and with control characters escaped, which a terminal would execute.
 function shown (line: string): string {
   const text = line.replace(/\?[^\s"]*/g, '?…')
   return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text)

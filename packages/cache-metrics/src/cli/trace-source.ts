@@ -17,7 +17,7 @@ export interface TraceReport extends Report {
   readonly points: ReadonlyArray<{ readonly ttl: number, readonly entries: number, readonly hitRate: number }>
 }
 
-/** @param watcher gets the progress */
+/** @param watcher the stream for the progress line */
 export async function reportOfTrace (source: TraceSource, stdin: AsyncIterable<Buffer>, watcher: Out | undefined): Promise<TraceReport> {
   const lines = new TraceLines(() => new TraceStudy(source), source.rate, source.formatIn)
   const name = source.file === '-' ? 'standard input' : source.file
@@ -54,7 +54,7 @@ async function watched (
       watcher.write(`\r${lines.lines.toLocaleString('en-US')} lines${size === undefined ? '' : `, ${Math.floor(bytes / size * 100)} %`}`)
     })
   } finally {
-    // Takes the line away again.
+    // Removes the progress line from the terminal.
     watcher.write('\r\x1b[K')
   }
 }
@@ -78,7 +78,7 @@ function gatesOf (trace: AccessLog | PlainTrace, study: TraceStudy, minSeconds: 
 function planOf (advice: readonly Advice[]): Plan | undefined {
   const plan = planFor(advice)
   if (plan === undefined || !Object.hasOwn(plan.ttls, ALL)) return plan
-  // It is not what a cache would call its keys.
+  // `ALL` stands for all keys; it is no key pattern of a cache.
   return { ...plan, options: { ...plan.options, rollout: { allow: ['*'] } }, env: { ...plan.env, CACHE_PATTERN_WHITELIST: '*' } }
 }
 

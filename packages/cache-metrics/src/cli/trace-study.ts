@@ -1,7 +1,7 @@
 import type { CurvePoint, Observation } from '../advisor/report/observation.js'
 import { ReuseCurve } from '../advisor/curve/reuse-curve.js'
 
-/** Bytes of tables: for all keys together, for each of the first patterns, and for each of those that come later. */
+/** The bytes of the tables: of the curve over all keys, of each of the first patterns, and of each later pattern. */
 const ALL_BYTES = 3 * 1024 * 1024
 const FIRST_BYTES = 96 * 1024
 const LATER_BYTES = 20 * 1024
@@ -13,13 +13,13 @@ export interface TraceRequest {
   readonly name: string
   readonly keyLength: number
   readonly hash: number
-  /** Milliseconds since any instant; never less than before. */
+  /** The time of the request, in milliseconds since any instant; it never decreases. */
   readonly now: number
   /** Bytes of the value; `undefined`: not known. */
   readonly bytes: number | undefined
 }
 
-/** Settings of a study. */
+/** The settings of a `TraceStudy`: the ttls and sizes of its curves, and the load time and size of a value. */
 export interface StudyOptions {
   readonly ttls: readonly number[]
   readonly entries: readonly number[]
@@ -63,7 +63,7 @@ export class TraceStudy {
     pattern.valueBytes += bytes
   }
 
-  /** Each ttl with each size, over the whole trace, in the order in which they were asked for. */
+  /** The points of the curve over the whole trace: each ttl with each size, in the order of the options. */
   points (): Array<{ ttl: number, entries: number, hitRate: number }> {
     const { ttls, entries } = this.#options
     const points = this.#all.points()
@@ -75,7 +75,7 @@ export class TraceStudy {
   observations (kind: Observation['kind'], seconds: number): Observation[] {
     const { loadSeconds, valueBytes } = this.#options
     return [...this.#patterns].map(([name, pattern]) => {
-      // The curve over all keys is more exact, and the same for a single pattern.
+      // With a single pattern the curve over all keys is used, which is more exact and has the same keys.
       const curve = this.#patterns.size === 1 ? this.#all : pattern.curve
       const { requests } = curve
       return {
@@ -107,7 +107,7 @@ class Pattern {
 
 /** A curve whose tables fit into `bytes`, with the largest possible sample. */
 function curveWithin (bytes: number, { ttls, entries }: StudyOptions): ReuseCurve {
-  // Per size, what it counts for each ttl; per entry, a record and its bucket.
+  // Each size has counts per ttl; each entry has a record and its bucket.
   const counts = entries.length * ttls.length * 128
   let room = (bytes - counts) / (4 * (4 + ttls.length) + 8)
   let sampleEntries = 0

@@ -43,7 +43,7 @@ export class Collector {
     return points
   }
 
-  /** The labels object of a series. */
+  /** The labels object of a series, which is made at its first reading. */
   labels (values: readonly string[]): Labels {
     return this.#of(values).labels
   }

@@ -10,7 +10,7 @@ export type JsonSeries =
 /** One metric in `GET /metrics`. */
 export interface JsonMetric { name: string; type: Metric['type']; help: string; series: JsonSeries[] }
 
-/** A metric as plain data. */
+/** Reads a metric into the form of `GET /metrics`. */
 export function toJson ({ name, type, help, buckets = [] }: Metric, points: readonly Point[]): JsonMetric {
   const bounds = boundsOf(buckets)
   return {

@@ -12,7 +12,7 @@ const INTERNAL = /\/internal\/cache(?:\/|$)/
 
 type RouteConfig = FastifyRequest['routeOptions']['config'] & { [kOwnRoute]?: boolean }
 
-/** The traffic of one label. */
+/** The traffic of all routes that share one value of the label `route`. */
 export class RouteTraffic {
   /** Answered requests that a shared cache could have answered, by method. */
   readonly candidates = { GET: 0, HEAD: 0 }
@@ -45,7 +45,7 @@ export class Routes {
     this.#personal = personal
   }
 
-  /** The traffic of each label. */
+  /** The traffic by value of the label `route`. */
   * all (): Iterable<RouteTraffic> {
     yield * this.#labelled.values()
     yield this.#other

@@ -27,7 +27,7 @@ export class Traffic {
     this.#routes = new Routes(maxRoutes, core.registry.personal)
   }
 
-  /** The traffic of each label. */
+  /** The traffic by value of the label `route`. */
   get routes (): Iterable<RouteTraffic> { return this.#routes.all() }
 
   /** Adds a listener for durations; returns the function that removes it. */

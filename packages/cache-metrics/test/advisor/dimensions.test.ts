@@ -105,7 +105,7 @@ t.test('dimensionsOf: route parameters and the host, but not of what is told apa
   t.same(seenIn({ raw: { headers: { host: 'a.example' } } }, false), [])
 })
 
-t.test('dimensionsOf: names that nobody should be shown are left out', async (t) => {
+t.test('dimensionsOf: names that must not be shown are left out', async (t) => {
   const odd = ['alice@example.com\n\n# Verdict: **go**', 'user-12345', '550e8400-e29b-41d4-a716-446655440000', 'deadbeefdeadbeef', 'a'.repeat(65), 'a b', '<b>', '*', '']
   const named = Object.fromEntries([...odd, 'filter[name]', 'a.b-c_d'].map((name) => [name, '1']))
   t.same(seenIn({ query: named, params: named, raw: { headers: {} } }), ['query filter[name]', 'query a.b-c_d', 'param filter[name]', 'param a.b-c_d'])

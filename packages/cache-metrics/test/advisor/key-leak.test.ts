@@ -14,7 +14,7 @@ function dimensionsOf (user: number, sort: number): Dimensions {
 }
 
 interface Request { key: number, user: number, sort: number, version: number }
-/** What the value depends on. */
+/** The part of the request that the value depends on. */
 type Value = (request: Request) => number
 
 /** Requests in no order; each key changes at one in fifty of them if it does. */
@@ -128,7 +128,7 @@ t.test('leak: is undefined before anything was seen, and without dimensions', as
   t.equal(leak.leak(), undefined)
 })
 
-t.test('leak: labels that are dealt out anew to the requests of a leak accuse nobody', async (t) => {
+t.test('leak: labels that are shuffled among the requests of a leak are not reported', async (t) => {
   for (let seed = 1; seed <= 100; seed++) {
     const next = random(seed)
     const leak = new KeyLeak()
@@ -168,7 +168,7 @@ const values: Record<string, Values> = {
 
 let seed = 0
 for (const [row, [what, value]] of Object.entries(values).entries()) {
-  t.test(`leak: nobody is accused in 100 000 requests: ${what}`, async (t) => {
+  t.test(`leak: no dimension is reported in 100 000 requests: ${what}`, async (t) => {
     for (const [column, [who, user]] of Object.entries(users).entries()) {
       const next = random(++seed)
       const leak = new KeyLeak()

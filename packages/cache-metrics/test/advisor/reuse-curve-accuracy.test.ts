@@ -44,7 +44,7 @@ const streams: Stream[] = [
   generated('scan', loop(Infinity, 100_000), ENTRIES, [0, 0], [0, 0]),
   // A fifth over a size, and under the next.
   generated('loop over 6000 keys', loop(6000, 200_000), ENTRIES, [0.001, 0.005], [0.001, 0.005]),
-  // No sample tells 5100 keys from 5000: at that size all may hit, or none. Nothing else suffers from it.
+  // No sample tells 5100 keys from 5000: at that size all may hit, or none. No other point is affected.
   generated('loop over 5100 keys, but for 5000 entries', loop(5100, 200_000), [1000, 20_000], [0.001, 0.005], [0.001, 0.005])
 ]
 

@@ -10,7 +10,7 @@ const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
 const TRACE = Array.from({ length: 1000 }, (_, at) => `user:${at % 50}`).join('\n')
 
-/** The tool as a process of its own. `closesAfter`: its reader leaves after so many chunks. */
+/** The tool as a process of its own. `closesAfter`: its reader closes the pipe after this number of chunks. */
 async function runProcess (argv: string[], stdin: string | Buffer = '', closesAfter = Infinity): Promise<Ran> {
   const child = spawn(process.execPath, ['--import=./.config/typescript-loader.js', CLI, ...argv], { cwd: ROOT })
   const ran = { status: 0, stdout: '', stderr: '' }

@@ -2,7 +2,7 @@ import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { run } from '../fixtures/run-cli.js'
 
-// What a real server answers is proven in test/servers/advisor-prometheus.test.ts; this one is for what goes wrong.
+// Answers of a real server are tested in test/servers/advisor-prometheus.test.ts; this file tests failures.
 async function answering (t: Test, answer: (query: string) => { status?: number, body: unknown }): Promise<{ url: string, queries: string[] }> {
   const queries: string[] = []
   const app = Fastify()

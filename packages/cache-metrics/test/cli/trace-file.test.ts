@@ -40,7 +40,7 @@ t.test('readLines: a line of a megabyte is one that is too long, and the next is
   t.same(await read('-', inPieces(Buffer.from(`a\n${long}\nb\n${long}`), 1000)), ['a', undefined, 'b', undefined])
 })
 
-t.test('readLines: tells how far it is', async (t) => {
+t.test('readLines: reports its progress', async (t) => {
   const seen: unknown[] = []
   await read(fileOf(t, gzipSync('a\n')), undefined, (...progress) => seen.push(progress))
   t.same(seen.at(-1), [gzipSync('a\n').length, gzipSync('a\n').length])

@@ -32,7 +32,7 @@ async function ask (requests: number): Promise<void> {
   }
 }
 
-/** Until a scrape has seen so many requests for users. */
+/** Waits until a scrape has seen this number of requests for users. */
 function scraped (requests: number): Promise<void> {
   return holds(`${requests} requests are scraped`, async () =>
     (await prometheus.query('cache_candidate_requests{route="/users/:id"}')).some(({ value }) => value === requests), 120_000)

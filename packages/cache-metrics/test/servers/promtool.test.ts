@@ -14,7 +14,7 @@ t.setTimeout(900_000)
 const read = (name: string) => readFileSync(join(CONFIG, name), 'utf8')
 const ruleTests = readdirSync(CONFIG).filter((name) => name.endsWith('.test.yml'))
 
-/** What promtool printed, and its exit status. */
+/** The output of promtool, and its exit status. */
 function promtool (...args: string[]): Promise<{ status: number; output: string }> {
   return new Promise((resolve) => {
     execFile('promtool', args, { cwd: CONFIG, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
@@ -50,7 +50,7 @@ t.test('promtool: the rules hold what their tests say', async (t) => {
 /** Whether a fault hits the series of a name. */
 type Subject = readonly [what: string, isHit: (name: string) => boolean]
 
-/** Nothing tells candidates that are not counted from none, and an app without any metrics is one to look at. */
+/** Uncounted candidates look like no candidates, and an app without any metrics has to be checked. */
 function isMeant (what: string, fault: Fault, instances: string): boolean {
   if (instances === 'one') return false
   if (what === 'every_series') return fault !== 'young' && fault !== 'reset'

@@ -4,7 +4,7 @@ import type { Cluster, Redis, RedisOptions } from 'ioredis'
 /** An ioredis client: one of the app, or one that the cache made. */
 export type Client = Redis | Cluster
 
-/** Options of a client that answers as Redis does: `replyMapping` of ioredis would change the types of its replies. */
+/** Options that leave the replies of Redis unchanged: `replyMapping` of ioredis would change their types. */
 export type ClientOptions = Omit<RedisOptions, 'replyMapping'>
 
 /**
@@ -15,13 +15,13 @@ export function isCluster (client: Client): client is Cluster {
   return client.isCluster === true
 }
 
-/** The mode of a client. */
+/** The mode of a Redis client: single, cluster or sentinel. */
 export function modeOf (client: Client): 'single' | 'cluster' | 'sentinel' {
   if (isCluster(client)) return 'cluster'
   return (client.options.sentinels?.length ?? 0) > 0 ? 'sentinel' : 'single'
 }
 
-/** Closes a client for the last time. Later errors are ignored, since the other listeners are gone. */
+/** Closes a client permanently. Later errors are ignored, since its other listeners have been removed. */
 export function closeClient (client: Client): void {
   client.on('error', ignore)
   // A socket that ends during its TLS handshake may emit two errors; ioredis (6.0.0) listens to the first one only.

@@ -3,16 +3,16 @@ import type { Client } from './client.js'
 import { SCRIPTS } from '../entries/scripts.js'
 
 declare module 'ioredis' {
-  // The commands that `defineScripts` adds.
+  // The methods that `defineScripts` adds to an ioredis client, one per Lua script.
   interface RedisCommander<Context> {
     cacheLeaseBuffer (entry: string, mark: Buffer, markMs: number, plainPrefix: Buffer | string): Result<Buffer, Context>
     cacheStore (entry: string, header: Buffer, payload: Buffer | string, lifetimeMs: number): Result<number, Context>
     cacheUnmark (entry: string, mark: Buffer): Result<number, Context>
     cacheExtend (key: string, lifetimeMs: number, longMs: number): Result<number, Context>
     cacheSoften (key: string, softPart: string): Result<number, Context>
-    cacheLock (lock: string, fence: string, dismissed: string, mark: string, ttlMs: number, waitedFor: number): Result<number, Context>
+    cacheLock (lock: string, fencingCounter: string, dismissed: string, mark: string, ttlMs: number, waitedFor: number): Result<number, Context>
     cacheUnlock (
-      lock: string, fence: string, dismissed: string, mark: string, channel: string, outcome: string, dismissMs: number
+      lock: string, fencingCounter: string, dismissed: string, mark: string, channel: string, outcome: string, dismissMs: number
     ): Result<number, Context>
     cacheHold (lock: string, mark: string, ttlMs: number): Result<number, Context>
   }

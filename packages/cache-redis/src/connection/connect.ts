@@ -8,7 +8,7 @@ import { natMapFor } from './nat-map.js'
 import type { RedisCacheSettings } from '../options.js'
 import { SentinelWatch } from './sentinel-watch.js'
 
-/** The clients of a cache. */
+/** The Redis clients of a cache. */
 export interface Clients {
   /** At least one client, connecting. The first one also carries tokens, locks and messages. */
   readonly lanes: readonly Client[]
@@ -140,7 +140,7 @@ function leaveFor (lanes: readonly Redis[]): (host: string, port: number) => voi
 }
 
 /**
- * The option that resolves a Cluster's host names. With TLS the name is kept, since the certificate is compared with it; ioredis
+ * The option that resolves a Cluster's host names. With TLS the name is not resolved, since the certificate is compared with it; ioredis
  * would replace it by an address.
  */
 function dnsLookupFor ({ dnsLookup }: RedisCacheSettings, tls: ConnectionOptions | undefined): Pick<ClusterOptions, 'dnsLookup'> {

@@ -9,13 +9,13 @@ import { listen } from './shared-listeners.js'
 
 export type { Client }
 
-/** Events of a connection. */
+/** The callbacks of a `Connection`. */
 export interface ConnectionEvents {
   /** A server answers again, or another server does: waiting operations may be tried again. */
   readonly onChange: () => void
-  /** Told once per change; the message names no credentials. */
+  /** The connection failed; called once per kind of failure. The message contains no credentials. */
   readonly onError: (error: Error) => void
-  /** Something is refused that the cache needs. Told once, whatever the number of nodes and attempts. */
+  /** The server refuses a command or channel that the cache needs; called once for any number of nodes and attempts. */
   readonly onRefused: Warn
 }
 
@@ -77,7 +77,7 @@ export class Connection {
   /** Why no master is known; `undefined` while one is. */
   get problem (): Error | undefined {
     const nodes = [...this.#nodes.values()]
-    if (nodes.some(({ fence }) => fence !== undefined)) return undefined
+    if (nodes.some(({ serverId }) => serverId !== undefined)) return undefined
     return nodes.find(({ problem }) => problem !== undefined)?.problem ?? this.failure ?? new Error('no master is known')
   }
 

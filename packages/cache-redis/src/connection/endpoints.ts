@@ -64,7 +64,7 @@ function parse (url: string): Endpoint {
   }
   if (parsed.hash !== '') return refuse('a fragment', ALLOWED)
   const path = parsed.pathname.slice(1)
-  // The path takes precedence over the query, as in ioredis.
+  // The database number in the path of a URL takes precedence over that in its query, as in ioredis.
   const db = path === '' ? query.get('db') : path
   if (db !== undefined && !/^\d{1,9}$/.test(db)) return refuse('a database that is no number', ALLOWED)
   const family = query.get('family')

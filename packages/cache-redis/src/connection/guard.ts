@@ -1,6 +1,6 @@
 import { withCause } from '@x/cache-core/implementing'
 
-/** Gets a warning: a setting of the app has no effect for a lasting reason. The message says what to do. */
+/** Receives a warning: a setting of the app has no effect for a lasting reason. The message has the remedy. */
 export type Warn = (warning: Error) => void
 
 /**

@@ -21,8 +21,8 @@ export class Lanes {
 }
 
 /**
- * Sends all commands of a client until the next tick in one system call, which costs more than the rest of a command. Unlike a
- * pipeline it delays no command: a single one leaves at the end of its own tick.
+ * Sends all commands that a client receives in one tick with one system call, the most expensive part of a command. Unlike a
+ * pipeline it delays no command: a single one is sent at the end of its own tick.
  */
 export function sendTogether (client: Client): void {
   const { stream } = client as { stream?: Socket }

@@ -2,15 +2,15 @@ import type { Redis } from 'ioredis'
 import type { Connection } from './connection.js'
 import type { Node } from './node.js'
 
-/** A reply, the master that gave it, and the fence that it had when it was asked; empty if a single server's is not known. */
-export interface MasterReply<T> { readonly value: T; readonly node: Node; readonly fence: string }
+/** A reply, the master that sent it, and the identity of that master before the command; empty if that of a single server is not known. */
+export interface MasterReply<T> { readonly value: T; readonly node: Node; readonly serverId: string }
 
-/** Options of a call. */
+/** The options of `callMaster`. */
 export interface MasterCallOptions<P> {
-  /** Chooses a connection to the master. Default: the one that carries its data. */
+  /** Chooses a connection to the master. Default: its data connection. */
   readonly connectionOf?: (node: Node) => Redis
-  /** Computes an argument of the command from the master's fence; runs again for each further master. An error ends the call. */
-  readonly prepare?: (fence: string) => Promise<P>
+  /** Computes an argument of the command from the master's identity; runs again for each further master. An error ends the call. */
+  readonly prepare?: (serverId: string) => Promise<P>
 }
 
 /** Redirections that one call follows; two are usual while a slot moves. */
@@ -20,11 +20,11 @@ const MAX_SEARCHES = 2
 
 /**
  * Runs one command on the connection of the master that has the key, and returns the master that answered. MOVED and ASK are
- * followed here, since the client does not say which server answered. `send` must send exactly one command before it awaits
+ * followed here, since the client does not report which server answered. `send` must send exactly one command before it awaits
  * anything, because ASKING precedes it. Rejects with the error of the server or the connection.
  */
 export async function callMaster<T, P = undefined> (
-  connection: Connection, key: string, send: (redis: Redis, fence: string, prepared: P) => Promise<T>, options: MasterCallOptions<P> = {}
+  connection: Connection, key: string, send: (redis: Redis, serverId: string, prepared: P) => Promise<T>, options: MasterCallOptions<P> = {}
 ): Promise<MasterReply<T>> {
   let node = connection.owner(key)
   let isAsking = false
@@ -32,18 +32,18 @@ export async function callMaster<T, P = undefined> (
   let searches = 0
   for (;;) {
     let failure: unknown
-    // A single server gets the command even without a fence: its refusal names the reason, and makes the client leave a replica.
-    const fence = node?.fence ?? await node?.identify() ?? (connection.isCluster ? undefined : '')
-    const prepared = (fence === undefined || options.prepare === undefined ? undefined : await options.prepare(fence)) as P
+    // A single server gets the command even if its identity is not known: its refusal names the reason, and makes the client leave a replica.
+    const serverId = node?.serverId ?? await node?.identify() ?? (connection.isCluster ? undefined : '')
+    const prepared = (serverId === undefined || options.prepare === undefined ? undefined : await options.prepare(serverId)) as P
     try {
-      if (node === undefined || fence === undefined) throw new Error('no master is known for the key')
+      if (node === undefined || serverId === undefined) throw new Error('no master is known for the key')
       const redis = options.connectionOf?.(node) ?? node.redis
       if (isAsking) {
         redis.asking().catch(() => {
-          // The next command fails for the same reason.
+          // A failure of ASKING is ignored: the command itself then fails for the same reason.
         })
       }
-      return { value: await send(redis, fence, prepared), node, fence }
+      return { value: await send(redis, serverId, prepared), node, serverId }
     } catch (error) {
       failure = error
     }

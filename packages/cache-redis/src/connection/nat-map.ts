@@ -9,7 +9,7 @@ export type NatMap = Readonly<Record<string, NatTarget>> | ((announced: string) 
 
 type Mapped = { host: string; port: number; servername?: string; tls?: ConnectionOptions }
 
-/** The map as ioredis takes it, with the certificate's name beside the rest of the TLS options. */
+/** A `natMap` in the form that ioredis accepts: the name in the certificate is added to the TLS options of the connection. */
 export function natMapFor (natMap: NatMap, tls: ConnectionOptions | undefined, warn: Warn): (announced: string) => Mapped | null {
   let found: NatTarget | null | undefined
   // ioredis calls the function from a socket's handler, where a throw would end the process.

@@ -2,12 +2,12 @@ import { readonly, unserviceable } from '@x/cache-core/implementing'
 import type { Redis } from 'ioredis'
 import { closeClient } from './client.js'
 import { defineScripts } from './commands.js'
-import { fenceOf, missingFields } from './server-identity.js'
+import { serverIdentityOf, missingFields } from './server-identity.js'
 import { isRefusal, isReply, publicText } from './redis-errors.js'
 import { listen } from './shared-listeners.js'
 import { Tracker, type TrackerEvents } from '../tracking/tracking.js'
 
-/** Settings of a node. */
+/** The settings of a `Node`, which watches one master: key prefixes, heartbeat, clock and callbacks. */
 export interface NodeSettings extends TrackerEvents {
   readonly prefixes: readonly string[]
   /** Whether the node subscribes to invalidation messages. */
@@ -22,15 +22,15 @@ const MAX_PAUSE_MS = 60_000
 
 /** One master: the connection that carries its data, the identity of the server, and its invalidation messages. */
 export class Node {
-  /** The fence of the server that answers now; `undefined` while it is not known, and for a replica. */
-  fence: string | undefined
-  /** Why the fence is not known, if the server itself is the reason. */
+  /** The identity of the server that answers now; `undefined` while it is not known, and for a replica. */
+  serverId: string | undefined
+  /** Why the server identity is not known, if the server itself is the reason. */
   problem: Error | undefined
   readonly redis: Redis
   readonly #settings: NodeSettings
   readonly #changed: () => void
   readonly #stops: readonly (() => void)[]
-  /** Exists while the fence is known: the messages of a replica prove nothing. */
+  /** The tracking of this server; `undefined` while its identity is not known, and for a replica, whose messages prove nothing. */
   #tracker: Tracker | undefined
   #writer: Redis | undefined
   #runId: string | undefined
@@ -43,10 +43,10 @@ export class Node {
     this.#settings = settings
     this.#changed = changed
     this.#stops = [
-      listen(redis, 'ready', () => { void this.readFence() }),
+      listen(redis, 'ready', () => { void this.readServerId() }),
       listen(redis, 'close', () => this.#forget())
     ]
-    if (redis.status === 'ready') void this.readFence()
+    if (redis.status === 'ready') void this.readServerId()
   }
 
   /** Whether every message of this server has arrived, except those since the last heartbeat. */
@@ -60,7 +60,7 @@ export class Node {
     this.#writer = this.redis.duplicate({
       lazyConnect: false,
       enableOfflineQueue: true,
-      // A WAIT that is sent again on another connection says nothing about the write.
+      // Commands are not resent on another connection: the reply to WAIT would not cover the write.
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       connectionName: 'cache-writer',
@@ -69,38 +69,38 @@ export class Node {
     })
     defineScripts(this.#writer)
     this.#writer.on('error', () => {
-      // Each write rejects with its error; the data connection reports outages.
+      // Errors of this connection are ignored: each write rejects with its error, and the data connection reports outages.
     })
     return this.#writer
   }
 
-  /** The fence; sends INFO if it is not known, which also connects a node that was not used before. */
+  /** The server identity; sends INFO if it is not known, which also connects a node that was not used before. */
   async identify (): Promise<string | undefined> {
-    if (this.fence === undefined) await this.readFence()
-    return this.fence
+    if (this.serverId === undefined) await this.readServerId()
+    return this.serverId
   }
 
-  /** Reads the fence anew, unless INFO was refused a moment ago. */
+  /** Reads the server identity anew, unless INFO was refused a moment ago. */
   poll (): void {
-    if (this.redis.status === 'ready' && this.#settings.now() >= this.#nextPollAt) void this.readFence()
+    if (this.redis.status === 'ready' && this.#settings.now() >= this.#nextPollAt) void this.readServerId()
   }
 
-  /** Reads the fence with INFO: a role can change without a new connection. Never rejects. */
-  async readFence (): Promise<void> {
+  /** Reads the server identity with INFO: a role can change without a new connection. Never rejects. */
+  async readServerId (): Promise<void> {
     const connection = this.#connection
     let info: string
     try {
       info = String(await this.redis.info('server', 'replication'))
     } catch (error) {
       if (connection !== this.#connection) return
-      // The fence is unknown without a reply, and no entry that depends on it is served.
+      // The server identity is unknown without a reply, and no entry that depends on it is served.
       this.problem = isReply(error) ? error : undefined
       if (isRefusal(error)) this.#noteRefusal(`Redis refuses INFO (${publicText(error)})`)
-      this.#setFence(undefined)
+      this.#setServerId(undefined)
       return
     }
     if (connection !== this.#connection) return
-    const identity = fenceOf(info)
+    const identity = serverIdentityOf(info)
     const missing = missingFields(info)
     if (missing.length > 0) {
       const why = `INFO of the server lacks ${missing.join(' and ')}, without which its restarts and failovers go unnoticed`
@@ -110,11 +110,11 @@ export class Node {
       this.problem = identity === undefined ? readonly('health') : undefined
       this.#refusals = 0
     }
-    this.#setFence(identity)
+    this.#setServerId(identity)
   }
 
   close (): void {
-    // The client may be the app's own, and stay open.
+    // Listeners are removed, since the client may be the app's own and stay open.
     for (const stop of this.#stops) stop()
     this.#forget()
     if (this.#writer !== undefined) closeClient(this.#writer)
@@ -124,7 +124,7 @@ export class Node {
     this.#connection++
     this.problem = undefined
     this.#nextPollAt = -Infinity
-    this.#setFence(undefined)
+    this.#setServerId(undefined)
   }
 
   #noteRefusal (why: string): void {
@@ -133,9 +133,9 @@ export class Node {
     onRefused(new Error(`${why}; until that ends, the cache is out of service`))
   }
 
-  #setFence (identity: { runId: string; fence: string } | undefined): void {
-    if (this.fence === identity?.fence) return
-    this.fence = identity?.fence
+  #setServerId (identity: { runId: string; serverId: string } | undefined): void {
+    if (this.serverId === identity?.serverId) return
+    this.serverId = identity?.serverId
     this.#runId = identity?.runId
     this.#tracker?.close()
     this.#tracker = identity === undefined || !this.#settings.isTracked ? undefined : new Tracker(this.redis, this.#settings)

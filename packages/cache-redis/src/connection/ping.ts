@@ -1,12 +1,12 @@
 import type { Connection } from './connection.js'
 import { isReply } from './redis-errors.js'
 
-/** Rejects unless Redis answers and a master is known; the error says why. */
+/** Rejects unless Redis answers and a master is known; the error has the reason. */
 export async function ping (connection: Connection): Promise<void> {
   try {
     await connection.client.ping()
   } catch (error) {
-    // A client that is not connected gives no reason; the connection knows it.
+    // The connection has the reason; the error of a client that is not connected has none.
     throw isReply(error) ? error : connection.failure ?? error
   }
   const { problem } = connection

@@ -10,7 +10,7 @@ export function toCacheError (operation: string, thrown: unknown): CacheError {
   if (/^OOM/.test(message)) return outOfMemory(operation, { cause })
   if (/^(NOAUTH|WRONGPASS)/.test(message)) return auth(operation, { cause })
   if (/^NOPERM/.test(message)) return refused(operation, refusedBy(message), { cause })
-  // Redis 7.0 does not say which; later versions answer NOPERM.
+  // Redis 7.0 does not name the refused command in the error of a script; later versions reply NOPERM.
   if (message.startsWith("ERR The user executing the script can't")) return refused(operation, 'a command or a key that a script of the cache uses', { cause })
   if (/^WRONGTYPE/.test(message)) return corrupt(operation, 'a key of another type', { cause })
   if (isReply(cause) && OF_ONE_KEY.test(message)) return corrupt(operation, 'what a command of the cache cannot work on', { cause })
@@ -33,15 +33,15 @@ export function isReply (error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError'
 }
 
-/** Whether the server refuses the command for a reason that lasts until an operator ends it. */
+/** Whether the server refuses the command for a reason that lasts until an operator resolves it. */
 export function isRefusal (error: unknown): error is Error {
   return isReply(error) && !PASSING.test(error.message)
 }
 
 const REFUSED = 'NOPERM: the user may not use '
-/** A shorter argument is a word of the protocol (`3`, `NX`, `GET`), or would be found in any text. */
+/** The minimum length of an argument that is removed: a shorter one is a word of the protocol (`3`, `NX`, `GET`), or occurs in many texts. */
 const MIN_ARGUMENT = 3
-/** Texts of replies are short; a longer one is not the server's own. */
+/** The maximum length of an error text: the texts of Redis are shorter. */
 const MAX_TEXT = 500
 
 /**
@@ -52,12 +52,12 @@ export function publicText (error: Error): string {
   const text = error.message.slice(0, MAX_TEXT)
     .replace(/NOPERM .*$/s, (text) => `${REFUSED}${refusedBy(text)}`).replace(/, with args beginning with: .*$/s, '')
   const { command } = error as { command?: { args?: unknown } }
-  // The first word says what kind of error it is.
+  // The first word, which is the kind of the error, stays.
   const kind = /^\S* ?/.exec(text)![0]
   let shown = text.slice(kind.length)
   for (const argument of Array.isArray(command?.args) ? command.args : []) {
     if (typeof argument !== 'string' && !(argument instanceof Uint8Array)) continue
-    // A reply repeats a long argument in part.
+    // A reply may repeat only the beginning of a long argument.
     const part = String(argument.slice(0, MAX_TEXT))
     if (part.length >= MIN_ARGUMENT) shown = shown.replaceAll(part, '…')
   }
@@ -73,14 +73,14 @@ export function withoutSecrets (thrown: unknown): Error {
   const { code } = thrown as { code?: unknown }
   const cleaned = new Error(publicText(thrown))
   Object.defineProperty(cleaned, 'name', { value: thrown.name })
-  // Its stack has the lines of ioredis, and the text as the server sent it.
+  // The stack is removed: it contains the original text of the server.
   Object.defineProperty(cleaned, 'stack', { value: `${cleaned.name}: ${cleaned.message}` })
   return typeof code === 'string' && /^\w+$/.test(code) ? Object.assign(cleaned, { code }) : cleaned
 }
 
 /** The command, key or channel that a NOPERM reply refuses. */
 function refusedBy (message: string): string {
-  // The text may have been made fit for logs before.
+  // The user's name may already be removed from the text.
   if (message.startsWith(REFUSED)) return message.slice(REFUSED.length)
   const command = /'([^']+)' command/.exec(message)?.[1]
   if (command !== undefined) return `the command "${command}" (ACL: +${command})`

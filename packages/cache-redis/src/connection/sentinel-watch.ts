@@ -30,7 +30,7 @@ export class SentinelWatch {
     }))
     for (const sentinel of this.#sentinels) {
       sentinel.on('error', () => {
-        // The data connection asks all Sentinels, and reports those that do not answer.
+        // Errors are ignored here: the data connection connects to all Sentinels, and reports those that do not answer.
       })
       sentinel.on('message', (channel: string, message: string) => {
         // The message contains the name, the old address and the new address.

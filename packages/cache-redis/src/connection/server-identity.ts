@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto'
 
 /**
- * The identity of the server that sent an INFO reply; `undefined` for a replica. Its fence changes with a restart (`run_id`) and a
- * failover (`master_replid`). A server with another fence may have lost an acknowledged invalidation.
+ * The identity of the server that sent an INFO reply; `undefined` for a replica. It changes with a restart (`run_id`) and a
+ * failover (`master_replid`). A server with another identity may have lost an acknowledged invalidation.
  */
-export function fenceOf (info: string): { runId: string; fence: string } | undefined {
+export function serverIdentityOf (info: string): { runId: string; serverId: string } | undefined {
   const runId = field(info, 'run_id')
   const replicationId = field(info, 'master_replid')
   if (runId === undefined || replicationId === undefined || field(info, 'role') !== 'master') return undefined
-  return { runId, fence: createHash('sha1').update(`${runId}:${replicationId}`).digest('base64url').slice(0, 8) }
+  return { runId, serverId: createHash('sha1').update(`${runId}:${replicationId}`).digest('base64url').slice(0, 8) }
 }
 
-/** The fields that `fenceOf` needs and an INFO reply lacks, as from some proxies and compatible servers. */
+/** The fields that `serverIdentityOf` needs and an INFO reply lacks, as from some proxies and compatible servers. */
 export function missingFields (info: string): string[] {
   return ['run_id', 'master_replid', 'role'].filter((name) => field(info, name) === undefined)
 }

@@ -58,7 +58,7 @@ export class Subscriber {
     const own = this.#open()
     this.#own = own
     own.on('error', () => {
-      // The data connection reports outages.
+      // Errors of this connection are ignored: the data connection reports outages.
     })
     own.on('message', (channel: string, message: string) => {
       for (const listener of this.#listeners.get(channel) ?? []) listener(message)
@@ -81,14 +81,14 @@ export class Subscriber {
     return node.duplicate({ ...common, readOnly: false, retryStrategy: () => null })
   }
 
-  /** Subscribes again, on another node. */
+  /** Subscribes all channels again, on a connection to another node. */
   #moveOn (): void {
     if (this.#isClosed || this.#listeners.size === 0) return
     const timer = setTimeout(() => {
       if (this.#isClosed || this.#own !== undefined || this.#listeners.size === 0) return
       try {
         this.#connection().subscribe(...this.#listeners.keys()).catch(() => {
-          // The connection ends, and the next node is tried then.
+          // A failed subscription is ignored here: its connection ends, and then the next node is tried.
         })
       } catch {
         this.#moveOn()

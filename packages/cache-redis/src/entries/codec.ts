@@ -55,7 +55,7 @@ export const jsonSerializer: Serializer = {
   deserialize: (bytes) => JSON.parse(bytes.toString())
 }
 
-/** Settings of a codec. */
+/** The settings of a `Codec`: serializer, compression and limits. */
 export interface CodecOptions {
   serializer: Serializer
   /** Size in bytes from which on payloads are compressed; `Infinity`: none is. */
@@ -74,7 +74,7 @@ export interface Decoded {
   readonly value: unknown
   readonly ttlMs: number | undefined
   readonly windowMs: number
-  readonly ownFence?: string | undefined
+  readonly ownServerId?: string | undefined
   readonly tags: readonly EntryTag[]
 }
 
@@ -116,10 +116,10 @@ export class Codec {
   }
 
   /** Encodes a value with its metadata. Rejects with a `CacheError` if the compression fails. */
-  async encode ({ kind, bytes, size }: Serialised, meta: Pick<FrameMeta, 'ttlMs' | 'windowMs' | 'ownFence' | 'tags'>): Promise<Buffer | string> {
+  async encode ({ kind, bytes, size }: Serialised, meta: Pick<FrameMeta, 'ttlMs' | 'windowMs' | 'ownServerId' | 'tags'>): Promise<Buffer | string> {
     const isLarge = size >= this.#options.compressAboveBytes
     const isPlain = this.#isPlainJson && kind === PAYLOAD_SERIALISED &&
-      meta.windowMs === 0 && meta.ownFence === undefined && meta.tags.length === 0
+      meta.windowMs === 0 && meta.ownServerId === undefined && meta.tags.length === 0
     if (isPlain && !isLarge) return bytes as string
     let payload = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
     let codec = 0
@@ -187,11 +187,11 @@ export class Codec {
   }
 
   #open (meta: FrameMeta, payload: Buffer): Decoded | CacheError {
-    const { ttlMs, windowMs, ownFence, tags } = meta
+    const { ttlMs, windowMs, ownServerId, tags } = meta
     try {
       // The payload is copied, since it is part of a buffer of the socket that other replies share.
       const value = meta.payload === PAYLOAD_BYTES ? Buffer.from(payload) : this.#options.serializer.deserialize(payload)
-      return { value, ttlMs, windowMs, ownFence, tags }
+      return { value, ttlMs, windowMs, ownServerId, tags }
     } catch (cause) {
       return corrupt('get', 'a payload that cannot be read', { cause })
     }

@@ -1,18 +1,18 @@
 import { isCacheError, type CacheError } from '@x/cache-core'
-import type { Captured } from './birthplace.js'
+import type { BoundToken } from './birthplace.js'
 import type { Codec, Decoded } from './codec.js'
 import type { Client, Connection } from '../connection/connection.js'
 import { isMark } from './frame.js'
 import { GENERATION, type Keys } from './keys.js'
 import { callMaster } from '../connection/master-call.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
-import { NONE_ASKED, type AskedTokens, type Place, type Validity, type Verdict } from './validity.js'
+import { NONE_ASKED, type AskedTokens, type Place, type Validity, type ValidityVerdict } from './validity.js'
 
-/** An entry that may be served. `leftMs` is the reply of PTTL; `undefined` if Redis was not asked. */
-export interface Found { readonly decoded: Decoded; readonly isStale: boolean; readonly leftMs: number | undefined }
+/** An entry that may be served. `leftMs` is the reply of PTTL; `undefined` if it was not sent. */
+export interface FoundEntry { readonly decoded: Decoded; readonly isStale: boolean; readonly leftMs: number | undefined }
 
-/** Options of a read: tags whose tokens are read at the same time, and whether PTTL is. Without `wantsTime` only entries with a stale window need it. */
-export interface Wish { readonly tags: readonly string[]; readonly wantsTime: boolean }
+/** Options of a read: `tags`, whose tokens are read at the same time, and `wantsTime`, with which PTTL is sent, too. Without `wantsTime` only entries with a stale window need it. */
+export interface ReadOptions { readonly tags: readonly string[]; readonly wantsTime: boolean }
 
 /** A stored entry, and the reply of PTTL if it was sent. */
 interface Stored { readonly place: Place; readonly bytes: Buffer | null; readonly time: number | undefined }
@@ -24,7 +24,7 @@ export interface EntriesDeps {
   readonly tokens: TagTokens
   readonly validity: Validity
   readonly codec: Codec
-  /** The client that carries the entry of a name. */
+  /** The client whose connection is used for the entry of a Redis key. */
   readonly dataFor: (name: string) => Client
 }
 
@@ -39,7 +39,7 @@ export class Entries {
   readonly #validity: Validity
   readonly #codec: Codec
   readonly #dataFor: (key: string) => Client
-  #lastGeneration: Captured | undefined
+  #lastGeneration: BoundToken | undefined
 
   constructor ({ connection, keys, tokens, validity, codec, dataFor }: EntriesDeps) {
     this.#connection = connection
@@ -50,38 +50,38 @@ export class Entries {
     this.#dataFor = dataFor
   }
 
-  /** The Redis key of an entry in a generation. It changes with the generation, and with the fence of its master. */
-  nameOf (generation: Captured, key: string): string {
-    return this.#keys.entry(`${generation.token}${generation.fence}`, key)
+  /** The Redis key of an entry in a generation. It changes with the generation, and with the identity of its master. */
+  nameOf (generation: BoundToken, key: string): string {
+    return this.#keys.entry(`${generation.token}${generation.serverId}`, key)
   }
 
   /**
-   * Writes an entry. Its name contains the fence of the generation's master; an entry on another master contains the fence of that
+   * Writes an entry. Its name contains the identity of the generation's master; an entry on another master contains the identity of that
    * master, too. In a Cluster that is the master which answers; the slot table may name another.
    */
   async write (
-    name: string, generation: Captured, lifetimeMs: number, encode: (ownFence: string | undefined) => Promise<Buffer | string>
+    name: string, generation: BoundToken, lifetimeMs: number, encode: (ownServerId: string | undefined) => Promise<Buffer | string>
   ): Promise<void> {
     if (!this.#connection.isCluster) {
       await this.#dataFor(name).set(name, await encode(undefined), 'PX', lifetimeMs)
       return
     }
-    await callMaster(this.#connection, name, (redis, _fence, payload: Buffer | string) => redis.set(name, payload, 'PX', lifetimeMs), {
-      prepare: (fence) => encode(fence === generation.fence ? undefined : fence)
+    await callMaster(this.#connection, name, (redis, _serverId, payload: Buffer | string) => redis.set(name, payload, 'PX', lifetimeMs), {
+      prepare: (serverId) => encode(serverId === generation.serverId ? undefined : serverId)
     })
   }
 
-  find (key: string, wish: Wish): Promise<Found | null> {
+  find (key: string, options: ReadOptions): Promise<FoundEntry | null> {
     const known = this.#tokens.remembered(GENERATION)
     // The usual read, with as few promises as possible.
-    if (known !== undefined && !wish.wantsTime && wish.tags.length === 0) {
+    if (known !== undefined && !options.wantsTime && options.tags.length === 0) {
       return this.#get(known, key, (place, bytes) => isNone(bytes) ? null : this.#open(place, bytes, undefined, NONE_ASKED))
     }
-    return this.#find(key, wish, known)
+    return this.#find(key, options, known)
   }
 
-  async #find (key: string, { tags, wantsTime }: Wish, known: Captured | undefined): Promise<Found | null> {
-    const asked = new Map<string, Promise<Captured | undefined>>()
+  async #find (key: string, { tags, wantsTime }: ReadOptions, known: BoundToken | undefined): Promise<FoundEntry | null> {
+    const asked = new Map<string, Promise<BoundToken | undefined>>()
     for (const tag of tags) {
       if (this.#tokens.remembered(tag) === undefined) asked.set(tag, quiet(this.#tokens.ask(tag)))
     }
@@ -89,13 +89,13 @@ export class Entries {
     return stored === undefined || isNone(stored.bytes) ? null : this.#open(stored.place, stored.bytes, stored.time, asked)
   }
 
-  #open (place: Place, stored: Buffer, time: number | undefined, asked: AskedTokens): Found | null | Promise<Found | null> {
+  #open (place: Place, stored: Buffer, time: number | undefined, asked: AskedTokens): FoundEntry | null | Promise<FoundEntry | null> {
     const decoded = this.#codec.decode(stored)
     if (decoded instanceof Promise) return decoded.then((inflated) => this.#serve(place, inflated, time, asked))
     return this.#serve(place, decoded, time, asked)
   }
 
-  #serve (place: Place, decoded: Decoded | CacheError, time: number | undefined, asked: AskedTokens): Found | null | Promise<Found | null> {
+  #serve (place: Place, decoded: Decoded | CacheError, time: number | undefined, asked: AskedTokens): FoundEntry | null | Promise<FoundEntry | null> {
     if (decoded instanceof Error) throw decoded
     if (time === undefined && decoded.windowMs > 0) {
       return this.#dataFor(place.name).pttl(place.name).then((leftMs) => this.#judge(place, decoded, leftMs, asked))
@@ -103,14 +103,14 @@ export class Entries {
     return this.#judge(place, decoded, time, asked)
   }
 
-  #judge (place: Place, decoded: Decoded, leftMs: number | undefined, asked: AskedTokens): Found | null | Promise<Found | null> {
+  #judge (place: Place, decoded: Decoded, leftMs: number | undefined, asked: AskedTokens): FoundEntry | null | Promise<FoundEntry | null> {
     const verdict = this.#validity.judge(place, decoded, leftMs, asked)
-    if (typeof verdict !== 'string') return verdict.then((judged) => toFound(judged, decoded, leftMs))
-    return toFound(verdict, decoded, leftMs)
+    if (typeof verdict !== 'string') return verdict.then((judged) => toFoundEntry(judged, decoded, leftMs))
+    return toFoundEntry(verdict, decoded, leftMs)
   }
 
   /** Reads several entries at the same time. An entry that cannot be read gives its `CacheError`. */
-  async findMany (keys: readonly string[]): Promise<(Found | CacheError | null)[]> {
+  async findMany (keys: readonly string[]): Promise<(FoundEntry | CacheError | null)[]> {
     return Promise.all(keys.map((key) => this.find(key, { tags: [], wantsTime: false }).catch((error: unknown) => {
       if (isCacheError(error)) return error
       throw error
@@ -123,31 +123,31 @@ export class Entries {
    */
   async remove (key: string): Promise<void> {
     const known = this.#tokens.remembered(GENERATION)
-    const unlink = (generation: Captured): Promise<number> => {
+    const unlink = (generation: BoundToken): Promise<number> => {
       const name = this.nameOf(generation, key)
       return this.#dataFor(name).unlink(name)
     }
     const [current] = await Promise.all([this.#tokens.ask(GENERATION), known === undefined ? undefined : unlink(known)])
     // Without a generation there are no entries.
-    if (current === undefined || (current.token === known?.token && current.fence === known.fence)) return
+    if (current === undefined || (current.token === known?.token && current.serverId === known.serverId)) return
     await unlink(current)
   }
 
   /**
-   * Reads an entry, in a Cluster on the connection of the master that has it. After a failover or a restart, a client of the app's
-   * own may send a command again, to a server that lost a removal.
+   * Reads an entry; `use` also gets the master that answered. In a Cluster the command goes to the connection of the master that has the key.
+   * The answering master is checked, since a client of the app's own may resend a command to another server, which may lack a removal.
    */
-  #get<T> (generation: Captured, key: string, use: (place: Place, bytes: Buffer | null) => T | Promise<T>): Promise<T> {
+  #get<T> (generation: BoundToken, key: string, use: (place: Place, bytes: Buffer | null) => T | Promise<T>): Promise<T> {
     const name = this.nameOf(generation, key)
-    const { fence } = generation
+    const { serverId } = generation
     if (!this.#connection.isCluster) {
       const node = this.#connection.owner(name)
-      return this.#dataFor(name).getBuffer(name).then((bytes) => use({ name, fence, node }, bytes))
+      return this.#dataFor(name).getBuffer(name).then((bytes) => use({ name, serverId, node }, bytes))
     }
-    return callMaster(this.#connection, name, (redis) => redis.getBuffer(name)).then(({ value, node }) => use({ name, fence, node }, value))
+    return callMaster(this.#connection, name, (redis) => redis.getBuffer(name)).then(({ value, node }) => use({ name, serverId, node }, value))
   }
 
-  async #readNamed (generation: Captured, key: string, wantsTime: boolean): Promise<Stored> {
+  async #readNamed (generation: BoundToken, key: string, wantsTime: boolean): Promise<Stored> {
     const name = this.nameOf(generation, key)
     const reading = this.#get(generation, key, (place, bytes) => ({ place, bytes, time: undefined }))
     if (!wantsTime) return reading
@@ -163,12 +163,12 @@ export class Entries {
     // Without a generation there are no entries.
     if (generation === undefined) return undefined
     this.#lastGeneration = generation
-    const isGuessed = early !== undefined && generation.token === guess?.token && generation.fence === guess.fence
+    const isGuessed = early !== undefined && generation.token === guess?.token && generation.serverId === guess.serverId
     return isGuessed ? early : this.#readNamed(generation, key, wantsTime)
   }
 }
 
-function toFound (verdict: Verdict, decoded: Decoded, leftMs: number | undefined): Found | null {
+function toFoundEntry (verdict: ValidityVerdict, decoded: Decoded, leftMs: number | undefined): FoundEntry | null {
   return verdict === 'gone' ? null : { decoded, isStale: verdict === 'stale', leftMs }
 }
 

@@ -4,7 +4,7 @@ import type { Connection } from '../connection/connection.js'
 import { sendTogether } from '../connection/lanes.js'
 import { RedisSnapshot } from '../tags/snapshot.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
-import type { Captured } from './birthplace.js'
+import type { BoundToken } from './birthplace.js'
 import type { Codec, Serialised } from './codec.js'
 import type { Entries } from './entry-store.js'
 import { GENERATION } from './keys.js'
@@ -30,15 +30,15 @@ export class EntryWriter {
   readonly #deps: EntryWriterDeps
   /** The last pending write of each key; resolves when it has ended, with or without success. */
   readonly #writes = new Map<string, Promise<void>>()
-  /** The question for the generation, while it has not been sent. */
-  #generation: Promise<Captured | undefined> | undefined
+  /** The read of the generation that all calls of this tick share; `undefined` once it was sent. */
+  #generation: Promise<BoundToken | undefined> | undefined
 
   constructor (deps: EntryWriterDeps) {
     this.#deps = deps
   }
 
   /**
-   * Stores a value; rejects if the turn of the key came too late.
+   * Stores a value; rejects if earlier writes of the key delayed it beyond `commandTimeoutMs`.
    *
    * @param calledAt when `set` was called, in milliseconds of `now`
    */
@@ -55,7 +55,7 @@ export class EntryWriter {
       if (known === undefined) return this.#write(key, serialised, options, inTime)
       // As for `remove`: the remembered generation may be outdated before its message has arrived.
       const [current] = await allEnded([this.#askGeneration(), this.#write(key, serialised, options, inTime)])
-      if (current === undefined || (current.token === known.token && current.fence === known.fence)) return
+      if (current === undefined || (current.token === known.token && current.serverId === known.serverId)) return
       await this.#write(key, serialised, options, inTime)
     })
   }
@@ -65,8 +65,8 @@ export class EntryWriter {
     return this.#inOrder(key, () => this.#deps.entries.remove(key))
   }
 
-  /** Asks for the generation; calls of one tick share one question. */
-  #askGeneration (): Promise<Captured | undefined> {
+  /** Reads the generation from Redis; calls of one tick share one command. */
+  #askGeneration (): Promise<BoundToken | undefined> {
     if (this.#generation === undefined) {
       process.nextTick(() => { this.#generation = undefined })
       sendTogether(this.#deps.connection.client)
@@ -85,8 +85,8 @@ export class EntryWriter {
     const generation = tokens.get(GENERATION)!
     const tags = [...tokens].filter(([tag]) => tag !== GENERATION).map(([tag, captured]) => ({ tag, ...captured }))
     const name = entries.nameOf(generation, key)
-    const encode = async (ownFence: string | undefined): Promise<Buffer | string> => {
-      const encoded = await codec.encode(serialised, { ttlMs, windowMs, ownFence, tags })
+    const encode = async (ownServerId: string | undefined): Promise<Buffer | string> => {
+      const encoded = await codec.encode(serialised, { ttlMs, windowMs, ownServerId, tags })
       inTime()
       return encoded
     }
@@ -99,7 +99,7 @@ export class EntryWriter {
     ])
   }
 
-  async #tokensFor ({ tags, snapshot }: SetOptions, lifetimeMs: number): Promise<Map<string, Captured>> {
+  async #tokensFor ({ tags, snapshot }: SetOptions, lifetimeMs: number): Promise<Map<string, BoundToken>> {
     if (!(snapshot instanceof RedisSnapshot)) return this.#deps.tokens.captureForSet(tags ?? [], lifetimeMs)
     const tokens = new Map([[GENERATION, snapshot.generation]])
     const missing: string[] = []
@@ -113,7 +113,7 @@ export class EntryWriter {
   }
 
   /**
-   * Runs the writes of one key one after the other. A value that is compressed, or whose tokens are asked for, is sent later than
+   * Runs the writes of one key one after the other. Otherwise a value that is compressed, or whose tokens are read first, could be sent later than
    * one that was set after it. In a Cluster a redirected command, or one sent again after a failover, arrives later.
    */
   #inOrder<T> (key: string, write: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import { checkTags, MAX_TAG_LENGTH, MAX_TAGS, MAX_TTL } from '@x/cache-core/implementing'
 import { randomFillSync } from 'node:crypto'
-import { MAX_FENCE_LENGTH, MAX_TOKEN_LENGTH } from './birthplace.js'
+import { MAX_SERVER_ID_LENGTH, MAX_TOKEN_LENGTH } from './birthplace.js'
 
 /** The first byte of a frame; no UTF-8 text, and so no JSON text, contains it. */
 export const FRAME = 0xc1
@@ -11,7 +11,7 @@ const STAMP_AT = 8
 export const HEADER_BYTES = 16
 const NO_TAG = ''
 /** The longest metadata that this package writes, in bytes: JSON uses up to six bytes for a UTF-16 unit of a tag. */
-const MAX_METADATA_BYTES = (MAX_TAGS + 1) * (6 * MAX_TAG_LENGTH + MAX_TOKEN_LENGTH + MAX_FENCE_LENGTH + 9) + 64
+const MAX_METADATA_BYTES = (MAX_TAGS + 1) * (6 * MAX_TAG_LENGTH + MAX_TOKEN_LENGTH + MAX_SERVER_ID_LENGTH + 9) + 64
 /** The longest frame without its payload, in bytes. */
 export const MAX_OVERHEAD_BYTES = HEADER_BYTES + MAX_METADATA_BYTES
 
@@ -20,8 +20,8 @@ export const PAYLOAD_SERIALISED = 0
 export const PAYLOAD_BYTES = 1
 export const MARK = 2
 
-/** A tag of an entry with the token and the fence that it had before the value was loaded. */
-export interface EntryTag { readonly tag: string; readonly token: string; readonly fence: string }
+/** A tag of an entry with its token before the load of the value, and the identity of the token's server. */
+export interface EntryTag { readonly tag: string; readonly token: string; readonly serverId: string }
 
 /** The metadata of a frame. */
 export interface FrameMeta {
@@ -32,18 +32,18 @@ export interface FrameMeta {
   readonly ttlMs: number | undefined
   /** Milliseconds of the longer stale window. */
   readonly windowMs: number
-  /** Fence of the master that the entry lies on, if it is not the one in its name. */
-  readonly ownFence?: string | undefined
+  /** The identity of the master that the entry is on, if it is not the one in its name. */
+  readonly ownServerId?: string | undefined
   readonly tags: readonly EntryTag[]
 }
 
 /**
  * Writes a frame: the byte `FRAME`, version, kind, codec, length of the metadata (32 bit, big endian), 8 random bytes (the stamp),
- * metadata as JSON, payload. The entry's own fence is written as that of a tag without a name.
+ * metadata as JSON, payload. The entry's own server identity is written as that of a tag without a name.
  */
 export function writeFrame (meta: FrameMeta, payload: Uint8Array): Buffer {
-  const own = meta.ownFence === undefined ? [] : [NO_TAG, '', meta.ownFence]
-  const tags = meta.tags.flatMap(({ tag, token, fence }) => [tag, token, fence])
+  const own = meta.ownServerId === undefined ? [] : [NO_TAG, '', meta.ownServerId]
+  const tags = meta.tags.flatMap(({ tag, token, serverId }) => [tag, token, serverId])
   const rest = Buffer.from(JSON.stringify([meta.ttlMs ?? null, meta.windowMs, ...own, ...tags]))
   const frame = Buffer.allocUnsafe(HEADER_BYTES + rest.length + payload.length)
   writeHeader(frame, meta.payload, meta.codec, rest.length)
@@ -80,8 +80,8 @@ function writeHeader (frame: Buffer, kind: number, codec: number, metadataBytes:
   randomFillSync(frame, STAMP_AT, HEADER_BYTES - STAMP_AT)
 }
 
-/** The parsed metadata. */
-type Metadata = Pick<FrameMeta, 'ttlMs' | 'windowMs' | 'ownFence' | 'tags'>
+/** The parsed metadata of a frame: lifetimes, the entry's own server identity, and tags. */
+type Metadata = Pick<FrameMeta, 'ttlMs' | 'windowMs' | 'ownServerId' | 'tags'>
 
 /**
  * Parsed metadata by its text. An entry that is read often has the same text each time, and parsing it takes as long as parsing a
@@ -104,8 +104,8 @@ export function readFrame (frame: Buffer): { meta: FrameMeta; payload: Buffer } 
   const text = frame.toString('utf8', HEADER_BYTES, end)
   const metadata = known.get(text) ?? parseMetadata(text)
   if (metadata === undefined) return 'broken metadata'
-  const { ttlMs, windowMs, ownFence, tags } = metadata
-  return { meta: { payload, codec: frame[3]!, ttlMs, windowMs, ownFence, tags }, payload: frame.subarray(end) }
+  const { ttlMs, windowMs, ownServerId, tags } = metadata
+  return { meta: { payload, codec: frame[3]!, ttlMs, windowMs, ownServerId, tags }, payload: frame.subarray(end) }
 }
 
 function parseMetadata (text: string): Metadata | undefined {
@@ -115,23 +115,23 @@ function parseMetadata (text: string): Metadata | undefined {
   } catch {
     return undefined
   }
-  // The entry's own fence is written as one more tag.
+  // The length includes one further tag, whose name is empty: it has the entry's own server identity.
   if (!Array.isArray(rest) || rest.length < 2 || rest.length % 3 !== 2 || rest.length > 2 + 3 * (MAX_TAGS + 1)) return undefined
   const ttlMs: unknown = rest[0] ?? undefined
   const windowMs: unknown = rest[1]
   if (!(ttlMs === undefined || isDuration(ttlMs)) || !isDuration(windowMs)) return undefined
   const tags: EntryTag[] = []
-  let ownFence: string | undefined
+  let ownServerId: string | undefined
   for (let at = 2; at < rest.length; at += 3) {
     const tag: unknown = rest[at]
     const token: unknown = rest[at + 1]
-    const fence: unknown = rest[at + 2]
-    if (typeof tag !== 'string' || !isText(token, MAX_TOKEN_LENGTH) || !isText(fence, MAX_FENCE_LENGTH)) return undefined
-    if (tag === NO_TAG) ownFence = fence
-    else tags.push({ tag, token, fence })
+    const serverId: unknown = rest[at + 2]
+    if (typeof tag !== 'string' || !isText(token, MAX_TOKEN_LENGTH) || !isText(serverId, MAX_SERVER_ID_LENGTH)) return undefined
+    if (tag === NO_TAG) ownServerId = serverId
+    else tags.push({ tag, token, serverId })
   }
   if (checkTags(tags.map(({ tag }) => tag)) !== undefined) return undefined
-  const metadata = { ttlMs, windowMs, ownFence, tags }
+  const metadata = { ttlMs, windowMs, ownServerId, tags }
   if (text.length <= MAX_KNOWN_LENGTH) {
     if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value!)
     known.set(text, metadata)

@@ -44,7 +44,7 @@ export class Keys {
     const name = `{${Buffer.from(key).toString('base64url')}}`
     return {
       lock: `${this.#prefix}l:${name}`,
-      fence: `${this.#prefix}f:${name}`,
+      fencingCounter: `${this.#prefix}f:${name}`,
       dismissed: `${this.#prefix}d:${name}`,
       channel: `${this.#prefix}u:${name}`
     }
@@ -54,12 +54,12 @@ export class Keys {
 /** The keys and the channel of one lock. */
 export interface LockKeys {
   readonly lock: string
-  readonly fence: string
+  readonly fencingCounter: string
   readonly dismissed: string
   readonly channel: string
 }
 
-/** The name of the generation among tags; no tag is empty. */
+/** The name under which the token of the generation is handled like that of a tag: the empty text, which is no valid tag. */
 export const GENERATION = ''
 
 /** A new token of 72 random bits, so that no token occurs twice. */

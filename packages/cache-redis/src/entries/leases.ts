@@ -1,5 +1,5 @@
 import { corrupt } from '@x/cache-core/implementing'
-import type { Captured } from './birthplace.js'
+import type { BoundToken } from './birthplace.js'
 import type { Client, Connection } from '../connection/connection.js'
 import type { Entries } from './entry-store.js'
 import { HEADER_BYTES, isMark, newMark, newPlainPrefix } from './frame.js'
@@ -15,20 +15,20 @@ export interface LeasedSlot {
   readonly name: string
   /** The header of the stored mark, or of the entry that is to be replaced. */
   readonly header: Buffer
-  /** The fence of the master that has the key, in a Cluster. */
-  readonly fence: string | undefined
+  /** The identity of the master that has the key, in a Cluster. */
+  readonly serverId: string | undefined
   /** Whether this load made the mark; otherwise it shares the mark of an earlier load. */
   readonly isOwnMark: boolean
 }
 
 /** A lease: the tokens before a load, and the slot that its value is stored in. */
 export class RedisLease extends RedisSnapshot {
-  constructor (readonly slot: LeasedSlot, generation: Captured, tags: ReadonlyMap<string, Captured>) {
+  constructor (readonly slot: LeasedSlot, generation: BoundToken, tags: ReadonlyMap<string, BoundToken>) {
     super(generation, tags)
   }
 }
 
-/** Dependencies of `Leases`. */
+/** The parts of the cache that `Leases` uses. */
 export interface LeasesDeps {
   readonly connection: Connection
   readonly tokens: TagTokens
@@ -41,17 +41,17 @@ export interface LeasesDeps {
 
 const NO_PREFIX = ''
 
-/** Thrown if the slot has another master than when the lease was taken. */
+/** The error if the slot has another master than when the lease was taken. */
 const anotherMaster = new Error('the slot has another master than when the lease was taken')
 
 /**
  * Leases of loads ("Scaling Memcache at Facebook", NSDI 2013, §3.2.1): a load marks the empty slot of its entry before it begins,
- * `del` and `set` remove the mark with the entry, and the loaded value is stored only while the mark exists. A lost mark (eviction,
+ * and the loaded value is stored only while the mark exists. `del` and `set` remove the mark with the entry. A lost mark (eviction,
  * expiry, failover, a moved slot) means that nothing is stored.
  */
 export class Leases {
   readonly #deps: LeasesDeps
-  #lastGeneration: Captured | undefined
+  #lastGeneration: BoundToken | undefined
 
   constructor (deps: LeasesDeps) {
     this.#deps = deps
@@ -91,15 +91,15 @@ export class Leases {
         : read(dataFor(name)).then((value) => ({ value, node: connection.owner(name) })),
       validity.areCurrent(tokensOf(lease))
     ])
-    // The current fence is compared: a client of the app's own may have sent the command again, to another server.
-    return areCurrent && header.value.equals(slot.header) && header.node?.fence === (slot.fence ?? generation.fence)
+    // The current server identity is compared: a client of the app's own may have sent the command again, to another server.
+    return areCurrent && header.value.equals(slot.header) && header.node?.serverId === (slot.serverId ?? generation.serverId)
   }
 
-  /** Stores the loaded value if the slot has not changed. `encode` gets the fence that the entry must contain, if any. */
+  /** Stores the loaded value if the slot has not changed. `encode` gets the server identity that the entry must contain, if any. */
   async store (
-    { slot, generation }: RedisLease, lifetimeMs: number, encode: (ownFence: string | undefined) => Promise<Buffer | string>
+    { slot, generation }: RedisLease, lifetimeMs: number, encode: (ownServerId: string | undefined) => Promise<Buffer | string>
   ): Promise<void> {
-    const payload = await encode(slot.fence === generation.fence ? undefined : slot.fence)
+    const payload = await encode(slot.serverId === generation.serverId ? undefined : slot.serverId)
     await this.#run('cacheStore', slot, slot.header, payload, lifetimeMs)
   }
 
@@ -112,23 +112,23 @@ export class Leases {
     const { connection, dataFor, isPlainJson } = this.#deps
     const mark = newMark()
     const args = [mark, Math.ceil(leaseMs), isPlainJson ? newPlainPrefix() : NO_PREFIX] as const
-    const { value: header, fence } = connection.isCluster
+    const { value: header, serverId } = connection.isCluster
       // EVAL, not EVALSHA: ASKING covers one command, so it would not cover the EVAL that follows NOSCRIPT.
       ? await callMaster(connection, name, (redis) => redis.callBuffer('EVAL', SCRIPTS.cacheLease.lua, 1, name, ...args) as Promise<Buffer>)
-      : { value: await dataFor(name).cacheLeaseBuffer(name, ...args), fence: undefined }
+      : { value: await dataFor(name).cacheLeaseBuffer(name, ...args), serverId: undefined }
     if (!Buffer.isBuffer(header)) throw corrupt('leases.take', 'what a script of the cache does not answer')
-    return { name, header, fence, isOwnMark: isMark(header) && header.equals(mark) }
+    return { name, header, serverId, isOwnMark: isMark(header) && header.equals(mark) }
   }
 
   /** Runs a script on a leased slot; does nothing if the slot has another master now. */
-  async #run (script: 'cacheStore' | 'cacheUnmark', { name, fence }: LeasedSlot, ...args: (Buffer | string | number)[]): Promise<void> {
+  async #run (script: 'cacheStore' | 'cacheUnmark', { name, serverId }: LeasedSlot, ...args: (Buffer | string | number)[]): Promise<void> {
     const { connection, dataFor } = this.#deps
     if (!connection.isCluster) {
       const run = dataFor(name)[script] as (name: string, ...args: unknown[]) => Promise<number>
       await run.call(dataFor(name), name, ...args)
       return
     }
-    const sameMaster = async (answering: string): Promise<void> => { if (answering !== fence) throw anotherMaster }
+    const sameMaster = async (answering: string): Promise<void> => { if (answering !== serverId) throw anotherMaster }
     try {
       await callMaster(connection, name, (redis) => redis.call('EVAL', SCRIPTS[script].lua, 1, name, ...args), { prepare: sameMaster })
     } catch (error) {

@@ -25,9 +25,9 @@ const MAX_AHEAD_US = 86_400_000_000
  */
 export const SCRIPTS = {
   /**
-   * Begins a load: answers the header of what lies in the entry's slot, ARGV[1], a mark that lives for ARGV[2] ms, where nothing
-   * does. A mark that is found is shared, so that concurrent loads of several processes can be stored. A plain text has no header:
-   * ARGV[3] makes it a frame; without ARGV[3], and in a slot of another type, the mark takes its place. A refusal to read is answered.
+   * Begins a load: returns the header of the frame in the entry's slot. An empty slot gets the mark ARGV[1] for ARGV[2] ms. An
+   * existing mark is shared, so that concurrent loads of several processes can be stored. A plain text gets the header ARGV[3]; if that
+   * is empty, or the key has another type, the mark replaces it. Returns the error if the read is refused.
    */
   cacheLease: {
     numberOfKeys: 1,
@@ -51,7 +51,7 @@ if string.byte(head, 3) == ${MARK} and redis.call('PTTL', KEYS[1]) < tonumber(AR
 end
 return head`
   },
-  /** Stores ARGV[2] for ARGV[3] ms if the entry still has the header ARGV[1]; returns 1 if it does. A key of another type has no header. */
+  /** Stores the entry ARGV[2] for ARGV[3] ms if the slot still has the header ARGV[1]; returns 1 if it stored, else 0. A key of another type has no header. */
   cacheStore: {
     numberOfKeys: 1,
     lua: `local head = redis.pcall('GETRANGE', KEYS[1], 0, ${HEADER_BYTES - 1})
@@ -60,7 +60,7 @@ if head ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`
   },
-  /** Removes the mark ARGV[1] if it still exists; returns 1 if it did. */
+  /** Removes the mark ARGV[1] if it still exists; returns 1 if it was removed. */
   cacheUnmark: {
     numberOfKeys: 1,
     lua: `${TEXT}
@@ -76,8 +76,8 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return tonumber(ARGV[2])`
   },
   /**
-   * Replaces the soft part of a token by ARGV[1]; the hard part, before the dot, stays. If that cannot be written (a full server, a
-   * key of another type), the token is removed: entries are then gone instead of stale, which is never wrong.
+   * Replaces the soft part of a token by ARGV[1]; the hard part, before the dot, stays. If the write fails (a full server, a
+   * key of another type), the token is removed: its entries are then gone instead of stale, which is always safe.
    */
   cacheSoften: {
     numberOfKeys: 1,
@@ -88,10 +88,10 @@ if not done or done.err then redis.call('UNLINK', KEYS[1]) end
 return 1`
   },
   /**
-   * Replaces the token ARGV[1], which was made on another server, by ARGV[2], made on this one; answers the token that is there
-   * then, or 0 if this is not the server whose fence is ARGV[3]: the caller's knowledge is old, and another process's token
-   * must not fall to it. Where nothing can be written the token goes, and with it all that it makes valid. What does not look like a
-   * token, or is of another type, is replaced whatever ARGV[1] says, and its successor lives for ARGV[4] ms.
+   * Replaces the token ARGV[1], which was made on another server, by ARGV[2], made on this one; returns the token that the key
+   * then has. Returns 0 if the identity of this server is not ARGV[3], so that an outdated caller does not replace the token of another
+   * process. If the write fails, the token is removed, and its entries are no longer valid. A text of another form, or a key of another
+   * type, is replaced for any ARGV[1]; the new token then expires after ARGV[4] ms.
    */
   cacheRenew: {
     numberOfKeys: 1,
@@ -110,11 +110,11 @@ redis.call('UNLINK', KEYS[1])
 return false`
   },
   /**
-   * Takes a lock for ARGV[2] ms with the owner's mark ARGV[1]; answers the fencing token, minus that of the holder if it is
-   * held, or 0 if the holder ARGV[3] has dismissed who waited. The token is the one before plus one, and at least the server's time in
-   * microseconds, so that it grows whatever happened to the counter. A counter far ahead of that time is another's: it would take
-   * tokens to where they are no longer exact, and fall back. No lock is held by a key that has another type, or no end within
-   * the longest time of a lock.
+   * Takes a lock for ARGV[2] ms with the owner's mark ARGV[1]; returns the fencing token. If the lock is held, it returns the negative
+   * token of the holder; if the holder ARGV[3] has dismissed its waiters, 0. The token is the previous one plus one, and at least the
+   * server's time in microseconds, so that it grows even if the counter is lost. A counter more than a day ahead of that time was
+   * written by another program and is ignored: tokens above 2^53 are not exact. A key of another type, or without an expiry within the
+   * longest ttl, does not hold the lock.
    */
   cacheLock: {
     numberOfKeys: 3,
@@ -137,8 +137,8 @@ redis.call('SET', KEYS[2], string.format('%.0f', token), 'PX', 86400000)
 return token`
   },
   /**
-   * Releases a lock that its owner still holds, and publishes that to the waiters; returns 1 if it did. With ARGV[4] above 0 it
-   * dismisses the waiters, for ARGV[4] ms also those that were not subscribed yet.
+   * Releases a lock that its owner still holds, and publishes the release to the waiters; returns 1 if it did, else 0. With ARGV[4] above 0 it
+   * also dismisses the waiters; for ARGV[4] ms this includes waiters that were not yet subscribed.
    */
   cacheUnlock: {
     numberOfKeys: 3,
@@ -150,7 +150,7 @@ if token > 0 and tonumber(ARGV[4]) > 0 then redis.call('SET', KEYS[3], string.fo
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 return 1`
   },
-  /** Extends a lock that its owner still holds by ARGV[2] ms from now; returns 1 if it did. */
+  /** Extends a lock that its owner still holds to ARGV[2] ms from now; returns 1 if it did, else 0. */
   cacheHold: {
     numberOfKeys: 1,
     lua: `${TEXT}

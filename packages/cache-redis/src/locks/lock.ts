@@ -50,12 +50,12 @@ export class RedisLocks {
   async #wait (names: LockKeys, holder: number, ttl: number, waitMs: number): Promise<Result<Lock | null>> {
     const waiter = new Waiter()
     this.#waiters.add(waiter)
-    // Node turns a delay above 2^31-1 ms into one of 1 ms.
+    // The delay is limited: Node treats a delay above 2^31-1 ms as 1 ms.
     const deadline = setTimeout(() => waiter.end(), Math.min(waitMs, 0x7fffffff))
-    // Not awaited: without the channel the waiter still polls.
+    // The subscription is not awaited: without the channel the waiter still polls.
     // A message only causes an attempt, since any client may publish.
     const listening = this.#subscriber.listen(names.channel, () => waiter.wake()).then((stop) => {
-      // The lock may have been released before the subscription.
+      // A first attempt follows the subscription: the lock may have been released before it.
       waiter.wake()
       return stop
     }, () => () => {})
@@ -76,12 +76,12 @@ export class RedisLocks {
   }
 
   async #try (names: LockKeys, ttl: number, waitedFor: number): Promise<Result<Try>> {
-    const { lock, fence, dismissed } = names
+    const { lock, fencingCounter, dismissed } = names
     const mark = newToken()
     const isTried = this.#service.isUp
-    const result = await this.#service.run('lock', () => this.#client.cacheLock(lock, fence, dismissed, mark, toMs(ttl), waitedFor))
+    const result = await this.#service.run('lock', () => this.#client.cacheLock(lock, fencingCounter, dismissed, mark, toMs(ttl), waitedFor))
     if (!result.ok) {
-      // Redis may have set the lock without a reply; nobody else would get it before its ttl has passed.
+      // The lock is released after a lost reply: Redis may have set it, and it would block other callers until its ttl has passed.
       if (isTried) this.#freeLater(names, mark, FREE, performance.now() + toMs(ttl))
       return result
     }
@@ -102,9 +102,9 @@ export class RedisLocks {
     return result
   }
 
-  #unlock ({ lock, fence, dismissed, channel }: LockKeys, mark: string, outcome: string): Promise<Result<number>> {
+  #unlock ({ lock, fencingCounter, dismissed, channel }: LockKeys, mark: string, outcome: string): Promise<Result<number>> {
     const dismissMs = outcome === FREE ? 0 : DISMISSED_MS
-    return this.#service.run('lock.release', () => this.#client.cacheUnlock(lock, fence, dismissed, mark, channel, outcome, dismissMs))
+    return this.#service.run('lock.release', () => this.#client.cacheUnlock(lock, fencingCounter, dismissed, mark, channel, outcome, dismissMs))
   }
 
   /** Retries a failed release until the lock has expired by its ttl, so that waiters need not wait for the expiry. */
@@ -143,7 +143,7 @@ class Waiter {
     this.#resolve()
   }
 
-  /** Ends the waiting. */
+  /** Ends the sleep, and lets the waiter make no further attempt. */
   end (): void {
     this.hasEnded = true
     this.wake()

@@ -25,7 +25,7 @@ export interface BreakerOptions {
 /** `closed`: in service; `open`: no call is made; `half-open`: one probe is pending. */
 export type BreakerState = 'closed' | 'half-open' | 'open'
 
-/** Dependencies of a breaker. */
+/** The functions that a breaker calls. */
 export interface BreakerDeps {
   readonly now: () => number
   /** Resolves with `true` when the store answers and has acknowledged all waiting removals. Never rejects. */

@@ -20,7 +20,7 @@ export class InvalidationQueue {
     this.#max = max
   }
 
-  /** Removals that wait or have been sent without a reply. */
+  /** The number of removals that wait, or that were sent and have no reply yet. */
   get size (): number { return this.#waiting.size + this.#sending }
 
   add (removals: readonly Removal[]): void {
@@ -39,7 +39,7 @@ export class InvalidationQueue {
   async replay (send: (removal: Removal) => Promise<boolean>): Promise<boolean> {
     while (this.#waiting.size > 0) {
       const batch = [...this.#waiting.values()].slice(0, BATCH)
-      // Removed before they are sent: an equal removal that is added meanwhile is a later one, and has to be sent, too.
+      // Removals leave the queue before they are sent: an equal removal that is added meanwhile is later, and must be sent, too.
       for (const removal of batch) this.#waiting.delete(idOf(removal))
       this.#sending += batch.length
       const left = (await Promise.all(batch.map(async (removal) => await send(removal) ? [] : [removal]))).flat()

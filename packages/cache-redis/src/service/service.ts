@@ -5,7 +5,7 @@ import { Breaker, type BreakerOptions, type BreakerState } from './breaker.js'
 import { InvalidationQueue, type Removal } from './invalidation-queue.js'
 import { isOutage, toCacheError } from '../connection/redis-errors.js'
 
-/** Settings of a service. */
+/** The settings of a `Service`: time limit, breaker and queue size. */
 export interface ServiceOptions {
   readonly commandTimeoutMs: number
   readonly breaker: BreakerOptions
@@ -13,7 +13,7 @@ export interface ServiceOptions {
   readonly now: () => number
 }
 
-/** Dependencies of a service. */
+/** The functions that a `Service` calls. */
 export interface ServiceDeps {
   /** Rejects unless the store answers and a master is known. */
   readonly ping: () => Promise<unknown>
@@ -52,7 +52,7 @@ export class Service {
       now: options.now,
       probe: () => this.#probe(),
       changed: (state) => {
-        // A removal may have been queued after the replay of the probe had ended.
+        // The queue is replayed again: a removal may have been added after the replay of the probe.
         if (state === 'closed' && this.#queue.size > 0) this.#replayLater()
         deps.changed()
       }
@@ -68,8 +68,8 @@ export class Service {
     return this.isUp || isAway ? undefined : this.#problem
   }
 
-  /** Probes now: a sign was seen that the store is back. */
-  hope (): void {
+  /** Probes now instead of after `probeMs`; called when a connection shows that the store is back. */
+  probeNow (): void {
     if (this.#isClosed) return
     if (this.#breaker.isOpen) void this.#breaker.probe()
     else if (this.#queue.size > 0) void this.#replay()
@@ -135,7 +135,7 @@ export class Service {
   }
 
   #outOfService (operation: string): CacheError {
-    // Waiting does not end a refusal, so the caller gets the error.
+    // A refusal does not end by waiting, so the caller receives its error.
     const cause = this.#problem?.code === 'CACHE_ERR_AUTH' ? causeOf(this.#problem) : undefined
     return cause === undefined ? unavailable(operation) : toCacheError(operation, cause)
   }
@@ -156,7 +156,7 @@ export class Service {
       }))
   }
 
-  // While the breaker is open, its probe replays.
+  // An open breaker replays the queue with its probe.
   #replayLater (): void {
     if (this.#isClosed || this.#breaker.isOpen || this.#replayTimer !== undefined) return
     this.#replayTimer = setTimeout(() => {
@@ -167,7 +167,7 @@ export class Service {
   }
 }
 
-// The default of `toAnswer`, where R is Result<T>.
+// The cast holds for the default of `toAnswer`, where R is Result<T>.
 function plain (value: any): any {
   return ok(value)
 }

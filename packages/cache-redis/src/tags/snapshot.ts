@@ -1,11 +1,11 @@
 import type { TagSnapshot } from '@x/cache-core'
-import type { Captured } from '../entries/birthplace.js'
+import type { BoundToken } from '../entries/birthplace.js'
 import type { EntryTag } from '../entries/frame.js'
 import { GENERATION } from '../entries/keys.js'
 
 /** The result of `capture`: the generation, and the tokens of the tags. */
 export class RedisSnapshot implements TagSnapshot {
-  constructor (readonly generation: Captured, readonly tags: ReadonlyMap<string, Captured>) {}
+  constructor (readonly generation: BoundToken, readonly tags: ReadonlyMap<string, BoundToken>) {}
 }
 
 /** All tokens of a snapshot; the generation is the first. */

@@ -1,5 +1,5 @@
 import type { CacheError } from '@x/cache-core'
-import type { Captured } from '../entries/birthplace.js'
+import type { BoundToken } from '../entries/birthplace.js'
 import type { Client, Connection } from '../connection/connection.js'
 import type { EntryTag } from '../entries/frame.js'
 import { GENERATION, newToken, type Keys } from '../entries/keys.js'
@@ -10,9 +10,9 @@ import { TokenMemory } from './tokens.js'
 
 /** Settings of `TagTokens`. */
 export interface TagTokensOptions {
-  /** Maximum number of remembered tokens. */
+  /** The maximum number of tokens that this process remembers. */
   readonly maxTags: number
-  /** Whether Redis is asked for each token, even for a remembered one. */
+  /** Whether each token is read from Redis, even a remembered one. */
   readonly isStrong: boolean
   /** Replicas that must acknowledge an invalidation, and the milliseconds to wait for them. */
   readonly waitReplicas: number
@@ -25,7 +25,7 @@ export interface TagTokensOptions {
 /**
  * One random token per tag in Redis, and those that this process remembers. An entry is valid if each of its tokens is still the
  * current one, on a server that has lost no write since. While messages arrive, equality with a remembered token proves that;
- * inequality proves nothing. Methods reject when Redis cannot be asked: the caller must then refuse the entry.
+ * inequality proves nothing. Methods reject when Redis does not answer: the caller must then refuse the entry.
  */
 export class TagTokens {
   readonly #connection: Connection
@@ -62,25 +62,25 @@ export class TagTokens {
   }
 
   /** The token that this process may rely on without asking; never in strong mode. */
-  remembered (tag: string): Captured | undefined {
+  remembered (tag: string): BoundToken | undefined {
     if (this.#options.isStrong) return undefined
     const captured = this.#memory.get(tag)
     if (captured === undefined) return undefined
     // The token may be outdated if messages are missing or the slot has another master.
     const node = this.#connection.owner(this.#keys.token(tag))
-    return node !== undefined && node.fence === captured.fence && node.isTrusted ? captured : undefined
+    return node !== undefined && node.serverId === captured.serverId && node.isTrusted ? captured : undefined
   }
 
   /** Whether remembered tokens prove that the tokens of an entry are the current ones: `remembered` for all of them, without an allocation. */
   proves (tags: readonly EntryTag[]): boolean {
     if (this.#options.isStrong) return tags.length === 0
     let trusted: Node | undefined
-    for (const { tag, token, fence } of tags) {
+    for (const { tag, token, serverId } of tags) {
       const captured = this.#memory.get(tag)
-      if (captured?.token !== token || captured.fence !== fence) return false
+      if (captured?.token !== token || captured.serverId !== serverId) return false
       const node = this.#connection.owner(this.#keys.token(tag))
-      if (node?.fence !== fence) return false
-      // Most tokens lie on one node, and `isTrusted` reads the clock.
+      if (node?.serverId !== serverId) return false
+      // The check is skipped for the node of the previous token: `isTrusted` reads the clock.
       if (node !== trusted && !node.isTrusted) return false
       trusted = node
     }
@@ -88,13 +88,13 @@ export class TagTokens {
   }
 
   /** Reads the token of a tag from Redis; `undefined` if there is none. */
-  async ask (tag: string): Promise<Captured | undefined> {
+  async ask (tag: string): Promise<BoundToken | undefined> {
     return this.#store.read(tag)
   }
 
   /** The tokens of tags, by tag; missing tokens are made. */
-  async capture (tags: readonly string[], lifetimeMs: number): Promise<Map<string, Captured>> {
-    const captured = new Map<string, Captured>()
+  async capture (tags: readonly string[], lifetimeMs: number): Promise<Map<string, BoundToken>> {
+    const captured = new Map<string, BoundToken>()
     await Promise.all(tags.map(async (tag) => {
       captured.set(tag, this.remembered(tag) ?? await this.#store.seed(tag, lifetimeMs))
     }))
@@ -102,17 +102,17 @@ export class TagTokens {
   }
 
   /**
-   * The tokens for a value that replaces another. In a Cluster Redis is asked for the generation: the remembered one may be outdated
-   * while its slot moves, and the replaced value may lie in the next generation.
+   * The tokens for a value that replaces another. In a Cluster the generation is read from Redis: the remembered one may be outdated
+   * while its slot moves, and the replaced value may be in the next generation.
    */
-  async captureForSet (tags: readonly string[], lifetimeMs: number): Promise<Map<string, Captured>> {
+  async captureForSet (tags: readonly string[], lifetimeMs: number): Promise<Map<string, BoundToken>> {
     if (!this.#connection.isCluster) return this.capture([GENERATION, ...tags], lifetimeMs)
     const [generation, captured] = await Promise.all([this.#store.seed(GENERATION, lifetimeMs), this.capture(tags, lifetimeMs)])
     return captured.set(GENERATION, generation)
   }
 
   /** Extends the expiry of tokens beyond that of an entry. A token that expires first makes the entry a miss. */
-  async extend (tokens: ReadonlyMap<string, Captured>, lifetimeMs: number): Promise<void> {
+  async extend (tokens: ReadonlyMap<string, BoundToken>, lifetimeMs: number): Promise<void> {
     const now = this.#options.now()
     await Promise.all([...tokens].map(async ([tag, { token }]) => {
       const known = this.#extendedUntil.get(tag)
@@ -140,7 +140,7 @@ export class TagTokens {
     if (waitReplicas === 0) {
       await send(this.#connection.client, key)
     } else {
-      // WAIT delays all later commands of its connection, and covers the writes of that connection only.
+      // WAIT uses a connection of its own: it delays all later commands there, and covers only the writes of that connection.
       const { node } = await callMaster(this.#connection, key, (writer) => send(writer, key), { connectionOf: ({ writer }) => writer })
       const replicas = await node.writer.wait(waitReplicas, Math.ceil(waitMs))
       if (replicas < waitReplicas) throw new Error(`only ${replicas} of ${waitReplicas} replicas have the invalidation`)

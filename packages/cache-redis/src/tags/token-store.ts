@@ -4,18 +4,18 @@ import type { Redis } from 'ioredis'
 import type { Connection } from '../connection/connection.js'
 import { callMaster, type MasterReply } from '../connection/master-call.js'
 import { isReply } from '../connection/redis-errors.js'
-import { isOwn, readToken, toHex, writeToken, type Captured } from '../entries/birthplace.js'
+import { isOwn, readToken, toHex, writeToken, type BoundToken } from '../entries/birthplace.js'
 import type { Keys } from '../entries/keys.js'
 import { SCRIPTS } from '../entries/scripts.js'
 import type { TokenMemory } from './tokens.js'
 
-/** Milliseconds that tokens live at least beyond the lifetime that asks for them: rarely extended, never immortal. */
+/** Milliseconds by which a token outlives the entry that it is made for, so that it is rarely extended; it always expires. */
 export const SPARE_MS = 3_600_000
 
 /** Attempts to replace a token that was made on another server. */
 const MAX_RENEWALS = 5
 
-/** Stands for each token that another program wrote. */
+/** The text in place of any token that another program wrote; the token of this package never equals it. */
 const FOREIGN = ''
 
 /**
@@ -37,14 +37,14 @@ export class TokenStore {
   }
 
   /** The token of a tag, made if there is none; a made one lives for at least `lifetimeMs` milliseconds. */
-  async seed (tag: string, lifetimeMs: number): Promise<Captured> {
+  async seed (tag: string, lifetimeMs: number): Promise<BoundToken> {
     const ttlMs = Math.ceil(2 * lifetimeMs + SPARE_MS)
-    const seed = async (redis: Redis, key: string, fence: string): Promise<string> => {
-      const made = writeToken(fence)
+    const seed = async (redis: Redis, key: string, serverId: string): Promise<string> => {
+      const made = writeToken(serverId)
       return textOf(await redis.callBuffer('SET', key, made, 'NX', 'GET', 'PX', String(ttlMs))) ?? made
     }
     for (let tries = 0; tries <= MAX_RENEWALS; tries++) {
-      // `undefined`: the token that was to be replaced has expired meanwhile.
+      // A token that is `undefined` expired before it was replaced.
       const seeded = await this.#read(tag, seed)
       if (seeded !== undefined) return seeded
     }
@@ -52,27 +52,27 @@ export class TokenStore {
   }
 
   /** The token as Redis has it now; `undefined` if there is none. */
-  async read (tag: string): Promise<Captured | undefined> {
+  async read (tag: string): Promise<BoundToken | undefined> {
     return this.#read(tag, async (redis, key) => textOf(await redis.getBuffer(key)))
   }
 
-  /** Rejects if it is not certain which server answered, and under which fence. */
-  async #read (tag: string, send: (redis: Redis, key: string, fence: string) => Promise<string | null>): Promise<Captured | undefined> {
+  /** Rejects if it is not certain which server answered, and under which identity. */
+  async #read (tag: string, send: (redis: Redis, key: string, serverId: string) => Promise<string | null>): Promise<BoundToken | undefined> {
     const key = this.#keys.token(tag)
     const read = this.#memory.begin(tag)
-    let captured: Captured | undefined
+    let captured: BoundToken | undefined
     try {
-      let reply = await callMaster(this.#connection, key, (redis, fence) => send(redis, key, fence)).catch((error: unknown) => {
+      let reply = await callMaster(this.#connection, key, (redis, serverId) => send(redis, key, serverId)).catch((error: unknown) => {
         if (isReply(error) && error.message.startsWith('WRONGTYPE')) return this.#renew(key, FOREIGN)
         throw error
       })
-      for (let renewals = 0; reply.value !== null && readToken(reply.value).fence !== reply.fence; renewals++) {
+      for (let renewals = 0; reply.value !== null && readToken(reply.value).serverId !== reply.serverId; renewals++) {
         if (renewals === MAX_RENEWALS) throw new Error('the server that answers changes too often')
         reply = await this.#renew(key, reply.value)
       }
-      if (reply.node.fence !== reply.fence) throw new Error('the server that answered changed meanwhile')
+      if (reply.node.serverId !== reply.serverId) throw new Error('the server that answered changed meanwhile')
       if (reply.value === null) return undefined
-      captured = { token: readToken(reply.value).token, fence: reply.fence }
+      captured = { token: readToken(reply.value).token, serverId: reply.serverId }
       if (!reply.node.isTrusted) read.isOutdated = true
       return captured
     } finally {
@@ -87,14 +87,14 @@ export class TokenStore {
   async #renew (key: string, token: string): Promise<MasterReply<string | null>> {
     const known = isOwn(token) ? token : FOREIGN
     if (known === FOREIGN) this.#onForeign(corrupt('tags.capture', 'a token that is not the cache\'s own; it is replaced, and its entries are gone'))
-    const reply = await callMaster(this.#connection, key, (redis, fence) =>
+    const reply = await callMaster(this.#connection, key, (redis, serverId) =>
       // EVAL, not EVALSHA: ASKING covers one command, so it would not cover the EVAL that follows NOSCRIPT.
-      redis.callBuffer('EVAL', SCRIPTS.cacheRenew.lua, 1, key, known, writeToken(fence), toHex(fence), SPARE_MS))
+      redis.callBuffer('EVAL', SCRIPTS.cacheRenew.lua, 1, key, known, writeToken(serverId), toHex(serverId), SPARE_MS))
     if (reply.value !== 0) return { ...reply, value: textOf(reply.value) }
-    await reply.node.readFence()
-    const { fence } = reply.node
-    if (fence === undefined) throw new Error('the server that answered is no master')
-    return { ...reply, fence, value: token }
+    await reply.node.readServerId()
+    const { serverId } = reply.node
+    if (serverId === undefined) throw new Error('the server that answered is no master')
+    return { ...reply, serverId, value: token }
   }
 }
 

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { Captured } from '../entries/birthplace.js'
+import type { BoundToken } from '../entries/birthplace.js'
 
 /** A pending read of a token. `isOutdated`: the token may have changed since the read was sent, so its reply is not remembered. */
 export interface TokenRead { readonly tag: string; isOutdated: boolean }
@@ -9,7 +9,7 @@ export interface TokenRead { readonly tag: string; isOutdated: boolean }
  * arrived and trust did not end; otherwise a slow reply would bring an old token back.
  */
 export class TokenMemory {
-  readonly #tokens: LRUCache<string, Captured>
+  readonly #tokens: LRUCache<string, BoundToken>
   readonly #reads = new Map<string, Set<TokenRead>>()
 
   constructor (maxTags: number) {
@@ -18,7 +18,7 @@ export class TokenMemory {
 
   get size (): number { return this.#tokens.size }
 
-  get (tag: string): Captured | undefined {
+  get (tag: string): BoundToken | undefined {
     return this.#tokens.get(tag)
   }
 
@@ -31,7 +31,7 @@ export class TokenMemory {
   }
 
   /** Ends a read, and remembers its token unless the read is outdated. */
-  end (read: TokenRead, token?: Captured): void {
+  end (read: TokenRead, token?: BoundToken): void {
     const reads = this.#reads.get(read.tag)
     if (reads?.delete(read) === true && reads.size === 0) this.#reads.delete(read.tag)
     if (token !== undefined && !read.isOutdated) this.#tokens.set(read.tag, token)

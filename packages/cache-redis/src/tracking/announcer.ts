@@ -38,7 +38,7 @@ export class Announcer {
     this.#channel = channel
     this.#listener = guard('onInvalidated', listener, warn)
     this.#warn = warn
-    // A Cluster knows no node before `ready`; and after a reconnection the rest of the pause is not needed.
+    // The subscription is retried at `ready`: a Cluster has no node before it, and after a reconnection the pause is not needed.
     this.#stop = listen(client, 'ready', () => {
       if (this.#timer !== undefined) void this.#listen()
     })

@@ -16,9 +16,9 @@ export class TrackingState {
     this.#changed = changed
   }
 
-  /** Computes the value anew; a node without a fence is no master, and does not count. */
+  /** Computes the value anew; a node whose server identity is not known counts as no master. */
   note (nodes: Iterable<Node>): void {
-    const masters = [...nodes].filter(({ fence }) => fence !== undefined)
+    const masters = [...nodes].filter(({ serverId }) => serverId !== undefined)
     const value = this.#isOff ? 'off' : masters.length > 0 && masters.every(({ isTrusted }) => isTrusted) ? 'trusted' : 'in doubt'
     if (value === this.value) return
     this.value = value

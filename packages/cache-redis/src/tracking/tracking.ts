@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis'
 import { closeClient } from '../connection/client.js'
-import { fenceOf } from '../connection/server-identity.js'
+import { serverIdentityOf } from '../connection/server-identity.js'
 import type { Warn } from '../connection/guard.js'
 import { isRefusal, publicText } from '../connection/redis-errors.js'
 
-/** Events of a tracker. */
+/** The callbacks of a `Tracker`. */
 export interface TrackerEvents {
-  /** Keys under a prefix changed. */
+  /** Is called with the names of changed keys that have a tracked prefix. */
   readonly onInvalidated: (keys: readonly string[]) => void
   /** Messages may have been missed: tokens remembered before are not relied on any more. */
   readonly onDoubt: () => void
@@ -58,16 +58,16 @@ export class Tracker {
     })
     this.#redis.on('ready', () => { void this.#arm() })
     this.#redis.on('close', () => this.#doubt())
-    // The data connection reports outages; this one only ends trust in the tokens.
+    // Only refusals are reported. Other errors of this connection end the trust in the tokens; the data connection reports outages.
     this.#redis.on('error', (error) => this.#note(error, 'the connection'))
     this.#redis.on('messageBuffer', (channel: Buffer, keys: unknown) => {
       if (channel.toString() !== CHANNEL) return
-      // `null` means FLUSHALL or the data of a new master. A message that is no list was published by another client.
+      // `null` in place of a list of keys means that all keys may have changed (FLUSHALL, a new master). Any other message was published by another client.
       if (keys === null) settings.onDoubt()
       else if (Array.isArray(keys)) settings.onInvalidated(keys.map(String))
     })
     this.#redis.connect().catch(() => {
-      // The retry strategy reconnects.
+      // A rejected `connect` is ignored, since the retry strategy reconnects.
     })
   }
 
@@ -88,7 +88,7 @@ export class Tracker {
     const sentAt = now()
     let command = 'INFO'
     try {
-      const info = fenceOf(String(await this.#redis.info('server', 'replication')))
+      const info = serverIdentityOf(String(await this.#redis.info('server', 'replication')))
       command = 'CLIENT ID'
       const id = await this.#redis.client('ID')
       command = 'CLIENT TRACKING'
@@ -100,7 +100,7 @@ export class Tracker {
       this.runId = info.runId
       this.#failures = 0
       this.#maxPauseMs = MAX_PAUSE_MS.failed
-      // Tokens read before this moment were not covered by messages.
+      // Tokens that were read before tracking began are forgotten: no messages cover them.
       this.#settings.onDoubt()
     } catch (error) {
       this.#note(error, command)
@@ -121,7 +121,7 @@ export class Tracker {
       await this.#redis.ping()
       this.#provenAt = sentAt
     } catch (error) {
-      // Other errors close the connection, which ends the trust.
+      // Only refusals are reported: other errors close the connection, which ends the trust.
       this.#note(error, 'PING')
     } finally {
       this.#isPinging = false

@@ -4,16 +4,16 @@ const FIRST_SLOTS = 32
 const MAX_KEYS = 1024
 
 /**
- * The keys with the smallest hashes, 1024 at most: where there are more, those with hashes in the upper half of the range
- * leave, and the range is halved (Wegman's adaptive sampling; Flajolet, "On adaptive sampling", 1990). A key that is in
- * the sample was in it from its first request on.
+ * A sample of at most 1024 keys: those whose hashes are below `limit`. When there are more, `limit` is halved and the keys
+ * above it are removed (Wegman's adaptive sampling; Flajolet, "On adaptive sampling", 1990). Each sampled key has been in
+ * the sample since its first request.
  */
 export class KeySample {
-  /** Hashes from here on are not in the sample. */
+  /** The lowest hash that is not in the sample. */
   limit = HASHES
   #keys = 0
   #hashes = new Uint32Array(FIRST_SLOTS)
-  /** 0: no key here, 1: noted once, 2: more than once. */
+  /** How often the key of a slot was noted: 0: the slot is empty, 1: once, 2: more than once. */
   #noted = new Uint8Array(FIRST_SLOTS)
 
   get bytes (): number { return this.#hashes.byteLength + this.#noted.byteLength }

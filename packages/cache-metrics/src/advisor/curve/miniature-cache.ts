@@ -1,27 +1,27 @@
-// A record: these four, and then the time of the load under each ttl, so that a touch stays within a line or two of
-// memory. A link is where the other record begins, and 0 none, since no entry is kept there.
+// Offsets in the record of an entry: hash, three links, then the load time under each ttl. One record takes a line or two of
+// memory, so that `touch` is fast. A link is the offset of another record; 0: none, since record 0 is unused.
 const HASH = 0
-/** The next entry of the same bucket. */
+/** Link to the next entry of the same bucket. */
 const NEXT = 1
-// The LRU list is a ring: newer than the newest is the oldest.
+// Links of the LRU list, which is a ring: the newer neighbour of the newest entry is the oldest.
 const NEWER = 2
 const OLDER = 3
 const LOADS = 4
 const FIRST_ENTRIES = 16
 
-/** What `touch` returns for a key that is not there. */
+/** The result of `touch` for a key without an entry. */
 export const ALL_MISSED = -1
 
 /**
- * A `MemoryCache` without values, under several ttls at once: which of them would have missed. A miss loads and stores;
- * a hit does not prolong; an expired entry keeps its place until it is touched or makes room. So hit or miss, a touched
- * entry is the newest, the LRU order is the same under every ttl, and one list serves all.
+ * Simulates a `MemoryCache` without values under several ttls at once. A miss loads and stores; a hit does not extend the
+ * lifetime; an expired entry stays until it is touched or evicted. A touched entry is always the newest, so the LRU order is
+ * the same under every ttl, and one list is enough.
  *
- * Takes 4 × (6 + ttls) bytes per entry at most, as entries come.
+ * The tables grow with the entries, up to 4 × (6 + ttls) bytes per entry.
  */
 export class MiniatureCache {
   readonly #capacity: number
-  /** Milliseconds. */
+  /** The simulated ttls, in milliseconds. */
   readonly #ttls: readonly number[]
   readonly #stride: number
   #entries = 0
@@ -40,14 +40,14 @@ export class MiniatureCache {
     this.#stride = LOADS + ttls.length
   }
 
-  /** Whether the next new key takes another's place, as others may have done. */
+  /** Whether the next new key evicts an entry. */
   get isFull (): boolean { return this.#entries === this.#capacity }
   get bytes (): number { return this.#records.byteLength + this.#buckets.byteLength }
 
   /**
-   * Reads a key and, under each ttl that misses, loads it. Returns the misses: bit `i` for the ttl at `i`.
-   * @param hash stands for the key: 32 bits, unsigned
-   * @param now whole milliseconds modulo 2^32: a load more than 49 days ago looks younger
+   * Reads a key, and loads it under each ttl that misses. Returns the misses as bits: bit `i` for the ttl at index `i`.
+   * @param hash the hash of the key, 32 bits, unsigned
+   * @param now whole milliseconds modulo 2^32: the age of a load before the last 49 days is too small
    */
   touch (hash: number, now: number): number {
     const records = this.#records
@@ -72,12 +72,12 @@ export class MiniatureCache {
     const entry = this.#entries < this.#capacity ? this.#add() : this.#takeOldest()
     const records = this.#records
     records[entry + HASH] = hash
-    // Shorter than the call of fill().
+    // A loop is faster than `fill()` for a few ttls.
     for (let load = entry + LOADS, end = entry + this.#stride; load < end; load++) records[load] = now
     this.#linkBucket(entry)
   }
 
-  /** A record as yet unused, as the newest. */
+  /** Makes an unused record the newest entry. */
   #add (): number {
     if (this.#entries === this.#room) this.#grow()
     const entry = ++this.#entries * this.#stride
@@ -95,7 +95,7 @@ export class MiniatureCache {
     for (let at = 1; at <= this.#entries; at++) this.#linkBucket(at * this.#stride)
   }
 
-  /** The record of the least recently used entry, which is no more, as the newest: the ring only turns. */
+  /** Evicts the least recently used entry, and makes its record the newest entry: in the ring only `#newest` moves. */
   #takeOldest (): number {
     const records = this.#records
     const oldest = records[this.#newest + NEWER]!

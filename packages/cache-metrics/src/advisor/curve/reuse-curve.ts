@@ -17,48 +17,47 @@ export interface ReuseCurveOptions {
    */
   entries?: readonly number[]
   /**
-   * Entries that are simulated for each size at most, a whole number from 1 to 2^24. A size up to this is simulated in
-   * full and its hit rates are exact. Default 512; 4096 and more where neither time nor memory is scarce (50 bytes each).
+   * The maximum number of simulated entries per size, a whole number from 1 to 2^24. A size up to this is simulated in
+   * full, and its hit rates are exact. Default 512. Each entry takes about 50 bytes.
    */
   sampleEntries?: number
 }
 
-/** One point of the curve. */
+/** One point of a reuse curve: the hit rate for one ttl and one size. */
 export interface ReusePoint {
-  /** Seconds. */
+  /** The ttl, in seconds. */
   ttl: number
-  /** The size of the cache. */
+  /** The size of the cache, in entries. */
   entries: number
-  /** From 0 to 1. Never falls from one ttl to the next, nor from one size to the next; 0 while nothing was noted. */
+  /** Hits per request, 0 to 1; 0 before the first request. It never falls from one ttl, or size, to the next larger one. */
   hitRate: number
   /**
-   * The hit rate of the requests noted is within this of `hitRate` 95 times in 100: 0 where the size is simulated in full,
-   * 1 while nothing was noted. Read from how much eighths of the sample differ. It does not know of a cliff, such as a
-   * loop over a few percent more keys than the size, where LRU falls from all to nothing: sizes are only told apart to
-   * about `2 / √sampleEntries`.
+   * Half the width of the 95 % interval of `hitRate`, from the variance between eighths of the sample; 0 if the size is
+   * simulated in full, 1 before the first request. It does not cover loops over slightly more keys than the size, for which LRU
+   * never hits: the simulation distinguishes sizes only to about `2 / √sampleEntries`.
    */
   margin: number
-  /** Requests that were simulated for this size. */
+  /** The number of requests that were simulated for this size. */
   sampled: number
 }
 
-/** Seconds: from a polled page to a catalogue. */
+/** The default ttls, in seconds: from that of a polled page to that of a catalogue. */
 export const DEFAULT_TTLS: readonly number[] = [1, 10, 60, 300, 900, 3600, 86_400]
 export const DEFAULT_ENTRIES: readonly number[] = [100, 1000, 5000, 20_000, 100_000]
 const GROUPS = 8
-/** Student's t of 7 degrees of freedom, both sides. */
+/** The two-sided 95 % quantile of Student's t with 7 degrees of freedom. */
 const T_95 = 2.365
 
 /**
  * Estimates the hit rate of an LRU cache for each ttl and size, if each noted request reads its key, and loads and stores it on a
  * miss. Memory is bounded for any number of keys: with the default options 120 kB at most, and 10 kB for ten keys.
  *
- * Each size has a miniature: a cache scaled down with the sample of keys that it sees (Waldspurger et al., "Cache Modeling and
+ * Each size has a miniature: a cache scaled down in proportion to its sample of keys (Waldspurger et al., "Cache Modeling and
  * Optimization using Miniature Simulations", ATC '17; keys are sampled by hash as in "Efficient MRC Construction with
- * SHARDS", FAST '15). The samples are nested, so that a larger size is compared to the next smaller one on the same keys:
- * what is estimated is not its miss rate, but the share that still misses of what missed before. A hot key hits in both,
- * so it matters little whether it is sampled. On web07 that errs a tenth of what hits per sampled request does, and of
- * SHARDS-adj, which counts the requests that a sample has too many or too few as hits.
+ * SHARDS", FAST '15). The samples are nested, so that a larger size is compared with the next smaller one on the same keys.
+ * The estimate for a larger size is a ratio: of the misses of the smaller size, the share that also misses in the larger one. A
+ * hot key hits in both, so its presence in the sample hardly changes the ratio. On the trace web07 the error is a tenth of that of
+ * hits per sampled request. It is also a tenth of that of SHARDS-adj, which corrects the hits by the number of excess or missing requests.
  */
 export class ReuseCurve {
   readonly #ttls: readonly number[]
@@ -66,7 +65,7 @@ export class ReuseCurve {
   readonly #keys = new KeySample()
   #requests = 0
 
-  /** @throws `CACHE_ERR_OPTION_INVALID` */
+  /** @throws `CACHE_ERR_OPTION_INVALID` for a ttl, a size or a sample out of its range */
   constructor (options: ReuseCurveOptions = {}) {
     const {
       ttls = DEFAULT_TTLS,
@@ -76,13 +75,13 @@ export class ReuseCurve {
     this.#ttls = sortedSet('ttls', ttls, (ttl) => ttl > 0 && ttl <= MAX_TTL, `1 to 32 numbers above 0, ${MAX_TTL} at most`)
     const sizes = sortedSet('entries', entries, (size) => isWhole(size), 'whole numbers from 1')
     if (!isWhole(sampleEntries, 2 ** 24)) throw new OptionInvalid('sampleEntries', String(sampleEntries), 'a whole number from 1 to 2^24')
-    // The hottest keys decide about the hit rate, and whether they are in a sample is luck: the smallest size sees all.
+    // The smallest size is simulated in full: the hottest keys determine the hit rate, and a sample may lack them by chance.
     const first = sizes[0]! > sampleEntries ? [sampleEntries] : []
     const lifetimes = this.#ttls.map((ttl) => ttl * 1000)
     this.#levels = [...first, ...sizes].map((size, at) => new Level(size, at >= first.length, sampleEntries, lifetimes))
   }
 
-  /** Requests noted. */
+  /** The number of noted requests. */
   get requests (): number { return this.#requests }
 
   /** Size of the tables in bytes. */
@@ -90,16 +89,16 @@ export class ReuseCurve {
     return this.#levels.reduce((sum, { bytes }) => sum + bytes, this.#keys.bytes)
   }
 
-  /** Distinct keys noted: exact up to 1024, then within 8 % of that 95 times in 100. */
+  /** The number of distinct keys: exact up to 1024, above that within 8 % with a probability of 95 %. */
   get distinctKeys (): number { return this.#keys.distinct }
 
-  /** The share of the distinct keys that was noted once: exact up to 1024 keys, then within 0.045 95 times in 100; 0 without keys. */
+  /** The share of the distinct keys with one request: exact up to 1024 keys, above that within 0.045 with a probability of 95 %; 0 without keys. */
   get oneHitShare (): number { return this.#keys.onceShare }
 
   /**
-   * A request for a key.
+   * Notes a request for a key.
    * @param hash of the key, by `hashKey`
-   * @param now milliseconds of any clock; fractions do not count. What a clock that goes back left behind has expired
+   * @param now milliseconds of any clock, without fractions. If the clock goes back, earlier loads count as expired
    */
   note (hash: number, now: number): void {
     this.#requests++
@@ -112,7 +111,7 @@ export class ReuseCurve {
     }
   }
 
-  /** The curve so far: for each size, upwards, all ttls, upwards. */
+  /** The points of the curve, by ascending size, and for each size by ascending ttl. */
   points (): ReusePoint[] {
     const points: ReusePoint[] = []
     const { distinct } = this.#keys
@@ -129,12 +128,12 @@ export class ReuseCurve {
           variances[at] = ratio ** 2 * variances[at]! + missRates[at]! ** 2 * variance
           missRates[at] = missRates[at]! * ratio
         }
-        // Never less than under a shorter ttl: the loads of a key are the fewest intervals that cover its requests.
+        // A longer ttl never has fewer hits: the loads of a key are the fewest intervals of this length that cover its requests.
         hitRate = Math.max(hitRate, 1 - missRates[at]!)
         const margin = this.#requests === 0 ? 1 : Math.min(1, T_95 * Math.sqrt(variances[at]!))
         if (level.isWanted) points.push({ ttl, entries: level.entries, hitRate, margin, sampled: level.sampled })
       }
-      // Where nothing made room, a larger size is the same.
+      // A size that is not full has evicted no entry, so a larger size has the same hit rate.
       mayGain = level.isFull
     }
     return points
@@ -143,14 +142,14 @@ export class ReuseCurve {
 
 /** One size, its miniature, and the counts of its misses. */
 class Level {
-  /** Hashes below are in the sample. */
+  /** Keys with a hash below it are in the sample. */
   readonly limit: number
-  /** Whether all are. */
+  /** Whether all keys are in the sample. */
   readonly isExact: boolean
   sampled = 0
   readonly #cache: MiniatureCache
   readonly #misses: MissCounts
-  /** What the size before missed of the same requests; nothing where the size is simulated in full. */
+  /** The misses of the next smaller size for the same requests; empty for a size that is simulated in full. */
   readonly #before: MissCounts
 
   constructor (readonly entries: number, readonly isWanted: boolean, sampleEntries: number, ttls: readonly number[]) {
@@ -164,7 +163,7 @@ class Level {
   get bytes (): number { return this.#cache.bytes + this.#misses.bytes + this.#before.bytes }
   get isFull (): boolean { return this.#cache.isFull }
 
-  /** Returns the ttls that missed here, given those that missed in the next smaller size. */
+  /** Simulates a request; returns the misses as bits. `before` has those of the next smaller size. */
   note (hash: number, now: number, before: number): number {
     this.sampled++
     const misses = this.#cache.touch(hash, now)
@@ -177,12 +176,12 @@ class Level {
     return misses
   }
 
-  /** Of a size that is simulated in full. */
+  /** The miss rate under a ttl, for a size that is simulated in full. */
   missRate (ttl: number): number {
     return this.sampled === 0 ? 1 : this.#misses.of(ttl, 0) / this.sampled
   }
 
-  /** The share of what missed before that misses here too, from 0 to 1, and the variance of that estimate. */
+  /** Of the misses of the next smaller size, the share that misses here too, 0 to 1; and the variance of that estimate. */
   left (ttl: number, distinctKeys: number): { ratio: number, variance: number } {
     let misses = 0
     let before = 0
@@ -196,7 +195,7 @@ class Level {
       squares += (this.#misses.of(ttl, group) - ratio * this.#before.of(ttl, group)) ** 2
     }
     const amongGroups = before === 0 ? 0 : squares / before ** 2 * GROUPS / (GROUPS - 1)
-    // Groups of a few keys may agree by chance. So it is at least that of one toss per key (Agresti and Coull, 1998).
+    // The variance is at least that of one binomial trial per key (Agresti and Coull, 1998): groups of a few keys may agree by chance.
     const rate = this.limit / HASHES
     const keys = distinctKeys * rate
     const share = (ratio * keys + 2) / (keys + 4)
@@ -204,10 +203,10 @@ class Level {
   }
 }
 
-/** Misses by ttl and group of keys. */
+/** The misses by ttl and by group of keys. */
 class MissCounts {
   readonly #ttls: number
-  /** For each group, one for each ttl, and one for what missed under all: most misses are of keys that are not there. */
+  /** Per group: a count for each ttl, and one of misses under all ttls, since most misses are of keys without an entry. */
   readonly #counts: Float64Array
 
   constructor (ttls: number, groups: number) {

@@ -1,4 +1,4 @@
-import { Candidates, FLOOR, KINDS, UNKNOWN, type Candidate, type DimensionKind, type Dimensions } from './suspects.js'
+import { FLOOR, KINDS, Suspects, UNKNOWN, type DimensionKind, type Dimensions, type Suspect } from './suspects.js'
 import { KeyRings } from './key-rings.js'
 import { LagCounts } from './lag-counts.js'
 import { chanceOf, chancesOf, type Chances } from './return-chances.js'
@@ -7,19 +7,19 @@ export type { DimensionKind, Dimensions } from './suspects.js'
 
 /** A dimension that the key lacks. Its counts are recent ones: all counts are halved whenever `returns` reaches 256. */
 export interface Leak {
-  /** The name of the dimension, as `note` got it. */
+  /** The name of the dimension, as it was passed to `note`. */
   readonly dimension: string
   readonly kind: DimensionKind
-  /** Pairs of requests for one key, of one value of the dimension, and how many of them got one answer. */
+  /** Pairs of requests for one key with the same value of the dimension; `agreeing`: pairs with the same answer. */
   readonly same: { readonly compared: number, readonly agreeing: number }
-  /** Neighbouring requests for one key, of two values of the dimension, and how many of them got two answers. */
+  /** Pairs of consecutive requests for one key with two values of the dimension; `differing`: pairs with two answers. */
   readonly other: { readonly compared: number, readonly differing: number }
-  /** Returns: a key had an older answer again. `explained`: those that the dimension foretold. */
+  /** Returns: an older answer of a key that occurred again. `explained`: returns that the dimension predicted. */
   readonly returns: number
   readonly explained: number
-  /** Of the rest, those at which the last request with the same value of the dimension had got another answer. */
+  /** Returns that were not predicted, and whose last request with the same value of the dimension had another answer. */
   readonly contradicted: number
-  /** 1 − the bound on the probability that a dimension without influence looks like this (see `KeyLeak`); above 0.999999. */
+  /** The certainty of the leak: 1 minus the upper bound of the probability that a dimension without influence has this evidence (see `KeyLeak`); above 0.999999. */
   readonly confidence: number
 }
 
@@ -29,63 +29,66 @@ const MAX_OBSERVATIONS = 24
 const NOISE_WITHIN = 60
 const NOISE_PAIRS = 50
 const NOISE_SHARE = 0.95
-/** ln of the odds at which a dimension is accused: 10⁻⁶ by chance. */
+/** ln of the odds from which on a dimension is reported; by chance with a probability of 10⁻⁶. */
 const CERTAIN = Math.log(1e6)
-/** The share of returns that the bet expects a dimension to foretell. */
+/** The share of the stake on `predicted`, and the highest chance at which a bet is made. */
 const BET = 0.5
-/** Returns after which evidence is halved, so that a leak which starts late is not outweighed by what was before. */
+/** The number of returns at which the evidence is halved, so that earlier evidence does not hide a leak that starts late. */
 const FORGOTTEN_AT = 256
 const EVIDENCE = ['same', 'agreeing', 'astray', 'other', 'differing', 'returns', 'explained', 'contradicted'] as const
-/** Explanations that differ by less are equally good. */
+/** The largest difference between explanations that count as equally good. */
 const ALIKE = 0.02
-/** Pairs are halved then, so that they follow the traffic. */
+/** The number of pairs at which their counts are halved, so that recent traffic outweighs older traffic. */
 const HALVED_AT = 1024
 
-/** One request of a key, which each dimension is compared with. */
+/** One request for a key, as each dimension is compared with it. */
 interface Request {
   readonly slot: number
-  /** Earlier requests of the key that it can be compared with. */
+  /** The number of earlier requests for the key that it can be compared with. */
   readonly reach: number
   readonly print: number
-  /** Requests since the key had this answer last; 0: never. */
+  /** The number of requests since the last one with this answer; 0: there was none. */
   readonly printLag: number
-  /** `undefined`: no older answer came back. */
+  /** The chances of this return; `undefined`: the answer is not a return. */
   readonly returned: Chances | undefined
 }
 
 /**
  * Detects that a key lacks a dimension: one key has two answers, depending on a user, a header or a query parameter.
  *
- * Evidence is an answer that comes *back*: a key gave f1, then others, now f1 again. Values that change over time, count up or are
- * new at each load never come back, so they accuse nobody. A dimension *foretells* the return if its last request with today's value
- * (of this user, say) is the very one that last got this answer. A value that flips on its own comes back too, but not in step with
- * who asks.
+ * Evidence is a *return*: a key had answer f1, then others, and now f1 again. Values that change over time, count up, or are
+ * new at each load never return, so they are no evidence. A dimension *predicts* the return if the last request with the same
+ * value of the dimension (the same user, for example) is also the last one with this answer. A value that alternates by
+ * itself returns too, but independently of the dimension.
  *
- * Test: a bet on every return, against the null hypothesis that who asks has nothing to do with the answer. Under it the dimension
- * foretells a return of lag n with at most the probability q that its own values come back at lag n. q is the largest of three estimates,
- * all from earlier requests and from the dimension alone: how often it was n on this key, on all keys, and n or less on this key, per
- * chance (which says enough while little was seen, as values that come in no order or in bursts come back sooner rather than later). Half
- * the stake is put on "foretold": the capital grows by 0.5 / q or shrinks by 0.5 / (1 − q), and where q is above a half
- * nothing is staked. Under the null it does not grow on average as long as q is not below the true probability, so it grows a
- * million times with a probability of at most 10⁻⁶ for each dimension, however often one looks (Ville's inequality; Shafer, Testing by
- * betting, 2021). Capital below 1 / 100 is topped up, so that a leak which begins late is found: each later attempt has 10⁻⁸.
+ * Test: a bet on every return, against the null hypothesis that the answer does not depend on the dimension. Under the null
+ * hypothesis a dimension predicts a return of lag n with at most the probability q that its own values return at lag n. q is the
+ * largest of three estimates from earlier requests of the dimension alone: the share of lag n on this key, the share of lag n on all
+ * keys, and the share of lags up to n on this key, each per chance. The third is reliable with few requests, since values in random
+ * order or in bursts return sooner rather than later.
  *
- * Besides, at most one return may contradict the dimension (its last request with today's value got another answer) for four that it
- * foretold: where users and values both follow a rhythm, the estimates of q may lag behind it. And of all answers that the key had
- * before, returns or not, at least nine in ten must be what its last request with today's value got: who writes and at once reads gets
- * his own value back, in step with himself, but then the others get it too.
+ * Half the stake is on "predicted": the capital is multiplied by 0.5 / q or by 0.5 / (1 − q); if q is at least a half, no
+ * stake is made. Under the null hypothesis the capital does not grow on average while q is not below the true probability. So it
+ * grows a million times with a probability of at most 10⁻⁶ per dimension, for any number of checks (Ville's inequality; Shafer, Testing
+ * by betting, 2021). Capital below 1 / 100 is raised to 1 / 100, so that a leak which begins late is found; each such attempt
+ * succeeds by chance with a probability of 10⁻⁸.
  *
- * Two that take strict turns and a value that takes turns at each load too cannot be told from a leak, and are not accused.
+ * Two further conditions apply. First, for four predicted returns at most one may contradict the dimension, which means that the last
+ * request with the present value had another answer: if users and values both follow a rhythm, the estimates of q may lag
+ * behind. Second, of all answers that the key had before, at least nine in ten must equal the answer of the last request with the
+ * present value: a user who writes and then reads receives the own value again, but so do the other users.
  *
- * Memory: a fixed number of keys, of each its last requests, and a fixed number of names (see `Candidates`). Nothing grows with users.
+ * If two users alternate strictly, and a value alternates at each load, the value cannot be distinguished from a leak; it is not reported.
+ *
+ * Memory: a fixed number of keys with their last requests, and a fixed number of names (see `Suspects`), for any number of users.
  */
 export class KeyLeak {
   readonly #rings: KeyRings
   readonly #prints: Uint32Array
-  /** Of each request. */
+  /** The context of each remembered request, a hash of all its dimensions; `noise` compares requests with equal contexts. */
   readonly #contexts: Uint16Array
-  readonly #candidates: Candidates
-  /** Requests that so many could be compared with. */
+  readonly #suspects: Suspects
+  /** The number of requests by their reach. */
   readonly #reaches: LagCounts
   #seen = 0
   #noisePairs = 0
@@ -93,7 +96,7 @@ export class KeyLeak {
 
   /**
    * @param options.maxKeys number of keys that are observed at a time
-   * @param options.maxObservations remembered of each; a user who asks more rarely than every so many requests is a new one
+   * @param options.maxObservations number of remembered requests per key; a user without a request among them counts as new
    */
   constructor ({ maxKeys = MAX_KEYS, maxObservations = MAX_OBSERVATIONS }: { maxKeys?: number, maxObservations?: number } = {}) {
     const slots = Math.max(1, Math.ceil(maxKeys))
@@ -101,40 +104,40 @@ export class KeyLeak {
     this.#rings = new KeyRings(slots, size)
     this.#prints = new Uint32Array(slots * size)
     this.#contexts = new Uint16Array(slots * size)
-    this.#candidates = new Candidates(slots, size)
+    this.#suspects = new Suspects(slots, size)
     this.#reaches = new LagCounts(slots, size, false)
   }
 
   /** Approximate size in bytes. */
   get bytes (): number {
     const shared = this.#rings.bytes + this.#prints.byteLength + this.#contexts.byteLength + this.#reaches.bytes
-    return this.#candidates.list.reduce((sum, { bytes }) => sum + bytes, shared)
+    return this.#suspects.list.reduce((sum, { bytes }) => sum + bytes, shared)
   }
 
   /**
-   * Whether values change at nearly every load though nothing else does (a random id, the time of the load): no key can help, and
-   * no cache should keep them. `false` too while fewer than 50 pairs within a minute were seen.
+   * Whether values change at nearly every load with equal dimensions (a random id, the time of the load). No key makes such values
+   * cacheable. `false` before 50 pairs of requests within a minute were compared.
    */
   get noise (): boolean {
     return this.#noisePairs >= NOISE_PAIRS && this.#noiseDiffering >= NOISE_SHARE * this.#noisePairs
   }
 
   /**
-   * One request that loaded its value. A dimension that a request lacks counts as a value of its own. Which dimensions are looked
-   * at: see `Candidates`. Times should not run backwards.
+   * Notes one request that loaded its value. An absent dimension counts as a value of its own. `Suspects` chooses the observed
+   * dimensions. `nowSeconds` should not decrease.
    */
   note (keyHash: number, nowSeconds: number, fingerprint: number, dimensions: Dimensions): void {
     const rings = this.#rings
     const slot = rings.slotOf(keyHash)
     if (slot === undefined) return
     if (rings.requests(slot) === 0) this.#clear(slot)
-    this.#candidates.meet(dimensions)
+    this.#suspects.meet(dimensions)
     const print = fingerprint >>> 0
     const reach = rings.reach(slot, nowSeconds)
     const printLag = rings.lastOf(this.#prints, slot, print, reach)
     const returned = printLag > 1 ? chancesOf(this.#rings.size, this.#reaches, slot, printLag) : undefined
     const request: Request = { slot, reach, print, printLag, returned }
-    for (const candidate of this.#candidates.list) this.#look(candidate, candidate.labelOf(dimensions), request)
+    for (const suspect of this.#suspects.list) this.#look(suspect, suspect.labelOf(dimensions), request)
     const context = contextOf(dimensions)
     this.#compareNoise(slot, context, nowSeconds, print, reach)
     this.#contexts[rings.at(slot, 0)] = context
@@ -143,18 +146,18 @@ export class KeyLeak {
     rings.push(slot, nowSeconds)
     this.#seen++
     this.#reaches.age(slot, rings.requests(slot), this.#seen)
-    for (const { lags } of this.#candidates.list) lags.age(slot, rings.requests(slot), this.#seen)
+    for (const { lags } of this.#suspects.list) lags.age(slot, rings.requests(slot), this.#seen)
   }
 
   /** The dimension that best explains different answers; `undefined` while none is certain. */
   leak (): Leak | undefined {
-    const candidates = this.#candidates.list.filter(({ isConsistent }) => isConsistent)
-    const top = Math.max(...candidates.map(({ score }) => score))
+    const suspects = this.#suspects.list.filter(({ isConsistent }) => isConsistent)
+    const top = Math.max(...suspects.map(({ score }) => score))
     if (!(top >= CERTAIN)) return undefined
-    // A coarser one may need more returns to be as certain: it is named if it explains more.
-    const plausible = candidates.filter(({ score }) => score > CERTAIN / 4)
+    // The dimension that explains most is named, not the most certain: a coarser one may need more returns for the same certainty.
+    const plausible = suspects.filter(({ score }) => score > CERTAIN / 4)
     const best = Math.max(...plausible.map(explanation))
-    const named = plausible.filter((candidate) => explanation(candidate) > best - ALIKE)
+    const named = plausible.filter((suspect) => explanation(suspect) > best - ALIKE)
       .sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || explanation(b) - explanation(a))[0]!
     return {
       dimension: named.name,
@@ -168,42 +171,42 @@ export class KeyLeak {
     }
   }
 
-  #look (candidate: Candidate, label: number, request: Request): void {
+  #look (suspect: Suspect, label: number, request: Request): void {
     const { slot, reach, print, printLag } = request
-    const { labels } = candidate
+    const { labels } = suspect
     const lag = this.#rings.lastOf(labels, slot, label, reach)
     if (lag > 0) {
-      candidate.same++
-      if (this.#prints[this.#rings.at(slot, lag)] === print) candidate.agreeing++
-      else if (printLag > 0) candidate.astray++
+      suspect.same++
+      if (this.#prints[this.#rings.at(slot, lag)] === print) suspect.agreeing++
+      else if (printLag > 0) suspect.astray++
     }
     if (reach > 0 && labels[this.#rings.at(slot, 1)] !== UNKNOWN) {
-      candidate.neighbours++
+      suspect.neighbours++
       if (lag !== 1) {
-        candidate.other++
-        if (printLag !== 1) candidate.differing++
+        suspect.other++
+        if (printLag !== 1) suspect.differing++
       }
     }
-    // It could not come back from before its name was met: that is no chance missed.
+    // Requests before the name was observed have no label, so a return from then is neither predicted nor missed.
     if (reach === 0 || labels[this.#rings.at(slot, reach)] !== UNKNOWN) {
-      this.#judge(candidate, lag, request)
-      candidate.lags.add(slot, lag)
+      this.#judge(suspect, lag, request)
+      suspect.lags.add(slot, lag)
     }
     labels[this.#rings.at(slot, 0)] = label
   }
 
-  /** Bets on a return: whether the dimension foretold that the key has an older answer again. */
-  #judge (candidate: Candidate, lag: number, { slot, print, printLag, returned }: Request): void {
+  /** Bets on a return: updates the score by whether the dimension predicted it. */
+  #judge (suspect: Suspect, lag: number, { slot, print, printLag, returned }: Request): void {
     if (returned === undefined) return
-    candidate.judged++
-    if (++candidate.returns === FORGOTTEN_AT) for (const count of EVIDENCE) candidate[count] >>>= 1
-    const foretold = lag === printLag
-    if (foretold) candidate.explained++
-    else if (lag > 0 && this.#prints[this.#rings.at(slot, lag)] !== print) candidate.contradicted++
-    const chance = chanceOf(candidate.lags, slot, printLag, returned)
+    suspect.judged++
+    if (++suspect.returns === FORGOTTEN_AT) for (const count of EVIDENCE) suspect[count] >>>= 1
+    const isPredicted = lag === printLag
+    if (isPredicted) suspect.explained++
+    else if (lag > 0 && this.#prints[this.#rings.at(slot, lag)] !== print) suspect.contradicted++
+    const chance = chanceOf(suspect.lags, slot, printLag, returned)
     if (chance >= BET) return
-    const gain = foretold ? BET / chance : (1 - BET) / (1 - chance)
-    candidate.score = Math.max(FLOOR, candidate.score + Math.log(gain))
+    const gain = isPredicted ? BET / chance : (1 - BET) / (1 - chance)
+    suspect.score = Math.max(FLOOR, suspect.score + Math.log(gain))
   }
 
   #compareNoise (slot: number, context: number, nowSeconds: number, print: number, reach: number): void {
@@ -219,11 +222,11 @@ export class KeyLeak {
 
   #clear (slot: number): void {
     this.#reaches.clear(slot)
-    for (const { lags } of this.#candidates.list) lags.clear(slot)
+    for (const { lags } of this.#suspects.list) lags.clear(slot)
   }
 }
 
-/** 16 bits of all dimensions, looked at or not: in no order, as clients may send them in any. */
+/** A 16-bit hash of all dimensions, observed or not. It does not depend on their order, which clients choose. */
 function contextOf (dimensions: Dimensions): number {
   let context = 0
   for (const name in dimensions) {
@@ -234,7 +237,7 @@ function contextOf (dimensions: Dimensions): number {
   return context % 65_536
 }
 
-/** 0 to 2: the share of one value's pairs that agree, plus the share of two values' pairs that differ. */
-function explanation ({ same, agreeing, other, differing }: Candidate): number {
+/** How well a dimension explains the answers, 0 to 2: the share of agreeing pairs with one value, plus that of differing pairs with two. */
+function explanation ({ same, agreeing, other, differing }: Suspect): number {
   return agreeing / Math.max(1, same) + differing / Math.max(1, other)
 }

@@ -1,21 +1,21 @@
-/** The credit of a key, at most: each use adds one, and each request of an unknown key may take one. */
+/** The maximum credit of a key: each use adds one, and each request for an unknown key may subtract one. */
 const MAX_CREDIT = 15
-/** Seconds that a request is remembered: a later return depends more on the time of day than on the user. */
+/** Seconds for which a request is remembered: a later return depends more on the time of day than on the user. */
 const REMEMBERED = 3600
 
 /**
- * The last requests of a fixed number of keys, favouring those that are used most. A request is written at `at(slot, 0)`, by whoever
- * keeps something of it, and then `push`ed; `at(slot, 1)` is the one before.
+ * Ring buffers for the last requests of a fixed number of keys; the most used keys stay. Callers write the data of a request at
+ * `at(slot, 0)` of their own arrays, and then call `push`; `at(slot, 1)` is the request before.
  */
 export class KeyRings {
   readonly #keys: Float64Array
   readonly #credits: Uint8Array
   readonly #requests: Float64Array
-  /** Since the first request: 32 bits are enough then. */
+  /** The times of the requests, in seconds since the first request, so that 32 bits are enough. */
   readonly #times: Float32Array
   #began: number | undefined
 
-  /** @param size requests remembered of each key, one of them being written */
+  /** @param size number of remembered requests per key, including the one that is being written */
   constructor (readonly slots: number, readonly size: number) {
     this.#keys = new Float64Array(slots).fill(NaN)
     this.#credits = new Uint8Array(slots)
@@ -27,7 +27,7 @@ export class KeyRings {
     return this.#keys.byteLength + this.#credits.byteLength + this.#requests.byteLength + this.#times.byteLength
   }
 
-  /** `undefined`: others are used more. A slot without requests has a new key. */
+  /** The slot of a key; `undefined`: other keys are used more. A slot without requests was given to a new key. */
   slotOf (keyHash: number): number | undefined {
     const known = this.#keys.indexOf(keyHash)
     if (known >= 0) {
@@ -48,12 +48,12 @@ export class KeyRings {
 
   requests (slot: number): number { return this.#requests[slot]! }
 
-  /** `lag` requests before the next one of the slot. */
+  /** The position of the request that is `lag` requests before the next one of the slot. */
   at (slot: number, lag: number): number {
     return slot * this.size + (this.#requests[slot]! - lag) % this.size
   }
 
-  /** Seconds from `lag` requests ago to `nowSeconds`. */
+  /** Seconds between the request `lag` requests ago and `nowSeconds`. */
   age (slot: number, lag: number, nowSeconds: number): number {
     return nowSeconds - (this.#began ?? nowSeconds) - this.#times[this.at(slot, lag)]!
   }
@@ -67,7 +67,7 @@ export class KeyRings {
     return reach
   }
 
-  /** The number of requests since a value occurred last; `0`: never. */
+  /** The number of requests since the last one with a value; `0`: there was none. */
   lastOf (values: Uint16Array | Uint32Array, slot: number, value: number, reach: number): number {
     const first = slot * this.size
     let at = this.at(slot, 0)

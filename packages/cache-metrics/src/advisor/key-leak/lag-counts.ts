@@ -1,10 +1,10 @@
-/** Counts of a slot are halved after so many requests: twice as many are below 256. */
+/** The number of requests after which the counts of a slot are halved; counts up to twice this number fit into 8 bits. */
 const SLOT_HALVED_AT = 120
 const ALL_HALVED_AT = 1024
 
 /**
- * How often it was so many requests ago, of each slot and of all together. Halved every now and then, so that it follows the traffic;
- * `isRoundedUp` tells whether what is rare stays.
+ * Counts by lag, the number of requests between two events, for each slot and for all slots. Counts are halved regularly, so that recent
+ * traffic outweighs older traffic; with `isRoundedUp` a count of 1 stays 1.
  */
 export class LagCounts {
   readonly #slots: Uint8Array
@@ -38,7 +38,7 @@ export class LagCounts {
     return sum
   }
 
-  /** After each request: of the slot, and of all. */
+  /** Halves the counts of the slot, and those of all slots, when they are due. Must be called after each request. */
   age (slot: number, slotRequests: number, requests: number): void {
     if (slotRequests % SLOT_HALVED_AT === 0) this.#halve(this.#slots, slot * this.size)
     if (requests % ALL_HALVED_AT === 0) this.#halve(this.#all, 0)

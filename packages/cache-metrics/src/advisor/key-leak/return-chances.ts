@@ -1,10 +1,10 @@
 import type { LagCounts } from './lag-counts.js'
 
-/** Earlier requests that had enough requests before them to come back after n, on one key and on all keys. */
+/** The chances of a return after n requests: earlier requests with at least n requests before them, on one key and on all keys. */
 export interface Chances {
-  /** The sum over 1 to n, on this key. */
+  /** The sum of the chances after 1 to n requests, on this key. */
   readonly upTo: number
-  /** After n requests exactly, on this key and on all keys. */
+  /** The chances after exactly n requests, on this key and on all keys. */
   readonly here: number
   readonly anywhere: number
   /** All requests, on this key and on all keys. */
@@ -15,8 +15,8 @@ export interface Chances {
 /**
  * Counts the chances of a return after `lag` requests.
  *
- * @param size requests that are remembered of each key, with the one that is being written
- * @param reaches requests by the number of earlier ones that they could be compared with
+ * @param size number of remembered requests per key, including the one that is being written
+ * @param reaches number of requests by their reach, the number of earlier requests that they could be compared with
  */
 export function chancesOf (size: number, reaches: LagCounts, slot: number, lag: number): Chances {
   let upTo = 0
@@ -32,11 +32,11 @@ export function chancesOf (size: number, reaches: LagCounts, slot: number, lag: 
   return { upTo, here, anywhere, requestsHere: reaches.sumHere(slot), requestsAnywhere: reaches.sumAnywhere() }
 }
 
-/** The probability that values of a dimension come back after `lag` requests: the largest of three estimates (see `KeyLeak`). */
+/** The probability that values of a dimension return after `lag` requests: the largest of three estimates (see `KeyLeak`). */
 export function chanceOf (
   lags: LagCounts, slot: number, lag: number, { upTo, here, anywhere, requestsHere, requestsAnywhere }: Chances
 ): number {
-  // A name that was first seen late had only a share of the chances.
+  // A name that was observed later had only a share of the chances.
   const shareHere = Math.min(1, lags.sumHere(slot) / Math.max(1, requestsHere))
   const shareAnywhere = Math.min(1, lags.sumAnywhere() / Math.max(1, requestsAnywhere))
   let back = 0

@@ -1,31 +1,34 @@
 import { LagCounts } from './lag-counts.js'
 
-/** What a request carries besides its key, hashed to 32 bits: `user`, `query sort`, `param id`, `header accept-language`, `cookie theme`. */
+/** The parts of a request besides its key, by name, hashed to 32 bits: `user`, `query sort`, `param id`, `header accept-language`, `cookie theme`. */
 export type Dimensions = Readonly<Record<string, number>>
 
-/** First word of a dimension. Several that explain equally well: the first of these is named. `header cookie` is a cookie; what begins otherwise is not looked at. */
+/**
+ * The kinds of a dimension, the first word of its name; `header cookie` is a cookie. Other names are not observed. Of several
+ * dimensions that explain the answers equally well, the first of these kinds is reported.
+ */
 export const KINDS = ['user', 'query', 'param', 'header', 'cookie'] as const
 export type DimensionKind = typeof KINDS[number]
 
-/** Names of each kind that are looked at at a time, besides the reserved ones: clients choose names, and one kind must not crowd out another. */
+/** The number of names of each kind that are observed at a time, besides the reserved ones. Clients choose names, and one kind must not displace another. */
 const PLACES: Readonly<Record<DimensionKind, number>> = { user: 0, query: 3, param: 1, header: 3, cookie: 2 }
 /** Dimensions that identify the user. Their places are reserved. */
 const RESERVED: ReadonlyMap<string, DimensionKind> = new Map([['user', 'user'], ['header authorization', 'header']])
 /** The maximum number of new names per request. */
 const MAX_NEW = 4
-/** The credit of a name, at most: each use adds one, and each unknown name may take one. */
+/** The maximum credit of a name: each use adds one, and each unknown name may subtract one. */
 const MAX_CREDIT = 15
-/** Neighbouring requests for one key after which a name that had but one value on each key gives way. */
+/** The number of pairs of consecutive requests after which a name with one value per key may be replaced. */
 const TRIED = 64
-/** Returns after which a name that foretold them no better than chance gives way. */
+/** The number of returns after which a name that did not predict them better than chance may be replaced. */
 const JUDGED = 128
 /** ln of the odds from which on a name is not replaced. */
 const SUSPICIOUS = Math.log(1e6) / 4
-/** Of the returns that a dimension foretold, as many may contradict it. */
+/** The maximum number of contradicting returns per predicted return. */
 const MAX_CONTRADICTED = 0.25
-/** Of the answers that a key had before, so many at most may be another than the same value of the dimension had last. */
+/** Of the answers that a key had before, the maximum share that differs from the last answer to the same value of the dimension. */
 const MAX_ASTRAY = 0.1
-/** Lowest ln of the odds, so that a leak which starts late is found. */
+/** The lowest ln of the odds, so that a leak which starts late is found. */
 export const FLOOR = -Math.log(100)
 
 /** The label of requests before the name was observed. */
@@ -34,10 +37,10 @@ export const UNKNOWN = 0
 const ABSENT = 1
 
 /** An observed dimension, and the evidence on it: see `KeyLeak`. */
-export class Candidate {
-  /** Its value in each remembered request. */
+export class Suspect {
+  /** The label of its value in each remembered request. */
   readonly labels: Uint16Array
-  /** How often its value was last there so many requests ago. */
+  /** The number of requests by the lag since the last one with the same value. */
   readonly lags: LagCounts
   name = ''
   kind: DimensionKind = 'user'
@@ -56,13 +59,13 @@ export class Candidate {
 
   constructor (slots: number, size: number) {
     this.labels = new Uint16Array(slots * size)
-    // A lag that is rare must not look impossible.
+    // Rounded up: a rare lag must not have a count of 0.
     this.lags = new LagCounts(slots, size, true)
   }
 
   get bytes (): number { return this.labels.byteLength + this.lags.bytes + 300 }
 
-  /** Replaces the name, and clears the evidence on the last one. */
+  /** Replaces the name, and clears the evidence on the previous one. */
   take (name: string, kind: DimensionKind, score: number): void {
     this.labels.fill(UNKNOWN)
     this.lags.clearAll()
@@ -81,12 +84,12 @@ export class Candidate {
 
   /** Whether few observations contradict the dimension. */
   get isConsistent (): boolean {
-    // Two standard deviations more than were seen: a few pairs may agree by chance.
+    // Two standard deviations are added to the count: a few pairs may agree by chance.
     const astray = this.astray + 2 * Math.sqrt(this.astray)
     return this.contradicted <= this.explained * MAX_CONTRADICTED && astray <= MAX_ASTRAY * (this.agreeing + this.astray)
   }
 
-  /** Whether another name may replace it: it is rare, has one value, or has no influence. */
+  /** Whether another name may replace this one: it is rare, has one value, or has no influence. */
   get isIdle (): boolean {
     const isSuspicious = this.score >= SUSPICIOUS && this.isConsistent
     if (isSuspicious) return false
@@ -99,9 +102,9 @@ export class Candidate {
  * The observed dimensions. Clients choose names and may send any number of them, so each kind has a fixed number of places. The most
  * used names stay; a name without influence is replaced by a waiting one.
  */
-export class Candidates {
-  readonly list: Candidate[] = []
-  readonly #known = new Map<string, Candidate>()
+export class Suspects {
+  readonly list: Suspect[] = []
+  readonly #known = new Map<string, Suspect>()
   readonly #slots: number
   readonly #size: number
   #admitted = 0
@@ -112,55 +115,55 @@ export class Candidates {
   }
 
   meet (dimensions: Dimensions): void {
-    let strangers: Map<DimensionKind, string[]> | undefined
+    let unknown: Map<DimensionKind, string[]> | undefined
     for (const name in dimensions) {
-      const candidate = this.#known.get(name)
+      const suspect = this.#known.get(name)
       const reserved = RESERVED.get(name)
       const kind = kindOf(name)
-      if (candidate !== undefined) {
-        if (candidate.credit < MAX_CREDIT) candidate.credit++
+      if (suspect !== undefined) {
+        if (suspect.credit < MAX_CREDIT) suspect.credit++
       } else if (reserved !== undefined) this.#add(name, reserved)
       else if (kind !== undefined) {
-        strangers ??= new Map()
-        const others = strangers.get(kind)
-        if (others === undefined) strangers.set(kind, [name])
-        else others.push(name)
+        unknown ??= new Map()
+        const names = unknown.get(kind)
+        if (names === undefined) unknown.set(kind, [name])
+        else names.push(name)
       }
     }
-    if (strangers === undefined) return
+    if (unknown === undefined) return
     let left = MAX_NEW
-    for (const [kind, names] of strangers) left = this.#admit(kind, names, left)
+    for (const [kind, names] of unknown) left = this.#admit(kind, names, left)
   }
 
   /** Adds names of one kind; returns the number of new names that this request may still add. */
   #admit (kind: DimensionKind, names: readonly string[], left: number): number {
-    const rivals = this.list.filter((candidate) => candidate.kind === kind && !RESERVED.has(candidate.name))
+    const rivals = this.list.filter((suspect) => suspect.kind === kind && !RESERVED.has(suspect.name))
     const free = Math.min(PLACES[kind] - rivals.length, names.length, left)
     if (free > 0) {
       for (const name of names.slice(0, free)) this.#add(name, kind)
       return left - free
     }
     if (rivals.length === 0 || left === 0) return left
-    const idle = rivals.find((candidate) => candidate.isIdle)
+    const idle = rivals.find((suspect) => suspect.isIdle)
     if (idle === undefined) {
       const least = rivals.reduce((a, b) => b.credit < a.credit ? b : a)
       if (least.credit > 0) least.credit--
       return left
     }
-    // By turns: the first would get its place back before the last had one.
+    // The names take turns; otherwise the first would be chosen again before the last was.
     const name = names[this.#admitted++ % names.length]!
     this.#known.delete(idle.name)
-    // It may be tried any number of times: each has 10⁻⁸.
+    // A name may be observed any number of times: each attempt starts at the floor, with a chance of 10⁻⁸.
     idle.take(name, kind, FLOOR)
     this.#known.set(name, idle)
     return left - 1
   }
 
   #add (name: string, kind: DimensionKind): void {
-    const candidate = new Candidate(this.#slots, this.#size)
-    candidate.take(name, kind, 0)
-    this.list.push(candidate)
-    this.#known.set(name, candidate)
+    const suspect = new Suspect(this.#slots, this.#size)
+    suspect.take(name, kind, 0)
+    this.list.push(suspect)
+    this.#known.set(name, suspect)
   }
 }
 

@@ -13,12 +13,12 @@ export interface Advice {
   readonly verdict: string
   /** The verdict: its kind, and the reason for it. */
   readonly judgement: AdviceVerdict
-  /** `undefined`: the duration of a load is not known. */
+  /** The priority; `undefined`: the duration of a load is not known. */
   readonly priority: Priority | undefined
   readonly requestsPerHour: number
   /** Mean duration of a load or request, in seconds; `undefined`: not known. */
   readonly meanSeconds: number | undefined
-  /** Seconds; the shortest ttl that reaches nearly all that can be reached, within what may be stale. */
+  /** The advised ttl in seconds: the shortest one with nearly the best hit rate within the tolerance for stale hits. */
   readonly ttl: number
   readonly entries: number
   readonly hitRate: number
@@ -26,11 +26,11 @@ export interface Advice {
   readonly margin: number
   /** Loader seconds that the hits of an hour would save; `undefined` as above. */
   readonly savedSecondsPerHour: number | undefined
-  /** Bytes that the entries would take; `undefined`: no value was looked at. */
+  /** The bytes that the entries would take; `undefined`: no value was compared. */
   readonly memoryBytes: number | undefined
-  /** At `ttl`, without any invalidation; `undefined`: no value was looked at. */
+  /** The forecast of stale hits at `ttl`, without any invalidation; `undefined`: no value was compared. */
   readonly staleness: StaleForecast | undefined
-  /** Seconds: the longest ttl that keeps within the tolerance for certain (95 %); a longer one is advised where nothing speaks against it. */
+  /** The longest ttl in seconds whose stale hits are within the tolerance with 95 % certainty. A longer ttl is advised if the data does not contradict it. */
   readonly provenTtl: number | undefined
   readonly leak: MissingDimension | undefined
   readonly points: readonly CurvePoint[]
@@ -38,27 +38,27 @@ export interface Advice {
 
 /** The limits that an operator sets for the advice. */
 export interface Wishes {
-  /** Hits that may be stale: 0.001 is 10 in 10 000. */
+  /** The share of hits that may be stale: 0.001 is 10 in 10 000. */
   readonly staleTolerance: number
-  /** Requests below which nothing is advised. */
+  /** The number of requests below which the verdict is `not enough data`. */
   readonly minRequests: number
 }
 
 export const DEFAULT_WISHES: Wishes = { staleTolerance: 0.001, minRequests: 200 }
 
-/** Share of the best hit rate that is worth as much as the best. */
+/** The share of the best hit rate that counts as equally good. */
 const NEARLY = 0.95
-/** Bytes of a table per entry, as in MemoryCache. */
+/** The bytes of the tables per entry, as in MemoryCache. */
 const ENTRY_BYTES = 128
 const POOR_HIT_RATE = 0.2
-/** Share of responses with a cookie above which a route is unsafe; rare ones are simply not stored. */
+/** The share of responses with `Set-Cookie` above which a route is unsafe; fewer such responses are only not stored. */
 const MANY_COOKIES = 0.01
 const MIN_COMPARED = 20
 const MIN_STORABLE_SHARE = 0.5
 const SECONDS_PER_HOUR = 3600
 const PRIORITIES: ReadonlyArray<readonly [Priority, number]> = [['CRITICAL', 360], ['HIGH', 36], ['MEDIUM', 3.6], ['LOW', 0]]
 
-/** Advice for each observation: key patterns, which a cache is switched on for, then routes; what is good first, and among that what saves most. */
+/** The advice for each observation: key patterns first, then routes; of each the best verdict first, then the largest saving. */
 export function advise (observations: readonly Observation[], wishes: Wishes = DEFAULT_WISHES): Advice[] {
   return observations.map((one) => adviseOn(one, wishes))
     .sort((a, b) => a.kind.localeCompare(b.kind) || rankOf(a) - rankOf(b) || worthOf(b) - worthOf(a))
@@ -93,10 +93,10 @@ function adviseOn (seen: Observation, wishes: Wishes): Advice {
   }
 }
 
-/** The smallest cache with the shortest ttl that is nearly as good as the best that is fresh enough. */
+/** The point with the shortest ttl and fewest entries whose hit rate is nearly the best within the tolerance for stale hits. */
 function choose ({ points, staleness }: Observation, tolerance: number): CurvePoint {
   const allowed = points.filter(({ ttl }) => isFreshEnough(staleness, ttl, tolerance))
-  // Not even the shortest is fresh enough: it is shown all the same, and the verdict says so.
+  // Without a ttl within the tolerance the shortest one is shown, and the verdict has the reason.
   const shortest = Math.min(...points.map(({ ttl }) => ttl))
   const candidates = allowed.length > 0 ? allowed : points.filter(({ ttl }) => ttl === shortest)
   const best = Math.max(...candidates.map(({ hitRate }) => hitRate))
@@ -104,7 +104,7 @@ function choose ({ points, staleness }: Observation, tolerance: number): CurvePo
   return nearly.reduce((one, other) => other.ttl < one.ttl || (other.ttl === one.ttl && other.entries < one.entries) ? other : one)
 }
 
-/** Whether a ttl, and every shorter one, keeps within the tolerance with some certainty; where nothing was looked at, each does. */
+/** Whether the stale hits of a ttl, and of every shorter one, may be within the tolerance; `true` if no value was compared. */
 function isFreshEnough (staleness: readonly StaleForecast[], ttl: number, tolerance: number): boolean {
   return staleness.every((forecast) => forecast.ttl > ttl || forecast.rate <= tolerance)
 }
@@ -115,7 +115,7 @@ function forecastAt ({ staleness }: Observation, ttl: number): StaleForecast | u
 
 function judge (seen: Observation, point: CurvePoint, { minRequests, staleTolerance }: Wishes): AdviceVerdict {
   const { requests, leak, change, isNoise, cookieShare, oneHitShare, staleness, compared, storableShare } = seen
-  // One proof is enough, however few requests there were.
+  // A leak is reported at any number of requests, since its proof does not depend on that number.
   if (leak !== undefined) return { kind: 'unsafe', reason: `differs by ${leak.dimension}` }
   if (cookieShare > MANY_COOKIES) return { kind: 'unsafe', reason: `Set-Cookie on ${percent(cookieShare)} of the answers` }
   if (change !== undefined) return { kind: 'changes when stored', reason: change }
@@ -141,12 +141,12 @@ function worthOf ({ savedSecondsPerHour, requestsPerHour, hitRate }: Advice): nu
   return savedSecondsPerHour ?? requestsPerHour * hitRate
 }
 
-/** 0.713 → `71 %` */
+/** A share as text in percent: 0.713 → `71 %` */
 export function percent (share: number): string {
   return `${Math.round(share * 100)} %`
 }
 
-/** 0.0003 → `3 per 10 000` */
+/** A small share as text: 0.0003 → `3 per 10 000` */
 export function per10000 (share: number): string {
   return `${Number((share * 10_000).toPrecision(2))} per 10 000`
 }

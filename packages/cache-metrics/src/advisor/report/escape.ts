@@ -1,9 +1,9 @@
 /**
- * Control characters, line separators, marks that turn the direction of text, and halves of a pair: a terminal obeys them, or a
- * reader sees another text than is there. The line feed and the tab are not among them.
+ * Characters that a terminal executes or that disguise a text: control characters except the line feed and the tab, line
+ * separators, marks of text direction, and unpaired surrogates.
  */
 const UNPRINTABLE = /[^\P{Cc}\n\t]|[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Cs}/gu
-/** Characters that mean something in Markdown wherever they stand; `@` makes a link of an address. */
+/** Characters with a meaning in Markdown at any position; `@` makes a link of an address. */
 const MARKS = /[\\`*_[\]|&~@]|<(?=[a-z/!?])/gi
 /** Marks that begin a heading, a quotation, a list, a rule or an underline at the start of a line. */
 const BLOCK = /^([#>+\-=]|\d+(?=[.)](?:\s|$)))/
@@ -23,7 +23,7 @@ export function oneLine (text: string): string {
 export function forMarkdown (text: string): string {
   return oneLine(text).trim()
     .replace(MARKS, '\\$&')
-    // GitHub makes links of bare URLs.
+    // A bare URL is broken up, since GitHub would make a link of it.
     .replaceAll('://', '\\://').replace(/www\./gi, (www) => `${www.slice(0, 3)}\\.`)
 }
 
@@ -32,7 +32,7 @@ export function listItem (text: string): string {
   return `- ${forMarkdown(text).replace(BLOCK, (start) => /\d/.test(start) ? `${start}\\` : `\\${start}`)}`
 }
 
-/** The text that `forMarkdown` was given, from its result. */
+/** The reverse of `forMarkdown`: its argument, from its result. */
 export function fromMarkdown (text: string): string {
   return text.replace(/\\([!-/:-@[-`{-~])/g, '$1')
 }
@@ -66,7 +66,7 @@ export function forComment (text: string): string {
   return text.replace(/[^ -~]/g, unicodeEscape)
 }
 
-/** A word of a POSIX shell. */
+/** Text quoted as one word of a POSIX shell. */
 export function shellWord (text: string): string {
   return SHELL_SAFE.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
@@ -75,7 +75,7 @@ function unicodeEscape (unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
-/** More backticks than stand together in a text, and at least so many. */
+/** A row of backticks longer than any in a text, and at least `least` long. */
 function ticksAround (text: string, least: number): string {
   const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length))
   return '`'.repeat(Math.max(least, longest + 1))

@@ -8,7 +8,7 @@ export interface Gate {
   readonly name: string
   /** The formula, in names of the metrics. */
   readonly formula: string
-  /** The source of the numbers. */
+  /** The source of the numbers in the formula, such as `prometheus`. */
   readonly source: string
   readonly threshold: string
   /** The value of the formula; `undefined`: the source lacks its numbers. */
@@ -19,9 +19,9 @@ export interface Gate {
 
 /** The numbers of the matrix: counts since the beginning of the observation. */
 export interface GateNumbers {
-  /** Seconds that were observed. */
+  /** The duration of the observation in seconds. */
   readonly seconds: number
-  /** Where they were read: `this process`, `prometheus`, `a trace`. */
+  /** The source of the counts: `this process`, `prometheus`, `a trace`. */
   readonly source: string
   /** Sum of `cache_candidate_requests`. */
   readonly candidates: number
@@ -29,26 +29,26 @@ export interface GateNumbers {
   readonly etagMatches: number
   /** Sum of `cache_edge_candidates_total`; 0 without `@x/cache-edge`. */
   readonly edgeCandidates: number
-  /** Answered requests of all routes. */
+  /** The number of answered requests of all routes. */
   readonly requests: number
   readonly routes: readonly { readonly name: string; readonly requests: number; readonly p95Seconds: number | undefined }[]
   readonly patterns: readonly { readonly name: string; readonly requests: number }[]
 }
 
-/** Seconds of observation below which a verdict is not enough data: a week has a weekend in it. */
+/** Seconds of observation below which a verdict is `not enough data`. A week includes a weekend. */
 export const MIN_OBSERVED_SECONDS = 7 * 24 * 3600
 
 interface Rule {
-  /** Whether it shows that a cache would have work to do, or that it would help. */
+  /** The subject of the gate: the demand for a cache, or its effect. */
   readonly shows: 'demand' | 'benefit'
   readonly name: string
   readonly formula: string
   readonly threshold: string
   readonly unit: Gate['unit']
   readonly value: (numbers: GateNumbers) => number | undefined
-  /** Above: go. */
+  /** The value above which the verdict is go. */
   readonly go: number
-  /** Below: no-go; default: whatever does not go. */
+  /** The value below which the verdict is no-go; default: at or below `go`. */
   readonly stop?: number
 }
 
@@ -137,8 +137,8 @@ const RULES: readonly Rule[] = [
 ]
 
 /**
- * The go/no-go matrix. Until `minSeconds` were observed, and where there is nothing to compute, a row says `not enough
- * data`; its value is shown all the same.
+ * The go/no-go matrix. A row is `not enough data` before `minSeconds` of observation and without a value; a
+ * value that is known is shown in any case.
  */
 export function gates (numbers: GateNumbers, minSeconds = MIN_OBSERVED_SECONDS): Gate[] {
   return RULES.map(({ name, formula, threshold, unit, value: compute, go, stop }) => {

@@ -1,6 +1,6 @@
 /** A point of a hit-rate curve: the hit rate of a cache with this number of entries and this ttl. */
 export interface CurvePoint {
-  /** Seconds. */
+  /** The ttl, in seconds. */
   readonly ttl: number
   readonly entries: number
   readonly hitRate: number
@@ -10,7 +10,7 @@ export interface CurvePoint {
 
 /** The stale hits of a cache with this ttl and without invalidation. */
 export interface StaleForecast {
-  /** Seconds. */
+  /** The ttl, in seconds. */
   readonly ttl: number
   readonly hits: number
   /** Stale hits per hit, and its 95 % interval. */
@@ -33,32 +33,32 @@ export interface Observation {
   readonly kind: 'pattern' | 'route'
   /** The key pattern, or `GET /route/:id`. */
   readonly name: string
-  /** Seconds of the observation, the same for all of a report: its rates have one base, whenever the first request came. */
+  /** Seconds of the observation, the same for all rows of a report, so that all rates have one base. */
   readonly seconds: number
   readonly requests: number
-  /** Seconds that a loader took, or a request of the route; `undefined`: not known. */
+  /** The mean duration of a load, or of a request of the route, in seconds; `undefined`: not known. */
   readonly meanSeconds: number | undefined
-  /** Bytes of a value as it would be stored; `undefined`: none was looked at. */
+  /** The mean size of a stored value in bytes; `undefined`: no value was compared. */
   readonly meanBytes: number | undefined
-  /** Characters of a key, on average. */
+  /** The mean length of a key, in characters. */
   readonly meanKeyLength: number
   /** Estimated number of different keys. */
   readonly distinct: number
-  /** Share of the keys that were asked for once. */
+  /** The share of the keys with one request. */
   readonly oneHitShare: number
   readonly points: readonly CurvePoint[]
   readonly staleness: readonly StaleForecast[]
-  /** Seconds: the longest ttl that keeps within the tolerance for certain (95 %); `undefined`: none, or too little was seen. */
+  /** The longest ttl in seconds whose stale hits are within the tolerance with 95 % certainty; `undefined`: there is none, or too little data. */
   readonly provenTtl?: number | undefined
   readonly leak: MissingDimension | undefined
-  /** The value is another one on nearly every load, for the same request. */
+  /** Whether the value changes at nearly every load of the same request. */
   readonly isNoise: boolean
   /** Share of the answers with a `Set-Cookie`; 0 for key patterns. */
   readonly cookieShare: number
-  /** Of the loads, or of the answers: the share that may be stored; `undefined`: not known. */
+  /** The share of the loads, or of the responses, that may be stored; `undefined`: not known. */
   readonly storableShare?: number | undefined
   /** The first change that JSON makes to the values, such as `Date at .createdAt`; `undefined`: none was seen. */
   readonly change?: string | undefined
-  /** How many values were compared; `undefined`: there are none to compare. */
+  /** The number of compared values; `undefined`: the source has no values. */
   readonly compared?: number | undefined
 }

@@ -7,13 +7,13 @@ export interface Plan {
   readonly options: {
     readonly implementation: 'memory'
     readonly memory: { readonly maxEntries: number; readonly maxBytes?: number }
-    /** Seconds; for calls that name no ttl. */
+    /** The ttl in seconds of calls without a ttl. */
     readonly defaultTtl: number
     readonly rollout: { readonly allow: readonly string[] }
   }
-  /** The same for an app that reads `cacheOptionsFromEnv()`. */
+  /** The same options as environment variables, for an app that calls `cacheOptionsFromEnv()`. */
   readonly env: Readonly<Record<string, string>>
-  /** Per key pattern, for the calls of `getOrSet`: seconds. */
+  /** The ttl of `getOrSet` calls in seconds, by key pattern. */
   readonly ttls: Readonly<Record<string, number>>
   /** The expected effect on all of these patterns together. */
   readonly expected: {
@@ -52,7 +52,7 @@ export function planFor (all: readonly Advice[]): Plan | undefined {
   }
 }
 
-/** Twice what is expected, in whole MiB: the estimate is a mean, and a value may be larger. */
+/** Twice the expected bytes, in whole MiB: the estimate is a mean, and values may be larger. */
 function roomFor (bytes: number): number {
   const mib = 1024 * 1024
   return Math.ceil(2 * bytes / mib) * mib

@@ -1,4 +1,4 @@
-/** Seconds; a shorter time is not taken for a rate: a burst is not an hour of bursts. */
+/** The shortest time of a rate, in seconds, so that a short burst does not become an hourly rate. */
 const MIN_SECONDS = 60
 
 /** Counts per second of the observed time: the one base of all rates in a report. */

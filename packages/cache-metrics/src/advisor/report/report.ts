@@ -5,37 +5,37 @@ import type { Plan } from './plan.js'
 
 /** The report of the advisor, the body of `GET /internal/cache/advice`. */
 export interface Report {
-  /** The version of this format. */
+  /** The version of the JSON format of the report. */
   readonly version: 1
-  /** ISO 8601. */
+  /** The time of the report, in ISO 8601. */
   readonly generatedAt: string
-  /** `this process`, `prometheus …`, `trace …`. */
+  /** The source of the numbers: `this process`, `prometheus …`, `trace …`. */
   readonly source: string
-  /** Seconds. */
+  /** The observed time in seconds. */
   readonly observedSeconds: number
   readonly requests: number
   readonly verdict: GateVerdict
-  /** Key patterns, then routes; of each the best first. */
+  /** The advice on each key pattern, then on each route; of each kind the best first. */
   readonly advice: readonly Advice[]
   readonly gates: readonly Gate[]
   readonly plan: Plan | undefined
-  /** Limits of these numbers. */
+  /** Sentences about the limits of the numbers. */
   readonly notes: readonly string[]
 }
 
-/** Go where something is worth caching, by what was measured of it. */
+/** The verdict of the advice: go if a key pattern or route is worth caching. */
 export function verdictOfAdvice (all: readonly Advice[]): GateVerdict {
   if (all.some(({ judgement, priority }) => judgement.kind === 'good' && priority !== 'LOW')) return 'go'
   return all.length === 0 || all.every(({ judgement }) => judgement.kind === 'not enough data') ? 'not enough data' : 'no-go'
 }
 
-/** Go where something is worth caching and the gates say go; where they do not, it says what they say. */
+/** The verdict of the report: go if the advice and the gates are go; if only the advice is go, the verdict of the gates. */
 export function verdictOfReport (advice: readonly Advice[], rows: readonly Gate[]): GateVerdict {
   const verdict = verdictOfAdvice(advice)
   return verdict === 'go' ? verdictOf(rows) : verdict
 }
 
-/** Whether nothing is known of stale hits: none was seen, and any number may be stale. */
+/** Whether the staleness is unknown: no stale hit was seen, and the interval is too wide for a forecast. */
 export function staleUnknown (forecast: { readonly rate: number, readonly high: number } | undefined): boolean {
   return forecast !== undefined && forecast.rate === 0 && forecast.high === 1
 }
@@ -64,7 +64,7 @@ export function toMarkdown ({ source, observedSeconds, requests, verdict, advice
   return `${parts.join('\n\n')}\n`
 }
 
-/** The verdicts of the two tables that the verdict is made of. */
+/** The verdicts of the advice and of the gates, which the verdict of the report combines. */
 function basisOf (advice: readonly Advice[], rows: readonly Gate[]): string {
   return advice.length === 0 || rows.length === 0 ? '' : ` (advice: ${verdictOfAdvice(advice)}, gates: ${verdictOf(rows)})`
 }
@@ -105,13 +105,13 @@ function gateValue ({ value, unit }: Gate): string {
   return `${Number(value.toPrecision(3)).toLocaleString('en-US')}${unit === 'count' ? '' : ` ${unit}`}`
 }
 
-/** @param rows cells as Markdown: what others named has passed through `forMarkdown` */
+/** @param rows cells as Markdown; names from outside must be escaped by `forMarkdown` */
 export function table (head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
-/** 90 → `90 s`, 3600 → `1 h` */
+/** A duration in seconds as text: 90 → `90 s`, 3600 → `1 h` */
 export function duration (value: number): string {
   for (const [unit, size] of [['d', 86_400], ['h', 3600], ['min', 60]] as const) {
     if (value >= size) return `${Number((value / size).toPrecision(2))} ${unit}`
@@ -119,7 +119,7 @@ export function duration (value: number): string {
   return `${Number(value.toPrecision(2))} s`
 }
 
-/** 0.0123 → `12 ms` */
+/** A duration in seconds as text with a small unit: 0.0123 → `12 ms` */
 export function seconds (value: number): string {
   if (value >= 1) return duration(value)
   return value >= 0.001 ? `${Number((value * 1000).toPrecision(2))} ms` : `${Math.round(value * 1e6)} µs`

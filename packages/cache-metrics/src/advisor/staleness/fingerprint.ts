@@ -5,22 +5,22 @@ const MAX_BYTES = 1 << 20
 
 /** The fingerprint of a value: two values with different fingerprints differ. */
 export interface Fingerprint {
-  /** CRC-32, 0 to 2³² − 1. Two values that differ have the same one by chance once in 2³². */
+  /** CRC-32, 0 to 2³² − 1. Two different values have the same hash with a probability of 2⁻³². */
   readonly hash: number
-  /** UTF-8 bytes of the JSON text or of the string, or the length of the bytes. */
+  /** The size of the value: UTF-8 bytes of its JSON text or string, or its number of bytes. */
   readonly bytes: number
 }
 
-// Where a CRC starts, so that the text '1' and the number 1 are two values.
+// The initial value of the CRC by type of value, so that the text '1' and the number 1 differ.
 const JSON_TEXT = 0
 const STRING = 1
 const BYTES = 2
 
 /**
  * Computes the fingerprint of a string, of the bytes of a `Buffer` or `Uint8Array`, or else of a value's JSON text, in the order of its keys.
- * `undefined`: JSON has no text for it (a cycle, a BigInt, `undefined`, a function, a `toJSON` that throws), JSON would make
- * something else of it (a `Map`, a `Set`, bytes within), or it is larger than `maxBytes`. Never throws; what is too large is not
- * written out to see that, unless a `toJSON` makes it so.
+ * `undefined`: the value has no JSON text (a cycle, a BigInt, `undefined`, a function, a `toJSON` that throws), JSON changes it
+ * (a `Map`, a `Set`, bytes inside an object), or it is larger than `maxBytes`. Never throws. A value that is too large is not
+ * serialised, unless its `toJSON` makes it large.
  */
 export function fingerprint (value: unknown, maxBytes = MAX_BYTES): Fingerprint | undefined {
   try {
@@ -37,19 +37,19 @@ export function fingerprint (value: unknown, maxBytes = MAX_BYTES): Fingerprint 
   }
 }
 
-/** Whether the JSON text of a value is not longer for certain, looking at no more of it than that. */
+/** Whether the JSON text of a value may fit into `maxBytes`. It visits no more parts of the value than that. */
 function isWithin (value: unknown, maxBytes: number): boolean {
   let left = maxBytes
   const open: unknown[] = [value]
   while (open.length > 0) {
     const part = open.pop()
-    // A bracket, a comma, a digit.
+    // Each part has at least one character: a bracket, a comma or a digit.
     left--
     if (typeof part === 'string') left -= part.length
     else if (typeof part === 'object' && part !== null) {
       if (ArrayBuffer.isView(part) || part instanceof Map || part instanceof Set) return false
       const parts = Array.isArray(part) ? part : Object.values(part)
-      // So that an array of millions is not walked.
+      // Checked before the loop, so that an array with millions of items is not visited.
       if (parts.length > left) return false
       for (const each of parts) open.push(each)
     }
@@ -59,7 +59,7 @@ function isWithin (value: unknown, maxBytes: number): boolean {
 }
 
 function ofText (text: string, start: number, maxBytes: number): Fingerprint | undefined {
-  // No text has fewer bytes than characters.
+  // A UTF-8 text has at least as many bytes as UTF-16 units, so this check avoids counting.
   if (text.length > maxBytes) return undefined
   const bytes = Buffer.byteLength(text)
   return bytes > maxBytes ? undefined : { hash: crc32(text, start), bytes }

@@ -1,12 +1,12 @@
-/** Normal quantile of a 95 % interval. */
+/** The quantile of the normal distribution for a 95 % interval. */
 export const Z = 1.96
-/** Of Student's t at 0.975, by degrees of freedom from 1. */
+/** The quantiles of Student's t at 0.975, by degrees of freedom from 1. */
 const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
 
-/** A cluster of hits: those of a key, or of a stretch of time. */
+/** A cluster of hits: the hits of one key, or of one period of time. */
 export interface Cluster { readonly hits: number, readonly stale: number }
 
-/** The sum of all clusters. */
+/** The sums of hits and stale hits over all clusters. */
 export function total (clusters: readonly Cluster[]): Cluster {
   let hits = 0
   let stale = 0
@@ -17,7 +17,7 @@ export function total (clusters: readonly Cluster[]): Cluster {
   return { hits, stale }
 }
 
-/** The effective number of clusters: the number of equal ones with the same information (Kish 1965). */
+/** The effective number of clusters: the number of clusters of equal size with the same information (Kish 1965). */
 export function effective (clusters: readonly Cluster[]): number {
   let squares = 0
   for (const { hits } of clusters) squares += hits ** 2
@@ -33,7 +33,7 @@ export function spreadOf (clusters: readonly Cluster[], rate: number): number {
   return squares * (count - 1) / count * student(effective(clusters) - 1) ** 2
 }
 
-/** Quantile of Student's t at 0.975. */
+/** The quantile of Student's t at 0.975. */
 function student (freedom: number): number {
   return T[Math.max(0, Math.floor(freedom) - 1)] ?? Z + 2.37 / freedom + 2.82 / freedom ** 2
 }

@@ -1,62 +1,65 @@
 import { HASHES, mix } from '../hash.js'
 import { effective, spreadOf, total, wilson, Z, type Cluster } from './ratio-interval.js'
 
-/** Seconds; from a polled page to a catalogue. */
+/** The default ttls, in seconds: from that of a polled page to that of a catalogue. */
 const TTLS = [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400]
 const MAX_KEYS = 512
-/** Stretches of the observed time; always an even number, as two become one when time runs out. */
+/** The number of blocks, periods of equal length of the observed time; even, since two blocks are merged into one when all are used. */
 const BLOCKS = 64
-/** Of a key and a ttl: hits, stale hits, hits since the load. */
+/** The number of counts per key and ttl: hits, stale hits, hits since the load. */
 const COUNTS = 3
-/** Of a ttl, all keys together: squares of the hits per load. Of a block and a ttl: hits, stale hits. */
+/** The number of counts per block and ttl: hits, stale hits. */
 const PER_BLOCK = 2
 
 /** The simulated hits of one ttl. */
 export interface StalenessForecast {
-  /** Seconds. */
+  /** The ttl, in seconds. */
   readonly ttl: number
-  /** Of the sampled keys. */
+  /** The simulated hits of the sampled keys. */
   readonly hits: number
   /** Hits whose value had changed since the load. */
   readonly stale: number
   /** Stale hits per hit; `0` without hits. */
   readonly rate: number
-  /** 95 % confidence interval of the rate; 0 to 1 while too little was seen for one. */
+  /** The 95 % confidence interval of the rate; 0 to 1 if there is too little data. */
   readonly low: number
   readonly high: number
 }
 
 /**
- * Forecasts the stale hits of a cache for each ttl, from requests that all load: each of them shows the current value.
+ * Forecasts the stale hits of a cache for each ttl, from requests that all load, so that each shows the current value.
  *
- * Each sampled key has one simulated entry per ttl. A request finds it younger than the ttl, which is a hit, stale if the
- * fingerprint is not the one that was loaded; or loads it anew.
+ * Each sampled key has one simulated entry per ttl. A request is a hit if the entry is younger than the ttl; the hit is stale if
+ * the loaded fingerprint differs. Otherwise the request loads the entry again.
  *
- * Sample: the keys with the smallest hashes (fixed-size SHARDS, Waldspurger et al., FAST 2015). A key that is in it was in
- * it from its first request on, so each is a whole history and every key was as likely to be taken. Times should not run
- * backwards. `keyHash` is a whole number of 32 to 53 bits; two keys with one hash look like one key that changes.
+ * Sample: the keys with the smallest hashes (fixed-size SHARDS, Waldspurger et al., FAST 2015). Each sampled key has been
+ * sampled since its first request, so its history is complete, and all keys were equally likely. Times should not
+ * decrease. `keyHash` is a whole number of 32 to 53 bits; two keys with the same hash count as one key that changes.
  *
- * Interval: hits are not independent, one change spoils many. Keys are drawn as clusters, so the rate is a ratio estimate
- * and has its jackknife variance, leaving out one key at a time (Cochran, Sampling Techniques, 1977, §6), which is nought when every key
- * is tracked. Changes may come to all keys at once (an import, a release), so the same variance over stretches of time, none
- * shorter than the ttl, is added: the sum is on the safe side, at most twice too large (Cameron, Gelbach and Miller,
- * 2011, take away the common part). It gives the number of independent hits that would say as much, and those give
- * Wilson's interval (Korn and Graubard, 1998; Dean and Pagano, 2015). Without a stale hit the upper bound is 3 / n (rule of
- * three, 95 %, one-sided), n being the smallest of the numbers of loads, of ttls in the observed time and, if keys were left out, of
- * keys, each reduced to what counts as equal ones (Kish). With 512 of many keys that is 0.6 % at best: vouching for 0.1 % takes 3000.
+ * Interval: hits are not independent, since one change makes many hits stale. Keys are sampled as clusters, so the rate is a ratio
+ * estimate with the jackknife variance that omits one key at a time (Cochran, Sampling Techniques, 1977, §6); it is 0 when every
+ * key is tracked. A change may affect all keys at once (an import, a release), so the same variance over periods of time, each
+ * at least as long as the ttl, is added. The sum is conservative, at most twice too large (Cameron, Gelbach and Miller, 2011,
+ * subtract the common part). The variance gives an equivalent number of independent hits, and that number gives Wilson's interval
+ * (Korn and Graubard, 1998; Dean and Pagano, 2015).
+ *
+ * Without a stale hit the upper bound is 3 / n (rule of three, 95 %, one-sided). n is the smallest of three effective numbers (Kish):
+ * of loads, of ttls in the observed time and, if keys were left out, of keys. With 512 sampled keys the bound is 0.6 % at best; a
+ * bound of 0.1 % needs 3000.
  */
 export class Staleness {
   readonly #ttls: readonly number[]
   readonly #maxKeys: number
-  /** Hashes below it are sampled. */
+  /** Keys with a hash below it are sampled. */
   #threshold = HASHES
   readonly #slots = new Map<number, number>()
   readonly #free: number[] = []
   #capacity = 0
-  // Of each slot and ttl; they grow with the keys up to maxKeys.
+  // Tables by slot and ttl, which grow with the keys up to `maxKeys`: the time of the load, its fingerprint, and the counts.
   #loadedAt = new Float64Array(0)
   #loaded = new Uint32Array(0)
   #counts = new Uint32Array(0)
+  /** By ttl, over all keys: the sum of the squares of the hits per load. */
   readonly #squares: Float64Array
   readonly #blocks: Float64Array
   #blockSeconds = 1
@@ -64,8 +67,8 @@ export class Staleness {
   #last = 0
 
   /**
-   * @param options.ttls the grid, in seconds, each above 0; the default goes from 1 s to a day
-   * @param options.maxKeys tracked at a time, at least 8; about 250 bytes each with the default grid
+   * @param options.ttls ttls in seconds, each above 0; default: 9 ttls from 1 s to a day
+   * @param options.maxKeys number of keys that are tracked at a time, at least 8; each takes about 250 bytes with the default ttls
    */
   constructor ({ ttls = TTLS, maxKeys = MAX_KEYS }: { ttls?: readonly number[], maxKeys?: number } = {}) {
     this.#ttls = [...ttls].sort((a, b) => a - b)
@@ -102,7 +105,7 @@ export class Staleness {
         this.#counts[count]!++
         if (stale) this.#counts[count + 1]!++
         this.#squares[index]! += 2 * this.#counts[count + 2]!++ + 1
-        // Where it was loaded, so that what one change did is in one block.
+        // The hit counts in the block of its load, so that the stale hits of one change are in one block.
         const block = this.#blockOf(loadedAt) + index * PER_BLOCK
         this.#blocks[block]!++
         if (stale) this.#blocks[block + 1]!++
@@ -145,7 +148,7 @@ export class Staleness {
     return wilson(rate, rate * (1 - rate) * Z ** 2 / variance)
   }
 
-  /** Blocks, so many of them together, that had hits. */
+  /** The hits by period of `together` blocks, without periods that had none. */
   #stretches (index: number, together: number): Cluster[] {
     const stretches: Cluster[] = []
     for (let from = 0; from < BLOCKS; from += together) {
@@ -161,7 +164,7 @@ export class Staleness {
     return stretches
   }
 
-  /** Offset of the block of a time. */
+  /** The offset of the block of a time; merges blocks until the time fits. */
   #blockOf (seconds: number): number {
     const width = this.#ttls.length * PER_BLOCK
     let block = Math.floor((seconds - this.#began) / this.#blockSeconds)
@@ -192,7 +195,7 @@ export class Staleness {
     return slot
   }
 
-  /** Drops the eighth of the keys with the largest hashes: one at a time would cost a search for each. */
+  /** Drops the eighth of the keys with the largest hashes. One key at a time would need a search for each. */
   #lower (): void {
     const hashes = Float64Array.from(this.#slots.keys(), spread).sort()
     const before = this.#threshold
@@ -223,14 +226,14 @@ function copied<A extends Float64Array | Uint32Array> (from: A, to: A): A {
   return to
 }
 
-/** Spreads keys over 32 bits whatever made their hashes. */
+/** Mixes a hash of a key into 32 uniformly distributed bits, for any hash function of the caller. */
 function spread (keyHash: number): number {
   return mix((keyHash | 0) ^ Math.imul((keyHash / HASHES) | 0, 0x9e3779b1))
 }
 
 /**
- * The longest ttl that, as all shorter ones, has the upper bound of its interval within `tolerance` (stale hits per hit: 0.001 is
- * one in a thousand). `undefined`: none, or too little was seen to tell.
+ * The longest ttl whose interval, like those of all shorter ttls, has its upper bound within `tolerance` (stale hits per hit: 0.001 is
+ * one in a thousand). `undefined`: there is none, or too little data.
  * @param forecasts shortest ttl first
  */
 export function recommendedTtl (forecasts: readonly StalenessForecast[], tolerance: number): number | undefined {

@@ -97,7 +97,7 @@ for (const mode of ['single', 'cluster'] as const) {
   t.test(`ACL: a user with the least rights can do all that the cache does (${mode})`, async (t) => {
     const server = mode === 'single' ? await startServer(t) : await startCluster(t)
     t.equal(await server.cli('ACL', 'SETUSER', 'least', 'on', '>secret', '~cache:*', '&cache:*', '&__redis__:invalidate', ...LEAST[mode].split(' ')), 'OK')
-    // What a client sends before it is known must not pass because of the default user.
+    // Commands before the authentication must not succeed because of the default user.
     t.equal(await server.cli('CONFIG', 'SET', 'requirepass', 'admin'), 'OK')
     const heard: string[] = []
     const options = { mode, url: server.url, username: 'least', password: 'secret', onInvalidated: (tags: readonly string[]) => { heard.push(...tags) } }

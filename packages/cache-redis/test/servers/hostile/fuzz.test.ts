@@ -34,7 +34,7 @@ await until('the caches are in service', () => isSettled(caches[0]!) && isSettle
 const LOCK = keys.lock('key')
 const entry = 'the entry'
 /** The targets: a key of the attacked entry, its tag, its lock, or the generation; and the channels. */
-const anyTarget = fc.constantFrom(entry, keys.token('tag'), keys.generation, LOCK.lock, LOCK.fence, LOCK.dismissed)
+const anyTarget = fc.constantFrom(entry, keys.token('tag'), keys.generation, LOCK.lock, LOCK.fencingCounter, LOCK.dismissed)
 const anyChannel = fc.constantFrom(keys.channel, LOCK.channel, '__redis__:invalidate')
 const number = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }), fc.double()).map(String)
 const word = fc.string({ unit: fc.constantFrom(...'abcXYZ019_-.'), maxLength: 40 })
@@ -43,8 +43,8 @@ const frame = fc.record({
   codec: fc.constantFrom(0, 1, 2, 128, 255),
   ttlMs: fc.option(fc.oneof(fc.integer({ min: 0 }), fc.double()), { nil: undefined }),
   windowMs: fc.oneof(fc.integer({ min: 0 }), fc.double()),
-  ownFence: fc.option(word, { nil: undefined }),
-  tags: fc.array(fc.record({ tag: fc.oneof(fc.constant('tag'), fc.constant('calm'), fc.string()), token: word, fence: word }), { maxLength: 100 })
+  ownServerId: fc.option(word, { nil: undefined }),
+  tags: fc.array(fc.record({ tag: fc.oneof(fc.constant('tag'), fc.constant('calm'), fc.string()), token: word, serverId: word }), { maxLength: 100 })
 }, { noNullPrototype: true }).chain((meta) => fc.uint8Array({ maxLength: 50 }).map((payload) => writeFrame(meta, payload)))
 const announcement = fc.record({ from: fc.jsonValue(), tags: fc.oneof(fc.array(fc.string()), fc.jsonValue()), soft: fc.jsonValue() }).map((message) => JSON.stringify(message))
 const anyBytes: fc.Arbitrary<Uint8Array> = fc.oneof(

@@ -52,7 +52,7 @@ for (const ahead of ['9007199254740990', '5000000000000000']) {
     const { cache, keys } = await setUp(t)
     const names = keys.lock('key')
     let last = 0
-    for (const disturb of [() => raw.set(names.fence, ahead), async () => {}, () => raw.set(names.fence, ahead), () => raw.del(names.fence), async () => {}]) {
+    for (const disturb of [() => raw.set(names.fencingCounter, ahead), async () => {}, () => raw.set(names.fencingCounter, ahead), () => raw.del(names.fencingCounter), async () => {}]) {
       await disturb()
       const lock = valueOf(await bounded('lock', cache.lock('key', { ttl: 60 })))
       t.ok(Number.isSafeInteger(lock?.token) && lock!.token > last, `${lock?.token} is more than ${last}`)
@@ -95,7 +95,7 @@ for (const [what, plant] of Object.entries(planted)) {
     const { cache, keys } = await setUp(t)
     const names = keys.lock('key')
     let last = 0
-    for (const name of [names.lock, names.fence, names.dismissed, names.fence, names.dismissed]) {
+    for (const name of [names.lock, names.fencingCounter, names.dismissed, names.fencingCounter, names.dismissed]) {
       await replace(name, plant)
       const lock = valueOf(await bounded('lock', cache.lock('key', { ttl: 60, waitMs: 2000 })))
       t.ok(lock !== null, `${name} is taken`)
@@ -158,7 +158,7 @@ t.test('get: an entry with 50 000 tags is corrupt, and asks for none of their to
   valueOf(await cache.set('key', 1))
   valueOf(await cache.set('other', 'calm'))
   const [name] = await raw.keys(`${prefix}e:*:key`)
-  const tags = Array.from({ length: 50_000 }, (_, at) => ({ tag: `tag ${at}`, token: 'abcdefghijkl', fence: '12345678' }))
+  const tags = Array.from({ length: 50_000 }, (_, at) => ({ tag: `tag ${at}`, token: 'abcdefghijkl', serverId: '12345678' }))
   await raw.set(name!, writeFrame({ payload: 0, codec: 0, ttlMs: 60_000, windowMs: 0, tags }, Buffer.from('1')), 'PX', 60_000)
   await raw.config('RESETSTAT')
   for (let times = 0; times < 10; times++) {

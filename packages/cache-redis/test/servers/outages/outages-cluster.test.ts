@@ -78,7 +78,7 @@ t.test('a replica that lacked a del serves nothing of what it still has', async 
   await master.kill()
   await until('another is promoted', async () => (await cluster.masterOf(names[0]!)).port !== master.port, 20_000)
   await until('all are back', async () => (await Promise.all(caches.map(async (cache) => (await cache.set('lost:0', 'new')).ok))).every(Boolean), 20_000)
-  // What a master acknowledges in the moment before it dies cannot be timed: the replica is given what it would have had.
+  // The last acknowledgement of a dying master cannot be timed, so the replica is given the data that it would have.
   for (const [name, entry] of kept) await client.set(name, entry!)
   for (const name of kept.keys()) {
     const key = name.slice(name.indexOf('lost:'))

@@ -95,7 +95,7 @@ t.test('maxmemory with noeviction: stores fail with a coded error, removals are 
   t.equal(await read(cache, 'key'), 2)
 })
 
-t.test('a token key of another type: whoever needs it replaces it, and a soft invalidation does, too', async (t) => {
+t.test('a token key of another type: the next read that needs it replaces it, and so does a soft invalidation', async (t) => {
   const server = await startServer(t)
   const cache = await startCache(t, { url: server.url, ...options })
   await server.cli('RPUSH', 'cache:t:tag', 'x')

@@ -14,7 +14,7 @@ t.test('remove: one that comes at any moment of the return to service is replaye
       changed: () => {}
     })
     t.match(await service.remove('tags.invalidate', [{ kind: 'tag', name: 'first' }]), { ok: false, error: { queued: true } })
-    service.hope()
+    service.probeNow()
     for (let turn = 0; turn < moment; turn++) await Promise.resolve()
     const late = await service.remove('tags.invalidate', [{ kind: 'tag', name: 'late' }])
     await until(`it is in service again (moment ${moment}, ${late.ok ? 'sent' : 'queued'})`, () => service.isUp)

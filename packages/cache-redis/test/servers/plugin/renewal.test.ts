@@ -44,8 +44,8 @@ t.test('capture: where a token can be neither used nor replaced it goes, and not
   defineScripts(client)
   const foreign = 'abcdefghijkl12345678'
   await client.set('token', foreign)
-  const fence = /run_id:(\w+)/.exec(await client.info('server'))![1]! + ':' + /master_replid:(\w+)/.exec(await client.info('replication'))![1]!
-  const hex = String(await client.eval('return string.sub(redis.sha1hex(ARGV[1]), 1, 12)', 0, fence))
+  const serverId = /run_id:(\w+)/.exec(await client.info('server'))![1]! + ':' + /master_replid:(\w+)/.exec(await client.info('replication'))![1]!
+  const hex = String(await client.eval('return string.sub(redis.sha1hex(ARGV[1]), 1, 12)', 0, serverId))
   const renew = (...args: string[]): Promise<unknown> => client.eval(SCRIPTS.cacheRenew.lua, 1, 'token', ...args, 60_000)
   t.equal(await renew(foreign, 'new', '000000000000'), 0, 'another server is meant')
   t.equal(await renew('other', 'new', hex), foreign, 'somebody was quicker')

@@ -121,7 +121,7 @@ t.test('invalidate: with waitReplicas it is not ok without them, and waits until
     const offset = /^slave0:.*state=online,offset=(\d+)/m.exec(info)?.[1]
     return Number(offset) > 0 && offset === /^master_repl_offset:(\d+)/m.exec(info)?.[1]
   })
-  // The first replica gives its master a new history, and so a new fence; what is read as that is noticed is refused.
+  // The first replica gives its master a new history, and so a new server identity; what is read as that is noticed is refused.
   await until('the cache is back', async () => isSettled(cache) && (await cache.get('tagged')).ok)
   t.match(await cache.tags.invalidate('tag'), { ok: true })
   t.equal(await read(cache, 'tagged'), null)

@@ -107,7 +107,7 @@ t.test('set: one that timed out while it waited for its turn is not sent any mor
   const far = await startCache(t, { url: server.url, commandTimeoutMs: 5000 })
   const lease = valueOf(await near.leases.take('key', { ttl: 60 }))
   proxy.hold('cache', 'up')
-  // What was loaded is stored only where its mark stands; the plain store waits behind it.
+  // A loaded value is stored only while its mark exists; the plain store waits behind it.
   for (const late of await Promise.all([near.set('key', 'loaded', { snapshot: lease }), near.set('key', 'late')])) {
     t.match(late, { ok: false, error: { code: 'CACHE_ERR_TIMEOUT' } })
   }

@@ -62,7 +62,7 @@ t.test('note: what says nothing gives way, so that each of many headers has its 
   }
 })
 
-t.test('leak: names that come and go accuse nobody', async (t) => {
+t.test('leak: names that come and go are not reported', async (t) => {
   // Made once: a name that is put together anew is hashed anew, which takes longer than what is tested.
   const names = Array.from({ length: 12 }, (_, index) => `query q${index}`)
   for (let seed = 1; seed <= 20; seed++) {
