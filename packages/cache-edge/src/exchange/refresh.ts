@@ -1,9 +1,9 @@
 import type { FastifyCache } from '@x/cache-core'
 import { Backoff, type Clock } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { RequestView, ViewIdentity } from './request-view.js'
+import type { RequestView, ViewIdentity } from '../fastify/request-view.js'
 import { askItself, type LoopbackRequest } from '../fastify/loopback.js'
-import { Notices, warn } from '../fastify/notices.js'
+import { Notices, warn } from '../lib/notices.js'
 import type { StoredHead } from '../store/stored-response.js'
 import { within } from '../lib/within.js'
 

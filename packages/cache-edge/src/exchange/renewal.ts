@@ -1,5 +1,5 @@
 import { formatHttpDate, parseEntityTag, strongMatch, variantOf, weakMatch } from '@x/cache-core/suite'
-import type { Before, Captured } from '../fastify/captured.js'
+import type { Before, Captured } from './captured.js'
 import { isDigest } from '../rules/conditional.js'
 import { isUsedIn, noncesOf } from '../rules/csp-nonce.js'
 import { chosenBy, freshnessBy, keptOf, selectingHeaders, whyNotStored, type Exchange } from './storability.js'

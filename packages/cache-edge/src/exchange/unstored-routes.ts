@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { UnstoredReason } from './storability.js'
-import { Notices } from '../fastify/notices.js'
-import type { StoredRoute } from './request-view.js'
+import { Notices } from '../lib/notices.js'
+import type { StoredRoute } from '../fastify/request-view.js'
 
 /** A reason that lasts: the app has to change something, or the route is better off without `store`. */
 interface Lasting {

@@ -2,7 +2,7 @@ import { toEntityTag } from '@x/cache-core/suite'
 import type { FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { evaluate } from '../rules/conditional.js'
 import { CurrentTagFailed } from '../errors.js'
-import { Notices } from './notices.js'
+import { Notices } from '../lib/notices.js'
 import type { Policy } from '../rules/policy.js'
 import { within } from '../lib/within.js'
 

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { Readable } from 'node:stream'
 import { taggedOf } from './body-tags.js'
-import { labelsIn, type Before, type Captured, type Final } from './captured.js'
+import { labelsIn, type Before, type Captured, type Final } from '../exchange/captured.js'
 import { Recording, type Recorded, type RecordingMemory } from '../exchange/recording.js'
 import { isGone } from './client-gone.js'
 import { isToSerialise, whenSerialised, whileRead, type Pending } from './handler-view.js'

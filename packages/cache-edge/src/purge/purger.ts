@@ -1,7 +1,7 @@
 import { monotonicClock, OptionInvalid, type Events } from '@x/cache-core/suite'
 import type { FastifyBaseLogger } from 'fastify'
 import { BanQueue } from './ban-queue.js'
-import { say } from '../fastify/notices.js'
+import { say } from '../lib/notices.js'
 import { TAG_PATTERN } from '../options.js'
 import { EVERYTHING, Varnish } from './varnish.js'
 

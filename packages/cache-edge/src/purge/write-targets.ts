@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { targetOf } from '../exchange/target.js'
+import { targetOf } from '../fastify/target.js'
 import { uriTags, type TargetUri } from '../store/cache-key.js'
-import { Notices } from '../fastify/notices.js'
+import { Notices } from '../lib/notices.js'
 
 const kTarget = Symbol('@x/cache-edge.target')
 type WriteRequest = FastifyRequest & { [kTarget]?: TargetUri }

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { TargetUri } from '../store/cache-key.js'
-import type { Policy } from '../rules/policy.js'
+import type { Policy } from './policy.js'
 import type { StoredHead } from '../store/stored-response.js'
 
 /** Headers that make a request conditional, or partial. */

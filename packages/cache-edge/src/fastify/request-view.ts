@@ -1,15 +1,15 @@
 import { enterHandlerPhase, joinLines, variantOf } from '@x/cache-core/suite'
 import type { FastifyRequest, RouteOptions } from 'fastify'
-import { peerOf, type LoopbackRequest } from '../fastify/loopback.js'
-import { showTo, type SeenRequest } from '../fastify/seen-request.js'
+import { peerOf, type LoopbackRequest } from './loopback.js'
+import { showTo, type SeenRequest } from './seen-request.js'
 import { Names, variantKey, type TargetUri } from '../store/cache-key.js'
-import { Notices } from '../fastify/notices.js'
+import { Notices } from '../lib/notices.js'
 import type { Policy } from '../rules/policy.js'
 import type { StoredHead } from '../store/stored-response.js'
 import { matches } from '../store/variants.js'
 import type { PersonalRequests } from './personal-requests.js'
 import { sentHeaders, targetOf } from './target.js'
-import { shownNames, visibleHeaders } from './visible-headers.js'
+import { shownNames, visibleHeaders } from '../rules/visibility.js'
 
 /** A route whose responses are stored. */
 export interface StoredRoute {

@@ -1,4 +1,4 @@
-import type { Tagged } from './body-tags.js'
+import type { Tagged } from '../fastify/body-tags.js'
 
 /** Headers that say what a body is. Set by a hook in front of the handler, they belong to the body that the handler then made. */
 export const LABELS = ['content-type', 'content-language'] as const
