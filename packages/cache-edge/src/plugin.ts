@@ -7,18 +7,18 @@ import { Credentials } from './rules/credentials.js'
 import { checkingFirst } from './fastify/current-tag.js'
 import { EdgeRegistered, EtagClash, PolicyInvalid } from './errors.js'
 import { PersonalRequests } from './fastify/personal-requests.js'
-import { toStoredRoute } from './fastify/request-view.js'
-import { contextOf } from './fastify/slots.js'
-import { EdgeHeaders, forgetAnswer, type RouteRule } from './fastify/answer-headers.js'
+import { toStoredRoute } from './fastify/cache-request.js'
+import { checkFastify, contextOf } from './fastify/patches.js'
+import { EdgeHeaders, forgetAnswer } from './fastify/answer-headers.js'
 import { isLastHook, surround } from './fastify/hook-order.js'
 import { TAG_PREFIX } from './store/cache-key.js'
 import { say, warn } from './lib/notices.js'
 import { resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePolicy } from './options.js'
-import { toPolicy, type Policy } from './rules/policy.js'
+import { toPolicy, type Policy, type RouteRule } from './rules/policy.js'
 import { Purger } from './purge/purger.js'
-import { ResponseCache } from './exchange/exchange.js'
+import { ResponseCache } from './fastify/response-cache.js'
 import { takeUnnamed } from './lib/unnamed-app.js'
-import { WriteTargets } from './purge/write-targets.js'
+import { Writes } from './fastify/writes.js'
 
 /** `fastify.cacheEdge`: what the edge tells of itself. */
 export interface CacheEdge {
@@ -74,6 +74,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
     edge.finish(request, reply, payload, undefined, url, done)
   })
   fastify.addHook('onReady', async function tellAtStart () {
+    checkFastify(fastify)
     edge.takeName()
     edge.tellAtStart()
   })
@@ -104,7 +105,7 @@ class Edge {
   readonly #rules: readonly { readonly prefix: string; readonly policy: EdgePolicy }[]
   readonly #headers: EdgeHeaders
   readonly #responses: ResponseCache
-  readonly #writes: WriteTargets
+  readonly #writes: Writes
   readonly #purger: Purger | undefined
   readonly #tags: BodyTags | undefined
   readonly #constraints: Constraints
@@ -142,7 +143,7 @@ class Edge {
     this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
       ...DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), app: options.app, hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
     })
-    this.#writes = new WriteTargets(fastify)
+    this.#writes = new Writes(fastify)
     this.#isNamed = options.app !== undefined
     this.#purger = purge === undefined ? undefined : new Purger({ ...PURGE_DEFAULTS, ...purge }, core.registry.events, fastify.log)
   }
@@ -196,7 +197,7 @@ class Edge {
     if (!SAFE.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
   }
 
-  finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string, done: (error: Error | null, payload?: unknown) => void): void {
+  finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule<FastifyRequest>, route: string, done: (error: Error | null, payload?: unknown) => void): void {
     const { statusCode } = reply
     this.#responses.complete(reply)
     if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
@@ -248,7 +249,7 @@ class Edge {
     return this.#rules.find(({ prefix }) => url === prefix || url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
   }
 
-  #ruleFor (route: RouteOptions): RouteRule {
+  #ruleFor (route: RouteOptions): RouteRule<FastifyRequest> {
     const name = nameOf(route)
     const given = (route.config as { cache?: unknown } | undefined)?.cache
     const own = given === undefined ? undefined : resolvePolicy(name, given)
@@ -261,9 +262,9 @@ class Edge {
   }
 
   /** Whatever chose the route is named by `Vary`, or nobody may share its responses. */
-  #varyByConstraints (route: RouteOptions, rule: RouteRule): void {
+  #varyByConstraints (route: RouteOptions, rule: RouteRule<FastifyRequest>): void {
     const policy = rule === 'personal' ? undefined : rule
-    const addTo = (own: Policy, headers: readonly string[]): void => {
+    const addTo = (own: Policy<FastifyRequest>, headers: readonly string[]): void => {
       if (own.store !== false) this.#credentials.refuseIn(nameOf(route), headers)
       own.vary = [...new Set([...own.vary, ...headers])]
     }
@@ -272,7 +273,7 @@ class Edge {
     throw new PolicyInvalid(nameOf(route), `the constraint "${unknown}" chooses between routes of this URL, and a cache has to know by which request headers: name them in the option constraintHeaders, as in { ${JSON.stringify(unknown)}: ["X-Tenant"] }`)
   }
 
-  #wrapped (handler: RouteHandlerMethod, policy: Policy, route: RouteOptions): RouteHandlerMethod {
+  #wrapped (handler: RouteHandlerMethod, policy: Policy<FastifyRequest>, route: RouteOptions): RouteHandlerMethod {
     // Later plugins may add to the schema.
     policy.hasHeaderSchema = () => (route.schema as { headers?: unknown } | undefined)?.headers !== undefined
     const inner = policy.store === false ? handler : this.#responses.wrap(handler, toStoredRoute(route, policy))

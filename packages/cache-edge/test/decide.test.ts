@@ -32,7 +32,7 @@ function decisionOn ({ method = 'GET', request = {}, stored, fields = {}, age = 
         isStale: isInvalidated,
         head: { receivedAt, freshness: freshnessOf({ status: 200, headers: { 'cache-control': stored, ...fields } }, { requestedAt: receivedAt, receivedAt }) }
       }
-  return decide({ request: { raw }, view: { key: 'k' }, refresh: isRefresh ? {} : undefined }, { found, isOther }, { hasFailed: () => hasFailed, isRefreshRefused: () => isRefreshRefused }, NOW)
+  return decide({ headers: request, key: 'k', refresh: isRefresh ? {} : undefined }, { found, isOther }, { hasFailed: () => hasFailed, isRefreshRefused: () => isRefreshRefused }, NOW)
 }
 
 const swr = 'max-age=60, stale-while-revalidate=30'

@@ -1,4 +1,10 @@
-import type { Tagged } from '../fastify/body-tags.js'
+/** A computed entity tag, and the body that it was computed of. */
+export interface Tagged {
+  readonly etag: string
+  readonly body: string | Uint8Array
+  /** `Content-Encoding` at that time. */
+  readonly coding: unknown
+}
 
 /** Headers that say what a body is. Set by a hook in front of the handler, they belong to the body that the handler then made. */
 export const LABELS = ['content-type', 'content-language'] as const
@@ -29,7 +35,8 @@ export interface Captured {
 /** The answer that the client was sent, once every onSend hook has run. */
 export interface Final {
   readonly status: number
+  /** Without those that this plugin wrote. */
   readonly headers: Readonly<Record<string, string | string[]>>
-  /** The computed tag that it has, and of which body. */
+  /** Its computed tag. */
   readonly tagged: Tagged | undefined
 }

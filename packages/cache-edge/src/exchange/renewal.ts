@@ -18,7 +18,8 @@ export interface Renewal { readonly head: StoredHead; readonly reason: string | 
  * §4.3.4), and `Vary` is matched with the request that the 304 answers. `undefined`: the 304 is about another
  * representation, so the stored one must be neither updated nor served. `requestedAt`: milliseconds of the epoch.
  */
-export function renew ({ request, policy }: Exchange, stale: StoredHead, update: Update, requestedAt: number): Renewal | undefined {
+export function renew (exchange: Exchange, stale: StoredHead, update: Update, requestedAt: number): Renewal | undefined {
+  const { policy } = exchange
   const match = matchOf(stale, update.own)
   if (match === 'none' || (match !== 'strong' && isRelabelled(stale, update.own))) return undefined
   const receivedAt = Date.now()
@@ -43,9 +44,9 @@ export function renew ({ request, policy }: Exchange, stale: StoredHead, update:
       freshness: freshnessBy(head, policy, requestedAt),
       receivedAt,
       vary: names,
-      variant: variantOf(names, request.raw.headers)
+      variant: variantOf(names, exchange.headers)
     },
-    reason: isForOne ? 'csp-nonce' : whyNotStored(request, head, policy)
+    reason: isForOne ? 'csp-nonce' : whyNotStored(exchange, head, policy)
   }
 }
 

@@ -1,17 +1,17 @@
 import { formatHttpDate, freshnessOf, notStored, parseVary, variantOf, type Freshness, type NotStoredReason } from '@x/cache-core/suite'
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import { LABELS, labelsIn, type Captured, type Final } from './captured.js'
-import { wasFoundPersonal } from '../fastify/personal-requests.js'
+import type { IncomingHttpHeaders } from 'node:http'
+import { labelsIn, type Captured, type Final } from './captured.js'
 import { maySelect } from '../rules/visibility.js'
 import { isUsedIn, noncesOf } from '../rules/csp-nonce.js'
-import { withoutWritten } from '../fastify/answer-headers.js'
 import type { Policy } from '../rules/policy.js'
 import { NOT_KEPT, type StoredHead, type StoredResponse } from '../store/stored-response.js'
 
-/** An answer, and what it answers. */
+/** The request that a response answers, and the policy of its route. */
 export interface Exchange {
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
+  readonly method: string
+  readonly headers: IncomingHttpHeaders
+  /** Whether the response is for this client alone. */
+  readonly isPersonal: boolean
   readonly policy: Policy
   readonly tags: readonly string[]
 }
@@ -37,12 +37,12 @@ export interface Unstored {
 export type Judgement = { readonly response: StoredResponse; readonly reason?: undefined } | Unstored
 
 /** What of an answer may be stored (RFC 9111 §3). `requestedAt`: milliseconds of the epoch. */
-export function judge ({ request, reply, policy, tags }: Exchange, captured: Captured, final: Final, requestedAt: number): Judgement {
+export function judge (exchange: Exchange, captured: Captured, final: Final, requestedAt: number): Judgement {
+  const { policy, tags } = exchange
   // Another answer went out in the end, such as that of an error handler. A 304 or 412 is ours.
   if (final.status !== captured.status && final.status !== 304 && final.status !== 412) return { reason: undefined }
-  const own = withoutWritten(reply, final.headers)
-  const vary = selectingHeaders(captured, own.vary, policy)
-  const headers: Record<string, string | string[]> = { ...own }
+  const vary = selectingHeaders(captured, final.headers.vary, policy)
+  const headers: Record<string, string | string[]> = { ...final.headers }
   // Whatever encodes the body on its way out does so again for what is served from here.
   if (captured.headers['content-encoding'] === undefined) delete headers['content-encoding']
   if (vary === '*') headers.vary = '*'
@@ -52,7 +52,7 @@ export function judge ({ request, reply, policy, tags }: Exchange, captured: Cap
   // Named before the others, since the app has to change something there whatever the answer says of its lifetime.
   if (captured.isSerialisedByHook && !policy.vary.includes('accept')) return { reason: 'serializer' }
   if (isUsedIn(noncesOf(headers), captured)) return { reason: 'csp-nonce' }
-  const reason = whyNotStored(request, head, policy)
+  const reason = whyNotStored(exchange, head, policy)
   if (vary === '*') return { reason: reason ?? 'vary', vary: ['*'] }
   if (reason !== undefined) return { reason, vary: vary.filter((name) => policy.store === 'by-policy' ? !policy.vary.includes(name) : !maySelect(name, policy)) }
   const names = chosenBy(vary, policy)
@@ -68,21 +68,21 @@ export function judge ({ request, reply, policy, tags }: Exchange, captured: Cap
     receivedAt,
     freshness: freshnessBy(head, policy, requestedAt),
     vary: names,
-    variant: variantOf(names, request.raw.headers),
+    variant: variantOf(names, exchange.headers),
     tags
   }
   return secondsToKeep(response) > 0 ? { response } : { reason: 'no-lifetime' }
 }
 
 /** Why an answer may not be kept; `undefined`: it may. */
-export function whyNotStored (request: FastifyRequest, head: Head, policy: Policy): UnstoredReason | undefined {
+export function whyNotStored (request: Pick<Exchange, 'method' | 'headers'> & Partial<Pick<Exchange, 'isPersonal'>>, head: Head, policy: Policy): UnstoredReason | undefined {
   // The handler may have looked at what is in no key.
-  if (wasFoundPersonal(request)) return 'personal'
+  if (request.isPersonal === true) return 'personal'
   const names = parseVary(head.headers.vary)
   // An answer without a Cache-Control goes out with that of the policy, which may say `public`.
   const headers = policy.cacheControl === undefined || head.headers['cache-control'] !== undefined ? head.headers : { ...head.headers, 'cache-control': policy.cacheControl }
   const keyed = policy.store === 'by-policy' ? policy.vary : names === '*' ? [] : names.filter((name) => maySelect(name, policy))
-  return notStored({ method: request.method, headers: request.raw.headers, hasBody: false }, { status: head.status, headers }, {
+  return notStored({ method: request.method, headers: request.headers, hasBody: false }, { status: head.status, headers }, {
     sameForAll: policy.sameForAll, statuses: policy.statuses, hasPolicyLifetime: policy.store === 'by-policy', keyed: new Set(keyed)
   })
 }
@@ -139,15 +139,6 @@ function isOfWrapping (name: string, isEncoded: boolean): boolean {
 function labelsOf ({ before }: Captured): Pick<StoredHead, 'labels'> {
   const given = labelsIn(before)
   return given.length === 0 ? {} : { labels: Object.fromEntries(given.map(([name, value]) => [name, String(value)])) }
-}
-
-/** Whether the hooks in front of a handler label its answer as they did when a response was stored. */
-export function isLabelledSo (reply: FastifyReply, { labels }: StoredHead): boolean {
-  for (const name of LABELS) {
-    const given = reply.getHeader(name)
-    if (given === undefined ? labels?.[name] !== undefined : labels?.[name] !== String(given)) return false
-  }
-  return true
 }
 
 /** The request headers that a stored response is selected by: those of the policy, which `Vary` names to the caches in front as well. */

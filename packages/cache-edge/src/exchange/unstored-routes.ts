@@ -1,7 +1,6 @@
-import type { FastifyBaseLogger } from 'fastify'
 import type { UnstoredReason } from './storability.js'
-import { Notices } from '../lib/notices.js'
-import type { StoredRoute } from '../fastify/request-view.js'
+import { Notices, type Log } from '../lib/notices.js'
+import type { StoredRoute } from './cache-request.js'
 
 /** A reason that lasts: the app has to change something, or the route is better off without `store`. */
 interface Lasting {
@@ -54,7 +53,7 @@ export class UnstoredRoutes {
   }
 
   /** An answer of a route was not stored. */
-  note (route: StoredRoute, reason: UnstoredReason, fields: object, log: FastifyBaseLogger): void {
+  note (route: StoredRoute, reason: UnstoredReason, fields: object, log: Log): void {
     const lasting = LASTING[reason]
     if (lasting === undefined) return
     const isByResponse = route.policy.store === 'by-response'

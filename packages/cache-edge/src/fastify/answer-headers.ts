@@ -7,7 +7,7 @@ import type { PersonalRequests } from './personal-requests.js'
 import { discard } from './payload.js'
 import { Notices } from '../lib/notices.js'
 import { MAX_TAGS, TAG_PATTERN, type CacheEdgeOptions } from '../options.js'
-import { NO_STORE, PRIVATE, type Policy } from '../rules/policy.js'
+import { NO_STORE, PRIVATE, type Policy, type RouteRule } from '../rules/policy.js'
 
 const kWritten = Symbol('@x/cache-edge.written')
 const kFromStore = Symbol('@x/cache-edge.from-store')
@@ -21,9 +21,6 @@ const NO_CACHE = 'no-cache'
 const DROPPED_FROM_STORED_304 = new Set([...DROPPED_FROM_304, 'set-cookie'])
 /** What is said of one representation, and of no error in its place. */
 const OF_ANSWER = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
-
-/** What holds for a route; `personal` beats every policy. */
-export type RouteRule = Policy | 'personal' | undefined
 
 /** Headers that this plugin wrote, with what was there before: they are never read back as the answer's own. */
 type Written = Map<string, string | undefined>
@@ -50,7 +47,7 @@ export class EdgeHeaders {
   }
 
   /** The last of the onSend hooks: headers by the policy, then 304 or 412 where the request asks for it. */
-  finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string): unknown {
+  finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule<FastifyRequest>, route: string): unknown {
     const { method } = request.raw
     if (method !== 'GET' && method !== 'HEAD') return payload
     this.#describe(request, reply, rule, route)
@@ -80,7 +77,7 @@ export class EdgeHeaders {
     this.#core.registry.events.emit('etagMatch', route, request.method)
   }
 
-  #describe (request: FastifyRequest, reply: FastifyReply, rule: RouteRule, route: string): void {
+  #describe (request: FastifyRequest, reply: FastifyReply, rule: RouteRule<FastifyRequest>, route: string): void {
     // A 304 says what the 200 would.
     const statusCode = reply.statusCode === 304 ? 200 : reply.statusCode
     const { personal } = this.#settings
@@ -123,7 +120,7 @@ export class EdgeHeaders {
    * Some shared caches store a 200 without a lifetime because it has a validator, and for whom it was they do not know. A tag that
    * nobody asked for must not make them; hooks see none of this, since it is written last.
    */
-  #askFirst (request: FastifyRequest, reply: FastifyReply, rule: RouteRule): void {
+  #askFirst (request: FastifyRequest, reply: FastifyReply, rule: RouteRule<FastifyRequest>): void {
     // Asked first, as most answers have one.
     if (reply.hasHeader('cache-control') || !hasComputedTag(reply) || !reply.hasHeader('etag') || NAMING_LIFETIME.some((name) => reply.hasHeader(name))) return
     this.#write(reply, 'cache-control', this.#settings.personal.reasonOf(request, rule) === null ? NO_CACHE : PRIVATE)
@@ -138,7 +135,7 @@ export class EdgeHeaders {
   }
 
   /** The tags of an answer; `undefined` if one of them could not be purged, or the route's function failed, so that nothing may keep the answer. */
-  tagsOf (request: FastifyRequest, policy: Policy): readonly string[] | undefined {
+  tagsOf (request: FastifyRequest, policy: Policy<FastifyRequest>): readonly string[] | undefined {
     try {
       const tags: unknown = policy.tagsOf(request)
       if (Array.isArray(tags) && tags.length <= MAX_TAGS && tags.every((tag) => typeof tag === 'string' && TAG.test(tag))) return tags

@@ -1,13 +1,6 @@
 import etagPlugin, { type FastifyEtagOptions } from '@fastify/etag'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
-
-/** A tag that was computed, and the body that it is of. */
-export interface Tagged {
-  readonly etag: string
-  readonly body: string | Uint8Array
-  /** `Content-Encoding` at that time. */
-  readonly coding: unknown
-}
+import type { Tagged } from '../exchange/captured.js'
 
 const kTagged = Symbol('@x/cache-edge.tagged')
 const kComputed = Symbol('@x/cache-edge.computed')

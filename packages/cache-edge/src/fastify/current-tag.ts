@@ -6,7 +6,7 @@ import { Notices } from '../lib/notices.js'
 import type { Policy } from '../rules/policy.js'
 import { within } from '../lib/within.js'
 
-type CurrentTag = NonNullable<Policy['currentTag']>
+type CurrentTag = NonNullable<Policy<FastifyRequest>['currentTag']>
 
 /** Milliseconds after which the current tag counts as unknown. */
 const LIMIT_MS = 5000

@@ -1,8 +1,8 @@
 import type { FastifyReply } from 'fastify'
 import { Readable } from 'node:stream'
+import { beforeFirstRead, interceptSend, restoreSend, serializerOf, UNKNOWN } from './patches.js'
 import { isStreamed } from './payload.js'
 import type { SeenRequest } from './seen-request.js'
-import { serializerOf, UNKNOWN } from './slots.js'
 
 /** An answer that is still to come. */
 export interface Pending {
@@ -26,13 +26,12 @@ class BeforeSend implements Pending {
   constructor (reply: FastifyReply, seen: SeenRequest) {
     this.#reply = reply
     this.#seen = seen
-    const { send } = reply
-    reply.send = (payload?: unknown) => {
+    interceptSend(reply, (payload, send) => {
       this.#close()
       if (!isToSerialise(reply, payload) || !whenSerialised(reply, seen)) seen.showAll()
       if (payload instanceof Readable) whileRead(payload, seen)
-      return send.call(reply, payload)
-    }
+      return send(payload)
+    })
     reply.raw.once('close', seen.showAll)
   }
 
@@ -45,7 +44,7 @@ class BeforeSend implements Pending {
 
   #close (): void {
     this.#isOpen = false
-    delete (this.#reply as { send?: unknown }).send
+    restoreSend(this.#reply)
   }
 }
 
@@ -86,12 +85,7 @@ export function whenSerialised (reply: FastifyReply, seen: SeenRequest, then?: (
 
 /** A body may be made as it is read, with another look at the request: that sees what the handler saw. */
 export function whileRead (stream: Readable, { showSome, showAll }: SeenRequest): void {
-  const { _read } = stream
-  stream._read = function (size) {
-    stream._read = _read
-    showSome()
-    _read.call(stream, size)
-  }
+  beforeFirstRead(stream, showSome)
   stream.once('close', showAll)
   // It may fail while onSend hooks run, when nobody listens yet. Fastify asks for the error as it sends the stream.
   stream.on('error', () => {})

@@ -1,6 +1,6 @@
 import { hasUser, type Core } from '@x/cache-core/suite'
 import type { FastifyRequest } from 'fastify'
-import type { RouteRule } from './answer-headers.js'
+import type { RouteRule } from '../rules/policy.js'
 import { hasCertificate, type Credentials } from '../rules/credentials.js'
 import { hasBody, isPlainTarget, sentHeaders } from './target.js'
 

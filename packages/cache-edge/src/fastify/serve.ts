@@ -3,11 +3,10 @@ import type { FastifyReply } from 'fastify'
 import { setComputed, setTagged } from './body-tags.js'
 import { appendCacheStatus, cacheStatus, type CacheStatus } from '../rules/cache-status.js'
 import { DROPPED_FROM_304 } from '../rules/conditional.js'
-import { serializerOf } from './slots.js'
+import { serializerOf } from './patches.js'
 import { setFromStore, type EdgeHeaders } from './answer-headers.js'
 import { mayChangeBody } from './hook-order.js'
 import { ageOf } from '../rules/stored-state.js'
-import type { StoredResponse } from '../store/stored-response.js'
 import { timeOf, type Servable } from '../store/variants.js'
 
 /** Keeps Fastify from giving a type to a stored body that has none; hooks of the instance see it. */
@@ -20,7 +19,7 @@ const kStatus = Symbol('@x/cache-edge.status')
 type Told = FastifyReply & { [kStatus]?: { readonly status: CacheStatus; written: string; readonly unstored: (() => string | undefined) | undefined } }
 
 /** Sends stored responses, and says in `Cache-Status` what this cache did with a request. */
-export class Answers {
+export class StoredResponses {
   readonly #name: string
   readonly #headers: EdgeHeaders
   readonly #hit: string
@@ -51,7 +50,7 @@ export class Answers {
     reply.header('age', String(Math.floor(age)))
     const ttl = Math.floor(response.freshness.lifetime - age)
     if (status === undefined) reply.header('cache-status', `${this.#hit}; ttl=${ttl}`)
-    else this.tell(reply, { ...status, ttl })
+    else this.setStatus(reply, { ...status, ttl })
     if (isNotModified && response.isTagOfBody === true) setComputed(reply)
     const hasType = response.headers['content-type'] !== undefined
     if (isNotModified || (!hasType && answer.body().length === 0)) {
@@ -73,7 +72,7 @@ export class Answers {
    * Notes what this cache did, for `Cache-Status`.
    * @param unstored asked behind all hooks for the reason why the answer will not be stored
    */
-  tell (reply: FastifyReply, status: CacheStatus, unstored?: () => string | undefined): void {
+  setStatus (reply: FastifyReply, status: CacheStatus, unstored?: () => string | undefined): void {
     const written = cacheStatus(this.#name, status)
     ;(reply as Told)[kStatus] = { status, written, unstored }
     reply.header('cache-status', written)
@@ -99,9 +98,4 @@ export class Answers {
     else if (own !== written) reply.header('cache-status', field.slice(0, -written.length) + own)
     told.written = own
   }
-}
-
-/** A response that was just made, to be served. Each body is a copy: an onSend hook may change it in place, and others wait for it. */
-export function servable (response: StoredResponse): Servable {
-  return { head: response, body: () => Buffer.from(response.body), text: () => response.body.toString() }
 }

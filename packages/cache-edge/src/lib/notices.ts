@@ -1,26 +1,29 @@
-import type { FastifyBaseLogger } from 'fastify'
+type LogMethod = (fields: object, message: string) => void
 
-/** Logs a line. A logger of the app's own that throws ends neither the request nor the process. */
-export function say (log: FastifyBaseLogger, level: 'info' | 'warn' | 'error', fields: object, message: string): void {
+/** The methods of a Fastify logger that write the lines of this package. */
+export interface Log { readonly info: LogMethod; readonly warn: LogMethod; readonly error: LogMethod }
+
+/** Logs a line. An error of the app's logger is dropped, as it must end neither the request nor the process. */
+export function say (log: Log, level: 'info' | 'warn' | 'error', fields: object, message: string): void {
   try {
     log[level](fields, message)
   } catch {
-    // There is no other place to say it.
+    // There is no other place to report it.
   }
 }
 
 /** Logs a warning. */
-export function warn (log: FastifyBaseLogger, fields: object, message: string): void {
+export function warn (log: Log, fields: object, message: string): void {
   say(log, 'warn', fields, message)
 }
 
-/** Warnings that are given once for each subject, such as a route. */
+/** Warnings that are logged once for each subject, such as a route. */
 export class Notices {
-  readonly #given = new Set<string>()
+  readonly #logged = new Set<string>()
 
-  warnOnce (log: FastifyBaseLogger, subject: string, fields: object, message: string): void {
-    if (this.#given.has(subject)) return
-    this.#given.add(subject)
+  warnOnce (log: Log, subject: string, fields: object, message: string): void {
+    if (this.#logged.has(subject)) return
+    this.#logged.add(subject)
     warn(log, fields, message)
   }
 }

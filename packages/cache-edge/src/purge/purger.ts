@@ -1,7 +1,6 @@
 import { monotonicClock, OptionInvalid, type Events } from '@x/cache-core/suite'
-import type { FastifyBaseLogger } from 'fastify'
 import { BanQueue } from './ban-queue.js'
-import { say } from '../lib/notices.js'
+import { say, type Log } from '../lib/notices.js'
 import { TAG_PATTERN } from '../options.js'
 import { EVERYTHING, Varnish } from './varnish.js'
 
@@ -19,12 +18,12 @@ const TAG = new RegExp(TAG_PATTERN)
 export class Purger {
   /** Bans that a proxy did not take in any attempt: each tag once for each proxy. */
   failures = 0
-  readonly #log: FastifyBaseLogger
+  readonly #log: Log
   readonly #proxies: readonly { readonly varnish: Varnish; readonly queue: BanQueue }[]
   readonly #stops: readonly (() => void)[]
 
   /** Throws `CACHE_ERR_OPTION_INVALID`. */
-  constructor ({ varnish: urls, timeoutMs, attempts, againAfterMs }: PurgeSettings, events: Events, log: FastifyBaseLogger) {
+  constructor ({ varnish: urls, timeoutMs, attempts, againAfterMs }: PurgeSettings, events: Events, log: Log) {
     this.#log = log
     this.#proxies = urls.map((url, at) => toVarnish(url, at, timeoutMs)).map((varnish) => {
       const queue = new BanQueue({

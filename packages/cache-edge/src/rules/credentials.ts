@@ -1,6 +1,6 @@
 import { CREDENTIAL_HEADERS } from '@x/cache-core/suite'
 import type { IncomingHttpHeaders } from 'node:http'
-import { PolicyInvalid } from '../errors.js'
+import { PolicyInvalid } from './policy-invalid.js'
 
 /** One pair of a cookie-string (RFC 6265 §4.2.1). Pairs that parsers read in different ways do not match. */
 const COOKIE = /^[ \t]*(?<name>[!#$%&'*+\-.^_`|~\dA-Za-z]+)=(?:[!#-+\--:<-[\]-~]*|"[!#-+\--:<-[\]-~]*")[ \t]*$/

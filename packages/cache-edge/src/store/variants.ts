@@ -2,6 +2,7 @@ import { variantOf } from '@x/cache-core/suite'
 import type { FastifyCache, Result, TagSnapshot } from '@x/cache-core'
 import { shareNow, type SharedEntry } from '@x/cache-core/implementing'
 import type { IncomingHttpHeaders } from 'node:http'
+import { stateOf } from '../rules/stored-state.js'
 import { variantKey } from './cache-key.js'
 import { RequestCounts } from './request-counts.js'
 import { decode, encodeIndex, encodeResponse, KnownHead, type StoredHead, type StoredResponse, type VariantIndex } from './stored-response.js'
@@ -168,6 +169,16 @@ export class Variants {
  */
 export function timeOf ({ readAt = -Infinity }: Pick<Servable, 'readAt'>): number {
   return Math.max(Date.now(), readAt)
+}
+
+/** A response that the handler has just sent, to be served. Each body is a copy: an onSend hook may change it in place, and other requests wait for it. */
+export function servable (response: StoredResponse): Servable {
+  return { head: response, body: () => Buffer.from(response.body), text: () => response.body.toString() }
+}
+
+/** Whether a stored response may be served in place of a failure. */
+export function isStaleAllowed (found: Found): boolean {
+  return stateOf(found.head, found.isStale, timeOf(found)) !== 'to-validate'
 }
 
 /**

@@ -20,15 +20,3 @@ export function representationOf (request: FastifyRequest, reply: FastifyReply):
   for (const name of vary === '*' ? [] : vary) parts.push(String(request.headers[name] ?? ''))
   return parts.join('\n')
 }
-
-/** Calls back with the status once the response head is written. Later onSend hooks may still set a cookie. */
-export function whenHeadIsWritten ({ raw }: FastifyReply, then: (status: number) => void): void {
-  const own = Object.getOwnPropertyDescriptor(raw, 'writeHead')
-  const { writeHead } = raw
-  raw.writeHead = function (this: typeof raw, ...args: Parameters<typeof writeHead>) {
-    if (own === undefined) delete (raw as { writeHead?: unknown }).writeHead
-    else Object.defineProperty(raw, 'writeHead', own)
-    then(args[0])
-    return writeHead.apply(raw, args)
-  } as typeof writeHead
-}
