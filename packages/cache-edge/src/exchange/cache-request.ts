@@ -7,7 +7,6 @@ import type { TargetUri } from '../store/cache-key.js'
 import type { StoredHead } from '../store/stored-response.js'
 import type { Servable } from '../store/variants.js'
 import type { RecordedRun, RunListener } from './recorded-run.js'
-import type { Refresh } from './refresh.js'
 import type { Exchange, UnstoredReason } from './storability.js'
 
 /** A route whose responses are stored. `R`: the request of the framework. */
@@ -20,6 +19,19 @@ export interface StoredRoute<R = never> {
 
 /** The properties by which two requests show a handler the same: route, cache key, and client address. */
 export interface ViewIdentity { readonly key: string; readonly route: StoredRoute; readonly ip: string }
+
+/** A background request that renews a stored response, in the cache and with the view of the request that was answered with it. */
+export interface Refresh {
+  readonly cache: FastifyCache
+  readonly identity: ViewIdentity
+  readonly stale: StoredHead
+  /** It has passed every hook in front of the handler. */
+  hasReachedHandler: boolean
+  /** Hooks have made another request of it, so that it was refused. */
+  isOther: boolean
+  /** Its response was stored. */
+  hasRenewed: boolean
+}
 
 /** One request to a stored route, and the reply to it. The exchange acts on both through this interface alone; `fastify/` implements it. */
 export interface CacheRequest extends Exchange, DecidedRequest {

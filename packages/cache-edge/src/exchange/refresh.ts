@@ -1,22 +1,8 @@
-import type { FastifyCache } from '@x/cache-core'
 import { Backoff, type Clock } from '@x/cache-core/suite'
 import { Notices, warn } from '../lib/notices.js'
 import { within } from '../lib/within.js'
 import type { StoredHead } from '../store/stored-response.js'
-import type { CacheRequest, ViewIdentity } from './cache-request.js'
-
-/** A background request that renews a stored response, in the cache and with the view of the request that was answered with it. */
-export interface Refresh {
-  readonly cache: FastifyCache
-  readonly identity: ViewIdentity
-  readonly stale: StoredHead
-  /** It has passed every hook in front of the handler. */
-  hasReachedHandler: boolean
-  /** Hooks have made another request of it, so that it was refused. */
-  isOther: boolean
-  /** Its response was stored. */
-  hasRenewed: boolean
-}
+import type { CacheRequest, Refresh } from './cache-request.js'
 
 /** How long a refresh may take until another one may begin: as long as its lock is held. */
 const LIMIT_SECONDS = 30
