@@ -1,7 +1,11 @@
 import type { ServerResponse } from 'node:http'
 
+interface HeadListener { readonly written: (status: number) => void; readonly failed: (() => void) | undefined }
+
+const kListeners = Symbol('@x/cache-core.head-listeners')
+
 /** A response of Node, over HTTP/1 or HTTP/2. */
-type Raw = Pick<ServerResponse, 'writeHead'>
+type Raw = Pick<ServerResponse, 'writeHead'> & { [kListeners]?: HeadListener[] }
 
 /**
  * Calls back once, when the head of a response has been written. Replaces `writeHead` of this response alone, since a function that
@@ -11,23 +15,29 @@ type Raw = Pick<ServerResponse, 'writeHead'>
  * @param failed called for each head that could not be written, since it holds an invalid field; another one is written in its place
  */
 export function whenHeadIsWritten (raw: Raw, written: (status: number) => void, failed?: () => void): void {
+  const listeners = raw[kListeners]
+  if (listeners === undefined) listen(raw, [{ written, failed }])
+  else listeners.push({ written, failed })
+}
+
+function listen (raw: Raw, listeners: HeadListener[]): void {
   const before = Object.getOwnPropertyDescriptor(raw, 'writeHead')
   const { writeHead } = raw
-  let isWritten = false
   const listening = function (...args: [number]): unknown {
-    // A function that replaced this one in turn still calls it.
-    if (isWritten) return writeHead.apply(raw as ServerResponse, args)
+    let result: unknown
     try {
-      const result = writeHead.apply(raw as ServerResponse, args)
-      isWritten = true
-      if (raw.writeHead === listening) restore(raw, before)
-      written(args[0])
-      return result
+      result = writeHead.apply(raw as ServerResponse, args)
     } catch (error) {
-      if (!isWritten) failed?.()
+      for (const { failed } of listeners) failed?.()
       throw error
     }
+    // A function that replaced this one in turn still calls it.
+    if (raw.writeHead === listening) restore(raw, before)
+    delete raw[kListeners]
+    for (const { written } of listeners.splice(0)) written(args[0])
+    return result
   } as Raw['writeHead']
+  raw[kListeners] = listeners
   raw.writeHead = listening
 }
 

@@ -1,6 +1,6 @@
 import { freshnessOf, type HeaderFields } from '@x/cache-core/suite'
 import t from 'tap'
-import { bypassOf, decide, type BypassRules, type Decision } from '../src/rules/decide.js'
+import { bypassOf, decide, type BypassRules, type Decision } from '../../src/rules/decide.js'
 
 interface Scene {
   method?: string
