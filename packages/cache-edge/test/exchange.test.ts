@@ -68,7 +68,7 @@ t.test('afterFailure and afterTimeout: serve nothing stale against a rule, nor t
 
 t.test('conclusionOf: a run that ended', async (t) => {
   const here = { status: 200, isGone: false }
-  const recorded = { captured: {} as never, final: { status: 412, headers: {}, tagged: undefined } }
+  const recorded = { recorded: {} as never, final: { status: 412, headers: {}, tagged: undefined } }
   t.same(conclusionOf(recorded, { response }, here), { kind: 'storable', response })
   t.same(conclusionOf(recorded, { reason: 'private' }, here), { kind: 'uncacheable', unstored: { reason: 'private' }, status: 412 })
   t.same(conclusionOf({ unstored: { reason: 'too-large' } }, undefined, here), { kind: 'uncacheable', unstored: { reason: 'too-large' }, status: 200 })

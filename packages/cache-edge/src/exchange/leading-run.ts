@@ -3,9 +3,9 @@ import { warn } from '../lib/notices.js'
 import { isDroppedFrom304 } from '../rules/conditional.js'
 import { uriTag } from '../store/cache-key.js'
 import type { StoredResponse } from '../store/stored-response.js'
-import { isStaleAllowed, servable, type Found, type Variants } from '../store/variants.js'
+import { isStaleAllowed, servable, type FoundVariant, type Variants } from '../store/variants.js'
 import type { CacheRequest } from './cache-request.js'
-import type { Captured, Final } from './captured.js'
+import type { RecordedResponse, Final } from './recorded-response.js'
 import { afterFailure, afterResponse, afterTimeout, conclusionOf, RUNNING, type Conclusion, type Miss, type RunFacts, type RunState } from './exchange.js'
 import type { HandlerFlight, HandlerFlights } from './handler-flight.js'
 import type { Failure, Outcome, RecordedRun, RunListener } from './recorded-run.js'
@@ -45,14 +45,14 @@ export class LeadingRun implements RunListener {
   readonly #fwd: Miss
   readonly #flight: HandlerFlight
   /** The stored response that the handler may validate. */
-  readonly #found: Found | undefined
+  readonly #found: FoundVariant | undefined
   readonly #requestedAt = Date.now()
   readonly #recorded: RecordedRun
   #state: RunState = RUNNING
   #timer: NodeJS.Timeout | undefined
   #streaming: NodeJS.Timeout | undefined
 
-  constructor (settings: LeadingRunSettings, request: CacheRequest, { fwd, found, flight }: { readonly fwd: Miss; readonly found: Found | undefined; readonly flight: HandlerFlight }) {
+  constructor (settings: LeadingRunSettings, request: CacheRequest, { fwd, found, flight }: { readonly fwd: Miss; readonly found: FoundVariant | undefined; readonly flight: HandlerFlight }) {
     this.maxBytes = settings.maxBodyBytes
     this.memory = settings.memory
     this.#settings = settings
@@ -87,8 +87,8 @@ export class LeadingRun implements RunListener {
     return this.#state.kind === 'running' ? undefined : this.#state.kind === 'validated' ? 'validated' : 'instead'
   }
 
-  judge (captured: Captured, final: Final): Judgement {
-    return judge(this.#request, captured, final, this.#requestedAt)
+  judge (recorded: RecordedResponse, final: Final): Judgement {
+    return judge(this.#request, recorded, final, this.#requestedAt)
   }
 
   onStream (): void {
@@ -135,7 +135,7 @@ export class LeadingRun implements RunListener {
       if (this.#state.kind === 'stale-served') return
       this.#recorded.takeOver()
     }
-    const judged = typeof end === 'object' && 'captured' in end ? this.judge(end.captured, end.final) : undefined
+    const judged = typeof end === 'object' && 'recorded' in end ? this.judge(end.recorded, end.final) : undefined
     await this.#conclude(conclusionOf(end, judged, { status, isGone: this.#request.isGone }))
   }
 
@@ -212,7 +212,7 @@ export class LeadingRun implements RunListener {
     if (snapshot === undefined) return
     const ttl = Math.max(0.001, response.freshness.lifetime - response.freshness.initialAge)
     const staleIfError = Math.max(0, secondsToKeep(response) - ttl)
-    const isStored = await this.#settings.variants.keep(cache, key, response, uriTag(target), { ttl, staleIfError, tags, snapshot })
+    const isStored = await this.#settings.variants.store(cache, key, response, uriTag(target), { ttl, staleIfError, tags, snapshot })
     if (refresh !== undefined) refresh.hasRenewed = isStored
   }
 }

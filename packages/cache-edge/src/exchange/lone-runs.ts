@@ -46,8 +46,8 @@ export class LoneRuns {
       maxBytes: maxBodyBytes,
       memory,
       intercept: () => undefined,
-      judge: (captured, final) => {
-        const judged = judge(request, captured, final, requestedAt)
+      judge: (recorded, final) => {
+        const judged = judge(request, recorded, final, requestedAt)
         if (judged.response === undefined) return judged
         if (mayEnd) unstored.noteStorable(request.route)
         request.removeHeader('cache-control')

@@ -1,4 +1,4 @@
-import type { Before, Captured, Final } from './captured.js'
+import type { Before, RecordedResponse, Final } from './recorded-response.js'
 import type { RecordingMemory } from './recording.js'
 import type { Judgement, Unstored, UnstoredReason } from './storability.js'
 
@@ -7,7 +7,7 @@ import type { Judgement, Unstored, UnstoredReason } from './storability.js'
  * cannot be recorded, or may not be stored; `'replaced'`: an error, a hijacked reply, another response, no memory left: the stored
  * response stays as it is.
  */
-export type Outcome = { readonly captured: Captured; readonly final: Final } | { readonly unstored: Unstored } | 'aborted' | 'replaced'
+export type Outcome = { readonly recorded: RecordedResponse; readonly final: Final } | { readonly unstored: Unstored } | 'aborted' | 'replaced'
 
 /** The rejection of a handler. */
 export interface Failure { readonly error: unknown }
@@ -23,7 +23,7 @@ export interface RunListener {
    */
   intercept (status: number, error: Error | undefined): 'instead' | 'validated' | undefined
   /** The judgement on a response; called for a stream as soon as its head is written. */
-  judge (captured: Captured, final: Final): Judgement
+  judge (recorded: RecordedResponse, final: Final): Judgement
   /** Called when the response is a stream of unknown length. */
   onStream (): void
 }
@@ -35,7 +35,7 @@ export interface RecordedRun {
   /** The status of the handler's response; `0`: it has sent none. */
   readonly status: number
   /** The headers that the handler has set by now. */
-  readonly own: Captured['headers']
+  readonly own: RecordedResponse['headers']
   /** The headers that hooks had set before the handler ran. */
   readonly before: Before
   /** The reason why the response will not be stored, as far as its headers tell by now; `undefined`: there is none, or another response went out. */

@@ -1,10 +1,10 @@
 import { formatHttpDate, freshnessOf, notStored, parseVary, variantOf, type Freshness, type NotStoredReason } from '@x/cache-core/suite'
 import type { IncomingHttpHeaders } from 'node:http'
-import { labelsIn, type Captured, type Final } from './captured.js'
+import { labelsIn, type RecordedResponse, type Final } from './recorded-response.js'
 import { maySelect } from '../rules/visibility.js'
 import { isUsedIn, noncesOf } from '../rules/csp-nonce.js'
 import type { Policy } from '../rules/policy.js'
-import { NOT_KEPT, type StoredHead, type StoredResponse } from '../store/stored-response.js'
+import { NOT_STORED, type StoredHead, type StoredResponse } from '../store/stored-response.js'
 
 /** The request that a response answers, and the policy of its route. */
 export interface Exchange {
@@ -37,34 +37,34 @@ export interface Unstored {
 export type Judgement = { readonly response: StoredResponse; readonly reason?: undefined } | Unstored
 
 /** What of an answer may be stored (RFC 9111 §3). `requestedAt`: milliseconds of the epoch. */
-export function judge (exchange: Exchange, captured: Captured, final: Final, requestedAt: number): Judgement {
+export function judge (exchange: Exchange, recorded: RecordedResponse, final: Final, requestedAt: number): Judgement {
   const { policy, tags } = exchange
   // Another answer went out in the end, such as that of an error handler. A 304 or 412 is ours.
-  if (final.status !== captured.status && final.status !== 304 && final.status !== 412) return { reason: undefined }
-  const vary = selectingHeaders(captured, final.headers.vary, policy)
+  if (final.status !== recorded.status && final.status !== 304 && final.status !== 412) return { reason: undefined }
+  const vary = selectingHeaders(recorded, final.headers.vary, policy)
   const headers: Record<string, string | string[]> = { ...final.headers }
   // Whatever encodes the body on its way out does so again for what is served from here.
-  if (captured.headers['content-encoding'] === undefined) delete headers['content-encoding']
+  if (recorded.headers['content-encoding'] === undefined) delete headers['content-encoding']
   if (vary === '*') headers.vary = '*'
   else if (vary.length > 0) headers.vary = vary.join(', ')
   else delete headers.vary
-  const head = { status: captured.status, headers }
+  const head = { status: recorded.status, headers }
   // Named before the others, since the app has to change something there whatever the answer says of its lifetime.
-  if (captured.isSerialisedByHook && !policy.vary.includes('accept')) return { reason: 'serializer' }
-  if (isUsedIn(noncesOf(headers), captured)) return { reason: 'csp-nonce' }
+  if (recorded.isSerialisedByHook && !policy.vary.includes('accept')) return { reason: 'serializer' }
+  if (isUsedIn(noncesOf(headers), recorded)) return { reason: 'csp-nonce' }
   const reason = whyNotStored(exchange, head, policy)
   if (vary === '*') return { reason: reason ?? 'vary', vary: ['*'] }
   if (reason !== undefined) return { reason, vary: vary.filter((name) => policy.store === 'by-policy' ? !policy.vary.includes(name) : !maySelect(name, policy)) }
   const names = chosenBy(vary, policy)
   const receivedAt = Date.now()
   const response: StoredResponse = {
-    status: captured.status,
+    status: recorded.status,
     // RFC 9110 §6.6.1: what is kept has the date at which it was made, not the one at which it is served.
-    headers: { date: formatHttpDate(receivedAt), ...keptOf(captured.headers) },
-    body: captured.body,
-    isText: captured.isText,
-    ...storedTag(captured, final),
-    ...labelsOf(captured),
+    headers: { date: formatHttpDate(receivedAt), ...storableHeaders(recorded.headers) },
+    body: recorded.body,
+    isText: recorded.isText,
+    ...storedTag(recorded, final),
+    ...labelsOf(recorded),
     receivedAt,
     freshness: freshnessBy(head, policy, requestedAt),
     vary: names,
@@ -78,12 +78,11 @@ export function judge (exchange: Exchange, captured: Captured, final: Final, req
 export function whyNotStored (request: Pick<Exchange, 'method' | 'headers'> & Partial<Pick<Exchange, 'isPersonal'>>, head: Head, policy: Policy): UnstoredReason | undefined {
   // The handler may have looked at what is in no key.
   if (request.isPersonal === true) return 'personal'
-  const names = parseVary(head.headers.vary)
   // An answer without a Cache-Control goes out with that of the policy, which may say `public`.
   const headers = policy.cacheControl === undefined || head.headers['cache-control'] !== undefined ? head.headers : { ...head.headers, 'cache-control': policy.cacheControl }
-  const keyed = policy.store === 'by-policy' ? policy.vary : names === '*' ? [] : names.filter((name) => maySelect(name, policy))
+  const keyed = { has: (name: string) => policy.store === 'by-policy' ? policy.vary.includes(name) : maySelect(name, policy) }
   return notStored({ method: request.method, headers: request.headers, hasBody: false }, { status: head.status, headers }, {
-    sameForAll: policy.sameForAll, statuses: policy.statuses, hasPolicyLifetime: policy.store === 'by-policy', keyed: new Set(keyed)
+    sameForAll: policy.sameForAll, statuses: policy.statuses, hasPolicyLifetime: policy.store === 'by-policy', keyed
   })
 }
 
@@ -105,9 +104,9 @@ export function secondsToKeep ({ freshness, etag, headers }: StoredHead): number
 }
 
 /** What of an answer's headers is kept (RFC 9111 §3.1): not those of the connection, nor what `Connection` names. */
-export function keptOf (headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
+export function storableHeaders (headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
   const named = new Set(String(headers.connection ?? '').toLowerCase().split(',').map((name) => name.trim()))
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_KEPT.has(name) && !named.has(name)))
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_STORED.has(name) && !named.has(name)))
 }
 
 /**
@@ -115,7 +114,7 @@ export function keptOf (headers: Readonly<Record<string, string | string[]>>): R
  * or behind it name, since a hook may have chosen what the handler works with.
  * @param after `Vary` as it was behind the last hook
  */
-export function selectingHeaders ({ headers, before }: Pick<Captured, 'headers' | 'before'>, after: Vary, policy: Policy): '*' | string[] {
+export function selectingHeaders ({ headers, before }: Pick<RecordedResponse, 'headers' | 'before'>, after: Vary, policy: Policy): '*' | string[] {
   const handler = parseVary(headers.vary)
   const inFront = parseVary(before.vary)
   const behind = parseVary(after)
@@ -136,7 +135,7 @@ function isOfWrapping (name: string, isEncoded: boolean): boolean {
 }
 
 /** The labels that hooks in front of the handler gave to what it would make. A request whose hooks choose others is not for this body. */
-function labelsOf ({ before }: Captured): Pick<StoredHead, 'labels'> {
+function labelsOf ({ before }: RecordedResponse): Pick<StoredHead, 'labels'> {
   const given = labelsIn(before)
   return given.length === 0 ? {} : { labels: Object.fromEntries(given.map(([name, value]) => [name, String(value)])) }
 }
@@ -147,7 +146,7 @@ export function chosenBy (vary: readonly string[], { store, vary: own }: Policy)
 }
 
 /** The tag of the app's own as it was before any onSend hook, else the one that was computed of just this body. */
-function storedTag ({ etag, body }: Captured, { headers, tagged }: Final): Pick<StoredHead, 'etag' | 'isTagOfBody'> {
+function storedTag ({ etag, body }: RecordedResponse, { headers, tagged }: Final): Pick<StoredHead, 'etag' | 'isTagOfBody'> {
   if (etag !== undefined) return { etag }
   const isOfBody = tagged !== undefined && headers.etag === tagged.etag && body.equals(Buffer.from(tagged.body as string))
   return isOfBody ? { etag: tagged.etag, isTagOfBody: true } : { etag: undefined }

@@ -28,7 +28,7 @@ const ENDLESS = /^(?:text\/event-stream|multipart\/x-mixed-replace)/i
 
 /** Records the body that a handler sends, as it is before any onSend hook. */
 export class BodyRecorder {
-  /** The headers of the handler as it sent the body, and the labels; see `Captured`. */
+  /** The headers of the handler as it sent the body, and the labels; see `RecordedResponse`. */
   headers: Record<string, string | string[]> = {}
   /** The whole body; `undefined`: not yet complete. */
   body: Buffer | undefined

@@ -1,6 +1,6 @@
 import etagPlugin, { type FastifyEtagOptions } from '@fastify/etag'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
-import type { Tagged } from '../exchange/captured.js'
+import type { Tagged } from '../exchange/recorded-response.js'
 
 const kTagged = Symbol('@x/cache-edge.tagged')
 const kComputed = Symbol('@x/cache-edge.computed')

@@ -3,7 +3,7 @@ import { enterHandlerPhase, joinLines, variantOf, type Core } from '@x/cache-cor
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { CacheRequest, Refresh, StoredRoute, ViewIdentity } from '../exchange/cache-request.js'
-import { LABELS } from '../exchange/captured.js'
+import { LABELS } from '../exchange/recorded-response.js'
 import type { RecordedRun, RunListener } from '../exchange/recorded-run.js'
 import type { UnstoredReason } from '../exchange/storability.js'
 import { Notices } from '../lib/notices.js'

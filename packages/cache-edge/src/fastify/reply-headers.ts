@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { labelsIn, type Before, type Captured, type Final } from '../exchange/captured.js'
+import { labelsIn, type Before, type RecordedResponse, type Final } from '../exchange/recorded-response.js'
 import { withoutWritten } from './answer-headers.js'
 import { taggedOf } from './body-tags.js'
 
@@ -20,7 +20,7 @@ export class ReplyHeaders {
   get before (): Before { return texts(this.#before) }
 
   /** The headers that the handler has set or changed by now. */
-  get own (): Captured['headers'] {
+  get own (): RecordedResponse['headers'] {
     const own: Fields = {}
     for (const [name, value] of Object.entries(texts(this.#reply.getHeaders()))) {
       if (this.#before[name] === undefined || String(this.#before[name]) !== String(value)) own[name] = value

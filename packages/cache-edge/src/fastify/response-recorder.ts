@@ -1,6 +1,6 @@
 import { whenHeadIsWritten } from '@x/cache-core/suite'
 import type { FastifyReply } from 'fastify'
-import type { Before, Captured, Final } from '../exchange/captured.js'
+import type { Before, RecordedResponse, Final } from '../exchange/recorded-response.js'
 import type { Failure, Outcome, RecordedRun, RunListener } from '../exchange/recorded-run.js'
 import type { Unstored, UnstoredReason } from '../exchange/storability.js'
 import { BodyRecorder, type BodyEnd } from './body-recorder.js'
@@ -64,14 +64,14 @@ export class ResponseRecorder implements RecordedRun, Pending {
 
   get status (): number { return this.#status }
 
-  get own (): Captured['headers'] { return this.#headers.own }
+  get own (): RecordedResponse['headers'] { return this.#headers.own }
 
   get before (): Before { return this.#headers.before }
 
   get unstored (): UnstoredReason | undefined {
     if (this.#isOver) return this.#unstored?.reason
     if (!this.#body.hasBegun) return undefined
-    return this.#listener.judge(this.#capturedWith(this.#body.body ?? NO_BODY), this.#headers.finalWith(this.#reply.statusCode)).reason
+    return this.#listener.judge(this.#recordedWith(this.#body.body ?? NO_BODY), this.#headers.finalWith(this.#reply.statusCode)).reason
   }
 
   start (): Promise<Failure | undefined> {
@@ -138,7 +138,7 @@ export class ResponseRecorder implements RecordedRun, Pending {
     // Another response than the handler's goes out, such as that of an error in a serializer.
     if (!this.#body.hasBegun) return this.#end('replaced')
     // Judged before the body, so that no memory is held for a client that does not read.
-    const judgement = this.#listener.judge(this.#capturedWith(NO_BODY), this.#final)
+    const judgement = this.#listener.judge(this.#recordedWith(NO_BODY), this.#final)
     if (judgement.response === undefined) this.#endUnstored(judgement)
   }
 
@@ -152,7 +152,7 @@ export class ResponseRecorder implements RecordedRun, Pending {
     const { body } = this.#body
     if (this.#final === undefined || body === undefined) return
     if (this.#wasStopped()) return this.#end('aborted')
-    this.#end({ captured: this.#capturedWith(body), final: this.#final })
+    this.#end({ recorded: this.#recordedWith(body), final: this.#final })
   }
 
   /** Whether the handler was aborted, so that its response may be a part of the whole one. */
@@ -163,7 +163,7 @@ export class ResponseRecorder implements RecordedRun, Pending {
     return isGone(this.#reply) || (signal.reason as { code?: unknown } | null)?.code === TIMED_OUT
   }
 
-  #capturedWith (body: Buffer): Captured {
+  #recordedWith (body: Buffer): RecordedResponse {
     const { before } = this
     const { headers, isText, isSerialisedByHook } = this.#body
     return { status: this.#status, headers, before, etag: (headers.etag ?? before.etag)?.toString(), body, isText, isSerialisedByHook }

@@ -1,7 +1,7 @@
 import { fieldText, parseEntityTag, parseEntityTags, parseHttpDate, strongMatch, weakMatch, type EntityTag, type HeaderFields } from '@x/cache-core/suite'
 
 /** What to answer to a request with preconditions: as without them, with 304, or with 412. */
-export type Verdict = 'send' | 'not-modified' | 'precondition-failed'
+export type PreconditionResult = 'send' | 'not-modified' | 'precondition-failed'
 
 /** The selected representation, as the answer without preconditions would show it. */
 export interface Selected {
@@ -25,7 +25,7 @@ const METHODS_WITHOUT_CONDITIONS = new Set(['CONNECT', 'OPTIONS', 'TRACE'])
  * For GET and HEAD a representation exists, which is what `*` asks; for other methods it does if `etag` or
  * `lastModified` is given.
  */
-export function evaluate (request: { readonly method: string; readonly headers: HeaderFields }, response: Selected): Verdict {
+export function evaluate (request: { readonly method: string; readonly headers: HeaderFields }, response: Selected): PreconditionResult {
   const { method, headers } = request
   const { status } = response
   if (METHODS_WITHOUT_CONDITIONS.has(method)) return 'send'

@@ -52,7 +52,7 @@ function digest (value: string | readonly string[]): string {
 }
 
 /** Characters of a URI whose names are remembered. */
-const MAX_REMEMBERED = 1000
+const MAX_CACHED_LENGTH = 1000
 
 /** The key and the tags of one target URI. */
 export interface TargetNames { readonly key: string; readonly tags: readonly string[] }
@@ -74,7 +74,7 @@ export class Names {
     let names = this.#known.get(text)
     if (names === undefined) {
       names = { key: responseKey(target, this.#app), tags: uriTags(target) }
-      if (text.length > MAX_REMEMBERED || text.split('\n').length > (originalUrl === undefined ? 3 : 4)) return names
+      if (text.length > MAX_CACHED_LENGTH || text.split('\n').length > (originalUrl === undefined ? 3 : 4)) return names
       if (this.#known.size >= Names.MAX) this.#known.delete(this.#known.keys().next().value!)
       this.#known.set(text, names)
     }

@@ -38,7 +38,7 @@ export interface VariantIndex {
 }
 
 /** Not part of a stored response: they belong to one connection, or are written anew for each answer. */
-export const NOT_KEPT = new Set([
+export const NOT_STORED = new Set([
   'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
   'content-length', 'set-cookie', 'age', 'cache-status', 'etag'
 ])
@@ -155,7 +155,7 @@ function isFreshness (value: any): value is Freshness {
 }
 
 function isField (name: string, value: unknown): boolean {
-  if (!FIELD_NAME.test(name) || NOT_KEPT.has(name) || name === '__proto__') return false
+  if (!FIELD_NAME.test(name) || NOT_STORED.has(name) || name === '__proto__') return false
   return (Array.isArray(value) ? value : [value]).every((line) => typeof line === 'string' && FIELD_VALUE.test(line))
 }
 

@@ -18,7 +18,7 @@ export interface Servable {
 }
 
 /** What lies under a key, and whether the cache takes it for invalidated or over. */
-export class Found implements Servable {
+export class FoundVariant implements Servable {
   readonly head: StoredHead
   readonly isStale: boolean
   readonly readAt: number
@@ -45,13 +45,13 @@ export class Found implements Servable {
 }
 
 /** What a look-up came upon. `isOther`: the URL has representations, but none for this request. */
-export interface Lookup { readonly found: Found | undefined; readonly isOther: boolean }
+export interface Lookup { readonly found: FoundVariant | undefined; readonly isOther: boolean }
 
 /** A cache may be able to answer at once, and not copy what it has. */
 type Reads = FastifyCache & { [shareNow]? (key: string): Result<SharedEntry | null> | undefined }
 
 /** How long an entry is kept, in seconds, and what invalidates it. */
-export interface KeepOptions { readonly ttl: number; readonly staleIfError: number; readonly tags: string[]; readonly snapshot: TagSnapshot }
+export interface VariantOptions { readonly ttl: number; readonly staleIfError: number; readonly tags: string[]; readonly snapshot: TagSnapshot }
 
 const MAX_KNOWN = 1000
 /** Bytes of the heap that known heads may take, beside the cache that holds the responses. */
@@ -76,10 +76,10 @@ export class Variants {
   find (cache: FastifyCache, key: string, headers: IncomingHttpHeaders, tags: string[]): Lookup | Promise<Lookup> {
     return whenRead(this.#read(cache, key, tags), (first) => {
       if (first === undefined) return NOTHING
-      if (first instanceof Found) return toLookup(first, headers)
+      if (first instanceof FoundVariant) return toLookup(first, headers)
       const own = variantKey(key, variantOf(first.vary, headers))
       this.#requests.add(own)
-      return whenRead(this.#read(cache, own, tags), (second) => second instanceof Found ? toLookup(second, headers) : OTHER)
+      return whenRead(this.#read(cache, own, tags), (second) => second instanceof FoundVariant ? toLookup(second, headers) : OTHER)
     })
   }
 
@@ -88,7 +88,7 @@ export class Variants {
    * requested more often than this one.
    * @param uriTag the one of the tags that all representations have
    */
-  async keep (cache: FastifyCache, key: string, response: StoredResponse, uriTag: string, options: KeepOptions): Promise<boolean> {
+  async store (cache: FastifyCache, key: string, response: StoredResponse, uriTag: string, options: VariantOptions): Promise<boolean> {
     if (response.vary.length === 0) return (await cache.set(key, encodeResponse(response), options)).ok
     const own = variantKey(key, response.variant)
     const first = await this.#read(cache, key, [...response.tags])
@@ -124,10 +124,10 @@ export class Variants {
     return replaced.at(-1)!.requests > this.#requests.of(own) ? undefined : replaced.map(({ key }) => key)
   }
 
-  #read (cache: Reads, key: string, tags: string[]): Found | VariantIndex | undefined | Promise<Found | VariantIndex | undefined> {
+  #read (cache: Reads, key: string, tags: string[]): FoundVariant | VariantIndex | undefined | Promise<FoundVariant | VariantIndex | undefined> {
     const shared = cache[shareNow]?.(key)
-    if (shared !== undefined) return this.#kept(key, shared, true)
-    return cache.getEntry(key, { tags }).then((result) => this.#kept(key, result, false))
+    if (shared !== undefined) return this.#decode(key, shared, true)
+    return cache.getEntry(key, { tags }).then((result) => this.#decode(key, result, false))
   }
 
   /** Forgets the heads: the responses were removed. */
@@ -142,7 +142,7 @@ export class Variants {
   }
 
   /** What was read, decoded; a head that was read before is not parsed again. */
-  #kept (key: string, result: Result<SharedEntry | null>, isShared: boolean): Found | VariantIndex | undefined {
+  #decode (key: string, result: Result<SharedEntry | null>, isShared: boolean): FoundVariant | VariantIndex | undefined {
     if (!result.ok || result.value === null) return undefined
     const { value: stored } = result.value
     let known = this.#known.get(key)
@@ -159,7 +159,7 @@ export class Variants {
       this.#knownBytes += known.bytes
       while (this.#known.size > MAX_KNOWN || this.#knownBytes > MAX_KNOWN_BYTES) this.#forget(this.#known.keys().next().value!)
     }
-    return new Found(known, stored as Uint8Array, result.value, isShared)
+    return new FoundVariant(known, stored as Uint8Array, result.value, isShared)
   }
 }
 
@@ -177,7 +177,7 @@ export function servable (response: StoredResponse): Servable {
 }
 
 /** Whether a stored response may be served in place of a failure. */
-export function isStaleAllowed (found: Found): boolean {
+export function isStaleAllowed (found: FoundVariant): boolean {
   return stateOf(found.head, found.isStale, timeOf(found)) !== 'to-validate'
 }
 
@@ -196,7 +196,7 @@ function toIndex (vary: readonly string[], places: ReadonlyMap<string, number>):
 }
 
 /** A hash is no proof: what is served was stored for exactly these headers. */
-function toLookup (found: Found, headers: IncomingHttpHeaders): Lookup {
+function toLookup (found: FoundVariant, headers: IncomingHttpHeaders): Lookup {
   return matches(found.head, headers) ? { found, isOther: false } : OTHER
 }
 

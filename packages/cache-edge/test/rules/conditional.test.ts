@@ -1,7 +1,7 @@
 import { formatHttpDate } from '@x/cache-core/suite'
 import fc from 'fast-check'
 import t from 'tap'
-import { evaluate, isDigest, isDroppedFrom304, type Selected, type Verdict } from '../../src/rules/conditional.js'
+import { evaluate, isDigest, isDroppedFrom304, type Selected, type PreconditionResult } from '../../src/rules/conditional.js'
 
 const NOW = Date.UTC(2025, 5, 15, 12)
 const MODIFIED = NOW - 86_400_000
@@ -10,7 +10,7 @@ const SAME = at(MODIFIED)
 const BEFORE = at(MODIFIED - 1000)
 const AFTER = at(MODIFIED + 1000)
 
-type Case = [section: string, method: string, headers: Record<string, string | string[] | undefined>, verdict: Verdict, response?: Partial<Selected>]
+type Case = [section: string, method: string, headers: Record<string, string | string[] | undefined>, verdict: PreconditionResult, response?: Partial<Selected>]
 const weakly = { etag: 'W/"a"' }
 const none = { etag: undefined, lastModified: undefined }
 

@@ -1,4 +1,4 @@
-import { fieldText, notStored, parseVary, plainRuleFor, type HeaderFields } from '@x/cache-core/suite'
+import { fieldText, notStored, parseVary, PLAIN_RULE, type HeaderFields } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
@@ -8,9 +8,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
  */
 export function isStorable (status: number, request: FastifyRequest, reply: FastifyReply): boolean {
   const { method, headers } = request.raw
-  const response = reply.getHeaders() as HeaderFields
   const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] !== undefined && Number(headers['content-length']) !== 0)
-  return notStored({ method: method!, headers, hasBody }, { status: status === 304 ? 200 : status, headers: response }, plainRuleFor(response)) === undefined
+  return notStored({ method: method!, headers, hasBody }, { status: status === 304 ? 200 : status, headers: reply.getHeaders() as HeaderFields }, PLAIN_RULE) === undefined
 }
 
 /** The identity of a representation, as text: host, URL, and the values of the request headers that `Vary` names. */

@@ -18,7 +18,7 @@ export function labelsIn (headers: Before): [name: typeof LABELS[number], value:
 }
 
 /** The answer of a handler, as it was before any onSend hook. */
-export interface Captured {
+export interface RecordedResponse {
   readonly status: number
   /** The headers that the handler set, and the labels; no others that hooks in front of it had set already. */
   readonly headers: Readonly<Record<string, string | string[]>>
