@@ -6,7 +6,7 @@ export interface Tagged {
   readonly coding: unknown
 }
 
-/** Headers that say what a body is. Set by a hook in front of the handler, they belong to the body that the handler then made. */
+/** Headers that describe a body. Set by a hook in front of the handler, they belong to the body that the handler then made. */
 export const LABELS = ['content-type', 'content-language'] as const
 
 /** Headers as hooks in front of the handler had set them. */
@@ -17,7 +17,7 @@ export function labelsIn (headers: Before): [name: typeof LABELS[number], value:
   return LABELS.flatMap((name) => headers[name] === undefined ? [] : [[name, headers[name]]])
 }
 
-/** The answer of a handler, as it was before any onSend hook. */
+/** The response of a handler, as it was before any onSend hook. */
 export interface RecordedResponse {
   readonly status: number
   /** The headers that the handler set, and the labels; no others that hooks in front of it had set already. */
@@ -32,7 +32,7 @@ export interface RecordedResponse {
   readonly isText: boolean
 }
 
-/** The answer that the client was sent, once every onSend hook has run. */
+/** The response that the client was sent, once every onSend hook has run. */
 export interface Final {
   readonly status: number
   /** Without those that this plugin wrote. */

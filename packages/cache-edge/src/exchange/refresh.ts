@@ -4,17 +4,17 @@ import { within } from '../lib/within.js'
 import type { StoredHead } from '../store/stored-response.js'
 import type { CacheRequest, Refresh } from './cache-request.js'
 
-/** How long a refresh may take until another one may begin: as long as its lock is held. */
+/** Seconds that a refresh may take until another one may begin: as long as its lock is held. */
 const LIMIT_SECONDS = 30
-/** Pauses after a refresh that failed: doubled each time, as the origin, or what limits its rate, is to recover. */
+/** Milliseconds of the pause after a failed refresh, doubled each time so that the origin or its rate limit can recover. */
 const FIRST_PAUSE_MS = 1000
 const MAX_PAUSE_MS = 60_000
-/** How long no refresh is tried where a hook refused one: hooks seldom change their mind. */
+/** Milliseconds without a refresh after a hook refused one, as the next would most likely be refused, too. */
 const REFUSED_MS = 600_000
-/** Refused for the moment, and not for lack of credentials. */
+/** Statuses that refuse a request for the moment, and not for lack of credentials. */
 const TRANSIENT = new Set([408, 425, 429])
 
-/** Renews what was served stale: one request per key at a time, across processes, without credentials; nobody waits for it. */
+/** Renews responses that were served stale: one background request per key at a time, across processes, without credentials. */
 export class Refresher {
   static readonly MAX_FAILURES = 10_000
   readonly #running = new Set<string>()
@@ -30,7 +30,7 @@ export class Refresher {
     this.#refused = new Backoff(owner)
   }
 
-  /** Whether this could not be refreshed: it is not served stale, and the next client renews it. */
+  /** Whether a hook refused the last refresh of a response: it is not served stale, and the next client renews it. */
   isRefused (key: string, { variant }: StoredHead): boolean {
     return this.#refused.isActive(key + variant)
   }
@@ -62,7 +62,7 @@ export class Refresher {
     }
   }
 
-  /** @param status `undefined`: there was no answer in time */
+  /** @param status of the response to the refresh; `undefined`: it did not end in time */
   #conclude (id: string, request: CacheRequest, refresh: Refresh, status: number | undefined): void {
     if (refresh.hasRenewed) {
       this.#failures.delete(id)

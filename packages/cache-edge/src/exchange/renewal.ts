@@ -25,12 +25,12 @@ export function renew (exchange: Exchange, stale: StoredHead, update: Update, re
   const receivedAt = Date.now()
   const fields = Object.entries(storableHeaders(update.own)).filter(([name]) => name !== 'content-range' && (match === 'strong' || !isDigest(name)))
   const headers: Record<string, string | string[]> = { ...stale.headers, date: formatHttpDate(receivedAt), ...Object.fromEntries(fields) }
-  // What hooks say of selection counts for a route by policy; by response the stored `Vary` has it already.
+  // The `Vary` of hooks selects for a route by policy; by response the stored `Vary` has their names already.
   const before = update.own.vary === undefined && policy.store === 'by-response' ? {} : update.before
   const vary = selectingHeaders({ headers, before }, undefined, policy)
   if (vary === '*') headers.vary = '*'
   else if (policy.store === 'by-response' && vary.length > 0) headers.vary = vary.join(', ')
-  // They are not stored, and yet decide.
+  // These fields decide whether the response may be stored, and are not stored themselves.
   const deciding = Object.fromEntries(['age', 'set-cookie'].filter((name) => update.own[name] !== undefined).map((name) => [name, update.own[name]!]))
   const head = { status: stale.status, headers: { ...headers, ...deciding, ...vary !== '*' && { vary: vary.join(', ') } } }
   const isForOne = isUsedIn(noncesOf({ ...update.before, ...update.own }), { headers, body: NO_BODY })

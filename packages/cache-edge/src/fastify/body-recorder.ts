@@ -54,7 +54,7 @@ export class BodyRecorder {
   /** Takes the payload of the handler, and returns the one that is sent in its place. */
   take (payload: unknown): unknown {
     const isSerialised = isToSerialise(this.#reply, payload)
-    // What makes the text of an object sees what the handler saw; all behind it sees the whole request.
+    // The serializer of an object sees the headers that the handler saw; the hooks behind it see the whole request.
     if (!isSerialised) this.#settings.seen.showAll()
     if (payload instanceof Error) this.#end('replaced')
     else if (payload === undefined) this.#complete(NO_BODY)

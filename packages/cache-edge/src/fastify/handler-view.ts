@@ -4,16 +4,16 @@ import { beforeFirstRead, interceptSend, restoreSend, serializerOf, UNKNOWN } fr
 import { isStreamed } from './payload.js'
 import type { SeenRequest } from './seen-request.js'
 
-/** An answer that is still to come. */
+/** A response that the handler has yet to send. */
 export interface Pending {
   readonly isOpen: boolean
-  /** Nothing will come of it any more: another answer is sent in its place. */
+  /** Ends the wait for it, since another response is sent in its place. */
   takeOver (): void
 }
 
 type Serializer = Parameters<FastifyReply['serializer']>[0]
 
-/** Brings the whole request back when the answer is sent, in front of the onSend hooks. */
+/** Shows the whole request again when the response is sent, in front of the onSend hooks. */
 export function showAllBeforeSend (reply: FastifyReply, seen: SeenRequest): Pending {
   return new BeforeSend(reply, seen)
 }
@@ -56,8 +56,8 @@ export function isToSerialise (reply: FastifyReply, payload: unknown): boolean {
 }
 
 /**
- * Calls back with the text that Fastify makes of a payload. What makes it sees what the handler saw, and all headers are
- * shown behind it. `false`: Fastify refuses to serialise it.
+ * Calls back with the text that Fastify makes of a payload. The serializer sees the headers that the handler saw, and all headers are
+ * shown behind it. `false`: Fastify refuses to serialise the payload.
  */
 export function whenSerialised (reply: FastifyReply, seen: SeenRequest, then?: (text: unknown) => void): boolean {
   const own = serializerOf(reply)
@@ -83,7 +83,7 @@ export function whenSerialised (reply: FastifyReply, seen: SeenRequest, then?: (
   return true
 }
 
-/** A body may be made as it is read, with another look at the request: that sees what the handler saw. */
+/** Shows the keyed headers alone while a stream is read, since it may read the request as it makes its chunks. */
 export function whileRead (stream: Readable, { showSome, showAll }: SeenRequest): void {
   beforeFirstRead(stream, showSome)
   stream.once('close', showAll)

@@ -11,8 +11,8 @@ export interface Surrounding {
 }
 
 /**
- * Puts hooks around those of a route, also around those that the onRoute hooks of later plugins add. A HEAD keeps its body
- * until all of them have seen it, so that its fields are those of the GET (RFC 9110 §9.3.2).
+ * Puts hooks around those of a route, also around those that the onRoute hooks of later plugins add. The body of a HEAD
+ * is dropped once all of them have seen it, so that its fields are those of the GET (RFC 9110 §9.3.2).
  */
 export function surround (route: RouteOptions, { first, between, last }: Surrounding): void {
   const own = new Set([first, between, last])
@@ -27,7 +27,7 @@ export function surround (route: RouteOptions, { first, between, last }: Surroun
   }
   const replace = (value: RouteOptions['onSend']): void => { hooks = value === undefined ? [] : [value as onSendHookHandler | onSendHookHandler[]].flat() }
   replace(route.onSend)
-  // Fastify reads it once all plugins have loaded; until then, whoever pushes to it or replaces it comes in between.
+  // Fastify reads it once all plugins have loaded; hooks that are pushed to it, or replace it, until then come in between.
   Object.defineProperty(route, 'onSend', { get: arrange, set: replace, enumerable: true, configurable: true })
 }
 

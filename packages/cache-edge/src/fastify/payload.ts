@@ -20,7 +20,7 @@ function isOfHttp2 (stream: Readable): boolean {
   return 'rstCode' in stream && 'session' in stream
 }
 
-/** Reads what is left of a stream that ends soon: destroyed before its end it tells its owner of a failure. */
+/** Reads the rest of a stream that ends soon, since destroying it would emit an error on its session. */
 function drain (stream: Readable): void {
   let left = MAX_DRAINED_BYTES
   const timer = setTimeout(() => stream.destroy(), MAX_DRAIN_MS).unref()
@@ -31,7 +31,7 @@ function drain (stream: Readable): void {
   })
 }
 
-/** Ends a payload that nobody will read: files and connections behind it are closed. Never throws. */
+/** Destroys a payload that will not be read, so that files and connections behind it are closed. Never throws. */
 export function discard (payload: unknown): void {
   const body: any = isResponse(payload) ? payload.body : payload
   if (!isStreamed(body)) return

@@ -110,7 +110,7 @@ export class ResponseCache {
     return run()
   }
 
-  /** Answers from within: at once, which is `undefined`, or by a promise that only ever rejects, as if the handler alone had. */
+  /** Answers a request. `undefined`: the response was sent at once; a promise is never fulfilled, and rejects as the handler. */
   #answer (request: FastifyRequest, reply: FastifyReply, route: StoredRoute<FastifyRequest>, run: () => unknown): unknown {
     enterHandlerPhase(request)
     const own = new FastifyCacheRequest(this.#requests, request, reply, route, run)

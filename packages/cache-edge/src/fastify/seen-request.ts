@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { ReplacedProperties } from './patches.js'
 
-/** Parts of a request that its handler sees, until the others are brought back. */
+/** A request of which some parts are shown, or all. */
 export interface SeenRequest { readonly showSome: () => void; readonly showAll: () => void }
 
 /** The parts of a request that a handler is shown. */
@@ -14,7 +14,7 @@ export interface Shown {
   readonly onIdentity: ((part: string) => void) | undefined
 }
 
-/** Parts of a socket that identify the client, or tell by which name, address or protocol it has come here. */
+/** Properties of a socket that identify the client, or the name, address or protocol of its connection. */
 const OF_CLIENT = new Set<string | symbol>([
   'remoteAddress', 'remotePort', 'remoteFamily', 'getPeerCertificate', 'getPeerX509Certificate', 'getSession', 'getTLSTicket', 'authorized',
   'servername', 'alpnProtocol', 'address', 'localAddress', 'localPort', 'localFamily'
@@ -82,7 +82,7 @@ class ShownRequest implements SeenRequest {
     if (Object.hasOwn(raw, 'client')) replaced.replace(raw, 'client', watched)
   }
 
-  /** The value of an identifying part, worked out of the whole request. */
+  /** The value of an identifying part, read from the whole request. */
   identify (part: string): unknown {
     if (!this.#isOn) return this.#read(part)
     this.#onIdentity?.(`request.${part}`)

@@ -15,10 +15,10 @@ const kUntyped = Symbol('@x/cache-edge.untyped')
 type Untyped = FastifyReply & { [kUntyped]?: boolean }
 const kStatus = Symbol('@x/cache-edge.status')
 
-/** An answer of a handler, and what this cache did with its request. */
+/** The reply to a request, with the member of this cache in `Cache-Status`. */
 type Told = FastifyReply & { [kStatus]?: { readonly status: CacheStatus; written: string; readonly unstored: (() => string | undefined) | undefined } }
 
-/** Sends stored responses, and says in `Cache-Status` what this cache did with a request. */
+/** Sends stored responses, and writes the member of this cache in `Cache-Status`. */
 export class StoredResponses {
   readonly #name: string
   readonly #headers: EdgeHeaders
@@ -69,7 +69,7 @@ export class StoredResponses {
   }
 
   /**
-   * Notes what this cache did, for `Cache-Status`.
+   * Notes the member of this cache in `Cache-Status`.
    * @param unstored asked behind all hooks for the reason why the answer will not be stored
    */
   setStatus (reply: FastifyReply, status: CacheStatus, unstored?: () => string | undefined): void {
@@ -78,14 +78,14 @@ export class StoredResponses {
     reply.header('cache-status', written)
   }
 
-  /** Takes the stand-in for a type that the stored response has not, before hooks of the route see it. */
+  /** Removes the stand-in type of a stored response without a type, before hooks of the route see it. */
   dropStandIn (reply: FastifyReply): void {
     if ((reply as Untyped)[kUntyped] !== true) return
     ;(reply as Untyped)[kUntyped] = false
     if (reply.getHeader('content-type') === STAND_IN) reply.removeHeader('content-type')
   }
 
-  /** Puts what this cache did behind what a handler says of the caches in front of the origin (RFC 9211 §2), behind all hooks. */
+  /** Appends the member of this cache to the `Cache-Status` of the handler (RFC 9211 §2), behind all hooks. */
   complete (reply: FastifyReply): void {
     this.dropStandIn(reply)
     const told = (reply as Told)[kStatus]

@@ -14,9 +14,9 @@ export interface PurgeSettings {
 
 const TAG = new RegExp(TAG_PATTERN)
 
-/** Tells Varnish which tags were invalidated, and when all was cleared: at once, and once more when every process has heard of it. */
+/** Sends bans to Varnish when tags are invalidated or the cache is cleared: at once, and once more when every process has seen it. */
 export class Purger {
-  /** Bans that a proxy did not take in any attempt: each tag once for each proxy. */
+  /** Bans that a proxy did not accept in any attempt: each tag once for each proxy. */
   failures = 0
   readonly #log: Log
   readonly #proxies: readonly { readonly varnish: Varnish; readonly queue: BanQueue }[]
@@ -41,13 +41,13 @@ export class Purger {
     ]
   }
 
-  /** Sends the bans; nobody waits for them. */
+  /** Queues the bans, and does not wait for them. */
   purge (tags: readonly string[]): void {
-    // No header of an answer carries another tag; a proxy knows by itself what an unsafe method changes.
+    // No response header carries another tag; a proxy invalidates the target of an unsafe method by itself.
     this.#tell(tags.filter((tag) => TAG.test(tag) && !tag.startsWith('edge-uri:')))
   }
 
-  /** Resolves when all that was asked for has been said once, or given up; what was to be said again is not. */
+  /** Resolves when each ban was sent once or given up; second bans are dropped. */
   async close (): Promise<void> {
     for (const stop of this.#stops) stop()
     await Promise.all(this.#proxies.map(async ({ varnish, queue }) => {

@@ -1,9 +1,9 @@
 import { Credentials } from './credentials.js'
 import { PolicyInvalid } from './policy-invalid.js'
 
-/** What an answer that credentials may have touched says; the client may keep it, and asks each time. */
+/** `Cache-Control` of a response that may depend on credentials: the client may store it, and validates it at each use. */
 export const PRIVATE = 'private, no-cache'
-/** What a failure says. */
+/** `Cache-Control` of a failure. */
 export const NO_STORE = 'no-store'
 
 /** Members by which a policy names a lifetime, which `store: 'by-response'` reads from the response. */
@@ -38,16 +38,16 @@ export interface PolicyMembers<R> {
 export interface Policy<R = never> {
   readonly isShared: boolean
   readonly store: false | 'by-policy' | 'by-response'
-  /** `undefined`: the route's answers get no header from here. */
+  /** `undefined`: the responses get no `Cache-Control` of the policy. */
   readonly cacheControl: string | undefined
   readonly cdnCacheControl: string | undefined
-  /** Seconds that this process's cache takes an answer for fresh. */
+  /** Seconds that a response is fresh in the cache of this process. */
   readonly lifetime: number
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
   readonly staleAfterMs: number
   readonly mustRevalidate: boolean
-  /** In lower case. Grows while routes are declared that a request header chooses in place of this one. */
+  /** Lower-case names. Grows while routes are declared that a request header selects in place of this one. */
   vary: readonly string[]
   /** Query parameters that stored responses may have; `undefined`: any. */
   readonly query: ReadonlySet<string> | undefined

@@ -16,7 +16,7 @@ export interface TargetUri {
 
 /**
  * The cache key of a target URI (RFC 9111 §4), of any length and any characters. Scheme and host are compared in lower
- * case; the rest byte for byte, since router and handler see all of it. `app` tells apps apart that share a store; their tags
+ * case; the rest byte for byte, since router and handler see all of it. `app` separates the keys of apps that share a store; their tags
  * are the same, since a write to a target invalidates it in all of them.
  */
 export function responseKey (target: TargetUri, app?: string): string {
@@ -51,13 +51,13 @@ function digest (value: string | readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64url')
 }
 
-/** Characters of a URI whose names are remembered. */
+/** Longest URI, in characters, whose names are cached. */
 const MAX_CACHED_LENGTH = 1000
 
 /** The key and the tags of one target URI. */
 export interface TargetNames { readonly key: string; readonly tags: readonly string[] }
 
-/** Names that were worked out before: a hash takes longer than all else that a hit does. The oldest are forgotten. */
+/** A bounded cache of names, as a hash takes longer than all else that a hit does. The oldest are evicted. */
 export class Names {
   static readonly MAX = 5000
   readonly #known = new Map<string, TargetNames>()

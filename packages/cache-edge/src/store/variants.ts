@@ -17,7 +17,7 @@ export interface Servable {
   text (): string
 }
 
-/** What lies under a key, and whether the cache takes it for invalidated or over. */
+/** A stored response that was read, and whether the cache reports it as invalidated or over. */
 export class FoundVariant implements Servable {
   readonly head: StoredHead
   readonly isStale: boolean
@@ -44,13 +44,13 @@ export class FoundVariant implements Servable {
   text (): string { return this.#known.textIn(this.#stored) }
 }
 
-/** What a look-up came upon. `isOther`: the URL has representations, but none for this request. */
+/** The result of a look-up. `isOther`: the URL has representations, but none for this request. */
 export interface Lookup { readonly found: FoundVariant | undefined; readonly isOther: boolean }
 
-/** A cache may be able to answer at once, and not copy what it has. */
+/** A cache that may read at once, without a copy of the value. */
 type Reads = FastifyCache & { [shareNow]? (key: string): Result<SharedEntry | null> | undefined }
 
-/** How long an entry is kept, in seconds, and what invalidates it. */
+/** The lifetime of an entry in seconds, and the tags that invalidate it. */
 export interface VariantOptions { readonly ttl: number; readonly staleIfError: number; readonly tags: string[]; readonly snapshot: TagSnapshot }
 
 const MAX_KNOWN = 1000
@@ -59,7 +59,7 @@ const MAX_KNOWN_BYTES = 4 * 1024 * 1024
 const NOTHING: Lookup = { found: undefined, isOther: false }
 const OTHER: Lookup = { found: undefined, isOther: true }
 
-/** Keeps the representations of URLs in a cache, a bounded number each (RFC 9111 §4.1). */
+/** The representations of URLs in a cache, a bounded number each (RFC 9111 §4.1). */
 export class Variants {
   readonly #max: number
   readonly #onCorrupt: (key: string) => void
@@ -141,7 +141,7 @@ export class Variants {
     this.#known.delete(key)
   }
 
-  /** What was read, decoded; a head that was read before is not parsed again. */
+  /** Decodes a value that was read; a head that was read before is not parsed again. */
   #decode (key: string, result: Result<SharedEntry | null>, isShared: boolean): FoundVariant | VariantIndex | undefined {
     if (!result.ok || result.value === null) return undefined
     const { value: stored } = result.value
@@ -195,18 +195,18 @@ function toIndex (vary: readonly string[], places: ReadonlyMap<string, number>):
   return { vary, variants: [...places.keys()], untils, until: Math.max(...untils) }
 }
 
-/** A hash is no proof: what is served was stored for exactly these headers. */
+/** Compares the headers themselves, since two values may have one hash. */
 function toLookup (found: FoundVariant, headers: IncomingHttpHeaders): Lookup {
   return matches(found.head, headers) ? { found, isOther: false } : OTHER
 }
 
-/** Whether a request chooses this representation. */
+/** Whether a request selects this representation. */
 export function matches (head: StoredHead, headers: IncomingHttpHeaders): boolean {
   if (head.vary.length === 0) return true
   return head.variant === variantOf(head.vary, headers)
 }
 
-/** Goes on at once if it can: a hit in memory has no promise to wait for. */
+/** Calls `next` at once if the value is there, so that a hit in memory waits for no promise. */
 function whenRead<T, U> (read: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
   return read instanceof Promise ? read.then(next) : next(read)
 }
