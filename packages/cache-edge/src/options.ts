@@ -9,14 +9,14 @@ const seconds = () => Type.Integer({ minimum: 0, maximum: 365 * 24 * 3600 })
 const text = (pattern: RegExp, allowed: string) => Type.Refine(Type.String(), (value) => pattern.test(value), () => allowed)
 const headerName = () => text(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, 'the name of a header')
 const STATUSES = [203, 204, 300, 301, 308, 404, 405, 410, 501] as const
-/** What a proxy's tag header can carry, and a ban expression quote. */
+/** Tags that fit the tag header of a proxy and a ban expression. */
 export const TAG_PATTERN = '^[A-Za-z0-9_:./-]{1,128}$'
-/** How many of them an answer may have. */
+/** Largest number of tags of a response. */
 export const MAX_TAGS = 48
 
 /** The members of a policy: of a rule, and of a route's `config.cache`. */
 const policy = {
-  /** Who may keep the answer: every cache, or the client's own alone, logged in or not. Default `'shared'`. */
+  /** Caches that may store the response: every cache, or the client's own alone, logged in or not. Default `'shared'`. */
   scope: Type.Optional(Type.Union([Type.Literal('shared'), Type.Literal('private')])),
   /** Seconds that every cache may take it for fresh. Default 60. */
   maxAge: Type.Optional(seconds()),
@@ -43,11 +43,11 @@ const policy = {
   tags: Type.Optional(Type.Unsafe<readonly string[] | ((request: FastifyRequest) => readonly string[])>(Type.Refine(Type.Unknown(),
     (value) => typeof value === 'function' || (Array.isArray(value) && value.length <= MAX_TAGS && value.every((tag) => typeof tag === 'string' && new RegExp(TAG_PATTERN).test(tag))),
     () => `a function of the request, or at most ${MAX_TAGS} tags of 1 to 128 of A-Z a-z 0-9 _ : . / -`))),
-  /** Keeps answers in `fastify.cache`: `true` for as long as the policy says, `'by-response'` as their own headers say. */
+  /** Stores responses in `fastify.cache`: `true` with the lifetimes of the policy, `'by-response'` with those of their own headers. */
   store: Type.Optional(Type.Union([Type.Boolean(), Type.Literal('by-response')])),
   /** The answer is the same with credentials and without, so that requests with them may share it. */
   sameForAll: Type.Optional(Type.Boolean()),
-  /** Statuses beside 200 whose answers may be kept. */
+  /** Statuses beside 200 whose responses may be stored. */
   statuses: Type.Optional(Type.Array(Type.Unsafe<typeof STATUSES[number]>(Type.Union(STATUSES.map((status) => Type.Literal(status)))))),
   /**
    * The current tag of a target, known without its representation: 304 without a handler run, 412 before an unsafe one. A
@@ -60,7 +60,7 @@ const policy = {
 }
 
 const policySchema = Type.Object(policy, { additionalProperties: false })
-/** What `config.cache` of a route takes; `false`: the route has no policy, whatever the rules say. */
+/** The policy in `config.cache` of a route; `false` there: the route has no policy, not even that of a rule. */
 export type EdgePolicy = Static<typeof policySchema>
 
 const prefix = () => text(/^\//, 'a path that begins with /')
@@ -78,7 +78,7 @@ function isHash (name: string): boolean {
 const schema = Type.Object({
   /** Policies by the prefix of the route's pattern; the longest one that matches counts. */
   rules: Type.Optional(Type.Array(Type.Object({ prefix: prefix(), ...policy }, { additionalProperties: false }))),
-  /** Path prefixes of personal routes: `private, no-cache`, never kept. */
+  /** Path prefixes of personal routes: `private, no-cache`, never stored. */
   personal: Type.Optional(Type.Array(prefix())),
   /** Entity tags of `@fastify/etag`, or `false`. Weak by default: compression and proxies change the bytes. */
   etag: Type.Optional(Type.Union([Type.Literal(false), Type.Object({
@@ -87,7 +87,7 @@ const schema = Type.Object({
     /** Whether an answer with such a tag and no lifetime of its own says `no-cache`, since a validator makes some proxies store it. Default true. */
     noCache: Type.Optional(Type.Boolean())
   }, { additionalProperties: false })])),
-  /** Proxies that are told which tags were invalidated, and when all was cleared. */
+  /** Proxies to which invalidated tags are sent as bans, and a ban of everything when the cache is cleared. */
   purge: Type.Optional(Type.Object({
     /** URLs of Varnish instances that run the VCL of this package; user and password percent-encoded. */
     varnish: Type.Array(Type.String({ pattern: '^https?://' }), { minItems: 1, maxItems: 64 }),
@@ -95,18 +95,18 @@ const schema = Type.Object({
     timeoutMs: Type.Optional(Type.Integer({ minimum: 10, maximum: 60_000 })),
     /** Attempts per ban. Default 5. */
     attempts: Type.Optional(Type.Integer({ minimum: 1, maximum: 20 })),
-    /** Milliseconds after which it is said once more; by then every process has heard. Default 5000. */
+    /** Milliseconds after which a ban is sent once more, when every process has seen the invalidation. Default 5000. */
     againAfterMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 600_000 }))
   }, { additionalProperties: false })),
   /** Cookies that change no answer, by name: analytics, consent. All others count as credentials. */
   ignoreCookies: Type.Optional(Type.Array(text(/^[^=;\s]+$/, 'the name of a cookie, without its value'))),
   /** Request headers by which the app knows its clients, beside `Authorization`, `X-API-Key` and the like: they make a request personal. */
   credentialHeaders: Type.Optional(Type.Array(headerName(), { maxItems: 32 })),
-  /** Hosts that answers are kept for, with a port where `Host` has one; requests for others are answered by the handler. Default: all. */
+  /** Hosts whose responses are stored, with a port where `Host` has one; requests for others are answered by the handler. Default: all. */
   hosts: Type.Optional(Type.Array(text(/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/, 'a host as in the Host header, such as example.com or example.com:8443'), { minItems: 1 })),
-  /** Largest body that is kept, in bytes. Default 1 MiB. */
+  /** Largest body that is stored, in bytes. Default 1 MiB. */
   maxBodyBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 * 1024 * 1024 })),
-  /** Representations kept per URL. Default 50. */
+  /** Representations stored per URL. Default 50. */
   maxVariants: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
   /** Milliseconds that a request waits for the handler run of another. Default 10 000. */
   coalesceMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 600_000 })),

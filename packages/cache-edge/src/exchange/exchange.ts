@@ -26,7 +26,7 @@ export type ForwardState =
   | { readonly kind: 'shared'; readonly response: StoredResponse }
   /** The handler failed in the other run; its own stored response answers it. */
   | { readonly kind: 'stale'; readonly detail: string }
-  /** Its client left; a response would reach nobody. */
+  /** Its client left, so no response is sent. */
   | { readonly kind: 'gone' }
 
 const ALONE: ForwardState = { kind: 'alone' }
@@ -96,7 +96,7 @@ export function afterResponse (state: RunState, { status, isError }: { readonly 
   return state.kind === 'running' && !isError && status === 304 && facts.hasStored ? { kind: 'validated' } : state
 }
 
-/** The state once the handler has failed. A client that left makes its handler fail, which says nothing of other clients. */
+/** The state once the handler has failed. A client that left makes its own handler fail, so no stale response is served. */
 export function afterFailure (state: RunState, status: number, facts: RunFacts): RunState {
   return status >= 500 && !facts.isGone && mayServeStale(state, facts) ? { kind: 'stale-served', detail: 'stale-if-error, error' } : state
 }
@@ -116,7 +116,7 @@ export type Conclusion =
   | { readonly kind: 'storable'; readonly response: StoredResponse }
   /** The client left, or the body broke off: one of the waiting requests runs the handler again. */
   | { readonly kind: 'abandoned'; readonly unstored: Unstored }
-  /** Another response went out; it says nothing of the stored one. */
+  /** Another response went out; the stored one stays as it is. */
   | { readonly kind: 'replaced'; readonly unstored: Unstored }
   /** A whole response that may not be stored. */
   | { readonly kind: 'uncacheable'; readonly unstored: Unstored; readonly status: number }

@@ -52,7 +52,7 @@ export function renew (exchange: Exchange, stale: StoredHead, update: Update, re
 
 /**
  * Whether the validators of a 304 are those of the stored response (RFC 9111 §4.3.4). `'unnamed'`: it has none, and the one
- * representation that was asked for is meant. An `ETag` that is no entity tag is compared as text.
+ * requested representation is meant. An `ETag` that is no entity tag is compared as text.
  */
 function matchOf (stale: StoredHead, { etag, 'last-modified': modified }: RecordedResponse['headers']): 'strong' | 'weak' | 'unnamed' | 'none' {
   if (etag !== undefined) {

@@ -117,8 +117,8 @@ export class EdgeHeaders {
   }
 
   /**
-   * Some shared caches store a 200 without a lifetime because it has a validator, and for whom it was they do not know. A tag that
-   * nobody asked for must not make them; hooks see none of this, since it is written last.
+   * Writes `no-cache` on a response whose tag was computed here. Some shared caches store a 200 without a lifetime because it has a
+   * validator, whatever client it is for. Written last, so that no hook sees it.
    */
   #askFirst (request: FastifyRequest, reply: FastifyReply, rule: RouteRule<FastifyRequest>): void {
     // Checked first, as most responses have one.

@@ -31,7 +31,7 @@ export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentT
 
 /**
  * The current tag; `undefined`: there is none. A function that fails is no reason to refuse an answer. A write whose
- * preconditions nobody can evaluate is not done: rejects with the function's own error, or `CACHE_ERR_CURRENT_TAG`.
+ * preconditions cannot be evaluated is not done: rejects with the function's own error, or `CACHE_ERR_CURRENT_TAG`.
  */
 async function etagOf (request: FastifyRequest, currentTag: CurrentTag, notices: Notices): Promise<string | undefined> {
   try {

@@ -118,7 +118,10 @@ export class Edge {
     this.#finish(request, reply, payload, { rule: undefined, url }, done)
   }
 
-  /** Logs what holds for all responses, and what was asked for and has no effect; refuses keys that another app of the process has. */
+  /**
+   * Logs the settings that apply to all responses, and the options without an effect.
+   * @throws `CACHE_ERR_APP_UNNAMED` where another app stores responses under the same keys
+   */
   start (): void {
     checkFastify(this.#fastify)
     if (this.#responses.hasRoutes && !this.#isNamed) this.#freeName = takeUnnamed(this.#core.registry)

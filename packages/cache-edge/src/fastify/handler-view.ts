@@ -87,6 +87,6 @@ export function whenSerialised (reply: FastifyReply, seen: SeenRequest, then?: (
 export function whileRead (stream: Readable, { showSome, showAll }: SeenRequest): void {
   beforeFirstRead(stream, showSome)
   stream.once('close', showAll)
-  // It may fail while onSend hooks run, when nobody listens yet. Fastify asks for the error as it sends the stream.
+  // The stream may fail while onSend hooks run, before Fastify listens. Fastify reads the error as it sends the stream.
   stream.on('error', () => {})
 }

@@ -38,7 +38,7 @@ export class PersonalRequests {
     (request as Judged)[kReason] = 'personal'
   }
 
-  /** Whether the URL of a request is personal, whatever the route says. A rewritten one is so in either spelling. */
+  /** Whether the URL of a request is personal, for any policy. A rewritten URL is personal if either spelling is. */
   hasPersonalUrl ({ raw }: FastifyRequest): boolean {
     const { personal } = this.#core.registry
     const { originalUrl } = raw as { originalUrl?: string }

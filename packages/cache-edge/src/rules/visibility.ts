@@ -17,7 +17,7 @@ export const CONDITIONAL = ['if-match', 'if-none-match', 'if-modified-since', 'i
 /**
  * The request headers that the handler of a by-response route sees beside those of `vary`: the fields by which HTTP
  * negotiates and describes a client (RFC 9110 §10.1, §12.5; client hints; Fetch), which an upstream is to name in its `Vary`.
- * All others could steer an upstream that says nothing of them.
+ * Other headers could change the response of an upstream that does not name them in `Vary`.
  */
 const NEGOTIATING = new Set([
   'accept', 'accept-charset', 'accept-datetime', 'accept-encoding', 'accept-language', 'cache-control', 'dnt', 'from', 'max-forwards', 'origin', 'pragma', 'prefer', 'priority',
@@ -28,7 +28,7 @@ const NEGOTIATING = new Set([
 const OF_TARGET = new Set(['host', 'x-forwarded-host', 'x-forwarded-proto'])
 const CLIENT_HINT = /^sec-ch-[a-z-]{1,40}$/
 
-/** The headers that say who asks, or which request this is. A route shows them that says `sameForAll`. */
+/** The headers that identify the client or the request. A route with `sameForAll` shows them. */
 const IDENTIFYING = ['authorization', 'cookie', 'traceparent', 'tracestate', 'x-request-id']
 
 /** The names of the request headers that the handler of a stored route may see as they were sent. */

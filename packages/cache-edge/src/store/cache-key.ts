@@ -46,7 +46,7 @@ function parts ({ scheme, host, url, originalUrl }: TargetUri): string[] {
   return originalUrl === undefined ? own : [...own, originalUrl]
 }
 
-// Of JSON: no two lists have the same text, whatever separators a client puts into the parts.
+// The hash of JSON: no two lists have the same text, even if a part has the separator.
 function digest (value: string | readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64url')
 }

@@ -12,7 +12,7 @@ export interface Servable {
   readonly head: StoredHead
   /** Milliseconds of the epoch at which it was read, by the clock of the store; see `timeOf`. Default: the wall clock. */
   readonly readAt?: number
-  /** The body, which nobody else holds. */
+  /** The body as a copy of its own. */
   body (): Buffer
   text (): string
 }
@@ -93,7 +93,7 @@ export class Variants {
     const own = variantKey(key, response.variant)
     const first = await this.#read(cache, key, [...response.tags])
     const now = Date.now()
-    // Other names than before: the old representations can no longer be told apart from the new ones.
+    // With other names than before, the old representations cannot be distinguished from the new ones.
     const before = first !== undefined && 'variants' in first && first.vary.join() === response.vary.join() ? first : undefined
     // Its request found no index by which it could be counted.
     if (before === undefined) this.#requests.add(own)
