@@ -4,7 +4,7 @@ import { within } from '../lib/within.js'
 import { decide, type RecentFailures } from '../rules/decide.js'
 import { stateOf } from '../rules/stored-state.js'
 import type { StoredHead } from '../store/stored-response.js'
-import { isStaleAllowed, matches, servable, timeOf, Variants, type FoundVariant, type Lookup } from '../store/variants.js'
+import { isStaleAllowed, matches, servable, timeOf, Variants, type SelectedVariant, type Lookup } from '../store/variants.js'
 import type { CacheRequest } from './cache-request.js'
 import { afterArrival, afterProof, afterWait, type ForwardState, type Miss } from './exchange.js'
 import { HandlerFlights } from './handler-flight.js'
@@ -115,7 +115,7 @@ export class ExchangeRunner {
    * Follows a forwarded request from state to state. A run to join is looked for and a run begins without a wait between them, so that
    * of the requests whose leader left one alone leads.
    */
-  async #forward (request: CacheRequest, found: FoundVariant | undefined, fwd: Miss): Promise<void> {
+  async #forward (request: CacheRequest, found: SelectedVariant | undefined, fwd: Miss): Promise<void> {
     let state: ForwardState = this.#arrive(request, Infinity)
     for (;;) {
       switch (state.kind) {
@@ -145,7 +145,7 @@ export class ExchangeRunner {
     return afterArrival({ flightKey, flight, isUncacheable, until: Math.min(until, clock.now() + this.#coalesceMs) })
   }
 
-  async #wait (request: CacheRequest, found: FoundVariant | undefined, state: Waiting): Promise<ForwardState> {
+  async #wait (request: CacheRequest, found: SelectedVariant | undefined, state: Waiting): Promise<ForwardState> {
     const { clock } = this.#core.registry
     const response = request.refresh !== undefined ? undefined : await within(state.until - clock.now(), state.flight.join())
     return afterWait(state, {
@@ -158,7 +158,7 @@ export class ExchangeRunner {
   }
 
   /** Runs the handler for a request and for those that join it. */
-  async #lead (request: CacheRequest, found: FoundVariant | undefined, fwd: Miss, flightKey: string | undefined): Promise<void> {
+  async #lead (request: CacheRequest, found: SelectedVariant | undefined, fwd: Miss, flightKey: string | undefined): Promise<void> {
     const flight = this.#flights.begin(flightKey, request.tags)
     try {
       const snapshot = await request.cache.tags.capture(request.tags)

@@ -3,7 +3,7 @@ import { warn } from '../lib/notices.js'
 import { isDroppedFrom304 } from '../rules/conditional.js'
 import { uriTag } from '../store/cache-key.js'
 import type { StoredResponse } from '../store/stored-response.js'
-import { isStaleAllowed, servable, type FoundVariant, type Variants } from '../store/variants.js'
+import { isStaleAllowed, servable, type SelectedVariant, type Variants } from '../store/variants.js'
 import type { CacheRequest } from './cache-request.js'
 import type { RecordedResponse, Final } from './recorded-response.js'
 import { afterFailure, afterResponse, afterTimeout, conclusionOf, RUNNING, type Conclusion, type Miss, type RunFacts, type RunState } from './exchange.js'
@@ -45,14 +45,14 @@ export class LeadingRun implements RunListener {
   readonly #fwd: Miss
   readonly #flight: HandlerFlight
   /** The stored response that the handler may validate. */
-  readonly #found: FoundVariant | undefined
+  readonly #found: SelectedVariant | undefined
   readonly #requestedAt = Date.now()
   readonly #recorded: RecordedRun
   #state: RunState = RUNNING
   #timer: NodeJS.Timeout | undefined
   #streaming: NodeJS.Timeout | undefined
 
-  constructor (settings: LeadingRunSettings, request: CacheRequest, { fwd, found, flight }: { readonly fwd: Miss; readonly found: FoundVariant | undefined; readonly flight: HandlerFlight }) {
+  constructor (settings: LeadingRunSettings, request: CacheRequest, { fwd, found, flight }: { readonly fwd: Miss; readonly found: SelectedVariant | undefined; readonly flight: HandlerFlight }) {
     this.maxBytes = settings.maxBodyBytes
     this.memory = settings.memory
     this.#settings = settings

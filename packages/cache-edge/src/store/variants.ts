@@ -18,7 +18,7 @@ export interface Servable {
 }
 
 /** A stored response that was read, and whether the cache reports it as invalidated or over. */
-export class FoundVariant implements Servable {
+export class SelectedVariant implements Servable {
   readonly head: StoredHead
   readonly isStale: boolean
   readonly readAt: number
@@ -45,7 +45,7 @@ export class FoundVariant implements Servable {
 }
 
 /** The result of a look-up. `isOther`: the URL has representations, but none for this request. */
-export interface Lookup { readonly found: FoundVariant | undefined; readonly isOther: boolean }
+export interface Lookup { readonly found: SelectedVariant | undefined; readonly isOther: boolean }
 
 /** A cache that may read at once, without a copy of the value. */
 type Reads = FastifyCache & { [shareNow]? (key: string): Result<SharedEntry | null> | undefined }
@@ -76,10 +76,10 @@ export class Variants {
   find (cache: FastifyCache, key: string, headers: IncomingHttpHeaders, tags: string[]): Lookup | Promise<Lookup> {
     return whenRead(this.#read(cache, key, tags), (first) => {
       if (first === undefined) return NOTHING
-      if (first instanceof FoundVariant) return toLookup(first, headers)
+      if (first instanceof SelectedVariant) return toLookup(first, headers)
       const own = variantKey(key, variantOf(first.vary, headers))
       this.#requests.add(own)
-      return whenRead(this.#read(cache, own, tags), (second) => second instanceof FoundVariant ? toLookup(second, headers) : OTHER)
+      return whenRead(this.#read(cache, own, tags), (second) => second instanceof SelectedVariant ? toLookup(second, headers) : OTHER)
     })
   }
 
@@ -124,7 +124,7 @@ export class Variants {
     return replaced.at(-1)!.requests > this.#requests.of(own) ? undefined : replaced.map(({ key }) => key)
   }
 
-  #read (cache: Reads, key: string, tags: string[]): FoundVariant | VariantIndex | undefined | Promise<FoundVariant | VariantIndex | undefined> {
+  #read (cache: Reads, key: string, tags: string[]): SelectedVariant | VariantIndex | undefined | Promise<SelectedVariant | VariantIndex | undefined> {
     const shared = cache[shareNow]?.(key)
     if (shared !== undefined) return this.#decode(key, shared, true)
     return cache.getEntry(key, { tags }).then((result) => this.#decode(key, result, false))
@@ -142,7 +142,7 @@ export class Variants {
   }
 
   /** Decodes a value that was read; a head that was read before is not parsed again. */
-  #decode (key: string, result: Result<SharedEntry | null>, isShared: boolean): FoundVariant | VariantIndex | undefined {
+  #decode (key: string, result: Result<SharedEntry | null>, isShared: boolean): SelectedVariant | VariantIndex | undefined {
     if (!result.ok || result.value === null) return undefined
     const { value: stored } = result.value
     let known = this.#known.get(key)
@@ -159,7 +159,7 @@ export class Variants {
       this.#knownBytes += known.bytes
       while (this.#known.size > MAX_KNOWN || this.#knownBytes > MAX_KNOWN_BYTES) this.#forget(this.#known.keys().next().value!)
     }
-    return new FoundVariant(known, stored as Uint8Array, result.value, isShared)
+    return new SelectedVariant(known, stored as Uint8Array, result.value, isShared)
   }
 }
 
@@ -177,7 +177,7 @@ export function servable (response: StoredResponse): Servable {
 }
 
 /** Whether a stored response may be served in place of a failure. */
-export function isStaleAllowed (found: FoundVariant): boolean {
+export function isStaleAllowed (found: SelectedVariant): boolean {
   return stateOf(found.head, found.isStale, timeOf(found)) !== 'to-validate'
 }
 
@@ -196,7 +196,7 @@ function toIndex (vary: readonly string[], places: ReadonlyMap<string, number>):
 }
 
 /** Compares the headers themselves, since two values may have one hash. */
-function toLookup (found: FoundVariant, headers: IncomingHttpHeaders): Lookup {
+function toLookup (found: SelectedVariant, headers: IncomingHttpHeaders): Lookup {
   return matches(found.head, headers) ? { found, isOther: false } : OTHER
 }
 
