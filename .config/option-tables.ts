@@ -69,7 +69,7 @@ async function tableOf (table: Table): Promise<string> {
 }
 
 function typeOf (path: string, name: string): ts.Type {
-  const config = ts.getParsedCommandLineOfConfigFile(join(ROOT, '.config/tsconfig.test.json'), {}, { ...ts.sys, onUnRecoverableConfigFileDiagnostic: (found) => { throw new Error(String(found.messageText)) } })!
+  const config = ts.getParsedCommandLineOfConfigFile(join(ROOT, '.config/tsconfig.test.json'), {}, { ...ts.sys, onUnRecoverableConfigFileDiagnostic: (found) => { throw new Error(ts.flattenDiagnosticMessageText(found.messageText, '\n')) } })!
   program ??= ts.createProgram(Object.values(TABLES).map((table) => join(PACKAGES, table.package, 'src', table.source)), config.options)
   checker ??= program.getTypeChecker()
   const source = checker.getSymbolAtLocation(program.getSourceFile(path)!)!

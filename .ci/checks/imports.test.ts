@@ -77,10 +77,17 @@ t.test('imports: no test imports another package by path', async (t) => {
   t.same([...COMPARING].filter((path) => !found.some(({ test }) => test === path)), [], 'the list holds no other test')
 })
 
-t.test('imports: the rules of the edge and the http room of core know no Fastify', async (t) => {
-  const wrong = [...imports].filter(([path]) => /^cache-(?:edge\/src\/rules|core\/src\/http)\//.test(shown(path)))
+t.test('imports: of the rooms of the edge, fastify/ alone knows Fastify; nor does the http room of core', async (t) => {
+  const wrong = [...imports].filter(([path]) => /^cache-(?:edge\/src\/(?!fastify\/)[^/]+|core\/src\/http)\//.test(shown(path)))
     .flatMap(([path, names]) => names.filter((name) => /^(?:@?fastify\b|.*\/fastify\/)/.test(name)).map((name) => `${shown(path)}: ${name}`))
   t.same(wrong, [])
+})
+
+t.test('imports: the rules of the edge import one another and the suite door of core, and nothing else', async (t) => {
+  const rules = [...imports].filter(([path]) => shown(path).startsWith('cache-edge/src/rules/'))
+  t.ok(rules.length > 5)
+  const isAllowed = (name: string): boolean => /^\.\/[a-z-]+\.js$/.test(name) || name === '@x/cache-core/suite'
+  t.same(rules.flatMap(([path, names]) => names.filter((name) => !isAllowed(name)).map((name) => `${shown(path)}: ${name}`)), [])
 })
 
 t.test('imports: a room of core imports none above it', async (t) => {

@@ -1,8 +1,7 @@
 import { createError } from '@x/cache-core/suite'
 
-/** A route's policy contradicts itself. */
-export const PolicyInvalid = createError<[route: string, why: string]>('CACHE_ERR_POLICY_INVALID',
-  'The cache policy of %s contradicts itself: %s')
+export { PolicyInvalid } from './rules/policy-invalid.js'
+
 /** A member of a route's `config.cache` is wrong; the code is that of a wrong plugin option. */
 export const RouteOptionInvalid = createError<[route: string, why: string, cause?: { cause: unknown }]>('CACHE_ERR_OPTION_INVALID',
   'config.cache of %s: %s')

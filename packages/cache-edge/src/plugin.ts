@@ -1,48 +1,35 @@
-import { ensureCore, refuseSiblings, RESPONSE_KEYS, type Core } from '@x/cache-core/suite'
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onRequestHookHandler, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
+import { ensureCore, refuseSiblings, RESPONSE_KEYS } from '@x/cache-core/suite'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { EdgeRegistered, EtagClash } from './errors.js'
+import { forgetAnswer } from './fastify/answer-headers.js'
 import { BodyTags } from './fastify/body-tags.js'
-import { Constraints } from './fastify/constraints.js'
-import { Credentials } from './rules/credentials.js'
-import { checkingFirst } from './fastify/current-tag.js'
-import { EdgeRegistered, EtagClash, PolicyInvalid } from './errors.js'
-import { PersonalRequests } from './exchange/personal-requests.js'
-import { toStoredRoute } from './exchange/request-view.js'
-import { contextOf } from './fastify/slots.js'
-import { EdgeHeaders, forgetAnswer } from './fastify/answer-headers.js'
-import type { RouteRule } from './rules/route-rule.js'
-import { isLastHook, surround } from './fastify/hook-order.js'
+import { Edge } from './fastify/edge.js'
+import { isLastHook } from './fastify/hook-order.js'
+import { resolveEdgeOptions, type CacheEdgeOptions, type EdgePolicy } from './options.js'
 import { TAG_PREFIX } from './store/cache-key.js'
-import { say, warn } from './fastify/notices.js'
-import { EDGE_DEFAULTS, ETAG_DEFAULTS, PURGE_DEFAULTS, resolveEdgeOptions, resolvePolicy, type CacheEdgeOptions, type EdgePolicy } from './options.js'
-import { toPolicy, type Policy } from './rules/policy.js'
-import { Purger } from './purge/purger.js'
-import { ResponseCache } from './exchange/exchange.js'
-import { takeUnnamed } from './lib/unnamed-app.js'
-import { WriteTargets } from './purge/write-targets.js'
 
-/** `fastify.cacheEdge`: what the edge tells of itself. */
+/** `fastify.cacheEdge`: counters of the edge. */
 export interface CacheEdge {
-  /** Bans that a proxy did not take in any attempt. */
+  /** Bans that a proxy did not accept in any attempt: each tag once for each proxy. */
   readonly purgeFailures: number
 }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What the edge tells of itself. */
+    /** Counters of the edge. */
     cacheEdge: CacheEdge
   }
   interface FastifyContextConfig {
-    /** What the edge may do with the answers of this route; `false`: nothing, whatever the rules say. */
+    /** The edge policy of this route, over that of the rule for its prefix; `false`: none, whatever the rules are. */
     cache?: EdgePolicy | false
   }
 }
 
 const NAME = '@x/cache-edge'
 const kEdge = Symbol.for(`${NAME}.edge`)
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'])
 
-/** What HTTP sees of the cache: entity tags, conditional requests, `Cache-Control`, and answers that are kept. */
+/** The edge of HTTP: entity tags, conditional requests, `Cache-Control`, and stored responses. */
 const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (fastify, raw) {
   const options = resolveEdgeOptions(raw)
   if (fastify.hasDecorator(kEdge)) throw new EdgeRegistered()
@@ -64,227 +51,21 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   })
   // For routes that were declared before this plugin had loaded; on all others the hook of the route comes last.
   fastify.addHook('onSend', function finishAnswer (request, reply, payload, done) {
-    // Fastify makes `routeOptions` anew at each access, and this is asked of every answer.
-    if (isMarked((contextOf(request) ?? request.routeOptions).config)) return done(null, payload)
-    const { config, url = '' } = request.routeOptions
-    edge.tellOlder(request, url, config)
-    // A hook behind this one may change the body.
-    if (isLastHook(request, 'finishAnswer')) edge.tag(request, reply, payload)
-    edge.finish(request, reply, payload, undefined, url, done)
+    if (edge.isApplied(request)) return done(null, payload)
+    edge.finishOlder(request, reply, payload, isLastHook(request, 'finishAnswer'), done)
   })
-  fastify.addHook('onReady', async function tellAtStart () {
-    edge.takeName()
-    edge.tellAtStart()
-  })
+  fastify.addHook('onReady', async function startEdge () { edge.start() })
   fastify.addHook('onClose', async function closeEdge () { await edge.close() })
 }
 
-/** ETags, Cache-Control, 304 and kept answers. */
+/** ETags, conditional requests, `Cache-Control`, and stored responses. See {@link CacheEdgeOptions}. */
 export const cacheEdge = fp(plugin, { fastify: '5.x', name: NAME })
 
-/** Another `@fastify/etag` in the app or a part of it answers 304 by itself, however late it is registered. */
+/** Refuses `@fastify/etag` in any part of the app, however late it is registered, since it answers 304 by itself. */
 function refuseEtagIn (fastify: FastifyInstance): void {
   const contexts = [fastify]
   fastify.addHook('onRegister', function noteContext (context) { contexts.push(context) })
   fastify.addHook('onReady', async function refuseEtag () {
     if (contexts.some((context) => context.hasPlugin('@fastify/etag'))) throw new EtagClash()
   })
-}
-
-/** Whether a route has its own last hook. */
-function isMarked (config: object | undefined): boolean {
-  return (config as { [kEdge]?: boolean } | undefined)?.[kEdge] === true
-}
-
-/** What one app has of the edge. */
-class Edge {
-  readonly #fastify: FastifyInstance
-  readonly #core: Core
-  readonly #rules: readonly { readonly prefix: string; readonly policy: EdgePolicy }[]
-  readonly #headers: EdgeHeaders
-  readonly #responses: ResponseCache
-  readonly #writes: WriteTargets
-  readonly #purger: Purger | undefined
-  readonly #tags: BodyTags | undefined
-  readonly #constraints: Constraints
-  readonly #credentials: Credentials
-  /** Prefixes of the rules that no route has matched. */
-  readonly #unused: Set<string>
-  readonly #saysNoCache: boolean
-  readonly #isNamed: boolean
-  #freeName: (() => void) | undefined
-  #hasToldOlder = false
-
-  constructor (fastify: FastifyInstance, core: Core, tags: BodyTags | undefined, options: CacheEdgeOptions) {
-    const { rules = [], hosts, purge, tagHeader = EDGE_DEFAULTS.tagHeader } = options
-    this.#fastify = fastify
-    this.#core = core
-    this.#tags = tags
-    this.#constraints = new Constraints(options.constraintHeaders ?? {}, (name) => fastify.hasConstraintStrategy(name))
-    this.#rules = rules.map(({ prefix, ...policy }) => ({ prefix, policy })).sort((a, b) => b.prefix.length - a.prefix.length)
-    this.#credentials = new Credentials(options)
-    this.#unused = new Set(rules.map(({ prefix }) => prefix))
-    this.#saysNoCache = options.etag !== false && (options.etag?.noCache ?? ETAG_DEFAULTS.noCache)
-    for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy, this.#credentials)
-    const personal = new PersonalRequests(core, this.#credentials)
-    let isCompressed: boolean | undefined
-    this.#headers = new EdgeHeaders(core, {
-      personal,
-      tagHeader,
-      saysNoCache: this.#saysNoCache,
-      // Asked of answers, when no plugin can decorate any more.
-      isCompressed: () => {
-        isCompressed ??= fastify.hasReplyDecorator('compress')
-        return isCompressed
-      }
-    })
-    this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
-      ...EDGE_DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), app: options.app, hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
-    })
-    this.#writes = new WriteTargets(fastify)
-    this.#isNamed = options.app !== undefined
-    this.#purger = purge === undefined ? undefined : new Purger({ ...PURGE_DEFAULTS, ...purge }, core.registry.events, fastify.log)
-  }
-
-  /** Gives a route its policy, and the handler and the last hook that go with it. */
-  apply (route: RouteOptions): void {
-    const rule = this.#ruleFor(route)
-    const { handler } = route
-    this.#varyByConstraints(route, rule)
-    // The handler of a WebSocket is given a socket, and an upgrade is not answered from a cache.
-    const { websocket, wsHandler } = route as { websocket?: boolean; wsHandler?: unknown }
-    if (rule !== undefined && rule !== 'personal' && websocket !== true) {
-      if (wsHandler === undefined) route.handler = this.#wrapped(handler, rule, route)
-      else if ((rule.store !== false || rule.currentTag !== undefined) && route.method !== 'HEAD') {
-        warn(this.#fastify.log, { route: route.url }, 'Cache: answers of this route are not stored, and have no currentTag, since it has a wsHandler; declare the WebSocket under another path, or take store and currentTag from the route')
-      }
-    }
-    const edge = this
-    const tagBody: onSendHookHandler = function tagBody (request, reply, payload, done) {
-      edge.#responses.dropStandIn(reply)
-      edge.tag(request, reply, payload)
-      done(null, payload)
-    }
-    const tagBetween: onSendHookHandler = function tagBetween (request, reply, payload, done) {
-      edge.settleTag(request, reply, payload)
-      done(null, payload)
-    }
-    const finishRoute: onSendHookHandler = function finishRoute (request, reply, payload, done) {
-      edge.settleTag(request, reply, payload)
-      edge.finish(request, reply, payload, rule, route.url, done)
-    }
-    surround(route, { first: tagBody, between: tagBetween, last: finishRoute })
-    // For reads it would be one hook more.
-    if ([route.method].flat().some((method) => !SAFE.has(method.toUpperCase()))) {
-      const noteWrite: onRequestHookHandler = function noteWrite (request, _reply, done) {
-        edge.noteWrite(request)
-        done()
-      }
-      route.onRequest = [noteWrite, ...[route.onRequest ?? []].flat()]
-    }
-    Object.assign(route, { config: { ...route.config, [kEdge]: true } })
-  }
-
-  get purgeFailures (): number { return this.#purger?.failures ?? 0 }
-
-  tag (request: FastifyRequest, reply: FastifyReply, payload: unknown): void { this.#tags?.tag(request, reply, payload) }
-
-  settleTag (request: FastifyRequest, reply: FastifyReply, payload: unknown): void { this.#tags?.settle(request, reply, payload) }
-
-  noteWrite (request: FastifyRequest): void {
-    if (!SAFE.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
-  }
-
-  // oxlint-disable-next-line max-params -- the parameters of an onSend hook, and the route's
-  finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string, done: (error: Error | null, payload?: unknown) => void): void {
-    const { statusCode } = reply
-    this.#responses.complete(reply)
-    if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
-      // Before the answer goes out: who has read it reads what it changed.
-      void this.#writes.invalidate(request, reply).then(() => {
-        try {
-          done(null, payload)
-        } catch (error) {
-          // As Fastify does where nobody waits: what cannot be sent is answered as an error, and does not end the process.
-          reply.send(error)
-        }
-      })
-      return
-    }
-    done(null, this.#headers.finish(request, reply, payload, rule, route))
-  }
-
-  /** Says at the start what holds for all answers, and what was asked for and will not happen. */
-  tellAtStart (): void {
-    const { log } = this.#fastify
-    if (this.#saysNoCache) say(log, 'info', {}, 'Cache: an answer with a computed ETag and no Cache-Control of its own goes out with no-cache, since a validator makes some proxies store it; etag: { noCache: false } ends that')
-    for (const prefix of this.#unused) {
-      warn(log, { prefix }, `Cache: the rule "${prefix}" covers no route. It is compared with the patterns of routes that are declared after cacheEdge has loaded: await its registration before them`)
-    }
-    if (this.#responses.hasRoutes && this.#core.registry.active.isLocal) {
-      warn(this.#fastify.log, {}, 'Cache: answers are kept in the memory of this process; other processes do not see its invalidations')
-    }
-  }
-
-  /** Says once that a route with a policy is older than the plugin, so that the policy does nothing. */
-  tellOlder (request: FastifyRequest, route: string, config: object): void {
-    const own = (config as { cache?: unknown }).cache
-    if (this.#hasToldOlder || own === false || (own === undefined && this.#ruleOf(route) === undefined)) return
-    this.#hasToldOlder = true
-    warn(request.log, { route }, `Cache: the route "${route}" was declared before cacheEdge had loaded, so it gets an ETag and nothing of its policy. Write await register(cacheEdge, …) before the first route`)
-  }
-
-  /** Refuses to store responses under keys that another app of this process has as well. */
-  takeName (): void {
-    if (this.#responses.hasRoutes && !this.#isNamed) this.#freeName = takeUnnamed(this.#core.registry)
-  }
-
-  async close (): Promise<void> {
-    this.#freeName?.()
-    await this.#purger?.close()
-  }
-
-  #ruleOf (url: string): { prefix: string; policy: EdgePolicy } | undefined {
-    return this.#rules.find(({ prefix }) => url === prefix || url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
-  }
-
-  #ruleFor (route: RouteOptions): RouteRule {
-    const name = nameOf(route)
-    const given = (route.config as { cache?: unknown } | undefined)?.cache
-    const own = given === undefined ? undefined : resolvePolicy(name, given)
-    const rule = this.#ruleOf(route.url)
-    if (rule !== undefined) this.#unused.delete(rule.prefix)
-    if (this.#core.registry.personal.hasRoute(route.url)) return 'personal'
-    if (own === false) return undefined
-    if (own === undefined && rule === undefined) return undefined
-    return toPolicy(name, { ...rule?.policy, ...own }, this.#credentials)
-  }
-
-  /** Whatever chose the route is named by `Vary`, or nobody may share its responses. */
-  #varyByConstraints (route: RouteOptions, rule: RouteRule): void {
-    const policy = rule === 'personal' ? undefined : rule
-    const addTo = (own: Policy, headers: readonly string[]): void => {
-      if (own.store !== false) this.#credentials.refuseIn(nameOf(route), headers)
-      own.vary = [...new Set([...own.vary, ...headers])]
-    }
-    const unknown = this.#constraints.add(route, policy && ((headers) => addTo(policy, headers)))
-    if (unknown === undefined) return
-    throw new PolicyInvalid(nameOf(route), `the constraint "${unknown}" chooses between routes of this URL, and a cache has to know by which request headers: name them in the option constraintHeaders, as in { ${JSON.stringify(unknown)}: ["X-Tenant"] }`)
-  }
-
-  #wrapped (handler: RouteHandlerMethod, policy: Policy, route: RouteOptions): RouteHandlerMethod {
-    // Later plugins may add to the schema.
-    policy.hasHeaderSchema = () => (route.schema as { headers?: unknown } | undefined)?.headers !== undefined
-    const inner = policy.store === false ? handler : this.#responses.wrap(handler, toStoredRoute(route, policy))
-    return policy.currentTag === undefined ? inner : checkingFirst(inner, policy.currentTag)
-  }
-}
-
-/** For messages. */
-function nameOf ({ method, url }: RouteOptions): string {
-  return `${String(method)} ${url}`
-}
-
-function pick<T extends object, K extends keyof T> (from: T, names: readonly K[]): { [N in K]: NonNullable<T[N]> } {
-  return Object.fromEntries(names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]])) as { [N in K]: NonNullable<T[N]> }
 }

@@ -8,9 +8,6 @@ const UNDERSTOOD = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 40
 // Part of a body and none at all (RFC 9111 §3.3, §3.4), and what an unusual request brings about for everybody.
 const NEVER_STORED = new Set([206, 304, 400, 413, 414, 431])
 
-/** Statuses that a policy stores by default. */
-const PLAIN_STATUSES: ReadonlySet<number> = new Set([200])
-
 /**
  * Lower-case names of request headers that carry credentials: those of HTTP (RFC 9110 §11), those of common API keys, and those in which
  * a TLS proxy forwards a client certificate (RFC 9440; Envoy, ingress-nginx, AWS load balancers, Azure App Service).
@@ -31,8 +28,8 @@ export interface StorageRule {
   readonly statuses: ReadonlySet<number>
   /** Whether the route names a lifetime where the response does not. */
   readonly hasPolicyLifetime: boolean
-  /** Lower-case names of the headers that may select a variant. */
-  readonly keyed: ReadonlySet<string>
+  /** Whether a header, by its lower-case name, may select a variant. */
+  readonly keyed: Pick<ReadonlySet<string>, 'has'>
 }
 
 /**
@@ -69,10 +66,8 @@ export function notStored (
  * The storage rule of a route that has no policy yet: the one which the plainest policy with `store` would give it. Its `vary` would name
  * each header in the response's `Vary`, except credentials, which such a policy may not name.
  */
-export function plainRuleFor (headers: HeaderFields): StorageRule {
-  const vary = parseVary(fieldText(headers, 'vary'))
-  const keyed = vary === '*' ? [] : vary.filter((name) => name !== 'cookie' && !CREDENTIAL_HEADERS.includes(name))
-  return { sameForAll: false, statuses: PLAIN_STATUSES, hasPolicyLifetime: true, keyed: new Set(keyed) }
+export const PLAIN_RULE: StorageRule = {
+  sameForAll: false, statuses: new Set([200]), hasPolicyLifetime: true, keyed: { has: (name) => name !== 'cookie' && !CREDENTIAL_HEADERS.includes(name) }
 }
 
 /** Whether a request can be told to select this response by the keyed headers (RFC 9111 §4.1). */

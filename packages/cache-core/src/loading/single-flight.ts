@@ -99,25 +99,25 @@ export class Flight<T = unknown> {
 }
 
 /**
- * The loads under way in this process: at most one per key that callers may join, and the stores of each key one after
+ * The loads under way in this process, or the runs of a handler: at most one per key that callers may join, and the stores of each key one after
  * the other, so that what was loaded earlier never lands on what came later.
  */
-export class Flights {
+export class Flights<F extends Flight = Flight> {
   /** Which loader run a call is made in. */
   readonly scopes = new LoadScopes()
   /** Flights that have begun so far. */
   begun = 0
-  readonly #joinable = new Map<string, Flight>()
-  readonly #byTag = new Map<string, Set<Flight>>()
-  readonly #open = new Set<Flight>()
+  readonly #joinable = new Map<string, F>()
+  readonly #byTag = new Map<string, Set<F>>()
+  readonly #open = new Set<F>()
   readonly #storing = new Map<string, Promise<unknown>>()
 
   /** The load that a call which starts now may join. */
-  joinable (key: string): Flight | undefined {
+  joinable (key: string): F | undefined {
     return this.#joinable.get(key)
   }
 
-  begin (flight: Flight): void {
+  begin (flight: F): void {
     flight.number = ++this.begun
     this.#joinable.set(flight.key, flight)
     this.#open.add(flight)
@@ -128,7 +128,7 @@ export class Flights {
     }
   }
 
-  end (flight: Flight): void {
+  end (flight: F): void {
     if (this.#joinable.get(flight.key) === flight) this.#joinable.delete(flight.key)
     this.#open.delete(flight)
     for (const tag of flight.tags) {
@@ -183,7 +183,7 @@ export class Flights {
   }
 
   /** Ends the joining of a flight whose key or tag was changed elsewhere; its value is not stored. */
-  supersedeFlight (flight: Flight): void {
+  supersedeFlight (flight: F): void {
     flight.isSuperseded = true
     if (this.#joinable.get(flight.key) === flight) this.#joinable.delete(flight.key)
   }

@@ -1,34 +1,18 @@
 import type { CacheStatus } from '../rules/cache-status.js'
-import { Capture } from '../fastify/response-recorder.js'
-import { showAllBeforeSend } from '../fastify/handler-view.js'
-import { runHandler } from '../fastify/run-handler.js'
-import type { SeenRequest } from '../fastify/seen-request.js'
-import { judge, type Exchange } from './storability.js'
-import { Notices } from '../fastify/notices.js'
-import type { Answers } from './answers.js'
-import type { PersonalRequests } from './personal-requests.js'
+import { Notices } from '../lib/notices.js'
+import type { CacheRequest } from './cache-request.js'
 import type { RecordingMemory } from './recording.js'
-import type { RequestView } from './request-view.js'
+import { judge } from './storability.js'
 import type { UnstoredRoutes } from './unstored-routes.js'
-
-/** A request whose handler is run. */
-export interface HandlerRequest extends Exchange {
-  readonly view: RequestView
-  readonly run: () => unknown
-}
 
 /** The parts of the response cache that lone runs use. */
 export interface LoneRunSettings {
   readonly maxBodyBytes: number
   readonly memory: RecordingMemory
-  readonly answers: Answers
   readonly unstored: UnstoredRoutes
-  readonly personal: PersonalRequests
 }
 
-const NOTHING_HIDDEN: SeenRequest = { showSome: () => {}, showAll: () => {} }
-
-/** Runs handlers for one request each: nothing of their answers is stored, and nobody waits for them. */
+/** Handler runs for one request each: their responses are neither stored nor shared. */
 export class LoneRuns {
   readonly #settings: LoneRunSettings
   readonly #notices = new Notices()
@@ -37,46 +21,46 @@ export class LoneRuns {
     this.#settings = settings
   }
 
-  /** Runs the handler with the headers in its sight that are in the key. */
-  async runAlone (visit: HandlerRequest, status: CacheStatus): Promise<void> {
-    const { reply, run, view } = visit
-    this.#settings.answers.tell(reply, status)
-    await runHandler(run, reply, showAllBeforeSend(reply, view.show(undefined)))
+  /** Runs the handler with the keyed headers. */
+  async runAlone (request: CacheRequest, status: CacheStatus): Promise<void> {
+    request.setStatus(status)
+    await request.run()
   }
 
-  /** Runs the handler for a request whose hooks label the answer in another way than the stored one. Stored, the two would replace each other. */
-  async runLabelled (visit: HandlerRequest): Promise<void> {
-    const { request, view: { route: { pattern } } } = visit
-    this.#notices.warnOnce(request.log, pattern, { route: pattern }, 'Cache: hooks in front of the handler of this route give its answers different types or languages, and Vary does not say by which header; name that in vary. Until then one of them is stored')
-    await this.runAlone(visit, { fwd: 'vary-miss', detail: 'labels' })
+  /** Runs the handler for a request whose hooks set other labels than those of the stored response. Stored, the two would replace each other. */
+  async runLabelled (request: CacheRequest): Promise<void> {
+    const { log, route: { pattern } } = request
+    this.#notices.warnOnce(log, pattern, { route: pattern }, 'Cache: hooks in front of the handler of this route give its answers different types or languages, and Vary does not say by which header; name that in vary. Until then one of them is stored')
+    await this.runAlone(request, { fwd: 'vary-miss', detail: 'labels' })
   }
 
   /**
-   * Runs the handler of a route whose answers are not stored, with the whole request in its sight. The answer is not stored, and is for
-   * this client alone: nobody knows which headers the handler has looked at. One that could be stored says so against its own Cache-Control.
-   * @param mayEnd whether such an answer ends that for the route
+   * Runs the handler of a route whose responses are not stored, and shows it the whole request. It may read any header, so its response
+   * is for this client alone; a storable one loses its own `Cache-Control`.
+   * @param mayEnd whether a storable response makes the route a stored one again
    */
-  async runShown (visit: HandlerRequest, status: CacheStatus, mayEnd = false): Promise<void> {
-    const { request, reply, run, view: { route } } = visit
-    const { maxBodyBytes, memory, personal, unstored } = this.#settings
+  async runShown (request: CacheRequest, status: CacheStatus, mayEnd = false): Promise<void> {
+    const { maxBodyBytes, memory, unstored } = this.#settings
     const requestedAt = Date.now()
-    const capture = new Capture(reply, NOTHING_HIDDEN, {
+    const recorded = request.record({
       maxBytes: maxBodyBytes,
       memory,
       intercept: () => undefined,
-      judge: (captured, final) => {
-        const judged = judge(visit, captured, final, requestedAt)
+      judge: (recorded, final) => {
+        const judged = judge(request, recorded, final, requestedAt)
         if (judged.response === undefined) return judged
-        if (mayEnd) unstored.noteStorable(route)
-        reply.removeHeader('cache-control')
+        if (mayEnd) unstored.noteStorable(request.route)
+        request.removeHeader('cache-control')
         return { reason: 'personal' }
-      }
-    })
-    this.#settings.answers.tell(reply, status, () => {
-      const reason = capture.unstored
-      personal.mark(request)
+      },
+      onStream: () => {}
+    }, 'shown-all')
+    request.setStatus(status, () => {
+      const reason = recorded.unstored
+      request.markPersonal()
       return reason
     })
-    await runHandler(run, reply, capture)
+    const failed = await recorded.start()
+    if (failed !== undefined) throw failed.error
   }
 }

@@ -34,7 +34,7 @@ export class RecordingMemory {
 }
 
 /**
- * Passes a stream on and records it. The source is read as fast as the reader reads; only while somebody waits for the
+ * Passes a stream on and records it. The source is read as fast as the reader reads; only while other requests wait for the
  * recording it is read ahead of the reader. Without an end of the source the recording has none, however the source stopped.
  */
 export class Recording extends Readable {

@@ -1,43 +1,22 @@
-import type { FastifyCache } from '@x/cache-core'
 import { Backoff, type Clock } from '@x/cache-core/suite'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { RequestView, ViewIdentity } from './request-view.js'
-import { askItself, type LoopbackRequest } from '../fastify/loopback.js'
-import { Notices, warn } from '../fastify/notices.js'
-import type { StoredHead } from '../store/stored-response.js'
+import { Notices, warn } from '../lib/notices.js'
 import { within } from '../lib/within.js'
+import type { StoredHead } from '../store/stored-response.js'
+import type { CacheRequest, Refresh } from './cache-request.js'
 
-/** A background request that renews a stored response, in the cache and with the view of the request that was answered with it. */
-export interface Refresh {
-  readonly cache: FastifyCache
-  readonly identity: ViewIdentity
-  readonly stale: StoredHead
-  /** A hook in front of the handler has let it through. */
-  hasReachedHandler: boolean
-  /** It arrived there as another request than the one it should be, so that it was refused. */
-  isOther: boolean
-  /** Its response was stored. */
-  hasRenewed: boolean
-}
-
-/** How long a refresh may take until another one may begin: as long as its lock is held. */
+/** Seconds that a refresh may take until another one may begin: as long as its lock is held. */
 const LIMIT_SECONDS = 30
-/** Pauses after a refresh that failed: doubled each time, as the origin, or what limits its rate, is to recover. */
+/** Milliseconds of the pause after a failed refresh, doubled each time so that the origin or its rate limit can recover. */
 const FIRST_PAUSE_MS = 1000
 const MAX_PAUSE_MS = 60_000
-/** How long no refresh is tried where a hook refused one: hooks seldom change their mind. */
+/** Milliseconds without a refresh after a hook refused one, as the next would most likely be refused, too. */
 const REFUSED_MS = 600_000
-/** Refused for the moment, and not for lack of credentials. */
+/** Statuses that refuse a request for the moment, and not for lack of credentials. */
 const TRANSIENT = new Set([408, 425, 429])
-/** On the raw message: no client can send it. */
-const kRefresh = Symbol('@x/cache-edge.refresh')
 
-type Raw = FastifyRequest['raw'] & { [kRefresh]?: Refresh }
-
-/** Renews what was served stale: one request per key at a time, across processes, without credentials; nobody waits for it. */
+/** Renews responses that were served stale: one background request per key at a time, across processes, without credentials. */
 export class Refresher {
   static readonly MAX_FAILURES = 10_000
-  readonly #fastify: FastifyInstance
   readonly #running = new Set<string>()
   /** Keys whose last refresh failed, and those of which a hook refused it. */
   readonly #paused: Backoff
@@ -46,52 +25,45 @@ export class Refresher {
   readonly #failures = new Map<string, number>()
   readonly #notices = new Notices()
 
-  constructor (fastify: FastifyInstance, owner: { readonly clock: Clock }) {
-    this.#fastify = fastify
+  constructor (owner: { readonly clock: Clock }) {
     this.#paused = new Backoff(owner)
     this.#refused = new Backoff(owner)
   }
 
-  /** The refresh that a request is, once it has reached the handler; `undefined`: it came from outside. */
-  of ({ raw }: FastifyRequest): Refresh | undefined {
-    const refresh = (raw as Raw)[kRefresh]
-    if (refresh !== undefined) refresh.hasReachedHandler = true
-    return refresh
-  }
-
-  /** Whether this could not be refreshed: it is not served stale, and the next client renews it. */
+  /** Whether a hook refused the last refresh of a response: it is not served stale, and the next client renews it. */
   isRefused (key: string, { variant }: StoredHead): boolean {
     return this.#refused.isActive(key + variant)
   }
 
-  /** Begins, unless one is under way, or one has failed a moment ago. */
-  start (view: RequestView, cache: FastifyCache, stale: StoredHead): void {
-    const id = view.key + stale.variant
+  /** Starts a refresh, unless one is under way, or the last one failed a moment ago. */
+  start (request: CacheRequest, stale: StoredHead): void {
+    const id = request.key + stale.variant
     if (this.#running.has(id) || this.#paused.isActive(id)) return
     this.#running.add(id)
-    const refresh: Refresh = { cache, identity: view.identity, stale, hasReachedHandler: false, isOther: false, hasRenewed: false }
-    this.#run(view.request, view.renewing(stale), refresh, id)
+    const refresh: Refresh = { cache: request.cache, identity: request.identity, stale, hasReachedHandler: false, isOther: false, hasRenewed: false }
+    this.#run(request, refresh, id)
       .catch((error: unknown) => {
         this.#pause(id)
-        warn(view.request.log, { err: error }, 'Cache: a background refresh failed')
+        warn(request.log, { err: error }, 'Cache: a background refresh failed')
       })
       .finally(() => this.#running.delete(id))
   }
 
-  async #run (request: FastifyRequest, renewing: LoopbackRequest, refresh: Refresh, id: string): Promise<void> {
+  async #run (request: CacheRequest, refresh: Refresh, id: string): Promise<void> {
+    // Called before the first await, since the connection of the client may close.
+    const send = request.prepareRefresh(refresh)
     const lock = await refresh.cache.lock(`${refresh.identity.key}:refresh`, { ttl: LIMIT_SECONDS })
-    // Another process is at it. A cache without locks, or one that fails, does not keep it from being done.
+    // Another process refreshes it. A cache without locks, or one that fails, does not prevent the refresh.
     if (lock.ok && lock.value === null) return
     try {
-      const answered = askItself(this.#fastify, renewing, (raw) => { (raw as Raw)[kRefresh] = refresh })
-      this.#conclude(id, request, refresh, await within(LIMIT_SECONDS * 1000, answered, true))
+      this.#conclude(id, request, refresh, await within(LIMIT_SECONDS * 1000, send(), true))
     } finally {
       if (lock.ok) await lock.value?.release()
     }
   }
 
-  /** @param status `undefined`: there was no answer in time */
-  #conclude (id: string, request: FastifyRequest, refresh: Refresh, status: number | undefined): void {
+  /** @param status of the response to the refresh; `undefined`: it did not end in time */
+  #conclude (id: string, request: CacheRequest, refresh: Refresh, status: number | undefined): void {
     if (refresh.hasRenewed) {
       this.#failures.delete(id)
       return
@@ -118,7 +90,7 @@ export class Refresher {
     this.#paused.start(id, Math.min(FIRST_PAUSE_MS * 2 ** failures, MAX_PAUSE_MS))
   }
 
-  #say ({ log, routeOptions: { url = '' } }: FastifyRequest, kind: string, fields: object, message: string): void {
+  #say ({ log, route: { pattern: url } }: CacheRequest, kind: string, fields: object, message: string): void {
     this.#notices.warnOnce(log, `${kind} ${url}`, { route: url, ...fields }, `Cache: ${message}`)
   }
 }

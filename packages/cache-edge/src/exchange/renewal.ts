@@ -1,14 +1,14 @@
 import { formatHttpDate, parseEntityTag, strongMatch, variantOf, weakMatch } from '@x/cache-core/suite'
-import type { Before, Captured } from '../fastify/captured.js'
+import type { Before, RecordedResponse } from './recorded-response.js'
 import { isDigest } from '../rules/conditional.js'
 import { isUsedIn, noncesOf } from '../rules/csp-nonce.js'
-import { chosenBy, freshnessBy, keptOf, selectingHeaders, whyNotStored, type Exchange } from './storability.js'
+import { chosenBy, freshnessBy, storableHeaders, selectingHeaders, whyNotStored, type Exchange } from './storability.js'
 import type { StoredHead } from '../store/stored-response.js'
 
 const NO_BODY = Buffer.alloc(0)
 
 /** The headers that the handler set with its 304, and those that hooks had set before it. */
-export interface Update { readonly own: Captured['headers']; readonly before: Before }
+export interface Update { readonly own: RecordedResponse['headers']; readonly before: Before }
 
 /** A stored response with the fields of a 304, and why it must not be stored any longer; `undefined`: it may. */
 export interface Renewal { readonly head: StoredHead; readonly reason: string | undefined }
@@ -18,18 +18,19 @@ export interface Renewal { readonly head: StoredHead; readonly reason: string | 
  * §4.3.4), and `Vary` is matched with the request that the 304 answers. `undefined`: the 304 is about another
  * representation, so the stored one must be neither updated nor served. `requestedAt`: milliseconds of the epoch.
  */
-export function renew ({ request, policy }: Exchange, stale: StoredHead, update: Update, requestedAt: number): Renewal | undefined {
+export function renew (exchange: Exchange, stale: StoredHead, update: Update, requestedAt: number): Renewal | undefined {
+  const { policy } = exchange
   const match = matchOf(stale, update.own)
   if (match === 'none' || (match !== 'strong' && isRelabelled(stale, update.own))) return undefined
   const receivedAt = Date.now()
-  const fields = Object.entries(keptOf(update.own)).filter(([name]) => name !== 'content-range' && (match === 'strong' || !isDigest(name)))
+  const fields = Object.entries(storableHeaders(update.own)).filter(([name]) => name !== 'content-range' && (match === 'strong' || !isDigest(name)))
   const headers: Record<string, string | string[]> = { ...stale.headers, date: formatHttpDate(receivedAt), ...Object.fromEntries(fields) }
-  // What hooks say of selection counts for a route by policy; by response the stored `Vary` has it already.
+  // The `Vary` of hooks selects for a route by policy; by response the stored `Vary` has their names already.
   const before = update.own.vary === undefined && policy.store === 'by-response' ? {} : update.before
   const vary = selectingHeaders({ headers, before }, undefined, policy)
   if (vary === '*') headers.vary = '*'
   else if (policy.store === 'by-response' && vary.length > 0) headers.vary = vary.join(', ')
-  // They are not stored, and yet decide.
+  // These fields decide whether the response may be stored, and are not stored themselves.
   const deciding = Object.fromEntries(['age', 'set-cookie'].filter((name) => update.own[name] !== undefined).map((name) => [name, update.own[name]!]))
   const head = { status: stale.status, headers: { ...headers, ...deciding, ...vary !== '*' && { vary: vary.join(', ') } } }
   const isForOne = isUsedIn(noncesOf({ ...update.before, ...update.own }), { headers, body: NO_BODY })
@@ -43,17 +44,17 @@ export function renew ({ request, policy }: Exchange, stale: StoredHead, update:
       freshness: freshnessBy(head, policy, requestedAt),
       receivedAt,
       vary: names,
-      variant: variantOf(names, request.raw.headers)
+      variant: variantOf(names, exchange.headers)
     },
-    reason: isForOne ? 'csp-nonce' : whyNotStored(request, head, policy)
+    reason: isForOne ? 'csp-nonce' : whyNotStored(exchange, head, policy)
   }
 }
 
 /**
  * Whether the validators of a 304 are those of the stored response (RFC 9111 §4.3.4). `'unnamed'`: it has none, and the one
- * representation that was asked for is meant. An `ETag` that is no entity tag is compared as text.
+ * requested representation is meant. An `ETag` that is no entity tag is compared as text.
  */
-function matchOf (stale: StoredHead, { etag, 'last-modified': modified }: Captured['headers']): 'strong' | 'weak' | 'unnamed' | 'none' {
+function matchOf (stale: StoredHead, { etag, 'last-modified': modified }: RecordedResponse['headers']): 'strong' | 'weak' | 'unnamed' | 'none' {
   if (etag !== undefined) {
     const own = stale.etag === undefined ? undefined : parseEntityTag(stale.etag)
     const other = parseEntityTag(String(etag))
@@ -67,6 +68,6 @@ function matchOf (stale: StoredHead, { etag, 'last-modified': modified }: Captur
 }
 
 /** Without a strong tag, another language or coding is that of another body. */
-function isRelabelled (stale: StoredHead, own: Captured['headers']): boolean {
+function isRelabelled (stale: StoredHead, own: RecordedResponse['headers']): boolean {
   return ['content-language', 'content-encoding'].some((name) => own[name] !== undefined && String(own[name]) !== String(stale.headers[name]))
 }

@@ -1,17 +1,17 @@
 import { formatHttpDate, freshnessOf, notStored, parseVary, variantOf, type Freshness, type NotStoredReason } from '@x/cache-core/suite'
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import { LABELS, labelsIn, type Captured, type Final } from '../fastify/captured.js'
-import { wasFoundPersonal } from './personal-requests.js'
-import { maySelect } from './visible-headers.js'
+import type { IncomingHttpHeaders } from 'node:http'
+import { labelsIn, type RecordedResponse, type Final } from './recorded-response.js'
+import { maySelect } from '../rules/visibility.js'
 import { isUsedIn, noncesOf } from '../rules/csp-nonce.js'
-import { withoutWritten } from '../fastify/answer-headers.js'
 import type { Policy } from '../rules/policy.js'
-import { NOT_KEPT, type StoredHead, type StoredResponse } from '../store/stored-response.js'
+import { NOT_STORED, type StoredHead, type StoredResponse } from '../store/stored-response.js'
 
-/** An answer, and what it answers. */
+/** The request that a response answers, and the policy of its route. */
 export interface Exchange {
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
+  readonly method: string
+  readonly headers: IncomingHttpHeaders
+  /** Whether the response is for this client alone. */
+  readonly isPersonal: boolean
   readonly policy: Policy
   readonly tags: readonly string[]
 }
@@ -19,13 +19,13 @@ export interface Exchange {
 /** Status and headers of an answer. */
 interface Head { readonly status: number; readonly headers: Record<string, string | string[]> }
 
-/** Seconds for which an entry that can be validated is kept beyond its freshness, at least. */
+/** Least number of seconds that an entry which can be validated is stored beyond its freshness. */
 const KEEP_TO_VALIDATE = 60
 
-/** The reason why an answer is not stored, as `Cache-Status` names it. */
+/** The reason why a response is not stored, as `Cache-Status` names it. */
 export type UnstoredReason = NotStoredReason | 'personal' | 'csp-nonce' | 'serializer' | 'serialized-text' | 'too-large' | 'endless-stream' | 'unsupported-payload' | 'hijacked'
 
-/** Why an answer is not stored; `undefined`: another one went out in its place. */
+/** The reason why a response is not stored; `undefined`: another one went out in its place. */
 export interface Unstored {
   readonly reason: UnstoredReason | undefined
   /** The names in `Vary` that cannot be in its key. */
@@ -33,61 +33,60 @@ export interface Unstored {
   readonly response?: undefined
 }
 
-/** The response that is stored of an answer, or the reason why none is. */
+/** The stored form of a response, or the reason why it is not stored. */
 export type Judgement = { readonly response: StoredResponse; readonly reason?: undefined } | Unstored
 
-/** What of an answer may be stored (RFC 9111 §3). `requestedAt`: milliseconds of the epoch. */
-export function judge ({ request, reply, policy, tags }: Exchange, captured: Captured, final: Final, requestedAt: number): Judgement {
-  // Another answer went out in the end, such as that of an error handler. A 304 or 412 is ours.
-  if (final.status !== captured.status && final.status !== 304 && final.status !== 412) return { reason: undefined }
-  const own = withoutWritten(reply, final.headers)
-  const vary = selectingHeaders(captured, own.vary, policy)
-  const headers: Record<string, string | string[]> = { ...own }
-  // Whatever encodes the body on its way out does so again for what is served from here.
-  if (captured.headers['content-encoding'] === undefined) delete headers['content-encoding']
+/** Judges whether a response may be stored (RFC 9111 §3). `requestedAt`: milliseconds of the epoch. */
+export function judge (exchange: Exchange, recorded: RecordedResponse, final: Final, requestedAt: number): Judgement {
+  const { policy, tags } = exchange
+  // Another response went out in the end, such as that of an error handler. A 304 or 412 is ours.
+  if (final.status !== recorded.status && final.status !== 304 && final.status !== 412) return { reason: undefined }
+  const vary = selectingHeaders(recorded, final.headers.vary, policy)
+  const headers: Record<string, string | string[]> = { ...final.headers }
+  // A hook that encodes the body on its way out does so again for the stored response.
+  if (recorded.headers['content-encoding'] === undefined) delete headers['content-encoding']
   if (vary === '*') headers.vary = '*'
   else if (vary.length > 0) headers.vary = vary.join(', ')
   else delete headers.vary
-  const head = { status: captured.status, headers }
-  // Named before the others, since the app has to change something there whatever the answer says of its lifetime.
-  if (captured.isSerialisedByHook && !policy.vary.includes('accept')) return { reason: 'serializer' }
-  if (isUsedIn(noncesOf(headers), captured)) return { reason: 'csp-nonce' }
-  const reason = whyNotStored(request, head, policy)
+  const head = { status: recorded.status, headers }
+  // Named before the other reasons, since the app has to change something there, whatever the lifetime of the response.
+  if (recorded.isSerialisedByHook && !policy.vary.includes('accept')) return { reason: 'serializer' }
+  if (isUsedIn(noncesOf(headers), recorded)) return { reason: 'csp-nonce' }
+  const reason = whyNotStored(exchange, head, policy)
   if (vary === '*') return { reason: reason ?? 'vary', vary: ['*'] }
   if (reason !== undefined) return { reason, vary: vary.filter((name) => policy.store === 'by-policy' ? !policy.vary.includes(name) : !maySelect(name, policy)) }
   const names = chosenBy(vary, policy)
   const receivedAt = Date.now()
   const response: StoredResponse = {
-    status: captured.status,
-    // RFC 9110 §6.6.1: what is kept has the date at which it was made, not the one at which it is served.
-    headers: { date: formatHttpDate(receivedAt), ...keptOf(captured.headers) },
-    body: captured.body,
-    isText: captured.isText,
-    ...storedTag(captured, final),
-    ...labelsOf(captured),
+    status: recorded.status,
+    // RFC 9110 §6.6.1: a stored response has the date at which it was made, not the one at which it is served.
+    headers: { date: formatHttpDate(receivedAt), ...storableHeaders(recorded.headers) },
+    body: recorded.body,
+    isText: recorded.isText,
+    ...storedTag(recorded, final),
+    ...labelsOf(recorded),
     receivedAt,
     freshness: freshnessBy(head, policy, requestedAt),
     vary: names,
-    variant: variantOf(names, request.raw.headers),
+    variant: variantOf(names, exchange.headers),
     tags
   }
   return secondsToKeep(response) > 0 ? { response } : { reason: 'no-lifetime' }
 }
 
-/** Why an answer may not be kept; `undefined`: it may. */
-export function whyNotStored (request: FastifyRequest, head: Head, policy: Policy): UnstoredReason | undefined {
-  // The handler may have looked at what is in no key.
-  if (wasFoundPersonal(request)) return 'personal'
-  const names = parseVary(head.headers.vary)
-  // An answer without a Cache-Control goes out with that of the policy, which may say `public`.
+/** The reason why a response may not be stored; `undefined`: it may. */
+export function whyNotStored (request: Pick<Exchange, 'method' | 'headers'> & Partial<Pick<Exchange, 'isPersonal'>>, head: Head, policy: Policy): UnstoredReason | undefined {
+  // The handler may have read a part of the request that is in no key.
+  if (request.isPersonal === true) return 'personal'
+  // A response without a Cache-Control goes out with that of the policy, which may be `public`.
   const headers = policy.cacheControl === undefined || head.headers['cache-control'] !== undefined ? head.headers : { ...head.headers, 'cache-control': policy.cacheControl }
-  const keyed = policy.store === 'by-policy' ? policy.vary : names === '*' ? [] : names.filter((name) => maySelect(name, policy))
-  return notStored({ method: request.method, headers: request.raw.headers, hasBody: false }, { status: head.status, headers }, {
-    sameForAll: policy.sameForAll, statuses: policy.statuses, hasPolicyLifetime: policy.store === 'by-policy', keyed: new Set(keyed)
+  const keyed = { has: (name: string) => policy.store === 'by-policy' ? policy.vary.includes(name) : maySelect(name, policy) }
+  return notStored({ method: request.method, headers: request.headers, hasBody: false }, { status: head.status, headers }, {
+    sameForAll: policy.sameForAll, statuses: policy.statuses, hasPolicyLifetime: policy.store === 'by-policy', keyed
   })
 }
 
-/** The answer's own lifetimes, else those of the policy. */
+/** The response's own lifetimes, else those of the policy. */
 export function freshnessBy (head: Head, policy: Policy, requestedAt: number): Freshness {
   const own = freshnessOf(head, { requestedAt, receivedAt: Date.now() })
   if (own.isExplicit || policy.store !== 'by-policy') return own
@@ -104,18 +103,18 @@ export function secondsToKeep ({ freshness, etag, headers }: StoredHead): number
   return fresh + Math.max(staleWhileRevalidate, staleIfError, canBeValidated ? Math.max(KEEP_TO_VALIDATE, lifetime) : 0)
 }
 
-/** What of an answer's headers is kept (RFC 9111 §3.1): not those of the connection, nor what `Connection` names. */
-export function keptOf (headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
+/** The headers that are stored of a response (RFC 9111 §3.1): not those of the connection, nor those that `Connection` names. */
+export function storableHeaders (headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
   const named = new Set(String(headers.connection ?? '').toLowerCase().split(',').map((name) => name.trim()))
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_KEPT.has(name) && !named.has(name)))
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_STORED.has(name) && !named.has(name)))
 }
 
 /**
- * The request headers by which an answer was selected: those that the handler names in `Vary`, and those that hooks in front of it
+ * The request headers by which a response was selected: those that the handler names in `Vary`, and those that hooks in front of it
  * or behind it name, since a hook may have chosen what the handler works with.
  * @param after `Vary` as it was behind the last hook
  */
-export function selectingHeaders ({ headers, before }: Pick<Captured, 'headers' | 'before'>, after: Vary, policy: Policy): '*' | string[] {
+export function selectingHeaders ({ headers, before }: Pick<RecordedResponse, 'headers' | 'before'>, after: Vary, policy: Policy): '*' | string[] {
   const handler = parseVary(headers.vary)
   const inFront = parseVary(before.vary)
   const behind = parseVary(after)
@@ -128,26 +127,17 @@ export function selectingHeaders ({ headers, before }: Pick<Captured, 'headers' 
 type Vary = string | readonly string[] | undefined
 
 /**
- * Whether a hook that names this header does to each answer, stored or not, what it names it for: it encodes the body, or writes the
- * headers of CORS (Fetch §3.2.5). Neither header is seen by the handler.
+ * Whether a hook names this header in `Vary` for a change that it makes to each response, stored or not: it encodes the body, or writes
+ * the headers of CORS (Fetch §3.2.5). The handler sees neither header.
  */
 function isOfWrapping (name: string, isEncoded: boolean): boolean {
   return name === 'origin' || (name === 'accept-encoding' && !isEncoded)
 }
 
-/** The labels that hooks in front of the handler gave to what it would make. A request whose hooks choose others is not for this body. */
-function labelsOf ({ before }: Captured): Pick<StoredHead, 'labels'> {
+/** The labels that hooks set before the handler ran. A request whose hooks set other labels does not select this body. */
+function labelsOf ({ before }: RecordedResponse): Pick<StoredHead, 'labels'> {
   const given = labelsIn(before)
   return given.length === 0 ? {} : { labels: Object.fromEntries(given.map(([name, value]) => [name, String(value)])) }
-}
-
-/** Whether the hooks in front of a handler label its answer as they did when a response was stored. */
-export function isLabelledSo (reply: FastifyReply, { labels }: StoredHead): boolean {
-  for (const name of LABELS) {
-    const given = reply.getHeader(name)
-    if (given === undefined ? labels?.[name] !== undefined : labels?.[name] !== String(given)) return false
-  }
-  return true
 }
 
 /** The request headers that a stored response is selected by: those of the policy, which `Vary` names to the caches in front as well. */
@@ -155,8 +145,8 @@ export function chosenBy (vary: readonly string[], { store, vary: own }: Policy)
   return [...new Set(store === 'by-policy' ? own : [...vary, ...own])]
 }
 
-/** The tag of the app's own as it was before any onSend hook, else the one that was computed of just this body. */
-function storedTag ({ etag, body }: Captured, { headers, tagged }: Final): Pick<StoredHead, 'etag' | 'isTagOfBody'> {
+/** The tag that the app set before any onSend hook, else the one that was computed of exactly this body. */
+function storedTag ({ etag, body }: RecordedResponse, { headers, tagged }: Final): Pick<StoredHead, 'etag' | 'isTagOfBody'> {
   if (etag !== undefined) return { etag }
   const isOfBody = tagged !== undefined && headers.etag === tagged.etag && body.equals(Buffer.from(tagged.body as string))
   return isOfBody ? { etag: tagged.etag, isTagOfBody: true } : { etag: undefined }

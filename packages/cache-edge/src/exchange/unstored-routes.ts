@@ -1,19 +1,18 @@
-import type { FastifyBaseLogger } from 'fastify'
 import type { UnstoredReason } from './storability.js'
-import { Notices } from '../fastify/notices.js'
-import type { StoredRoute } from './request-view.js'
+import { Notices, type Log } from '../lib/notices.js'
+import type { StoredRoute } from './cache-request.js'
 
-/** A reason that lasts: the app has to change something, or the route is better off without `store`. */
+/** A lasting reason: the app has to change something, or take `store` from the route. */
 interface Lasting {
-  /** Answers after which it is taken to last: one, where it lies in how the app makes all of them. */
+  /** Number of responses after which the reason counts as lasting: one, if it applies to every response of the route. */
   readonly after: number
-  /** Whether the handler sees the whole request from then on. Not where the reason is known only behind the handler's head, or is the upstream's word. */
+  /** Whether the handler sees the whole request from then on: not if the reason depends on a single response or on an upstream. */
   readonly showsAll: boolean
   readonly message: string
 }
 
 const SEVERAL = 3
-/** The same for the answers of an upstream: a proxied route has many pages, each of which speaks for itself. */
+/** The same for responses of an upstream: a proxied route has many pages, each with headers of its own. */
 const MANY = 20
 const TAKE_STORE_AWAY = 'or take store from the route'
 const LASTING: Partial<Record<UnstoredReason, Lasting>> = {
@@ -32,29 +31,28 @@ const LASTING: Partial<Record<UnstoredReason, Lasting>> = {
   'too-large': { after: SEVERAL, showsAll: false, message: `are larger than maxBodyBytes; raise it, ${TAKE_STORE_AWAY}` }
 }
 
-/** Reasons by which an upstream says that an answer is not for caches. */
+/** Reasons that an upstream gives by its own headers. */
 const OF_LIFETIME = new Set<UnstoredReason>(['private', 'no-store', 'no-lifetime'])
 
-/** Observations of one route. `unstored`: how many answers were not stored, by reason. */
+/** Observations of one route. `unstored`: the number of responses that were not stored, by reason. */
 interface Observed { readonly unstored: Map<UnstoredReason, number>; isShownAll: boolean; hasStorable: boolean }
 
 /**
- * Routes that ask for `store` and whose answers turn out not to be stored, for a reason that lasts. The log says so once for each route
- * and reason. As long as no answer of such a route could be stored, hiding headers from its handler is of no use: it sees the whole
- * request, and its answers are neither stored nor shared. The first one that could have been stored ends that for as long as the
- * process lives, so that nobody can bring it about for a route that does store.
+ * Routes with `store` whose responses are not stored, for a lasting reason, which is logged once for each route and reason. Until a response
+ * of such a route can be stored, its handler sees the whole request, since hidden headers would be of no use, and its responses are neither
+ * stored nor shared. The first storable response ends that for the life of the process, so that no client can cause it for a route that stores.
  */
 export class UnstoredRoutes {
   readonly #routes = new Map<string, Observed>()
   readonly #notices = new Notices()
 
-  /** Whether the handler of a route sees the whole request, and nothing that it answers is stored. */
+  /** Whether the handler of a route sees the whole request, and none of its responses is stored. */
   showsAll (route: StoredRoute): boolean {
     return this.#routes.get(nameOf(route))?.isShownAll === true
   }
 
-  /** An answer of a route was not stored. */
-  note (route: StoredRoute, reason: UnstoredReason, fields: object, log: FastifyBaseLogger): void {
+  /** Counts a response of a route that was not stored. */
+  note (route: StoredRoute, reason: UnstoredReason, fields: object, log: Log): void {
     const lasting = LASTING[reason]
     if (lasting === undefined) return
     const isByResponse = route.policy.store === 'by-response'
@@ -62,7 +60,7 @@ export class UnstoredRoutes {
     const seen = this.#of(route)
     const times = (seen.unstored.get(reason) ?? 0) + 1
     seen.unstored.set(reason, times)
-    // A single answer may have a reason that holds for that answer alone.
+    // A single response may have a reason that applies to it alone.
     if (times < (isWordOfUpstream ? MANY : lasting.after) || (lasting.after > 1 && seen.hasStorable)) return
     const isShown = lasting.showsAll && !seen.hasStorable && !isWordOfUpstream
     if (isShown && times >= (isByResponse ? MANY : lasting.after)) seen.isShownAll = true
@@ -70,7 +68,7 @@ export class UnstoredRoutes {
       `Cache: answers of this route are not stored, since they ${lasting.message}${seen.isShownAll ? '. As long as none can be, its handler sees the whole request, and they are private where they name no Cache-Control' : ''}`)
   }
 
-  /** An answer of a route could be stored. */
+  /** Notes a response of a route that could be stored. */
   noteStorable (route: StoredRoute): void {
     const seen = this.#of(route)
     seen.hasStorable = true

@@ -3,12 +3,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { hasComputedTag } from './body-tags.js'
 import { DROPPED_FROM_304, evaluate } from '../rules/conditional.js'
-import type { PersonalRequests } from '../exchange/personal-requests.js'
+import type { PersonalRequests } from './personal-requests.js'
 import { discard } from './payload.js'
-import { Notices } from './notices.js'
+import { Notices } from '../lib/notices.js'
 import { MAX_TAGS, TAG_PATTERN, type CacheEdgeOptions } from '../options.js'
-import { NO_STORE, PRIVATE, type Policy } from '../rules/policy.js'
-import type { RouteRule } from '../rules/route-rule.js'
+import { NO_STORE, PRIVATE, type Policy, type RouteRule } from '../rules/policy.js'
 
 const kWritten = Symbol('@x/cache-edge.written')
 const kFromStore = Symbol('@x/cache-edge.from-store')
@@ -16,27 +15,27 @@ const kFailed = Symbol('@x/cache-edge.failed')
 const TAG = new RegExp(TAG_PATTERN)
 /** Fields that some shared caches read in place of `Cache-Control` (RFC 9213 §2.2, and those of before). */
 const TARGETED = new Set(['cdn-cache-control', 'cloudflare-cdn-cache-control', 'netlify-cdn-cache-control', 'vercel-cdn-cache-control', 'surrogate-control'])
-/** Fields beside `Cache-Control` by which an answer says how long caches may store it. */
+/** Fields beside `Cache-Control` that give a response a lifetime. */
 const NAMING_LIFETIME = ['expires', ...TARGETED]
 const NO_CACHE = 'no-cache'
 const DROPPED_FROM_STORED_304 = new Set([...DROPPED_FROM_304, 'set-cookie'])
-/** What is said of one representation, and of no error in its place. */
+/** Headers that describe one representation, and no error in its place. */
 const OF_ANSWER = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
 
-/** Headers that this plugin wrote, with what was there before: they are never read back as the answer's own. */
+/** Headers that this plugin wrote, with the value before: they are never read back as the response's own. */
 type Written = Map<string, string | undefined>
 
 /** Settings of the headers. */
 export interface HeaderSettings {
   readonly personal: PersonalRequests
   readonly tagHeader: NonNullable<CacheEdgeOptions['tagHeader']>
-  /** Whether an answer that got its tag here, and names no lifetime, says that caches have to ask. */
+  /** Whether a response with a computed tag and no lifetime gets `no-cache`. */
   readonly saysNoCache: boolean
-  /** Whether something in this app compresses answers by `Accept-Encoding`. */
+  /** Whether a plugin of this app compresses responses by `Accept-Encoding`. */
   readonly isCompressed: () => boolean
 }
 
-/** Writes what an answer says to the caches in front, and answers conditional requests. */
+/** Writes the headers that caches in front obey, and answers conditional requests. */
 export class EdgeHeaders {
   readonly #core: Core
   readonly #settings: HeaderSettings
@@ -48,7 +47,7 @@ export class EdgeHeaders {
   }
 
   /** The last of the onSend hooks: headers by the policy, then 304 or 412 where the request asks for it. */
-  finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule, route: string): unknown {
+  finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule<FastifyRequest>, route: string): unknown {
     const { method } = request.raw
     if (method !== 'GET' && method !== 'HEAD') return payload
     this.#describe(request, reply, rule, route)
@@ -56,7 +55,7 @@ export class EdgeHeaders {
     const { statusCode } = reply
     const { headers } = request.raw
     if (statusCode === 304) {
-      // From the cache, or the handler's own; hooks have added to it since.
+      // A 304 from the cache, or of the handler; hooks may have added fields of a body.
       dropBodyFields(reply)
       if (isConditional(headers)) this.#announceMatch(request, route)
     }
@@ -68,24 +67,24 @@ export class EdgeHeaders {
     return withoutBody(reply, payload, verdict === 'not-modified' ? 304 : 412)
   }
 
-  /** Whether the request names this tag and nothing else: what a browser sends back is what it was given. */
+  /** Whether `If-None-Match` is this tag alone, as a browser sends it, and there is no other precondition but a date. */
   hasTag ({ raw: { headers } }: FastifyRequest, etag: string | undefined): boolean {
     return etag !== undefined && etag.endsWith('"') && headers['if-none-match'] === etag && headers['if-match'] === undefined && headers['if-unmodified-since'] === undefined
   }
 
-  /** Says that a conditional request was answered 304. */
+  /** Emits the event for a conditional request that is answered 304. */
   #announceMatch (request: FastifyRequest, route: string): void {
     this.#core.registry.events.emit('etagMatch', route, request.method)
   }
 
-  #describe (request: FastifyRequest, reply: FastifyReply, rule: RouteRule, route: string): void {
-    // A 304 says what the 200 would.
+  #describe (request: FastifyRequest, reply: FastifyReply, rule: RouteRule<FastifyRequest>, route: string): void {
+    // A 304 has the headers that the 200 would have.
     const statusCode = reply.statusCode === 304 ? 200 : reply.statusCode
     const { personal } = this.#settings
     const isPersonal = rule === undefined ? personal.hasPersonalUrl(request) : personal.reasonOf(request, rule) !== null
     const isShared = rule !== undefined && rule !== 'personal' && rule.isShared && !isPersonal
     if (isShared) this.#core.registry.events.emit('edgeCandidate', route, request.method)
-    // A Cache-Control of the handler's own wins, but its like for a CDN gives away what is for one client.
+    // The handler's own Cache-Control wins; its targeted field for a CDN is dropped, as it would share a response for one client.
     else if (isPersonal || rule !== undefined) dropAll(reply, TARGETED)
     if (statusCode >= 500 && (rule !== undefined || isPersonal)) return this.#restrict(reply, NO_STORE)
     if (isPersonal) return this.#restrict(reply, PRIVATE)
@@ -101,7 +100,7 @@ export class EdgeHeaders {
     const hasCookie = reply.hasHeader('set-cookie')
     if (hasCookie || tags === undefined) return this.#restrict(reply, PRIVATE)
     if (!rule.statuses.has(statusCode)) return this.#restrict(reply, NO_CACHE)
-    // An error handler sees what is hidden from the handler of a stored route: its answer is stored neither here nor in front.
+    // An error handler sees headers that are hidden from the handler of a stored route: its response is stored by no shared cache.
     if (rule.store !== false && hasFailed(reply)) return this.#restrict(reply, PRIVATE)
     if (!reply.hasHeader('cache-control')) {
       this.#write(reply, 'cache-control', rule.cacheControl)
@@ -110,7 +109,7 @@ export class EdgeHeaders {
     if (this.#settings.tagHeader !== false && tags.length > 0) this.#addTags(reply, this.#settings.tagHeader, tags)
   }
 
-  /** Forbids shared caches to keep the answer, unless the handler has said itself what they may. */
+  /** Forbids shared caches to store the response, unless the handler has set `Cache-Control` itself. */
   #restrict (reply: FastifyReply, cacheControl: string): void {
     if (reply.hasHeader('cache-control')) return
     this.#write(reply, 'cache-control', cacheControl)
@@ -118,11 +117,11 @@ export class EdgeHeaders {
   }
 
   /**
-   * Some shared caches store a 200 without a lifetime because it has a validator, and for whom it was they do not know. A tag that
-   * nobody asked for must not make them; hooks see none of this, since it is written last.
+   * Writes `no-cache` on a response whose tag was computed here. Some shared caches store a 200 without a lifetime because it has a
+   * validator, whatever client it is for. Written last, so that no hook sees it.
    */
-  #askFirst (request: FastifyRequest, reply: FastifyReply, rule: RouteRule): void {
-    // Asked first, as most answers have one.
+  #askFirst (request: FastifyRequest, reply: FastifyReply, rule: RouteRule<FastifyRequest>): void {
+    // Checked first, as most responses have one.
     if (reply.hasHeader('cache-control') || !hasComputedTag(reply) || !reply.hasHeader('etag') || NAMING_LIFETIME.some((name) => reply.hasHeader(name))) return
     this.#write(reply, 'cache-control', this.#settings.personal.reasonOf(request, rule) === null ? NO_CACHE : PRIVATE)
   }
@@ -135,8 +134,8 @@ export class EdgeHeaders {
     this.#write(reply, name, (own.length === 0 ? tags : [...new Set([...own, ...tags])]).join(separator))
   }
 
-  /** The tags of an answer; `undefined` if one of them could not be purged, or the route's function failed, so that nothing may keep the answer. */
-  tagsOf (request: FastifyRequest, policy: Policy): readonly string[] | undefined {
+  /** The tags of a response; `undefined` if one of them could not be purged, or the route's function failed, so that no cache may store the response. */
+  tagsOf (request: FastifyRequest, policy: Policy<FastifyRequest>): readonly string[] | undefined {
     try {
       const tags: unknown = policy.tagsOf(request)
       if (Array.isArray(tags) && tags.length <= MAX_TAGS && tags.every((tag) => typeof tag === 'string' && TAG.test(tag))) return tags
@@ -159,22 +158,22 @@ export class EdgeHeaders {
   }
 }
 
-/** Takes back what was said of an answer, as an error goes out in its place. Whoever answers the error may say it anew. */
+/** Removes the headers that describe a response, as an error goes out in its place. An error handler may set them again. */
 export function forgetAnswer (reply: FastifyReply): void {
   (reply as FailedReply)[kFailed] = true
   for (const name of OF_ANSWER) reply.removeHeader(name)
-  // Replaced, not removed: without it a 404 could be kept by guess.
+  // Replaced, not removed: without it a cache may store a 404 by heuristics.
   if (reply.hasHeader('cache-control')) reply.header('cache-control', NO_STORE)
 }
 
 type FailedReply = FastifyReply & { [kFailed]?: boolean }
 
-/** Whether an error was answered in place of what the handler sent. */
+/** Whether an error was sent in place of the handler's response. */
 function hasFailed (reply: FastifyReply): boolean {
   return (reply as FailedReply)[kFailed] === true
 }
 
-/** Notes what a header was before this plugin changes it. A stored answer is not stored again, so nothing is noted of it. */
+/** Notes the value of a header before this plugin changes it. A stored response is not stored again, so its headers are not noted. */
 function noteBefore (reply: FastifyReply, name: string): void {
   if (isFromStore(reply)) return
   const own = reply as FastifyReply & { [kWritten]?: Written }
@@ -196,7 +195,7 @@ function isConditional (headers: IncomingHttpHeaders): boolean {
   return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined || headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined
 }
 
-/** Turns the answer into one without a body, and ends a stream that nobody will read. */
+/** Makes a response without a body, and destroys a stream that will not be read. */
 function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412): null {
   discard(payload)
   reply.code(status)
@@ -204,7 +203,7 @@ function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412):
   return null
 }
 
-/** Notes whether the answer is a stored one: its 304 replays no cookie, and it is not stored again. */
+/** Notes whether the response is a stored one: its 304 replays no cookie, and it is not stored again. */
 export function setFromStore (reply: FastifyReply, isFromStore: boolean): void {
   (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] = isFromStore
 }
@@ -218,10 +217,10 @@ function dropBodyFields (reply: FastifyReply): void {
 }
 
 function dropAll (reply: FastifyReply, names: ReadonlySet<string>): void {
-  // An answer has fewer headers than there are names, and each question to Fastify lowers a name first.
+  // A response has fewer headers than there are names, and each read of Fastify lowers a name first.
   for (const name in reply.getHeaders()) {
     if (!names.has(name)) continue
-    // Whether it is kept goes by all that the handler said: a cookie forbids it.
+    // Storability depends on every header of the handler: a cookie forbids it.
     noteBefore(reply, name)
     reply.removeHeader(name)
   }

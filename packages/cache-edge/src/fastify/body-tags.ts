@@ -1,36 +1,29 @@
 import { ETAG_DEFAULTS } from '../options.js'
 import etagPlugin, { type FastifyEtagOptions } from '@fastify/etag'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
-
-/** A tag that was computed, and the body that it is of. */
-export interface Tagged {
-  readonly etag: string
-  readonly body: string | Uint8Array
-  /** `Content-Encoding` at that time. */
-  readonly coding: unknown
-}
+import type { Tagged } from '../exchange/recorded-response.js'
 
 const kTagged = Symbol('@x/cache-edge.tagged')
 const kComputed = Symbol('@x/cache-edge.computed')
 type ComputedReply = FastifyReply & { [kComputed]?: boolean }
 type TaggedReply = FastifyReply & { [kTagged]?: Tagged | undefined }
 
-/** The computed tag that an answer has; `undefined`: it has none, or one of the app's own. */
+/** The computed tag of a response; `undefined`: it has none, or one of the app's own. */
 export function taggedOf (reply: FastifyReply): Tagged | undefined {
   return (reply as TaggedReply)[kTagged]
 }
 
-/** Notes of a 304 that its tag was computed of the body that it leaves out. */
+/** Notes that the tag of a 304 was computed of the body that it leaves out. */
 export function setComputed (reply: FastifyReply): void {
   (reply as ComputedReply)[kComputed] = true
 }
 
-/** Whether the tag of an answer was computed here, of its body or of the one that a 304 leaves out. */
+/** Whether the tag of a response was computed here, of its body or of the one that a 304 leaves out. */
 export function hasComputedTag (reply: FastifyReply): boolean {
   return (reply as ComputedReply)[kComputed] === true || taggedOf(reply) !== undefined
 }
 
-/** Gives an answer the tag that was computed of this body before. */
+/** Sets the tag that was computed of this body before. */
 export function setTagged (reply: FastifyReply, etag: string, body: string | Uint8Array): void {
   (reply as TaggedReply)[kTagged] = { etag, body, coding: reply.getHeader('content-encoding') }
   reply.header('etag', etag)
@@ -59,11 +52,11 @@ export class BodyTags {
   /** Tags this body, and removes a computed tag of another one. A stream has no tag. */
   tag (request: FastifyRequest, reply: FastifyReply, body: unknown): void {
     const known = taggedOf(reply)
-    // The answer of a 304: nothing to tag, and no tag of another body.
+    // A 304: there is no body to tag, and no tag of another body.
     if (known === undefined && (body === undefined || body === null)) return
     const current = reply.getHeader('etag')
     if (known !== undefined) {
-      // Taken away, or replaced, by a hook.
+      // A hook has removed or replaced the tag.
       if (current !== known.etag) return
       if (known.body === body) return
       reply.removeHeader('etag')

@@ -1,21 +1,21 @@
 import type { RouteOptions } from 'fastify'
 
-/** The request headers that choose a route, beside those of its URL, by the name of the constraint. */
+/** The request headers that select a route, by the name of the constraint. */
 export type ConstraintHeaders = Readonly<Record<string, readonly string[]>>
 
-/** A declared route, and what chooses it. */
+/** A declared route, and the constraints that select it. */
 interface Chosen {
   readonly url: string
   readonly headers: readonly string[]
-  /** A constraint of which it is unknown what it reads. */
+  /** A constraint whose request headers are unknown. */
   readonly unknown: string | undefined
-  /** `undefined`: its responses are not shared by anybody. */
+  /** Adds names to the `vary` of its policy; `undefined`: its responses are not shared. */
   readonly vary: ((headers: readonly string[]) => void) | undefined
 }
 
 /**
- * Which request headers choose between the routes of an app. A response is shared by its URL and by what `Vary` names; so both
- * a route with a constraint and the routes that take the requests without it must name them (RFC 9111 §4.1).
+ * The request headers that select between the routes of an app. A response is shared by its URL and by the names in `Vary`, so both a route
+ * with a constraint and the routes for requests without it must name them (RFC 9111 §4.1).
  */
 export class Constraints {
   readonly #known: ConstraintHeaders

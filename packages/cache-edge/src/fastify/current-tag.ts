@@ -2,11 +2,11 @@ import { toEntityTag } from '@x/cache-core/suite'
 import type { FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { evaluate } from '../rules/conditional.js'
 import { CurrentTagFailed } from '../errors.js'
-import { Notices } from './notices.js'
+import { Notices } from '../lib/notices.js'
 import type { Policy } from '../rules/policy.js'
 import { within } from '../lib/within.js'
 
-type CurrentTag = NonNullable<Policy['currentTag']>
+type CurrentTag = NonNullable<Policy<FastifyRequest>['currentTag']>
 
 /** Milliseconds after which the current tag counts as unknown. */
 const LIMIT_MS = 5000
@@ -31,7 +31,7 @@ export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentT
 
 /**
  * The current tag; `undefined`: there is none. A function that fails is no reason to refuse an answer. A write whose
- * preconditions nobody can evaluate is not done: rejects with the function's own error, or `CACHE_ERR_CURRENT_TAG`.
+ * preconditions cannot be evaluated is not done: rejects with the function's own error, or `CACHE_ERR_CURRENT_TAG`.
  */
 async function etagOf (request: FastifyRequest, currentTag: CurrentTag, notices: Notices): Promise<string | undefined> {
   try {

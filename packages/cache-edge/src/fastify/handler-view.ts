@@ -1,19 +1,19 @@
 import type { FastifyReply } from 'fastify'
 import { Readable } from 'node:stream'
+import { beforeFirstRead, interceptSend, restoreSend, serializerOf, UNKNOWN } from './patches.js'
 import { isStreamed } from './payload.js'
 import type { SeenRequest } from './seen-request.js'
-import { serializerOf, UNKNOWN } from './slots.js'
 
-/** An answer that is still to come. */
+/** A response that the handler has yet to send. */
 export interface Pending {
   readonly isOpen: boolean
-  /** Nothing will come of it any more: another answer is sent in its place. */
+  /** Ends the wait for it, since another response is sent in its place. */
   takeOver (): void
 }
 
 type Serializer = Parameters<FastifyReply['serializer']>[0]
 
-/** Brings the whole request back when the answer is sent, in front of the onSend hooks. */
+/** Shows the whole request again when the response is sent, in front of the onSend hooks. */
 export function showAllBeforeSend (reply: FastifyReply, seen: SeenRequest): Pending {
   return new BeforeSend(reply, seen)
 }
@@ -26,13 +26,12 @@ class BeforeSend implements Pending {
   constructor (reply: FastifyReply, seen: SeenRequest) {
     this.#reply = reply
     this.#seen = seen
-    const { send } = reply
-    reply.send = (payload?: unknown) => {
+    interceptSend(reply, (payload, send) => {
       this.#close()
       if (!isToSerialise(reply, payload) || !whenSerialised(reply, seen)) seen.showAll()
       if (payload instanceof Readable) whileRead(payload, seen)
-      return send.call(reply, payload)
-    }
+      return send(payload)
+    })
     reply.raw.once('close', seen.showAll)
   }
 
@@ -45,7 +44,7 @@ class BeforeSend implements Pending {
 
   #close (): void {
     this.#isOpen = false
-    delete (this.#reply as { send?: unknown }).send
+    restoreSend(this.#reply)
   }
 }
 
@@ -57,8 +56,8 @@ export function isToSerialise (reply: FastifyReply, payload: unknown): boolean {
 }
 
 /**
- * Calls back with the text that Fastify makes of a payload. What makes it sees what the handler saw, and all headers are
- * shown behind it. `false`: Fastify refuses to serialise it.
+ * Calls back with the text that Fastify makes of a payload. The serializer sees the headers that the handler saw, and all headers are
+ * shown behind it. `false`: Fastify refuses to serialise the payload.
  */
 export function whenSerialised (reply: FastifyReply, seen: SeenRequest, then?: (text: unknown) => void): boolean {
   const own = serializerOf(reply)
@@ -84,15 +83,10 @@ export function whenSerialised (reply: FastifyReply, seen: SeenRequest, then?: (
   return true
 }
 
-/** A body may be made as it is read, with another look at the request: that sees what the handler saw. */
+/** Shows the keyed headers alone while a stream is read, since it may read the request as it makes its chunks. */
 export function whileRead (stream: Readable, { showSome, showAll }: SeenRequest): void {
-  const { _read } = stream
-  stream._read = function (size) {
-    stream._read = _read
-    showSome()
-    _read.call(stream, size)
-  }
+  beforeFirstRead(stream, showSome)
   stream.once('close', showAll)
-  // It may fail while onSend hooks run, when nobody listens yet. Fastify asks for the error as it sends the stream.
+  // The stream may fail while onSend hooks run, before Fastify listens. Fastify reads the error as it sends the stream.
   stream.on('error', () => {})
 }

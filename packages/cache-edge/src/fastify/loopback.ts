@@ -3,7 +3,7 @@ import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 
-/** A GET that the app asks of itself. */
+/** A GET that the app sends to itself. */
 export interface LoopbackRequest {
   /** The raw request target, sent as it is. */
   readonly url: string
@@ -17,10 +17,10 @@ export interface LoopbackRequest {
 /** Address and protocol of a connection. */
 export type Peer = Readonly<Partial<Record<typeof OF_PEER[number], unknown>>>
 
-/** Properties of a socket that tell where a request came from and how; `undefined` over a Unix socket. */
+/** Properties of a socket that describe the peer and the protocol of a request; `undefined` over a Unix socket. */
 const OF_PEER = ['remoteAddress', 'remotePort', 'remoteFamily', 'localAddress', 'localPort', 'localFamily', 'encrypted', 'servername', 'alpnProtocol'] as const
 
-/** The peer of a socket, to be asked while the connection is there. */
+/** The peer of a socket, read while the connection is open. */
 export function peerOf (socket: object | null | undefined): Peer {
   return Object.fromEntries(OF_PEER.map((name) => [name, (socket as Peer | null | undefined)?.[name]]))
 }
@@ -58,7 +58,7 @@ export function askItself (fastify: FastifyInstance, { url, headers, peer, isHtt
   })
 }
 
-/** A connection to nobody, from where the connection of a client came. */
+/** A connection without a peer, with the address and the protocol of a client's connection. */
 class LoopbackSocket extends Duplex {
   constructor (peer: Peer) {
     super()

@@ -11,7 +11,7 @@ export function isStreamed (payload: unknown): boolean {
   return typeof body?.pipe === 'function' || typeof body?.getReader === 'function' || isResponse(payload)
 }
 
-/** Bytes and milliseconds after which a stream of HTTP/2 that nobody reads is destroyed after all. */
+/** Bytes and milliseconds after which an unread stream of HTTP/2 is destroyed after all. */
 const MAX_DRAINED_BYTES = 65_536
 const MAX_DRAIN_MS = 1000
 
@@ -20,7 +20,7 @@ function isOfHttp2 (stream: Readable): boolean {
   return 'rstCode' in stream && 'session' in stream
 }
 
-/** Reads what is left of a stream that ends soon: destroyed before its end it tells its owner of a failure. */
+/** Reads the rest of a stream that ends soon, since destroying it would emit an error on its session. */
 function drain (stream: Readable): void {
   let left = MAX_DRAINED_BYTES
   const timer = setTimeout(() => stream.destroy(), MAX_DRAIN_MS).unref()
@@ -31,7 +31,7 @@ function drain (stream: Readable): void {
   })
 }
 
-/** Ends a payload that nobody will read: files and connections behind it are closed. Never throws. */
+/** Destroys a payload that will not be read, so that files and connections behind it are closed. Never throws. */
 export function discard (payload: unknown): void {
   const body: any = isResponse(payload) ? payload.body : payload
   if (!isStreamed(body)) return
@@ -40,7 +40,7 @@ export function discard (payload: unknown): void {
   if (body instanceof Readable && isOfHttp2(body)) return drain(body)
   try {
     if (typeof body.destroy === 'function') body.destroy()
-    // One that somebody else reads is that reader's, and the promise rejects.
+    // A stream with another reader stays as it is, and the promise rejects.
     else if (typeof body.cancel === 'function') Promise.resolve(body.cancel()).catch(() => {})
   } catch {
     // A stream of the app's own that cannot even be ended: nothing is left to do with it.

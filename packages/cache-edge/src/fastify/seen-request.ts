@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
+import { ReplacedProperties } from './patches.js'
 
-/** Parts of a request that its handler sees, until the others are brought back. */
+/** A request of which some parts are shown, or all. */
 export interface SeenRequest { readonly showSome: () => void; readonly showAll: () => void }
 
 /** The parts of a request that a handler is shown. */
@@ -13,23 +14,13 @@ export interface Shown {
   readonly onIdentity: ((part: string) => void) | undefined
 }
 
-/** Parts of a socket that identify the client, or tell by which name, address or protocol it has come here. */
+/** Properties of a socket that identify the client, or the name, address or protocol of its connection. */
 const OF_CLIENT = new Set<string | symbol>([
   'remoteAddress', 'remotePort', 'remoteFamily', 'getPeerCertificate', 'getPeerX509Certificate', 'getSession', 'getTLSTicket', 'authorized',
   'servername', 'alpnProtocol', 'address', 'localAddress', 'localPort', 'localFamily'
 ])
 
 const kSeen = Symbol('@x/cache-edge.seen')
-
-/** A value, in the place of the one that an object has. */
-interface Replaced {
-  readonly object: Record<string, unknown>
-  readonly name: string
-  readonly shown: unknown
-  readonly hidden: unknown
-  /** Whether it lies as an own property over a getter of the prototype, which has no setter. */
-  readonly isOver: boolean
-}
 
 /**
  * Parts of a Fastify request that identify the client or the request, with the way to read them. They stay on the request once
@@ -63,10 +54,12 @@ class ShownRequest implements SeenRequest {
   /** Parts that the request has itself: its id, and what an app has set. */
   readonly own: Record<string, unknown>
   readonly #request: Seen
-  readonly #replaced: Replaced[] = []
+  readonly #replaced = new ReplacedProperties()
 
-  constructor (request: Seen, { headers, scheme, host, onIdentity }: Shown) {
+  constructor (request: Seen, shown: Shown) {
     const { raw } = request
+    const { headers, scheme, host, onIdentity } = shown
+    const replaced = this.#replaced
     this.#onIdentity = onIdentity
     this.#request = request
     const before = request[kSeen]
@@ -74,44 +67,22 @@ class ShownRequest implements SeenRequest {
     request[kSeen] = this
     // Fastify reads the address of the peer for these, where it may trust a proxy. Over HTTP/2 the protocol goes with the connection.
     const isProxied = 'ips' in request
-    const isHttp2 = raw.httpVersionMajor >= 2
     if (before === undefined) Object.defineProperties(request, isProxied ? IDENTIFYING : WITHOUT_PROXY)
-    if (isProxied) this.#cover(request, 'host', host)
-    if (isProxied || isHttp2) this.#cover(request, 'protocol', scheme)
-    if (request.additionalHeaders != null) this.#replace(request, 'additionalHeaders', shownCopy(request.additionalHeaders, raw.headers, headers))
-    const lines: string[] = []
-    const distinct: Record<string, string[]> = {}
-    for (const name of Object.keys(headers)) {
-      const values = [headers[name] ?? []].flat().map(String)
-      distinct[name] = values
-      for (const value of values) lines.push(name, value)
-    }
-    // Over HTTP/2 they are getters of the prototype, except those of a background request.
-    const put = (object: object, name: string, shown: unknown): void => isHttp2 && !Object.hasOwn(object, name) ? this.#cover(object, name, shown) : this.#replace(object, name, shown)
-    put(raw, 'headers', headers)
-    put(raw, 'rawHeaders', lines)
-    // Node works it out of the lines at the first access.
-    this.#replaced.push({ object: raw as never, name: 'headersDistinct', shown: distinct, hidden: Object.hasOwn(raw, 'headersDistinct') ? raw.headersDistinct : undefined, isOver: false })
-    if (isHttp2) {
-      this.#cover(raw, 'authority', host)
-      this.#cover(raw, 'scheme', scheme)
-    }
-    // The answer to one of HTTP/1.0 may be stored for all.
-    if (raw.httpVersion === '1.0') {
-      this.#replace(raw, 'httpVersion', '1.1')
-      this.#replace(raw, 'httpVersionMinor', 1)
-    }
-    const { socket } = raw
+    if (isProxied) replaced.cover(request, 'host', host)
+    if (isProxied || isHttp2(raw)) replaced.cover(request, 'protocol', scheme)
+    if (request.additionalHeaders != null) replaced.replace(request, 'additionalHeaders', shownCopy(request.additionalHeaders, raw.headers, headers))
+    replaceHeaders(replaced, raw, shown)
     if (onIdentity === undefined) return
-    if (typeof request.cookies === 'object' && request.cookies !== null) this.#replace(request, 'cookies', {})
+    if (typeof request.cookies === 'object' && request.cookies !== null) replaced.replace(request, 'cookies', {})
+    const { socket } = raw
     if (socket == null) return
     const watched = watch(socket, onIdentity)
-    put(raw, 'socket', watched)
-    // Node keeps the same socket under this older name.
-    if (Object.hasOwn(raw, 'client')) this.#replace(raw, 'client', watched)
+    put(replaced, raw, 'socket', watched)
+    // Node has the same socket under this older name.
+    if (Object.hasOwn(raw, 'client')) replaced.replace(raw, 'client', watched)
   }
 
-  /** The value of an identifying part, worked out of the whole request. */
+  /** The value of an identifying part, read from the whole request. */
   identify (part: string): unknown {
     if (!this.#isOn) return this.#read(part)
     this.#onIdentity?.(`request.${part}`)
@@ -130,27 +101,47 @@ class ShownRequest implements SeenRequest {
   showSome = (): void => {
     if (this.#isOn) return
     this.#isOn = true
-    for (const { object, name, shown, isOver } of this.#replaced) {
-      if (isOver) Object.defineProperty(object, name, { value: shown, configurable: true, writable: true, enumerable: true })
-      else object[name] = shown
-    }
+    this.#replaced.show()
   }
 
   showAll = (): void => {
     if (!this.#isOn) return
     this.#isOn = false
-    for (const { object, name, hidden, isOver } of this.#replaced) {
-      if (isOver) delete object[name]
-      else object[name] = hidden
-    }
+    this.#replaced.hide()
   }
+}
 
-  #replace (object: object, name: string, shown: unknown): void {
-    this.#replaced.push({ object: object as Record<string, unknown>, name, shown, hidden: (object as Record<string, unknown>)[name], isOver: false })
+function isHttp2 (raw: FastifyRequest['raw']): boolean {
+  return raw.httpVersionMajor >= 2
+}
+
+/** Replaces a part of the raw message. Over HTTP/2 they are getters of the prototype, except those of a background request. */
+function put (replaced: ReplacedProperties, raw: FastifyRequest['raw'], name: string, shown: unknown): void {
+  if (isHttp2(raw) && !Object.hasOwn(raw, name)) replaced.cover(raw, name, shown)
+  else replaced.replace(raw, name, shown)
+}
+
+/** Replaces the headers of the raw message in each form in which Node has them, and what else names the target or the version. */
+function replaceHeaders (replaced: ReplacedProperties, raw: FastifyRequest['raw'], { headers, scheme, host }: Shown): void {
+  const lines: string[] = []
+  const distinct: Record<string, string[]> = {}
+  for (const name of Object.keys(headers)) {
+    const values = [headers[name] ?? []].flat().map(String)
+    distinct[name] = values
+    for (const value of values) lines.push(name, value)
   }
-
-  #cover (object: object, name: string, shown: unknown): void {
-    this.#replaced.push({ object: object as Record<string, unknown>, name, shown, hidden: undefined, isOver: true })
+  put(replaced, raw, 'headers', headers)
+  put(replaced, raw, 'rawHeaders', lines)
+  // Node computes it from the lines at the first access.
+  replaced.replaceUnread(raw, 'headersDistinct', distinct, Object.hasOwn(raw, 'headersDistinct') ? raw.headersDistinct : undefined)
+  if (isHttp2(raw)) {
+    replaced.cover(raw, 'authority', host)
+    replaced.cover(raw, 'scheme', scheme)
+  }
+  // The response to a request of HTTP/1.0 may be stored for all.
+  if (raw.httpVersion === '1.0') {
+    replaced.replace(raw, 'httpVersion', '1.1')
+    replaced.replace(raw, 'httpVersionMinor', 1)
   }
 }
 

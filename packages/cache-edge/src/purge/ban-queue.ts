@@ -1,41 +1,41 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EVERYTHING, MAX_TAGS_PER_BAN } from './varnish.js'
 
-/** What a queue is made with. */
+/** Settings of a ban queue. */
 export interface BanQueueSettings {
   readonly attempts: number
   readonly againAfterMs: number
   readonly now: () => number
-  /** Why the proxy did not take them; `undefined`: it did. Never rejects. */
+  /** Sends one ban. Resolves with the reason why the proxy did not accept it; `undefined`: it did. Never rejects. */
   readonly ban: (tags: readonly string[]) => Promise<string | undefined>
-  /** So many tags were given up. */
+  /** Called when tags were given up, with their number. */
   readonly lost: (count: number, why: string) => void
 }
 
-/** One tag that the proxy is to hear of. */
+/** One tag that the proxy has to ban. */
 interface Ban {
   readonly tag: string
-  /** It was said before. */
+  /** It is sent the second time. */
   readonly isAgain: boolean
   /** It was given up, and counted. */
   isLost: boolean
-  /** When it is to be said again. */
+  /** When it is sent again, in milliseconds of `now`. */
   readonly dueAt: number
 }
 
 const FIRST_RETRY_MS = 100
-// Others wait behind it: doubled twenty times, a pause would last for hours.
+// Other bans wait behind it: doubled twenty times, a pause would last for hours.
 const MAX_RETRY_MS = 5000
 const MAX_BANS = 10_000
 
 /**
- * What one proxy has yet to hear: at once, and once more when every process has heard. One request at a time; what comes
- * meanwhile waits, each tag once, and goes together. What does not fit becomes one ban of everything, which covers it.
+ * The bans of one proxy. Each is sent at once, and once more when every process has seen the invalidation. One request is under way at a
+ * time; bans that arrive meanwhile wait, each tag once, and are sent together. Bans beyond the bound become one ban of everything.
  */
 export class BanQueue {
   readonly #settings: BanQueueSettings
   readonly #waiting = new Map<string, Ban>()
-  /** To be said once more, in the order in which they are due. No tag of `#waiting`. */
+  /** Bans to be sent once more, in the order in which they are due. No tag of `#waiting`. */
   readonly #later = new Map<string, Ban>()
   readonly #closing = new AbortController()
   #timer: NodeJS.Timeout | undefined
@@ -50,7 +50,7 @@ export class BanQueue {
     this.#start()
   }
 
-  /** Resolves when what waits has been said once or given up; what was to be said again is not. */
+  /** Resolves when the waiting bans were sent once or given up; second bans are dropped. */
   async close (): Promise<void> {
     this.#closing.abort()
     clearTimeout(this.#timer)
@@ -61,7 +61,7 @@ export class BanQueue {
 
   #add (tag: string): void {
     if (this.#waiting.get(EVERYTHING)?.isAgain === false) return
-    // The second time of an earlier call is that of this one, too: it is said now, and once more.
+    // The second ban of an earlier call covers this call, too: the tag is sent now, and once more.
     const isKnown = this.#later.delete(tag) || this.#waiting.has(tag)
     const isFull = !isKnown && this.#waiting.size + this.#later.size >= MAX_BANS
     if (isFull || tag === EVERYTHING) {
@@ -90,7 +90,7 @@ export class BanQueue {
     }
   }
 
-  /** What goes next. Taken out before it is sent: what is added meanwhile is not covered by what is on its way. */
+  /** The bans that are sent next. They leave the queue before they are sent, as they do not cover a tag that is added meanwhile. */
   #take (): Ban[] {
     const everything = this.#waiting.get(EVERYTHING)
     const bans = everything === undefined ? [...this.#waiting.values()].slice(0, MAX_TAGS_PER_BAN) : [everything]
@@ -108,7 +108,7 @@ export class BanQueue {
   }
 
   #giveUp (bans: Ban[], why: string): void {
-    // One attempt each for all that waits would take as long as the proxy is away.
+    // One attempt for each waiting ban would take as long as the proxy is away.
     if (this.#closing.signal.aborted) {
       bans = [...bans, ...this.#waiting.values()]
       this.#waiting.clear()

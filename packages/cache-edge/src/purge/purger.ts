@@ -1,7 +1,6 @@
 import { monotonicClock, OptionInvalid, type Events } from '@x/cache-core/suite'
-import type { FastifyBaseLogger } from 'fastify'
 import { BanQueue } from './ban-queue.js'
-import { say } from '../fastify/notices.js'
+import { say, type Log } from '../lib/notices.js'
 import { TAG_PATTERN } from '../options.js'
 import { EVERYTHING, Varnish } from './varnish.js'
 
@@ -15,16 +14,16 @@ export interface PurgeSettings {
 
 const TAG = new RegExp(TAG_PATTERN)
 
-/** Tells Varnish which tags were invalidated, and when all was cleared: at once, and once more when every process has heard of it. */
+/** Sends bans to Varnish when tags are invalidated or the cache is cleared: at once, and once more when every process has seen it. */
 export class Purger {
-  /** Bans that a proxy did not take in any attempt: each tag once for each proxy. */
+  /** Bans that a proxy did not accept in any attempt: each tag once for each proxy. */
   failures = 0
-  readonly #log: FastifyBaseLogger
+  readonly #log: Log
   readonly #proxies: readonly { readonly varnish: Varnish; readonly queue: BanQueue }[]
   readonly #stops: readonly (() => void)[]
 
   /** Throws `CACHE_ERR_OPTION_INVALID`. */
-  constructor ({ varnish: urls, timeoutMs, attempts, againAfterMs }: PurgeSettings, events: Events, log: FastifyBaseLogger) {
+  constructor ({ varnish: urls, timeoutMs, attempts, againAfterMs }: PurgeSettings, events: Events, log: Log) {
     this.#log = log
     this.#proxies = urls.map((url, at) => toVarnish(url, at, timeoutMs)).map((varnish) => {
       const queue = new BanQueue({
@@ -42,13 +41,13 @@ export class Purger {
     ]
   }
 
-  /** Sends the bans; nobody waits for them. */
+  /** Queues the bans, and does not wait for them. */
   purge (tags: readonly string[]): void {
-    // No header of an answer carries another tag; a proxy knows by itself what an unsafe method changes.
+    // No response header carries another tag; a proxy invalidates the target of an unsafe method by itself.
     this.#tell(tags.filter((tag) => TAG.test(tag) && !tag.startsWith('edge-uri:')))
   }
 
-  /** Resolves when all that was asked for has been said once, or given up; what was to be said again is not. */
+  /** Resolves when each ban was sent once or given up; second bans are dropped. */
   async close (): Promise<void> {
     for (const stop of this.#stops) stop()
     await Promise.all(this.#proxies.map(async ({ varnish, queue }) => {

@@ -2,12 +2,12 @@ import http, { type RequestOptions } from 'node:http'
 import https from 'node:https'
 import { urlToHttpOptions } from 'node:url'
 
-/** The one in place of a tag that stands for everything that a proxy holds. */
+/** Stands in place of a tag for every response that a proxy holds. */
 export const EVERYTHING = '*'
-/** Tags that the shipped VCL takes at a time: below the 8 KB of Varnish for a header, and few enough for one expression. */
+/** Largest number of tags in one request: below the 8 KB of Varnish for a header, and few enough for one expression. */
 export const MAX_TAGS_PER_BAN = 32
 
-// Varnish closes what is idle for 5 s; what is sent at that moment is lost.
+// Varnish closes a connection that is idle for 5 s; a request that is sent at that moment is lost.
 const MAX_IDLE_MS = 2000
 
 /** One Varnish that runs the VCL of this package. */
@@ -28,7 +28,7 @@ export class Varnish {
     this.#target = { ...urlToHttpOptions(parsed), agent, method: 'BAN' }
   }
 
-  /** Why it did not take the ban; `undefined`: it did. Never rejects. */
+  /** Resolves with the reason why it did not accept the ban; `undefined`: it did. Never rejects. */
   async ban (tags: readonly string[]): Promise<string | undefined> {
     const signal = AbortSignal.timeout(this.#timeoutMs)
     try {

@@ -1,54 +1,18 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { targetOf } from '../exchange/target.js'
 import { uriTags, type TargetUri } from '../store/cache-key.js'
-import { Notices } from '../fastify/notices.js'
 
-const kTarget = Symbol('@x/cache-edge.target')
-type WriteRequest = FastifyRequest & { [kTarget]?: TargetUri }
+/** The fields of a response to a write that name further targets. */
+export interface WriteReferences { readonly location: unknown; readonly contentLocation: unknown }
 
-/** Invalidates the responses that an unsafe method has changed (RFC 9111 §4.4). */
-export class WriteTargets {
-  readonly #fastify: FastifyInstance
-  readonly #notices = new Notices()
-
-  constructor (fastify: FastifyInstance) {
-    this.#fastify = fastify
-  }
-
-  /**
-   * Notes the target of a write before its handler runs. Once the client or its proxy has left, Fastify may not know the
-   * protocol, nor that the peer was trusted.
-   */
-  note (request: FastifyRequest): void {
-    const target = this.#targetOf(request)
-    if (target !== undefined) (request as WriteRequest)[kTarget] = target
-  }
-
-  /**
-   * Invalidates the target of a write that succeeded, its `Location` and its `Content-Location`. Never rejects: the write is
-   * done, and its answer must not say otherwise.
-   */
-  async invalidate (request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    // A hook may have made another URL of it since.
-    const own = [(request as WriteRequest)[kTarget], this.#targetOf(request)].filter((target) => target !== undefined)
-    const named = own.flatMap((target) => ['location', 'content-location'].flatMap((name) => {
-      const url = sameOrigin(target, reply.getHeader(name))
-      return url === undefined ? [] : [{ ...target, url }]
-    }))
-    const tags = new Set([...own, ...named].flatMap(uriTags))
-    if (tags.size > 0) await this.#fastify.cache.tags.invalidate([...tags])
-  }
-
-  /** `undefined`: a function of the app's own, such as `trustProxy`, has thrown. */
-  #targetOf (request: FastifyRequest): TargetUri | undefined {
-    try {
-      return targetOf(request)
-    } catch (err) {
-      const { url: route = '' } = request.routeOptions
-      this.#notices.warnOnce(request.log, route, { route, err }, 'Cache: the target of a write cannot be told, and what is stored for it may stay until its lifetime ends; mend the function that threw, such as trustProxy')
-      return undefined
-    }
-  }
+/**
+ * The tags of the targets that a write has changed (RFC 9111 §4.4): its own, its `Location` and its `Content-Location`.
+ * @param own the target of the write; another one, if a hook made another URL of it
+ */
+export function tagsOfWrite (own: readonly TargetUri[], { location, contentLocation }: WriteReferences): Set<string> {
+  const named = own.flatMap((target) => [location, contentLocation].flatMap((reference) => {
+    const url = sameOrigin(target, reference)
+    return url === undefined ? [] : [{ ...target, url }]
+  }))
+  return new Set([...own, ...named].flatMap(uriTags))
 }
 
 /** The path and query of a reference to the same origin; `undefined` for another origin, and for what is no URL. */

@@ -7,7 +7,7 @@ const MAX_INTEGER = 999_999_999_999_999
 /** Why a request went on to the handler (RFC 9211 §2.2). */
 export type Forwarded = 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'miss' | 'request' | 'stale' | 'partial'
 
-/** What a cache did with a request: `hit` and `fwd` exclude each other. */
+/** The member of one cache in `Cache-Status`: `hit` and `fwd` exclude each other. */
 export type CacheStatus = CacheHit | CacheForward
 
 interface Remarks {
@@ -23,10 +23,10 @@ export interface CacheHit extends Remarks { readonly hit: true; readonly fwd?: u
 export interface CacheForward extends Remarks {
   readonly fwd: Forwarded
   readonly hit?: undefined
-  /** Status that the handler answered with. */
+  /** Status of the handler's response. */
   readonly fwdStatus?: number
   readonly stored?: boolean
-  /** Whether the request waited for another one's answer. */
+  /** Whether the request waited for the response to another one. */
   readonly collapsed?: boolean
 }
 

@@ -1,11 +1,11 @@
 import { fieldText, parseEntityTag, parseEntityTags, parseHttpDate, strongMatch, weakMatch, type EntityTag, type HeaderFields } from '@x/cache-core/suite'
 
-/** What to answer to a request with preconditions: as without them, with 304, or with 412. */
-export type Verdict = 'send' | 'not-modified' | 'precondition-failed'
+/** The result of the preconditions of a request: the response is sent as without them, as 304, or as 412. */
+export type PreconditionResult = 'send' | 'not-modified' | 'precondition-failed'
 
-/** The selected representation, as the answer without preconditions would show it. */
+/** The selected representation, as the response without preconditions would show it. */
 export interface Selected {
-  /** Of the answer without preconditions. Before the handler of an unsafe method: what it is expected to answer. */
+  /** Status of the response without preconditions. Before the handler of an unsafe method: the expected one. */
   readonly status: number
   /** The `ETag` field; one that is not an entity tag counts as none. */
   readonly etag: string | undefined
@@ -25,7 +25,7 @@ const METHODS_WITHOUT_CONDITIONS = new Set(['CONNECT', 'OPTIONS', 'TRACE'])
  * For GET and HEAD a representation exists, which is what `*` asks; for other methods it does if `etag` or
  * `lastModified` is given.
  */
-export function evaluate (request: { readonly method: string; readonly headers: HeaderFields }, response: Selected): Verdict {
+export function evaluate (request: { readonly method: string; readonly headers: HeaderFields }, response: Selected): PreconditionResult {
   const { method, headers } = request
   const { status } = response
   if (METHODS_WITHOUT_CONDITIONS.has(method)) return 'send'
@@ -57,7 +57,7 @@ export function evaluate (request: { readonly method: string; readonly headers: 
   }
   if (!isRead) return 'send'
   const since = dateOf(headers, 'if-modified-since', now)
-  // A date ahead of the clock was not taken from an answer of ours, and would hide each change until then.
+  // A date ahead of the clock is from no response of ours, and would hide each change until then.
   if (since === undefined || modified === undefined || since > now) return 'send'
   return modified <= since ? 'not-modified' : 'send'
 }

@@ -1,6 +1,5 @@
-import { CREDENTIAL_HEADERS } from '@x/cache-core/suite'
-import type { IncomingHttpHeaders } from 'node:http'
-import { PolicyInvalid } from '../errors.js'
+import { CREDENTIAL_HEADERS, type HeaderFields } from '@x/cache-core/suite'
+import { PolicyInvalid } from './policy-invalid.js'
 
 /** One pair of a cookie-string (RFC 6265 §4.2.1). Pairs that parsers read in different ways do not match. */
 const COOKIE = /^[ \t]*(?<name>[!#$%&'*+\-.^_`|~\dA-Za-z]+)=(?:[!#-+\--:<-[\]-~]*|"[!#-+\--:<-[\]-~]*")[ \t]*$/
@@ -25,12 +24,12 @@ export class Credentials {
   }
 
   /** @param headers as the client sent them, with names in lower case */
-  isIn (headers: IncomingHttpHeaders): boolean {
+  isIn (headers: HeaderFields): boolean {
     // A request has fewer headers than there are names of credentials.
     for (const name in headers) if (this.#names.has(name) && headers[name] !== undefined) return true
     const { cookie } = headers
     if (cookie === undefined) return false
-    return cookie.split(';').some((pair) => {
+    return String(cookie).split(';').some((pair) => {
       const name = COOKIE.exec(pair)?.groups!.name
       return name === undefined ? !NO_COOKIE.test(pair) : !this.#ignored.has(name)
     })

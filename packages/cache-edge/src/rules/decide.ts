@@ -29,9 +29,9 @@ export interface BypassRules<R, P> {
 
 /** A request for which the store was read. */
 export interface DecidedRequest {
-  readonly request: { readonly raw: { readonly headers: HeaderFields } }
+  readonly headers: HeaderFields
   /** The key of the URL. */
-  readonly view: { readonly key: string }
+  readonly key: string
   /** The background refresh that the request is; `undefined`: it came from a client. */
   readonly refresh: object | undefined
 }
@@ -68,24 +68,24 @@ export function bypassOf<P, R extends { readonly method: string; readonly raw: {
   if (headers.range !== undefined) return bypassFor('range')
   if (rules.hasOtherParameter(request, policy)) return bypassFor('query')
   if (rules.isOtherHost(request)) return bypassFor('host')
-  return directivesOf(headers)?.noStore === true ? { kind: 'bypass', why: { fwd: 'request', detail: 'no-store' } } : undefined
+  return requestDirectives(headers)?.noStore === true ? { kind: 'bypass', why: { fwd: 'request', detail: 'no-store' } } : undefined
 }
 
 /**
  * The decision on a request that does not bypass the store (RFC 9111 §4).
  * @param now milliseconds of the epoch; without a found response it is not read
  */
-export function decide<H extends Dated> ({ request, view, refresh }: DecidedRequest, { found, isOther }: LookedUp<H>, failures: RecentFailures<H>, now: number): AfterLookup {
+export function decide<H extends Dated> (request: DecidedRequest, { found, isOther }: LookedUp<H>, failures: RecentFailures<H>, now: number): AfterLookup {
   // A background refresh is there to run the handler.
-  if (found !== undefined && refresh === undefined) {
+  if (found !== undefined && request.refresh === undefined) {
     const { head } = found
     const state = stateOf(head, found.isStale, now)
     if (state === 'fresh') return HIT
-    if (state !== 'to-validate' && failures.hasFailed(view.key, head)) return IF_ERROR
-    if (state === 'while-revalidating' && !failures.isRefreshRefused(view.key, head)) return WHILE_REVALIDATING
+    if (state !== 'to-validate' && failures.hasFailed(request.key, head)) return IF_ERROR
+    if (state === 'while-revalidating' && !failures.isRefreshRefused(request.key, head)) return WHILE_REVALIDATING
   }
   const forwarded = found !== undefined ? REVALIDATE : isOther ? VARY_MISS : URI_MISS
-  return directivesOf(request.raw.headers)?.onlyIfCached === true ? { kind: 'gateway-timeout', why: forwarded.why } : forwarded
+  return requestDirectives(request.headers)?.onlyIfCached === true ? { kind: 'gateway-timeout', why: forwarded.why } : forwarded
 }
 
 function bypassFor (detail: string): Bypass {
@@ -93,6 +93,6 @@ function bypassFor (detail: string): Bypass {
 }
 
 /** The request's directives; `undefined`: it has no `Cache-Control`, and nothing is parsed. */
-function directivesOf (headers: HeaderFields): CacheControl | undefined {
+function requestDirectives (headers: HeaderFields): CacheControl | undefined {
   return headers['cache-control'] === undefined ? undefined : cacheControlOf(headers)
 }

@@ -1,67 +1,88 @@
 import { Credentials } from './credentials.js'
-import { PolicyInvalid } from '../errors.js'
-import type { EdgePolicy } from '../options.js'
+import { PolicyInvalid } from './policy-invalid.js'
 
-/** What an answer that credentials may have touched says; the client may keep it, and asks each time. */
+/** `Cache-Control` of a response that may depend on credentials: the client may store it, and validates it at each use. */
 export const PRIVATE = 'private, no-cache'
-/** What a failure says. */
+/** `Cache-Control` of a failure. */
 export const NO_STORE = 'no-store'
 
+/** Members by which a policy names a lifetime, which `store: 'by-response'` reads from the response. */
+const LIFETIMES = ['maxAge', 'sMaxAge', 'cdnMaxAge', 'staleWhileRevalidate', 'staleIfError', 'mustRevalidate', 'immutable'] as const
 const DEFAULT_MAX_AGE = 60
 const DEFAULT_STALE_AFTER_MS = 5000
 
-/** A policy with all that follows from it, worked out once per route. */
-export interface Policy {
+/** The tags of a route's responses, by request. */
+type TagsOf<R> = (request: R) => readonly string[]
+
+/** The members of a policy as the app writes them; see option `rules` for the meaning of each. `R`: the request of the framework. */
+export interface PolicyMembers<R> {
+  readonly scope?: 'shared' | 'private'
+  readonly maxAge?: number
+  readonly sMaxAge?: number
+  readonly cdnMaxAge?: number
+  readonly staleWhileRevalidate?: number
+  readonly staleIfError?: number
+  readonly mustRevalidate?: boolean
+  readonly immutable?: boolean
+  readonly vary?: readonly string[]
+  readonly query?: readonly string[]
+  readonly tags?: readonly string[] | TagsOf<R>
+  readonly store?: boolean | 'by-response'
+  readonly sameForAll?: boolean
+  readonly statuses?: readonly number[]
+  readonly currentTag?: (request: R) => string | undefined | Promise<string | undefined>
+  readonly staleAfterMs?: number
+}
+
+/** The policy of a route with its defaults, resolved once per route. `R`: the request of the framework. */
+export interface Policy<R = never> {
   readonly isShared: boolean
   readonly store: false | 'by-policy' | 'by-response'
-  /** `undefined`: the route's answers get no header from here. */
+  /** `undefined`: the responses get no `Cache-Control` of the policy. */
   readonly cacheControl: string | undefined
   readonly cdnCacheControl: string | undefined
-  /** Seconds that this process's cache takes an answer for fresh. */
+  /** Seconds that a response is fresh in the cache of this process. */
   readonly lifetime: number
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
   readonly staleAfterMs: number
   readonly mustRevalidate: boolean
-  /** In lower case. Grows while routes are declared that a request header chooses in place of this one. */
+  /** Lower-case names. Grows while routes are declared that a request header selects in place of this one. */
   vary: readonly string[]
   /** Query parameters that stored responses may have; `undefined`: any. */
   readonly query: ReadonlySet<string> | undefined
   readonly sameForAll: boolean
   readonly statuses: ReadonlySet<number>
-  readonly tagsOf: Extract<EdgePolicy['tags'], (...args: never) => unknown>
-  readonly currentTag: EdgePolicy['currentTag']
+  readonly tagsOf: TagsOf<R>
+  readonly currentTag: PolicyMembers<R>['currentTag']
   /** Whether a validator may have changed the headers of a request before the handler is asked. */
   hasHeaderSchema: () => boolean
 }
 
-/** Throws `CACHE_ERR_POLICY_INVALID` where the members contradict each other; `route` is for the message. */
-export function toPolicy (route: string, given: EdgePolicy, credentials = new Credentials()): Policy {
-  const refuse = (why: string): never => { throw new PolicyInvalid(route, why) }
-  const { scope = 'shared', store = false, sMaxAge, cdnMaxAge, staleWhileRevalidate = 0, staleIfError = 0, immutable = false } = given
+/** The rule of a route: its policy, or `'personal'`, which beats every policy; `undefined`: it has none. */
+export type RouteRule<R = never> = Policy<R> | 'personal' | undefined
+
+/**
+ * Resolves the policy of a route.
+ * @param route its name, for the message
+ * @throws `CACHE_ERR_POLICY_INVALID` where the members contradict each other
+ */
+export function toPolicy<R> (route: string, given: PolicyMembers<R>, credentials = new Credentials()): Policy<R> {
+  const { scope = 'shared', store = false, sMaxAge, cdnMaxAge, staleWhileRevalidate = 0, staleIfError = 0 } = given
   const isShared = scope === 'shared'
   const hasWindow = staleWhileRevalidate > 0 || staleIfError > 0
-  if (!isShared && store !== false) refuse('what only the client may keep (scope: "private") cannot be kept here (store)')
-  if (!isShared && (sMaxAge !== undefined || cdnMaxAge !== undefined)) refuse('sMaxAge and cdnMaxAge speak to shared caches, and scope is "private"')
-  if (!isShared && given.sameForAll === true) refuse('an answer that is the same for all (sameForAll) is not private')
-  if (hasWindow && sMaxAge !== undefined) refuse('sMaxAge forbids shared caches to serve stale answers (RFC 9111 5.2.2.10), and staleWhileRevalidate or staleIfError allows it')
-  if (hasWindow && given.mustRevalidate === true) refuse('mustRevalidate forbids stale answers, and staleWhileRevalidate or staleIfError allows them')
-  if (immutable && (given.maxAge ?? 0) === 0) refuse('immutable needs a maxAge above 0')
   const vary = [...new Set((given.vary ?? []).map((name) => name.toLowerCase()))]
-  if (vary.includes('*')) refuse('vary: "*" says that no request may share the answer; name the headers that choose between representations')
+  const contradiction = contradictionIn(given, { isShared, hasWindow, vary })
+  if (contradiction !== undefined) throw new PolicyInvalid(route, contradiction)
   if (store !== false) credentials.refuseIn(route, vary)
-  if (store === 'by-response') {
-    const own = (['maxAge', 'sMaxAge', 'cdnMaxAge', 'staleWhileRevalidate', 'staleIfError', 'mustRevalidate', 'immutable'] as const).find((name) => given[name] !== undefined)
-    if (own !== undefined) refuse(`store: "by-response" goes by the headers of the answer, and ${own} is a lifetime of the policy's own`)
-  }
   const maxAge = given.maxAge ?? (isShared ? DEFAULT_MAX_AGE : undefined)
   const mustRevalidate = given.mustRevalidate ?? !hasWindow
   const { tags = [] } = given
   return {
     isShared,
     store: store === true ? 'by-policy' : store,
-    cacheControl: store === 'by-response' ? undefined : cacheControlOf({ ...given, maxAge, mustRevalidate }, isShared),
-    cdnCacheControl: cdnMaxAge === undefined ? undefined : cdnCacheControlOf(cdnMaxAge, { ...given, mustRevalidate }),
+    cacheControl: store === 'by-response' ? undefined : cacheControlField({ ...given, maxAge, mustRevalidate }, isShared),
+    cdnCacheControl: cdnMaxAge === undefined ? undefined : cdnCacheControlField(cdnMaxAge, { ...given, mustRevalidate }),
     lifetime: store === 'by-response' ? 0 : cdnMaxAge ?? sMaxAge ?? maxAge ?? 0,
     staleWhileRevalidate,
     staleIfError,
@@ -77,7 +98,22 @@ export function toPolicy (route: string, given: EdgePolicy, credentials = new Cr
   }
 }
 
-function cacheControlOf ({ maxAge, sMaxAge, mustRevalidate, immutable, ...given }: Omit<EdgePolicy, 'maxAge'> & { maxAge: number | undefined }, isShared: boolean): string {
+/** The contradiction between members of a policy; `undefined`: there is none. */
+function contradictionIn (given: PolicyMembers<never>, { isShared, hasWindow, vary }: { readonly isShared: boolean; readonly hasWindow: boolean; readonly vary: readonly string[] }): string | undefined {
+  const { store = false, sMaxAge, cdnMaxAge } = given
+  if (!isShared && store !== false) return 'what only the client may keep (scope: "private") cannot be kept here (store)'
+  if (!isShared && (sMaxAge !== undefined || cdnMaxAge !== undefined)) return 'sMaxAge and cdnMaxAge speak to shared caches, and scope is "private"'
+  if (!isShared && given.sameForAll === true) return 'an answer that is the same for all (sameForAll) is not private'
+  if (hasWindow && sMaxAge !== undefined) return 'sMaxAge forbids shared caches to serve stale answers (RFC 9111 5.2.2.10), and staleWhileRevalidate or staleIfError allows it'
+  if (hasWindow && given.mustRevalidate === true) return 'mustRevalidate forbids stale answers, and staleWhileRevalidate or staleIfError allows them'
+  if (given.immutable === true && (given.maxAge ?? 0) === 0) return 'immutable needs a maxAge above 0'
+  if (vary.includes('*')) return 'vary: "*" says that no request may share the answer; name the headers that choose between representations'
+  const lifetime = store === 'by-response' ? LIFETIMES.find((name) => given[name] !== undefined) : undefined
+  return lifetime === undefined ? undefined : `store: "by-response" goes by the headers of the answer, and ${lifetime} is a lifetime of the policy's own`
+}
+
+/** `Cache-Control` of a route's responses. */
+function cacheControlField ({ maxAge, sMaxAge, mustRevalidate, immutable, ...given }: Omit<PolicyMembers<never>, 'maxAge'> & { readonly maxAge: number | undefined }, isShared: boolean): string {
   if (maxAge === undefined) return PRIVATE
   const parts = [isShared ? 'public' : 'private', `max-age=${maxAge}`]
   if (sMaxAge !== undefined) parts.push(`s-maxage=${sMaxAge}`)
@@ -86,8 +122,8 @@ function cacheControlOf ({ maxAge, sMaxAge, mustRevalidate, immutable, ...given 
   return parts.join(', ') + windowsOf(given)
 }
 
-/** Whoever reads this field reads `Cache-Control` no more (RFC 9213 §2.2): what matters of it is said again. */
-function cdnCacheControlOf (maxAge: number, { sameForAll, mustRevalidate, ...given }: EdgePolicy): string {
+/** `CDN-Cache-Control` of a route's responses. A cache that obeys it ignores `Cache-Control` (RFC 9213 §2.2), so the directives of that are repeated. */
+function cdnCacheControlField (maxAge: number, { sameForAll, mustRevalidate, ...given }: PolicyMembers<never>): string {
   const parts = [`max-age=${maxAge}`]
   // RFC 9111 §3.5: without it the answer to a request with Authorization is not shared.
   if (sameForAll === true) parts.unshift('public')
@@ -95,7 +131,7 @@ function cdnCacheControlOf (maxAge: number, { sameForAll, mustRevalidate, ...giv
   return parts.join(', ') + windowsOf(given)
 }
 
-function windowsOf ({ staleWhileRevalidate = 0, staleIfError = 0 }: EdgePolicy): string {
+function windowsOf ({ staleWhileRevalidate = 0, staleIfError = 0 }: PolicyMembers<never>): string {
   return (staleWhileRevalidate > 0 ? `, stale-while-revalidate=${staleWhileRevalidate}` : '') +
     (staleIfError > 0 ? `, stale-if-error=${staleIfError}` : '')
 }

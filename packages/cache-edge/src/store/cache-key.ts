@@ -16,7 +16,7 @@ export interface TargetUri {
 
 /**
  * The cache key of a target URI (RFC 9111 §4), of any length and any characters. Scheme and host are compared in lower
- * case; the rest byte for byte, since router and handler see all of it. `app` tells apps apart that share a store; their tags
+ * case; the rest byte for byte, since router and handler see all of it. `app` separates the keys of apps that share a store; their tags
  * are the same, since a write to a target invalidates it in all of them.
  */
 export function responseKey (target: TargetUri, app?: string): string {
@@ -46,18 +46,18 @@ function parts ({ scheme, host, url, originalUrl }: TargetUri): string[] {
   return originalUrl === undefined ? own : [...own, originalUrl]
 }
 
-// Of JSON: no two lists have the same text, whatever separators a client puts into the parts.
+// The hash of JSON: no two lists have the same text, even if a part has the separator.
 function digest (value: string | readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64url')
 }
 
-/** Characters of a URI whose names are remembered. */
-const MAX_REMEMBERED = 1000
+/** Longest URI, in characters, whose names are cached. */
+const MAX_CACHED_LENGTH = 1000
 
 /** The key and the tags of one target URI. */
 export interface TargetNames { readonly key: string; readonly tags: readonly string[] }
 
-/** Names that were worked out before: a hash takes longer than all else that a hit does. The oldest are forgotten. */
+/** A bounded cache of names, as a hash takes longer than all else that a hit does. The oldest are evicted. */
 export class Names {
   static readonly MAX = 5000
   readonly #known = new Map<string, TargetNames>()
@@ -74,7 +74,7 @@ export class Names {
     let names = this.#known.get(text)
     if (names === undefined) {
       names = { key: responseKey(target, this.#app), tags: uriTags(target) }
-      if (text.length > MAX_REMEMBERED || text.split('\n').length > (originalUrl === undefined ? 3 : 4)) return names
+      if (text.length > MAX_CACHED_LENGTH || text.split('\n').length > (originalUrl === undefined ? 3 : 4)) return names
       if (this.#known.size >= Names.MAX) this.#known.delete(this.#known.keys().next().value!)
       this.#known.set(text, names)
     }

@@ -7,7 +7,7 @@ const AGED_AFTER = 2 * WIDTH
 const HASH_LENGTH = 2 * ROWS
 
 /**
- * About how often keys were requested lately, never less: a count-min sketch whose counts are halved from time to time, as in
+ * Approximate numbers of recent requests per key, never too low: a count-min sketch whose counts are halved from time to time, as in
  * TinyLFU (Einziger et al., 2017). Its size is fixed, so that no client fills it, and no key owns a part of it.
  */
 export class RequestCounts {

@@ -1,32 +1,32 @@
 import type { Freshness } from '@x/cache-core/suite'
 import { MAX_KEY_LENGTH } from '@x/cache-core/implementing'
 
-/** What is kept of a response beside its body. */
+/** A stored response without its body. */
 export interface StoredHead {
   readonly status: number
   /** Lower-case names; a value is a list where the field was sent in several lines. */
   readonly headers: Readonly<Record<string, string | string[]>>
-  /** Whether hooks are to be given the body as a string, as when it was made. */
+  /** Whether hooks are given the body as a string, as when it was made. */
   readonly isText: boolean
   /** Of the representation, if it has one. */
   readonly etag: string | undefined
-  /** Whether the tag was computed of just this body, and is not the app's own. */
+  /** Whether the tag was computed of exactly this body, and is not the app's own. */
   readonly isTagOfBody?: boolean
   /** Content-Type and Content-Language as hooks in front of the handler had set them; absent: they had set neither. */
   readonly labels?: Readonly<Record<string, string>>
   /** Milliseconds of the epoch at which it was received. */
   readonly receivedAt: number
   readonly freshness: Freshness
-  /** The request headers that chose it, and their values, as `variantOf` writes them. */
+  /** The names of the request headers that select it; `variant` has their values, as `variantOf` writes them. */
   readonly vary: readonly string[]
   readonly variant: string
   readonly tags: readonly string[]
 }
 
-/** A response as it is kept: what the handler sent, before any onSend hook, and how long it may be served. */
+/** A response as the handler sent it, before any onSend hook, with its freshness. */
 export interface StoredResponse extends StoredHead { readonly body: Buffer }
 
-/** That a URL has several representations, and by which request headers they are chosen. */
+/** The index of a URL with several representations: the request headers that select one of them. */
 export interface VariantIndex {
   readonly vary: readonly string[]
   /** Their keys. */
@@ -38,7 +38,7 @@ export interface VariantIndex {
 }
 
 /** Not part of a stored response: they belong to one connection, or are written anew for each answer. */
-export const NOT_KEPT = new Set([
+export const NOT_STORED = new Set([
   'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
   'content-length', 'set-cookie', 'age', 'cache-status', 'etag'
 ])
@@ -52,10 +52,10 @@ const MAX_TEXT = 16_384
 const MAX_PLACES = 10_000
 const MAX_NAMES = 1000
 const FIELD_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
-// What Node writes into a head: no control characters, nothing beyond Latin-1.
+// The characters that Node writes into a head: no control characters, none beyond Latin-1.
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/** One byte that says what it is, length of the JSON (32 bit, big endian), JSON, body. */
+/** Encodes a response: one byte for the kind, the length of the JSON (32 bit, big endian), the JSON, the body. */
 export function encodeResponse (response: StoredResponse): Buffer {
   const { body, ...meta } = response
   return pack(RESPONSE, meta, body)
@@ -66,7 +66,7 @@ export function encodeIndex (index: VariantIndex): Buffer {
   return pack(INDEX, index, Buffer.alloc(0))
 }
 
-/** What was kept; `undefined` for all that is not exactly of this form: others may write to the same store. */
+/** Decodes a stored value; `undefined` if it is not exactly of this form, since other programs may write to the same store. */
 export function decode (stored: unknown): { readonly response: StoredResponse } | { readonly index: VariantIndex } | undefined {
   if (!(stored instanceof Uint8Array) || stored.byteLength < HEADER_BYTES) return undefined
   const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength)
@@ -83,10 +83,10 @@ export function decode (stored: unknown): { readonly response: StoredResponse } 
   return undefined
 }
 
-/** A head that was read once: bytes that begin with the same ones need no second look. */
+/** A decoded head: stored bytes that begin with the same bytes are not parsed again. */
 export class KnownHead {
   readonly head: StoredHead
-  /** Bytes of the heap, about, with the text of a body if that may be kept. */
+  /** Approximate bytes of the heap, with the text of a body that may be cached here. */
   readonly bytes: number
   readonly #bytes: Buffer
   // Weak: a response that left the cache must not live on here.
@@ -111,7 +111,7 @@ export class KnownHead {
     return Buffer.from(stored.buffer, stored.byteOffset + start, stored.byteLength - start)
   }
 
-  /** The same as text. A short one is kept for as long as it is asked of the same bytes: it cannot be changed, and is no copy. */
+  /** The body as text. A short text is cached for as long as the stored bytes are the same ones, since a string cannot be changed. */
   textIn (stored: Uint8Array): string {
     if (this.#textOf?.deref() === stored) return this.#text
     const text = this.bodyIn(stored).toString()
@@ -155,7 +155,7 @@ function isFreshness (value: any): value is Freshness {
 }
 
 function isField (name: string, value: unknown): boolean {
-  if (!FIELD_NAME.test(name) || NOT_KEPT.has(name) || name === '__proto__') return false
+  if (!FIELD_NAME.test(name) || NOT_STORED.has(name) || name === '__proto__') return false
   return (Array.isArray(value) ? value : [value]).every((line) => typeof line === 'string' && FIELD_VALUE.test(line))
 }
 

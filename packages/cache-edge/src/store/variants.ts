@@ -2,6 +2,7 @@ import { variantOf } from '@x/cache-core/suite'
 import type { FastifyCache, Result, TagSnapshot } from '@x/cache-core'
 import { shareNow, type SharedEntry } from '@x/cache-core/implementing'
 import type { IncomingHttpHeaders } from 'node:http'
+import { stateOf } from '../rules/stored-state.js'
 import { variantKey } from './cache-key.js'
 import { RequestCounts } from './request-counts.js'
 import { decode, encodeIndex, encodeResponse, KnownHead, type StoredHead, type StoredResponse, type VariantIndex } from './stored-response.js'
@@ -11,13 +12,13 @@ export interface Servable {
   readonly head: StoredHead
   /** Milliseconds of the epoch at which it was read, by the clock of the store; see `timeOf`. Default: the wall clock. */
   readonly readAt?: number
-  /** The body, which nobody else holds. */
+  /** The body as a copy of its own. */
   body (): Buffer
   text (): string
 }
 
-/** What lies under a key, and whether the cache takes it for invalidated or over. */
-export class Found implements Servable {
+/** A stored response that was read, and whether the cache reports it as invalidated or over. */
+export class SelectedVariant implements Servable {
   readonly head: StoredHead
   readonly isStale: boolean
   readonly readAt: number
@@ -43,14 +44,14 @@ export class Found implements Servable {
   text (): string { return this.#known.textIn(this.#stored) }
 }
 
-/** What a look-up came upon. `isOther`: the URL has representations, but none for this request. */
-export interface Lookup { readonly found: Found | undefined; readonly isOther: boolean }
+/** The result of a look-up. `isOther`: the URL has representations, but none for this request. */
+export interface Lookup { readonly found: SelectedVariant | undefined; readonly isOther: boolean }
 
-/** A cache may be able to answer at once, and not copy what it has. */
+/** A cache that may read at once, without a copy of the value. */
 type Reads = FastifyCache & { [shareNow]? (key: string): Result<SharedEntry | null> | undefined }
 
-/** How long an entry is kept, in seconds, and what invalidates it. */
-export interface KeepOptions { readonly ttl: number; readonly staleIfError: number; readonly tags: string[]; readonly snapshot: TagSnapshot }
+/** The lifetime of an entry in seconds, and the tags that invalidate it. */
+export interface VariantOptions { readonly ttl: number; readonly staleIfError: number; readonly tags: string[]; readonly snapshot: TagSnapshot }
 
 const MAX_KNOWN = 1000
 /** Bytes of the heap that known heads may take, beside the cache that holds the responses. */
@@ -58,7 +59,7 @@ const MAX_KNOWN_BYTES = 4 * 1024 * 1024
 const NOTHING: Lookup = { found: undefined, isOther: false }
 const OTHER: Lookup = { found: undefined, isOther: true }
 
-/** Keeps the representations of URLs in a cache, a bounded number each (RFC 9111 §4.1). */
+/** The representations of URLs in a cache, a bounded number each (RFC 9111 §4.1). */
 export class Variants {
   readonly #max: number
   readonly #onCorrupt: (key: string) => void
@@ -75,10 +76,10 @@ export class Variants {
   find (cache: FastifyCache, key: string, headers: IncomingHttpHeaders, tags: string[]): Lookup | Promise<Lookup> {
     return whenRead(this.#read(cache, key, tags), (first) => {
       if (first === undefined) return NOTHING
-      if (first instanceof Found) return toLookup(first, headers)
+      if (first instanceof SelectedVariant) return toLookup(first, headers)
       const own = variantKey(key, variantOf(first.vary, headers))
       this.#requests.add(own)
-      return whenRead(this.#read(cache, own, tags), (second) => second instanceof Found ? toLookup(second, headers) : OTHER)
+      return whenRead(this.#read(cache, own, tags), (second) => second instanceof SelectedVariant ? toLookup(second, headers) : OTHER)
     })
   }
 
@@ -87,12 +88,12 @@ export class Variants {
    * requested more often than this one.
    * @param uriTag the one of the tags that all representations have
    */
-  async keep (cache: FastifyCache, key: string, response: StoredResponse, uriTag: string, options: KeepOptions): Promise<boolean> {
+  async store (cache: FastifyCache, key: string, response: StoredResponse, uriTag: string, options: VariantOptions): Promise<boolean> {
     if (response.vary.length === 0) return (await cache.set(key, encodeResponse(response), options)).ok
     const own = variantKey(key, response.variant)
     const first = await this.#read(cache, key, [...response.tags])
     const now = Date.now()
-    // Other names than before: the old representations can no longer be told apart from the new ones.
+    // With other names than before, the old representations cannot be distinguished from the new ones.
     const before = first !== undefined && 'variants' in first && first.vary.join() === response.vary.join() ? first : undefined
     // Its request found no index by which it could be counted.
     if (before === undefined) this.#requests.add(own)
@@ -123,10 +124,10 @@ export class Variants {
     return replaced.at(-1)!.requests > this.#requests.of(own) ? undefined : replaced.map(({ key }) => key)
   }
 
-  #read (cache: Reads, key: string, tags: string[]): Found | VariantIndex | undefined | Promise<Found | VariantIndex | undefined> {
+  #read (cache: Reads, key: string, tags: string[]): SelectedVariant | VariantIndex | undefined | Promise<SelectedVariant | VariantIndex | undefined> {
     const shared = cache[shareNow]?.(key)
-    if (shared !== undefined) return this.#kept(key, shared, true)
-    return cache.getEntry(key, { tags }).then((result) => this.#kept(key, result, false))
+    if (shared !== undefined) return this.#decode(key, shared, true)
+    return cache.getEntry(key, { tags }).then((result) => this.#decode(key, result, false))
   }
 
   /** Forgets the heads: the responses were removed. */
@@ -140,8 +141,8 @@ export class Variants {
     this.#known.delete(key)
   }
 
-  /** What was read, decoded; a head that was read before is not parsed again. */
-  #kept (key: string, result: Result<SharedEntry | null>, isShared: boolean): Found | VariantIndex | undefined {
+  /** Decodes a value that was read; a head that was read before is not parsed again. */
+  #decode (key: string, result: Result<SharedEntry | null>, isShared: boolean): SelectedVariant | VariantIndex | undefined {
     if (!result.ok || result.value === null) return undefined
     const { value: stored } = result.value
     let known = this.#known.get(key)
@@ -158,7 +159,7 @@ export class Variants {
       this.#knownBytes += known.bytes
       while (this.#known.size > MAX_KNOWN || this.#knownBytes > MAX_KNOWN_BYTES) this.#forget(this.#known.keys().next().value!)
     }
-    return new Found(known, stored as Uint8Array, result.value, isShared)
+    return new SelectedVariant(known, stored as Uint8Array, result.value, isShared)
   }
 }
 
@@ -168,6 +169,16 @@ export class Variants {
  */
 export function timeOf ({ readAt = -Infinity }: Pick<Servable, 'readAt'>): number {
   return Math.max(Date.now(), readAt)
+}
+
+/** A response that the handler has just sent, to be served. Each body is a copy: an onSend hook may change it in place, and other requests wait for it. */
+export function servable (response: StoredResponse): Servable {
+  return { head: response, body: () => Buffer.from(response.body), text: () => response.body.toString() }
+}
+
+/** Whether a stored response may be served in place of a failure. */
+export function isStaleAllowed (found: SelectedVariant): boolean {
+  return stateOf(found.head, found.isStale, timeOf(found)) !== 'to-validate'
 }
 
 /**
@@ -184,18 +195,18 @@ function toIndex (vary: readonly string[], places: ReadonlyMap<string, number>):
   return { vary, variants: [...places.keys()], untils, until: Math.max(...untils) }
 }
 
-/** A hash is no proof: what is served was stored for exactly these headers. */
-function toLookup (found: Found, headers: IncomingHttpHeaders): Lookup {
+/** Compares the headers themselves, since two values may have one hash. */
+function toLookup (found: SelectedVariant, headers: IncomingHttpHeaders): Lookup {
   return matches(found.head, headers) ? { found, isOther: false } : OTHER
 }
 
-/** Whether a request chooses this representation. */
+/** Whether a request selects this representation. */
 export function matches (head: StoredHead, headers: IncomingHttpHeaders): boolean {
   if (head.vary.length === 0) return true
   return head.variant === variantOf(head.vary, headers)
 }
 
-/** Goes on at once if it can: a hit in memory has no promise to wait for. */
+/** Calls `next` at once if the value is there, so that a hit in memory waits for no promise. */
 function whenRead<T, U> (read: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
   return read instanceof Promise ? read.then(next) : next(read)
 }

@@ -1,11 +1,11 @@
 import { checkKey } from '@x/cache-core/implementing'
-import type { Core } from '@x/cache-core/suite'
+import { whenHeadIsWritten, type Core } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Traffic } from '../traffic/traffic.js'
 import { advise, DEFAULT_WISHES, type Advice, type Wishes } from './report/advice.js'
 import { AppNumbers } from './app-numbers.js'
 import { TimeBudget } from './time-budget.js'
-import { isStorable, representationOf, whenHeadIsWritten } from './answers.js'
+import { isStorable, representationOf } from './answers.js'
 import { dimensionsOf } from './dimensions.js'
 import { fingerprint, type Fingerprint } from './staleness/fingerprint.js'
 import { gates, MIN_OBSERVED_SECONDS } from './report/gates.js'
@@ -172,7 +172,7 @@ export class Advisor {
     observed.noteRead(hash, url.length, now)
     if (seconds !== undefined) observed.noteDuration(seconds)
     this.#look(() => {
-      whenHeadIsWritten(reply, (status) => this.#safely(() => observed.noteAnswer(reply.hasHeader('set-cookie'), isStorable(status, request, reply))))
+      whenHeadIsWritten(reply.raw, (status) => this.#safely(() => observed.noteAnswer(reply.hasHeader('set-cookie'), isStorable(status, request, reply))))
       // Only responses of a handler are compared: a cached one equals the stored one. Encoded ones are left out; differences by `Vary` are no leak.
       if (!this.#core.registry.active.passThrough || reply.statusCode !== 200 || reply.hasHeader('content-encoding')) return
       if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return

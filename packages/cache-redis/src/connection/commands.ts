@@ -10,7 +10,9 @@ declare module 'ioredis' {
     cacheUnmark (entry: string, mark: Buffer): Result<number, Context>
     cacheExtend (key: string, lifetimeMs: number, longMs: number): Result<number, Context>
     cacheSoften (key: string, softPart: string): Result<number, Context>
-    cacheLock (lock: string, fencingCounter: string, dismissed: string, mark: string, ttlMs: number, waitedFor: number): Result<number, Context>
+    cacheLock (
+      lock: string, fencingCounter: string, dismissed: string, mark: string, ttlMs: number, waitedFor: number
+    ): Result<number, Context>
     cacheUnlock (
       lock: string, fencingCounter: string, dismissed: string, mark: string, channel: string, outcome: string, dismissMs: number
     ): Result<number, Context>

@@ -95,7 +95,9 @@ export class Entries {
     return this.#serve(place, decoded, time, asked)
   }
 
-  #serve (place: Place, decoded: Decoded | CacheError, time: number | undefined, asked: AskedTokens): FoundEntry | null | Promise<FoundEntry | null> {
+  #serve (
+    place: Place, decoded: Decoded | CacheError, time: number | undefined, asked: AskedTokens
+  ): FoundEntry | null | Promise<FoundEntry | null> {
     if (decoded instanceof Error) throw decoded
     if (time === undefined && decoded.windowMs > 0) {
       return this.#dataFor(place.name).pttl(place.name).then((leftMs) => this.#judge(place, decoded, leftMs, asked))
@@ -144,7 +146,8 @@ export class Entries {
       const node = this.#connection.owner(name)
       return this.#dataFor(name).getBuffer(name).then((bytes) => use({ name, serverId, node }, bytes))
     }
-    return callMaster(this.#connection, name, (redis) => redis.getBuffer(name)).then(({ value, node }) => use({ name, serverId, node }, value))
+    return callMaster(this.#connection, name, (redis) => redis.getBuffer(name))
+      .then(({ value, node }) => use({ name, serverId, node }, value))
   }
 
   async #readNamed (generation: BoundToken, key: string, wantsTime: boolean): Promise<Stored> {

@@ -30,7 +30,9 @@ export class Validity {
    * @param leftMs reply of PTTL; `undefined` if it was not sent
    * @param asked tokens that are already being read; others are read here unless the remembered ones prove them
    */
-  judge (place: Place, { ownServerId, windowMs, tags }: Decoded, leftMs: number | undefined, asked: AskedTokens): ValidityVerdict | Promise<ValidityVerdict> {
+  judge (
+    place: Place, { ownServerId, windowMs, tags }: Decoded, leftMs: number | undefined, asked: AskedTokens
+  ): ValidityVerdict | Promise<ValidityVerdict> {
     // The entry must be on the master that stored it, without a restart since: another master may lack the removal of the entry.
     if (leftMs === NO_KEY || place.node?.serverId !== (ownServerId ?? place.serverId)) return 'gone'
     const byTime = leftMs !== undefined && windowMs > 0 && leftMs <= windowMs ? 'stale' : 'fresh'

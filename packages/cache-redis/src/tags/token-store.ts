@@ -57,7 +57,9 @@ export class TokenStore {
   }
 
   /** Rejects if it is not certain which server answered, and under which identity. */
-  async #read (tag: string, send: (redis: Redis, key: string, serverId: string) => Promise<string | null>): Promise<BoundToken | undefined> {
+  async #read (
+    tag: string, send: (redis: Redis, key: string, serverId: string) => Promise<string | null>
+  ): Promise<BoundToken | undefined> {
     const key = this.#keys.token(tag)
     const read = this.#memory.begin(tag)
     let captured: BoundToken | undefined

@@ -1,13 +1,12 @@
 import { joinLines, mergeVary } from '@x/cache-core/suite'
 import type { FastifyReply } from 'fastify'
-import { setComputed, setTagged } from '../fastify/body-tags.js'
+import { setComputed, setTagged } from './body-tags.js'
 import { appendCacheStatus, cacheStatus, type CacheStatus } from '../rules/cache-status.js'
 import { DROPPED_FROM_304 } from '../rules/conditional.js'
-import { serializerOf } from '../fastify/slots.js'
-import { setFromStore, type EdgeHeaders } from '../fastify/answer-headers.js'
-import { mayChangeBody } from '../fastify/hook-order.js'
+import { serializerOf } from './patches.js'
+import { setFromStore, type EdgeHeaders } from './answer-headers.js'
+import { mayChangeBody } from './hook-order.js'
 import { ageOf } from '../rules/stored-state.js'
-import type { StoredResponse } from '../store/stored-response.js'
 import { timeOf, type Servable } from '../store/variants.js'
 
 /** Keeps Fastify from giving a type to a stored body that has none; hooks of the instance see it. */
@@ -16,11 +15,11 @@ const kUntyped = Symbol('@x/cache-edge.untyped')
 type Untyped = FastifyReply & { [kUntyped]?: boolean }
 const kStatus = Symbol('@x/cache-edge.status')
 
-/** An answer of a handler, and what this cache did with its request. */
+/** The reply to a request, with the member of this cache in `Cache-Status`. */
 type Told = FastifyReply & { [kStatus]?: { readonly status: CacheStatus; written: string; readonly unstored: (() => string | undefined) | undefined } }
 
-/** Sends stored responses, and says in `Cache-Status` what this cache did with a request. */
-export class Answers {
+/** Sends stored responses, and writes the member of this cache in `Cache-Status`. */
+export class StoredResponses {
   readonly #name: string
   readonly #headers: EdgeHeaders
   readonly #hit: string
@@ -51,7 +50,7 @@ export class Answers {
     reply.header('age', String(Math.floor(age)))
     const ttl = Math.floor(response.freshness.lifetime - age)
     if (status === undefined) reply.header('cache-status', `${this.#hit}; ttl=${ttl}`)
-    else this.tell(reply, { ...status, ttl })
+    else this.setStatus(reply, { ...status, ttl })
     if (isNotModified && response.isTagOfBody === true) setComputed(reply)
     const hasType = response.headers['content-type'] !== undefined
     if (isNotModified || (!hasType && answer.body().length === 0)) {
@@ -70,23 +69,23 @@ export class Answers {
   }
 
   /**
-   * Notes what this cache did, for `Cache-Status`.
+   * Notes the member of this cache in `Cache-Status`.
    * @param unstored asked behind all hooks for the reason why the answer will not be stored
    */
-  tell (reply: FastifyReply, status: CacheStatus, unstored?: () => string | undefined): void {
+  setStatus (reply: FastifyReply, status: CacheStatus, unstored?: () => string | undefined): void {
     const written = cacheStatus(this.#name, status)
     ;(reply as Told)[kStatus] = { status, written, unstored }
     reply.header('cache-status', written)
   }
 
-  /** Takes the stand-in for a type that the stored response has not, before hooks of the route see it. */
+  /** Removes the stand-in type of a stored response without a type, before hooks of the route see it. */
   dropStandIn (reply: FastifyReply): void {
     if ((reply as Untyped)[kUntyped] !== true) return
     ;(reply as Untyped)[kUntyped] = false
     if (reply.getHeader('content-type') === STAND_IN) reply.removeHeader('content-type')
   }
 
-  /** Puts what this cache did behind what a handler says of the caches in front of the origin (RFC 9211 §2), behind all hooks. */
+  /** Appends the member of this cache to the `Cache-Status` of the handler (RFC 9211 §2), behind all hooks. */
   complete (reply: FastifyReply): void {
     this.dropStandIn(reply)
     const told = (reply as Told)[kStatus]
@@ -99,9 +98,4 @@ export class Answers {
     else if (own !== written) reply.header('cache-status', field.slice(0, -written.length) + own)
     told.written = own
   }
-}
-
-/** A response that was just made, to be served. Each body is a copy: an onSend hook may change it in place, and others wait for it. */
-export function servable (response: StoredResponse): Servable {
-  return { head: response, body: () => Buffer.from(response.body), text: () => response.body.toString() }
 }

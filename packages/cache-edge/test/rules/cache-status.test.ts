@@ -1,7 +1,7 @@
 import { parseDictionary } from '@x/cache-core/suite'
 import fc from 'fast-check'
 import t from 'tap'
-import { appendCacheStatus, cacheStatus, type CacheStatus } from '../src/rules/cache-status.js'
+import { appendCacheStatus, cacheStatus, type CacheStatus } from '../../src/rules/cache-status.js'
 
 const cases: Array<[what: string, name: string, status: CacheStatus, text: string]> = [
   ['§2.1 hit', 'ExampleCache', { hit: true }, 'ExampleCache; hit'],

@@ -1,6 +1,6 @@
 import { freshnessOf, type HeaderFields } from '@x/cache-core/suite'
 import t from 'tap'
-import { bypassOf, decide, type BypassRules, type Decision } from '../src/rules/decide.js'
+import { bypassOf, decide, type BypassRules, type Decision } from '../../src/rules/decide.js'
 
 interface Scene {
   method?: string
@@ -32,7 +32,7 @@ function decisionOn ({ method = 'GET', request = {}, stored, fields = {}, age = 
         isStale: isInvalidated,
         head: { receivedAt, freshness: freshnessOf({ status: 200, headers: { 'cache-control': stored, ...fields } }, { requestedAt: receivedAt, receivedAt }) }
       }
-  return decide({ request: { raw }, view: { key: 'k' }, refresh: isRefresh ? {} : undefined }, { found, isOther }, { hasFailed: () => hasFailed, isRefreshRefused: () => isRefreshRefused }, NOW)
+  return decide({ headers: request, key: 'k', refresh: isRefresh ? {} : undefined }, { found, isOther }, { hasFailed: () => hasFailed, isRefreshRefused: () => isRefreshRefused }, NOW)
 }
 
 const swr = 'max-age=60, stale-while-revalidate=30'

@@ -1,7 +1,7 @@
 import { formatHttpDate } from '@x/cache-core/suite'
 import fc from 'fast-check'
 import t from 'tap'
-import { evaluate, isDroppedFrom304, type Selected, type Verdict } from '../src/rules/conditional.js'
+import { evaluate, isDigest, isDroppedFrom304, type Selected, type PreconditionResult } from '../../src/rules/conditional.js'
 
 const NOW = Date.UTC(2025, 5, 15, 12)
 const MODIFIED = NOW - 86_400_000
@@ -10,7 +10,7 @@ const SAME = at(MODIFIED)
 const BEFORE = at(MODIFIED - 1000)
 const AFTER = at(MODIFIED + 1000)
 
-type Case = [section: string, method: string, headers: Record<string, string | string[] | undefined>, verdict: Verdict, response?: Partial<Selected>]
+type Case = [section: string, method: string, headers: Record<string, string | string[] | undefined>, verdict: PreconditionResult, response?: Partial<Selected>]
 const weakly = { etag: 'W/"a"' }
 const none = { etag: undefined, lastModified: undefined }
 
@@ -115,4 +115,8 @@ t.test('isDroppedFrom304: RFC 9110 §15.4.5: drops what describes the body, in a
     'access-control-allow-origin', 'content-security-policy', 'x-request-id', 'constructor']) {
     t.equal(isDroppedFrom304(name), false, name)
   }
+})
+
+t.test('isDigest: names the fields that hold for one sequence of bytes', async (t) => {
+  t.same(['content-digest', 'repr-digest', 'digest', 'content-md5', 'etag'].filter(isDigest), ['content-digest', 'repr-digest', 'digest', 'content-md5'])
 })

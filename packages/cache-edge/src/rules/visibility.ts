@@ -1,8 +1,15 @@
-import type { FastifyRequest } from 'fastify'
-import type { IncomingHttpHeaders } from 'node:http'
-import type { TargetUri } from '../store/cache-key.js'
-import type { Policy } from '../rules/policy.js'
-import type { StoredHead } from '../store/stored-response.js'
+import type { HeaderFields } from '@x/cache-core/suite'
+import type { Policy } from './policy.js'
+
+/** The target of a request, and whether the app trusts a proxy, which names it in `X-Forwarded-Host` and `X-Forwarded-Proto`. */
+export interface VisibleTarget { readonly scheme: string; readonly host: string; readonly isProxied: boolean }
+
+/** The validators of a stored response; see `StoredHead`. */
+export interface StoredValidators {
+  readonly etag: string | undefined
+  readonly isTagOfBody?: boolean
+  readonly headers: Readonly<Record<string, string | string[]>>
+}
 
 /** Headers that make a request conditional, or partial. */
 export const CONDITIONAL = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range']
@@ -10,7 +17,7 @@ export const CONDITIONAL = ['if-match', 'if-none-match', 'if-modified-since', 'i
 /**
  * The request headers that the handler of a by-response route sees beside those of `vary`: the fields by which HTTP
  * negotiates and describes a client (RFC 9110 §10.1, §12.5; client hints; Fetch), which an upstream is to name in its `Vary`.
- * All others could steer an upstream that says nothing of them.
+ * Other headers could change the response of an upstream that does not name them in `Vary`.
  */
 const NEGOTIATING = new Set([
   'accept', 'accept-charset', 'accept-datetime', 'accept-encoding', 'accept-language', 'cache-control', 'dnt', 'from', 'max-forwards', 'origin', 'pragma', 'prefer', 'priority',
@@ -21,11 +28,11 @@ const NEGOTIATING = new Set([
 const OF_TARGET = new Set(['host', 'x-forwarded-host', 'x-forwarded-proto'])
 const CLIENT_HINT = /^sec-ch-[a-z-]{1,40}$/
 
-/** The headers that say who asks, or which request this is. A route shows them that says `sameForAll`. */
+/** The headers that identify the client or the request. A route with `sameForAll` shows them. */
 const IDENTIFYING = ['authorization', 'cookie', 'traceparent', 'tracestate', 'x-request-id']
 
 /** The names of the request headers that the handler of a stored route may see as they were sent. */
-export function shownNames ({ headers }: FastifyRequest['raw'], { store, vary, sameForAll }: Policy): string[] {
+export function shownNames (headers: HeaderFields, { store, vary, sameForAll }: Policy): string[] {
   const names = store === 'by-policy' ? [...vary] : [...vary, ...Object.keys(headers).filter(isNegotiating)]
   if (sameForAll) names.push(...IDENTIFYING)
   return names
@@ -42,17 +49,21 @@ function isNegotiating (name: string): boolean {
 }
 
 /**
- * The request headers that the handler of a stored route sees: those that are in the key, the target that is in the key, and
- * the validators of the stored response.
+ * The request headers that the handler of a stored route sees: those in the key, the target of the key, and the validators of the
+ * stored response.
+ * @param headers of the request as the client sent it
+ * @param stale the stored response that the handler may validate
  * @param also further names that it may see
  */
-export function visibleHeaders (request: FastifyRequest, policy: Policy, target: TargetUri, stale: StoredHead | undefined, also: readonly string[] = []): IncomingHttpHeaders {
-  const { headers } = request.raw
-  const shown: IncomingHttpHeaders = {}
-  for (const name of [...shownNames(request.raw, policy), ...also]) if (Object.hasOwn(headers, name)) shown[name] = headers[name]
-  // In every request, whether the client sent it, or `:authority` in its place: one key is one view.
+export function visibleHeaders (headers: HeaderFields, policy: Policy, target: VisibleTarget, stale: StoredValidators | undefined, also: readonly string[] = []): Record<string, string | string[]> {
+  const shown: Record<string, string | string[]> = {}
+  for (const name of [...shownNames(headers, policy), ...also]) {
+    const value = Object.hasOwn(headers, name) ? headers[name] : undefined
+    if (value !== undefined) shown[name] = value as string | string[]
+  }
+  // Set in every request, also where the client sent `:authority` in its place: one key is one view.
   shown.host = target.host
-  if ('ips' in request) {
+  if (target.isProxied) {
     shown['x-forwarded-host'] = target.host
     shown['x-forwarded-proto'] = target.scheme
   }

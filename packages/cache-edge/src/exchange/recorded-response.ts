@@ -1,6 +1,12 @@
-import type { Tagged } from './body-tags.js'
+/** A computed entity tag, and the body that it was computed of. */
+export interface Tagged {
+  readonly etag: string
+  readonly body: string | Uint8Array
+  /** `Content-Encoding` at that time. */
+  readonly coding: unknown
+}
 
-/** Headers that say what a body is. Set by a hook in front of the handler, they belong to the body that the handler then made. */
+/** Headers that describe a body. Set by a hook in front of the handler, they belong to the body that the handler then made. */
 export const LABELS = ['content-type', 'content-language'] as const
 
 /** Headers as hooks in front of the handler had set them. */
@@ -11,8 +17,8 @@ export function labelsIn (headers: Before): [name: typeof LABELS[number], value:
   return LABELS.flatMap((name) => headers[name] === undefined ? [] : [[name, headers[name]]])
 }
 
-/** The answer of a handler, as it was before any onSend hook. */
-export interface Captured {
+/** The response of a handler, as it was before any onSend hook. */
+export interface RecordedResponse {
   readonly status: number
   /** The headers that the handler set, and the labels; no others that hooks in front of it had set already. */
   readonly headers: Readonly<Record<string, string | string[]>>
@@ -26,10 +32,11 @@ export interface Captured {
   readonly isText: boolean
 }
 
-/** The answer that the client was sent, once every onSend hook has run. */
+/** The response that the client was sent, once every onSend hook has run. */
 export interface Final {
   readonly status: number
+  /** Without those that this plugin wrote. */
   readonly headers: Readonly<Record<string, string | string[]>>
-  /** The computed tag that it has, and of which body. */
+  /** Its computed tag. */
   readonly tagged: Tagged | undefined
 }

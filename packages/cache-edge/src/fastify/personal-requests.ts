@@ -1,10 +1,10 @@
 import { hasUser, type Core } from '@x/cache-core/suite'
 import type { FastifyRequest } from 'fastify'
+import type { RouteRule } from '../rules/policy.js'
 import { hasCertificate, type Credentials } from '../rules/credentials.js'
-import type { RouteRule } from '../rules/route-rule.js'
 import { hasBody, isPlainTarget, sentHeaders } from './target.js'
 
-/** The reason why nobody else may be given the answer to a request, as `Cache-Status` names it. */
+/** The reason why the response to a request is for its client alone, as `Cache-Status` names it. */
 export type PersonalReason = 'upgrade' | 'request-body' | 'target' | 'personal'
 
 const kReason = Symbol('@x/cache-edge.personal')
@@ -16,7 +16,7 @@ export function wasFoundPersonal (request: FastifyRequest): boolean {
   return (request as Judged)[kReason] != null
 }
 
-/** Requests whose answers are for their own client alone. */
+/** Requests whose responses are for their own client alone. */
 export class PersonalRequests {
   readonly #core: Core
   readonly #credentials: Credentials
@@ -33,12 +33,12 @@ export class PersonalRequests {
     return known === undefined ? (judged[kReason] = this.#judge(request, rule)) : known
   }
 
-  /** A request becomes personal while its handler runs: the handler looked at what is in no key. */
+  /** Marks a request as personal while its handler runs, since the handler read a part of it that is in no key. */
   mark (request: FastifyRequest): void {
     (request as Judged)[kReason] = 'personal'
   }
 
-  /** Whether the URL of a request is personal, whatever the route says. A rewritten one is so in either spelling. */
+  /** Whether the URL of a request is personal, for any policy. A rewritten URL is personal if either spelling is. */
   hasPersonalUrl ({ raw }: FastifyRequest): boolean {
     const { personal } = this.#core.registry
     const { originalUrl } = raw as { originalUrl?: string }
@@ -49,14 +49,14 @@ export class PersonalRequests {
     if (rule === 'personal' || this.hasPersonalUrl(request)) return 'personal'
     const { raw } = request
     const headers = rule?.hasHeaderSchema() === true ? sentHeaders(raw) : raw.headers
-    // The answer is a connection (RFC 9110 §7.8), or one that says that there is none.
+    // The response is a connection (RFC 9110 §7.8), or the refusal of one.
     if (raw.headers.upgrade !== undefined) return 'upgrade'
     // The content of a body is not under the URL.
     if (hasBody(raw, headers)) return 'request-body'
     if (!isPlainTarget(request)) return 'target'
-    // The cache of a client that has the credentials may keep the answer if the policy says so.
+    // The cache of a client with credentials may store the response if the policy allows it.
     if (rule !== undefined && (rule.sameForAll || !rule.isShared)) return null
-    // With attachValidation the handler sees what a validator thought of headers that are hidden.
+    // With attachValidation the handler sees the validation errors of hidden headers.
     return this.#credentials.isIn(headers) || hasCertificate(request) || hasUser(request) || request.validationError != null ? 'personal' : null
   }
 }

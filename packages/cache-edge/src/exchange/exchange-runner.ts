@@ -1,0 +1,173 @@
+import { corrupt } from '@x/cache-core/implementing'
+import { Backoff, RESPONSE_KEYS, type Core } from '@x/cache-core/suite'
+import { within } from '../lib/within.js'
+import { decide, type RecentFailures } from '../rules/decide.js'
+import { stateOf } from '../rules/stored-state.js'
+import type { StoredHead } from '../store/stored-response.js'
+import { isStaleAllowed, matches, servable, timeOf, Variants, type SelectedVariant, type Lookup } from '../store/variants.js'
+import type { CacheRequest } from './cache-request.js'
+import { afterArrival, afterProof, afterWait, type ForwardState, type Miss } from './exchange.js'
+import { HandlerFlights } from './handler-flight.js'
+import { isCurrent, LeadingRun, type LeadingRunSettings } from './leading-run.js'
+import { LoneRuns } from './lone-runs.js'
+import { RecordingMemory } from './recording.js'
+import { Refresher } from './refresh.js'
+import { UnstoredRoutes } from './unstored-routes.js'
+
+/** Settings of the exchanges of one app. */
+export interface ExchangeSettings {
+  readonly maxBodyBytes: number
+  readonly maxVariants: number
+  readonly coalesceMs: number
+  /** Called whenever a stream is beyond the memory of all recordings. */
+  readonly onMemoryFull: () => void
+}
+
+/** Bytes that all streams hold together while they are recorded, at least. */
+const RECORDING_BYTES = 32 * 1024 * 1024
+
+type Waiting = Extract<ForwardState, { kind: 'waiting' }>
+
+/** Answers requests from the store, or by a handler run; acts on the decisions of `rules/` and on the states of `exchange.ts`. */
+export class ExchangeRunner {
+  readonly unstored = new UnstoredRoutes()
+  readonly lone: LoneRuns
+  readonly #core: Core
+  readonly #coalesceMs: number
+  readonly #variants: Variants
+  readonly #flights: HandlerFlights
+  readonly #refresher: Refresher
+  readonly #runs: LeadingRunSettings
+  readonly #failures: RecentFailures<StoredHead>
+  readonly #stops: readonly (() => void)[]
+
+  constructor (core: Core, { maxBodyBytes, maxVariants, coalesceMs, onMemoryFull }: ExchangeSettings) {
+    const { registry, registry: { events } } = core
+    this.#core = core
+    this.#coalesceMs = coalesceMs
+    this.#refresher = new Refresher(registry)
+    this.#flights = new HandlerFlights(registry, coalesceMs)
+    this.#variants = new Variants(maxVariants, () => {
+      const { active } = registry
+      const error = corrupt('edge', 'something that is no response')
+      active.stats.countError(error)
+      events.emit('failed', active.stats.label, 'edge', error)
+    })
+    const { unstored } = this
+    const memory = new RecordingMemory(Math.max(RECORDING_BYTES, 2 * maxBodyBytes), onMemoryFull)
+    const failed = new Backoff(registry)
+    this.#failures = {
+      hasFailed: (key, head) => failed.isActive(key + head.variant),
+      isRefreshRefused: (key, head) => this.#refresher.isRefused(key, head)
+    }
+    this.#runs = { maxBodyBytes, memory, unstored, failed, variants: this.#variants, flights: this.#flights, uncacheable: new Backoff(registry) }
+    this.lone = new LoneRuns({ maxBodyBytes, memory, unstored })
+    this.#stops = [
+      events.on('invalidated', (tags) => this.#flights.supersedeTags(tags)),
+      events.on('cleared', () => {
+        this.#flights.supersedeAll()
+        this.#variants.clear()
+      }),
+      // A response that was loaded for one implementation is not stored in another.
+      events.on('swapped', () => this.#flights.supersedeAll())
+    ]
+  }
+
+  /** Ends the subscriptions. */
+  close (): void {
+    for (const stop of this.#stops) stop()
+  }
+
+  /** Answers a request. `undefined`: the response was sent at once; the promise rejects as the handler. */
+  answer (request: CacheRequest): Promise<void> | undefined {
+    const looked = this.#variants.find(request.cache, request.key, request.headers, request.tags)
+    return looked instanceof Promise ? looked.then((lookup) => this.#decide(request, lookup)) : this.#decide(request, looked)
+  }
+
+  #decide (request: CacheRequest, looked: Lookup): Promise<void> | undefined {
+    const { found } = looked
+    if (found !== undefined && request.refresh === undefined && !request.hasLabelsOf(found.head)) return this.lone.runLabelled(request)
+    const decision = decide(request, looked, this.#failures, found === undefined ? 0 : timeOf(found))
+    switch (decision.kind) {
+      case 'hit':
+        request.serve(found!)
+        return undefined
+      case 'stale-while-revalidate':
+        this.#refresher.start(request, found!.head)
+        request.serve(found!)
+        return undefined
+      case 'stale-if-error':
+        request.serve(found!, { hit: true, detail: 'stale-if-error' })
+        return undefined
+    }
+    const fwd: Miss = decision.why
+    if (found === undefined && request.refresh === undefined && this.unstored.showsAll(request.route)) return this.lone.runShown(request, { fwd }, request.method === 'GET')
+    if (decision.kind === 'gateway-timeout') {
+      request.setStatus({ fwd })
+      request.sendGatewayTimeout()
+      return undefined
+    }
+    // The response to a HEAD has no body that could be stored.
+    return request.method === 'HEAD' ? this.lone.runAlone(request, { fwd }) : this.#forward(request, found, fwd)
+  }
+
+  /**
+   * Follows a forwarded request from state to state. A run to join is looked for and a run begins without a wait between them, so that
+   * of the requests whose leader left one alone leads.
+   */
+  async #forward (request: CacheRequest, found: SelectedVariant | undefined, fwd: Miss): Promise<void> {
+    let state: ForwardState = this.#arrive(request, Infinity)
+    for (;;) {
+      switch (state.kind) {
+        case 'arriving':
+          state = this.#arrive(request, state.until)
+          break
+        case 'waiting':
+          state = await this.#wait(request, found, state)
+          break
+        case 'proving':
+          state = afterProof(state, await isCurrent(request, state.flight))
+          break
+        case 'leading': return this.#lead(request, found, fwd, state.flightKey)
+        case 'alone': return this.lone.runAlone(request, { fwd })
+        case 'stale': return request.serve(found!, { fwd, collapsed: true, detail: state.detail })
+        case 'shared': return request.serve(servable(state.response), { fwd, collapsed: true })
+        case 'gone': return
+      }
+    }
+  }
+
+  #arrive (request: CacheRequest, until: number): ForwardState {
+    const { active, rollout, clock } = this.#core.registry
+    const flightKey = !active.passThrough && request.isCached && rollout.allows(RESPONSE_KEYS) ? request.flightKey : undefined
+    const flight = flightKey === undefined ? undefined : this.#flights.joinable(flightKey)
+    const isUncacheable = flightKey !== undefined && this.#runs.uncacheable.isActive(flightKey)
+    return afterArrival({ flightKey, flight, isUncacheable, until: Math.min(until, clock.now() + this.#coalesceMs) })
+  }
+
+  async #wait (request: CacheRequest, found: SelectedVariant | undefined, state: Waiting): Promise<ForwardState> {
+    const { clock } = this.#core.registry
+    const response = request.refresh !== undefined ? undefined : await within(state.until - clock.now(), state.flight.join())
+    return afterWait(state, {
+      isGone: request.isGone,
+      hasTimeLeft: clock.now() < state.until,
+      isStaleAllowed: found !== undefined && isStaleAllowed(found),
+      response,
+      isUsable: response !== undefined && stateOf(response, false, Date.now()) === 'fresh' && matches(response, request.headers) && request.hasLabelsOf(response)
+    })
+  }
+
+  /** Runs the handler for a request and for those that join it. */
+  async #lead (request: CacheRequest, found: SelectedVariant | undefined, fwd: Miss, flightKey: string | undefined): Promise<void> {
+    const flight = this.#flights.begin(flightKey, request.tags)
+    try {
+      const snapshot = await request.cache.tags.capture(request.tags)
+      if (snapshot.ok) flight.snapshot = snapshot.value
+      // Its client left: one of the waiting requests runs the handler in its place.
+      if (flight.isJoinable && request.isGone) flight.isAbandoned = true
+      else await new LeadingRun(this.#runs, request, { fwd, found, flight }).run()
+    } finally {
+      this.#flights.end(flight)
+    }
+  }
+}

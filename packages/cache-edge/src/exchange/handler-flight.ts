@@ -1,0 +1,93 @@
+import type { TagSnapshot } from '@x/cache-core'
+import { Flight, Flights, type Clock } from '@x/cache-core/suite'
+import type { StoredResponse } from '../store/stored-response.js'
+
+/** Milliseconds after which new requests no longer wait for a handler run, if their own limit is not longer. */
+const MAX_RUN_MS = 30_000
+
+/** The flight of one handler run; its value is the stored response, `undefined` if the run ended without one. */
+export class HandlerFlight extends Flight<StoredResponse | undefined> {
+  /** The tags before the handler ran; `undefined`: the store could not be read. */
+  snapshot: TagSnapshot | undefined
+  /** Its tags were compared with the snapshot, so a request that joins later has to compare them again. */
+  isProven = false
+  /** The detail of the stale response that was served in place of the handler's own. */
+  failure: string | undefined
+  hasWaiters = false
+  /** Monotonic milliseconds. */
+  readonly begunAt: number
+  /** Whether other requests may join. */
+  readonly isJoinable: boolean
+  #share!: (response: StoredResponse | undefined) => void
+  #onJoin: () => void = () => {}
+
+  /** @param key `undefined`: no request can join it */
+  constructor (key: string | undefined, tags: readonly string[], begunAt: number) {
+    super(key ?? '', tags)
+    this.isJoinable = key !== undefined
+    this.begunAt = begunAt
+    this.loaded = new Promise((resolve) => { this.#share = resolve })
+  }
+
+  override join (): Promise<StoredResponse | undefined> {
+    this.hasWaiters = true
+    this.#onJoin()
+    return super.join()
+  }
+
+  /** Calls back as soon as another request waits, at once if one does already. */
+  whenJoined (listener: () => void): void {
+    this.#onJoin = listener
+    if (this.hasWaiters) listener()
+  }
+
+  /** Resolves the wait of all requests that joined. The first call counts. */
+  share (response: StoredResponse | undefined): void {
+    this.#share(response)
+  }
+}
+
+/** The handler runs under way, at most one per key that can be joined. */
+export class HandlerFlights {
+  readonly #flights = new Flights<HandlerFlight>()
+  readonly #owner: { readonly clock: Clock }
+  readonly #maxRunMs: number
+
+  /** @param waitMs milliseconds that a request waits for the run of another */
+  constructor (owner: { readonly clock: Clock }, waitMs: number) {
+    this.#owner = owner
+    this.#maxRunMs = Math.max(MAX_RUN_MS, waitMs)
+  }
+
+  /** The run that a request with this key may wait for. A run past the limit is superseded: the next one is stored in its place. */
+  joinable (key: string): HandlerFlight | undefined {
+    const flight = this.#flights.joinable(key)
+    if (flight === undefined || this.#owner.clock.now() - flight.begunAt < this.#maxRunMs) return flight
+    flight.expire()
+    this.#flights.supersedeFlight(flight)
+    return undefined
+  }
+
+  /** @param key `undefined`: no request can join it */
+  begin (key: string | undefined, tags: readonly string[]): HandlerFlight {
+    const flight = new HandlerFlight(key, tags, this.#owner.clock.now())
+    if (flight.isJoinable) this.#flights.begin(flight)
+    return flight
+  }
+
+  /** Ends the wait of all requests that joined. */
+  end (flight: HandlerFlight): void {
+    if (flight.isJoinable) this.#flights.end(flight)
+    flight.share(undefined)
+  }
+
+  /** Tags were invalidated: later requests do not join the runs with one of them, whose responses are not stored. */
+  supersedeTags (tags: readonly string[]): void {
+    this.#flights.supersedeTags(tags)
+  }
+
+  /** The cache was cleared or replaced; see `supersedeTags`. */
+  supersedeAll (): void {
+    this.#flights.supersedeAll()
+  }
+}

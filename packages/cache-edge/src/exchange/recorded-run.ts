@@ -1,0 +1,58 @@
+import type { Before, RecordedResponse, Final } from './recorded-response.js'
+import type { RecordingMemory } from './recording.js'
+import type { Judgement, Unstored, UnstoredReason } from './storability.js'
+
+/**
+ * The end of a recording. `'aborted'`: the client or the stream broke off; `unstored`: the response is too large, of a kind that
+ * cannot be recorded, or may not be stored; `'replaced'`: an error, a hijacked reply, another response, no memory left: the stored
+ * response stays as it is.
+ */
+export type Outcome = { readonly recorded: RecordedResponse; readonly final: Final } | { readonly unstored: Unstored } | 'aborted' | 'replaced'
+
+/** The rejection of a handler. */
+export interface Failure { readonly error: unknown }
+
+/** The bounds of a recording, and the rules that it follows. */
+export interface RunListener {
+  readonly maxBytes: number
+  readonly memory: RecordingMemory
+  /**
+   * Called with the response of the handler before it goes out. `'instead'`: another response was sent in its place; `'validated'`: it
+   * is the 304 to the validators of the stored response; `undefined`: it goes out.
+   * @param error the error that the handler sent as its response
+   */
+  intercept (status: number, error: Error | undefined): 'instead' | 'validated' | undefined
+  /** The judgement on a response; called for a stream as soon as its head is written. */
+  judge (recorded: RecordedResponse, final: Final): Judgement
+  /** Called when the response is a stream of unknown length. */
+  onStream (): void
+}
+
+/** One handler run and the recording of its response. */
+export interface RecordedRun {
+  /** Resolves when the head is written and the body is complete, or it is known that nothing will be stored. */
+  readonly outcome: Promise<Outcome>
+  /** The status of the handler's response; `0`: it has sent none. */
+  readonly status: number
+  /** The headers that the handler has set by now. */
+  readonly own: RecordedResponse['headers']
+  /** The headers that hooks had set before the handler ran. */
+  readonly before: Before
+  /** The reason why the response will not be stored, as far as its headers tell by now; `undefined`: there is none, or another response went out. */
+  readonly unstored: UnstoredReason | undefined
+
+  /** Runs the handler. Never rejects: resolves with the failure of the handler, `undefined` without one. */
+  start (): Promise<Failure | undefined>
+  /** The status with which Fastify answers an error of the handler. */
+  statusOf (error: unknown): number
+  /** Reads a stream ahead of its client, since other requests wait for it. */
+  hurry (): void
+  /** Shows the whole request again. */
+  showAll (): void
+  /** Ends the recording: another response is sent in place of the handler's. */
+  takeOver (): void
+  /** The same, for a response that has no header and no error of the handler. */
+  undo (): void
+  /** Drops what the handler sends from now on, since another response is under way. */
+  dropLate (): void
+}

@@ -1,0 +1,147 @@
+import type { FastifyReply } from 'fastify'
+import { Readable } from 'node:stream'
+import { Recording, type Recorded, type RecordingMemory } from '../exchange/recording.js'
+import type { UnstoredReason } from '../exchange/storability.js'
+import { isGone } from './client-gone.js'
+import { isToSerialise, whenSerialised, whileRead } from './handler-view.js'
+import { serializerOf, UNKNOWN } from './patches.js'
+import type { ReplyHeaders } from './reply-headers.js'
+import type { SeenRequest } from './seen-request.js'
+
+/** The end of a recording: `'complete'`: the body is there; `'aborted'`, `'replaced'`: see `Outcome`; else the reason why it is not stored. */
+export type BodyEnd = 'complete' | 'aborted' | 'replaced' | UnstoredReason
+
+/** The parts of the response recorder that a body recorder uses. */
+export interface BodyRecorderSettings {
+  readonly headers: ReplyHeaders
+  readonly seen: SeenRequest
+  readonly maxBytes: number
+  readonly memory: RecordingMemory
+  /** Called when the body is a stream of unknown length. */
+  readonly onStream: () => void
+  readonly onEnd: (end: BodyEnd) => void
+}
+
+const NO_BODY = Buffer.alloc(0)
+/** Types of streams that usually go on for as long as their client reads. */
+const ENDLESS = /^(?:text\/event-stream|multipart\/x-mixed-replace)/i
+
+/** Records the body that a handler sends, as it is before any onSend hook. */
+export class BodyRecorder {
+  /** The headers of the handler as it sent the body, and the labels; see `RecordedResponse`. */
+  headers: Record<string, string | string[]> = {}
+  /** The whole body; `undefined`: not yet complete. */
+  body: Buffer | undefined
+  isText = false
+  isSerialisedByHook = false
+  readonly #reply: FastifyReply
+  readonly #settings: BodyRecorderSettings
+  /** The serializer that a hook in front of the handler chose. */
+  readonly #serializer: unknown
+  #recording: Recording | undefined
+  #isHurried = false
+  #isOver = false
+
+  constructor (reply: FastifyReply, settings: BodyRecorderSettings) {
+    this.#reply = reply
+    this.#settings = settings
+    this.#serializer = serializerOf(reply)
+  }
+
+  /** Whether the handler has sent a body, of which the whole or a part is recorded. */
+  get hasBegun (): boolean { return this.body !== undefined || this.#recording !== undefined }
+
+  /** Takes the payload of the handler, and returns the one that is sent in its place. */
+  take (payload: unknown): unknown {
+    const isSerialised = isToSerialise(this.#reply, payload)
+    // The serializer of an object sees the headers that the handler saw; the hooks behind it see the whole request.
+    if (!isSerialised) this.#settings.seen.showAll()
+    if (payload instanceof Error) this.#end('replaced')
+    else if (payload === undefined) this.#complete(NO_BODY)
+    else if (isSerialised) this.#takeSerialised(payload)
+    else if (typeof payload === 'string') this.#takePlain(payload, Buffer.from(payload), 'text/plain; charset=utf-8')
+    else if (payload instanceof Uint8Array) this.#takePlain(payload, Buffer.from(payload), 'application/octet-stream')
+    else if (payload instanceof Readable) return this.#takeStream(payload)
+    else this.#end('unsupported-payload')
+    return payload
+  }
+
+  /** Reads a stream ahead of its client. */
+  hurry (): void {
+    this.#isHurried = true
+    this.#recording?.runAhead()
+  }
+
+  /** Ends the recording; a stream is passed on. */
+  stop (): void {
+    this.#isOver = true
+    this.#recording?.stop()
+  }
+
+  /** @param type that Fastify sets if there is none */
+  #takePlain (payload: string | Uint8Array, body: Buffer, type: string): void {
+    this.isText = typeof payload === 'string'
+    const hasType = this.#reply.getHeader('content-type') !== undefined
+    this.#complete(body, hasType ? undefined : type)
+  }
+
+  /** Its text is known once Fastify has serialised it, between the preSerialization and the onSend hooks. */
+  #takeSerialised (payload: unknown): void {
+    const serializer = serializerOf(this.#reply)
+    this.isSerialisedByHook = serializer !== null && serializer !== UNKNOWN && serializer === this.#serializer
+    const isTaken = whenSerialised(this.#reply, this.#settings.seen, (text) => {
+      // A text with a type that a serializer has changed: a stored response would be changed once more.
+      if (typeof payload === 'string') return this.#end('serialized-text')
+      // Other results of the app's serializer are refused by Fastify, or are no body.
+      if (typeof text !== 'string' && !(text instanceof Uint8Array)) return this.#end('unsupported-payload')
+      this.isText = typeof text === 'string'
+      this.#complete(Buffer.from(text as string))
+    })
+    if (!isTaken) this.#end('unsupported-payload')
+  }
+
+  #complete (body: Buffer, type?: string): void {
+    this.headers = this.#settings.headers.labelled
+    if (type !== undefined) this.headers['content-type'] = type
+    if (body.byteLength > this.#settings.maxBytes) return this.#end('too-large')
+    this.body = body
+    this.#end('complete')
+  }
+
+  /** Returns the stream that records this one as it is read; this one, if no recording can be complete. */
+  #takeStream (stream: Readable): Readable {
+    this.headers = this.#settings.headers.labelled
+    const length = this.headers['content-length']
+    // Without an end, too long, or read by another reader: no request waits for it.
+    if (ENDLESS.test(String(this.headers['content-type']))) this.#end('endless-stream')
+    else if (Number(length) > this.#settings.maxBytes) this.#end('too-large')
+    else if (stream.readableEnded) this.#end('unsupported-payload')
+    else if (isGone(this.#reply)) this.#end('aborted')
+    if (this.#isOver) {
+      whileRead(stream, this.#settings.seen)
+      return stream
+    }
+    const recording = new Recording(stream, this.#settings, (recorded) => this.#recorded(recorded, length))
+    this.#recording = recording
+    if (length === undefined) this.#settings.onStream()
+    if (this.#isHurried) recording.runAhead()
+    whileRead(recording, this.#settings.seen)
+    // A hook may send another payload in its place, and never destroy it.
+    this.#reply.raw.once('close', () => recording.destroy())
+    return recording
+  }
+
+  #recorded (recorded: Recorded, length: string | string[] | undefined): void {
+    if (recorded === 'broken-off') return this.#end('aborted')
+    if (recorded === 'too-large') return this.#end('too-large')
+    if (recorded === 'no-memory') return this.#end('replaced')
+    // RFC 9111 §3.3: a body shorter than announced is incomplete, although its stream has ended.
+    if (length !== undefined && Number(length) !== recorded.byteLength) return this.#end('aborted')
+    this.body = recorded
+    this.#end('complete')
+  }
+
+  #end (end: BodyEnd): void {
+    this.#settings.onEnd(end)
+  }
+}

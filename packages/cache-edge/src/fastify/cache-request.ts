@@ -1,0 +1,219 @@
+import type { FastifyCache } from '@x/cache-core'
+import { enterHandlerPhase, joinLines, variantOf, type Core } from '@x/cache-core/suite'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { CacheRequest, Refresh, StoredRoute, ViewIdentity } from '../exchange/cache-request.js'
+import { LABELS } from '../exchange/recorded-response.js'
+import type { RecordedRun, RunListener } from '../exchange/recorded-run.js'
+import type { UnstoredReason } from '../exchange/storability.js'
+import { Notices } from '../lib/notices.js'
+import type { CacheStatus } from '../rules/cache-status.js'
+import type { Policy } from '../rules/policy.js'
+import { shownNames, visibleHeaders } from '../rules/visibility.js'
+import { Names, variantKey, type TargetUri } from '../store/cache-key.js'
+import type { StoredHead } from '../store/stored-response.js'
+import { matches, type Servable } from '../store/variants.js'
+import { isGone } from './client-gone.js'
+import { showAllBeforeSend } from './handler-view.js'
+import { askItself, peerOf, type LoopbackRequest } from './loopback.js'
+import { wasFoundPersonal, type PersonalRequests } from './personal-requests.js'
+import { ResponseRecorder } from './response-recorder.js'
+import { runHandler } from './run-handler.js'
+import { showTo, type SeenRequest } from './seen-request.js'
+import type { StoredResponses } from './serve.js'
+import { sentHeaders, targetOf } from './target.js'
+
+/** On the raw message, where no client can set it. */
+const kRefresh = Symbol('@x/cache-edge.refresh')
+type Raw = FastifyRequest['raw'] & { [kRefresh]?: Refresh }
+
+const NOTHING_HIDDEN: SeenRequest = { showSome: () => {}, showAll: () => {} }
+
+/** A route with its constraints. */
+export function toStoredRoute ({ url, constraints = {} }: Pick<RouteOptions, 'url' | 'constraints'>, policy: Policy<FastifyRequest>): StoredRoute<FastifyRequest> {
+  const own = Object.entries(constraints).map(([name, value]) => [name, value instanceof RegExp ? String(value) : value as unknown] as const)
+    .sort(([a], [b]) => a < b ? -1 : 1)
+  return { pattern: url, policy, choice: own.length === 0 ? '' : JSON.stringify(own) }
+}
+
+/** The parts of one app that its requests to stored routes use. */
+export class CacheRequests {
+  readonly fastify: FastifyInstance
+  readonly core: Core
+  readonly names: Names
+  readonly responses: StoredResponses
+  readonly personal: PersonalRequests
+  readonly #notices = new Notices()
+
+  constructor (fastify: FastifyInstance, core: Core, { personal, responses, app }: { readonly personal: PersonalRequests; readonly responses: StoredResponses; readonly app: string | undefined }) {
+    this.fastify = fastify
+    this.core = core
+    this.names = new Names(app)
+    this.responses = responses
+    this.personal = personal
+  }
+
+  /** The handler read what identifies the client or the request, so its response is for this client alone. */
+  noteIdentity ({ request, route }: FastifyCacheRequest, part: string): void {
+    this.personal.mark(request)
+    this.#notices.warnOnce(request.log, route.pattern, { route: route.pattern, part }, `Cache: the handler of this route reads ${part}, which is in no key; such answers are private and not stored. Read it in a hook, or say sameForAll if it makes no difference to the answer`)
+  }
+}
+
+/**
+ * One request to a stored route: the key, the parts of the request that its handler sees, and the background request that renews its
+ * response are made of the same target. A handler sees nothing that another request with the same key might lack; a background request
+ * with another view than the request that it renews stores nothing.
+ */
+export class FastifyCacheRequest implements CacheRequest {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly method: string
+  readonly route: StoredRoute
+  readonly policy: Policy
+  readonly target: TargetUri
+  /** The cache key, without the variant. */
+  readonly key: string
+  readonly refresh: Refresh | undefined
+  tags: string[]
+  cache!: FastifyCache
+  readonly #app: CacheRequests
+  readonly #run: () => unknown
+
+  constructor (app: CacheRequests, request: FastifyRequest, reply: FastifyReply, route: StoredRoute, run: () => unknown) {
+    const target = targetOf(request)
+    const { key, tags } = app.names.of(target)
+    this.request = request
+    this.reply = reply
+    this.method = request.method
+    this.route = route
+    this.policy = route.policy
+    this.target = target
+    this.key = route.choice === '' ? key : variantKey(key, route.choice)
+    this.refresh = refreshOf(request)
+    this.tags = tags as string[]
+    this.#app = app
+    this.#run = run
+  }
+
+  /** Begins the exchange with the cache of the request. */
+  enter (own: readonly string[]): void {
+    this.tags = [...own, ...this.tags]
+    this.cache = this.refresh?.cache ?? this.request.cache
+  }
+
+  get headers (): IncomingHttpHeaders { return this.request.raw.headers }
+
+  get log (): FastifyRequest['log'] { return this.request.log }
+
+  get isPersonal (): boolean { return wasFoundPersonal(this.request) }
+
+  get isGone (): boolean { return isGone(this.reply) }
+
+  get isCached (): boolean { return this.#app.core.armOf(this.request) === 'cached' }
+
+  get flightKey (): string {
+    const { headers } = this
+    return this.key + variantOf(shownNames(headers, this.policy), headers)
+  }
+
+  get identity (): ViewIdentity {
+    const { key, route, request: { ip } } = this
+    return { key, route, ip }
+  }
+
+  /** Whether its handler sees a request with this identity, and its headers select this stored response. */
+  isSeenAs ({ key, route, ip }: ViewIdentity, stale: StoredHead): boolean {
+    return this.key === key && this.route.pattern === route.pattern && this.request.ip === ip && matches(stale, this.headers)
+  }
+
+  hasLabelsOf ({ labels }: StoredHead): boolean {
+    for (const name of LABELS) {
+      const given = this.reply.getHeader(name)
+      if (given === undefined ? labels?.[name] !== undefined : labels?.[name] !== String(given)) return false
+    }
+    return true
+  }
+
+  markPersonal (): void {
+    this.#app.personal.mark(this.request)
+  }
+
+  serve (response: Servable, status?: CacheStatus): void {
+    this.#app.responses.serve(this.reply, response, status)
+  }
+
+  sendGatewayTimeout (): void {
+    this.reply.code(504).send()
+  }
+
+  sendNotModified (): void {
+    this.reply.code(304).send()
+  }
+
+  setStatus (status: CacheStatus, unstored?: () => UnstoredReason | undefined): void {
+    this.#app.responses.setStatus(this.reply, status, unstored)
+  }
+
+  setCode (code: number): void {
+    this.reply.code(code)
+  }
+
+  removeHeader (name: string): void {
+    this.reply.removeHeader(name)
+  }
+
+  async run (): Promise<void> {
+    await runHandler(this.#run, this.reply, showAllBeforeSend(this.reply, this.show(undefined)))
+  }
+
+  record (listener: RunListener, stale: StoredHead | 'shown-all' | undefined): RecordedRun {
+    return new ResponseRecorder(this.reply, stale === 'shown-all' ? NOTHING_HIDDEN : this.show(stale), this.#run, listener)
+  }
+
+  prepareRefresh (refresh: Refresh): () => Promise<number> {
+    const renewing = this.#renewing(refresh.stale)
+    return () => askItself(this.#app.fastify, renewing, (raw) => { (raw as Raw)[kRefresh] = refresh })
+  }
+
+  /**
+   * Hides from the handler all that is not in the key.
+   * @param stale the stored response whose validators the handler sees
+   * @param also further headers that it sees
+   */
+  show (stale: StoredHead | undefined, also?: readonly string[]): SeenRequest {
+    const { request, policy, target: { scheme, host } } = this
+    // The rollout may choose by what the handler must not read, such as the address.
+    enterHandlerPhase(request)
+    Reflect.get(request, 'cache')
+    return showTo(request, {
+      headers: visibleHeaders(this.headers, policy, { scheme, host, isProxied: 'ips' in request }, stale, also),
+      scheme,
+      host,
+      onIdentity: policy.sameForAll ? undefined : (part) => this.#app.noteIdentity(this, part)
+    })
+  }
+
+  /** The request that renews a stored response: the target, the address and the selecting headers of this one, and no credentials. */
+  #renewing (stale: StoredHead): LoopbackRequest {
+    const { request, request: { raw }, target } = this
+    const sent = sentHeaders(raw)
+    const headers: Record<string, string> = { 'user-agent': '@x/cache-edge' }
+    const host = sent.host ?? sent[':authority']
+    if (host !== undefined) headers.host = String(host)
+    // Fastify reads them where it trusts the peer, which the background request has in common with this one.
+    const forwarded = 'ips' in request ? ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'] : []
+    for (const name of [...forwarded, ...stale.vary]) {
+      const value = raw.headers[name] ?? sent[name]
+      if (value !== undefined) headers[name] = joinLines(value)!
+    }
+    return { url: target.originalUrl ?? target.url, headers, peer: peerOf(raw.socket), isHttp2: raw.httpVersionMajor >= 2 }
+  }
+}
+
+/** The refresh that a request is, once it has reached the handler; `undefined`: it came from a client. */
+export function refreshOf ({ raw }: FastifyRequest): Refresh | undefined {
+  const refresh = (raw as Raw)[kRefresh]
+  if (refresh !== undefined) refresh.hasReachedHandler = true
+  return refresh
+}

@@ -1,0 +1,190 @@
+import type { Core } from '@x/cache-core/suite'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
+import { takeUnnamed } from '../lib/unnamed-app.js'
+import { say, warn } from '../lib/notices.js'
+import { EDGE_DEFAULTS, ETAG_DEFAULTS, PURGE_DEFAULTS, type CacheEdgeOptions } from '../options.js'
+import { Purger } from '../purge/purger.js'
+import { Credentials } from '../rules/credentials.js'
+import type { Policy, RouteRule } from '../rules/policy.js'
+import { EdgeHeaders } from './answer-headers.js'
+import type { BodyTags } from './body-tags.js'
+import { toStoredRoute } from './cache-request.js'
+import { checkingFirst } from './current-tag.js'
+import { surround } from './hook-order.js'
+import { checkFastify, contextOf } from './patches.js'
+import { PersonalRequests } from './personal-requests.js'
+import { ResponseCache } from './response-cache.js'
+import { RouteRules } from './route-rules.js'
+import { Writes } from './writes.js'
+
+/** Marks the config of routes that have their own last hook. */
+const kEdge = Symbol.for('@x/cache-edge.edge')
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'])
+
+type Done = (error: Error | null, payload?: unknown) => void
+
+/** The edge of one app: its routes, the last hook of each response, and the purge of its proxies. */
+export class Edge {
+  readonly #fastify: FastifyInstance
+  readonly #core: Core
+  readonly #rules: RouteRules
+  readonly #headers: EdgeHeaders
+  readonly #responses: ResponseCache
+  readonly #writes: Writes
+  readonly #purger: Purger | undefined
+  readonly #tags: BodyTags | undefined
+  readonly #saysNoCache: boolean
+  readonly #isNamed: boolean
+  #freeName: (() => void) | undefined
+  #hasToldOlder = false
+
+  constructor (fastify: FastifyInstance, core: Core, tags: BodyTags | undefined, options: CacheEdgeOptions) {
+    const { hosts, purge, tagHeader = EDGE_DEFAULTS.tagHeader } = options
+    const credentials = new Credentials(options)
+    const personal = new PersonalRequests(core, credentials)
+    this.#fastify = fastify
+    this.#core = core
+    this.#tags = tags
+    this.#rules = new RouteRules(fastify, core, credentials, options)
+    this.#saysNoCache = options.etag !== false && (options.etag?.noCache ?? ETAG_DEFAULTS.noCache)
+    let isCompressed: boolean | undefined
+    this.#headers = new EdgeHeaders(core, {
+      personal,
+      tagHeader,
+      saysNoCache: this.#saysNoCache,
+      // Read with the first response, when no plugin can decorate any more.
+      isCompressed: () => {
+        isCompressed ??= fastify.hasReplyDecorator('compress')
+        return isCompressed
+      }
+    })
+    this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
+      ...EDGE_DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), app: options.app, hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
+    })
+    this.#writes = new Writes(fastify)
+    this.#isNamed = options.app !== undefined
+    this.#purger = purge === undefined ? undefined : new Purger({ ...PURGE_DEFAULTS, ...purge }, core.registry.events, fastify.log)
+  }
+
+  /** Gives a route its policy, and the handler and the last hook that follow from it. */
+  apply (route: RouteOptions): void {
+    const rule = this.#rules.of(route)
+    this.#wrapHandler(route, rule)
+    const edge = this
+    const tagBody: onSendHookHandler = function tagBody (request, reply, payload, done) {
+      edge.#responses.dropStandIn(reply)
+      edge.#tags?.tag(request, reply, payload)
+      done(null, payload)
+    }
+    const tagBetween: onSendHookHandler = function tagBetween (request, reply, payload, done) {
+      edge.#tags?.settle(request, reply, payload)
+      done(null, payload)
+    }
+    const finishRoute: onSendHookHandler = function finishRoute (request, reply, payload, done) {
+      edge.#tags?.settle(request, reply, payload)
+      edge.#finish(request, reply, payload, { rule, url: route.url }, done)
+    }
+    surround(route, { first: tagBody, between: tagBetween, last: finishRoute })
+    // For reads it would be one hook more.
+    if ([route.method].flat().some((method) => !SAFE.has(method.toUpperCase()))) {
+      const noteWrite: onRequestHookHandler = function noteWrite (request, _reply, done) {
+        edge.#noteWrite(request)
+        done()
+      }
+      route.onRequest = [noteWrite, ...[route.onRequest ?? []].flat()]
+    }
+    Object.assign(route, { config: { ...route.config, [kEdge]: true } })
+  }
+
+  get purgeFailures (): number { return this.#purger?.failures ?? 0 }
+
+  /** Whether the route of a request has its own last hook. */
+  isApplied (request: FastifyRequest): boolean {
+    // Fastify makes `routeOptions` anew at each access, and this is read for every response.
+    const config: object | undefined = (contextOf(request) ?? request.routeOptions).config
+    return (config as { [kEdge]?: boolean } | undefined)?.[kEdge] === true
+  }
+
+  /**
+   * Finishes the response of a route that was declared before the plugin had loaded. Warns once if the route has a policy, which has no effect.
+   * @param isLast whether no other hook may change the body
+   */
+  finishOlder (request: FastifyRequest, reply: FastifyReply, payload: unknown, isLast: boolean, done: Done): void {
+    const { config, url = '' } = request.routeOptions
+    this.#tellOlder(request, url, config)
+    if (isLast) this.#tags?.tag(request, reply, payload)
+    this.#finish(request, reply, payload, { rule: undefined, url }, done)
+  }
+
+  /**
+   * Logs the settings that apply to all responses, and the options without an effect.
+   * @throws `CACHE_ERR_APP_UNNAMED` where another app stores responses under the same keys
+   */
+  start (): void {
+    checkFastify(this.#fastify)
+    if (this.#responses.hasRoutes && !this.#isNamed) this.#freeName = takeUnnamed(this.#core.registry)
+    const { log } = this.#fastify
+    if (this.#saysNoCache) say(log, 'info', {}, 'Cache: an answer with a computed ETag and no Cache-Control of its own goes out with no-cache, since a validator makes some proxies store it; etag: { noCache: false } ends that')
+    for (const prefix of this.#rules.unused) {
+      warn(log, { prefix }, `Cache: the rule "${prefix}" covers no route. It is compared with the patterns of routes that are declared after cacheEdge has loaded: await its registration before them`)
+    }
+    if (this.#responses.hasRoutes && this.#core.registry.active.isLocal) {
+      warn(log, {}, 'Cache: answers are kept in the memory of this process; other processes do not see its invalidations')
+    }
+  }
+
+  async close (): Promise<void> {
+    this.#freeName?.()
+    await this.#purger?.close()
+  }
+
+  #noteWrite (request: FastifyRequest): void {
+    if (!SAFE.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
+  }
+
+  #finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, route: { readonly rule: RouteRule<FastifyRequest>; readonly url: string }, done: Done): void {
+    const { statusCode } = reply
+    this.#responses.complete(reply)
+    if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
+      // Before the response goes out: a client that has read it reads what it changed.
+      void this.#writes.invalidate(request, reply).then(() => {
+        try {
+          done(null, payload)
+        } catch (error) {
+          // As Fastify does where nothing is awaited: a payload that cannot be sent is answered as an error, and does not end the process.
+          reply.send(error)
+        }
+      })
+      return
+    }
+    done(null, this.#headers.finish(request, reply, payload, route.rule, route.url))
+  }
+
+  #tellOlder (request: FastifyRequest, route: string, config: object): void {
+    const own = (config as { cache?: unknown }).cache
+    if (this.#hasToldOlder || own === false || (own === undefined && !this.#rules.covers(route))) return
+    this.#hasToldOlder = true
+    warn(request.log, { route }, `Cache: the route "${route}" was declared before cacheEdge had loaded, so it gets an ETag and nothing of its policy. Write await register(cacheEdge, …) before the first route`)
+  }
+
+  #wrapHandler (route: RouteOptions, rule: RouteRule<FastifyRequest>): void {
+    // The handler of a WebSocket is given a socket, and an upgrade is not answered from a cache.
+    const { websocket, wsHandler } = route as { websocket?: boolean; wsHandler?: unknown }
+    if (rule === undefined || rule === 'personal' || websocket === true) return
+    if (wsHandler === undefined) route.handler = this.#wrapped(route.handler, rule, route)
+    else if ((rule.store !== false || rule.currentTag !== undefined) && route.method !== 'HEAD') {
+      warn(this.#fastify.log, { route: route.url }, 'Cache: answers of this route are not stored, and have no currentTag, since it has a wsHandler; declare the WebSocket under another path, or take store and currentTag from the route')
+    }
+  }
+
+  #wrapped (handler: RouteHandlerMethod, policy: Policy<FastifyRequest>, route: RouteOptions): RouteHandlerMethod {
+    // Later plugins may add to the schema.
+    policy.hasHeaderSchema = () => (route.schema as { headers?: unknown } | undefined)?.headers !== undefined
+    const inner = policy.store === false ? handler : this.#responses.wrap(handler, toStoredRoute(route, policy))
+    return policy.currentTag === undefined ? inner : checkingFirst(inner, policy.currentTag)
+  }
+}
+
+function pick<T extends object, K extends keyof T> (from: T, names: readonly K[]): { [N in K]: NonNullable<T[N]> } {
+  return Object.fromEntries(names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]])) as { [N in K]: NonNullable<T[N]> }
+}

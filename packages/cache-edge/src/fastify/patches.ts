@@ -1,0 +1,186 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
+import type { Readable } from 'node:stream'
+import { warn } from '../lib/notices.js'
+
+// Every use of Fastify and Node beyond their documented interfaces, but for `writeHead` (core's whenHeadIsWritten). Seams that were
+// tried in place of each are named beside it. `checkFastify` compares them with the Fastify of the app at start.
+
+const NONE = Symbol('no slot')
+
+/** One private property of Fastify's objects, found by the description of its symbol: each copy of Fastify has symbols of its own. */
+class Slot {
+  readonly #description: string
+  #last: symbol = NONE
+
+  constructor (description: string) {
+    this.#description = description
+  }
+
+  /** The symbol; `undefined`: this version of Fastify has none. */
+  in (owner: object): symbol | undefined {
+    if (this.#last in owner) return this.#last
+    const slot = Object.getOwnPropertySymbols(owner).find((symbol) => symbol.description === this.#description)
+    if (slot !== undefined) this.#last = slot
+    return slot
+  }
+
+  read (owner: object): unknown {
+    const slot = this.in(owner)
+    return slot === undefined ? NONE : (owner as Record<symbol, unknown>)[slot]
+  }
+}
+
+const serializer = new Slot('fastify.reply.serializer')
+const isError = new Slot('fastify.reply.isError')
+const signal = new Slot('fastify.request.signal')
+const context = new Slot('fastify.context')
+const replyClass = new Slot('fastify.Reply')
+const requestClass = new Slot('fastify.Request')
+
+/** The object that Fastify has for all requests to a route. */
+export interface RouteContext {
+  readonly config?: object
+  /** The hooks that run on a response. */
+  readonly onSend?: readonly { readonly name: string }[] | null
+}
+
+/**
+ * The serializer that `reply.serializer()` was given; `null`: none; {@link UNKNOWN}: this version of Fastify has no such slot.
+ * Fastify has a setter alone; `reply.serialize()` does not show which function it calls.
+ */
+export function serializerOf (reply: FastifyReply): unknown {
+  return serializer.read(reply)
+}
+
+/** See {@link serializerOf}. */
+export const UNKNOWN: unknown = NONE
+
+/** Makes the next payload no error, although Fastify was about to send one, as after `handlerTimeout`. Only a sent error resets the flag. */
+export function clearError (reply: FastifyReply): void {
+  const slot = isError.in(reply)
+  if (slot !== undefined) (reply as unknown as Record<symbol, unknown>)[slot] = false
+}
+
+/** `request.signal`, if the app has read it, whose listeners may stop work. To read `request.signal` itself would create it. */
+export function signalOf (request: FastifyRequest): AbortSignal | undefined {
+  const controller = signal.read(request)
+  return controller instanceof AbortController ? controller.signal : undefined
+}
+
+/**
+ * The object of a route that all of its requests share; `undefined`: this version of Fastify has no such slot. `request.routeOptions` lacks
+ * the hooks of the instance, and is made anew at each access.
+ */
+export function contextOf (request: FastifyRequest): RouteContext | undefined {
+  const found = context.read(request)
+  return typeof found === 'object' && found !== null ? found : undefined
+}
+
+/** The name under which Fastify binds an onSend hook of this package to the instance. */
+export function boundName (hook: string): string {
+  return `bound ${hook}`
+}
+
+/** Whether Fastify takes the body of a HEAD response away with this hook, on a HEAD route that it made itself. Fastify marks it by name alone. */
+export function isHeadHook ({ name }: onSendHookHandler): boolean {
+  return name === 'headRouteOnSendHandler'
+}
+
+/**
+ * Calls back with the next payload that the handler sends, and the method that sends it. Replaces `reply.send` of this reply alone. An
+ * onSend hook sees the body behind the hooks of plugins that were registered earlier, and a failure behind the error handler.
+ */
+export function interceptSend (reply: FastifyReply, intercept: (payload: unknown, send: (payload?: unknown) => FastifyReply) => FastifyReply): void {
+  const { send } = reply
+  reply.send = (payload?: unknown) => intercept(payload, send.bind(reply))
+}
+
+/** Gives the reply its own `send` again. */
+export function restoreSend (reply: FastifyReply): void {
+  // The own property hides the method of the prototype.
+  delete (reply as { send?: unknown }).send
+}
+
+/**
+ * Calls back before a stream of the app makes its first chunk. Replaces `_read` of this stream alone; `resume` and `readable` are emitted
+ * once the chunk is made, and another stream in its place would be another payload for the onSend hooks.
+ */
+export function beforeFirstRead (stream: Readable, listener: () => void): void {
+  const { _read } = stream
+  stream._read = function (size) {
+    stream._read = _read
+    listener()
+    _read.call(stream, size)
+  }
+}
+
+/** A value in the place of the one that an object has. */
+interface Replaced {
+  readonly object: Record<string, unknown>
+  readonly name: string
+  readonly shown: unknown
+  readonly hidden: unknown
+  /** Whether it stands as an own property over a getter of the prototype, which has no setter. */
+  readonly isOver: boolean
+}
+
+/**
+ * Properties of a request and its raw message that have other values while they are shown. A copy (`Object.create(request)`) would not do:
+ * `reply.request`, a `WeakMap` of a plugin, and a stream over the raw message still lead to the original with all headers.
+ */
+export class ReplacedProperties {
+  readonly #replaced: Replaced[] = []
+
+  replace (object: object, name: string, shown: unknown): void {
+    this.replaceUnread(object, name, shown, (object as Record<string, unknown>)[name])
+  }
+
+  /** The same for a property that is not to be read now. */
+  replaceUnread (object: object, name: string, shown: unknown, hidden: unknown): void {
+    this.#replaced.push({ object: object as Record<string, unknown>, name, shown, hidden, isOver: false })
+  }
+
+  /** The same for a property that is a getter of the prototype. */
+  cover (object: object, name: string, shown: unknown): void {
+    this.#replaced.push({ object: object as Record<string, unknown>, name, shown, hidden: undefined, isOver: true })
+  }
+
+  show (): void {
+    for (const { object, name, shown, isOver } of this.#replaced) {
+      if (isOver) Object.defineProperty(object, name, { value: shown, configurable: true, writable: true, enumerable: true })
+      else object[name] = shown
+    }
+  }
+
+  hide (): void {
+    for (const { object, name, hidden, isOver } of this.#replaced) {
+      if (isOver) delete object[name]
+      else object[name] = hidden
+    }
+  }
+}
+
+type Construct = new (...args: unknown[]) => object
+
+/** The private properties of Fastify that this package reads and the app's version of Fastify lacks. */
+export function missingIn (fastify: FastifyInstance): string[] {
+  const [Reply, Request] = [replyClass.read(fastify), requestClass.read(fastify)]
+  if (typeof Reply !== 'function' || typeof Request !== 'function') return ['the classes of request and reply']
+  // With a message that no connection has, since there is no request yet.
+  const request = new (Request as Construct)('', {}, { on () {} }, {}, fastify.log, {})
+  const reply = new (Reply as Construct)({}, request, fastify.log)
+  Reflect.get(request, 'signal')
+  return [
+    serializer.read(reply) === null ? [] : 'reply.serializer',
+    isError.read(reply) === false ? [] : 'reply.isError',
+    typeof Reflect.get(reply, 'send') === 'function' && !Object.hasOwn(reply, 'send') ? [] : 'reply.send',
+    signal.read(request) instanceof AbortController ? [] : 'request.signal',
+    context.in(request) !== undefined ? [] : 'request.context'
+  ].flat()
+}
+
+/** Warns if the app's version of Fastify lacks a private property that this package reads. */
+export function checkFastify (fastify: FastifyInstance, missing = missingIn(fastify)): void {
+  if (missing.length === 0) return
+  warn(fastify.log, { fastify: fastify.version, missing }, 'Cache: this version of Fastify lacks private properties that @x/cache-edge reads, so that objects and streams may not be stored, nor stale responses served behind an error; use Fastify 5.12, or a newer @x/cache-edge')
+}

@@ -1,0 +1,131 @@
+import { enterHandlerPhase, RESPONSE_KEYS, type Core } from '@x/cache-core/suite'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
+import type { Refresh, StoredRoute } from '../exchange/cache-request.js'
+import { ExchangeRunner } from '../exchange/exchange-runner.js'
+import { warn } from '../lib/notices.js'
+import type { CacheStatus } from '../rules/cache-status.js'
+import { bypassOf, type BypassRules } from '../rules/decide.js'
+import type { Policy } from '../rules/policy.js'
+import { hasOtherParameter } from '../rules/query.js'
+import { CONDITIONAL } from '../rules/visibility.js'
+import type { EdgeHeaders } from './answer-headers.js'
+import { CacheRequests, FastifyCacheRequest, refreshOf } from './cache-request.js'
+import { showAllBeforeSend } from './handler-view.js'
+import type { PersonalRequests } from './personal-requests.js'
+import { failing } from './run-handler.js'
+import { StoredResponses } from './serve.js'
+
+/** Settings of the response cache. */
+export interface ResponseCacheSettings {
+  readonly name: string
+  /** The name of the app in the keys; `undefined`: no other app shares the store. */
+  readonly app: string | undefined
+  readonly hosts: ReadonlySet<string> | undefined
+  readonly maxBodyBytes: number
+  readonly maxVariants: number
+  readonly coalesceMs: number
+}
+
+/** Details of bypassed requests whose handler sees the whole request; their responses are marked as for this client alone. */
+const SHOWN_ALL = new Set(['method', 'upgrade', 'personal', 'request-body', 'target'])
+
+/** An option of the router that Fastify's types of `routerOptions` lack. */
+interface RouterConfig { readonly useSemicolonDelimiter?: boolean; readonly routerOptions?: { readonly useSemicolonDelimiter?: boolean } }
+
+/** Answers from `fastify.cache` in place of a route's handler (RFC 9111), after every hook in front of the handler has run. */
+export class ResponseCache {
+  /** Whether the router begins a query at `;` as well. */
+  readonly #hasSemicolon: boolean
+  readonly #core: Core
+  readonly #headers: EdgeHeaders
+  readonly #responses: StoredResponses
+  readonly #requests: CacheRequests
+  readonly #runner: ExchangeRunner
+  readonly #bypassRules: BypassRules<FastifyRequest, Policy<FastifyRequest>>
+  hasRoutes = false
+
+  constructor (fastify: FastifyInstance, core: Core, headers: EdgeHeaders, personal: PersonalRequests, { name, app, hosts, ...limits }: ResponseCacheSettings) {
+    const { useSemicolonDelimiter, routerOptions } = fastify.initialConfig as RouterConfig
+    this.#hasSemicolon = useSemicolonDelimiter === true || routerOptions?.useSemicolonDelimiter === true
+    this.#core = core
+    this.#headers = headers
+    this.#responses = new StoredResponses(name, headers)
+    this.#requests = new CacheRequests(fastify, core, { personal, responses: this.#responses, app })
+    this.#bypassRules = {
+      personalReason: (request, policy) => personal.reasonOf(request, policy),
+      hasOtherParameter: (request, { query }) => query !== undefined && this.#hasOtherParameter(request, query),
+      isOtherHost: ({ host }) => hosts !== undefined && !hosts.has(host.toLowerCase())
+    }
+    let hasWarned = false
+    this.#runner = new ExchangeRunner(core, {
+      ...limits,
+      onMemoryFull: () => {
+        if (!hasWarned) warn(fastify.log, {}, 'Cache: the streams that are being recorded hold as much memory as they may; others are sent and not stored until their clients have read more')
+        hasWarned = true
+      }
+    })
+    const runner = this.#runner
+    fastify.addHook('onClose', async function forgetInvalidations () { runner.close() })
+  }
+
+  /** A handler that answers from the cache where it may, and else runs the route's own. */
+  wrap (handler: RouteHandlerMethod, route: StoredRoute<FastifyRequest>): RouteHandlerMethod {
+    // Reserves the label before the first response, since the number of labels is limited.
+    if (!this.hasRoutes) this.#core.registry.stats.patterns.reserve([RESPONSE_KEYS])
+    this.hasRoutes = true
+    const cache = this
+    const cached: RouteHandlerMethod = function (request, reply) {
+      const run = (): unknown => handler.call(this, request, reply)
+      const bypass = bypassOf(request, route.policy, cache.#bypassRules)
+      return bypass === undefined ? cache.#answer(request, reply, route, run) : cache.#bypass(request, reply, route, run, bypass.why)
+    }
+    return Object.defineProperty(cached, 'name', { value: handler.name })
+  }
+
+  /** See {@link StoredResponses.dropStandIn}. */
+  dropStandIn (reply: FastifyReply): void {
+    this.#responses.dropStandIn(reply)
+  }
+
+  /** See {@link StoredResponses.complete}. */
+  complete (reply: FastifyReply): void {
+    this.#responses.complete(reply)
+  }
+
+  /** Whether either spelling of a rewritten URL has another parameter: both are in the key. */
+  #hasOtherParameter ({ raw }: FastifyRequest, names: ReadonlySet<string>): boolean {
+    const { url, originalUrl = url } = raw as typeof raw & { readonly originalUrl?: string }
+    return hasOtherParameter(url!, names, this.#hasSemicolon) || (originalUrl !== url && hasOtherParameter(originalUrl!, names, this.#hasSemicolon))
+  }
+
+  /** Runs the handler for a request that bypasses the store. */
+  #bypass (request: FastifyRequest, reply: FastifyReply, route: StoredRoute<FastifyRequest>, run: () => unknown, status: CacheStatus): unknown {
+    const refresh = refreshOf(request)
+    if (refresh !== undefined) return refuse(refresh, reply)
+    this.#responses.setStatus(reply, status)
+    if (SHOWN_ALL.has(status.detail ?? status.fwd!)) return run()
+    const own = new FastifyCacheRequest(this.#requests, request, reply, route, run)
+    if (this.#runner.unstored.showsAll(route)) return failing(this.#runner.lone.runShown(own, status))
+    showAllBeforeSend(reply, own.show(undefined, CONDITIONAL))
+    return run()
+  }
+
+  /** Answers a request. `undefined`: the response was sent at once; a promise is never fulfilled, and rejects as the handler. */
+  #answer (request: FastifyRequest, reply: FastifyReply, route: StoredRoute<FastifyRequest>, run: () => unknown): unknown {
+    enterHandlerPhase(request)
+    const own = new FastifyCacheRequest(this.#requests, request, reply, route, run)
+    const { refresh } = own
+    if (refresh !== undefined && !own.isSeenAs(refresh.identity, refresh.stale)) return refuse(refresh, reply)
+    const tags = this.#headers.tagsOf(request, route.policy)
+    if (tags === undefined) return failing(this.#runner.lone.runAlone(own, { fwd: 'bypass', detail: 'tags' }))
+    own.enter(tags)
+    const answering = this.#runner.answer(own)
+    return answering === undefined ? undefined : failing(answering)
+  }
+}
+
+/** Answers a background refresh that arrived as another request than it was sent as: its response is not stored. */
+function refuse (refresh: Refresh, reply: FastifyReply): undefined {
+  refresh.isOther = true
+  reply.code(503).send()
+}

@@ -1,0 +1,79 @@
+import { PolicyInvalid } from '../errors.js'
+import { resolvePolicy, type CacheEdgeOptions, type EdgePolicy } from '../options.js'
+import type { Credentials } from '../rules/credentials.js'
+import { toPolicy, type Policy, type RouteRule } from '../rules/policy.js'
+import type { Core } from '@x/cache-core/suite'
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import { Constraints } from './constraints.js'
+
+interface PrefixRule { readonly prefix: string; readonly policy: EdgePolicy }
+
+/** The rules of an app by the prefix of a route's pattern, and the policies of its routes. */
+export class RouteRules {
+  readonly #core: Core
+  readonly #credentials: Credentials
+  readonly #constraints: Constraints
+  /** The longest prefix first. */
+  readonly #rules: readonly PrefixRule[]
+  readonly #unused: Set<string>
+
+  /** @throws `CACHE_ERR_POLICY_INVALID` where the members of a rule contradict each other */
+  constructor (fastify: FastifyInstance, core: Core, credentials: Credentials, { rules = [], constraintHeaders = {} }: CacheEdgeOptions) {
+    this.#core = core
+    this.#credentials = credentials
+    this.#constraints = new Constraints(constraintHeaders, (name) => fastify.hasConstraintStrategy(name))
+    this.#rules = rules.map(({ prefix, ...policy }) => ({ prefix, policy })).sort((a, b) => b.prefix.length - a.prefix.length)
+    this.#unused = new Set(rules.map(({ prefix }) => prefix))
+    for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy, credentials)
+  }
+
+  /** The prefixes of the rules that no route has matched. */
+  get unused (): ReadonlySet<string> { return this.#unused }
+
+  /** Whether a rule matches a pattern. */
+  covers (url: string): boolean {
+    return this.#ruleOf(url) !== undefined
+  }
+
+  /**
+   * The rule of a route that is declared. Its `vary` has the headers of the route's constraints.
+   * @throws `CACHE_ERR_OPTION_INVALID`, `CACHE_ERR_POLICY_INVALID`
+   */
+  of (route: RouteOptions): RouteRule<FastifyRequest> {
+    const rule = this.#resolve(route)
+    this.#varyByConstraints(route, rule === 'personal' ? undefined : rule)
+    return rule
+  }
+
+  #ruleOf (url: string): PrefixRule | undefined {
+    return this.#rules.find(({ prefix }) => url === prefix || url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
+  }
+
+  #resolve (route: RouteOptions): RouteRule<FastifyRequest> {
+    const name = nameOf(route)
+    const given = (route.config as { cache?: unknown } | undefined)?.cache
+    const own = given === undefined ? undefined : resolvePolicy(name, given)
+    const rule = this.#ruleOf(route.url)
+    if (rule !== undefined) this.#unused.delete(rule.prefix)
+    if (this.#core.registry.personal.hasRoute(route.url)) return 'personal'
+    if (own === false) return undefined
+    if (own === undefined && rule === undefined) return undefined
+    return toPolicy<FastifyRequest>(name, { ...rule?.policy, ...own }, this.#credentials)
+  }
+
+  /** Adds the headers that select between routes of one URL to `Vary`, since a shared response would else answer for the other route. */
+  #varyByConstraints (route: RouteOptions, policy: Policy<FastifyRequest> | undefined): void {
+    const addTo = (own: Policy<FastifyRequest>, headers: readonly string[]): void => {
+      if (own.store !== false) this.#credentials.refuseIn(nameOf(route), headers)
+      own.vary = [...new Set([...own.vary, ...headers])]
+    }
+    const unknown = this.#constraints.add(route, policy && ((headers) => addTo(policy, headers)))
+    if (unknown === undefined) return
+    throw new PolicyInvalid(nameOf(route), `the constraint "${unknown}" chooses between routes of this URL, and a cache has to know by which request headers: name them in the option constraintHeaders, as in { ${JSON.stringify(unknown)}: ["X-Tenant"] }`)
+  }
+}
+
+/** The name of a route in messages. */
+function nameOf ({ method, url }: RouteOptions): string {
+  return `${String(method)} ${url}`
+}

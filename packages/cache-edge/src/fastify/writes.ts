@@ -1,0 +1,43 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Notices } from '../lib/notices.js'
+import { tagsOfWrite } from '../purge/write-targets.js'
+import type { TargetUri } from '../store/cache-key.js'
+import { targetOf } from './target.js'
+
+const kTarget = Symbol('@x/cache-edge.target')
+type WriteRequest = FastifyRequest & { [kTarget]?: TargetUri }
+
+/** Invalidates the stored responses that an unsafe method has changed (RFC 9111 §4.4). */
+export class Writes {
+  readonly #fastify: FastifyInstance
+  readonly #notices = new Notices()
+
+  constructor (fastify: FastifyInstance) {
+    this.#fastify = fastify
+  }
+
+  /** Notes the target of a write before its handler runs. Once the client has left, Fastify may not know the protocol, nor that the peer was trusted. */
+  note (request: FastifyRequest): void {
+    const target = this.#targetOf(request)
+    if (target !== undefined) (request as WriteRequest)[kTarget] = target
+  }
+
+  /** Invalidates the targets of a write that succeeded. Never rejects: the write is done, and its response must not report otherwise. */
+  async invalidate (request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    // A hook may have made another URL of it since.
+    const own = [(request as WriteRequest)[kTarget], this.#targetOf(request)].filter((target) => target !== undefined)
+    const tags = tagsOfWrite(own, { location: reply.getHeader('location'), contentLocation: reply.getHeader('content-location') })
+    if (tags.size > 0) await this.#fastify.cache.tags.invalidate([...tags])
+  }
+
+  /** `undefined`: a function of the app, such as `trustProxy`, has thrown. */
+  #targetOf (request: FastifyRequest): TargetUri | undefined {
+    try {
+      return targetOf(request)
+    } catch (err) {
+      const { url: route = '' } = request.routeOptions
+      this.#notices.warnOnce(request.log, route, { route, err }, 'Cache: the target of a write cannot be told, and what is stored for it may stay until its lifetime ends; mend the function that threw, such as trustProxy')
+      return undefined
+    }
+  }
+}

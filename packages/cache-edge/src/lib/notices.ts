@@ -1,0 +1,29 @@
+type LogMethod = (fields: object, message: string) => void
+
+/** The methods of a Fastify logger that write the lines of this package. */
+export interface Log { readonly info: LogMethod; readonly warn: LogMethod; readonly error: LogMethod }
+
+/** Logs a line. An error of the app's logger is dropped, as it must end neither the request nor the process. */
+export function say (log: Log, level: 'info' | 'warn' | 'error', fields: object, message: string): void {
+  try {
+    log[level](fields, message)
+  } catch {
+    // There is no other place to report it.
+  }
+}
+
+/** Logs a warning. */
+export function warn (log: Log, fields: object, message: string): void {
+  say(log, 'warn', fields, message)
+}
+
+/** Warnings that are logged once for each subject, such as a route. */
+export class Notices {
+  readonly #logged = new Set<string>()
+
+  warnOnce (log: Log, subject: string, fields: object, message: string): void {
+    if (this.#logged.has(subject)) return
+    this.#logged.add(subject)
+    warn(log, fields, message)
+  }
+}
