@@ -37,8 +37,15 @@ const write = async (app: FastifyInstance, id: number, stock: number) => {
 const stockOf = async (app: FastifyInstance, id: number): Promise<number> => (await read(app, `/api/records/${id}`)).fields.stock
 const status = (app: FastifyInstance) => read(app, '/internal/cache')
 
+/** Lua: the keys that have a value: a load that is under way has a mark of 16 bytes in its place. */
+const WITH_VALUES = `local names = {}
+for _, name in ipairs(redis.call('KEYS', ARGV[1])) do
+  if redis.call('STRLEN', name) > 16 then names[#names + 1] = name end
+end
+return names`
+
 /** The entries in Redis of the newest fleet. */
-const entries = async () => (await server.cli('KEYS', `app${prefixes}:e:*`)).split('\n').filter((key) => key !== '')
+const entries = async () => (await server.cli('EVAL', WITH_VALUES, '0', `app${prefixes}:e:*`)).split('\n').filter((key) => key !== '')
 
 /** The look-ups of a read: that of the value and, where the edge stores responses, that of the response before it. */
 const lookups = (url: string): number => /^\/api\/(public|data)\//.test(url) ? 2 : 1
