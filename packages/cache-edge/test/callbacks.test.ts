@@ -99,7 +99,10 @@ for (const [what, serialize] of Object.entries(serializers)) {
     const app = await buildEdge(t, { edge: { coalesceMs: 60_000 } })
     app.log.level = 'silent'
     for (const [url, cache] of [['/plain', undefined], ['/store', { store: true as const }]] as const) {
-      app.get(url, { config: cache === undefined ? {} : { cache } }, async (_request, reply: FastifyReply) => reply.serializer(serialize as never).send({ a: 1 }))
+      app.get(
+        url, { config: cache === undefined ? {} : { cache } },
+        async (_request, reply: FastifyReply) => reply.serializer(serialize as never).send({ a: 1 })
+      )
     }
     const { status, body } = await ask(app, '/plain')
     for (const answer of await Promise.all([ask(app, '/store'), ask(app, '/store'), ask(app, '/store')])) t.match(answer, { status, body })

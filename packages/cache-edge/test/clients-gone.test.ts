@@ -8,7 +8,9 @@ import { ask, buildEdge, Time, until, type EdgeSetup } from './fixtures/edge-app
 import { receive, unread } from './fixtures/wire.js'
 
 type Handler = (request: FastifyRequest, reply: FastifyReply, run: number) => unknown
-interface Scene { readonly app: FastifyInstance; readonly port: number; readonly state: { runs: number; atOnce: number; most: number; arrived: number } }
+interface Scene {
+  readonly app: FastifyInstance; readonly port: number; readonly state: { runs: number; atOnce: number; most: number; arrived: number }
+}
 
 /** A listening app whose route `/` counts its runs, and how many there were at once. */
 async function scene (t: Test, handler: Handler, cache: EdgePolicy = {}, setup: EdgeSetup = {}): Promise<Scene> {

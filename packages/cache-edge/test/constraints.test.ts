@@ -22,7 +22,9 @@ const KNOWN: CacheEdgeOptions = { constraintHeaders: { tenant: ['X-Tenant'] } }
 const constraints = (value: object): { constraints: NonNullable<RouteOptions['constraints']> } => ({ constraints: value as NonNullable<RouteOptions['constraints']> })
 
 async function build (t: Test, edge: CacheEdgeOptions = KNOWN, time?: Time): Promise<FastifyInstance> {
-  return buildEdge(t, { edge, server: { routerOptions: { constraints: { tenant: tenant() } } } as never, ...time !== undefined && { time } })
+  return buildEdge(
+    t, { edge, server: { routerOptions: { constraints: { tenant: tenant() } } } as never, ...time !== undefined && { time } }
+  )
 }
 
 const refused = { code: 'CACHE_ERR_POLICY_INVALID', message: /"tenant".*constraintHeaders/ }

@@ -17,7 +17,9 @@ const SAID = {
 }
 
 /** An app whose handler has said all that, and then fails. */
-async function failing (t: Test, cache: EdgePolicy | false | undefined, fail: (reply: FastifyReply) => unknown, setUp = (_app: FastifyInstance): void => {}): Promise<FastifyInstance> {
+async function failing (
+  t: Test, cache: EdgePolicy | false | undefined, fail: (reply: FastifyReply) => unknown, setUp = (_app: FastifyInstance): void => {}
+): Promise<FastifyInstance> {
   const app = await buildEdge(t)
   setUp(app)
   app.get('/', cache === undefined ? {} : { config: { cache } }, (_request, reply) => fail(reply.headers(SAID)))

@@ -137,7 +137,9 @@ t.test('clear, or another implementation, while a handler runs keeps its answer 
 })
 
 t.test('tags.invalidate: softly ends the freshness, and only a window lets the old answer be served', async (t) => {
-  for (const [policy, isServed] of [[{ mustRevalidate: false }, false], [{ staleIfError: 60 }, false], [{ staleWhileRevalidate: 60 }, true]] as const) {
+  for (const [policy, isServed] of [
+    [{ mustRevalidate: false }, false], [{ staleIfError: 60 }, false], [{ staleWhileRevalidate: 60 }, true]
+  ] as const) {
     const app = await buildEdge(t)
     let runs = 0
     app.get('/', { config: { cache: { store: true, tags: ['a'], ...policy } } }, async () => `run ${++runs}`)

@@ -36,7 +36,11 @@ t.test('web cache deception: a raw request line with a whole URL or backslashes 
 
 t.test('web cache deception: lenient routing does not lead around a personal route', async (t) => {
   const app = await buildEdge(t, {
-    server: { routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, caseSensitive: false, useSemicolonDelimiter: true } as object },
+    server: {
+      routerOptions: {
+        ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, caseSensitive: false, useSemicolonDelimiter: true
+      } as object
+    },
     edge: { personal: ['/account'], rules: [{ prefix: '/', store: true }] }
   })
   app.get('/account/:page', async () => 'mine')

@@ -105,7 +105,9 @@ async function settle (): Promise<void> {
 }
 
 /** Two routes with the same source: `/plain`, and `/store`, whose answers may be kept. */
-async function scene (t: Test, make: (when: When) => Source | Promise<Source>, when: When): Promise<{ app: FastifyInstance; port: number; ends: Array<() => unknown> }> {
+async function scene (
+  t: Test, make: (when: When) => Source | Promise<Source>, when: When
+): Promise<{ app: FastifyInstance; port: number; ends: Array<() => unknown> }> {
   const app = await buildEdge(t, { edge: { coalesceMs: 60_000 } })
   const ends: Array<() => unknown> = []
   app.addHook('onSend', async () => {

@@ -16,9 +16,13 @@ const MORE = ['x_forwarded_host', 'x-original-uri', 'x-envoy-original-path', 'x-
   'x-middleware-subrequest', 'x-nextjs-data', 'rsc', 'next-router-state-tree', 'x-requested-with', 'x-wap-profile', 'x-arbitrary', 'proxy-authorization', 'x-forwarded-for', 'x-forwarded-host_', 'transformurl',
   'x-ms-original-url', 'content-type', 'x-http-destinationurl', 'destination', 'depth', 'x-cache-edge-refresh']
 
-interface Setup extends EdgeSetup { cache?: EdgePolicy; schema?: object; compiler?: FastifySchemaCompiler<any>; declare?: (app: FastifyInstance) => void; lines?: object[] }
+interface Setup extends EdgeSetup {
+  cache?: EdgePolicy; schema?: object; compiler?: FastifySchemaCompiler<any>; declare?: (app: FastifyInstance) => void; lines?: object[]
+}
 
-async function build (t: Test, { cache = {}, schema, compiler, declare, lines = [], ...setup }: Setup, tell: (request: FastifyRequest) => unknown): Promise<FastifyInstance> {
+async function build (
+  t: Test, { cache = {}, schema, compiler, declare, lines = [], ...setup }: Setup, tell: (request: FastifyRequest) => unknown
+): Promise<FastifyInstance> {
   const app = await buildEdge(t, setup)
   app.addHook('onRequest', async ({ log }) => { Object.assign(log, { warn: (fields: object, message: string) => { lines.push({ ...fields, message }) } }) })
   declare?.(app)
@@ -157,7 +161,9 @@ for (const [part, read] of Object.entries(parts)) {
 
 t.test('what is not read does no harm: host, protocol and the URL are in the key', async (t) => {
   const lines: object[] = []
-  const app = await build(t, { lines, server: { trustProxy: true } }, (request) => [request.host, request.hostname, request.port, request.protocol, request.url, request.originalUrl, request.is404, request.method].join())
+  const app = await build(t, { lines, server: { trustProxy: true } }, (request) => [
+    request.host, request.hostname, request.port, request.protocol, request.url, request.originalUrl, request.is404, request.method
+  ].join())
   await send(app, {})
   t.ok(isStored(await send(app, {})))
   t.same(lines, [])

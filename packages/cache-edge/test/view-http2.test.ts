@@ -9,7 +9,9 @@ import { Http2Client, isStored } from './fixtures/two-clients.js'
 
 interface Setup { edge?: CacheEdgeOptions; server?: object; cache?: EdgePolicy; time?: Time }
 
-async function http2App (t: Test, { edge = {}, server = {}, cache = {}, time }: Setup = {}, tell: (request: FastifyRequest, run: number) => unknown = tellAll): Promise<{ app: FastifyInstance; client: Http2Client; runs: () => number }> {
+async function http2App (
+  t: Test, { edge = {}, server = {}, cache = {}, time }: Setup = {}, tell: (request: FastifyRequest, run: number) => unknown = tellAll
+): Promise<{ app: FastifyInstance; client: Http2Client; runs: () => number }> {
   const app = await buildEdge(t, { edge, server: { http2: true, ...server } as never, ...time !== undefined && { time } })
   let runs = 0
   app.get('/*', { config: { cache: { store: true, ...cache } } }, async (request, reply) => reply.header('cache-control', 'max-age=60').send(await tell(request, ++runs)))
@@ -52,7 +54,11 @@ t.test('a hit, a 304, a HEAD and a request for a part over HTTP/2', async (t) =>
 
 t.test('authority and host: the handler sees the one that is in the key, in every place', async (t) => {
   for (const [headers, host] of [[{ ':authority': 'A.Example' }, 'a.example'], [{ ':authority': 'b.example', host: 'b.example' }, 'b.example']] as const) {
-    const { client } = await http2App(t, {}, (request) => JSON.stringify({ ...JSON.parse(tellAll(request)), authority: (request.raw as { authority?: string }).authority, scheme: (request.raw as { scheme?: string }).scheme }))
+    const { client } = await http2App(t, {}, (request) => JSON.stringify({
+      ...JSON.parse(tellAll(request)),
+      authority: (request.raw as { authority?: string }).authority,
+      scheme: (request.raw as { scheme?: string }).scheme
+    }))
     const seen = JSON.parse((await client.ask(headers)).body)
     t.match(seen, { host, authority: host, scheme: 'http', headers: { host }, raw: { headers: { host } } })
     for (const fields of [seen.headers, seen.raw.headers, seen.raw.headersDistinct]) t.same(Object.keys(fields), ['host'])

@@ -11,7 +11,9 @@ const PRIVATE = 'private, no-cache'
 type WithUser = FastifyRequest & { user?: unknown }
 
 /** An app whose hook knows users by `X-Api-Key`. */
-async function withUsers (t: Test, cache: EdgePolicy = {}, userOf: (key: string) => unknown = (key) => ({ name: key }), initial: unknown = null): Promise<{ app: FastifyInstance; runs: () => number }> {
+async function withUsers (
+  t: Test, cache: EdgePolicy = {}, userOf: (key: string) => unknown = (key) => ({ name: key }), initial: unknown = null
+): Promise<{ app: FastifyInstance; runs: () => number }> {
   const app = await buildEdge(t)
   let runs = 0
   app.decorateRequest('user', initial as never)

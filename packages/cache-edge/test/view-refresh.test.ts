@@ -12,7 +12,14 @@ async function settle (): Promise<void> {
   for (let turns = 0; turns < 50; turns++) await nextTurn()
 }
 
-interface Heard { readonly ip: string; readonly ips: string[] | undefined; readonly host: string; readonly protocol: string; readonly url: string; readonly names: string[] }
+interface Heard {
+  readonly ip: string;
+  readonly ips: string[] | undefined;
+  readonly host: string;
+  readonly protocol: string;
+  readonly url: string;
+  readonly names: string[]
+}
 
 interface Scene {
   app: FastifyInstance
@@ -102,7 +109,9 @@ t.test('a background refresh goes through a schema that takes all unknown header
   t.same(own.lines, [])
 })
 
-const others: Record<string, { setup?: EdgeSetup; declare?: (app: FastifyInstance) => void; options?: RouteShorthandOptions; headers?: Record<string, string> }> = {
+const others: Record<string, {
+  setup?: EdgeSetup; declare?: (app: FastifyInstance) => void; options?: RouteShorthandOptions; headers?: Record<string, string>
+}> = {
   'rewriteUrl by a header that is in no key': {
     setup: { server: { rewriteUrl: ({ url = '/', headers }) => headers['x-beta'] === undefined ? url : `${url}?beta` } },
     headers: { 'x-beta': '1' }

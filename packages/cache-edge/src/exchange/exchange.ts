@@ -91,7 +91,9 @@ export interface RunFacts {
 export const RUNNING: RunState = { kind: 'running' }
 
 /** The state once the handler has sent a response. */
-export function afterResponse (state: RunState, { status, isError }: { readonly status: number; readonly isError: boolean }, facts: RunFacts): RunState {
+export function afterResponse (
+  state: RunState, { status, isError }: { readonly status: number; readonly isError: boolean }, facts: RunFacts
+): RunState {
   if (status >= 500) return afterFailure(state, status, facts)
   return state.kind === 'running' && !isError && status === 304 && facts.hasStored ? { kind: 'validated' } : state
 }
@@ -125,7 +127,9 @@ export type Conclusion =
  * @param judged the judgement on a recorded response
  * @param status of the handler's response, or with which its error is answered; `0`: it sent none
  */
-export function conclusionOf (end: Outcome | Failure, judged: Judgement | undefined, { status, isGone }: { readonly status: number; readonly isGone: boolean }): Conclusion {
+export function conclusionOf (
+  end: Outcome | Failure, judged: Judgement | undefined, { status, isGone }: { readonly status: number; readonly isGone: boolean }
+): Conclusion {
   if (judged?.response !== undefined) return { kind: 'storable', response: judged.response }
   const unstored = unstoredOf(end, judged, status)
   if (end === 'aborted' || isGone) return { kind: 'abandoned', unstored }

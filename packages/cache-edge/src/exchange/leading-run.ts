@@ -52,7 +52,10 @@ export class LeadingRun implements RunListener {
   #timer: NodeJS.Timeout | undefined
   #streaming: NodeJS.Timeout | undefined
 
-  constructor (settings: LeadingRunSettings, request: CacheRequest, { fwd, found, flight }: { readonly fwd: Miss; readonly found: SelectedVariant | undefined; readonly flight: HandlerFlight }) {
+  constructor (
+    settings: LeadingRunSettings, request: CacheRequest,
+    { fwd, found, flight }: { readonly fwd: Miss; readonly found: SelectedVariant | undefined; readonly flight: HandlerFlight }
+  ) {
     this.maxBytes = settings.maxBodyBytes
     this.memory = settings.memory
     this.#settings = settings
@@ -83,7 +86,9 @@ export class LeadingRun implements RunListener {
 
   intercept (status: number, error: Error | undefined): 'instead' | 'validated' | undefined {
     clearTimeout(this.#timer)
-    this.#enter(afterResponse(this.#state, { status: error === undefined ? status : this.#recorded.statusOf(error), isError: error !== undefined }, this.#facts), error)
+    this.#enter(afterResponse(
+      this.#state, { status: error === undefined ? status : this.#recorded.statusOf(error), isError: error !== undefined }, this.#facts
+    ), error)
     return this.#state.kind === 'running' ? undefined : this.#state.kind === 'validated' ? 'validated' : 'instead'
   }
 
@@ -98,7 +103,11 @@ export class LeadingRun implements RunListener {
   get #facts (): RunFacts {
     const { refresh, isGone } = this.#request
     return {
-      hasStored: this.#found !== undefined, isStaleAllowed: this.#found !== undefined && isStaleAllowed(this.#found), isRefresh: refresh !== undefined, isSuperseded: this.#flight.isSuperseded, isGone
+      hasStored: this.#found !== undefined,
+      isStaleAllowed: this.#found !== undefined && isStaleAllowed(this.#found),
+      isRefresh: refresh !== undefined,
+      isSuperseded: this.#flight.isSuperseded,
+      isGone
     }
   }
 

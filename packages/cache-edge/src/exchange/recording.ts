@@ -53,7 +53,10 @@ export class Recording extends Readable {
   #hasEnded = false
 
   /** @param onEnd called once, unless the recording was stopped before */
-  constructor (source: Readable, { maxBytes, memory }: { readonly maxBytes: number; readonly memory: RecordingMemory }, onEnd: (recorded: Recorded) => void) {
+  constructor (
+    source: Readable, { maxBytes, memory }: { readonly maxBytes: number; readonly memory: RecordingMemory },
+    onEnd: (recorded: Recorded) => void
+  ) {
     super()
     this.#source = source
     this.#maxBytes = maxBytes

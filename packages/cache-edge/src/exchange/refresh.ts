@@ -40,7 +40,9 @@ export class Refresher {
     const id = request.key + stale.variant
     if (this.#running.has(id) || this.#paused.isActive(id)) return
     this.#running.add(id)
-    const refresh: Refresh = { cache: request.cache, identity: request.identity, stale, hasReachedHandler: false, isOther: false, hasRenewed: false }
+    const refresh: Refresh = {
+      cache: request.cache, identity: request.identity, stale, hasReachedHandler: false, isOther: false, hasRenewed: false
+    }
     this.#run(request, refresh, id)
       .catch((error: unknown) => {
         this.#pause(id)

@@ -92,7 +92,13 @@ export function freshnessBy (head: Head, policy: Policy, requestedAt: number): F
   if (own.isExplicit || policy.store !== 'by-policy') return own
   const { lifetime, staleWhileRevalidate, staleIfError, mustRevalidate } = policy
   const isStrict = mustRevalidate || own.mustRevalidate
-  return { ...own, lifetime, mustRevalidate: isStrict, staleWhileRevalidate: isStrict ? 0 : staleWhileRevalidate, staleIfError: isStrict ? 0 : staleIfError }
+  return {
+    ...own,
+    lifetime,
+    mustRevalidate: isStrict,
+    staleWhileRevalidate: isStrict ? 0 : staleWhileRevalidate,
+    staleIfError: isStrict ? 0 : staleIfError
+  }
 }
 
 /** Seconds for which an entry is of use: fresh, in a stale window, or to be validated. */

@@ -182,7 +182,9 @@ function noteBefore (reply: FastifyReply, name: string): void {
 }
 
 /** The headers as they would be had this plugin written none. */
-export function withoutWritten (reply: FastifyReply, headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
+export function withoutWritten (
+  reply: FastifyReply, headers: Readonly<Record<string, string | string[]>>
+): Record<string, string | string[]> {
   const own = { ...headers }
   for (const [name, before] of (reply as FastifyReply & { [kWritten]?: Written })[kWritten] ?? []) {
     if (before === undefined) delete own[name]

@@ -142,7 +142,10 @@ export class Edge {
     if (!SAFE.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
   }
 
-  #finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, route: { readonly rule: RouteRule<FastifyRequest>; readonly url: string }, done: Done): void {
+  #finish (
+    request: FastifyRequest, reply: FastifyReply, payload: unknown,
+    route: { readonly rule: RouteRule<FastifyRequest>; readonly url: string }, done: Done
+  ): void {
     const { statusCode } = reply
     this.#responses.complete(reply)
     if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
@@ -186,5 +189,7 @@ export class Edge {
 }
 
 function pick<T extends object, K extends keyof T> (from: T, names: readonly K[]): { [N in K]: NonNullable<T[N]> } {
-  return Object.fromEntries(names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]])) as { [N in K]: NonNullable<T[N]> }
+  return Object.fromEntries(
+    names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]])
+  ) as { [N in K]: NonNullable<T[N]> }
 }

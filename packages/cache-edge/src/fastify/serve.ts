@@ -16,7 +16,9 @@ type Untyped = FastifyReply & { [kUntyped]?: boolean }
 const kStatus = Symbol('@x/cache-edge.status')
 
 /** The reply to a request, with the member of this cache in `Cache-Status`. */
-type Told = FastifyReply & { [kStatus]?: { readonly status: CacheStatus; written: string; readonly unstored: (() => string | undefined) | undefined } }
+type Told = FastifyReply & {
+  [kStatus]?: { readonly status: CacheStatus; written: string; readonly unstored: (() => string | undefined) | undefined }
+}
 
 /** Sends stored responses, and writes the member of this cache in `Cache-Status`. */
 export class StoredResponses {
@@ -38,7 +40,8 @@ export class StoredResponses {
     // Cookies that the handler has just set are for this client, where nothing of its answer is stored.
     setFromStore(reply, status?.hit === true || status?.stored !== false)
     // Known before anything is written: what a 304 leaves out need not be put in first. A tag of the body holds for what hooks make of it.
-    const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag) && (response.isTagOfBody !== true || !mayChangeBody(reply.request))
+    const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag) &&
+      (response.isTagOfBody !== true || !mayChangeBody(reply.request))
     reply.code(isNotModified ? 304 : response.status)
     for (const name in response.headers) {
       if (isNotModified && DROPPED_FROM_304.has(name)) continue

@@ -59,7 +59,9 @@ const VARY_MISS: Forward = { kind: 'miss', why: 'vary-miss' }
 const URI_MISS: Forward = { kind: 'miss', why: 'uri-miss' }
 
 /** The reason why a request is answered without the store; `undefined`: the store is read. */
-export function bypassOf<P, R extends { readonly method: string; readonly raw: { readonly headers: HeaderFields } }> (request: R, policy: P, rules: BypassRules<R, P>): Bypass | undefined {
+export function bypassOf<P, R extends { readonly method: string; readonly raw: { readonly headers: HeaderFields } }> (
+  request: R, policy: P, rules: BypassRules<R, P>
+): Bypass | undefined {
   const { method } = request
   if (method !== 'GET' && method !== 'HEAD') return { kind: 'bypass', why: { fwd: 'method' } }
   const reason = rules.personalReason(request, policy)
@@ -75,7 +77,9 @@ export function bypassOf<P, R extends { readonly method: string; readonly raw: {
  * The decision on a request that does not bypass the store (RFC 9111 §4).
  * @param now milliseconds of the epoch; without a found response it is not read
  */
-export function decide<H extends Dated> (request: DecidedRequest, { found, isOther }: LookedUp<H>, failures: RecentFailures<H>, now: number): AfterLookup {
+export function decide<H extends Dated> (
+  request: DecidedRequest, { found, isOther }: LookedUp<H>, failures: RecentFailures<H>, now: number
+): AfterLookup {
   // A background refresh is there to run the handler.
   if (found !== undefined && request.refresh === undefined) {
     const { head } = found

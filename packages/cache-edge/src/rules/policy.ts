@@ -99,7 +99,10 @@ export function toPolicy<R> (route: string, given: PolicyMembers<R>, credentials
 }
 
 /** The contradiction between members of a policy; `undefined`: there is none. */
-function contradictionIn (given: PolicyMembers<never>, { isShared, hasWindow, vary }: { readonly isShared: boolean; readonly hasWindow: boolean; readonly vary: readonly string[] }): string | undefined {
+function contradictionIn (
+  given: PolicyMembers<never>,
+  { isShared, hasWindow, vary }: { readonly isShared: boolean; readonly hasWindow: boolean; readonly vary: readonly string[] }
+): string | undefined {
   const { store = false, sMaxAge, cdnMaxAge } = given
   if (!isShared && store !== false) return 'what only the client may keep (scope: "private") cannot be kept here (store)'
   if (!isShared && (sMaxAge !== undefined || cdnMaxAge !== undefined)) return 'sMaxAge and cdnMaxAge speak to shared caches, and scope is "private"'

@@ -55,7 +55,9 @@ function isNegotiating (name: string): boolean {
  * @param stale the stored response that the handler may validate
  * @param also further names that it may see
  */
-export function visibleHeaders (headers: HeaderFields, policy: Policy, target: VisibleTarget, stale: StoredValidators | undefined, also: readonly string[] = []): Record<string, string | string[]> {
+export function visibleHeaders (
+  headers: HeaderFields, policy: Policy, target: VisibleTarget, stale: StoredValidators | undefined, also: readonly string[] = []
+): Record<string, string | string[]> {
   const shown: Record<string, string | string[]> = {}
   for (const name of [...shownNames(headers, policy), ...also]) {
     const value = Object.hasOwn(headers, name) ? headers[name] : undefined

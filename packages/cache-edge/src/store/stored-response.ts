@@ -102,7 +102,8 @@ export class KnownHead {
 
   /** Whether a stored response begins with this head. */
   isIn (stored: unknown): stored is Uint8Array {
-    return stored instanceof Uint8Array && stored.byteLength >= this.#bytes.length && this.#bytes.compare(stored, 0, this.#bytes.length) === 0
+    return stored instanceof Uint8Array && stored.byteLength >= this.#bytes.length &&
+      this.#bytes.compare(stored, 0, this.#bytes.length) === 0
   }
 
   /** The body of a stored response that begins with this head, in the same memory. */
@@ -134,7 +135,8 @@ function pack (kind: number, meta: object, body: Buffer): Buffer {
 }
 
 function isMeta (meta: any): meta is StoredHead {
-  return isObject(meta) && Number.isInteger(meta.status) && meta.status >= 200 && meta.status <= 599 && meta.status !== 206 && meta.status !== 304 &&
+  return isObject(meta) && Number.isInteger(meta.status) && meta.status >= 200 && meta.status <= 599 &&
+    meta.status !== 206 && meta.status !== 304 &&
     isObject(meta.headers) && Object.entries(meta.headers).every(([name, value]) => isField(name, value)) &&
     (meta.etag === undefined || (typeof meta.etag === 'string' && FIELD_VALUE.test(meta.etag))) &&
     (meta.labels === undefined || (isObject(meta.labels) && areTexts(Object.values(meta.labels)))) &&
@@ -145,7 +147,9 @@ function isMeta (meta: any): meta is StoredHead {
 function isIndex (meta: any): meta is VariantIndex {
   if (!isObject(meta) || !areTexts(meta.vary) || !areTexts(meta.variants) || !Number.isFinite(meta.until)) return false
   const { vary, variants, untils } = meta
-  if (vary.length > MAX_NAMES || variants.length > MAX_PLACES || ![...vary, ...variants].every(({ length }) => length <= MAX_KEY_LENGTH)) return false
+  if (
+    vary.length > MAX_NAMES || variants.length > MAX_PLACES || ![...vary, ...variants].every(({ length }) => length <= MAX_KEY_LENGTH)
+  ) return false
   return untils === undefined || (Array.isArray(untils) && untils.length === variants.length && untils.every(Number.isFinite))
 }
 

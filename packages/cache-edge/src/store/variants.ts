@@ -51,7 +51,9 @@ export interface Lookup { readonly found: SelectedVariant | undefined; readonly 
 type Reads = FastifyCache & { [shareNow]? (key: string): Result<SharedEntry | null> | undefined }
 
 /** The lifetime of an entry in seconds, and the tags that invalidate it. */
-export interface VariantOptions { readonly ttl: number; readonly staleIfError: number; readonly tags: string[]; readonly snapshot: TagSnapshot }
+export interface VariantOptions {
+  readonly ttl: number; readonly staleIfError: number; readonly tags: string[]; readonly snapshot: TagSnapshot
+}
 
 const MAX_KNOWN = 1000
 /** Bytes of the heap that known heads may take, beside the cache that holds the responses. */
@@ -124,7 +126,9 @@ export class Variants {
     return replaced.at(-1)!.requests > this.#requests.of(own) ? undefined : replaced.map(({ key }) => key)
   }
 
-  #read (cache: Reads, key: string, tags: string[]): SelectedVariant | VariantIndex | undefined | Promise<SelectedVariant | VariantIndex | undefined> {
+  #read (
+    cache: Reads, key: string, tags: string[]
+  ): SelectedVariant | VariantIndex | undefined | Promise<SelectedVariant | VariantIndex | undefined> {
     const shared = cache[shareNow]?.(key)
     if (shared !== undefined) return this.#decode(key, shared, true)
     return cache.getEntry(key, { tags }).then((result) => this.#decode(key, result, false))
