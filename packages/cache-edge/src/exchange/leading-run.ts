@@ -33,7 +33,7 @@ const UNCACHEABLE_MS = 10_000
 const RETRY_AFTER_MS = 1000
 /** Milliseconds that other requests wait for a stream of unknown length: some end only with their client. */
 const STREAM_MS = 1000
-/** Statuses that describe the client or the moment, not the resource, so they do not invalidate the stored response. */
+/** Statuses that describe the client or a temporary state, not the resource, so they do not invalidate the stored response. */
 const NOT_OF_THE_RESOURCE = new Set([408, 425, 429])
 
 /** One handler run whose response is stored, and shared with the requests that joined its flight. */
@@ -79,7 +79,7 @@ export class LeadingRun implements RunListener {
     if (this.#state.kind === 'validated') await this.#validate()
     else if (this.#state.kind === 'running') await this.#end(end)
     this.#settings.flights.end(this.#flight)
-    // However the request was answered, Fastify handles the error of the handler.
+    // Fastify handles the error of the handler, whatever response was sent.
     const failed = await failure
     if (failed !== undefined && this.#state.kind !== 'stale-served') throw failed.error
   }
@@ -122,20 +122,20 @@ export class LeadingRun implements RunListener {
     if (isEntered) this.#serveStale(state.detail, error)
   }
 
-  /** Serves the stored response while the handler is at work, or after its failure; no header of the handler goes out. */
+  /** Serves the stored response while the handler runs, or after its failure; no header of the handler is sent. */
   #serveStale (detail: string, error: unknown): void {
     const request = this.#request
     const found = this.#found!
     this.#flight.failure = detail
     this.#settings.failed.start(request.key + found.head.variant, RETRY_AFTER_MS)
-    if (error !== undefined) warn(request.log, { err: error }, 'Cache: the handler failed; a stale answer is served in its place')
+    if (error !== undefined) warn(request.log, { err: error }, 'Cache: the handler failed; a stale response is served instead')
     this.#recorded.undo()
     request.serve(found, { fwd: 'stale', detail })
     this.#recorded.dropLate()
     this.#flight.share(undefined)
   }
 
-  /** The handler's own response or failure ends the run. */
+  /** Ends the run with the handler's own response or failure. */
   async #end (end: Outcome | Failure): Promise<void> {
     const isFailure = typeof end === 'object' && 'error' in end
     const status = isFailure ? this.#recorded.statusOf(end.error) : this.#recorded.status
@@ -167,7 +167,7 @@ export class LeadingRun implements RunListener {
     if (reason !== undefined) this.#settings.unstored.note(route, reason, reason === 'vary' ? { vary } : {}, log)
   }
 
-  /** A whole response that may not be stored invalidates the stored one (RFC 9111 §4.3.3). */
+  /** Invalidates the stored response after a complete one that may not be stored (RFC 9111 §4.3.3). */
   async #refuse (status: number): Promise<void> {
     const flight = this.#flight
     if (status >= 500 || NOT_OF_THE_RESOURCE.has(status)) return
@@ -175,7 +175,7 @@ export class LeadingRun implements RunListener {
     if (this.#found !== undefined && !flight.isSuperseded) await this.#invalidate()
   }
 
-  /** Renews the stored response by the handler's 304; where it is about another one, runs the handler again without validators. */
+  /** Renews the stored response by the handler's 304; if the 304 is for another representation, runs the handler again without validators. */
   async #validate (): Promise<void> {
     const request = this.#request
     const recorded = this.#recorded
