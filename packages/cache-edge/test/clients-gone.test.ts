@@ -78,7 +78,7 @@ for (const [what, handler] of Object.entries(told)) {
   })
 }
 
-t.test('clients that leave one after another: one handler run at a time, and the last one has its answer', async (t) => {
+t.test('clients that leave one after another: one handler run at a time, and the last one has its response', async (t) => {
   const { port, state } = await scene(t, async (request, _reply, run) => run <= 5 ? untilAborted(request) : 'whole')
   const clients = []
   for (let count = 1; count <= 5; count++) {

@@ -134,7 +134,7 @@ t.test('a constraint that reads nothing but the URL needs no Vary', async (t) =>
   t.equal((await ask(app, '/x')).headers.vary, undefined)
 })
 
-t.test('constraintHeaders: a wrong name is an option error, and one that makes an answer personal is refused with store', async (t) => {
+t.test('constraintHeaders: a wrong name is an option error, and one that makes a response personal is refused with store', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   await t.rejects(async () => app.register(cacheEdge, { constraintHeaders: { tenant: ['a b'] } }), { code: 'CACHE_ERR_OPTION_INVALID' })

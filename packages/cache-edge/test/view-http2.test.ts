@@ -19,7 +19,7 @@ async function http2App (
 }
 
 for (const store of [true, 'by-response'] as const) {
-  t.test(`the body of an HTTP/2 GET is in no key, so that its answer is not stored: store ${String(store)}`, async (t) => {
+  t.test(`the body of an HTTP/2 GET is in no key, so that its response is not stored: store ${String(store)}`, async (t) => {
     const { client } = await http2App(t, { cache: { store } }, async ({ raw }) => (await raw.toArray()).join(''))
     for (const [at, body] of ['evil', '', 'x'.repeat(100_000)].entries()) {
       const { body: got, fields } = await client.ask({ ':path': `/${at}` }, body)
@@ -34,7 +34,7 @@ for (const store of [true, 'by-response'] as const) {
   })
 }
 
-t.test('without store, the answer to an HTTP/2 GET with a body is private', async (t) => {
+t.test('without store, the response to an HTTP/2 GET with a body is private', async (t) => {
   const app = await buildEdge(t, { server: { http2: true } as never })
   app.get('/', { config: { cache: {} } }, async () => 'x')
   const client = await Http2Client.to(t, app)
@@ -66,7 +66,7 @@ t.test('authority and host: the handler sees the one that is in the key, in ever
   }
 })
 
-t.test('an authority and another host make an answer that nobody shares', async (t) => {
+t.test('an authority and another host make a response that no request shares', async (t) => {
   const { client } = await http2App(t, {}, ({ host, raw }) => `${host} ${String((raw as { authority?: string }).authority)}`)
   const mixed = { ':authority': 'a.example', host: 'evil.example' }
   t.match(await client.ask(mixed), { fields: { 'cache-status': 'fastify; fwd=bypass; detail=target' } })

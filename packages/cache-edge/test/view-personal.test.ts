@@ -65,7 +65,7 @@ t.test('request.user: one that cannot be read counts as a user', async (t) => {
   for (let turn = 0; turn < 2; turn++) t.match(await ask(app, '/'), { status: 200, headers: { 'cache-control': PRIVATE }, cacheStatus: /personal/ })
 })
 
-t.test('request.user: with sameForAll all share one answer, and with scope private the client keeps it', async (t) => {
+t.test('request.user: with sameForAll all clients share one response, and with scope private the client may store it', async (t) => {
   const shared = await withUsers(t, { sameForAll: true })
   await ask(shared.app, '/', { 'x-user': 'bob' })
   t.ok(isHit(await ask(shared.app, '/')))
