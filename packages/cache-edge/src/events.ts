@@ -1,8 +1,8 @@
 declare module '@x/cache-core/suite' {
   interface CacheEvents {
-    /** A request arrived that the edge may answer. */
+    /** Emitted for a request that the edge may answer. */
     edgeCandidate: [route: string, method: string]
-    /** A conditional request was answered 304. */
+    /** Emitted for a conditional request that is answered with 304. */
     etagMatch: [route: string, method: string]
   }
 }

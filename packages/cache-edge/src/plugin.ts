@@ -11,7 +11,7 @@ import { TAG_PREFIX } from './store/cache-key.js'
 
 /** `fastify.cacheEdge`: counters of the edge. */
 export interface CacheEdge {
-  /** Bans that a proxy did not accept in any attempt: each tag once for each proxy. */
+  /** The number of bans that a proxy did not accept in any attempt, counted once for each tag and proxy. */
   readonly purgeFailures: number
 }
 
@@ -21,7 +21,7 @@ declare module 'fastify' {
     cacheEdge: CacheEdge
   }
   interface FastifyContextConfig {
-    /** The edge policy of this route, over that of the rule for its prefix; `false`: none, whatever the rules are. */
+    /** The edge policy of this route, which extends or overrides the rule for its prefix. `false`: the route has no policy, and no rule applies. */
     cache?: EdgePolicy | false
   }
 }
@@ -44,12 +44,12 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   fastify.decorate('cacheEdge', { get purgeFailures () { return edge.purgeFailures } })
   fastify.addHook('onRoute', function applyPolicy (route) { edge.apply(route) })
   if (options.etag !== false) refuseEtagIn(fastify)
-  // Behind the handler and in front of the error handler.
+  // The onError hook runs behind the handler and in front of the error handler.
   fastify.addHook('onError', function forgetFailed (request, reply, _error, done) {
     if (request.method === 'GET' || request.method === 'HEAD') forgetAnswer(reply)
     done()
   })
-  // For routes that were declared before this plugin had loaded; on all others the hook of the route comes last.
+  // This hook is for routes that were declared before the plugin had loaded; on all others the hook of the route comes last.
   fastify.addHook('onSend', function finishAnswer (request, reply, payload, done) {
     if (edge.isApplied(request)) return done(null, payload)
     edge.finishOlder(request, reply, payload, isLastHook(request, 'finishAnswer'), done)
@@ -58,7 +58,12 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   fastify.addHook('onClose', async function closeEdge () { await edge.close() })
 }
 
-/** ETags, conditional requests, `Cache-Control`, and stored responses. See {@link CacheEdgeOptions}. */
+/**
+ * ETags, conditional requests, `Cache-Control`, and stored responses. See {@link CacheEdgeOptions}.
+ * @throws `CACHE_ERR_OPTION_INVALID`; `CACHE_ERR_POLICY_INVALID` for a rule, or when a route is declared; `CACHE_ERR_EDGE_REGISTERED` for a
+ * second registration; `CACHE_ERR_ETAG_CLASH` beside `@fastify/etag`; `CACHE_ERR_SIBLING_CONTEXTS` in two contexts; when the app is ready
+ * `CACHE_ERR_APP_UNNAMED`
+ */
 export const cacheEdge = fp(plugin, { fastify: '5.x', name: NAME })
 
 /** Refuses `@fastify/etag` in any part of the app, however late it is registered, since it answers 304 by itself. */

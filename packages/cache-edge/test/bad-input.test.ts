@@ -21,7 +21,7 @@ async function page (t: Parameters<typeof buildEdge>[0], setup: EdgeSetup & { ca
   return { app, runs: () => runs }
 }
 
-/** What a server answers to bytes. */
+/** The bytes that a server sends in return for bytes. */
 async function send (port: number, text: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => {})
@@ -34,7 +34,7 @@ const garbage = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constant
   'bytes=-', 'bytes=9-1', `bytes=${'0-1,'.repeat(9999)}`, 'max-age', 'max-age=-1', 'max-age="', 'no-cache="', `max-age=${'9'.repeat(400)}`, 'Thu, 99 Foo 9999 99:99:99 GMT', '__proto__'))
 
 for (const name of ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range', 'cache-control', 'pragma', 'cookie', 'accept-encoding', 'x-cache-edge-refresh']) {
-  t.test(`${name} of a request: whatever it says, the answer is the right one or none`, async (t) => {
+  t.test(`${name} of a request: with any value, the response is the right one or none`, async (t) => {
     const { app } = await page(t, {}, (_request, reply) => reply.header('last-modified', 'Sun, 15 Jun 2025 12:00:00 GMT').send('right'))
     await fc.assert(fc.asyncProperty(garbage, async (value) => {
       const { status, body } = await ask(app, '/a', { [name]: value })
@@ -45,7 +45,7 @@ for (const name of ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodi
 }
 
 for (const name of ['cache-control', 'cdn-cache-control', 'vary', 'etag', 'last-modified', 'expires', 'age', 'date', 'content-encoding', 'cache-status', 'connection']) {
-  t.test(`${name} of a handler: whatever it says, the client has its answer`, async (t) => {
+  t.test(`${name} of a handler: with any value, the client receives its response`, async (t) => {
     const app = await buildEdge(t)
     let said: string | string[] = ''
     const handler = async (_request: FastifyRequest, reply: FastifyReply) => reply.header(name, said).send('right')
@@ -63,7 +63,7 @@ for (const name of ['cache-control', 'cdn-cache-control', 'vary', 'etag', 'last-
   })
 }
 
-t.test('raw sockets: garbage, doubled and 32 kB fields end in an answer, and the server stays up', async (t) => {
+t.test('raw sockets: garbage, doubled and 32 kB fields end in a response, and the server stays up', async (t) => {
   const { app } = await page(t, {}, async () => 'right')
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
@@ -72,7 +72,7 @@ t.test('raw sockets: garbage, doubled and 32 kB fields end in an answer, and the
     for (const value of ['"', '\xff\x80', '\t', 'a, "b', 'bytes=,-']) {
       t.match(await send(port, request(`${name}: ${value}\r\n${name}: ${value}\r\n`)), /^HTTP\/1\.1 200/, `${name} ${value}`)
     }
-    // Twice what Node takes, and less than it reads at once: from Node 24 it closes a connection with the rest unread, and the reset overtakes the answer.
+    // Twice what Node takes, and less than it reads at once: from Node 24 it closes a connection with the rest unread, and the reset overtakes the response.
     t.match(await send(port, request(`${name}: ${big.slice(0, 32 * 1024)}\r\n`)), /^HTTP\/1\.1 431/, name)
   }
   t.match(await send(port, request('')), /right$/)
@@ -110,7 +110,7 @@ for (const [what, handler, isStale] of [
   ['throws one of 404', () => { throw Object.assign(new Error('x'), { statusCode: 404 }) }, false],
   ['sends an Error as 410', (_request, reply) => reply.code(410).send(new Error('x')), false]
 ] as [string, Handler, boolean][]) {
-  t.test(`stale-if-error: a handler that ${what} ${isStale ? 'is stood in for by what is kept, and by nothing else' : 'is heard'}`, async (t) => {
+  t.test(`stale-if-error: a handler that ${what} ${isStale ? 'is replaced by the stored response alone' : 'sends its own response'}`, async (t) => {
     const time = new Time(t)
     const { app } = await page(t, { time, cache: { maxAge: 1, staleIfError: 60 } }, (request, reply, run) => run === 1 ? reply.send('kept') : handler(request, reply, run))
     await ask(app, '/a')
@@ -157,7 +157,7 @@ t.test('a handler that hangs: who waits runs it after coalesceMs', async (t) => 
   t.equal((await first).body, 'run 1')
 })
 
-t.test('a handler that hijacks: nothing is kept, and nobody waits for it', async (t) => {
+t.test('a handler that hijacks: no response is stored, and no request waits for it', async (t) => {
   const { app, runs } = await page(t, {}, (_request, reply, run) => {
     reply.hijack()
     reply.raw.end(`run ${run}`)
@@ -166,7 +166,7 @@ t.test('a handler that hijacks: nothing is kept, and nobody waits for it', async
   t.equal(runs(), 3)
 })
 
-t.test('a stream that fails midway: nothing is kept, and its file is closed', async (t) => {
+t.test('a stream that fails midway: nothing is stored, and its file is closed', async (t) => {
   const streams: Readable[] = []
   const { app, runs } = await page(t, {}, (_request, reply, run) => {
     const stream = run > 1 ? Readable.from(['whole']) : Readable.from((async function * () { yield 'half'; await wait(5); throw new Error('x') })())
@@ -181,7 +181,7 @@ t.test('a stream that fails midway: nothing is kept, and its file is closed', as
   t.equal(runs(), 2)
 })
 
-t.test('a client that goes away midway: nothing is kept, and the file is closed', async (t) => {
+t.test('a client that disconnects midway: nothing is stored, and the file is closed', async (t) => {
   const streams: Readable[] = []
   const { app, runs } = await page(t, {}, (_request, reply, run) => {
     const stream = run > 1 ? Readable.from(['whole']) : Readable.from((async function * () { for (;;) { yield big; await wait(1) } })())
@@ -200,7 +200,7 @@ t.test('a client that goes away midway: nothing is kept, and the file is closed'
 })
 
 for (const [what, body] of Object.entries({ text: () => 'x'.repeat(101), bytes: () => Buffer.alloc(101, 'x'), stream: () => Readable.from(['x'.repeat(60), 'x'.repeat(41)]), JSON: () => ['x'.repeat(101)] })) {
-  t.test(`maxBodyBytes: ${what} that is larger is sent whole, and not kept`, async (t) => {
+  t.test(`maxBodyBytes: ${what} that is larger is sent whole, and not stored`, async (t) => {
     const { app, runs } = await page(t, { edge: { maxBodyBytes: 100 } }, (_request, reply) => reply.send(body()))
     for (const run of [1, 2]) {
       t.match((await ask(app, '/a')).body, /x{101}/)
@@ -232,7 +232,7 @@ const faults: Record<string, () => unknown> = {
 }
 for (const member of ['getEntry', 'set', 'capture', 'lock', 'invalidate']) {
   for (const [what, fault] of Object.entries(faults)) {
-    t.test(`store: ${member} ${what}, and the client has the answer of the handler`, async (t) => {
+    t.test(`store: ${member} ${what}, and the client has the response of the handler`, async (t) => {
       const implementation = faulty(member, fault)
       const { app } = await page(t, { core: { implementation, readTimeoutMs: 20, writeTimeoutMs: 20 }, cache: { vary: ['accept'] } }, async (request) => `right ${String(request.headers.accept)}`)
       app.log.level = 'silent'
@@ -244,7 +244,7 @@ for (const member of ['getEntry', 'set', 'capture', 'lock', 'invalidate']) {
   }
 }
 
-t.test('store: what was invalidated while the handler ran is not kept if the tags could not be captured', async (t) => {
+t.test('store: a response that was invalidated while its handler ran is not stored if the tags could not be captured', async (t) => {
   const { app, runs } = await page(t, { core: { implementation: faulty('capture', async () => err(unavailable('capture'))) } }, async (_request, _reply, run) => `run ${run}`)
   await ask(app, '/a')
   await ask(app, '/a')

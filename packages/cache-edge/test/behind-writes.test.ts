@@ -13,7 +13,7 @@ import { isGone } from '../src/fastify/client-gone.js'
 import { cacheEdge } from '../src/index.js'
 import { ask, buildEdge, until, type EdgeSetup } from './fixtures/edge-app.js'
 
-/** The location in the answer to a write, and the name of the header that has it. */
+/** The location in the response to a write, and the name of the header that has it. */
 interface Said { location?: unknown; name?: string }
 
 /** An app with a stored page, which a PUT writes and says of it what the test wants, and may change in `setup`. */
@@ -97,7 +97,7 @@ t.test('whatever Host and Location say, a write is answered, and its target is i
   }), { numRuns: 150 })
 })
 
-t.test('a trustProxy function that throws behind a write costs neither the answer nor the invalidation, and is told once', async (t) => {
+t.test('a trustProxy function that throws behind a write prevents neither the response nor the invalidation, and is logged once', async (t) => {
   const lines: LogLine[] = []
   let isBroken = false
   const trustProxy = (): boolean => {

@@ -18,7 +18,9 @@ const stamp: onSendHookHandler<unknown> = (_request, _reply, payload, done) => {
 
 interface Setup { edge?: CacheEdgeOptions; cache?: EdgePolicy; hook?: onSendHookHandler<unknown> }
 /** Where a hook that changes the body can be registered. */
-const orders: Record<string, (app: FastifyInstance, setup: Setup, declare: (app: FastifyInstance, route?: Partial<RouteOptions>) => void) => Promise<void>> = {
+const orders: Record<string, (
+  app: FastifyInstance, setup: Setup, declare: (app: FastifyInstance, route?: Partial<RouteOptions>) => void
+) => Promise<void>> = {
   'in front of the edge': async (app, { edge = {}, hook = stamp }, declare) => {
     app.addHook('onSend', hook)
     await app.register(cacheEdge, edge)
@@ -61,7 +63,9 @@ const bodies: Record<string, (reply: FastifyReply) => unknown> = {
   text: () => 'page', object: () => ({ a: 1 }), bytes: () => Buffer.from('page'), empty: () => ''
 }
 
-async function build (t: Test, order: string, setup: Setup, handler: (reply: FastifyReply) => unknown = bodies.text!): Promise<{ app: FastifyInstance; runs: () => number }> {
+async function build (
+  t: Test, order: string, setup: Setup, handler: (reply: FastifyReply) => unknown = bodies.text!
+): Promise<{ app: FastifyInstance; runs: () => number }> {
   version = 1
   const app = Fastify() as FastifyInstance
   t.teardown(() => app.close())

@@ -18,7 +18,7 @@ const failingTags: Record<string, () => unknown> = {
   'gives what throws as it is read': () => new Proxy(['a'], { get () { throw new Error('no tags') } })
 }
 for (const [what, tags] of Object.entries(failingTags)) {
-  t.test(`tags: a function that ${what} costs the store, not the answer, and is told once for each route`, async (t) => {
+  t.test(`tags: a function that ${what} prevents storing, not the response, and is logged once for each route`, async (t) => {
     const lines: Array<{ fields: Record<string, any>; message: string }> = []
     const app = await buildEdge(t, { server: { loggerInstance: collecting(lines) } })
     let runs = 0
@@ -50,7 +50,7 @@ const failingCurrent: Record<string, () => unknown> = {
   'gives null': async () => null
 }
 for (const [what, currentTag] of Object.entries(failingCurrent)) {
-  t.test(`currentTag: a function that ${what} costs the tag, not the answer; a write with preconditions is not done`, async (t) => {
+  t.test(`currentTag: a function that ${what} prevents the tag, not the response; a write with preconditions is not done`, async (t) => {
     const lines: Array<{ fields: Record<string, any>; message: string }> = []
     const app = await buildEdge(t, { server: { loggerInstance: collecting(lines) } })
     const config = { cache: { store: true, currentTag: currentTag as never } }
@@ -74,7 +74,7 @@ t.test('currentTag: a function that hangs is not waited for', { timeout: 30_000 
   t.match([read, write], [{ status: 200, body: 'text' }, { status: 503, body: /CACHE_ERR_CURRENT_TAG/ }])
 })
 
-t.test('a logger that throws harms no answer: tags, a failed handler, a refused refresh', async (t) => {
+t.test('a logger that throws harms no response: tags, a failed handler, a refused refresh', async (t) => {
   const time = new Time(t)
   const log = { level: 'warn', warn () { throw new Error('no log') }, info () {}, error () {}, debug () {}, trace () {}, fatal () {}, silent () {}, child: () => log }
   const app = Fastify({ loggerInstance: log as unknown as FastifyBaseLogger })
@@ -99,7 +99,10 @@ for (const [what, serialize] of Object.entries(serializers)) {
     const app = await buildEdge(t, { edge: { coalesceMs: 60_000 } })
     app.log.level = 'silent'
     for (const [url, cache] of [['/plain', undefined], ['/store', { store: true as const }]] as const) {
-      app.get(url, { config: cache === undefined ? {} : { cache } }, async (_request, reply: FastifyReply) => reply.serializer(serialize as never).send({ a: 1 }))
+      app.get(
+        url, { config: cache === undefined ? {} : { cache } },
+        async (_request, reply: FastifyReply) => reply.serializer(serialize as never).send({ a: 1 })
+      )
     }
     const { status, body } = await ask(app, '/plain')
     for (const answer of await Promise.all([ask(app, '/store'), ask(app, '/store'), ask(app, '/store')])) t.match(answer, { status, body })
@@ -112,7 +115,7 @@ const hooks: Record<string, { [K in 'preSerialization' | 'onSend']?: () => Promi
 }
 for (const [what, own] of Object.entries(hooks)) {
   for (const [kind, body] of [['an object', () => ({ a: 1 })], ['a stream', () => new Response('text').body]] as const) {
-    t.test(`${what} behind ${kind}: nobody waits for the answer`, async (t) => {
+    t.test(`${what} behind ${kind}: no request waits for the response`, async (t) => {
       const app = await buildEdge(t, { edge: { coalesceMs: 60_000 } })
       app.log.level = 'silent'
       app.get('/', { ...own, config: { cache: { store: true } } } as never, async () => body())

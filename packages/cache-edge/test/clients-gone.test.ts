@@ -8,7 +8,9 @@ import { ask, buildEdge, Time, until, type EdgeSetup } from './fixtures/edge-app
 import { receive, unread } from './fixtures/wire.js'
 
 type Handler = (request: FastifyRequest, reply: FastifyReply, run: number) => unknown
-interface Scene { readonly app: FastifyInstance; readonly port: number; readonly state: { runs: number; atOnce: number; most: number; arrived: number } }
+interface Scene {
+  readonly app: FastifyInstance; readonly port: number; readonly state: { runs: number; atOnce: number; most: number; arrived: number }
+}
 
 /** A listening app whose route `/` counts its runs, and how many there were at once. */
 async function scene (t: Test, handler: Handler, cache: EdgePolicy = {}, setup: EdgeSetup = {}): Promise<Scene> {
@@ -76,7 +78,7 @@ for (const [what, handler] of Object.entries(told)) {
   })
 }
 
-t.test('clients that leave one after another: one handler run at a time, and the last one has its answer', async (t) => {
+t.test('clients that leave one after another: one handler run at a time, and the last one has its response', async (t) => {
   const { port, state } = await scene(t, async (request, _reply, run) => run <= 5 ? untilAborted(request) : 'whole')
   const clients = []
   for (let count = 1; count <= 5; count++) {

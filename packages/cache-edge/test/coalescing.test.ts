@@ -5,7 +5,7 @@ import { PassThrough, Readable } from 'node:stream'
 import t from 'tap'
 import { ask, buildEdge, until } from './fixtures/edge-app.js'
 
-/** Asks over a socket of its own, and reads nothing of the answer until told to. */
+/** Asks over a socket of its own, and reads no part of the response until the test resumes it. */
 async function unread (port: number, path: string): Promise<{ close: () => void }> {
   const socket = connect(port, 'localhost')
   socket.pause()
@@ -21,7 +21,7 @@ function arrivals (app: FastifyInstance): { count: number } {
   return seen
 }
 
-t.test('a client that reads slowly keeps nobody waiting for a stream that may be kept', async (t) => {
+t.test('no request waits for a client that reads a storable stream slowly', async (t) => {
   const app = await buildEdge(t, { edge: { coalesceMs: 60_000, maxBodyBytes: 8 * 1024 * 1024 } })
   let runs = 0
   app.get('/', { config: { cache: { store: true } } }, async (_request, reply) => {
@@ -104,7 +104,7 @@ t.test('a stream that breaks off is made once more for all who waited, not once 
   t.equal(streams.length, 2)
 })
 
-t.test('answers of which nothing is kept do not queue: whoever comes next does not wait', async (t) => {
+t.test('requests for responses that are not stored do not queue: the next one does not wait', async (t) => {
   const app = await buildEdge(t, { edge: { coalesceMs: 60_000 } })
   const pending: Array<() => void> = []
   app.get('/', { config: { cache: { store: true } } }, async (_request, reply) => {
@@ -121,7 +121,7 @@ t.test('answers of which nothing is kept do not queue: whoever comes next does n
   for (const { body } of await Promise.all(others)) t.equal(body, 'own')
 })
 
-t.test('once an answer is kept again, others wait for it again', async (t) => {
+t.test('once a response is stored again, other requests wait for it again', async (t) => {
   const app = await buildEdge(t)
   const pending: Array<(isPrivate: boolean) => void> = []
   app.get('/', { config: { cache: { store: true } } }, async (_request, reply) => {
@@ -144,7 +144,7 @@ t.test('once an answer is kept again, others wait for it again', async (t) => {
   await Promise.all(all)
 })
 
-t.test('HTTP/2: handlers see the authority that their answer is kept for, and so does a refresh', async (t) => {
+t.test('HTTP/2: handlers see the authority that their response is stored for, and so does a refresh', async (t) => {
   const { cacheCore } = await import('@x/cache-core')
   const { cacheEdge } = await import('../src/index.js')
   const { connect: connect2 } = await import('node:http2')

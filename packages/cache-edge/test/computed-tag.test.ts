@@ -13,7 +13,7 @@ async function withRoutes (t: Test, edge: CacheEdgeOptions = {}): Promise<Fastif
   return app
 }
 
-t.test('a computed tag: an answer with no lifetime of its own says no-cache, so that a proxy that stores for its validator asks', async (t) => {
+t.test('a computed tag: a response with no lifetime of its own says no-cache, so that a proxy that stores for its validator asks', async (t) => {
   const app = await withRoutes(t)
   const first = await ask(app, '/')
   t.match(first, { status: 200, headers: { 'cache-control': 'no-cache', etag: /^W\// } })
@@ -22,7 +22,7 @@ t.test('a computed tag: an answer with no lifetime of its own says no-cache, so 
   t.match(await ask(app, '/', {}, 'HEAD'), { headers: { 'cache-control': 'no-cache' } })
 })
 
-t.test('a computed tag: with credentials the answer is private as well', async (t) => {
+t.test('a computed tag: with credentials the response is private as well', async (t) => {
   const app = await withRoutes(t, { credentialHeaders: ['X-Device'] })
   for (const name of ['x-api-key', 'api-key', 'x-auth-token', 'authorization', 'cookie', 'client-cert', 'x-device']) {
     t.equal((await ask(app, '/', { [name]: 'a=b' })).headers['cache-control'], 'private, no-cache', name)

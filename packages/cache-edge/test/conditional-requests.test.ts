@@ -223,7 +223,7 @@ t.test('currentTag: 304 without a handler run, 412 before an unsafe one', async 
   }
 })
 
-t.test('currentTag: a kept answer whose tag is no longer the current one is not served under the new one', async (t) => {
+t.test('currentTag: a stored response whose tag is no longer the current one is not served under the new one', async (t) => {
   const app = await buildEdge(t)
   let version = 1
   app.get('/', { config: { cache: { store: true, currentTag: () => `"${version}"` } } }, async () => `body ${version}`)

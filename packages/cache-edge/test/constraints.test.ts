@@ -22,7 +22,9 @@ const KNOWN: CacheEdgeOptions = { constraintHeaders: { tenant: ['X-Tenant'] } }
 const constraints = (value: object): { constraints: NonNullable<RouteOptions['constraints']> } => ({ constraints: value as NonNullable<RouteOptions['constraints']> })
 
 async function build (t: Test, edge: CacheEdgeOptions = KNOWN, time?: Time): Promise<FastifyInstance> {
-  return buildEdge(t, { edge, server: { routerOptions: { constraints: { tenant: tenant() } } } as never, ...time !== undefined && { time } })
+  return buildEdge(
+    t, { edge, server: { routerOptions: { constraints: { tenant: tenant() } } } as never, ...time !== undefined && { time } }
+  )
 }
 
 const refused = { code: 'CACHE_ERR_POLICY_INVALID', message: /"tenant".*constraintHeaders/ }
@@ -132,7 +134,7 @@ t.test('a constraint that reads nothing but the URL needs no Vary', async (t) =>
   t.equal((await ask(app, '/x')).headers.vary, undefined)
 })
 
-t.test('constraintHeaders: a wrong name is an option error, and one that makes an answer personal is refused with store', async (t) => {
+t.test('constraintHeaders: a wrong name is an option error, and one that makes a response personal is refused with store', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   await t.rejects(async () => app.register(cacheEdge, { constraintHeaders: { tenant: ['a b'] } }), { code: 'CACHE_ERR_OPTION_INVALID' })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { ask, buildEdge } from './fixtures/edge-app.js'
 
 for (const status of [200, 404]) {
-  t.test(`what an error handler answers ${status} to one client is not announced as an answer for all`, async (t) => {
+  t.test(`a ${status} that an error handler sends to one client is not marked as a response for all`, async (t) => {
     const app = await buildEdge(t)
     app.setErrorHandler((_error, { headers }, reply) => reply.code(status).send(`sorry, ${String(headers['x-name'])}`))
     app.get('/', { config: { cache: { store: true, statuses: [404] } } }, async () => { throw new Error('no row') })
@@ -19,7 +19,7 @@ t.test('a Cache-Control of the error handler itself goes out', async (t) => {
   t.equal((await ask(app, '/')).headers['cache-control'], 'public, max-age=5')
 })
 
-t.test('a stale answer in place of an error is announced as before', async (t) => {
+t.test('a stale response in place of an error has its headers as before', async (t) => {
   const app = await buildEdge(t)
   let runs = 0
   app.get('/', { config: { cache: { store: true, maxAge: 1, staleIfError: 60, tags: ['page'] } } }, async () => {

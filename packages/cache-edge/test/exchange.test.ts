@@ -58,7 +58,10 @@ t.test('afterResponse: a failure is replaced by the stored response, and a 304 v
 t.test('afterFailure and afterTimeout: serve nothing stale against a rule, nor twice', async (t) => {
   t.same([afterFailure(RUNNING, 500, allowed), afterTimeout(RUNNING, allowed)], [error, timeout])
   for (const fact of [{ hasStored: false }, { isStaleAllowed: false }, { isRefresh: true }, { isSuperseded: true }]) {
-    t.same([afterFailure(RUNNING, 500, { ...allowed, ...fact }), afterTimeout(RUNNING, { ...allowed, ...fact })], [RUNNING, RUNNING], JSON.stringify(fact))
+    t.same(
+      [afterFailure(RUNNING, 500, { ...allowed, ...fact }), afterTimeout(RUNNING, { ...allowed, ...fact })], [RUNNING, RUNNING],
+      JSON.stringify(fact)
+    )
   }
   t.same(afterFailure(RUNNING, 404, allowed), RUNNING)
   t.same(afterFailure(RUNNING, 500, { ...allowed, isGone: true }), RUNNING, 'the client made the handler fail')

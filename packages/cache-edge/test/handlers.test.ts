@@ -44,7 +44,7 @@ t.test('hooks behind the handler are given a string where it was one, on a miss 
   t.same(seen, [...Array(6).fill('string'), ...Array(3).fill('Buffer')])
 })
 
-t.test('a serializer set in front of the handler does not change what is kept once more', async (t) => {
+t.test('a serializer set in front of the handler does not change the stored body again', async (t) => {
   const app = await buildEdge(t)
   app.addHook('preHandler', async (_request, reply) => { reply.type('text/plain').serializer((value: unknown) => `<${String(value)}>`) })
   app.get('/object', store, async () => ({ toString: () => 'made' }))
@@ -52,7 +52,7 @@ t.test('a serializer set in front of the handler does not change what is kept on
   for (const url of ['/object', '/string']) for (let turn = 0; turn < 3; turn++) t.match(await ask(app, url), { status: 200, body: '<made>' })
 })
 
-t.test('an answer without a body or a type has none on a hit either', async (t) => {
+t.test('a response without a body or a type has none on a hit either', async (t) => {
   const app = await buildEdge(t)
   app.get('/', { config: { cache: { store: true, statuses: [301] } } }, async (_request, reply) => reply.code(301).header('location', '/b').send())
   const first = await ask(app, '/')
@@ -68,10 +68,10 @@ const answers: Record<string, (reply: FastifyReply) => unknown> = {
   'a 410': (reply) => reply.code(410).send('gone'),
   'no-store': (reply) => reply.header('cache-control', 'no-store').send('secret'),
   'a cookie': (reply) => reply.header('set-cookie', 'a=b').send('own'),
-  'more than may be kept': (reply) => reply.send('x'.repeat(2000))
+  'a body above the limit': (reply) => reply.send('x'.repeat(2000))
 }
 for (const [what, answer] of Object.entries(answers)) {
-  t.test(`RFC 9111 §4.3.3: ${what} in the background ends what was kept, for good`, async (t) => {
+  t.test(`RFC 9111 §4.3.3: ${what} in the background removes the stored response permanently`, async (t) => {
     const time = new Time(t)
     const app = await buildEdge(t, { time, edge: { maxBodyBytes: 1000 } })
     let runs = 0
@@ -86,7 +86,7 @@ for (const [what, answer] of Object.entries(answers)) {
     t.match(next.cacheStatus, /fwd=uri-miss/)
   })
 
-  t.test(`RFC 9111 §4.3.3: behind ${what} a failure is a failure, and not what was kept before`, async (t) => {
+  t.test(`RFC 9111 §4.3.3: behind ${what} a failure is sent, and not the response that was stored before`, async (t) => {
     const time = new Time(t)
     const app = await buildEdge(t, { time, edge: { maxBodyBytes: 1000 } })
     let runs = 0
@@ -103,7 +103,7 @@ for (const [what, answer] of Object.entries(answers)) {
   })
 }
 
-t.test('RFC 9111 §4.3.3: a 429 says nothing of what is kept', async (t) => {
+t.test('RFC 9111 §4.3.3: a 429 does not remove the stored response', async (t) => {
   const time = new Time(t)
   const app = await buildEdge(t, { time })
   let runs = 0

@@ -17,7 +17,9 @@ const SAID = {
 }
 
 /** An app whose handler has said all that, and then fails. */
-async function failing (t: Test, cache: EdgePolicy | false | undefined, fail: (reply: FastifyReply) => unknown, setUp = (_app: FastifyInstance): void => {}): Promise<FastifyInstance> {
+async function failing (
+  t: Test, cache: EdgePolicy | false | undefined, fail: (reply: FastifyReply) => unknown, setUp = (_app: FastifyInstance): void => {}
+): Promise<FastifyInstance> {
   const app = await buildEdge(t)
   setUp(app)
   app.get('/', cache === undefined ? {} : { config: { cache } }, (_request, reply) => fail(reply.headers(SAID)))
@@ -34,7 +36,7 @@ const failures: Record<string, { status: number; fail: (reply: FastifyReply) => 
 const policies: (EdgePolicy | false | undefined)[] = [undefined, false, {}, { tags: ['a'], statuses: [404] }, { store: true }, { store: 'by-response' }, { scope: 'private', maxAge: 60 }]
 for (const [what, { status, fail }] of Object.entries(failures)) {
   for (const cache of policies) {
-    t.test(`errors: a handler that ${what}, with the policy ${JSON.stringify(cache) ?? 'none'}: nothing that was said of its answer is said of the error`, async (t) => {
+    t.test(`errors: a handler that ${what}, with the policy ${JSON.stringify(cache) ?? 'none'}: no header of its response is sent with the error`, async (t) => {
       const { headers, ...answer } = await ask(await failing(t, cache, fail), '/')
       t.equal(answer.status, status)
       t.equal(headers['cache-control'], 'no-store')

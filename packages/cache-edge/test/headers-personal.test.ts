@@ -9,7 +9,7 @@ const OWN: Fields = { 'cache-control': 'public, max-age=7' }
 
 interface Exchange { url?: string; policy?: EdgePolicy; status?: number; said?: Fields; request?: Record<string, string> }
 
-/** An answer of a handler that has said this. */
+/** The response of a handler that sets these headers. */
 async function answerTo (t: Test, { url = '/x', policy, status = 200, said = {}, request = {} }: Exchange): Promise<Record<string, unknown>> {
   const app = await buildEdge(t, { edge: { personal: ['/me'], ignoreCookies: ['_ga'] } })
   app.get(url, policy === undefined ? {} : { config: { cache: policy } }, async (_request, reply) => reply.code(status).headers(said).send('x'))
@@ -17,7 +17,7 @@ async function answerTo (t: Test, { url = '/x', policy, status = 200, said = {},
 }
 
 for (const request of [{}, { cookie: 'sid=1' }, { authorization: 'Bearer x' }, { cookie: '_ga=1' }] as Record<string, string>[]) {
-  t.test(`private: the client's own cache keeps an answer to ${JSON.stringify(request)} for maxAge`, async (t) => {
+  t.test(`private: the client's own cache keeps a response to ${JSON.stringify(request)} for maxAge`, async (t) => {
     for (const [policy, said] of [
       [{ maxAge: 300 }, 'private, max-age=300, must-revalidate'],
       [{ maxAge: 300, staleWhileRevalidate: 5 }, 'private, max-age=300, stale-while-revalidate=5'],
@@ -83,7 +83,7 @@ for (const [what, exchange, survives] of [
   })
 }
 
-t.test('CDN-Cache-Control of a handler without a Cache-Control: goes out beside that of the policy, and is what the answer is kept by', async (t) => {
+t.test('CDN-Cache-Control of a handler without a Cache-Control: is sent beside that of the policy, and its lifetime is that of the stored response', async (t) => {
   const { app } = await page(t, { cache: { maxAge: 0 } }, (_request, reply, run) => reply.header('cdn-cache-control', 'max-age=60').send(`run ${run}`))
   t.match((await ask(app, '/a')).headers, { 'cache-control': 'public, max-age=0, must-revalidate', 'cdn-cache-control': 'max-age=60' })
   t.ok(isHit(await ask(app, '/a')))

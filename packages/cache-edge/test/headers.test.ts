@@ -14,7 +14,7 @@ type Expected = Record<'cache-control' | 'vary' | 'cdn-cache-control' | 'surroga
 
 const PUBLIC = 'public, max-age=60, must-revalidate'
 const PRIVATE = 'private, no-cache'
-/** Of an answer that has nothing but a computed tag. */
+/** The headers of a response with only a computed tag. */
 const NO_CACHE = 'no-cache'
 const BEARER = { authorization: 'Bearer x' }
 const options: CacheEdgeOptions = {

@@ -128,7 +128,7 @@ for (const name of ['content-type', 'content-language'] as const) {
   })
 }
 
-t.test('a hook that gives all answers one type: they are stored as before', async (t) => {
+t.test('a hook that gives all responses one type: they are stored as before', async (t) => {
   const app = await buildEdge(t)
   app.addHook('onRequest', async (_request, reply) => { reply.type('application/vnd.own+json') })
   const policy: EdgePolicy = { store: true }

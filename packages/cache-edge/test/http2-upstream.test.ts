@@ -46,7 +46,7 @@ async function build (t: Test, version: 1 | 2): Promise<World> {
 }
 
 for (const version of [1, 2] as const) {
-  t.test(`HTTP/${version} upstream: a 304 renews a stale answer, twice`, async (t) => {
+  t.test(`HTTP/${version} upstream: a 304 renews a stale response, twice`, async (t) => {
     const { app, time, seen } = await build(t, version)
     t.match(await ask(app, '/a'), { status: 200, body: 'xxxxx', cacheStatus: /uri-miss/ })
     for (let turn = 1; turn <= 2; turn++) {
@@ -57,7 +57,7 @@ for (const version of [1, 2] as const) {
     t.same(seen, ['/a undefined', '/a "v"', '/a "v"'])
   })
 
-  t.test(`HTTP/${version} upstream: an answer that breaks off does so for its client, and is not stored`, async (t) => {
+  t.test(`HTTP/${version} upstream: a response that breaks off also breaks off for its client, and is not stored`, async (t) => {
     const { app, seen } = await build(t, version)
     const base = `http://127.0.0.1:${await portOf(app)}`
     for (let turn = 1; turn <= 2; turn++) {
@@ -78,7 +78,7 @@ for (const version of [1, 2] as const) {
       t.match(await ask(app, `/${size}`), { status: 200, body: 'x'.repeat(size), cacheStatus: /stale-if-error, error/ })
     })
 
-    t.test(`HTTP/${version} upstream: a client that has the answer of ${size} bytes gets 304, and the next one gets all of it`, async (t) => {
+    t.test(`HTTP/${version} upstream: a client that has the response of ${size} bytes gets 304, and the next one gets all of it`, async (t) => {
       const { app } = await build(t, version)
       t.match(await ask(app, `/${size}`, { 'if-none-match': '"v"' }), { status: 304, body: '' })
       t.match(await ask(app, `/${size}`), { status: 200, body: 'x'.repeat(size) })

@@ -57,7 +57,7 @@ t.test('rollout: who is outside runs the handler each time, who is inside is ser
   for (let times = 0; times < 3; times++) t.match(await ask(app, '/'), { body: 'run 4' })
 })
 
-t.test('rollout: who is outside does not wait for who is, nor share an answer', async (t) => {
+t.test('rollout: a request outside of it does not wait for one inside, nor share its response', async (t) => {
   const app = await buildEdge(t, { core: { rollout: { percent: 0 } } })
   const running = deferred()
   let runs = 0
@@ -74,7 +74,7 @@ t.test('rollout: who is outside does not wait for who is, nor share an answer', 
 })
 
 for (const store of [true, 'by-response'] as const) {
-  t.test(`tags.invalidate: removes the answers of a tag, in every variant, store: ${String(store)}`, async (t) => {
+  t.test(`tags.invalidate: removes the responses of a tag, in every variant, store: ${String(store)}`, async (t) => {
     const app = await buildEdge(t)
     let runs = 0
     app.get('/item/:id', { config: { cache: { store, vary: ['accept'], tags: (request) => ['item', `item:${(request.params as { id: string }).id}`] } } }, async (_request, reply) =>
@@ -91,7 +91,7 @@ for (const store of [true, 'by-response'] as const) {
     t.same(await all(), ['run 7', 'run 8', 'run 9', 'run 10'])
   })
 
-  t.test(`tags.invalidate: while a handler runs keeps its answer out of the cache and from later requests, store: ${String(store)}`, async (t) => {
+  t.test(`tags.invalidate: while a handler runs, its response is neither stored nor sent to later requests, store: ${String(store)}`, async (t) => {
     const time = new Time(t)
     const app = await buildEdge(t, { time })
     const slow = deferred<string>()
@@ -113,7 +113,7 @@ for (const store of [true, 'by-response'] as const) {
   })
 }
 
-t.test('clear, or another implementation, while a handler runs keeps its answer from later requests', async (t) => {
+t.test('clear, or another implementation, while a handler runs: later requests do not receive its response', async (t) => {
   const ends = {
     clear: (app: FastifyInstance) => app.cache.clear(),
     swap: async (app: FastifyInstance) => { app.cache.registry.register(new MemoryCache()) }
@@ -136,8 +136,10 @@ t.test('clear, or another implementation, while a handler runs keeps its answer 
   }
 })
 
-t.test('tags.invalidate: softly ends the freshness, and only a window lets the old answer be served', async (t) => {
-  for (const [policy, isServed] of [[{ mustRevalidate: false }, false], [{ staleIfError: 60 }, false], [{ staleWhileRevalidate: 60 }, true]] as const) {
+t.test('tags.invalidate: softly ends the freshness, and only a window lets the old response be served', async (t) => {
+  for (const [policy, isServed] of [
+    [{ mustRevalidate: false }, false], [{ staleIfError: 60 }, false], [{ staleWhileRevalidate: 60 }, true]
+  ] as const) {
     const app = await buildEdge(t)
     let runs = 0
     app.get('/', { config: { cache: { store: true, tags: ['a'], ...policy } } }, async () => `run ${++runs}`)
@@ -147,7 +149,7 @@ t.test('tags.invalidate: softly ends the freshness, and only a window lets the o
   }
 })
 
-t.test('an unsafe method while a handler runs keeps the old answer out of the cache', async (t) => {
+t.test('an unsafe method while a handler runs: the old response is not stored', async (t) => {
   const app = await buildEdge(t)
   const slow = deferred<string>()
   let runs = 0
@@ -163,7 +165,7 @@ t.test('an unsafe method while a handler runs keeps the old answer out of the ca
   t.match(await ask(app, '/'), { body: 'run 2' })
 })
 
-t.test('maxBodyBytes and maxVariants bound what is kept', async (t) => {
+t.test('maxBodyBytes and maxVariants bound the stored responses', async (t) => {
   const app = await buildEdge(t, { edge: { maxBodyBytes: 4, maxVariants: 2 } })
   let runs = 0
   app.get('/size/:size', { config: { cache: { store: true } } }, async (request) => {

@@ -45,7 +45,7 @@ t.test('askItself: gives the status of whatever the app answers', async (t) => {
   }
 })
 
-t.test('askItself: an answer that is broken off ends it, and the app hears of each end', async (t) => {
+t.test('askItself: a response that breaks off ends it, and the app receives each event of the end', async (t) => {
   const closed: Array<Promise<unknown>> = []
   let answered = 0
   const app = await build(t, (app) => {
@@ -66,7 +66,7 @@ t.test('askItself: an answer that is broken off ends it, and the app hears of ea
   await askItself(app, { ...request, url: '/cut' }, () => {})
 })
 
-t.test('askItself: an answer that the app destroys with an error, at any time and more than once, does not end the process', async (t) => {
+t.test('askItself: a response that the app destroys with an error, at any time and more than once, does not end the process', async (t) => {
   const app = await build(t, (app) => {
     app.get('/response', (_request, reply) => { reply.raw.destroy(new Error('response')) })
     app.get('/socket', (request) => { request.raw.socket.destroy(new Error('socket')) })

@@ -10,7 +10,7 @@ import { ask, buildEdge } from './fixtures/edge-app.js'
 const BEARER = { authorization: 'Bearer x' }
 
 for (const order of ['before', 'after'] as const) {
-  t.test(`compression registered ${order}: one kept body for every coding, Vary on all, no coding on a 304`, async (t) => {
+  t.test(`compression registered ${order}: one stored body for every coding, Vary on all, no coding on a 304`, async (t) => {
     const app = await buildEdge(t, { compress: order })
     let runs = 0
     for (const [url, handler] of Object.entries({ '/text': () => 'text '.repeat(100), '/json': () => ({ a: 'text '.repeat(100) }) })) {
@@ -37,7 +37,7 @@ for (const order of ['before', 'after'] as const) {
   })
 }
 
-t.test('compression: Vary is on answers of routes that are not kept as well', async (t) => {
+t.test('compression: Vary is on responses of routes that are not stored as well', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(cacheEdge, { rules: [{ prefix: '/' }] })
@@ -63,7 +63,7 @@ t.test('etag: the options of @fastify/etag, none at all, and a clash with one', 
   await t.rejects(async () => app.register(cacheEdge), { code: 'CACHE_ERR_ETAG_CLASH' })
 })
 
-t.test('hooks registered before and after see and change what is sent, and only what the handler said is kept', async (t) => {
+t.test('hooks registered before and after see and change the body that is sent, and only that of the handler is stored', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(cacheCore, { implementation: 'memory' })
@@ -84,7 +84,7 @@ t.test('hooks registered before and after see and change what is sent, and only 
   t.match(await ask(app, '/'), { body: 'run 1 before after', headers: { 'x-before': '2', 'x-after': '2', 'x-pre': '1' }, cacheStatus: /hit/ })
 })
 
-t.test('an authenticating hook stands in front of what is kept', async (t) => {
+t.test('an authenticating hook runs before a stored response is served', async (t) => {
   const app = await buildEdge(t)
   let isOpen = true
   app.addHook('preHandler', async (_request, reply) => isOpen ? undefined : reply.code(401).send('no'))

@@ -39,7 +39,9 @@ function addWebSockets (app: FastifyInstance): void {
     if (onSocket === undefined) return
     const onRequest = websocket === true ? undefined : handler
     route.handler = function (request, reply) {
-      if (request.headers.upgrade === undefined) return onRequest === undefined ? reply.code(404).send() : onRequest.call(this, request, reply)
+      if (request.headers.upgrade === undefined) {
+        return onRequest === undefined ? reply.code(404).send() : onRequest.call(this, request, reply)
+      }
       return reply.send(onSocket.call(this, { isSocket: true }, request))
     }
   })

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { ask, buildEdge } from './fixtures/edge-app.js'
 
-/** What a route whose current tag is this answers to reads and writes. */
+/** The responses of a route with this current tag to reads and writes. */
 async function tagged (t: Test, tag: string, store: boolean | 'by-response' = false) {
   const app = await buildEdge(t)
   app.route({ method: ['GET', 'PUT'], url: '/', config: { cache: { store, currentTag: () => tag } }, handler: async () => 'x' })

@@ -106,7 +106,7 @@ for (const given of contradictions) {
   })
 }
 
-t.test('toPolicy: Vary may name credentials where nothing is kept', async (t) => {
+t.test('toPolicy: Vary may name credentials without store', async (t) => {
   t.same(toPolicy('', { vary: ['Cookie', 'Authorization'] }).vary, ['cookie', 'authorization'])
 })
 

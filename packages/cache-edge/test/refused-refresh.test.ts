@@ -72,7 +72,7 @@ t.test('a hook that refused a refresh is asked again after a while', async (t) =
 })
 
 for (const status of [408, 425, 429, 500, 503]) {
-  t.test(`a hook that answers ${status} to a background refresh: it is tried after growing pauses, told once, and the old answer stays`, async (t) => {
+  t.test(`a hook that answers ${status} to a background refresh: it is retried after growing pauses and logged once, and the old response remains`, async (t) => {
     const { state, time, get } = await scene(t, async (_request, reply) => reply.code(status).send('later'))
     await get()
     time.advance(11)

@@ -13,7 +13,7 @@ async function readAll (request: FastifyRequest): Promise<boolean> {
   return signal.aborted
 }
 
-t.test('an answer is stored although its handler asked for request.signal and read request.raw', async (t) => {
+t.test('a response is stored although its handler asked for request.signal and read request.raw', async (t) => {
   const app = await buildEdge(t)
   let runs = 0
   app.get('/', { config: { cache: { store: true } } }, async (request) => `${String(await readAll(request))} ${++runs}`)
@@ -23,7 +23,7 @@ t.test('an answer is stored although its handler asked for request.signal and re
   t.equal(runs, 1)
 })
 
-t.test('requests that wait for such a handler share its answer, and do not run one after the other', async (t) => {
+t.test('requests that wait for such a handler share its response, and do not run one after the other', async (t) => {
   const app = await buildEdge(t)
   let runs = 0
   app.get('/', { config: { cache: { store: true } } }, async (request) => {

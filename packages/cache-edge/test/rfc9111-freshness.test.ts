@@ -3,7 +3,7 @@ import t from 'tap'
 import { ask, NOON, type Fields } from './fixtures/edge-app.js'
 import { BOTH, byResponse, cached, MINUTE, scene } from './fixtures/scene.js'
 
-// Seconds after which it is no longer answered from the cache; the answer cannot be validated.
+// Seconds after which it is no longer answered from the cache; the response cannot be validated.
 const lifetimes: Array<[section: string, headers: Fields, seconds: number]> = [
   ['§4.2.1 max-age', cached('max-age=30'), 30],
   ['§4.2.1 s-maxage', cached('max-age=5, s-maxage=30'), 30],
@@ -48,14 +48,14 @@ t.test('§4.2 freshness', async (t) => {
     t.equal(runs(), 2)
   })
 
-  await t.test('§4.2.2 public without a lifetime is kept to be validated', async (t) => {
+  await t.test('§4.2.2 public without a lifetime is stored to be validated', async (t) => {
     const { app, seen } = await scene(t, byResponse, (run) => run === 1 ? { headers: { ...cached('public'), etag: '"v"' } } : { status: 304, body: null })
     await ask(app, '/x')
     t.match(await ask(app, '/x'), { status: 200, body: 'run 1' })
     t.equal(seen[1]!['if-none-match'], '"v"')
   })
 
-  await t.test('by policy, the policy names the lifetime where the answer does not', async (t) => {
+  await t.test('by policy, the lifetime is that of the policy where the response has none', async (t) => {
     const { app, time, runs } = await scene(t, { store: true, maxAge: 5, cdnMaxAge: 20 }, () => ({}))
     await ask(app, '/x')
     time.advance(19)
@@ -80,7 +80,7 @@ t.test('§4.2.4 what must not be served stale fails with its handler', async (t)
   }
 })
 
-t.test('§5.1 Age is on what comes from the cache; Date stays that of the answer', async (t) => {
+t.test('§5.1 a stored response has Age, and its own Date', async (t) => {
   const { app, time } = await scene(t, { store: true }, () => ({ headers: MINUTE }))
   t.equal((await ask(app, '/x')).headers.age, undefined)
   time.advance(7.9)

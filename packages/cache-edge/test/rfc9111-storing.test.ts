@@ -5,7 +5,7 @@ import { ask, buildEdge, NOON, type Fields } from './fixtures/edge-app.js'
 import { BOTH, byResponse, cached, MINUTE, scene } from './fixtures/scene.js'
 
 interface Exchange {
-  /** Of the answer. */
+  /** The headers of the response. */
   headers?: Fields
   status?: number
   policy?: EdgePolicy
@@ -149,13 +149,13 @@ for (const [name, store] of Object.entries(BOTH)) {
   })
 }
 
-t.test('§3.5 a policy that is the same for all says public, where the answer says nothing', async (t) => {
+t.test('§3.5 a policy with sameForAll writes public, where the response has no Cache-Control', async (t) => {
   const { app, runs } = await scene(t, { store: true, sameForAll: true }, () => ({}))
   for (let times = 0; times < 2; times++) t.equal((await ask(app, '/x', BEARER)).headers['cache-control'], 'public, max-age=60, must-revalidate')
   t.equal(runs(), 1)
 })
 
-t.test('§5.2.1.7 only-if-cached: 504, and the answer where there is one', async (t) => {
+t.test('§5.2.1.7 only-if-cached: 504, and the response where there is one', async (t) => {
   const { app, time, runs } = await scene(t, byResponse, () => ({ headers: MINUTE }))
   const only = { 'cache-control': 'only-if-cached' }
   t.match(await ask(app, '/x', only), { status: 504, headers: { 'cache-control': 'no-store' }, cacheStatus: 'fastify; fwd=uri-miss' })

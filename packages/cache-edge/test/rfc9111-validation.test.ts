@@ -6,7 +6,7 @@ import { BOTH, byResponse, cached, MINUTE, scene, type Script } from './fixtures
 t.test('§4.3 validation', async (t) => {
   const modified = formatHttpDate(NOON - 864e5)
 
-  await t.test('§4.3.1 the handler is asked with the validators of what is kept, and not with the client\'s', async (t) => {
+  await t.test('§4.3.1 the handler sees the validators of the stored response, and not the client\'s', async (t) => {
     for (const store of Object.values(BOTH)) {
       const { app, time, seen } = await scene(t, { store }, () => ({ headers: { ...cached('max-age=10'), etag: '"v"', 'last-modified': modified } }))
       await ask(app, '/x', { 'if-none-match': '"client"', 'if-modified-since': modified, 'if-match': '*', 'if-range': '"a"' })
@@ -17,7 +17,7 @@ t.test('§4.3 validation', async (t) => {
     }
   })
 
-  await t.test('§4.3.3 a full answer replaces what is kept', async (t) => {
+  await t.test('§4.3.3 a full response replaces the stored one', async (t) => {
     const { app, time } = await scene(t, byResponse, (run) => ({ headers: { ...cached('max-age=10'), etag: `"${run}"` } }))
     await ask(app, '/x')
     time.advance(11)
@@ -40,7 +40,7 @@ t.test('§4.3 validation', async (t) => {
     })
   }
 
-  await t.test('§4.3.4 Age and Date of the 304 count, those of what was kept do not', async (t) => {
+  await t.test('§4.3.4 Age and Date of the 304 count, those of the stored response do not', async (t) => {
     const { app, time } = await scene(t, byResponse, (run) => run === 1
       ? { headers: { ...cached('max-age=10'), etag: '"v"', date: formatHttpDate(NOON) } }
       : { status: 304, body: null, headers: (run === 2 ? {} : { age: '4' }) as Fields })
@@ -51,7 +51,7 @@ t.test('§4.3 validation', async (t) => {
     t.match(await ask(app, '/x'), { cacheStatus: /fwd-status=304; ttl=6; stored/, headers: { age: '4' } })
   })
 
-  await t.test('§4.3.4 what hooks put into the answer of one request is not kept for others', async (t) => {
+  await t.test('§4.3.4 headers that hooks set on the response to one request are not stored for others', async (t) => {
     const { app, time } = await scene(t, { store: true }, (run) => run === 1
       ? { headers: { ...cached('max-age=10'), etag: '"v"' } }
       : { status: 304, body: null })
@@ -65,7 +65,7 @@ t.test('§4.3 validation', async (t) => {
     t.match(await ask(app, '/x', { 'x-id': 'three' }), { headers: { 'x-request-id': 'three', vary: 'Origin' }, cacheStatus: /hit/ })
   })
 
-  await t.test('§4.3.4 a 304 with another tag, or one that may not be kept, drops the entry', async (t) => {
+  await t.test('§4.3.4 a 304 with another tag, or one that may not be stored, drops the entry', async (t) => {
     for (const headers of [{ etag: '"other"' }, { 'cache-control': 'no-store' }, { 'cache-control': 'private' }, { 'set-cookie': 'a=b' }] as Fields[]) {
       const { app, time, seen } = await scene(t, byResponse, (run) => run === 2
         ? { status: 304, body: null, headers }
@@ -88,7 +88,7 @@ t.test('§4.3 validation', async (t) => {
     t.equal(runs(), 1)
   })
 
-  await t.test('§4.3.5 HEAD is answered from a kept GET, and kept for none', async (t) => {
+  await t.test('§4.3.5 HEAD is answered from a stored GET, and its own response is not stored', async (t) => {
     for (const store of Object.values(BOTH)) {
       const { app, runs } = await scene(t, { store }, () => ({ headers: MINUTE }))
       t.match(await ask(app, '/x', {}, 'HEAD'), { status: 200, body: '', cacheStatus: /uri-miss/ })

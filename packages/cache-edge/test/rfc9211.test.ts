@@ -15,7 +15,9 @@ t.test('RFC 9211 Cache-Status says what was done, and why', async (t) => {
       return 'x'
     }
   })
-  const statusOf = async (...args: Parameters<typeof ask> extends [any, ...infer Rest] ? Rest : never): Promise<string> => (await ask(app, ...args)).cacheStatus
+  const statusOf = async (
+    ...args: Parameters<typeof ask> extends [any, ...infer Rest] ? Rest : never
+  ): Promise<string> => (await ask(app, ...args)).cacheStatus
   t.equal(await statusOf('/'), 'edge.1; fwd=uri-miss')
   t.equal(await statusOf('/'), 'edge.1; hit; ttl=60')
   t.equal(await statusOf('/', { accept: 'a' }), 'edge.1; fwd=vary-miss')

@@ -36,7 +36,11 @@ t.test('web cache deception: a raw request line with a whole URL or backslashes 
 
 t.test('web cache deception: lenient routing does not lead around a personal route', async (t) => {
   const app = await buildEdge(t, {
-    server: { routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, caseSensitive: false, useSemicolonDelimiter: true } as object },
+    server: {
+      routerOptions: {
+        ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, caseSensitive: false, useSemicolonDelimiter: true
+      } as object
+    },
     edge: { personal: ['/account'], rules: [{ prefix: '/', store: true }] }
   })
   app.get('/account/:page', async () => 'mine')
@@ -49,7 +53,7 @@ t.test('web cache deception: lenient routing does not lead around a personal rou
   }
 })
 
-t.test('web cache deception: no extension makes an answer one that is kept; the route does', async (t) => {
+t.test('web cache deception: the route, and no extension, decides whether a response is stored', async (t) => {
   const app = await buildEdge(t)
   let runs = 0
   app.get('/*', async (_request, reply) => reply.type('text/css').send(`run ${++runs}`))
@@ -59,7 +63,7 @@ t.test('web cache deception: no extension makes an answer one that is kept; the 
   t.equal(again.headers['cache-control'], 'no-cache')
 })
 
-t.test('web cache deception: what a client with a session is answered at a wildcard route is neither kept nor public', async (t) => {
+t.test('web cache deception: the response to a client with a session at a wildcard route is neither stored nor public', async (t) => {
   const { app } = await page(t, {}, (request) => String(request.headers.cookie))
   const mine = await ask(app, '/account/x.css', { cookie: 'session=bob' })
   t.equal(mine.body, 'session=bob')
@@ -77,7 +81,7 @@ for (const store of [true, 'by-response'] as const) {
   })
 }
 
-t.test('poisoning: an answer that is not kept but marked public was made without them as well', async (t) => {
+t.test('poisoning: a response that is not stored but marked public was made without them as well', async (t) => {
   const { app } = await page(t, { edge: { hosts: ['a.example'] } }, (request) => String(request.headers['x-forwarded-host']))
   const evil = { 'x-forwarded-host': 'evil' }
   const requests: Record<string, Record<string, string>> = { 'no-store': { host: 'a.example', 'cache-control': 'no-store' }, range: { host: 'a.example', range: 'bytes=0-1' }, 'another host': { host: 'b.example' } }
@@ -130,7 +134,7 @@ t.test('poisoning: a forwarded host from who is not trusted is not shown, since 
   t.equal((await ask(app, '/a', { host: 'good' })).body, body)
 })
 
-t.test('poisoning: a method override changes no kept answer', async (t) => {
+t.test('poisoning: a method override changes no stored response', async (t) => {
   const { app } = await page(t, {}, (request) => request.method)
   await ask(app, '/a', { 'x-http-method-override': 'DELETE' })
   const { body, status } = await ask(app, '/a')
@@ -159,7 +163,7 @@ t.test('key: the order of a query and its duplicates count', async (t) => {
   t.equal(runs(), urls.length)
 })
 
-t.test('internal header: no header of a client is taken for a background refresh, and none gets past what is kept', async (t) => {
+t.test('internal header: no header of a client is taken for a background refresh, and none bypasses the stored response', async (t) => {
   const { app, runs } = await page(t, {}, (request, _reply, run) => `${run} ${String(request.headers['x-cache-edge-refresh'])}`)
   await ask(app, '/a')
   for (const token of ['', '1', 'true', 'x'.repeat(32), '__proto__']) t.ok(isHit(await ask(app, '/a', { 'x-cache-edge-refresh': token })), token)

@@ -4,7 +4,7 @@ import t from 'tap'
 import { ask, buildEdge, type Fields } from './fixtures/edge-app.js'
 import { isHit, isKept, page } from './fixtures/page.js'
 
-t.test('Set-Cookie: by the handler keeps the answer out, and it is not public', async (t) => {
+t.test('Set-Cookie: by the handler, the response is neither stored nor public', async (t) => {
   const { app } = await page(t, {}, (_request, reply, run) => reply.header('set-cookie', `id=${run}`).send('x'))
   for (const run of [1, 2]) {
     const { headers } = await ask(app, '/a')
@@ -14,7 +14,7 @@ t.test('Set-Cookie: by the handler keeps the answer out, and it is not public', 
 })
 
 for (const where of ['before', 'after', 'route', 'writeHead'] as const) {
-  t.test(`Set-Cookie: by a hook (${where}) keeps the answer out`, async (t) => {
+  t.test(`Set-Cookie: by a hook (${where}) the response is not stored`, async (t) => {
     const app = Fastify()
     t.teardown(() => app.close())
     const setCookie = async (_request: unknown, reply: FastifyReply): Promise<void> => { reply.header('set-cookie', 'id=1') }
@@ -48,7 +48,7 @@ t.test('Set-Cookie: a 304 to who asked first does not hide it', async (t) => {
   t.equal(runs(), 2)
 })
 
-t.test('Authorization: nobody is given what another one was answered, even if the answer is public', async (t) => {
+t.test('Authorization: no client receives the response to another, even if it is public', async (t) => {
   const { app, runs } = await page(t, {}, (request, reply) => reply.header('cache-control', 'public, max-age=60').send(String(request.headers.authorization)))
   t.equal((await ask(app, '/a', { authorization: 'Bearer bob' })).body, 'Bearer bob')
   t.equal((await ask(app, '/a')).body, 'undefined')
@@ -103,7 +103,7 @@ t.test('two representations: by-response, a name that a hook in front had in Var
   t.equal((await ask(app, '/a', { origin: 'https://b.example' })).body, 'https://b.example')
 })
 
-t.test('two representations: by-response, who waits for the run of another is given its answer only if Vary allows', async (t) => {
+t.test('two representations: by-response, a request that waits for the run of another receives its response only if Vary allows', async (t) => {
   const { app } = await page(t, { cache: { store: 'by-response' } }, async (request, reply) => {
     await new Promise((resolve) => { setTimeout(resolve, 20) })
     return reply.headers({ vary: 'accept-language', 'cache-control': 'max-age=60' }).send(String(request.headers['accept-language']))
@@ -113,7 +113,7 @@ t.test('two representations: by-response, who waits for the run of another is gi
 })
 
 for (const status of [206, 304, 400, 401, 403, 404, 413, 414, 429, 431, 500, 502, 503]) {
-  t.test(`errors and parts: a ${status} is not kept`, async (t) => {
+  t.test(`errors and parts: a ${status} is not stored`, async (t) => {
     const { app, runs } = await page(t, {}, (_request, reply) => reply.code(status).header('cache-control', 'public, max-age=60').send(status === 304 ? undefined : 'x'))
     for (const run of [1, 2]) {
       t.equal((await ask(app, '/a')).status, status)
@@ -122,12 +122,12 @@ for (const status of [206, 304, 400, 401, 403, 404, 413, 414, 429, 431, 500, 502
   })
 }
 
-t.test('errors: one that is not listed is marked as not to be kept', async (t) => {
+t.test('errors: one that is not listed is marked as not to be stored', async (t) => {
   const { app } = await page(t, {}, (_request, reply) => reply.code(503).send('x'))
   t.equal((await ask(app, '/a')).headers['cache-control'], 'no-store')
 })
 
-t.test('Range: goes to the handler, and a part is never served for the whole, nor kept in its place', async (t) => {
+t.test('Range: goes to the handler, and a part is never served or stored as the whole', async (t) => {
   const { app, runs } = await page(t, {}, (request, reply) => request.headers.range === undefined ? 'whole' : reply.code(206).header('content-range', 'bytes 0-1/5').send('wh'))
   t.equal((await ask(app, '/a', { range: 'bytes=0-1' })).body, 'wh')
   t.equal((await ask(app, '/a')).body, 'whole')
@@ -136,9 +136,9 @@ t.test('Range: goes to the handler, and a part is never served for the whole, no
   t.equal(runs(), 3)
 })
 
-t.test('Range: what calls itself 200 and has Content-Range is not kept', async (t) => t.notOk(await isKept(t, { 'content-range': 'bytes 0-4/9' })))
+t.test('Range: a 200 with Content-Range is not stored', async (t) => t.notOk(await isKept(t, { 'content-range': 'bytes 0-4/9' })))
 
-t.test('HEAD: is answered from the kept GET without its body, and is itself never kept', async (t) => {
+t.test('HEAD: is answered from the stored GET without its body, and is itself never stored', async (t) => {
   const { app, runs } = await page(t)
   const cold = await ask(app, '/a', {}, 'HEAD')
   t.same([cold.status, cold.body], [200, ''])
@@ -168,10 +168,10 @@ t.test('Vary explosion: a URL has at most maxVariants entries, and the others ar
 })
 
 for (const vary of ['Cookie', '*', 'Accept, Cookie', 'Authorization', 'x y', 'User-Agent']) {
-  t.test(`Vary: ${vary} of a handler keeps the answer out`, async (t) => t.notOk(await isKept(t, { vary })))
+  t.test(`Vary: ${vary} of a handler: the response is not stored`, async (t) => t.notOk(await isKept(t, { vary })))
 }
 for (const vary of ['Cookie', '*', 'Authorization', 'x y']) {
-  t.test(`Vary: ${vary} of a handler keeps the answer out, by-response too`, async (t) =>
+  t.test(`Vary: ${vary} of a handler: the response is not stored, by-response too`, async (t) =>
     t.notOk(await isKept(t, { vary, 'cache-control': 'public, max-age=60' }, { cache: { store: 'by-response' } })))
 }
 
@@ -186,7 +186,7 @@ t.test('stampede: of 50 cold requests one runs the handler', async (t) => {
 })
 
 for (const [what, fields] of Object.entries({ private: { 'cache-control': 'private' }, 'a cookie': { 'set-cookie': 'a=1' }, 'no-store': { 'cache-control': 'no-store' }, 'Vary: *': { vary: '*' } } as Record<string, Fields>)) {
-  t.test(`stampede: an answer with ${what} is given to none of those who wait`, async (t) => {
+  t.test(`stampede: a response with ${what} is sent to no request that waits`, async (t) => {
     const { app } = await page(t, {}, async (_request, reply, run) => {
       await new Promise((resolve) => { setTimeout(resolve, 20) })
       return reply.headers(fields).send(`run ${run}`)
@@ -220,7 +220,7 @@ t.test('stampede: who waits does so for a bounded time', async (t) => {
 })
 
 for (const tag of ['a" || obj.status != 0', 'a b', 'a\r\nx: y', 'é', '', '.*', 'x'.repeat(129)]) {
-  t.test(`injected tags: an answer with ${JSON.stringify(tag.slice(0, 24))} is neither kept nor public`, async (t) => {
+  t.test(`injected tags: a response with ${JSON.stringify(tag.slice(0, 24))} is neither stored nor public`, async (t) => {
     const { app } = await page(t, { cache: { tags: (() => ['ok', tag]) as () => string[] } })
     t.equal((await ask(app, '/a')).body, 'run 1')
     const { body, headers } = await ask(app, '/a')

@@ -13,7 +13,9 @@ const planted: StoredResponse = {
   isText: false,
   etag: undefined,
   receivedAt: Date.now(),
-  freshness: { lifetime: 600, isExplicit: true, initialAge: 0, staleWhileRevalidate: 600, staleIfError: 600, mustRevalidate: false, noCache: false },
+  freshness: {
+    lifetime: 600, isExplicit: true, initialAge: 0, staleWhileRevalidate: 600, staleIfError: 600, mustRevalidate: false, noCache: false
+  },
   vary: [],
   variant: '[]',
   tags: []
@@ -63,7 +65,9 @@ for (const [what, value] of Object.entries(corruptions)) {
 }
 
 t.test('store compromise: what is as it should be is served, so that the tests above mean something', async (t) => {
-  const { app, runs } = await page(t, { core: { implementation: new PlantedCache(KEY, encodeResponse({ ...planted, receivedAt: Date.now() })) as Cache } })
+  const { app, runs } = await page(
+    t, { core: { implementation: new PlantedCache(KEY, encodeResponse({ ...planted, receivedAt: Date.now() })) as Cache } }
+  )
   t.equal((await ask(app, '/a')).body, 'planted')
   t.equal(runs(), 0)
 })

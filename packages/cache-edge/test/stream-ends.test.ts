@@ -104,8 +104,10 @@ async function settle (): Promise<void> {
   for (let turns = 0; turns < 20; turns++) await nextTurn()
 }
 
-/** Two routes with the same source: `/plain`, and `/store`, whose answers may be kept. */
-async function scene (t: Test, make: (when: When) => Source | Promise<Source>, when: When): Promise<{ app: FastifyInstance; port: number; ends: Array<() => unknown> }> {
+/** Two routes with the same source: `/plain`, and `/store`, whose responses may be stored. */
+async function scene (
+  t: Test, make: (when: When) => Source | Promise<Source>, when: When
+): Promise<{ app: FastifyInstance; port: number; ends: Array<() => unknown> }> {
   const app = await buildEdge(t, { edge: { coalesceMs: 60_000 } })
   const ends: Array<() => unknown> = []
   app.addHook('onSend', async () => {
@@ -154,7 +156,7 @@ for (const [what, make] of Object.entries(sources)) {
       for (const turn of ['first', 'second']) {
         const answer = await play(port, '/store', when, ends)
         t.match({ ...answer, body: status === 500 ? '' : answer.body }, { status, body: status === 500 ? '' : body, end }, turn)
-        // Whatever was not whole was not kept.
+        // An incomplete body was not stored.
         if (turn === 'second') t.equal(/hit/.test(String(answer.headers['cache-status'])), end === 'whole' && status === 200 && body === HALF && !/Response|web stream|fetch/.test(what))
       }
     })

@@ -82,7 +82,7 @@ t.test('a hijacked reply is named as the reason, and the next one sees the whole
   t.match(warnings(), [{ reason: 'hijacked' }])
 })
 
-t.test('an answer that is larger than maxBodyBytes three times is said, and headers stay hidden', async (t) => {
+t.test('a response that is larger than maxBodyBytes three times is logged, and headers remain hidden', async (t) => {
   const { app, seen, warnings } = await build(t, () => 'x'.repeat(11), { edge: { maxBodyBytes: 10 } })
   for (let run = 1; run <= 4; run++) t.match(await ask(app, '/page/1', TENANT), { cacheStatus: /detail=too-large/ })
   t.same(seen, [undefined, undefined, undefined, undefined])
@@ -103,7 +103,7 @@ t.test('a text that a serializer of the handler changes is said, and headers sta
   t.match(warnings(), [{ reason: 'serialized-text' }])
 })
 
-t.test('by-response: what an upstream says of an answer or two is no reason for the route', async (t) => {
+t.test('by-response: the headers of one or two responses of an upstream are no lasting reason', async (t) => {
   const { app, seen, warnings } = await build(t, (_request, reply) => reply.header('cache-control', 'private').send('x'), { cache: { store: 'by-response' } })
   for (let run = 0; run < 10; run++) t.match(await ask(app, '/page/1', TENANT), { cacheStatus: /detail=private/ })
   t.equal(seen.some((tenant) => tenant !== undefined), false)
@@ -121,7 +121,7 @@ t.test('a route that has stored something hides headers whatever becomes of the 
 })
 
 for (const [what, send] of [['a text', (reply: FastifyReply, text: string) => reply.send(text)], ['a stream', (reply: FastifyReply, text: string) => reply.send(Readable.from([text]))]] as const) {
-  t.test(`an answer that saw the whole request is never stored, and is private where it could be shared: ${what}`, async (t) => {
+  t.test(`a response that saw the whole request is never stored, and is private where it could be shared: ${what}`, async (t) => {
     const { app, warnings } = await build(t, ({ url, headers }, reply) => {
       if (url === '/page/any') reply.header('vary', '*')
       else reply.header('cache-control', 'public, max-age=60').header('cdn-cache-control', 'max-age=60')
@@ -180,7 +180,7 @@ t.test('a stream that goes on keeps a second reader waiting a moment, and not fo
   await closed
 })
 
-t.test('a route with a wsHandler that asks for store says once that its answers are not stored', async (t) => {
+t.test('a route with a wsHandler and store is logged once, since its responses are not stored', async (t) => {
   const warnings: Warning[] = []
   const app = await buildEdge(t, { server: warningsTo(warnings) })
   const wsHandler = (): void => {}

@@ -65,13 +65,13 @@ for (const store of STORES) {
   })
 }
 
-t.test('an answer to a request for an upgrade is private, as its handler sees the whole request', async (t) => {
+t.test('a response to a request for an upgrade is private, as its handler sees the whole request', async (t) => {
   const app = await buildEdge(t)
   app.get('/', { config: { cache: { store: true, sameForAll: true } } }, async () => 'x')
   t.match(await ask(app, '/', { upgrade: 'x' }), { headers: { 'cache-control': 'private, no-cache' } })
 })
 
-t.test('early hints of a handler reach its client, and the answer behind them is stored', async (t) => {
+t.test('early hints of a handler reach its client, and the response behind them is stored', async (t) => {
   const app = await buildEdge(t)
   app.get('/', { config: { cache: { store: true } } }, async (_request, reply) => {
     reply.raw.writeEarlyHints({ link: '</style.css>; rel=preload' })

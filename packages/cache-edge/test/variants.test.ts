@@ -9,7 +9,9 @@ import { isHit, page } from './fixtures/page.js'
 const REAL = ['de', 'en', 'fr']
 const KEY = responseKey({ scheme: 'http', host: 'localhost:80', url: '/a' })
 
-async function languages (t: Test, setup: EdgeSetup = {}): Promise<{ app: FastifyInstance; store: MemoryCache; time: Time; asked: (language: string) => Promise<boolean> }> {
+async function languages (t: Test, setup: EdgeSetup = {}): Promise<{
+  app: FastifyInstance; store: MemoryCache; time: Time; asked: (language: string) => Promise<boolean>
+}> {
   const time = new Time(t)
   const store = new MemoryCache({ clock: time.clock })
   const { app } = await page(t, { time, core: { implementation: store }, cache: { vary: ['accept-language'], maxAge: 100 }, ...setup }, (request) => String(request.headers['accept-language']))

@@ -16,9 +16,13 @@ const MORE = ['x_forwarded_host', 'x-original-uri', 'x-envoy-original-path', 'x-
   'x-middleware-subrequest', 'x-nextjs-data', 'rsc', 'next-router-state-tree', 'x-requested-with', 'x-wap-profile', 'x-arbitrary', 'proxy-authorization', 'x-forwarded-for', 'x-forwarded-host_', 'transformurl',
   'x-ms-original-url', 'content-type', 'x-http-destinationurl', 'destination', 'depth', 'x-cache-edge-refresh']
 
-interface Setup extends EdgeSetup { cache?: EdgePolicy; schema?: object; compiler?: FastifySchemaCompiler<any>; declare?: (app: FastifyInstance) => void; lines?: object[] }
+interface Setup extends EdgeSetup {
+  cache?: EdgePolicy; schema?: object; compiler?: FastifySchemaCompiler<any>; declare?: (app: FastifyInstance) => void; lines?: object[]
+}
 
-async function build (t: Test, { cache = {}, schema, compiler, declare, lines = [], ...setup }: Setup, tell: (request: FastifyRequest) => unknown): Promise<FastifyInstance> {
+async function build (
+  t: Test, { cache = {}, schema, compiler, declare, lines = [], ...setup }: Setup, tell: (request: FastifyRequest) => unknown
+): Promise<FastifyInstance> {
   const app = await buildEdge(t, setup)
   app.addHook('onRequest', async ({ log }) => { Object.assign(log, { warn: (fields: object, message: string) => { lines.push({ ...fields, message }) } }) })
   declare?.(app)
@@ -32,7 +36,7 @@ for (const store of STORES) {
     const app = await build(t, { cache: { store, vary: ['x-tenant'] } }, tellAll)
     for (const [at, name] of [...STEERING, ...TRACING, ...MORE].entries()) {
       const { body, fields } = await send(app, { target: `/${at}`, headers: ['Host: a.example', `${name}: evil`, 'X-Tenant: acme', `${name.toUpperCase()}: evil`] })
-      // A credential: the answer is for this client alone, and its handler sees all.
+      // A credential: the response is for this client alone, and its handler sees all.
       if (name === 'proxy-authorization') continue
       t.notMatch(body, /evil/, name)
       t.match(JSON.parse(body), { headers: { 'x-tenant': 'acme' }, raw: { headersDistinct: { 'x-tenant': ['acme'] }, headers: { 'x-tenant': 'acme', host: 'a.example' } } })
@@ -49,7 +53,7 @@ t.test('by-response: the upstream gets the fields by which HTTP negotiates, and 
   t.same(JSON.parse((await ask(app, '/', headers)).body), [...shown, 'host'].sort())
 })
 
-t.test('by-response: an answer that varies by a header that the upstream was not given is not stored, and the log names it once', async (t) => {
+t.test('by-response: a response that varies by a hidden header is not stored, and the log names it once', async (t) => {
   const lines: object[] = []
   const app = await buildEdge(t)
   app.addHook('onRequest', async ({ log }) => { Object.assign(log, { warn: (fields: object, message: string) => { lines.push({ ...fields, message }) } }) })
@@ -133,7 +137,7 @@ const parts: Record<string, (request: FastifyRequest) => unknown> = {
 }
 for (const [part, read] of Object.entries(parts)) {
   for (const store of STORES) {
-    t.test(`an answer whose handler has read ${part} is private and not stored, and the log says so once: store ${String(store)}`, async (t) => {
+    t.test(`a response whose handler has read ${part} is private and not stored, and the log says so once: store ${String(store)}`, async (t) => {
       const lines: object[] = []
       const app = await build(t, { cache: { store }, lines, server: { trustProxy: true } }, (request) => `${String(read(request))} ${request.host} ${request.protocol}`)
       for (let turn = 0; turn < 3; turn++) {
@@ -157,13 +161,15 @@ for (const [part, read] of Object.entries(parts)) {
 
 t.test('what is not read does no harm: host, protocol and the URL are in the key', async (t) => {
   const lines: object[] = []
-  const app = await build(t, { lines, server: { trustProxy: true } }, (request) => [request.host, request.hostname, request.port, request.protocol, request.url, request.originalUrl, request.is404, request.method].join())
+  const app = await build(t, { lines, server: { trustProxy: true } }, (request) => [
+    request.host, request.hostname, request.port, request.protocol, request.url, request.originalUrl, request.is404, request.method
+  ].join())
   await send(app, {})
   t.ok(isStored(await send(app, {})))
   t.same(lines, [])
 })
 
-t.test('a rollout that chooses by the address does not make an answer private: kept, bypassed, in a background refresh', async (t) => {
+t.test('a rollout that chooses by the address does not make a response private: stored, bypassed, in a background refresh', async (t) => {
   const time = new Time(t)
   const asked: string[] = []
   const key = (request: FastifyRequest): string => {
@@ -187,7 +193,7 @@ t.test('a rollout that chooses by the address does not make an answer private: k
   t.same(asked.filter((one) => one !== '127.0.0.1 acme'), ['127.0.0.1 undefined'], 'the background request has no such header')
 })
 
-t.test('without a Cache-Control of its own, such an answer is private for the caches in front as well', async (t) => {
+t.test('without a Cache-Control of its own, such a response is private for the caches in front as well', async (t) => {
   const app = await buildEdge(t)
   app.get('/', { config: { cache: { store: true } } }, async (request) => request.ip)
   app.get('/range', { config: { cache: { store: true } } }, async (request) => request.id)
@@ -220,7 +226,7 @@ for (const [what, declare] of Object.entries(makers)) {
   })
 }
 
-t.test('requests that wait for a handler that reads the address get no answer of its', async (t) => {
+t.test('requests that wait for a handler that reads the address do not receive its response', async (t) => {
   const app = await build(t, {}, async (request) => {
     await new Promise((resolve) => { setTimeout(resolve, 20) })
     return String(request.id)

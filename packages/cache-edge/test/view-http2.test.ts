@@ -9,7 +9,9 @@ import { Http2Client, isStored } from './fixtures/two-clients.js'
 
 interface Setup { edge?: CacheEdgeOptions; server?: object; cache?: EdgePolicy; time?: Time }
 
-async function http2App (t: Test, { edge = {}, server = {}, cache = {}, time }: Setup = {}, tell: (request: FastifyRequest, run: number) => unknown = tellAll): Promise<{ app: FastifyInstance; client: Http2Client; runs: () => number }> {
+async function http2App (
+  t: Test, { edge = {}, server = {}, cache = {}, time }: Setup = {}, tell: (request: FastifyRequest, run: number) => unknown = tellAll
+): Promise<{ app: FastifyInstance; client: Http2Client; runs: () => number }> {
   const app = await buildEdge(t, { edge, server: { http2: true, ...server } as never, ...time !== undefined && { time } })
   let runs = 0
   app.get('/*', { config: { cache: { store: true, ...cache } } }, async (request, reply) => reply.header('cache-control', 'max-age=60').send(await tell(request, ++runs)))
@@ -17,7 +19,7 @@ async function http2App (t: Test, { edge = {}, server = {}, cache = {}, time }: 
 }
 
 for (const store of [true, 'by-response'] as const) {
-  t.test(`the body of an HTTP/2 GET is in no key, so that its answer is not stored: store ${String(store)}`, async (t) => {
+  t.test(`the body of an HTTP/2 GET is in no key, so that its response is not stored: store ${String(store)}`, async (t) => {
     const { client } = await http2App(t, { cache: { store } }, async ({ raw }) => (await raw.toArray()).join(''))
     for (const [at, body] of ['evil', '', 'x'.repeat(100_000)].entries()) {
       const { body: got, fields } = await client.ask({ ':path': `/${at}` }, body)
@@ -32,7 +34,7 @@ for (const store of [true, 'by-response'] as const) {
   })
 }
 
-t.test('without store, the answer to an HTTP/2 GET with a body is private', async (t) => {
+t.test('without store, the response to an HTTP/2 GET with a body is private', async (t) => {
   const app = await buildEdge(t, { server: { http2: true } as never })
   app.get('/', { config: { cache: {} } }, async () => 'x')
   const client = await Http2Client.to(t, app)
@@ -52,7 +54,11 @@ t.test('a hit, a 304, a HEAD and a request for a part over HTTP/2', async (t) =>
 
 t.test('authority and host: the handler sees the one that is in the key, in every place', async (t) => {
   for (const [headers, host] of [[{ ':authority': 'A.Example' }, 'a.example'], [{ ':authority': 'b.example', host: 'b.example' }, 'b.example']] as const) {
-    const { client } = await http2App(t, {}, (request) => JSON.stringify({ ...JSON.parse(tellAll(request)), authority: (request.raw as { authority?: string }).authority, scheme: (request.raw as { scheme?: string }).scheme }))
+    const { client } = await http2App(t, {}, (request) => JSON.stringify({
+      ...JSON.parse(tellAll(request)),
+      authority: (request.raw as { authority?: string }).authority,
+      scheme: (request.raw as { scheme?: string }).scheme
+    }))
     const seen = JSON.parse((await client.ask(headers)).body)
     t.match(seen, { host, authority: host, scheme: 'http', headers: { host }, raw: { headers: { host } } })
     for (const fields of [seen.headers, seen.raw.headers, seen.raw.headersDistinct]) t.same(Object.keys(fields), ['host'])
@@ -60,7 +66,7 @@ t.test('authority and host: the handler sees the one that is in the key, in ever
   }
 })
 
-t.test('an authority and another host make an answer that nobody shares', async (t) => {
+t.test('an authority and another host make a response that no request shares', async (t) => {
   const { client } = await http2App(t, {}, ({ host, raw }) => `${host} ${String((raw as { authority?: string }).authority)}`)
   const mixed = { ':authority': 'a.example', host: 'evil.example' }
   t.match(await client.ask(mixed), { fields: { 'cache-status': 'fastify; fwd=bypass; detail=target' } })

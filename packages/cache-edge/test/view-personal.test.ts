@@ -11,7 +11,9 @@ const PRIVATE = 'private, no-cache'
 type WithUser = FastifyRequest & { user?: unknown }
 
 /** An app whose hook knows users by `X-Api-Key`. */
-async function withUsers (t: Test, cache: EdgePolicy = {}, userOf: (key: string) => unknown = (key) => ({ name: key }), initial: unknown = null): Promise<{ app: FastifyInstance; runs: () => number }> {
+async function withUsers (
+  t: Test, cache: EdgePolicy = {}, userOf: (key: string) => unknown = (key) => ({ name: key }), initial: unknown = null
+): Promise<{ app: FastifyInstance; runs: () => number }> {
   const app = await buildEdge(t)
   let runs = 0
   app.decorateRequest('user', initial as never)
@@ -63,7 +65,7 @@ t.test('request.user: one that cannot be read counts as a user', async (t) => {
   for (let turn = 0; turn < 2; turn++) t.match(await ask(app, '/'), { status: 200, headers: { 'cache-control': PRIVATE }, cacheStatus: /personal/ })
 })
 
-t.test('request.user: with sameForAll all share one answer, and with scope private the client keeps it', async (t) => {
+t.test('request.user: with sameForAll all clients share one response, and with scope private the client may store it', async (t) => {
   const shared = await withUsers(t, { sameForAll: true })
   await ask(shared.app, '/', { 'x-user': 'bob' })
   t.ok(isHit(await ask(shared.app, '/')))

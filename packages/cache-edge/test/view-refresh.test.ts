@@ -12,7 +12,14 @@ async function settle (): Promise<void> {
   for (let turns = 0; turns < 50; turns++) await nextTurn()
 }
 
-interface Heard { readonly ip: string; readonly ips: string[] | undefined; readonly host: string; readonly protocol: string; readonly url: string; readonly names: string[] }
+interface Heard {
+  readonly ip: string;
+  readonly ips: string[] | undefined;
+  readonly host: string;
+  readonly protocol: string;
+  readonly url: string;
+  readonly names: string[]
+}
 
 interface Scene {
   app: FastifyInstance
@@ -67,7 +74,7 @@ t.test('a page that shows more to the app\'s own machine is not stored from ther
   t.match(await own.get(), { body: 'public', status: /hit; ttl=10/ })
 })
 
-t.test('a background refresh has the address, the host, the protocol and the target of the request that it answers for', async (t) => {
+t.test('a background refresh has the address, the host, the protocol and the target of the client's request', async (t) => {
   for (const [trustProxy, headers] of [
     [false, { host: 'B.example' }],
     [true, { host: 'proxy.inner', 'x-forwarded-host': 'evil.example, c.example', 'x-forwarded-proto': 'https', 'x-forwarded-for': '10.1.1.1, 10.2.2.2' }],
@@ -102,7 +109,9 @@ t.test('a background refresh goes through a schema that takes all unknown header
   t.same(own.lines, [])
 })
 
-const others: Record<string, { setup?: EdgeSetup; declare?: (app: FastifyInstance) => void; options?: RouteShorthandOptions; headers?: Record<string, string> }> = {
+const others: Record<string, {
+  setup?: EdgeSetup; declare?: (app: FastifyInstance) => void; options?: RouteShorthandOptions; headers?: Record<string, string>
+}> = {
   'rewriteUrl by a header that is in no key': {
     setup: { server: { rewriteUrl: ({ url = '/', headers }) => headers['x-beta'] === undefined ? url : `${url}?beta` } },
     headers: { 'x-beta': '1' }
@@ -143,7 +152,7 @@ t.test('the address of a client that reads its own is not stored, neither by its
   t.equal(own.lines.length, 1)
 })
 
-t.test('a background refresh whose handler destroys its answer is told and tried again, and the stale response stays', async (t) => {
+t.test('a background refresh whose handler destroys its response is logged and retried, and the stale response remains', async (t) => {
   let runs = 0
   const own = await scene(t, {}, (app) => {
     app.get('/', { config: { cache: STALE } }, (_request, reply) => {

@@ -9,7 +9,9 @@ import { isStored, second, send } from './fixtures/two-clients.js'
 type Build = (t: Test) => Promise<FastifyInstance>
 
 /** An app whose handlers tell all that they see. */
-function telling ({ server = {}, edge = {}, cache = {} }: { server?: FastifyServerOptions; edge?: CacheEdgeOptions; cache?: EdgePolicy } = {}): Build {
+function telling (
+  { server = {}, edge = {}, cache = {} }: { server?: FastifyServerOptions; edge?: CacheEdgeOptions; cache?: EdgePolicy } = {}
+): Build {
   return async (t) => {
     const app = await buildEdge(t, { server, edge })
     for (const url of ['/', '/p/:id', '/:a/:b/:c', '/static', '/static/']) {

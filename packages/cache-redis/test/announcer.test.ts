@@ -9,7 +9,10 @@ import type { Subscriber } from '../src/connection/subscriber.js'
 const reply = (message: string): Error => Object.assign(new Error(message), { name: 'ReplyError' })
 
 /** An announcer on a fake connection; `receive` hands it a message of the channel. */
-function start (listener: (tags: readonly string[], soft: boolean) => unknown, { publish = async () => 1, listen = async () => {} }: { publish?: () => Promise<unknown>; listen?: () => Promise<void> } = {}) {
+function start (
+  listener: (tags: readonly string[], soft: boolean) => unknown,
+  { publish = async () => 1, listen = async () => {} }: { publish?: () => Promise<unknown>; listen?: () => Promise<void> } = {}
+) {
   const warnings: string[] = []
   const published: string[] = []
   let receive = (_message: string): void => {}

@@ -20,7 +20,14 @@ const own: Compression = {
 }
 
 function codec (options: Partial<CodecOptions> = {}): Codec {
-  return new Codec({ serializer: jsonSerializer, compressAboveBytes: Infinity, compression: gzipCompression, maxValueBytes: 1_000_000, limitMs: 60_000, ...options })
+  return new Codec({
+    serializer: jsonSerializer,
+    compressAboveBytes: Infinity,
+    compression: gzipCompression,
+    maxValueBytes: 1_000_000,
+    limitMs: 60_000,
+    ...options
+  })
 }
 
 async function encode (codec: Codec, value: unknown, meta = NO_META as typeof WITH_META): Promise<Buffer> {
@@ -151,7 +158,9 @@ t.test('codec: what is larger than maxValueBytes is CACHE_ERR_CORRUPT, however i
     t.equal(await refusal(codec({ maxValueBytes: 100 }), stored), 'decoded')
   }
   const serializer = { ...jsonSerializer, deserialize: () => t.fail('it is not even looked at') }
-  t.equal(await refusal(codec({ serializer, maxValueBytes: 1000 }), writeFrame({ payload: PAYLOAD_SERIALISED, codec: 0, ...NO_META }, Buffer.alloc(500_000))), CORRUPT)
+  t.equal(await refusal(
+    codec({ serializer, maxValueBytes: 1000 }), writeFrame({ payload: PAYLOAD_SERIALISED, codec: 0, ...NO_META }, Buffer.alloc(500_000))
+  ), CORRUPT)
 })
 
 t.test('codec: a compression of one\'s own that inflates beyond maxValueBytes, throws or answers no bytes is CACHE_ERR_CORRUPT', async (t) => {
@@ -184,7 +193,9 @@ t.test('codec: any bytes are a value within the limits or CACHE_ERR_CORRUPT, nev
     fc.uint8Array({ maxLength: 40 }).map((tail) => Buffer.concat([Buffer.from([FRAME, 2, 0, 0]), tail])),
     fc.tuple(fc.constantFrom(...frames), anyMutations).map(([frame, mutations]) => mutate(frame, mutations)),
     // Metadata of the right shape, of any length and with any numbers.
-    fc.tuple(fc.array(fc.oneof(fc.string(), fc.double(), fc.constant(null)), { maxLength: 300 }), fc.uint8Array({ maxLength: 10 })).map(([metadata, payload]) => {
+    fc.tuple(
+      fc.array(fc.oneof(fc.string(), fc.double(), fc.constant(null)), { maxLength: 300 }), fc.uint8Array({ maxLength: 10 })
+    ).map(([metadata, payload]) => {
       const text = Buffer.from(JSON.stringify(metadata))
       const header = Buffer.alloc(16)
       header.set([FRAME, 2])

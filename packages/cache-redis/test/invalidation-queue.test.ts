@@ -87,8 +87,18 @@ t.test('queue: a large one is sent a batch at a time', async (t) => {
 t.test('queue: nothing is ever lost, and it never holds more than it may', async () => {
   const removal = fc.record({ kind: fc.constantFrom('del', 'tag', 'soft'), name: fc.constantFrom('a', 'b', 'c', 'd', 'e') })
   const step = fc.oneof(
-    { weight: 4, arbitrary: fc.record({ add: fc.array(fc.oneof({ weight: 20, arbitrary: removal }, { weight: 1, arbitrary: fc.constant(CLEAR) }), { maxLength: 4 }) }) },
-    { weight: 1, arbitrary: fc.record({ answers: fc.array(fc.boolean(), { minLength: 1, maxLength: 6 }), meanwhile: fc.array(removal, { maxLength: 2 }) }) }
+    {
+      weight: 4,
+      arbitrary: fc.record(
+        { add: fc.array(fc.oneof({ weight: 20, arbitrary: removal }, { weight: 1, arbitrary: fc.constant(CLEAR) }), { maxLength: 4 }) }
+      )
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record(
+        { answers: fc.array(fc.boolean(), { minLength: 1, maxLength: 6 }), meanwhile: fc.array(removal, { maxLength: 2 }) }
+      )
+    }
   )
   await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 6 }), fc.array(step, { maxLength: 30 }), async (max, steps) => {
     const queue = new InvalidationQueue(max)

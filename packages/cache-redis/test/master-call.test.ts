@@ -10,7 +10,9 @@ function reply (message: string): Error {
 interface FakeNode { serverId: string | undefined; answers: (Error | string)[]; sent: string[] }
 
 /** A cluster of servers that answer what they are told to, and a client whose slot table says `owner`. */
-function cluster (nodes: Record<string, FakeNode>, table: { owner: string | undefined }, isCluster = true): { connection: Connection; searches: () => number; refreshes: () => number } {
+function cluster (
+  nodes: Record<string, FakeNode>, table: { owner: string | undefined }, isCluster = true
+): { connection: Connection; searches: () => number; refreshes: () => number } {
   let searches = 0
   let refreshes = 0
   const toNode = (address: string): unknown => {

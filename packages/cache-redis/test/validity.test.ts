@@ -46,7 +46,9 @@ for (const [what, where, of, leftMs, verdict] of [
 t.test('judge: memory and Redis give one verdict, the worst of tokens and time', async () => {
   const captured = fc.record({ token: fc.constantFrom('a', 'b', 'a.x', 'a.y'), serverId: fc.constantFrom(HERE, 'server02') })
   const worst = (verdicts: readonly ValidityVerdict[]): ValidityVerdict => (['gone', 'stale'] as const).find((each) => verdicts.includes(each)) ?? 'fresh'
-  await fc.assert(fc.asyncProperty(fc.array(fc.tuple(captured, fc.option(captured, { nil: undefined })), { maxLength: 4 }), fc.integer({ min: -1, max: 20 }), fc.integer({ min: 0, max: 2 }),
+  await fc.assert(fc.asyncProperty(
+    fc.array(fc.tuple(captured, fc.option(captured, { nil: undefined })), { maxLength: 4 }),
+    fc.integer({ min: -1, max: 20 }), fc.integer({ min: 0, max: 2 }),
     async (pairs, leftMs, asked) => {
       const current = Object.fromEntries(pairs.map(([, now], at) => [`tag ${at}`, now]))
       const of = entry({ windowMs: 10, tags: pairs.map(([stored], at) => ({ tag: `tag ${at}`, ...stored })) })

@@ -25,23 +25,23 @@ export interface Refresh {
   readonly cache: FastifyCache
   readonly identity: ViewIdentity
   readonly stale: StoredHead
-  /** It has passed every hook in front of the handler. */
+  /** Whether the request has passed every hook in front of the handler. */
   hasReachedHandler: boolean
-  /** Hooks have made another request of it, so that it was refused. */
+  /** Whether hooks changed the request, so that it was refused. */
   isOther: boolean
-  /** Its response was stored. */
+  /** Whether the response was stored. */
   hasRenewed: boolean
 }
 
 /** One request to a stored route, and the reply to it. The exchange acts on both through this interface alone; `fastify/` implements it. */
 export interface CacheRequest extends Exchange, DecidedRequest {
-  /** The headers as the client sent them, except while the handler is shown others. */
+  /** The headers as the client sent them, except while some are hidden from the handler. */
   readonly headers: Exchange['headers']
   readonly log: Log
   readonly route: StoredRoute
   readonly target: TargetUri
   readonly identity: ViewIdentity
-  /** The key of the requests that may wait for one handler run: the run shows all of them the same. */
+  /** The key of the requests that may wait for one handler run: the handler sees all of them alike. */
   readonly flightKey: string
   readonly cache: FastifyCache
   /** The tags of the target and of the policy. */
@@ -57,14 +57,14 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   hasLabelsOf (stored: StoredHead): boolean
   /** Marks the response as one for this client alone. */
   markPersonal (): void
-  /** The function that sends the background request for a refresh, made of this request as it is now. It resolves with the status. */
+  /** Returns the function that sends the background request for a refresh, from the current state of this request. It resolves with the status. */
   prepareRefresh (refresh: Refresh): () => Promise<number>
 
   /** Sends a stored response, or 304 if the client has it. */
   serve (response: Servable, status?: CacheStatus): void
   /** Sends 504 (RFC 9111 §5.2.1.7). */
   sendGatewayTimeout (): void
-  /** Sends the handler's 304 as it is. */
+  /** Sends the 304 of the handler unchanged. */
   sendNotModified (): void
   /**
    * Notes the member of this cache in `Cache-Status`.

@@ -60,7 +60,9 @@ export class ExchangeRunner {
       hasFailed: (key, head) => failed.isActive(key + head.variant),
       isRefreshRefused: (key, head) => this.#refresher.isRefused(key, head)
     }
-    this.#runs = { maxBodyBytes, memory, unstored, failed, variants: this.#variants, flights: this.#flights, uncacheable: new Backoff(registry) }
+    this.#runs = {
+      maxBodyBytes, memory, unstored, failed, variants: this.#variants, flights: this.#flights, uncacheable: new Backoff(registry)
+    }
     this.lone = new LoneRuns({ maxBodyBytes, memory, unstored })
     this.#stops = [
       events.on('invalidated', (tags) => this.#flights.supersedeTags(tags)),

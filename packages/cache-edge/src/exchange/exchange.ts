@@ -7,36 +7,36 @@ import type { Judgement, Unstored } from './storability.js'
 // The states of a request that no stored response answers, and of the handler run that answers it. The transitions are pure: a
 // caller acts on the state that they return.
 
-/** Why a request is forwarded to the handler, as `Cache-Status` names it (RFC 9211 §2.2). */
+/** The reason why a request is forwarded to the handler, as in `Cache-Status` (RFC 9211 §2.2). */
 export type Miss = Exclude<AfterLookup['why'], 'fresh'>
 
 /** The state of a request that is forwarded; from `leading` on, it is known what answers it. `until`: monotonic milliseconds after which it waits for no other run. */
 export type ForwardState =
-  /** It looks for a handler run to join. */
+  /** The request looks for a handler run to join. */
   | { readonly kind: 'arriving'; readonly until: number }
-  /** It waits for the run of another request. `isLate`: the tags of that run were compared before it joined. */
+  /** The request waits for the run of another request. `isLate`: it joined after the tags of that run were compared. */
   | { readonly kind: 'waiting'; readonly flight: HandlerFlight; readonly isLate: boolean; readonly until: number }
-  /** It joined late, so the tags of the run are compared once more. */
+  /** The request joined late, so the tags of the run are compared again. */
   | { readonly kind: 'proving'; readonly flight: HandlerFlight; readonly response: StoredResponse }
-  /** It runs the handler, and requests with this key join the run; `undefined`: no request joins it. */
+  /** The request runs the handler, and requests with this key join the run; `undefined`: none joins. */
   | { readonly kind: 'leading'; readonly flightKey: string | undefined }
-  /** It runs the handler for itself. */
+  /** The request runs the handler alone. */
   | { readonly kind: 'alone' }
   /** The response of the other run answers it. */
   | { readonly kind: 'shared'; readonly response: StoredResponse }
-  /** The handler failed in the other run; its own stored response answers it. */
+  /** The handler failed in the other run; the stored response of this request answers it. */
   | { readonly kind: 'stale'; readonly detail: string }
-  /** Its client left, so no response is sent. */
+  /** The client of the request left, so no response is sent. */
   | { readonly kind: 'gone' }
 
 const ALONE: ForwardState = { kind: 'alone' }
 
 /** The state after a look-up among the handler runs. */
 export function afterArrival (facts: {
-  /** The key of the runs that it may join; `undefined`: it may join none, and no request may join its own. */
+  /** The key of the runs that the request may join; `undefined`: it joins none, and no request joins its own run. */
   readonly flightKey: string | undefined
   readonly flight: HandlerFlight | undefined
-  /** Whether the last run of the key gave nothing that could be stored: no request waits for the next. */
+  /** Whether the last run of the key gave no storable response, so that no request waits for the next run. */
   readonly isUncacheable: boolean
   readonly until: number
 }): ForwardState {
@@ -49,9 +49,9 @@ export function afterArrival (facts: {
 export function afterWait ({ flight, isLate, until }: Extract<ForwardState, { kind: 'waiting' }>, facts: {
   readonly isGone: boolean
   readonly hasTimeLeft: boolean
-  /** Whether the request has a stored response that may stand in for a failure. */
+  /** Whether the request has a stored response that may be served instead of a failure. */
   readonly isStaleAllowed: boolean
-  /** The response of the run; `undefined`: it gave none in time. */
+  /** The response of the run; `undefined`: the run gave none in time. */
   readonly response: StoredResponse | undefined
   /** Whether the request selects that response, and it is fresh. */
   readonly isUsable: boolean
@@ -71,7 +71,7 @@ export function afterProof ({ response }: Extract<ForwardState, { kind: 'proving
 
 /** The state of a leading handler run. */
 export type RunState =
-  /** The handler is at work, or its own response goes out. */
+  /** The handler runs, or its own response is sent. */
   | { readonly kind: 'running' }
   /** The stored response answers the request in place of the handler. */
   | { readonly kind: 'stale-served'; readonly detail: `stale-if-error, ${'error' | 'timeout'}` }
@@ -81,7 +81,7 @@ export type RunState =
 /** Facts about the request of a run, at the time of a transition. */
 export interface RunFacts {
   readonly hasStored: boolean
-  /** Whether the stored response may stand in for a failure (RFC 5861 §4). */
+  /** Whether the stored response may be served instead of a failure (RFC 5861 §4). */
   readonly isStaleAllowed: boolean
   readonly isRefresh: boolean
   readonly isSuperseded: boolean
@@ -91,7 +91,9 @@ export interface RunFacts {
 export const RUNNING: RunState = { kind: 'running' }
 
 /** The state once the handler has sent a response. */
-export function afterResponse (state: RunState, { status, isError }: { readonly status: number; readonly isError: boolean }, facts: RunFacts): RunState {
+export function afterResponse (
+  state: RunState, { status, isError }: { readonly status: number; readonly isError: boolean }, facts: RunFacts
+): RunState {
   if (status >= 500) return afterFailure(state, status, facts)
   return state.kind === 'running' && !isError && status === 304 && facts.hasStored ? { kind: 'validated' } : state
 }
@@ -116,16 +118,18 @@ export type Conclusion =
   | { readonly kind: 'storable'; readonly response: StoredResponse }
   /** The client left, or the body broke off: one of the waiting requests runs the handler again. */
   | { readonly kind: 'abandoned'; readonly unstored: Unstored }
-  /** Another response went out; the stored one stays as it is. */
+  /** Another response was sent; the stored one remains unchanged. */
   | { readonly kind: 'replaced'; readonly unstored: Unstored }
-  /** A whole response that may not be stored. */
+  /** The response is complete and may not be stored. */
   | { readonly kind: 'uncacheable'; readonly unstored: Unstored; readonly status: number }
 
 /**
  * @param judged the judgement on a recorded response
  * @param status of the handler's response, or with which its error is answered; `0`: it sent none
  */
-export function conclusionOf (end: Outcome | Failure, judged: Judgement | undefined, { status, isGone }: { readonly status: number; readonly isGone: boolean }): Conclusion {
+export function conclusionOf (
+  end: Outcome | Failure, judged: Judgement | undefined, { status, isGone }: { readonly status: number; readonly isGone: boolean }
+): Conclusion {
   if (judged?.response !== undefined) return { kind: 'storable', response: judged.response }
   const unstored = unstoredOf(end, judged, status)
   if (end === 'aborted' || isGone) return { kind: 'abandoned', unstored }
@@ -136,6 +140,6 @@ export function conclusionOf (end: Outcome | Failure, judged: Judgement | undefi
 /** The reason why a response is not stored, as far as its route or its app could change it. */
 function unstoredOf (end: Outcome | Failure, judged: Unstored | undefined, status: number): Unstored {
   if (typeof end === 'object' && 'unstored' in end) return end.unstored
-  // The handler sent nothing and its client is there: something else has written the head.
+  // The handler sent no response and its client is connected, so the head was written without Fastify.
   return end === 'replaced' && status === 0 ? { reason: 'hijacked' } : judged ?? { reason: undefined }
 }

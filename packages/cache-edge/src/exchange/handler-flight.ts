@@ -9,12 +9,12 @@ const MAX_RUN_MS = 30_000
 export class HandlerFlight extends Flight<StoredResponse | undefined> {
   /** The tags before the handler ran; `undefined`: the store could not be read. */
   snapshot: TagSnapshot | undefined
-  /** Its tags were compared with the snapshot, so a request that joins later has to compare them again. */
+  /** Whether the tags were compared with the snapshot, so that a request that joins later compares them again. */
   isProven = false
   /** The detail of the stale response that was served in place of the handler's own. */
   failure: string | undefined
   hasWaiters = false
-  /** Monotonic milliseconds. */
+  /** The start of the run, in monotonic milliseconds. */
   readonly begunAt: number
   /** Whether other requests may join. */
   readonly isJoinable: boolean
@@ -35,7 +35,7 @@ export class HandlerFlight extends Flight<StoredResponse | undefined> {
     return super.join()
   }
 
-  /** Calls back as soon as another request waits, at once if one does already. */
+  /** Calls back as soon as another request waits, immediately if one waits already. */
   whenJoined (listener: () => void): void {
     this.#onJoin = listener
     if (this.hasWaiters) listener()
@@ -81,12 +81,12 @@ export class HandlerFlights {
     flight.share(undefined)
   }
 
-  /** Tags were invalidated: later requests do not join the runs with one of them, whose responses are not stored. */
+  /** Supersedes the runs with one of these invalidated tags: later requests do not join them, and their responses are not stored. */
   supersedeTags (tags: readonly string[]): void {
     this.#flights.supersedeTags(tags)
   }
 
-  /** The cache was cleared or replaced; see `supersedeTags`. */
+  /** Supersedes all runs, since the cache was cleared or replaced; see `supersedeTags`. */
   supersedeAll (): void {
     this.#flights.supersedeAll()
   }

@@ -33,7 +33,7 @@ const UNCACHEABLE_MS = 10_000
 const RETRY_AFTER_MS = 1000
 /** Milliseconds that other requests wait for a stream of unknown length: some end only with their client. */
 const STREAM_MS = 1000
-/** Statuses that describe the client or the moment, not the resource, so they do not invalidate the stored response. */
+/** Statuses that describe the client or a temporary state, not the resource, so they do not invalidate the stored response. */
 const NOT_OF_THE_RESOURCE = new Set([408, 425, 429])
 
 /** One handler run whose response is stored, and shared with the requests that joined its flight. */
@@ -52,7 +52,10 @@ export class LeadingRun implements RunListener {
   #timer: NodeJS.Timeout | undefined
   #streaming: NodeJS.Timeout | undefined
 
-  constructor (settings: LeadingRunSettings, request: CacheRequest, { fwd, found, flight }: { readonly fwd: Miss; readonly found: SelectedVariant | undefined; readonly flight: HandlerFlight }) {
+  constructor (
+    settings: LeadingRunSettings, request: CacheRequest,
+    { fwd, found, flight }: { readonly fwd: Miss; readonly found: SelectedVariant | undefined; readonly flight: HandlerFlight }
+  ) {
     this.maxBytes = settings.maxBodyBytes
     this.memory = settings.memory
     this.#settings = settings
@@ -76,14 +79,16 @@ export class LeadingRun implements RunListener {
     if (this.#state.kind === 'validated') await this.#validate()
     else if (this.#state.kind === 'running') await this.#end(end)
     this.#settings.flights.end(this.#flight)
-    // However the request was answered, Fastify handles the error of the handler.
+    // Fastify handles the error of the handler, whatever response was sent.
     const failed = await failure
     if (failed !== undefined && this.#state.kind !== 'stale-served') throw failed.error
   }
 
   intercept (status: number, error: Error | undefined): 'instead' | 'validated' | undefined {
     clearTimeout(this.#timer)
-    this.#enter(afterResponse(this.#state, { status: error === undefined ? status : this.#recorded.statusOf(error), isError: error !== undefined }, this.#facts), error)
+    this.#enter(afterResponse(
+      this.#state, { status: error === undefined ? status : this.#recorded.statusOf(error), isError: error !== undefined }, this.#facts
+    ), error)
     return this.#state.kind === 'running' ? undefined : this.#state.kind === 'validated' ? 'validated' : 'instead'
   }
 
@@ -98,7 +103,11 @@ export class LeadingRun implements RunListener {
   get #facts (): RunFacts {
     const { refresh, isGone } = this.#request
     return {
-      hasStored: this.#found !== undefined, isStaleAllowed: this.#found !== undefined && isStaleAllowed(this.#found), isRefresh: refresh !== undefined, isSuperseded: this.#flight.isSuperseded, isGone
+      hasStored: this.#found !== undefined,
+      isStaleAllowed: this.#found !== undefined && isStaleAllowed(this.#found),
+      isRefresh: refresh !== undefined,
+      isSuperseded: this.#flight.isSuperseded,
+      isGone
     }
   }
 
@@ -113,20 +122,20 @@ export class LeadingRun implements RunListener {
     if (isEntered) this.#serveStale(state.detail, error)
   }
 
-  /** Serves the stored response while the handler is at work, or after its failure; no header of the handler goes out. */
+  /** Serves the stored response while the handler runs, or after its failure; no header of the handler is sent. */
   #serveStale (detail: string, error: unknown): void {
     const request = this.#request
     const found = this.#found!
     this.#flight.failure = detail
     this.#settings.failed.start(request.key + found.head.variant, RETRY_AFTER_MS)
-    if (error !== undefined) warn(request.log, { err: error }, 'Cache: the handler failed; a stale answer is served in its place')
+    if (error !== undefined) warn(request.log, { err: error }, 'Cache: the handler failed; a stale response is served instead')
     this.#recorded.undo()
     request.serve(found, { fwd: 'stale', detail })
     this.#recorded.dropLate()
     this.#flight.share(undefined)
   }
 
-  /** The handler's own response or failure ends the run. */
+  /** Ends the run with the handler's own response or failure. */
   async #end (end: Outcome | Failure): Promise<void> {
     const isFailure = typeof end === 'object' && 'error' in end
     const status = isFailure ? this.#recorded.statusOf(end.error) : this.#recorded.status
@@ -158,7 +167,7 @@ export class LeadingRun implements RunListener {
     if (reason !== undefined) this.#settings.unstored.note(route, reason, reason === 'vary' ? { vary } : {}, log)
   }
 
-  /** A whole response that may not be stored invalidates the stored one (RFC 9111 §4.3.3). */
+  /** Invalidates the stored response after a complete one that may not be stored (RFC 9111 §4.3.3). */
   async #refuse (status: number): Promise<void> {
     const flight = this.#flight
     if (status >= 500 || NOT_OF_THE_RESOURCE.has(status)) return
@@ -166,7 +175,7 @@ export class LeadingRun implements RunListener {
     if (this.#found !== undefined && !flight.isSuperseded) await this.#invalidate()
   }
 
-  /** Renews the stored response by the handler's 304; where it is about another one, runs the handler again without validators. */
+  /** Renews the stored response by the handler's 304; if the 304 is for another representation, runs the handler again without validators. */
   async #validate (): Promise<void> {
     const request = this.#request
     const recorded = this.#recorded

@@ -2,11 +2,11 @@
 export interface Tagged {
   readonly etag: string
   readonly body: string | Uint8Array
-  /** `Content-Encoding` at that time. */
+  /** The `Content-Encoding` of that body. */
   readonly coding: unknown
 }
 
-/** Headers that describe a body. Set by a hook in front of the handler, they belong to the body that the handler then made. */
+/** Headers that describe a body. A hook in front of the handler may set them for the body that the handler then sends. */
 export const LABELS = ['content-type', 'content-language'] as const
 
 /** Headers as hooks in front of the handler had set them. */
@@ -20,23 +20,23 @@ export function labelsIn (headers: Before): [name: typeof LABELS[number], value:
 /** The response of a handler, as it was before any onSend hook. */
 export interface RecordedResponse {
   readonly status: number
-  /** The headers that the handler set, and the labels; no others that hooks in front of it had set already. */
+  /** The headers that the handler set, and the labels; other headers of hooks in front of it are not included. */
   readonly headers: Readonly<Record<string, string | string[]>>
   readonly before: Before
   /** Whether a serializer that a hook in front of the handler chose made the body. */
   readonly isSerialisedByHook: boolean
-  /** The `ETag` that the app had given it. */
+  /** The `ETag` that the app had set. */
   readonly etag: string | undefined
   readonly body: Buffer
-  /** Whether it was sent as a string, or as an object. */
+  /** Whether the handler sent the body as a string or an object. */
   readonly isText: boolean
 }
 
-/** The response that the client was sent, once every onSend hook has run. */
+/** The response as it was sent, after every onSend hook. */
 export interface Final {
   readonly status: number
-  /** Without those that this plugin wrote. */
+  /** The headers without those that this plugin wrote. */
   readonly headers: Readonly<Record<string, string | string[]>>
-  /** Its computed tag. */
+  /** The computed tag. */
   readonly tagged: Tagged | undefined
 }

@@ -30,7 +30,7 @@ export interface RunListener {
 
 /** One handler run and the recording of its response. */
 export interface RecordedRun {
-  /** Resolves when the head is written and the body is complete, or it is known that nothing will be stored. */
+  /** Resolves when the head is written and the body is complete, or no response will be stored. */
   readonly outcome: Promise<Outcome>
   /** The status of the handler's response; `0`: it has sent none. */
   readonly status: number
@@ -38,20 +38,20 @@ export interface RecordedRun {
   readonly own: RecordedResponse['headers']
   /** The headers that hooks had set before the handler ran. */
   readonly before: Before
-  /** The reason why the response will not be stored, as far as its headers tell by now; `undefined`: there is none, or another response went out. */
+  /** The reason why the response will not be stored, as far as its headers show now; `undefined`: there is none, or another response was sent. */
   readonly unstored: UnstoredReason | undefined
 
   /** Runs the handler. Never rejects: resolves with the failure of the handler, `undefined` without one. */
   start (): Promise<Failure | undefined>
   /** The status with which Fastify answers an error of the handler. */
   statusOf (error: unknown): number
-  /** Reads a stream ahead of its client, since other requests wait for it. */
+  /** Reads a stream ahead of its client, for other requests that wait. */
   hurry (): void
   /** Shows the whole request again. */
   showAll (): void
   /** Ends the recording: another response is sent in place of the handler's. */
   takeOver (): void
-  /** The same, for a response that has no header and no error of the handler. */
+  /** Ends the recording for a response without headers or errors of the handler. */
   undo (): void
   /** Drops what the handler sends from now on, since another response is under way. */
   dropLate (): void

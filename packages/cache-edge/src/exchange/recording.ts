@@ -1,6 +1,6 @@
 import { finished, Readable } from 'node:stream'
 
-/** How a recording ended: with the whole body, or without one. */
+/** The result of a recording: the whole body, or none. */
 export type Recorded = Buffer | 'too-large' | 'no-memory' | 'broken-off'
 
 /** Bytes that a Buffer takes beside its content, counted so that a body of tiny chunks is bounded, too. */
@@ -42,9 +42,9 @@ export class Recording extends Readable {
   readonly #maxBytes: number
   readonly #memory: RecordingMemory
   #onEnd: ((recorded: Recorded) => void) | undefined
-  /** While it records: all of the body so far. Afterwards: what the reader has yet to get. */
+  /** The chunks. During the recording: all of the body so far. Afterwards: the chunks that were not read yet. */
   #chunks: Buffer[] = []
-  /** How many of the chunks the reader has got. */
+  /** The number of chunks that the reader has received. */
   #given = 0
   #bytes = 0
   #isAhead = false
@@ -53,29 +53,32 @@ export class Recording extends Readable {
   #hasEnded = false
 
   /** @param onEnd called once, unless the recording was stopped before */
-  constructor (source: Readable, { maxBytes, memory }: { readonly maxBytes: number; readonly memory: RecordingMemory }, onEnd: (recorded: Recorded) => void) {
+  constructor (
+    source: Readable, { maxBytes, memory }: { readonly maxBytes: number; readonly memory: RecordingMemory },
+    onEnd: (recorded: Recorded) => void
+  ) {
     super()
     this.#source = source
     this.#maxBytes = maxBytes
     this.#memory = memory
     this.#onEnd = onEnd
     source.once('end', () => this.#whole())
-    // Also of a source that closes without 'end' and 'error', or had ended before.
+    // The callback also runs for a source that closes without 'end' and 'error', or had ended before.
     finished(source, { writable: false }, (error) => {
       if (error == null) this.#whole()
       else if (!this.#hasEnded) this.destroy(error)
     })
-    // The app reads it as well: chunks that come before the client reads would be lost.
+    // If the app reads the source as well, chunks that come before the client reads would be lost.
     if (source.readableFlowing === true) this.#start()
   }
 
-  /** Somebody waits for the recording: it does not depend on the reader any more. */
+  /** Reads the source ahead of the reader, since other requests wait for the recording. */
   runAhead (): void {
     this.#isAhead = true
     if (this.#hasStarted) this.#give()
   }
 
-  /** The recording is of no use: the stream is only passed on, at the pace of its reader. */
+  /** Stops the recording: the stream is only passed on, at the pace of its reader. */
   stop (): void {
     if (this.#onEnd === undefined) return
     this.#onEnd = undefined
@@ -125,7 +128,7 @@ export class Recording extends Readable {
     while (this.#isWanted && this.#given < this.#chunks.length) {
       const chunk = this.#chunks[this.#given++]!
       if (!isRecording) this.#memory.release(chunk)
-      // A copy while it records: an onSend hook may change what it reads in place.
+      // The reader receives a copy during the recording, since an onSend hook may change a chunk in place.
       this.#isWanted = this.push(isRecording ? Buffer.from(chunk) : chunk)
     }
     if (!isRecording) this.#chunks.splice(0, this.#given)

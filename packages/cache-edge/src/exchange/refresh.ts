@@ -11,17 +11,17 @@ const FIRST_PAUSE_MS = 1000
 const MAX_PAUSE_MS = 60_000
 /** Milliseconds without a refresh after a hook refused one, as the next would most likely be refused, too. */
 const REFUSED_MS = 600_000
-/** Statuses that refuse a request for the moment, and not for lack of credentials. */
+/** Statuses that refuse a request temporarily, not for lack of credentials. */
 const TRANSIENT = new Set([408, 425, 429])
 
 /** Renews responses that were served stale: one background request per key at a time, across processes, without credentials. */
 export class Refresher {
   static readonly MAX_FAILURES = 10_000
   readonly #running = new Set<string>()
-  /** Keys whose last refresh failed, and those of which a hook refused it. */
+  /** Keys whose last refresh failed, and keys whose last refresh a hook refused. */
   readonly #paused: Backoff
   readonly #refused: Backoff
-  /** Failures in a row. */
+  /** The number of failures in a row. */
   readonly #failures = new Map<string, number>()
   readonly #notices = new Notices()
 
@@ -35,12 +35,14 @@ export class Refresher {
     return this.#refused.isActive(key + variant)
   }
 
-  /** Starts a refresh, unless one is under way, or the last one failed a moment ago. */
+  /** Starts a refresh, unless one runs, or the pause after the last failure has not passed. */
   start (request: CacheRequest, stale: StoredHead): void {
     const id = request.key + stale.variant
     if (this.#running.has(id) || this.#paused.isActive(id)) return
     this.#running.add(id)
-    const refresh: Refresh = { cache: request.cache, identity: request.identity, stale, hasReachedHandler: false, isOther: false, hasRenewed: false }
+    const refresh: Refresh = {
+      cache: request.cache, identity: request.identity, stale, hasReachedHandler: false, isOther: false, hasRenewed: false
+    }
     this.#run(request, refresh, id)
       .catch((error: unknown) => {
         this.#pause(id)

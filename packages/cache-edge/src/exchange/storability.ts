@@ -16,7 +16,7 @@ export interface Exchange {
   readonly tags: readonly string[]
 }
 
-/** Status and headers of an answer. */
+/** Status and headers of a response. */
 interface Head { readonly status: number; readonly headers: Record<string, string | string[]> }
 
 /** Least number of seconds that an entry which can be validated is stored beyond its freshness. */
@@ -39,11 +39,11 @@ export type Judgement = { readonly response: StoredResponse; readonly reason?: u
 /** Judges whether a response may be stored (RFC 9111 §3). `requestedAt`: milliseconds of the epoch. */
 export function judge (exchange: Exchange, recorded: RecordedResponse, final: Final, requestedAt: number): Judgement {
   const { policy, tags } = exchange
-  // Another response went out in the end, such as that of an error handler. A 304 or 412 is ours.
+  // Another response was sent, such as that of an error handler. A 304 or 412 comes from this plugin.
   if (final.status !== recorded.status && final.status !== 304 && final.status !== 412) return { reason: undefined }
   const vary = selectingHeaders(recorded, final.headers.vary, policy)
   const headers: Record<string, string | string[]> = { ...final.headers }
-  // A hook that encodes the body on its way out does so again for the stored response.
+  // An onSend hook that encodes the body also encodes the stored response.
   if (recorded.headers['content-encoding'] === undefined) delete headers['content-encoding']
   if (vary === '*') headers.vary = '*'
   else if (vary.length > 0) headers.vary = vary.join(', ')
@@ -92,10 +92,16 @@ export function freshnessBy (head: Head, policy: Policy, requestedAt: number): F
   if (own.isExplicit || policy.store !== 'by-policy') return own
   const { lifetime, staleWhileRevalidate, staleIfError, mustRevalidate } = policy
   const isStrict = mustRevalidate || own.mustRevalidate
-  return { ...own, lifetime, mustRevalidate: isStrict, staleWhileRevalidate: isStrict ? 0 : staleWhileRevalidate, staleIfError: isStrict ? 0 : staleIfError }
+  return {
+    ...own,
+    lifetime,
+    mustRevalidate: isStrict,
+    staleWhileRevalidate: isStrict ? 0 : staleWhileRevalidate,
+    staleIfError: isStrict ? 0 : staleIfError
+  }
 }
 
-/** Seconds for which an entry is of use: fresh, in a stale window, or to be validated. */
+/** Seconds for which an entry is usable: fresh, in a stale window, or to be validated. */
 export function secondsToKeep ({ freshness, etag, headers }: StoredHead): number {
   const { lifetime, initialAge, staleWhileRevalidate, staleIfError, noCache } = freshness
   const fresh = noCache ? 0 : Math.max(0, lifetime - initialAge)

@@ -2,7 +2,7 @@ import type { UnstoredReason } from './storability.js'
 import { Notices, type Log } from '../lib/notices.js'
 import type { StoredRoute } from './cache-request.js'
 
-/** A lasting reason: the app has to change something, or take `store` from the route. */
+/** A lasting reason: the app must change its responses, or remove `store` from the route. */
 interface Lasting {
   /** Number of responses after which the reason counts as lasting: one, if it applies to every response of the route. */
   readonly after: number
@@ -12,7 +12,7 @@ interface Lasting {
 }
 
 const SEVERAL = 3
-/** The same for responses of an upstream: a proxied route has many pages, each with headers of its own. */
+/** The number for responses of an upstream, since a proxied route has many pages, each with its own headers. */
 const MANY = 20
 const TAKE_STORE_AWAY = 'or take store from the route'
 const LASTING: Partial<Record<UnstoredReason, Lasting>> = {
@@ -40,7 +40,7 @@ interface Observed { readonly unstored: Map<UnstoredReason, number>; isShownAll:
 /**
  * Routes with `store` whose responses are not stored, for a lasting reason, which is logged once for each route and reason. Until a response
  * of such a route can be stored, its handler sees the whole request, since hidden headers would be of no use, and its responses are neither
- * stored nor shared. The first storable response ends that for the life of the process, so that no client can cause it for a route that stores.
+ * stored nor shared. The first storable response ends that until the process ends, so that no client can cause it for a route that stores.
  */
 export class UnstoredRoutes {
   readonly #routes = new Map<string, Observed>()

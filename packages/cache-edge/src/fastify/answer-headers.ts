@@ -91,7 +91,7 @@ export class EdgeHeaders {
     if (rule === undefined || rule === 'personal') return
     const isCompressed = this.#settings.isCompressed()
     if (rule.vary.length > 0 || isCompressed) {
-      // In lower case, as @fastify/compress looks for it.
+      // The name is in lower case, as `@fastify/compress` looks for it.
       const names = isCompressed ? [...rule.vary, 'accept-encoding'] : rule.vary
       this.#write(reply, 'vary', mergeVary(joinLines(reply.getHeader('vary')), names))
     }
@@ -118,10 +118,10 @@ export class EdgeHeaders {
 
   /**
    * Writes `no-cache` on a response whose tag was computed here. Some shared caches store a 200 without a lifetime because it has a
-   * validator, whatever client it is for. Written last, so that no hook sees it.
+   * validator, whatever client it is for. The header is written last, so that no hook sees it.
    */
   #askFirst (request: FastifyRequest, reply: FastifyReply, rule: RouteRule<FastifyRequest>): void {
-    // Checked first, as most responses have one.
+    // `Cache-Control` is checked first, since most responses have one.
     if (reply.hasHeader('cache-control') || !hasComputedTag(reply) || !reply.hasHeader('etag') || NAMING_LIFETIME.some((name) => reply.hasHeader(name))) return
     this.#write(reply, 'cache-control', this.#settings.personal.reasonOf(request, rule) === null ? NO_CACHE : PRIVATE)
   }
@@ -162,7 +162,7 @@ export class EdgeHeaders {
 export function forgetAnswer (reply: FastifyReply): void {
   (reply as FailedReply)[kFailed] = true
   for (const name of OF_ANSWER) reply.removeHeader(name)
-  // Replaced, not removed: without it a cache may store a 404 by heuristics.
+  // `Cache-Control` is replaced, not removed: without it a cache may store a 404 by heuristics.
   if (reply.hasHeader('cache-control')) reply.header('cache-control', NO_STORE)
 }
 
@@ -182,7 +182,9 @@ function noteBefore (reply: FastifyReply, name: string): void {
 }
 
 /** The headers as they would be had this plugin written none. */
-export function withoutWritten (reply: FastifyReply, headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
+export function withoutWritten (
+  reply: FastifyReply, headers: Readonly<Record<string, string | string[]>>
+): Record<string, string | string[]> {
   const own = { ...headers }
   for (const [name, before] of (reply as FastifyReply & { [kWritten]?: Written })[kWritten] ?? []) {
     if (before === undefined) delete own[name]

@@ -40,10 +40,10 @@ export class BodyTags {
     this.#addTag = addTag
   }
 
-  /** Throws what `@fastify/etag` throws of its options. */
+  /** @throws the errors of `@fastify/etag` for its options */
   static async create (options: FastifyEtagOptions): Promise<BodyTags> {
     const hooks: onSendHookHandler[] = []
-    // Called with a stand-in: as a plugin it would add its hook in front of those that change the body.
+    // `@fastify/etag` receives a stand-in for the app: as a plugin it would add its hook in front of those that change the body.
     const target = { addHook: (_name: string, hook: onSendHookHandler) => hooks.push(hook) } as unknown as FastifyInstance
     await etagPlugin(target, { weak: ETAG_DEFAULTS.weak, ...options, replyWith304: false })
     return new BodyTags(hooks[0]!)
@@ -52,7 +52,7 @@ export class BodyTags {
   /** Tags this body, and removes a computed tag of another one. A stream has no tag. */
   tag (request: FastifyRequest, reply: FastifyReply, body: unknown): void {
     const known = taggedOf(reply)
-    // A 304: there is no body to tag, and no tag of another body.
+    // A 304 has no body to tag, and no tag of another body.
     if (known === undefined && (body === undefined || body === null)) return
     const current = reply.getHeader('etag')
     if (known !== undefined) {

@@ -31,7 +31,9 @@ const NOTHING_HIDDEN: SeenRequest = { showSome: () => {}, showAll: () => {} }
 
 /** A route with its constraints. */
 export function toStoredRoute ({ url, constraints = {} }: Pick<RouteOptions, 'url' | 'constraints'>, policy: Policy<FastifyRequest>): StoredRoute<FastifyRequest> {
-  const own = Object.entries(constraints).map(([name, value]) => [name, value instanceof RegExp ? String(value) : value as unknown] as const)
+  const own = Object.entries(constraints).map(
+    ([name, value]) => [name, value instanceof RegExp ? String(value) : value as unknown] as const
+  )
     .sort(([a], [b]) => a < b ? -1 : 1)
   return { pattern: url, policy, choice: own.length === 0 ? '' : JSON.stringify(own) }
 }
@@ -45,7 +47,9 @@ export class CacheRequests {
   readonly personal: PersonalRequests
   readonly #notices = new Notices()
 
-  constructor (fastify: FastifyInstance, core: Core, { personal, responses, app }: { readonly personal: PersonalRequests; readonly responses: StoredResponses; readonly app: string | undefined }) {
+  constructor (fastify: FastifyInstance, core: Core, { personal, responses, app }: {
+    readonly personal: PersonalRequests; readonly responses: StoredResponses; readonly app: string | undefined
+  }) {
     this.fastify = fastify
     this.core = core
     this.names = new Names(app)

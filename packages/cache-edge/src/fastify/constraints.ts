@@ -30,11 +30,11 @@ export class Constraints {
   }
 
   /**
-   * Takes note of a route that is about to be declared. Calls `vary`, at once and for routes to come, with the lower-case
-   * headers that choose between it and others. Gives back the constraint that makes it unknown by which; `undefined`: none.
+   * Notes a route that is about to be declared. Calls `vary`, at once and for routes to come, with the lower-case
+   * headers that choose between it and others. Returns the constraint whose headers are unknown; `undefined`: there is none.
    */
   add ({ url, method, constraints = {} }: RouteOptions, vary: Chosen['vary']): string | undefined {
-    // Nothing else is shared.
+    // Only these routes have shared responses.
     if (![method].flat().some((name) => name === 'GET' || name === 'HEAD')) return undefined
     const read = Object.keys(constraints).map((name) => ({ name, headers: this.#headersOf(name) }))
     const route: Chosen = {
@@ -61,7 +61,7 @@ export class Constraints {
     let isBuiltIn = this.#isBuiltIn.get(name)
     if (isBuiltIn === undefined) this.#isBuiltIn.set(name, isBuiltIn = !this.#hasStrategy(name))
     if (!isBuiltIn) return undefined
-    // The host is in every key.
+    // The host needs no name in `Vary`, since it is in every key.
     return name === 'host' ? [] : ['accept-version']
   }
 }
@@ -79,7 +79,7 @@ export function canShareUrl (one: string, other: string): boolean {
   }
 }
 
-/** Whether the further segments may be nothing behind a pattern: a parameter that is optional, or takes the empty text behind a slash. */
+/** Whether the further segments may be nothing behind a pattern: a parameter that is optional, or matches the empty text behind a slash. */
 function isEmptyAtEnd ([first, ...others]: readonly string[], pattern: string): boolean {
   if (first === undefined) return true
   return others.length === 0 && (first.endsWith('?') || (first.startsWith(':') && pattern.endsWith('/')))

@@ -20,17 +20,17 @@ export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentT
     const verdict = evaluate({ method: request.method, headers: request.raw.headers }, { status: 200, etag, lastModified: undefined })
     if (verdict === 'precondition-failed') return reply.code(412).send()
     if (etag !== undefined && isRead(request)) reply.header('etag', etag)
-    // The last hook makes it a 304.
+    // The last onSend hook makes the response a 304.
     if (verdict === 'not-modified') return reply.send()
     const returned: unknown = handler.call(this, request, reply)
-    // It sends by itself, and the end of this function must not be taken for an empty answer.
+    // `reply` sends by itself, and the end of this function must not be read as an empty response.
     return returned === undefined ? reply : returned
   }
   return Object.defineProperty(checked, 'name', { value: handler.name })
 }
 
 /**
- * The current tag; `undefined`: there is none. A function that fails is no reason to refuse an answer. A write whose
+ * The current tag; `undefined`: there is none. A read whose function fails still runs its handler. A write whose
  * preconditions cannot be evaluated is not done: rejects with the function's own error, or `CACHE_ERR_CURRENT_TAG`.
  */
 async function etagOf (request: FastifyRequest, currentTag: CurrentTag, notices: Notices): Promise<string | undefined> {

@@ -52,7 +52,7 @@ export class Edge {
       personal,
       tagHeader,
       saysNoCache: this.#saysNoCache,
-      // Read with the first response, when no plugin can decorate any more.
+      // The decorator is read with the first response, when plugins can no longer decorate.
       isCompressed: () => {
         isCompressed ??= fastify.hasReplyDecorator('compress')
         return isCompressed
@@ -66,7 +66,7 @@ export class Edge {
     this.#purger = purge === undefined ? undefined : new Purger({ ...PURGE_DEFAULTS, ...purge }, core.registry.events, fastify.log)
   }
 
-  /** Gives a route its policy, and the handler and the last hook that follow from it. */
+  /** Sets the policy of a route, and the handler and the last hook that follow from it. */
   apply (route: RouteOptions): void {
     const rule = this.#rules.of(route)
     this.#wrapHandler(route, rule)
@@ -85,7 +85,7 @@ export class Edge {
       edge.#finish(request, reply, payload, { rule, url: route.url }, done)
     }
     surround(route, { first: tagBody, between: tagBetween, last: finishRoute })
-    // For reads it would be one hook more.
+    // Reads do not get this hook, which would cost them time.
     if ([route.method].flat().some((method) => !SAFE.has(method.toUpperCase()))) {
       const noteWrite: onRequestHookHandler = function noteWrite (request, _reply, done) {
         edge.#noteWrite(request)
@@ -142,7 +142,10 @@ export class Edge {
     if (!SAFE.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
   }
 
-  #finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, route: { readonly rule: RouteRule<FastifyRequest>; readonly url: string }, done: Done): void {
+  #finish (
+    request: FastifyRequest, reply: FastifyReply, payload: unknown,
+    route: { readonly rule: RouteRule<FastifyRequest>; readonly url: string }, done: Done
+  ): void {
     const { statusCode } = reply
     this.#responses.complete(reply)
     if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
@@ -151,7 +154,7 @@ export class Edge {
         try {
           done(null, payload)
         } catch (error) {
-          // As Fastify does where nothing is awaited: a payload that cannot be sent is answered as an error, and does not end the process.
+          // A payload that cannot be sent becomes an error response, as in Fastify, and does not end the process.
           reply.send(error)
         }
       })
@@ -186,5 +189,7 @@ export class Edge {
 }
 
 function pick<T extends object, K extends keyof T> (from: T, names: readonly K[]): { [N in K]: NonNullable<T[N]> } {
-  return Object.fromEntries(names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]])) as { [N in K]: NonNullable<T[N]> }
+  return Object.fromEntries(
+    names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]])
+  ) as { [N in K]: NonNullable<T[N]> }
 }

@@ -73,7 +73,9 @@ export function whenSerialised (reply: FastifyReply, seen: SeenRequest, then?: (
     try {
       reply.serializer(own as Serializer)
       const bySchema = own === null ? reply.getSerializationFunction(String(reply.statusCode), String(type ?? 'application/json').split(';', 1)[0]!) : undefined
-      const text: unknown = (bySchema ?? own as Serializer | null ?? ((each: unknown) => reply.serialize(each as Record<string, unknown>)))(value as Record<string, unknown>)
+      const text: unknown = (
+        bySchema ?? own as Serializer | null ?? ((each: unknown) => reply.serialize(each as Record<string, unknown>))
+      )(value as Record<string, unknown>)
       then?.(text)
       return text as string
     } finally {

@@ -27,7 +27,7 @@ export function surround (route: RouteOptions, { first, between, last }: Surroun
   }
   const replace = (value: RouteOptions['onSend']): void => { hooks = value === undefined ? [] : [value as onSendHookHandler | onSendHookHandler[]].flat() }
   replace(route.onSend)
-  // Fastify reads it once all plugins have loaded; hooks that are pushed to it, or replace it, until then come in between.
+  // Fastify reads the hooks once all plugins have loaded; hooks that are pushed or set until then come in between.
   Object.defineProperty(route, 'onSend', { get: arrange, set: replace, enumerable: true, configurable: true })
 }
 
@@ -36,7 +36,7 @@ export function isLastHook (request: FastifyRequest, name: string): boolean {
   return contextOf(request)?.onSend?.at(-1)?.name === boundName(name)
 }
 
-/** onSend hooks of the suite, which leave the body of an answer as it is. */
+/** onSend hooks of the suite, which leave the body of a response unchanged. */
 const LEAVE_BODIES = new Set(['tagBody', 'tagBetween', 'finishRoute', 'finishAnswer', 'measureRequest'].map(boundName))
 const changeBodies = new WeakMap<object, boolean>()
 

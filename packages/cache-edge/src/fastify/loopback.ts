@@ -7,10 +7,10 @@ import { Duplex } from 'node:stream'
 export interface LoopbackRequest {
   /** The raw request target, sent as it is. */
   readonly url: string
-  /** Lower-case names. */
+  /** The headers, with lower-case names. */
   readonly headers: Readonly<Record<string, string>>
   readonly peer: Peer
-  /** Whether it answers for a request of HTTP/2: the handler is shown the version of that. */
+  /** Whether the client's request came over HTTP/2, whose version the handler then sees. */
   readonly isHttp2: boolean
 }
 
@@ -27,7 +27,7 @@ export function peerOf (socket: object | null | undefined): Peer {
 
 /**
  * Gives a request to the app's own router. Unlike `inject`, it neither normalises the target nor chooses the address and
- * the protocol. Resolves with the status, once the answer has been sent or broken off; its body is dropped. Rejects with the
+ * the protocol. Resolves with the status, once the response has been sent or has broken off; its body is dropped. Rejects with the
  * error with which the app destroys it.
  * @param mark called with the raw request before any hook runs
  */
@@ -41,16 +41,16 @@ export function askItself (fastify: FastifyInstance, { url, headers, peer, isHtt
   request.push(null)
   const response = new ServerResponse(request)
   response.assignSocket(socket)
-  // Behind the response, which Node makes for the version of its request.
+  // The version is set behind the response, which Node makes for the version of its request.
   if (isHttp2) Object.assign(request, { httpVersion: '2.0', httpVersionMajor: 2, httpVersionMinor: 0 })
   socket.on('drain', () => { if (!response.writableEnded) response.emit('drain') })
-  // As the server of Node does behind each answer; an app waits for either.
+  // The server of Node emits both behind each response; an app may wait for either.
   response.once('finish', () => {
     request.resume()
     socket.destroy()
   })
   return new Promise((resolve, reject) => {
-    // The server of Node listens for them, too: an error of one answer must not end the process.
+    // The server of Node listens for them, too: an error of one response must not end the process.
     for (const emitter of [request, response, socket]) emitter.on('error', reject)
     response.once('close', () => resolve(response.statusCode))
     mark(request)

@@ -90,7 +90,9 @@ export function isHeadHook ({ name }: onSendHookHandler): boolean {
  * Calls back with the next payload that the handler sends, and the method that sends it. Replaces `reply.send` of this reply alone. An
  * onSend hook sees the body behind the hooks of plugins that were registered earlier, and a failure behind the error handler.
  */
-export function interceptSend (reply: FastifyReply, intercept: (payload: unknown, send: (payload?: unknown) => FastifyReply) => FastifyReply): void {
+export function interceptSend (
+  reply: FastifyReply, intercept: (payload: unknown, send: (payload?: unknown) => FastifyReply) => FastifyReply
+): void {
   const { send } = reply
   reply.send = (payload?: unknown) => intercept(payload, send.bind(reply))
 }

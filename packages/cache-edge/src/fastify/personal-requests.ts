@@ -26,7 +26,7 @@ export class PersonalRequests {
     this.#credentials = credentials
   }
 
-  /** The reason why a request is personal; `null`: its answer may be shared. Judged once per request, in front of the handler. */
+  /** The reason why a request is personal; `null`: its response may be shared. Judged once per request, in front of the handler. */
   reasonOf (request: FastifyRequest, rule: RouteRule): PersonalReason | null {
     const judged = request as Judged
     const known = judged[kReason]
@@ -51,7 +51,7 @@ export class PersonalRequests {
     const headers = rule?.hasHeaderSchema() === true ? sentHeaders(raw) : raw.headers
     // The response is a connection (RFC 9110 §7.8), or the refusal of one.
     if (raw.headers.upgrade !== undefined) return 'upgrade'
-    // The content of a body is not under the URL.
+    // The response may depend on the body, which is not in the key.
     if (hasBody(raw, headers)) return 'request-body'
     if (!isPlainTarget(request)) return 'target'
     // The cache of a client with credentials may store the response if the policy allows it.

@@ -44,7 +44,10 @@ export class ResponseCache {
   readonly #bypassRules: BypassRules<FastifyRequest, Policy<FastifyRequest>>
   hasRoutes = false
 
-  constructor (fastify: FastifyInstance, core: Core, headers: EdgeHeaders, personal: PersonalRequests, { name, app, hosts, ...limits }: ResponseCacheSettings) {
+  constructor (
+    fastify: FastifyInstance, core: Core, headers: EdgeHeaders, personal: PersonalRequests,
+    { name, app, hosts, ...limits }: ResponseCacheSettings
+  ) {
     const { useSemicolonDelimiter, routerOptions } = fastify.initialConfig as RouterConfig
     this.#hasSemicolon = useSemicolonDelimiter === true || routerOptions?.useSemicolonDelimiter === true
     this.#core = core
@@ -95,11 +98,14 @@ export class ResponseCache {
   /** Whether either spelling of a rewritten URL has another parameter: both are in the key. */
   #hasOtherParameter ({ raw }: FastifyRequest, names: ReadonlySet<string>): boolean {
     const { url, originalUrl = url } = raw as typeof raw & { readonly originalUrl?: string }
-    return hasOtherParameter(url!, names, this.#hasSemicolon) || (originalUrl !== url && hasOtherParameter(originalUrl!, names, this.#hasSemicolon))
+    return hasOtherParameter(url!, names, this.#hasSemicolon) ||
+      (originalUrl !== url && hasOtherParameter(originalUrl!, names, this.#hasSemicolon))
   }
 
   /** Runs the handler for a request that bypasses the store. */
-  #bypass (request: FastifyRequest, reply: FastifyReply, route: StoredRoute<FastifyRequest>, run: () => unknown, status: CacheStatus): unknown {
+  #bypass (
+    request: FastifyRequest, reply: FastifyReply, route: StoredRoute<FastifyRequest>, run: () => unknown, status: CacheStatus
+  ): unknown {
     const refresh = refreshOf(request)
     if (refresh !== undefined) return refuse(refresh, reply)
     this.#responses.setStatus(reply, status)

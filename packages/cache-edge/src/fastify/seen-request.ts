@@ -147,7 +147,9 @@ function replaceHeaders (replaced: ReplacedProperties, raw: FastifyRequest['raw'
 
 /** Of a validator's copy, the fields that are shown. One that stands for another value than was sent, such as a validator of the store, has that. */
 function shownCopy (copy: Record<string, unknown>, sent: IncomingHttpHeaders, shown: IncomingHttpHeaders): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(copy).filter(([name]) => Object.hasOwn(shown, name)).map(([name, value]) => [name, shown[name] === sent[name] ? value : shown[name]]))
+  return Object.fromEntries(Object.entries(copy).filter(([name]) => Object.hasOwn(shown, name)).map(
+    ([name, value]) => [name, shown[name] === sent[name] ? value : shown[name]]
+  ))
 }
 
 /** The socket, for Node's own use of it as well. */

@@ -16,7 +16,9 @@ type Untyped = FastifyReply & { [kUntyped]?: boolean }
 const kStatus = Symbol('@x/cache-edge.status')
 
 /** The reply to a request, with the member of this cache in `Cache-Status`. */
-type Told = FastifyReply & { [kStatus]?: { readonly status: CacheStatus; written: string; readonly unstored: (() => string | undefined) | undefined } }
+type Told = FastifyReply & {
+  [kStatus]?: { readonly status: CacheStatus; written: string; readonly unstored: (() => string | undefined) | undefined }
+}
 
 /** Sends stored responses, and writes the member of this cache in `Cache-Status`. */
 export class StoredResponses {
@@ -35,10 +37,11 @@ export class StoredResponses {
   serve (reply: FastifyReply, answer: Servable, status?: CacheStatus): void {
     const response = answer.head
     const age = ageOf(response, timeOf(answer))
-    // Cookies that the handler has just set are for this client, where nothing of its answer is stored.
+    // Cookies that the handler has just set are for this client, if its response is not stored.
     setFromStore(reply, status?.hit === true || status?.stored !== false)
-    // Known before anything is written: what a 304 leaves out need not be put in first. A tag of the body holds for what hooks make of it.
-    const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag) && (response.isTagOfBody !== true || !mayChangeBody(reply.request))
+    // The result is known before a header is written, so that the fields that a 304 omits are not set. A computed tag is also that of the body after the hooks.
+    const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag) &&
+      (response.isTagOfBody !== true || !mayChangeBody(reply.request))
     reply.code(isNotModified ? 304 : response.status)
     for (const name in response.headers) {
       if (isNotModified && DROPPED_FROM_304.has(name)) continue
@@ -57,12 +60,12 @@ export class StoredResponses {
       reply.send()
       return
     }
-    // Fastify gives a type to a body without one; the handler's own answer went out without.
+    // Fastify gives a type to a body without one; the handler's own response was sent without.
     if (!hasType) {
       reply.header('content-type', STAND_IN)
       ;(reply as Untyped)[kUntyped] = true
     }
-    // As the handler's own: hooks are given a string where it was one, and a serializer would change it once more.
+    // Hooks receive a string if the handler sent one, and the serializer must not change the body again.
     const body = response.isText && serializerOf(reply) === null ? answer.text() : answer.body()
     if (response.isTagOfBody === true) setTagged(reply, response.etag!, body)
     reply.send(body)
@@ -70,7 +73,7 @@ export class StoredResponses {
 
   /**
    * Notes the member of this cache in `Cache-Status`.
-   * @param unstored asked behind all hooks for the reason why the answer will not be stored
+   * @param unstored called behind all hooks for the reason why the response will not be stored
    */
   setStatus (reply: FastifyReply, status: CacheStatus, unstored?: () => string | undefined): void {
     const written = cacheStatus(this.#name, status)

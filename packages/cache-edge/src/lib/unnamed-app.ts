@@ -3,7 +3,7 @@ import { AppUnnamed } from '../errors.js'
 
 const kUnnamed = Symbol.for('@x/cache-edge.unnamed')
 
-/** Notes the one app without a name that may store responses in a registry; call what it returns to free the place. */
+/** Notes the one app without a name that may store responses in a registry; the returned function removes the note. */
 export function takeUnnamed (registry: CacheRegistry & { [kUnnamed]?: boolean }): () => void {
   if (registry[kUnnamed] === true) throw new AppUnnamed()
   registry[kUnnamed] = true

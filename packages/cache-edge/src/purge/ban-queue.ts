@@ -15,27 +15,27 @@ export interface BanQueueSettings {
 /** One tag that the proxy has to ban. */
 interface Ban {
   readonly tag: string
-  /** It is sent the second time. */
+  /** Whether the ban is sent for the second time. */
   readonly isAgain: boolean
-  /** It was given up, and counted. */
+  /** Whether the ban was given up, and counted. */
   isLost: boolean
-  /** When it is sent again, in milliseconds of `now`. */
+  /** The time of the second ban, in milliseconds of `now`. */
   readonly dueAt: number
 }
 
 const FIRST_RETRY_MS = 100
-// Other bans wait behind it: doubled twenty times, a pause would last for hours.
+// The pause is bounded, since other bans wait for it: doubled twenty times, it would last for hours.
 const MAX_RETRY_MS = 5000
 const MAX_BANS = 10_000
 
 /**
- * The bans of one proxy. Each is sent at once, and once more when every process has seen the invalidation. One request is under way at a
+ * The bans of one proxy. Each is sent at once, and again when every process has received the invalidation. One request is under way at a
  * time; bans that arrive meanwhile wait, each tag once, and are sent together. Bans beyond the bound become one ban of everything.
  */
 export class BanQueue {
   readonly #settings: BanQueueSettings
   readonly #waiting = new Map<string, Ban>()
-  /** Bans to be sent once more, in the order in which they are due. No tag of `#waiting`. */
+  /** Bans to be sent once more, in the order in which they are due. None of their tags is in `#waiting`. */
   readonly #later = new Map<string, Ban>()
   readonly #closing = new AbortController()
   #timer: NodeJS.Timeout | undefined
@@ -74,7 +74,7 @@ export class BanQueue {
 
   #start (): void {
     if (this.#sending !== undefined || this.#waiting.size === 0) return
-    // A logger that throws must not end the process.
+    // An error of the app's logger must not end the process.
     this.#sending = this.#sendAll().catch(() => {}).finally(() => {
       this.#sending = undefined
       this.#start()
@@ -90,7 +90,7 @@ export class BanQueue {
     }
   }
 
-  /** The bans that are sent next. They leave the queue before they are sent, as they do not cover a tag that is added meanwhile. */
+  /** The bans that are sent next. They leave the queue before they are sent, since they do not cover a tag that is added during the request. */
   #take (): Ban[] {
     const everything = this.#waiting.get(EVERYTHING)
     const bans = everything === undefined ? [...this.#waiting.values()].slice(0, MAX_TAGS_PER_BAN) : [everything]

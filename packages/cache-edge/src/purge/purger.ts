@@ -14,15 +14,15 @@ export interface PurgeSettings {
 
 const TAG = new RegExp(TAG_PATTERN)
 
-/** Sends bans to Varnish when tags are invalidated or the cache is cleared: at once, and once more when every process has seen it. */
+/** Sends bans to Varnish when tags are invalidated or the cache is cleared: at once, and again when every process has received the invalidation. */
 export class Purger {
-  /** Bans that a proxy did not accept in any attempt: each tag once for each proxy. */
+  /** The number of bans that a proxy did not accept in any attempt, counted once for each tag and proxy. */
   failures = 0
   readonly #log: Log
   readonly #proxies: readonly { readonly varnish: Varnish; readonly queue: BanQueue }[]
   readonly #stops: readonly (() => void)[]
 
-  /** Throws `CACHE_ERR_OPTION_INVALID`. */
+  /** @throws `CACHE_ERR_OPTION_INVALID` for a URL that is none */
   constructor ({ varnish: urls, timeoutMs, attempts, againAfterMs }: PurgeSettings, events: Events, log: Log) {
     this.#log = log
     this.#proxies = urls.map((url, at) => toVarnish(url, at, timeoutMs)).map((varnish) => {
@@ -43,7 +43,7 @@ export class Purger {
 
   /** Queues the bans, and does not wait for them. */
   purge (tags: readonly string[]): void {
-    // No response header carries another tag; a proxy invalidates the target of an unsafe method by itself.
+    // Only these tags are in response headers; a proxy invalidates the target of an unsafe method by itself.
     this.#tell(tags.filter((tag) => TAG.test(tag) && !tag.startsWith('edge-uri:')))
   }
 
@@ -70,7 +70,7 @@ function toVarnish (url: string, at: number, timeoutMs: number): Varnish {
   try {
     return new Varnish(url, timeoutMs)
   } catch {
-    // No cause: it would show the URL, and with it the password.
+    // The error has no cause, which would show the URL with its password.
     throw new OptionInvalid(`purge.varnish.${at}`, 'a string', 'a URL of http or https, user and password percent-encoded')
   }
 }

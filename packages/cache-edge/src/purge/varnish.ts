@@ -2,7 +2,7 @@ import http, { type RequestOptions } from 'node:http'
 import https from 'node:https'
 import { urlToHttpOptions } from 'node:url'
 
-/** Stands in place of a tag for every response that a proxy holds. */
+/** The value of `X-Ban-Tag` that removes every object of a proxy. */
 export const EVERYTHING = '*'
 /** Largest number of tags in one request: below the 8 KB of Varnish for a header, and few enough for one expression. */
 export const MAX_TAGS_PER_BAN = 32
@@ -12,13 +12,13 @@ const MAX_IDLE_MS = 2000
 
 /** One Varnish that runs the VCL of this package. */
 export class Varnish {
-  /** Host and port, for the log. */
+  /** The host and port of the proxy, for the log. */
   readonly host: string
   readonly #target: RequestOptions
   readonly #timeoutMs: number
   readonly #protocol: typeof http | typeof https
 
-  /** Throws if the URL is none, or its user and password are not percent-encoded; the error may hold them. */
+  /** @throws for an invalid URL, or a user or password that is not percent-encoded; the error may contain the password */
   constructor (url: string, timeoutMs: number) {
     const parsed = new URL(url)
     this.host = parsed.host
@@ -28,7 +28,7 @@ export class Varnish {
     this.#target = { ...urlToHttpOptions(parsed), agent, method: 'BAN' }
   }
 
-  /** Resolves with the reason why it did not accept the ban; `undefined`: it did. Never rejects. */
+  /** Sends one ban. Resolves with the reason why the proxy did not accept it; `undefined`: it did. Never rejects. */
   async ban (tags: readonly string[]): Promise<string | undefined> {
     const signal = AbortSignal.timeout(this.#timeoutMs)
     try {
@@ -36,7 +36,7 @@ export class Varnish {
       return status >= 200 && status < 300 ? undefined : `it answered ${status}`
     } catch (error) {
       if (signal.aborted) return `no answer within ${this.#timeoutMs} ms`
-      // ECONNREFUSED and the like.
+      // The code names the failure, such as ECONNREFUSED.
       return String((error as NodeJS.ErrnoException).code ?? 'it cannot be reached')
     }
   }
@@ -49,7 +49,7 @@ export class Varnish {
   #send (options: RequestOptions): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#protocol.request(options, (response) => {
-        // Read to its end, or the connection could not be used again.
+        // The response is read to its end; otherwise the connection could not be used again.
         response.on('end', () => resolve(response.statusCode!)).on('error', reject).resume()
       }).on('error', reject).end()
     })

@@ -15,10 +15,10 @@ export function tagsOfWrite (own: readonly TargetUri[], { location, contentLocat
   return new Set([...own, ...named].flatMap(uriTags))
 }
 
-/** The path and query of a reference to the same origin; `undefined` for another origin, and for what is no URL. */
+/** The path and query of a reference to the same origin; `undefined`: it has another origin, or is no URL. */
 function sameOrigin ({ scheme, host, url }: TargetUri, reference: unknown): string | undefined {
   if (typeof reference !== 'string' && !(reference instanceof URL)) return undefined
-  // A host may be empty (HTTP/1.0), or hold what no URL may.
+  // The host may be empty (HTTP/1.0), or have characters that no URL may have.
   const base = toUrl(`${scheme}://${host}`)
   if (base === undefined) return undefined
   const own = toUrl(url.startsWith('/') ? base.origin + url : url) ?? base

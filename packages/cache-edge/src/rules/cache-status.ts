@@ -4,16 +4,16 @@ const TOKEN = /^[A-Za-z*][!#$%&'*+\-.^_`|~:/\dA-Za-z]*$/
 // RFC 8941 §3.3.1.
 const MAX_INTEGER = 999_999_999_999_999
 
-/** Why a request went on to the handler (RFC 9211 §2.2). */
+/** The reason why a request is forwarded to the handler (RFC 9211 §2.2). */
 export type Forwarded = 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'miss' | 'request' | 'stale' | 'partial'
 
 /** The member of one cache in `Cache-Status`: `hit` and `fwd` exclude each other. */
 export type CacheStatus = CacheHit | CacheForward
 
 interface Remarks {
-  /** Seconds that the response stays fresh; below `0`: since when it is stale. */
+  /** Seconds that the response stays fresh; negative: seconds since it became stale. */
   readonly ttl?: number
-  /** For people; `key` shows internals. */
+  /** The reason in words, for people; the key is not shown, since it is internal. */
   readonly key?: string
   readonly detail?: string
 }
@@ -52,7 +52,7 @@ export function appendCacheStatus (existing: string | readonly string[] | undefi
   return upstream === undefined || upstream.trim() === '' ? own : `${upstream}, ${own}`
 }
 
-/** RFC 8941 §3.3.1: fractions are cut; what is no number is left out. */
+/** RFC 8941 §3.3.1: fractions are truncated; a value that is no number is omitted. */
 function integer (name: string, value: number | undefined): string[] {
   if (value === undefined || Number.isNaN(value)) return []
   return [`${name}=${Math.trunc(Math.min(Math.max(value, -MAX_INTEGER), MAX_INTEGER))}`]
@@ -62,7 +62,7 @@ function textItem (text: string): string {
   return TOKEN.test(text) ? text : quoted(text)
 }
 
-/** A string of RFC 8941 §3.3.3, which has no other characters than those of ASCII that print. */
+/** A string of RFC 8941 §3.3.3, which may have only printable ASCII characters. */
 function quoted (text: string): string {
   return `"${text.replace(/[^ -~]/g, '?').replace(/["\\]/g, '\\$&')}"`
 }

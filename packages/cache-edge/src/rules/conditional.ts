@@ -7,10 +7,10 @@ export type PreconditionResult = 'send' | 'not-modified' | 'precondition-failed'
 export interface Selected {
   /** Status of the response without preconditions. Before the handler of an unsafe method: the expected one. */
   readonly status: number
-  /** The `ETag` field; one that is not an entity tag counts as none. */
+  /** The `ETag` field; a value that is not an entity tag is ignored. */
   readonly etag: string | undefined
   readonly lastModified: string | undefined
-  /** Milliseconds since the epoch; default: the clock. */
+  /** The current time in milliseconds of the epoch; default: the clock. */
   readonly now?: number
 }
 
@@ -57,7 +57,7 @@ export function evaluate (request: { readonly method: string; readonly headers: 
   }
   if (!isRead) return 'send'
   const since = dateOf(headers, 'if-modified-since', now)
-  // A date ahead of the clock is from no response of ours, and would hide each change until then.
+  // A date ahead of the clock is in no response of this server, and would hide every change until then.
   if (since === undefined || modified === undefined || since > now) return 'send'
   return modified <= since ? 'not-modified' : 'send'
 }
@@ -70,7 +70,7 @@ export const DROPPED_FROM_304: ReadonlySet<string> = new Set([
 
 /**
  * Whether a 304 leaves out this header of the 200 (RFC 9110 §15.4.5): it describes a body that is not sent.
- * `Last-Modified` stays; it is worth sending only where there is no ETag, which the caller sees.
+ * `Last-Modified` is not dropped here: the caller sends it only without an `ETag`.
  */
 export function isDroppedFrom304 (name: string): boolean {
   return DROPPED_FROM_304.has(name.toLowerCase())

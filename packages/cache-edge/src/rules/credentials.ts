@@ -7,13 +7,13 @@ const NO_COOKIE = /^[ \t]*$/
 
 /** Options of {@link Credentials}. */
 export interface CredentialOptions {
-  /** Names of cookies that change no answer. */
+  /** Names of cookies that no response depends on. */
   readonly ignoreCookies?: readonly string[] | undefined
-  /** Names of headers that count beside {@link CREDENTIAL_HEADERS}, in any case. */
+  /** Names of further credential headers beside {@link CREDENTIAL_HEADERS}, in any case. */
   readonly credentialHeaders?: readonly string[] | undefined
 }
 
-/** Finds out which requests carry credentials: one of the headers, or a cookie that `ignoreCookies` does not name. */
+/** Detects the requests with credentials: one of the headers, or a cookie that `ignoreCookies` does not name. */
 export class Credentials {
   readonly #ignored: ReadonlySet<string>
   readonly #names: ReadonlySet<string>
@@ -35,16 +35,20 @@ export class Credentials {
     })
   }
 
-  /** Throws `CACHE_ERR_POLICY_INVALID` where a stored response would be chosen by credentials; `route` is for the message. */
+  /**
+   * Refuses a `vary` with a credential header, since it would select a stored response by credentials.
+   * @param route its name, for the message
+   * @throws `CACHE_ERR_POLICY_INVALID`
+   */
   refuseIn (route: string, vary: readonly string[]): void {
     const credential = vary.find((name) => name === 'cookie' || this.#names.has(name))
-    if (credential !== undefined) throw new PolicyInvalid(route, `vary: "${credential}" makes an answer for each client, and store keeps answers for all`)
+    if (credential !== undefined) throw new PolicyInvalid(route, `vary: "${credential}" selects a response per client, and store is for responses that clients share`)
   }
 }
 
 const haveCertificates = new WeakMap<object, boolean>()
 
-/** Whether the client has shown a certificate on this connection, trusted or not. Asked once per connection. */
+/** Whether the client has shown a certificate on this connection, trusted or not. Evaluated once per connection. */
 export function hasCertificate ({ raw: { socket } }: { readonly raw: { readonly socket: object } }): boolean {
   const { authorized, getPeerCertificate } = socket as { authorized?: boolean; getPeerCertificate?: () => object | null }
   if (authorized === undefined || getPeerCertificate === undefined) return false

@@ -13,7 +13,9 @@ export function noncesOf (headers: HeaderFields): string[] {
  * Whether a body may hold one of the nonces, perhaps in an escaped form. In JSON only the nonce itself counts, as a plugin that gives each
  * response a nonce does not make JSON depend on it.
  */
-export function isUsedIn (nonces: readonly string[], { headers, body }: { readonly headers: HeaderFields; readonly body: Buffer }): boolean {
+export function isUsedIn (
+  nonces: readonly string[], { headers, body }: { readonly headers: HeaderFields; readonly body: Buffer }
+): boolean {
   if (nonces.length === 0) return false
   return !JSON_TYPE.test(fieldText(headers, 'content-type') ?? '') || nonces.some((nonce) => body.includes(nonce))
 }

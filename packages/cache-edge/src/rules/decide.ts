@@ -17,7 +17,7 @@ export type Bypass = Extract<Decision, { kind: 'bypass' }>
 export type AfterLookup = Exclude<Decision, Bypass>
 type Forward = Extract<Decision, { kind: 'revalidate' | 'miss' }>
 
-/** The rules of a route and its app by which a request bypasses the store. Each is asked only if those before it let the request pass. */
+/** The rules of a route and its app by which a request bypasses the store. Each runs only if no rule before it applies. */
 export interface BypassRules<R, P> {
   /** The reason why the response is for this client alone; `null`: it may be shared. */
   personalReason (request: R, policy: P): string | null
@@ -50,7 +50,7 @@ export interface RecentFailures<H> {
   isRefreshRefused (key: string, head: H): boolean
 }
 
-// Made once: a hit allocates no decision.
+// The decisions are constants, so that a hit allocates none.
 const HIT: AfterLookup = { kind: 'hit', why: 'fresh' }
 const WHILE_REVALIDATING: AfterLookup = { kind: 'stale-while-revalidate', why: 'stale' }
 const IF_ERROR: AfterLookup = { kind: 'stale-if-error', why: 'stale' }
@@ -59,7 +59,9 @@ const VARY_MISS: Forward = { kind: 'miss', why: 'vary-miss' }
 const URI_MISS: Forward = { kind: 'miss', why: 'uri-miss' }
 
 /** The reason why a request is answered without the store; `undefined`: the store is read. */
-export function bypassOf<P, R extends { readonly method: string; readonly raw: { readonly headers: HeaderFields } }> (request: R, policy: P, rules: BypassRules<R, P>): Bypass | undefined {
+export function bypassOf<P, R extends { readonly method: string; readonly raw: { readonly headers: HeaderFields } }> (
+  request: R, policy: P, rules: BypassRules<R, P>
+): Bypass | undefined {
   const { method } = request
   if (method !== 'GET' && method !== 'HEAD') return { kind: 'bypass', why: { fwd: 'method' } }
   const reason = rules.personalReason(request, policy)
@@ -75,8 +77,10 @@ export function bypassOf<P, R extends { readonly method: string; readonly raw: {
  * The decision on a request that does not bypass the store (RFC 9111 §4).
  * @param now milliseconds of the epoch; without a found response it is not read
  */
-export function decide<H extends Dated> (request: DecidedRequest, { found, isOther }: LookedUp<H>, failures: RecentFailures<H>, now: number): AfterLookup {
-  // A background refresh is there to run the handler.
+export function decide<H extends Dated> (
+  request: DecidedRequest, { found, isOther }: LookedUp<H>, failures: RecentFailures<H>, now: number
+): AfterLookup {
+  // A background refresh always runs the handler.
   if (found !== undefined && request.refresh === undefined) {
     const { head } = found
     const state = stateOf(head, found.isStale, now)

@@ -6,7 +6,7 @@ export const PRIVATE = 'private, no-cache'
 /** `Cache-Control` of a failure. */
 export const NO_STORE = 'no-store'
 
-/** Members by which a policy names a lifetime, which `store: 'by-response'` reads from the response. */
+/** Members of a policy with a lifetime. `store: 'by-response'` reads the lifetime from the response instead. */
 const LIFETIMES = ['maxAge', 'sMaxAge', 'cdnMaxAge', 'staleWhileRevalidate', 'staleIfError', 'mustRevalidate', 'immutable'] as const
 const DEFAULT_MAX_AGE = 60
 const DEFAULT_STALE_AFTER_MS = 5000
@@ -38,7 +38,7 @@ export interface PolicyMembers<R> {
 export interface Policy<R = never> {
   readonly isShared: boolean
   readonly store: false | 'by-policy' | 'by-response'
-  /** `undefined`: the responses get no `Cache-Control` of the policy. */
+  /** The `Cache-Control` of the responses; `undefined`: the policy sets none. */
   readonly cacheControl: string | undefined
   readonly cdnCacheControl: string | undefined
   /** Seconds that a response is fresh in the cache of this process. */
@@ -47,7 +47,7 @@ export interface Policy<R = never> {
   readonly staleIfError: number
   readonly staleAfterMs: number
   readonly mustRevalidate: boolean
-  /** Lower-case names. Grows while routes are declared that a request header selects in place of this one. */
+  /** Request headers that select the response, in lower case. A route that is declared later on the same URL may add names. */
   vary: readonly string[]
   /** Query parameters that stored responses may have; `undefined`: any. */
   readonly query: ReadonlySet<string> | undefined
@@ -55,7 +55,7 @@ export interface Policy<R = never> {
   readonly statuses: ReadonlySet<number>
   readonly tagsOf: TagsOf<R>
   readonly currentTag: PolicyMembers<R>['currentTag']
-  /** Whether a validator may have changed the headers of a request before the handler is asked. */
+  /** Whether a validator may have changed the headers of a request before the handler runs. */
   hasHeaderSchema: () => boolean
 }
 
@@ -99,17 +99,20 @@ export function toPolicy<R> (route: string, given: PolicyMembers<R>, credentials
 }
 
 /** The contradiction between members of a policy; `undefined`: there is none. */
-function contradictionIn (given: PolicyMembers<never>, { isShared, hasWindow, vary }: { readonly isShared: boolean; readonly hasWindow: boolean; readonly vary: readonly string[] }): string | undefined {
+function contradictionIn (
+  given: PolicyMembers<never>,
+  { isShared, hasWindow, vary }: { readonly isShared: boolean; readonly hasWindow: boolean; readonly vary: readonly string[] }
+): string | undefined {
   const { store = false, sMaxAge, cdnMaxAge } = given
-  if (!isShared && store !== false) return 'what only the client may keep (scope: "private") cannot be kept here (store)'
-  if (!isShared && (sMaxAge !== undefined || cdnMaxAge !== undefined)) return 'sMaxAge and cdnMaxAge speak to shared caches, and scope is "private"'
-  if (!isShared && given.sameForAll === true) return 'an answer that is the same for all (sameForAll) is not private'
-  if (hasWindow && sMaxAge !== undefined) return 'sMaxAge forbids shared caches to serve stale answers (RFC 9111 5.2.2.10), and staleWhileRevalidate or staleIfError allows it'
-  if (hasWindow && given.mustRevalidate === true) return 'mustRevalidate forbids stale answers, and staleWhileRevalidate or staleIfError allows them'
+  if (!isShared && store !== false) return 'a response with scope "private" may be stored by its client only, so store must be false'
+  if (!isShared && (sMaxAge !== undefined || cdnMaxAge !== undefined)) return 'sMaxAge and cdnMaxAge are for shared caches, and scope is "private"'
+  if (!isShared && given.sameForAll === true) return 'sameForAll: true is for shared responses, and scope is "private"'
+  if (hasWindow && sMaxAge !== undefined) return 'sMaxAge forbids shared caches to serve stale responses (RFC 9111 5.2.2.10), and staleWhileRevalidate or staleIfError allows it'
+  if (hasWindow && given.mustRevalidate === true) return 'mustRevalidate forbids stale responses, and staleWhileRevalidate or staleIfError allows them'
   if (given.immutable === true && (given.maxAge ?? 0) === 0) return 'immutable needs a maxAge above 0'
-  if (vary.includes('*')) return 'vary: "*" says that no request may share the answer; name the headers that choose between representations'
+  if (vary.includes('*')) return 'vary: "*" means that no request may share the response; name the headers that select between representations'
   const lifetime = store === 'by-response' ? LIFETIMES.find((name) => given[name] !== undefined) : undefined
-  return lifetime === undefined ? undefined : `store: "by-response" goes by the headers of the answer, and ${lifetime} is a lifetime of the policy's own`
+  return lifetime === undefined ? undefined : `store: "by-response" uses the lifetime in the headers of the response, so ${lifetime} must not be set`
 }
 
 /** `Cache-Control` of a route's responses. */
@@ -125,7 +128,7 @@ function cacheControlField ({ maxAge, sMaxAge, mustRevalidate, immutable, ...giv
 /** `CDN-Cache-Control` of a route's responses. A cache that obeys it ignores `Cache-Control` (RFC 9213 §2.2), so the directives of that are repeated. */
 function cdnCacheControlField (maxAge: number, { sameForAll, mustRevalidate, ...given }: PolicyMembers<never>): string {
   const parts = [`max-age=${maxAge}`]
-  // RFC 9111 §3.5: without it the answer to a request with Authorization is not shared.
+  // RFC 9111 §3.5: without `public`, the response to a request with `Authorization` is not shared.
   if (sameForAll === true) parts.unshift('public')
   if (mustRevalidate === true) parts.push('must-revalidate')
   return parts.join(', ') + windowsOf(given)

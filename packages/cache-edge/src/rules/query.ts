@@ -6,7 +6,7 @@
 export function hasOtherParameter (url: string, names: ReadonlySet<string>, hasSemicolon: boolean): boolean {
   const start = hasSemicolon ? url.search(/[?;]/) : url.indexOf('?')
   if (start < 0) return false
-  // A query that is empty makes one URL more.
+  // An empty query makes another URL, and so another key.
   if (start === url.length - 1) return false
   return url.slice(start + 1).split('&').some((parameter) => {
     const end = parameter.indexOf('=')

@@ -24,7 +24,7 @@ const NEGOTIATING = new Set([
   'referer', 'save-data', 'te', 'upgrade-insecure-requests', 'user-agent', 'via', 'device-memory', 'downlink', 'dpr', 'ect', 'rtt', 'viewport-width', 'width',
   'sec-fetch-dest', 'sec-fetch-mode', 'sec-fetch-site', 'sec-fetch-user', 'sec-gpc', 'sec-purpose'
 ])
-/** The headers that the target is made of. */
+/** The headers that determine the target URI. */
 const OF_TARGET = new Set(['host', 'x-forwarded-host', 'x-forwarded-proto'])
 const CLIENT_HINT = /^sec-ch-[a-z-]{1,40}$/
 
@@ -55,13 +55,15 @@ function isNegotiating (name: string): boolean {
  * @param stale the stored response that the handler may validate
  * @param also further names that it may see
  */
-export function visibleHeaders (headers: HeaderFields, policy: Policy, target: VisibleTarget, stale: StoredValidators | undefined, also: readonly string[] = []): Record<string, string | string[]> {
+export function visibleHeaders (
+  headers: HeaderFields, policy: Policy, target: VisibleTarget, stale: StoredValidators | undefined, also: readonly string[] = []
+): Record<string, string | string[]> {
   const shown: Record<string, string | string[]> = {}
   for (const name of [...shownNames(headers, policy), ...also]) {
     const value = Object.hasOwn(headers, name) ? headers[name] : undefined
     if (value !== undefined) shown[name] = value as string | string[]
   }
-  // Set in every request, also where the client sent `:authority` in its place: one key is one view.
+  // `host` is set in every request, also if the client sent `:authority` instead, so that requests with one key have one view.
   shown.host = target.host
   if (target.isProxied) {
     shown['x-forwarded-host'] = target.host

@@ -1,7 +1,7 @@
 import { RESPONSE_KEYS } from '@x/cache-core/suite'
 import { createHash } from 'node:crypto'
 
-/** Stands before the colon of each tag of a target URI. */
+/** The prefix of each tag of a target URI, before its colon. */
 export const TAG_PREFIX = 'edge-uri'
 
 /** The target URI of a request. */
@@ -21,7 +21,7 @@ export interface TargetUri {
  */
 export function responseKey (target: TargetUri, app?: string): string {
   const own = parts(target)
-  // One more part than any target has, so that no target without an app has the same list.
+  // The list has one more part than that of a target without an app, so the two are never equal.
   return `${RESPONSE_KEYS}:${digest(app === undefined ? own : [app, ...own, 'app'])}`
 }
 
@@ -46,7 +46,7 @@ function parts ({ scheme, host, url, originalUrl }: TargetUri): string[] {
   return originalUrl === undefined ? own : [...own, originalUrl]
 }
 
-// The hash of JSON: no two lists have the same text, even if a part has the separator.
+// The hash is that of JSON, in which two lists never have the same text, whatever characters their parts have.
 function digest (value: string | readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64url')
 }
@@ -57,7 +57,7 @@ const MAX_CACHED_LENGTH = 1000
 /** The key and the tags of one target URI. */
 export interface TargetNames { readonly key: string; readonly tags: readonly string[] }
 
-/** A bounded cache of names, as a hash takes longer than all else that a hit does. The oldest are evicted. */
+/** A bounded cache of names, since a hash takes longer than the rest of a hit. The oldest names are evicted. */
 export class Names {
   static readonly MAX = 5000
   readonly #known = new Map<string, TargetNames>()
@@ -69,7 +69,7 @@ export class Names {
 
   of (target: TargetUri): TargetNames {
     const { scheme, host, url, originalUrl } = target
-    // None of the parts can hold a line break in HTTP; a target with one all the same is not remembered.
+    // A line break separates the parts, since HTTP allows none in them; a target that has one anyway is not cached.
     const text = originalUrl === undefined ? `${scheme}\n${host}\n${url}` : `${scheme}\n${host}\n${url}\n${originalUrl}`
     let names = this.#known.get(text)
     if (names === undefined) {

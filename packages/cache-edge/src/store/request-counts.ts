@@ -1,9 +1,9 @@
 const ROWS = 4
 const WIDTH = 2 ** 12
 const MAX_COUNT = 255
-/** Requests after which all counts are halved: what others ask for adds about two to a count, and less in one row of four. */
+/** Requests after which all counts are halved: requests for other keys then add about two to a count, and less in one row of four. */
 const AGED_AFTER = 2 * WIDTH
-/** Characters at the end of a key that are taken for random: two for each row. */
+/** Number of characters at the end of a key that are treated as random: two for each row. */
 const HASH_LENGTH = 2 * ROWS
 
 /**
@@ -20,7 +20,7 @@ export class RequestCounts {
     if (least < MAX_COUNT) {
       for (let row = 0; row < ROWS; row++) {
         const at = cellOf(key, row)
-        // Conservative update: a larger count is that of other keys.
+        // The update is conservative: only the smallest counts grow, since larger ones include other keys.
         if (this.#counts[at] === least) this.#counts[at] = least + 1
       }
     }

@@ -4,17 +4,17 @@ import { MAX_KEY_LENGTH } from '@x/cache-core/implementing'
 /** A stored response without its body. */
 export interface StoredHead {
   readonly status: number
-  /** Lower-case names; a value is a list where the field was sent in several lines. */
+  /** The headers, with lower-case names; a field that was sent in several lines is a list. */
   readonly headers: Readonly<Record<string, string | string[]>>
-  /** Whether hooks are given the body as a string, as when it was made. */
+  /** Whether hooks receive the body as a string, as they did when the handler sent it. */
   readonly isText: boolean
-  /** Of the representation, if it has one. */
+  /** The `ETag` of the representation, if it has one. */
   readonly etag: string | undefined
   /** Whether the tag was computed of exactly this body, and is not the app's own. */
   readonly isTagOfBody?: boolean
-  /** Content-Type and Content-Language as hooks in front of the handler had set them; absent: they had set neither. */
+  /** `Content-Type` and `Content-Language` as hooks in front of the handler had set them; absent: neither was set. */
   readonly labels?: Readonly<Record<string, string>>
-  /** Milliseconds of the epoch at which it was received. */
+  /** The time at which the response was received, in milliseconds of the epoch. */
   readonly receivedAt: number
   readonly freshness: Freshness
   /** The names of the request headers that select it; `variant` has their values, as `variantOf` writes them. */
@@ -29,15 +29,15 @@ export interface StoredResponse extends StoredHead { readonly body: Buffer }
 /** The index of a URL with several representations: the request headers that select one of them. */
 export interface VariantIndex {
   readonly vary: readonly string[]
-  /** Their keys. */
+  /** The keys of the variants. */
   readonly variants: readonly string[]
-  /** Milliseconds of the epoch at which each of them is over, in the same order. Absent: an earlier version wrote it; all are over at `until`. */
+  /** The expiry of each variant in milliseconds of the epoch, in the same order. Absent: an earlier version wrote the index; all expire at `until`. */
   readonly untils?: readonly number[]
-  /** Milliseconds of the epoch at which the last of them is over. */
+  /** The expiry of the last variant, in milliseconds of the epoch. */
   readonly until: number
 }
 
-/** Not part of a stored response: they belong to one connection, or are written anew for each answer. */
+/** Headers that are not stored: they belong to one connection, or are written for each response. */
 export const NOT_STORED = new Set([
   'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
   'content-length', 'set-cookie', 'age', 'cache-status', 'etag'
@@ -46,13 +46,13 @@ export const NOT_STORED = new Set([
 const RESPONSE = 1
 const INDEX = 2
 const HEADER_BYTES = 5
-/** Characters of a text that is not decoded a second time. */
+/** The maximum length of a cached text, in characters. */
 const MAX_TEXT = 16_384
-/** Bounds of an index: the largest `maxVariants`, and more names than a `Vary` of use has. */
+/** Bounds of an index: the largest `maxVariants`, and more names than a useful `Vary` has. */
 const MAX_PLACES = 10_000
 const MAX_NAMES = 1000
 const FIELD_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
-// The characters that Node writes into a head: no control characters, none beyond Latin-1.
+// The characters that Node allows in a header: no control characters, none beyond Latin-1.
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /** Encodes a response: one byte for the kind, the length of the JSON (32 bit, big endian), the JSON, the body. */
@@ -89,20 +89,21 @@ export class KnownHead {
   /** Approximate bytes of the heap, with the text of a body that may be cached here. */
   readonly bytes: number
   readonly #bytes: Buffer
-  // Weak: a response that left the cache must not live on here.
+  // The reference is weak, so that a response that the cache evicted is freed.
   #textOf: WeakRef<Uint8Array> | undefined
   #text = ''
 
   constructor (stored: Uint8Array, { body, ...head }: StoredResponse) {
     this.#bytes = Buffer.from(stored.subarray(0, stored.byteLength - body.length))
     this.head = head
-    // The bytes, and the head that was parsed from them: texts, objects and lists take three times their JSON.
+    // The size counts the bytes and the head that was parsed from them: strings, objects and lists take three times their JSON.
     this.bytes = 4 * this.#bytes.length + (head.isText && body.length <= MAX_TEXT ? 2 * body.length : 0)
   }
 
   /** Whether a stored response begins with this head. */
   isIn (stored: unknown): stored is Uint8Array {
-    return stored instanceof Uint8Array && stored.byteLength >= this.#bytes.length && this.#bytes.compare(stored, 0, this.#bytes.length) === 0
+    return stored instanceof Uint8Array && stored.byteLength >= this.#bytes.length &&
+      this.#bytes.compare(stored, 0, this.#bytes.length) === 0
   }
 
   /** The body of a stored response that begins with this head, in the same memory. */
@@ -111,7 +112,7 @@ export class KnownHead {
     return Buffer.from(stored.buffer, stored.byteOffset + start, stored.byteLength - start)
   }
 
-  /** The body as text. A short text is cached for as long as the stored bytes are the same ones, since a string cannot be changed. */
+  /** The body as text. A short text is cached while the stored bytes are the same object, since a string is immutable. */
   textIn (stored: Uint8Array): string {
     if (this.#textOf?.deref() === stored) return this.#text
     const text = this.bodyIn(stored).toString()
@@ -134,7 +135,8 @@ function pack (kind: number, meta: object, body: Buffer): Buffer {
 }
 
 function isMeta (meta: any): meta is StoredHead {
-  return isObject(meta) && Number.isInteger(meta.status) && meta.status >= 200 && meta.status <= 599 && meta.status !== 206 && meta.status !== 304 &&
+  return isObject(meta) && Number.isInteger(meta.status) && meta.status >= 200 && meta.status <= 599 &&
+    meta.status !== 206 && meta.status !== 304 &&
     isObject(meta.headers) && Object.entries(meta.headers).every(([name, value]) => isField(name, value)) &&
     (meta.etag === undefined || (typeof meta.etag === 'string' && FIELD_VALUE.test(meta.etag))) &&
     (meta.labels === undefined || (isObject(meta.labels) && areTexts(Object.values(meta.labels)))) &&
@@ -145,7 +147,9 @@ function isMeta (meta: any): meta is StoredHead {
 function isIndex (meta: any): meta is VariantIndex {
   if (!isObject(meta) || !areTexts(meta.vary) || !areTexts(meta.variants) || !Number.isFinite(meta.until)) return false
   const { vary, variants, untils } = meta
-  if (vary.length > MAX_NAMES || variants.length > MAX_PLACES || ![...vary, ...variants].every(({ length }) => length <= MAX_KEY_LENGTH)) return false
+  if (
+    vary.length > MAX_NAMES || variants.length > MAX_PLACES || ![...vary, ...variants].every(({ length }) => length <= MAX_KEY_LENGTH)
+  ) return false
   return untils === undefined || (Array.isArray(untils) && untils.length === variants.length && untils.every(Number.isFinite))
 }
 

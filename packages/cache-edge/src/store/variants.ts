@@ -10,14 +10,14 @@ import { decode, encodeIndex, encodeResponse, KnownHead, type StoredHead, type S
 /** A response that can be served. */
 export interface Servable {
   readonly head: StoredHead
-  /** Milliseconds of the epoch at which it was read, by the clock of the store; see `timeOf`. Default: the wall clock. */
+  /** The time of the read in milliseconds of the epoch, by the clock of the store; see `timeOf`. Default: the wall clock. */
   readonly readAt?: number
-  /** The body as a copy of its own. */
+  /** The body, as a new copy. */
   body (): Buffer
   text (): string
 }
 
-/** A stored response that was read, and whether the cache reports it as invalidated or over. */
+/** A stored response that was read, and whether the cache reports it as invalidated or expired. */
 export class SelectedVariant implements Servable {
   readonly head: StoredHead
   readonly isStale: boolean
@@ -29,7 +29,7 @@ export class SelectedVariant implements Servable {
   constructor (known: KnownHead, stored: Uint8Array, entry: { readonly fresh: boolean; readonly age: number }, isShared: boolean) {
     this.head = known.head
     this.isStale = !entry.fresh
-    // `NaN`: the store does not tell the age.
+    // `NaN`: the store does not report the age.
     this.readAt = known.head.receivedAt + (entry.age > 0 ? entry.age * 1000 : 0)
     this.#known = known
     this.#stored = stored
@@ -47,11 +47,13 @@ export class SelectedVariant implements Servable {
 /** The result of a look-up. `isOther`: the URL has representations, but none for this request. */
 export interface Lookup { readonly found: SelectedVariant | undefined; readonly isOther: boolean }
 
-/** A cache that may read at once, without a copy of the value. */
+/** A cache with an optional synchronous read, which does not copy the value. */
 type Reads = FastifyCache & { [shareNow]? (key: string): Result<SharedEntry | null> | undefined }
 
 /** The lifetime of an entry in seconds, and the tags that invalidate it. */
-export interface VariantOptions { readonly ttl: number; readonly staleIfError: number; readonly tags: string[]; readonly snapshot: TagSnapshot }
+export interface VariantOptions {
+  readonly ttl: number; readonly staleIfError: number; readonly tags: string[]; readonly snapshot: TagSnapshot
+}
 
 const MAX_KNOWN = 1000
 /** Bytes of the heap that known heads may take, beside the cache that holds the responses. */
@@ -72,7 +74,7 @@ export class Variants {
     this.#onCorrupt = onCorrupt
   }
 
-  /** @param tags of the entry, as far as they are known: all in one round trip */
+  /** @param tags known tags of the entry, which are read in the same round trip */
   find (cache: FastifyCache, key: string, headers: IncomingHttpHeaders, tags: string[]): Lookup | Promise<Lookup> {
     return whenRead(this.#read(cache, key, tags), (first) => {
       if (first === undefined) return NOTHING
@@ -93,9 +95,9 @@ export class Variants {
     const own = variantKey(key, response.variant)
     const first = await this.#read(cache, key, [...response.tags])
     const now = Date.now()
-    // With other names than before, the old representations cannot be distinguished from the new ones.
+    // If the names in `Vary` have changed, the old variants cannot be distinguished from the new ones.
     const before = first !== undefined && 'variants' in first && first.vary.join() === response.vary.join() ? first : undefined
-    // Its request found no index by which it could be counted.
+    // The request found no index, so it was not counted yet.
     if (before === undefined) this.#requests.add(own)
     const places = before === undefined ? new Map<string, number>() : placesOf(before, key, now)
     const until = now + (options.ttl + options.staleIfError) * 1000
@@ -104,7 +106,7 @@ export class Variants {
     for (const other of replaced) places.delete(other)
     places.set(own, until)
     const index = toIndex(response.vary, places)
-    // It outlives each of them, and is invalidated by what they have in common alone.
+    // The index outlives each variant, and only the tag that all variants have invalidates it.
     const { snapshot } = options
     if (!(await cache.set(key, encodeIndex(index), { ttl: (index.until - now) / 1000, tags: [uriTag], snapshot })).ok) return false
     await Promise.all(replaced.map((other) => cache.del(other)))
@@ -112,7 +114,7 @@ export class Variants {
   }
 
   /**
-   * The representations that give way to a new one: those that are requested least, of equal ones those that are over first.
+   * The representations that give way to a new one: those with the fewest requests, and of equal ones those that expire first.
    * `undefined`: each is requested more often than the new one, so that a value sent once replaces nothing that is in use.
    */
   #toReplace (places: ReadonlyMap<string, number>, own: string): string[] | undefined {
@@ -120,17 +122,19 @@ export class Variants {
     if (excess <= 0) return []
     const ranked = [...places].map(([key, until]) => ({ key, until, requests: this.#requests.of(key) }))
     const replaced = ranked.sort((a, b) => a.requests - b.requests || a.until - b.until).slice(0, excess)
-    // As often is enough: otherwise the first ones would own their places.
+    // An equal count is enough; otherwise the first variants would never be replaced.
     return replaced.at(-1)!.requests > this.#requests.of(own) ? undefined : replaced.map(({ key }) => key)
   }
 
-  #read (cache: Reads, key: string, tags: string[]): SelectedVariant | VariantIndex | undefined | Promise<SelectedVariant | VariantIndex | undefined> {
+  #read (
+    cache: Reads, key: string, tags: string[]
+  ): SelectedVariant | VariantIndex | undefined | Promise<SelectedVariant | VariantIndex | undefined> {
     const shared = cache[shareNow]?.(key)
     if (shared !== undefined) return this.#decode(key, shared, true)
     return cache.getEntry(key, { tags }).then((result) => this.#decode(key, result, false))
   }
 
-  /** Forgets the heads: the responses were removed. */
+  /** Removes the decoded heads, since the responses were removed. */
   clear (): void {
     this.#known = new Map()
     this.#knownBytes = 0
@@ -182,8 +186,8 @@ export function isStaleAllowed (found: SelectedVariant): boolean {
 }
 
 /**
- * The representations that are not over, with the milliseconds of the epoch at which each is. Others may write to the same
- * store, so that keys which are none of this URL are left out: they would be removed.
+ * The variants that have not expired, with their expiry in milliseconds of the epoch. Other programs may write to the same
+ * store, so keys of other URLs are ignored; otherwise they would be removed.
  */
 function placesOf ({ variants, untils, until }: VariantIndex, key: string, now: number): Map<string, number> {
   const places = variants.map((variant, at): [string, number] => [variant, untils?.[at] ?? until])
@@ -195,7 +199,7 @@ function toIndex (vary: readonly string[], places: ReadonlyMap<string, number>):
   return { vary, variants: [...places.keys()], untils, until: Math.max(...untils) }
 }
 
-/** Compares the headers themselves, since two values may have one hash. */
+/** Compares the header values, since two values may have one hash. */
 function toLookup (found: SelectedVariant, headers: IncomingHttpHeaders): Lookup {
   return matches(found.head, headers) ? { found, isOther: false } : OTHER
 }

@@ -10,7 +10,10 @@ const SAME = at(MODIFIED)
 const BEFORE = at(MODIFIED - 1000)
 const AFTER = at(MODIFIED + 1000)
 
-type Case = [section: string, method: string, headers: Record<string, string | string[] | undefined>, verdict: PreconditionResult, response?: Partial<Selected>]
+type Case = [
+  section: string, method: string, headers: Record<string, string | string[] | undefined>, verdict: PreconditionResult,
+  response?: Partial<Selected>
+]
 const weakly = { etag: 'W/"a"' }
 const none = { etag: undefined, lastModified: undefined }
 

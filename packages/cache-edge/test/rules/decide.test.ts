@@ -23,7 +23,9 @@ const NOW = Date.UTC(2026, 0, 1)
 
 function decisionOn ({ method = 'GET', request = {}, stored, fields = {}, age = 0, isInvalidated = false, isOther = false, isRefresh = false, hasFailed = false, isRefreshRefused = false, rules = {} }: Scene): Decision {
   const raw = { headers: request }
-  const bypass = bypassOf({ method, raw }, undefined, { personalReason: () => null, hasOtherParameter: () => false, isOtherHost: () => false, ...rules })
+  const bypass = bypassOf(
+    { method, raw }, undefined, { personalReason: () => null, hasOtherParameter: () => false, isOtherHost: () => false, ...rules }
+  )
   if (bypass !== undefined) return bypass
   const receivedAt = NOW - age * 1000
   const found = stored === undefined

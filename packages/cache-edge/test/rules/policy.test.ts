@@ -3,7 +3,9 @@ import { Credentials } from '../../src/rules/credentials.js'
 import { PolicyInvalid } from '../../src/rules/policy-invalid.js'
 import { toPolicy, type PolicyMembers } from '../../src/rules/policy.js'
 
-const rows: Array<[given: PolicyMembers<unknown>, cacheControl: string | undefined, cdnCacheControl: string | undefined, lifetime: number]> = [
+const rows: Array<[
+  given: PolicyMembers<unknown>, cacheControl: string | undefined, cdnCacheControl: string | undefined, lifetime: number
+]> = [
   [{}, 'public, max-age=60, must-revalidate', undefined, 60],
   [{ maxAge: 5, sMaxAge: 10, immutable: true }, 'public, max-age=5, s-maxage=10, must-revalidate, immutable', undefined, 10],
   [{ cdnMaxAge: 300, sameForAll: true }, 'public, max-age=60, must-revalidate', 'public, max-age=300, must-revalidate', 300],

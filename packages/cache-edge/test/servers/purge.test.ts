@@ -105,7 +105,7 @@ t.test('purge: what waits for Redis is told at once, and anew when Redis has it'
   t.same(proxy.tags.slice(4), ['*', '*'])
 })
 
-t.test('nginx in front of the plugin: hit, 304 to the client, and what is personal is never kept', async (t) => {
+t.test('nginx in front of the plugin: hit, 304 to the client, and a personal response is never stored', async (t) => {
   const { port } = await startApp(t)
   const nginx = await Proxy.start(t, 'nginx', port)
   const first = await nginx.ask('/pages/1', {})

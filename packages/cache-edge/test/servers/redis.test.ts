@@ -29,7 +29,7 @@ async function buildApps (t: Test, count: number): Promise<{ apps: FastifyInstan
   return { apps, runs }
 }
 
-t.test('redis: an answer that one process kept is served by another, byte for byte', async (t) => {
+t.test('redis: a response that one process stored is served by another, byte for byte', async (t) => {
   const { apps: [one, other], runs } = await buildApps(t, 2)
   const first = await one!.inject('/item')
   await until('it is stored', async () => /hit/.test((await ask(other!, '/item')).cacheStatus))

@@ -141,19 +141,19 @@ t.test('stale-if-error also covers an app that answers 500', async (t) => {
   await until('it is revalidated', async () => !(await varnish.ask('/fails')).headers['cache-status']!.includes('ttl=-'))
 })
 
-t.test('a Range is cut from the stored answer', async (t) => {
+t.test('a Range is cut from the stored response', async (t) => {
   origin.page('/cut', { headers: MINUTE, body: '0123456789' })
   for (let i = 0; i < 2; i++) t.match(await varnish.ask('/cut', { headers: { range: 'bytes=2-4' } }), { status: 206, body: '234' })
   t.equal(origin.seen('/cut').length, 1)
 })
 
-t.test('a list of ETags is compared as one, so that the client gets the whole answer', async (t) => {
+t.test('a list of ETags is compared as one, so that the client gets the whole response', async (t) => {
   origin.page('/list', { headers: { ...MINUTE, etag: '"v1"' } })
   await varnish.ask('/list')
   t.match(await varnish.ask('/list', { headers: { 'if-none-match': '"v0", "v1"' } }), { status: 200, body: 'run 1' })
 })
 
-t.test('Age says how long an answer has been here', async (t) => {
+t.test('Age is the time that a response has been stored', async (t) => {
   origin.page('/age', { headers: MINUTE })
   await varnish.ask('/age')
   await until('it is a second old', async () => Number((await varnish.ask('/age')).headers.age) >= 1)

@@ -45,7 +45,9 @@ for (const [what, seen, verdict] of [
 t.test('advise: priority by the loader seconds that an hour of hits would save', async (t) => {
   // 3600 requests an hour, half of them hits.
   for (const [meanSeconds, priority, saved] of [[0.2, 'CRITICAL', 360], [0.199, 'HIGH', 358.2], [0.02, 'HIGH', 36], [0.002, 'MEDIUM', 3.6], [0.001, 'LOW', 1.8], [undefined, undefined, undefined]] as const) {
-    const [advice] = advise([seenOf({ seconds: 100, requests: 100, meanSeconds, points: [{ ttl: 1, entries: 1, hitRate: 0.5, margin: 0 }] })])
+    const [advice] = advise(
+      [seenOf({ seconds: 100, requests: 100, meanSeconds, points: [{ ttl: 1, entries: 1, hitRate: 0.5, margin: 0 }] })]
+    )
     t.equal(advice!.priority, priority)
     if (saved === undefined) t.equal(advice!.savedSecondsPerHour, undefined)
     else t.ok(Math.abs(advice!.savedSecondsPerHour! - saved) < 1e-6)

@@ -3,7 +3,9 @@ import t from 'tap'
 import { dimensionsOf, MAX_DIMENSIONS } from '../../src/advisor/dimensions.js'
 import { hashKey } from '../../src/advisor/hash.js'
 
-async function dimensions (url: string, headers: Record<string, string>, { user, hasQuery = true }: { user?: unknown; hasQuery?: boolean } = {}) {
+async function dimensions (
+  url: string, headers: Record<string, string>, { user, hasQuery = true }: { user?: unknown; hasQuery?: boolean } = {}
+) {
   const app = Fastify()
   let seen: unknown
   app.get('/*', async (request: FastifyRequest) => {

@@ -18,7 +18,9 @@ interface Request { key: number, user: number, sort: number, version: number }
 type Value = (request: Request) => number
 
 /** Requests in no order; each key changes at one in fifty of them if it does. */
-function planted (seed: number, { keys, users, value, changes = false }: { keys: number, users: number, value: Value, changes?: boolean }): KeyLeak {
+function planted (
+  seed: number, { keys, users, value, changes = false }: { keys: number, users: number, value: Value, changes?: boolean }
+): KeyLeak {
   const next = random(seed)
   const leak = new KeyLeak()
   const versions = new Map<number, number>()

@@ -3,7 +3,9 @@ import t, { type Test } from 'tap'
 import { run } from '../fixtures/run-cli.js'
 
 // Answers of a real server are tested in test/servers/advisor-prometheus.test.ts; this file tests failures.
-async function answering (t: Test, answer: (query: string) => { status?: number, body: unknown }): Promise<{ url: string, queries: string[] }> {
+async function answering (
+  t: Test, answer: (query: string) => { status?: number, body: unknown }
+): Promise<{ url: string, queries: string[] }> {
   const queries: string[] = []
   const app = Fastify()
   app.get('/prefix/api/v1/query', async (request, reply) => {

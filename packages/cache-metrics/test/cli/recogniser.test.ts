@@ -28,7 +28,9 @@ const commonParts = fc.record({
   bytes: fc.oneof(fc.nat(), fc.constant('-' as const)),
   tail: fc.constantFrom('', ' "-" "agent/1.0"', ' "http://a/" "a b" 0.012')
 })
-const commonLine = ({ host, client, user, date, request, status, bytes, tail }: typeof commonParts extends fc.Arbitrary<infer T> ? T : never) =>
+const commonLine = (
+  { host, client, user, date, request, status, bytes, tail }: typeof commonParts extends fc.Arbitrary<infer T> ? T : never
+) =>
   `${host === '' ? '' : `${host} `}${client} - ${user} [${commonTime(date)}] "${request}" ${status} ${bytes}${tail}`
 const edgeLine = fc.tuple(client, date, request, status, fc.constantFrom('cached', 'bypassed'), fc.constantFrom('HIT', 'MISS', '-'), fc.nat(9999))
   .map(([from, at, asked, code, arm, cache, ms]) => `${from} [${at.toISOString().replace('.000Z', '+00:00')}] "${asked}" ${code} ${arm} ${cache} ${(ms / 1000).toFixed(3)}`)
@@ -76,7 +78,9 @@ t.test('TraceLines: whatever stands before a log, the log is read if it is at le
 
 t.test('TraceLines: keys before a lone line of a log are refused with the first of them, and are keys if that is said', async (t) => {
   const linesOf = (format?: string) => {
-    const lines = new TraceLines(() => new TraceStudy({ ttls: [1], entries: [10], loadSeconds: undefined, valueBytes: undefined }), 20, format)
+    const lines = new TraceLines(
+      () => new TraceStudy({ ttls: [1], entries: [10], loadSeconds: undefined, valueBytes: undefined }), 20, format
+    )
     for (let at = 1; at < 300; at++) lines.line(`user:${at}`)
     lines.line('10.0.0.1 - - [10/Oct/2000:13:00:00 +0000] "GET / HTTP/1.1" 200 5')
     return lines

@@ -9,7 +9,10 @@ async function * inPieces (content: Buffer, size: number): AsyncGenerator<Buffer
 }
 
 /** The lines of a file or of standard input; `undefined` is one that is too long. */
-async function read (file: string, stdin: AsyncIterable<Buffer> = inPieces(Buffer.alloc(0), 1), progress: (bytes: number, size: number | undefined) => void = () => {}) {
+async function read (
+  file: string, stdin: AsyncIterable<Buffer> = inPieces(Buffer.alloc(0), 1),
+  progress: (bytes: number, size: number | undefined) => void = () => {}
+) {
   const lines: Array<string | undefined> = []
   await readLines(file, stdin, { line: (text) => { lines.push(text) }, tooLong: () => { lines.push(undefined) } }, progress)
   return lines

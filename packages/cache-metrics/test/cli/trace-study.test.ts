@@ -4,7 +4,9 @@ import { TraceStudy, type StudyOptions } from '../../src/cli/trace-study.js'
 import { exactMissRates } from '../fixtures/exact-cache.js'
 import { atRate, web07, zipf } from '../fixtures/streams.js'
 
-const PLAIN: StudyOptions = { ttls: [1, 10, 60, 300, 900, 3600], entries: [100, 1000, 5000, 20_000], loadSeconds: undefined, valueBytes: undefined }
+const PLAIN: StudyOptions = {
+  ttls: [1, 10, 60, 300, 900, 3600], entries: [100, 1000, 5000, 20_000], loadSeconds: undefined, valueBytes: undefined
+}
 
 function studyOf (requests: ReadonlyArray<{ key: number, now: number }>, options: StudyOptions): TraceStudy {
   const study = new TraceStudy(options)
@@ -18,7 +20,9 @@ t.test('points: are those of an exact simulation, in the order asked for', async
   const options = { ...PLAIN, ttls: [3600, 10, 300], entries: [20_000, 100] }
   const points = studyOf(requests, options).points()
   const missRate = exactMissRates(requests)
-  t.same(points.map(({ ttl, entries }) => [ttl, entries]), [[3600, 20_000], [3600, 100], [10, 20_000], [10, 100], [300, 20_000], [300, 100]])
+  t.same(
+    points.map(({ ttl, entries }) => [ttl, entries]), [[3600, 20_000], [3600, 100], [10, 20_000], [10, 100], [300, 20_000], [300, 100]]
+  )
   for (const { ttl, entries, hitRate } of points) t.ok(Math.abs(hitRate - (1 - missRate(ttl, entries))) < 1e-9, `${ttl} s, ${entries} entries`)
 })
 
@@ -42,7 +46,9 @@ t.test('bytes: stay below 8 MB with the most ttls, sizes and patterns', async (t
 
 t.test('observations: are of each pattern from its first request on', async (t) => {
   const study = new TraceStudy(PLAIN)
-  const note = (name: string, key: string, now: number, bytes?: number) => study.note({ name, keyLength: key.length, hash: hashKey(key), now, bytes })
+  const note = (name: string, key: string, now: number, bytes?: number) => study.note(
+    { name, keyLength: key.length, hash: hashKey(key), now, bytes }
+  )
   note('a', 'a:1', 0, 100)
   note('a', 'a:22', 1000, 300)
   note('b', 'b:1', 5000)

@@ -58,8 +58,12 @@ function isMeant (what: string, fault: Fault, instances: string): boolean {
 }
 
 /** Each subject with each fault, in one process or in both of a job of its own: the alerts that fire. */
-async function alertsUnderFaults (t: Test, subjects: readonly Subject[], [steps, minutes, evaluation]: readonly [number, number, number], where: readonly string[]) {
-  const jobs = subjects.flatMap(([what, isHit]) => FAULTS.flatMap((fault) => where.filter((instances) => !isMeant(what, fault, instances)).map((instances) => {
+async function alertsUnderFaults (
+  t: Test, subjects: readonly Subject[], [steps, minutes, evaluation]: readonly [number, number, number], where: readonly string[]
+) {
+  const jobs = subjects.flatMap(([what, isHit]) => FAULTS.flatMap((fault) => where.filter(
+    (instances) => !isMeant(what, fault, instances)
+  ).map((instances) => {
     const job = `${what}_${fault}_in_${instances}`
     return ['a', 'b'].map((instance) => ({ series: `up{job="${job}",instance="${instance}"}`, values: `1x${steps}` }) as object).concat(healthySeries(job).flatMap((series) =>
       notation(series, steps, isHit(series.name) && (instances === 'both' || series.labels.instance === 'a') ? fault : undefined) ?? []))

@@ -26,13 +26,21 @@ interface Scenario { options: RedisCacheOptions; spoil?: () => Promise<unknown> 
 /** Calls every member with a planted key, value and tag, and answers with all that failed. */
 async function drive (cache: Cache): Promise<unknown[]> {
   const results: unknown[] = [
-    await cache.get(KEY), await cache.getEntry!(KEY), await cache.getMany!([KEY]), await cache.set(KEY, VALUE), await cache.set(KEY, VALUE, { tags: [KEY], ttl: 60 }),
-    await cache.setMany!([{ key: KEY, value: VALUE }]), await cache.lock!(KEY, { ttl: 1 }), await cache.tags!.capture([KEY]), await cache.del(KEY), await cache.delMany!([KEY]),
-    await cache.tags!.invalidate([KEY]), await cache.tags!.invalidate([KEY], { soft: true }), await cache.clear!(), await cache.health!(), cache.status?.()
+    await cache.get(KEY), await cache.getEntry!(KEY), await cache.getMany!([KEY]), await cache.set(KEY, VALUE),
+    await cache.set(KEY, VALUE, { tags: [KEY], ttl: 60 }),
+    await cache.setMany!([{ key: KEY, value: VALUE }]), await cache.lock!(KEY, { ttl: 1 }), await cache.tags!.capture([KEY]),
+    await cache.del(KEY), await cache.delMany!([KEY]),
+    await cache.tags!.invalidate([KEY]), await cache.tags!.invalidate([KEY], { soft: true }), await cache.clear!(), await cache.health!(),
+    cache.status?.()
   ]
   const lease = await cache.leases?.take(KEY, { ttl: 60, tags: [KEY] })
   results.push(lease?.ok === true ? undefined : lease)
-  if (lease?.ok === true) results.push(await cache.leases!.isCurrent(lease.value), await cache.set(KEY, VALUE, { snapshot: lease.value }), await cache.leases!.release(lease.value))
+  if (lease?.ok === true) {
+    results.push(
+      await cache.leases!.isCurrent(lease.value), await cache.set(KEY, VALUE, { snapshot: lease.value }),
+      await cache.leases!.release(lease.value)
+    )
+  }
   return results.filter((result) => (result as { ok?: boolean } | undefined)?.ok !== true)
 }
 
@@ -152,7 +160,9 @@ for (const [what, { code, start }] of Object.entries(scenarios)) {
     const all = { ...QUICK, ...options }
     const told: Error[] = []
     const lines: LogLine[] = []
-    const cache = new RedisCache(all, { onError: (error) => told.push(error), onWarning: (error) => told.push(error), onCorrupt: (error) => told.push(error) })
+    const cache = new RedisCache(
+      all, { onError: (error) => told.push(error), onWarning: (error) => told.push(error), onCorrupt: (error) => told.push(error) }
+    )
     const app = await buildApp(t, all, lines)
     app.cache.registry.events.on('failed', (_impl, _operation, error) => { told.push(error) })
     if (spoil !== undefined) {

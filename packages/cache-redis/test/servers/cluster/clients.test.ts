@@ -45,7 +45,9 @@ for (const [name, Single, OfCluster] of LIBRARIES) {
     const prefix = `${name.replace(/\W/g, '')}:`
     const make = (): Client => new OfCluster(cluster.urls.map((url) => ({ host: '127.0.0.1', port: Number(new URL(url).port) })), { redisOptions: OPTIONS })
     const heard: string[] = []
-    const [one, two] = await startTwo(t, make, { keyPrefix: prefix, waitReplicas: 1, onInvalidated: (tags) => { heard.push(...tags) } }) as [RedisCache, RedisCache]
+    const [one, two] = await startTwo(
+      t, make, { keyPrefix: prefix, waitReplicas: 1, onInvalidated: (tags) => { heard.push(...tags) } }
+    ) as [RedisCache, RedisCache]
     t.match([one.status().mode, two.status().mode], ['cluster', 'cluster'])
     const numbers = Array.from({ length: 40 }, (_, at) => at)
     await Promise.all(numbers.map((at) => store(one, `key ${at}`, at, `tag ${at}`)))
@@ -72,7 +74,9 @@ for (const [name, Single, OfCluster] of LIBRARIES) {
 
   t.test(`client: a single server's of ${name} works`, async (t) => {
     const server = await startServer(t)
-    const [one, two] = await startTwo(t, () => new Single({ ...OPTIONS, port: server.port }), { connections: 2 }) as [RedisCache, RedisCache]
+    const [one, two] = await startTwo(
+      t, () => new Single({ ...OPTIONS, port: server.port }), { connections: 2 }
+    ) as [RedisCache, RedisCache]
     t.equal(one.status().mode, 'single')
     await store(one, 'key', 1, 'tag')
     t.equal(await read(two, 'key'), 1)
@@ -117,7 +121,10 @@ t.test('client: twelve caches on one add no listener each, and warn of no leak',
 t.test('client: a read that it sends again, to a server that has what was removed, finds nothing', async (t) => {
   const [first, second] = [await startServer(t), await startServer(t)]
   const proxy = await startProxy(t, first.port)
-  const [cache] = await startTwo(t, () => new Redis(proxy.port, { enableOfflineQueue: false, commandTimeout: 5000 }), { commandTimeoutMs: 5000, heartbeatTimeoutMs: 60_000 }) as [RedisCache]
+  const [cache] = await startTwo(
+    t, () => new Redis(proxy.port, { enableOfflineQueue: false, commandTimeout: 5000 }),
+    { commandTimeoutMs: 5000, heartbeatTimeoutMs: 60_000 }
+  ) as [RedisCache]
   valueOf(await cache.set('key', 'old'))
   await until('the generation is known', async () => await read(cache, 'key') === 'old')
   const name = await first.cli('KEYS', 'cache:e:*')
@@ -148,7 +155,9 @@ t.test('waitReplicas: WAIT that a client of the app\'s own would send again, to 
   await startServer(t, '--replicaof', '127.0.0.1', String(second.port))
   await until('the other server has a replica', async () => (await second.cli('INFO', 'replication')).includes('state=online'))
   const proxy = await startProxy(t, first.port)
-  const [cache] = await startTwo(t, () => new Redis(proxy.port, { commandTimeout: 20_000 }), { waitReplicas: 1, commandTimeoutMs: 20_000 }) as [RedisCache]
+  const [cache] = await startTwo(
+    t, () => new Redis(proxy.port, { commandTimeout: 20_000 }), { waitReplicas: 1, commandTimeoutMs: 20_000 }
+  ) as [RedisCache]
   const invalidated = cache.tags.invalidate('tag')
   await until('it waits for replicas', async () => (await first.cli('CLIENT', 'LIST')).includes('cmd=wait'))
   proxy.lead(second.port)

@@ -29,7 +29,9 @@ for (const program of programs()) {
     const start = (t: Test, options: RedisCacheOptions): Promise<RedisCache> => startCache(t, options)
 
     /** A process whose slot table stays as it is now, whatever it is told. */
-    async function startWithOldTable (t: Test, options: RedisCacheOptions, ...keys: string[]): Promise<{ cache: RedisCache; turnBack: () => void }> {
+    async function startWithOldTable (
+      t: Test, options: RedisCacheOptions, ...keys: string[]
+    ): Promise<{ cache: RedisCache; turnBack: () => void }> {
       const client = new Cluster(masters.urls, { enableOfflineQueue: false, redisOptions: { commandTimeout: 5000 } })
       t.teardown(() => client.disconnect())
       const { url, ...rest } = options

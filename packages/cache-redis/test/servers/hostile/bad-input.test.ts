@@ -150,7 +150,9 @@ const unusable: Record<string, () => Promise<RedisCacheOptions>> = {
 for (const [what, options] of Object.entries(unusable)) {
   t.test(`redis: with ${what} every call is a coded error in bounded time, and close ends it`, async (t) => {
     const errors: Error[] = []
-    const cache = new RedisCache({ ...await options(), commandTimeoutMs: 200, connectTimeoutMs: 300 }, { onError: (error) => errors.push(error) })
+    const cache = new RedisCache(
+      { ...await options(), commandTimeoutMs: 200, connectTimeoutMs: 300 }, { onError: (error) => errors.push(error) }
+    )
     const code = what === 'a wrong password' ? 'CACHE_ERR_AUTH' : 'CACHE_ERR_UNAVAILABLE'
     t.equal(await bounded('ready', cache.ready(400)), false)
     t.equal(codeOf(await bounded('get', cache.get('key'))), code)

@@ -18,7 +18,9 @@ t.setTimeout(limitMs + 60_000)
 const server = await RedisServer.start()
 const raw = new Redis(server.port, { protocol: 2 })
 const prefix = 'fuzz:'
-const options = { url: server.url, keyPrefix: prefix, commandTimeoutMs: 3000, heartbeatTimeoutMs: 3000, breaker: { minimumCalls: 3, probeMs: 50 } }
+const options = {
+  url: server.url, keyPrefix: prefix, commandTimeoutMs: 3000, heartbeatTimeoutMs: 3000, breaker: { minimumCalls: 3, probeMs: 50 }
+}
 const keys = new Keys(prefix)
 const caches = ['bounded', 'strong'].map((consistency) => new RedisCache({ ...options, consistency: consistency as 'bounded', onInvalidated: () => {} }))
 const apps = caches.map(clientOf)
@@ -46,9 +48,12 @@ const frame = fc.record({
   ownServerId: fc.option(word, { nil: undefined }),
   tags: fc.array(fc.record({ tag: fc.oneof(fc.constant('tag'), fc.constant('calm'), fc.string()), token: word, serverId: word }), { maxLength: 100 })
 }, { noNullPrototype: true }).chain((meta) => fc.uint8Array({ maxLength: 50 }).map((payload) => writeFrame(meta, payload)))
-const announcement = fc.record({ from: fc.jsonValue(), tags: fc.oneof(fc.array(fc.string()), fc.jsonValue()), soft: fc.jsonValue() }).map((message) => JSON.stringify(message))
+const announcement = fc.record(
+  { from: fc.jsonValue(), tags: fc.oneof(fc.array(fc.string()), fc.jsonValue()), soft: fc.jsonValue() }
+).map((message) => JSON.stringify(message))
 const anyBytes: fc.Arbitrary<Uint8Array> = fc.oneof(
-  fc.uint8Array({ maxLength: 100 }), fc.oneof(number, word, announcement, fc.json()).map((text) => Buffer.from(text)), frame, fc.constant(newMark()),
+  fc.uint8Array({ maxLength: 100 }), fc.oneof(number, word, announcement, fc.json()).map((text) => Buffer.from(text)), frame,
+  fc.constant(newMark()),
   fc.uint8Array({ maxLength: 40 }).map((tail) => Buffer.concat([Buffer.from([FRAME, 2, 2]), tail]))
 )
 

@@ -15,7 +15,9 @@ interface Setup { cache: RedisCache; prefix: string; keys: Keys; corrupted: Cach
 async function setUp (t: Test, options: RedisCacheOptions = {}): Promise<Setup> {
   const prefix = `hostile${++made}:`
   const corrupted: CacheError[] = []
-  const all = { url: server.url, keyPrefix: prefix, commandTimeoutMs: 3000, heartbeatTimeoutMs: 3000, breaker: { minimumCalls: 3 }, ...options }
+  const all = {
+    url: server.url, keyPrefix: prefix, commandTimeoutMs: 3000, heartbeatTimeoutMs: 3000, breaker: { minimumCalls: 3 }, ...options
+  }
   const cache = new RedisCache(all, { onCorrupt: (error) => corrupted.push(error) })
   t.teardown(() => cache.close())
   await until('the cache is in service', () => isSettled(cache, all))
@@ -52,7 +54,10 @@ for (const ahead of ['9007199254740990', '5000000000000000']) {
     const { cache, keys } = await setUp(t)
     const names = keys.lock('key')
     let last = 0
-    for (const disturb of [() => raw.set(names.fencingCounter, ahead), async () => {}, () => raw.set(names.fencingCounter, ahead), () => raw.del(names.fencingCounter), async () => {}]) {
+    for (const disturb of [
+      () => raw.set(names.fencingCounter, ahead), async () => {}, () => raw.set(names.fencingCounter, ahead),
+      () => raw.del(names.fencingCounter), async () => {}
+    ]) {
       await disturb()
       const lock = valueOf(await bounded('lock', cache.lock('key', { ttl: 60 })))
       t.ok(Number.isSafeInteger(lock?.token) && lock!.token > last, `${lock?.token} is more than ${last}`)

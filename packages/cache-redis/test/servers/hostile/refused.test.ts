@@ -19,7 +19,9 @@ async function startWith (t: Test, ...rules: string[]): Promise<RedisServer> {
 }
 
 /** A cache in service, and what it warned of. */
-async function startWarned (t: Test, server: RedisServer, options: RedisCacheOptions = {}): Promise<{ cache: RedisCache; warnings: string[] }> {
+async function startWarned (
+  t: Test, server: RedisServer, options: RedisCacheOptions = {}
+): Promise<{ cache: RedisCache; warnings: string[] }> {
   const warnings: string[] = []
   const cache = new RedisCache({ url: server.url, username: 'hidden-user', password: 'secret', ...options }, { onWarning: ({ message }) => { warnings.push(message) } })
   t.teardown(() => cache.close())

@@ -6,7 +6,10 @@ t.test('remove: one that comes at any moment of the return to service is replaye
   for (let moment = 0; moment < 40; moment++) {
     const sent: string[] = []
     const service = new Service({
-      commandTimeoutMs: 100, breaker: { windowMs: 1000, minimumCalls: 20, errorRate: 0.5, probeMs: 10_000 }, maxQueued: 10, now: () => performance.now()
+      commandTimeoutMs: 100,
+      breaker: { windowMs: 1000, minimumCalls: 20, errorRate: 0.5, probeMs: 10_000 },
+      maxQueued: 10,
+      now: () => performance.now()
     }, {
       ping: async () => {},
       applyHere: () => {},

@@ -4,7 +4,9 @@ import { read, startCache, startServer, valueOf } from '../../fixtures/caches.js
 import { until, type RedisServer } from '@x/test-kit/redis-server'
 
 /** Two processes on one server. */
-async function twoProcesses (t: Test, options: RedisCacheOptions = {}): Promise<{ near: RedisCache; far: RedisCache; server: RedisServer }> {
+async function twoProcesses (t: Test, options: RedisCacheOptions = {}): Promise<{
+  near: RedisCache; far: RedisCache; server: RedisServer
+}> {
   const server = await startServer(t)
   return { near: await startCache(t, { url: server.url, ...options }), far: await startCache(t, { url: server.url, ...options }), server }
 }
@@ -62,7 +64,10 @@ t.test('leases: what lies in the slot by another hand is no obstacle', async (t)
 })
 
 t.test('leases: with a serializer of its own the mark takes the place of a text that is none of its entries', async (t) => {
-  const serializer = { serialize: (value: unknown) => Buffer.from(JSON.stringify(value)), deserialize: (bytes: Buffer) => JSON.parse(bytes.toString()) as unknown }
+  const serializer = {
+    serialize: (value: unknown) => Buffer.from(JSON.stringify(value)),
+    deserialize: (bytes: Buffer) => JSON.parse(bytes.toString()) as unknown
+  }
   const { near, far, server } = await twoProcesses(t, { serializer })
   valueOf(await near.set('key', 1))
   await server.cli('SET', await entryName(server), '"plain"')

@@ -54,10 +54,14 @@ for (const program of programs()) {
           mode: 'cluster', url: masters.urls, keyPrefix: newPrefix(), consistency, heartbeatMs: 50, heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS, commandTimeoutMs: 1500, breaker: { probeMs: 100 }
         }
         const source = new LocalSource()
-        const actors = await Promise.all(Array.from({ length: PROCESSES }, async (_, id) => new Actor(id, PROCESSES, await startCache(t, options), source, seed, 20_000)))
+        const actors = await Promise.all(
+          Array.from({ length: PROCESSES }, async (_, id) => new Actor(id, PROCESSES, await startCache(t, options), source, seed, 20_000))
+        )
         const end = sharedNow() + MS
         const isOver = (): boolean => sharedNow() > end
-        const [moves] = await Promise.all([moveSlots(options.keyPrefix!, new Random(seed), isOver), ...actors.map((actor) => actor.run(isOver))])
+        const [moves] = await Promise.all(
+          [moveSlots(options.keyPrefix!, new Random(seed), isOver), ...actors.map((actor) => actor.run(isOver))]
+        )
         await until('all are back in service', () => actors.every(({ redis }) => isSettled(redis, { consistency }) && redis.status().queuedInvalidations === 0))
         await wait(HEARTBEAT_TIMEOUT_MS)
         for (const actor of actors) await actor.readAll()

@@ -8,7 +8,9 @@ import { until, type RedisServer } from '@x/test-kit/redis-server'
 const patient: RedisCacheOptions = { commandTimeoutMs: 10_000, socketTimeoutMs: 20_000, connectTimeoutMs: 20_000 }
 
 /** One process that reaches Redis through a proxy, and another that reaches it directly. */
-async function twoProcesses (t: Test, options: RedisCacheOptions = {}): Promise<{ near: RedisCache; far: RedisCache; proxy: Proxy; server: RedisServer }> {
+async function twoProcesses (t: Test, options: RedisCacheOptions = {}): Promise<{
+  near: RedisCache; far: RedisCache; proxy: Proxy; server: RedisServer
+}> {
   const server = await startServer(t)
   const proxy = await startProxy(t, server.port)
   const near = await startCache(t, { url: server.url })
@@ -26,7 +28,9 @@ async function messagesArrived (proxy: Proxy, text: string): Promise<void> {
 }
 
 /** Two processes; a call of the far one hangs, with the old token in a reply that the proxy holds. */
-async function slowCall<T> (t: Test, call: (far: RedisCache) => Promise<T>): Promise<{ near: RedisCache; far: RedisCache; proxy: Proxy; slow: Promise<T> }> {
+async function slowCall<T> (t: Test, call: (far: RedisCache) => Promise<T>): Promise<{
+  near: RedisCache; far: RedisCache; proxy: Proxy; slow: Promise<T>
+}> {
   const { near, far, proxy, server } = await twoProcesses(t, patient)
   await store(near, 'key', 1, 'tag')
   const token = await server.cli('GET', 'cache:t:tag')
