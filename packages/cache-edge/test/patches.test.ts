@@ -14,12 +14,28 @@ t.test('patches: the start says once which private properties a version of Fasti
   const app = await buildEdge(t, { server: warningsTo(warnings) })
   await app.ready()
   t.same(warnings.filter(({ msg }) => msg.includes('private properties')), [])
-  checkFastify(app, ['reply.serializer'])
+  checkFastify(app, () => ['reply.serializer'])
   t.match(warnings.at(-1), { fastify: app.version, missing: ['reply.serializer'], msg: /use Fastify 5\.12/ })
   t.same(missingIn({ log: app.log } as FastifyInstance), ['the classes of request and reply'])
-  class Bare { readonly signal = undefined }
+  class Bare { get signal () { return undefined } }
   const bare = { [Symbol('fastify.Reply')]: Bare, [Symbol('fastify.Request')]: Bare, log: app.log } as unknown as FastifyInstance
   t.same(missingIn(bare), ['reply.serializer', 'reply.isError', 'reply.send', 'request.signal', 'request.context'])
+})
+
+t.test('patches: the check at start stops no app: not one with a decorator named signal, nor one whose Fastify it cannot look into', async (t) => {
+  const warnings: Warning[] = []
+  const app = await buildEdge(t, { server: warningsTo(warnings) })
+  app.decorateRequest('signal' as never, { getter () { return (this as { raw: { socket: { remoteAddress: string } } }).raw.socket.remoteAddress } } as never)
+  await app.ready()
+  t.same(warnings.filter(({ msg }) => msg.includes('private properties')), [])
+  checkFastify(app, () => { throw new Error('closed to it') })
+  t.match(warnings.at(-1), { missing: [], err: { message: 'closed to it' }, msg: /private properties/ })
+})
+
+t.test('patches: a version of Fastify without request.signal lacks nothing', async (t) => {
+  class Own { get [Symbol('fastify.context')] () { return {} } }
+  const own = { [Symbol('fastify.Reply')]: Own, [Symbol('fastify.Request')]: Own, log: Fastify().log } as unknown as FastifyInstance
+  t.notOk(missingIn(own).includes('request.signal'))
 })
 
 t.test('patches: what Fastify shows of a request and its reply', async (t) => {

@@ -171,18 +171,37 @@ export function missingIn (fastify: FastifyInstance): string[] {
   // With a message that no connection has, since there is no request yet.
   const request = new (Request as Construct)('', {}, { on () {} }, {}, fastify.log, {})
   const reply = new (Reply as Construct)({}, request, fastify.log)
-  Reflect.get(request, 'signal')
   return [
     serializer.read(reply) === null ? [] : 'reply.serializer',
     isError.read(reply) === false ? [] : 'reply.isError',
     typeof Reflect.get(reply, 'send') === 'function' && !Object.hasOwn(reply, 'send') ? [] : 'reply.send',
-    signal.read(request) instanceof AbortController ? [] : 'request.signal',
+    hasSignalSlot(request) ? [] : 'request.signal',
     context.in(request) !== undefined ? [] : 'request.context'
   ].flat()
 }
 
-/** Warns if the app's version of Fastify lacks a private property that this package reads. */
-export function checkFastify (fastify: FastifyInstance, missing = missingIn(fastify)): void {
-  if (missing.length === 0) return
-  warn(fastify.log, { fastify: fastify.version, missing }, 'Cache: this version of Fastify lacks private properties that @x/cache-edge reads, so that objects and streams may not be stored, nor stale responses served behind an error; use Fastify 5.12, or a newer @x/cache-edge')
+/**
+ * Whether the controller of `request.signal` is where this package reads it, or this version of Fastify has no such signal. Calls the
+ * getter of Fastify's own class: a decorator of the app with that name may need a real request.
+ */
+function hasSignalSlot (request: object): boolean {
+  let own = Object.getPrototypeOf(request) as object
+  for (let next = own; next !== Object.prototype; next = Object.getPrototypeOf(next) as object) own = next
+  const getter = Object.getOwnPropertyDescriptor(own, 'signal')?.get
+  if (getter === undefined) return true
+  getter.call(request)
+  return signal.read(request) instanceof AbortController
+}
+
+/** Warns if the app's version of Fastify lacks a private property that this package reads. The start goes on, also where the check fails. */
+export function checkFastify (fastify: FastifyInstance, find = missingIn): void {
+  let missing: string[] = []
+  let err: unknown
+  try {
+    missing = find(fastify)
+  } catch (error) {
+    err = error
+  }
+  if (missing.length === 0 && err === undefined) return
+  warn(fastify.log, { fastify: fastify.version, missing, ...err === undefined ? {} : { err } }, 'Cache: this version of Fastify lacks private properties that @x/cache-edge reads, so that objects and streams may not be stored, nor stale responses served behind an error; use Fastify 5.12, or a newer @x/cache-edge')
 }
