@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Freezer } from '../src/caches/memory/freezer.js'
-import { keep, read } from '../src/contract/isolation.js'
+import { isolate, read } from '../src/contract/isolation.js'
 
 t.test('freeze: freezes all the way down', async (t) => {
   const value = { list: [{ deep: {} }], text: 'x', nothing: null }
@@ -13,9 +13,9 @@ t.test('freeze: freezes all the way down', async (t) => {
 t.test('freeze: is equal to any depth that can be serialised', async (t) => {
   let deep: unknown = 0
   for (let depth = 0; depth < 3000; depth++) deep = depth % 2 === 0 ? [deep] : { deep }
-  const kept = keep(deep)
-  if ('error' in kept) throw kept.error
-  const value = read(kept)
+  const isolated = isolate(deep)
+  if ('error' in isolated) throw isolated.error
+  const value = read(isolated)
   new Freezer().freeze(value, true)
   t.ok(Object.isFrozen(value))
 })

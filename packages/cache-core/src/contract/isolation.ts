@@ -3,13 +3,13 @@ import { valueInvalid, type CacheError } from './errors.js'
 /**
  * A value isolated from its owner: its JSON text, or the bytes of a Buffer. `read` makes a copy that no other reader holds.
  */
-export type Kept =
+export type Isolated =
   | { readonly kind: 'plain'; readonly value: string | number | boolean | null }
   | { readonly kind: 'json'; readonly text: string }
   | { readonly kind: 'buffer'; readonly value: Uint8Array }
 
 /** Isolates a value; the error says why no cache can store it. */
-export function keep (value: unknown): Kept | { error: CacheError } {
+export function isolate (value: unknown): Isolated | { error: CacheError } {
   if (value === null || typeof value === 'boolean' || typeof value === 'number') {
     if (typeof value === 'number' && !Number.isFinite(value)) return { error: valueInvalid(String(value)) }
     return { kind: 'plain', value }
@@ -27,16 +27,16 @@ export function keep (value: unknown): Kept | { error: CacheError } {
 }
 
 /** Makes a copy of an isolated value. Bytes come back as a Buffer. */
-export function read (kept: Kept): unknown {
-  switch (kept.kind) {
-    case 'plain': return kept.value
-    case 'json': return JSON.parse(kept.text)
-    case 'buffer': return Buffer.from(kept.value)
+export function read (isolated: Isolated): unknown {
+  switch (isolated.kind) {
+    case 'plain': return isolated.value
+    case 'json': return JSON.parse(isolated.text)
+    case 'buffer': return Buffer.from(isolated.value)
   }
 }
 
 /** A copy that no other caller holds; the value itself if no cache can store it. */
 export function copyOf (value: unknown): unknown {
-  const kept = keep(value)
-  return 'error' in kept ? value : read(kept)
+  const isolated = isolate(value)
+  return 'error' in isolated ? value : read(isolated)
 }

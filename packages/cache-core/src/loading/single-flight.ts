@@ -1,5 +1,5 @@
 import type { Lease } from '../contract/cache.js'
-import { keep, read, type Kept } from '../contract/isolation.js'
+import { isolate, read, type Isolated } from '../contract/isolation.js'
 import { LoadScope, LoadScopes } from './load-scope.js'
 
 /** Options of a flight. */
@@ -41,7 +41,7 @@ export class Flight<T = unknown> {
   readonly isSuspected: boolean
   #setLease: ((lease: Lease | null) => void) | undefined
   #hasJoiners = false
-  #kept: Kept | undefined
+  #isolated: Isolated | undefined
   #followers: (() => void)[] | undefined
 
   constructor (key: string, tags: readonly string[], { hasLateTags = false, isBackground = false, isSuspected = false, parent }: FlightOptions = {}) {
@@ -88,13 +88,13 @@ export class Flight<T = unknown> {
   snapshotValue (value: T, mayBeJoinedYet: boolean): void {
     this.isBackground = false
     if (typeof value !== 'object' || value === null || !(this.#hasJoiners || mayBeJoinedYet)) return
-    const kept = keep(value)
-    if (!('error' in kept)) this.#kept = kept
+    const isolated = isolate(value)
+    if (!('error' in isolated)) this.#isolated = isolated
   }
 
   /** The value as it was when its snapshot was taken. */
   copyOf (value: T): T {
-    return this.#kept === undefined ? value : read(this.#kept) as T
+    return this.#isolated === undefined ? value : read(this.#isolated) as T
   }
 }
 

@@ -3,7 +3,7 @@ import type { Cache, Entry, Lock, LockOptions, SetItem, SetOptions, TagSnapshot,
 import { DEFAULT_TTL } from '../../contract/default-ttl.js'
 import { tooLarge } from '../../contract/errors.js'
 import { Freezer } from './freezer.js'
-import { keep } from '../../contract/isolation.js'
+import { isolate } from '../../contract/isolation.js'
 import { MemoryBounds } from './memory-bounds.js'
 import { BYTES, entryBytes, JSON_TEXT, type NewEntry } from './memory-entry.js'
 import { MemoryEntries } from './memory-entries.js'
@@ -171,8 +171,8 @@ export class MemoryCache implements Cache, Immediate {
   #store (key: string, value: unknown, options: SetOptions): Result<void> {
     const error = checkKey(key) ?? checkSetOptions(options)
     if (error !== undefined) return err(error)
-    const kept = keep(value)
-    if ('error' in kept) return err(kept.error)
+    const isolated = isolate(value)
+    if ('error' in isolated) return err(isolated.error)
     const entries = this.#entries
     const slot = entries.slotOf(key)
     const ttl = Math.min(options.ttl ?? DEFAULT_TTL, MAX_TTL)
@@ -183,7 +183,7 @@ export class MemoryCache implements Cache, Immediate {
       return DONE
     }
     const window = Math.min(Math.max(options.staleWhileRevalidate ?? 0, options.staleIfError ?? 0), MAX_TTL)
-    const { kind, value: stored, bytes } = toStored(kept, this.#freezer)
+    const { kind, value: stored, bytes } = toStored(isolated, this.#freezer)
     const { states, version } = tags
     const entry: NewEntry = { kind, value: stored, bytes, storedAt: this.#now(), ttl: ttl * 1000, window: window * 1000, states, version }
     this.#tags.hold(states)

@@ -1,4 +1,4 @@
-import type { Kept } from '../../contract/isolation.js'
+import type { Isolated } from '../../contract/isolation.js'
 import { isOneByte, ownText } from '../../lib/own-text.js'
 import type { Freezer } from './freezer.js'
 import { numberBytes, textBytes, typedArrayBytes } from './heap-size.js'
@@ -8,17 +8,17 @@ import { AS_IS, BYTES, JSON_TEXT, type NewEntry } from './memory-entry.js'
 export type StoredValue = Pick<NewEntry, 'kind' | 'value' | 'bytes'>
 
 /** Returns the stored form of a value; it shares no memory with other values. With a `freezer`, JSON is stored parsed and frozen. */
-export function toStored (kept: Kept, freezer: Freezer | undefined): StoredValue {
-  switch (kept.kind) {
-    case 'buffer': return { kind: BYTES, value: kept.value, bytes: typedArrayBytes(kept.value.byteLength) }
+export function toStored (isolated: Isolated, freezer: Freezer | undefined): StoredValue {
+  switch (isolated.kind) {
+    case 'buffer': return { kind: BYTES, value: isolated.value, bytes: typedArrayBytes(isolated.value.byteLength) }
     case 'json': {
-      const isNarrow = isOneByte(kept.text)
-      if (freezer === undefined) return { kind: JSON_TEXT, value: ownText(kept.text, isNarrow), bytes: textBytes(kept.text.length, isNarrow) }
-      const value: unknown = JSON.parse(kept.text)
+      const isNarrow = isOneByte(isolated.text)
+      if (freezer === undefined) return { kind: JSON_TEXT, value: ownText(isolated.text, isNarrow), bytes: textBytes(isolated.text.length, isNarrow) }
+      const value: unknown = JSON.parse(isolated.text)
       return { kind: AS_IS, value, bytes: freezer.freeze(value, isNarrow) }
     }
     case 'plain': {
-      const { value } = kept
+      const { value } = isolated
       if (typeof value !== 'string') return { kind: AS_IS, value, bytes: typeof value === 'number' ? numberBytes(value) : 0 }
       const isNarrow = isOneByte(value)
       return { kind: AS_IS, value: ownText(value, isNarrow), bytes: textBytes(value.length, isNarrow) }
