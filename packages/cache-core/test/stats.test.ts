@@ -2,7 +2,7 @@ import { err } from '@x/cache-core/implementing'
 import { ImplStats, Stats } from '@x/cache-core/suite'
 import { tooLarge, unavailable } from '@x/cache-core/implementing'
 import t from 'tap'
-import { CONTROL_LABEL, withRate } from '../src/telemetry/stats.js'
+import { CONTROL_LABEL, withRate } from '../src/telemetry/counters.js'
 
 t.test('of: one set of counters per key pattern', async (t) => {
   const stats = new ImplStats('memory', new Stats())

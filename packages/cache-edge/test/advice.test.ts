@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
-import { isStorable } from '../../cache-metrics/src/advisor/answers.js'
-import { whyNotStored } from '../src/exchange/storability.js'
+import { isStorable } from '../../cache-metrics/src/advisor/storable-response.js'
+import { whyNotStored } from '../src/exchange/judge-response.js'
 import { toPolicy } from '../src/rules/policy.js'
 
 type Headers = Record<string, string | string[]>

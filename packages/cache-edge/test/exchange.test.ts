@@ -1,5 +1,7 @@
 import t from 'tap'
-import { afterArrival, afterFailure, afterProof, afterResponse, afterTimeout, afterWait, conclusionOf, RUNNING, type RunFacts, type RunState } from '../src/exchange/exchange.js'
+import { afterArrival, afterProof, afterResponse, afterWait, conclusionOf } from '../src/exchange/exchange-states.js'
+import { RUNNING, type RunFacts, type RunState } from '../src/exchange/run-state.js'
+import { afterFailure, afterTimeout } from '../src/exchange/stale-on-failure.js'
 import { HandlerFlight, HandlerFlights } from '../src/exchange/handler-flight.js'
 import type { StoredResponse } from '../src/store/stored-response.js'
 

@@ -74,7 +74,7 @@ t.test('a page that shows more to the app\'s own machine is not stored from ther
   t.match(await own.get(), { body: 'public', status: /hit; ttl=10/ })
 })
 
-t.test('a background refresh has the address, the host, the protocol and the target of the client's request', async (t) => {
+t.test('a background refresh has the address, the host, the protocol and the target of the request of the client', async (t) => {
   for (const [trustProxy, headers] of [
     [false, { host: 'B.example' }],
     [true, { host: 'proxy.inner', 'x-forwarded-host': 'evil.example, c.example', 'x-forwarded-proto': 'https', 'x-forwarded-for': '10.1.1.1, 10.2.2.2' }],

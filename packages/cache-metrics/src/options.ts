@@ -4,7 +4,7 @@ import type { Registry, RegistryContentType } from 'prom-client'
 import { Type, type Static } from 'typebox'
 import { DEFAULT_ENTRIES, DEFAULT_TTLS } from './advisor/curve/reuse-curve.js'
 import { DEFAULT_WISHES } from './advisor/report/advice.js'
-import { MIN_OBSERVED_SECONDS } from './advisor/report/gates.js'
+import { MIN_OBSERVED_SECONDS } from './advisor/report/go-no-go-gates.js'
 
 /** A prom-client registry of either text format. */
 export type PromRegistry = Registry<RegistryContentType>

@@ -1,7 +1,7 @@
 import { MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL } from '@x/cache-core/implementing'
 import fc from 'fast-check'
 import t from 'tap'
-import { MAX_SERVER_ID_LENGTH, MAX_TOKEN_LENGTH } from '../src/entries/birthplace.js'
+import { MAX_SERVER_ID_LENGTH, MAX_TOKEN_LENGTH } from '../src/entries/bound-token.js'
 import { FRAME, HEADER_BYTES, isMark, newMark, newPlainPrefix, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type FrameMeta } from '../src/entries/frame.js'
 
 const duration = fc.integer({ min: 0, max: MAX_TTL * 1000 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { BoundToken } from '../src/entries/birthplace.js'
+import type { BoundToken } from '../src/entries/bound-token.js'
 import type { Decoded } from '../src/entries/codec.js'
 import { judgeToken, NONE_ASKED, Validity, type Place, type ValidityVerdict } from '../src/entries/validity.js'
 import type { TagTokens } from '../src/tags/tag-tokens.js'

@@ -5,7 +5,7 @@ import { err, type Result } from '../contract/result.js'
 import type { Registration } from '../service/registration.js'
 import type { CacheRegistry } from '../service/registry.js'
 import { measured } from '../telemetry/measure.js'
-import type { ImplStats } from '../telemetry/stats.js'
+import type { ImplStats } from '../telemetry/counters.js'
 import type { WarmLog } from './warm.js'
 
 /** Settings that the clients of one app share. `defaultTtl` is in seconds. */

@@ -1,6 +1,6 @@
 import type { CacheError } from '../contract/errors.js'
 import type { GetOrSetOptions, Loader } from '../contract/loader.js'
-import type { ImplStats } from '../telemetry/stats.js'
+import type { ImplStats } from '../telemetry/counters.js'
 import type { Caller } from './caller.js'
 import type { LoadScope } from './load-scope.js'
 import type { LoadTarget } from './load-service.js'

@@ -3,8 +3,8 @@ import type { Result } from '../contract/result.js'
 import type { Immediate } from '../contract/sync-read.js'
 import type { Doubts } from '../telemetry/doubts.js'
 import type { MeasuredService } from '../telemetry/measure.js'
-import type { Observer } from '../telemetry/observer.js'
-import type { ImplStats } from '../telemetry/stats.js'
+import type { Observer } from '../telemetry/read-outcomes.js'
+import type { ImplStats } from '../telemetry/counters.js'
 import type { Flights } from './single-flight.js'
 
 /** The implementation in service as a load sees it; `Registration` of the service room is one. None of the calls throws or rejects. */

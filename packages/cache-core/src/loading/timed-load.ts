@@ -1,6 +1,6 @@
 import type { Loader } from '../contract/loader.js'
 import type { MeasuredService } from '../telemetry/measure.js'
-import type { Loads } from '../telemetry/stats.js'
+import type { Loads } from '../telemetry/counters.js'
 import { runLoader, type Load } from './load.js'
 
 /** One run of a loader. */

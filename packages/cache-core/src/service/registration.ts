@@ -4,7 +4,7 @@ import { implementationFailed, isCacheError, timeout, unsupported } from '../con
 import { isPromise } from '../lib/harmless.js'
 import { readNow, shareNow, type Immediate } from '../contract/sync-read.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Err, type Ok, type Result } from '../contract/result.js'
-import type { ImplStats } from '../telemetry/stats.js'
+import type { ImplStats } from '../telemetry/counters.js'
 
 /**
  * The stored form of `null` in an implementation without `getEntry`, whose `null` is a miss. Every read turns it back into `null`.

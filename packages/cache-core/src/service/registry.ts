@@ -8,14 +8,14 @@ import { Events } from '../telemetry/events.js'
 import { Flights } from '../loading/single-flight.js'
 import { NullCache } from '../caches/null-cache.js'
 import { refuseNames } from '../contract/option-names.js'
-import { Observer } from '../telemetry/observer.js'
+import { Observer } from '../telemetry/read-outcomes.js'
 import { PersonalPaths } from './personal-paths.js'
 import { RecentStats } from '../telemetry/recent-stats.js'
 import { Registration } from './registration.js'
 import { registrySchema, type RegistryOptions } from './registry-options.js'
 import { Rollout } from './rollout.js'
 import { shown } from '../contract/shown.js'
-import { CONTROL_LABEL, Stats, type ImplStats, type Totals } from '../telemetry/stats.js'
+import { CONTROL_LABEL, Stats, type ImplStats, type Totals } from '../telemetry/counters.js'
 
 export type { RegistryOptions }
 

@@ -1,7 +1,7 @@
 import { readNow, type Immediate } from '../contract/sync-read.js'
 import type { Clock } from '../lib/clock.js'
 import type { Events } from './events.js'
-import type { ImplStats, Stats } from './stats.js'
+import type { ImplStats, Stats } from './counters.js'
 
 /** The service as a measurement sees it; `CacheRegistry` is one. */
 export interface MeasuredService {

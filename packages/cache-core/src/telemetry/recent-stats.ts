@@ -1,4 +1,4 @@
-import { withRate, type Stats, type Totals } from './stats.js'
+import { withRate, type Stats, type Totals } from './counters.js'
 
 /** The counts of the last five minutes, by snapshots of the counters once a minute. */
 export class RecentStats {

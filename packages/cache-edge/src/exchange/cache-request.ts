@@ -7,7 +7,7 @@ import type { TargetUri } from '../store/cache-key.js'
 import type { StoredHead } from '../store/stored-response.js'
 import type { Servable } from '../store/variants.js'
 import type { RecordedRun, RunListener } from './recorded-run.js'
-import type { Exchange, UnstoredReason } from './storability.js'
+import type { Exchange, UnstoredReason } from './judge-response.js'
 
 /** A route whose responses are stored. `R`: the request of the framework. */
 export interface StoredRoute<R = never> {

@@ -2,7 +2,7 @@ import type { CacheStatus } from '../rules/cache-status.js'
 import { Notices } from '../lib/notices.js'
 import type { CacheRequest } from './cache-request.js'
 import type { RecordingMemory } from './recording.js'
-import { judge } from './storability.js'
+import { judge } from './judge-response.js'
 import type { UnstoredRoutes } from './unstored-routes.js'
 
 /** The parts of the response cache that lone runs use. */

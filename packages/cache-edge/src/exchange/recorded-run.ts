@@ -1,6 +1,6 @@
 import type { Before, RecordedResponse, Final } from './recorded-response.js'
 import type { RecordingMemory } from './recording.js'
-import type { Judgement, Unstored, UnstoredReason } from './storability.js'
+import type { Judgement, Unstored, UnstoredReason } from './judge-response.js'
 
 /**
  * The end of a recording. `'aborted'`: the client or the stream broke off; `unstored`: the response is too large, of a kind that

@@ -2,7 +2,7 @@ import { formatHttpDate, parseEntityTag, strongMatch, variantOf, weakMatch } fro
 import type { Before, RecordedResponse } from './recorded-response.js'
 import { isDigest } from '../rules/conditional.js'
 import { isUsedIn, noncesOf } from '../rules/csp-nonce.js'
-import { chosenBy, freshnessBy, storableHeaders, selectingHeaders, whyNotStored, type Exchange } from './storability.js'
+import { chosenBy, freshnessBy, storableHeaders, selectingHeaders, whyNotStored, type Exchange } from './judge-response.js'
 import type { StoredHead } from '../store/stored-response.js'
 
 const NO_BODY = Buffer.alloc(0)

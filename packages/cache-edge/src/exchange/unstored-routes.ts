@@ -1,4 +1,4 @@
-import type { UnstoredReason } from './storability.js'
+import type { UnstoredReason } from './judge-response.js'
 import { Notices, type Log } from '../lib/notices.js'
 import type { StoredRoute } from './cache-request.js'
 

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { Readable } from 'node:stream'
 import { Recording, type Recorded, type RecordingMemory } from '../exchange/recording.js'
-import type { UnstoredReason } from '../exchange/storability.js'
+import type { UnstoredReason } from '../exchange/judge-response.js'
 import { isGone } from './client-gone.js'
 import { isToSerialise, whenSerialised, whileRead } from './handler-view.js'
 import { serializerOf, UNKNOWN } from './patches.js'

@@ -8,14 +8,14 @@ import { Credentials } from '../rules/credentials.js'
 import type { Policy, RouteRule } from '../rules/policy.js'
 import { EdgeHeaders } from './answer-headers.js'
 import type { BodyTags } from './body-tags.js'
-import { toStoredRoute } from './cache-request.js'
+import { toStoredRoute } from './fastify-cache-request.js'
 import { checkingFirst } from './current-tag.js'
 import { surround } from './hook-order.js'
 import { checkFastify, contextOf } from './patches.js'
 import { PersonalRequests } from './personal-requests.js'
 import { ResponseCache } from './response-cache.js'
 import { RouteRules } from './route-rules.js'
-import { Writes } from './writes.js'
+import { Writes } from './unsafe-methods.js'
 
 /** Marks the config of routes that have their own last hook. */
 const kEdge = Symbol.for('@x/cache-edge.edge')

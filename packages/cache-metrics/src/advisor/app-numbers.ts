@@ -1,7 +1,7 @@
 import type { CacheRegistry } from '@x/cache-core'
 import { EdgeCounts } from '../traffic/edge-counts.js'
 import type { Traffic } from '../traffic/traffic.js'
-import type { GateNumbers } from './report/gates.js'
+import type { GateNumbers } from './report/go-no-go-gates.js'
 import { candidatesOf, countOf, quantile } from './route-numbers.js'
 import type { LoadObservation } from './route-observation.js'
 

@@ -1,7 +1,7 @@
 import { KeyLeak } from './key-leak/key-leak.js'
 import type { Observation } from './report/observation.js'
 import { DEFAULT_TTLS, ReuseCurve, type ReuseCurveOptions } from './curve/reuse-curve.js'
-import { recommendedTtl, Staleness } from './staleness/staleness.js'
+import { provenTtl, Staleness } from './staleness/staleness.js'
 
 /** The loads of a key pattern: their mean duration, the share that may be stored, and the change that storing makes. */
 export type LoadObservation = Pick<Observation, 'meanSeconds' | 'storableShare' | 'change'>
@@ -77,7 +77,7 @@ export class RouteObservation {
       oneHitShare: curve.oneHitShare,
       points: curve.points().map(({ ttl, entries, hitRate, margin }) => ({ ttl, entries, hitRate, margin })),
       staleness: this.#values === 0 ? [] : forecasts,
-      provenTtl: recommendedTtl(forecasts, staleTolerance),
+      provenTtl: provenTtl(forecasts, staleTolerance),
       leak: leak === undefined ? undefined : { dimension: leak.dimension, pairs: leak.other.compared, differing: leak.other.differing },
       isNoise: this.leak.noise,
       cookieShare: this.#answers === 0 ? 0 : this.#cookies / this.#answers,

@@ -1,6 +1,6 @@
 import { Value } from 'typebox/value'
 import type { Advice } from '../advisor/report/advice.js'
-import { ADVICE_KINDS, type AdviceVerdict } from '../advisor/report/advice-verdict.js'
+import { ADVICE_KINDS, type AdviceVerdict } from '../advisor/report/verdict-kinds.js'
 import { verdictOfReport, type Report } from '../advisor/report/report.js'
 import type { AppSource } from './arguments.js'
 import { AdvisorError } from './errors.js'

@@ -1,7 +1,7 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { MAX_TTL } from '@x/cache-core/implementing'
 import { DEFAULT_WISHES, type Wishes } from '../advisor/report/advice.js'
-import { MIN_OBSERVED_SECONDS } from '../advisor/report/gates.js'
+import { MIN_OBSERVED_SECONDS } from '../advisor/report/go-no-go-gates.js'
 import { DEFAULT_ENTRIES, DEFAULT_TTLS } from '../advisor/curve/reuse-curve.js'
 import { AdvisorError } from './errors.js'
 import { INPUT_FORMATS } from './trace-lines.js'

@@ -1,6 +1,6 @@
 import { percent } from '../advisor/report/advice.js'
 import { asciiJson, forMarkdown, printable } from '../advisor/report/escape.js'
-import { verdictOf } from '../advisor/report/gates.js'
+import { verdictOf } from '../advisor/report/go-no-go-gates.js'
 import { duration, planText, seconds, table, toMarkdown, type Report } from '../advisor/report/report.js'
 import type { Command } from './arguments.js'
 import { toText } from './plain-text.js'

@@ -1,4 +1,4 @@
-import { gates, verdictOf } from '../advisor/report/gates.js'
+import { gates, verdictOf } from '../advisor/report/go-no-go-gates.js'
 import { perSecond } from '../advisor/report/rate.js'
 import type { Report } from '../advisor/report/report.js'
 import type { PrometheusSource } from './arguments.js'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { gates, MIN_OBSERVED_SECONDS, verdictOf, type GateNumbers } from '../../src/advisor/report/gates.js'
+import { gates, MIN_OBSERVED_SECONDS, verdictOf, type GateNumbers } from '../../src/advisor/report/go-no-go-gates.js'
 
 const WEEK = MIN_OBSERVED_SECONDS
 const numbers = (changed: Partial<GateNumbers> = {}): GateNumbers => ({

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { advise } from '../../src/advisor/report/advice.js'
-import { gates, type GateVerdict } from '../../src/advisor/report/gates.js'
+import { gates, type GateVerdict } from '../../src/advisor/report/go-no-go-gates.js'
 import { planFor } from '../../src/advisor/report/plan.js'
 import { toMarkdown, verdictOfAdvice, verdictOfReport, type Report } from '../../src/advisor/report/report.js'
 import { seenOf } from '../fixtures/observation.js'

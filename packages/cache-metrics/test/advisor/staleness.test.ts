@@ -1,5 +1,5 @@
 import t from 'tap'
-import { recommendedTtl, Staleness } from '../../src/advisor/staleness/staleness.js'
+import { provenTtl, Staleness } from '../../src/advisor/staleness/staleness.js'
 
 const TTLS = [5, 15, 60, 300]
 /** More by hand: RUNS=200. */
@@ -155,28 +155,28 @@ t.test('forecast: a value that changes at every load has a lower bound near 1', 
   t.ok(forecast!.low > 0.99, String(forecast!.low))
 })
 
-t.test('recommendedTtl: is the longest whose upper bound is tolerated', async (t) => {
+t.test('provenTtl: is the longest whose upper bound is tolerated', async (t) => {
   const staleness = observed(traffic(1, { keys: 100, requests: () => 1, changes: () => 1 / 3000 }), 512)
   const forecasts = staleness.forecast()
-  for (const [index, { ttl, high }] of forecasts.entries()) t.equal(recommendedTtl(staleness.forecast(), high), ttl, String(index))
-  t.equal(recommendedTtl(staleness.forecast(), forecasts[0]!.high / 2), undefined)
-  t.equal(recommendedTtl(staleness.forecast(), 1), 300)
+  for (const [index, { ttl, high }] of forecasts.entries()) t.equal(provenTtl(staleness.forecast(), high), ttl, String(index))
+  t.equal(provenTtl(staleness.forecast(), forecasts[0]!.high / 2), undefined)
+  t.equal(provenTtl(staleness.forecast(), 1), 300)
 })
 
-t.test('recommendedTtl: is undefined as long as too little was seen', async (t) => {
+t.test('provenTtl: is undefined as long as too little was seen', async (t) => {
   const staleness = new Staleness()
-  t.equal(recommendedTtl(staleness.forecast(), 0.001), undefined)
+  t.equal(provenTtl(staleness.forecast(), 0.001), undefined)
   for (let time = 0; time < 100; time++) staleness.note(time % 3, time / 10, 1)
-  t.equal(recommendedTtl(staleness.forecast(), 0.001), undefined)
+  t.equal(provenTtl(staleness.forecast(), 0.001), undefined)
   for (let time = 0; time < 40_000; time++) staleness.note(time % 3, 10 + time / 10, 1)
-  t.equal(recommendedTtl(staleness.forecast(), 0.001), 1)
+  t.equal(provenTtl(staleness.forecast(), 0.001), 1)
 })
 
-t.test('recommendedTtl: a longer one never comes after a shorter one that is not tolerated', async (t) => {
+t.test('provenTtl: a longer one never comes after a shorter one that is not tolerated', async (t) => {
   // Changes for half a second each second: stale at 1 s, hidden at longer ttls that see it as it was loaded.
   const staleness = new Staleness({ ttls: [1, 5] })
   for (let at = 0; at < 20_000; at++) staleness.note(1, at / 4, at % 4 < 2 ? 1 : 2)
-  t.equal(recommendedTtl(staleness.forecast(), 0.2), undefined)
+  t.equal(provenTtl(staleness.forecast(), 0.2), undefined)
 })
 
 t.test('wants: is true for all keys until there are too many, and then for the same few', async (t) => {

@@ -1,7 +1,7 @@
 import calculateSlot from 'cluster-key-slot'
 import type { Redis } from 'ioredis'
 import { closeClient, isCluster, type Client } from './client.js'
-import type { Warn } from './guard.js'
+import type { Warn } from './app-callback.js'
 import { Node, type NodeSettings } from './node.js'
 import { guardAsking, guardRedirections } from './redirections.js'
 import { publicText, withoutSecrets } from './redis-errors.js'

@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls'
-import { guard, type Warn } from './guard.js'
+import { guard, type Warn } from './app-callback.js'
 
 /** The address of a server, and the name in its certificate if that is not `host`. */
 export interface NatTarget { readonly host: string; readonly port: number; readonly servername?: string }

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { closeClient, type ClientOptions } from './client.js'
-import type { Warn } from './guard.js'
+import type { Warn } from './app-callback.js'
 import { isRefusal, publicText } from './redis-errors.js'
 
 const CHANNEL = '+switch-master'

@@ -1,5 +1,5 @@
 import { isCacheError, type CacheError } from '@x/cache-core'
-import type { BoundToken } from './birthplace.js'
+import type { BoundToken } from './bound-token.js'
 import type { Codec, Decoded } from './codec.js'
 import type { Client, Connection } from '../connection/connection.js'
 import { isMark } from './frame.js'

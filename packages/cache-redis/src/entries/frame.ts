@@ -1,6 +1,6 @@
 import { checkTags, MAX_TAG_LENGTH, MAX_TAGS, MAX_TTL } from '@x/cache-core/implementing'
 import { randomFillSync } from 'node:crypto'
-import { MAX_SERVER_ID_LENGTH, MAX_TOKEN_LENGTH } from './birthplace.js'
+import { MAX_SERVER_ID_LENGTH, MAX_TOKEN_LENGTH } from './bound-token.js'
 
 /** The first byte of a frame; no UTF-8 text, and so no JSON text, contains it. */
 export const FRAME = 0xc1

@@ -9,7 +9,8 @@ export const KINDS: ReadonlySet<string> = new Set(['t', 'e', 'l', 'f', 'd', 'u']
  * - `p` + `g`: the generation, a random token
  * - `p` + `t:` + tag: the token of a tag
  * - `p` + `e:` + generation + `:` + key: an entry
- * - `p` + `l:` + key: a lock, `p` + `f:` + key its fencing counter, `p` + `d:` + key the last holder that dismissed its waiters
+ * - `p` + `l:` + `{` + key in base64url + `}`: a lock; with `f:` its fencing counter, with `d:` the last holder that dismissed its waiters,
+ *   with `u:` the channel that its release is published on
  * - `p` + `n`: the channel that announces invalidations
  */
 export class Keys {

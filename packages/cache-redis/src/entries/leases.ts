@@ -1,5 +1,5 @@
 import { corrupt } from '@x/cache-core/implementing'
-import type { BoundToken } from './birthplace.js'
+import type { BoundToken } from './bound-token.js'
 import type { Client, Connection } from '../connection/connection.js'
 import type { Entries } from './entry-store.js'
 import { HEADER_BYTES, isMark, newMark, newPlainPrefix } from './frame.js'

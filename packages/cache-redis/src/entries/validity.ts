@@ -1,6 +1,6 @@
 import type { Node } from '../connection/node.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
-import type { BoundToken } from './birthplace.js'
+import type { BoundToken } from './bound-token.js'
 import type { Decoded } from './codec.js'
 import type { EntryTag } from './frame.js'
 

@@ -1,5 +1,5 @@
 import type { TagSnapshot } from '@x/cache-core'
-import type { BoundToken } from '../entries/birthplace.js'
+import type { BoundToken } from '../entries/bound-token.js'
 import type { EntryTag } from '../entries/frame.js'
 import { GENERATION } from '../entries/keys.js'
 

@@ -1,12 +1,12 @@
 import type { CacheError } from '@x/cache-core'
-import type { BoundToken } from '../entries/birthplace.js'
+import type { BoundToken } from '../entries/bound-token.js'
 import type { Client, Connection } from '../connection/connection.js'
 import type { EntryTag } from '../entries/frame.js'
 import { GENERATION, newToken, type Keys } from '../entries/keys.js'
 import { callMaster } from '../connection/master-call.js'
 import type { Node } from '../connection/node.js'
 import { SPARE_MS, TokenStore } from './token-store.js'
-import { TokenMemory } from './tokens.js'
+import { TokenMemory } from './token-memory.js'
 
 /** Settings of `TagTokens`. */
 export interface TagTokensOptions {

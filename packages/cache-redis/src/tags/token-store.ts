@@ -4,10 +4,10 @@ import type { Redis } from 'ioredis'
 import type { Connection } from '../connection/connection.js'
 import { callMaster, type MasterReply } from '../connection/master-call.js'
 import { isReply } from '../connection/redis-errors.js'
-import { isOwn, readToken, toHex, writeToken, type BoundToken } from '../entries/birthplace.js'
+import { isOwn, readToken, toHex, writeToken, type BoundToken } from '../entries/bound-token.js'
 import type { Keys } from '../entries/keys.js'
 import { SCRIPTS } from '../entries/scripts.js'
-import type { TokenMemory } from './tokens.js'
+import type { TokenMemory } from './token-memory.js'
 
 /** Milliseconds by which a token outlives the entry that it is made for, so that it is rarely extended; it always expires. */
 export const SPARE_MS = 3_600_000

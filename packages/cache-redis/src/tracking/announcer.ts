@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { checkTags } from '@x/cache-core/implementing'
 import type { Client } from '../connection/client.js'
-import { guard, type Warn } from '../connection/guard.js'
+import { guard, type Warn } from '../connection/app-callback.js'
 import { isRefusal, publicText } from '../connection/redis-errors.js'
 import { listen } from '../connection/shared-listeners.js'
 import type { Subscriber } from '../connection/subscriber.js'

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { closeClient } from '../connection/client.js'
 import { serverIdentityOf } from '../connection/server-identity.js'
-import type { Warn } from '../connection/guard.js'
+import type { Warn } from '../connection/app-callback.js'
 import { isRefusal, publicText } from '../connection/redis-errors.js'
 
 /** The callbacks of a `Tracker`. */

@@ -1,4 +1,4 @@
-import { ADVICE_KINDS, verdictText, type AdviceVerdict } from './advice-verdict.js'
+import { ADVICE_KINDS, verdictText, type AdviceVerdict } from './verdict-kinds.js'
 import type { CurvePoint, MissingDimension, Observation, StaleForecast } from './observation.js'
 import { perSecond } from './rate.js'
 

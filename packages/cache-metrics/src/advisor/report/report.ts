@@ -1,6 +1,6 @@
 import { percent, per10000, type Advice } from './advice.js'
 import { codeBlock, codeSpan, forComment, forMarkdown, jsLiteral, listItem, shellWord } from './escape.js'
-import { verdictOf, type Gate, type GateVerdict } from './gates.js'
+import { verdictOf, type Gate, type GateVerdict } from './go-no-go-gates.js'
 import type { Plan } from './plan.js'
 
 /** The report of the advisor, the body of `GET /internal/cache/advice`. */

@@ -236,7 +236,7 @@ function spread (keyHash: number): number {
  * one in a thousand). `undefined`: there is none, or too little data.
  * @param forecasts shortest ttl first
  */
-export function recommendedTtl (forecasts: readonly StalenessForecast[], tolerance: number): number | undefined {
+export function provenTtl (forecasts: readonly StalenessForecast[], tolerance: number): number | undefined {
   let recommended: number | undefined
   for (const { ttl, high } of forecasts) {
     if (high > tolerance) break

@@ -2,7 +2,9 @@ import type { AfterLookup } from '../rules/decide.js'
 import type { StoredResponse } from '../store/stored-response.js'
 import type { HandlerFlight } from './handler-flight.js'
 import type { Failure, Outcome } from './recorded-run.js'
-import type { Judgement, Unstored } from './storability.js'
+import type { Judgement, Unstored } from './judge-response.js'
+import type { RunFacts, RunState } from './run-state.js'
+import { afterFailure } from './stale-on-failure.js'
 
 // The states of a request that no stored response answers, and of the handler run that answers it. The transitions are pure: a
 // caller acts on the state that they return.
@@ -69,48 +71,12 @@ export function afterProof ({ response }: Extract<ForwardState, { kind: 'proving
   return isCurrent ? { kind: 'shared', response } : ALONE
 }
 
-/** The state of a leading handler run. */
-export type RunState =
-  /** The handler runs, or its own response is sent. */
-  | { readonly kind: 'running' }
-  /** The stored response answers the request in place of the handler. */
-  | { readonly kind: 'stale-served'; readonly detail: `stale-if-error, ${'error' | 'timeout'}` }
-  /** The handler answered 304 to the validators of the stored response. */
-  | { readonly kind: 'validated' }
-
-/** Facts about the request of a run, at the time of a transition. */
-export interface RunFacts {
-  readonly hasStored: boolean
-  /** Whether the stored response may be served instead of a failure (RFC 5861 §4). */
-  readonly isStaleAllowed: boolean
-  readonly isRefresh: boolean
-  readonly isSuperseded: boolean
-  readonly isGone: boolean
-}
-
-export const RUNNING: RunState = { kind: 'running' }
-
 /** The state once the handler has sent a response. */
 export function afterResponse (
   state: RunState, { status, isError }: { readonly status: number; readonly isError: boolean }, facts: RunFacts
 ): RunState {
   if (status >= 500) return afterFailure(state, status, facts)
   return state.kind === 'running' && !isError && status === 304 && facts.hasStored ? { kind: 'validated' } : state
-}
-
-/** The state once the handler has failed. A client that left makes its own handler fail, so no stale response is served. */
-export function afterFailure (state: RunState, status: number, facts: RunFacts): RunState {
-  return status >= 500 && !facts.isGone && mayServeStale(state, facts) ? { kind: 'stale-served', detail: 'stale-if-error, error' } : state
-}
-
-/** The state once the handler has taken longer than `staleAfterMs`. */
-export function afterTimeout (state: RunState, facts: RunFacts): RunState {
-  return mayServeStale(state, facts) ? { kind: 'stale-served', detail: 'stale-if-error, timeout' } : state
-}
-
-/** A background refresh has to fail with its handler, so nothing stale answers it. */
-function mayServeStale ({ kind }: RunState, { hasStored, isStaleAllowed, isRefresh, isSuperseded }: RunFacts): boolean {
-  return kind === 'running' && hasStored && isStaleAllowed && !isRefresh && !isSuperseded
 }
 
 /** The consequence of a run that ended with the handler's own response or failure. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { isOwn, readToken, toHex, writeToken } from '../src/entries/birthplace.js'
+import { isOwn, readToken, toHex, writeToken } from '../src/entries/bound-token.js'
 import { serverIdentityOf } from '../src/connection/server-identity.js'
 import { newToken } from '../src/entries/keys.js'
 

@@ -2,7 +2,7 @@ import type { CacheError } from '../contract/errors.js'
 import { STORED_NULL, type Result } from '../contract/result.js'
 import type { Events, ReadOutcome } from './events.js'
 import type { KeyPatterns } from './key-pattern.js'
-import type { Counters, ImplStats } from './stats.js'
+import type { Counters, ImplStats } from './counters.js'
 
 /** Whether a read found a fresh value; a stored `null` is one. */
 export function isHit (result: Result<unknown>): boolean {

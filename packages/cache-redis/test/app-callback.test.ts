@@ -1,5 +1,5 @@
 import t from 'tap'
-import { guard } from '../src/connection/guard.js'
+import { guard } from '../src/connection/app-callback.js'
 
 t.test('guard: a throw or a rejection of the app goes no further, and is told once', async (t) => {
   const failing: [string, () => unknown][] = [

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { BoundToken } from '../entries/birthplace.js'
+import type { BoundToken } from '../entries/bound-token.js'
 
 /** A pending read of a token. `isOutdated`: the token may have changed since the read was sent, so its reply is not remembered. */
 export interface TokenRead { readonly tag: string; isOutdated: boolean }

@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { BoundToken } from '../src/entries/birthplace.js'
-import { TokenMemory } from '../src/tags/tokens.js'
+import type { BoundToken } from '../src/entries/bound-token.js'
+import { TokenMemory } from '../src/tags/token-memory.js'
 
 const captured = (token: string): BoundToken => ({ token, serverId: 'server' })
 

@@ -1,0 +1,20 @@
+/** The state of a leading handler run. */
+export type RunState =
+  /** The handler runs, or its own response is sent. */
+  | { readonly kind: 'running' }
+  /** The stored response answers the request in place of the handler. */
+  | { readonly kind: 'stale-served'; readonly detail: `stale-if-error, ${'error' | 'timeout'}` }
+  /** The handler answered 304 to the validators of the stored response. */
+  | { readonly kind: 'validated' }
+
+/** Facts about the request of a run, at the time of a transition. */
+export interface RunFacts {
+  readonly hasStored: boolean
+  /** Whether the stored response may be served instead of a failure (RFC 5861 §4). */
+  readonly isStaleAllowed: boolean
+  readonly isRefresh: boolean
+  readonly isSuperseded: boolean
+  readonly isGone: boolean
+}
+
+export const RUNNING: RunState = { kind: 'running' }
