@@ -25,7 +25,7 @@ export default [
   },
   {
     // Code; a text that is longer stands on one line, where it can be found.
-    files: ['packages/cache-{edge,metrics,redis}/{src,test}/**/*.ts', 'packages/test-kit/src/**/*.ts'],
+    files: ['packages/cache-{core,edge,metrics,redis}/{src,test}/**/*.ts', 'packages/test-kit/src/**/*.ts'],
     rules: {
       '@stylistic/max-len': ['error', {
         code: 140, ignoreComments: true, ignoreStrings: true, ignoreTemplateLiterals: true, ignoreRegExpLiterals: true, ignoreUrls: true

@@ -3,11 +3,13 @@
 export type * from './contract/cache.js'
 export { DONE, err, MISS, ok, STORED_NULL, type Err, type Ok, type Result } from './contract/result.js'
 export {
-  auth, corrupt, errorType, failedReply, implementationFailed, isCacheError, keyInvalid, optionUnknown, outOfMemory, readonly, refused, tagInvalid,
+  auth, corrupt, errorType, failedReply, implementationFailed, isCacheError, keyInvalid, optionUnknown, outOfMemory, readonly, refused,
+  tagInvalid,
   timeout, tooLarge, ttlInvalid, unavailable, unserviceable, unsupported, valueInvalid, type CacheError, type CacheErrorCode
 } from './contract/errors.js'
 export { causeOf, withCause } from './contract/coded-error.js'
 export {
-  checkKey, checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTags, checkValue, MAX_KEY_LENGTH, MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL
+  checkKey, checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTags, checkValue,
+  MAX_KEY_LENGTH, MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL
 } from './contract/arguments.js'
 export { readNow, shareNow, type Immediate, type SharedEntry } from './contract/sync-read.js'

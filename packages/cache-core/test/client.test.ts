@@ -75,7 +75,8 @@ for (const [kind, implementation] of Object.entries({ memory: undefined, foreign
 
   t.test(`set: the ttl is given, or 3600 s, or the default of the app, and never above 30 days (${kind})`, async (t) => {
     for (const [ttl, defaultTtl, seconds] of [
-      [7, undefined, 7], [undefined, undefined, 3600], [undefined, 60, 60], [{}, 60, 60], [{ ttl: 8 }, 60, 8], [Infinity, 60, MAX_TTL], [0.5, 60, 0.5]
+      [7, undefined, 7], [undefined, undefined, 3600], [undefined, 60, 60], [{}, 60, 60], [{ ttl: 8 }, 60, 8],
+      [Infinity, 60, MAX_TTL], [0.5, 60, 0.5]
     ] as const) {
       const { client } = makeClient<any>(kind === 'memory' ? undefined : (clock) => new ForeignCache({ clock }), { defaultTtl })
       await client.set(KEY, 1, ttl)
@@ -86,7 +87,9 @@ for (const [kind, implementation] of Object.entries({ memory: undefined, foreign
 
   t.test(`set: ttl 0 stores nothing and removes what was there (${kind})`, async (t) => {
     const { client, registry } = makeClient<any>(implementation)
-    for (const empty of [() => client.set(KEY, 2, 0), () => client.set(KEY, 2, { ttl: 0 }), () => client.setMany([{ key: KEY, value: 2, options: { ttl: 0 } }])]) {
+    for (const empty of [
+      () => client.set(KEY, 2, 0), () => client.set(KEY, 2, { ttl: 0 }), () => client.setMany([{ key: KEY, value: 2, options: { ttl: 0 } }])
+    ]) {
       await client.set(KEY, 1)
       t.ok((await empty()).ok)
       t.same(await client.get(KEY), ok(null))

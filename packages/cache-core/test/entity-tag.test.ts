@@ -73,7 +73,8 @@ t.test('toEntityTag: makes an ASCII tag of any text, and different tags of diffe
 })
 
 t.test('parseEntityTags: a list of any tags comes back, in one line or in many', async () => {
-  const unit = fc.integer({ min: 0x21, max: 0xff }).filter((code) => code !== 0x22 && code !== 0x7f).map((code) => String.fromCharCode(code))
+  const unit = fc.integer({ min: 0x21, max: 0xff }).filter((code) => code !== 0x22 && code !== 0x7f)
+    .map((code) => String.fromCharCode(code))
   const tag = fc.record({ weak: fc.boolean(), opaque: fc.string({ unit }) }, { noNullPrototype: true })
   fc.assert(fc.property(fc.array(tag, { minLength: 1 }), (tags) => {
     const texts = tags.map((tag) => toEntityTag(`"${tag.opaque}"`, tag.weak))

@@ -150,7 +150,9 @@ t.test('getOrSet: jitter takes up to its fraction off the ttl, and adds nothing'
   const { random } = Math
   t.teardown(() => { Math.random = random })
   const { client, impl } = makeClient()
-  for (const [drawn, jitter, seconds] of [[0, 0.2, 100], [0.5, 0.2, 90], [0.999999, 0.2, 80], [0.5, 0, 100], [0.5, 1, 50], [0.5, 7, 50], [0.5, -1, 100]] as const) {
+  for (const [drawn, jitter, seconds] of [
+    [0, 0.2, 100], [0.5, 0.2, 90], [0.999999, 0.2, 80], [0.5, 0, 100], [0.5, 1, 50], [0.5, 7, 50], [0.5, -1, 100]
+  ] as const) {
     Math.random = () => drawn
     await client.getOrSet('n:1', () => 5, { ttl: 100, jitter })
     const entry = await impl.getEntry('n:1')

@@ -75,8 +75,10 @@ for (const [how, fail] of Object.entries(ways)) {
     await app.ready()
     const { cache } = app
     const results = [
-      await cache.get(SECRET), await cache.getEntry(SECRET), await cache.getMany([SECRET]), await cache.set(SECRET, SECRET, { tags: [SECRET] }),
-      await cache.setMany([{ key: SECRET, value: SECRET }]), await cache.del(SECRET), await cache.delMany([SECRET]), await cache.clear(), await cache.health(),
+      await cache.get(SECRET), await cache.getEntry(SECRET), await cache.getMany([SECRET]),
+      await cache.set(SECRET, SECRET, { tags: [SECRET] }),
+      await cache.setMany([{ key: SECRET, value: SECRET }]), await cache.del(SECRET), await cache.delMany([SECRET]),
+      await cache.clear(), await cache.health(),
       await cache.lock(SECRET, { ttl: 1 }), await cache.tags.capture([SECRET]), await cache.tags.invalidate(SECRET)
     ]
     t.equal(await cache.getOrSet(SECRET, () => 1, { tags: [SECRET] }), 1)
@@ -98,7 +100,9 @@ t.test('a value that cannot be stored, a function that throws, a wrong name: not
   const circular: Record<string, unknown> = {}
   circular[SECRET] = circular
   const thrower = (): never => { throw told([SECRET]) }
-  for (const value of [circular, { toJSON: thrower }, { a: 1n, [SECRET]: SECRET }, undefined, () => SECRET]) t.same(leaksOf(await client.set(SECRET, value), SECRET), [])
+  for (const value of [circular, { toJSON: thrower }, { a: 1n, [SECRET]: SECRET }, undefined, () => SECRET]) {
+    t.same(leaksOf(await client.set(SECRET, value), SECRET), [])
+  }
   for (const options of [SECRET, { ttl: SECRET }, { tags: SECRET }, { tags: [SECRET, 7] }, { staleIfError: { [SECRET]: SECRET } }]) {
     t.same(leaksOf(await client.set(SECRET, 1, options as never), SECRET), [])
   }
@@ -109,7 +113,8 @@ t.test('a value that cannot be stored, a function that throws, a wrong name: not
   for (const error of seen) t.same(leaksOf(error, SECRET), [])
   const url = `redis://user:${SECRET}@host:6379`
   for (const wrong of [
-    () => registry.register(url as never), () => registry.register({ get: 1 } as never, url), () => registry.register(new MemoryCache(), url), () => client.namespace(url),
+    () => registry.register(url as never), () => registry.register({ get: 1 } as never, url),
+    () => registry.register(new MemoryCache(), url), () => client.namespace(url),
     () => new CacheClient(new CacheRegistry()).namespace(`${SECRET}@example`)
   ]) {
     try {

@@ -73,7 +73,8 @@ async function run (options: MemoryCacheOptions, isExact: boolean): Promise<void
       for (const key of ['k1', 'k2', 'k3', 'k4', 'k5', 'k6']) {
         const expected = model.get(key)
         const at = clock.now() / 1000
-        const isAfter = (moments: Map<string, number>): boolean => [...expected!.tags].every(([tag, began]) => began > (moments.get(tag) ?? -1))
+        const isAfter = (moments: Map<string, number>): boolean =>
+          [...expected!.tags].every(([tag, began]) => began > (moments.get(tag) ?? -1))
         const isThere = expected !== undefined && expected.began > cleared && expected.goneAt > at && isAfter(hard)
         const isFresh = isThere && expected.freshUntil > at && isAfter(soft)
         const result = await cache.getEntry<number>(key)

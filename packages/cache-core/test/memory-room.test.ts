@@ -68,7 +68,9 @@ t.test('responseShare: what is no part of a whole is refused', async (t) => {
 
 t.test('responseShare: the order of use is that of two independent lists, for any stream of calls', async () => {
   const call = fc.record({ do: fc.constantFrom('get', 'getEntry', 'set', 'set', 'set', 'del', 'clear'), room: fc.constantFrom('edge', 'user', 'edge-uri'), id: fc.nat(15) })
-  await fc.assert(fc.asyncProperty(fc.array(call, { maxLength: 400 }), fc.integer({ min: 1, max: 20 }), fc.constantFrom(0.01, 0.3, 0.5, 1), async (calls, maxEntries, responseShare) => {
+  const shares = fc.constantFrom(0.01, 0.3, 0.5, 1)
+  const calls = fc.array(call, { maxLength: 400 })
+  await fc.assert(fc.asyncProperty(calls, fc.integer({ min: 1, max: 20 }), shares, async (calls, maxEntries, responseShare) => {
     const cache = new MemoryCache({ maxEntries, responseShare })
     // The most recently used is the last.
     let used: string[] = []

@@ -22,7 +22,11 @@ t.test('setMany: a ttl beside the options in place of within them is refused', a
   t.match(await client.setMany([{ key: KEY, value: 1, ttl: 5 } as never]), { error: { code: 'CACHE_ERR_OPTION_UNKNOWN', message: /key, value, options: got "ttl"/ } })
 })
 
-for (const [name, make] of Object.entries({ memory: () => makeClient<any>(), foreign: () => makeClient<any>(() => new ForeignCache()), null: () => makeClient<any>(() => new NullCache()) })) {
+for (const [name, make] of Object.entries({
+  memory: () => makeClient<any>(),
+  foreign: () => makeClient<any>(() => new ForeignCache()),
+  null: () => makeClient<any>(() => new NullCache())
+})) {
   t.test(`getOrSet: { tll: 5 } loads, is an error and not stored (${name})`, async (t) => {
     for (const wrong of [{ tll: 5 }, { ttl: 5, timeout: 10 }, 'x', true, [5]]) {
       const { client, registry } = make()

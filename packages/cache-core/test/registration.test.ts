@@ -92,7 +92,10 @@ t.test('get: null is told from a miss, also in an implementation that cannot', a
   fakeTimers(t)
   const impl = Object.assign(new ThreeMethodCache(), {
     getMany: async (keys: string[]) => ok(keys.map((key) => impl.values.get(key) as never)),
-    setMany: async (items: { key: string; value: unknown }[]) => { for (const { key, value } of items) impl.values.set(key, value); return ok() }
+    setMany: async (items: { key: string; value: unknown }[]) => {
+      for (const { key, value } of items) impl.values.set(key, value)
+      return ok()
+    }
   })
   const registration = register(impl)
   await registration.set('a', null, { ttl: 1 })

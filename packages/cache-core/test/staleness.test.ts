@@ -37,6 +37,7 @@ t.test('isEarlyRefreshDue: as often as the formula of XFetch says', async (t) =>
 
 t.test('isEarlyRefreshDue: never without being asked for, without loads, or without an end', async (t) => {
   for (let round = 0; round < 1000; round++) {
-    if (isEarlyRefreshDue(entry(0.001, 1), undefined, 1e9) || isEarlyRefreshDue(entry(1, 1), 1, 0) || isEarlyRefreshDue(entry(Infinity, Infinity), 1, 1e9)) t.fail()
+    if (isEarlyRefreshDue(entry(0.001, 1), undefined, 1e9) || isEarlyRefreshDue(entry(1, 1), 1, 0)) t.fail()
+    if (isEarlyRefreshDue(entry(Infinity, Infinity), 1, 1e9)) t.fail()
   }
 })

@@ -46,7 +46,9 @@ export class CacheClient implements FastifyCache {
     this.#caller = undefined
     const calls = this.#calls = of === undefined ? new ClientCalls(registry, settings) : of.#calls
     this.#writes = of === undefined ? new Writes(calls) : of.#writes
-    this.#getOrSet = of === undefined ? new GetOrSet(registry, (...failure) => calls.fail(...failure), (ttl) => calls.ttl(ttl)) : of.#getOrSet
+    this.#getOrSet = of === undefined
+      ? new GetOrSet(registry, (...failure) => calls.fail(...failure), (ttl) => calls.ttl(ttl))
+      : of.#getOrSet
     this.tags = of === undefined ? tagCalls(calls) : of.tags
   }
 

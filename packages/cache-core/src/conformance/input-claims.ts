@@ -140,11 +140,15 @@ function callsOf (cache: FullCache, random: Random, unit: number): (() => Promis
   ]
   if (cache.getEntry !== undefined) calls.push(() => cache.getEntry(key()), () => cache.getEntry(key(), { tags: ['a'], stale: true }))
   if (cache.getMany !== undefined) calls.push(() => cache.getMany(keys()))
-  if (cache.setMany !== undefined) calls.push(() => cache.setMany([{ key: key(), value: value() }, { key: key(), value: value(), options: options() }]))
+  if (cache.setMany !== undefined) {
+    calls.push(() => cache.setMany([{ key: key(), value: value() }, { key: key(), value: value(), options: options() }]))
+  }
   if (cache.delMany !== undefined) calls.push(() => cache.delMany(keys()))
   if (cache.lock !== undefined) calls.push(() => cache.lock(key(), { ttl: unit, waitMs: 0 }))
   if (cache.clear !== undefined) calls.push(() => cache.clear())
   if (cache.health !== undefined) calls.push(() => cache.health())
-  if (cache.tags !== undefined) calls.push(() => cache.tags.capture(tags()), () => cache.tags.invalidate(tags(), { soft: random([true, false]) }))
+  if (cache.tags !== undefined) {
+    calls.push(() => cache.tags.capture(tags()), () => cache.tags.invalidate(tags(), { soft: random([true, false]) }))
+  }
   return calls
 }

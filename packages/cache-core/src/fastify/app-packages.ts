@@ -7,7 +7,9 @@ const kPackages = Symbol.for('@x/cache-core.packages')
 export function packagesOf (fastify: FastifyInstance): Set<string> {
   // Contexts inherit from the app, so that they share a property of the app.
   let app: FastifyInstance & { [kPackages]?: Set<string> } = fastify
-  for (let around = Object.getPrototypeOf(app); around !== null && around !== Object.prototype; around = Object.getPrototypeOf(app)) app = around
+  for (let around = Object.getPrototypeOf(app); around !== null && around !== Object.prototype; around = Object.getPrototypeOf(app)) {
+    app = around
+  }
   return (app[kPackages] ??= new Set())
 }
 

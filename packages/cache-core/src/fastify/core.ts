@@ -44,7 +44,10 @@ export class Core {
     this.registry = options.registry ?? new CacheRegistry()
     this.#log = harmlessLog(fastify.log)
     const core = this
-    this.client = new CacheClient(this.registry, { get defaultTtl () { return core.#options.defaultTtl ?? core.#siblingOptions.defaultTtl }, log: this.#log })
+    this.client = new CacheClient(this.registry, {
+      get defaultTtl () { return core.#options.defaultTtl ?? core.#siblingOptions.defaultTtl },
+      log: this.#log
+    })
     this.requests = new RequestCaches(this.client)
     this.#failures = new FailureLog(this.#log)
     const { events } = this.registry
@@ -133,7 +136,9 @@ export class Core {
     this.announce()
     announceAccess(this.#log, this.access())
     const { warm } = this.#options
-    if (warm !== undefined) await warmAtStart(this.client.warm(warm.items, { concurrency: warm.concurrency }), this.#fastify.initialConfig.pluginTimeout, this.#log)
+    if (warm === undefined) return
+    const { pluginTimeout } = this.#fastify.initialConfig
+    await warmAtStart(this.client.warm(warm.items, { concurrency: warm.concurrency }), pluginTimeout, this.#log)
   }
 
   /** Throws `CACHE_ERR_IMPLEMENTATION_MISSING` if `implementation` is `'redis'` and neither Redis nor another implementation is registered. */

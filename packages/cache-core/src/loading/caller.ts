@@ -21,7 +21,8 @@ function isAbort (error: unknown, reason?: unknown): boolean {
 
 /** Whether the client of a request has gone, or its time has ended. `false` for `undefined`, a call outside of requests. */
 export function hasLeft (caller: Caller | undefined): boolean {
-  return caller !== undefined && (caller.raw.aborted === true || (caller.signal?.aborted === true && caller.raw.socket?.destroyed !== false))
+  return caller !== undefined &&
+    (caller.raw.aborted === true || (caller.signal?.aborted === true && caller.raw.socket?.destroyed !== false))
 }
 
 /**

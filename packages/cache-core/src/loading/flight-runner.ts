@@ -61,7 +61,13 @@ export class FlightRunner {
     if (parent.isRecursion(key)) throw new LoadCycle()
     const scope = new LoadScope(key, parent, true)
     try {
-      return await timeLoad(this.#service, { load: new Load(key), loader: this.#inside(scope, loader), loads: target.stats.of(key).loads, timeoutMs: options.timeoutMs, isBackground: false })
+      return await timeLoad(this.#service, {
+        load: new Load(key),
+        loader: this.#inside(scope, loader),
+        loads: target.stats.of(key).loads,
+        timeoutMs: options.timeoutMs,
+        isBackground: false
+      })
     } finally {
       scope.end()
     }
@@ -87,7 +93,13 @@ export class FlightRunner {
     const leave = this.#enter(call, flight, lock)
     let value: T
     try {
-      value = await timeLoad(this.#service, { load, loader: this.#inside(flight.scope, loader), loads: target.stats.of(key).loads, timeoutMs: options.timeoutMs, isBackground: flight.isBackground })
+      value = await timeLoad(this.#service, {
+        load,
+        loader: this.#inside(flight.scope, loader),
+        loads: target.stats.of(key).loads,
+        timeoutMs: options.timeoutMs,
+        isBackground: flight.isBackground
+      })
     } catch (error) {
       this.#failed(call, flight, lock, error)
       throw error
@@ -102,7 +114,8 @@ export class FlightRunner {
   /** A load inside a load that holds a lock does not wait for its own: two processes would wait for one another. */
   async #acquire<T> ({ target, key, options }: Call<T>, flight: Flight<T>): Promise<LoadLock | undefined> {
     const mayWait = flight.scope.parent?.isInsideLock !== true
-    const lock = await LoadLock.acquire(target, key, mayWait, limitOf(options.timeoutMs), (operation, error) => this.#store.fail(target, operation, error))
+    const failed: Parameters<typeof LoadLock.acquire>[4] = (operation, error) => this.#store.fail(target, operation, error)
+    const lock = await LoadLock.acquire(target, key, mayWait, limitOf(options.timeoutMs), failed)
     flight.scope.holdsLock = lock !== undefined
     return lock
   }

@@ -56,7 +56,8 @@ export class GetOrSet {
   /** Returns the cached value, or the value of one load, which further calls join. */
   run<T> (target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined): Promise<T> {
     const { flights } = this.#service
-    const call: Call<T> = { target, key, loader, options, caller, entered: flights.scopes.entered, since: flights.begun, isStoreAway: false }
+    const { begun, scopes: { entered } } = flights
+    const call: Call<T> = { target, key, loader, options, caller, entered, since: begun, isStoreAway: false }
     const flight = flights.joinable(key)
     if (flight !== undefined && !flight.isBackground) {
       this.#service.observer.read(target.stats.of(key), key, 'miss')
@@ -86,7 +87,8 @@ export class GetOrSet {
   #outcomeOf<T> (entry: Entry<T> | null, { key, options }: Call<T>): 'hit' | 'stale' | 'miss' {
     if (entry === null) return 'miss'
     if (entry.fresh) return 'hit'
-    const mayBeStale = mayBeServed(entry, options.staleWhileRevalidate) || (mayBeServed(entry, options.staleIfError) && this.#backoff.isActive(key))
+    const mayBeStale = mayBeServed(entry, options.staleWhileRevalidate) ||
+      (mayBeServed(entry, options.staleIfError) && this.#backoff.isActive(key))
     return mayBeStale ? 'stale' : 'miss'
   }
 

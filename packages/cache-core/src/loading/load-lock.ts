@@ -33,7 +33,9 @@ export class LoadLock {
    * Acquires the lock; `undefined`: the holder's load has ended, the wait was too long, or the store gives no lock now.
    * @param mayWait whether to wait for the holder
    */
-  static async acquire (target: LoadTarget, key: string, mayWait: boolean, timeoutMs: number | undefined, failed: Failed): Promise<LoadLock | undefined> {
+  static async acquire (
+    target: LoadTarget, key: string, mayWait: boolean, timeoutMs: number | undefined, failed: Failed
+  ): Promise<LoadLock | undefined> {
     let result = await target.lock(key, { ttl: LOCK_TTL })
     // A request waits only if the cache answered that another caller holds the lock.
     if (mayWait && result.ok && result.value === null) {

@@ -44,7 +44,9 @@ export class Flight<T = unknown> {
   #isolated: Isolated | undefined
   #followers: (() => void)[] | undefined
 
-  constructor (key: string, tags: readonly string[], { hasLateTags = false, isBackground = false, isSuspected = false, parent }: FlightOptions = {}) {
+  constructor (
+    key: string, tags: readonly string[], { hasLateTags = false, isBackground = false, isSuspected = false, parent }: FlightOptions = {}
+  ) {
     this.key = key
     this.tags = tags
     this.invalidated = hasLateTags ? new Set() : undefined

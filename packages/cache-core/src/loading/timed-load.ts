@@ -35,7 +35,10 @@ export function timeLoad<T> (service: MeasuredService, run: LoaderRun<T>, onValu
   })
 }
 
-function noteLoad<T> ({ clock, events }: MeasuredService, { load, loads, isBackground }: LoaderRun<T>, began: number, value: unknown, failure?: { readonly error: unknown }): void {
+function noteLoad<T> (
+  { clock, events }: MeasuredService, { load, loads, isBackground }: LoaderRun<T>, began: number, value: unknown,
+  failure?: { readonly error: unknown }
+): void {
   const seconds = (clock.now() - began) / 1000
   loads.record(seconds, failure !== undefined)
   if (events.has('loaded')) events.emit('loaded', load.key, loads.keyPattern, seconds, value, failure?.error, isBackground)

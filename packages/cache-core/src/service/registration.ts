@@ -199,7 +199,8 @@ export class Registration {
   }
 
   #call<T> (
-    operation: string, limit: Deadlines, start: () => Promise<Result<T>>, toAnswer: (operation: string, answer: unknown) => Result<T> = toResult
+    operation: string, limit: Deadlines, start: () => Promise<Result<T>>,
+    toAnswer: (operation: string, answer: unknown) => Result<T> = toResult
   ): Promise<Result<T>> {
     let pending: Promise<Result<T>>
     try {

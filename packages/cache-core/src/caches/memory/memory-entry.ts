@@ -30,7 +30,8 @@ export interface NewEntry extends EntryTags {
 
 /** Bytes of a cache with this entry alone. */
 export function entryBytes (key: string, { bytes, states, window }: NewEntry): number {
-  const slot = SLOT_BYTES + (states.length === 0 ? 0 : OPTIONAL_BYTES.tags) + (window === 0 ? 0 : OPTIONAL_BYTES.windows) + (isResponse(key) ? OPTIONAL_BYTES.room : 0)
+  const slot = SLOT_BYTES + (states.length === 0 ? 0 : OPTIONAL_BYTES.tags) + (window === 0 ? 0 : OPTIONAL_BYTES.windows) +
+    (isResponse(key) ? OPTIONAL_BYTES.room : 0)
   const map = new MapSize()
   map.add()
   return keyBytes(key) + bytes + statesBytes(states) + map.bytes + slot * 2 * MIN_SLOTS

@@ -13,7 +13,9 @@ export function toStored (isolated: Isolated, freezer: Freezer | undefined): Sto
     case 'buffer': return { kind: BYTES, value: isolated.value, bytes: typedArrayBytes(isolated.value.byteLength) }
     case 'json': {
       const isNarrow = isOneByte(isolated.text)
-      if (freezer === undefined) return { kind: JSON_TEXT, value: ownText(isolated.text, isNarrow), bytes: textBytes(isolated.text.length, isNarrow) }
+      if (freezer === undefined) {
+        return { kind: JSON_TEXT, value: ownText(isolated.text, isNarrow), bytes: textBytes(isolated.text.length, isNarrow) }
+      }
       const value: unknown = JSON.parse(isolated.text)
       return { kind: AS_IS, value, bytes: freezer.freeze(value, isNarrow) }
     }
