@@ -11,7 +11,8 @@ import { RedisCache, type RedisCacheOptions } from '../../../src/index.js'
 import { buildApp } from '../../fixtures/apps.js'
 import { startServer } from '../../fixtures/caches.js'
 import { Masters } from '../../fixtures/masters.js'
-import { RedisSentinels, until } from '@x/test-kit/redis-server'
+import { RedisSentinels } from '@x/test-kit/redis-deployments'
+import { until } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 

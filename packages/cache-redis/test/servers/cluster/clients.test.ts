@@ -6,7 +6,8 @@ import t, { type Test } from 'tap'
 import { RedisCache, type RedisCacheOptions } from '../../../src/index.js'
 import type { RedisLease } from '../../../src/entries/leases.js'
 import { isSettled, read, startProxy, startServer, store, valueOf } from '../../fixtures/caches.js'
-import { RedisCluster, RedisSentinels, until } from '@x/test-kit/redis-server'
+import { RedisCluster, RedisSentinels } from '@x/test-kit/redis-deployments'
+import { until } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 

@@ -3,7 +3,8 @@ import { createServer } from 'node:net'
 import { once } from 'node:events'
 import t from 'tap'
 import { freePort } from '@x/test-kit/servers'
-import { RedisCluster, RedisServer } from '@x/test-kit/redis-server'
+import { RedisCluster } from '@x/test-kit/redis-deployments'
+import { RedisServer } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { makeCache, makePeer, testContract } from '../../fixtures/contract.js'
-import { RedisCluster } from '@x/test-kit/redis-server'
+import { RedisCluster } from '@x/test-kit/redis-deployments'
 
 t.setTimeout(300_000)
 const cluster = await RedisCluster.start()

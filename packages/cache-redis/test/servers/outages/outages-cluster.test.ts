@@ -4,7 +4,8 @@ import t, { type Test } from 'tap'
 import type { RedisCache } from '../../../src/index.js'
 import { isSettled, read, startCache, store } from '../../fixtures/caches.js'
 import { printReports, survive } from '../../fixtures/outage.js'
-import { RedisCluster, until } from '@x/test-kit/redis-server'
+import { RedisCluster } from '@x/test-kit/redis-deployments'
+import { until } from '@x/test-kit/redis-server'
 import { sharedNow } from '../../fixtures/world.js'
 
 t.setTimeout(300_000)

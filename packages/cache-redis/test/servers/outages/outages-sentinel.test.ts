@@ -2,7 +2,8 @@ import t from 'tap'
 import type { RedisCache } from '../../../src/index.js'
 import { startCache } from '../../fixtures/caches.js'
 import { printReports, survive } from '../../fixtures/outage.js'
-import { RedisSentinels, until } from '@x/test-kit/redis-server'
+import { RedisSentinels } from '@x/test-kit/redis-deployments'
+import { until } from '@x/test-kit/redis-server'
 import { sharedNow } from '../../fixtures/world.js'
 
 t.setTimeout(300_000)

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { read, startCache, store, valueOf } from '../../fixtures/caches.js'
-import { RedisSentinels, until } from '@x/test-kit/redis-server'
+import { RedisSentinels } from '@x/test-kit/redis-deployments'
+import { until } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 
