@@ -76,8 +76,8 @@ function refuseSecondCore (fastify: FastifyInstance, isExplicit: boolean): void 
 }
 
 /**
- * Throws `CACHE_ERR_CACHING_CLASH` where `@fastify/caching` comes later: Fastify's own error names the decorator `cache`, but not the
- * plugin that took it.
+ * Makes `decorate` throw `CACHE_ERR_CACHING_CLASH` if `@fastify/caching` is registered later: Fastify's own error names the decorator
+ * `cache`, but not the plugin that took it.
  */
 function explainClash (fastify: FastifyInstance): void {
   const decorate = fastify.decorate as (this: FastifyInstance, ...args: unknown[]) => FastifyInstance
