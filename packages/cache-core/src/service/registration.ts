@@ -185,7 +185,7 @@ export class Registration {
     return value === null && this.impl.getEntry === undefined ? NULL_MARKER : value
   }
 
-  /** Wraps a lock, whose calls are made behind this boundary, too. */
+  /** Wraps a lock, so that its calls are bounded in time and return a `Result`, too. */
   #bounded (lock: Lock): Lock {
     return {
       token: lock.token,
