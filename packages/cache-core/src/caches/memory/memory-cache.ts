@@ -72,7 +72,7 @@ export class MemoryCache implements Cache, Immediate {
     if (slot === 0) return MISS
     const now = this.#now()
     const tags = entries.tagsOf(slot)
-    // A fresh entry is also within its stale windows, so a hit needs one check.
+    // A fresh entry is also valid: no invalidation has removed it. A hit therefore needs one check.
     if (now - entries.storedAt[slot]! < entries.ttl[slot]! && (tags === undefined || this.#tags.isFresh(tags, entries.versionOf(slot)))) {
       entries.use(slot)
       const value = this.#valueOf<T>(slot)
