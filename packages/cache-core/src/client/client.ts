@@ -93,7 +93,10 @@ export class CacheClient implements FastifyCache {
     return this.registry.observer.readEntry(registration.stats, key, result)
   }
 
-  /** Reads the entry of `getEntry` without a promise and without a copy; `undefined`: the implementation reads asynchronously, so use `getEntry`. */
+  /**
+   * Reads the entry of `getEntry` without a promise and without a copy; `undefined`: the implementation reads asynchronously, so use
+   * `getEntry`.
+   */
   [shareNow] (key: string): Result<SharedEntry | null> | undefined {
     if (checkKey(key) !== undefined) return undefined
     const registration = serving(this.registry, this.#arm, key)

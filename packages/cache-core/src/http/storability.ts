@@ -72,8 +72,8 @@ export const PLAIN_RULE: StorageRule = {
 }
 
 /**
- * Returns a reason if later requests cannot select the right variant (RFC 9111 §4.1): `Vary` has a header that is not in `keyed`, or the body
- * is coded and `Vary` lacks `Accept-Encoding`.
+ * Returns a reason if later requests cannot select the right variant (RFC 9111 §4.1): `Vary` has a header that is not in `keyed`, or the
+ * body is coded and `Vary` lacks `Accept-Encoding`.
  */
 function notSelectable (headers: HeaderFields, { keyed }: StorageRule): NotStoredReason | undefined {
   const vary = parseVary(fieldText(headers, 'vary'))
