@@ -1,4 +1,5 @@
-// The door for the sibling packages of the suite, which share one version. No promise to others: a patch release may change it.
+// The door `./suite`, for the sibling packages of the suite, which share one version. Other packages must not rely on it: a patch release
+// may change it.
 export { ensureCore } from './fastify/plugin.js'
 export { refuseSiblings } from './fastify/app-packages.js'
 export type { Core } from './fastify/core.js'
@@ -19,7 +20,7 @@ export type { Registration } from './service/registration.js'
 export { Deadlines } from './lib/deadlines.js'
 export { bucketOf } from './service/rollout.js'
 export { PersonalPaths } from './service/personal-paths.js'
-// A whole module, so that sibling packages can merge their events into `CacheEvents`.
+// `events.js` is exported as a whole, so that sibling packages can merge their events into `CacheEvents`.
 export * from './telemetry/events.js'
 export { Observer } from './telemetry/read-outcomes.js'
 export { Counters, ImplStats, Loads, Stats, type Totals } from './telemetry/counters.js'

@@ -17,8 +17,8 @@ export interface CacheTestOptions {
   /** Makes an empty cache that shares nothing with earlier ones; closed after each test, if it has `close`. */
   make: () => Cache | Promise<Cache>
   /**
-   * A second cache on the same store as `cache`, as another process would have; closed after each test, if it has `close`. Claims about
-   * leases are then checked between the two. Default: `cache` stands for both.
+   * Makes a second cache on the same store as `cache`, as another process would have. It is closed after each test, if it has `close`.
+   * Claims about leases are then checked between the two caches. Default: `cache` is used for both.
    */
   peerOf?: (cache: Cache) => Cache | Promise<Cache>
   /** The prefix of the name of each test. Default: the name of the cache, or of its class. */
@@ -31,15 +31,16 @@ export interface CacheTestOptions {
    */
   unit?: number
   /**
-   * Whether the cache refuses bad keys, tags, values and lifetimes itself, with the codes of this package. Behind `fastify.cache`, which checks
-   * the arguments of every call, it need not. Default `false`.
+   * Whether the cache itself refuses invalid keys, tags, values and lifetimes, with the codes of this package. A cache behind
+   * `fastify.cache`, which checks the arguments of every call, need not. Default `false`.
    */
   checksInput?: boolean
 }
 
 /**
- * Declares the contract of `Cache` as tests: one for each sentence that applies to the members of the implementation or, if it is `passThrough`,
- * to a cache that stores nothing. Resolves when all tests are declared (and, where `test` returns a promise, have run).
+ * Declares the contract of `Cache` as tests: one test for each claim about the members of the implementation. For a `passThrough`
+ * implementation, the claims about a cache that stores nothing are declared. Resolves when all tests are declared and, where `test`
+ * returns a promise, have run.
  */
 export async function testCache ({ test, make, peerOf, name, advance, unit, checksInput = false }: CacheTestOptions): Promise<void> {
   const time: Time = {

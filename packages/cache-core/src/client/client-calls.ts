@@ -21,7 +21,7 @@ export class ClientCalls {
     this.#settings = settings
   }
 
-  /** The ttl of an entry, in seconds: as given, else the default; at most `MAX_TTL`. */
+  /** Returns the ttl of an entry in seconds: the given one, else the default; at most `MAX_TTL`. */
   ttl (ttl: number | undefined): number {
     return Math.min(ttl ?? this.#settings.defaultTtl ?? DEFAULT_TTL, MAX_TTL)
   }
@@ -37,7 +37,7 @@ export class ClientCalls {
     return Promise.resolve(err(error))
   }
 
-  /** Returns a result; an error in it is counted. */
+  /** Returns a result; if it is an error, the error is counted. */
   failed<R extends Result<unknown>> (stats: ImplStats, operation: string, result: R): R {
     if (!result.ok) this.fail(stats, operation, result.error)
     return result
@@ -49,7 +49,7 @@ export class ClientCalls {
   }
 }
 
-/** Whether a removal took effect in this process, so that listeners that hold copies must be notified. */
+/** Whether a removal took effect in this process, so that listeners that hold copies of the value must be notified. */
 export function hasTakenEffect (result: Result<void>): boolean {
   return result.ok || result.error.queued === true
 }

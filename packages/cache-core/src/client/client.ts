@@ -19,7 +19,7 @@ import { Writes } from './writes.js'
 
 export type { Arm, ClientSettings }
 
-/** Is called with each value that a loader returned; must not throw. */
+/** A function that is called with each value that a loader returned; must not throw. */
 export type OnLoad = (key: string, value: unknown) => void
 
 const NO_OPTIONS = Object.freeze({})
@@ -37,7 +37,10 @@ export class CacheClient implements FastifyCache {
   #onLoad: OnLoad | undefined
   #caller: Caller | undefined
 
-  /** @param of a client of the same registry, whose parts this one shares */
+  /**
+   * Makes a client.
+   * @param of a client of the same registry, whose calls and parts the new client shares
+   */
   constructor (registry: CacheRegistry, settings: ClientSettings = {}, arm: Arm = 'by-key', of?: CacheClient) {
     this.registry = registry
     this.#settings = settings
@@ -92,7 +95,10 @@ export class CacheClient implements FastifyCache {
     return this.registry.observer.readEntry(registration.stats, key, result)
   }
 
-  /** Reads the entry of `getEntry` without a promise and without a copy; `undefined`: the implementation reads asynchronously, so use `getEntry`. */
+  /**
+   * Reads the entry of `getEntry` without a promise and without a copy; `undefined`: the implementation reads asynchronously, so use
+   * `getEntry`.
+   */
   [shareNow] (key: string): Result<SharedEntry | null> | undefined {
     if (checkKey(key) !== undefined) return undefined
     const registration = serving(this.registry, this.#arm, key)

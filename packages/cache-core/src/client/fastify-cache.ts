@@ -12,20 +12,20 @@ export interface WarmItem<T = any> { key: string; loader: Loader<T>; options?: G
 /** The result of `warm`. `skipped` counts keys outside of the rollout, and every key in front of a pass-through implementation. */
 export interface WarmReport { warmed: number; failed: number; skipped: number }
 
-/** `fastify.cache` and `request.cache`: every member of the contract, whatever the implementation has. */
+/** The type of `fastify.cache` and `request.cache`: it has every member of the contract, even if the implementation lacks the member. */
 export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough' | 'isLocal' | 'lock' | 'status' | 'close' | 'set' | 'leases'>> {
   set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>>
   readonly tags: Required<Tags>
   lock (key: string, options: LockOptions): Promise<Result<Lock | null>>
   /**
-   * Returns the cached value, or the one that the loader returns. Rejects with the loader's own error, `CACHE_ERR_LOAD_TIMEOUT` or
+   * Returns the cached value, or the value that the loader returns. Rejects with the loader's own error, `CACHE_ERR_LOAD_TIMEOUT` or
    * `CACHE_ERR_LOAD_CYCLE`: a cache that fails or is slow never fails the caller.
    */
   getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T>
-  /** The same cache with every key and tag prefixed by `name:`; `clear` clears the namespace alone. */
+  /** Returns the same cache with every key and tag prefixed by `name:`; `clear` clears the namespace alone. */
   namespace (name: string): FastifyCache
   /** Loads the missing items, `concurrency` at a time. Never rejects: failures are counted and logged. */
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport>
-  /** The registry of the implementation in service: `register` swaps it. */
+  /** The registry of the implementation in service; its `register` replaces the implementation. */
   readonly registry: CacheRegistry
 }

@@ -16,10 +16,13 @@ export class NamespacedCache implements FastifyCache {
   readonly registry: CacheRegistry
   readonly #cache: FastifyCache
   readonly #name: string
-  /** The tags of this namespace, and of those around it. */
+  /** The tags of this namespace, and of the namespaces around it. */
   readonly #own: readonly string[]
 
-  /** @param around the namespace around the new one; `cache` is the cache without a namespace */
+  /**
+   * Makes a namespace.
+   * @param around the namespace around the new one; `cache` is the cache without a namespace
+   */
   constructor (cache: FastifyCache, name: string, around?: NamespacedCache) {
     if (typeof name !== 'string' || !/^[\w.-]{1,64}$/.test(name)) {
       throw new OptionInvalid('namespace', shown(name), '1 to 64 of A-Z a-z 0-9 _ . -')
@@ -74,12 +77,12 @@ export class NamespacedCache implements FastifyCache {
     }), options)
   }
 
-  // A key that is no string, or empty, stays as it is, so that the cache refuses it.
+  // Adds the prefix to a key. A key that is no string, or empty, is not changed, so that the cache refuses it.
   #key (key: string): string { return typeof key === 'string' && key !== '' ? `${this.#name}:${key}` : key }
   #keys (keys: string[]): string[] { return Array.isArray(keys) ? keys.map((key) => this.#key(key)) : keys }
   #prefixed (tags: string[]): string[] { return this.#keys(tags) }
 
-  // The tags without the prefix, so that a tag read from an entry can be invalidated in the namespace.
+  // Returns the tags without the prefix, so that a tag read from an entry can be invalidated in the namespace.
   #unprefixed (tags: string[]): string[] {
     const prefix = `${this.#name}:`
     return tags.filter((tag) => tag.startsWith(prefix)).map((tag) => tag.slice(prefix.length))
@@ -97,14 +100,14 @@ export class NamespacedCache implements FastifyCache {
     return {
       ...options,
       tags: (value) => this.#prefixed(tags(value)),
-      // The namespace's own tag covers its `clear` and nothing else: alone it must not pass for a covering tag.
+      // The namespace's own tag makes only `clear` safe, so it does not count as a covering tag without a tag of the app.
       coveringTags: coveringTags === undefined || coveringTags?.length === 0 ? [] : this.#withOwn(coveringTags)
     }
   }
 
   #setOptions (ttl: number | SetOptions | undefined): number | SetOptions | undefined {
     if (typeof ttl === 'object' && ttl !== null) {
-      // Without tags the entry has those of the snapshot, which contain the tag of the namespace.
+      // Without `tags` the entry has the tags of the snapshot, which contain the tag of the namespace.
       return ttl.tags === undefined && ttl.snapshot !== undefined ? ttl : { ...ttl, tags: this.#withOwn(ttl.tags) }
     }
     if (ttl !== undefined && typeof ttl !== 'number') return ttl

@@ -5,7 +5,7 @@ import { checkReserved } from '../contract/reserved-tags.js'
 import type { Result } from '../contract/result.js'
 import { hasTakenEffect, type ClientCalls } from './client-calls.js'
 
-/** The calls `fastify.cache.tags`. */
+/** Makes the object `fastify.cache.tags`. */
 export function tagCalls (calls: ClientCalls): Required<Tags> {
   const capture = async (tags: string[]): Promise<Result<TagSnapshot>> => {
     const error = checkTags(tags) ?? checkReserved(tags)
@@ -17,7 +17,7 @@ export function tagCalls (calls: ClientCalls): Required<Tags> {
   const isCurrent = async (snapshot: TagSnapshot): Promise<Result<boolean>> => {
     const { active } = calls.registry
     const result = await calls.timed(active, 'tags.isCurrent', active.areTagsCurrent(snapshot))
-    // An implementation of one process does not support this call, which is no failure.
+    // An implementation of one process does not support this call; its error is not counted as a failure.
     return !result.ok && result.error.code === 'CACHE_ERR_UNSUPPORTED' ? result : calls.failed(active.stats, 'tags.isCurrent', result)
   }
 
@@ -26,7 +26,8 @@ export function tagCalls (calls: ClientCalls): Required<Tags> {
     if (error !== undefined) return calls.refuse('tags.invalidate', error)
     const soft = options?.soft === true
     const { active, flights, events } = calls.registry
-    // Superseded before, so that no caller joins a load that may have read old data, and after, for loads that began in between.
+    // Loads are superseded before the invalidation, so that no caller joins a load that may have read old data, and again after it, for
+    // loads that began in between.
     flights.supersedeTags(tags)
     const result = await calls.timed(active, 'tags.invalidate', active.invalidate(tags, soft))
     flights.supersedeTags(tags)

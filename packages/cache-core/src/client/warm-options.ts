@@ -12,5 +12,5 @@ type Options = Static<typeof warmSchema>
 /** Options of `warm`. */
 export type WarmOptions = { [Name in keyof Options]: Options[Name] | undefined }
 
-/** The options of a call that names none. */
+/** The default options of `warm`. */
 export const WARM_DEFAULTS = defaultsOf(warmSchema, 'concurrency')

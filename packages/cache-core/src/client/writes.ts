@@ -75,7 +75,7 @@ export class Writes {
     const { flights } = this.#calls.registry
     flights.supersede(keys)
     const storing = flights.storing(keys)
-    // A pending store must not land after the removal.
+    // A pending store must not overwrite the removal, so the removal waits for it.
     if (storing !== undefined) await storing
     const { active } = this.#calls.registry
     const result = await this.#calls.timed(active, operation, remove(active))
@@ -85,7 +85,7 @@ export class Writes {
     return result
   }
 
-  /** The item to store. A write that waits for an earlier one stores a copy of the value as it is now. */
+  /** Makes the item to store. A write that waits for an earlier write stores a copy of the value as it is now. */
   #item (key: string, value: unknown, options: SetOptions, isQueued: boolean): Item {
     return { key, value: isQueued ? copyOf(value) : value, options: { ...options, ttl: this.#calls.ttl(options.ttl) } }
   }
@@ -94,7 +94,7 @@ export class Writes {
     if (ttl !== 0) this.#calls.registry.doubts.look(this.#calls.registry.stats.patterns.of(key), key, value, ttl)
   }
 
-  /** Writes after the pending stores of these keys; later writes, and removals, wait for it. */
+  /** Writes after the pending stores of these keys have ended; later writes and removals of the keys wait for this write. */
   #write (keys: string[], write: () => Promise<Result<void>>): Promise<Result<void>> {
     const { active, flights } = this.#calls.registry
     flights.supersede(keys)

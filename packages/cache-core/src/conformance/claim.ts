@@ -6,45 +6,45 @@ import type { Result } from '../contract/result.js'
 /** Members that an implementation may lack. */
 export type OptionalMember = 'getEntry' | 'getMany' | 'setMany' | 'delMany' | 'tags' | 'leases' | 'lock' | 'clear' | 'health'
 
-/** A cache that has the members which a claim needs. */
+/** A cache that has all optional members, of which a claim uses those that it needs. */
 export type FullCache = Cache & Required<Pick<Cache, OptionalMember>>
 
-/** Time as the cache under test sees it. */
+/** The time of the cache under test. */
 export interface Time {
-  /** Seconds: lifetimes in the claims are multiples of it. */
+  /** Seconds of one unit: the lifetimes in the claims are multiples of it. */
   readonly unit: number
-  /** Lets a number of units pass. */
+  /** Waits, or advances the clock, by a number of units. */
   pass (units: number): Promise<void>
 }
 
 /** One sentence of the contract, and its check. `peer`: the cache of another process on the same store, or the same cache. */
 export interface Claim {
   readonly name: string
-  /** Members without which the claim does not apply. */
+  /** The members without which the claim does not apply. */
   readonly needs?: readonly OptionalMember[]
   check (cache: FullCache, time: Time, peer: FullCache): Promise<void>
 }
 
-/** Claims about one member. */
+/** Adds a member to the needs of each claim about it. */
 export function about (member: OptionalMember, claims: Claim[]): Claim[] {
   return claims.map((claim) => ({ ...claim, needs: [member, ...claim.needs ?? []] }))
 }
 
-/** The value of a call that must succeed. */
+/** Returns the value of a call that must succeed. */
 export function valueOf<T> (result: Result<T>): T {
   assertResult(result)
   if (!result.ok) assert.fail(`expected ok, got ${result.error.code}: ${result.error.message}`)
   return result.value
 }
 
-/** The code of a call that must fail. */
+/** Returns the error code of a call that must fail. */
 export function codeOf (result: Result<unknown>): string {
   assertResult(result)
   if (result.ok) assert.fail('expected an error, got ok')
   return result.error.code
 }
 
-/** Asserts that a call gives a `Result`, whatever its arguments. */
+/** Asserts that the result of a call is a `Result`, whatever the arguments of the call were. */
 export function assertResult (result: unknown): void {
   assert.ok(typeof result === 'object' && result !== null, `a Result is an object, got ${String(result)}`)
   const { ok, error } = result as { ok?: unknown; error?: unknown }
@@ -55,19 +55,19 @@ export function assertResult (result: unknown): void {
   assert.match(String(code), /^CACHE_ERR_[A-Z_]+$/, 'its error has a code')
 }
 
-/** The fresh value. */
+/** Returns the fresh value of a key; `get` must succeed. */
 export async function read (cache: Cache, key: string): Promise<unknown> {
   return valueOf(await cache.get(key))
 }
 
-/** The fresh values, one call after the other. */
+/** Returns the fresh values of keys, read one after another. */
 export async function readAll (cache: Cache, ...keys: string[]): Promise<unknown[]> {
   const values = []
   for (const key of keys) values.push(await read(cache, key))
   return values
 }
 
-/** Stores a value that must be stored. */
+/** Stores a value; `set` must succeed. */
 export async function write (cache: Cache, key: string, value: unknown, ttl?: number | SetOptions): Promise<void> {
   valueOf(await cache.set(key, value, ttl))
 }

@@ -4,7 +4,7 @@ import { assertResult, codeOf, read, valueOf, type Claim, type FullCache } from 
 import { BAD_KEYS, BAD_SECONDS, BAD_TAGS, BAD_VALUES, GOOD_KEYS, GOOD_VALUES } from './inputs.js'
 import { seeded, type Random } from './random.js'
 
-/** For any cache, whether it stores or not: no input makes a call throw or reject. */
+/** Claims about the arguments of any cache, whether it stores or not: no argument makes a call throw or reject. */
 export const inputClaims: Claim[] = [{
   name: 'every call: answers a Result, whatever the key',
   async check (cache) {
@@ -40,7 +40,7 @@ export const inputClaims: Claim[] = [{
   }
 }]
 
-/** Codes of an implementation that checks all that it is given. */
+/** Claims about the error codes of an implementation that checks its arguments. */
 export const checkedInputClaims: Claim[] = [{
   name: 'every call: a bad key is CACHE_ERR_KEY_INVALID',
   async check (cache) {
@@ -106,7 +106,7 @@ export const checkedInputClaims: Claim[] = [{
   }
 }]
 
-/** Each call that takes a key, given this one. */
+/** Returns a call of each member that accepts a key, with this key. */
 function callsWith (cache: FullCache, key: string): (() => Promise<Result<unknown>>)[] {
   const calls: (() => Promise<Result<unknown>>)[] = [
     () => cache.get(key),
@@ -121,7 +121,7 @@ function callsWith (cache: FullCache, key: string): (() => Promise<Result<unknow
   return calls
 }
 
-/** A call of some member, given something good or bad. */
+/** Returns calls of all members, with random arguments, valid or invalid. */
 function callsOf (cache: FullCache, random: Random, unit: number): (() => Promise<unknown>)[] {
   const key = (): string => random([...GOOD_KEYS, ...BAD_KEYS]) as string
   const keys = (): string[] => random([[], [key()], [key(), key(), 'a']])

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import type { Lease } from '../contract/cache.js'
 import { about, read, readAll, valueOf, write, type Claim, type FullCache } from './claim.js'
 
-/** Seconds of the leases in the claims: longer than any claim takes. */
+/** Seconds of the leases in the claims, more than the duration of any claim. */
 const TTL = 60
 
-/** A removal is not lost on a value whose load began before it, in whichever process. */
+/** Claims about leases: a value whose load began before a removal, in any process, is not stored after it. */
 export const leaseClaims: Claim[] = about('leases', [{
   name: 'leases: what was loaded with a lease is stored and served',
   async check (cache, _time, peer) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Entry } from '../contract/cache.js'
 import { read, valueOf, write, type Claim, type FullCache } from './claim.js'
 
-/** How long values live: fresh, then stale, then gone. */
+/** Claims about the lifetimes of values, which are first fresh, then stale, then expired. */
 export const lifetimeClaims: Claim[] = [{
   name: 'get: is a miss once the ttl has passed, and not before',
   async check (cache, { unit, pass }) {
@@ -85,7 +85,7 @@ export const lifetimeClaims: Claim[] = [{
     await pass(1)
     const { value, fresh, age, ttlLeft, staleLeft, tags } = await entryOf(cache, 'key')
     assert.deepEqual([value, fresh, tags], ['value', true, []])
-    // A store may not keep when an entry was stored.
+    // A store may not record the time of storing; `age` is then `NaN`.
     if (!Number.isNaN(age)) isNear(age, unit, unit)
     isNear(ttlLeft, 3 * unit, unit)
     assert.equal(staleLeft, ttlLeft)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Lock } from '../contract/cache.js'
 import { about, codeOf, isPending, valueOf, type Claim, type FullCache } from './claim.js'
 
-/** One holder at a time, and nobody waits for ever. */
+/** Claims about locks: a lock has one holder at a time, and no waiter waits without end. */
 export const lockClaims: Claim[] = about('lock', [{
   name: 'lock: one holder of a key at a time; others of it get null, other keys are free',
   async check (cache) {
@@ -41,7 +41,7 @@ export const lockClaims: Claim[] = about('lock', [{
     }
     valueOf(await lock.release())
     await Promise.all(waiting)
-    // Who is next is left open: across processes there is no one line to stand in.
+    // The order of the waiters is left open, since processes have no common queue.
     assert.deepEqual(order.toSorted((a, b) => a - b), [1, 2, 3])
   }
 }, {
@@ -83,7 +83,7 @@ export const lockClaims: Claim[] = about('lock', [{
   async check (cache, { unit, pass }) {
     const lock = await take(cache, 'key', 60 * unit)
     const waiting = [wait(cache, 'key', 60 * unit), wait(cache, 'key', 60 * unit)]
-    // Across a network a call waits only once it has asked, and listens.
+    // Across a network a call waits for the lock only after its request has reached the store.
     await pass(5)
     assert.equal(await isPending(Promise.race(waiting)), true)
     valueOf(await lock.release(outcome))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { codeOf, read, readAll, valueOf, write, type Claim } from './claim.js'
 
-/** Calls for several keys, and those for the cache as a whole. */
+/** Claims about calls for several keys, and about calls for the whole cache. */
 export const manyClaims: Claim[] = [{
   name: 'getMany: fresh values in the order of the keys, null for what is missing',
   needs: ['getMany'],
@@ -71,7 +71,7 @@ export const manyClaims: Claim[] = [{
   }
 }]
 
-/** Many-calls of an implementation that checks all that it is given. */
+/** Claims about calls for several keys, for an implementation that checks its arguments. */
 export const checkedManyClaims: Claim[] = [{
   name: 'setMany: answers with the first error',
   needs: ['setMany'],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { read, valueOf, write, type Claim } from './claim.js'
 
-/** What remains of the contract in a cache that stores nothing by design. */
+/** Claims about a cache that stores nothing by design. */
 export const passThroughClaims: Claim[] = [{
   name: 'get: is a miss, whatever was set',
   async check (cache) {

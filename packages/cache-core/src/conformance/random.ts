@@ -1,7 +1,7 @@
-/** One of several. */
+/** A function that returns one of the choices. */
 export type Random = <T>(choices: readonly T[]) => T
 
-/** The same choices in every run (mulberry32), so that a failure can be looked at again. */
+/** Returns a function that makes the same choices in every run (mulberry32), so that a failure can be reproduced. */
 export function seeded (seed: number): Random {
   return (choices) => {
     seed = (seed + 0x6d2b79f5) | 0

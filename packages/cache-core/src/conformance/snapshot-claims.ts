@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { SetOptions } from '../contract/cache.js'
 import { about, read, readAll, valueOf, write, type Claim, type FullCache } from './claim.js'
 
-/** An invalidation is not lost on a value whose load began before it. */
+/** Claims about snapshots: a value whose load began before an invalidation is not served as valid after it. */
 export const snapshotClaims: Claim[] = about('tags', [{
   name: 'set: with a snapshot the entry is served, and invalidated later as any other',
   async check (cache) {
@@ -132,7 +132,7 @@ export const snapshotClaims: Claim[] = about('tags', [{
   }
 }])
 
-/** How a value is stored whose load begins now. */
+/** Returns the options for storing a value whose load begins now. */
 async function loaded (cache: FullCache, tags: string[]): Promise<SetOptions> {
   return { tags, snapshot: valueOf(await cache.tags.capture(tags)) }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { MAX_TAG_LENGTH, MAX_TAGS } from '../contract/arguments.js'
 import { about, read, readAll, valueOf, write, type Claim } from './claim.js'
 
-/** Invalidating hits every entry with the tag, and no other. */
+/** Claims about tags: an invalidation affects every entry with the tag, and no other entry. */
 export const tagClaims: Claim[] = about('tags', [{
   name: 'tags.invalidate: entries with the tag are gone, all others stay',
   async check (cache) {

@@ -9,7 +9,7 @@ interface Nested { list: number[]; deep: { name: string } }
 
 const nested = (): Nested => ({ list: [1, 2], deep: { name: 'as stored' } })
 
-/** What comes back is what went in, and nobody else's to change. */
+/** Claims about values: a read returns the stored value, and no caller can change the value of another caller. */
 export const valueClaims: Claim[] = [{
   name: 'get: what was never stored is a miss',
   async check (cache) {
@@ -212,7 +212,7 @@ export const valueClaims: Claim[] = [{
   }
 }]
 
-/** A frozen value refuses, with a TypeError; any other lets it happen to this copy. */
+/** Runs a change of a value. A frozen value refuses it with a TypeError; otherwise the change affects only this copy. */
 function tryTo (change: () => void): void {
   try {
     change()
@@ -221,7 +221,7 @@ function tryTo (change: () => void): void {
   }
 }
 
-/** Bytes as a list, so that a Buffer equals the Uint8Array that another cache gives. */
+/** Returns bytes as a list, so that a Buffer equals the Uint8Array that another cache returns. */
 function plain (value: unknown): unknown {
   return value instanceof Uint8Array ? [...value] : value
 }

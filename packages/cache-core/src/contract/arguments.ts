@@ -9,10 +9,10 @@ export const MAX_KEY_LENGTH = 1024
 export const MAX_TAG_LENGTH = 256
 /** The maximum number of tags of an entry. */
 export const MAX_TAGS = 64
-/** The maximum ttl, in seconds: 30 days. Every key has an end. */
+/** The maximum ttl, in seconds: 30 days, so that no entry lasts without end. */
 export const MAX_TTL = 30 * 24 * 3600
 
-// Messages never show a key or a tag, which may hold personal data.
+// Messages contain the type or the length, never the key or the tag itself, which may hold personal data.
 function describe (value: unknown, limit: number): string {
   if (typeof value !== 'string') return value === null ? 'null' : typeof value
   if (value.length === 0) return 'an empty string'
@@ -20,7 +20,7 @@ function describe (value: unknown, limit: number): string {
   return 'an unpaired surrogate'
 }
 
-/** The error in a key, if any. Unpaired surrogates are refused since two such keys may share one UTF-8 form. */
+/** Returns the error in a key, if any. Unpaired surrogates are refused, since two keys with different ones may have the same UTF-8 form. */
 export function checkKey (key: unknown): CacheError | undefined {
   if (typeof key === 'string' && key.length > 0 && key.length <= MAX_KEY_LENGTH && key.isWellFormed()) return undefined
   return keyInvalid(describe(key, MAX_KEY_LENGTH))
@@ -48,7 +48,9 @@ export function checkTags (tags: unknown): CacheError | undefined {
   return undefined
 }
 
-/** The error in a value that no cache could store, if any. Errors that only serialising shows are the implementation's to find. */
+/**
+ * Returns the error in a value that no cache could store, if any. Errors that appear only in serialising are found by the implementation.
+ */
 export function checkValue (value: unknown): CacheError | undefined {
   switch (typeof value) {
     case 'undefined': case 'function': case 'symbol': case 'bigint':
@@ -60,7 +62,7 @@ export function checkValue (value: unknown): CacheError | undefined {
   }
 }
 
-/** The error in a length of time, if any. `undefined` and `Infinity` are valid. */
+/** Returns the error in a length of time, if any. `undefined` and `Infinity` are valid. */
 export function checkTime (name: string, time: unknown): CacheError | undefined {
   if (time === undefined || (typeof time === 'number' && time >= 0)) return undefined
   return ttlInvalid(name, kindOf(time))

@@ -1,6 +1,6 @@
 import type { Result } from './result.js'
 
-/** The state of tags at one moment; opaque to all but the implementation that captured it. */
+/** The state of tags before a load; only the implementation that captured it can read it. */
 export type TagSnapshot = object & { readonly __tagSnapshot?: never }
 
 /** Options of `set`. Every lifetime is in seconds, fractions allowed. */
@@ -17,8 +17,9 @@ export interface SetOptions {
   /** Tags of the entry, at most 64. An invalidation of any of them removes the entry. */
   tags?: string[] | undefined
   /**
-   * The snapshot of the tags before the load. Tags that it does not cover are captured when the value is stored. Without `tags` the entry
-   * has those of the snapshot. Nothing is stored with an outdated snapshot, one of another cache, or a lease that has ended.
+   * The snapshot of the tags before the load. Tags that are not in the snapshot are captured when the value is stored. Without `tags` the
+   * entry has the tags of the snapshot. Nothing is stored with an outdated snapshot, a snapshot of another cache, or a lease that has
+   * ended.
    */
   snapshot?: TagSnapshot | undefined
 }
@@ -27,16 +28,16 @@ export interface SetOptions {
 export interface Entry<T> {
   value: T
   fresh: boolean
-  /** Seconds since the value was stored; `NaN` where the store does not know. */
+  /** Seconds since the value was stored; `NaN` if the store does not record the time. */
   age: number
-  /** Seconds until the entry is stale; negative afterwards. `0` if it was invalidated softly. */
+  /** Seconds until the entry is stale, negative afterwards; `0` if the entry was invalidated softly. */
   ttlLeft: number
-  /** Seconds until the stale windows end; equals `ttlLeft` for an entry that has none and was not invalidated. */
+  /** Seconds until the stale windows end; equals `ttlLeft` for an entry that has no stale window and was not invalidated. */
   staleLeft: number
   tags: string[]
 }
 
-/** Facts that the caller knows about an entry before the read, so that an implementation can fetch all in one round trip. */
+/** Facts about an entry that the caller knows before the read, so that an implementation can fetch the entry in one round trip. */
 export interface ReadHint {
   tags?: string[]
   /** The entry may have a stale window. */
@@ -45,50 +46,50 @@ export interface ReadHint {
 
 /** Options of a lock. */
 export interface LockOptions {
-  /** Seconds after which the lock frees itself if its holder died. */
+  /** Seconds after which the lock ends if its holder died. */
   ttl: number
-  /** Milliseconds to wait for the lock. `0`: do not wait. */
+  /** Milliseconds to wait for the lock; `0`: the call does not wait. */
   waitMs?: number
 }
 
 /** A lock, from its acquisition to its release. */
 export interface Lock {
-  /** The fencing token: grows with each holder of the key. */
+  /** The fencing token, a number that grows with each holder of the key's lock. */
   readonly token: number
   /**
-   * Releases the lock. Without an outcome the next waiter acquires it. With an outcome all waiters get `null`: after `'stored'` they can read
-   * the value, after `'not-stored'` each should load it.
+   * Releases the lock. Without an outcome the next waiter acquires it. With an outcome all waiters get `null`: after `'stored'` they can
+   * read the value, after `'not-stored'` each waiter should load it.
    */
   release (outcome?: 'stored' | 'not-stored'): Promise<Result<void>>
-  /** Extends the lock to `ttl` seconds from now; `CACHE_ERR_UNAVAILABLE` if it was lost. */
+  /** Extends the lock to `ttl` seconds from now; the result is `CACHE_ERR_UNAVAILABLE` if the lock was lost. */
   extend (ttl: number): Promise<Result<void>>
 }
 
 /**
- * A lease: the right to store the value of one load. It is also a snapshot of the tags, and goes to `set` as `snapshot`. Opaque to all but
- * the implementation that gave it.
+ * A lease: the right to store the value of one load. It is also a snapshot of the tags, and is given to `set` as `snapshot`. Only the
+ * implementation that gave the lease can read it.
  */
 export type Lease = TagSnapshot
 
 /** Options of a lease. */
 export interface LeaseOptions {
-  /** Tags that are captured with the lease, at most 64. */
+  /** Tags whose state is captured with the lease, at most 64. */
   tags?: string[]
   /** Seconds for which the lease lasts; longer than the load may take. */
   ttl: number
 }
 
 /**
- * Leases of loads, for an implementation that several processes share ("Scaling Memcache at Facebook", NSDI 2013, §3.2.1): once
- * `del` of a key has resolved `ok`, or `set` without a lease has stored it, no value is stored whose lease is older, by any process.
- * Loads that take their leases one after the other, with nothing removed in between, may all be stored.
+ * Leases of loads, for an implementation that several processes share ("Scaling Memcache at Facebook", NSDI 2013, §3.2.1). Once `del` of a
+ * key has resolved `ok`, or `set` without a lease has stored its value, no process stores a value with an older lease. The values of loads
+ * that take their leases one after the other, without a removal in between, may all be stored.
  */
 export interface CacheLeases {
   /** Takes a lease; the load of `key` may begin once the result is `ok`. */
   take (key: string, options: LeaseOptions): Promise<Result<Lease>>
   /**
-   * Whether a load that begins now would see what the load of the lease sees: neither the key nor one of the tags was changed since
-   * the lease was taken. `false` also when that cannot be known.
+   * Whether a load that begins now would read the same data as the load of the lease: neither the key nor one of the tags was changed
+   * since the lease was taken. `false` also if the implementation does not know.
    */
   isCurrent (lease: Lease): Promise<Result<boolean>>
   /** Ends a lease whose load stores nothing. */
@@ -100,56 +101,56 @@ export interface Tags {
   /** Captures the state of tags; called before a load begins. */
   capture (tags: string[]): Promise<Result<TagSnapshot>>
   /**
-   * Whether none of the captured tags was invalidated since, softly or not, by whichever process. Only where processes share the
-   * store; `fastify.cache` answers `CACHE_ERR_UNSUPPORTED` elsewhere.
+   * Whether none of the captured tags was invalidated since the capture, softly or not, by any process. Only implementations whose store
+   * processes share have this member; elsewhere `fastify.cache` returns `CACHE_ERR_UNSUPPORTED`.
    */
   isCurrent? (snapshot: TagSnapshot): Promise<Result<boolean>>
   /**
-   * Once this has resolved `ok`, no entry with one of the tags whose load began before is served.
-   * `soft` leaves such entries as stale, to their stale end.
+   * Invalidates tags: once the result is `ok`, no entry with one of the tags whose load began before the call is served. `soft` leaves
+   * such entries as stale, until their stale end.
    */
   invalidate (tags: string | string[], options?: { soft?: boolean }): Promise<Result<void>>
 }
 
 /**
- * The part of `GET /internal/cache` that the implementation gives. Sibling packages add their members by declaration merging on
+ * The part of `GET /internal/cache` that the implementation returns. Sibling packages add their members by declaration merging on
  * `@x/cache-core/implementing`.
  */
 export interface ImplementationStatus {
-  /** The implementation is out of service: every read is a miss, invalidations are queued. */
+  /** Whether the implementation is out of service: every read is a miss, and invalidations are queued. */
   degraded?: boolean
-  /** The last health check. */
+  /** The result of the last health check. */
   health?: unknown
 }
 
 /**
- * The contract of a cache. `get`, `set` and `del` are required; the other members are found by presence. A cache never throws and never
- * rejects: a failure comes back as a `Result`.
+ * The contract of a cache. `get`, `set` and `del` are required; the other members are optional, and their presence is checked. A cache
+ * never throws and never rejects: a failure is returned as a `Result`.
  */
 export interface Cache {
-  /** The metric label `impl`: `null`, `memory`, `redis`; else the name it is registered under. */
+  /** The metric label `impl`: `null`, `memory` or `redis`; for other caches the name under which they are registered. */
   readonly name?: string
-  /** The cache stores nothing by design, so no call is coalesced or delayed in front of it. */
+  /** Whether the cache stores nothing by design, so that no call is coalesced or delayed in front of it. */
   readonly passThrough?: boolean
-  /** Values and invalidations exist in this process alone; other processes of the app do not see them. Default `false`. */
+  /** Whether values and invalidations exist in this process alone, so that other processes of the app do not get them. Default `false`. */
   readonly isLocal?: boolean
   /** Reads the fresh value; `null` is a miss or a stored `null` (the counters use `STORED_NULL` to distinguish them). */
   get<T = unknown> (key: string): Promise<Result<T | null>>
-  /** Stores the value as it is when the call is made: later changes to it are not seen. */
+  /** Stores the value as it is at the time of the call: later changes to the object have no effect. */
   set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>>
-  /** Removes the value; `ok` if there was none. */
+  /** Removes the value of a key; the result is `ok` even if the key had no value. */
   del (key: string): Promise<Result<void>>
   /** Reads an entry, fresh or stale. A stored `null` is an entry; a miss is `null`. */
   getEntry?<T = unknown> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>>
   /** Reads fresh values, in the order of the keys. */
   getMany?<T = unknown> (keys: string[]): Promise<Result<(T | null)[]>>
-  /** Stores all of them, or answers with the first error after having tried each; `fastify.cache` refuses all if one is invalid. */
+  /** Stores all items, or returns the first error after each item was tried; `fastify.cache` stores none if one item is invalid. */
   setMany? (items: SetItem[]): Promise<Result<void>>
   delMany? (keys: string[]): Promise<Result<void>>
   readonly tags?: Tags
-  /** Leases, of an implementation whose store other processes share: `getOrSet` takes one before each load. */
+  /** Leases, in an implementation whose store other processes share: `getOrSet` takes a lease before each load. */
   readonly leases?: CacheLeases
-  /** Acquires a lock. `null`: not acquired within `waitMs`, or the holder released it with an outcome. */
+  /** Acquires a lock; `null`: the lock was not acquired within `waitMs`, or its holder released it with an outcome. */
   lock? (key: string, options: LockOptions): Promise<Result<Lock | null>>
   /** Removes all entries: after the result `ok` no earlier value is served. */
   clear? (): Promise<Result<void>>
@@ -158,5 +159,5 @@ export interface Cache {
   close? (): Promise<void>
 }
 
-/** One entry of `setMany`. */
+/** One key and value for `setMany`, with the options of the entry. */
 export interface SetItem { key: string; value: unknown; options?: SetOptions }

@@ -1,11 +1,11 @@
 import createFastifyError from '@fastify/error'
 
-/** Causes by their errors: a property of the error, hidden or not, would be printed by loggers and `util.inspect`. */
+/** The causes of errors. They are no properties of the errors, hidden or not, since loggers and `util.inspect` would print them. */
 const causes = new WeakMap<object, unknown>()
 
 /**
- * The cause of an error of the suite; `undefined`: it has none, or the error is not the suite's. A cause may contain stored values, as the
- * error of a serializer does: for debugging, not for logs.
+ * Returns the cause of an error of the suite; `undefined`: the error has no cause, or another package made it. A cause may contain stored
+ * values, as the error of a serializer does: use it for debugging, not for logs.
  */
 export function causeOf (error: unknown): unknown {
   return typeof error === 'object' && error !== null ? causes.get(error) : undefined
@@ -19,7 +19,9 @@ export function withCause<E extends Error> (error: E, cause: unknown): E {
 
 type Why = { readonly cause?: unknown }
 
-/** `createError` of `@fastify/error`, whose errors show their code and their message alone; `causeOf` returns their cause. */
+/**
+ * `createError` of `@fastify/error`, with two differences: an error shows only its code and its message, and `causeOf` returns its cause.
+ */
 export const createError = ((...kind: Parameters<typeof createFastifyError>) => {
   const Coded = createFastifyError(...kind)
   const hasStack = kind[4] !== false
@@ -27,7 +29,7 @@ export const createError = ((...kind: Parameters<typeof createFastifyError>) => 
     const why = args.at(-1) as Why | undefined
     const hasCause = typeof why === 'object' && why !== null && 'cause' in why
     const error = new Coded(...(hasCause ? args.slice(0, -1) : args) as [])
-    // The stack begins with the line that made the error.
+    // The stack begins with the line that made the error, not with this function.
     if (hasStack && Error.stackTraceLimit > 0) Error.captureStackTrace(error, caller)
     return hasCause ? withCause(error, why.cause) : error
   }

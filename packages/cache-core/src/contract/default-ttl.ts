@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { MAX_TTL } from './arguments.js'
 
-/** The ttl of an entry whose store names none, in seconds. */
+/** The ttl, in seconds, of an entry that is stored without a ttl. */
 export const DEFAULT_TTL = 3600
 
 /** The schema of an option `defaultTtl`, in seconds. */

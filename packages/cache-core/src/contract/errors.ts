@@ -21,10 +21,10 @@ const CODES = [
 /** The codes of errors in a cache call. The label `error_type` is the part after `CACHE_ERR_`, in lower case. */
 export type CacheErrorCode = typeof CODES[number]
 
-/** Every value of the label `error_type`. */
+/** All values of the label `error_type`. */
 export const ERROR_TYPES: readonly string[] = CODES.map(typeOf)
 
-/** The error inside a failed `Result`. It has a code and a message, neither of them with a key or a value; `causeOf` returns its cause. */
+/** The error inside a failed `Result`. Neither its code nor its message contains a key or a value; `causeOf` returns its cause. */
 export interface CacheError extends Error {
   readonly code: CacheErrorCode
   /** The call took effect in this process and will be replayed (`del`, `clear`, `tags.invalidate`). */
@@ -33,8 +33,8 @@ export interface CacheError extends Error {
 
 type Fault<A extends unknown[]> = (...args: A) => CacheError
 
-// A stack trace names the cache's own lines, never the cause, and costs
-// microseconds in an outage, when every call fails.
+// A stack trace contains the cache's own lines, never the cause of the failure. It costs microseconds in an outage, when every call fails,
+// so these errors have none.
 function fault<A extends unknown[]> (code: CacheErrorCode, sentence: string): Fault<A> {
   return createError(code, sentence, 500, Error, false) as unknown as Fault<A>
 }
@@ -54,19 +54,19 @@ export const readonly = fault<[operation: string, why?: { cause: unknown }]>('CA
 /** The store is full and evicts nothing. */
 export const outOfMemory = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_OUT_OF_MEMORY',
   'The cache could not carry out "%s": its store is out of memory')
-/** The store refuses the user, or the user this command. */
+/** The store refuses the user, or refuses the command for this user. */
 export const auth = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_AUTH',
   'The cache could not carry out "%s": its store refuses the user or the command')
 /** The store refuses the user a command, a key or a channel. */
 export const refused = fault<[operation: string, what: string, why?: { cause: unknown }]>('CACHE_ERR_AUTH',
   'The cache could not carry out "%s": its store refuses the user %s')
-/** The store answers, but lacks something that the operation needs. */
+/** The store answers, but lacks a feature that the operation needs. */
 export const unserviceable = fault<[operation: string, why: string]>('CACHE_ERR_UNSUPPORTED',
   'The cache could not carry out "%s": %s')
 /** The stored value cannot be read. */
 export const corrupt = fault<[operation: string, what: string, why?: { cause: unknown }]>('CACHE_ERR_CORRUPT',
   'The cache could not carry out "%s": the store holds %s')
-/** The implementation lacks this optional member. */
+/** The implementation lacks the optional member that the operation needs. */
 export const unsupported = fault<[operation: string, implName: string]>('CACHE_ERR_UNSUPPORTED',
   '"%s" is not supported by %s')
 /** The key is not a string of 1 to 1024 UTF-16 units without unpaired surrogates. */
@@ -78,53 +78,53 @@ export const tagInvalid = fault<[why: string, because?: { cause: unknown }]>('CA
 /** The value has no stored form. */
 export const valueInvalid = fault<[why: string, because?: { cause: unknown }]>('CACHE_ERR_VALUE_INVALID',
   'A cache value must be JSON or a Buffer: got %s')
-/** A length of time is not a number from 0 on. */
+/** A length of time is not a number of at least 0. */
 export const ttlInvalid = fault<[name: string, why: string, because?: { cause: unknown }]>('CACHE_ERR_TTL_INVALID',
   '%s must be a number, 0 or more: got %s')
 /** An option of a call is unknown, or the options are no object. */
 export const optionUnknown = fault<[allowed: string, got: string]>('CACHE_ERR_OPTION_UNKNOWN',
   'The options of a cache call must be an object with no other members than %s: got %s')
-/** The value is larger than the cache takes. */
+/** The value is larger than the cache's limit. */
 export const tooLarge = fault<[bytes: number, limit: number]>('CACHE_ERR_TOO_LARGE',
   'The value takes %d bytes: the limit is %d')
-/** The implementation threw, rejected or answered with something that is no Result. */
+/** The implementation threw, rejected, or returned a value that is no `Result`. */
 export const implementationFailed = fault<[operation: string, how: string, why?: { cause: unknown }]>('CACHE_ERR_IMPLEMENTATION',
   'The cache implementation failed in "%s": it %s')
 /** A load without `timeoutMs` exceeded the limit of 30 s; counted once, not returned to its callers. */
 export const loadOverdue = fault<[ms: number]>('CACHE_ERR_LOAD_OVERDUE',
   'A load has not ended within %d ms: its key is free for another load, and its value will not be stored. Set timeoutMs to the time that the load may take')
 
-/** A plugin option is wrong. */
+/** A plugin option has an invalid value or name. */
 export const OptionInvalid = createError('CACHE_ERR_OPTION_INVALID',
   'Option "%s" is invalid: got %s, allowed is %s')
-/** An environment variable is wrong. */
+/** An environment variable has an invalid value. */
 export const EnvInvalid = createError('CACHE_ERR_ENV_INVALID',
   'Environment variable %s is invalid: got %s, allowed is %s')
-/** `@fastify/caching` has taken `fastify.cache`. */
+/** The plugin `@fastify/caching` has taken the decorator `fastify.cache`. */
 export const CachingClash = createError('CACHE_ERR_CACHING_CLASH',
   'fastify.cache belongs to @fastify/caching here: remove it (its headers are what @x/cache-edge does), or register one of the two in a context of its own')
-/** Another plugin has taken the decorator. */
+/** Another plugin has taken the decorator that the suite needs. */
 export const DecoratorTaken = createError('CACHE_ERR_DECORATOR_TAKEN',
   '%s is already decorated by something else: register @x/cache-core before it, or rename the other decorator')
 /** Two registrations put an implementation into service. */
 export const ImplementationClash = createError<[one: string, other: string]>('CACHE_ERR_IMPLEMENTATION_CLASH',
   'Two registrations choose the implementation of the cache: %s, then %s. Keep one of them; fastify.cache.registry.register() swaps implementations at run time')
-/** The option names an implementation that no plugin registered. */
+/** The option `implementation` names an implementation that no plugin registered. */
 export const ImplementationMissing = createError('CACHE_ERR_IMPLEMENTATION_MISSING',
   'The cache is to run on Redis (implementation "redis", as of CACHE_IMPL or FEATURE_CACHE_REDIS), and @x/cache-redis is not registered: add register(cacheRedis, redisOptionsFromEnv()), or set CACHE_IMPL to "null" or "memory"')
 /** Two registrations give different values for one option. */
 export const OptionClash = createError<[name: string, other: string]>('CACHE_ERR_OPTION_CLASH',
   'Option "%s" is given twice with different values, to @x/cache-core and to %s: give it to one of them')
-/** A package is registered in two contexts of one app, neither of which lies in the other. */
+/** A package is registered in two contexts of one app, and neither context contains the other. */
 export const SiblingContexts = createError<[name: string]>('CACHE_ERR_SIBLING_CONTEXTS',
   '%s is registered in two contexts of one app: register it once, in a context that contains both')
-/** Two explicit registrations of the core. */
+/** Two explicit registrations of the core are in one app. */
 export const AlreadyRegistered = createError('CACHE_ERR_ALREADY_REGISTERED',
   '@x/cache-core is registered twice with options of its own: keep one registration, and swap implementations with fastify.cache.registry.register()')
-/** The status route is exposed without a guard where it would be closed. */
+/** The status route is exposed without a guard in an environment where it would be closed. */
 export const StatusUnguarded = createError('CACHE_ERR_STATUS_UNGUARDED',
   'expose opens %s outside of development, test and staging only together with a guard: set option "guard" to an onRequest hook that refuses strangers')
-/** An implementation without `clear` cannot come back into service: it may hold entries that were invalidated in the meantime. */
+/** An implementation without `clear` cannot be put back into service: it may hold entries that were invalidated in the meantime. */
 export const ImplementationStale = createError('CACHE_ERR_IMPLEMENTATION_STALE',
   'Cache "%s" was in service before and has no clear(): it may hold what was invalidated since. Register a new instance')
 /** The object given to the registry is not a cache. */
@@ -142,7 +142,7 @@ export function isCacheError (error: unknown): error is CacheError {
   return error instanceof Error && CODES.includes((error as CacheError).code)
 }
 
-/** `CACHE_ERR_TOO_LARGE` → `too_large`. */
+/** Returns the label `error_type` of an error: `CACHE_ERR_TOO_LARGE` → `too_large`. */
 export function errorType (error: CacheError): string {
   return typeOf(error.code)
 }

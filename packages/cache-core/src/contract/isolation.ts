@@ -1,14 +1,12 @@
 import { valueInvalid, type CacheError } from './errors.js'
 
-/**
- * A value isolated from its owner: its JSON text, or the bytes of a Buffer. `read` makes a copy that no other reader holds.
- */
+/** A value isolated from its owner: its JSON text, or the bytes of a Buffer. `read` makes a copy that no other reader refers to. */
 export type Isolated =
   | { readonly kind: 'plain'; readonly value: string | number | boolean | null }
   | { readonly kind: 'json'; readonly text: string }
   | { readonly kind: 'buffer'; readonly value: Uint8Array }
 
-/** Isolates a value; the error says why no cache can store it. */
+/** Isolates a value; returns an error with the reason if no cache can store the value. */
 export function isolate (value: unknown): Isolated | { error: CacheError } {
   if (value === null || typeof value === 'boolean' || typeof value === 'number') {
     if (typeof value === 'number' && !Number.isFinite(value)) return { error: valueInvalid(String(value)) }
@@ -26,7 +24,7 @@ export function isolate (value: unknown): Isolated | { error: CacheError } {
   return { kind: 'json', text }
 }
 
-/** Makes a copy of an isolated value. Bytes come back as a Buffer. */
+/** Makes a copy of an isolated value. Bytes are returned as a Buffer. */
 export function read (isolated: Isolated): unknown {
   switch (isolated.kind) {
     case 'plain': return isolated.value
@@ -35,7 +33,7 @@ export function read (isolated: Isolated): unknown {
   }
 }
 
-/** A copy that no other caller holds; the value itself if no cache can store it. */
+/** Returns a copy of a value that no other caller refers to; the value itself if no cache can store it. */
 export function copyOf (value: unknown): unknown {
   const isolated = isolate(value)
   return 'error' in isolated ? value : read(isolated)

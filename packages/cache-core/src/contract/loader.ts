@@ -1,19 +1,19 @@
 /** The argument of a loader. */
 export interface LoadContext {
   readonly key: string
-  /** Aborted when `timeoutMs` has passed. */
+  /** The abort signal of the load, aborted when `timeoutMs` has passed. */
   readonly signal: AbortSignal
   /** Marks the value that the loader returns as not to be stored. */
   readonly skip: () => void
 }
 
 /**
- * Reads the source of truth. Every waiter gets the value that it returns, or the error that it throws. `undefined` is not stored, as after
- * `skip()`; `null` is stored.
+ * The app's function that reads a value from its source. Every waiter gets the value that it returns, or the error that it throws.
+ * `undefined` is not stored, and neither is a value after `skip()`; `null` is stored.
  */
 export type Loader<T> = (context: LoadContext) => T | Promise<T>
 
-/** Options of `getOrSet`: of the store, and of the load. */
+/** Options of `getOrSet`, for the load and for the store of its value. */
 export interface GetOrSetOptions<T = unknown> {
   /**
    * Seconds that the value is fresh; `0`: do not store. A function gives each value a ttl of its own: `(user) => user === null ? 5 : 300`
@@ -22,7 +22,7 @@ export interface GetOrSetOptions<T = unknown> {
    */
   ttl?: number | ((value: Exclude<T, undefined>) => number) | undefined
   /**
-   * The fraction, 0 to 1, that is taken at most off each ttl, at random, so that entries stored together do not end together.
+   * The maximum fraction, 0 to 1, by which each ttl is shortened at random, so that entries stored together do not end together.
    * @default 0
    */
   jitter?: number | undefined
@@ -37,18 +37,18 @@ export interface GetOrSetOptions<T = unknown> {
    */
   staleIfError?: number | undefined
   /**
-   * Milliseconds in which no new load of the key starts after a failed one with a stale value at hand, counted from the failure.
+   * Milliseconds after a failed load in which no new load of the key starts, if a stale value can be served.
    * @default 1000
    */
   retryAfterMs?: number | undefined
   /**
-   * Tags of the entry. A function of the value only together with `coveringTags`.
+   * Tags of the entry. A function of the value needs `coveringTags` as well.
    * @default none
    */
   tags?: string[] | ((value: Exclude<T, undefined>) => string[]) | undefined
   /**
-   * Tags known before the load that cover those of a `tags` function: the app invalidates one of these whenever it invalidates one of those.
-   * Without any, an entry with a `tags` function is not stored.
+   * Tags known before the load, which cover the tags of a `tags` function: the app invalidates a covering tag whenever it invalidates a
+   * tag that it covers. Without covering tags, an entry with a `tags` function is not stored.
    * @default none
    */
   coveringTags?: string[] | undefined
@@ -59,13 +59,13 @@ export interface GetOrSetOptions<T = unknown> {
    */
   timeoutMs?: number | undefined
   /**
-   * One load per key across all processes, through the lock of the implementation.
+   * Runs one load per key across all processes, by the lock of the implementation.
    * @default `false`
    */
   lock?: boolean | undefined
   /**
-   * Refreshes before the ttl ends, the likelier the nearer the end and the slower the load: the beta of XFetch (Vattani et al., "Optimal
-   * Probabilistic Cache Stampede Prevention", VLDB 2015). `1` is the usual value.
+   * Refreshes before the ttl ends; the chance grows towards the end of the ttl and with the duration of a load. The number is the beta of
+   * XFetch (Vattani et al., "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015); `1` is the usual value.
    * @default off
    */
   earlyRefresh?: number | undefined

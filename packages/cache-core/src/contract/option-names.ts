@@ -4,7 +4,7 @@ import { kindOf } from './shown.js'
 const OF_SET = ['ttl', 'staleWhileRevalidate', 'staleIfError', 'tags', 'snapshot']
 const OF_LOAD = ['ttl', 'jitter', 'staleWhileRevalidate', 'staleIfError', 'retryAfterMs', 'tags', 'coveringTags', 'timeoutMs', 'lock', 'earlyRefresh']
 
-/** The names of the options that each call takes, or of the members of one item. */
+/** The names of the options that each call accepts, or of the members of one item. */
 const NAMES = {
   set: new Set(OF_SET),
   getOrSet: new Set(OF_LOAD),
@@ -18,7 +18,7 @@ const NAMES = {
 } as const
 
 /**
- * The error in the names of options, if any: a misspelled option would leave its default in force, unnoticed. An option that is
+ * Returns the error in the names of options, if any: a misspelled option would leave its default in force, unnoticed. An option that is
  * `undefined` counts as absent.
  */
 export function checkNames (of: keyof typeof NAMES, options: unknown): CacheError | undefined {
@@ -28,7 +28,7 @@ export function checkNames (of: keyof typeof NAMES, options: unknown): CacheErro
 
 /**
  * Checks the names in the options of a constructor.
- * @throws `CACHE_ERR_OPTION_INVALID` for an unknown one
+ * @throws `CACHE_ERR_OPTION_INVALID` for an unknown name
  */
 export function refuseNames (of: keyof typeof NAMES, options: unknown): void {
   const wrong = wrongIn(of, options)
@@ -40,7 +40,7 @@ function wrongIn (of: keyof typeof NAMES, options: unknown): string | undefined 
   if (typeof options !== 'object' || options === null || Array.isArray(options)) return kindOf(options)
   const known: ReadonlySet<string> = NAMES[of]
   for (const name in options) {
-    // A library may have added the name to every object; then it is not the caller's option.
+    // A library may have added the name to every object; such a name is not an option of the caller.
     if (known.has(name) || !Object.hasOwn(options, name) || Reflect.get(options, name) === undefined) continue
     // A long name may be data, which an error must not show.
     return /^\w{1,32}$/.test(name) ? `"${name}"` : 'another member'

@@ -1,12 +1,12 @@
 import { tagInvalid, type CacheError } from './errors.js'
 
-/** The first character of the tag of a namespace; the name follows. */
+/** The first character of a namespace's own tag; the name of the namespace follows. */
 export const RESERVED = ':'
 
-/** A colon and a name; a colon alone is the tag of no namespace. */
+/** A reserved tag: a colon and a name. A colon alone is not the tag of a namespace, so the app may use it. */
 const RESERVED_TAG = /^:[\w.-]/
 
-/** Lists of tags that a namespace made. By identity: the app could imitate any other mark. */
+/** The lists of tags that a namespace made. A list is recognised by its identity, since the app could imitate any other mark. */
 const ofNamespaces = new WeakSet<readonly string[]>()
 
 /** Marks a list of tags as one that a namespace made; returns it. */
@@ -15,7 +15,7 @@ export function ofNamespace (tags: string[]): string[] {
   return tags
 }
 
-/** The error in tags of the app that are reserved for namespaces, if any. The tags are valid otherwise, or `undefined`. */
+/** Returns the error in tags of the app that are reserved for namespaces, if any. The caller has checked the tags otherwise. */
 export function checkReserved (tags: readonly string[] | undefined): CacheError | undefined {
   if (tags === undefined || ofNamespaces.has(tags) || !tags.some((tag) => RESERVED_TAG.test(tag))) return undefined
   return tagInvalid('a colon before a name, which is the tag of a namespace')

@@ -4,7 +4,7 @@ export const RESPONSE_KEYS = 'edge'
 const RESPONSES = `${RESPONSE_KEYS}:`
 const FIRST = RESPONSES.charCodeAt(0)
 
-/** Whether a key is that of a stored response. Clients choose how many of these there are. */
+/** Whether a key is that of a stored response. Clients choose the URLs, and so the number of such keys. */
 export function isResponse (key: string): boolean {
   // The first character is compared first, since it rules out most keys at less cost.
   return key.charCodeAt(0) === FIRST && key.startsWith(RESPONSES)

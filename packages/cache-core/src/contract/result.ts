@@ -3,7 +3,7 @@ import type { CacheError } from './errors.js'
 /** A call that the cache carried out. */
 export interface Ok<T> { readonly ok: true; readonly value: T }
 
-/** A call that the cache could not carry out, and why. */
+/** A call that the cache could not carry out, with the error. */
 export interface Err { readonly ok: false; readonly error: CacheError }
 
 /** The result of every cache call: a cache never throws and never rejects. */
@@ -21,17 +21,18 @@ export function err (error: CacheError): Err {
   return { ok: false, error }
 }
 
-/** The success without a value: one object for all writes, to save an allocation. */
+/** The successful result of every write: one object, to save an allocation per call. */
 export const DONE: Ok<void> = Object.freeze({ ok: true, value: undefined })
 
 /** The result of a read that found nothing. */
 export const MISS: Ok<null> = Object.freeze({ ok: true, value: null })
 
 const storedNull = Symbol.for('@x/cache-core.storedNull')
-// The object stands on globalThis, since a process may load two copies of this package.
+// `STORED_NULL` is stored on globalThis, since a process may load two copies of this package.
 const shared = globalThis as { [storedNull]?: Ok<null> }
 
 /**
- * The result of a read that found a stored `null`. An implementation returns this very object from `get`, so that the read counts as a hit.
+ * The result of a read that found a stored `null`. An implementation returns this object itself from `get`, so that the read counts as a
+ * hit.
  */
 export const STORED_NULL: Ok<null> = shared[storedNull] ??= Object.freeze({ ok: true, value: null })

@@ -1,20 +1,20 @@
 import type { Result } from './result.js'
 
-/** The method that reads a value without a promise, of an implementation that stores its values in this process. */
+/** The name of the method that reads a value without a promise, in an implementation that stores its values in this process. */
 export const readNow = Symbol.for('@x/cache-core.readNow')
 
-/** The method that reads an entry, fresh or stale, without a promise and without a copy of its bytes. */
+/** The name of the method that reads an entry, fresh or stale, without a promise and without a copy of its bytes. */
 export const shareNow = Symbol.for('@x/cache-core.shareNow')
 
-/** An entry whose value other readers hold, too: bytes in it must be copied before they are handed on. */
+/** An entry whose value other readers share: bytes in the value must be copied before they are given to the app. */
 export interface SharedEntry {
   readonly value: unknown
   readonly fresh: boolean
-  /** Seconds since it was stored. */
+  /** Seconds since the entry was stored. */
   readonly age: number
 }
 
-/** An implementation whose calls have taken effect by the time they return; it may still answer with a promise. */
+/** An implementation whose calls have taken effect when they return; their results may still be promises. */
 export interface Immediate {
   [readNow]<T> (key: string): Result<T | null>
   [shareNow] (key: string): Result<SharedEntry | null>

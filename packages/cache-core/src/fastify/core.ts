@@ -27,10 +27,10 @@ export class Core {
   readonly #log: Log
   readonly #failures: FailureLog
   readonly #stopListening: () => void
-  /** The implementation that this instance made, and closes. */
+  /** The implementation that this instance made, and closes when the instance closes. */
   #own: Cache | undefined
   #options: CacheCoreOptions = {}
-  /** Options of the core that a sibling package was given. */
+  /** Options of the core that were given to a sibling package. */
   #siblingOptions: SharedOptions = {}
   #siblingName = ''
   /** The registration that chose the implementation. */
@@ -61,8 +61,8 @@ export class Core {
   }
 
   /**
-   * Applies the options of a registration. An explicit registration adopts the core that a sibling package registered; two explicit ones throw
-   * `CACHE_ERR_ALREADY_REGISTERED`.
+   * Applies the options of a registration. An explicit registration adopts the core that a sibling package registered; two explicit
+   * registrations throw `CACHE_ERR_ALREADY_REGISTERED`.
    */
   async configure (options: CacheCoreOptions, isExplicit: boolean): Promise<void> {
     if (!isExplicit && this.#isExplicit) return
@@ -81,7 +81,7 @@ export class Core {
   get isEnabled (): boolean { return this.#options.enabled ?? CORE_DEFAULTS.enabled }
 
   /**
-   * Applies options of the core that the sibling package `by` was given. Throws `CACHE_ERR_OPTION_CLASH` where the core was given another
+   * Applies options of the core that were given to the sibling package `by`. Throws `CACHE_ERR_OPTION_CLASH` if the core is given another
    * value, before or after.
    */
   configureFor (by: string, { rollout, defaultTtl }: SharedOptions): void {
@@ -102,7 +102,7 @@ export class Core {
     this.#chosenBy = by
   }
 
-  /** Whether the internal endpoints are open, and their guard. */
+  /** Returns whether the internal endpoints are open, and the guard in front of them. */
   access (): InternalAccess {
     return { isOpen: needsNoGuard() || (this.#options.expose ?? CORE_DEFAULTS.expose), guard: this.#options.guard }
   }
@@ -112,16 +112,16 @@ export class Core {
   }
 
   /**
-   * The mark of a request's route: one object per route, cheaper than `request.routeOptions`, which Fastify makes anew for each read.
-   * `undefined` before the handler, and on routes that were declared before this plugin.
+   * Returns the mark of a request's route: one object per route, cheaper than `request.routeOptions`, which Fastify makes anew for each
+   * read. `undefined` before the handler, and on routes that were declared before this plugin.
    */
   routeOf (request: FastifyRequest): RouteMark | undefined {
     return this.requests.routeOf(request)
   }
 
   /**
-   * Sets which requests have their loads emitted as `loadedFor`; returns the function that ends it. `isWatched` is called once per request,
-   * at its first use of the cache. There is one `isWatched`, the last: it answers a question, which a list of listeners cannot.
+   * Sets the function that selects the requests whose loads are emitted as `loadedFor`; returns a function that removes it. `isWatched` is
+   * called once per request, at its first use of the cache. Only the `isWatched` set last counts, since a request needs one answer.
    */
   watch (isWatched: (request: FastifyRequest) => boolean): () => void {
     this.requests.isWatched = isWatched
@@ -164,12 +164,15 @@ export class Core {
     this.#failures.close()
     if (this.#isStarted) this.registry.stop()
     const own = this.#own
-    // Another instance may still use a shared registry, so the implementation goes out of service before it is closed.
+    // Another instance may still use a shared registry, so the implementation is taken out of service before it is closed.
     if (this.registry.current === own) await this.registry.register(new NullCache(), 'NullCache').drained
     if (own !== undefined) await this.#closeOwn(own)
   }
 
-  /** An implementation that hangs must not keep the app from closing; one that fails to close fails the close of the app. */
+  /**
+   * Closes the implementation. An implementation that hangs must not keep the app from closing; if closing fails, the close of the app
+   * fails, too.
+   */
   async #closeOwn (own: Cache): Promise<void> {
     const closing = (async () => { await own?.close?.() })()
     await new Deadlines(CLOSE_LIMIT_MS).bound<void, void | Promise<void>>(closing, () => closing, (ms) => {

@@ -3,7 +3,7 @@ import { isLabel } from '../telemetry/key-pattern.js'
 import { ALLOWED_PATTERNS } from '../service/registry-options.js'
 import type { CacheCoreOptions } from './options.js'
 
-/** The environment variables: `process.env`, or an object of the app. */
+/** Environment variables: `process.env`, or an object that the app gives. */
 export type Env = Readonly<Record<string, string | undefined>>
 
 /** Reads environment variables. A value that does not parse throws `CACHE_ERR_ENV_INVALID` with the name, the value and the allowed values. */
@@ -14,14 +14,14 @@ export class EnvReader {
     this.#env = env
   }
 
-  /** The value without surrounding blanks; a variable that is empty counts as not set. */
+  /** Reads a variable without surrounding blanks; an empty variable counts as not set. */
   text (name: string): string | undefined {
     const value = this.#env[name]?.trim()
     return value === '' ? undefined : value
   }
 
   /**
-   * `true` for true and 1, `false` for false and 0.
+   * Reads a boolean: `true` for true and 1, `false` for false and 0.
    * @throws `CACHE_ERR_ENV_INVALID` for any other value
    */
   boolean (name: string): boolean | undefined {
@@ -30,7 +30,7 @@ export class EnvReader {
   }
 
   /**
-   * One of the allowed texts.
+   * Reads a variable that has one of the allowed texts.
    * @throws `CACHE_ERR_ENV_INVALID` for any other value
    */
   oneOf<T extends string> (name: string, allowed: readonly T[]): T | undefined {
@@ -40,7 +40,7 @@ export class EnvReader {
   }
 
   /**
-   * A decimal number from `min` to `max`, both included.
+   * Reads a decimal number from `min` to `max`, both included.
    * @throws `CACHE_ERR_ENV_INVALID` for any other value
    */
   number (name: string, { min, max, integer = false }: { min: number; max: number; integer?: boolean }): number | undefined {
@@ -52,7 +52,7 @@ export class EnvReader {
   }
 
   /**
-   * A list separated by commas; blanks around its parts do not count.
+   * Reads a list separated by commas; blanks around its parts are removed.
    * @throws `CACHE_ERR_ENV_INVALID` for a part that is empty or longer than 64 characters
    */
   list (name: string): string[] | undefined {
@@ -67,7 +67,7 @@ export class EnvReader {
 /** The implementation that the environment names, and whether the cache is enabled. */
 export interface CacheEnv { enabled: boolean; implementation: 'null' | 'memory' | 'redis' }
 
-/** Reads `FEATURE_CACHE`, `CACHE_IMPL` and `FEATURE_CACHE_REDIS`; without any of them the cache is disabled. */
+/** Reads `FEATURE_CACHE`, `CACHE_IMPL` and `FEATURE_CACHE_REDIS`; if none of these variables is set, the cache is disabled. */
 export function readCacheEnv (env: Env = process.env): CacheEnv {
   const reader = new EnvReader(env)
   const feature = reader.boolean('FEATURE_CACHE')
@@ -79,8 +79,9 @@ export function readCacheEnv (env: Env = process.env): CacheEnv {
 }
 
 /**
- * Options of the core from `FEATURE_CACHE`, `CACHE_IMPL`, `FEATURE_CACHE_REDIS`, `CACHE_PATTERN_WHITELIST` and
- * `CACHE_REDIS_ROLLOUT_PERCENT`. Where Redis is asked for, `implementation` is `'redis'`: the start fails unless `@x/cache-redis` is registered, too.
+ * Returns the options of the core from `FEATURE_CACHE`, `CACHE_IMPL`, `FEATURE_CACHE_REDIS`, `CACHE_PATTERN_WHITELIST` and
+ * `CACHE_REDIS_ROLLOUT_PERCENT`. If the environment names Redis, `implementation` is `'redis'`, and the start fails unless
+ * `@x/cache-redis` is registered.
  * @throws `CACHE_ERR_ENV_INVALID` for a value that does not parse
  */
 export function cacheOptionsFromEnv (env: Env = process.env): CacheCoreOptions {

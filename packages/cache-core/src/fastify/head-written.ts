@@ -4,15 +4,15 @@ interface HeadListener { readonly written: (status: number) => void; readonly fa
 
 const kListeners = Symbol('@x/cache-core.head-listeners')
 
-/** A response of Node, over HTTP/1 or HTTP/2. */
+/** The response object of Node, over HTTP/1 or HTTP/2. */
 type Raw = Pick<ServerResponse, 'writeHead'> & { [kListeners]?: HeadListener[] }
 
 /**
- * Calls back once, when the head of a response has been written. Replaces `writeHead` of this response alone, since a function that
- * replaced it before may still set a cookie there, behind every onSend hook. Fastify's onResponse hook comes too late: it waits until a
- * slow client has read the body.
- * @param written called with the status, behind all that replaced `writeHead` before; must not throw
- * @param failed called for each head that could not be written, since it holds an invalid field; another one is written in its place
+ * Calls `written` once, when the head of a response has been written. Only the `writeHead` of this response is replaced: a function that
+ * replaced `writeHead` before may still set a cookie, after all onSend hooks. Fastify's onResponse hook comes too late, since it waits
+ * until a slow client has read the body.
+ * @param written called with the status, after all functions that replaced `writeHead` before; must not throw
+ * @param failed called for each head that could not be written since it has an invalid field; Fastify writes another head instead
  */
 export function whenHeadIsWritten (raw: Raw, written: (status: number) => void, failed?: () => void): void {
   const listeners = raw[kListeners]
@@ -31,7 +31,7 @@ function listen (raw: Raw, listeners: HeadListener[]): void {
       for (const { failed } of listeners) failed?.()
       throw error
     }
-    // A function that replaced this one in turn still calls it.
+    // A function that replaced this `writeHead` later still calls it, so it is restored only if it is the current one.
     if (raw.writeHead === listening) restore(raw, before)
     delete raw[kListeners]
     for (const { written } of listeners.splice(0)) written(args[0])

@@ -2,8 +2,8 @@ import type { Log } from '../lib/harmless.js'
 import { STATUS_PATH, type InternalAccess } from './status-route.js'
 
 /**
- * Whether the internal endpoints may be open without `expose`. Any other value of NODE_ENV, such as `prod`, `Production` or an
- * empty one, may be that of a public server.
+ * Whether the internal endpoints may be open without `expose`. Any other value of NODE_ENV, such as `prod`, `Production` or an empty one,
+ * may be that of a public server, so that the endpoints are closed.
  */
 export function needsNoGuard (): boolean {
   const { NODE_ENV } = process.env

@@ -2,11 +2,11 @@ import { isDeepStrictEqual } from 'node:util'
 import { OptionClash } from '../contract/errors.js'
 import type { CacheCoreOptions } from './options.js'
 
-/** Options of the core that sibling packages take as well. */
+/** Options of the core that sibling packages accept as well. */
 export type SharedOptions = { readonly [Name in 'rollout' | 'defaultTtl']?: CacheCoreOptions[Name] | undefined }
 
 /**
- * Compares two values of one option.
+ * Compares the values of each shared option.
  * @throws `CACHE_ERR_OPTION_CLASH` if the core and the sibling package `by` were given different values for it
  */
 export function refuseClash (own: SharedOptions, siblings: SharedOptions, by: string): void {

@@ -12,7 +12,7 @@ import type { WarmItem } from '../client/fastify-cache.js'
 import type { CacheRegistry } from '../service/registry.js'
 import { kindOf, shown } from '../contract/shown.js'
 
-/** Makes the implementation for an instance, which closes it when it closes itself. */
+/** A function that makes the implementation for a Fastify instance, which closes the implementation when it closes itself. */
 export type CacheFactory = (fastify: FastifyInstance) => Cache | Promise<Cache>
 
 const call = <T>(allowed: string) => Type.Unsafe<T>(Type.Refine(Type.Unknown(), (value) => typeof value === 'function', () => allowed))
@@ -27,8 +27,8 @@ export const coreSchema = Type.Object({
    * `'redis'`: that of `register(cacheRedis, …)`, without which the start fails with `CACHE_ERR_IMPLEMENTATION_MISSING`.
    * @default `'null'`
    */
-  // No union of schemas: filling in defaults clones what a union is given, and a cache must stay itself. No default in the schema: an
-  // option that is left out may be chosen by another registration.
+  // Not a union of schemas: filling in defaults clones the value of a union, and a cache must remain the same object. The schema has no
+  // default, since another registration may choose the implementation if this option is left out.
   implementation: Type.Optional(Type.Unsafe<'null' | 'memory' | 'redis' | Cache | CacheFactory>(Type.Refine(Type.Unknown(),
     (value) => value === 'null' || value === 'memory' || value === 'redis' || typeof value === 'function' || (typeof value === 'object' && value !== null),
     () => '"null", "memory", "redis", a cache or a function that makes one'))),
@@ -81,7 +81,7 @@ export const coreSchema = Type.Object({
 /** Options of `register(cacheCore, …)`. */
 export type CacheCoreOptions = Static<typeof coreSchema>
 
-// Fastify puts these into the options of every plugin.
+// Fastify adds these properties to the options of every plugin, so they are removed before the options are checked.
 const FASTIFY_KEYS = new Set(['prefix', 'logLevel', 'logSerializers'])
 
 /**
@@ -93,8 +93,8 @@ export function resolveOptions<S extends TSchema> (of: S, raw: object): Static<S
 }
 
 /**
- * Checks raw plugin options against a schema, and returns a copy without defaults. For a package whose code reads the defaults where it
- * uses them. Throws as `resolveOptions`.
+ * Checks raw plugin options against a schema, and returns a copy without defaults, for a package that applies the defaults where it reads
+ * the options. Throws as `resolveOptions` does.
  */
 export function checkOptions<S extends TSchema> (of: S, raw: object): Static<S> {
   return checked(of, copyBy(of, ownOf(raw)))
@@ -110,8 +110,8 @@ function checked<S extends TSchema> (of: S, options: unknown): Static<S> {
 }
 
 /**
- * Copies the objects and lists that the schema describes, without members that are `undefined`: filling in defaults changes its argument. Values
- * that the schema leaves open, such as live objects, are not copied.
+ * Copies the objects and lists that the schema describes, without members that are `undefined`: filling in defaults changes its argument,
+ * which belongs to the app. Values that the schema leaves open, such as live objects, are not copied.
  */
 function copyBy (of: TSchema | undefined, value: unknown): unknown {
   if (Array.isArray(value)) {
@@ -139,7 +139,8 @@ function partOf (of: TSchema | undefined, name: string): TSchema | undefined {
 }
 
 function describe (of: TSchema, options: unknown): Error {
-  // Each nested alternative reports an error: the deepest path is that of the mistake, and its last report covers the alternatives.
+  // Each alternative of a nested union reports an error: the deepest path is that of the mistake, and the last error on that path covers
+  // all alternatives.
   const errors = Value.Errors(of, options)
   const unknown = errors.find(({ keyword }) => keyword === 'additionalProperties')
   const worst = unknown ?? errors.reduce((worst, each) => each.instancePath.length >= worst.instancePath.length ? each : worst)
@@ -164,8 +165,8 @@ function describe (of: TSchema, options: unknown): Error {
 const SECRET = /pass|secret|token|credential|auth|user|tls|url|varnish|^nodes(\.\d+)?$/i
 
 /**
- * The options of the core that were given, checked; throws `CACHE_ERR_OPTION_INVALID`. Without defaults: an option that is left out leaves
- * the setting of a shared registry, or of a sibling package, in force. `CORE_DEFAULTS` and the schemas of the parts have the defaults.
+ * Checks the options of the core and returns them without defaults; throws `CACHE_ERR_OPTION_INVALID`. An option that is left out does not
+ * change the setting of a shared registry, or of a sibling package. `CORE_DEFAULTS` and the schemas of the parts have the defaults.
  */
 export function resolveCoreOptions (raw: object): CacheCoreOptions {
   return checkOptions(coreSchema, raw)

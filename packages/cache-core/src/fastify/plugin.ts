@@ -34,8 +34,8 @@ const plugin: FastifyPluginAsync<CacheCoreOptions> = async function cacheCore (f
 export const cacheCore = fp(plugin, { fastify: '5.x', name: NAME })
 
 /**
- * Returns the core of an instance, and registers it if it is missing, so that every package of the suite works alone. A later explicit
- * registration adopts that core with its own options.
+ * Returns the core of an instance, and registers a core if the instance has none, so that every package of the suite works alone. A later
+ * explicit registration adopts that core with its own options.
  */
 export async function ensureCore (fastify: FastifyInstance): Promise<Core> {
   return coreOf(fastify) ?? await install(fastify, {}, false)
@@ -75,7 +75,10 @@ function refuseSecondCore (fastify: FastifyInstance, isExplicit: boolean): void 
   packages.add(NAME)
 }
 
-/** Names the clash where `@fastify/caching` comes later: Fastify's own error says that `cache` is taken, not by whom. */
+/**
+ * Makes `decorate` throw `CACHE_ERR_CACHING_CLASH` if `@fastify/caching` is registered later: Fastify's own error names the decorator
+ * `cache`, but not the plugin that took it.
+ */
 function explainClash (fastify: FastifyInstance): void {
   const decorate = fastify.decorate as (this: FastifyInstance, ...args: unknown[]) => FastifyInstance
   fastify.decorate = function decorateOrExplain (this: FastifyInstance, ...args: unknown[]) {

@@ -4,17 +4,17 @@ import { implementationFailed } from '../contract/errors.js'
 import type { FastifyCache } from '../client/fastify-cache.js'
 import { isPromise } from '../lib/harmless.js'
 
-/** Which arm a request belongs to; `control` also in front of a pass-through implementation; `none`: it used no cache. */
+/** The arm of a request; `control` also in front of a pass-through implementation; `none`: the request used no cache. */
 export type RequestArm = 'cached' | 'control' | 'none'
 
-// Registered symbols, since metrics or edge may bring their own copy of this module.
+// The symbols are registered, since metrics or edge may load their own copy of this module.
 const kRoute = Symbol.for('@x/cache-core.route')
 const kClient = Symbol.for('@x/cache-core.client')
 
-/** The mark of a route: in its `config`, and on each request that has reached its handler. */
+/** The mark of a route, stored in the route's `config`, and on each request that has reached the handler. */
 export type RouteMark = object
 
-// Properties that are set on a request when they are known. Fastify would set a decoration on every request, at a higher cost.
+// Properties that are set on a request once their values are known. Fastify would set a decoration on every request, at a higher cost.
 interface Armed {
   [kRoute]?: RouteMark
   [kClient]?: CacheClient
@@ -26,7 +26,7 @@ const UNMARKED: RouteMark = Object.freeze({})
 /** Returns the subject of a request, which decides on its arm. */
 export type Subject = (request: FastifyRequest) => string
 
-/** The user's id as authentication plugins leave it, else the client's address. */
+/** Returns the user's id from `request.user`, which authentication plugins set, else the client's address. */
 export function defaultSubject (request: FastifyRequest): string {
   const id = (request as { user?: { id?: unknown } }).user?.id
   return typeof id === 'string' || typeof id === 'number' ? String(id) : request.ip
@@ -51,7 +51,10 @@ export class RequestCaches {
   readonly #cached: CacheClient
   readonly #control: CacheClient
   subject: Subject = defaultSubject
-  /** Whether loads of a request are emitted as `loadedFor`. A callback and no event, since the request's client depends on its answer. */
+  /**
+   * Whether loads of a request are emitted as `loadedFor`. A callback and not an event, since the client that the request gets depends on
+   * the result.
+   */
   isWatched: ((request: FastifyRequest) => boolean) | undefined
 
   constructor (client: CacheClient) {
@@ -94,7 +97,7 @@ export class RequestCaches {
     } catch (cause) {
       this.#failed('threw', cause)
     }
-    // A request without a subject is in the control arm, and does not fail.
+    // If the subject cannot be determined, the request is in the control arm, and does not fail.
     return false
   }
 
@@ -126,7 +129,8 @@ function markHandlerPhase (route: RouteOptions): void {
   Object.assign(route, { config: { ...route.config, [kRoute]: mark } })
 }
 
-// A route that was declared before this plugin has no mark: the arm of its requests is drawn at the first use.
+// Returns the mark of a request's route. A route that was declared before this plugin has no mark: the arm of its requests is drawn at the
+// first use.
 function markOf (request: FastifyRequest): RouteMark | undefined {
   return (request.routeOptions.config as { [kRoute]?: RouteMark } | undefined)?.[kRoute]
 }

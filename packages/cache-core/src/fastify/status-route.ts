@@ -1,16 +1,16 @@
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { CacheRegistry } from '../service/registry.js'
 
-/** The path of the status. */
+/** The path of the status route. */
 export const STATUS_PATH = '/internal/cache'
 
-/** Access to the internal endpoints. */
+/** The access to the internal endpoints: whether they are open, and their guard. */
 export interface InternalAccess {
   readonly isOpen: boolean
   readonly guard: onRequestHookHandler | undefined
 }
 
-/** Adds `GET /internal/cache`, which answers the 404 of an unknown route where it is not open. */
+/** Adds `GET /internal/cache`, which responds with the 404 of an unknown route where the internal endpoints are closed. */
 export function addStatusRoute (fastify: FastifyInstance, registry: CacheRegistry, access: () => InternalAccess): void {
   fastify.get(STATUS_PATH, {
     onRequest: guardInternal(access),
@@ -22,7 +22,7 @@ export function addStatusRoute (fastify: FastifyInstance, registry: CacheRegistr
   })
 }
 
-/** The onRequest hook in front of every internal endpoint. */
+/** Returns the onRequest hook in front of every internal endpoint. */
 export function guardInternal (access: () => InternalAccess): onRequestHookHandler {
   return function guardInternalEndpoint (request, reply, done) {
     const { isOpen, guard } = access()
@@ -31,7 +31,7 @@ export function guardInternal (access: () => InternalAccess): onRequestHookHandl
       return
     }
     if (guard === undefined) return done()
-    // The guard may be async or call `done`: Fastify handles its return value as that of any hook.
+    // The guard may be async or call `done`: Fastify handles its return value like that of any hook.
     return guard.call(this, request, reply, done)
   }
 }

@@ -1,17 +1,17 @@
 const TOKEN = "[!#$%&'*+\\-.^_`|~\\dA-Za-z]+"
 const QUOTED = '"(?:[\\t !#-[\\]-~\\x80-\\uffff]|\\\\[\\t -~\\x80-\\uffff])*"'
-// One member of the list, or none, and the comma or the end behind it.
+// Matches one directive of the list, or an empty member, with the comma or the end of the text behind it.
 const MEMBER = new RegExp(`[\\t ]*(?:(${TOKEN})(?:=(${TOKEN}|${QUOTED}))?[\\t ]*)?(?:,|$)`, 'y')
 const LEADING_NAME = new RegExp(`^[\\t ]*(${TOKEN})`)
-// RFC 9111 §1.2.2: what a cache that cannot hold a number uses instead.
+// RFC 9111 §1.2.2: a cache uses this number of seconds for a larger number that it cannot represent.
 const MAX_SECONDS = 2 ** 31
-/** The argument of a directive that is there and cannot be read. */
+/** The argument of a directive whose argument is present but malformed. */
 const UNREADABLE = ''
 
-/** The directives of `Cache-Control`. Lifetimes are seconds; `undefined`: not there. */
+/** The directives of `Cache-Control`. Lifetimes are in seconds; `undefined`: the directive is absent. */
 export interface CacheControl {
   readonly noStore: boolean
-  /** Also if it is qualified, as in `no-cache="set-cookie"`; so is `private`. */
+  /** `true` also for a qualified directive such as `no-cache="set-cookie"`; the same holds for `isPrivate`. */
   readonly noCache: boolean
   readonly isPrivate: boolean
   readonly isPublic: boolean
@@ -21,30 +21,29 @@ export interface CacheControl {
   readonly noTransform: boolean
   readonly immutable: boolean
   readonly onlyIfCached: boolean
-  /** `0`: stale, also if the value is missing or unreadable. At most 2^31. So is `sMaxAge`. */
+  /** At most 2^31; `0`, which means stale, also if the argument is missing or malformed. The same holds for `sMaxAge`. */
   readonly maxAge: number | undefined
   readonly sMaxAge: number | undefined
-  /** `0`: no window. */
+  /** `0`: the response has no such stale window. */
   readonly staleWhileRevalidate: number | undefined
   readonly staleIfError: number | undefined
-  /** `Infinity`: unreadable, nothing is fresh enough. */
+  /** `Infinity`: the argument is malformed, so that no response is fresh enough. */
   readonly minFresh: number | undefined
-  /** `Infinity`: without a value, any age. */
+  /** `Infinity`: the directive has no argument, so that the client accepts a stale response of any age. */
   readonly maxStale: number | undefined
 }
 
-/** A directive in lower case; `undefined`: without an argument. */
+/** One directive, its name in lower case; `argument` is `undefined` if the directive has none. */
 export interface Directive { readonly name: string; readonly argument: string | undefined }
 
 /**
- * A request's or a response's `Cache-Control` (RFC 9111 §5.2). Never throws. What is malformed is read the strict way: a
- * field that is no list of directives counts as `no-store`, and so that an open quote hides nothing, every comma in the
- * rest of it separates.
+ * Parses the `Cache-Control` of a request or a response (RFC 9111 §5.2). Never throws. A malformed field is read in the strict way: it
+ * counts as `no-store`, and every comma in the rest of it separates directives, so that an open quote hides none.
  */
 export function parseCacheControl (field: string | readonly string[] | undefined): CacheControl {
   const directives: Directive[] = []
   let isMalformed = false
-  // Line by line: joined, two lines with an open quote each would read as one quoted string.
+  // Each line is parsed by itself: two joined lines with an open quote each would read as one quoted string.
   for (const line of typeof field === 'string' ? [field] : field ?? []) {
     if (!readLine(line, directives)) isMalformed = true
   }
@@ -52,10 +51,10 @@ export function parseCacheControl (field: string | readonly string[] | undefined
   return isMalformed ? { ...control, noStore: true } : control
 }
 
-/** What directives say together. Of duplicates the strictest counts (RFC 9111 §4.2.1). */
+/** Combines directives to a `CacheControl`. Of duplicate directives the strictest counts (RFC 9111 §4.2.1). */
 export function toCacheControl (directives: readonly Directive[]): CacheControl {
   const has = (name: string) => directives.some((directive) => directive.name === name)
-  // What loosens has no argument, and is not believed with one.
+  // A directive that loosens the rules, such as `public`, has no argument; with an argument it is ignored.
   const hasBare = (name: string) => directives.some((directive) => directive.name === name && directive.argument === undefined)
   const seconds = (name: string, unreadable: number) => directives
     .filter((directive) => directive.name === name)
@@ -85,7 +84,7 @@ export function toCacheControl (directives: readonly Directive[]): CacheControl 
   }
 }
 
-/** Adds a line's directives; `false`: it is no list of them. */
+/** Adds the directives of one line to `directives`; returns `false` if the line is no list of directives. */
 function readLine (line: string, directives: Directive[]): boolean {
   let at = 0
   while (at < line.length) {
@@ -102,7 +101,7 @@ function readLine (line: string, directives: Directive[]): boolean {
   return true
 }
 
-/** Adds what a malformed list has between two commas. */
+/** Adds the directives in one part, between two commas, of a malformed list. */
 function readPart (part: string, directives: Directive[]): void {
   MEMBER.lastIndex = 0
   const whole = MEMBER.exec(part)

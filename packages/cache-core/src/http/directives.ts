@@ -2,22 +2,22 @@ import { parseCacheControl, toCacheControl, type CacheControl } from './cache-co
 import { fieldText, listMembers, type HeaderFields } from './header-fields.js'
 import { parseDictionary } from './structured-dictionary.js'
 
-/** Status and fields of a response. */
+/** The status and the header fields of a response. */
 export interface ResponseHead { readonly status: number; readonly headers: HeaderFields }
 
 /** The directives of a response that a shared cache at the edge obeys. */
 interface Directives {
   readonly control: CacheControl
-  /** Whether `CDN-Cache-Control` stands in place of `Cache-Control` and `Expires`. */
+  /** Whether `CDN-Cache-Control` replaces `Cache-Control` and `Expires`. */
   readonly isTargeted: boolean
-  /** Seconds; `undefined`: `Surrogate-Control` names no lifetime. */
+  /** The `max-age` of `Surrogate-Control` in seconds; `undefined`: that field has no lifetime. */
   readonly surrogateMaxAge: number | undefined
 }
 
 /**
- * The directives that a shared cache at the edge obeys: those of `CDN-Cache-Control` if that is a dictionary with members,
- * else those of `Cache-Control` (RFC 9213 §2.2); and beside either, those of `Surrogate-Control`, of which the stricter counts.
- * Fields that are targeted at the CDN of one vendor are not for this cache.
+ * Returns the directives that a shared cache at the edge obeys: those of `CDN-Cache-Control` if that field is a dictionary with members,
+ * else those of `Cache-Control` (RFC 9213 §2.2). The directives of `Surrogate-Control` count as well, and the stricter ones apply. Fields
+ * for the CDN of one vendor are ignored.
  */
 export function directivesOf (headers: HeaderFields): Directives {
   const targeted = fieldText(headers, 'cdn-cache-control')
@@ -42,14 +42,14 @@ export function directivesOf (headers: HeaderFields): Directives {
 }
 
 /**
- * A member of `Surrogate-Control` (Edge Architecture 1.0) without the surrogate that it is for and, in `max-age=60+30`, without
- * the seconds that it may be stale.
+ * Removes the parameters of a member of `Surrogate-Control` (Edge Architecture 1.0): the name of the surrogate and, in `max-age=60+30`,
+ * the seconds for which the response may be stale.
  */
 function withoutParameters (member: string): string {
   return /^(?:[^";]|"(?:[^"\\]|\\.)*"?)*/.exec(member)![0].replace(/^(max-age=\d+)\+\d+[\t ]*$/i, '$1')
 }
 
-/** The directives of `Cache-Control`, line by line. */
+/** Parses the `Cache-Control` of header fields, line by line. */
 export function cacheControlOf (headers: HeaderFields): CacheControl {
   const field = Object.hasOwn(headers, 'cache-control') ? headers['cache-control'] : undefined
   return parseCacheControl(typeof field === 'number' ? String(field) : field)

@@ -1,14 +1,14 @@
 const OPAQUE = '[!#-~\\x80-\\uffff]*'
 const TAG = new RegExp(`^(W/)?"(${OPAQUE})"$`)
-// One tag of the list, or none, and the comma or the end behind it. A tag itself may contain commas.
+// Matches one entity tag of the list, or an empty member, with the comma or the end behind it. An entity tag itself may contain commas.
 const MEMBER = new RegExp(`[\\t ]*(?:(W/)?"(${OPAQUE})"[\\t ]*)?(?:,|$)`, 'y')
 
-/** An entity tag (RFC 9110 §8.8.3): the text between the quotes, which has no escapes, and whether `W/` stands before. */
+/** An entity tag (RFC 9110 §8.8.3). `opaque`: the text between the quotes, which has no escapes. `weak`: the prefix `W/` is present. */
 export interface EntityTag { readonly weak: boolean; readonly opaque: string }
 
 /**
- * The tags of `If-Match` or `If-None-Match`; `'*'`: any. Never throws: what is not a tag is skipped up to the next comma,
- * a tag without quotes as well. `'*'` in a list is not a tag either.
+ * Parses the entity tags of `If-Match` or `If-None-Match`; `'*'`: any tag. Never throws. Text that is not an entity tag, such as a tag
+ * without quotes or a `*` in a list, is skipped up to the next comma.
  */
 export function parseEntityTags (field: string | readonly string[] | undefined): '*' | EntityTag[] {
   const lines = typeof field === 'string' ? [field] : field ?? []
@@ -27,37 +27,37 @@ export function parseEntityTags (field: string | readonly string[] | undefined):
   return tags
 }
 
-/** The tag of an `ETag` field; `undefined`: it is none. */
+/** Parses the entity tag of an `ETag` field; `undefined`: the text is not an entity tag. */
 export function parseEntityTag (text: string): EntityTag | undefined {
   const parts = TAG.exec(text)
   return parts === null ? undefined : { weak: parts[1] !== undefined, opaque: parts[2]! }
 }
 
-/** Whether a text is an entity tag as it stands in a field. */
+/** Whether a text is an entity tag in the syntax of a header field. */
 export function isEntityTag (text: string): boolean {
   return TAG.test(text)
 }
 
 /**
- * An entity tag of any text, such as a version; different texts have different tags. What a tag cannot contain is
- * percent-encoded. A text that is a tag already stays as it is, but for becoming weak.
+ * Makes an entity tag of any text, such as a version; different texts have different tags. Characters that an entity tag cannot contain
+ * are percent-encoded. A text that already is an entity tag is unchanged, except that `weak` adds `W/`.
  */
 export function toEntityTag (text: string, weak = false): string {
   const tag = parseEntityTag(text) ?? { weak, opaque: encodeOpaque(text) }
   return `${weak || tag.weak ? 'W/' : ''}"${tag.opaque}"`
 }
 
-/** The comparison of `If-None-Match` (RFC 9110 §8.8.3.2): whether the texts are equal, `W/` or not. */
+/** The weak comparison, for `If-None-Match` (RFC 9110 §8.8.3.2): whether the opaque texts are equal, with or without `W/`. */
 export function weakMatch (one: EntityTag, other: EntityTag): boolean {
   return one.opaque === other.opaque
 }
 
-/** The comparison of `If-Match`: whether the texts are equal and neither tag is weak. */
+/** The strong comparison, for `If-Match`: whether the opaque texts are equal and neither tag is weak. */
 export function strongMatch (one: EntityTag, other: EntityTag): boolean {
   return !one.weak && !other.weak && one.opaque === other.opaque
 }
 
 function encodeOpaque (text: string): string {
-  // Code units, as encodeURIComponent throws on half a surrogate pair.
+  // Encodes code units, as `encodeURIComponent` throws on half a surrogate pair.
   return text.replace(/[^!#$&-~]/g, (unit) => `%${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -4,30 +4,30 @@ import { parseHttpDate } from './http-date.js'
 
 const MAX_SECONDS = 2 ** 31
 
-/** How long a shared cache may answer with a response (RFC 9111 §4.2). Seconds, with fractions. */
+/** The times for which a shared cache may serve a response (RFC 9111 §4.2), in seconds with fractions. */
 export interface Freshness {
-  /** `0` if none is explicit: there are no heuristics. */
+  /** The freshness lifetime; `0` if the response has no explicit one, since heuristic lifetimes are not used. */
   readonly lifetime: number
-  /** Whether the response names a lifetime, be it `0`. */
+  /** Whether the response has an explicit lifetime, even one of `0`. */
   readonly isExplicit: boolean
-  /** How old it was when it was received: the corrected initial age of §4.2.3. Round it down for `Age`. */
+  /** The age of the response when it was received: the corrected initial age of RFC 9111 §4.2.3. Round it down for `Age`. */
   readonly initialAge: number
-  /** Windows of RFC 5861; `0`: none, as always if `mustRevalidate`. */
+  /** The stale windows of RFC 5861; `0`: the response has none, or `mustRevalidate` is set. */
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
-  /** Whether it must not be served stale. `s-maxage` says so as well (§5.2.2.10). */
+  /** Whether the response must not be served stale; `s-maxage` has the same effect (RFC 9111 §5.2.2.10). */
   readonly mustRevalidate: boolean
-  /** Whether it must not be served at all without being validated. */
+  /** Whether the response must not be served without being validated. */
   readonly noCache: boolean
 }
 
-/** The freshness of a response; `times` are milliseconds since the epoch, when it was asked for and when it came. */
+/** Returns the freshness of a response; `times` are in milliseconds since the epoch: of the request, and of the receipt of the response. */
 export function freshnessOf (response: ResponseHead, times: { readonly requestedAt: number; readonly receivedAt: number }): Freshness {
   const { headers } = response
   const { requestedAt, receivedAt } = times
   const { control, isTargeted, surrogateMaxAge } = directivesOf(headers)
   const dateText = fieldText(headers, 'date')
-  // RFC 9110 §6.6.1: without a usable date, it is the time of receipt.
+  // RFC 9110 §6.6.1: without a valid `Date`, the time of receipt is the date of the response.
   const date = (dateText === undefined ? undefined : parseHttpDate(dateText, receivedAt)) ?? receivedAt
   const own = control.sMaxAge ?? control.maxAge ?? (isTargeted ? undefined : untilExpiry(headers, date))
   const lifetime = own === undefined || surrogateMaxAge === undefined ? own ?? surrogateMaxAge : Math.min(own, surrogateMaxAge)
@@ -45,7 +45,7 @@ export function freshnessOf (response: ResponseHead, times: { readonly requested
   }
 }
 
-/** Seconds from `Date` to `Expires`; what is no date, or more than one, has expired (RFC 9111 §5.3). */
+/** Returns the seconds from `Date` to `Expires`; an `Expires` that is no date, or has several lines, counts as expired (RFC 9111 §5.3). */
 function untilExpiry (headers: HeaderFields, date: number): number | undefined {
   const text = fieldText(headers, 'expires')
   if (text === undefined) return undefined
@@ -53,7 +53,7 @@ function untilExpiry (headers: HeaderFields, date: number): number | undefined {
   return Math.min(Math.max(0, expires - date) / 1000, MAX_SECONDS)
 }
 
-/** The first member of `Age`; `0`: it has none or is no number of seconds (RFC 9111 §5.1). */
+/** Returns the first member of `Age`; `0`: the field is absent, or that member is no number of seconds (RFC 9111 §5.1). */
 function ageOf (headers: HeaderFields): number {
   const text = fieldText(headers, 'age')
   const first = text === undefined ? '' : listMembers(text)[0]!

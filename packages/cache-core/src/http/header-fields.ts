@@ -1,26 +1,26 @@
-/** A field as Node and Fastify hold it: one line, several lines, or absent. A number is a `Content-Length` or an `Age`. */
+/** The value of a header field in Node and Fastify: one line, several lines, or absent. A number is a `Content-Length` or an `Age`. */
 export type FieldValue = string | number | readonly string[] | undefined
 
 /** Header fields by lower-case name. */
 export type HeaderFields = Readonly<Record<string, FieldValue>>
 
 /**
- * A field's lines as one text (RFC 9110 §5.3); `undefined`: the field is absent, `''`: it is empty. Names come from
- * clients, so that what an object inherits is no field.
+ * Returns the lines of a header field as one text (RFC 9110 §5.3); `undefined`: the field is absent, `''`: it is empty. Clients choose the
+ * names, so properties that the object inherits, such as `constructor`, are not fields.
  */
 export function fieldText (headers: HeaderFields, name: string): string | undefined {
   return Object.hasOwn(headers, name) ? joinLines(headers[name]) : undefined
 }
 
-/** One text of a value; `undefined`: there is no line. */
+/** Returns the value of a header field as one text, its lines joined by commas; `undefined`: the field is absent. */
 export function joinLines (value: FieldValue): string | undefined {
   if (typeof value === 'string' || value === undefined) return value
-  // A validator of `schema.headers` may have made a number or a boolean of it.
+  // A validator of `schema.headers` may have turned the value into a number or a boolean.
   if (!Array.isArray(value)) return String(value)
   return value.length === 0 ? undefined : value.join(', ')
 }
 
-/** The members between commas that stand outside quoted strings (RFC 9110 §5.6.1), trimmed, empty ones included. */
+/** Splits a list at the commas outside of quoted strings (RFC 9110 §5.6.1); the members are trimmed, and empty members are included. */
 export function listMembers (text: string): string[] {
   const members = ['']
   for (const [piece] of text.matchAll(/,|[^",]+|"(?:[^"\\]|\\.)*"?/gs)) {
@@ -30,7 +30,9 @@ export function listMembers (text: string): string[] {
   return members.map(trimWhitespace)
 }
 
-/** Without the optional whitespace of HTTP, which is space and tab. A regex would be quadratic on spaces within. */
+/**
+ * Trims the optional whitespace of HTTP, which is space and tab. A regular expression would take quadratic time on spaces inside the text.
+ */
 export function trimWhitespace (text: string): string {
   let start = 0
   let end = text.length

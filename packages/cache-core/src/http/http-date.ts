@@ -10,9 +10,9 @@ const FORMS = [
 ]
 
 /**
- * Milliseconds since the epoch of an HTTP date in one of the three forms of RFC 9110 §5.6.7; `undefined`: it is none, or
- * no day of the calendar. Whether the day of the week fits is not looked at. `now` decides on the century of a year of two
- * digits: one more than 50 years ahead is in the past.
+ * Parses an HTTP date in one of the three forms of RFC 9110 §5.6.7 to milliseconds since the epoch; `undefined`: the text is no such date,
+ * or the day does not exist. The day of the week is not checked. `now` decides on the century of a two-digit year: a year more than 50
+ * years ahead is in the past.
  */
 export function parseHttpDate (text: string, now: number = Date.now()): number | undefined {
   for (const form of FORMS) {
@@ -26,7 +26,7 @@ export function parseHttpDate (text: string, now: number = Date.now()): number |
   return undefined
 }
 
-/** The preferred form, IMF-fixdate, of milliseconds since the epoch; what is less than a second is cut. Years 0 to 9999. */
+/** Formats milliseconds since the epoch in the preferred form, IMF-fixdate, for the years 0 to 9999; fractions of a second are cut off. */
 export function formatHttpDate (ms: number): string {
   return new Date(ms).toUTCString()
 }
@@ -42,10 +42,10 @@ function inNearestCentury (year: number, read: (year: number) => number | undefi
 }
 
 function toTime (year: number, month: number, parts: Readonly<Record<string, string>>): number | undefined {
-  // Not Date.UTC, which takes the years 0 to 99 for 1900 to 1999.
+  // `Date.UTC` is not used, since it reads the years 0 to 99 as 1900 to 1999.
   const date = new Date(0)
   date.setUTCFullYear(year, month, Number(parts['day']))
-  // A day that the month does not have is one of another month.
+  // A day that the month does not have, such as 31 April, becomes a day of the next month.
   if (date.getUTCMonth() !== month) return undefined
   return date.setUTCHours(Number(parts['hour']), Number(parts['minute']), Number(parts['second']))
 }

@@ -3,9 +3,10 @@ import { cacheControlOf, directivesOf, type ResponseHead } from './directives.js
 import { fieldText, listMembers, type HeaderFields } from './header-fields.js'
 import { parseVary } from './vary.js'
 
-// RFC 9111 §3: statuses whose caching requirements we know, which is all that must-understand asks.
+// Statuses whose caching requirements this cache implements, as the directive `must-understand` demands (RFC 9111 §3, §5.2.2.3).
 const UNDERSTOOD = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 421, 451, 500, 501, 502, 503, 504])
-// Part of a body and none at all (RFC 9111 §3.3, §3.4), and what an unusual request brings about for everybody.
+// Statuses that are never stored: 206 has a part of a body, 304 has none (RFC 9111 §3.3, §3.4). An unusual request causes the others:
+// stored, they would answer usual requests, too.
 const NEVER_STORED = new Set([206, 304, 400, 413, 414, 431])
 
 /**
@@ -23,18 +24,18 @@ export type NotStoredReason = 'method' | 'request-body' | 'request-no-store' | '
 
 /** The part of a route's policy that decides whether its responses are stored. */
 export interface StorageRule {
-  /** Whether credentials make no difference to the response. */
+  /** Whether the response is the same for all credentials. */
   readonly sameForAll: boolean
   readonly statuses: ReadonlySet<number>
-  /** Whether the route names a lifetime where the response does not. */
+  /** Whether the route's policy has a lifetime for responses without one. */
   readonly hasPolicyLifetime: boolean
-  /** Whether a header, by its lower-case name, may select a variant. */
+  /** The lower-case names of the request headers that may select a variant. */
   readonly keyed: Pick<ReadonlySet<string>, 'has'>
 }
 
 /**
- * The reason why a shared cache must not store a response (RFC 9111 §3), `undefined` if it may. `no-store` counts even
- * beside `must-understand`, which §5.2.2.3 would let a cache ignore.
+ * Returns the reason why a shared cache must not store a response (RFC 9111 §3); `undefined` if it may. `no-store` counts even beside
+ * `must-understand`, although §5.2.2.3 would let a cache ignore it.
  */
 export function notStored (
   request: { readonly method: string; readonly headers: HeaderFields; readonly hasBody: boolean },
@@ -52,25 +53,28 @@ export function notStored (
   if (control.noStore) return 'no-store'
   if (control.isPrivate) return 'private'
   if (control.mustUnderstand && !UNDERSTOOD.has(status)) return 'must-understand'
-  // RFC 9111 §7.3: does not forbid it by itself, and is replayed to everybody.
+  // RFC 9111 §7.3: `Set-Cookie` does not forbid storing, but a stored response would send the cookie to every client.
   if (fieldText(headers, 'set-cookie') !== undefined) return 'set-cookie'
   const reason = notSelectable(headers, rule) ?? notAuthorised(request.headers, control, rule)
   if (reason !== undefined) return reason
   const isExplicit = control.sMaxAge !== undefined || control.maxAge !== undefined || surrogateMaxAge !== undefined ||
     (!isTargeted && fieldText(headers, 'expires') !== undefined)
-  // A `public` response without a lifetime is stored, and validated at each use.
+  // A `public` response without a lifetime is stored, and validated before each use.
   return isExplicit || rule.hasPolicyLifetime || control.isPublic ? undefined : 'no-lifetime'
 }
 
 /**
- * The storage rule of a route that has no policy yet: the one which the plainest policy with `store` would give it. Its `vary` would name
- * each header in the response's `Vary`, except credentials, which such a policy may not name.
+ * The storage rule of a route that has no policy yet: the rule of the simplest policy with `store`. The `vary` of that policy would list
+ * each header in the response's `Vary`, except credentials, which the policy may not list.
  */
 export const PLAIN_RULE: StorageRule = {
   sameForAll: false, statuses: new Set([200]), hasPolicyLifetime: true, keyed: { has: (name) => name !== 'cookie' && !CREDENTIAL_HEADERS.includes(name) }
 }
 
-/** Whether a request can be told to select this response by the keyed headers (RFC 9111 §4.1). */
+/**
+ * Returns a reason if later requests cannot select the right variant (RFC 9111 §4.1): `Vary` has a header that is not in `keyed`, or the
+ * body is coded and `Vary` lacks `Accept-Encoding`.
+ */
 function notSelectable (headers: HeaderFields, { keyed }: StorageRule): NotStoredReason | undefined {
   const vary = parseVary(fieldText(headers, 'vary'))
   if (vary === '*' || !vary.every((name) => keyed.has(name))) return 'vary'
@@ -79,7 +83,10 @@ function notSelectable (headers: HeaderFields, { keyed }: StorageRule): NotStore
   return isCoded && !vary.includes('accept-encoding') ? 'content-encoding' : undefined
 }
 
-/** RFC 9111 §3.5. The directives alone do not do: they are set by those who have not thought of credentials. */
+/**
+ * Returns a reason if the request has `Authorization`, unless the response has a directive of RFC 9111 §3.5 and `sameForAll` is set. The
+ * directives alone do not suffice, since apps may set them without considering credentials.
+ */
 function notAuthorised (headers: HeaderFields, control: CacheControl, rule: StorageRule): NotStoredReason | undefined {
   if (fieldText(headers, 'authorization') === undefined) return undefined
   const isAllowed = control.isPublic || control.mustRevalidate || control.sMaxAge !== undefined

@@ -12,9 +12,9 @@ const MEMBER = new RegExp(`(${KEY})(?:=(${ITEM}|${INNER_LIST}))?${PARAMETERS}`, 
 const SEPARATOR = /[\t ]*,[\t ]*/y
 
 /**
- * The members of a structured dictionary (RFC 8941 §3.2), without their parameters: each key with the text of its value,
- * `undefined` if it has none. As there, the last of duplicates counts. `undefined`: it is no dictionary; an empty one has
- * no members.
+ * Parses a structured dictionary (RFC 8941 §3.2) to its members without parameters: each key with the text of its value, or `undefined`
+ * for a key without a value. Of duplicate keys the last counts. `undefined`: the text is no dictionary; an empty dictionary has no
+ * members.
  */
 export function parseDictionary (text: string): Map<string, string | undefined> | undefined {
   const members = new Map<string, string | undefined>()
@@ -29,14 +29,14 @@ export function parseDictionary (text: string): Map<string, string | undefined> 
     at = MEMBER.lastIndex
     if (at === end) return members
     SEPARATOR.lastIndex = at
-    // A comma at the end is as wrong as none.
+    // A comma at the end of a dictionary is malformed, as is a missing comma between members.
     if (!SEPARATOR.test(input) || SEPARATOR.lastIndex >= end) return undefined
     at = SEPARATOR.lastIndex
   }
   return members
 }
 
-/** Where the spaces at the end begin. */
+/** Returns the index at which the trailing spaces of a text begin. */
 function endOf (input: string): number {
   let end = input.length
   while (input[end - 1] === ' ') end--

@@ -3,8 +3,8 @@ import { fieldText, joinLines, listMembers, type HeaderFields } from './header-f
 const NAME = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
 
 /**
- * The header names of `Vary` (RFC 9110 §12.5.5), in lower case, unique and sorted; `'*'`: no request selects it. What is
- * not a name makes it `'*'`: it is unknown what the answer depends on.
+ * Parses the header names of `Vary` (RFC 9110 §12.5.5), in lower case, unique and sorted; `'*'`: no request selects the response. A member
+ * that is not a header name also gives `'*'`, since the headers that the response depends on are unknown.
  */
 export function parseVary (field: string | readonly string[] | undefined): '*' | string[] {
   const names = split(field).map((name) => name.toLowerCase())
@@ -12,8 +12,8 @@ export function parseVary (field: string | readonly string[] | undefined): '*' |
 }
 
 /**
- * `Vary` with further names. Keeps the spelling and the place where a name stands first; `'*'` wins, and with it what
- * {@link parseVary} reads as such. `''`: there are no names.
+ * Adds header names to a `Vary`. Each name keeps its first spelling and position. The result is `'*'` if {@link parseVary} reads either
+ * part as `'*'`, and `''` if there are no names.
  */
 export function mergeVary (current: string | readonly string[] | undefined, names: readonly string[]): string {
   const merged = new Map<string, string>()
@@ -26,8 +26,8 @@ export function mergeVary (current: string | readonly string[] | undefined, name
 }
 
 /**
- * The variant that a request selects by these headers (RFC 9111 §4.1), as JSON of sorted `[name, value]`. Values count
- * as the handler sees them, byte for byte; `null` is an absent header, which an empty one is not.
+ * Returns the variant that a request selects by the named headers (RFC 9111 §4.1), as JSON of sorted `[name, value]`. Header values are
+ * compared byte for byte, as the handler receives them; `null` is an absent header, which differs from an empty one.
  */
 export function variantOf (names: readonly string[], headers: HeaderFields): string {
   const keys = [...new Set(names.map((name) => name.toLowerCase()))].sort()

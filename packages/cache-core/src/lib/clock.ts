@@ -1,30 +1,33 @@
 /** A clock in milliseconds that never goes back. */
 export interface Clock {
   now (): number
-  /** The time up to a millisecond ago, for the ends of lifetimes: costs less than `now` when it is read often. Default: `now`. */
+  /** The time up to a millisecond ago, for the ends of lifetimes; costs less than `now` if it is read often. Default: `now`. */
   coarse? (): number
 }
 
-/** Milliseconds by which the two clocks of the machine may differ from before: `Date.now` cuts what is less than one. */
+/** Milliseconds by which the difference of the two clocks may vary: `Date.now` cuts off fractions of a millisecond. */
 const TOLERANCE_MS = 2
-/** Readings in one millisecond after which `coarse` leaves out the monotonic clock. */
+/** The number of readings in one millisecond after which `coarse` does not read the monotonic clock. */
 const BURST = 16
 
 /**
- * The time that has passed in this process by its monotonic clock or its wall clock, whichever is more. The monotonic clock stops while the
- * machine sleeps. A wall clock that is set forward makes everything older; one that is set back changes nothing.
+ * The time that has passed in this process by its monotonic clock or its wall clock, whichever is more. The monotonic clock stops while
+ * the machine sleeps. Setting the wall clock forward makes every entry older; setting it back changes nothing.
  */
 export class ElapsedClock implements Clock {
   readonly #monotonic: () => number
-  /** The wall clock minus the monotonic one, as last accepted. */
+  /** The last accepted difference: the wall clock minus the monotonic clock. */
   #difference: number
-  /** The sum of the steps by which the wall clock ran ahead of the monotonic one. */
+  /** The sum of the steps by which the wall clock went ahead of the monotonic clock. */
   #ahead = 0
   #wall = NaN
   #coarse = 0
   #readings = 0
 
-  /** @param monotonic milliseconds; the default is `process.hrtime` */
+  /**
+   * Makes a clock that starts now.
+   * @param monotonic reads a monotonic clock in milliseconds; the default is `process.hrtime`
+   */
   constructor (monotonic: () => number = sinceStart) {
     this.#monotonic = monotonic
     this.#difference = Date.now() - monotonic()
@@ -38,7 +41,7 @@ export class ElapsedClock implements Clock {
     const wall = Date.now()
     if (wall === this.#wall) {
       if (this.#readings > BURST) return this.#coarse
-      // The burst ends with this turn of the event loop: a wall clock that a test stops must not stop the time.
+      // The burst ends with this turn of the event loop, so that a test that stops the wall clock does not stop this clock.
       if (++this.#readings > BURST) setImmediate(() => { this.#readings = 0 }).unref()
     }
     this.#wall = wall
@@ -52,7 +55,9 @@ export class ElapsedClock implements Clock {
     return change > TOLERANCE_MS || change < -TOLERANCE_MS ? this.#step() : monotonic + this.#ahead
   }
 
-  /** Reads both clocks anew: one of them was set or stopped, or the process paused between the two readings. */
+  /**
+   * Reads both clocks again, since their difference changed: one clock was set or stopped, or the process paused between the two readings.
+   */
   #step (): number {
     let before: number
     let wall: number
@@ -73,7 +78,7 @@ export class ElapsedClock implements Clock {
 /** The clock of this process, by which all lifetimes are measured. */
 export const monotonicClock: Clock = new ElapsedClock()
 
-// `process.hrtime` takes two thirds of the time of `performance.now`, and requests wait for it.
+// `process.hrtime` is read, since it takes two thirds of the time of `performance.now`, which every request would wait for.
 function sinceStart (): number {
   const [seconds, nanoseconds] = process.hrtime()
   return seconds * 1e3 + nanoseconds / 1e6

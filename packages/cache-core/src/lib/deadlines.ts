@@ -1,20 +1,20 @@
 /** A call with a time limit. */
 export interface Watched {
   expiresAt: number
-  /** Ends the call that has lasted too long; must not throw. */
+  /** Ends the call when it has exceeded the limit; must not throw. */
   readonly expire: (ms: number) => void
   previous: Watched | undefined
   next: Watched | undefined
 }
 
-/** Ticks in which a call may take its whole time. */
+/** The number of ticks of the interval within the time limit. */
 const TICKS = 8
-/** Milliseconds of a tick above which an interval without calls is stopped at once: it would hold the process. */
+/** Milliseconds of a tick above which the interval is stopped as soon as no call is pending: it would keep the process running. */
 const LONG_TICK_MS = 1000
 
 /**
- * Limits the time of calls without a timer per call. All calls have the same limit, so the list is in the order of their ends, and one
- * interval checks its head while calls are pending. A call that hangs ends between `ms` and 9/8 of it.
+ * Limits the duration of calls without a timer per call. All calls have the same limit, so the list is in the order of their deadlines,
+ * and one interval checks its first call. A call that hangs is ended between `ms` and 9/8 of `ms`.
  */
 export class Deadlines {
   readonly #tickMs: number
@@ -24,16 +24,19 @@ export class Deadlines {
   #tail: Watched | undefined
   #timer: NodeJS.Timeout | undefined
 
-  /** @param holdsProcess whether a pending call keeps the process running */
+  /**
+   * Makes an empty list of calls.
+   * @param holdsProcess whether a pending call keeps the process running
+   */
   constructor (readonly ms: number, { holdsProcess = true }: { holdsProcess?: boolean } = {}) {
-    // Node turns a delay above 2^31-1 ms into one of 1 ms.
+    // Node turns a delay above 2^31-1 ms into 1 ms.
     this.#tickMs = Math.min(Math.max(1, ms / TICKS), 0x7fffffff)
     this.#holdsProcess = holdsProcess
   }
 
   /**
-   * Resolves to `done(value)` of `pending`, to `failed(cause)` if it rejects, or to `late(ms)` once the limit has passed. The three callbacks
-   * must not throw.
+   * Resolves to `done(value)` of `pending`, to `failed(cause)` if `pending` rejects, or to `late(ms)` once the limit has passed. The three
+   * callbacks must not throw.
    */
   bound<T, R> (pending: PromiseLike<T>, done: (value: T) => R, late: (ms: number) => R, failed: (cause: unknown) => R): Promise<R> {
     return new Promise<R>((resolve) => {
@@ -52,7 +55,7 @@ export class Deadlines {
     if (this.#tail === undefined) this.#head = watched
     else this.#tail.next = watched
     this.#tail = watched
-    // The interval holds the process while a call is pending, and up to a tick longer.
+    // The interval keeps the process running while a call is pending, and up to a tick longer.
     if (this.#timer === undefined) {
       this.#timer = setInterval(() => this.#sweep(), this.#tickMs)
       if (!this.#holdsProcess) this.#timer.unref()
@@ -60,7 +63,7 @@ export class Deadlines {
     return watched
   }
 
-  /** Ends the limit of a call; `false` if it had passed or ended before. */
+  /** Ends the limit of a call; returns `false` if the limit had passed or was ended before. */
   unwatch (watched: Watched): boolean {
     if (watched.expiresAt === 0) return false
     watched.expiresAt = 0

@@ -1,6 +1,6 @@
 /**
- * Whether a value that the app returned in place of a plain one is a promise. Its rejection is handled and given to `rejected`: unhandled, it
- * would end the process.
+ * Whether a value that the app returned is a promise, where a plain value is expected. A rejection is handled, and given to `rejected`:
+ * unhandled, it would end the process.
  */
 export function isPromise (value: unknown, rejected: (error: unknown) => void = () => {}): boolean {
   try {
@@ -18,13 +18,13 @@ type Level = 'info' | 'warn' | 'error'
 /** The part of a logger that the core writes to. */
 export type Log = { [L in Level]: (details: object, message: string) => void }
 
-/** Wraps a logger so that its own failures harm neither the cache nor the process. */
+/** Wraps a logger, so that a failure of the logger affects neither the cache nor the process. */
 export function harmlessLog (log: Log): Log {
   const write = (level: Level) => (details: object, message: string): void => {
     try {
       isPromise(log[level](details, message))
     } catch {
-      // There is no other place where a failing logger could be reported.
+      // The failure is ignored, since a failing logger is the only place to report it.
     }
   }
   return { info: write('info'), warn: write('warn'), error: write('error') }

@@ -1,13 +1,13 @@
-/** The length from which on V8 makes a slice, or a concatenation, that refers to the original text; a shorter one is a copy. */
+/** The length from which V8 makes a slice, or a concatenation, that refers to the original text; a shorter text is copied. */
 const MIN_REFERRING = 13
-/** UTF-16 units per step. Node puts a longer text that is made from bytes outside of the heap. */
+/** UTF-16 units per step. Node stores a longer text that is made from bytes outside of the heap. */
 const STEP = 2 ** 19
 /** The length in UTF-16 units above which a native search is faster than a loop. */
 const MAX_LOOP = 64
-/** A shared buffer: to allocate one per text would take longer than the copy. */
+/** A shared buffer for copies: allocating one buffer per text would take longer than the copy. */
 const workspace = Buffer.allocUnsafeSlow(4096)
 
-/** Whether V8 can hold the text in one byte per UTF-16 unit: none is above U+00FF. */
+/** Whether V8 can store a text in one byte per UTF-16 unit: no unit is above U+00FF. */
 export function isOneByte (text: string): boolean {
   if (text.length > MAX_LOOP) return Buffer.byteLength(text) === text.length || !/[^\0-\xff]/.test(text)
   for (let at = 0; at < text.length; at++) {
@@ -17,8 +17,8 @@ export function isOneByte (text: string): boolean {
 }
 
 /**
- * Copies a text into memory of its own, in as few bytes as V8 can. A slice of a longer text holds the longer one in memory: a cache that
- * stores a slice, or has it for a key, would hold far more bytes than it counts.
+ * Copies a text into memory of its own, in the fewest bytes that V8 needs. A slice of a longer text holds the longer text in memory. A
+ * cache with such slices as keys or values would hold far more bytes than it counts.
  */
 export function ownText (text: string, isNarrow: boolean = isOneByte(text)): string {
   if (text.length < MIN_REFERRING) return text

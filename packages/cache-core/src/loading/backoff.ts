@@ -11,7 +11,7 @@ export class Backoff {
     this.#owner = owner
   }
 
-  /** Starts the pause of a key; called at the failure. */
+  /** Starts the pause of a key, in which no load begins; called when a load fails. */
   start (key: string, ms: number): void {
     this.#until.delete(key)
     if (this.#until.size >= Backoff.MAX_KEYS) this.#until.delete(this.#until.keys().next().value!)

@@ -17,12 +17,15 @@ export interface Call<T> {
   readonly entered: LoadScope | undefined
   /** The number of flights that had begun when the call was made: later flights saw all changes before the call. */
   readonly since: number
-  /** The store did not answer, so it is not asked for a lock or for tokens: the caller would wait again. */
+  /** The store did not answer, so this call asks it for no lock and no tags: the caller would wait again. */
   isStoreAway: boolean
 }
 
 /** Counts and emits a failure. */
 export type Fail = (stats: ImplStats, operation: string, error: CacheError) => void
 
-/** Whether the value of a pending load is that of a load that begins now; `unknown`: the store cannot be asked. */
+/**
+ * The answer of the store whether a pending load would give the same value as a load that begins now; `unknown`: the store does not
+ * answer.
+ */
 export type Proof = 'current' | 'changed' | 'unknown'

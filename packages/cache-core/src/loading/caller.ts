@@ -1,6 +1,6 @@
 import { causeOf } from '../contract/coded-error.js'
 
-/** The part of a Fastify request that says whether its client still waits. */
+/** The part of a Fastify request that shows whether its client still waits. */
 export interface Caller {
   /** The signal of the request; early releases of Fastify 5 have none. */
   readonly signal?: AbortSignal
@@ -10,7 +10,7 @@ export interface Caller {
 /** The maximum number of causes of an error that are checked. */
 const MAX_CAUSES = 4
 
-/** Whether an error is an AbortError, or is caused by one. */
+/** Whether an error is an AbortError or the abort `reason`, or is caused by such an error. */
 function isAbort (error: unknown, reason?: unknown): boolean {
   for (let depth = 0; depth <= MAX_CAUSES && typeof error === 'object' && error !== null; depth++) {
     if (error === reason || (error as { name?: unknown }).name === 'AbortError') return true
@@ -19,15 +19,15 @@ function isAbort (error: unknown, reason?: unknown): boolean {
   return false
 }
 
-/** Whether the client of a request has gone, or its time has ended. `false` for `undefined`, a call outside of requests. */
+/** Whether the client of a request has disconnected, or the request was aborted; `false` for `undefined`, a call outside of requests. */
 export function hasLeft (caller: Caller | undefined): boolean {
   return caller !== undefined &&
     (caller.raw.aborted === true || (caller.signal?.aborted === true && caller.raw.socket?.destroyed !== false))
 }
 
 /**
- * Whether a load failed because its own caller ended, and not because its source failed. Fastify also aborts `request.signal` when the body
- * of the request has been read: while the connection is open, the error must be an AbortError, too.
+ * Whether a load failed because its caller ended, and not because its source failed. Fastify also aborts `request.signal` when the body of
+ * the request has been read. While the connection is open, the error must therefore be an AbortError, too.
  */
 export function isEndOfCaller (caller: Caller | undefined, error: unknown): boolean {
   if (caller === undefined) return isAbort(error)

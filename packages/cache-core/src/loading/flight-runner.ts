@@ -17,7 +17,10 @@ import type { LoadService } from './load-service.js'
 /** The default of `retryAfterMs`. */
 const RETRY_AFTER_MS = 1000
 
-/** Options of a flight. `ttlLeft`: that of the entry to be replaced; an entry with more, which another process stored, ends the flight. */
+/**
+ * Options of a flight. `ttlLeft`: the remaining ttl of the entry to be replaced; if another process stored an entry with a longer one,
+ * that entry ends the flight.
+ */
 export interface Start extends Pick<FlightOptions, 'isBackground' | 'isSuspected'> { ttlLeft?: number }
 
 /** A loaded value. `snapshot`: the tags before the load; `null`: the value must not be stored. */
@@ -29,7 +32,7 @@ export class FlightRunner {
   readonly #store: LoadStore
   readonly #backoff: Backoff
   readonly #ttlFor: (ttl: number | undefined) => number
-  /** The time limit of loads without `timeoutMs`. A load that hangs does not hold the process. */
+  /** The time limit of loads without `timeoutMs`. A load that hangs does not keep the process running. */
   readonly #limit = new Deadlines(LOAD_LIMIT_MS, { holdsProcess: false })
 
   constructor (service: LoadService, store: LoadStore, backoff: Backoff, ttlFor: (ttl: number | undefined) => number) {
@@ -43,7 +46,7 @@ export class FlightRunner {
   begin<T> (call: Call<T>, { ttlLeft = 0, isBackground = false, isSuspected = false }: Start = {}): Promise<T> {
     const { options } = call
     const { active, flights } = this.#service
-    // No caller waits for a load in the background, so it may wait for the run that started it.
+    // No caller waits for a load in the background, so such a load may wait for the run that started it.
     const parent = isBackground ? undefined : flights.scopes.of(call.entered)
     const flight = new Flight<T>(call.key, [...knownTags(options)], { hasLateTags: typeof options.tags === 'function', isBackground, isSuspected, parent })
     flights.begin(flight)
@@ -54,7 +57,7 @@ export class FlightRunner {
   }
 
   /**
-   * Runs the loader of a call that would else wait for itself; its value answers this call alone and is not stored. Rejects with
+   * Runs the loader of a call that would otherwise wait for itself; the value answers this call alone and is not stored. Rejects with
    * `CACHE_ERR_LOAD_CYCLE` if that loader asks for the same key again.
    */
   async runUnshared<T> ({ target, key, loader, options }: Call<T>, parent: LoadScope): Promise<T> {
@@ -111,7 +114,10 @@ export class FlightRunner {
     return value
   }
 
-  /** A load inside a load that holds a lock does not wait for its own: two processes would wait for one another. */
+  /**
+   * Acquires the lock of a load. A load inside a load that holds a lock does not wait for its own lock: two processes would wait for each
+   * other.
+   */
   async #acquire<T> ({ target, key, options }: Call<T>, flight: Flight<T>): Promise<LoadLock | undefined> {
     const mayWait = flight.scope.parent?.isInsideLock !== true
     const failed: Parameters<typeof LoadLock.acquire>[4] = (operation, error) => this.#store.fail(target, operation, error)
@@ -146,15 +152,15 @@ export class FlightRunner {
   #failed<T> (call: Call<T>, flight: Flight<T>, lock: LoadLock | undefined, error: unknown): void {
     const { key, caller, options } = call
     flight.isAbandoned = isEndOfCaller(caller, error)
-    // The end of one caller, or of a load that has been replaced, says nothing about the next load.
+    // The end of one caller, or of a load that has been replaced, does not show that the next load would fail: no backoff starts.
     if (!flight.isAbandoned && !flight.isOverdue) this.#backoff.start(key, options.retryAfterMs ?? RETRY_AFTER_MS)
     // The load that replaces an abandoned one uses its lease.
     if (!flight.isAbandoned) this.#store.release(call, flight)
-    // Without an outcome the next waiter gets the lock, and loads in place of the caller that ended.
+    // Without an outcome the next waiter gets the lock, and loads instead of the caller that ended.
     this.#end(flight, lock, flight.isAbandoned ? undefined : 'not-stored')
   }
 
-  /** Stores a loaded value. No caller waits for the store; until it has ended, callers get the loaded value. */
+  /** Stores a loaded value. No caller waits for the store; until the store has ended, callers get the loaded value. */
   #storeLoaded<T> (call: Call<T>, flight: Flight<T>, lock: LoadLock | undefined, { value, snapshot, isSkipped }: Loaded<T>): void {
     const { target, key } = call
     const options = snapshot === null || isSkipped || flight.isSuperseded

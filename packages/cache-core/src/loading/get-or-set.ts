@@ -37,7 +37,7 @@ export class GetOrSet {
     this.#runner = new FlightRunner(service, this.#store, this.#backoff, ttlFor)
   }
 
-  /** Runs the loader of each caller, at once and alone: observing must not change the observed traffic. */
+  /** Runs the loader of each caller at once and without joining other loads: observing must not change the observed traffic. */
   observe<T> (stats: ImplStats, key: string, loader: Loader<T>, options: GetOrSetOptions<T>): Promise<T> {
     const error = checkKey(key)
     if (error !== undefined) this.#fail(stats, 'getOrSet', error)
@@ -53,7 +53,7 @@ export class GetOrSet {
     })
   }
 
-  /** Returns the cached value, or the value of one load, which further calls join. */
+  /** Returns the cached value, or the value of one load, which later calls for the key join. */
   run<T> (target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined): Promise<T> {
     const { flights } = this.#service
     const { begun, scopes: { entered } } = flights
@@ -83,7 +83,7 @@ export class GetOrSet {
     return entry.value
   }
 
-  /** A stale entry that the options do not allow is a `miss`. */
+  /** Returns the outcome of a read; a stale entry that the options do not allow is a `miss`. */
   #outcomeOf<T> (entry: Entry<T> | null, { key, options }: Call<T>): 'hit' | 'stale' | 'miss' {
     if (entry === null) return 'miss'
     if (entry.fresh) return 'hit'
@@ -92,7 +92,7 @@ export class GetOrSet {
     return mayBeStale ? 'stale' : 'miss'
   }
 
-  /** Joins the pending load, at most for the caller's `timeoutMs`, or begins a load with that limit. */
+  /** Joins the pending load of the key, for at most the caller's `timeoutMs`, or begins a load with that time limit. */
   #joinOrLoad<T> (call: Call<T>): Promise<T> {
     const flight = this.#service.flights.joinable(call.key)
     const limit = flight === undefined ? undefined : limitOf(call.options.timeoutMs)
@@ -100,19 +100,19 @@ export class GetOrSet {
     return this.#orStale(call, limit === undefined ? loaded : within(limit, loaded))
   }
 
-  /** Joins the pending load, or begins one. */
+  /** Joins the pending load of the key, or begins a load. */
   #share<T> (call: Call<T>, isSuspected = false): Promise<T> {
     const flight = this.#service.flights.joinable(call.key) as Flight<T> | undefined
     if (flight === undefined) return this.#runner.begin(call, { isSuspected })
-    // A load that began after the call saw all removals of other processes before the call.
+    // A load that began after the call has read the source after all removals by other processes that preceded the call.
     const isProven = flight.number > call.since || flight.lease === undefined
     return isProven ? this.#follow(call, flight) : this.#followProven(call, flight)
   }
 
-  /** Joins a load that began before the call, unless its key or one of its tags was changed by another process since. */
+  /** Joins a load that began before the call, unless another process has changed its key or one of its tags since the load began. */
   async #followProven<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
     if (await this.#proofs.prove(call, flight) !== 'changed') return this.#follow(call, flight)
-    // The change may be the store of the flight itself, which is a hit.
+    // The changed key may be the result of the flight's own store; the entry is then a hit.
     const entry = await this.#store.read(call)
     if (entry?.fresh === true) return entry.value
     this.#service.flights.supersedeFlight(flight)
@@ -121,7 +121,7 @@ export class GetOrSet {
 
   /**
    * Waits for the load of another caller. If that caller ended, or its load is overdue, the first waiter begins a load, which the other
-   * waiters join. A late value is still returned to all of them.
+   * waiters join. The value of an overdue load is still returned to all waiters.
    */
   #follow<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
     const scope = this.#service.flights.scopes.of(call.entered)
@@ -144,17 +144,17 @@ export class GetOrSet {
     return followed.finally(() => scope.unawait(flight.scope))
   }
 
-  /** Loads in the background. A failure is emitted as `loaded`, and the stale value stays. */
+  /** Loads in the background. The event `loaded` reports a failure, and the stale entry remains. */
   #refresh<T> (call: Call<T>, ttlLeft: number): void {
     if (this.#service.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
     this.#runner.begin(call, { ttlLeft, isBackground: true }).catch(() => {
-      // The failure was emitted and counted when the load ended; no caller waits for it.
+      // The failure was emitted and counted when the load ended; no caller waits for this promise.
     })
   }
 
   /**
-   * Returns the loaded value; if loading fails, the stale value, where this caller allows one. The entry is read anew, since it may have been
-   * invalidated, or have reached its stale end, during the load.
+   * Returns the loaded value or, if loading fails, the stale value where the options of this caller allow it. The entry is read again,
+   * since it may have been invalidated, or have reached its stale end, during the load.
    */
   #orStale<T> (call: Call<T>, loaded: Promise<T>): Promise<T> {
     if (!needsEntry(call.options)) return loaded

@@ -3,7 +3,7 @@ import type { CacheError } from '../contract/errors.js'
 import type { Result } from '../contract/result.js'
 import type { LoadTarget } from './load-service.js'
 
-/** The ttl of a lock in seconds. It is extended during the load, so a lock outlives a dead holder by no more. */
+/** The ttl of a lock in seconds. It is extended during the load, so a lock outlasts a process that died by at most this time. */
 const LOCK_TTL = 10
 /** Milliseconds after which a waiter loads without the lock. */
 const WAIT_MS = 30_000
@@ -24,13 +24,13 @@ export class LoadLock {
     this.#lock = lock
     this.#failed = failed
     this.#timer = setInterval(() => {
-      // A lost lock cannot be acquired again: the load continues, and the tags decide whether its value may be served.
+      // A lost lock cannot be acquired again: the load continues, and its tags or its lease decide whether the value is stored.
       void this.#report('lock.extend', lock.extend(LOCK_TTL))
     }, LOCK_TTL * 1000 / 3).unref()
   }
 
   /**
-   * Acquires the lock; `undefined`: the holder's load has ended, the wait was too long, or the store gives no lock now.
+   * Acquires the lock of a key. `undefined`: the holder's load has ended, the wait was too long, or the store grants no lock now.
    * @param mayWait whether to wait for the holder
    */
   static async acquire (
@@ -48,7 +48,7 @@ export class LoadLock {
     return result.value === null ? undefined : new LoadLock(result.value, failed)
   }
 
-  /** Releases the lock; without an outcome the next waiter gets it. A second release does nothing. */
+  /** Releases the lock; without an outcome the next waiter acquires it. A second release does nothing. */
   async release (outcome?: LoadOutcome): Promise<void> {
     if (this.#isReleased) return
     this.#isReleased = true

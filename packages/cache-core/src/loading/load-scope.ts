@@ -1,21 +1,22 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
-/** One run of a loader, with the runs that it waits for. A cycle in this graph is a load that waits for itself. */
+/** One run of a loader, with the runs that it waits for. A cycle in the graph of these runs is a load that waits for itself. */
 export class LoadScope {
   isOver = false
-  /** The run holds the lock of its key, so no run inside it may wait for another lock. */
+  /** This run holds the lock of its key, so no run inside it may wait for another lock. */
   holdsLock = false
   #awaited: Set<LoadScope> | undefined
 
   /**
-   * @param parent the run whose loader asked for this one and waits for it
+   * Records that `parent` waits for the new run.
+   * @param parent the run whose loader asked for this run and waits for it
    * @param isUnshared no other caller joins the run: its caller would otherwise wait for itself
    */
   constructor (readonly key: string, readonly parent: LoadScope | undefined, readonly isUnshared = false) {
     parent?.await(this)
   }
 
-  /** Records that this run waits for another one, until `unawait` is called or the other one ends. */
+  /** Records that this run waits for another run, until `unawait` is called or the other run ends. */
   await (other: LoadScope): void {
     (this.#awaited ??= new Set()).add(other)
   }
@@ -38,7 +39,7 @@ export class LoadScope {
     return false
   }
 
-  /** Whether this run, or a run around it, is an unshared run of the key: the loaders call one another without end. */
+  /** Whether this run, or a run around it, is an unshared run of the key: the loaders would call one another without end. */
   isRecursion (key: string): boolean {
     return (this.isUnshared && this.key === key) || this.parent?.isRecursion(key) === true
   }
@@ -50,8 +51,8 @@ export class LoadScope {
 }
 
 /**
- * Whether AsyncLocalStorage uses AsyncContextFrame: from Node 24 on, unless a flag disables it. In earlier versions one store in use makes
- * every promise of the process about three times as slow.
+ * Whether AsyncLocalStorage uses AsyncContextFrame: from Node 24 on, unless a flag disables it. In earlier versions AsyncLocalStorage
+ * makes every promise of the process about three times as slow while it is in use.
  */
 function isAsyncContextCheap (): boolean {
   const flags = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(' ')]
@@ -59,8 +60,8 @@ function isAsyncContextCheap (): boolean {
 }
 
 /**
- * Finds the loader run that a call is made in. For the synchronous part of a loader that costs nothing. After an `await` the run is found
- * where AsyncLocalStorage is cheap, and otherwise only for suspected runs, which replace a run that passed its time limit.
+ * Finds the loader run that a call is made in. In the synchronous part of a loader the search costs nothing. After an `await` the run is
+ * found where AsyncLocalStorage is cheap, and otherwise only for suspected runs, which replace a run that passed its time limit.
  */
 export class LoadScopes {
   /** The run whose loader is in its synchronous part now. */
@@ -84,19 +85,19 @@ export class LoadScopes {
     }
   }
 
-  /** Tracks a suspected run after its first `await`; the returned function ends that. */
+  /** Starts to track a suspected run after its first `await`; the returned function ends the tracking. */
   track (): () => void {
     this.#tracked++
     let isTracking = true
     return () => {
       if (!isTracking) return
       isTracking = false
-      // Without a suspected run the store is disabled, so that promises are cheap again.
+      // Without a suspected run AsyncLocalStorage is disabled, so that promises are cheap again.
       if (--this.#tracked === 0 && !this.#isAlwaysTracked) this.#storage.disable()
     }
   }
 
-  /** The run that a call is made in; `entered` as it was when the call was made. */
+  /** Returns the run that a call is made in; `entered` is the value of that property when the call was made. */
   of (entered: LoadScope | undefined): LoadScope | undefined {
     const scope = entered ?? (this.#isTracking ? this.#storage.getStore() : undefined)
     return scope === undefined || scope.isOver ? undefined : scope

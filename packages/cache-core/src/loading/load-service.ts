@@ -7,7 +7,10 @@ import type { Observer } from '../telemetry/read-outcomes.js'
 import type { ImplStats } from '../telemetry/counters.js'
 import type { Flights } from './single-flight.js'
 
-/** The implementation in service as a load sees it; `Registration` of the service room is one. None of the calls throws or rejects. */
+/**
+ * The implementation in service, with the calls that a load makes; `Registration` in `service/` implements it. None of the calls throws or
+ * rejects.
+ */
 export interface LoadTarget {
   readonly impl: Pick<Cache, 'lock' | 'leases' | 'tags'>
   readonly immediate: Immediate | undefined
@@ -21,7 +24,7 @@ export interface LoadTarget {
   lock (key: string, options: LockOptions): Promise<Result<Lock | null>>
 }
 
-/** The service as a load sees it; `CacheRegistry` is one. */
+/** The parts of the registry that a load needs; `CacheRegistry` implements this interface. */
 export interface LoadService extends MeasuredService {
   readonly active: LoadTarget
   readonly flights: Flights

@@ -8,12 +8,14 @@ import { needsEntry } from './stale-rules.js'
 import { checkTagOptions, knownTags } from './store-options.js'
 import type { LoadService, LoadTarget } from './load-service.js'
 
-/** Codes after which the store is not asked again in the same call: the next operation would fail or time out, too. */
+/** Codes of errors after which the same call does not ask the store again: the next operation would fail or time out, too. */
 const AWAY: ReadonlySet<string> = new Set(['CACHE_ERR_UNAVAILABLE', 'CACHE_ERR_TIMEOUT', 'CACHE_ERR_AUTH'])
-/** Milliseconds by which a lease outlasts the time limit of its load: the store of the value may have to wait. */
+/** Milliseconds by which a lease outlasts the time limit of its load, since the store of the loaded value may have to wait. */
 const LEASE_SPARE_MS = 10_000
 
-/** The operations of `getOrSet` on the store. Each one is measured; a failure is emitted, and the result is as if nothing was stored. */
+/**
+ * The operations of `getOrSet` on the store. Each operation is measured. A failure is emitted, and the result is as if nothing was stored.
+ */
 export class LoadStore {
   readonly #service: LoadService
   readonly #fail: Fail
@@ -27,7 +29,7 @@ export class LoadStore {
     this.#fail(target.stats, operation, error)
   }
 
-  /** Reads the entry, fresh or stale; `null`: there is none, or the store failed. */
+  /** Reads the entry, fresh or stale; `null`: the key has no entry, or the store failed. */
   async read<T> (call: Call<T>): Promise<Entry<T> | null> {
     const { target, key, options } = call
     const result = await this.#measured(target, 'get', target.lookup<T>(key, { tags: knownTags(options), stale: needsEntry(options) }))
@@ -49,14 +51,15 @@ export class LoadStore {
     if (error !== undefined) this.fail(target, 'tags.capture', error)
     const tags = error === undefined ? flight.tags as string[] : []
     if (hasLeases) {
-      // A lease is taken without valid tags, too: callers that join must ask whether the key was removed.
+      // A lease is also taken if the tags are invalid: callers that join must ask the store whether the key was removed.
       flight.closeToUnproven()
       const lease = await this.#take(call, tags)
       flight.setLease(lease)
       return error === undefined ? lease : null
     }
     if (error !== undefined) return null
-    // A snapshot is taken without tags, too: another process may clear the cache during the load. A clear here supersedes the flight.
+    // A snapshot is also taken without tags: another process may clear the cache during the load. A clear in this process supersedes the
+    // flight.
     if (tags.length === 0 && (target.immediate !== undefined || target.impl.tags === undefined)) return undefined
     const result = await this.#measured(target, 'tags.capture', target.capture(tags))
     if (result.ok) return result.value
@@ -64,7 +67,7 @@ export class LoadStore {
     return null
   }
 
-  /** Asks the store whether a flight is current. A flight without a lease is not, once the store gives leases again. */
+  /** Asks the store whether a flight is current. A flight without a lease is not current once the store grants leases again. */
   async prove<T> (call: Call<T>, flight: Flight<T>): Promise<Proof> {
     const { target } = call
     const lease = await flight.lease
@@ -78,7 +81,7 @@ export class LoadStore {
   /** Releases the lease of a load that stores nothing, unless the flight was superseded: the next flight may use the same lease. */
   release<T> ({ target }: Call<T>, flight: Flight<T>): void {
     if (flight.isSuperseded) return
-    // The lease of a load whose tags were refused is released, too.
+    // A lease is also released if the tags of its load were invalid.
     void flight.lease?.then(async (lease) => {
       if (lease === null) return
       const result = await this.#measured(target, 'leases.release', target.releaseLease(lease))
@@ -86,7 +89,7 @@ export class LoadStore {
     })
   }
 
-  /** Stores a value; returns whether it was stored. The lease of a refused value is released. */
+  /** Stores a value; returns whether it was stored. If the store refuses the value, its lease is released. */
   async set<T> (call: Call<T>, flight: Flight<T>, value: T, options: SetOptions): Promise<boolean> {
     const { target, key } = call
     const result = await this.#measured(target, 'set', target.set(key, value, options))
@@ -99,7 +102,7 @@ export class LoadStore {
     return false
   }
 
-  /** Takes a lease; `null`: the store gives none now. */
+  /** Takes a lease; `null`: the store grants no lease now. */
   async #take<T> ({ target, key, options }: Call<T>, tags: string[]): Promise<Lease | null> {
     const ttl = ((limitOf(options.timeoutMs) ?? LOAD_LIMIT_MS) + LEASE_SPARE_MS) / 1000
     const result = await this.#measured(target, 'leases.take', target.takeLease(key, { tags, ttl }))

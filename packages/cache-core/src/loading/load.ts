@@ -12,7 +12,7 @@ export class Load implements LoadContext {
     return (this.#controller ??= new AbortController()).signal
   }
 
-  /** A bound function, so that a loader may destructure it; made when it is read. */
+  /** Returns a bound function, so that a loader may destructure it; the function is made when the property is read. */
   get skip (): () => void {
     return () => { this.isSkipped = true }
   }
@@ -23,27 +23,27 @@ export class Load implements LoadContext {
 }
 
 /**
- * The time limit, in milliseconds, of a load without `timeoutMs`. Afterwards the next caller begins another load; waiters still get the late
+ * The time limit, in milliseconds, of a load without `timeoutMs`. After it the next caller begins another load; waiters still get the late
  * value, which is not stored.
  */
 export const LOAD_LIMIT_MS = 30_000
 
-/** The longest delay of a timer; Node turns a longer one into 1 ms. */
+/** The maximum delay of a timer in milliseconds; Node turns a longer delay into 1 ms. */
 const MAX_DELAY_MS = 0x7fffffff
 
-/** The time limit in milliseconds; `undefined` for a value that is no delay of a timer. */
+/** Returns a time limit in milliseconds; `undefined` if `timeoutMs` is not a delay that a timer accepts. */
 export function limitOf (timeoutMs: number | undefined): number | undefined {
   return typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= MAX_DELAY_MS ? timeoutMs : undefined
 }
 
-/** Runs the loader; after `timeoutMs` its signal is aborted and the load has failed, whatever the loader does. */
+/** Runs the loader. After `timeoutMs` its signal is aborted and the load has failed, even if the loader continues. */
 export function runLoader<T> (load: Load, loader: Loader<T>, timeoutMs: number | undefined): T | Promise<T> {
   const limit = limitOf(timeoutMs)
   if (limit === undefined) return loader(load)
   return within(limit, (async () => loader(load))(), (reason) => load.abort(reason))
 }
 
-/** Resolves as `pending`, or rejects with `CACHE_ERR_LOAD_TIMEOUT` after `ms`. */
+/** Settles as `pending` does, or rejects with `CACHE_ERR_LOAD_TIMEOUT` after `ms`. */
 export function within<T> (ms: number, pending: Promise<T>, onTimeout: (reason: Error) => void = () => {}): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {

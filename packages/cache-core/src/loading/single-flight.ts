@@ -2,9 +2,9 @@ import type { Lease } from '../contract/cache.js'
 import { isolate, read, type Isolated } from '../contract/isolation.js'
 import { LoadScope, LoadScopes } from './load-scope.js'
 
-/** Options of a flight. */
+/** Options of a `Flight`. */
 export interface FlightOptions {
-  /** Further tags come from the loaded value. */
+  /** The loaded value has further tags, which are unknown until the load ends. */
   hasLateTags?: boolean
   isBackground?: boolean
   isSuspected?: boolean
@@ -14,30 +14,33 @@ export interface FlightOptions {
 
 /** One load that is under way, or whose value is being stored. */
 export class Flight<T = unknown> {
-  /** What the load resolves to; set as soon as the load has begun. */
+  /** The promise of the loader's value, set as soon as the load has begun. */
   loaded!: Promise<T>
-  /** Its key or a tag of it was changed since it began: nobody joins it any more, and its value is not stored. */
+  /** The key, or a tag, of this flight was changed after the flight began: no caller joins the flight, and its value is not stored. */
   isSuperseded = false
-  /** It failed since the caller that began it ended: the failure is no answer to the callers that joined. */
+  /** The load failed after the caller that began it had ended: callers that joined the flight begin a new load instead of failing. */
   isAbandoned = false
-  /** It did not end within the time limit: superseded, and callers that joined may load on their own. */
+  /** The load exceeded its time limit: the flight is superseded, and callers that joined it may begin a load of their own. */
   isOverdue = false
-  /** Tags invalidated while it was under way; collected only if its tags are known after the load. */
+  /** Tags that were invalidated during the load; collected only if the loaded value decides on tags of the entry. */
   readonly invalidated: Set<string> | undefined
   readonly scope: LoadScope
   /**
-   * The lease of the load, from the moment it is asked for: a caller that comes later has to prove it before it joins. `null`: the
-   * load has none. Never rejects.
+   * The lease of the load, set when it is requested from the store. A caller that comes later joins only if the store confirms the lease.
+   * `null`: the load has no lease. The promise never rejects.
    */
   lease: Promise<Lease | null> | undefined
-  /** Its place in the order in which the flights of the process began. */
+  /** The ordinal number of this flight among all flights of the process, in the order of their beginnings. */
   number = 0
   readonly key: string
-  /** Known before the load begins. */
+  /** The tags of the entry that are known before the load begins. */
   readonly tags: readonly string[]
-  /** Nobody waits for it: until it has loaded, callers are served the stale value. */
+  /** No caller waits for this flight: until its value is loaded, callers get the stale value. */
   isBackground: boolean
-  /** It replaces a flight that is overdue: what it does is watched more closely, as its loader may wait for itself. */
+  /**
+   * This flight replaces an overdue one. Its loader may wait for itself, so the calls of the loader are tracked after its first `await`,
+   * too.
+   */
   readonly isSuspected: boolean
   #setLease: ((lease: Lease | null) => void) | undefined
   #hasJoiners = false
@@ -55,7 +58,9 @@ export class Flight<T = unknown> {
     this.scope = new LoadScope(key, parent)
   }
 
-  /** Called before the store is asked for what the flight rests on: callers that come later have to prove the lease. */
+  /**
+   * Called before the store is asked for a lease or for the entry: a caller that comes later joins only if the store confirms the lease.
+   */
   closeToUnproven (): void {
     this.lease ??= new Promise((resolve) => { this.#setLease = resolve })
   }
@@ -65,18 +70,18 @@ export class Flight<T = unknown> {
     this.#setLease?.(lease)
   }
 
-  /** The loaded value as a copy of one's own: the first caller may change what it was given. */
+  /** Joins the flight: returns a copy of the loaded value, since the caller that began the load may change the original. */
   join (): Promise<T> {
     this.#hasJoiners = true
     return this.loaded.then((value) => this.copyOf(value))
   }
 
-  /** Calls back when the time limit has passed, if it ever does; the callback must not throw. */
+  /** Registers a callback that is called if the load exceeds its time limit; the callback must not throw. */
   onOverdue (callback: () => void): void {
     (this.#followers ??= []).push(callback)
   }
 
-  /** The time limit has passed. */
+  /** Marks the flight as overdue when its time limit has passed, and calls the callbacks of `onOverdue`. */
   expire (): void {
     this.isSuperseded = true
     this.isOverdue = true
@@ -84,8 +89,8 @@ export class Flight<T = unknown> {
   }
 
   /**
-   * Takes a snapshot of the value before its first owner can change it. Needed if somebody joined, or still may. What cannot be
-   * serialised cannot be copied either: its callers share it, and it is not stored.
+   * Takes a snapshot of the value before the caller that began the load can change it; needed if other callers joined or still may join. A
+   * value that cannot be serialised is shared by its callers, and is not stored.
    */
   snapshotValue (value: T, mayBeJoinedYet: boolean): void {
     this.isBackground = false
@@ -94,27 +99,27 @@ export class Flight<T = unknown> {
     if (!('error' in isolated)) this.#isolated = isolated
   }
 
-  /** The value as it was when its snapshot was taken. */
+  /** Returns a copy of the value as it was when its snapshot was taken, or the value itself if there is no snapshot. */
   copyOf (value: T): T {
     return this.#isolated === undefined ? value : read(this.#isolated) as T
   }
 }
 
 /**
- * The loads under way in this process, or the runs of a handler: at most one per key that callers may join, and the stores of each key one after
- * the other, so that what was loaded earlier never lands on what came later.
+ * The pending loads of this process, or the pending runs of a handler: at most one per key that callers may join. Stores of one key run
+ * one after another, so that an earlier value never overwrites a later one.
  */
 export class Flights<F extends Flight = Flight> {
-  /** Which loader run a call is made in. */
+  /** Finds the loader run in which a call is made. */
   readonly scopes = new LoadScopes()
-  /** Flights that have begun so far. */
+  /** The number of flights that have begun so far. */
   begun = 0
   readonly #joinable = new Map<string, F>()
   readonly #byTag = new Map<string, Set<F>>()
   readonly #open = new Set<F>()
   readonly #storing = new Map<string, Promise<unknown>>()
 
-  /** The load that a call which starts now may join. */
+  /** The flight of a key that a call which starts now may join. */
   joinable (key: string): F | undefined {
     return this.#joinable.get(key)
   }
@@ -139,7 +144,7 @@ export class Flights<F extends Flight = Flight> {
     }
   }
 
-  /** Keys were changed. */
+  /** Supersedes the flights of keys that were changed. */
   supersede (keys: readonly string[]): void {
     for (const key of keys) {
       const flight = this.#joinable.get(key)
@@ -147,7 +152,7 @@ export class Flights<F extends Flight = Flight> {
     }
   }
 
-  /** Tags were invalidated. */
+  /** Supersedes the flights that have one of the invalidated tags, and records the tags for flights whose tags are known after the load. */
   supersedeTags (tags: readonly string[]): void {
     for (const tag of tags) {
       for (const flight of this.#byTag.get(tag) ?? []) this.supersedeFlight(flight)
@@ -157,12 +162,12 @@ export class Flights<F extends Flight = Flight> {
     }
   }
 
-  /** Everything was changed. */
+  /** Supersedes all flights, since every entry was removed or the implementation was swapped. */
   supersedeAll (): void {
     for (const flight of this.#open) this.supersedeFlight(flight)
   }
 
-  /** Stores after the earlier stores of the keys have ended; `store` never rejects. */
+  /** Calls `store` after the earlier stores of the same keys have ended; `store` never rejects. */
   store<T> (keys: readonly string[], store: () => Promise<T>): Promise<T> {
     const before = this.storing(keys)
     const storing = (before === undefined ? store() : before.then(store)).finally(() => {
@@ -172,19 +177,19 @@ export class Flights<F extends Flight = Flight> {
     return storing
   }
 
-  /** Resolves when the stores that are under way on these keys have ended; `undefined` if there are none. */
+  /** Resolves when the pending stores of these keys have ended; `undefined` if no store is pending. */
   storing (keys: readonly string[]): Promise<unknown> | undefined {
     if (this.#storing.size === 0) return undefined
     const storing = keys.flatMap((key) => this.#storing.get(key) ?? [])
     return storing.length === 0 ? undefined : Promise.all(storing)
   }
 
-  /** Resolves when all stores that are under way have ended. */
+  /** Resolves when all pending stores have ended. */
   async allStored (): Promise<void> {
     await Promise.all(this.#storing.values())
   }
 
-  /** Ends the joining of a flight whose key or tag was changed elsewhere; its value is not stored. */
+  /** Supersedes one flight, whose key or tag was changed: no caller joins it any more, and its value is not stored. */
   supersedeFlight (flight: F): void {
     flight.isSuperseded = true
     if (this.#joinable.get(flight.key) === flight) this.#joinable.delete(flight.key)

@@ -9,14 +9,14 @@ import { checkReserved } from '../contract/reserved-tags.js'
 
 const NO_TAGS: string[] = []
 
-/** The tags that are known before the load; none if the option is no list, which `checkTagOptions` reports. */
+/** Returns the tags that are known before the load; an empty list if the option is no list, which `checkTagOptions` reports. */
 export function knownTags (options: GetOrSetOptions<never>): string[] {
   const { tags, coveringTags } = options
   const named = Array.isArray(tags) ? tags : NO_TAGS
   return Array.isArray(coveringTags) ? [...named, ...coveringTags] : named
 }
 
-/** The error in the tag options, if any. */
+/** Returns the error in the options `tags` and `coveringTags`, if any. */
 export function checkTagOptions (options: GetOrSetOptions<never>): CacheError | undefined {
   const { tags, coveringTags } = options
   const error = coveringTags === undefined ? undefined : checkAppTags(coveringTags)
@@ -30,8 +30,8 @@ function checkAppTags (tags: string[]): CacheError | undefined {
 }
 
 /**
- * The options for the store of a loaded value; `undefined` if it must not be stored, an error if it cannot be. Never throws: the caller gets
- * its value, whatever the options are.
+ * Returns the options for the store of a loaded value; `undefined` if the value must not be stored, an error if an option is invalid.
+ * Never throws: the caller gets the loaded value even if the options are invalid.
  */
 export function storeOptions<T> (
   options: GetOrSetOptions<T>,

@@ -3,7 +3,7 @@ import type { MeasuredService } from '../telemetry/measure.js'
 import type { Loads } from '../telemetry/counters.js'
 import { runLoader, type Load } from './load.js'
 
-/** One run of a loader. */
+/** The loader of one load, and the data for measuring it. */
 export interface LoaderRun<T> {
   readonly load: Load
   readonly loader: Loader<T>
@@ -24,7 +24,7 @@ export function timeLoad<T> (service: MeasuredService, run: LoaderRun<T>, onValu
     noteLoad(service, run, began, undefined, { error })
     return Promise.reject(error)
   }
-  // Not an async function: each further promise is a part of what observing costs an app.
+  // Not an async function: each further promise adds to the cost of observing.
   return Promise.resolve(loaded).then((value) => {
     noteLoad(service, run, began, value)
     onValue?.(value)

@@ -1,14 +1,14 @@
-// Parts of a path that servers read in different ways: escapes, backslashes, parameters, dots, empty parts, whole URLs. Every request is
-// tested, and hardly any path has one of them.
+// Finds parts of a path that servers read in different ways: escapes, backslashes, parameters, dots, empty parts, whole URLs. Paths
+// without such parts, which are nearly all, need no further reading.
 const AMBIGUOUS = /[%\\;]|\/[./]|^(?!\/)/
 
-// Characters that end a part of a path, or all of it, for some servers: they may stop at a NUL or a line break.
+// Characters at which some servers end a part of a path, or the whole path: they may stop at a NUL or a line break.
 const ENDS = '/;?#\0\r\n'
 
 /**
- * Decides which requests are personal by their path: a response under one of the prefixes is never shared and never a candidate.
- * A path is compared percent-decoded, normalised and in lower case, so that `/api/%75ser` is `/api/user`. Where routers and
- * proxies read a path differently, it is personal if any reading is.
+ * Decides by the path whether a request is personal: a response under one of the prefixes is never shared and never a candidate. A path is
+ * compared percent-decoded, normalised and in lower case, so that `/api/%75ser` equals `/api/user`. If routers and proxies read a path
+ * differently, it is personal if any reading is.
  */
 export class PersonalPaths {
   readonly #prefixes: string[] = []
@@ -28,9 +28,9 @@ export class PersonalPaths {
     const end = url.search(/[?#]/)
     let path: string | undefined = end < 0 ? url : url.slice(0, end)
     if (!AMBIGUOUS.test(path)) return this.#isUnder(path.toLowerCase())
-    // A request line may hold a whole URL, of which the router takes the path.
+    // A request line may hold a whole URL, whose path the router uses.
     if (!path.startsWith('/')) path = path.replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '')
-    // Decoded twice: a proxy or a handler may decode the remaining escapes.
+    // The path is decoded twice, since a proxy or a handler may decode the remaining escapes.
     for (let times = 0; times < 2 && path.includes('%'); times++) {
       if (this.#covers(path)) return true
       path = decode(path)
@@ -42,7 +42,7 @@ export class PersonalPaths {
   #covers (path: string): boolean {
     const parts = split(path)
     const readings = [parts]
-    // `/api;v=1/user`: a parameter belongs to its part of the path, or ends the path.
+    // In `/api;v=1/user` the parameter belongs to its part of the path for some servers, and ends the path for others.
     if (path.includes(';')) readings.push(parts.map((part) => part.replace(/;.*/s, '')))
     return readings.some((reading) => this.#isUnder(join(reading)) ||
       (reading.includes('..') && this.#isUnder(join(resolveDots(reading)))))
@@ -75,7 +75,7 @@ function decode (path: string): string | undefined {
   try {
     return decodeURIComponent(path)
   } catch {
-    // `undefined`: the caller counts the URL as personal.
+    // The path cannot be decoded: the caller counts the URL as personal.
     return undefined
   }
 }

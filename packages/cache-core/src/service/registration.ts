@@ -7,13 +7,13 @@ import { DONE, err, MISS, ok, STORED_NULL, type Err, type Ok, type Result } from
 import type { ImplStats } from '../telemetry/counters.js'
 
 /**
- * The stored form of `null` in an implementation without `getEntry`, whose `null` is a miss. Every read turns it back into `null`.
+ * The stored form of `null` in an implementation without `getEntry`, whose `null` is a miss. Every read turns this text back into `null`.
  */
 const NULL_MARKER = '\u0000@x/cache-core:null'
 
 /**
- * One implementation in service, and the boundary around it: each call gives a `Result` in bounded time. A throw, a rejection, a hang, or an
- * answer that is no `Result` becomes a coded error here.
+ * One implementation in service, and the boundary around it: each call returns a `Result` in bounded time. A throw, a rejection, a hang,
+ * or a returned value that is no `Result` becomes a coded error here.
  */
 export class Registration {
   readonly registeredAt = new Date()
@@ -48,8 +48,8 @@ export class Registration {
   }
 
   /**
-   * Clears the implementation once the calls of its last time in service have ended, since one of them may store. Until the
-   * clear is acknowledged its reads are misses and its stores are dropped; each read repeats a clear that failed.
+   * Clears the implementation after the calls of its previous time in service have ended, since one of these calls may store a value.
+   * Until the clear is acknowledged, reads are misses and stores are dropped; each read repeats a clear that failed.
    */
   forget (drained: Promise<unknown> = Promise.resolve()): void {
     this.#isWithheld = this.immediate === undefined
@@ -66,7 +66,7 @@ export class Registration {
     return this.#call('get', this.#reads, () => this.impl.get<T>(key), toRead<T>)
   }
 
-  /** Reads an entry; from an implementation without `getEntry` a fresh one whose lifetimes are unknown (`Infinity`). */
+  /** Reads an entry. An implementation without `getEntry` gives a fresh entry whose lifetimes are unknown (`Infinity`). */
   async lookup<T> (key: string, hint: ReadHint): Promise<Result<Entry<T> | null>> {
     if (this.impl.getEntry !== undefined) return this.getEntry(key, hint)
     const result = await this.get<T>(key)
@@ -93,7 +93,7 @@ export class Registration {
   }
 
   set (key: string, value: unknown, options: SetOptions): Promise<Result<void>> {
-    // Without `tags` no invalidation could remove the entry.
+    // An entry with tags is refused, since no invalidation could remove it from an implementation without `tags`.
     if (this.impl.tags === undefined && options.tags !== undefined && options.tags.length > 0) return this.#lacks('tags')
     if (this.#isAway()) return Promise.resolve(DONE)
     return this.#call('set', this.#writes, () => this.impl.set(key, this.#marked(value), hasOnlyTtl(options) ? options.ttl : options))
@@ -133,7 +133,7 @@ export class Registration {
     return this.#call('tags.invalidate', this.#writes, () => this.impl.tags!.invalidate(tags, soft ? { soft } : undefined))
   }
 
-  /** Takes a lease; only where the implementation has `leases`. */
+  /** Takes a lease; called only if the implementation has `leases`. */
   takeLease (key: string, options: LeaseOptions): Promise<Result<Lease>> {
     return this.#call('leases.take', this.#reads, () => this.impl.leases!.take(key, options))
   }
@@ -148,7 +148,7 @@ export class Registration {
 
   async lock (key: string, options: LockOptions): Promise<Result<Lock | null>> {
     if (this.impl.lock === undefined) return this.#lacks('lock')
-    // The wait that the caller asked for does not count against the limit of a read.
+    // The wait that the caller asked for is added to the time limit of a read.
     const limit = new Deadlines(this.#reads.ms + (options.waitMs ?? 0))
     const result = await this.#call('lock', limit, () => this.impl.lock!(key, options), toRead<Lock>)
     return result.ok && result.value !== null ? ok(this.#bounded(result.value)) : result
@@ -159,7 +159,7 @@ export class Registration {
     return this.#call('clear', this.#writes, () => this.impl.clear!())
   }
 
-  /** The status that the implementation gives; empty if its `status` fails. */
+  /** Returns the status of the implementation; empty if its `status` fails. */
   status (): ImplementationStatus {
     try {
       const status: unknown = this.impl.status?.() ?? {}
@@ -185,7 +185,7 @@ export class Registration {
     return value === null && this.impl.getEntry === undefined ? NULL_MARKER : value
   }
 
-  /** Wraps a lock, whose calls are made behind this boundary, too. */
+  /** Wraps a lock, so that its calls are bounded in time and return a `Result`, too. */
   #bounded (lock: Lock): Lock {
     return {
       token: lock.token,
@@ -223,7 +223,7 @@ export class Registration {
   }
 }
 
-/** The result of a read; one whose value is `undefined` is a miss. */
+/** Returns the result of a read; a result whose value is `undefined` is a miss. */
 function toRead<T> (operation: string, answer: unknown): Result<T | null> {
   const result = toResult<T | null>(operation, answer)
   if (!result.ok) return result

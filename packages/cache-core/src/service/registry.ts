@@ -29,29 +29,29 @@ export interface Swap {
 
 /** The response of `GET /internal/cache`. `recentStats` are of the last five minutes. */
 export interface CacheStatus extends ImplementationStatus {
-  /** An implementation that stores is in service. */
+  /** Whether an implementation that stores values is in service. */
   enabled: boolean
   implName: string
   /** The time of the registration, in ISO 8601. */
   registeredAt: string
   recentStats: Totals
-  /** The rollout; only where some subjects or key patterns are outside of it. */
+  /** The rollout; absent if all subjects and key patterns are in it. */
   rollout?: { percent: number; allow: string[] }
 }
 
 const DEFAULTS = defaultsOf(registrySchema, 'readTimeoutMs', 'writeTimeoutMs')
 const shared = Symbol.for('@x/cache-core.registry')
 const NAME = /^[A-Za-z][\w.-]{0,63}$/
-/** The name of an implementation without one. */
+/** The name of a registration whose implementation has no name. */
 const FALLBACK_NAME = 'custom'
-/** The maximum length of the names that bundlers give to classes. They change with each build, and a metric label must not. */
+/** The maximum length of the class names that bundlers make. Such names change with each build, and a metric label must not. */
 const MAX_BUNDLED_NAME = 2
 
 /** The implementation in service, and the parts that outlive it: counters, events, pending loads, the rollout. */
 export class CacheRegistry {
-  /** The registry that the process shares, for several Fastify instances with one cache. */
+  /** Returns the registry that the process shares, for several Fastify instances with one cache. */
   static getInstance (): CacheRegistry {
-    // The registry stands on globalThis, since a process may load two copies of this package.
+    // The registry is stored on globalThis, since a process may load two copies of this package.
     const holder = globalThis as { [shared]?: CacheRegistry }
     holder[shared] ??= new CacheRegistry()
     return holder[shared]
@@ -67,9 +67,9 @@ export class CacheRegistry {
   )
 
   readonly personal = new PersonalPaths()
-  /** Names that no namespace of the app may have: sibling packages begin their keys and tags with them. */
+  /** Names that no namespace of the app may have: the keys and tags of sibling packages begin with these names. */
   readonly reservedNames = new Set<string>()
-  /** The clock of all lifetimes in this process. */
+  /** The clock by which all lifetimes in this process are measured. */
   clock: Clock = monotonicClock
   /** The counters of calls outside of the rollout. */
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
@@ -77,7 +77,10 @@ export class CacheRegistry {
   readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt))
   readonly #recent = new RecentStats(this.stats)
   readonly #limits = { reads: new Deadlines(DEFAULTS.readTimeoutMs), writes: new Deadlines(DEFAULTS.writeTimeoutMs) }
-  /** Implementations that were in service before, by the end of their last calls: they may hold entries that were invalidated since. */
+  /**
+   * Implementations that were in service before, each with a promise that its last calls have ended. They may hold entries that were
+   * invalidated since.
+   */
   readonly #retired = new WeakMap<Cache, Promise<unknown>>()
   #active: Registration
   #users = 0
@@ -88,7 +91,9 @@ export class CacheRegistry {
     this.#active = this.#registration(new NullCache(), 'NullCache')
   }
 
-  /** Applies the given options and leaves the others. Timeouts hold for implementations that are registered afterwards. */
+  /**
+   * Applies the given options and leaves the other settings unchanged. Timeouts apply to implementations that are registered afterwards.
+   */
   configure (options: RegistryOptions): void {
     const { readTimeoutMs, writeTimeoutMs, maxKeyPatterns, keyPattern, rollout, clock } = options
     if (readTimeoutMs !== undefined) this.#limits.reads = new Deadlines(readTimeoutMs)
@@ -107,9 +112,9 @@ export class CacheRegistry {
   get current (): Cache { return this.#active.impl }
 
   /**
-   * Puts an implementation into service at once; pending calls end on the one that they started on. An implementation
-   * that was in service before is cleared first, since no invalidation reached it in the meantime. Throws
-   * `CACHE_ERR_NOT_A_CACHE`, `CACHE_ERR_IMPLEMENTATION_STALE` and, for a bad name, `CACHE_ERR_OPTION_INVALID`.
+   * Puts an implementation into service at once; pending calls end on the implementation that they started on. An implementation that was
+   * in service before is cleared first, since no invalidation reached it in the meantime. Throws `CACHE_ERR_NOT_A_CACHE`,
+   * `CACHE_ERR_IMPLEMENTATION_STALE` and, for an invalid name, `CACHE_ERR_OPTION_INVALID`.
    */
   register (impl: Cache, name?: string): Swap {
     const outgoing = this.#active
@@ -122,7 +127,7 @@ export class CacheRegistry {
       if (impl.clear === undefined) throw new ImplementationStale(incoming.implName)
       incoming.forget(lastCalls)
     }
-    // A value that was loaded for an implementation is not stored after it went out of service.
+    // A value that was loaded for an implementation is not stored once the implementation is out of service.
     this.flights.supersedeAll()
     const drained = outgoing.drain()
     this.#retired.set(outgoing.impl, Promise.all([this.#retired.get(outgoing.impl), drained]))
@@ -145,13 +150,13 @@ export class CacheRegistry {
     }
   }
 
-  /** Starts the timer of `recentStats`, until `stop` was called as often as `start`. The timer does not hold the process. */
+  /** Starts the timer of `recentStats`, until `stop` was called as often as `start`. The timer does not keep the process running. */
   start (): void {
     this.#users++
     this.#recent.start()
   }
 
-  /** Ends one use of the registry; `true` if it was the last one. */
+  /** Ends one use of the registry; returns `true` if it was the last use. */
   stop (): boolean {
     if (--this.#users > 0) return false
     this.#recent.stop()
@@ -163,7 +168,10 @@ export class CacheRegistry {
   }
 }
 
-/** The name of an implementation: as given, else that of its class, else its own; `undefined`: its class has no name, or one of a bundler. */
+/**
+ * Returns the name of an implementation: the given name, else that of its class, else its own. `undefined`: the class has no name, or a
+ * name that a bundler made.
+ */
 function nameOf (impl: Cache, name: string | undefined): string | undefined {
   for (const method of ['get', 'set', 'del'] as const) {
     if (typeof impl?.[method] !== 'function') throw new NotACache(shown(name ?? impl), method)

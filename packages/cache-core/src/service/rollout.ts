@@ -9,8 +9,8 @@ const BUCKETS = 10_000
 const encoder = new TextEncoder()
 
 /**
- * The bucket of a subject, 0 to 9999: FNV-1a (32 bit) over the UTF-8 bytes of `salt:subject`, modulo 10 000. The same in
- * every process and on every day.
+ * Returns the bucket of a subject, 0 to 9999: FNV-1a (32 bit) over the UTF-8 bytes of `salt:subject`, modulo 10 000. The bucket is the
+ * same in every process and on every day.
  */
 export function bucketOf (subject: string, salt = DEFAULTS.salt): number {
   let hash = 0x811c9dc5
@@ -18,7 +18,7 @@ export function bucketOf (subject: string, salt = DEFAULTS.salt): number {
   return (hash >>> 0) % BUCKETS
 }
 
-/** Decides which keys and subjects are cached. A higher percent only adds subjects. */
+/** Decides which keys and subjects are cached. A higher percent adds subjects and removes none. */
 export class Rollout {
   salt = DEFAULTS.salt
   #percent = DEFAULTS.percent
@@ -26,7 +26,10 @@ export class Rollout {
   readonly #changed: (percent: number) => void
   readonly #allowed: (patterns: readonly string[]) => void
 
-  /** @param allowed is called with the allowed patterns, before the first read of their keys */
+  /**
+   * Creates a rollout with the default settings.
+   * @param allowed is called with the allowed patterns, before the first read of their keys
+   */
   constructor (changed: (percent: number) => void = () => {}, allowed: (patterns: readonly string[]) => void = () => {}) {
     this.#changed = changed
     this.#allowed = allowed
@@ -35,7 +38,7 @@ export class Rollout {
   get percent (): number { return this.#percent }
 
   /**
-   * The share of requests that use the cache, in percent.
+   * Sets the share of requests that use the cache, in percent.
    * @throws `CACHE_ERR_OPTION_INVALID` outside of 0 to 100
    */
   set percent (percent: number) {
@@ -53,10 +56,10 @@ export class Rollout {
     this.#allowed(patterns)
   }
 
-  /** Everybody and everything is in: nothing needs to be decided. */
+  /** Whether all keys and subjects are cached, so that no decision is needed. */
   get isComplete (): boolean { return this.#percent === 100 && this.#allow.has('*') }
 
-  /** The percent alone is the answer: there is no need of a subject. */
+  /** Whether the percent alone decides, so that no subject is needed. */
   get isAllOrNothing (): boolean { return this.#percent === 100 || this.#percent === 0 }
 
   allows (keyPattern: string): boolean {
@@ -65,7 +68,7 @@ export class Rollout {
 
   includes (subject: string): boolean {
     if (this.#percent === 100) return true
-    // Rounded, since 0.07 * 100 is more than 7.
+    // The limit is rounded, since `0.07 * 100` is more than 7.
     return bucketOf(subject, this.salt) < Math.round(this.#percent * (BUCKETS / 100))
   }
 }

@@ -2,7 +2,7 @@ import { errorType, type CacheError } from '../contract/errors.js'
 import { DurationHistogram } from './histogram.js'
 import { KeyPatterns, type PatternFailed } from './key-pattern.js'
 
-/** The label of control requests and of observation. */
+/** The label `impl` of calls in the control arm and of observed calls. */
 export const CONTROL_LABEL = 'null'
 
 /** Operations on the keys of one pattern on one implementation, counted since the start. */
@@ -24,11 +24,11 @@ export class Counters {
   }
 }
 
-/** The loads of the keys of one pattern, whatever the implementation. */
+/** Counts and durations of the loads of one key pattern, for all implementations together. */
 export class Loads {
   readonly durations = new DurationHistogram()
   failures = 0
-  /** The duration of recent loads in seconds: a moving average over about 16. */
+  /** The moving average of load durations in seconds, over about the last 16 loads. */
   recent = 0
   constructor (readonly keyPattern: string) {}
 
@@ -42,13 +42,13 @@ export class Loads {
 /** Hits, misses and errors of a period. `hitRate` is `hits / (hits + misses)`, `0` without reads. */
 export interface Totals { hits: number; misses: number; errors: number; hitRate: number }
 
-/** The counts under one label `impl`. */
+/** The counts under one value of the label `impl`. */
 export class ImplStats {
   readonly counters = new Map<string, Counters>()
   readonly errors = new Map<string, number>()
-  /** Invalidations by the pattern of the tag. */
+  /** The number of invalidations by the pattern of the tag. */
   readonly invalidations = new Map<string, number>()
-  /** Durations by operation; empty unless durations are measured. */
+  /** The durations by operation; empty unless durations are measured. */
   readonly durations = new Map<string, DurationHistogram>()
   readonly #stats: Stats
 
@@ -99,15 +99,18 @@ export function withRate (hits: number, misses: number, errors: number): Totals 
 
 /** Cumulative counters of a process: plain integers, which metrics read at scrape time. */
 export class Stats {
-  /** The maximum number of implementations with a label of their own; further ones share `other`. */
+  /** The maximum number of implementations with a label of their own; further implementations share the label `other`. */
   static readonly MAX_LABELS = 16
   readonly impls = new Map<string, ImplStats>()
   readonly loads = new Map<string, Loads>()
   readonly patterns: KeyPatterns
-  /** Whether the durations of operations are measured, at two clock readings each. */
+  /** Whether the durations of operations are measured, which costs two readings of the clock each. */
   measuresDurations = false
 
-  /** @param failed is called once if the app's own pattern function fails */
+  /**
+   * Creates counters without counts.
+   * @param failed is called once if the app's own pattern function fails
+   */
   constructor (failed?: PatternFailed) {
     this.patterns = new KeyPatterns(failed)
   }

@@ -1,18 +1,18 @@
 import { isResponse } from '../contract/response-keys.js'
 import { changeOf } from './stored-form.js'
 
-/** Seconds above which a ttl given as a number is doubted: it is most likely in milliseconds. */
+/** Seconds above which a ttl given as a number is doubted: such a number is most likely in milliseconds. */
 const DOUBTED_TTL = 24 * 3600
-/** The number of values per pattern that are checked: the first ones. */
+/** The number of values per key pattern that are checked; later values are not checked. */
 const SAMPLES = 8
 const HOLLOW = /(?:^|[^A-Za-z0-9])(undefined|null|NaN|\[object [A-Za-z]+\])(?![A-Za-z0-9])/
 
-/** Is called with a doubt about a key pattern. */
+/** A function that is called with a doubt about a key pattern. */
 export type OnDoubt = (keyPattern: string, message: string) => void
 
 interface Seen { samples: number; ttl: boolean; key: boolean; change: string | undefined }
 
-/** Reports the likely mistakes in keys, ttls and values, once per key pattern and reason. Checks stores, never a hit. */
+/** Reports likely mistakes in keys, ttls and values, once per key pattern and reason. Only stores are checked, never hits. */
 export class Doubts {
   readonly #seen = new Map<string, Seen>()
   readonly #onDoubt: OnDoubt
@@ -22,7 +22,7 @@ export class Doubts {
   }
 
   /**
-   * Checks one store.
+   * Checks one store for likely mistakes.
    * @param ttl seconds as the caller gave them; a function and `Infinity` are not doubted
    */
   look (keyPattern: string, key: string, value: unknown, ttl: unknown): void {
@@ -48,7 +48,10 @@ export class Doubts {
     this.#onDoubt(keyPattern, `changes when stored: ${seen.change}: JSON does not keep it, so that a hit returns another value than a miss, or the store refuses it. Load a value of plain objects, arrays, strings and finite numbers`)
   }
 
-  /** The first member of a pattern's values that JSON changes or refuses, such as `Date at .createdAt`; `undefined`: none was seen. */
+  /**
+   * Returns the first member of a pattern's values that JSON changes or refuses, such as `Date at .createdAt`; `undefined`: no such member
+   * was found.
+   */
   changeIn (keyPattern: string): string | undefined {
     return this.#seen.get(keyPattern)?.change
   }

@@ -3,8 +3,8 @@ import type { CacheError } from '../contract/errors.js'
 import { isPromise } from '../lib/harmless.js'
 
 /**
- * The outcome of a read. `stale`: an entry past its ttl was served, which counts as a hit. `miss`: nothing was found, or the key is outside
- * of the rollout. `failed`: the implementation answered with an error to `get` or `getEntry`; in `getOrSet` a load follows, a `miss`.
+ * The outcome of a read. `stale`: an entry past its ttl was served, which counts as a hit. `miss`: no valid entry was found, or the key is
+ * outside of the rollout. `failed`: `get` or `getEntry` of the implementation returned an error; in `getOrSet` a load follows, a `miss`.
  */
 export type ReadOutcome = 'hit' | 'stale' | 'miss' | 'failed'
 
@@ -13,15 +13,17 @@ export type ReadOutcome = 'hit' | 'stale' | 'miss' | 'failed'
  * `@x/cache-core/suite`.
  */
 export interface CacheEvents {
-  /** A key was read. On the hot path: a listener costs every read. */
+  /** A key was read. Every read calls the listener, so a listener slows down every read. */
   read: [key: string, keyPattern: string, outcome: ReadOutcome]
   /** Another implementation is in service. */
   swapped: [from: string, to: string]
-  /** An implementation is in service whose class has no name of its own; `implName` stands for it. */
+  /** An implementation is in service whose class has no name of its own; `implName` is used instead. */
   unnamed: [implName: string]
   /** An operation failed. */
   failed: [impl: string, operation: string, error: CacheError]
-  /** A ttl, a key or a value under a key pattern is most likely a mistake; `message` gives the reason. Once per pattern and reason. */
+  /**
+   * A ttl, a key or a value under a key pattern is most likely a mistake; `message` has the reason. Emitted once per pattern and reason.
+   */
   doubted: [keyPattern: string, message: string]
   /** A loader ended; `error` is its error. `background`: no caller waited for it. */
   loaded: [key: string, keyPattern: string, seconds: number, value: unknown, error: unknown, background: boolean]
@@ -44,25 +46,25 @@ export interface CacheEvents {
 
 type Listener<K extends keyof CacheEvents> = (...args: CacheEvents[K]) => void
 
-/** One subscription. */
+/** One listener, and whether it has failed before. */
 interface Subscription<K extends keyof CacheEvents> {
   readonly listener: Listener<K>
   hasFailed: boolean
 }
 
 /**
- * Synchronous typed events. The first failure of a listener, a throw or a rejection, is emitted as `listenerFailed`, without a
- * listener of that event as a warning of the process. It harms neither the cache nor the other listeners.
+ * Synchronous typed events. The first throw or rejection of a listener is emitted as `listenerFailed`, or as a warning of the process if
+ * that event has no listener. A failing listener affects neither the cache nor the other listeners.
  */
 export class Events {
-  /** Whether `read` has a listener: a field, since every hit asks. */
+  /** Whether `read` has a listener: a field, since every hit reads it. */
   hasReaders = false
   readonly #subscriptions: { [K in keyof CacheEvents]?: Subscription<K>[] } = {}
 
   /** Adds a listener; returns the function that removes it. */
   on<K extends keyof CacheEvents> (event: K, listener: Listener<K>): () => void {
     const lists = this.#subscriptions as Record<K, Subscription<K>[] | undefined>
-    // An object per call, so that a listener that was added twice is removed once at a time.
+    // Each call adds an object of its own, so that a listener that was added twice is removed once at a time.
     const own: Subscription<K> = { listener, hasFailed: false }
     lists[event] = [...lists[event] ?? [], own]
     this.hasReaders = this.has('read')
@@ -86,7 +88,7 @@ export class Events {
       try {
         const { listener } = subscription
         const returned = listener(...args) as unknown
-        // The rejection of an async listener would end the process if nobody took it.
+        // The rejection of an async listener would end the process if it were not handled.
         if (returned !== undefined) isPromise(returned, (error) => this.#report(event, subscription, error))
       } catch (error) {
         this.#report(event, subscription, error)
@@ -97,7 +99,7 @@ export class Events {
   #report (event: string, subscription: { hasFailed: boolean }, error: unknown): void {
     if (subscription.hasFailed) return
     subscription.hasFailed = true
-    // A listener of `listenerFailed` that fails has no other listener to be reported to.
+    // A failure of a listener of `listenerFailed` is not reported, since its report would call the same listener.
     if (event === 'listenerFailed') return
     if (this.has('listenerFailed')) return this.emit('listenerFailed', event, error)
     process.emitWarning(`A listener of the cache event "${event}" failed: ${error instanceof Error ? error.stack : String(error)}`, 'CacheWarning')

@@ -2,7 +2,10 @@ import type { CacheError } from '../contract/errors.js'
 import { errorType } from '../contract/errors.js'
 import type { Log } from '../lib/harmless.js'
 
-/** Logs failures: one line when those of a kind begin, and one a minute with their number while they last; never one per operation. */
+/**
+ * Logs failures by kind: one line at the first failure, and one a minute with their number while failures continue; never one per
+ * operation.
+ */
 export class FailureLog {
   static readonly EVERY_MS = 60_000
   readonly #counts = new Map<string, number>()
@@ -19,7 +22,8 @@ export class FailureLog {
     const kind = `${impl} ${operation} ${errorType(error)}`
     const count = this.#counts.get(kind)
     if (count === undefined) {
-      // The other properties, and the cause, of an error of the app's own implementation may contain stored values.
+      // Only name, code and message are logged: other properties of an error of the app's implementation, and its cause, may contain
+      // stored values.
       const { name, code, message } = error
       this.#log.warn({ err: { type: name, code, message }, impl, operation }, 'Cache: an operation failed')
     }

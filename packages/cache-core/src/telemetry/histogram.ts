@@ -1,10 +1,10 @@
-/** Upper bounds of the buckets in seconds: from an in-process read to a slow query. */
+/** Upper bounds of the buckets in seconds: from the duration of an in-process read to that of a slow query. */
 export const DURATION_BUCKETS: readonly number[] =
   [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-/** A histogram of durations. An observation costs a few additions; cumulative counts are made when it is read. */
+/** A histogram of durations. An observation costs a few additions; cumulative counts are computed when the histogram is read. */
 export class DurationHistogram {
-  /** One count per bound of `DURATION_BUCKETS`, not cumulative; the last count is of durations above all bounds. */
+  /** The number of durations per bound of `DURATION_BUCKETS`, not cumulative; the last number is that of durations above all bounds. */
   readonly counts = new Array<number>(DURATION_BUCKETS.length + 1).fill(0)
   count = 0
   sum = 0

@@ -3,41 +3,44 @@ import { ownText } from '../lib/own-text.js'
 
 /** The default of option `maxKeyPatterns`. */
 export const MAX_KEY_PATTERNS = 100
-/** The label of all key patterns without a label of their own. */
+/** The label that all key patterns without a label of their own share. */
 export const OTHER = 'other'
 
-// A label starts with a letter: `12345:profile` or a UUID before the colon is an id. An id must never become a label, nor a part of one
-// (`user-12345`).
+// A label starts with a letter, since `12345:profile` or a UUID before the colon is an id. An id must never become a label, nor a part of
+// a label (`user-12345`).
 const LABEL = /^[A-Za-z][\w./-]{0,63}$/
 const ID_LIKE = /\d{5,}|[0-9a-f]{8}-[0-9a-f]{4}-|[0-9a-f]{16,}/i
 
-/** Whether a text contains a likely id: five digits in a row, the beginning of a UUID, 16 hexadecimal digits. */
+/** Whether a text contains a likely id: five digits in a row, the beginning of a UUID, or 16 hexadecimal digits. */
 export function isIdLike (text: string): boolean {
   return ID_LIKE.test(text)
 }
 
-/** Whether a pattern can be a label: a letter and up to 63 of `A-Z a-z 0-9 _ . / -`, and nothing like an id. */
+/** Whether a pattern can be a label: a letter and up to 63 of `A-Z a-z 0-9 _ . / -`, without a likely id. */
 export function isLabel (pattern: string): boolean {
   return LABEL.test(pattern) && !isIdLike(pattern)
 }
 
-/** The pattern of a key: the text before the first `:`. A key without one has the pattern `other`, since a whole key is never a label. */
+/**
+ * Returns the pattern of a key: the text before the first `:`. A key without a colon has the pattern `other`, since a whole key is never a
+ * label.
+ */
 export function defaultKeyPattern (key: string): string {
   const colon = key.indexOf(':')
   return colon > 0 ? key.slice(0, colon) : OTHER
 }
 
-/** Is called when the app's own pattern function fails; `how`: `threw`, or `answered with a promise`. */
+/** A function that is called when the app's own pattern function fails; `how`: `threw`, or `answered with a promise`. */
 export type PatternFailed = (how: string, cause?: unknown) => void
 
 /**
- * Maps keys to at most `max` labels, in the order in which patterns appear; further patterns are `other`. No table grows with the number of
- * distinct keys.
+ * Maps keys to at most `max` labels, in the order in which patterns appear; further patterns get the label `other`. The memory does not
+ * grow with the number of distinct keys.
  */
 export class KeyPatterns {
-  /** Each label by its text, a copy: a slice of a key would hold the key in memory. */
+  /** The known labels by their text. Each text is a copy, since a slice of a key would hold the key in memory. */
   readonly #known = new Map<string, string>()
-  // The prefix, with its colon, of the last key with a label: most traffic has long runs of one pattern.
+  // The pattern, with its colon, of the last key with a label: most traffic has long runs of keys of one pattern, which need no search.
   #lastPrefix = ':'
   #lastPattern = OTHER
   max = MAX_KEY_PATTERNS
@@ -45,19 +48,22 @@ export class KeyPatterns {
   readonly #failed: PatternFailed
   #hasFailed = false
 
-  /** @param failed is called once if the app's own pattern function throws or answers with a promise */
+  /**
+   * Creates an empty table of labels.
+   * @param failed is called once if the app's own pattern function throws or returns a promise
+   */
   constructor (failed: PatternFailed = () => {}) {
     this.#failed = failed
   }
 
-  /** Gives patterns that an operator named a label, beyond `max` if other patterns came first. */
+  /** Gives labels to patterns that an operator listed, beyond `max` if other patterns came first. */
   reserve (patterns: readonly string[]): void {
     for (const pattern of patterns) {
       if (pattern !== OTHER && isLabel(pattern)) this.#add(pattern)
     }
   }
 
-  /** The label of a key. An own pattern function that throws or returns no usable label makes it `other`. */
+  /** Returns the label of a key. The label is `other` if the app's pattern function throws or returns no usable label. */
   of (key: string): string {
     const isDefault = this.patternOf === defaultKeyPattern
     if (isDefault && key.startsWith(this.#lastPrefix)) return this.#lastPattern
@@ -84,7 +90,10 @@ export class KeyPatterns {
     return this.#known.get(pattern) ?? this.#admit(pattern)
   }
 
-  /** Reports the first failure alone: only a label is lost, so the operations have not failed. */
+  /**
+   * Reports only the first failure of the pattern function, to `failed`. The operation on the key does not fail, since only its label is
+   * lost.
+   */
   #fail (how: string, cause?: unknown): void {
     if (this.#hasFailed) return
     this.#hasFailed = true

@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.js'
 import type { Events } from './events.js'
 import type { ImplStats, Stats } from './counters.js'
 
-/** The service as a measurement sees it; `CacheRegistry` is one. */
+/** The parts of the registry that a measurement needs; `CacheRegistry` implements this interface. */
 export interface MeasuredService {
   readonly clock: Clock
   readonly events: Events

@@ -4,12 +4,12 @@ import type { Events, ReadOutcome } from './events.js'
 import type { KeyPatterns } from './key-pattern.js'
 import type { Counters, ImplStats } from './counters.js'
 
-/** Whether a read found a fresh value; a stored `null` is one. */
+/** Whether a read found a fresh value; a stored `null` is such a value. */
 export function isHit (result: Result<unknown>): boolean {
   return result.ok && (result.value !== null || result === STORED_NULL)
 }
 
-/** Decides, counts and emits the outcome of each read, and counts and emits failures: the only place that does. */
+/** Counts and emits the outcome of each read, and each failure. No other code does so. */
 export class Observer {
   readonly #events: Events
   readonly #patterns: KeyPatterns
@@ -19,14 +19,14 @@ export class Observer {
     this.#patterns = patterns
   }
 
-  /** Notes the read of a fresh value, and returns its result. */
+  /** Counts and emits the read of a fresh value, and returns its result. */
   readValue<R extends Result<unknown>> (stats: ImplStats, key: string, result: R): R {
     if (!result.ok) this.#readFailed(stats, key, result.error)
     else this.read(stats.of(key), key, result.value !== null || result === STORED_NULL ? 'hit' : 'miss')
     return result
   }
 
-  /** Notes the read of an entry, which may be stale, and returns its result. */
+  /** Counts and emits the read of an entry, which may be stale, and returns its result. */
   readEntry<R extends Result<{ readonly fresh: boolean } | null>> (stats: ImplStats, key: string, result: R): R {
     if (result.ok) this.read(stats.of(key), key, result.value === null ? 'miss' : result.value.fresh ? 'hit' : 'stale')
     else this.#readFailed(stats, key, result.error)

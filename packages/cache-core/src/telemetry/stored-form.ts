@@ -5,13 +5,13 @@ const MAX_MEMBERS = 1000
 /** The maximum number of characters of a path in a message. */
 const MAX_PATH = 100
 
-/** A member that is not yet checked, and its parent. */
+/** A member of a value that is not yet checked, and its parent. */
 interface Open { readonly part: unknown; readonly path: string; readonly parent: Open | undefined }
 
 /**
- * The first member of a value that JSON changes or refuses, with its path: `Date at .createdAt`, `NaN at .items[3]`, `BigInt at .id`, `Map` for
- * the value itself. `undefined`: none among the first 1000 members. A member of an object that is `undefined` counts as unchanged: a hit lacks
- * it, and reads the same. Getters are not called, and a proxy that throws counts as unchanged.
+ * Returns the first member of a value that JSON changes or refuses, with its path: `Date at .createdAt`, `NaN at .items[3]`, or `Map` for
+ * the value itself. `undefined`: the first 1000 members have none. An object's member that is `undefined` counts as unchanged: reading it
+ * after a hit gives `undefined`, too. Getters are not called, and a proxy that throws counts as unchanged.
  */
 export function changeOf (value: unknown): string | undefined {
   const open: Open[] = [{ part: value, path: '', parent: undefined }]
@@ -31,27 +31,27 @@ export function changeOf (value: unknown): string | undefined {
       }
     }
   } catch {
-    // A trap of the app's proxy threw; a check must not fail a load.
+    // A trap of the app's proxy threw; the check must not fail a load.
   }
   return undefined
 }
 
-/** Whether an object lies in itself, which JSON refuses. An object that two members share does not. */
+/** Whether an object contains itself, which JSON refuses. An object that two members share does not contain itself. */
 function isOwnAncestor ({ part, parent }: Open): boolean {
   if (typeof part !== 'object' || part === null) return false
   for (let above = parent; above !== undefined; above = above.parent) if (above.part === part) return true
   return false
 }
 
-/** A member as a log may show it. A name that may be an id, or an address, is data and is left out. */
+/** Returns the name of a member for a log. A name that may be an id or an address is data, and is replaced by `[…]`. */
 function memberOf (name: string): string {
   return /^[A-Za-z_$][\w$]{0,31}$/.test(name) && !isIdLike(name) ? `.${name}` : '[…]'
 }
 
-/** The kind of a value that JSON changes or refuses. A value that is bytes as a whole is stored as bytes. */
+/** Returns the kind of a value that JSON changes or refuses. A value that consists of bytes as a whole is stored as bytes. */
 function changedKind (value: unknown, isWhole: boolean): string | undefined {
   switch (typeof value) {
-    // A loader returns undefined to store nothing.
+    // A loader that returns `undefined` stores nothing, so this is no mistake.
     case 'undefined': return isWhole ? undefined : 'undefined'
     case 'function': case 'symbol': return typeof value
     case 'bigint': return 'BigInt'

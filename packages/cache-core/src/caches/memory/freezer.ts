@@ -1,24 +1,25 @@
 import { arrayBytes, dictionaryBytes, elementsBytes, numberBytes, objectBytes, textBytes } from './heap-size.js'
 import { isOneByte } from '../../lib/own-text.js'
 
-/** The maximum length, in UTF-16 units, of a text that `JSON.parse` takes from V8's table of unique texts. */
+/** The maximum length, in UTF-16 units, of a text that `JSON.parse` finds in V8's table of unique texts. */
 const MAX_SHARED = 10
 const MAX_REMEMBERED = 32
 const REMEMBERED = 4096
 
 /** Freezes values that were parsed from JSON, and counts the bytes that they take in the heap. */
 export class Freezer {
-  /** Hashes of the texts seen so far: V8 stores each property name and each short text once. */
+  /** Hashes of the texts that were counted before: V8 stores each property name and each short text once. */
   #known: string[] | undefined
 
   /**
-   * Freezes a value at all depths.
-   * @param isNarrow no text in it has a character above U+00FF
+   * Freezes a value at all depths, and counts its bytes.
+   * @param isNarrow no text in the value has a character above U+00FF
    * @returns bytes
    */
   freeze (value: unknown, isNarrow: boolean): number {
     let bytes = 0
-    // No frame per level: JSON.stringify of Node 26 has none, so that a value may be deeper than the stack.
+    // A list of open parts replaces recursion, since a value may be deeper than the stack: JSON.stringify of Node 26 needs no frame per
+    // level.
     const open = [value]
     while (open.length > 0) {
       const part = open.pop()
@@ -33,7 +34,7 @@ export class Freezer {
     return bytes
   }
 
-  /** Forgets the texts, and frees their memory. */
+  /** Removes all recorded texts, and frees their memory. */
   clear (): void {
     this.#known = undefined
   }
@@ -44,7 +45,7 @@ export class Freezer {
   }
 
   #fieldBytes (names: readonly string[], isNarrow: boolean): number {
-    // V8 stores names that are array indices separately, before all others.
+    // V8 stores property names that are array indices separately, before all other names.
     let indices = 0
     while (indices < names.length && isIndex(names[indices]!)) indices++
     let newBytes = 0
@@ -53,11 +54,11 @@ export class Freezer {
     }
     const named = names.length - indices
     return (indices === 0 ? 0 : elementsBytes(indices, Number(names[indices - 1]))) +
-      // With names of its own an object is a dictionary: V8 finds no other one of the same shape.
+      // An object with new property names is counted as a dictionary: V8 has no other object of the same shape.
       (newBytes === 0 ? objectBytes(named) : newBytes + dictionaryBytes(named))
   }
 
-  /** Whether a text was seen before; records it. */
+  /** Whether a text was counted before; records the text. */
   #isKnown (text: string): boolean {
     if (text.length > MAX_REMEMBERED) return true
     let hash = text.length

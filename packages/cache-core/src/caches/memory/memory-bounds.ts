@@ -3,7 +3,7 @@ import { isResponse } from '../../contract/response-keys.js'
 import type { MemoryRoom } from './memory-room.js'
 import type { MemoryTags } from './memory-tags.js'
 
-/** The limits of a `MemoryCache`; `responseShare` is the part of both limits that stored responses may always take. */
+/** The limits of a `MemoryCache`. `responseShare`: the part of both limits that stored responses may always use. */
 export interface MemoryLimits {
   readonly maxEntries: number
   readonly maxBytes: number
@@ -26,13 +26,13 @@ export class MemoryBounds {
     this.#responseShare = responseShare
   }
 
-  /** Bytes of the entries, of their tags, and of the tables of both. */
+  /** Bytes of the entries, of their tags, and of the tables of entries and tags. */
   get bytes (): number { return this.#entries.bytes + this.#tags.bytes }
 
   /** Whether there are more entries than `maxEntries`, or more bytes than `maxBytes`. */
   get isExceeded (): boolean { return this.#entries.size > this.#maxEntries || this.bytes > this.maxBytes }
 
-  /** Bytes that one entry may take: all of `maxBytes`, or the share of responses. */
+  /** Returns the maximum bytes of one entry: all of `maxBytes`, or for a stored response the part of `responseShare`. */
   limitOf (key: string): number {
     return isResponse(key) ? this.#responseShare * this.maxBytes : this.maxBytes
   }
@@ -51,7 +51,7 @@ export class MemoryBounds {
     if (tags !== undefined) this.#tags.release(tags)
   }
 
-  /** The slot of the entry to evict: the least recently used one, or such a response where responses exceed their share. */
+  /** The slot of the entry to evict: the least recently used entry, or the least recently used response if responses exceed their share. */
   get #evicted (): number {
     const { room, oldest } = this.#entries
     return room !== undefined && room.size > 0 && this.#exceedsShare(room) ? room.oldest : oldest

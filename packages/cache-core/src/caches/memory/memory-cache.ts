@@ -17,10 +17,10 @@ import { toStored } from './stored-value.js'
 export type { MemoryCacheOptions }
 
 const NO_TAGS: EntryTags = { states: [], version: 0 }
-/** The part of `maxBytes` for tags without an entry. */
+/** The part of `maxBytes` for tags that no entry has. */
 const IDLE_TAGS_SHARE = 1 / 8
 
-/** The cache in this process: entries and bytes are bounded; values are stored as JSON, or as bytes. */
+/** The cache in the memory of this process. Entries and bytes are bounded; values are stored as JSON text, as bytes, or frozen. */
 export class MemoryCache implements Cache, Immediate {
   readonly name = 'memory'
   readonly isLocal = true
@@ -30,7 +30,7 @@ export class MemoryCache implements Cache, Immediate {
   readonly #locks = new MemoryLocks()
   readonly #now: () => number
   readonly #bounds: MemoryBounds
-  /** Only with `isolation: 'freeze'`. */
+  /** Freezes stored values; `undefined` unless `isolation` is `'freeze'`. */
   readonly #freezer: Freezer | undefined
 
   constructor (options: MemoryCacheOptions = {}) {
@@ -58,11 +58,11 @@ export class MemoryCache implements Cache, Immediate {
     }
   }
 
-  /** The number of entries, with expired ones until they are read or evicted. */
+  /** The number of entries, including expired entries that were neither read nor evicted. */
   get size (): number { return this.#entries.size }
   /**
-   * The number of bytes in the heap and in the contents of Buffers, for entries, their tags, and the tables of both. Within 15 % of V8's own
-   * count from some thousand entries on.
+   * Bytes in the heap and in the contents of Buffers, for entries, their tags, and the tables of both. The number is within 15 % of V8's
+   * own count if there are some thousand entries or more.
    */
   get bytes (): number { return this.#bounds.bytes }
 
@@ -72,7 +72,7 @@ export class MemoryCache implements Cache, Immediate {
     if (slot === 0) return MISS
     const now = this.#now()
     const tags = entries.tagsOf(slot)
-    // A fresh entry is also a valid one, so a hit needs one check.
+    // A fresh entry is also valid: no invalidation has removed it. A hit therefore needs one check.
     if (now - entries.storedAt[slot]! < entries.ttl[slot]! && (tags === undefined || this.#tags.isFresh(tags, entries.versionOf(slot)))) {
       entries.use(slot)
       const value = this.#valueOf<T>(slot)
@@ -177,7 +177,7 @@ export class MemoryCache implements Cache, Immediate {
     const slot = entries.slotOf(key)
     const ttl = Math.min(options.ttl ?? DEFAULT_TTL, MAX_TTL)
     const tags = ttl === 0 ? undefined : this.#tagsFor(options)
-    // The earlier value is gone from here on, also when the new one is not stored.
+    // The earlier value is removed here in any case, even if the new value is not stored.
     if (tags === undefined) {
       this.#bounds.remove(slot)
       return DONE
@@ -204,12 +204,12 @@ export class MemoryCache implements Cache, Immediate {
     return err(tooLarge(least, limit))
   }
 
-  /** The tags of an entry to be stored; `undefined`: one was invalidated since the snapshot. */
+  /** Returns the tags of an entry to be stored; `undefined`: a tag was invalidated since the snapshot. */
   #tagsFor ({ tags, snapshot }: SetOptions): EntryTags | undefined {
     return tags === undefined && snapshot === undefined ? NO_TAGS : this.#tags.resolve(tags, snapshot)
   }
 
-  /** The slot of an entry, unless it is invalidated or past its stale end: `0`, as for a key without an entry. */
+  /** Returns the slot of an entry; `0` if the key has no entry, or the entry is invalidated or past its stale end. */
   #find (key: string, now: number): number {
     const entries = this.#entries
     const slot = entries.slotOf(key)

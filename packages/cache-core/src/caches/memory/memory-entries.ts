@@ -6,27 +6,27 @@ import { statesBytes, type TagState } from './memory-tags.js'
 import { ownText } from '../../lib/own-text.js'
 
 /**
- * The entries of a cache in the order of their use. An entry is a number, its slot, and each of its properties is in a list
- * of its own: an object per entry, with its header and its boxed numbers, takes more than twice the room. Slot 0 stands
- * between the newest entry and the oldest, and for "none".
+ * The entries of a cache in the order of their use. An entry is a number, its slot; each property of the entries has a list of its own. An
+ * object per entry, with its header and its boxed numbers, takes more than twice the memory. Slot 0 is the link between the newest entry
+ * and the oldest, and means "no entry".
  */
 export class MemoryEntries {
   values: unknown[] = []
-  /** Milliseconds of the clock. */
+  /** The times of storing, in milliseconds of the clock. */
   storedAt: number[] = []
   ttl: number[] = []
   #keys: (string | undefined)[] = []
   #sizes: number[] = []
   #older: number[] = []
   #newer: number[] = []
-  // Most caches have no entry with tags, or with a stale window.
+  // The lists of tags; `undefined` until an entry has tags, since most caches have no such entry.
   #tags: (readonly TagState[] | undefined)[] | undefined
   #versions: number[] | undefined
   #windows: number[] | undefined
   #room: MemoryRoom | undefined
   #slots = new Map<string, number>()
   readonly #slotsSize = new MapSize()
-  /** The first of the slots that have no entry; `#newer` leads to the next. */
+  /** The first slot without an entry; `#newer` of each free slot is the next free slot. */
   #free = 0
   #contentBytes = 0
   readonly #maxEntries: number
@@ -41,15 +41,15 @@ export class MemoryEntries {
   /** Bytes of keys, values and lists of tags. */
   get contentBytes (): number { return this.#contentBytes }
 
-  /** The stored responses among the entries; `undefined`: there are none. */
+  /** The stored responses among the entries; `undefined`: no entry is a stored response. */
   get room (): MemoryRoom | undefined { return this.#room }
 
-  /** Bytes of keys, values, and the tables that find them. */
+  /** Bytes of keys and values, and of the tables in which they are found. */
   get bytes (): number {
     return this.#slots.size === 0 ? 0 : this.#contentBytes + this.#slotsSize.bytes + this.#slotBytes * this.values.length
   }
 
-  /** The slot of a key; `0`: it has none. */
+  /** Returns the slot of a key; `0`: the key has no entry. */
   slotOf (key: string): number {
     return this.#slots.get(key) ?? 0
   }
@@ -59,7 +59,7 @@ export class MemoryEntries {
   tagsOf (slot: number): readonly TagState[] | undefined { return this.#tags === undefined ? undefined : this.#tags[slot] }
   versionOf (slot: number): number { return this.#versions![slot]! }
 
-  /** Makes an entry the last one to be evicted. */
+  /** Makes an entry the newest, which is evicted last. */
   use (slot: number): void {
     if (this.#older[0] === slot) return
     this.#unlink(slot)
@@ -67,10 +67,10 @@ export class MemoryEntries {
     if (this.#room !== undefined) this.#room.use(slot)
   }
 
-  /** The slot of the least recently used entry; `0`: there is none. */
+  /** The slot of the least recently used entry; `0`: the cache is empty. */
   get oldest (): number { return this.#newer[0]! }
 
-  /** Stores under a key that has no entry. There may be one more than `maxEntries`. */
+  /** Stores an entry under a key that has none. The number of entries may exceed `maxEntries` by one. */
   add (key: string, entry: NewEntry): void {
     if (this.#free === 0) this.#grow()
     const slot = this.#free
@@ -84,7 +84,7 @@ export class MemoryEntries {
     this.#link(slot)
   }
 
-  /** Stores in place of an entry with the same key. */
+  /** Stores an entry in place of the entry with the same key. */
   replace (slot: number, entry: NewEntry): void {
     this.#count(slot, this.kindOf(slot) - this.#sizes[slot]!)
     this.#fill(slot, entry, keyBytes(this.#keys[slot]!))
@@ -127,7 +127,7 @@ export class MemoryEntries {
       (this.#room === undefined ? 0 : OPTIONAL_BYTES.room)
   }
 
-  /** Counts bytes of an entry, or takes them off. */
+  /** Adds bytes of an entry to the count; a negative number subtracts them. */
   #count (slot: number, bytes: number): void {
     this.#contentBytes += bytes
     if (this.#room !== undefined && this.#room.has(slot)) this.#room.contentBytes += bytes
@@ -168,7 +168,7 @@ export class MemoryEntries {
     this.#older[newer] = older
   }
 
-  /** Grows the lists by a quarter: V8's own growth is a half, whose unused part would be a tenth of a small entry. */
+  /** Grows the lists by a quarter: V8 would grow them by a half, whose unused part would be a tenth of the bytes of a small entry. */
   #grow (): void {
     const before = this.values.length
     const length = Math.min(this.#maxEntries + 2, Math.max(1 + MIN_SLOTS, Math.ceil(before * 1.25)))
@@ -187,7 +187,7 @@ export class MemoryEntries {
     this.#freeFrom(before)
   }
 
-  /** Moves the remaining entries to the front of shorter lists. */
+  /** Moves the remaining entries to the front of shorter lists, to free memory. */
   #shrink (): void {
     const slots: number[] = [0]
     for (let slot = this.oldest; slot !== 0; slot = this.#newer[slot]!) slots.push(slot)

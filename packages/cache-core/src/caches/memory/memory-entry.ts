@@ -8,9 +8,9 @@ export const AS_IS = 0
 export const JSON_TEXT = 1
 export const BYTES = 2
 
-/** Sizes are multiples of this number; the remainder is the form of the value. */
+/** The factor of sizes: `bytes` is a multiple of this number, so that the remainder can hold the form of the value. */
 export const KINDS = 8
-/** Bytes of the lists of a table, for each slot and without those that are made when they are needed. */
+/** Bytes per slot in the lists of a table, without the lists that are made only when they are needed. */
 export const SLOT_BYTES = 56
 export const OPTIONAL_BYTES = { tags: 16, windows: 8, room: 16 }
 export const MIN_SLOTS = 4
@@ -19,7 +19,7 @@ export const MIN_SLOTS = 4
 export interface NewEntry extends EntryTags {
   readonly kind: number
   readonly value: unknown
-  /** Bytes of the value. A multiple of 8. */
+  /** Bytes of the value, a multiple of 8. */
   readonly bytes: number
   readonly storedAt: number
   /** The ttl in milliseconds. */
@@ -28,7 +28,7 @@ export interface NewEntry extends EntryTags {
   readonly window: number
 }
 
-/** Bytes of a cache with this entry alone. */
+/** Returns the bytes of a cache that contains only this entry. */
 export function entryBytes (key: string, { bytes, states, window }: NewEntry): number {
   const slot = SLOT_BYTES + (states.length === 0 ? 0 : OPTIONAL_BYTES.tags) + (window === 0 ? 0 : OPTIONAL_BYTES.windows) +
     (isResponse(key) ? OPTIONAL_BYTES.room : 0)
@@ -37,7 +37,7 @@ export function entryBytes (key: string, { bytes, states, window }: NewEntry): n
   return keyBytes(key) + bytes + statesBytes(states) + map.bytes + slot * 2 * MIN_SLOTS
 }
 
-/** Bytes of a key on the heap. */
+/** Returns the bytes of a key on the heap. */
 export function keyBytes (key: string): number {
   return textBytes(key.length, isOneByte(key))
 }

@@ -7,7 +7,7 @@ import { DONE, err, type Result } from '../../contract/result.js'
 interface Waiter { take: (lock: Lock | null) => void; ttl: number; timer: NodeJS.Timeout | undefined }
 interface Held { token: number; expiry: NodeJS.Timeout; waiters: Waiter[] }
 
-/** Locks within this process; waiters acquire them in order. A lock that is not released ends with its ttl. */
+/** Locks within this process; waiters acquire a lock in the order of their calls. A lock that is not released ends with its ttl. */
 export class MemoryLocks {
   readonly #held = new Map<string, Held>()
   #token = 0
@@ -82,7 +82,7 @@ export class MemoryLocks {
   }
 }
 
-/** The delay of a timer in milliseconds, at most 2^31-1: Node turns a longer one into 1 ms. */
+/** Returns the delay of a timer in milliseconds, at most 2^31-1: Node turns a longer delay into 1 ms. */
 function toDelay (ms: number): number {
   return Math.min(ms, 0x7fffffff)
 }

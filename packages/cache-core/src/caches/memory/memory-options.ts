@@ -4,7 +4,7 @@ import { refuseNames } from '../../contract/option-names.js'
 import { monotonicClock, type Clock } from '../../lib/clock.js'
 import { defaultsOf } from '../../lib/schema-defaults.js'
 
-/** Entries that a `Map` holds in V8. */
+/** The maximum number of entries of a `Map` in V8. */
 const MAX_MAP_SIZE = 2 ** 24
 
 /** Bounds of a `MemoryCache`. */

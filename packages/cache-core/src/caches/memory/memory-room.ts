@@ -1,31 +1,34 @@
 const OUTSIDE = -1
 
 /**
- * The stored responses among the entries of a table, in the order of their use: a second list through the same slots. Slot 0
- * stands between the newest and the oldest, and for "none".
+ * The stored responses among the entries of a table, in the order of their use: a second list through the same slots. Slot 0 is the link
+ * between the newest response and the oldest, and means "no response".
  */
 export class MemoryRoom {
   size = 0
-  /** Bytes of keys, values and lists of tags. */
+  /** Bytes of keys, values and lists of tags of the stored responses. */
   contentBytes = 0
   #older: number[]
   #newer: number[]
 
-  /** @param slots of the table, slot 0 included */
+  /**
+   * Makes an empty list.
+   * @param slots the number of slots of the table, slot 0 included
+   */
   constructor (slots: number) {
     this.#older = emptySlots(slots)
     this.#newer = emptySlots(slots)
     this.#older[0] = this.#newer[0] = 0
   }
 
-  /** The slot of the least recently used response; `0`: there is none. */
+  /** The slot of the least recently used response; `0`: there is no response. */
   get oldest (): number { return this.#newer[0]! }
 
   has (slot: number): boolean {
     return this.#newer[slot] !== OUTSIDE
   }
 
-  /** Makes an entry the newest one. */
+  /** Adds a response as the newest one. */
   link (slot: number): void {
     const newest = this.#older[0]!
     this.#older[slot] = newest
@@ -35,7 +38,7 @@ export class MemoryRoom {
     this.size++
   }
 
-  /** Makes a response the newest one; does nothing to other entries. */
+  /** Makes a response the newest one; does nothing if the entry is no response. */
   use (slot: number): void {
     if (!this.has(slot)) return
     this.unlink(slot)
@@ -51,13 +54,13 @@ export class MemoryRoom {
     this.size--
   }
 
-  /** Extends the lists to further slots. */
+  /** Extends the lists by further slots. */
   grow (added: number): void {
     this.#older = this.#older.concat(emptySlots(added))
     this.#newer = this.#newer.concat(emptySlots(added))
   }
 
-  /** Copies the entries to a table of another length, where each has another slot: its place in `slots`, which are in the order of use. */
+  /** Copies the list for a table of another length. An entry's new slot is its position in `slots`, which are in the order of use. */
   moved (slots: readonly number[], length: number): MemoryRoom {
     const room = new MemoryRoom(length)
     for (let slot = 1; slot < slots.length; slot++) if (this.has(slots[slot]!)) room.link(slot)

@@ -2,24 +2,24 @@ import type { TagSnapshot } from '../../contract/cache.js'
 import { arrayBytes, MapSize, objectBytes, textBytes } from './heap-size.js'
 import { isOneByte, ownText } from '../../lib/own-text.js'
 
-/** The `soft` version of a tag that was invalidated or forgotten: entries and snapshots with it are invalid. */
+/** The `soft` version of a tag that was invalidated or forgotten: entries and snapshots with this tag state are invalid. */
 const GONE = -1
-/** The version of an entry that was invalidated softly during its load: stale under every tag. */
+/** The version of an entry that was invalidated softly during its load: the entry is stale whatever tags it has. */
 const NEVER_FRESH = -2
 const STATE_BYTES = objectBytes(4)
 
 /** The state of a tag, from its first capture until it is invalidated or forgotten; afterwards the tag gets a new state. */
 export interface TagState {
   readonly tag: string
-  /** Bytes of the state, with those of the text. */
+  /** Bytes of the state, including the text of the tag. */
   readonly bytes: number
-  /** The version at the last soft invalidation. */
+  /** The version of all tags at the last soft invalidation of this tag. */
   soft: number
   /** The number of entries with the tag. */
   uses: number
 }
 
-/** The tags of an entry, and the version at which they were known to be fresh. */
+/** The tag states of an entry, and the version at which the tags were known to be fresh. */
 export interface EntryTags { readonly states: readonly TagState[]; readonly version: number }
 
 /** The snapshot that `capture` returns. */
@@ -27,16 +27,17 @@ export class MemorySnapshot implements EntryTags {
   constructor (readonly generation: object, readonly states: readonly TagState[], readonly version: number) {}
 }
 
-/** Bounds of the tags without an entry. */
+/** Limits of the tags that no entry has. */
 export interface TagLimits { readonly maxIdle: number; readonly maxIdleBytes: number }
 
 /**
- * The states of the tags. An invalidation is one assignment, whatever the number of entries. A tag with an entry is always known. Tags that were
- * only captured, for a pending load, are bounded: the one captured longest ago is forgotten, and a value loaded under it is not stored.
+ * The states of the tags. An invalidation is one assignment, whatever the number of entries. The state of a tag that an entry has is never
+ * forgotten. Tags that were only captured, for a pending load, are bounded: the tag captured longest ago is forgotten, and a value loaded
+ * under it is not stored.
  */
 export class MemoryTags {
   #used = new Map<string, TagState>()
-  // The tags without an entry, in the order of their last capture.
+  // The tags that no entry has, in the order of their last capture.
   #idle = new Map<string, TagState>()
   readonly #usedSize = new MapSize()
   readonly #idleSize = new MapSize()
@@ -50,7 +51,7 @@ export class MemoryTags {
     this.#limits = limits
   }
 
-  /** Bytes of the tags that entries with these states need if nobody else has them. */
+  /** Returns the bytes of the tags of an entry with these states, if no other entry has the tags. */
   static bytesOf (states: readonly TagState[]): number {
     const size = new MapSize()
     let bytes = 0
@@ -64,10 +65,10 @@ export class MemoryTags {
   /** The number of known tags. */
   get size (): number { return this.#used.size + this.#idle.size }
 
-  /** Bytes of all tags that are known, and of those that entries have although they were invalidated. */
+  /** Bytes of all known tags, and of invalidated tags that entries still refer to. */
   get bytes (): number { return this.#stateBytes + this.#usedSize.bytes + this.#idleSize.bytes }
 
-  /** Adds an entry to these tags. */
+  /** Counts one more entry for each of these tags. */
   hold (states: readonly TagState[]): void {
     for (const state of states) {
       if (state.uses++ > 0 || this.#idle.get(state.tag) !== state) continue
@@ -77,7 +78,7 @@ export class MemoryTags {
     }
   }
 
-  /** Removes an entry from these tags. */
+  /** Counts one entry less for each of these tags. */
   release (states: readonly TagState[]): void {
     for (const state of states) {
       if (--state.uses > 0) continue
@@ -99,8 +100,8 @@ export class MemoryTags {
   }
 
   /**
-   * The tags of an entry: those of the snapshot, or the given ones, of which those that the snapshot lacks are captured now.
-   * `undefined` if the snapshot is outdated, or not one of these tags. To be held before the next capture.
+   * Returns the tags of an entry: those of the snapshot, or the given tags; given tags that the snapshot lacks are captured now.
+   * `undefined` if the snapshot is outdated, or was made by another cache. Call `hold` with the result before the next capture.
    */
   resolve (tags: readonly string[] | undefined, snapshot: TagSnapshot | undefined): EntryTags | undefined {
     if (snapshot === undefined) return { states: (tags ?? []).map((tag) => this.#touch(tag)), version: this.#version }
@@ -119,7 +120,7 @@ export class MemoryTags {
     return true
   }
 
-  /** Whether no tag was invalidated, softly or not, since the version. */
+  /** Whether none of the tags was invalidated, softly or not, since the version. */
   isFresh (states: readonly TagState[], version: number): boolean {
     for (const { soft } of states) if (soft > version || soft === GONE) return false
     return version !== NEVER_FRESH
@@ -134,7 +135,7 @@ export class MemoryTags {
     }
   }
 
-  /** Forgets the tags without an entry. */
+  /** Forgets the tags that no entry has. */
   clearIdle (): void {
     for (const state of this.#idle.values()) state.soft = GONE
     this.#stateBytes -= this.#idleBytes
@@ -153,7 +154,7 @@ export class MemoryTags {
     this.#usedSize.clear()
   }
 
-  /** The state of a tag, which is the last that would be forgotten if no entry has it. */
+  /** Returns the state of a tag. If no entry has the tag, it becomes the last one to be forgotten. */
   #touch (tag: string): TagState {
     const used = this.#used.get(tag)
     if (used !== undefined) return used
@@ -189,7 +190,7 @@ export class MemoryTags {
   #forget (state: TagState): void {
     state.soft = GONE
     if (state.uses > 0) {
-      // Entries of the tag still refer to the state.
+      // Entries with the tag still refer to its state, whose bytes are counted until the entries are removed.
       this.#used.delete(state.tag)
       this.#usedSize.remove()
     } else {
@@ -199,7 +200,7 @@ export class MemoryTags {
   }
 }
 
-/** Bytes of the array of states that each entry with tags has. */
+/** Returns the bytes of the array of tag states that each entry with tags has. */
 export function statesBytes (states: readonly TagState[]): number {
   return states.length === 0 ? 0 : arrayBytes(states.length)
 }

@@ -7,7 +7,7 @@ import { AS_IS, BYTES, JSON_TEXT, type NewEntry } from './memory-entry.js'
 /** A value in the form in which an entry stores it, and the bytes of that form. */
 export type StoredValue = Pick<NewEntry, 'kind' | 'value' | 'bytes'>
 
-/** Returns the stored form of a value; it shares no memory with other values. With a `freezer`, JSON is stored parsed and frozen. */
+/** Returns the stored form of a value, which shares no memory with other values. With a `freezer`, JSON is stored parsed and frozen. */
 export function toStored (isolated: Isolated, freezer: Freezer | undefined): StoredValue {
   switch (isolated.kind) {
     case 'buffer': return { kind: BYTES, value: isolated.value, bytes: typedArrayBytes(isolated.value.byteLength) }
