@@ -9,7 +9,7 @@ const seconds = () => Type.Integer({ minimum: 0, maximum: 365 * 24 * 3600 })
 const text = (pattern: RegExp, allowed: string) => Type.Refine(Type.String(), (value) => pattern.test(value), () => allowed)
 const headerName = () => text(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, 'the name of a header')
 const STATUSES = [203, 204, 300, 301, 308, 404, 405, 410, 501] as const
-/** The syntax of a tag: the tag header of a proxy can carry it, and a ban expression can quote it. */
+/** The syntax of a tag, whose characters are allowed in the tag header of a proxy and in a ban expression. */
 export const TAG_PATTERN = '^[A-Za-z0-9_:./-]{1,128}$'
 /** The maximum number of tags of a response. */
 export const MAX_TAGS = 48
@@ -118,7 +118,7 @@ export type EdgePolicy = Static<typeof policySchema>
 const prefix = () => text(/^\//, 'a path that begins with /')
 
 function isHash (name: string): boolean {
-  // `getHashes()` does not list other spellings that `createHash` accepts, such as SHA256.
+  // `createHash` is tried, since `getHashes()` lacks other spellings that `createHash` accepts, such as SHA256.
   try {
     createHash(name)
     return true
@@ -215,7 +215,7 @@ export const edgeSchema = Type.Object({
     (value) => value === false || value === 'Surrogate-Key' || value === 'Cache-Tag', () => '"Surrogate-Key", "Cache-Tag" or false')))
 }, { additionalProperties: false })
 
-/** The defaults of the options that have a single value. */
+/** The defaults of the limits, of the name and of the tag header. */
 export const EDGE_DEFAULTS = defaultsOf(edgeSchema, 'maxBodyBytes', 'maxVariants', 'coalesceMs', 'name', 'tagHeader')
 /** The defaults of option `purge`. */
 export const PURGE_DEFAULTS = defaultsOf(Type.Partial(purge), 'timeoutMs', 'attempts', 'againAfterMs')
@@ -226,7 +226,7 @@ export const ETAG_DEFAULTS = defaultsOf(etag, 'weak', 'noCache')
 export type CacheEdgeOptions = Static<typeof edgeSchema>
 
 /**
- * The options, checked and with their defaults.
+ * The options of the plugin, checked and with their defaults.
  * @throws `CACHE_ERR_OPTION_INVALID`
  */
 export function resolveEdgeOptions (raw: object): CacheEdgeOptions {
@@ -238,7 +238,7 @@ export function resolveEdgeOptions (raw: object): CacheEdgeOptions {
 }
 
 /**
- * The policy in `config.cache` of a route, checked.
+ * The checked policy in `config.cache` of a route; `false`: the route has no policy.
  * @throws `CACHE_ERR_OPTION_INVALID`, whose message names the route
  */
 export function resolvePolicy (route: string, given: unknown): EdgePolicy | false {
