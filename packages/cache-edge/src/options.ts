@@ -59,14 +59,14 @@ const policy = {
    */
   immutable: Type.Optional(Type.Boolean()),
   /**
-   * Request headers that select between representations. They are part of the key of stored responses, byte for byte. `*` is refused,
-   * and with `store` a header of credentials. With `store: true` the handler sees no other headers.
+   * Request headers that select between representations. They are part of the key of stored responses, byte for byte. `*` is refused, and
+   * with `store` a header of credentials. With `store: true` the handler sees no other headers.
    * @default none
    */
   vary: Type.Optional(Type.Array(headerName(), { maxItems: 8 })),
   /**
    * Names of the query parameters that the handler reads, spelled as in the URL, with percent-encoding, at most 64. A request with any
-   * other parameter bypasses the store (`detail=query`). `[]`: the handler reads none.
+   * other parameter bypasses the store (`detail=query`). `[]`: the handler reads no parameter.
    * @default all
    */
   query: Type.Optional(Type.Array(text(/^(?:(?![&=#])[!-~]){1,128}$/, 'the name of a query parameter as in the URL: 1 to 128 printable characters of ASCII, without & = #'), { maxItems: 64 })),
@@ -98,13 +98,13 @@ const policy = {
   /**
    * A function that returns the current entity tag of the target, so that a 304, or the 412 of an unsafe method, needs no handler run. `7`
    * is sent as `"7"`; `"7"` and `W/"7"` are sent unchanged. `If-Match` never matches a weak tag: 412. `undefined`: the target does not
-   * exist yet. If the function fails or takes longer than 5 s, this is logged once for the route and the handler runs without the tag; a
-   * write with preconditions is refused with the error of the function, or with 503 `CACHE_ERR_CURRENT_TAG`.
+   * exist yet. If the function fails or takes longer than 5 s, this is logged once for the route and the handler runs without the tag. A
+   * write with preconditions is then refused with the error of the function, or with 503 `CACHE_ERR_CURRENT_TAG`.
    * @default none
    */
   currentTag: Type.Optional(call<(request: FastifyRequest) => string | undefined | Promise<string | undefined>>('a function of the request')),
   /**
-   * Milliseconds after which a stale response is served instead of that of the handler, where `staleIfError` allows it.
+   * Milliseconds after which a stale response is served instead of the handler's response, where `staleIfError` allows it.
    * @default 5000
    */
   staleAfterMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 600_000 }))
@@ -146,7 +146,7 @@ const purge = Type.Object({
   timeoutMs: Type.Optional(Type.Integer({ minimum: 10, maximum: 60_000, default: 1000 })),
   /** Maximum number of attempts per ban. */
   attempts: Type.Optional(Type.Integer({ minimum: 1, maximum: 20, default: 5 })),
-  /** Milliseconds after which each ban is sent again, when every process has received the invalidation. `0`: it is sent once. */
+  /** Milliseconds after which each ban is sent again, when every process has received the invalidation. `0`: each ban is sent once. */
   againAfterMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 600_000, default: 5000 }))
 }, { additionalProperties: false })
 
@@ -173,7 +173,7 @@ export const edgeSchema = Type.Object({
    */
   purge: Type.Optional(purge),
   /**
-   * Names of cookies that no response depends on, such as those of analytics and consent. All others are credentials.
+   * Names of cookies that no response depends on, such as those of analytics and consent. All other cookies are credentials.
    * @default none
    */
   ignoreCookies: Type.Optional(Type.Array(text(/^[^=;\s]+$/, 'the name of a cookie, without its value'))),
@@ -195,8 +195,8 @@ export const edgeSchema = Type.Object({
   /** Milliseconds that a request waits for the handler run of another request. */
   coalesceMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 600_000, default: 10_000 })),
   /**
-   * The request headers that a custom constraint reads, by the name of the constraint, such as `{ tenant: ['X-Tenant'] }`. They are part
-   * of `Vary`, of the key and of a refresh. `[]`: it reads only the URL and the host. `host` and `version` need no declaration.
+   * The request headers that a custom constraint reads, by the name of the constraint, such as `{ tenant: ['X-Tenant'] }`. They are part of
+   * `Vary`, of the key and of a refresh. `[]`: the constraint reads only the URL and the host. `host` and `version` need no declaration.
    * @default none
    */
   constraintHeaders: Type.Optional(Type.Record(Type.String(), Type.Array(headerName(), { maxItems: 8 }))),

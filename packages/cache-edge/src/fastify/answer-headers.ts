@@ -230,7 +230,7 @@ function dropBodyFields (reply: FastifyReply): void {
 }
 
 function dropAll (reply: FastifyReply, names: ReadonlySet<string>): void {
-  // The loop is over the headers of the response, which are fewer than the names, since each read by Fastify converts a name to lower case.
+  // The loop is over the headers of the response, which are fewer than the names. Each read by Fastify converts a name to lower case.
   for (const name in reply.getHeaders()) {
     if (!names.has(name)) continue
     // The value is noted before its removal, since storability depends on every header of the handler: a cookie forbids it.

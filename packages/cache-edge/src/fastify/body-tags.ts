@@ -55,7 +55,7 @@ export class BodyTags {
   /** Sets the tag of this body, and removes a tag that was computed of another body. A stream has no tag. */
   tag (request: FastifyRequest, reply: FastifyReply, body: unknown): void {
     const known = taggedOf(reply)
-    // A response without a body, such as a 304, gets no tag unless a computed one has to be checked.
+    // A response without a body and without a computed tag, such as a 304, needs no tag.
     if (known === undefined && (body === undefined || body === null)) return
     const current = reply.getHeader('etag')
     if (known !== undefined) {

@@ -187,8 +187,7 @@ export class FastifyCacheRequest implements CacheRequest {
    */
   show (stale: StoredHead | undefined, also?: readonly string[]): SeenRequest {
     const { request, policy, target: { scheme, host } } = this
-    // The cache is read before parts are hidden, since the rollout may assign by a part that the handler must not read, such as the
-    // address.
+    // The cache is read before parts are hidden: the rollout may assign by a part that the handler must not read, such as the address.
     enterHandlerPhase(request)
     Reflect.get(request, 'cache')
     return showTo(request, {

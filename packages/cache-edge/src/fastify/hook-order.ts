@@ -11,8 +11,8 @@ export interface Surrounding {
 }
 
 /**
- * Puts hooks around those of a route, and around those that onRoute hooks of later plugins add. The body of a HEAD is dropped after all of
- * them have seen it, so that its fields are those of the GET (RFC 9110 §9.3.2).
+ * Puts hooks around those of a route, and around those that onRoute hooks of later plugins add. The body of a HEAD is dropped after the
+ * last of them, so that its fields are those of the GET (RFC 9110 §9.3.2).
  */
 export function surround (route: RouteOptions, { first, between, last }: Surrounding): void {
   const own = new Set([first, between, last])
