@@ -19,7 +19,7 @@ export interface ExchangeSettings {
   readonly maxBodyBytes: number
   readonly maxVariants: number
   readonly coalesceMs: number
-  /** Called whenever a stream is beyond the memory of all recordings. */
+  /** Called whenever the recorded streams together exceed the memory of all recordings. */
   readonly onMemoryFull: () => void
 }
 
@@ -162,7 +162,7 @@ export class ExchangeRunner {
     })
   }
 
-  /** Runs the handler for a request and for those that join it. */
+  /** Runs the handler for a request and for the requests that join its flight. */
   async #lead (request: CacheRequest, found: SelectedVariant | undefined, fwd: Miss, flightKey: string | undefined): Promise<void> {
     const flight = this.#flights.begin(flightKey, request.tags)
     try {

@@ -53,7 +53,7 @@ export class HandlerFlight extends Flight<StoredResponse | undefined> {
   }
 }
 
-/** The handler runs under way, at most one per key that can be joined. */
+/** The handler runs in progress, at most one per key that requests can join. */
 export class HandlerFlights {
   readonly #flights = new Flights<HandlerFlight>()
   readonly #owner: { readonly clock: Clock }

@@ -109,7 +109,7 @@ export function secondsToKeep ({ freshness, etag, headers }: StoredHead): number
   return fresh + Math.max(staleWhileRevalidate, staleIfError, canBeValidated ? Math.max(KEEP_TO_VALIDATE, lifetime) : 0)
 }
 
-/** The headers that are stored of a response (RFC 9111 §3.1): not those of the connection, nor those that `Connection` names. */
+/** The headers of a response that are stored (RFC 9111 §3.1): all except those of the connection and those that `Connection` names. */
 export function storableHeaders (headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
   const named = new Set(String(headers.connection ?? '').toLowerCase().split(',').map((name) => name.trim()))
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_STORED.has(name) && !named.has(name)))

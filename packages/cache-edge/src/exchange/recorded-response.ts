@@ -6,7 +6,7 @@ export interface Tagged {
   readonly coding: unknown
 }
 
-/** Headers that describe a body. A hook in front of the handler may set them for the body that the handler then sends. */
+/** Labels: headers that describe a body. A hook before the handler may set them for the body that the handler then sends. */
 export const LABELS = ['content-type', 'content-language'] as const
 
 /** The response headers that hooks had set before the handler ran. */

@@ -48,7 +48,7 @@ export interface RecordedRun {
   start (): Promise<Failure | undefined>
   /** The status with which Fastify answers an error of the handler. */
   statusOf (error: unknown): number
-  /** Reads a stream ahead of its client, for other requests that wait. */
+  /** Reads a stream ahead of its client, since other requests wait for the response. */
   hurry (): void
   /** Shows the whole request again, with the parts that were hidden from the handler. */
   showAll (): void

@@ -54,7 +54,8 @@ export class PersonalRequests {
     // The response may depend on the body, which is not in the key.
     if (hasBody(raw, headers)) return 'request-body'
     if (!isPlainTarget(request)) return 'target'
-    // The cache of a client with credentials may store the response if the policy allows it.
+    // A shared response may go to a client with credentials if the policy has `sameForAll`; with `scope: 'private'` only the client's own
+    // cache stores it.
     if (rule !== undefined && (rule.sameForAll || !rule.isShared)) return null
     // With `attachValidation` the handler sees the validation errors of hidden headers, so such a request is personal.
     return this.#credentials.isIn(headers) || hasCertificate(request) || hasUser(request) || request.validationError != null ? 'personal' : null

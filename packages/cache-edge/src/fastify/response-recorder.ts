@@ -158,7 +158,7 @@ export class ResponseRecorder implements RecordedRun, Pending {
     this.#end({ recorded: this.#recordedWith(body), final: this.#final })
   }
 
-  /** Whether the handler was aborted, so that its response may be a part of the whole one. */
+  /** Whether the handler was aborted, so that its response may be incomplete. */
   #wasStopped (): boolean {
     const signal = signalOf(this.#reply.request)
     if (signal?.aborted !== true) return false

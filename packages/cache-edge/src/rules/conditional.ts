@@ -14,7 +14,7 @@ export interface Selected {
   readonly now?: number
 }
 
-// RFC 9110 §13.2.1: methods that neither select nor modify a representation.
+// Methods whose preconditions are ignored, since they neither select nor modify a representation (RFC 9110 §13.2.1).
 const METHODS_WITHOUT_CONDITIONS = new Set(['CONNECT', 'OPTIONS', 'TRACE'])
 
 /**

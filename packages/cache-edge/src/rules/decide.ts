@@ -27,7 +27,7 @@ export interface BypassRules<R, P> {
   isOtherHost (request: R): boolean
 }
 
-/** A request for which the store was read. */
+/** A request for which the store was read; see `decide`. */
 export interface DecidedRequest {
   readonly headers: HeaderFields
   /** The cache key of the URL. */

@@ -131,7 +131,7 @@ function cacheControlField ({ maxAge, sMaxAge, mustRevalidate, immutable, ...giv
  */
 function cdnCacheControlField (maxAge: number, { sameForAll, mustRevalidate, ...given }: PolicyMembers<never>): string {
   const parts = [`max-age=${maxAge}`]
-  // RFC 9111 §3.5: without `public`, the response to a request with `Authorization` is not shared.
+  // Without `public`, the response to a request with `Authorization` is not shared (RFC 9111 §3.5).
   if (sameForAll === true) parts.unshift('public')
   if (mustRevalidate === true) parts.push('must-revalidate')
   return parts.join(', ') + windowsOf(given)

@@ -47,7 +47,7 @@ export class SelectedVariant implements Servable {
 /** The result of a look-up. `isOther`: the URL has representations, but the request selects none of them. */
 export interface Lookup { readonly found: SelectedVariant | undefined; readonly isOther: boolean }
 
-/** A cache with an optional synchronous read, which does not copy the value. */
+/** A cache with an optional synchronous read, which returns the value without a copy. */
 type Reads = FastifyCache & { [shareNow]? (key: string): Result<SharedEntry | null> | undefined }
 
 /** The options of a stored entry: its lifetime in seconds, the tags that invalidate it, and their snapshot. */
