@@ -21,7 +21,10 @@ declare module 'fastify' {
     cacheEdge: CacheEdge
   }
   interface FastifyContextConfig {
-    /** The edge policy of this route, which extends or overrides the rule for its prefix. `false`: the route has no policy, and no rule applies. */
+    /**
+     * The edge policy of this route, which extends or overrides the rule for its prefix. `false`: the route has no policy, and no rule
+     * applies.
+     */
     cache?: EdgePolicy | false
   }
 }

@@ -107,7 +107,8 @@ export class Edge {
   }
 
   /**
-   * Finishes the response of a route that was declared before the plugin had loaded. Warns once if the route has a policy, which has no effect.
+   * Finishes the response of a route that was declared before the plugin had loaded. Warns once if the route has a policy, which has no
+   * effect.
    * @param isLast whether no other hook may change the body
    */
   finishOlder (request: FastifyRequest, reply: FastifyReply, payload: unknown, isLast: boolean, done: Done): void {
