@@ -5,7 +5,7 @@ export { PolicyInvalid } from './rules/policy-invalid.js'
 /** Thrown for a wrong member of `config.cache` of a route, with the code of a wrong plugin option. */
 export const RouteOptionInvalid = createError<[route: string, why: string, cause?: { cause: unknown }]>('CACHE_ERR_OPTION_INVALID',
   'config.cache of %s: %s')
-/** Thrown if `@fastify/etag` is registered as well, since it sends 304 by itself. */
+/** Thrown if `@fastify/etag` is registered as well, since that plugin sends 304 itself. */
 export const EtagClash = createError('CACHE_ERR_ETAG_CLASH',
   '@fastify/etag is registered as well: @x/cache-edge brings it along and answers conditional requests itself. Remove that registration, or give @x/cache-edge etag: false')
 /** Thrown if two apps without a name store responses in one registry, since each would serve the responses of the other. */
@@ -14,6 +14,6 @@ export const AppUnnamed = createError('CACHE_ERR_APP_UNNAMED',
 /** Thrown if the plugin is registered twice in one app. */
 export const EdgeRegistered = createError('CACHE_ERR_EDGE_REGISTERED',
   '@x/cache-edge is registered already: keep one registration')
-/** Refuses a write whose preconditions cannot be evaluated, since the current tag of its target is unknown. */
+/** Thrown for a write whose preconditions cannot be evaluated, since the current tag of its target is unknown. */
 export const CurrentTagFailed = createError<[route: string, why: string]>('CACHE_ERR_CURRENT_TAG',
   'config.cache.currentTag of %s %s', 503)

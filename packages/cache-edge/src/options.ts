@@ -9,7 +9,7 @@ const seconds = () => Type.Integer({ minimum: 0, maximum: 365 * 24 * 3600 })
 const text = (pattern: RegExp, allowed: string) => Type.Refine(Type.String(), (value) => pattern.test(value), () => allowed)
 const headerName = () => text(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, 'the name of a header')
 const STATUSES = [203, 204, 300, 301, 308, 404, 405, 410, 501] as const
-/** The syntax of a tag: the tag header of a proxy can carry it, and a ban expression can quote it. */
+/** The syntax of a tag, whose characters are allowed in the tag header of a proxy and in a ban expression. */
 export const TAG_PATTERN = '^[A-Za-z0-9_:./-]{1,128}$'
 /** The maximum number of tags of a response. */
 export const MAX_TAGS = 48
@@ -59,14 +59,14 @@ const policy = {
    */
   immutable: Type.Optional(Type.Boolean()),
   /**
-   * Request headers that select between representations. They are part of the key of stored responses, byte for byte. `*` is refused,
-   * and with `store` a header of credentials. With `store: true` the handler sees no other headers.
+   * Request headers that select between representations. They are part of the key of stored responses, byte for byte. `*` is refused, and
+   * with `store` a header of credentials. With `store: true` the handler sees no other headers.
    * @default none
    */
   vary: Type.Optional(Type.Array(headerName(), { maxItems: 8 })),
   /**
    * Names of the query parameters that the handler reads, spelled as in the URL, with percent-encoding, at most 64. A request with any
-   * other parameter bypasses the store (`detail=query`). `[]`: the handler reads none.
+   * other parameter bypasses the store (`detail=query`). `[]`: the handler reads no parameter.
    * @default all
    */
   query: Type.Optional(Type.Array(text(/^(?:(?![&=#])[!-~]){1,128}$/, 'the name of a query parameter as in the URL: 1 to 128 printable characters of ASCII, without & = #'), { maxItems: 64 })),
@@ -98,13 +98,13 @@ const policy = {
   /**
    * A function that returns the current entity tag of the target, so that a 304, or the 412 of an unsafe method, needs no handler run. `7`
    * is sent as `"7"`; `"7"` and `W/"7"` are sent unchanged. `If-Match` never matches a weak tag: 412. `undefined`: the target does not
-   * exist yet. If the function fails or takes longer than 5 s, this is logged once for the route and the handler runs without the tag; a
-   * write with preconditions is refused with the error of the function, or with 503 `CACHE_ERR_CURRENT_TAG`.
+   * exist yet. If the function fails or takes longer than 5 s, this is logged once for the route and the handler runs without the tag. A
+   * write with preconditions is then refused with the error of the function, or with 503 `CACHE_ERR_CURRENT_TAG`.
    * @default none
    */
   currentTag: Type.Optional(call<(request: FastifyRequest) => string | undefined | Promise<string | undefined>>('a function of the request')),
   /**
-   * Milliseconds after which a stale response is served instead of that of the handler, where `staleIfError` allows it.
+   * Milliseconds after which a stale response is served instead of the handler's response, where `staleIfError` allows it.
    * @default 5000
    */
   staleAfterMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 600_000 }))
@@ -118,7 +118,7 @@ export type EdgePolicy = Static<typeof policySchema>
 const prefix = () => text(/^\//, 'a path that begins with /')
 
 function isHash (name: string): boolean {
-  // `getHashes()` does not list other spellings that `createHash` accepts, such as SHA256.
+  // `createHash` is tried, since `getHashes()` lacks other spellings that `createHash` accepts, such as SHA256.
   try {
     createHash(name)
     return true
@@ -146,7 +146,7 @@ const purge = Type.Object({
   timeoutMs: Type.Optional(Type.Integer({ minimum: 10, maximum: 60_000, default: 1000 })),
   /** Maximum number of attempts per ban. */
   attempts: Type.Optional(Type.Integer({ minimum: 1, maximum: 20, default: 5 })),
-  /** Milliseconds after which each ban is sent again, when every process has received the invalidation. `0`: it is sent once. */
+  /** Milliseconds after which each ban is sent again, when every process has received the invalidation. `0`: each ban is sent once. */
   againAfterMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 600_000, default: 5000 }))
 }, { additionalProperties: false })
 
@@ -173,7 +173,7 @@ export const edgeSchema = Type.Object({
    */
   purge: Type.Optional(purge),
   /**
-   * Names of cookies that no response depends on, such as those of analytics and consent. All others are credentials.
+   * Names of cookies that no response depends on, such as those of analytics and consent. All other cookies are credentials.
    * @default none
    */
   ignoreCookies: Type.Optional(Type.Array(text(/^[^=;\s]+$/, 'the name of a cookie, without its value'))),
@@ -195,8 +195,8 @@ export const edgeSchema = Type.Object({
   /** Milliseconds that a request waits for the handler run of another request. */
   coalesceMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 600_000, default: 10_000 })),
   /**
-   * The request headers that a custom constraint reads, by the name of the constraint, such as `{ tenant: ['X-Tenant'] }`. They are part
-   * of `Vary`, of the key and of a refresh. `[]`: it reads only the URL and the host. `host` and `version` need no declaration.
+   * The request headers that a custom constraint reads, by the name of the constraint, such as `{ tenant: ['X-Tenant'] }`. They are part of
+   * `Vary`, of the key and of a refresh. `[]`: the constraint reads only the URL and the host. `host` and `version` need no declaration.
    * @default none
    */
   constraintHeaders: Type.Optional(Type.Record(Type.String(), Type.Array(headerName(), { maxItems: 8 }))),
@@ -215,7 +215,7 @@ export const edgeSchema = Type.Object({
     (value) => value === false || value === 'Surrogate-Key' || value === 'Cache-Tag', () => '"Surrogate-Key", "Cache-Tag" or false')))
 }, { additionalProperties: false })
 
-/** The defaults of the options that have a single value. */
+/** The defaults of the limits, of the name and of the tag header. */
 export const EDGE_DEFAULTS = defaultsOf(edgeSchema, 'maxBodyBytes', 'maxVariants', 'coalesceMs', 'name', 'tagHeader')
 /** The defaults of option `purge`. */
 export const PURGE_DEFAULTS = defaultsOf(Type.Partial(purge), 'timeoutMs', 'attempts', 'againAfterMs')
@@ -226,7 +226,7 @@ export const ETAG_DEFAULTS = defaultsOf(etag, 'weak', 'noCache')
 export type CacheEdgeOptions = Static<typeof edgeSchema>
 
 /**
- * The options, checked and with their defaults.
+ * The options of the plugin, checked and with their defaults.
  * @throws `CACHE_ERR_OPTION_INVALID`
  */
 export function resolveEdgeOptions (raw: object): CacheEdgeOptions {
@@ -238,7 +238,7 @@ export function resolveEdgeOptions (raw: object): CacheEdgeOptions {
 }
 
 /**
- * The policy in `config.cache` of a route, checked.
+ * The checked policy in `config.cache` of a route; `false`: the route has no policy.
  * @throws `CACHE_ERR_OPTION_INVALID`, whose message names the route
  */
 export function resolvePolicy (route: string, given: unknown): EdgePolicy | false {

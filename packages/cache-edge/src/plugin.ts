@@ -21,7 +21,10 @@ declare module 'fastify' {
     cacheEdge: CacheEdge
   }
   interface FastifyContextConfig {
-    /** The edge policy of this route, which extends or overrides the rule for its prefix. `false`: the route has no policy, and no rule applies. */
+    /**
+     * The edge policy of this route, which extends or overrides the rule for its prefix. `false`: the route has no policy, and no rule
+     * applies.
+     */
     cache?: EdgePolicy | false
   }
 }
@@ -44,12 +47,12 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   fastify.decorate('cacheEdge', { get purgeFailures () { return edge.purgeFailures } })
   fastify.addHook('onRoute', function applyPolicy (route) { edge.apply(route) })
   if (options.etag !== false) refuseEtagIn(fastify)
-  // The onError hook runs behind the handler and in front of the error handler.
+  // The headers of a failed response are removed in the onError hook, which runs after the handler and before the error handler.
   fastify.addHook('onError', function forgetFailed (request, reply, _error, done) {
     if (request.method === 'GET' || request.method === 'HEAD') forgetAnswer(reply)
     done()
   })
-  // This hook is for routes that were declared before the plugin had loaded; on all others the hook of the route comes last.
+  // This hook finishes the responses of routes that were declared before the plugin had loaded; all other routes have their own last hook.
   fastify.addHook('onSend', function finishAnswer (request, reply, payload, done) {
     if (edge.isApplied(request)) return done(null, payload)
     edge.finishOlder(request, reply, payload, isLastHook(request, 'finishAnswer'), done)
@@ -66,7 +69,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
  */
 export const cacheEdge = fp(plugin, { fastify: '5.x', name: NAME })
 
-/** Refuses `@fastify/etag` in any part of the app, however late it is registered, since it answers 304 by itself. */
+/** Refuses `@fastify/etag` in any part of the app, however late it is registered, since that plugin sends 304 itself. */
 function refuseEtagIn (fastify: FastifyInstance): void {
   const contexts = [fastify]
   fastify.addHook('onRegister', function noteContext (context) { contexts.push(context) })

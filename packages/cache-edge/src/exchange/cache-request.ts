@@ -13,54 +13,67 @@ import type { Exchange, UnstoredReason } from './judge-response.js'
 export interface StoredRoute<R = never> {
   readonly pattern: string
   readonly policy: Policy<R>
-  /** The constraints that distinguish it from other routes of its URL, as text; `''`: none. */
+  /** The constraints that distinguish the route from others of the same URL, as text; `''`: the route has no constraint. */
   readonly choice: string
 }
 
-/** The properties by which two requests show a handler the same: route, cache key, and client address. */
+/** The properties that two requests have in common if a handler has the same view of both: cache key, route, and client address. */
 export interface ViewIdentity { readonly key: string; readonly route: StoredRoute; readonly ip: string }
 
-/** A background request that renews a stored response, in the cache and with the view of the request that was answered with it. */
+/**
+ * A background request that renews a stored response, with the cache and the view of the client's request that received the stale response.
+ */
 export interface Refresh {
   readonly cache: FastifyCache
   readonly identity: ViewIdentity
   readonly stale: StoredHead
   /** Whether the request has passed every hook in front of the handler. */
   hasReachedHandler: boolean
-  /** Whether hooks changed the request, so that it was refused. */
+  /** Whether hooks changed the background request, so that it was refused. */
   isOther: boolean
-  /** Whether the response was stored. */
+  /** Whether the response to the background request was stored. */
   hasRenewed: boolean
 }
 
-/** One request to a stored route, and the reply to it. The exchange acts on both through this interface alone; `fastify/` implements it. */
+/**
+ * One request to a stored route, and its reply. The exchange acts on request and reply only through this interface, which `fastify/`
+ * implements.
+ */
 export interface CacheRequest extends Exchange, DecidedRequest {
-  /** The headers as the client sent them, except while some are hidden from the handler. */
+  /** The headers as the client sent them, without those that are hidden from the handler while it runs. */
   readonly headers: Exchange['headers']
   readonly log: Log
   readonly route: StoredRoute
   readonly target: TargetUri
   readonly identity: ViewIdentity
-  /** The key of the requests that may wait for one handler run: the handler sees all of them alike. */
+  /**
+   * The key of a flight: a request may wait for the handler run of another with the same key, since the handler has the same view of both.
+   */
   readonly flightKey: string
   readonly cache: FastifyCache
   /** The tags of the target and of the policy. */
   readonly tags: string[]
-  /** The background refresh that the request is; `undefined`: it came from a client. */
+  /** The refresh of a background request; `undefined`: the request came from a client. */
   readonly refresh: Refresh | undefined
   /** Whether the client left before its response was complete. */
   readonly isGone: boolean
-  /** Whether the rollout answers the request with the cache: another request must not wait, since observing must not delay it. */
+  /**
+   * Whether the rollout assigns the request to the arm `cached`. A request of the arm `control` never waits for another, since observing
+   * must not delay it.
+   */
   readonly isCached: boolean
 
-  /** Whether hooks in front of the handler have set the same labels as when a response was stored. */
+  /** Whether `Content-Type` and `Content-Language`, as hooks set them before the handler, are the same as when a response was stored. */
   hasLabelsOf (stored: StoredHead): boolean
   /** Marks the response as one for this client alone. */
   markPersonal (): void
-  /** Returns the function that sends the background request for a refresh, from the current state of this request. It resolves with the status. */
+  /**
+   * Returns a function that sends the background request for a refresh, from the current state of this request. The function resolves with
+   * the status of the response.
+   */
   prepareRefresh (refresh: Refresh): () => Promise<number>
 
-  /** Sends a stored response, or 304 if the client has it. */
+  /** Sends a stored response, or 304 if the client has that response already. */
   serve (response: Servable, status?: CacheStatus): void
   /** Sends 504 (RFC 9111 §5.2.1.7). */
   sendGatewayTimeout (): void
@@ -73,11 +86,12 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   setStatus (status: CacheStatus, unstored?: () => UnstoredReason | undefined): void
   setCode (code: number): void
   removeHeader (name: string): void
-  /** Runs the handler with the keyed headers, and records nothing. Rejects as the handler. */
+  /** Runs the handler, which sees only the headers in the key, and records nothing. Rejects with the error of the handler. */
   run (): Promise<void>
   /**
    * Prepares a handler run that is recorded.
-   * @param stale the stored response that the handler may validate; `'shown-all'`: the handler sees the whole request, and validates none
+   * @param stale the stored response that the handler may validate; `'shown-all'`: the handler sees the whole request and validates no
+   * stored response
    */
   record (listener: RunListener, stale: StoredHead | 'shown-all' | undefined): RecordedRun
 }

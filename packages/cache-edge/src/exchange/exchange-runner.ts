@@ -19,16 +19,16 @@ export interface ExchangeSettings {
   readonly maxBodyBytes: number
   readonly maxVariants: number
   readonly coalesceMs: number
-  /** Called whenever a stream is beyond the memory of all recordings. */
+  /** Called whenever the recorded streams together exceed the memory of all recordings. */
   readonly onMemoryFull: () => void
 }
 
-/** Bytes that all streams hold together while they are recorded, at least. */
+/** Minimum of the limit for the bytes that all streams together may hold while they are recorded. */
 const RECORDING_BYTES = 32 * 1024 * 1024
 
 type Waiting = Extract<ForwardState, { kind: 'waiting' }>
 
-/** Answers requests from the store, or by a handler run; acts on the decisions of `rules/` and on the states of `exchange.ts`. */
+/** Answers requests from the store or by a handler run. It acts on the decisions of `rules/` and on the states of `exchange-states.ts`. */
 export class ExchangeRunner {
   readonly unstored = new UnstoredRoutes()
   readonly lone: LoneRuns
@@ -70,17 +70,20 @@ export class ExchangeRunner {
         this.#flights.supersedeAll()
         this.#variants.clear()
       }),
-      // A response that was loaded for one implementation is not stored in another.
+      // Runs under way are superseded, so that a response made for one implementation is not stored in another.
       events.on('swapped', () => this.#flights.supersedeAll())
     ]
   }
 
-  /** Ends the subscriptions. */
+  /** Ends the subscriptions to the events of the cache. */
   close (): void {
     for (const stop of this.#stops) stop()
   }
 
-  /** Answers a request. `undefined`: the response was sent at once; the promise rejects as the handler. */
+  /**
+   * Answers a request from the store or by a handler run. `undefined`: the response was sent at once. The promise rejects with the error of
+   * the handler.
+   */
   answer (request: CacheRequest): Promise<void> | undefined {
     const looked = this.#variants.find(request.cache, request.key, request.headers, request.tags)
     return looked instanceof Promise ? looked.then((lookup) => this.#decide(request, lookup)) : this.#decide(request, looked)
@@ -109,13 +112,13 @@ export class ExchangeRunner {
       request.sendGatewayTimeout()
       return undefined
     }
-    // The response to a HEAD has no body that could be stored.
+    // A HEAD runs its handler alone, since its response has no body that could be stored.
     return request.method === 'HEAD' ? this.lone.runAlone(request, { fwd }) : this.#forward(request, found, fwd)
   }
 
   /**
-   * Follows a forwarded request from state to state. A run to join is looked for and a run begins without a wait between them, so that
-   * of the requests whose leader left one alone leads.
+   * Follows a forwarded request from state to state. The code does not await between the look-up of a run to join and the begin of an own
+   * run. If the leader of a run left, therefore only one of its waiting requests leads the next run.
    */
   async #forward (request: CacheRequest, found: SelectedVariant | undefined, fwd: Miss): Promise<void> {
     let state: ForwardState = this.#arrive(request, Infinity)
@@ -159,13 +162,13 @@ export class ExchangeRunner {
     })
   }
 
-  /** Runs the handler for a request and for those that join it. */
+  /** Runs the handler for a request and for the requests that join its flight. */
   async #lead (request: CacheRequest, found: SelectedVariant | undefined, fwd: Miss, flightKey: string | undefined): Promise<void> {
     const flight = this.#flights.begin(flightKey, request.tags)
     try {
       const snapshot = await request.cache.tags.capture(request.tags)
       if (snapshot.ok) flight.snapshot = snapshot.value
-      // Its client left: one of the waiting requests runs the handler in its place.
+      // The client of this request left, so one of the waiting requests runs the handler in its place.
       if (flight.isJoinable && request.isGone) flight.isAbandoned = true
       else await new LeadingRun(this.#runs, request, { fwd, found, flight }).run()
     } finally {

@@ -6,13 +6,16 @@ import type { Judgement, Unstored } from './judge-response.js'
 import type { RunFacts, RunState } from './run-state.js'
 import { afterFailure } from './stale-on-failure.js'
 
-// The states of a request that no stored response answers, and of the handler run that answers it. The transitions are pure: a
-// caller acts on the state that they return.
+// The states of a request that no stored response answers, and of the handler run that answers it. The transitions are pure functions:
+// their caller acts on the state that they return.
 
 /** The reason why a request is forwarded to the handler, as in `Cache-Status` (RFC 9211 §2.2). */
 export type Miss = Exclude<AfterLookup['why'], 'fresh'>
 
-/** The state of a request that is forwarded; from `leading` on, it is known what answers it. `until`: monotonic milliseconds after which it waits for no other run. */
+/**
+ * The state of a request that is forwarded to the handler. The states from `leading` on are final. `until`: the time in monotonic
+ * milliseconds until which the request waits for other runs.
+ */
 export type ForwardState =
   /** The request looks for a handler run to join. */
   | { readonly kind: 'arriving'; readonly until: number }
@@ -20,22 +23,22 @@ export type ForwardState =
   | { readonly kind: 'waiting'; readonly flight: HandlerFlight; readonly isLate: boolean; readonly until: number }
   /** The request joined late, so the tags of the run are compared again. */
   | { readonly kind: 'proving'; readonly flight: HandlerFlight; readonly response: StoredResponse }
-  /** The request runs the handler, and requests with this key join the run; `undefined`: none joins. */
+  /** The request runs the handler, and requests with this key join the run; `undefined`: no request joins the run. */
   | { readonly kind: 'leading'; readonly flightKey: string | undefined }
   /** The request runs the handler alone. */
   | { readonly kind: 'alone' }
-  /** The response of the other run answers it. */
+  /** The response of the joined run answers the request. */
   | { readonly kind: 'shared'; readonly response: StoredResponse }
-  /** The handler failed in the other run; the stored response of this request answers it. */
+  /** The handler failed in the joined run; the stored response that the request selects answers the request. */
   | { readonly kind: 'stale'; readonly detail: string }
   /** The client of the request left, so no response is sent. */
   | { readonly kind: 'gone' }
 
 const ALONE: ForwardState = { kind: 'alone' }
 
-/** The state after a look-up among the handler runs. */
+/** The state after the look-up of a handler run to join. */
 export function afterArrival (facts: {
-  /** The key of the runs that the request may join; `undefined`: it joins none, and no request joins its own run. */
+  /** The key of the runs that the request may join; `undefined`: it joins no run, and no other request joins its own run. */
   readonly flightKey: string | undefined
   readonly flight: HandlerFlight | undefined
   /** Whether the last run of the key gave no storable response, so that no request waits for the next run. */
@@ -47,15 +50,15 @@ export function afterArrival (facts: {
   return { kind: 'waiting', flight, isLate: flight.isProven, until }
 }
 
-/** The state after the wait: the other run has ended, or the time has passed. */
+/** The state after a wait: the joined run has ended, or the time limit has passed. */
 export function afterWait ({ flight, isLate, until }: Extract<ForwardState, { kind: 'waiting' }>, facts: {
   readonly isGone: boolean
   readonly hasTimeLeft: boolean
   /** Whether the request has a stored response that may be served instead of a failure. */
   readonly isStaleAllowed: boolean
-  /** The response of the run; `undefined`: the run gave none in time. */
+  /** The response of the run; `undefined`: the run had no response in time. */
   readonly response: StoredResponse | undefined
-  /** Whether the request selects that response, and it is fresh. */
+  /** Whether the response of the run is fresh, and the headers of the request select it. */
   readonly isUsable: boolean
 }): ForwardState {
   if (facts.isGone) return { kind: 'gone' }
@@ -84,14 +87,15 @@ export type Conclusion =
   | { readonly kind: 'storable'; readonly response: StoredResponse }
   /** The client left, or the body broke off: one of the waiting requests runs the handler again. */
   | { readonly kind: 'abandoned'; readonly unstored: Unstored }
-  /** Another response was sent; the stored one remains unchanged. */
+  /** Another response was sent in place of the handler's; the stored response remains unchanged. */
   | { readonly kind: 'replaced'; readonly unstored: Unstored }
   /** The response is complete and may not be stored. */
   | { readonly kind: 'uncacheable'; readonly unstored: Unstored; readonly status: number }
 
 /**
+ * Decides the consequence of a run by its end and by the judgement on its response.
  * @param judged the judgement on a recorded response
- * @param status of the handler's response, or with which its error is answered; `0`: it sent none
+ * @param status of the handler's response or of its error; `0`: the handler sent no response
  */
 export function conclusionOf (
   end: Outcome | Failure, judged: Judgement | undefined, { status, isGone }: { readonly status: number; readonly isGone: boolean }
@@ -103,9 +107,9 @@ export function conclusionOf (
   return { kind: 'uncacheable', unstored, status: 'final' in end ? end.final.status : status }
 }
 
-/** The reason why a response is not stored, as far as its route or its app could change it. */
+/** The reason why a response is not stored, as far as the route or the app could change the response. */
 function unstoredOf (end: Outcome | Failure, judged: Unstored | undefined, status: number): Unstored {
   if (typeof end === 'object' && 'unstored' in end) return end.unstored
-  // The handler sent no response and its client is connected, so the head was written without Fastify.
+  // The handler sent no response and its client is connected, so the head was written past Fastify: the reply is hijacked.
   return end === 'replaced' && status === 0 ? { reason: 'hijacked' } : judged ?? { reason: undefined }
 }

@@ -2,26 +2,32 @@ import type { TagSnapshot } from '@x/cache-core'
 import { Flight, Flights, type Clock } from '@x/cache-core/suite'
 import type { StoredResponse } from '../store/stored-response.js'
 
-/** Milliseconds after which new requests no longer wait for a handler run, if their own limit is not longer. */
+/** Milliseconds after which new requests no longer wait for a handler run, unless `coalesceMs` is longer. */
 const MAX_RUN_MS = 30_000
 
 /** The flight of one handler run; its value is the stored response, `undefined` if the run ended without one. */
 export class HandlerFlight extends Flight<StoredResponse | undefined> {
-  /** The tags before the handler ran; `undefined`: the store could not be read. */
+  /** The snapshot of the tags before the handler ran; `undefined`: the store could not be read. */
   snapshot: TagSnapshot | undefined
   /** Whether the tags were compared with the snapshot, so that a request that joins later compares them again. */
   isProven = false
-  /** The detail of the stale response that was served in place of the handler's own. */
+  /**
+   * The `detail` in `Cache-Status` of the stale response that was served in place of the handler's; `undefined`: no stale response was
+   * served.
+   */
   failure: string | undefined
   hasWaiters = false
   /** The start of the run, in monotonic milliseconds. */
   readonly begunAt: number
-  /** Whether other requests may join. */
+  /** Whether other requests may join the run. */
   readonly isJoinable: boolean
   #share!: (response: StoredResponse | undefined) => void
   #onJoin: () => void = () => {}
 
-  /** @param key `undefined`: no request can join it */
+  /**
+   * Creates the flight of a run that began at `begunAt`.
+   * @param key `undefined`: no request can join the run
+   */
   constructor (key: string | undefined, tags: readonly string[], begunAt: number) {
     super(key ?? '', tags)
     this.isJoinable = key !== undefined
@@ -35,31 +41,37 @@ export class HandlerFlight extends Flight<StoredResponse | undefined> {
     return super.join()
   }
 
-  /** Calls back as soon as another request waits, immediately if one waits already. */
+  /** Calls `listener` as soon as another request waits for the run; immediately, if a request waits already. */
   whenJoined (listener: () => void): void {
     this.#onJoin = listener
     if (this.hasWaiters) listener()
   }
 
-  /** Resolves the wait of all requests that joined. The first call counts. */
+  /** Gives the response of the run to all requests that joined; `undefined`: the run has no response. Only the first call has an effect. */
   share (response: StoredResponse | undefined): void {
     this.#share(response)
   }
 }
 
-/** The handler runs under way, at most one per key that can be joined. */
+/** The handler runs in progress, at most one per key that requests can join. */
 export class HandlerFlights {
   readonly #flights = new Flights<HandlerFlight>()
   readonly #owner: { readonly clock: Clock }
   readonly #maxRunMs: number
 
-  /** @param waitMs milliseconds that a request waits for the run of another */
+  /**
+   * Sets the time after which requests no longer join a run.
+   * @param waitMs milliseconds that a request waits for the run of another
+   */
   constructor (owner: { readonly clock: Clock }, waitMs: number) {
     this.#owner = owner
     this.#maxRunMs = Math.max(MAX_RUN_MS, waitMs)
   }
 
-  /** The run that a request with this key may wait for. A run past the limit is superseded: the next one is stored in its place. */
+  /**
+   * The run that a request with this key may wait for. A run past the time limit is superseded, so that the response of the next run is
+   * stored.
+   */
   joinable (key: string): HandlerFlight | undefined {
     const flight = this.#flights.joinable(key)
     if (flight === undefined || this.#owner.clock.now() - flight.begunAt < this.#maxRunMs) return flight
@@ -68,14 +80,17 @@ export class HandlerFlights {
     return undefined
   }
 
-  /** @param key `undefined`: no request can join it */
+  /**
+   * Begins a run, which requests with its key can join.
+   * @param key `undefined`: no request can join the run
+   */
   begin (key: string | undefined, tags: readonly string[]): HandlerFlight {
     const flight = new HandlerFlight(key, tags, this.#owner.clock.now())
     if (flight.isJoinable) this.#flights.begin(flight)
     return flight
   }
 
-  /** Ends the wait of all requests that joined. */
+  /** Ends a run, and the wait of all requests that joined it. */
   end (flight: HandlerFlight): void {
     if (flight.isJoinable) this.#flights.end(flight)
     flight.share(undefined)

@@ -19,16 +19,16 @@ export interface Exchange {
 /** Status and headers of a response. */
 interface Head { readonly status: number; readonly headers: Record<string, string | string[]> }
 
-/** Least number of seconds that an entry which can be validated is stored beyond its freshness. */
+/** Minimum number of seconds for which a response with a validator is stored after its freshness ends. */
 const KEEP_TO_VALIDATE = 60
 
 /** The reason why a response is not stored, as `Cache-Status` names it. */
 export type UnstoredReason = NotStoredReason | 'personal' | 'csp-nonce' | 'serializer' | 'serialized-text' | 'too-large' | 'endless-stream' | 'unsupported-payload' | 'hijacked'
 
-/** The reason why a response is not stored; `undefined`: another one went out in its place. */
+/** The reason why a response is not stored; `undefined`: another response was sent in its place. */
 export interface Unstored {
   readonly reason: UnstoredReason | undefined
-  /** The names in `Vary` that cannot be in its key. */
+  /** The names in `Vary` that cannot be part of the cache key. */
   readonly vary?: readonly string[]
   readonly response?: undefined
 }
@@ -39,17 +39,17 @@ export type Judgement = { readonly response: StoredResponse; readonly reason?: u
 /** Judges whether a response may be stored (RFC 9111 §3). `requestedAt`: milliseconds of the epoch. */
 export function judge (exchange: Exchange, recorded: RecordedResponse, final: Final, requestedAt: number): Judgement {
   const { policy, tags } = exchange
-  // Another response was sent, such as that of an error handler. A 304 or 412 comes from this plugin.
+  // A different status means that another response was sent, such as that of an error handler. A 304 or 412 comes from this plugin.
   if (final.status !== recorded.status && final.status !== 304 && final.status !== 412) return { reason: undefined }
   const vary = selectingHeaders(recorded, final.headers.vary, policy)
   const headers: Record<string, string | string[]> = { ...final.headers }
-  // An onSend hook that encodes the body also encodes the stored response.
+  // The encoding of an onSend hook is not stored, since the hook encodes the stored response again.
   if (recorded.headers['content-encoding'] === undefined) delete headers['content-encoding']
   if (vary === '*') headers.vary = '*'
   else if (vary.length > 0) headers.vary = vary.join(', ')
   else delete headers.vary
   const head = { status: recorded.status, headers }
-  // Named before the other reasons, since the app has to change something there, whatever the lifetime of the response.
+  // The reasons `serializer` and `csp-nonce` come first, since the app must mend their cause, whatever the lifetime of the response.
   if (recorded.isSerialisedByHook && !policy.vary.includes('accept')) return { reason: 'serializer' }
   if (isUsedIn(noncesOf(headers), recorded)) return { reason: 'csp-nonce' }
   const reason = whyNotStored(exchange, head, policy)
@@ -59,7 +59,7 @@ export function judge (exchange: Exchange, recorded: RecordedResponse, final: Fi
   const receivedAt = Date.now()
   const response: StoredResponse = {
     status: recorded.status,
-    // RFC 9110 §6.6.1: a stored response has the date at which it was made, not the one at which it is served.
+    // `Date` is the time at which the response was made, not the time at which it is served (RFC 9110 §6.6.1).
     headers: { date: formatHttpDate(receivedAt), ...storableHeaders(recorded.headers) },
     body: recorded.body,
     isText: recorded.isText,
@@ -74,11 +74,11 @@ export function judge (exchange: Exchange, recorded: RecordedResponse, final: Fi
   return secondsToKeep(response) > 0 ? { response } : { reason: 'no-lifetime' }
 }
 
-/** The reason why a response may not be stored; `undefined`: it may. */
+/** The reason why a response may not be stored; `undefined`: the response may be stored. */
 export function whyNotStored (request: Pick<Exchange, 'method' | 'headers'> & Partial<Pick<Exchange, 'isPersonal'>>, head: Head, policy: Policy): UnstoredReason | undefined {
-  // The handler may have read a part of the request that is in no key.
+  // The handler of a personal request may have read a part of the request that is not in the cache key.
   if (request.isPersonal === true) return 'personal'
-  // A response without a Cache-Control goes out with that of the policy, which may be `public`.
+  // A response without `Cache-Control` is judged by that of the policy, which is sent with the response and may be `public`.
   const headers = policy.cacheControl === undefined || head.headers['cache-control'] !== undefined ? head.headers : { ...head.headers, 'cache-control': policy.cacheControl }
   const keyed = { has: (name: string) => policy.store === 'by-policy' ? policy.vary.includes(name) : maySelect(name, policy) }
   return notStored({ method: request.method, headers: request.headers, hasBody: false }, { status: head.status, headers }, {
@@ -86,7 +86,7 @@ export function whyNotStored (request: Pick<Exchange, 'method' | 'headers'> & Pa
   })
 }
 
-/** The response's own lifetimes, else those of the policy. */
+/** The freshness of a response: by the lifetimes in its own headers, otherwise by those of the policy. */
 export function freshnessBy (head: Head, policy: Policy, requestedAt: number): Freshness {
   const own = freshnessOf(head, { requestedAt, receivedAt: Date.now() })
   if (own.isExplicit || policy.store !== 'by-policy') return own
@@ -101,7 +101,7 @@ export function freshnessBy (head: Head, policy: Policy, requestedAt: number): F
   }
 }
 
-/** Seconds for which an entry is usable: fresh, in a stale window, or to be validated. */
+/** Seconds for which a stored response is usable: while fresh, in a stale window, or for validation. */
 export function secondsToKeep ({ freshness, etag, headers }: StoredHead): number {
   const { lifetime, initialAge, staleWhileRevalidate, staleIfError, noCache } = freshness
   const fresh = noCache ? 0 : Math.max(0, lifetime - initialAge)
@@ -109,16 +109,16 @@ export function secondsToKeep ({ freshness, etag, headers }: StoredHead): number
   return fresh + Math.max(staleWhileRevalidate, staleIfError, canBeValidated ? Math.max(KEEP_TO_VALIDATE, lifetime) : 0)
 }
 
-/** The headers that are stored of a response (RFC 9111 §3.1): not those of the connection, nor those that `Connection` names. */
+/** The headers of a response that are stored (RFC 9111 §3.1): all except those of the connection and those that `Connection` names. */
 export function storableHeaders (headers: Readonly<Record<string, string | string[]>>): Record<string, string | string[]> {
   const named = new Set(String(headers.connection ?? '').toLowerCase().split(',').map((name) => name.trim()))
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_STORED.has(name) && !named.has(name)))
 }
 
 /**
- * The request headers by which a response was selected: those that the handler names in `Vary`, and those that hooks in front of it
- * or behind it name, since a hook may have chosen what the handler works with.
- * @param after `Vary` as it was behind the last hook
+ * The request headers that select a response: those that the handler names in `Vary`, and those that hooks before and after the handler
+ * name. A hook may have chosen the input of the handler.
+ * @param after `Vary` as it was after the last onSend hook
  */
 export function selectingHeaders ({ headers, before }: Pick<RecordedResponse, 'headers' | 'before'>, after: Vary, policy: Policy): '*' | string[] {
   const handler = parseVary(headers.vary)
@@ -133,25 +133,28 @@ export function selectingHeaders ({ headers, before }: Pick<RecordedResponse, 'h
 type Vary = string | readonly string[] | undefined
 
 /**
- * Whether a hook names this header in `Vary` for a change that it makes to each response, stored or not: it encodes the body, or writes
- * the headers of CORS (Fetch §3.2.5). The handler sees neither header.
+ * Whether a hook names this header in `Vary` for a change that the hook makes to each response, stored or not. Such a change encodes the
+ * body, or adds the headers of CORS (Fetch §3.2.5). By a policy, the handler sees neither header unless `vary` names it.
  */
 function isOfWrapping (name: string, isEncoded: boolean): boolean {
   return name === 'origin' || (name === 'accept-encoding' && !isEncoded)
 }
 
-/** The labels that hooks set before the handler ran. A request whose hooks set other labels does not select this body. */
+/**
+ * The labels of a stored response: `Content-Type` and `Content-Language` as hooks set them before the handler ran. A request whose hooks
+ * set other labels does not receive this response.
+ */
 function labelsOf ({ before }: RecordedResponse): Pick<StoredHead, 'labels'> {
   const given = labelsIn(before)
   return given.length === 0 ? {} : { labels: Object.fromEntries(given.map(([name, value]) => [name, String(value)])) }
 }
 
-/** The request headers that a stored response is selected by: those of the policy, which `Vary` names to the caches in front as well. */
+/** The request headers that select a stored response: those of the policy, and on a by-response route also those in `Vary`. */
 export function chosenBy (vary: readonly string[], { store, vary: own }: Policy): string[] {
   return [...new Set(store === 'by-policy' ? own : [...vary, ...own])]
 }
 
-/** The tag that the app set before any onSend hook, else the one that was computed of exactly this body. */
+/** The entity tag that the app set before any onSend hook, otherwise the tag that was computed of exactly this body. */
 function storedTag ({ etag, body }: RecordedResponse, { headers, tagged }: Final): Pick<StoredHead, 'etag' | 'isTagOfBody'> {
   if (etag !== undefined) return { etag }
   const isOfBody = tagged !== undefined && headers.etag === tagged.etag && body.equals(Buffer.from(tagged.body as string))

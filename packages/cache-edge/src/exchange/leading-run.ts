@@ -33,7 +33,7 @@ export interface LeadingRunSettings {
 const UNCACHEABLE_MS = 10_000
 /** Milliseconds after a failure in which the handler is not run again if a stale response can be served. */
 const RETRY_AFTER_MS = 1000
-/** Milliseconds that other requests wait for a stream of unknown length: some end only with their client. */
+/** Milliseconds that other requests wait for a stream of unknown length, since some streams end only when their client leaves. */
 const STREAM_MS = 1000
 /** Statuses that describe the client or a temporary state, not the resource, so they do not invalidate the stored response. */
 const NOT_OF_THE_RESOURCE = new Set([408, 425, 429])
@@ -68,7 +68,7 @@ export class LeadingRun implements RunListener {
     this.#recorded = request.record(this, found?.head)
   }
 
-  /** Runs the handler. Resolves when its response is stored and shared, if it may be; rejects as the handler. */
+  /** Runs the handler. Resolves when its response, if storable, is stored and shared; rejects with the error of the handler. */
   async run (): Promise<void> {
     this.#flight.whenJoined(() => this.#recorded.hurry())
     if (this.#found !== undefined) this.#timer = setTimeout(() => this.#passTimeLimit(), this.#request.policy.staleAfterMs)
@@ -81,7 +81,7 @@ export class LeadingRun implements RunListener {
     if (this.#state.kind === 'validated') await this.#validate()
     else if (this.#state.kind === 'running') await this.#end(end)
     this.#settings.flights.end(this.#flight)
-    // Fastify handles the error of the handler, whatever response was sent.
+    // The error of the handler is passed on to Fastify, unless a stale response was served in its place.
     const failed = await failure
     if (failed !== undefined && this.#state.kind !== 'stale-served') throw failed.error
   }
@@ -117,7 +117,7 @@ export class LeadingRun implements RunListener {
     this.#enter(afterTimeout(this.#state, this.#facts))
   }
 
-  /** Acts on a transition: a stale response is served as soon as its state is entered. */
+  /** Enters a state. A stale response is served as soon as the state `stale-served` is entered. */
   #enter (state: RunState, error?: unknown): void {
     const isEntered = state.kind === 'stale-served' && this.#state.kind !== 'stale-served'
     this.#state = state
@@ -169,7 +169,7 @@ export class LeadingRun implements RunListener {
     if (reason !== undefined) this.#settings.unstored.note(route, reason, reason === 'vary' ? { vary } : {}, log)
   }
 
-  /** Invalidates the stored response after a complete one that may not be stored (RFC 9111 §4.3.3). */
+  /** Invalidates the stored response after a complete response of the handler that may not be stored (RFC 9111 §4.3.3). */
   async #refuse (status: number): Promise<void> {
     const flight = this.#flight
     if (status >= 500 || NOT_OF_THE_RESOURCE.has(status)) return
@@ -219,7 +219,7 @@ export class LeadingRun implements RunListener {
   async #store (response: StoredResponse): Promise<void> {
     const { cache, key, target, tags, refresh } = this.#request
     const { snapshot } = this.#flight
-    // Without a snapshot the store cannot compare what was invalidated while the handler ran.
+    // Without a snapshot the response is not stored, since the store could not detect an invalidation during the handler run.
     if (snapshot === undefined) return
     const ttl = Math.max(0.001, response.freshness.lifetime - response.freshness.initialAge)
     const staleIfError = Math.max(0, secondsToKeep(response) - ttl)
@@ -228,7 +228,10 @@ export class LeadingRun implements RunListener {
   }
 }
 
-/** Whether the tags are as they were before the handler ran; `true` while the store fails, so that an outage does not run every handler. */
+/**
+ * Whether the tags of a run are as they were before the handler ran; `true` while the store fails, so that an outage does not run every
+ * handler.
+ */
 export async function isCurrent ({ cache }: CacheRequest, { snapshot }: HandlerFlight): Promise<boolean> {
   if (snapshot === undefined) return true
   const current = await cache.tags.isCurrent(snapshot)

@@ -21,13 +21,16 @@ export class LoneRuns {
     this.#settings = settings
   }
 
-  /** Runs the handler with the keyed headers. */
+  /** Runs the handler, which sees only the headers in the key. */
   async runAlone (request: CacheRequest, status: CacheStatus): Promise<void> {
     request.setStatus(status)
     await request.run()
   }
 
-  /** Runs the handler for a request whose hooks set other labels than those of the stored response. Stored, the two would replace each other. */
+  /**
+   * Runs the handler for a request whose hooks set another type or language than those of the stored response. The response is not stored,
+   * since the two would replace each other.
+   */
   async runLabelled (request: CacheRequest): Promise<void> {
     const { log, route: { pattern } } = request
     this.#notices.warnOnce(log, pattern, { route: pattern }, 'Cache: hooks in front of the handler of this route give its answers different types or languages, and Vary does not say by which header; name that in vary. Until then one of them is stored')
@@ -35,9 +38,9 @@ export class LoneRuns {
   }
 
   /**
-   * Runs the handler of a route whose responses are not stored, and shows it the whole request. It may read any header, so its response
-   * is for this client alone; a storable one loses its own `Cache-Control`.
-   * @param mayEnd whether a storable response makes the route a stored one again
+   * Runs the handler of a route whose responses are not stored, with a view of the whole request. The handler may read any header, so its
+   * response is for this client alone; a storable response loses its own `Cache-Control`.
+   * @param mayEnd whether responses of the route are stored again after a storable response
    */
   async runShown (request: CacheRequest, status: CacheStatus, mayEnd = false): Promise<void> {
     const { maxBodyBytes, memory, unstored } = this.#settings

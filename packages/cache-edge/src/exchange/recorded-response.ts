@@ -6,13 +6,13 @@ export interface Tagged {
   readonly coding: unknown
 }
 
-/** Headers that describe a body. A hook in front of the handler may set them for the body that the handler then sends. */
+/** Labels: headers that describe a body. A hook before the handler may set them for the body that the handler then sends. */
 export const LABELS = ['content-type', 'content-language'] as const
 
-/** Headers as hooks in front of the handler had set them. */
+/** The response headers that hooks had set before the handler ran. */
 export type Before = Readonly<Record<string, string | string[]>>
 
-/** The labels among headers. */
+/** The headers among these that are {@link LABELS}, with their values. */
 export function labelsIn (headers: Before): [name: typeof LABELS[number], value: string | string[]][] {
   return LABELS.flatMap((name) => headers[name] === undefined ? [] : [[name, headers[name]]])
 }
@@ -20,10 +20,10 @@ export function labelsIn (headers: Before): [name: typeof LABELS[number], value:
 /** The response of a handler, as it was before any onSend hook. */
 export interface RecordedResponse {
   readonly status: number
-  /** The headers that the handler set, and the labels; other headers of hooks in front of it are not included. */
+  /** The headers that the handler set, and the {@link LABELS} that hooks set before it; other headers of hooks are not included. */
   readonly headers: Readonly<Record<string, string | string[]>>
   readonly before: Before
-  /** Whether a serializer that a hook in front of the handler chose made the body. */
+  /** Whether the body was made by a serializer that a hook chose before the handler ran. */
   readonly isSerialisedByHook: boolean
   /** The `ETag` that the app had set. */
   readonly etag: string | undefined
@@ -37,6 +37,6 @@ export interface Final {
   readonly status: number
   /** The headers without those that this plugin wrote. */
   readonly headers: Readonly<Record<string, string | string[]>>
-  /** The computed tag. */
+  /** The computed entity tag with its body; `undefined`: no tag was computed, or the app set its own. */
   readonly tagged: Tagged | undefined
 }

@@ -3,26 +3,26 @@ import type { RecordingMemory } from './recording.js'
 import type { Judgement, Unstored, UnstoredReason } from './judge-response.js'
 
 /**
- * The end of a recording. `'aborted'`: the client or the stream broke off; `unstored`: the response is too large, of a kind that
- * cannot be recorded, or may not be stored; `'replaced'`: an error, a hijacked reply, another response, no memory left: the stored
- * response stays as it is.
+ * The end of a recording. `'aborted'`: the client or the stream broke off. `unstored`: the response is too large, of a kind that cannot be
+ * recorded, or may not be stored. `'replaced'`: an error, a hijacked reply or another response was sent, or no memory was left; the stored
+ * response remains unchanged.
  */
 export type Outcome = { readonly recorded: RecordedResponse; readonly final: Final } | { readonly unstored: Unstored } | 'aborted' | 'replaced'
 
-/** The rejection of a handler. */
+/** The error with which a handler failed. */
 export interface Failure { readonly error: unknown }
 
-/** The bounds of a recording, and the rules that it follows. */
+/** The limits of a recording, and the callbacks of its handler run. */
 export interface RunListener {
   readonly maxBytes: number
   readonly memory: RecordingMemory
   /**
-   * Called with the response of the handler before it goes out. `'instead'`: another response was sent in its place; `'validated'`: it
-   * is the 304 to the validators of the stored response; `undefined`: it goes out.
+   * Called with the status of the handler's response before it is sent. `'instead'`: another response was sent in its place. `'validated'`:
+   * the response is the 304 to the validators of the stored response. `undefined`: the response is sent.
    * @param error the error that the handler sent as its response
    */
   intercept (status: number, error: Error | undefined): 'instead' | 'validated' | undefined
-  /** The judgement on a response; called for a stream as soon as its head is written. */
+  /** Judges whether a response may be stored; called for a stream as soon as its head is written. */
   judge (recorded: RecordedResponse, final: Final): Judgement
   /** Called when the response is a stream of unknown length. */
   onStream (): void
@@ -32,27 +32,30 @@ export interface RunListener {
 export interface RecordedRun {
   /** Resolves when the head is written and the body is complete, or no response will be stored. */
   readonly outcome: Promise<Outcome>
-  /** The status of the handler's response; `0`: it has sent none. */
+  /** The status of the handler's response; `0`: the handler has sent no response. */
   readonly status: number
   /** The headers that the handler has set by now. */
   readonly own: RecordedResponse['headers']
   /** The headers that hooks had set before the handler ran. */
   readonly before: Before
-  /** The reason why the response will not be stored, as far as its headers show now; `undefined`: there is none, or another response was sent. */
+  /**
+   * The reason why the response will not be stored, as far as its headers show now; `undefined`: there is no reason, or another response
+   * was sent.
+   */
   readonly unstored: UnstoredReason | undefined
 
-  /** Runs the handler. Never rejects: resolves with the failure of the handler, `undefined` without one. */
+  /** Runs the handler. Never rejects: resolves with the failure of the handler; `undefined`: the handler did not fail. */
   start (): Promise<Failure | undefined>
   /** The status with which Fastify answers an error of the handler. */
   statusOf (error: unknown): number
-  /** Reads a stream ahead of its client, for other requests that wait. */
+  /** Reads a stream ahead of its client, since other requests wait for the response. */
   hurry (): void
-  /** Shows the whole request again. */
+  /** Shows the whole request again, with the parts that were hidden from the handler. */
   showAll (): void
   /** Ends the recording: another response is sent in place of the handler's. */
   takeOver (): void
-  /** Ends the recording for a response without headers or errors of the handler. */
+  /** Ends the recording, and removes the headers and the error of the handler, so that another response can be sent. */
   undo (): void
-  /** Drops what the handler sends from now on, since another response is under way. */
+  /** Drops each payload that the handler sends from now on, since another response is under way. */
   dropLate (): void
 }

@@ -1,18 +1,21 @@
 import { finished, Readable } from 'node:stream'
 
-/** The result of a recording: the whole body, or none. */
+/** The result of a recording: the whole body, or the reason why there is none. */
 export type Recorded = Buffer | 'too-large' | 'no-memory' | 'broken-off'
 
 /** Bytes that a Buffer takes beside its content, counted so that a body of tiny chunks is bounded, too. */
 const CHUNK_OVERHEAD = 128
 
-/** A bound for the bytes that all recordings of an app hold together. */
+/** The limit for the bytes that all recordings of an app hold together. */
 export class RecordingMemory {
   readonly #maxBytes: number
   readonly #onFull: () => void
   #used = 0
 
-  /** @param onFull called whenever a chunk is beyond the bound */
+  /**
+   * Creates a memory in which no chunk is counted yet.
+   * @param onFull called whenever a chunk exceeds the limit
+   */
   constructor (maxBytes: number, onFull: () => void) {
     this.#maxBytes = maxBytes
     this.#onFull = onFull
@@ -20,7 +23,7 @@ export class RecordingMemory {
 
   get used (): number { return this.#used }
 
-  /** Counts a chunk; `false`: it is beyond the bound. */
+  /** Counts a chunk; `false`: the memory now exceeds its limit. */
   take (chunk: Buffer): boolean {
     this.#used += chunk.byteLength + CHUNK_OVERHEAD
     if (this.#used <= this.#maxBytes) return true
@@ -34,15 +37,15 @@ export class RecordingMemory {
 }
 
 /**
- * Passes a stream on and records it. The source is read as fast as the reader reads; only while other requests wait for the
- * recording it is read ahead of the reader. Without an end of the source the recording has none, however the source stopped.
+ * Passes a stream on to a reader and records it. The source is read at the pace of the reader, or ahead of it while other requests wait. If
+ * the source stops without an end, the recording is destroyed.
  */
 export class Recording extends Readable {
   readonly #source: Readable
   readonly #maxBytes: number
   readonly #memory: RecordingMemory
   #onEnd: ((recorded: Recorded) => void) | undefined
-  /** The chunks. During the recording: all of the body so far. Afterwards: the chunks that were not read yet. */
+  /** The chunks of the body. During the recording: all chunks so far. Afterwards: the chunks that were not read yet. */
   #chunks: Buffer[] = []
   /** The number of chunks that the reader has received. */
   #given = 0
@@ -52,7 +55,10 @@ export class Recording extends Readable {
   #hasStarted = false
   #hasEnded = false
 
-  /** @param onEnd called once, unless the recording was stopped before */
+  /**
+   * Prepares the recording of a source, which begins with the first read.
+   * @param onEnd called once, unless the recording was stopped before
+   */
   constructor (
     source: Readable, { maxBytes, memory }: { readonly maxBytes: number; readonly memory: RecordingMemory },
     onEnd: (recorded: Recorded) => void
@@ -63,12 +69,12 @@ export class Recording extends Readable {
     this.#memory = memory
     this.#onEnd = onEnd
     source.once('end', () => this.#whole())
-    // The callback also runs for a source that closes without 'end' and 'error', or had ended before.
+    // `finished` also reports a source that closes without 'end' and 'error', or had ended before.
     finished(source, { writable: false }, (error) => {
       if (error == null) this.#whole()
       else if (!this.#hasEnded) this.destroy(error)
     })
-    // If the app reads the source as well, chunks that come before the client reads would be lost.
+    // A source that the app reads as well is recorded at once, since chunks before the first read of the client would be lost.
     if (source.readableFlowing === true) this.#start()
   }
 

@@ -4,12 +4,12 @@ import { within } from '../lib/within.js'
 import type { StoredHead } from '../store/stored-response.js'
 import type { CacheRequest, Refresh } from './cache-request.js'
 
-/** Seconds that a refresh may take until another one may begin: as long as its lock is held. */
+/** Time limit of a refresh in seconds, and the ttl of its lock; afterwards another refresh may begin. */
 const LIMIT_SECONDS = 30
 /** Milliseconds of the pause after a failed refresh, doubled each time so that the origin or its rate limit can recover. */
 const FIRST_PAUSE_MS = 1000
 const MAX_PAUSE_MS = 60_000
-/** Milliseconds without a refresh after a hook refused one, as the next would most likely be refused, too. */
+/** Milliseconds without a refresh after a hook refused one, since the next refresh would most likely be refused, too. */
 const REFUSED_MS = 600_000
 /** Statuses that refuse a request temporarily, not for lack of credentials. */
 const TRANSIENT = new Set([408, 425, 429])
@@ -18,10 +18,11 @@ const TRANSIENT = new Set([408, 425, 429])
 export class Refresher {
   static readonly MAX_FAILURES = 10_000
   readonly #running = new Set<string>()
-  /** Keys whose last refresh failed, and keys whose last refresh a hook refused. */
+  /** Keys whose last refresh failed. */
   readonly #paused: Backoff
+  /** Keys whose last refresh was refused by a hook. */
   readonly #refused: Backoff
-  /** The number of failures in a row. */
+  /** The number of consecutive failed refreshes by key. */
   readonly #failures = new Map<string, number>()
   readonly #notices = new Notices()
 
@@ -30,12 +31,12 @@ export class Refresher {
     this.#refused = new Backoff(owner)
   }
 
-  /** Whether a hook refused the last refresh of a response: it is not served stale, and the next client renews it. */
+  /** Whether a hook refused the last refresh of a response. Such a response is not served stale; the next request of a client renews it. */
   isRefused (key: string, { variant }: StoredHead): boolean {
     return this.#refused.isActive(key + variant)
   }
 
-  /** Starts a refresh, unless one runs, or the pause after the last failure has not passed. */
+  /** Starts a refresh, unless a refresh of the same response runs or the pause after its last failure has not passed. */
   start (request: CacheRequest, stale: StoredHead): void {
     const id = request.key + stale.variant
     if (this.#running.has(id) || this.#paused.isActive(id)) return
@@ -52,10 +53,11 @@ export class Refresher {
   }
 
   async #run (request: CacheRequest, refresh: Refresh, id: string): Promise<void> {
-    // Called before the first await, since the connection of the client may close.
+    // The background request is prepared before the first await, since the connection of the client may close meanwhile.
     const send = request.prepareRefresh(refresh)
     const lock = await refresh.cache.lock(`${refresh.identity.key}:refresh`, { ttl: LIMIT_SECONDS })
-    // Another process refreshes it. A cache without locks, or one that fails, does not prevent the refresh.
+    // Another process holds the lock and refreshes the response. A cache without locks, or a cache that fails, does not prevent the
+    // refresh.
     if (lock.ok && lock.value === null) return
     try {
       this.#conclude(id, request, refresh, await within(LIMIT_SECONDS * 1000, send(), true))
@@ -64,7 +66,10 @@ export class Refresher {
     }
   }
 
-  /** @param status of the response to the refresh; `undefined`: it did not end in time */
+  /**
+   * Ends a refresh: notes its failure, and logs the cause once per route.
+   * @param status of the response to the refresh; `undefined`: the refresh did not end in time
+   */
   #conclude (id: string, request: CacheRequest, refresh: Refresh, status: number | undefined): void {
     if (refresh.hasRenewed) {
       this.#failures.delete(id)

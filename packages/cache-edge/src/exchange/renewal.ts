@@ -10,13 +10,13 @@ const NO_BODY = Buffer.alloc(0)
 /** The headers that the handler set with its 304, and those that hooks had set before it. */
 export interface Update { readonly own: RecordedResponse['headers']; readonly before: Before }
 
-/** A stored response with the fields of a 304, and why it must not be stored any longer; `undefined`: it may. */
+/** A stored response with the fields of a 304, and the reason why it must no longer be stored; `undefined`: it may be stored. */
 export interface Renewal { readonly head: StoredHead; readonly reason: string | undefined }
 
 /**
- * A stored response after a 304 of its handler: the fields of the 304 replace those of the same name (RFC 9111 §3.2,
- * §4.3.4), and `Vary` is matched with the request that the 304 answers. `undefined`: the 304 is about another
- * representation, so the stored one must be neither updated nor served. `requestedAt`: milliseconds of the epoch.
+ * Renews a stored response by a 304 of its handler. The fields of the 304 replace those of the same name (RFC 9111 §3.2, §4.3.4). `Vary` is
+ * matched with the request that the 304 answers. `undefined`: the 304 is for another representation, so the stored response must be neither
+ * updated nor served. `requestedAt`: milliseconds of the epoch.
  */
 export function renew (exchange: Exchange, stale: StoredHead, update: Update, requestedAt: number): Renewal | undefined {
   const { policy } = exchange
@@ -25,12 +25,12 @@ export function renew (exchange: Exchange, stale: StoredHead, update: Update, re
   const receivedAt = Date.now()
   const fields = Object.entries(storableHeaders(update.own)).filter(([name]) => name !== 'content-range' && (match === 'strong' || !isDigest(name)))
   const headers: Record<string, string | string[]> = { ...stale.headers, date: formatHttpDate(receivedAt), ...Object.fromEntries(fields) }
-  // The `Vary` of hooks selects for a route by policy; by response the stored `Vary` has their names already.
+  // On a by-policy route the `Vary` of hooks selects the response; on a by-response route the stored `Vary` has the names of hooks already.
   const before = update.own.vary === undefined && policy.store === 'by-response' ? {} : update.before
   const vary = selectingHeaders({ headers, before }, undefined, policy)
   if (vary === '*') headers.vary = '*'
   else if (policy.store === 'by-response' && vary.length > 0) headers.vary = vary.join(', ')
-  // These fields decide whether the response may be stored, and are not stored themselves.
+  // `Age` and `Set-Cookie` decide whether the response may be stored, and are not stored themselves.
   const deciding = Object.fromEntries(['age', 'set-cookie'].filter((name) => update.own[name] !== undefined).map((name) => [name, update.own[name]!]))
   const head = { status: stale.status, headers: { ...headers, ...deciding, ...vary !== '*' && { vary: vary.join(', ') } } }
   const isForOne = isUsedIn(noncesOf({ ...update.before, ...update.own }), { headers, body: NO_BODY })
@@ -51,8 +51,8 @@ export function renew (exchange: Exchange, stale: StoredHead, update: Update, re
 }
 
 /**
- * Whether the validators of a 304 are those of the stored response (RFC 9111 §4.3.4). `'unnamed'`: it has none, and the one
- * requested representation is meant. An `ETag` that is no entity tag is compared as text.
+ * The match between the validators of a 304 and those of the stored response (RFC 9111 §4.3.4). `'unnamed'`: the 304 has no validator, so
+ * it is for the requested representation. An `ETag` that is no entity tag is compared as text.
  */
 function matchOf (stale: StoredHead, { etag, 'last-modified': modified }: RecordedResponse['headers']): 'strong' | 'weak' | 'unnamed' | 'none' {
   if (etag !== undefined) {
@@ -67,7 +67,9 @@ function matchOf (stale: StoredHead, { etag, 'last-modified': modified }: Record
   return String(modified) === String(stale.headers['last-modified']) ? 'weak' : 'none'
 }
 
-/** Without a strong tag, another language or coding is that of another body. */
+/**
+ * Whether a 304 names another language or coding than the stored response. Without a strong match of tags, such a 304 is for another body.
+ */
 function isRelabelled (stale: StoredHead, own: RecordedResponse['headers']): boolean {
   return ['content-language', 'content-encoding'].some((name) => own[name] !== undefined && String(own[name]) !== String(stale.headers[name]))
 }

@@ -12,7 +12,10 @@ export function afterTimeout (state: RunState, facts: RunFacts): RunState {
   return mayServeStale(state, facts) ? { kind: 'stale-served', detail: 'stale-if-error, timeout' } : state
 }
 
-/** A background refresh has to fail with its handler, so nothing stale answers it. */
+/**
+ * Whether the stored response may be served in place of the handler's. A background refresh never receives it, since the refresh must fail
+ * with its handler.
+ */
 function mayServeStale ({ kind }: RunState, { hasStored, isStaleAllowed, isRefresh, isSuperseded }: RunFacts): boolean {
   return kind === 'running' && hasStored && isStaleAllowed && !isRefresh && !isSuperseded
 }

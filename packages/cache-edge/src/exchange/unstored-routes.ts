@@ -2,17 +2,20 @@ import type { UnstoredReason } from './judge-response.js'
 import { Notices, type Log } from '../lib/notices.js'
 import type { StoredRoute } from './cache-request.js'
 
-/** A lasting reason: the app must change its responses, or remove `store` from the route. */
+/** A lasting reason why responses are not stored: the app must change its responses, or remove `store` from the route. */
 interface Lasting {
   /** Number of responses after which the reason counts as lasting: one, if it applies to every response of the route. */
   readonly after: number
-  /** Whether the handler sees the whole request from then on: not if the reason depends on a single response or on an upstream. */
+  /** Whether the handler sees the whole request from then on. `false`: the reason depends on a single response or on an upstream. */
   readonly showsAll: boolean
   readonly message: string
 }
 
 const SEVERAL = 3
-/** The number for responses of an upstream, since a proxied route has many pages, each with its own headers. */
+/**
+ * Number of responses of an upstream after which a reason counts as lasting. It is high, since a proxied route has many pages, each with
+ * its own headers.
+ */
 const MANY = 20
 const TAKE_STORE_AWAY = 'or take store from the route'
 const LASTING: Partial<Record<UnstoredReason, Lasting>> = {
@@ -38,9 +41,9 @@ const OF_LIFETIME = new Set<UnstoredReason>(['private', 'no-store', 'no-lifetime
 interface Observed { readonly unstored: Map<UnstoredReason, number>; isShownAll: boolean; hasStorable: boolean }
 
 /**
- * Routes with `store` whose responses are not stored, for a lasting reason, which is logged once for each route and reason. Until a response
- * of such a route can be stored, its handler sees the whole request, since hidden headers would be of no use, and its responses are neither
- * stored nor shared. The first storable response ends that until the process ends, so that no client can cause it for a route that stores.
+ * Routes with `store` whose responses are not stored, for a lasting reason, which is logged once for each route and reason. The handler of
+ * such a route sees the whole request, since hidden headers would be of no use. Its responses are neither stored nor shared. The first
+ * storable response ends this state until the process ends, so that no client can cause it for a route that stores.
  */
 export class UnstoredRoutes {
   readonly #routes = new Map<string, Observed>()
@@ -60,7 +63,7 @@ export class UnstoredRoutes {
     const seen = this.#of(route)
     const times = (seen.unstored.get(reason) ?? 0) + 1
     seen.unstored.set(reason, times)
-    // A single response may have a reason that applies to it alone.
+    // A reason that a single response may have counts only after several responses, and not on a route with storable responses.
     if (times < (isWordOfUpstream ? MANY : lasting.after) || (lasting.after > 1 && seen.hasStorable)) return
     const isShown = lasting.showsAll && !seen.hasStorable && !isWordOfUpstream
     if (isShown && times >= (isByResponse ? MANY : lasting.after)) seen.isShownAll = true
@@ -83,7 +86,7 @@ export class UnstoredRoutes {
   }
 }
 
-/** The route of HEAD shares it with that of GET. */
+/** The name of a route, which its HEAD and GET have in common. */
 function nameOf ({ pattern, choice }: StoredRoute): string {
   return `${pattern} ${choice}`
 }

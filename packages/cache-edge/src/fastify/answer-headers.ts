@@ -13,19 +13,19 @@ const kWritten = Symbol('@x/cache-edge.written')
 const kFromStore = Symbol('@x/cache-edge.from-store')
 const kFailed = Symbol('@x/cache-edge.failed')
 const TAG = new RegExp(TAG_PATTERN)
-/** Fields that some shared caches read in place of `Cache-Control` (RFC 9213 §2.2, and those of before). */
+/** Fields that some shared caches read in place of `Cache-Control`: targeted fields (RFC 9213 §2.2), and `Surrogate-Control`. */
 const TARGETED = new Set(['cdn-cache-control', 'cloudflare-cdn-cache-control', 'netlify-cdn-cache-control', 'vercel-cdn-cache-control', 'surrogate-control'])
 /** Fields beside `Cache-Control` that give a response a lifetime. */
 const NAMING_LIFETIME = ['expires', ...TARGETED]
 const NO_CACHE = 'no-cache'
 const DROPPED_FROM_STORED_304 = new Set([...DROPPED_FROM_304, 'set-cookie'])
-/** Headers that describe one representation, and no error in its place. */
+/** Headers that describe one representation. They are removed when an error is sent in place of the response. */
 const OF_ANSWER = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
 
-/** Headers that this plugin wrote, with the value before: they are never read back as the response's own. */
+/** Headers that this plugin wrote, with their values before. Such a header is never read back as the response's own. */
 type Written = Map<string, string | undefined>
 
-/** Settings of the headers. */
+/** Settings of `EdgeHeaders`. */
 export interface HeaderSettings {
   readonly personal: PersonalRequests
   readonly tagHeader: NonNullable<CacheEdgeOptions['tagHeader']>
@@ -35,7 +35,7 @@ export interface HeaderSettings {
   readonly isCompressed: () => boolean
 }
 
-/** Writes the headers that caches in front obey, and answers conditional requests. */
+/** Writes the headers that caches in front of the app obey, and answers conditional requests. */
 export class EdgeHeaders {
   readonly #core: Core
   readonly #settings: HeaderSettings
@@ -46,7 +46,10 @@ export class EdgeHeaders {
     this.#settings = settings
   }
 
-  /** The last of the onSend hooks: headers by the policy, then 304 or 412 where the request asks for it. */
+  /**
+   * Finishes a response in the last onSend hook: sets headers by the policy, and makes the response a 304 or 412 by the preconditions of
+   * the request.
+   */
   finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule<FastifyRequest>, route: string): unknown {
     const { method } = request.raw
     if (method !== 'GET' && method !== 'HEAD') return payload
@@ -55,7 +58,7 @@ export class EdgeHeaders {
     const { statusCode } = reply
     const { headers } = request.raw
     if (statusCode === 304) {
-      // A 304 from the cache, or of the handler; hooks may have added fields of a body.
+      // The 304 comes from the cache or the handler. Fields that describe a body are removed, since hooks may have added some.
       dropBodyFields(reply)
       if (isConditional(headers)) this.#announceMatch(request, route)
     }
@@ -67,31 +70,32 @@ export class EdgeHeaders {
     return withoutBody(reply, payload, verdict === 'not-modified' ? 304 : 412)
   }
 
-  /** Whether `If-None-Match` is this tag alone, as a browser sends it, and there is no other precondition but a date. */
+  /** Whether `If-None-Match` is this tag alone, as a browser sends it, without another precondition except a date. */
   hasTag ({ raw: { headers } }: FastifyRequest, etag: string | undefined): boolean {
     return etag !== undefined && etag.endsWith('"') && headers['if-none-match'] === etag && headers['if-match'] === undefined && headers['if-unmodified-since'] === undefined
   }
 
-  /** Emits the event for a conditional request that is answered 304. */
+  /** Emits the event `etagMatch` for a conditional request that is answered with 304. */
   #announceMatch (request: FastifyRequest, route: string): void {
     this.#core.registry.events.emit('etagMatch', route, request.method)
   }
 
   #describe (request: FastifyRequest, reply: FastifyReply, rule: RouteRule<FastifyRequest>, route: string): void {
-    // A 304 has the headers that the 200 would have.
+    // A 304 is treated as a 200, since it has the headers that the 200 would have.
     const statusCode = reply.statusCode === 304 ? 200 : reply.statusCode
     const { personal } = this.#settings
     const isPersonal = rule === undefined ? personal.hasPersonalUrl(request) : personal.reasonOf(request, rule) !== null
     const isShared = rule !== undefined && rule !== 'personal' && rule.isShared && !isPersonal
     if (isShared) this.#core.registry.events.emit('edgeCandidate', route, request.method)
-    // The handler's own Cache-Control wins; its targeted field for a CDN is dropped, as it would share a response for one client.
+    // The handler's own `Cache-Control` takes precedence. Its targeted field for a CDN is dropped, since that field would share a response
+    // for one client.
     else if (isPersonal || rule !== undefined) dropAll(reply, TARGETED)
     if (statusCode >= 500 && (rule !== undefined || isPersonal)) return this.#restrict(reply, NO_STORE)
     if (isPersonal) return this.#restrict(reply, PRIVATE)
     if (rule === undefined || rule === 'personal') return
     const isCompressed = this.#settings.isCompressed()
     if (rule.vary.length > 0 || isCompressed) {
-      // The name is in lower case, as `@fastify/compress` looks for it.
+      // The name is in lower case, since `@fastify/compress` looks for it in this form.
       const names = isCompressed ? [...rule.vary, 'accept-encoding'] : rule.vary
       this.#write(reply, 'vary', mergeVary(joinLines(reply.getHeader('vary')), names))
     }
@@ -100,7 +104,7 @@ export class EdgeHeaders {
     const hasCookie = reply.hasHeader('set-cookie')
     if (hasCookie || tags === undefined) return this.#restrict(reply, PRIVATE)
     if (!rule.statuses.has(statusCode)) return this.#restrict(reply, NO_CACHE)
-    // An error handler sees headers that are hidden from the handler of a stored route: its response is stored by no shared cache.
+    // An error handler sees headers that are hidden from the handler of a stored route, so no shared cache may store its response.
     if (rule.store !== false && hasFailed(reply)) return this.#restrict(reply, PRIVATE)
     if (!reply.hasHeader('cache-control')) {
       this.#write(reply, 'cache-control', rule.cacheControl)
@@ -117,11 +121,11 @@ export class EdgeHeaders {
   }
 
   /**
-   * Writes `no-cache` on a response whose tag was computed here. Some shared caches store a 200 without a lifetime because it has a
-   * validator, whatever client it is for. The header is written last, so that no hook sees it.
+   * Writes `no-cache` on a response with a computed tag. Some shared caches store a 200 without a lifetime because it has a validator, even
+   * if the response is for one client. The header is written last, so that no hook sees it.
    */
   #askFirst (request: FastifyRequest, reply: FastifyReply, rule: RouteRule<FastifyRequest>): void {
-    // `Cache-Control` is checked first, since most responses have one.
+    // The presence of `Cache-Control` is checked first, since most responses have it.
     if (reply.hasHeader('cache-control') || !hasComputedTag(reply) || !reply.hasHeader('etag') || NAMING_LIFETIME.some((name) => reply.hasHeader(name))) return
     this.#write(reply, 'cache-control', this.#settings.personal.reasonOf(request, rule) === null ? NO_CACHE : PRIVATE)
   }
@@ -134,12 +138,15 @@ export class EdgeHeaders {
     this.#write(reply, name, (own.length === 0 ? tags : [...new Set([...own, ...tags])]).join(separator))
   }
 
-  /** The tags of a response; `undefined` if one of them could not be purged, or the route's function failed, so that no cache may store the response. */
+  /**
+   * The tags of a response. `undefined`: a tag could not be purged, or the route's function failed, so that no cache may store the
+   * response.
+   */
   tagsOf (request: FastifyRequest, policy: Policy<FastifyRequest>): readonly string[] | undefined {
     try {
       const tags: unknown = policy.tagsOf(request)
       if (Array.isArray(tags) && tags.length <= MAX_TAGS && tags.every((tag) => typeof tag === 'string' && TAG.test(tag))) return tags
-      // An async function of the app's own may reject, too.
+      // The promise of an async function may reject; its rejection is dropped, since the value is refused anyway.
       if (tags instanceof Promise) tags.catch(() => {})
       this.#warnOfTags(request, 'refused', {}, `Cache: tags must be at most ${MAX_TAGS} strings that match ${TAG_PATTERN}; answers with others are not kept`)
     } catch (err) {
@@ -158,7 +165,7 @@ export class EdgeHeaders {
   }
 }
 
-/** Removes the headers that describe a response, as an error goes out in its place. An error handler may set them again. */
+/** Removes the headers that describe a response, since an error is sent in its place. An error handler may set them again. */
 export function forgetAnswer (reply: FastifyReply): void {
   (reply as FailedReply)[kFailed] = true
   for (const name of OF_ANSWER) reply.removeHeader(name)
@@ -173,7 +180,9 @@ function hasFailed (reply: FastifyReply): boolean {
   return (reply as FailedReply)[kFailed] === true
 }
 
-/** Notes the value of a header before this plugin changes it. A stored response is not stored again, so its headers are not noted. */
+/**
+ * Notes the value of a header before this plugin changes it. The headers of a stored response are not noted, since it is not stored again.
+ */
 function noteBefore (reply: FastifyReply, name: string): void {
   if (isFromStore(reply)) return
   const own = reply as FastifyReply & { [kWritten]?: Written }
@@ -181,7 +190,7 @@ function noteBefore (reply: FastifyReply, name: string): void {
   if (!written.has(name)) written.set(name, joinLines(reply.getHeader(name)))
 }
 
-/** The headers as they would be had this plugin written none. */
+/** The headers of a reply without the changes that this plugin made. */
 export function withoutWritten (
   reply: FastifyReply, headers: Readonly<Record<string, string | string[]>>
 ): Record<string, string | string[]> {
@@ -197,7 +206,7 @@ function isConditional (headers: IncomingHttpHeaders): boolean {
   return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined || headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined
 }
 
-/** Makes a response without a body, and destroys a stream that will not be read. */
+/** Makes the response a 304 or 412 without a body, and destroys a stream that will not be read. */
 function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412): null {
   discard(payload)
   reply.code(status)
@@ -205,7 +214,9 @@ function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412):
   return null
 }
 
-/** Notes whether the response is a stored one: its 304 replays no cookie, and it is not stored again. */
+/**
+ * Notes whether the response is a stored one. The 304 of a stored response has no `Set-Cookie`, and a stored response is not stored again.
+ */
 export function setFromStore (reply: FastifyReply, isFromStore: boolean): void {
   (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] = isFromStore
 }
@@ -219,10 +230,10 @@ function dropBodyFields (reply: FastifyReply): void {
 }
 
 function dropAll (reply: FastifyReply, names: ReadonlySet<string>): void {
-  // A response has fewer headers than there are names, and each read of Fastify lowers a name first.
+  // The loop is over the headers of the response, which are fewer than the names. Each read by Fastify converts a name to lower case.
   for (const name in reply.getHeaders()) {
     if (!names.has(name)) continue
-    // Storability depends on every header of the handler: a cookie forbids it.
+    // The value is noted before its removal, since storability depends on every header of the handler: a cookie forbids it.
     noteBefore(reply, name)
     reply.removeHeader(name)
   }

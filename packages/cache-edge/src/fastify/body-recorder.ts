@@ -8,7 +8,10 @@ import { serializerOf, UNKNOWN } from './patches.js'
 import type { ReplyHeaders } from './reply-headers.js'
 import type { SeenRequest } from './seen-request.js'
 
-/** The end of a recording: `'complete'`: the body is there; `'aborted'`, `'replaced'`: see `Outcome`; else the reason why it is not stored. */
+/**
+ * The end of a recording. `'complete'`: the whole body was recorded; `'aborted'`, `'replaced'`: see `Outcome`; otherwise the reason why the
+ * response is not stored.
+ */
 export type BodyEnd = 'complete' | 'aborted' | 'replaced' | UnstoredReason
 
 /** The parts of the response recorder that a body recorder uses. */
@@ -23,20 +26,20 @@ export interface BodyRecorderSettings {
 }
 
 const NO_BODY = Buffer.alloc(0)
-/** Types of streams that usually go on for as long as their client reads. */
+/** Content types of streams that usually do not end as long as their client reads. */
 const ENDLESS = /^(?:text\/event-stream|multipart\/x-mixed-replace)/i
 
-/** Records the body that a handler sends, as it is before any onSend hook. */
+/** Records the body that a handler sends, as it was before any onSend hook. */
 export class BodyRecorder {
-  /** The headers of the handler as it sent the body, and the labels; see `RecordedResponse`. */
+  /** The headers of the handler when it sent the body, with the labels of hooks; see `RecordedResponse`. */
   headers: Record<string, string | string[]> = {}
-  /** The whole body; `undefined`: not yet complete. */
+  /** The whole body; `undefined`: the body is not complete yet. */
   body: Buffer | undefined
   isText = false
   isSerialisedByHook = false
   readonly #reply: FastifyReply
   readonly #settings: BodyRecorderSettings
-  /** The serializer that a hook in front of the handler chose. */
+  /** The serializer that a hook before the handler chose. */
   readonly #serializer: unknown
   #recording: Recording | undefined
   #isHurried = false
@@ -48,13 +51,13 @@ export class BodyRecorder {
     this.#serializer = serializerOf(reply)
   }
 
-  /** Whether the handler has sent a body, of which the whole or a part is recorded. */
+  /** Whether the handler has sent a body, and the whole or a part of it is recorded. */
   get hasBegun (): boolean { return this.body !== undefined || this.#recording !== undefined }
 
-  /** Takes the payload of the handler, and returns the one that is sent in its place. */
+  /** Records the payload of the handler, and returns the payload that is sent in its place. */
   take (payload: unknown): unknown {
     const isSerialised = isToSerialise(this.#reply, payload)
-    // The serializer of an object sees the headers that the handler saw; the hooks behind it see the whole request.
+    // The serializer of an object sees the headers that the handler saw; the hooks after the serializer see the whole request.
     if (!isSerialised) this.#settings.seen.showAll()
     if (payload instanceof Error) this.#end('replaced')
     else if (payload === undefined) this.#complete(NO_BODY)
@@ -72,27 +75,33 @@ export class BodyRecorder {
     this.#recording?.runAhead()
   }
 
-  /** Ends the recording; a stream is passed on. */
+  /** Ends the recording; a stream is still passed on to the client. */
   stop (): void {
     this.#isOver = true
     this.#recording?.stop()
   }
 
-  /** @param type that Fastify sets if there is none */
+  /**
+   * Records a string or bytes.
+   * @param type the `Content-Type` that Fastify sets if the handler set none
+   */
   #takePlain (payload: string | Uint8Array, body: Buffer, type: string): void {
     this.isText = typeof payload === 'string'
     const hasType = this.#reply.getHeader('content-type') !== undefined
     this.#complete(body, hasType ? undefined : type)
   }
 
-  /** Its text is known once Fastify has serialised it, between the preSerialization and the onSend hooks. */
+  /**
+   * Records a payload that Fastify serialises. Its text is known after the serialisation, between the preSerialization and the onSend
+   * hooks.
+   */
   #takeSerialised (payload: unknown): void {
     const serializer = serializerOf(this.#reply)
     this.isSerialisedByHook = serializer !== null && serializer !== UNKNOWN && serializer === this.#serializer
     const isTaken = whenSerialised(this.#reply, this.#settings.seen, (text) => {
-      // A text with a type that a serializer has changed: a stored response would be changed once more.
+      // A text that a serializer changes is not stored, since the serializer would change the stored response once more.
       if (typeof payload === 'string') return this.#end('serialized-text')
-      // Other results of the app's serializer are refused by Fastify, or are no body.
+      // Other results of the app's serializer are not stored: Fastify refuses them, or they are no body.
       if (typeof text !== 'string' && !(text instanceof Uint8Array)) return this.#end('unsupported-payload')
       this.isText = typeof text === 'string'
       this.#complete(Buffer.from(text as string))
@@ -108,11 +117,11 @@ export class BodyRecorder {
     this.#end('complete')
   }
 
-  /** Returns the stream that records this one as it is read; this one, if no recording can be complete. */
+  /** Returns a stream that records this stream while the client reads it; this stream itself, if no recording can be complete. */
   #takeStream (stream: Readable): Readable {
     this.headers = this.#settings.headers.labelled
     const length = this.headers['content-length']
-    // Without an end, too long, or read by another reader: no request waits for it.
+    // The recording ends at once if the stream is endless, too long, or already read, so that no request waits for it.
     if (ENDLESS.test(String(this.headers['content-type']))) this.#end('endless-stream')
     else if (Number(length) > this.#settings.maxBytes) this.#end('too-large')
     else if (stream.readableEnded) this.#end('unsupported-payload')
@@ -126,7 +135,7 @@ export class BodyRecorder {
     if (length === undefined) this.#settings.onStream()
     if (this.#isHurried) recording.runAhead()
     whileRead(recording, this.#settings.seen)
-    // A hook may send another payload in its place, and never destroy it.
+    // The recording is destroyed with the reply, since a hook may send another payload and never destroy the stream.
     this.#reply.raw.once('close', () => recording.destroy())
     return recording
   }
@@ -135,7 +144,7 @@ export class BodyRecorder {
     if (recorded === 'broken-off') return this.#end('aborted')
     if (recorded === 'too-large') return this.#end('too-large')
     if (recorded === 'no-memory') return this.#end('replaced')
-    // RFC 9111 §3.3: a body shorter than announced is incomplete, although its stream has ended.
+    // A body shorter than its `Content-Length` is incomplete, although its stream has ended (RFC 9111 §3.3).
     if (length !== undefined && Number(length) !== recorded.byteLength) return this.#end('aborted')
     this.body = recorded
     this.#end('complete')

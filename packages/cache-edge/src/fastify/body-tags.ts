@@ -8,30 +8,30 @@ const kComputed = Symbol('@x/cache-edge.computed')
 type ComputedReply = FastifyReply & { [kComputed]?: boolean }
 type TaggedReply = FastifyReply & { [kTagged]?: Tagged | undefined }
 
-/** The computed tag of a response; `undefined`: it has none, or one of the app's own. */
+/** The computed tag of a response; `undefined`: the response has no tag, or one that the app set. */
 export function taggedOf (reply: FastifyReply): Tagged | undefined {
   return (reply as TaggedReply)[kTagged]
 }
 
-/** Notes that the tag of a 304 was computed of the body that it leaves out. */
+/** Notes that the tag of a 304 was computed of the body that the 304 omits. */
 export function setComputed (reply: FastifyReply): void {
   (reply as ComputedReply)[kComputed] = true
 }
 
-/** Whether the tag of a response was computed here, of its body or of the one that a 304 leaves out. */
+/** Whether the tag of a response was computed here: of its body, or of the body that a 304 omits. */
 export function hasComputedTag (reply: FastifyReply): boolean {
   return (reply as ComputedReply)[kComputed] === true || taggedOf(reply) !== undefined
 }
 
-/** Sets the tag that was computed of this body before. */
+/** Sets a tag that was computed of this body earlier. */
 export function setTagged (reply: FastifyReply, etag: string, body: string | Uint8Array): void {
   (reply as TaggedReply)[kTagged] = { etag, body, coding: reply.getHeader('content-encoding') }
   reply.header('etag', etag)
 }
 
 /**
- * Entity tags of `@fastify/etag`, each of the body that is sent. onSend hooks may change a body, so a tag is compared with the
- * body that comes out of them; a tag of the app's own is never touched.
+ * Entity tags of `@fastify/etag`, each computed of the body that is sent. onSend hooks may change a body, so the tag is checked against the
+ * body after the hooks. A tag that the app set is never changed.
  */
 export class BodyTags {
   readonly #addTag: onSendHookHandler
@@ -40,23 +40,26 @@ export class BodyTags {
     this.#addTag = addTag
   }
 
-  /** @throws the errors of `@fastify/etag` for its options */
+  /**
+   * Obtains the hook of `@fastify/etag` that computes tags.
+   * @throws the errors of `@fastify/etag` for its options
+   */
   static async create (options: FastifyEtagOptions): Promise<BodyTags> {
     const hooks: onSendHookHandler[] = []
-    // `@fastify/etag` receives a stand-in for the app: as a plugin it would add its hook in front of those that change the body.
+    // `@fastify/etag` receives a stand-in for the app: as a plugin it would add its hook before those that change the body.
     const target = { addHook: (_name: string, hook: onSendHookHandler) => hooks.push(hook) } as unknown as FastifyInstance
     await etagPlugin(target, { weak: ETAG_DEFAULTS.weak, ...options, replyWith304: false })
     return new BodyTags(hooks[0]!)
   }
 
-  /** Tags this body, and removes a computed tag of another one. A stream has no tag. */
+  /** Sets the tag of this body, and removes a tag that was computed of another body. A stream has no tag. */
   tag (request: FastifyRequest, reply: FastifyReply, body: unknown): void {
     const known = taggedOf(reply)
-    // A 304 has no body to tag, and no tag of another body.
+    // A response without a body and without a computed tag, such as a 304, needs no tag.
     if (known === undefined && (body === undefined || body === null)) return
     const current = reply.getHeader('etag')
     if (known !== undefined) {
-      // A hook has removed or replaced the tag.
+      // A hook has removed or replaced the tag, so it is left unchanged.
       if (current !== known.etag) return
       if (known.body === body) return
       reply.removeHeader('etag')
@@ -70,8 +73,8 @@ export class BodyTags {
   }
 
   /**
-   * The same behind the hooks of the route. A body that has got a `Content-Encoding` is taken for the tagged one in that
-   * coding, so the tag stays and becomes weak (RFC 9110 §8.8.3.3). So does that of a HEAD, whose body Fastify takes away.
+   * Sets the tag again after the hooks of the route. If the body got a `Content-Encoding`, it counts as the tagged body in that coding: the
+   * tag remains and becomes weak (RFC 9110 §8.8.3.3). The tag of a HEAD remains, too, since Fastify removes its body.
    */
   settle (request: FastifyRequest, reply: FastifyReply, body: unknown): void {
     const known = taggedOf(reply)

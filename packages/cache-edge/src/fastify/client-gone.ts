@@ -3,7 +3,8 @@ import type { FastifyReply } from 'fastify'
 /** Whether the client has left before its response was complete. */
 export function isGone ({ raw }: FastifyReply): boolean {
   if (raw.writableEnded) return false
-  // The response object of HTTP/2 is not destroyed itself, and that of HTTP/1 only after its socket.
+  // The stream and the socket are checked as well: the response object of HTTP/2 is never destroyed itself, that of HTTP/1 only after its
+  // socket.
   const { stream, socket } = raw as { stream?: { readonly destroyed?: boolean }; socket?: { readonly destroyed?: boolean } | null }
   return raw.destroyed || stream?.destroyed === true || socket?.destroyed === true
 }

@@ -8,11 +8,11 @@ import { within } from '../lib/within.js'
 
 type CurrentTag = NonNullable<Policy<FastifyRequest>['currentTag']>
 
-/** Milliseconds after which the current tag counts as unknown. */
+/** Milliseconds after which a call of `currentTag` has failed, and the tag counts as unknown. */
 const LIMIT_MS = 5000
 const PRECONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since']
 
-/** Evaluates preconditions before the handler, where the route knows its current tag (RFC 9110 §13.2.1). */
+/** Wraps a handler: evaluates the preconditions before it runs, by the current tag of the route (RFC 9110 §13.2.1). */
 export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentTag): RouteHandlerMethod {
   const notices = new Notices()
   const checked: RouteHandlerMethod = async function (request, reply) {
@@ -20,18 +20,18 @@ export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentT
     const verdict = evaluate({ method: request.method, headers: request.raw.headers }, { status: 200, etag, lastModified: undefined })
     if (verdict === 'precondition-failed') return reply.code(412).send()
     if (etag !== undefined && isRead(request)) reply.header('etag', etag)
-    // The last onSend hook makes the response a 304.
+    // An empty response is sent, which the last onSend hook makes a 304.
     if (verdict === 'not-modified') return reply.send()
     const returned: unknown = handler.call(this, request, reply)
-    // `reply` sends by itself, and the end of this function must not be read as an empty response.
+    // `reply` is returned if the handler sends by itself; otherwise Fastify would read `undefined` as an empty response.
     return returned === undefined ? reply : returned
   }
   return Object.defineProperty(checked, 'name', { value: handler.name })
 }
 
 /**
- * The current tag; `undefined`: there is none. A read whose function fails still runs its handler. A write whose
- * preconditions cannot be evaluated is not done: rejects with the function's own error, or `CACHE_ERR_CURRENT_TAG`.
+ * The current tag of the target; `undefined`: there is no tag, or the function failed and the handler runs without it. A write whose
+ * preconditions cannot be evaluated is refused: rejects with the function's own error, or with `CACHE_ERR_CURRENT_TAG`.
  */
 async function etagOf (request: FastifyRequest, currentTag: CurrentTag, notices: Notices): Promise<string | undefined> {
   try {

@@ -52,7 +52,7 @@ export class Edge {
       personal,
       tagHeader,
       saysNoCache: this.#saysNoCache,
-      // The decorator is read with the first response, when plugins can no longer decorate.
+      // The decorator is read with the first response, when no plugin can add a decorator any longer.
       isCompressed: () => {
         isCompressed ??= fastify.hasReplyDecorator('compress')
         return isCompressed
@@ -66,7 +66,7 @@ export class Edge {
     this.#purger = purge === undefined ? undefined : new Purger({ ...PURGE_DEFAULTS, ...purge }, core.registry.events, fastify.log)
   }
 
-  /** Sets the policy of a route, and the handler and the last hook that follow from it. */
+  /** Applies the policy of a route: wraps its handler, and adds the hooks of the edge. */
   apply (route: RouteOptions): void {
     const rule = this.#rules.of(route)
     this.#wrapHandler(route, rule)
@@ -85,7 +85,7 @@ export class Edge {
       edge.#finish(request, reply, payload, { rule, url: route.url }, done)
     }
     surround(route, { first: tagBody, between: tagBetween, last: finishRoute })
-    // Reads do not get this hook, which would cost them time.
+    // Routes with safe methods alone do not get this hook, which would cost them time.
     if ([route.method].flat().some((method) => !SAFE.has(method.toUpperCase()))) {
       const noteWrite: onRequestHookHandler = function noteWrite (request, _reply, done) {
         edge.#noteWrite(request)
@@ -100,13 +100,15 @@ export class Edge {
 
   /** Whether the route of a request has its own last hook. */
   isApplied (request: FastifyRequest): boolean {
-    // Fastify makes `routeOptions` anew at each access, and this is read for every response.
+    // The shared context of the route is read first: Fastify creates `routeOptions` at each access, and this method runs for every
+    // response.
     const config: object | undefined = (contextOf(request) ?? request.routeOptions).config
     return (config as { [kEdge]?: boolean } | undefined)?.[kEdge] === true
   }
 
   /**
-   * Finishes the response of a route that was declared before the plugin had loaded. Warns once if the route has a policy, which has no effect.
+   * Finishes the response of a route that was declared before the plugin had loaded. Warns once if the route has a policy, which has no
+   * effect.
    * @param isLast whether no other hook may change the body
    */
   finishOlder (request: FastifyRequest, reply: FastifyReply, payload: unknown, isLast: boolean, done: Done): void {
@@ -117,7 +119,7 @@ export class Edge {
   }
 
   /**
-   * Logs the settings that apply to all responses, and the options without an effect.
+   * Logs settings that apply to all responses, and options without effect.
    * @throws `CACHE_ERR_APP_UNNAMED` where another app stores responses under the same keys
    */
   start (): void {
@@ -149,12 +151,12 @@ export class Edge {
     const { statusCode } = reply
     this.#responses.complete(reply)
     if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
-      // Before the response goes out: a client that has read it reads what it changed.
+      // Invalidates before the response is sent, so that a client that has received the response reads the changed state.
       void this.#writes.invalidate(request, reply).then(() => {
         try {
           done(null, payload)
         } catch (error) {
-          // A payload that cannot be sent becomes an error response, as in Fastify, and does not end the process.
+          // A payload that cannot be sent becomes an error response, as in Fastify; the error must not end the process.
           reply.send(error)
         }
       })
@@ -171,7 +173,7 @@ export class Edge {
   }
 
   #wrapHandler (route: RouteOptions, rule: RouteRule<FastifyRequest>): void {
-    // The handler of a WebSocket is given a socket, and an upgrade is not answered from a cache.
+    // A WebSocket route is not wrapped, since its handler receives a socket, and no cache answers an upgrade.
     const { websocket, wsHandler } = route as { websocket?: boolean; wsHandler?: unknown }
     if (rule === undefined || rule === 'personal' || websocket === true) return
     if (wsHandler === undefined) route.handler = this.#wrapped(route.handler, rule, route)
@@ -181,7 +183,7 @@ export class Edge {
   }
 
   #wrapped (handler: RouteHandlerMethod, policy: Policy<FastifyRequest>, route: RouteOptions): RouteHandlerMethod {
-    // Later plugins may add to the schema.
+    // The schema is read at each request, since later plugins may add to it.
     policy.hasHeaderSchema = () => (route.schema as { headers?: unknown } | undefined)?.headers !== undefined
     const inner = policy.store === false ? handler : this.#responses.wrap(handler, toStoredRoute(route, policy))
     return policy.currentTag === undefined ? inner : checkingFirst(inner, policy.currentTag)

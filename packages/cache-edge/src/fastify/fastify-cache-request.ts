@@ -23,13 +23,13 @@ import { showTo, type SeenRequest } from './seen-request.js'
 import type { StoredResponses } from './serve.js'
 import { sentHeaders, targetOf } from './target.js'
 
-/** On the raw message, where no client can set it. */
+/** The property of the raw message that holds its refresh; no client can set it. */
 const kRefresh = Symbol('@x/cache-edge.refresh')
 type Raw = FastifyRequest['raw'] & { [kRefresh]?: Refresh }
 
 const NOTHING_HIDDEN: SeenRequest = { showSome: () => {}, showAll: () => {} }
 
-/** A route with its constraints. */
+/** Describes a route and its constraints for the exchange. */
 export function toStoredRoute ({ url, constraints = {} }: Pick<RouteOptions, 'url' | 'constraints'>, policy: Policy<FastifyRequest>): StoredRoute<FastifyRequest> {
   const own = Object.entries(constraints).map(
     ([name, value]) => [name, value instanceof RegExp ? String(value) : value as unknown] as const
@@ -38,7 +38,7 @@ export function toStoredRoute ({ url, constraints = {} }: Pick<RouteOptions, 'ur
   return { pattern: url, policy, choice: own.length === 0 ? '' : JSON.stringify(own) }
 }
 
-/** The parts of one app that its requests to stored routes use. */
+/** The parts of one app that its requests to stored routes have in common. */
 export class CacheRequests {
   readonly fastify: FastifyInstance
   readonly core: Core
@@ -57,7 +57,7 @@ export class CacheRequests {
     this.personal = personal
   }
 
-  /** The handler read what identifies the client or the request, so its response is for this client alone. */
+  /** Notes that the handler read a part that identifies the client or the request, so its response is for this client alone. */
   noteIdentity ({ request, route }: FastifyCacheRequest, part: string): void {
     this.personal.mark(request)
     this.#notices.warnOnce(request.log, route.pattern, { route: route.pattern, part }, `Cache: the handler of this route reads ${part}, which is in no key; such answers are private and not stored. Read it in a hook, or say sameForAll if it makes no difference to the answer`)
@@ -65,9 +65,9 @@ export class CacheRequests {
 }
 
 /**
- * One request to a stored route: the key, the parts of the request that its handler sees, and the background request that renews its
- * response are made of the same target. A handler sees nothing that another request with the same key might lack; a background request
- * with another view than the request that it renews stores nothing.
+ * One request to a stored route. Its key, the parts that its handler sees, and the background request that renews its response derive from
+ * the same target. A handler sees nothing that another request with the same key might lack. A background request with another view than
+ * the request that it renews stores nothing.
  */
 export class FastifyCacheRequest implements CacheRequest {
   readonly request: FastifyRequest
@@ -100,7 +100,7 @@ export class FastifyCacheRequest implements CacheRequest {
     this.#run = run
   }
 
-  /** Begins the exchange with the cache of the request. */
+  /** Begins the exchange: adds the tags of the policy, and selects the cache of the request. */
   enter (own: readonly string[]): void {
     this.tags = [...own, ...this.tags]
     this.cache = this.refresh?.cache ?? this.request.cache
@@ -126,7 +126,7 @@ export class FastifyCacheRequest implements CacheRequest {
     return { key, route, ip }
   }
 
-  /** Whether its handler sees a request with this identity, and its headers select this stored response. */
+  /** Whether the request has this identity, so that its handler has the same view, and its headers select this stored response. */
   isSeenAs ({ key, route, ip }: ViewIdentity, stale: StoredHead): boolean {
     return this.key === key && this.route.pattern === route.pattern && this.request.ip === ip && matches(stale, this.headers)
   }
@@ -181,13 +181,13 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 
   /**
-   * Hides from the handler all that is not in the key.
+   * Hides from the handler each part of the request that is not in the key.
    * @param stale the stored response whose validators the handler sees
-   * @param also further headers that it sees
+   * @param also further headers that the handler sees
    */
   show (stale: StoredHead | undefined, also?: readonly string[]): SeenRequest {
     const { request, policy, target: { scheme, host } } = this
-    // The rollout may choose by what the handler must not read, such as the address.
+    // The cache is read before parts are hidden: the rollout may assign by a part that the handler must not read, such as the address.
     enterHandlerPhase(request)
     Reflect.get(request, 'cache')
     return showTo(request, {
@@ -198,14 +198,17 @@ export class FastifyCacheRequest implements CacheRequest {
     })
   }
 
-  /** The request that renews a stored response: the target, the address and the selecting headers of this one, and no credentials. */
+  /**
+   * The background request that renews a stored response: it has the target, the address and the selecting headers of this request, and no
+   * credentials.
+   */
   #renewing (stale: StoredHead): LoopbackRequest {
     const { request, request: { raw }, target } = this
     const sent = sentHeaders(raw)
     const headers: Record<string, string> = { 'user-agent': '@x/cache-edge' }
     const host = sent.host ?? sent[':authority']
     if (host !== undefined) headers.host = String(host)
-    // Fastify reads them where it trusts the peer, which the background request has in common with this one.
+    // Forwarded headers are sent as well if Fastify trusts the peer, which both requests have in common.
     const forwarded = 'ips' in request ? ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'] : []
     for (const name of [...forwarded, ...stale.vary]) {
       const value = raw.headers[name] ?? sent[name]
@@ -215,7 +218,7 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 }
 
-/** The refresh that a request is, once it has reached the handler; `undefined`: it came from a client. */
+/** The refresh of a background request, which has reached the handler; `undefined`: the request came from a client. */
 export function refreshOf ({ raw }: FastifyRequest): Refresh | undefined {
   const refresh = (raw as Raw)[kRefresh]
   if (refresh !== undefined) refresh.hasReachedHandler = true

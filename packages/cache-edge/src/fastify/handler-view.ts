@@ -4,16 +4,16 @@ import { beforeFirstRead, interceptSend, restoreSend, serializerOf, UNKNOWN } fr
 import { isStreamed } from './payload.js'
 import type { SeenRequest } from './seen-request.js'
 
-/** A response that the handler has yet to send. */
+/** A response that the handler has not sent yet. */
 export interface Pending {
   readonly isOpen: boolean
-  /** Ends the wait for it, since another response is sent in its place. */
+  /** Ends the wait for the response, since another response is sent in its place. */
   takeOver (): void
 }
 
 type Serializer = Parameters<FastifyReply['serializer']>[0]
 
-/** Shows the whole request again when the response is sent, in front of the onSend hooks. */
+/** Shows the whole request again when the response is sent, before the onSend hooks. */
 export function showAllBeforeSend (reply: FastifyReply, seen: SeenRequest): Pending {
   return new BeforeSend(reply, seen)
 }
@@ -48,7 +48,7 @@ class BeforeSend implements Pending {
   }
 }
 
-/** Whether Fastify serialises a payload. A string it hands to a serializer of one's own, too, if it has a type. */
+/** Whether Fastify serialises a payload. This includes a string with a content type if a custom serializer is set. */
 export function isToSerialise (reply: FastifyReply, payload: unknown): boolean {
   if (payload === undefined || payload instanceof Error) return false
   if (typeof payload === 'string') return reply.getHeader('content-type') !== undefined && serializerOf(reply) !== null
@@ -56,8 +56,8 @@ export function isToSerialise (reply: FastifyReply, payload: unknown): boolean {
 }
 
 /**
- * Calls back with the text that Fastify makes of a payload. The serializer sees the headers that the handler saw, and all headers are
- * shown behind it. `false`: Fastify refuses to serialise the payload.
+ * Calls `then` with the text that Fastify serialises from a payload. The serializer sees the headers that the handler saw; afterwards all
+ * headers are shown. `false`: Fastify refuses to serialise the payload.
  */
 export function whenSerialised (reply: FastifyReply, seen: SeenRequest, then?: (text: unknown) => void): boolean {
   const own = serializerOf(reply)
@@ -66,7 +66,7 @@ export function whenSerialised (reply: FastifyReply, seen: SeenRequest, then?: (
     seen.showAll()
     return false
   }
-  // Where there is a serializer Fastify leaves the type to it.
+  // Without a custom serializer the content type is set as Fastify would set it.
   if (own === null && type === undefined) reply.header('content-type', 'application/json; charset=utf-8')
   else if (own === null && !/;\s*charset=/i.test(String(type))) reply.header('content-type', `${String(type)}; charset=utf-8`)
   reply.serializer((value: unknown) => {
@@ -85,10 +85,11 @@ export function whenSerialised (reply: FastifyReply, seen: SeenRequest, then?: (
   return true
 }
 
-/** Shows the keyed headers alone while a stream is read, since it may read the request as it makes its chunks. */
+/** Shows only the headers in the key while a stream is read, since the stream may read the request as it makes its chunks. */
 export function whileRead (stream: Readable, { showSome, showAll }: SeenRequest): void {
   beforeFirstRead(stream, showSome)
   stream.once('close', showAll)
-  // The stream may fail while onSend hooks run, before Fastify listens. Fastify reads the error as it sends the stream.
+  // The listener prevents an uncaught error: the stream may fail during onSend hooks, before Fastify listens. Fastify reads the error as it
+  // sends the stream.
   stream.on('error', () => {})
 }

@@ -3,16 +3,16 @@ import { boundName, contextOf, isHeadHook } from './patches.js'
 
 /** onSend hooks of this plugin for one route. */
 export interface Surrounding {
-  /** Runs behind the hooks of the instance, in front of all others of the route. */
+  /** Runs after the hooks of the instance, before all others of the route. */
   readonly first: onSendHookHandler
-  /** Runs between two hooks of the route, and before the body of a HEAD is taken away. */
+  /** Runs between two hooks of the route, and before Fastify removes the body of a HEAD. */
   readonly between: onSendHookHandler
   readonly last: onSendHookHandler
 }
 
 /**
- * Puts hooks around those of a route, also around those that the onRoute hooks of later plugins add. The body of a HEAD
- * is dropped once all of them have seen it, so that its fields are those of the GET (RFC 9110 §9.3.2).
+ * Puts hooks around those of a route, and around those that onRoute hooks of later plugins add. The body of a HEAD is dropped after the
+ * last of them, so that its fields are those of the GET (RFC 9110 §9.3.2).
  */
 export function surround (route: RouteOptions, { first, between, last }: Surrounding): void {
   const own = new Set([first, between, last])
@@ -27,11 +27,12 @@ export function surround (route: RouteOptions, { first, between, last }: Surroun
   }
   const replace = (value: RouteOptions['onSend']): void => { hooks = value === undefined ? [] : [value as onSendHookHandler | onSendHookHandler[]].flat() }
   replace(route.onSend)
-  // Fastify reads the hooks once all plugins have loaded; hooks that are pushed or set until then come in between.
+  // The property has accessors, since Fastify reads the hooks once all plugins have loaded; hooks that are pushed or set until then come in
+  // between.
   Object.defineProperty(route, 'onSend', { get: arrange, set: replace, enumerable: true, configurable: true })
 }
 
-/** Whether no onSend hook of the route follows the one of this name. `false` also stands for unknown. */
+/** Whether the hook with this name is the last onSend hook of the route; `false` also means unknown. */
 export function isLastHook (request: FastifyRequest, name: string): boolean {
   return contextOf(request)?.onSend?.at(-1)?.name === boundName(name)
 }
@@ -40,7 +41,7 @@ export function isLastHook (request: FastifyRequest, name: string): boolean {
 const LEAVE_BODIES = new Set(['tagBody', 'tagBetween', 'finishRoute', 'finishAnswer', 'measureRequest'].map(boundName))
 const changeBodies = new WeakMap<object, boolean>()
 
-/** Whether an onSend hook of the app or of another plugin may change the body that a handler sends. `true` also stands for unknown. */
+/** Whether an onSend hook of the app or of another plugin may change the body that a handler sends; `true` also means unknown. */
 export function mayChangeBody (request: FastifyRequest): boolean {
   const context = contextOf(request)
   if (context === undefined) return true

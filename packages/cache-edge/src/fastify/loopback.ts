@@ -5,16 +5,16 @@ import { Duplex } from 'node:stream'
 
 /** A GET that the app sends to itself. */
 export interface LoopbackRequest {
-  /** The raw request target, sent as it is. */
+  /** The raw request target, which is sent unchanged. */
   readonly url: string
   /** The headers, with lower-case names. */
   readonly headers: Readonly<Record<string, string>>
   readonly peer: Peer
-  /** Whether the client's request came over HTTP/2, whose version the handler then sees. */
+  /** Whether the client's request came over HTTP/2; the handler of the background request then sees that version. */
   readonly isHttp2: boolean
 }
 
-/** Address and protocol of a connection. */
+/** The address and protocol of a connection. */
 export type Peer = Readonly<Partial<Record<typeof OF_PEER[number], unknown>>>
 
 /** Properties of a socket that describe the peer and the protocol of a request; `undefined` over a Unix socket. */
@@ -26,9 +26,9 @@ export function peerOf (socket: object | null | undefined): Peer {
 }
 
 /**
- * Gives a request to the app's own router. Unlike `inject`, it neither normalises the target nor chooses the address and
- * the protocol. Resolves with the status, once the response has been sent or has broken off; its body is dropped. Rejects with the
- * error with which the app destroys it.
+ * Sends a request to the app's own router. Unlike `inject`, it neither normalises the target nor chooses the address and the protocol.
+ * Resolves with the status once the response was sent or broke off; its body is dropped. Rejects with the error by which the app destroys
+ * request, response or socket.
  * @param mark called with the raw request before any hook runs
  */
 export function askItself (fastify: FastifyInstance, { url, headers, peer, isHttp2 }: LoopbackRequest, mark: (raw: FastifyRequest['raw']) => void): Promise<number> {
@@ -41,16 +41,16 @@ export function askItself (fastify: FastifyInstance, { url, headers, peer, isHtt
   request.push(null)
   const response = new ServerResponse(request)
   response.assignSocket(socket)
-  // The version is set behind the response, which Node makes for the version of its request.
+  // The version is set after the response was created, since Node creates a response for the version of its request.
   if (isHttp2) Object.assign(request, { httpVersion: '2.0', httpVersionMajor: 2, httpVersionMinor: 0 })
   socket.on('drain', () => { if (!response.writableEnded) response.emit('drain') })
-  // The server of Node emits both behind each response; an app may wait for either.
+  // The request is resumed and the socket destroyed, as Node's server does after each response; an app may wait for the events of either.
   response.once('finish', () => {
     request.resume()
     socket.destroy()
   })
   return new Promise((resolve, reject) => {
-    // The server of Node listens for them, too: an error of one response must not end the process.
+    // The listeners are those of Node's server: an error of one response must not end the process.
     for (const emitter of [request, response, socket]) emitter.on('error', reject)
     response.once('close', () => resolve(response.statusCode))
     mark(request)
@@ -58,7 +58,7 @@ export function askItself (fastify: FastifyInstance, { url, headers, peer, isHtt
   })
 }
 
-/** A connection without a peer, with the address and the protocol of a client's connection. */
+/** A socket that is connected to no peer, with the address and the protocol of a client's connection. */
 class LoopbackSocket extends Duplex {
   constructor (peer: Peer) {
     super()

@@ -2,12 +2,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler }
 import type { Readable } from 'node:stream'
 import { warn } from '../lib/notices.js'
 
-// Every use of Fastify and Node beyond their documented interfaces, but for `writeHead` (core's whenHeadIsWritten). Seams that were
-// tried in place of each are named beside it. `checkFastify` compares them with the Fastify of the app at start.
+// This file has every use of Fastify and Node beyond their documented interfaces, except `writeHead` (core's `whenHeadIsWritten`). The
+// comment of each use names the alternatives that were tried. `checkFastify` checks the uses against the app's version of Fastify at start.
 
 const NONE = Symbol('no slot')
 
-/** One private property of Fastify's objects, found by the description of its symbol: each copy of Fastify has symbols of its own. */
+/** One private property of Fastify's objects, found by the description of its symbol, since each copy of Fastify has its own symbols. */
 class Slot {
   readonly #description: string
   #last: symbol = NONE
@@ -16,7 +16,7 @@ class Slot {
     this.#description = description
   }
 
-  /** The symbol; `undefined`: this version of Fastify has none. */
+  /** The symbol of the property; `undefined`: this version of Fastify has no such property. */
   in (owner: object): symbol | undefined {
     if (this.#last in owner) return this.#last
     const slot = Object.getOwnPropertySymbols(owner).find((symbol) => symbol.description === this.#description)
@@ -45,31 +45,37 @@ export interface RouteContext {
 }
 
 /**
- * The serializer that `reply.serializer()` was given; `null`: none; {@link UNKNOWN}: this version of Fastify has no such slot.
- * Fastify has a setter alone; `reply.serialize()` does not show which function it calls.
+ * The serializer that was set by `reply.serializer()`; `null`: none was set; {@link UNKNOWN}: this version of Fastify has no such slot.
+ * Fastify has no getter for the serializer, and `reply.serialize()` does not show which function it calls.
  */
 export function serializerOf (reply: FastifyReply): unknown {
   return serializer.read(reply)
 }
 
-/** See {@link serializerOf}. */
+/** The result of {@link serializerOf} in a version of Fastify without a slot for the serializer. */
 export const UNKNOWN: unknown = NONE
 
-/** Makes the next payload no error, although Fastify was about to send one, as after `handlerTimeout`. Only a sent error resets the flag. */
+/**
+ * Resets Fastify's flag for an error response, as after `handlerTimeout`, so that the next payload is not sent as an error. Fastify itself
+ * resets the flag only when an error was sent.
+ */
 export function clearError (reply: FastifyReply): void {
   const slot = isError.in(reply)
   if (slot !== undefined) (reply as unknown as Record<symbol, unknown>)[slot] = false
 }
 
-/** `request.signal`, if the app has read it, whose listeners may stop work. To read `request.signal` itself would create it. */
+/**
+ * The signal of a request if the app has read `request.signal`, since its listeners may stop the work of the handler. The property itself
+ * is not read, since a read would create the signal.
+ */
 export function signalOf (request: FastifyRequest): AbortSignal | undefined {
   const controller = signal.read(request)
   return controller instanceof AbortController ? controller.signal : undefined
 }
 
 /**
- * The object of a route that all of its requests share; `undefined`: this version of Fastify has no such slot. `request.routeOptions` lacks
- * the hooks of the instance, and is made anew at each access.
+ * The object of a route that all of its requests have in common; `undefined`: this version of Fastify has no such slot.
+ * `request.routeOptions` lacks the hooks of the instance, and is created at each access.
  */
 export function contextOf (request: FastifyRequest): RouteContext | undefined {
   const found = context.read(request)
@@ -81,14 +87,18 @@ export function boundName (hook: string): string {
   return `bound ${hook}`
 }
 
-/** Whether Fastify takes the body of a HEAD response away with this hook, on a HEAD route that it made itself. Fastify marks it by name alone. */
+/**
+ * Whether Fastify removes the body of a HEAD response with this hook, on a HEAD route that Fastify added itself. Fastify marks the hook by
+ * its name alone.
+ */
 export function isHeadHook ({ name }: onSendHookHandler): boolean {
   return name === 'headRouteOnSendHandler'
 }
 
 /**
- * Calls back with the next payload that the handler sends, and the method that sends it. Replaces `reply.send` of this reply alone. An
- * onSend hook sees the body behind the hooks of plugins that were registered earlier, and a failure behind the error handler.
+ * Calls `intercept` with the next payload that the handler sends, and with the method that sends it. Replaces `reply.send` of this reply
+ * alone. An onSend hook would be too late: it sees the body after hooks of plugins that were registered earlier, and a failure after the
+ * error handler.
  */
 export function interceptSend (
   reply: FastifyReply, intercept: (payload: unknown, send: (payload?: unknown) => FastifyReply) => FastifyReply
@@ -99,13 +109,13 @@ export function interceptSend (
 
 /** Gives the reply its own `send` again. */
 export function restoreSend (reply: FastifyReply): void {
-  // The own property hides the method of the prototype.
+  // The own property is deleted, so that the method of the prototype is called again.
   delete (reply as { send?: unknown }).send
 }
 
 /**
- * Calls back before a stream of the app makes its first chunk. Replaces `_read` of this stream alone; `resume` and `readable` are emitted
- * once the chunk is made, and another stream in its place would be another payload for the onSend hooks.
+ * Calls `listener` before a stream of the app makes its first chunk. Replaces `_read` of this stream alone. The events `resume` and
+ * `readable` are emitted after the chunk was made, and a wrapping stream would be another payload for the onSend hooks.
  */
 export function beforeFirstRead (stream: Readable, listener: () => void): void {
   const { _read } = stream
@@ -116,19 +126,19 @@ export function beforeFirstRead (stream: Readable, listener: () => void): void {
   }
 }
 
-/** A value in the place of the one that an object has. */
+/** A property with a replacement: `shown` is its value in the handler's view, `hidden` its original value. */
 interface Replaced {
   readonly object: Record<string, unknown>
   readonly name: string
   readonly shown: unknown
   readonly hidden: unknown
-  /** Whether it stands as an own property over a getter of the prototype, which has no setter. */
+  /** Whether `shown` is set as an own property over a getter of the prototype, which has no setter. */
   readonly isOver: boolean
 }
 
 /**
- * Properties of a request and its raw message that have other values while they are shown. A copy (`Object.create(request)`) would not do:
- * `reply.request`, a `WeakMap` of a plugin, and a stream over the raw message still lead to the original with all headers.
+ * Properties of a request and its raw message that have other values in the handler's view. A copy (`Object.create(request)`) would not
+ * suffice: `reply.request`, a `WeakMap` of a plugin, and a stream over the raw message still lead to the original with all headers.
  */
 export class ReplacedProperties {
   readonly #replaced: Replaced[] = []
@@ -137,12 +147,12 @@ export class ReplacedProperties {
     this.replaceUnread(object, name, shown, (object as Record<string, unknown>)[name])
   }
 
-  /** The same for a property that is not to be read now. */
+  /** Replaces a property without reading its value now. */
   replaceUnread (object: object, name: string, shown: unknown, hidden: unknown): void {
     this.#replaced.push({ object: object as Record<string, unknown>, name, shown, hidden, isOver: false })
   }
 
-  /** The same for a property that is a getter of the prototype. */
+  /** Replaces a property that is a getter of the prototype. */
   cover (object: object, name: string, shown: unknown): void {
     this.#replaced.push({ object: object as Record<string, unknown>, name, shown, hidden: undefined, isOver: true })
   }
@@ -168,7 +178,7 @@ type Construct = new (...args: unknown[]) => object
 export function missingIn (fastify: FastifyInstance): string[] {
   const [Reply, Request] = [replyClass.read(fastify), requestClass.read(fastify)]
   if (typeof Reply !== 'function' || typeof Request !== 'function') return ['the classes of request and reply']
-  // With a message that no connection has, since there is no request yet.
+  // The check uses a stand-in for the raw message, since there is no request yet.
   const request = new (Request as Construct)('', {}, { on () {} }, {}, fastify.log, {})
   const reply = new (Reply as Construct)({}, request, fastify.log)
   return [
@@ -193,7 +203,7 @@ function hasSignalSlot (request: object): boolean {
   return signal.read(request) instanceof AbortController
 }
 
-/** Warns if the app's version of Fastify lacks a private property that this package reads. The start goes on, also where the check fails. */
+/** Warns if the app's version of Fastify lacks a private property that this package reads. The start continues, even if the check fails. */
 export function checkFastify (fastify: FastifyInstance, find = missingIn): void {
   let missing: string[] = []
   let err: unknown

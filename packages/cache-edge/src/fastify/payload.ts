@@ -1,26 +1,26 @@
 import { Readable } from 'node:stream'
 
-/** Whether a payload is a `Response` of fetch, whose head Fastify takes over behind the onSend hooks. */
+/** Whether a payload is a `Response` of fetch, whose status and headers Fastify applies after the onSend hooks. */
 export function isResponse (payload: unknown): payload is Response {
   return Object.prototype.toString.call(payload) === '[object Response]'
 }
 
-/** Whether Fastify sends a payload as it is read, and does not serialise it. */
+/** Whether Fastify sends a payload as a stream, without serialisation. */
 export function isStreamed (payload: unknown): boolean {
   const body = payload as { pipe?: unknown; getReader?: unknown } | null | undefined
   return typeof body?.pipe === 'function' || typeof body?.getReader === 'function' || isResponse(payload)
 }
 
-/** Bytes and milliseconds after which an unread stream of HTTP/2 is destroyed after all. */
+/** Limits in bytes and milliseconds after which an unread stream of HTTP/2 is destroyed. */
 const MAX_DRAINED_BYTES = 65_536
 const MAX_DRAIN_MS = 1000
 
-/** Whether a stream is one of `node:http2`, the class of which Node does not show. */
+/** Whether a stream belongs to `node:http2`, which does not export the class of its streams. */
 function isOfHttp2 (stream: Readable): boolean {
   return 'rstCode' in stream && 'session' in stream
 }
 
-/** Reads the rest of a stream that ends soon, since destroying it would emit an error on its session. */
+/** Reads the rest of a stream that ends soon, since to destroy the stream would emit an error on its session. */
 function drain (stream: Readable): void {
   let left = MAX_DRAINED_BYTES
   const timer = setTimeout(() => stream.destroy(), MAX_DRAIN_MS).unref()
@@ -35,14 +35,14 @@ function drain (stream: Readable): void {
 export function discard (payload: unknown): void {
   const body: any = isResponse(payload) ? payload.body : payload
   if (!isStreamed(body)) return
-  // A stream without an end may fail as it is destroyed.
+  // The listener prevents an uncaught error, since an endless stream may fail as it is destroyed.
   if (body instanceof Readable) body.on('error', () => {})
   if (body instanceof Readable && isOfHttp2(body)) return drain(body)
   try {
     if (typeof body.destroy === 'function') body.destroy()
-    // A stream with another reader stays as it is, and the promise rejects.
+    // The rejection is dropped: a web stream with another reader cannot be cancelled, and remains unchanged.
     else if (typeof body.cancel === 'function') Promise.resolve(body.cancel()).catch(() => {})
   } catch {
-    // A stream of the app's own that cannot even be ended: nothing is left to do with it.
+    // The error is dropped, since a stream of the app that cannot be ended needs no other action.
   }
 }

@@ -11,7 +11,7 @@ const kReason = Symbol('@x/cache-edge.personal')
 
 type Judged = FastifyRequest & { [kReason]?: PersonalReason | null }
 
-/** Whether a request was judged personal, in front of its handler or since. */
+/** Whether a request was judged personal, before its handler ran or since. */
 export function wasFoundPersonal (request: FastifyRequest): boolean {
   return (request as Judged)[kReason] != null
 }
@@ -26,19 +26,19 @@ export class PersonalRequests {
     this.#credentials = credentials
   }
 
-  /** The reason why a request is personal; `null`: its response may be shared. Judged once per request, in front of the handler. */
+  /** The reason why a request is personal; `null`: its response may be shared. Evaluated once per request, before the handler. */
   reasonOf (request: FastifyRequest, rule: RouteRule): PersonalReason | null {
     const judged = request as Judged
     const known = judged[kReason]
     return known === undefined ? (judged[kReason] = this.#judge(request, rule)) : known
   }
 
-  /** Marks a request as personal while its handler runs, since the handler read a part of it that is in no key. */
+  /** Marks a request as personal while its handler runs, since the handler read a part of the request that is in no key. */
   mark (request: FastifyRequest): void {
     (request as Judged)[kReason] = 'personal'
   }
 
-  /** Whether the URL of a request is personal, for any policy. A rewritten URL is personal if either spelling is. */
+  /** Whether the URL of a request is personal under any policy. A rewritten URL is personal if one of its two spellings is. */
   hasPersonalUrl ({ raw }: FastifyRequest): boolean {
     const { personal } = this.#core.registry
     const { originalUrl } = raw as { originalUrl?: string }
@@ -49,14 +49,15 @@ export class PersonalRequests {
     if (rule === 'personal' || this.hasPersonalUrl(request)) return 'personal'
     const { raw } = request
     const headers = rule?.hasHeaderSchema() === true ? sentHeaders(raw) : raw.headers
-    // The response is a connection (RFC 9110 §7.8), or the refusal of one.
+    // The response to an upgrade is a connection (RFC 9110 §7.8), or its refusal.
     if (raw.headers.upgrade !== undefined) return 'upgrade'
     // The response may depend on the body, which is not in the key.
     if (hasBody(raw, headers)) return 'request-body'
     if (!isPlainTarget(request)) return 'target'
-    // The cache of a client with credentials may store the response if the policy allows it.
+    // A shared response may go to a client with credentials if the policy has `sameForAll`; with `scope: 'private'` only the client's own
+    // cache stores it.
     if (rule !== undefined && (rule.sameForAll || !rule.isShared)) return null
-    // With attachValidation the handler sees the validation errors of hidden headers.
+    // With `attachValidation` the handler sees the validation errors of hidden headers, so such a request is personal.
     return this.#credentials.isIn(headers) || hasCertificate(request) || hasUser(request) || request.validationError != null ? 'personal' : null
   }
 }

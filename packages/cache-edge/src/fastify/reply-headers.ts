@@ -28,7 +28,7 @@ export class ReplyHeaders {
     return own
   }
 
-  /** The headers of the handler, and the labels that hooks in front of it had set. */
+  /** The headers of the handler, and the labels that hooks before it had set. */
   get labelled (): Fields {
     return { ...Object.fromEntries(labelsIn(this.before)), ...this.own }
   }
@@ -38,7 +38,7 @@ export class ReplyHeaders {
     return { status, headers: withoutWritten(this.#reply, texts(this.#reply.getHeaders())), tagged: taggedOf(this.#reply) }
   }
 
-  /** Takes back the headers of the handler. */
+  /** Removes the headers of the handler, and restores the headers of hooks. */
   restore (): void {
     for (const name of Object.keys(this.own)) {
       this.#reply.removeHeader(name)

@@ -26,13 +26,13 @@ export interface ResponseCacheSettings {
   readonly coalesceMs: number
 }
 
-/** Details of bypassed requests whose handler sees the whole request; their responses are marked as for this client alone. */
+/** Details of bypassed requests whose handler sees the whole request, so that their responses are marked as for this client alone. */
 const SHOWN_ALL = new Set(['method', 'upgrade', 'personal', 'request-body', 'target'])
 
-/** An option of the router that Fastify's types of `routerOptions` lack. */
+/** The option of the router that Fastify's types of `routerOptions` lack. */
 interface RouterConfig { readonly useSemicolonDelimiter?: boolean; readonly routerOptions?: { readonly useSemicolonDelimiter?: boolean } }
 
-/** Answers from `fastify.cache` in place of a route's handler (RFC 9111), after every hook in front of the handler has run. */
+/** Answers requests from `fastify.cache` in place of a route's handler (RFC 9111), after every hook before the handler has run. */
 export class ResponseCache {
   /** Whether the router begins a query at `;` as well. */
   readonly #hasSemicolon: boolean
@@ -71,7 +71,7 @@ export class ResponseCache {
     fastify.addHook('onClose', async function forgetInvalidations () { runner.close() })
   }
 
-  /** A handler that answers from the cache where it may, and else runs the route's own. */
+  /** Wraps a handler: the result answers from the cache where it may, and otherwise runs the route's own handler. */
   wrap (handler: RouteHandlerMethod, route: StoredRoute<FastifyRequest>): RouteHandlerMethod {
     // Reserves the label before the first response, since the number of labels is limited.
     if (!this.hasRoutes) this.#core.registry.stats.patterns.reserve([RESPONSE_KEYS])
@@ -95,7 +95,7 @@ export class ResponseCache {
     this.#responses.complete(reply)
   }
 
-  /** Whether either spelling of a rewritten URL has another parameter: both are in the key. */
+  /** Whether either spelling of a rewritten URL has a parameter that the policy does not name; both spellings are in the key. */
   #hasOtherParameter ({ raw }: FastifyRequest, names: ReadonlySet<string>): boolean {
     const { url, originalUrl = url } = raw as typeof raw & { readonly originalUrl?: string }
     return hasOtherParameter(url!, names, this.#hasSemicolon) ||
@@ -116,7 +116,10 @@ export class ResponseCache {
     return run()
   }
 
-  /** Answers a request. `undefined`: the response was sent at once; a promise is never fulfilled, and rejects as the handler. */
+  /**
+   * Answers a request. `undefined`: the response was sent at once. A returned promise is never fulfilled, and rejects with the error of the
+   * handler.
+   */
   #answer (request: FastifyRequest, reply: FastifyReply, route: StoredRoute<FastifyRequest>, run: () => unknown): unknown {
     enterHandlerPhase(request)
     const own = new FastifyCacheRequest(this.#requests, request, reply, route, run)
@@ -130,7 +133,7 @@ export class ResponseCache {
   }
 }
 
-/** Answers a background refresh that arrived as another request than it was sent as: its response is not stored. */
+/** Refuses a background refresh that hooks turned into another request than was sent; its response is not stored. */
 function refuse (refresh: Refresh, reply: FastifyReply): undefined {
   refresh.isOther = true
   reply.code(503).send()

@@ -12,15 +12,15 @@ import { ReplyHeaders } from './reply-headers.js'
 import { runHandler, statusOf } from './run-handler.js'
 import type { SeenRequest } from './seen-request.js'
 
-/** Milliseconds that a handler whose client has left may take until its response counts as aborted. */
+/** Milliseconds that a handler may take after its client has left; afterwards its response counts as aborted. */
 const AFTER_CLOSE_MS = 10_000
 const NO_BODY = Buffer.alloc(0)
-/** The reason with which Fastify aborts the signal of a handler that has passed its `handlerTimeout`. */
+/** The code of the reason with which Fastify aborts the signal of a handler after its `handlerTimeout`. */
 const TIMED_OUT = 'FST_ERR_HANDLER_TIMEOUT'
 
 /**
- * Runs a handler and records its response: the body before any onSend hook, and the head once it is written. Listens on `reply.send`
- * and `writeHead` of this reply alone, until each has been called once.
+ * Runs a handler and records its response: the body before any onSend hook, and the head when it is written. The recorder intercepts
+ * `reply.send` and `writeHead` of this reply alone, until each has been called once.
  */
 export class ResponseRecorder implements RecordedRun, Pending {
   readonly outcome: Promise<Outcome>
@@ -38,7 +38,10 @@ export class ResponseRecorder implements RecordedRun, Pending {
   #final: Final | undefined
   readonly #onClose = (): void => this.#closed()
 
-  /** @param run calls the handler */
+  /**
+   * Intercepts the response of a reply.
+   * @param run calls the handler
+   */
   constructor (reply: FastifyReply, seen: SeenRequest, run: () => unknown, listener: RunListener) {
     this.#reply = reply
     this.#listener = listener
@@ -59,7 +62,7 @@ export class ResponseRecorder implements RecordedRun, Pending {
     reply.raw.once('close', this.#onClose)
   }
 
-  /** Whether the handler has yet to send its response. */
+  /** Whether the handler has not sent its response yet. */
   get isOpen (): boolean { return this.#isOpen }
 
   get status (): number { return this.#status }
@@ -122,9 +125,9 @@ export class ResponseRecorder implements RecordedRun, Pending {
     this.#status = isResponse(payload) ? payload.status : reply.statusCode
     const taken = this.#isOver ? undefined : this.#listener.intercept(error === undefined ? this.#status : 500, error)
     if (taken === undefined) return send(this.#body.take(payload))
-    // Fastify would set the headers of a Response behind the onSend hooks.
+    // The headers of a `Response` are set here, since Fastify would set them after the onSend hooks.
     if (taken === 'validated' && isResponse(payload)) for (const [name, value] of payload.headers) reply.header(name, value)
-    // The handler may take the end of its stream for a failure, and send an error.
+    // Later payloads are dropped: the handler may interpret the end of its stream as a failure, and send an error.
     this.dropLate()
     discard(payload)
     this.#end('replaced')
@@ -135,9 +138,9 @@ export class ResponseRecorder implements RecordedRun, Pending {
     if (this.#isOver) return
     this.#final = this.#headers.finalWith(status)
     if (this.#body.body !== undefined) return this.#settleIfComplete()
-    // Another response than the handler's goes out, such as that of an error in a serializer.
+    // A response other than the handler's is sent, such as that of an error in a serializer.
     if (!this.#body.hasBegun) return this.#end('replaced')
-    // Judged before the body, so that no memory is held for a client that does not read.
+    // A stream is judged before its body is complete, so that no memory is held for a client that does not read.
     const judgement = this.#listener.judge(this.#recordedWith(NO_BODY), this.#final)
     if (judgement.response === undefined) this.#endUnstored(judgement)
   }
@@ -155,11 +158,12 @@ export class ResponseRecorder implements RecordedRun, Pending {
     this.#end({ recorded: this.#recordedWith(body), final: this.#final })
   }
 
-  /** Whether the handler was aborted, so that its response may be a part of the whole one. */
+  /** Whether the handler was aborted, so that its response may be incomplete. */
   #wasStopped (): boolean {
     const signal = signalOf(this.#reply.request)
     if (signal?.aborted !== true) return false
-    // Fastify also aborts the signal when the body of the request has been read, with the client still there.
+    // An aborted signal alone does not suffice: Fastify also aborts it when the body of the request was read, while the client is
+    // connected.
     return isGone(this.#reply) || (signal.reason as { code?: unknown } | null)?.code === TIMED_OUT
   }
 
@@ -170,9 +174,9 @@ export class ResponseRecorder implements RecordedRun, Pending {
   }
 
   #closed (): void {
-    // A hook has sent another payload, or the reply was hijacked.
+    // The client is connected, so a hook has sent another payload, or the reply was hijacked.
     if (!isGone(this.#reply)) return this.#end('replaced')
-    // A handler that listens to its signal may have stopped halfway. One that does not makes the response that other requests wait for.
+    // A handler that listens to its signal may have stopped halfway. Other handlers complete the response that other requests wait for.
     if (signalOf(this.#reply.request) !== undefined) return this.#end('aborted')
     setTimeout(() => this.#end('aborted'), AFTER_CLOSE_MS).unref()
   }

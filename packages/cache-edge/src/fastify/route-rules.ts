@@ -13,11 +13,14 @@ export class RouteRules {
   readonly #core: Core
   readonly #credentials: Credentials
   readonly #constraints: Constraints
-  /** The longest prefix first. */
+  /** The rules, sorted by the length of their prefix, the longest first. */
   readonly #rules: readonly PrefixRule[]
   readonly #unused: Set<string>
 
-  /** @throws `CACHE_ERR_POLICY_INVALID` where the members of a rule contradict each other */
+  /**
+   * Checks the rules of the app.
+   * @throws `CACHE_ERR_POLICY_INVALID` where the members of a rule contradict each other
+   */
   constructor (fastify: FastifyInstance, core: Core, credentials: Credentials, { rules = [], constraintHeaders = {} }: CacheEdgeOptions) {
     this.#core = core
     this.#credentials = credentials
@@ -30,13 +33,13 @@ export class RouteRules {
   /** The prefixes of the rules that no route has matched. */
   get unused (): ReadonlySet<string> { return this.#unused }
 
-  /** Whether a rule matches a pattern. */
+  /** Whether a rule matches the pattern of a route. */
   covers (url: string): boolean {
     return this.#ruleOf(url) !== undefined
   }
 
   /**
-   * The rule of a route that is declared. Its `vary` has the headers of the route's constraints.
+   * The rule of a route that is declared. The `vary` of its policy has the headers of the route's constraints.
    * @throws `CACHE_ERR_OPTION_INVALID`, `CACHE_ERR_POLICY_INVALID`
    */
   of (route: RouteOptions): RouteRule<FastifyRequest> {
@@ -61,7 +64,7 @@ export class RouteRules {
     return toPolicy<FastifyRequest>(name, { ...rule?.policy, ...own }, this.#credentials)
   }
 
-  /** Adds the headers that select between routes of one URL to `Vary`, since a shared response would else answer for the other route. */
+  /** Adds the headers that select between routes of one URL to `vary`; otherwise a shared response would answer for another route. */
   #varyByConstraints (route: RouteOptions, policy: Policy<FastifyRequest> | undefined): void {
     const addTo = (own: Policy<FastifyRequest>, headers: readonly string[]): void => {
       if (own.store !== false) this.#credentials.refuseIn(nameOf(route), headers)

@@ -4,24 +4,27 @@ import { discard } from './payload.js'
 
 const WILL_SEND = Symbol('will send')
 
-/** Runs a route's handler as Fastify does, and sends the payload that it returns. Rejects as the handler. */
+/** Runs a route's handler as Fastify does, and sends the payload that it returns. Rejects with the error of the handler. */
 export async function runHandler (run: () => unknown, reply: FastifyReply, pending: Pending): Promise<void> {
   const returned = run()
   if (returned === reply || (returned === undefined && !reply.sent)) return
   const payload = isThenable(returned) ? await settled(returned, reply) : returned
-  // The reply is hijacked: it is written past Fastify.
+  // The reply is hijacked: the handler writes the response past Fastify.
   if (reply.sent && pending.isOpen) pending.takeOver()
   else if (payload !== WILL_SEND && pending.isOpen) reply.send(payload)
-  // Another response went out; the payload is not read.
+  // Another response was sent, so the payload is not read.
   else discard(payload)
 }
 
-/** A promise that is never fulfilled, and rejects as the other: Fastify waits for the response that is sent, and handles a failure. */
+/**
+ * A promise that is never fulfilled, and rejects with the error of `pending`: Fastify waits for the response that is sent, and handles a
+ * failure.
+ */
 export function failing (pending: Promise<unknown>): Promise<never> {
   return new Promise((_resolve, reject) => { pending.catch(reject) })
 }
 
-/** The status with which Fastify answers an error: one that the handler set beats that of the error. */
+/** The status with which Fastify answers an error: a status that the handler set takes precedence over that of the error. */
 export function statusOf (error: unknown, reply: FastifyReply): number {
   const { statusCode, status } = (error ?? {}) as { statusCode?: unknown; status?: unknown }
   const answered = Number(reply.statusCode === 200 ? statusCode ?? status : reply.statusCode)
@@ -32,7 +35,7 @@ function isThenable (value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
 }
 
-/** The value of a thenable. The reply itself is not awaited, as its `then` waits for its own end. */
+/** The value of a thenable. If the value is the reply, it is not awaited, since `reply.then` waits for the end of the response. */
 function settled (pending: PromiseLike<unknown>, reply: FastifyReply): Promise<unknown> {
   return new Promise((resolve, reject) => { pending.then((value) => resolve(value === reply ? WILL_SEND : value), reject) })
 }

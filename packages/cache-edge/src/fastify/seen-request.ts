@@ -2,15 +2,15 @@ import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { ReplacedProperties } from './patches.js'
 
-/** A request of which some parts are shown, or all. */
+/** A request of which only some parts, or all parts, are visible. */
 export interface SeenRequest { readonly showSome: () => void; readonly showAll: () => void }
 
-/** The parts of a request that a handler is shown. */
+/** The parts of a request that a handler sees. */
 export interface Shown {
   readonly headers: IncomingHttpHeaders
   readonly scheme: string
   readonly host: string
-  /** Called when the handler reads what identifies the client or the request; `undefined`: it may. */
+  /** Called when the handler reads a part that identifies the client or the request; `undefined`: the handler may read such parts. */
   readonly onIdentity: ((part: string) => void) | undefined
 }
 
@@ -23,8 +23,8 @@ const OF_CLIENT = new Set<string | symbol>([
 const kSeen = Symbol('@x/cache-edge.seen')
 
 /**
- * Parts of a Fastify request that identify the client or the request, with the way to read them. They stay on the request once
- * it was shown to a handler: to take them off again costs more than the handler of a small page.
+ * Accessors for the parts of a Fastify request that identify the client or the request. They remain on the request after it was shown to a
+ * handler, since their removal costs more than the handler of a small page.
  */
 const IDENTIFYING: PropertyDescriptorMap = Object.fromEntries(['id', 'ip', 'ips'].map((part) => [part, {
   get (this: Seen) { return this[kSeen]!.identify(part) },
@@ -38,9 +38,9 @@ const WITHOUT_PROXY = { id, ip } as PropertyDescriptorMap
 type Seen = FastifyRequest & { [kSeen]?: ShownRequest; additionalHeaders?: Record<string, unknown> | null; cookies?: unknown }
 
 /**
- * Shows a handler these parts of a request alone, in every place where Node and Fastify keep them: the raw message with its
- * list of header lines, the Fastify request with the copy of a header validator and the cookies that `@fastify/cookie` parsed.
- * Trailers need none: a request with a body is shown whole.
+ * Shows a handler only these parts of a request, in every place where Node and Fastify store them. These are the raw message with its
+ * header lines, the copy of a header validator, and the cookies that `@fastify/cookie` parsed. Trailers are not hidden, since a request
+ * with a body is shown whole.
  */
 export function showTo (request: FastifyRequest, shown: Shown): SeenRequest {
   const seen = new ShownRequest(request, shown)
@@ -51,7 +51,7 @@ export function showTo (request: FastifyRequest, shown: Shown): SeenRequest {
 class ShownRequest implements SeenRequest {
   readonly #onIdentity: Shown['onIdentity']
   #isOn = false
-  /** Parts that the request has itself: its id, and what an app has set. */
+  /** The identifying parts that the request has as own values: its id, and values that an app has set. */
   readonly own: Record<string, unknown>
   readonly #request: Seen
   readonly #replaced = new ReplacedProperties()
@@ -65,7 +65,8 @@ class ShownRequest implements SeenRequest {
     const before = request[kSeen]
     this.own = before?.own ?? { id: request.id }
     request[kSeen] = this
-    // Fastify reads the address of the peer for these, where it may trust a proxy. Over HTTP/2 the protocol goes with the connection.
+    // Host and protocol are covered: behind a trusted proxy Fastify derives them from the peer's address, and over HTTP/2 the protocol from
+    // the connection.
     const isProxied = 'ips' in request
     if (before === undefined) Object.defineProperties(request, isProxied ? IDENTIFYING : WITHOUT_PROXY)
     if (isProxied) replaced.cover(request, 'host', host)
@@ -78,11 +79,11 @@ class ShownRequest implements SeenRequest {
     if (socket == null) return
     const watched = watch(socket, onIdentity)
     put(replaced, raw, 'socket', watched)
-    // Node has the same socket under this older name.
+    // `client` is replaced as well, since Node has the same socket under this older name.
     if (Object.hasOwn(raw, 'client')) replaced.replace(raw, 'client', watched)
   }
 
-  /** The value of an identifying part, read from the whole request. */
+  /** The value of an identifying part of the whole request. */
   identify (part: string): unknown {
     if (!this.#isOn) return this.#read(part)
     this.#onIdentity?.(`request.${part}`)
@@ -115,13 +116,13 @@ function isHttp2 (raw: FastifyRequest['raw']): boolean {
   return raw.httpVersionMajor >= 2
 }
 
-/** Replaces a part of the raw message. Over HTTP/2 they are getters of the prototype, except those of a background request. */
+/** Replaces a part of the raw message. Over HTTP/2 the parts are getters of the prototype, except those of a background request. */
 function put (replaced: ReplacedProperties, raw: FastifyRequest['raw'], name: string, shown: unknown): void {
   if (isHttp2(raw) && !Object.hasOwn(raw, name)) replaced.cover(raw, name, shown)
   else replaced.replace(raw, name, shown)
 }
 
-/** Replaces the headers of the raw message in each form in which Node has them, and what else names the target or the version. */
+/** Replaces the headers of the raw message in each form in which Node stores them, and other properties with the target or the version. */
 function replaceHeaders (replaced: ReplacedProperties, raw: FastifyRequest['raw'], { headers, scheme, host }: Shown): void {
   const lines: string[] = []
   const distinct: Record<string, string[]> = {}
@@ -132,27 +133,30 @@ function replaceHeaders (replaced: ReplacedProperties, raw: FastifyRequest['raw'
   }
   put(replaced, raw, 'headers', headers)
   put(replaced, raw, 'rawHeaders', lines)
-  // Node computes it from the lines at the first access.
+  // `headersDistinct` is not read here, since Node computes it from the header lines at the first access.
   replaced.replaceUnread(raw, 'headersDistinct', distinct, Object.hasOwn(raw, 'headersDistinct') ? raw.headersDistinct : undefined)
   if (isHttp2(raw)) {
     replaced.cover(raw, 'authority', host)
     replaced.cover(raw, 'scheme', scheme)
   }
-  // The response to a request of HTTP/1.0 may be stored for all.
+  // A request of HTTP/1.0 is shown as HTTP/1.1, since its response may be stored for all clients.
   if (raw.httpVersion === '1.0') {
     replaced.replace(raw, 'httpVersion', '1.1')
     replaced.replace(raw, 'httpVersionMinor', 1)
   }
 }
 
-/** Of a validator's copy, the fields that are shown. One that stands for another value than was sent, such as a validator of the store, has that. */
+/**
+ * The visible fields of a validator's copy of the headers. A field whose visible value is not the sent one, such as a stored validator, has
+ * the visible value.
+ */
 function shownCopy (copy: Record<string, unknown>, sent: IncomingHttpHeaders, shown: IncomingHttpHeaders): Record<string, unknown> {
   return Object.fromEntries(Object.entries(copy).filter(([name]) => Object.hasOwn(shown, name)).map(
     ([name, value]) => [name, shown[name] === sent[name] ? value : shown[name]]
   ))
 }
 
-/** The socket, for Node's own use of it as well. */
+/** A proxy of the socket that reports reads of identifying properties. Its methods are bound, so that Node can use it as well. */
 function watch<T extends object> (socket: T, onIdentity: (part: string) => void): T {
   return new Proxy(socket, {
     get (target, name) {

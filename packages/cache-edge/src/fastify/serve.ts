@@ -9,7 +9,7 @@ import { mayChangeBody } from './hook-order.js'
 import { ageOf } from '../rules/stored-state.js'
 import { timeOf, type Servable } from '../store/variants.js'
 
-/** Keeps Fastify from giving a type to a stored body that has none; hooks of the instance see it. */
+/** The type of a stored body that has none, since Fastify would otherwise set a type. Only hooks of the instance see it. */
 const STAND_IN = 'application/octet-stream'
 const kUntyped = Symbol('@x/cache-edge.untyped')
 type Untyped = FastifyReply & { [kUntyped]?: boolean }
@@ -26,20 +26,24 @@ export class StoredResponses {
   readonly #headers: EdgeHeaders
   readonly #hit: string
 
-  /** @param name of this cache in `Cache-Status` */
+  /**
+   * Prepares the member for a hit.
+   * @param name the name of this cache in `Cache-Status`
+   */
   constructor (name: string, headers: EdgeHeaders) {
     this.#name = name
     this.#headers = headers
     this.#hit = cacheStatus(name, { hit: true })
   }
 
-  /** Answers with a stored response, or 304 where the client has it. */
+  /** Sends a stored response, or 304 if the client has that response already. */
   serve (reply: FastifyReply, answer: Servable, status?: CacheStatus): void {
     const response = answer.head
     const age = ageOf(response, timeOf(answer))
-    // Cookies that the handler has just set are for this client, if its response is not stored.
+    // The response counts as the handler's own if it was validated and not stored, since its cookies are for this client.
     setFromStore(reply, status?.hit === true || status?.stored !== false)
-    // The result is known before a header is written, so that the fields that a 304 omits are not set. A computed tag is also that of the body after the hooks.
+    // The result of the preconditions is determined before headers are written, so that fields that a 304 omits are not set. A computed tag
+    // counts only if no hook may change the body.
     const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag) &&
       (response.isTagOfBody !== true || !mayChangeBody(reply.request))
     reply.code(isNotModified ? 304 : response.status)
@@ -60,12 +64,13 @@ export class StoredResponses {
       reply.send()
       return
     }
-    // Fastify gives a type to a body without one; the handler's own response was sent without.
+    // A stand-in type is set, since Fastify gives a type to a body without one, and the handler's own response had none.
     if (!hasType) {
       reply.header('content-type', STAND_IN)
       ;(reply as Untyped)[kUntyped] = true
     }
-    // Hooks receive a string if the handler sent one, and the serializer must not change the body again.
+    // Hooks receive a string if the handler sent a string. A string is not sent while a serializer is set, which would change the body
+    // again.
     const body = response.isText && serializerOf(reply) === null ? answer.text() : answer.body()
     if (response.isTagOfBody === true) setTagged(reply, response.etag!, body)
     reply.send(body)
@@ -73,7 +78,7 @@ export class StoredResponses {
 
   /**
    * Notes the member of this cache in `Cache-Status`.
-   * @param unstored called behind all hooks for the reason why the response will not be stored
+   * @param unstored called after all hooks for the reason why the response will not be stored
    */
   setStatus (reply: FastifyReply, status: CacheStatus, unstored?: () => string | undefined): void {
     const written = cacheStatus(this.#name, status)
@@ -88,7 +93,7 @@ export class StoredResponses {
     if (reply.getHeader('content-type') === STAND_IN) reply.removeHeader('content-type')
   }
 
-  /** Appends the member of this cache to the `Cache-Status` of the handler (RFC 9211 §2), behind all hooks. */
+  /** Appends the member of this cache to the `Cache-Status` of the handler (RFC 9211 §2), after all hooks. */
   complete (reply: FastifyReply): void {
     this.dropStandIn(reply)
     const told = (reply as Told)[kStatus]

@@ -2,23 +2,23 @@ import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { TargetUri } from '../store/cache-key.js'
 
-/** Request parts that middleware and `rewriteUrl` of Fastify leave on the raw request. */
+/** The raw request, with the properties that middleware and `rewriteUrl` of Fastify set. */
 type Raw = FastifyRequest['raw'] & { readonly originalUrl?: string; readonly stream?: { readonly endAfterHeaders?: boolean } }
 
 /**
- * The target URI of a request, as router and handler see it. Scheme and host are those of Fastify, so with `trustProxy` the
- * forwarded ones, in lower case; `url` is the raw target that the router read, byte for byte.
+ * The target URI of a request, as router and handler see it. Scheme and host are those of Fastify in lower case, with `trustProxy` the
+ * forwarded ones. `url` is the raw target that the router read, byte for byte.
  */
 export function targetOf (request: FastifyRequest): TargetUri {
   const { url, originalUrl } = request.raw as Raw
-  // A request whose socket is gone has no protocol.
+  // The scheme defaults to `http`, since a request whose socket is closed has no protocol.
   const target = { scheme: (request.protocol as string | undefined ?? 'http').toLowerCase(), host: request.host.toLowerCase(), url: url! }
   return originalUrl === undefined || originalUrl === url ? target : { ...target, originalUrl }
 }
 
 /**
- * Whether a request target can be read in one way only: an origin-form without a fragment (RFC 9112 §3.2.1), and over HTTP/2
- * one authority (RFC 9113 §8.3.1). The router makes a query of a fragment, and caches in front cut it.
+ * Whether a request target has only one interpretation: an origin-form without a fragment (RFC 9112 §3.2.1), and over HTTP/2 one authority
+ * (RFC 9113 §8.3.1). A fragment is refused, since the router reads it as a query, and caches in front remove it.
  */
 export function isPlainTarget ({ raw }: FastifyRequest): boolean {
   const { url, originalUrl, headers, httpVersionMajor } = raw as Raw
@@ -29,7 +29,7 @@ export function isPlainTarget ({ raw }: FastifyRequest): boolean {
 }
 
 /**
- * Whether a request that has none by its method has a body. Over HTTP/2 a body needs no header: its stream goes on after the
+ * Whether a request has a body, although its method usually has none. Over HTTP/2 a body needs no header: the stream continues after the
  * first header block (RFC 9113 §8.1).
  * @param headers as the client sent them
  */
@@ -40,14 +40,14 @@ export function hasBody (raw: FastifyRequest['raw'], headers: IncomingHttpHeader
 }
 
 /**
- * The first value of each header that the client sent. A validator of `schema.headers` may have taken fields out of
- * `raw.headers` before the handler is asked.
+ * The first value of each header that the client sent. A validator of `schema.headers` may have removed fields from `raw.headers` before
+ * the handler runs.
  */
 export function sentHeaders ({ rawHeaders }: FastifyRequest['raw']): IncomingHttpHeaders {
   const sent: IncomingHttpHeaders = {}
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]!.toLowerCase()
-    // Cookies may come in several lines, and over HTTP/2 each in one of its own (RFC 9113 §8.2.3).
+    // Lines of cookies are joined, since cookies may come in several lines, over HTTP/2 each in its own line (RFC 9113 §8.2.3).
     if (name === 'cookie' && sent.cookie !== undefined) sent.cookie += `; ${rawHeaders[at + 1]!}`
     else if (!Object.hasOwn(sent, name)) sent[name] = rawHeaders[at + 1]!
   }

@@ -16,21 +16,24 @@ export class Writes {
     this.#fastify = fastify
   }
 
-  /** Notes the target of a write before its handler runs. Once the client has left, Fastify may not know the protocol, nor that the peer was trusted. */
+  /**
+   * Notes the target of a write before its handler runs. After the client has left, Fastify may no longer know the protocol, or that the
+   * peer was trusted.
+   */
   note (request: FastifyRequest): void {
     const target = this.#targetOf(request)
     if (target !== undefined) (request as WriteRequest)[kTarget] = target
   }
 
-  /** Invalidates the targets of a write that succeeded. Never rejects: the write is done, and its response must not report otherwise. */
+  /** Invalidates the targets of a write that succeeded. Never rejects: the write is done, and its response must not report a failure. */
   async invalidate (request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    // A hook may have made another URL of it since.
+    // The target is read again, since a hook may have rewritten the URL.
     const own = [(request as WriteRequest)[kTarget], this.#targetOf(request)].filter((target) => target !== undefined)
     const tags = tagsOfWrite(own, { location: reply.getHeader('location'), contentLocation: reply.getHeader('content-location') })
     if (tags.size > 0) await this.#fastify.cache.tags.invalidate([...tags])
   }
 
-  /** `undefined`: a function of the app, such as `trustProxy`, has thrown. */
+  /** The target of a request; `undefined`: a function of the app, such as `trustProxy`, has thrown. */
   #targetOf (request: FastifyRequest): TargetUri | undefined {
     try {
       return targetOf(request)

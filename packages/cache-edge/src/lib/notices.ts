@@ -3,12 +3,12 @@ type LogMethod = (fields: object, message: string) => void
 /** The methods of a Fastify logger that write the lines of this package. */
 export interface Log { readonly info: LogMethod; readonly warn: LogMethod; readonly error: LogMethod }
 
-/** Logs a line. An error of the app's logger is dropped, as it must end neither the request nor the process. */
+/** Logs a line. An error of the app's logger is dropped, since it must end neither the request nor the process. */
 export function say (log: Log, level: 'info' | 'warn' | 'error', fields: object, message: string): void {
   try {
     log[level](fields, message)
   } catch {
-    // There is no other place to report it.
+    // The error of the logger is dropped, since there is no other place to report it.
   }
 }
 

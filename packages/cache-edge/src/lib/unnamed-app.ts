@@ -3,7 +3,10 @@ import { AppUnnamed } from '../errors.js'
 
 const kUnnamed = Symbol.for('@x/cache-edge.unnamed')
 
-/** Notes the one app without a name that may store responses in a registry; the returned function removes the note. */
+/**
+ * Notes that an app without a name stores responses in a registry; the returned function removes the note.
+ * @throws `CACHE_ERR_APP_UNNAMED` if the registry has such an app already
+ */
 export function takeUnnamed (registry: CacheRegistry & { [kUnnamed]?: boolean }): () => void {
   if (registry[kUnnamed] === true) throw new AppUnnamed()
   registry[kUnnamed] = true

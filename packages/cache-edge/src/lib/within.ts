@@ -1,5 +1,5 @@
 /**
- * The value of a promise; `undefined` after `ms`.
+ * The value of a promise; `undefined`: the promise was not fulfilled within `ms` milliseconds.
  * @param isIdle whether the process may exit meanwhile
  */
 export async function within<T> (ms: number, pending: Promise<T>, isIdle = false): Promise<T | undefined> {

@@ -6,9 +6,9 @@ export interface BanQueueSettings {
   readonly attempts: number
   readonly againAfterMs: number
   readonly now: () => number
-  /** Sends one ban. Resolves with the reason why the proxy did not accept it; `undefined`: it did. Never rejects. */
+  /** Sends one ban. Resolves with the reason why the proxy did not accept the ban; `undefined`: the proxy accepted it. Never rejects. */
   readonly ban: (tags: readonly string[]) => Promise<string | undefined>
-  /** Called when tags were given up, with their number. */
+  /** Called with the number of tags that were given up, and with the reason. */
   readonly lost: (count: number, why: string) => void
 }
 
@@ -17,20 +17,20 @@ interface Ban {
   readonly tag: string
   /** Whether the ban is sent for the second time. */
   readonly isAgain: boolean
-  /** Whether the ban was given up, and counted. */
+  /** Whether the ban was given up and counted as lost. */
   isLost: boolean
   /** The time of the second ban, in milliseconds of `now`. */
   readonly dueAt: number
 }
 
 const FIRST_RETRY_MS = 100
-// The pause is bounded, since other bans wait for it: doubled twenty times, it would last for hours.
+// Bounds the pause between two attempts, since other bans wait meanwhile: a pause doubled twenty times would last for hours.
 const MAX_RETRY_MS = 5000
 const MAX_BANS = 10_000
 
 /**
- * The bans of one proxy. Each is sent at once, and again when every process has received the invalidation. One request is under way at a
- * time; bans that arrive meanwhile wait, each tag once, and are sent together. Bans beyond the bound become one ban of everything.
+ * The bans of one proxy. Each ban is sent at once, and again when every process has received the invalidation. One request is under way at
+ * a time; bans that arrive meanwhile wait, each tag once, and are sent together. Bans beyond `MAX_BANS` become one ban of all objects.
  */
 export class BanQueue {
   readonly #settings: BanQueueSettings
@@ -50,7 +50,7 @@ export class BanQueue {
     this.#start()
   }
 
-  /** Resolves when the waiting bans were sent once or given up; second bans are dropped. */
+  /** Ends the queue, and drops second bans. Resolves when the waiting bans were sent once or given up. */
   async close (): Promise<void> {
     this.#closing.abort()
     clearTimeout(this.#timer)
@@ -61,7 +61,7 @@ export class BanQueue {
 
   #add (tag: string): void {
     if (this.#waiting.get(EVERYTHING)?.isAgain === false) return
-    // The second ban of an earlier call covers this call, too: the tag is sent now, and once more.
+    // A pending second ban of the same tag is replaced: the tag is sent now and once more later, which covers both calls.
     const isKnown = this.#later.delete(tag) || this.#waiting.has(tag)
     const isFull = !isKnown && this.#waiting.size + this.#later.size >= MAX_BANS
     if (isFull || tag === EVERYTHING) {
@@ -74,7 +74,7 @@ export class BanQueue {
 
   #start (): void {
     if (this.#sending !== undefined || this.#waiting.size === 0) return
-    // An error of the app's logger must not end the process.
+    // Errors are dropped, since an error of the app's logger must not end the process.
     this.#sending = this.#sendAll().catch(() => {}).finally(() => {
       this.#sending = undefined
       this.#start()
@@ -90,7 +90,10 @@ export class BanQueue {
     }
   }
 
-  /** The bans that are sent next. They leave the queue before they are sent, since they do not cover a tag that is added during the request. */
+  /**
+   * Removes the bans that are sent next from the queue, and returns them. A tag that is added during the request is queued again, since the
+   * ban under way does not cover it.
+   */
   #take (): Ban[] {
     const everything = this.#waiting.get(EVERYTHING)
     const bans = everything === undefined ? [...this.#waiting.values()].slice(0, MAX_TAGS_PER_BAN) : [everything]
@@ -108,7 +111,7 @@ export class BanQueue {
   }
 
   #giveUp (bans: Ban[], why: string): void {
-    // One attempt for each waiting ban would take as long as the proxy is away.
+    // A closing queue gives up all waiting bans with the failed ones, since one attempt for each would delay the close.
     if (this.#closing.signal.aborted) {
       bans = [...bans, ...this.#waiting.values()]
       this.#waiting.clear()

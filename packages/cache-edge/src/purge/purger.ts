@@ -14,7 +14,10 @@ export interface PurgeSettings {
 
 const TAG = new RegExp(TAG_PATTERN)
 
-/** Sends bans to Varnish when tags are invalidated or the cache is cleared: at once, and again when every process has received the invalidation. */
+/**
+ * Sends bans to Varnish when tags are invalidated or the cache is cleared: at once, and again when every process has received the
+ * invalidation.
+ */
 export class Purger {
   /** The number of bans that a proxy did not accept in any attempt, counted once for each tag and proxy. */
   failures = 0
@@ -22,7 +25,10 @@ export class Purger {
   readonly #proxies: readonly { readonly varnish: Varnish; readonly queue: BanQueue }[]
   readonly #stops: readonly (() => void)[]
 
-  /** @throws `CACHE_ERR_OPTION_INVALID` for a URL that is none */
+  /**
+   * Prepares one queue of bans per proxy, and subscribes to the events of the cache.
+   * @throws `CACHE_ERR_OPTION_INVALID` for an invalid URL
+   */
   constructor ({ varnish: urls, timeoutMs, attempts, againAfterMs }: PurgeSettings, events: Events, log: Log) {
     this.#log = log
     this.#proxies = urls.map((url, at) => toVarnish(url, at, timeoutMs)).map((varnish) => {
@@ -41,13 +47,14 @@ export class Purger {
     ]
   }
 
-  /** Queues the bans, and does not wait for them. */
+  /** Queues a ban of these tags for each proxy, and does not wait until the bans are sent. */
   purge (tags: readonly string[]): void {
-    // Only these tags are in response headers; a proxy invalidates the target of an unsafe method by itself.
+    // Only tags that match `TAG_PATTERN` are in response headers. Tags of target URIs are omitted, since a proxy invalidates the target of
+    // an unsafe method itself.
     this.#tell(tags.filter((tag) => TAG.test(tag) && !tag.startsWith('edge-uri:')))
   }
 
-  /** Resolves when each ban was sent once or given up; second bans are dropped. */
+  /** Ends the subscriptions and drops second bans. Resolves when each ban was sent once or given up. */
   async close (): Promise<void> {
     for (const stop of this.#stops) stop()
     await Promise.all(this.#proxies.map(async ({ varnish, queue }) => {
@@ -70,7 +77,7 @@ function toVarnish (url: string, at: number, timeoutMs: number): Varnish {
   try {
     return new Varnish(url, timeoutMs)
   } catch {
-    // The error has no cause, which would show the URL with its password.
+    // The error has no `cause`, since the original error would show the URL with its password.
     throw new OptionInvalid(`purge.varnish.${at}`, 'a string', 'a URL of http or https, user and password percent-encoded')
   }
 }

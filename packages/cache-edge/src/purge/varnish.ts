@@ -4,13 +4,13 @@ import { urlToHttpOptions } from 'node:url'
 
 /** The value of `X-Ban-Tag` that removes every object of a proxy. */
 export const EVERYTHING = '*'
-/** Largest number of tags in one request: below the 8 KB of Varnish for a header, and few enough for one expression. */
+/** Maximum number of tags in one ban: the header stays below the 8 KB that Varnish allows, and the ban expression stays short. */
 export const MAX_TAGS_PER_BAN = 32
 
-// Varnish closes a connection that is idle for 5 s; a request that is sent at that moment is lost.
+// Idle connections are closed after 2 s, since Varnish closes them after 5 s, and a request sent at that moment is lost.
 const MAX_IDLE_MS = 2000
 
-/** One Varnish that runs the VCL of this package. */
+/** One Varnish instance that runs the VCL of this package. */
 export class Varnish {
   /** The host and port of the proxy, for the log. */
   readonly host: string
@@ -18,7 +18,10 @@ export class Varnish {
   readonly #timeoutMs: number
   readonly #protocol: typeof http | typeof https
 
-  /** @throws for an invalid URL, or a user or password that is not percent-encoded; the error may contain the password */
+  /**
+   * Prepares the connection to the proxy at a URL.
+   * @throws for an invalid URL, or a user or password that is not percent-encoded; the error may contain the password
+   */
   constructor (url: string, timeoutMs: number) {
     const parsed = new URL(url)
     this.host = parsed.host
@@ -28,7 +31,7 @@ export class Varnish {
     this.#target = { ...urlToHttpOptions(parsed), agent, method: 'BAN' }
   }
 
-  /** Sends one ban. Resolves with the reason why the proxy did not accept it; `undefined`: it did. Never rejects. */
+  /** Sends one ban. Resolves with the reason why the proxy did not accept the ban; `undefined`: the proxy accepted it. Never rejects. */
   async ban (tags: readonly string[]): Promise<string | undefined> {
     const signal = AbortSignal.timeout(this.#timeoutMs)
     try {
@@ -36,12 +39,12 @@ export class Varnish {
       return status >= 200 && status < 300 ? undefined : `it answered ${status}`
     } catch (error) {
       if (signal.aborted) return `no answer within ${this.#timeoutMs} ms`
-      // The code names the failure, such as ECONNREFUSED.
+      // The code of the error names the failure, such as ECONNREFUSED.
       return String((error as NodeJS.ErrnoException).code ?? 'it cannot be reached')
     }
   }
 
-  /** Ends the connection. */
+  /** Closes the connection to the proxy. */
   close (): void {
     (this.#target.agent as http.Agent).destroy()
   }

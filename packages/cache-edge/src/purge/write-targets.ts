@@ -4,8 +4,8 @@ import { uriTags, type TargetUri } from '../store/cache-key.js'
 export interface WriteReferences { readonly location: unknown; readonly contentLocation: unknown }
 
 /**
- * The tags of the targets that a write has changed (RFC 9111 §4.4): its own, its `Location` and its `Content-Location`.
- * @param own the target of the write; another one, if a hook made another URL of it
+ * The tags of the targets that a write has changed (RFC 9111 §4.4): those of the request itself, of `Location` and of `Content-Location`.
+ * @param own the targets of the request: one, or two if a hook rewrote the URL
  */
 export function tagsOfWrite (own: readonly TargetUri[], { location, contentLocation }: WriteReferences): Set<string> {
   const named = own.flatMap((target) => [location, contentLocation].flatMap((reference) => {
@@ -15,10 +15,10 @@ export function tagsOfWrite (own: readonly TargetUri[], { location, contentLocat
   return new Set([...own, ...named].flatMap(uriTags))
 }
 
-/** The path and query of a reference to the same origin; `undefined`: it has another origin, or is no URL. */
+/** The path and query of a reference to the same origin; `undefined`: the reference has another origin, or is no URL. */
 function sameOrigin ({ scheme, host, url }: TargetUri, reference: unknown): string | undefined {
   if (typeof reference !== 'string' && !(reference instanceof URL)) return undefined
-  // The host may be empty (HTTP/1.0), or have characters that no URL may have.
+  // The base may be no URL: the host may be empty (HTTP/1.0), or have characters that no URL may have.
   const base = toUrl(`${scheme}://${host}`)
   if (base === undefined) return undefined
   const own = toUrl(url.startsWith('/') ? base.origin + url : url) ?? base

@@ -1,7 +1,7 @@
 import { joinLines } from '@x/cache-core/suite'
 
 const TOKEN = /^[A-Za-z*][!#$%&'*+\-.^_`|~:/\dA-Za-z]*$/
-// RFC 8941 §3.3.1.
+// The largest integer of a structured field (RFC 8941 §3.3.1).
 const MAX_INTEGER = 999_999_999_999_999
 
 /** The reason why a request is forwarded to the handler (RFC 9211 §2.2). */
@@ -11,10 +11,11 @@ export type Forwarded = 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'miss' 
 export type CacheStatus = CacheHit | CacheForward
 
 interface Remarks {
-  /** Seconds that the response stays fresh; negative: seconds since it became stale. */
+  /** Seconds for which the response stays fresh; negative: seconds since it became stale. */
   readonly ttl?: number
-  /** The reason in words, for people; the key is not shown, since it is internal. */
+  /** The cache key; the edge does not set it, since the key is internal. */
   readonly key?: string
+  /** The reason in words, for people. */
   readonly detail?: string
 }
 
@@ -26,11 +27,11 @@ export interface CacheForward extends Remarks {
   /** Status of the handler's response. */
   readonly fwdStatus?: number
   readonly stored?: boolean
-  /** Whether the request waited for the response to another one. */
+  /** Whether the request waited for the response to another request. */
   readonly collapsed?: boolean
 }
 
-/** One member of `Cache-Status` (RFC 9211 §2), for the cache of this name. */
+/** One member of `Cache-Status` (RFC 9211 §2), for the cache with this name. */
 export function cacheStatus (name: string, status: CacheStatus): string {
   const parameters = [textItem(name)]
   if (status.hit) {
@@ -46,13 +47,13 @@ export function cacheStatus (name: string, status: CacheStatus): string {
   return parameters.join('; ')
 }
 
-/** The field with a member behind those of the caches nearer to the origin (RFC 9211 §2). */
+/** The `Cache-Status` field with the member of this cache after those of the caches nearer to the origin (RFC 9211 §2). */
 export function appendCacheStatus (existing: string | readonly string[] | undefined, own: string): string {
   const upstream = joinLines(existing)
   return upstream === undefined || upstream.trim() === '' ? own : `${upstream}, ${own}`
 }
 
-/** RFC 8941 §3.3.1: fractions are truncated; a value that is no number is omitted. */
+/** A parameter with an integer (RFC 8941 §3.3.1): fractions are truncated; a parameter without a number is omitted. */
 function integer (name: string, value: number | undefined): string[] {
   if (value === undefined || Number.isNaN(value)) return []
   return [`${name}=${Math.trunc(Math.min(Math.max(value, -MAX_INTEGER), MAX_INTEGER))}`]

@@ -1,11 +1,11 @@
 import { fieldText, parseEntityTag, parseEntityTags, parseHttpDate, strongMatch, weakMatch, type EntityTag, type HeaderFields } from '@x/cache-core/suite'
 
-/** The result of the preconditions of a request: the response is sent as without them, as 304, or as 412. */
+/** The result of the preconditions of a request: the response is sent as without preconditions, as 304, or as 412. */
 export type PreconditionResult = 'send' | 'not-modified' | 'precondition-failed'
 
 /** The selected representation, as the response without preconditions would show it. */
 export interface Selected {
-  /** Status of the response without preconditions. Before the handler of an unsafe method: the expected one. */
+  /** Status of the response without preconditions; before the handler of an unsafe method, the expected status. */
   readonly status: number
   /** The `ETag` field; a value that is not an entity tag is ignored. */
   readonly etag: string | undefined
@@ -14,22 +14,20 @@ export interface Selected {
   readonly now?: number
 }
 
-// RFC 9110 §13.2.1: methods that neither select nor modify a representation.
+// Methods whose preconditions are ignored, since they neither select nor modify a representation (RFC 9110 §13.2.1).
 const METHODS_WITHOUT_CONDITIONS = new Set(['CONNECT', 'OPTIONS', 'TRACE'])
 
 /**
- * Evaluates the preconditions of RFC 9110 §13.1 in the order of §13.2.2. Call it after the handler for GET and HEAD, and
- * before the handler for an unsafe method, which must not run if the verdict is `precondition-failed`: afterwards it would
- * be reported as failed although it was done.
- *
- * For GET and HEAD a representation exists, which is what `*` asks; for other methods it does if `etag` or
- * `lastModified` is given.
+ * Evaluates the preconditions of RFC 9110 §13.1 in the order of §13.2.2. Call it after the handler for GET and HEAD, and before the handler
+ * for an unsafe method. That handler must not run if the result is `precondition-failed`; afterwards a change that was made would be
+ * reported as failed.
+ * The condition `*` asks whether a representation exists: for GET and HEAD always, for other methods if `etag` or `lastModified` is given.
  */
 export function evaluate (request: { readonly method: string; readonly headers: HeaderFields }, response: Selected): PreconditionResult {
   const { method, headers } = request
   const { status } = response
   if (METHODS_WITHOUT_CONDITIONS.has(method)) return 'send'
-  // RFC 9110 §13.2.1: an error is answered as an error.
+  // Preconditions are ignored for an error, which is sent as an error (RFC 9110 §13.2.1).
   if ((status < 200 || status > 299) && status !== 412) return 'send'
 
   const now = response.now ?? Date.now()
@@ -57,31 +55,31 @@ export function evaluate (request: { readonly method: string; readonly headers: 
   }
   if (!isRead) return 'send'
   const since = dateOf(headers, 'if-modified-since', now)
-  // A date ahead of the clock is in no response of this server, and would hide every change until then.
+  // A date ahead of the clock is ignored: no response of this server has it, and it would hide every change until then.
   if (since === undefined || modified === undefined || since > now) return 'send'
   return modified <= since ? 'not-modified' : 'send'
 }
 
 const DIGESTS = new Set(['content-digest', 'repr-digest', 'digest', 'content-md5'])
-/** The headers of the 200 that a 304 leaves out; see {@link isDroppedFrom304}. */
+/** The headers of the 200 that a 304 omits; see {@link isDroppedFrom304}. */
 export const DROPPED_FROM_304: ReadonlySet<string> = new Set([
   'content-length', 'content-type', 'content-encoding', 'content-language', 'content-range', 'transfer-encoding', 'trailer', ...DIGESTS
 ])
 
 /**
- * Whether a 304 leaves out this header of the 200 (RFC 9110 §15.4.5): it describes a body that is not sent.
- * `Last-Modified` is not dropped here: the caller sends it only without an `ETag`.
+ * Whether a 304 omits this header of the 200, since it describes a body that is not sent (RFC 9110 §15.4.5). `Last-Modified` is not omitted
+ * here: the caller sends it only without an `ETag`.
  */
 export function isDroppedFrom304 (name: string): boolean {
   return DROPPED_FROM_304.has(name.toLowerCase())
 }
 
-/** Whether a lower-case field name is that of a digest, which holds for one sequence of bytes alone. */
+/** Whether a lower-case field name is that of a digest, which is valid for one sequence of bytes only. */
 export function isDigest (name: string): boolean {
   return DIGESTS.has(name)
 }
 
-/** An invalid date, and a list of dates, counts as none (RFC 9110 §13.1.3, §13.1.4). */
+/** The date of a field in milliseconds of the epoch. An invalid date or a list of dates counts as absent (RFC 9110 §13.1.3, §13.1.4). */
 function dateOf (headers: HeaderFields, name: string, now: number): number | undefined {
   const text = fieldText(headers, name)
   return text === undefined ? undefined : parseHttpDate(text, now)

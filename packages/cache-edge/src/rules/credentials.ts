@@ -1,7 +1,7 @@
 import { CREDENTIAL_HEADERS, type HeaderFields } from '@x/cache-core/suite'
 import { PolicyInvalid } from './policy-invalid.js'
 
-/** One pair of a cookie-string (RFC 6265 §4.2.1). Pairs that parsers read in different ways do not match. */
+/** One pair of a cookie-string (RFC 6265 §4.2.1). Pairs that parsers read in different ways do not match, so they count as credentials. */
 const COOKIE = /^[ \t]*(?<name>[!#$%&'*+\-.^_`|~\dA-Za-z]+)=(?:[!#-+\--:<-[\]-~]*|"[!#-+\--:<-[\]-~]*")[ \t]*$/
 const NO_COOKIE = /^[ \t]*$/
 
@@ -13,7 +13,7 @@ export interface CredentialOptions {
   readonly credentialHeaders?: readonly string[] | undefined
 }
 
-/** Detects the requests with credentials: one of the headers, or a cookie that `ignoreCookies` does not name. */
+/** Detects requests with credentials: a credential header, or a cookie that `ignoreCookies` does not name. */
 export class Credentials {
   readonly #ignored: ReadonlySet<string>
   readonly #names: ReadonlySet<string>
@@ -23,9 +23,12 @@ export class Credentials {
     this.#names = new Set([...CREDENTIAL_HEADERS, ...credentialHeaders.map((name) => name.toLowerCase())])
   }
 
-  /** @param headers as the client sent them, with names in lower case */
+  /**
+   * Whether these headers have credentials.
+   * @param headers as the client sent them, with names in lower case
+   */
   isIn (headers: HeaderFields): boolean {
-    // A request has fewer headers than there are names of credentials.
+    // The loop is over the headers of the request, since a request has fewer headers than there are names of credential headers.
     for (const name in headers) if (this.#names.has(name) && headers[name] !== undefined) return true
     const { cookie } = headers
     if (cookie === undefined) return false
@@ -37,7 +40,7 @@ export class Credentials {
 
   /**
    * Refuses a `vary` with a credential header, since it would select a stored response by credentials.
-   * @param route its name, for the message
+   * @param route the name of the route, for the message
    * @throws `CACHE_ERR_POLICY_INVALID`
    */
   refuseIn (route: string, vary: readonly string[]): void {
@@ -48,7 +51,7 @@ export class Credentials {
 
 const haveCertificates = new WeakMap<object, boolean>()
 
-/** Whether the client has shown a certificate on this connection, trusted or not. Evaluated once per connection. */
+/** Whether the client sent a TLS certificate on this connection, trusted or not. Evaluated once per connection. */
 export function hasCertificate ({ raw: { socket } }: { readonly raw: { readonly socket: object } }): boolean {
   const { authorized, getPeerCertificate } = socket as { authorized?: boolean; getPeerCertificate?: () => object | null }
   if (authorized === undefined || getPeerCertificate === undefined) return false

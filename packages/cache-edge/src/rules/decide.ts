@@ -2,7 +2,7 @@ import { cacheControlOf, type CacheControl, type HeaderFields } from '@x/cache-c
 import type { CacheStatus } from './cache-status.js'
 import { stateOf, type Dated } from './stored-state.js'
 
-/** The decision on a request to a route that stores its responses, and the reason for it. */
+/** The decision on a request to a route that stores its responses, with its reason. */
 export type Decision =
   | { readonly kind: 'bypass'; readonly why: CacheStatus }
   | { readonly kind: 'hit'; readonly why: 'fresh' }
@@ -17,40 +17,40 @@ export type Bypass = Extract<Decision, { kind: 'bypass' }>
 export type AfterLookup = Exclude<Decision, Bypass>
 type Forward = Extract<Decision, { kind: 'revalidate' | 'miss' }>
 
-/** The rules of a route and its app by which a request bypasses the store. Each runs only if no rule before it applies. */
+/** The rules of a route and its app by which a request bypasses the store. Each rule runs only if no rule before it applies. */
 export interface BypassRules<R, P> {
-  /** The reason why the response is for this client alone; `null`: it may be shared. */
+  /** The reason why the response is for this client alone; `null`: the response may be shared. */
   personalReason (request: R, policy: P): string | null
   /** Whether the query has a parameter that the policy does not name. */
   hasOtherParameter (request: R, policy: P): boolean
-  /** Whether the host is none of those that the app declares. */
+  /** Whether the app does not declare the host of the request in `hosts`. */
   isOtherHost (request: R): boolean
 }
 
-/** A request for which the store was read. */
+/** A request for which the store was read; see `decide`. */
 export interface DecidedRequest {
   readonly headers: HeaderFields
-  /** The key of the URL. */
+  /** The cache key of the URL. */
   readonly key: string
-  /** The background refresh that the request is; `undefined`: it came from a client. */
+  /** The refresh of a background request; `undefined`: the request came from a client. */
   readonly refresh: object | undefined
 }
 
-/** A stored response that the request selects; `isStale`: it was invalidated, or its entry is past the ttl. */
+/** A stored response that the request selects; `isStale`: the response was invalidated, or its entry is past the ttl. */
 export interface FoundResponse<H extends Dated> { readonly head: H; readonly isStale: boolean }
 
-/** The result of reading the store. `isOther`: the URL has stored responses, and the request selects none of them. */
+/** The result of reading the store. `isOther`: the URL has stored responses, but the request selects none of them. */
 export interface LookedUp<H extends Dated> { readonly found: FoundResponse<H> | undefined; readonly isOther: boolean }
 
 /** Recent failures that the decision depends on. */
 export interface RecentFailures<H> {
-  /** Whether the handler failed in the last second. */
+  /** Whether the handler failed in the last second for this stored response. */
   hasFailed (key: string, head: H): boolean
-  /** Whether a hook in front of the handler refused the last refresh. */
+  /** Whether a hook before the handler refused the last refresh of this stored response. */
   isRefreshRefused (key: string, head: H): boolean
 }
 
-// The decisions are constants, so that a hit allocates none.
+// The decisions are constants, so that a hit allocates no object.
 const HIT: AfterLookup = { kind: 'hit', why: 'fresh' }
 const WHILE_REVALIDATING: AfterLookup = { kind: 'stale-while-revalidate', why: 'stale' }
 const IF_ERROR: AfterLookup = { kind: 'stale-if-error', why: 'stale' }
@@ -75,12 +75,12 @@ export function bypassOf<P, R extends { readonly method: string; readonly raw: {
 
 /**
  * The decision on a request that does not bypass the store (RFC 9111 §4).
- * @param now milliseconds of the epoch; without a found response it is not read
+ * @param now milliseconds of the epoch; not read without a found response
  */
 export function decide<H extends Dated> (
   request: DecidedRequest, { found, isOther }: LookedUp<H>, failures: RecentFailures<H>, now: number
 ): AfterLookup {
-  // A background refresh always runs the handler.
+  // A background refresh runs the handler, so the state of the stored response does not matter.
   if (found !== undefined && request.refresh === undefined) {
     const { head } = found
     const state = stateOf(head, found.isStale, now)
@@ -96,7 +96,7 @@ function bypassFor (detail: string): Bypass {
   return { kind: 'bypass', why: { fwd: 'bypass', detail } }
 }
 
-/** The request's directives; `undefined`: it has no `Cache-Control`, and nothing is parsed. */
+/** The `Cache-Control` directives of a request; `undefined`: the request has no `Cache-Control`, so nothing is parsed. */
 function requestDirectives (headers: HeaderFields): CacheControl | undefined {
   return headers['cache-control'] === undefined ? undefined : cacheControlOf(headers)
 }

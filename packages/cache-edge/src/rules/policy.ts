@@ -1,9 +1,9 @@
 import { Credentials } from './credentials.js'
 import { PolicyInvalid } from './policy-invalid.js'
 
-/** `Cache-Control` of a response that may depend on credentials: the client may store it, and validates it at each use. */
+/** `Cache-Control` of a response that may depend on credentials: the client may store the response, and validates it at each use. */
 export const PRIVATE = 'private, no-cache'
-/** `Cache-Control` of a failure. */
+/** `Cache-Control` of an error response. */
 export const NO_STORE = 'no-store'
 
 /** Members of a policy with a lifetime. `store: 'by-response'` reads the lifetime from the response instead. */
@@ -41,7 +41,7 @@ export interface Policy<R = never> {
   /** The `Cache-Control` of the responses; `undefined`: the policy sets none. */
   readonly cacheControl: string | undefined
   readonly cdnCacheControl: string | undefined
-  /** Seconds that a response is fresh in the cache of this process. */
+  /** Seconds for which a response is fresh in the cache of this process. */
   readonly lifetime: number
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
@@ -49,7 +49,7 @@ export interface Policy<R = never> {
   readonly mustRevalidate: boolean
   /** Request headers that select the response, in lower case. A route that is declared later on the same URL may add names. */
   vary: readonly string[]
-  /** Query parameters that stored responses may have; `undefined`: any. */
+  /** Query parameters that stored responses may have; `undefined`: any parameter. */
   readonly query: ReadonlySet<string> | undefined
   readonly sameForAll: boolean
   readonly statuses: ReadonlySet<number>
@@ -59,12 +59,12 @@ export interface Policy<R = never> {
   hasHeaderSchema: () => boolean
 }
 
-/** The rule of a route: its policy, or `'personal'`, which beats every policy; `undefined`: it has none. */
+/** The rule of a route: its policy, or `'personal'`, which takes precedence over every policy; `undefined`: the route has no rule. */
 export type RouteRule<R = never> = Policy<R> | 'personal' | undefined
 
 /**
  * Resolves the policy of a route.
- * @param route its name, for the message
+ * @param route the name of the route, for the message
  * @throws `CACHE_ERR_POLICY_INVALID` where the members contradict each other
  */
 export function toPolicy<R> (route: string, given: PolicyMembers<R>, credentials = new Credentials()): Policy<R> {
@@ -98,7 +98,7 @@ export function toPolicy<R> (route: string, given: PolicyMembers<R>, credentials
   }
 }
 
-/** The contradiction between members of a policy; `undefined`: there is none. */
+/** The contradiction between members of a policy; `undefined`: the members agree. */
 function contradictionIn (
   given: PolicyMembers<never>,
   { isShared, hasWindow, vary }: { readonly isShared: boolean; readonly hasWindow: boolean; readonly vary: readonly string[] }
@@ -125,10 +125,13 @@ function cacheControlField ({ maxAge, sMaxAge, mustRevalidate, immutable, ...giv
   return parts.join(', ') + windowsOf(given)
 }
 
-/** `CDN-Cache-Control` of a route's responses. A cache that obeys it ignores `Cache-Control` (RFC 9213 §2.2), so the directives of that are repeated. */
+/**
+ * `CDN-Cache-Control` of a route's responses. It repeats the directives of `Cache-Control`, which a cache that obeys this field ignores
+ * (RFC 9213 §2.2).
+ */
 function cdnCacheControlField (maxAge: number, { sameForAll, mustRevalidate, ...given }: PolicyMembers<never>): string {
   const parts = [`max-age=${maxAge}`]
-  // RFC 9111 §3.5: without `public`, the response to a request with `Authorization` is not shared.
+  // Without `public`, the response to a request with `Authorization` is not shared (RFC 9111 §3.5).
   if (sameForAll === true) parts.unshift('public')
   if (mustRevalidate === true) parts.push('must-revalidate')
   return parts.join(', ') + windowsOf(given)

@@ -1,9 +1,9 @@
 import type { Freshness } from '@x/cache-core/suite'
 
-/** The time at which a stored response was received, in milliseconds of the epoch, and its freshness then. */
+/** The time at which a stored response was received, in milliseconds of the epoch, and its freshness at that time. */
 export interface Dated { readonly receivedAt: number; readonly freshness: Freshness }
 
-/** How a stored response may be used: as it is, while a refresh runs, in place of a failure, or only after validation. */
+/** The permitted use of a stored response: without validation, during a refresh, in place of a failure, or only after validation. */
 export type StoredState = 'fresh' | 'while-revalidating' | 'if-error' | 'to-validate'
 
 /** The current age of a stored response in seconds, with fractions (RFC 9111 §4.2.3). */
@@ -21,7 +21,7 @@ export function stateOf (response: Dated, isInvalidated: boolean, now: number): 
   const over = ageOf(response, now) - lifetime
   if (over < 0 && !noCache && !isInvalidated) return 'fresh'
   if (mustRevalidate || noCache) return 'to-validate'
-  // A soft invalidation ends the freshness now; the windows count from its regular end.
+  // A soft invalidation ends the freshness now; the stale windows still begin at the regular end of the freshness.
   if (staleWhileRevalidate > 0 && over < staleWhileRevalidate) return 'while-revalidating'
   return staleIfError > 0 && over < staleIfError ? 'if-error' : 'to-validate'
 }

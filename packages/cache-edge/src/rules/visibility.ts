@@ -1,7 +1,7 @@
 import type { HeaderFields } from '@x/cache-core/suite'
 import type { Policy } from './policy.js'
 
-/** The target of a request, and whether the app trusts a proxy, which names it in `X-Forwarded-Host` and `X-Forwarded-Proto`. */
+/** The target of a request. `isProxied`: the app trusts a proxy, which names the target in `X-Forwarded-Host` and `X-Forwarded-Proto`. */
 export interface VisibleTarget { readonly scheme: string; readonly host: string; readonly isProxied: boolean }
 
 /** The validators of a stored response; see `StoredHead`. */
@@ -11,13 +11,13 @@ export interface StoredValidators {
   readonly headers: Readonly<Record<string, string | string[]>>
 }
 
-/** Headers that make a request conditional, or partial. */
+/** Headers that make a request conditional or a range request. */
 export const CONDITIONAL = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range']
 
 /**
- * The request headers that the handler of a by-response route sees beside those of `vary`: the fields by which HTTP
- * negotiates and describes a client (RFC 9110 §10.1, §12.5; client hints; Fetch), which an upstream is to name in its `Vary`.
- * Other headers could change the response of an upstream that does not name them in `Vary`.
+ * The request headers that the handler of a by-response route sees beside those of `vary`. By these fields HTTP negotiates and describes a
+ * client (RFC 9110 §10.1, §12.5; client hints; Fetch), and an upstream has to name them in its `Vary`. Other headers are hidden: they could
+ * change the response of an upstream that does not name them in `Vary`.
  */
 const NEGOTIATING = new Set([
   'accept', 'accept-charset', 'accept-datetime', 'accept-encoding', 'accept-language', 'cache-control', 'dnt', 'from', 'max-forwards', 'origin', 'pragma', 'prefer', 'priority',
@@ -28,7 +28,7 @@ const NEGOTIATING = new Set([
 const OF_TARGET = new Set(['host', 'x-forwarded-host', 'x-forwarded-proto'])
 const CLIENT_HINT = /^sec-ch-[a-z-]{1,40}$/
 
-/** The headers that identify the client or the request. A route with `sameForAll` shows them. */
+/** The headers that identify the client or the request. The handler of a route with `sameForAll` sees them. */
 const IDENTIFYING = ['authorization', 'cookie', 'traceparent', 'tracestate', 'x-request-id']
 
 /** The names of the request headers that the handler of a stored route may see as they were sent. */
@@ -38,7 +38,7 @@ export function shownNames (headers: HeaderFields, { store, vary, sameForAll }: 
   return names
 }
 
-/** Whether responses of a by-response route may be selected by a request header: the handler sees it, or the target has it. */
+/** Whether a request header may select responses of a by-response route: the handler sees the header, or the target contains it. */
 export function maySelect (name: string, { vary, sameForAll }: Policy): boolean {
   if (name === 'cookie' || name === 'authorization') return false
   return vary.includes(name) || isNegotiating(name) || OF_TARGET.has(name) || (sameForAll && IDENTIFYING.includes(name))
@@ -49,11 +49,11 @@ function isNegotiating (name: string): boolean {
 }
 
 /**
- * The request headers that the handler of a stored route sees: those in the key, the target of the key, and the validators of the
- * stored response.
+ * The request headers that the handler of a stored route sees: those in the key, the target of the key, and the validators of the stored
+ * response.
  * @param headers of the request as the client sent it
  * @param stale the stored response that the handler may validate
- * @param also further names that it may see
+ * @param also further names of headers that the handler may see
  */
 export function visibleHeaders (
   headers: HeaderFields, policy: Policy, target: VisibleTarget, stale: StoredValidators | undefined, also: readonly string[] = []
@@ -63,14 +63,15 @@ export function visibleHeaders (
     const value = Object.hasOwn(headers, name) ? headers[name] : undefined
     if (value !== undefined) shown[name] = value as string | string[]
   }
-  // `host` is set in every request, also if the client sent `:authority` instead, so that requests with one key have one view.
+  // `host` is set in every request, also if the client sent `:authority` instead, so that the handler has one view of requests with one
+  // key.
   shown.host = target.host
   if (target.isProxied) {
     shown['x-forwarded-host'] = target.host
     shown['x-forwarded-proto'] = target.scheme
   }
   const modified = stale?.headers['last-modified']
-  // Beside a tag that the handler never gave, it would have to ignore its own date (RFC 9110 §13.1.3).
+  // A computed tag is not sent beside a date: the handler, which never gave that tag, would have to ignore its own date (RFC 9110 §13.1.3).
   if (stale?.etag !== undefined && (stale.isTagOfBody !== true || modified === undefined)) shown['if-none-match'] = stale.etag
   if (typeof modified === 'string') shown['if-modified-since'] = modified
   return shown

@@ -10,22 +10,22 @@ export interface TargetUri {
   readonly host: string
   /** The raw request target that the router read, with its query. */
   readonly url: string
-  /** The raw request target that the client sent, where `rewriteUrl` made another one of it. */
+  /** The raw request target that the client sent, if `rewriteUrl` replaced it. */
   readonly originalUrl?: string
 }
 
 /**
- * The cache key of a target URI (RFC 9111 §4), of any length and any characters. Scheme and host are compared in lower
- * case; the rest byte for byte, since router and handler see all of it. `app` separates the keys of apps that share a store; their tags
- * are the same, since a write to a target invalidates it in all of them.
+ * The cache key of a target URI (RFC 9111 §4), of any length and any characters. Scheme and host are compared in lower case, the rest byte
+ * for byte, since router and handler see all of it. `app` separates the keys of apps that share a store. Their tags are common, since a
+ * write to a target invalidates its responses in all apps.
  */
 export function responseKey (target: TargetUri, app?: string): string {
   const own = parts(target)
-  // The list has one more part than that of a target without an app, so the two are never equal.
+  // The list has one more part than that of a target without an app, so their keys are never equal.
   return `${RESPONSE_KEYS}:${digest(app === undefined ? own : [app, ...own, 'app'])}`
 }
 
-/** The key of one variant (see `variantOf`) of the response with this key. */
+/** The key of one variant (see `variantOf`) of the response with the key `key`. */
 export function variantKey (key: string, variant: string): string {
   return `${key}:${digest(variant)}`
 }
@@ -35,7 +35,7 @@ export function uriTag ({ scheme, host, url }: TargetUri): string {
   return `${TAG_PREFIX}:${digest(parts({ scheme, host, url }))}`
 }
 
-/** The tags of both spellings of a rewritten target URI; of any other one its only tag. */
+/** The tags of both spellings of a rewritten target URI; otherwise the only tag of the target URI. */
 export function uriTags (target: TargetUri): string[] {
   const tag = uriTag(target)
   return target.originalUrl === undefined ? [tag] : [tag, uriTag({ ...target, url: target.originalUrl })]
@@ -46,18 +46,18 @@ function parts ({ scheme, host, url, originalUrl }: TargetUri): string[] {
   return originalUrl === undefined ? own : [...own, originalUrl]
 }
 
-// The hash is that of JSON, in which two lists never have the same text, whatever characters their parts have.
+// The hash is computed of JSON, in which two lists never have the same text, whatever characters their parts have.
 function digest (value: string | readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64url')
 }
 
-/** Longest URI, in characters, whose names are cached. */
+/** Maximum length of a URI, in characters, whose key and tags are cached. */
 const MAX_CACHED_LENGTH = 1000
 
 /** The key and the tags of one target URI. */
 export interface TargetNames { readonly key: string; readonly tags: readonly string[] }
 
-/** A bounded cache of names, since a hash takes longer than the rest of a hit. The oldest names are evicted. */
+/** A bounded cache of keys and tags, since a hash takes longer than the rest of a hit. The oldest entry is evicted. */
 export class Names {
   static readonly MAX = 5000
   readonly #known = new Map<string, TargetNames>()
@@ -69,7 +69,7 @@ export class Names {
 
   of (target: TargetUri): TargetNames {
     const { scheme, host, url, originalUrl } = target
-    // A line break separates the parts, since HTTP allows none in them; a target that has one anyway is not cached.
+    // A line break separates the parts, since HTTP allows no line break in them; a target that has one anyway is not cached.
     const text = originalUrl === undefined ? `${scheme}\n${host}\n${url}` : `${scheme}\n${host}\n${url}\n${originalUrl}`
     let names = this.#known.get(text)
     if (names === undefined) {

@@ -1,26 +1,32 @@
 const ROWS = 4
 const WIDTH = 2 ** 12
 const MAX_COUNT = 255
-/** Requests after which all counts are halved: requests for other keys then add about two to a count, and less in one row of four. */
+/**
+ * Number of requests after which all counts are halved. Until then requests for other keys add about two to a count, and less in one of the
+ * four rows.
+ */
 const AGED_AFTER = 2 * WIDTH
-/** Number of characters at the end of a key that are treated as random: two for each row. */
+/** Number of characters at the end of a key that are treated as random: two characters for each row. */
 const HASH_LENGTH = 2 * ROWS
 
 /**
- * Approximate numbers of recent requests per key, never too low: a count-min sketch whose counts are halved from time to time, as in
- * TinyLFU (Einziger et al., 2017). Its size is fixed, so that no client fills it, and no key owns a part of it.
+ * Approximate numbers of recent requests per key, never too low: a count-min sketch whose counts are halved regularly, as in TinyLFU
+ * (Einziger et al., 2017). Its size is fixed, so that no client can fill it, and no key owns a part of it.
  */
 export class RequestCounts {
   readonly #counts = new Uint8Array(ROWS * WIDTH)
   #added = 0
 
-  /** @param key ends with a hash in base64url */
+  /**
+   * Counts a request for a key.
+   * @param key ends with a hash in base64url
+   */
   add (key: string): void {
     const least = this.of(key)
     if (least < MAX_COUNT) {
       for (let row = 0; row < ROWS; row++) {
         const at = cellOf(key, row)
-        // The update is conservative: only the smallest counts grow, since larger ones include other keys.
+        // The update is conservative: only the smallest counts grow, since larger counts include other keys.
         if (this.#counts[at] === least) this.#counts[at] = least + 1
       }
     }
@@ -29,7 +35,7 @@ export class RequestCounts {
     for (let at = 0; at < this.#counts.length; at++) this.#counts[at]! >>= 1
   }
 
-  /** Requests for a key, 255 at most. */
+  /** The number of recent requests for a key, 255 at most. */
   of (key: string): number {
     let least = MAX_COUNT
     for (let row = 0; row < ROWS; row++) least = Math.min(least, this.#counts[cellOf(key, row)]!)
@@ -38,7 +44,7 @@ export class RequestCounts {
 }
 
 function cellOf (key: string, row: number): number {
-  // The last character of a SHA-256 in base64url has four bits.
+  // The last character of a SHA-256 in base64url is skipped, since it has only four bits.
   const at = key.length - 1 - HASH_LENGTH + 2 * row
   return row * WIDTH + ((key.charCodeAt(at) & 63) << 6 | (key.charCodeAt(at + 1) & 63))
 }

@@ -8,16 +8,16 @@ export interface StoredHead {
   readonly headers: Readonly<Record<string, string | string[]>>
   /** Whether hooks receive the body as a string, as they did when the handler sent it. */
   readonly isText: boolean
-  /** The `ETag` of the representation, if it has one. */
+  /** The `ETag` of the representation; `undefined`: it has no entity tag. */
   readonly etag: string | undefined
-  /** Whether the tag was computed of exactly this body, and is not the app's own. */
+  /** Whether the entity tag was computed of exactly this body, and was not set by the app. */
   readonly isTagOfBody?: boolean
-  /** `Content-Type` and `Content-Language` as hooks in front of the handler had set them; absent: neither was set. */
+  /** `Content-Type` and `Content-Language` as hooks before the handler had set them; absent: hooks set neither. */
   readonly labels?: Readonly<Record<string, string>>
   /** The time at which the response was received, in milliseconds of the epoch. */
   readonly receivedAt: number
   readonly freshness: Freshness
-  /** The names of the request headers that select it; `variant` has their values, as `variantOf` writes them. */
+  /** The names of the request headers that select the response; `variant` has their values, as `variantOf` writes them. */
   readonly vary: readonly string[]
   readonly variant: string
   readonly tags: readonly string[]
@@ -26,18 +26,21 @@ export interface StoredHead {
 /** A response as the handler sent it, before any onSend hook, with its freshness. */
 export interface StoredResponse extends StoredHead { readonly body: Buffer }
 
-/** The index of a URL with several representations: the request headers that select one of them. */
+/** The index of a URL with several representations, with the names of the request headers that select a representation. */
 export interface VariantIndex {
   readonly vary: readonly string[]
   /** The keys of the variants. */
   readonly variants: readonly string[]
-  /** The expiry of each variant in milliseconds of the epoch, in the same order. Absent: an earlier version wrote the index; all expire at `until`. */
+  /**
+   * The expiry of each variant in milliseconds of the epoch, in the order of `variants`. Absent: an earlier version wrote the index, and
+   * all variants expire at `until`.
+   */
   readonly untils?: readonly number[]
   /** The expiry of the last variant, in milliseconds of the epoch. */
   readonly until: number
 }
 
-/** Headers that are not stored: they belong to one connection, or are written for each response. */
+/** Headers that are not stored, since they belong to one connection or are written for each response. */
 export const NOT_STORED = new Set([
   'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
   'content-length', 'set-cookie', 'age', 'cache-status', 'etag'
@@ -46,13 +49,13 @@ export const NOT_STORED = new Set([
 const RESPONSE = 1
 const INDEX = 2
 const HEADER_BYTES = 5
-/** The maximum length of a cached text, in characters. */
+/** The maximum length of a body that is cached as text, in characters. */
 const MAX_TEXT = 16_384
-/** Bounds of an index: the largest `maxVariants`, and more names than a useful `Vary` has. */
+/** Limits of a decoded index: `MAX_PLACES` is the largest `maxVariants`, and `MAX_NAMES` is more than a useful `Vary` has. */
 const MAX_PLACES = 10_000
 const MAX_NAMES = 1000
 const FIELD_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
-// The characters that Node allows in a header: no control characters, none beyond Latin-1.
+// The characters that Node allows in a header value: no control characters, no characters beyond Latin-1.
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /** Encodes a response: one byte for the kind, the length of the JSON (32 bit, big endian), the JSON, the body. */
@@ -61,12 +64,12 @@ export function encodeResponse (response: StoredResponse): Buffer {
   return pack(RESPONSE, meta, body)
 }
 
-/** The index of a URL with several representations. */
+/** Encodes the index of a URL in the same form, with an empty body. */
 export function encodeIndex (index: VariantIndex): Buffer {
   return pack(INDEX, index, Buffer.alloc(0))
 }
 
-/** Decodes a stored value; `undefined` if it is not exactly of this form, since other programs may write to the same store. */
+/** Decodes a stored value; `undefined`: the value is not exactly of this form, since other programs may write to the same store. */
 export function decode (stored: unknown): { readonly response: StoredResponse } | { readonly index: VariantIndex } | undefined {
   if (!(stored instanceof Uint8Array) || stored.byteLength < HEADER_BYTES) return undefined
   const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength)
@@ -83,10 +86,10 @@ export function decode (stored: unknown): { readonly response: StoredResponse } 
   return undefined
 }
 
-/** A decoded head: stored bytes that begin with the same bytes are not parsed again. */
+/** The decoded head of a stored response. Stored bytes that begin with the bytes of this head are not parsed again. */
 export class KnownHead {
   readonly head: StoredHead
-  /** Approximate bytes of the heap, with the text of a body that may be cached here. */
+  /** Approximate size in the heap in bytes, with the text of a body that may be cached here. */
   readonly bytes: number
   readonly #bytes: Buffer
   // The reference is weak, so that a response that the cache evicted is freed.
@@ -96,7 +99,7 @@ export class KnownHead {
   constructor (stored: Uint8Array, { body, ...head }: StoredResponse) {
     this.#bytes = Buffer.from(stored.subarray(0, stored.byteLength - body.length))
     this.head = head
-    // The size counts the bytes and the head that was parsed from them: strings, objects and lists take three times their JSON.
+    // The size includes the bytes and the head that was parsed from them, whose strings, objects and lists take three times their JSON.
     this.bytes = 4 * this.#bytes.length + (head.isText && body.length <= MAX_TEXT ? 2 * body.length : 0)
   }
 
@@ -106,13 +109,16 @@ export class KnownHead {
       this.#bytes.compare(stored, 0, this.#bytes.length) === 0
   }
 
-  /** The body of a stored response that begins with this head, in the same memory. */
+  /** The body of a stored response that begins with this head, as a view of the same memory. */
   bodyIn (stored: Uint8Array): Buffer {
     const start = this.#bytes.length
     return Buffer.from(stored.buffer, stored.byteOffset + start, stored.byteLength - start)
   }
 
-  /** The body as text. A short text is cached while the stored bytes are the same object, since a string is immutable. */
+  /**
+   * The body as text. A short text is cached as long as the stored bytes are the same object; it needs no copy, since a string is
+   * immutable.
+   */
   textIn (stored: Uint8Array): string {
     if (this.#textOf?.deref() === stored) return this.#text
     const text = this.bodyIn(stored).toString()

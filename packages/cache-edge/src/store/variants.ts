@@ -12,12 +12,12 @@ export interface Servable {
   readonly head: StoredHead
   /** The time of the read in milliseconds of the epoch, by the clock of the store; see `timeOf`. Default: the wall clock. */
   readonly readAt?: number
-  /** The body, as a new copy. */
+  /** The body, as a copy that the caller may change. */
   body (): Buffer
   text (): string
 }
 
-/** A stored response that was read, and whether the cache reports it as invalidated or expired. */
+/** A stored response that was read. `isStale`: the cache reports the response as invalidated or expired. */
 export class SelectedVariant implements Servable {
   readonly head: StoredHead
   readonly isStale: boolean
@@ -29,7 +29,7 @@ export class SelectedVariant implements Servable {
   constructor (known: KnownHead, stored: Uint8Array, entry: { readonly fresh: boolean; readonly age: number }, isShared: boolean) {
     this.head = known.head
     this.isStale = !entry.fresh
-    // `NaN`: the store does not report the age.
+    // The age is `NaN` if the store does not report it, and then counts as 0.
     this.readAt = known.head.receivedAt + (entry.age > 0 ? entry.age * 1000 : 0)
     this.#known = known
     this.#stored = stored
@@ -44,24 +44,24 @@ export class SelectedVariant implements Servable {
   text (): string { return this.#known.textIn(this.#stored) }
 }
 
-/** The result of a look-up. `isOther`: the URL has representations, but none for this request. */
+/** The result of a look-up. `isOther`: the URL has representations, but the request selects none of them. */
 export interface Lookup { readonly found: SelectedVariant | undefined; readonly isOther: boolean }
 
-/** A cache with an optional synchronous read, which does not copy the value. */
+/** A cache with an optional synchronous read, which returns the value without a copy. */
 type Reads = FastifyCache & { [shareNow]? (key: string): Result<SharedEntry | null> | undefined }
 
-/** The lifetime of an entry in seconds, and the tags that invalidate it. */
+/** The options of a stored entry: its lifetime in seconds, the tags that invalidate it, and their snapshot. */
 export interface VariantOptions {
   readonly ttl: number; readonly staleIfError: number; readonly tags: string[]; readonly snapshot: TagSnapshot
 }
 
 const MAX_KNOWN = 1000
-/** Bytes of the heap that known heads may take, beside the cache that holds the responses. */
+/** Maximum size of all decoded heads in bytes, beside the cache that holds the responses. */
 const MAX_KNOWN_BYTES = 4 * 1024 * 1024
 const NOTHING: Lookup = { found: undefined, isOther: false }
 const OTHER: Lookup = { found: undefined, isOther: true }
 
-/** The representations of URLs in a cache, a bounded number each (RFC 9111 §4.1). */
+/** The representations of URLs in a cache, with a maximum number per URL (RFC 9111 §4.1). */
 export class Variants {
   readonly #max: number
   readonly #onCorrupt: (key: string) => void
@@ -74,7 +74,10 @@ export class Variants {
     this.#onCorrupt = onCorrupt
   }
 
-  /** @param tags known tags of the entry, which are read in the same round trip */
+  /**
+   * Reads the stored response that a request selects.
+   * @param tags known tags of the entry, which are read in the same round trip
+   */
   find (cache: FastifyCache, key: string, headers: IncomingHttpHeaders, tags: string[]): Lookup | Promise<Lookup> {
     return whenRead(this.#read(cache, key, tags), (first) => {
       if (first === undefined) return NOTHING
@@ -86,18 +89,18 @@ export class Variants {
   }
 
   /**
-   * Stores a response; `false` if the cache refuses, or if its URL has as many representations as it may, and each of them is
-   * requested more often than this one.
-   * @param uriTag the one of the tags that all representations have
+   * Stores a response. `false`: the cache refuses, or the URL has the maximum number of representations, each requested more often than
+   * this one.
+   * @param uriTag the tag that all representations of the URL have
    */
   async store (cache: FastifyCache, key: string, response: StoredResponse, uriTag: string, options: VariantOptions): Promise<boolean> {
     if (response.vary.length === 0) return (await cache.set(key, encodeResponse(response), options)).ok
     const own = variantKey(key, response.variant)
     const first = await this.#read(cache, key, [...response.tags])
     const now = Date.now()
-    // If the names in `Vary` have changed, the old variants cannot be distinguished from the new ones.
+    // An index with other names in `Vary` than this response is dropped, since its variants cannot be distinguished from new ones.
     const before = first !== undefined && 'variants' in first && first.vary.join() === response.vary.join() ? first : undefined
-    // The request found no index, so it was not counted yet.
+    // Without an index, the look-up has not counted the request yet.
     if (before === undefined) this.#requests.add(own)
     const places = before === undefined ? new Map<string, number>() : placesOf(before, key, now)
     const until = now + (options.ttl + options.staleIfError) * 1000
@@ -106,7 +109,8 @@ export class Variants {
     for (const other of replaced) places.delete(other)
     places.set(own, until)
     const index = toIndex(response.vary, places)
-    // The index outlives each variant, and only the tag that all variants have invalidates it.
+    // The lifetime of the index is that of its last variant. It has only the tag that all variants have, so that no other tag invalidates
+    // it.
     const { snapshot } = options
     if (!(await cache.set(key, encodeIndex(index), { ttl: (index.until - now) / 1000, tags: [uriTag], snapshot })).ok) return false
     await Promise.all(replaced.map((other) => cache.del(other)))
@@ -114,15 +118,15 @@ export class Variants {
   }
 
   /**
-   * The representations that give way to a new one: those with the fewest requests, and of equal ones those that expire first.
-   * `undefined`: each is requested more often than the new one, so that a value sent once replaces nothing that is in use.
+   * The keys of the representations that a new one replaces: those with the fewest requests, and of equal ones those that expire first.
+   * `undefined`: each is requested more often than the new representation, so that a header value sent once replaces nothing in use.
    */
   #toReplace (places: ReadonlyMap<string, number>, own: string): string[] | undefined {
     const excess = places.size + 1 - this.#max
     if (excess <= 0) return []
     const ranked = [...places].map(([key, until]) => ({ key, until, requests: this.#requests.of(key) }))
     const replaced = ranked.sort((a, b) => a.requests - b.requests || a.until - b.until).slice(0, excess)
-    // An equal count is enough; otherwise the first variants would never be replaced.
+    // A representation with an equal count is replaced; otherwise the first variants would never be replaced.
     return replaced.at(-1)!.requests > this.#requests.of(own) ? undefined : replaced.map(({ key }) => key)
   }
 
@@ -134,7 +138,7 @@ export class Variants {
     return cache.getEntry(key, { tags }).then((result) => this.#decode(key, result, false))
   }
 
-  /** Removes the decoded heads, since the responses were removed. */
+  /** Removes the decoded heads, since the cache was cleared. */
   clear (): void {
     this.#known = new Map()
     this.#knownBytes = 0
@@ -145,7 +149,7 @@ export class Variants {
     this.#known.delete(key)
   }
 
-  /** Decodes a value that was read; a head that was read before is not parsed again. */
+  /** Decodes a stored value; a head that was read before is not parsed again. */
   #decode (key: string, result: Result<SharedEntry | null>, isShared: boolean): SelectedVariant | VariantIndex | undefined {
     if (!result.ok || result.value === null) return undefined
     const { value: stored } = result.value
@@ -168,14 +172,17 @@ export class Variants {
 }
 
 /**
- * The time at which a response is used, in milliseconds of the epoch: by the wall clock or by the clock of the store, whichever
- * makes it older. A wall clock that was set back makes no response younger.
+ * The time at which a response is used, in milliseconds of the epoch: the later one of the wall clock and the clock of the store. A wall
+ * clock that was set back therefore makes no response younger.
  */
 export function timeOf ({ readAt = -Infinity }: Pick<Servable, 'readAt'>): number {
   return Math.max(Date.now(), readAt)
 }
 
-/** A response that the handler has just sent, to be served. Each body is a copy: an onSend hook may change it in place, and other requests wait for it. */
+/**
+ * A response that the handler has just sent, in a form that can be served. Each body is a copy, since an onSend hook may change it in place
+ * while other requests wait for the response.
+ */
 export function servable (response: StoredResponse): Servable {
   return { head: response, body: () => Buffer.from(response.body), text: () => response.body.toString() }
 }
@@ -186,8 +193,8 @@ export function isStaleAllowed (found: SelectedVariant): boolean {
 }
 
 /**
- * The variants that have not expired, with their expiry in milliseconds of the epoch. Other programs may write to the same
- * store, so keys of other URLs are ignored; otherwise they would be removed.
+ * The variants in an index that have not expired, with their expiry in milliseconds of the epoch. Keys of other URLs, which another program
+ * may have written, are ignored; otherwise the entries of those URLs would be deleted.
  */
 function placesOf ({ variants, untils, until }: VariantIndex, key: string, now: number): Map<string, number> {
   const places = variants.map((variant, at): [string, number] => [variant, untils?.[at] ?? until])
@@ -199,18 +206,18 @@ function toIndex (vary: readonly string[], places: ReadonlyMap<string, number>):
   return { vary, variants: [...places.keys()], untils, until: Math.max(...untils) }
 }
 
-/** Compares the header values, since two values may have one hash. */
+/** The look-up result for a stored response. The header values are compared, since two values may have one hash. */
 function toLookup (found: SelectedVariant, headers: IncomingHttpHeaders): Lookup {
   return matches(found.head, headers) ? { found, isOther: false } : OTHER
 }
 
-/** Whether a request selects this representation. */
+/** Whether the headers of a request select this representation. */
 export function matches (head: StoredHead, headers: IncomingHttpHeaders): boolean {
   if (head.vary.length === 0) return true
   return head.variant === variantOf(head.vary, headers)
 }
 
-/** Calls `next` at once if the value is there, so that a hit in memory waits for no promise. */
+/** Calls `next` with a value that was read; without a promise at once, so that a hit in memory waits for no promise. */
 function whenRead<T, U> (read: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
   return read instanceof Promise ? read.then(next) : next(read)
 }
