@@ -18,7 +18,8 @@ const MEANINGLESS = new Set([
   'host', 'connection', 'keep-alive', 'content-length', 'content-type', 'transfer-encoding', 'date', 'expect', 'te', 'upgrade', 'via', 'dnt', 'origin', 'referer', 'priority',
   'accept-encoding', 'cache-control', 'pragma', 'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range', 'cookie', 'purpose', 'save-data',
   'traceparent', 'tracestate', 'baggage', 'x-request-id', 'x-correlation-id', 'x-forwarded-for', 'x-forwarded-port', 'x-real-ip', 'forwarded', 'upgrade-insecure-requests',
-  // Headers of AWS and Cloudflare about the single request; their other headers describe the client and its location, so they are dimensions.
+  // Headers of AWS and Cloudflare about the single request; their other headers describe the client and its location, so they are
+  // dimensions.
   'x-amzn-trace-id', 'cf-ray', 'cf-connecting-ip', 'cf-visitor'
 ])
 const MEANINGLESS_KINDS = /^(?:sec-|x-b3-|x-cache-)/
@@ -54,7 +55,10 @@ export function dimensionsOf (request: FastifyRequest, hasQuery: boolean): Dimen
   return dimensions
 }
 
-/** The user id that authentication plugins set: `id` of a session, `sub` of a token (RFC 7519 §4.1.2), or `user` itself if it is no object. */
+/**
+ * The user id that authentication plugins set: `id` of a session, `sub` of a token (RFC 7519 §4.1.2), or `user` itself if it is no
+ * object.
+ */
 function userIdOf (user: unknown): unknown {
   if (typeof user !== 'object' || user === null) return user === '' || typeof user === 'boolean' ? undefined : user
   const { id, sub } = user as { id?: unknown; sub?: unknown }

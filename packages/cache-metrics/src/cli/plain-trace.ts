@@ -9,7 +9,8 @@ export const ALL = 'all'
 // Matches a key in any encoding, read as one character per byte: text without control characters except the tab.
 const KEY = /^[\t -~\x80-\xff]+$/
 
-// Matches a log line rather than a key, by characters or dates that each log line has: blanks, quotes, brackets, column separators, or a date at the beginning.
+// Matches a log line rather than a key, by characters or dates that each log line has: blanks, quotes, brackets, column separators, or a
+// date at the beginning.
 const NO_KEY = /[\s"{}[\]<>,;|]|^\d{4}-\d\d-\d\d[T_]/
 
 /** Whether a line of a file has the form of a key, not of a log line. */
@@ -17,7 +18,10 @@ export function isKeyShaped (line: string): boolean {
   return !NO_KEY.test(line)
 }
 
-/** The trace of a file with one key a line, at evenly spaced times. The pattern of a key is the text before the first `:`, as in the cache. */
+/**
+ * The trace of a file with one key a line, at evenly spaced times. The pattern of a key is the text before the first `:`, as in the
+ * cache.
+ */
 export class PlainTrace {
   readonly kind = 'pattern'
   readonly study: TraceStudy

@@ -57,7 +57,8 @@ export class TraceLines implements LineTaker {
    * @throws `CACHE_ERR_ADVISOR` with the first line that is not recognised, if the file is no trace
    */
   end (name: string): AccessLog | PlainTrace {
-    // At most one line in `tolerated` may be unreadable: a file of keys has no banners, so a tenth of other lines means another kind of file.
+    // At most one line in `tolerated` may be unreadable: a file of keys has no banners, so a tenth of other lines means another kind of
+    // file.
     const tolerated = this.#trace.kind === 'route' || this.#format === 'keys' ? 2 : 10
     if (this.unreadable * tolerated <= this.lines) return this.#trace
     const { at, text } = this.#firstUnreadable!

@@ -13,7 +13,9 @@ class Series implements Point {
   constructor (readonly labels: Labels) {}
 }
 
-/** Reads one metric from its sources. Series with the same labels are merged: counts are added, and the highest value of a gauge is used. */
+/**
+ * Reads one metric from its sources. Series with the same labels are merged: counts are added, and the highest value of a gauge is used.
+ */
 export class Collector {
   readonly metric: Metric
   readonly #series = new Map<string, Series>()

@@ -6,8 +6,8 @@ import { Sources, type Source } from './sources.js'
 import type { Traffic } from '../traffic/traffic.js'
 
 /**
- * All metrics as instruments of one OpenTelemetry meter. Counters and gauges are observable and read at each collection. OpenTelemetry has no
- * observable histogram, so observations are recorded one by one, from the time when a source is added.
+ * All metrics as instruments of one OpenTelemetry meter. Counters and gauges are observable and read at each collection. OpenTelemetry
+ * has no observable histogram, so observations are recorded one by one, from the time when a source is added.
  */
 export class Instruments {
   readonly #sources = new Sources()

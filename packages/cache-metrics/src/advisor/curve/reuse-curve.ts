@@ -56,8 +56,9 @@ const T_95 = 2.365
  * Optimization using Miniature Simulations", ATC '17; keys are sampled by hash as in "Efficient MRC Construction with
  * SHARDS", FAST '15). The samples are nested, so that a larger size is compared with the next smaller one on the same keys.
  * The estimate for a larger size is a ratio: of the misses of the smaller size, the share that also misses in the larger size. A
- * hot key hits in both sizes, so its presence in the sample hardly changes the ratio. On the trace web07 the error is a tenth of the error of
- * hits per sampled request. It is also a tenth of the error of SHARDS-adj, which corrects the hits by the number of excess or missing requests.
+ * hot key hits in both sizes, so its presence in the sample hardly changes the ratio. On the trace web07 the error is a tenth of the
+ * error of hits per sampled request. It is also a tenth of the error of SHARDS-adj, which corrects the hits by the number of excess or
+ * missing requests.
  */
 export class ReuseCurve {
   readonly #ttls: readonly number[]

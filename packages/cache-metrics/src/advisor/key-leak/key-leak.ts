@@ -5,7 +5,10 @@ import { chanceOf, chancesOf, type Chances } from './return-chances.js'
 
 export type { DimensionKind, Dimensions } from './suspects.js'
 
-/** A dimension that the key lacks, with counts as evidence. Recent requests outweigh older ones: all counts are halved whenever `returns` reaches 256. */
+/**
+ * A dimension that the key lacks, with counts as evidence. Recent requests outweigh older ones: all counts are halved whenever `returns`
+ * reaches 256.
+ */
 export interface Leak {
   /** The name of the dimension, as it was passed to `note`. */
   readonly dimension: string
@@ -76,12 +79,13 @@ interface Request {
  * by betting, 2021). Capital below 1 / 100 is raised to 1 / 100, so that a leak which begins late is found; each such attempt
  * succeeds by chance with a probability of 10⁻⁸.
  *
- * Two further conditions apply. First, for four predicted returns at most one may contradict the dimension. A return contradicts it if the last
- * request with the present value had another answer. The reason is that the estimates of q may be late if users and values both follow a
- * rhythm. Second, of all answers that the key had before, at least nine in ten must equal the answer of the last request with the
- * present value. The reason is that a user who writes and then reads receives the own value again, but so do the other users.
+ * Two further conditions apply. First, for four predicted returns at most one may contradict the dimension. A return contradicts it if
+ * the last request with the present value had another answer. The reason is that the estimates of q may be late if users and values both
+ * follow a rhythm. Second, of all answers that the key had before, at least nine in ten must equal the answer of the last request with
+ * the present value. The reason is that a user who writes and then reads receives the own value again, but so do the other users.
  *
- * If two users alternate strictly, and a value alternates at each load, the value cannot be distinguished from a leak, and no leak is reported.
+ * If two users alternate strictly, and a value alternates at each load, the value cannot be distinguished from a leak, and no leak is
+ * reported.
  *
  * Memory: a fixed number of keys with their last requests, and a fixed number of names (see `Suspects`), for any number of users.
  */

@@ -3,8 +3,8 @@ const SLOT_HALVED_AT = 120
 const ALL_HALVED_AT = 1024
 
 /**
- * Counts of events by lag, the number of requests between two events, for each slot and for all slots. Counts are halved regularly, so that recent
- * traffic outweighs older traffic; with `isRoundedUp` a count of 1 stays 1.
+ * Counts of events by lag, the number of requests between two events, for each slot and for all slots. Counts are halved regularly, so
+ * that recent traffic outweighs older traffic; with `isRoundedUp` a count of 1 stays 1.
  */
 export class LagCounts {
   readonly #slots: Uint8Array

@@ -48,7 +48,9 @@ export interface Observation {
   readonly oneHitShare: number
   readonly points: readonly CurvePoint[]
   readonly staleness: readonly StaleForecast[]
-  /** The longest ttl in seconds whose stale hits are within the tolerance with 95 % certainty; `undefined`: no ttl is, or too little data. */
+  /**
+   * The longest ttl in seconds whose stale hits are within the tolerance with 95 % certainty; `undefined`: no ttl is, or too little data.
+   */
   readonly provenTtl?: number | undefined
   readonly leak: MissingDimension | undefined
   /** Whether the value changes at nearly every load of the same request. */

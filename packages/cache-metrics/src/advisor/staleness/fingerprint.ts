@@ -17,10 +17,10 @@ const STRING = 1
 const BYTES = 2
 
 /**
- * Computes the fingerprint of a string, of the bytes of a `Buffer` or `Uint8Array`, or else of a value's JSON text, in the order of its keys.
- * `undefined`: the value has no JSON text (a cycle, a BigInt, `undefined`, a function, a `toJSON` that throws), JSON changes the value
- * (a `Map`, a `Set`, bytes inside an object), or the value is larger than `maxBytes`. Never throws. A value that is too large is not
- * serialised, unless its `toJSON` makes it large.
+ * Computes the fingerprint of a string, of the bytes of a `Buffer` or `Uint8Array`, or else of a value's JSON text, in the order of its
+ * keys. `undefined`: the value has no JSON text (a cycle, a BigInt, `undefined`, a function, a `toJSON` that throws), JSON changes the
+ * value (a `Map`, a `Set`, bytes inside an object), or the value is larger than `maxBytes`. Never throws. A value that is too large is
+ * not serialised, unless its `toJSON` makes it large.
  */
 export function fingerprint (value: unknown, maxBytes = MAX_BYTES): Fingerprint | undefined {
   try {
