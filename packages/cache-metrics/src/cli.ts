@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { main } from './cli/main.js'
 
-// The reader of a pipe may close it before the end, as in `cache-advisor report … | head`.
+// The reader of a pipe may close the pipe before the end of the output, as in `cache-advisor report … | head`: EPIPE is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
 })

@@ -6,20 +6,20 @@ import { toPromText } from './metrics/prom-text.js'
 import { kOwnRoute } from './traffic/routes.js'
 import { TEXT_TYPE } from './metrics/text.js'
 
-/** The paths of the pages on the second listener, and by default on the app. */
+/** The default paths of the pages of metrics, on the app and on the second listener. */
 const PATHS = ENDPOINT_DEFAULTS as { readonly prom: string; readonly otel: string; readonly json: string }
 
 /** One page of metrics. */
 export interface Endpoint {
-  /** Path on the app; `false`: only the second listener serves the page. */
+  /** Path of the page on the app; `false`: only the second listener serves the page. */
   readonly path: string | false
-  /** Path on the second listener. */
+  /** Path of the page on the second listener. */
   readonly listenerPath: string
   contentType (): string
   render (): Promise<string | Buffer>
 }
 
-/** The pages of a prom-client registry and, if it is enabled, of OpenTelemetry. */
+/** The pages of a prom-client registry and, if option `otel` is set, of OpenTelemetry. */
 export function endpointsOf (registry: PromRegistry, otel: OtelMetrics | undefined, options: CacheMetricsOptions['endpoint'] = {}): Endpoint[] {
   const at = (page: keyof typeof PATHS) => {
     const path = options === false ? false : options[page] ?? PATHS[page]
@@ -34,8 +34,8 @@ export function endpointsOf (registry: PromRegistry, otel: OtelMetrics | undefin
 }
 
 /**
- * Adds the pages to the app.
- * @throws `CACHE_ERR_ENDPOINT_TAKEN` if a path has a route already
+ * Adds the pages of metrics to the app, as GET routes.
+ * @throws `CACHE_ERR_ENDPOINT_TAKEN` if the app has a route at the path of a page already
  */
 export function addEndpoints (fastify: FastifyInstance, endpoints: readonly Endpoint[]): void {
   for (const { path, contentType, render } of endpoints) {
@@ -46,7 +46,7 @@ export function addEndpoints (fastify: FastifyInstance, endpoints: readonly Endp
       schema: { hide: true } as object,
       config: { [kOwnRoute]: true } as object
     }, async function showMetrics (_request, reply) {
-      // The numbers change with each request, so no cache should store them.
+      // The metrics change with each request, so no cache should store the page.
       return reply.header('cache-control', 'no-store').type(contentType()).send(await render())
     })
   }

@@ -6,7 +6,7 @@ import type { Endpoint } from './endpoints.js'
 import { ListenerFailed } from './errors.js'
 import { LISTENER_DEFAULTS } from './options.js'
 
-/** The address of the second listener; see the option `listener`. */
+/** The port and host of the second listener; see the option `listener`. */
 export interface ListenerOptions { port?: number; host?: string }
 
 /** A second HTTP server that serves the pages of metrics only. It starts and closes with the app. */
@@ -18,7 +18,7 @@ export class MetricsListener {
     this.#options = options
     const onError = (err: unknown): void => fastify.log.error({ err }, 'Cache metrics: the listener failed')
     this.#server = serverOf(endpoints, onError)
-    // `onReady`, not `onListen`: an error in `onListen` would only be logged.
+    // The listener starts in `onReady`, not in `onListen`: an error in `onListen` would be logged, and the app would start.
     fastify.addHook('onReady', async () => {
       await this.#start()
       this.#server.on('error', onError)
@@ -33,7 +33,7 @@ export class MetricsListener {
     return this.#server.address() as AddressInfo | null ?? undefined
   }
 
-  /** Begins to listen. Rejects with `CACHE_ERR_METRICS_LISTENER` if that fails. */
+  /** Begins to listen on the port. Rejects with `CACHE_ERR_METRICS_LISTENER` if the server cannot listen. */
   async #start (): Promise<void> {
     const { port = LISTENER_DEFAULTS.port, host } = this.#options
     this.#server.listen(port, host)
@@ -48,7 +48,7 @@ export class MetricsListener {
     if (!this.#server.listening) return
     const closed = once(this.#server, 'close')
     this.#server.close()
-    // Open connections are closed, too: scrapers leave theirs open.
+    // Open connections are closed, too: scrapers leave connections open, and the server closes only after its connections.
     this.#server.closeAllConnections()
     await closed
   }
@@ -64,7 +64,7 @@ function serverOf (endpoints: readonly Endpoint[], onError: (error: unknown) => 
     }
     page.render().then((text) => {
       const headers = { 'content-type': page.contentType(), 'content-length': Buffer.byteLength(text), 'cache-control': 'no-store' }
-      // Node sends no body in a response to HEAD.
+      // HEAD needs no case of its own: Node sends no body in a response to HEAD.
       response.writeHead(200, headers).end(text)
     }).catch((error: unknown) => {
       onError(error)

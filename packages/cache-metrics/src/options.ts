@@ -6,7 +6,7 @@ import { DEFAULT_ENTRIES, DEFAULT_TTLS } from './advisor/curve/reuse-curve.js'
 import { DEFAULT_WISHES } from './advisor/report/advice.js'
 import { MIN_OBSERVED_SECONDS } from './advisor/report/go-no-go-gates.js'
 
-/** A prom-client registry of either text format. */
+/** A prom-client registry, of the Prometheus or the OpenMetrics text format. */
 export type PromRegistry = Registry<RegistryContentType>
 
 function having<T> (methods: readonly (keyof T & string)[], allowed: string) {
@@ -90,15 +90,15 @@ export const metricsSchema = Type.Object({
 /** Options of `register(cacheMetrics, …)`. */
 export type CacheMetricsOptions = Static<typeof metricsSchema>
 
-/** The default paths of the endpoints. */
+/** The default paths of the endpoints for metrics. */
 export const ENDPOINT_DEFAULTS = defaultsOf(endpoint, 'prom', 'otel', 'json')
 /** The default port of the second listener. */
 export const LISTENER_DEFAULTS = defaultsOf(listener, 'port')
-/** The defaults of the options that have a single value. */
+/** The defaults of the options `maxRoutes`, `otel`, `advisor` and `listener`. */
 export const METRICS_DEFAULTS = defaultsOf(metricsSchema, 'maxRoutes', 'otel', 'advisor', 'listener')
 
 /**
- * Checks the options that were given. The defaults are in the constants above.
+ * Checks the options of `register(cacheMetrics, …)`. It adds no defaults, which are in `METRICS_DEFAULTS`.
  * @throws `CACHE_ERR_OPTION_INVALID`
  */
 export function resolveMetricsOptions (raw: object): CacheMetricsOptions {

@@ -12,11 +12,11 @@ import { METRICS_DEFAULTS, resolveMetricsOptions, type CacheMetricsOptions, type
 import { addTo } from './metrics/prom-metric.js'
 import { Traffic } from './traffic/traffic.js'
 
-/** The decorator `fastify.cacheMetrics`. */
+/** The decorator `fastify.cacheMetrics`: the registry of the metrics, the second listener's address, and the advisor's size. */
 export interface CacheMetrics {
   /** The prom-client registry of the metrics: the app's, or the plugin's own. */
   readonly registry: PromRegistry
-  /** Address of the second listener; `undefined` without one, and before the app is ready. */
+  /** Address of the second listener; `undefined` without a listener, and before the app is ready. */
   readonly listener: AddressInfo | undefined
   /** Size of the advisor's tables in bytes; 0 without an advisor. */
   readonly advisorBytes: number
@@ -51,7 +51,7 @@ const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetr
   const source = { cache: core.registry, traffic }
   const removeMetrics = addTo(registry, source)
   fastify.addHook('onClose', async function closeMetrics () { removeMetrics() })
-  // The packages of OpenTelemetry are loaded only if the option is set.
+  // The packages of OpenTelemetry are loaded only if option `otel` is set.
   const otelMetrics = otel === false
     ? undefined
     : new (await import('./metrics/otel.js')).OtelMetrics(source, otel === true ? undefined : otel.meterProvider)

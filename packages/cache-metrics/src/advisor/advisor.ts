@@ -48,13 +48,13 @@ export class Advisor {
   readonly #timeBudget = new TimeBudget()
   #stops: readonly (() => void)[] = []
   #leftOut = 0
-  /** The time of the last read or request. Loads and values that belong to it use the same time, to save readings of the clock. */
+  /** The time of the last read or request. Its loads and values use the same time, to save readings of the clock. */
   #now: number
   /** The number of throws of a getter, a proxy or a `toJSON` of the app. */
   #failures = 0
   #lastKey = ''
   #lastHash = hashKey('')
-  /** The last load of `loadedFor`; the event `loaded` for the same load follows, and reuses its fingerprint. */
+  /** The value of the last event `loadedFor`; the event `loaded` of the same load follows, and reuses the fingerprint of the value. */
   #seen: { readonly value: unknown; readonly print: Fingerprint | undefined } | undefined
 
   constructor (core: Core, traffic: Traffic, settings: AdvisorSettings = {}) {
@@ -88,7 +88,7 @@ export class Advisor {
     for (const stop of this.#stops) stop()
   }
 
-  /** Size of the tables in bytes. */
+  /** Size of the tables of all observations, in bytes. */
   get bytes (): number {
     return [...this.#patterns.values(), ...this.#routes.values()].reduce((sum, { bytes }) => sum + bytes, 0)
   }
@@ -138,7 +138,7 @@ export class Advisor {
   #noteLoad (key: string, pattern: string, value: unknown, error: unknown): void {
     const seen = this.#seen
     this.#seen = undefined
-    // While a cache stores values, loads are no sample of the requests.
+    // While a cache stores values, only misses load, so the loads are no sample of the requests.
     if (error !== undefined || !this.#core.registry.active.passThrough || checkKey(key) !== undefined) return
     const observed = this.#patterns.get(pattern)
     const hash = this.#hash(key)
@@ -173,7 +173,8 @@ export class Advisor {
     if (seconds !== undefined) observed.noteDuration(seconds)
     this.#look(() => {
       whenHeadIsWritten(reply.raw, (status) => this.#safely(() => observed.noteAnswer(reply.hasHeader('set-cookie'), isStorable(status, request, reply))))
-      // Only responses of a handler are compared: a cached one equals the stored one. Encoded ones are left out; differences by `Vary` are no leak.
+      // Only responses of a handler are compared: a cached response equals the stored response. Encoded responses are left out.
+      // Differences between variants by `Vary` are no leak.
       if (!this.#core.registry.active.passThrough || reply.statusCode !== 200 || reply.hasHeader('content-encoding')) return
       if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return
       const print = fingerprint(payload, MAX_VALUE_BYTES)
@@ -197,7 +198,7 @@ export class Advisor {
     return made
   }
 
-  /** The hash of a key. The last one is cached, since one operation needs it up to three times. */
+  /** The hash of a key. The last hash is cached, since one operation needs the hash up to three times. */
   #hash (key: string): number {
     if (key !== this.#lastKey) {
       this.#lastKey = key
@@ -206,7 +207,7 @@ export class Advisor {
     return this.#lastHash
   }
 
-  /** Runs `look` if the time budget allows it, and subtracts its time. */
+  /** Runs `look` if the time budget is not used up, and subtracts the time that `look` took. */
   #look (look: () => void): void {
     if (!this.#timeBudget.has(this.#now)) return
     const { clock } = this.#core.registry

@@ -5,7 +5,7 @@ import type { GateNumbers } from './report/go-no-go-gates.js'
 import { candidatesOf, countOf, quantile } from './route-numbers.js'
 import type { LoadObservation } from './route-observation.js'
 
-/** The counts at the beginning of the observation, which are subtracted from later ones. */
+/** The counts at the beginning of the observation, which are subtracted from later counts. */
 interface Baseline { readonly reads: ReadonlyMap<string, number>; readonly edgeCandidates: number; readonly etagMatches: number }
 
 /** The numbers of an app that the report needs besides the observations, read from the statistics of its cache and its traffic. */
@@ -25,7 +25,10 @@ export class AppNumbers {
     this.#baseline = { reads: this.#reads(), edgeCandidates: candidates, etagMatches }
   }
 
-  /** @param seconds the duration of the observation */
+  /**
+   * The counts of the app for the go/no-go gates.
+   * @param seconds the duration of the observation
+   */
   ofGates (seconds: number): GateNumbers {
     const { candidates, etagMatches } = EdgeCounts.of(this.#cache)
     const routes = [...this.#traffic.routes]
@@ -42,7 +45,7 @@ export class AppNumbers {
     }
   }
 
-  /** The loads of a pattern: their duration, the share of misses that is storable, and the change that JSON makes to the values. */
+  /** The loads of a key pattern: their duration, the share of misses that is storable, and the change that JSON makes to the values. */
   loadsOf (pattern: string): LoadObservation {
     const { doubts, stats: { impls, loads } } = this.#cache
     let misses = 0
@@ -59,7 +62,7 @@ export class AppNumbers {
     }
   }
 
-  /** Reads by key pattern, since the cache was made. */
+  /** The number of reads by key pattern, since the cache was created. */
   #reads (): Map<string, number> {
     const reads = new Map<string, number>()
     for (const { counters } of this.#cache.stats.impls.values()) {

@@ -10,15 +10,16 @@ type Kind = keyof typeof MAX_OF_KIND
 /** The maximum number of dimensions per request: those of each kind, `user`, `header authorization` and the host. */
 export const MAX_DIMENSIONS = Object.values(MAX_OF_KIND).reduce((sum, max) => sum + max, 3)
 
-/** Names that may be shown. Clients choose them, so only plain names are allowed, without ids (see `isLabel`). */
+/** Matches names that a report may show. Clients choose names, so only plain names are allowed, without ids (see `isLabel`). */
 const NAME = /^[\w.[\]-]{1,64}$/
 
-/** Headers that describe the connection or the single request, or have no meaning to a handler. */
+/** Headers that describe the connection or the single request, or have no meaning to a handler, so they are no dimensions. */
 const MEANINGLESS = new Set([
   'host', 'connection', 'keep-alive', 'content-length', 'content-type', 'transfer-encoding', 'date', 'expect', 'te', 'upgrade', 'via', 'dnt', 'origin', 'referer', 'priority',
   'accept-encoding', 'cache-control', 'pragma', 'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range', 'cookie', 'purpose', 'save-data',
   'traceparent', 'tracestate', 'baggage', 'x-request-id', 'x-correlation-id', 'x-forwarded-for', 'x-forwarded-port', 'x-real-ip', 'forwarded', 'upgrade-insecure-requests',
-  // Headers of AWS and Cloudflare about the single request; their other headers describe the client and its location, so they are dimensions.
+  // Headers of AWS and Cloudflare about the single request; their other headers describe the client and its location, so they are
+  // dimensions.
   'x-amzn-trace-id', 'cf-ray', 'cf-connecting-ip', 'cf-visitor'
 ])
 const MEANINGLESS_KINDS = /^(?:sec-|x-b3-|x-cache-)/
@@ -26,7 +27,7 @@ const MEANINGLESS_KINDS = /^(?:sec-|x-b3-|x-cache-)/
 /**
  * The dimensions of a request, hashed: the parts that its loaded value may depend on. A part that throws on reading is left out.
  *
- * @param hasQuery `false` if host and URL are the key: then neither they nor their parts are dimensions
+ * @param hasQuery `false` if host and URL are the key: then neither host and URL nor their parts are dimensions
  */
 export function dimensionsOf (request: FastifyRequest, hasQuery: boolean): Dimensions {
   const dimensions: Record<string, number> = {}
@@ -54,7 +55,10 @@ export function dimensionsOf (request: FastifyRequest, hasQuery: boolean): Dimen
   return dimensions
 }
 
-/** The user id that authentication plugins set: `id` of a session, `sub` of a token (RFC 7519 §4.1.2), or a bare name. */
+/**
+ * The user id that authentication plugins set: `id` of a session, `sub` of a token (RFC 7519 §4.1.2), or `user` itself if it is no
+ * object.
+ */
 function userIdOf (user: unknown): unknown {
   if (typeof user !== 'object' || user === null) return user === '' || typeof user === 'boolean' ? undefined : user
   const { id, sub } = user as { id?: unknown; sub?: unknown }

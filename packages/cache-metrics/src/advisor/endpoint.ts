@@ -7,10 +7,13 @@ import { wantsMarkdown } from './accept.js'
 import { Advisor, type AdvisorSettings } from './advisor.js'
 import { toMarkdown } from './report/report.js'
 
-/** The path of the report. */
+/** The path of the advisor's report. */
 const ADVICE_PATH = '/internal/cache/advice'
 
-/** Adds the advisor and the route of its report, which is Markdown for a client that prefers it, else JSON. It is open wherever `/internal/cache` is. */
+/**
+ * Adds the advisor and the route of its report. The report is Markdown for a client that prefers Markdown, else JSON. The route is open
+ * wherever `/internal/cache` is open.
+ */
 export function addAdvisor (fastify: FastifyInstance, core: Core, traffic: Traffic, settings: AdvisorSettings): Advisor {
   const advisor = new Advisor(core, traffic, settings)
   // The advisor observes only where its report can be read.
@@ -24,7 +27,7 @@ export function addAdvisor (fastify: FastifyInstance, core: Core, traffic: Traff
     config: { [kOwnRoute]: true } as object
   }, async function showAdvice (request, reply) {
     const report = advisor.report()
-    // The numbers change with each request, so no cache should store them.
+    // The numbers of the report change with each request, so no cache should store the report.
     reply.header('cache-control', 'no-store').header('vary', 'accept')
     return wantsMarkdown(request.headers.accept) ? reply.type('text/markdown; charset=utf-8').send(toMarkdown(report)) : report
   })

@@ -2,8 +2,8 @@
 export const HASHES = 2 ** 32
 
 /**
- * The hash of a key by which it is sampled: a whole number from 0 to 2^32 - 1, the same in every process, not secret. It is FNV-1a
- * (Fowler, Noll, Vo) over UTF-16 code units, which needs no Buffer, followed by MurmurHash3's `fmix32` (Appleby): samples
+ * The hash of a key, by which keys are sampled: a whole number from 0 to 2^32 - 1, the same in every process, not secret. It is FNV-1a
+ * (Fowler, Noll, Vo) over UTF-16 code units, which needs no Buffer, followed by MurmurHash3's `fmix32` (Appleby). Samples
  * depend on the upper bits, which FNV-1a alone mixes badly for short keys.
  */
 export function hashKey (key: string): number {
@@ -12,7 +12,7 @@ export function hashKey (key: string): number {
   return mix(hash)
 }
 
-/** MurmurHash3's `fmix32`: spreads 32 bits over all of them, unsigned. */
+/** MurmurHash3's `fmix32`: spreads each of 32 bits over all 32 bits; the result is unsigned. */
 export function mix (hash: number): number {
   hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b)
   hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35)

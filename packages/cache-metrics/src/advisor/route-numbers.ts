@@ -11,12 +11,12 @@ export function countOf (route: RouteTraffic): number {
   return durationsOf(route).reduce((sum, { count }) => sum + count, 0)
 }
 
-/** The number of requests that a shared cache could have answered. */
+/** The number of requests of a route that a shared cache could have answered. */
 export function candidatesOf ({ candidates: { GET, HEAD } }: RouteTraffic): number {
   return GET + HEAD
 }
 
-/** A quantile of the durations in seconds: the upper bound of its bucket; `undefined`: nothing was measured. */
+/** A quantile of a route's request durations in seconds: the upper bound of its bucket; `undefined`: no request was measured. */
 export function quantile (share: number, route: RouteTraffic): number | undefined {
   const all = durationsOf(route)
   const total = countOf(route)

@@ -3,7 +3,7 @@ import type { Observation } from './report/observation.js'
 import { DEFAULT_TTLS, ReuseCurve, type ReuseCurveOptions } from './curve/reuse-curve.js'
 import { provenTtl, Staleness } from './staleness/staleness.js'
 
-/** The loads of a key pattern: their mean duration, the share that may be stored, and the change that storing makes. */
+/** The loads of a key pattern: their mean duration, the share that may be stored, and the change that storing makes to the values. */
 export type LoadObservation = Pick<Observation, 'meanSeconds' | 'storableShare' | 'change'>
 
 /** The observed requests and values of one key pattern or route. */
@@ -23,7 +23,7 @@ export class RouteObservation {
 
   constructor (readonly kind: Observation['kind'], readonly name: string, options: ReuseCurveOptions) {
     this.curve = new ReuseCurve(options)
-    // Curve and forecast have the same ttls, so that they can be compared.
+    // The hit-rate curve and the staleness forecast have the same ttls, so that both can be compared.
     this.staleness = new Staleness({ ttls: options.ttls ?? DEFAULT_TTLS, maxKeys: 256 })
   }
 
@@ -40,7 +40,7 @@ export class RouteObservation {
     this.staleness.note(hash, now / 1000, value.hash)
   }
 
-  /** Notes a value that cannot be compared or is too large; the mean size is then unknown. */
+  /** Notes a value that cannot be compared or is too large; the mean size of the values is then unknown. */
   noteUnseen (): void {
     this.#unseen++
   }
@@ -58,8 +58,10 @@ export class RouteObservation {
   }
 
   /**
-   * @param seconds of the observation
-   * @param loads of the key pattern; `undefined` for a route
+   * Returns the observation for the report.
+   * @param seconds the duration of the observation
+   * @param staleTolerance the share of hits that may be stale
+   * @param loads the loads of the key pattern; `undefined` for a route
    */
   observation (seconds: number, staleTolerance: number, loads?: LoadObservation): Observation {
     const { curve } = this

@@ -2,9 +2,9 @@ import { fieldText, notStored, parseVary, PLAIN_RULE, type HeaderFields } from '
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Whether the response cache of `@x/cache-edge` may store the response if its route is given the plainest policy with `store`.
- * A 304 counts as the 200 that it stands for.
- * @param status of the response as it is sent
+ * Whether the response cache of `@x/cache-edge` may store the response if its route has the plainest policy with `store`.
+ * A 304 is judged as the 200 that the handler would have sent without a condition.
+ * @param status the status with which the response is sent
  */
 export function isStorable (status: number, request: FastifyRequest, reply: FastifyReply): boolean {
   const { method, headers } = request.raw

@@ -6,13 +6,13 @@ import type { TraceStudy } from './trace-study.js'
 
 const REQUEST = /^([A-Z]+) (\S+)(?: HTTP\/[\d.]+)?$/
 const MAX_ROUTES = 100
-/** Milliseconds that a line may be behind the latest one; older lines come from another log or another clock. */
+/** Milliseconds by which the time of a log line may be before the latest time; older lines come from another log or another clock. */
 const MAX_BEHIND = 60_000
 
 /** The trace of an access log: GET and HEAD requests that were answered with success or 304. */
 export class AccessLog {
   readonly kind = 'route'
-  /** The number of lines of all methods and statuses. */
+  /** The number of requests in the log, of all methods and statuses. */
   requests = 0
   notModified = 0
   #ofUsers = 0
@@ -44,7 +44,7 @@ export class AccessLog {
     return notes
   }
 
-  /** Notes the request of a line; `false`: the line is not one of a log. */
+  /** Notes the request of a log line; `false`: the line does not have the format of the log. */
   take (line: string): boolean {
     const entry = this.#format.read(line)
     if (entry === undefined) return false
@@ -58,7 +58,7 @@ export class AccessLog {
     if (status !== 304 && (status < 200 || status > 299)) return true
     if (status === 304) this.notModified++
     if (entry.hasUser) this.#ofUsers++
-    // The same path of two virtual hosts is two resources.
+    // The key includes the virtual host, since the same path of two hosts is two resources.
     const key = host + target!
     this.study.note({
       name: this.#labelOf(`GET ${routePattern(target!)}`),
@@ -75,7 +75,7 @@ export class AccessLog {
     return route
   }
 
-  // Lines are written when responses end, but have the times at which requests began, so they are slightly out of order.
+  // Lines are written when responses end, but have the times at which requests began, so lines are slightly out of order.
   #advance (time: number): void {
     this.#first = Math.min(this.#first, time)
     this.#last = Math.max(this.#last, time)

@@ -11,8 +11,8 @@ import { ask, pageOf, shown } from './server.js'
 type SentAdvice = Omit<Advice, 'judgement'> & { readonly judgement?: { readonly kind: string; readonly reason?: string } }
 
 /**
- * The report of a running app.
- * @throws `CACHE_ERR_ADVISOR` if there is none
+ * Fetches the report of a running app.
+ * @throws `CACHE_ERR_ADVISOR` if the app sends no report
  */
 export async function reportOfApp ({ server }: AppSource, timeoutMs: number): Promise<Report> {
   const page = pageOf(server, '/internal/cache/advice')
@@ -24,7 +24,7 @@ export async function reportOfApp ({ server }: AppSource, timeoutMs: number): Pr
   if (!Value.Check(reportSchema, json)) throw new AdvisorError(`${shown(page)} answers, but not with a report: is it the app?`)
   const report = json as unknown as Omit<Report, 'advice'> & { readonly advice: readonly SentAdvice[] }
   const advice = report.advice.map((one): Advice => ({ ...one, judgement: judgementOf(one) }))
-  // The verdict is computed from the rows: an app of another release may send one that the rows do not support.
+  // The verdict is computed from the rows: an app of another release may send a verdict that the rows do not support.
   return { ...report, advice, verdict: verdictOfReport(advice, report.gates) }
 }
 
@@ -35,7 +35,7 @@ function hintFor (status: number): string {
   return ''
 }
 
-/** The verdict of one row. An unknown kind, from an app of another release, counts as `not enough data`. */
+/** The verdict of one row of advice. An unknown kind of verdict, from an app of another release, counts as `not enough data`. */
 function judgementOf ({ judgement, verdict }: SentAdvice): AdviceVerdict {
   const [text, ...rest] = verdict.split(': ')
   const { kind, reason } = judgement ?? { kind: text, reason: rest.length === 0 ? undefined : rest.join(': ') }

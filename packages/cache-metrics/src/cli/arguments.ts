@@ -20,11 +20,11 @@ export interface PrometheusSource {
 
 export interface TraceSource {
   readonly kind: 'trace'
-  /** Path of the file; `-` is standard input. */
+  /** Path of the trace file; `-` is standard input. */
   readonly file: string
-  /** One of `INPUT_FORMATS`; `undefined`: the form of the lines decides. */
+  /** The format of the trace file, one of `INPUT_FORMATS`; `undefined`: the format is detected from its lines. */
   readonly formatIn: string | undefined
-  /** Requests per second of a file of keys. */
+  /** The assumed requests per second of a file of keys, which has no times. */
   readonly rate: number
   readonly ttls: readonly number[]
   readonly entries: readonly number[]
@@ -34,7 +34,7 @@ export interface TraceSource {
   readonly minSeconds: number
 }
 
-/** A parsed command line. */
+/** A parsed command line of `cache-advisor`. */
 export interface Command {
   readonly name: 'report' | 'plan' | 'gates'
   readonly source: AppSource | PrometheusSource | TraceSource
@@ -43,7 +43,7 @@ export interface Command {
 
 type Kind = Command['source']['kind']
 const SOURCES: readonly Kind[] = ['app', 'prometheus', 'trace']
-/** The sources that each option may be used with. */
+/** The kinds of source that each command line option may be used with. */
 const OPTIONS: Readonly<Record<string, readonly Kind[]>> = {
   app: SOURCES,
   prometheus: SOURCES,
@@ -75,14 +75,14 @@ const UNITS: Readonly<Record<string, number>> = {
 }
 
 /**
- * Parses the command line.
+ * Parses the command line of `cache-advisor`.
  * @throws `CACHE_ERR_ADVISOR` for unknown or contradictory arguments
  */
 export function readArguments (argv: readonly string[]): Command | 'help' | 'version' {
   const { values, headers, positionals } = parse(argv)
   if (values.has('help')) return 'help'
   if (values.has('version')) return 'version'
-  // An unexpected argument is not repeated in the message: it may be a header without its option.
+  // An unexpected argument is not repeated in the error message: the argument may be a header without its option.
   if (positionals.length > 1) throw wrong('There is one command, and options: quote values with spaces')
   const name = oneOf('The command', positionals[0], COMMANDS)
   const format = oneOf('--format', values.get('format') ?? 'markdown', FORMATS)
@@ -104,7 +104,7 @@ function parse (argv: readonly string[]): { values: Values, headers: readonly st
   try {
     parsed = parseArgs({ args: [...argv], options: SPELLING, allowPositionals: true, tokens: true })
   } catch (error) {
-    // Only the first sentence describes the error.
+    // Only the first sentence of Node's error message describes the error.
     const [sentence] = (error as Error).message.split(/\.(?:\s|$)/, 1)
     throw wrong(sentence!.replace(/^Option '(.*)' argument is ambiguous$/, '$1 takes a value, and what follows begins with -'))
   }
@@ -151,7 +151,7 @@ function readTrace (values: Values): TraceSource {
 
 function minSeconds (values: Values): number {
   const days = number(values, 'min-days', 0, 3650)
-  // A `--min-days` of 0 still needs some observed time.
+  // `--min-days 0` becomes the smallest positive number of seconds, since gates need some observed time.
   return days === undefined ? MIN_OBSERVED_SECONDS : Math.max(days * SECONDS_PER_DAY, Number.MIN_VALUE)
 }
 

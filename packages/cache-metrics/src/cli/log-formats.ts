@@ -1,4 +1,4 @@
-/** One request of a log, parsed from its line. */
+/** One request of an access log, parsed from its line. */
 export interface LogEntry {
   /** The virtual host, in lower case; '' if the format has none. */
   readonly host: string
@@ -12,30 +12,31 @@ export interface LogEntry {
   readonly bytes: number
 }
 
-/** A format of access logs; it parses only lines of its own form. */
+/** A format of access logs. It parses only lines in this format. */
 export interface LogFormat {
   readonly name: string
   readonly title: string
-  /** Parses a line; `undefined`: the line has another form. */
+  /** Parses a line; `undefined`: the line has another format. */
   readonly read: (line: string) => LogEntry | undefined
-  /** Parses a time, in milliseconds; NaN: the time does not exist. */
+  /** Parses the time of a line into milliseconds since 1970; NaN: there is no such time. */
   readonly parseTime: (text: string) => number
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
-// The formats common, combined and vhost_combined: client, identity, user [time] "request" status bytes …; a virtual host may precede, and a user may contain blanks.
+// The formats common, combined and vhost_combined: client, identity, user [time] "request" status bytes …
+// A virtual host may precede the client, and a user may contain blanks.
 const COMMON = /^(\S+) (\S+) (.+?) \[(\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "([^"\\]*(?:\\.[^"\\]*)*)" (\d{3}) (\d+|-)(?: |$)/
 // The format `edge` of the nginx.conf of @x/cache-edge: client [time] "request" status arm, cache status, seconds.
 const EDGE = /^\S+ \[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[+-]\d\d:\d\d|Z))\] "([^"\\]*(?:\\.[^"\\]*)*)" (\d{3}) \S+ \S+ [\d.-]+$/
 const HOST_AND_PORT = /^(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/
 
-/** The formats that are recognised. */
+/** The recognised formats of access logs, in the order in which they are tried. */
 export const LOG_FORMATS: readonly LogFormat[] = [
   { name: 'common', title: 'access log', read: readCommon, parseTime: parseCommonTime },
   { name: 'edge', title: 'log of the nginx.conf of @x/cache-edge', read: readEdge, parseTime: parseIsoTime }
 ]
 
-/** Parses a line by the first of `formats` that accepts it. */
+/** The first of `formats` that a log line has; `undefined`: the line has none of the formats. */
 export function formatOf (line: string, formats: readonly LogFormat[] = LOG_FORMATS): LogFormat | undefined {
   return formats.find((format) => {
     const entry = format.read(line)
@@ -57,7 +58,7 @@ function readCommon (line: string): LogEntry | undefined {
   }
 }
 
-// A virtual host is followed by client, identity and user. The second field of a line without one is the identity, `-`.
+// A virtual host is followed by client, identity and user. In a line without a virtual host the second field is the identity, `-`.
 function isVirtualHost (first: string, second: string, rest: string): boolean {
   return second !== '-' && rest.includes(' ') && (HOST_AND_PORT.test(first) || rest.startsWith('- '))
 }
@@ -73,7 +74,7 @@ function parseCommonTime (text: string): number {
   const part = (from: number, length: number): number => Number(text.slice(from, from + length))
   const month = MONTHS.indexOf(text.slice(3, 6))
   const [day, hours, minutes, seconds] = [part(0, 2), part(12, 2), part(15, 2), part(18, 2)]
-  // The second 60 is a leap second.
+  // Second 60 is a valid time, since it is a leap second.
   if (month === -1 || day < 1 || day > 31 || hours > 23 || minutes > 59 || seconds > 60) return NaN
   const offset = (part(22, 2) * 60 + part(24, 2)) * (text[21] === '-' ? -60_000 : 60_000)
   return Date.UTC(part(7, 4), month, day, hours, minutes, seconds) - offset

@@ -10,7 +10,7 @@ import { reportOfPrometheus } from './prometheus-source.js'
 import { reportOfTrace } from './trace-source.js'
 import { USAGE } from './usage.js'
 
-/** The streams and limits of a run; `process` has the streams. */
+/** The streams and the time limit of a run of `cache-advisor`; `process` has the streams. */
 export interface Surroundings {
   readonly stdin: AsyncIterable<Buffer>
   readonly stdout: Out

@@ -1,2 +1,2 @@
-/** An output stream. */
+/** An output stream of `cache-advisor`, such as `process.stdout`. */
 export interface Out { write (text: string): unknown; readonly isTTY?: boolean }

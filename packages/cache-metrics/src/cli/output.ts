@@ -7,10 +7,10 @@ import { toText } from './plain-text.js'
 import type { MeasuredPattern, PrometheusReport } from './prometheus-source.js'
 import type { TraceReport } from './trace-source.js'
 
-/** A report, and the further numbers of its source. */
+/** A report, with the further numbers that its source has: points of a curve, or measured key patterns. */
 export type Findings = Report & Partial<Pick<TraceReport, 'points'> & Pick<PrometheusReport, 'measured'>>
 
-/** The output of a command. */
+/** The text that a command of `cache-advisor` prints. */
 export function show ({ name, format }: Command, findings: Findings): string {
   if (format === 'json') return `${asciiJson(JSON.stringify(dataOf(name, findings), undefined, 2))}\n`
   if (name === 'plan') return findings.plan === undefined ? '' : printable(`${planText(findings.plan)}\n`)

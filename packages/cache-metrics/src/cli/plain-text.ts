@@ -1,6 +1,6 @@
 import { fromMarkdown } from '../advisor/report/escape.js'
 
-/** A report in Markdown as plain text: tables are aligned, and marks are left out. */
+/** Converts a Markdown report to plain text: the columns of tables are aligned, and Markdown marks are removed. */
 export function toText (markdown: string): string {
   const lines: string[] = []
   let rows: string[][] = []
@@ -19,7 +19,7 @@ export function toText (markdown: string): string {
   return lines.join('\n')
 }
 
-/** The text of a cell, which is a code span or escaped text. */
+/** The text of a table cell, whose Markdown is a code span or escaped text. */
 function cellText (cell: string): string {
   const code = /^(`+)( ?)(.*)\2\1$/.exec(cell)
   return code === null ? fromMarkdown(cell) : code[3]!.replaceAll('\\|', '|')

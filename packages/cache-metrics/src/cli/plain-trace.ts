@@ -3,21 +3,25 @@ import { KeyPatterns, OTHER } from '@x/cache-core/suite'
 import { hashKey } from '../advisor/hash.js'
 import type { TraceStudy } from './trace-study.js'
 
-/** The name of the pattern if all keys share one. */
+/** The name of the key pattern of a report if all keys have the pattern `other`. */
 export const ALL = 'all'
 
-// Text with one character per byte, without control characters except the tab, in any encoding.
+// Matches a key in any encoding, read as one character per byte: text without control characters except the tab.
 const KEY = /^[\t -~\x80-\xff]+$/
 
-// Characters and dates that occur in each line of a log: blanks, quotes, brackets, column separators, or a date at the beginning.
+// Matches a log line rather than a key, by characters or dates that each log line has: blanks, quotes, brackets, column separators, or a
+// date at the beginning.
 const NO_KEY = /[\s"{}[\]<>,;|]|^\d{4}-\d\d-\d\d[T_]/
 
-/** Whether a line has the form of a key. */
+/** Whether a line of a file has the form of a key, not of a log line. */
 export function isKeyShaped (line: string): boolean {
   return !NO_KEY.test(line)
 }
 
-/** The trace of a file with one key a line, at evenly spaced times. The pattern of a key is the text before the first `:`, as in the cache. */
+/**
+ * The trace of a file with one key a line, at evenly spaced times. The pattern of a key is the text before the first `:`, as in the
+ * cache.
+ */
 export class PlainTrace {
   readonly kind = 'pattern'
   readonly study: TraceStudy
@@ -30,19 +34,19 @@ export class PlainTrace {
   }
 
   get form (): string { return `one key a line, ${this.#rate} requests per second` }
-  /** The duration of the trace in milliseconds, up to the time of a further request. */
+  /** The duration of the trace in milliseconds, up to the time that the next request would have. */
   get end (): number { return this.study.requests * 1000 / this.#rate }
   get seconds (): number { return this.end / 1000 }
   get notes (): string[] { return [] }
 
-  /** Notes a request for the key of a line; `false`: the line is no key. */
+  /** Notes a request for the key in a line of the trace; `false`: the line is no key. */
   take (line: string): boolean {
     if (line.length > 4 * MAX_KEY_LENGTH || !KEY.test(line)) return false
     this.study.note({ name: this.#patterns.of(line), keyLength: line.length, hash: hashKey(line), now: this.end, bytes: undefined })
     return true
   }
 
-  /** The name of a pattern in the report; a single pattern `other` gets the name of all keys. */
+  /** The name of a pattern in the report; if `other` is the only pattern, its name is `all`. */
   nameOf (pattern: string): string {
     return pattern === OTHER && this.study.patterns.length === 1 ? ALL : pattern
   }

@@ -16,7 +16,7 @@ const vector = Type.Object({
 })
 const failure = Type.Object({ status: Type.Literal('error'), error: Type.String() })
 
-/** One series of an answer, with its labels. */
+/** One series of a query's result: its labels and its value. */
 export interface Sample { readonly labels: Readonly<Record<string, string>>, readonly value: number }
 
 /** Queries a Prometheus server, for the window and the selector of the command line. */
@@ -29,29 +29,29 @@ export class PrometheusQuery {
     this.#timeoutMs = timeoutMs
   }
 
-  /** Seconds since the oldest sample, at most the whole window; 0 without a sample. */
+  /** Seconds since the oldest sample of the cache metrics, at most the whole window; 0 without a sample. */
   async observedSeconds (): Promise<number> {
     const { windowSeconds } = this.#source
     // The query range exceeds the window by two steps: a sample's age is found with the precision of one step only.
     const step = Math.ceil(windowSeconds / 2000)
-    // This metric has a sample in every scrape since the first one.
+    // The metric `cache_rollout_percent` has a sample in every scrape, from the first scrape on.
     const times = `timestamp(${this.#series('cache_rollout_percent')})`
     const [age] = await this.ask(`time() - (min(min_over_time(${times}[${windowSeconds + 2 * step}s:${step}s])) or min(${times}))`)
     return age === undefined ? 0 : Math.min(windowSeconds, Math.max(0, age.value))
   }
 
-  /** The increase of counters, summed for each value of the labels. */
+  /** The increase of a counter in the window, summed for each combination of values of the labels `by`. */
   increase (name: string, ...by: string[]): Promise<Sample[]> {
     return this.ask(this.#increase(name, by))
   }
 
-  /** A quantile of a histogram, for each value of the label. */
+  /** A quantile of a histogram in the window, for each value of the label `by`. */
   quantile (share: number, name: string, by: string): Promise<Sample[]> {
     return this.ask(`histogram_quantile(${share}, ${this.#increase(`${name}_bucket`, [by, 'le'])})`)
   }
 
   /**
-   * The finite numbers of a query's result.
+   * Sends a query to the server; returns the series of the result that have finite values.
    * @throws `CACHE_ERR_ADVISOR` if the query fails
    */
   async ask (query: string): Promise<Sample[]> {

@@ -9,7 +9,7 @@ import { shown } from './server.js'
 export interface MeasuredPattern {
   readonly name: string
   readonly readsPerHour: number
-  /** Hits per read of a cache that stores, 0 to 1; `undefined`: it had no reads. */
+  /** Hits per read of a cache that stores, 0 to 1; `undefined`: such a cache had no reads. */
   readonly hitRate: number | undefined
   /** Mean duration of a load, in seconds; `undefined`: there were no loads. */
   readonly meanLoadSeconds: number | undefined
@@ -17,15 +17,15 @@ export interface MeasuredPattern {
   readonly savedSecondsPerHour: number | undefined
 }
 
-/** The report from a Prometheus server: it has measured numbers, but no curves, and so no advice. */
+/** The report from a Prometheus server: measured numbers, but no hit-rate curves, and so no advice. */
 export interface PrometheusReport extends Report {
-  /** Key patterns, by total load time, longest first. */
+  /** The numbers of each key pattern, by reads per hour times mean load time, highest first. */
   readonly measured: readonly MeasuredPattern[]
 }
 
 export async function reportOfPrometheus (source: PrometheusSource, timeoutMs: number): Promise<PrometheusReport> {
   const query = new PrometheusQuery(source, timeoutMs)
-  // This query runs first and alone, so that an unreachable server or a wrong selector gives one error.
+  // The query for the observed time runs first and alone, so that an unreachable server or a wrong selector gives one error.
   const seconds = await query.observedSeconds()
   const [candidates, etagMatches, edgeCandidates, requests, slow, hits, misses, loadSeconds, loads] = await Promise.all([
     query.increase('cache_candidate_requests', 'route'),

@@ -2,20 +2,20 @@ import { AdvisorError } from './errors.js'
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024
 
-/** A server: its address, and the headers of each request. */
+/** A server that `cache-advisor` queries: its address, and the headers of each request. */
 export interface Server {
   /** The address, without user and password. */
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** A response: its status, and its parsed JSON; `undefined` if the body is not JSON. */
+/** A response of a server: its status, and its parsed JSON; `json` is `undefined` if the body is not JSON. */
 export interface Answer { readonly status: number; readonly json: unknown }
 
 /**
- * Parses the address of a server and the lines of `--header`. User and password of the URL become a header, since `fetch` refuses
- * such URLs; no message contains them, nor the value of a header.
- * @throws `CACHE_ERR_ADVISOR` for what is no address or no header
+ * Parses the address of a server and the lines of `--header`. User and password of the URL become an `Authorization` header,
+ * since `fetch` refuses URLs with a password. No error message contains a password or the value of a header.
+ * @throws `CACHE_ERR_ADVISOR` for an invalid address or an invalid header
  */
 export function readServer (option: string, text: string, headerLines: readonly string[]): Server {
   const url = URL.canParse(text) ? new URL(text) : undefined
@@ -43,18 +43,18 @@ export function pageOf ({ url }: Server, path: string, query: Readonly<Record<st
   return page
 }
 
-/** A URL for messages: without its query, which may contain a secret. */
+/** The text of a URL for messages: without its query, which may contain a secret. */
 export function shown (url: URL): string {
   return `${url.origin}${url.pathname}`
 }
 
 /**
- * Sends a GET request.
+ * Sends a GET request for a page of a server.
  * @throws `CACHE_ERR_ADVISOR` if there is no response in time
  */
 export async function ask (page: URL, { headers }: Server, timeoutMs: number): Promise<Answer> {
   try {
-    // A redirect is not followed: it would carry the headers to another server.
+    // A redirect is not followed, since it would send the headers to another server.
     const response = await fetch(page, { headers, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) })
     return { status: response.status, json: parse(await textOf(response)) }
   } catch (error) {

@@ -4,23 +4,23 @@ import { createGunzip } from 'node:zlib'
 import { AdvisorError } from './errors.js'
 
 const CHUNK_BYTES = 256 * 1024
-/** The longest line, in characters; longer lines are skipped, so that memory stays bounded. */
+/** The maximum length of a line, in characters; longer lines are skipped, so that memory stays bounded. */
 const MAX_LINE = 64 * 1024
 
-/** Receives the lines of a file. */
+/** Receives the lines of a trace file. */
 export interface LineTaker {
-  /** A line without its end, one character per byte: no character of ASCII is part of another. */
+  /** Receives a line without its line feed, with one character per byte: in UTF-8 no ASCII character is a byte of another character. */
   line (text: string): void
-  /** Is called for a line that is too long. */
+  /** Is called in place of `line` for a line that is longer than the limit. */
   tooLong (): void
 }
 
-/** The progress of a file: bytes read, and its size; `undefined`: the size is not known. */
+/** Receives the progress of reading a file: the bytes read, and the size of the file; `undefined`: the size is not known. */
 export type Progress = (bytes: number, size: number | undefined) => void
 
 /**
  * Reads a file, plain or gzip, line by line, in bounded memory; `-` is standard input.
- * @throws `CACHE_ERR_ADVISOR` if it cannot be read to its end
+ * @throws `CACHE_ERR_ADVISOR` if the file cannot be read to its end
  */
 export async function readLines (file: string, stdin: AsyncIterable<Buffer>, taker: LineTaker, progress: Progress): Promise<void> {
   const name = file === '-' ? 'Standard input' : file
@@ -39,7 +39,7 @@ export async function readLines (file: string, stdin: AsyncIterable<Buffer>, tak
     if (error instanceof AdvisorError) throw error
     throw new AdvisorError(`${name} ${whyNot(error as NodeJS.ErrnoException)}`, { cause: error })
   } finally {
-    // The stream is destroyed here, since an error in the first chunk ends the loop before its iteration.
+    // The file's stream is destroyed here, since the loop does not destroy it after an error in the first chunk.
     opened?.chunks.destroy()
   }
 }
@@ -49,7 +49,7 @@ interface Opened { readonly chunks: Readable, readonly size: number | undefined 
 async function openFile (file: string): Promise<Opened> {
   const handle = await open(file)
   const stats = await handle.stat()
-  // The size of a pipe is not known.
+  // Only a regular file has a known size; the size of a pipe is not known.
   return { chunks: handle.createReadStream({ highWaterMark: CHUNK_BYTES }), size: stats.isFile() ? stats.size : undefined }
 }
 
@@ -61,12 +61,12 @@ async function * counted (chunks: AsyncIterable<Buffer>, count: (length: number)
 }
 
 async function * inflated (chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  // The first bytes decide, since standard input has no name.
+  // The first two bytes decide whether the input is gzip, since standard input has no name.
   let head: Buffer = Buffer.alloc(0)
   for (let next; head.length < 2 && (next = await chunks.next()).done !== true;) head = Buffer.concat([head, next.value])
   const all = behind(head, chunks)
   if (head[0] !== 0x1f || head[1] !== 0x8b) yield * all
-  // A failure of either stream rejects the iteration.
+  // The callback does nothing: a failure of the input or of the gunzip stream rejects the iteration.
   else yield * pipeline(all, createGunzip({ chunkSize: CHUNK_BYTES }), () => {})
 }
 

@@ -5,7 +5,7 @@ import { isKeyShaped, PlainTrace } from './plain-trace.js'
 import type { LineTaker } from './trace-file.js'
 import type { TraceStudy } from './trace-study.js'
 
-/** U+FEFF in UTF-8, one character per byte. */
+/** Matches the byte order mark: U+FEFF in UTF-8, read as one character per byte. */
 const BOM = /^\xef\xbb\xbf/
 const MAX_SHOWN = 100
 const TOO_LONG = '(longer than 65536 characters)'
@@ -14,14 +14,14 @@ const TOO_LONG = '(longer than 65536 characters)'
 export const INPUT_FORMATS: readonly string[] = ['keys', ...LOG_FORMATS.map(({ name }) => name)]
 
 /**
- * Receives the lines of a trace, and ignores blank ones. The first line in a format of logs makes the trace a log, at any
- * position, since no such line has the form of a key. Other lines of another form are no keys, unless `format` is `keys`.
+ * Receives the lines of a trace, and ignores blank lines. The first line in a log format, at any position, makes the trace a log, since
+ * no log line has the form of a key. A line in neither form is unreadable, unless `format` is `keys`.
  */
 export class TraceLines implements LineTaker {
-  /** The number of lines that are not blank, and of those that cannot be read. */
+  /** The number of lines that are not blank; `unreadable`: the number of lines that cannot be read. */
   lines = 0
   unreadable = 0
-  /** The number of lines so far, blank ones included, and the first one that is not blank. */
+  /** The number of lines so far, including blank lines; `#first`: the first line that is not blank. */
   #at = 0
   #first = { at: 0, text: '' }
   #firstUnreadable: { readonly at: number, readonly text: string } | undefined
@@ -53,11 +53,12 @@ export class TraceLines implements LineTaker {
   }
 
   /**
-   * The trace, after the last line.
-   * @throws `CACHE_ERR_ADVISOR` with the first line that is not recognised if it is no trace
+   * Returns the trace, after its last line.
+   * @throws `CACHE_ERR_ADVISOR` with the first line that is not recognised, if the file is no trace
    */
   end (name: string): AccessLog | PlainTrace {
-    // A file of keys has no banners, so a tenth of other lines shows another kind of file.
+    // At most one line in `tolerated` may be unreadable: a file of keys has no banners, so a tenth of other lines means another kind of
+    // file.
     const tolerated = this.#trace.kind === 'route' || this.#format === 'keys' ? 2 : 10
     if (this.unreadable * tolerated <= this.lines) return this.#trace
     const { at, text } = this.#firstUnreadable!
@@ -70,7 +71,7 @@ export class TraceLines implements LineTaker {
     const formats = LOG_FORMATS.filter(({ name }) => this.#format === undefined || name === this.#format)
     const format = formatOf(line, formats)
     if (format === undefined) return
-    // All lines before the first line of a log are a banner.
+    // All lines before the first line in a log format are a banner, and count as unreadable.
     this.unreadable = this.lines - 1
     this.#firstUnreadable = this.unreadable > 0 ? this.#first : undefined
     this.#trace = new AccessLog(this.#newStudy(), format)
@@ -86,7 +87,8 @@ export class TraceLines implements LineTaker {
   }
 }
 
-// A line as it is printed: without its query, which may contain a secret, and with control characters escaped, which a terminal would execute.
+// The text of a line for an error message. The query is left out, since it may contain a secret. Control characters are escaped, since a
+// terminal would execute them.
 function shown (line: string): string {
   const text = line.replace(/\?[^\s"]*/g, '?…')
   return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text)

@@ -12,12 +12,15 @@ import { TraceStudy } from './trace-study.js'
 
 const PROGRESS_MS = 200
 
-/** The report of a trace, and the curve over all its keys. */
+/** The report of a trace, with the points of the hit-rate curve over all its keys. */
 export interface TraceReport extends Report {
   readonly points: ReadonlyArray<{ readonly ttl: number, readonly entries: number, readonly hitRate: number }>
 }
 
-/** @param watcher the stream for the progress line */
+/**
+ * Reads a trace and makes its report.
+ * @param watcher the stream for the progress line; `undefined`: no progress is shown
+ */
 export async function reportOfTrace (source: TraceSource, stdin: AsyncIterable<Buffer>, watcher: Out | undefined): Promise<TraceReport> {
   const lines = new TraceLines(() => new TraceStudy(source), source.rate, source.formatIn)
   const name = source.file === '-' ? 'standard input' : source.file
@@ -59,7 +62,7 @@ async function watched (
   }
 }
 
-/** Removes the values of rows that a trace cannot have: keys have no requests and routes, a log has no keys. */
+/** The gates of a trace, without values that the trace cannot have: a file of keys has no routes, and a log has no key patterns. */
 function gatesOf (trace: AccessLog | PlainTrace, study: TraceStudy, minSeconds: number): Gate[] {
   const isLog = trace instanceof AccessLog
   const rows = gates({
@@ -78,7 +81,7 @@ function gatesOf (trace: AccessLog | PlainTrace, study: TraceStudy, minSeconds: 
 function planOf (advice: readonly Advice[]): Plan | undefined {
   const plan = planFor(advice)
   if (plan === undefined || !Object.hasOwn(plan.ttls, ALL)) return plan
-  // `ALL` stands for all keys; it is no key pattern of a cache.
+  // `ALL` names all keys and is no key pattern of a cache, so the allow-list of the plan is `*`.
   return { ...plan, options: { ...plan.options, rollout: { allow: ['*'] } }, env: { ...plan.env, CACHE_PATTERN_WHITELIST: '*' } }
 }
 

@@ -1,7 +1,7 @@
 import type { CurvePoint, Observation } from '../advisor/report/observation.js'
 import { ReuseCurve } from '../advisor/curve/reuse-curve.js'
 
-/** The bytes of the tables: of the curve over all keys, of each of the first patterns, and of each later pattern. */
+/** The maximum bytes of a curve's tables: of the curve over all keys, of each of the first patterns, and of each later pattern. */
 const ALL_BYTES = 3 * 1024 * 1024
 const FIRST_BYTES = 96 * 1024
 const LATER_BYTES = 20 * 1024
@@ -9,11 +9,11 @@ const FIRST_PATTERNS = 16
 
 /** One request of a trace. */
 export interface TraceRequest {
-  /** The key pattern or route, of at most 101. */
+  /** The key pattern or route of the request; a trace has at most 101 names. */
   readonly name: string
   readonly keyLength: number
   readonly hash: number
-  /** The time of the request, in milliseconds since any instant; it never decreases. */
+  /** The time of the request, in milliseconds since any instant; times never decrease in a sorted trace. */
   readonly now: number
   /** Bytes of the value; `undefined`: not known. */
   readonly bytes: number | undefined
@@ -24,7 +24,7 @@ export interface StudyOptions {
   readonly ttls: readonly number[]
   readonly entries: readonly number[]
   readonly loadSeconds: number | undefined
-  /** Bytes of each value, instead of those in the trace. */
+  /** Bytes of each value, in place of the sizes in the trace; `undefined`: the sizes in the trace are used. */
   readonly valueBytes: number | undefined
 }
 
@@ -40,7 +40,7 @@ export class TraceStudy {
   }
 
   get requests (): number { return this.#all.requests }
-  /** Bytes of the tables. */
+  /** Size of the tables of all curves, in bytes. */
   get bytes (): number {
     return [...this.#patterns.values()].reduce((sum, { curve }) => sum + curve.bytes, this.#all.bytes)
   }
@@ -71,7 +71,10 @@ export class TraceStudy {
       ({ ttl, entries: size, hitRate: points.find((point) => point.ttl === ttl && point.entries === size)!.hitRate })))
   }
 
-  /** @param seconds from the first request to the end of the trace */
+  /**
+   * The observations of all key patterns or routes.
+   * @param seconds the time from the first request to the end of the trace
+   */
   observations (kind: Observation['kind'], seconds: number): Observation[] {
     const { loadSeconds, valueBytes } = this.#options
     return [...this.#patterns].map(([name, pattern]) => {
@@ -107,7 +110,7 @@ class Pattern {
 
 /** A curve whose tables fit into `bytes`, with the largest possible sample. */
 function curveWithin (bytes: number, { ttls, entries }: StudyOptions): ReuseCurve {
-  // Each size has counts per ttl; each entry has a record and its bucket.
+  // The tables of a curve have counts for each size and ttl, and a record and a bucket for each entry.
   const counts = entries.length * ttls.length * 128
   let room = (bytes - counts) / (4 * (4 + ttls.length) + 8)
   let sampleEntries = 0

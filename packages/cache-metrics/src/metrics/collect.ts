@@ -1,10 +1,10 @@
 import type { HistogramValue, Metric, Value } from './metrics.js'
 import type { Sources } from './sources.js'
 
-/** Names and values of labels. A series has the same object at each reading, so that texts made from it can be cached. */
+/** The names and values of a series' labels. A series has the same `Labels` object at each reading, so that its text can be cached. */
 export type Labels = Readonly<Record<string, string>>
 
-/** One series and its value. */
+/** One series of a metric: its labels and its value. */
 export interface Point { readonly labels: Labels; readonly value: Value }
 
 class Series implements Point {
@@ -13,7 +13,9 @@ class Series implements Point {
   constructor (readonly labels: Labels) {}
 }
 
-/** Reads one metric from its sources. Series of the same labels are merged: counts are added, of gauges the highest is used. */
+/**
+ * Reads one metric from its sources. Series with the same labels are merged: counts are added, and the highest value of a gauge is used.
+ */
 export class Collector {
   readonly metric: Metric
   readonly #series = new Map<string, Series>()
@@ -23,7 +25,7 @@ export class Collector {
     this.metric = metric
   }
 
-  /** Every series of the sources; the array is valid until the next reading. */
+  /** Reads every series of the metric from the sources; the points are valid until the next reading. */
   read (sources: Sources): readonly Point[] {
     const { type, ofCache, ofTraffic } = this.metric
     const reading = ++this.#reading
@@ -43,13 +45,13 @@ export class Collector {
     return points
   }
 
-  /** The labels object of a series, which is made at its first reading. */
+  /** The `Labels` object of the series with these label values; the object is created once. */
   labels (values: readonly string[]): Labels {
     return this.#of(values).labels
   }
 
   #of (values: readonly string[]): Series {
-    // The lengths make the key unique, whatever characters the values contain.
+    // The key of a series includes the length of each label value, so it is unique for any characters in the values.
     const key = values.length === 1 ? values[0]! : values.map((value) => `${value.length}:${value}`).join('')
     let series = this.#series.get(key)
     if (series === undefined) {

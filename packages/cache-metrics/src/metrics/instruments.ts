@@ -6,8 +6,8 @@ import { Sources, type Source } from './sources.js'
 import type { Traffic } from '../traffic/traffic.js'
 
 /**
- * All metrics as instruments of one meter. Counters and gauges are observable and read at each collection. OpenTelemetry has no
- * observable histogram, so observations are recorded one by one, from the time when a source is added.
+ * All metrics as instruments of one OpenTelemetry meter. Counters and gauges are observable and read at each collection. OpenTelemetry
+ * has no observable histogram, so observations are recorded one by one, from the time when a source is added.
  */
 export class Instruments {
   readonly #sources = new Sources()
@@ -33,7 +33,7 @@ export class Instruments {
     }
   }
 
-  /** Adds a source; returns the function that removes it. */
+  /** Adds an app as a source of the metrics; returns the function that removes the app. */
   add (source: Source): () => void {
     if (this.#sources.isEmpty) for (const [observable, observe] of this.#observed) observable.addCallback(observe)
     this.#sources.add(source)
@@ -45,7 +45,7 @@ export class Instruments {
     }
   }
 
-  /** Listens to each cache and each app's traffic once, and stops listening to removed ones. */
+  /** Listens to each cache and each app's traffic once, and removes the listeners of removed apps. */
   #follow (): void {
     const caches = this.#sources.caches()
     const traffics = this.#sources.traffics()

@@ -2,15 +2,15 @@ import { boundsOf, cumulate } from './buckets.js'
 import type { Labels, Point } from './collect.js'
 import type { Metric } from './metrics.js'
 
-/** One series in `GET /metrics`. Buckets are cumulative, as in Prometheus. */
+/** One series of a metric in the JSON of `GET /metrics`. Counts of buckets are cumulative, as in Prometheus. */
 export type JsonSeries =
   | { labels: Labels; value: number }
   | { labels: Labels; count: number; sum: number; buckets: { le: string; count: number }[] }
 
-/** One metric in `GET /metrics`. */
+/** One metric in the JSON of `GET /metrics`, with its series. */
 export interface JsonMetric { name: string; type: Metric['type']; help: string; series: JsonSeries[] }
 
-/** Reads a metric into the form of `GET /metrics`. */
+/** Converts the points of a metric to the JSON of `GET /metrics`. */
 export function toJson ({ name, type, help, buckets = [] }: Metric, points: readonly Point[]): JsonMetric {
   const bounds = boundsOf(buckets)
   return {

@@ -6,7 +6,7 @@ const PAIR = /([a-zA-Z_]\w*)="(?:[^"\\]|\\.)*"/g
 const TO_ESCAPE = /[\\\n"]/
 
 /**
- * The lines of one series in Prometheus text, each after a line feed. Names and labels are formatted once, and a histogram without new
+ * The lines of one series in Prometheus text, each after a line feed. Names and labels are formatted once. A histogram without new
  * observations is not formatted again: a scrape of a thousand histograms has twenty thousand lines of mostly the same text.
  */
 export class Lines {
@@ -15,7 +15,10 @@ export class Lines {
   #sum = 0
   #text = ''
 
-  /** @param defaultLabels in the form of a line: `app="orders",zone="b"`; the series' own labels take precedence */
+  /**
+   * Formats the names and labels of the lines.
+   * @param defaultLabels the registry's default labels as in a line: `app="orders",zone="b"`; the series' own labels take precedence
+   */
   constructor ({ name, buckets }: Metric, labels: Labels, defaultLabels: string) {
     const pairs = Object.entries(labels).map(([label, value]) => `${label}="${escapeValue(value)}"`)
     for (const [pair, label] of defaultLabels.matchAll(PAIR)) {
@@ -45,17 +48,17 @@ export class Lines {
   }
 }
 
-// `join` makes one flat string; V8 would flatten a concatenation at each scrape.
+// The text of a line before its number. `join` makes one flat string; V8 would flatten a concatenated string at each scrape.
 function headOf (name: string, pairs: readonly string[]): string {
   return (pairs.length === 0 ? ['\n', name, ' '] : ['\n', name, '{', pairs.join(','), '} ']).join('')
 }
 
-/** Escapes a text for a HELP line. */
+/** Escapes a text for a HELP line of Prometheus text. */
 export function escapeHelp (text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
 }
 
-// A test is far cheaper than a replacement, and hardly any value needs one.
+// Escapes a label value. The test is far cheaper than a replacement, and hardly any label value has a character to escape.
 function escapeValue (value: string): string {
   return TO_ESCAPE.test(value) ? escapeHelp(value).replaceAll('"', '\\"') : value
 }

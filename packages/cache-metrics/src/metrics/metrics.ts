@@ -4,7 +4,8 @@ import { DURATION_BUCKETS, ERROR_TYPES } from '@x/cache-core/suite'
 import { EdgeCounts } from '../traffic/edge-counts.js'
 import type { Traffic } from '../traffic/traffic.js'
 
-// The members of @x/cache-redis that are exported here: packages of the suite do not import one another.
+// The members of the status of @x/cache-redis that are exported as metrics. They are declared here, since packages of the suite do not
+// import one another.
 declare module '@x/cache-core/implementing' {
   interface ImplementationStatus {
     breaker?: 'closed' | 'half-open' | 'open'
@@ -13,13 +14,16 @@ declare module '@x/cache-core/implementing' {
   }
 }
 
-/** A histogram: counts by bucket (not cumulative; the last is above the highest bound), their number, and the sum in seconds. */
+/**
+ * The value of a histogram: counts by bucket, the number of observations, and their sum in seconds. The counts are not cumulative; the last
+ * one counts observations above the highest bound.
+ */
 export interface HistogramValue { readonly counts: readonly number[]; readonly count: number; readonly sum: number }
 
-/** The value of a series: a histogram, or a number. */
+/** The value of a series of a metric: a histogram, or a number. */
 export type Value = number | HistogramValue
 
-/** Receives one series: its value, and its labels in the order of `labelNames`. */
+/** Receives one series of a metric: its value, and its label values in the order of `labelNames`. */
 export type Emit<V extends Value = Value> = (value: V, ...labels: string[]) => void
 
 /** One metric: its name, type and labels, and the function that reads it from the cache or the app's traffic. */
@@ -28,11 +32,11 @@ export interface Metric {
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly help: string
   readonly labelNames: readonly string[]
-  /** Upper bounds of a histogram, in seconds. */
+  /** Upper bounds of a histogram's buckets, in seconds. */
   readonly buckets?: readonly number[]
   readonly ofCache?: (cache: CacheRegistry, emit: Emit) => void
   readonly ofTraffic?: (traffic: Traffic, emit: Emit) => void
-  /** Passes on each observation of a histogram; returns the function that ends that. */
+  /** Emits each new observation of a histogram; returns the function that removes the listener. */
   readonly followCache?: (cache: CacheRegistry, emit: Emit<number>) => () => void
   readonly followTraffic?: (traffic: Traffic, emit: Emit<number>) => () => void
 }
@@ -55,7 +59,7 @@ function ofTheWhole (type: 'counter' | 'gauge', read: (cache: CacheRegistry) => 
   return { type, labelNames: [], ofCache: (cache, emit) => emit(read(cache)) }
 }
 
-/** All metrics of the suite. The histograms have the buckets of the core, from an in-process read to a slow query. */
+/** All metrics of the suite. The histograms have the buckets of the core, which range from an in-process read to a slow query. */
 export const METRICS: readonly Metric[] = [
   { name: 'cache_hits_total', help: 'Reads that found a value.', ...byPattern('hits') },
   { name: 'cache_miss_total', help: 'Reads that found nothing, or were not let through to the cache.', ...byPattern('misses') },
@@ -67,7 +71,7 @@ export const METRICS: readonly Metric[] = [
     help: 'Cache calls that failed.',
     labelNames: ['impl', 'error_type'],
     ofCache ({ stats }, emit) {
-      // Each type has a series from the start: `rate()` does not see the step from no series to the first count.
+      // Each type of error has a series from the start: `rate()` does not count the step from no series to a first count.
       for (const { label, errors } of stats.impls.values()) {
         for (const type of ERROR_TYPES) emit(errors.get(type) ?? 0, label, type)
       }
@@ -160,7 +164,8 @@ export const METRICS: readonly Metric[] = [
   {
     name: 'cache_rollout_percent',
     help: 'The share of subjects that are in, in percent; 0 while nothing is cached for anybody.',
-    // Observing counts as 0 %, so that a start at 50 % is no step back. An outage does not change the rollout.
+    // Without an implementation that stores values the share is 0, so that a rollout that starts at 50 % is no decrease. An outage of the
+    // implementation does not change the share.
     ...ofTheWhole('gauge', (cache) => cache.active.passThrough && statusOf(cache).degraded !== true ? 0 : cache.rollout.percent)
   },
   {
@@ -189,7 +194,7 @@ function statusOf ({ active }: CacheRegistry): ImplementationStatus {
   try {
     return active.impl.status?.() ?? {}
   } catch {
-    // A `status()` of the app's own implementation may throw; the other metrics are exported all the same.
+    // The `status()` of an app's own implementation may throw; the other metrics are still exported.
     return {}
   }
 }

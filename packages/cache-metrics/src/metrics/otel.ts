@@ -10,20 +10,20 @@ import { TextWriter } from './text.js'
 
 const SCOPE = '@x/cache-metrics'
 
-// Instruments are shared by provider: two apps with one provider would overwrite each other's numbers.
+// The instruments of each meter provider. Apps share them, since two apps with one provider would overwrite each other's numbers.
 const given = new WeakMap<MeterProvider, Instruments>()
 
 /** A metric reader that collects only when a page is requested. */
 class PageReader extends MetricReader {
-  // Each label has a limit of its own; together they may exceed the 2 000 series that the SDK allows by default.
+  // The SDK's limit of 2 000 series per metric is raised: each label has a limit of its own, but the labels together may exceed 2 000.
   constructor () { super({ cardinalitySelector: () => Number.MAX_SAFE_INTEGER }) }
   protected override async onForceFlush (): Promise<void> {}
   protected override async onShutdown (): Promise<void> {}
 }
 
 /**
- * The metrics in OpenTelemetry: in a provider of the plugin, from which the pages are made, and in that of the app. The exporter for
- * Prometheus is not used, since it renames counters and adds labels.
+ * The metrics in two OpenTelemetry providers: that of the plugin, from which the pages are made, and that of the app. OpenTelemetry's
+ * exporter for Prometheus is not used, since it renames counters and adds labels.
  */
 export class OtelMetrics {
   readonly #reader = new PageReader()
@@ -31,7 +31,10 @@ export class OtelMetrics {
   readonly #writers = new Map(METRICS.map((metric) => [metric, new TextWriter(metric)]))
   readonly #detach: (() => void)[]
 
-  /** @param meterProvider of the app; default: the global provider, which does nothing unless the app has set it */
+  /**
+   * Adds an app to both providers.
+   * @param meterProvider the app's provider; default: the global provider, which does nothing unless the app has set it
+   */
   constructor (source: Source, meterProvider: MeterProvider = api.getMeterProvider()) {
     let apps = given.get(meterProvider)
     if (apps === undefined) given.set(meterProvider, apps = new Instruments(meterProvider.getMeter(SCOPE)))
@@ -57,7 +60,7 @@ export class OtelMetrics {
     const { resourceMetrics, errors } = await this.#reader.collect()
     if (errors.length > 0) throw errors[0]
     const collected = new Map(resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics).map((data) => [data.descriptor.name, data]))
-    // Metrics are listed in the order of `METRICS`; the SDK omits those without a series.
+    // Metrics are listed in the order of `METRICS`; the SDK omits metrics without a series, which get no points here.
     return METRICS.map((metric) => [metric, toPoints(collected.get(metric.name))])
   }
 }

@@ -7,7 +7,7 @@ import type { PromRegistry } from '../options.js'
 import { Sources, type Source } from './sources.js'
 import { TextWriter } from './text.js'
 
-// A symbol of the global registry, since a process may load two copies of this package.
+// `Symbol.for` makes the symbol the same in all copies of this package that a process loads.
 const kSources = Symbol.for('@x/cache-metrics.sources')
 
 interface PromValue {
@@ -18,8 +18,8 @@ interface PromValue {
 }
 
 /**
- * A metric in a prom-client registry. It stores no numbers: each scrape reads those of the cache. All metrics of a registry have the
- * same sources.
+ * A cache metric in a prom-client registry. It stores no numbers: each scrape reads the numbers of the cache and the traffic. All cache
+ * metrics of a registry have the same sources, the apps that share the registry.
  */
 export class PromMetric {
   name: string
@@ -33,7 +33,7 @@ export class PromMetric {
   #writer: TextWriter
 
   constructor (metric: Metric, sources: Sources) {
-    // The name can change: an OpenMetrics registry removes `_total`.
+    // The name is not `readonly`: an OpenMetrics registry removes `_total` from the name of a counter.
     this.name = metric.name
     this.help = metric.help
     this.type = metric.type
@@ -44,24 +44,24 @@ export class PromMetric {
     this.#writer = new TextWriter(metric)
   }
 
-  /** The values for prom-client's JSON and its cluster mode. */
+  /** The metric with its values, in the form of prom-client's JSON and cluster mode. */
   async get () {
     const { values, ...metric } = await this.getForPromString()
     return { ...metric, values: values.map(({ sharedLabels, labels, ...value }) => ({ ...value, labels: { ...labels, ...sharedLabels } })) }
   }
 
-  /** The values for prom-client's text, which formats each `sharedLabels` object once. */
+  /** The metric with its values, in the form for prom-client's text writer, which formats each `sharedLabels` object once. */
   async getForPromString () {
     const { name, help, type, aggregator } = this
     return { name, help, type, aggregator, values: this.#read().flatMap((point) => this.#toValues(point)) }
   }
 
-  /** Does nothing: the numbers belong to the cache, and counters of Prometheus must not fall. */
+  /** Does nothing when prom-client resets its metrics: the numbers belong to the cache, and counters of Prometheus must not fall. */
   reset (): void {}
 
   /**
-   * The text of the metric in slices, several times as fast as prom-client's.
-   * @param defaultLabels of the registry, in the form of its text
+   * The Prometheus text of the metric in slices, written several times as fast as by prom-client.
+   * @param defaultLabels the registry's default labels as in a line of text: `app="orders",zone="b"`
    */
   toText (defaultLabels = ''): Iterable<string> {
     if (defaultLabels !== this.#writer.defaultLabels) this.#writer = new TextWriter(this.#collector.metric, defaultLabels)
@@ -85,8 +85,9 @@ export class PromMetric {
 }
 
 /**
- * Adds all metrics to a registry, or adds a source to those that another app added; returns the function that removes the source.
- * @throws `CACHE_ERR_METRIC_TAKEN` if a name belongs to another metric; the registry is unchanged then
+ * Adds all cache metrics to a registry; if another app has added the metrics, adds only the source. Returns the function that removes the
+ * source.
+ * @throws `CACHE_ERR_METRIC_TAKEN` if the registry has another metric with the name of a cache metric; the registry is unchanged then
  */
 export function addTo (registry: PromRegistry, source: Source): () => void {
   const present = METRICS.map(({ name }) => registry.getSingleMetric(name) as unknown as PromMetric | undefined)
@@ -94,7 +95,7 @@ export function addTo (registry: PromRegistry, source: Source): () => void {
   if (stranger !== undefined) throw new MetricTaken(stranger.name)
   const sources = present.find((metric) => metric !== undefined)?.[kSources] ?? new Sources()
   METRICS.forEach((metric, at) => {
-    // The types of prom-client allow only its own classes; at run time it uses these methods alone.
+    // The types of prom-client allow only its own classes; at run time prom-client calls only methods that `PromMetric` has.
     if (present[at] === undefined) registry.registerMetric(new PromMetric(metric, sources) as unknown as PromClientMetric)
   })
   sources.add(source)

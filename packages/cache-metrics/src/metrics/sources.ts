@@ -1,7 +1,7 @@
 import type { CacheRegistry } from '@x/cache-core'
 import type { Traffic } from '../traffic/traffic.js'
 
-/** The numbers of one app: of its cache, and of its traffic. */
+/** One app as a source of metrics: its cache and its traffic. */
 export interface Source { readonly cache: CacheRegistry; readonly traffic: Traffic }
 
 /** The apps that share one prom-client registry or one meter provider. */
@@ -12,7 +12,7 @@ export class Sources {
   add (source: Source): void { this.#apps.add(source) }
   delete (source: Source): void { this.#apps.delete(source) }
 
-  /** Each cache once, although several apps may share it. */
+  /** The caches of all apps; a cache that several apps share is contained once. */
   caches (): Set<CacheRegistry> {
     return new Set([...this.#apps].map(({ cache }) => cache))
   }

@@ -5,7 +5,8 @@ import type { Metric } from './metrics.js'
 /** The content type of Prometheus text. */
 export const TEXT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-// Characters of a slice, which take a fraction of a millisecond; a page at all limits has a megabyte and a half.
+// The length of a slice of text in characters, written in a fraction of a millisecond. A page with all series that the limits of labels
+// allow has a megabyte and a half.
 const SLICE_LENGTH = 50_000
 
 /** Writes one metric in the text format of Prometheus, version 0.0.4. */
@@ -13,12 +14,15 @@ export class TextWriter {
   readonly #metric: Metric
   readonly #lines = new WeakMap<Labels, Lines>()
 
-  /** @param defaultLabels of every series, in the form of a line: `app="orders",zone="b"` */
+  /**
+   * Creates the writer of one metric.
+   * @param defaultLabels the labels of every series, as in a line: `app="orders",zone="b"`
+   */
   constructor (metric: Metric, readonly defaultLabels = '') {
     this.#metric = metric
   }
 
-  /** Yields the text in slices; the last line has no line feed. */
+  /** Yields the text of the metric in slices; the last line of the text has no line feed. */
   * write (points: readonly Point[]): Iterable<string> {
     const { name, help, type } = this.#metric
     let slice = `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}`

@@ -1,20 +1,20 @@
 import { DurationHistogram, OTHER, type PersonalPaths, type RequestArm, type RouteMark } from '@x/cache-core/suite'
 import type { FastifyRequest } from 'fastify'
 
-/** The label of requests that no route answers. */
+/** The value of the label `route` for requests that match no route. */
 export const UNMATCHED = 'unmatched'
 
-/** Marks, in its `config`, a route of the suite, which is not traffic of the app. */
+/** Marks a route of the suite in its `config`; requests for such a route are not traffic of the app. */
 export const kOwnRoute = Symbol.for('@x/cache-metrics.ownRoute')
 
-// The status page of the core and all paths under it, with any prefix of the instance.
+// Matches `/internal/cache`, the status page of the core, and all paths under it, with any prefix of the Fastify instance.
 const INTERNAL = /\/internal\/cache(?:\/|$)/
 
 type RouteConfig = FastifyRequest['routeOptions']['config'] & { [kOwnRoute]?: boolean }
 
 /** The traffic of all routes that share one value of the label `route`. */
 export class RouteTraffic {
-  /** Answered requests that a shared cache could have answered, by method. */
+  /** The number of answered requests that a shared cache could have answered, by method. */
   readonly candidates = { GET: 0, HEAD: 0 }
   readonly durations: Record<RequestArm, DurationHistogram | undefined> = { cached: undefined, control: undefined, none: undefined }
   constructor (readonly label: string) {}
@@ -24,14 +24,17 @@ export class RouteTraffic {
   }
 }
 
-/** One route of the app. */
+/** One route of the app: its traffic, and which of its requests a shared cache could answer. */
 export interface MeasuredRoute {
   readonly traffic: RouteTraffic
-  /** Whether its requests are candidates. `by-url`: the pattern is not personal, but the URL of a request may be. */
+  /** Whether the requests of the route are candidates. `by-url`: the pattern is not personal, but the URL of a request may be. */
   readonly candidates: 'never' | 'by-url' | 'always'
 }
 
-/** Routes by their mark or, without one, by their `config`. The first `max` routes get a label of their own, the others share `other`. */
+/**
+ * The routes of an app, by their `RouteMark` or, without a mark, by their `config`. The first `max` routes get a label of their own; later
+ * routes share the label `other`.
+ */
 export class Routes {
   readonly #max: number
   readonly #personal: PersonalPaths
@@ -45,7 +48,7 @@ export class Routes {
     this.#personal = personal
   }
 
-  /** The traffic by value of the label `route`. */
+  /** The traffic of all routes, one object per value of the label `route`. */
   * all (): Iterable<RouteTraffic> {
     yield * this.#labelled.values()
     yield this.#other
@@ -59,7 +62,7 @@ export class Routes {
     return route === undefined && !this.#known.has(key) ? this.#meet(key, request.routeOptions.config) : route
   }
 
-  // Computed at the first request, not when the route is declared: only then all plugins have declared personal paths.
+  // A route is judged at its first request, not when it is declared: at the first request all plugins have declared their personal paths.
   #meet (key: object, config: RouteConfig): MeasuredRoute | undefined {
     const pattern = config.url as string | undefined
     const route = pattern === undefined

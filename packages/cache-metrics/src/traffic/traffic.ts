@@ -6,41 +6,48 @@ import { Routes, type RouteTraffic } from './routes.js'
 const kBegan = Symbol('@x/cache-metrics.began')
 const COUNTED = -1
 
-/** The begin of a request, in milliseconds of the cache's clock, or `COUNTED`. Not a decoration, which Fastify would set on every request. */
+/**
+ * A request with the time at which it began, in milliseconds of the cache's clock, or `COUNTED`. The time is no decorator, since Fastify
+ * would set a decorator on every request.
+ */
 interface Timed { [kBegan]?: number }
 
 type Listener = (seconds: number, route: string, arm: RequestArm) => void
-/** Gets the response to a GET request that a shared cache could have answered. */
+/** Receives the response to a GET request that a shared cache could have answered. */
 export type OnCandidate = (route: string, reply: FastifyReply, payload: unknown, now: number, seconds: number | undefined) => void
 
-/** The requests of one app: their durations, and the number of those that a shared cache could have answered. */
+/** The requests of one app: their durations, and the number of requests that a shared cache could have answered. */
 export class Traffic {
   readonly #core: Core
   readonly #routes: Routes
   #listeners: readonly Listener[] = []
-  /** The listener for candidates. It is called on the hot path, and must not throw. */
+  /** The listener for GET requests that a shared cache could have answered. It is called during each such request, and must not throw. */
   onCandidate: OnCandidate | undefined
 
-  /** @param maxRoutes number of routes with a label of their own */
+  /**
+   * Creates the counts of one app; `watch` adds the hooks that count.
+   * @param maxRoutes the maximum number of routes with a label of their own
+   */
   constructor (core: Core, maxRoutes = METRICS_DEFAULTS.maxRoutes) {
     this.#core = core
     this.#routes = new Routes(maxRoutes, core.registry.personal)
   }
 
-  /** The traffic by value of the label `route`. */
+  /** The traffic of all routes, one object per value of the label `route`. */
   get routes (): Iterable<RouteTraffic> { return this.#routes.all() }
 
-  /** Adds a listener for durations; returns the function that removes it. */
+  /** Adds a listener for the durations of requests; returns the function that removes the listener. */
   listen (listener: Listener): () => void {
     this.#listeners = [...this.#listeners, listener]
     return () => { this.#listeners = this.#listeners.filter((other) => other !== listener) }
   }
 
-  /** Measures every request of the instance, from its first hook to `onSend`. */
+  /** Measures every request of the Fastify instance, from its first hook to `onSend`. */
   watch (fastify: FastifyInstance): void {
     const traffic = this
-    // Hooks of the instance, not of each route: they also run for unmatched requests, and for routes that were declared before
-    // the plugin was loaded. Not onResponse: Fastify adds two listeners to every response for it, which costs more than the rest.
+    // The hooks belong to the instance, not to each route. Hooks of the instance also run for unmatched requests, and for routes that were
+    // declared before the plugin was loaded. `onResponse` is not used: for this hook Fastify adds two listeners to every response, which
+    // costs more than the other hooks.
     fastify.addHook('onRequest', function noteBegin (request, _reply, done) {
       (request as unknown as Timed)[kBegan] = traffic.#core.registry.clock.now()
       done()
@@ -54,7 +61,7 @@ export class Traffic {
   #measure (request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
     const timed = request as unknown as Timed
     const began = timed[kBegan]
-    // onSend runs again for the error response when a later hook fails.
+    // Each request is counted once, although `onSend` runs again for the error response when a later hook fails.
     if (began === COUNTED) return
     timed[kBegan] = COUNTED
     const route = this.#routes.of(request, this.#core.routeOf(request))
@@ -68,7 +75,7 @@ export class Traffic {
         if (method === 'GET') this.onCandidate?.(traffic.label, reply, payload, now, began === undefined ? undefined : (now - began) / 1000)
       }
     }
-    // An earlier hook answered the request, so its begin is not known.
+    // If an earlier hook answered the request, its begin is not known, and its duration is not measured.
     if (began === undefined) return
     const arm = this.#core.armOf(request)
     const seconds = (now - began) / 1000

@@ -4,8 +4,8 @@ const FIRST_SLOTS = 32
 const MAX_KEYS = 1024
 
 /**
- * A sample of at most 1024 keys: those whose hashes are below `limit`. When there are more, `limit` is halved and the keys
- * above it are removed (Wegman's adaptive sampling; Flajolet, "On adaptive sampling", 1990). Each sampled key has been in
+ * A sample of at most 1024 keys: the keys whose hashes are below `limit`. When the sample has more, `limit` is halved and the keys
+ * above `limit` are removed (Wegman's adaptive sampling; Flajolet, "On adaptive sampling", 1990). Each sampled key has been in
  * the sample since its first request.
  */
 export class KeySample {
@@ -13,7 +13,7 @@ export class KeySample {
   limit = HASHES
   #keys = 0
   #hashes = new Uint32Array(FIRST_SLOTS)
-  /** How often the key of a slot was noted: 0: the slot is empty, 1: once, 2: more than once. */
+  /** The state of each slot: 0: the slot has no key, 1: its key was noted once, 2: its key was noted more than once. */
   #noted = new Uint8Array(FIRST_SLOTS)
 
   get bytes (): number { return this.#hashes.byteLength + this.#noted.byteLength }

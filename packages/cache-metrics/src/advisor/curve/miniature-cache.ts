@@ -1,9 +1,9 @@
-// Offsets in the record of an entry: hash, three links, then the load time under each ttl. One record takes a line or two of
-// memory, so that `touch` is fast. A link is the offset of another record; 0: none, since record 0 is unused.
+// Offsets in the record of an entry: hash, three links, then the load time under each ttl. One record takes one or two cache lines of
+// memory, so that `touch` is fast. A link is the offset of another record; 0 is no link, since record 0 is unused.
 const HASH = 0
 /** Link to the next entry of the same bucket. */
 const NEXT = 1
-// Links of the LRU list, which is a ring: the newer neighbour of the newest entry is the oldest.
+// Links of the LRU list, which is a ring: the newer neighbour of the newest entry is the oldest entry.
 const NEWER = 2
 const OLDER = 3
 const LOADS = 4
@@ -31,8 +31,9 @@ export class MiniatureCache {
   #buckets = new Uint32Array(1)
 
   /**
-   * @param capacity entries, a whole number from 1
-   * @param ttls milliseconds, above 0 and at most 2^32; at most 32 of them
+   * Creates an empty cache.
+   * @param capacity the maximum number of entries, a whole number from 1
+   * @param ttls at most 32 ttls in milliseconds, each above 0 and at most 2^32
    */
   constructor (capacity: number, ttls: readonly number[]) {
     this.#capacity = capacity
@@ -45,9 +46,9 @@ export class MiniatureCache {
   get bytes (): number { return this.#records.byteLength + this.#buckets.byteLength }
 
   /**
-   * Reads a key, and loads it under each ttl that misses. Returns the misses as bits: bit `i` for the ttl at index `i`.
+   * Reads a key, and loads the key under each ttl that misses. Returns the misses as bits: bit `i` for the ttl at index `i`.
    * @param hash the hash of the key, 32 bits, unsigned
-   * @param now whole milliseconds modulo 2^32: the age of a load before the last 49 days is too small
+   * @param now whole milliseconds modulo 2^32: the computed age of a load more than 49 days ago is too small
    */
   touch (hash: number, now: number): number {
     const records = this.#records
@@ -72,7 +73,7 @@ export class MiniatureCache {
     const entry = this.#entries < this.#capacity ? this.#add() : this.#takeOldest()
     const records = this.#records
     records[entry + HASH] = hash
-    // A loop is faster than `fill()` for a few ttls.
+    // The load times are written in a loop, which is faster than `fill()` for a few ttls.
     for (let load = entry + LOADS, end = entry + this.#stride; load < end; load++) records[load] = now
     this.#linkBucket(entry)
   }

@@ -17,7 +17,7 @@ export interface ReuseCurveOptions {
    */
   entries?: readonly number[]
   /**
-   * The maximum number of simulated entries per size, a whole number from 1 to 2^24. A size up to this is simulated in
+   * The maximum number of simulated entries per size, a whole number from 1 to 2^24. A size up to this number is simulated in
    * full, and its hit rates are exact. Default 512. Each entry takes about 50 bytes.
    */
   sampleEntries?: number
@@ -29,11 +29,11 @@ export interface ReusePoint {
   ttl: number
   /** The size of the cache, in entries. */
   entries: number
-  /** Hits per request, 0 to 1; 0 before the first request. It never falls from one ttl, or size, to the next larger one. */
+  /** Hits per request, 0 to 1; 0 before the first request. The rate never falls from a ttl, or size, to the next larger one. */
   hitRate: number
   /**
-   * Half the width of the 95 % interval of `hitRate`, from the variance between eighths of the sample; 0 if the size is
-   * simulated in full, 1 before the first request. It does not cover loops over slightly more keys than the size, for which LRU
+   * Half the width of the 95 % interval of `hitRate`, from the variance between eighths of the sample. It is 0 if the size is
+   * simulated in full, 1 before the first request. The interval does not cover loops over slightly more keys than the size, for which LRU
    * never hits: the simulation distinguishes sizes only to about `2 / √sampleEntries`.
    */
   margin: number
@@ -41,7 +41,7 @@ export interface ReusePoint {
   sampled: number
 }
 
-/** The default ttls, in seconds: from that of a polled page to that of a catalogue. */
+/** The default ttls of a curve, in seconds: from the ttl of a polled page to the ttl of a catalogue. */
 export const DEFAULT_TTLS: readonly number[] = [1, 10, 60, 300, 900, 3600, 86_400]
 export const DEFAULT_ENTRIES: readonly number[] = [100, 1000, 5000, 20_000, 100_000]
 const GROUPS = 8
@@ -49,15 +49,16 @@ const GROUPS = 8
 const T_95 = 2.365
 
 /**
- * Estimates the hit rate of an LRU cache for each ttl and size, if each noted request reads its key, and loads and stores it on a
+ * Estimates the hit rate of an LRU cache for each ttl and size. Each noted request reads its key, and loads and stores the key on a
  * miss. Memory is bounded for any number of keys: with the default options 120 kB at most, and 10 kB for ten keys.
  *
  * Each size has a miniature: a cache scaled down in proportion to its sample of keys (Waldspurger et al., "Cache Modeling and
  * Optimization using Miniature Simulations", ATC '17; keys are sampled by hash as in "Efficient MRC Construction with
  * SHARDS", FAST '15). The samples are nested, so that a larger size is compared with the next smaller one on the same keys.
- * The estimate for a larger size is a ratio: of the misses of the smaller size, the share that also misses in the larger one. A
- * hot key hits in both, so its presence in the sample hardly changes the ratio. On the trace web07 the error is a tenth of that of
- * hits per sampled request. It is also a tenth of that of SHARDS-adj, which corrects the hits by the number of excess or missing requests.
+ * The estimate for a larger size is a ratio: of the misses of the smaller size, the share that also misses in the larger size. A
+ * hot key hits in both sizes, so its presence in the sample hardly changes the ratio. On the trace web07 the error is a tenth of the
+ * error of hits per sampled request. It is also a tenth of the error of SHARDS-adj, which corrects the hits by the number of excess or
+ * missing requests.
  */
 export class ReuseCurve {
   readonly #ttls: readonly number[]
@@ -65,7 +66,10 @@ export class ReuseCurve {
   readonly #keys = new KeySample()
   #requests = 0
 
-  /** @throws `CACHE_ERR_OPTION_INVALID` for a ttl, a size or a sample out of its range */
+  /**
+   * Creates a curve without requests.
+   * @throws `CACHE_ERR_OPTION_INVALID` for a ttl, a size or a sample out of its range
+   */
   constructor (options: ReuseCurveOptions = {}) {
     const {
       ttls = DEFAULT_TTLS,
@@ -75,7 +79,7 @@ export class ReuseCurve {
     this.#ttls = sortedSet('ttls', ttls, (ttl) => ttl > 0 && ttl <= MAX_TTL, `1 to 32 numbers above 0, ${MAX_TTL} at most`)
     const sizes = sortedSet('entries', entries, (size) => isWhole(size), 'whole numbers from 1')
     if (!isWhole(sampleEntries, 2 ** 24)) throw new OptionInvalid('sampleEntries', String(sampleEntries), 'a whole number from 1 to 2^24')
-    // The smallest size is simulated in full: the hottest keys determine the hit rate, and a sample may lack them by chance.
+    // The smallest size is simulated in full: the hottest keys determine the hit rate, and a sample may lack these keys by chance.
     const first = sizes[0]! > sampleEntries ? [sampleEntries] : []
     const lifetimes = this.#ttls.map((ttl) => ttl * 1000)
     this.#levels = [...first, ...sizes].map((size, at) => new Level(size, at >= first.length, sampleEntries, lifetimes))
@@ -84,7 +88,7 @@ export class ReuseCurve {
   /** The number of noted requests. */
   get requests (): number { return this.#requests }
 
-  /** Size of the tables in bytes. */
+  /** Size of the tables of the curve, in bytes. */
   get bytes (): number {
     return this.#levels.reduce((sum, { bytes }) => sum + bytes, this.#keys.bytes)
   }
@@ -92,12 +96,15 @@ export class ReuseCurve {
   /** The number of distinct keys: exact up to 1024, above that within 8 % with a probability of 95 %. */
   get distinctKeys (): number { return this.#keys.distinct }
 
-  /** The share of the distinct keys with one request: exact up to 1024 keys, above that within 0.045 with a probability of 95 %; 0 without keys. */
+  /**
+   * The share of the distinct keys with one request; 0 without keys. It is exact up to 1024 keys, above that within 0.045 with a
+   * probability of 95 %.
+   */
   get oneHitShare (): number { return this.#keys.onceShare }
 
   /**
    * Notes a request for a key.
-   * @param hash of the key, by `hashKey`
+   * @param hash the hash of the key, by `hashKey`
    * @param now milliseconds of any clock, without fractions. If the clock goes back, earlier loads count as expired
    */
   note (hash: number, now: number): void {
@@ -128,21 +135,21 @@ export class ReuseCurve {
           variances[at] = ratio ** 2 * variances[at]! + missRates[at]! ** 2 * variance
           missRates[at] = missRates[at]! * ratio
         }
-        // A longer ttl never has fewer hits: the loads of a key are the fewest intervals of this length that cover its requests.
+        // A longer ttl never has fewer hits: the loads of a key are the fewest intervals of one ttl that cover its requests.
         hitRate = Math.max(hitRate, 1 - missRates[at]!)
         const margin = this.#requests === 0 ? 1 : Math.min(1, T_95 * Math.sqrt(variances[at]!))
         if (level.isWanted) points.push({ ttl, entries: level.entries, hitRate, margin, sampled: level.sampled })
       }
-      // A size that is not full has evicted no entry, so a larger size has the same hit rate.
+      // A cache that is not full has evicted no entry, so a larger size has the same hit rate.
       mayGain = level.isFull
     }
     return points
   }
 }
 
-/** One size, its miniature, and the counts of its misses. */
+/** One size of a curve: its miniature cache, and the counts of its misses. */
 class Level {
-  /** Keys with a hash below it are in the sample. */
+  /** Keys with a hash below this limit are in the sample of the size. */
   readonly limit: number
   /** Whether all keys are in the sample. */
   readonly isExact: boolean
@@ -163,7 +170,7 @@ class Level {
   get bytes (): number { return this.#cache.bytes + this.#misses.bytes + this.#before.bytes }
   get isFull (): boolean { return this.#cache.isFull }
 
-  /** Simulates a request; returns the misses as bits. `before` has those of the next smaller size. */
+  /** Simulates a request; returns the misses as bits. `before` has the misses of the next smaller size. */
   note (hash: number, now: number, before: number): number {
     this.sampled++
     const misses = this.#cache.touch(hash, now)
@@ -181,7 +188,7 @@ class Level {
     return this.sampled === 0 ? 1 : this.#misses.of(ttl, 0) / this.sampled
   }
 
-  /** Of the misses of the next smaller size, the share that misses here too, 0 to 1; and the variance of that estimate. */
+  /** Of the misses of the next smaller size, the share that also misses in this size, 0 to 1; and the variance of that share. */
   left (ttl: number, distinctKeys: number): { ratio: number, variance: number } {
     let misses = 0
     let before = 0
@@ -206,7 +213,7 @@ class Level {
 /** The misses by ttl and by group of keys. */
 class MissCounts {
   readonly #ttls: number
-  /** Per group: a count for each ttl, and one of misses under all ttls, since most misses are of keys without an entry. */
+  /** The counts per group: one for each ttl, and one of misses under all ttls, since most misses are of keys without an entry. */
   readonly #counts: Float64Array
 
   constructor (ttls: number, groups: number) {

@@ -5,7 +5,10 @@ import { chanceOf, chancesOf, type Chances } from './return-chances.js'
 
 export type { DimensionKind, Dimensions } from './suspects.js'
 
-/** A dimension that the key lacks. Its counts are recent ones: all counts are halved whenever `returns` reaches 256. */
+/**
+ * A dimension that the key lacks, with counts as evidence. Recent requests outweigh older ones: all counts are halved whenever `returns`
+ * reaches 256.
+ */
 export interface Leak {
   /** The name of the dimension, as it was passed to `note`. */
   readonly dimension: string
@@ -19,7 +22,10 @@ export interface Leak {
   readonly explained: number
   /** Returns that were not predicted, and whose last request with the same value of the dimension had another answer. */
   readonly contradicted: number
-  /** The certainty of the leak: 1 minus the upper bound of the probability that a dimension without influence has this evidence (see `KeyLeak`); above 0.999999. */
+  /**
+   * The certainty of the leak, above 0.999999: 1 minus the upper bound of a probability. It is the probability that a dimension without
+   * influence has this evidence (see `KeyLeak`).
+   */
   readonly confidence: number
 }
 
@@ -29,25 +35,25 @@ const MAX_OBSERVATIONS = 24
 const NOISE_WITHIN = 60
 const NOISE_PAIRS = 50
 const NOISE_SHARE = 0.95
-/** ln of the odds from which on a dimension is reported; by chance with a probability of 10⁻⁶. */
+/** ln of the odds from which on a dimension is reported; chance alone reaches these odds with a probability of at most 10⁻⁶. */
 const CERTAIN = Math.log(1e6)
-/** The share of the stake on `predicted`, and the highest chance at which a bet is made. */
+/** The share of the stake on `predicted`, and the chance of a return from which on no bet is made. */
 const BET = 0.5
 /** The number of returns at which the evidence is halved, so that earlier evidence does not hide a leak that starts late. */
 const FORGOTTEN_AT = 256
 const EVIDENCE = ['same', 'agreeing', 'astray', 'other', 'differing', 'returns', 'explained', 'contradicted'] as const
-/** The largest difference between explanations that count as equally good. */
+/** The largest difference between the explanations of two dimensions that count as equally good. */
 const ALIKE = 0.02
-/** The number of pairs at which their counts are halved, so that recent traffic outweighs older traffic. */
+/** The number of compared pairs at which the counts of noise are halved, so that recent traffic outweighs older traffic. */
 const HALVED_AT = 1024
 
-/** One request for a key, as each dimension is compared with it. */
+/** One request for a key, in the form in which each dimension is compared with the request. */
 interface Request {
   readonly slot: number
-  /** The number of earlier requests for the key that it can be compared with. */
+  /** The number of earlier requests for the key that this request can be compared with. */
   readonly reach: number
   readonly print: number
-  /** The number of requests since the last one with this answer; 0: there was none. */
+  /** The number of requests since the last request with this answer; 0: no earlier request had it. */
   readonly printLag: number
   /** The chances of this return; `undefined`: the answer is not a return. */
   readonly returned: Chances | undefined
@@ -63,22 +69,23 @@ interface Request {
  *
  * Test: a bet on every return, against the null hypothesis that the answer does not depend on the dimension. Under the null
  * hypothesis a dimension predicts a return of lag n with at most the probability q that its own values return at lag n. q is the
- * largest of three estimates from earlier requests of the dimension alone: the share of lag n on this key, the share of lag n on all
- * keys, and the share of lags up to n on this key, each per chance. The third is reliable with few requests, since values in random
+ * largest of three estimates, each a share per chance, from earlier requests of the dimension alone. They are the shares of lag n on this
+ * key, of lag n on all keys, and of lags up to n on this key. The third estimate is reliable with few requests, since values in random
  * order or in bursts return sooner rather than later.
  *
  * Half the stake is on "predicted": the capital is multiplied by 0.5 / q or by 0.5 / (1 − q); if q is at least a half, no
- * stake is made. Under the null hypothesis the capital does not grow on average while q is not below the true probability. So it
+ * stake is made. Under the null hypothesis the capital does not grow on average while q is not below the true probability. So the capital
  * grows a million times with a probability of at most 10⁻⁶ per dimension, for any number of checks (Ville's inequality; Shafer, Testing
  * by betting, 2021). Capital below 1 / 100 is raised to 1 / 100, so that a leak which begins late is found; each such attempt
  * succeeds by chance with a probability of 10⁻⁸.
  *
- * Two further conditions apply. First, for four predicted returns at most one may contradict the dimension, which means that the last
- * request with the present value had another answer: if users and values both follow a rhythm, the estimates of q may lag
- * behind. Second, of all answers that the key had before, at least nine in ten must equal the answer of the last request with the
- * present value: a user who writes and then reads receives the own value again, but so do the other users.
+ * Two further conditions apply. First, for four predicted returns at most one may contradict the dimension. A return contradicts it if
+ * the last request with the present value had another answer. The reason is that the estimates of q may be late if users and values both
+ * follow a rhythm. Second, of all answers that the key had before, at least nine in ten must equal the answer of the last request with
+ * the present value. The reason is that a user who writes and then reads receives the own value again, but so do the other users.
  *
- * If two users alternate strictly, and a value alternates at each load, the value cannot be distinguished from a leak; it is not reported.
+ * If two users alternate strictly, and a value alternates at each load, the value cannot be distinguished from a leak, and no leak is
+ * reported.
  *
  * Memory: a fixed number of keys with their last requests, and a fixed number of names (see `Suspects`), for any number of users.
  */
@@ -88,13 +95,14 @@ export class KeyLeak {
   /** The context of each remembered request, a hash of all its dimensions; `noise` compares requests with equal contexts. */
   readonly #contexts: Uint16Array
   readonly #suspects: Suspects
-  /** The number of requests by their reach. */
+  /** The number of requests by their reach, the number of earlier requests that each could be compared with. */
   readonly #reaches: LagCounts
   #seen = 0
   #noisePairs = 0
   #noiseDiffering = 0
 
   /**
+   * Creates a detector without requests.
    * @param options.maxKeys number of keys that are observed at a time
    * @param options.maxObservations number of remembered requests per key; a user without a request among them counts as new
    */
@@ -108,7 +116,7 @@ export class KeyLeak {
     this.#reaches = new LagCounts(slots, size, false)
   }
 
-  /** Approximate size in bytes. */
+  /** Approximate size of the tables in bytes. */
   get bytes (): number {
     const shared = this.#rings.bytes + this.#prints.byteLength + this.#contexts.byteLength + this.#reaches.bytes
     return this.#suspects.list.reduce((sum, { bytes }) => sum + bytes, shared)
@@ -149,12 +157,12 @@ export class KeyLeak {
     for (const { lags } of this.#suspects.list) lags.age(slot, rings.requests(slot), this.#seen)
   }
 
-  /** The dimension that best explains different answers; `undefined` while none is certain. */
+  /** The dimension that best explains different answers; `undefined` while no dimension is certain. */
   leak (): Leak | undefined {
     const suspects = this.#suspects.list.filter(({ isConsistent }) => isConsistent)
     const top = Math.max(...suspects.map(({ score }) => score))
     if (!(top >= CERTAIN)) return undefined
-    // The dimension that explains most is named, not the most certain: a coarser one may need more returns for the same certainty.
+    // The dimension that explains most is named, not the most certain: a coarser dimension may need more returns for the same certainty.
     const plausible = suspects.filter(({ score }) => score > CERTAIN / 4)
     const best = Math.max(...plausible.map(explanation))
     const named = plausible.filter((suspect) => explanation(suspect) > best - ALIKE)
@@ -187,7 +195,7 @@ export class KeyLeak {
         if (printLag !== 1) suspect.differing++
       }
     }
-    // Requests before the name was observed have no label, so a return from then is neither predicted nor missed.
+    // Requests from before a dimension's name was observed have no label, so a return to such a request is neither predicted nor missed.
     if (reach === 0 || labels[this.#rings.at(slot, reach)] !== UNKNOWN) {
       this.#judge(suspect, lag, request)
       suspect.lags.add(slot, lag)
@@ -195,7 +203,7 @@ export class KeyLeak {
     labels[this.#rings.at(slot, 0)] = label
   }
 
-  /** Bets on a return: updates the score by whether the dimension predicted it. */
+  /** Bets on a return: updates the score of a dimension by whether the dimension predicted the return. */
   #judge (suspect: Suspect, lag: number, { slot, print, printLag, returned }: Request): void {
     if (returned === undefined) return
     suspect.judged++
@@ -226,7 +234,7 @@ export class KeyLeak {
   }
 }
 
-/** A 16-bit hash of all dimensions, observed or not. It does not depend on their order, which clients choose. */
+/** A 16-bit hash of all dimensions, observed or not. The hash does not depend on the order of dimensions, which clients choose. */
 function contextOf (dimensions: Dimensions): number {
   let context = 0
   for (const name in dimensions) {
@@ -237,7 +245,7 @@ function contextOf (dimensions: Dimensions): number {
   return context % 65_536
 }
 
-/** How well a dimension explains the answers, 0 to 2: the share of agreeing pairs with one value, plus that of differing pairs with two. */
+/** The quality of a dimension as explanation, 0 to 2: the share of agreeing pairs with one value, plus that of differing pairs with two. */
 function explanation ({ same, agreeing, other, differing }: Suspect): number {
   return agreeing / Math.max(1, same) + differing / Math.max(1, other)
 }

@@ -4,8 +4,8 @@ const MAX_CREDIT = 15
 const REMEMBERED = 3600
 
 /**
- * Ring buffers for the last requests of a fixed number of keys; the most used keys stay. Callers write the data of a request at
- * `at(slot, 0)` of their own arrays, and then call `push`; `at(slot, 1)` is the request before.
+ * Ring buffers for the last requests of a fixed number of keys; the most used keys are not replaced. Callers write the data of a request at
+ * `at(slot, 0)` of their own arrays, and then call `push`; `at(slot, 1)` is the position of the previous request.
  */
 export class KeyRings {
   readonly #keys: Float64Array
@@ -15,7 +15,11 @@ export class KeyRings {
   readonly #times: Float32Array
   #began: number | undefined
 
-  /** @param size number of remembered requests per key, including the one that is being written */
+  /**
+   * Creates empty ring buffers.
+   * @param slots the number of keys
+   * @param size the number of remembered requests per key, including the request that is being written
+   */
   constructor (readonly slots: number, readonly size: number) {
     this.#keys = new Float64Array(slots).fill(NaN)
     this.#credits = new Uint8Array(slots)
@@ -27,7 +31,7 @@ export class KeyRings {
     return this.#keys.byteLength + this.#credits.byteLength + this.#requests.byteLength + this.#times.byteLength
   }
 
-  /** The slot of a key; `undefined`: other keys are used more. A slot without requests was given to a new key. */
+  /** The slot of a key; `undefined`: the keys of all slots are used more. A slot without requests was assigned to a new key. */
   slotOf (keyHash: number): number | undefined {
     const known = this.#keys.indexOf(keyHash)
     if (known >= 0) {
@@ -58,7 +62,7 @@ export class KeyRings {
     return nowSeconds - (this.#began ?? nowSeconds) - this.#times[this.at(slot, lag)]!
   }
 
-  /** The number of earlier requests that are remembered and recent. */
+  /** The number of earlier requests of a slot that are remembered and recent. */
   reach (slot: number, nowSeconds: number): number {
     const most = Math.min(this.#requests[slot]!, this.size - 1)
     if (most === 0 || this.age(slot, most, nowSeconds) <= REMEMBERED) return most
@@ -67,7 +71,7 @@ export class KeyRings {
     return reach
   }
 
-  /** The number of requests since the last one with a value; `0`: there was none. */
+  /** The number of requests since the last request with `value` in `values`; `0`: no request within `reach` has the value. */
   lastOf (values: Uint16Array | Uint32Array, slot: number, value: number, reach: number): number {
     const first = slot * this.size
     let at = this.at(slot, 0)

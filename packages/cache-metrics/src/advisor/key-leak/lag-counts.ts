@@ -3,8 +3,8 @@ const SLOT_HALVED_AT = 120
 const ALL_HALVED_AT = 1024
 
 /**
- * Counts by lag, the number of requests between two events, for each slot and for all slots. Counts are halved regularly, so that recent
- * traffic outweighs older traffic; with `isRoundedUp` a count of 1 stays 1.
+ * Counts of events by lag, the number of requests between two events, for each slot and for all slots. Counts are halved regularly, so
+ * that recent traffic outweighs older traffic; with `isRoundedUp` a count of 1 stays 1.
  */
 export class LagCounts {
   readonly #slots: Uint8Array
@@ -38,7 +38,7 @@ export class LagCounts {
     return sum
   }
 
-  /** Halves the counts of the slot, and those of all slots, when they are due. Must be called after each request. */
+  /** Halves the counts of the slot, and the counts over all slots, after a fixed number of requests. Must be called after each request. */
   age (slot: number, slotRequests: number, requests: number): void {
     if (slotRequests % SLOT_HALVED_AT === 0) this.#halve(this.#slots, slot * this.size)
     if (requests % ALL_HALVED_AT === 0) this.#halve(this.#all, 0)

@@ -7,7 +7,7 @@ export interface Chances {
   /** The chances after exactly n requests, on this key and on all keys. */
   readonly here: number
   readonly anywhere: number
-  /** All requests, on this key and on all keys. */
+  /** The number of all requests, on this key and on all keys. */
   readonly requestsHere: number
   readonly requestsAnywhere: number
 }
@@ -15,8 +15,8 @@ export interface Chances {
 /**
  * Counts the chances of a return after `lag` requests.
  *
- * @param size number of remembered requests per key, including the one that is being written
- * @param reaches number of requests by their reach, the number of earlier requests that they could be compared with
+ * @param size the number of remembered requests per key, including the request that is being written
+ * @param reaches the number of requests by their reach, the number of earlier requests that each could be compared with
  */
 export function chancesOf (size: number, reaches: LagCounts, slot: number, lag: number): Chances {
   let upTo = 0
@@ -36,7 +36,7 @@ export function chancesOf (size: number, reaches: LagCounts, slot: number, lag: 
 export function chanceOf (
   lags: LagCounts, slot: number, lag: number, { upTo, here, anywhere, requestsHere, requestsAnywhere }: Chances
 ): number {
-  // A name that was observed later had only a share of the chances.
+  // A dimension that was not observed from the first request on had only a share of the chances.
   const shareHere = Math.min(1, lags.sumHere(slot) / Math.max(1, requestsHere))
   const shareAnywhere = Math.min(1, lags.sumAnywhere() / Math.max(1, requestsAnywhere))
   let back = 0

@@ -1,20 +1,26 @@
 import { LagCounts } from './lag-counts.js'
 
-/** The parts of a request besides its key, by name, hashed to 32 bits: `user`, `query sort`, `param id`, `header accept-language`, `cookie theme`. */
+/**
+ * The parts of a request besides its key, by name, hashed to 32 bits: `user`, `query sort`, `param id`, `header accept-language`,
+ * `cookie theme`.
+ */
 export type Dimensions = Readonly<Record<string, number>>
 
 /**
- * The kinds of a dimension, the first word of its name; `header cookie` is a cookie. Other names are not observed. Of several
+ * The kinds of a dimension, the first word of its name; `header cookie` is a cookie. Names of no such kind are not observed. Of several
  * dimensions that explain the answers equally well, the first of these kinds is reported.
  */
 export const KINDS = ['user', 'query', 'param', 'header', 'cookie'] as const
 export type DimensionKind = typeof KINDS[number]
 
-/** The number of names of each kind that are observed at a time, besides the reserved ones. Clients choose names, and one kind must not displace another. */
+/**
+ * The number of names of each kind that are observed at a time, besides the reserved names. Clients choose names, and names of one kind
+ * must not displace names of another.
+ */
 const PLACES: Readonly<Record<DimensionKind, number>> = { user: 0, query: 3, param: 1, header: 3, cookie: 2 }
-/** Dimensions that identify the user. Their places are reserved. */
+/** Dimensions that identify the user. Each has a reserved place, so that no other name displaces it. */
 const RESERVED: ReadonlyMap<string, DimensionKind> = new Map([['user', 'user'], ['header authorization', 'header']])
-/** The maximum number of new names per request. */
+/** The maximum number of new names of dimensions that one request adds. */
 const MAX_NEW = 4
 /** The maximum credit of a name: each use adds one, and each unknown name may subtract one. */
 const MAX_CREDIT = 15
@@ -31,16 +37,16 @@ const MAX_ASTRAY = 0.1
 /** The lowest ln of the odds, so that a leak which starts late is found. */
 export const FLOOR = -Math.log(100)
 
-/** The label of requests before the name was observed. */
+/** The label of a request from before the dimension's name was observed. */
 export const UNKNOWN = 0
 /** The label of a request without the dimension. */
 const ABSENT = 1
 
-/** An observed dimension, and the evidence on it: see `KeyLeak`. */
+/** An observed dimension, and the evidence for and against a leak by it (see `KeyLeak`). */
 export class Suspect {
-  /** The label of its value in each remembered request. */
+  /** The label of the value of the dimension in each remembered request. */
   readonly labels: Uint16Array
-  /** The number of requests by the lag since the last one with the same value. */
+  /** The number of requests by the lag since the last request with the same value of the dimension. */
   readonly lags: LagCounts
   name = ''
   kind: DimensionKind = 'user'
@@ -59,13 +65,13 @@ export class Suspect {
 
   constructor (slots: number, size: number) {
     this.labels = new Uint16Array(slots * size)
-    // Rounded up: a rare lag must not have a count of 0.
+    // Halved counts are rounded up, since a rare lag must not have a count of 0.
     this.lags = new LagCounts(slots, size, true)
   }
 
   get bytes (): number { return this.labels.byteLength + this.lags.bytes + 300 }
 
-  /** Replaces the name, and clears the evidence on the previous one. */
+  /** Replaces the name of the dimension, and clears the evidence on the previous name. */
   take (name: string, kind: DimensionKind, score: number): void {
     this.labels.fill(UNKNOWN)
     this.lags.clearAll()
@@ -84,12 +90,12 @@ export class Suspect {
 
   /** Whether few observations contradict the dimension. */
   get isConsistent (): boolean {
-    // Two standard deviations are added to the count: a few pairs may agree by chance.
+    // Two standard deviations are added to the count of contradicting pairs: a few pairs may agree by chance.
     const astray = this.astray + 2 * Math.sqrt(this.astray)
     return this.contradicted <= this.explained * MAX_CONTRADICTED && astray <= MAX_ASTRAY * (this.agreeing + this.astray)
   }
 
-  /** Whether another name may replace this one: it is rare, has one value, or has no influence. */
+  /** Whether another name may replace the name of this dimension, since the dimension is rare, has one value, or has no influence. */
   get isIdle (): boolean {
     const isSuspicious = this.score >= SUSPICIOUS && this.isConsistent
     if (isSuspicious) return false
@@ -100,7 +106,7 @@ export class Suspect {
 
 /**
  * The observed dimensions. Clients choose names and may send any number of them, so each kind has a fixed number of places. The most
- * used names stay; a name without influence is replaced by a waiting one.
+ * used names are not replaced; a new name replaces a name without influence.
  */
 export class Suspects {
   readonly list: Suspect[] = []
@@ -150,10 +156,11 @@ export class Suspects {
       if (least.credit > 0) least.credit--
       return left
     }
-    // The names take turns; otherwise the first would be chosen again before the last was.
+    // The new names take turns; otherwise the first name would be chosen again before the last name was chosen.
     const name = names[this.#admitted++ % names.length]!
     this.#known.delete(idle.name)
-    // A name may be observed any number of times: each attempt starts at the floor, with a chance of 10⁻⁸.
+    // A name may be observed any number of times: each attempt starts at the score `FLOOR`, and succeeds by chance with a probability of
+    // 10⁻⁸.
     idle.take(name, kind, FLOOR)
     this.#known.set(name, idle)
     return left - 1

@@ -2,7 +2,7 @@ import { ADVICE_KINDS, verdictText, type AdviceVerdict } from './verdict-kinds.j
 import type { CurvePoint, MissingDimension, Observation, StaleForecast } from './observation.js'
 import { perSecond } from './rate.js'
 
-/** The priority, by the loader time that a cache saves per hour: at least 360 s, 36 s, 3.6 s, or less. */
+/** The priority of a key pattern or route, by the loader time that a cache saves per hour: at least 360 s, 36 s, 3.6 s, or less. */
 export type Priority = 'CRITICAL' | 'HIGH' | 'MEDIUM' | 'LOW'
 
 /** The advice on one key pattern or route. */
@@ -11,7 +11,7 @@ export interface Advice {
   readonly name: string
   /** `judgement` as text: `good`, `poor: …`, `changes when stored: …`, `unsafe: …`, or `not enough data: …`. */
   readonly verdict: string
-  /** The verdict: its kind, and the reason for it. */
+  /** The verdict as data: its kind, and the reason for the verdict. */
   readonly judgement: AdviceVerdict
   /** The priority; `undefined`: the duration of a load is not known. */
   readonly priority: Priority | undefined
@@ -24,13 +24,16 @@ export interface Advice {
   readonly hitRate: number
   /** Half the width of the 95 % interval of `hitRate`. */
   readonly margin: number
-  /** Loader seconds that the hits of an hour would save; `undefined` as above. */
+  /** Loader seconds that the hits of an hour would save; `undefined`: the duration of a load is not known. */
   readonly savedSecondsPerHour: number | undefined
-  /** The bytes that the entries would take; `undefined`: no value was compared. */
+  /** The bytes that the advised entries would need; `undefined`: no value was compared. */
   readonly memoryBytes: number | undefined
   /** The forecast of stale hits at `ttl`, without any invalidation; `undefined`: no value was compared. */
   readonly staleness: StaleForecast | undefined
-  /** The longest ttl in seconds whose stale hits are within the tolerance with 95 % certainty. A longer ttl is advised if the data does not contradict it. */
+  /**
+   * The longest ttl in seconds whose stale hits are within the tolerance with 95 % certainty. A longer ttl is advised if the data does not
+   * contradict the longer ttl.
+   */
   readonly provenTtl: number | undefined
   readonly leak: MissingDimension | undefined
   readonly points: readonly CurvePoint[]
@@ -48,17 +51,17 @@ export const DEFAULT_WISHES: Wishes = { staleTolerance: 0.001, minRequests: 200 
 
 /** The share of the best hit rate that counts as equally good. */
 const NEARLY = 0.95
-/** The bytes of the tables per entry, as in MemoryCache. */
+/** The bytes of the tables of a cache per entry, as in `MemoryCache`. */
 const ENTRY_BYTES = 128
 const POOR_HIT_RATE = 0.2
-/** The share of responses with `Set-Cookie` above which a route is unsafe; fewer such responses are only not stored. */
+/** The share of responses with `Set-Cookie` above which a route is unsafe; below that share, such responses are only not stored. */
 const MANY_COOKIES = 0.01
 const MIN_COMPARED = 20
 const MIN_STORABLE_SHARE = 0.5
 const SECONDS_PER_HOUR = 3600
 const PRIORITIES: ReadonlyArray<readonly [Priority, number]> = [['CRITICAL', 360], ['HIGH', 36], ['MEDIUM', 3.6], ['LOW', 0]]
 
-/** The advice for each observation: key patterns first, then routes; of each the best verdict first, then the largest saving. */
+/** The advice for each observation: key patterns first, then routes; of each kind the best verdict first, then the largest saving. */
 export function advise (observations: readonly Observation[], wishes: Wishes = DEFAULT_WISHES): Advice[] {
   return observations.map((one) => adviseOn(one, wishes))
     .sort((a, b) => a.kind.localeCompare(b.kind) || rankOf(a) - rankOf(b) || worthOf(b) - worthOf(a))
@@ -96,7 +99,7 @@ function adviseOn (seen: Observation, wishes: Wishes): Advice {
 /** The point with the shortest ttl and fewest entries whose hit rate is nearly the best within the tolerance for stale hits. */
 function choose ({ points, staleness }: Observation, tolerance: number): CurvePoint {
   const allowed = points.filter(({ ttl }) => isFreshEnough(staleness, ttl, tolerance))
-  // Without a ttl within the tolerance the shortest one is shown, and the verdict has the reason.
+  // If no ttl is within the tolerance, the shortest ttl is shown, and the verdict has the reason.
   const shortest = Math.min(...points.map(({ ttl }) => ttl))
   const candidates = allowed.length > 0 ? allowed : points.filter(({ ttl }) => ttl === shortest)
   const best = Math.max(...candidates.map(({ hitRate }) => hitRate))
@@ -104,7 +107,7 @@ function choose ({ points, staleness }: Observation, tolerance: number): CurvePo
   return nearly.reduce((one, other) => other.ttl < one.ttl || (other.ttl === one.ttl && other.entries < one.entries) ? other : one)
 }
 
-/** Whether the stale hits of a ttl, and of every shorter one, may be within the tolerance; `true` if no value was compared. */
+/** Whether the stale hits of a ttl, and of every shorter ttl, may be within the tolerance; `true` if no value was compared. */
 function isFreshEnough (staleness: readonly StaleForecast[], ttl: number, tolerance: number): boolean {
   return staleness.every((forecast) => forecast.ttl > ttl || forecast.rate <= tolerance)
 }

@@ -9,12 +9,12 @@ const MARKS = /[\\`*_[\]|&~@]|<(?=[a-z/!?])/gi
 const BLOCK = /^([#>+\-=]|\d+(?=[.)](?:\s|$)))/
 const SHELL_SAFE = /^[\w@%+=:,./*-]*$/
 
-/** Text for a terminal or a log, of any number of lines. */
+/** Removes the characters of a text that a terminal may execute or that disguise the text; its lines stay. */
 export function printable (text: string): string {
   return text.replace(UNPRINTABLE, '')
 }
 
-/** Text for one line of a terminal or a log. */
+/** Makes a text one line for a terminal or a log, without characters that a terminal may execute. */
 export function oneLine (text: string): string {
   return printable(text.replace(/[\r\n\t\u2028\u2029]+/g, ' '))
 }
@@ -32,7 +32,7 @@ export function listItem (text: string): string {
   return `- ${forMarkdown(text).replace(BLOCK, (start) => /\d/.test(start) ? `${start}\\` : `\\${start}`)}`
 }
 
-/** The reverse of `forMarkdown`: its argument, from its result. */
+/** The text without the escapes of Markdown: the reverse of `forMarkdown`. */
 export function fromMarkdown (text: string): string {
   return text.replace(/\\([!-/:-@[-`{-~])/g, '$1')
 }
@@ -45,7 +45,7 @@ export function codeSpan (text: string): string {
   return `${ticks}${pad}${line.replaceAll('|', '\\|')}${pad}${ticks}`
 }
 
-/** A block of code of Markdown, which no line of the code ends. */
+/** A code block of Markdown, with a fence that no line of the code contains. */
 export function codeBlock (language: string, code: string): string {
   const fence = ticksAround(code, 3)
   return `${fence}${language}\n${code}\n${fence}`
@@ -56,12 +56,12 @@ export function jsLiteral (value: unknown): string {
   return asciiJson(JSON.stringify(value, (key, part: unknown) => key === '__proto__' ? undefined : part, 2))
 }
 
-/** JSON text in ASCII: the same value. */
+/** JSON text of the same value in ASCII. */
 export function asciiJson (json: string): string {
   return json.replace(/[^ -~\n]/g, unicodeEscape)
 }
 
-/** Text for the rest of a line of code that is a comment. */
+/** Escapes a text for a comment in a line of code, in ASCII. */
 export function forComment (text: string): string {
   return text.replace(/[^ -~]/g, unicodeEscape)
 }

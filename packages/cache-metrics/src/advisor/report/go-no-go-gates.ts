@@ -11,13 +11,13 @@ export interface Gate {
   /** The source of the numbers in the formula, such as `prometheus`. */
   readonly source: string
   readonly threshold: string
-  /** The value of the formula; `undefined`: the source lacks its numbers. */
+  /** The value of the formula; `undefined`: the source lacks the numbers of the formula. */
   readonly value: number | undefined
   readonly unit: 'share' | 'per second' | 'per minute' | 'per hour' | 'count' | 'seconds'
   readonly verdict: GateVerdict
 }
 
-/** The numbers of the matrix: counts since the beginning of the observation. */
+/** The numbers of the go/no-go matrix: counts since the beginning of the observation. */
 export interface GateNumbers {
   /** The duration of the observation in seconds. */
   readonly seconds: number
@@ -39,7 +39,7 @@ export interface GateNumbers {
 export const MIN_OBSERVED_SECONDS = 7 * 24 * 3600
 
 interface Rule {
-  /** The subject of the gate: the demand for a cache, or its effect. */
+  /** The kind of evidence: of the demand for a cache, or of the benefit of a cache. */
   readonly shows: 'demand' | 'benefit'
   readonly name: string
   readonly formula: string
@@ -48,7 +48,7 @@ interface Rule {
   readonly value: (numbers: GateNumbers) => number | undefined
   /** The value above which the verdict is go. */
   readonly go: number
-  /** The value below which the verdict is no-go; default: at or below `go`. */
+  /** The value below which the verdict is no-go; by default a value at or below `go` is no-go. */
   readonly stop?: number
 }
 
@@ -61,7 +61,7 @@ const RULES: readonly Rule[] = [
     formula: 'etag_match_total / cache_candidate_requests',
     threshold: '> 30 % go on, < 10 % stop',
     unit: 'share',
-    // No 304 is sent without @x/cache-edge, so the value is not known.
+    // Without @x/cache-edge no 304 is counted, so the edge hit rate is not known.
     value: ({ etagMatches, candidates, edgeCandidates }) =>
       edgeCandidates === 0 && etagMatches === 0 ? undefined : ratio(etagMatches, candidates),
     go: 0.3,
@@ -137,8 +137,8 @@ const RULES: readonly Rule[] = [
 ]
 
 /**
- * The go/no-go matrix. A row is `not enough data` before `minSeconds` of observation and without a value; a
- * value that is known is shown in any case.
+ * The rows of the go/no-go matrix. The verdict of a row is `not enough data` before `minSeconds` of observation, or without a value. A
+ * known value is shown in any case.
  */
 export function gates (numbers: GateNumbers, minSeconds = MIN_OBSERVED_SECONDS): Gate[] {
   return RULES.map(({ name, formula, threshold, unit, value: compute, go, stop }) => {
@@ -151,8 +151,8 @@ export function gates (numbers: GateNumbers, minSeconds = MIN_OBSERVED_SECONDS):
 }
 
 /**
- * The verdict of the whole matrix: no-go if the edge hit rate is no-go or no row shows a demand; go if a row does, and the hit rate is
- * good or not known.
+ * The verdict of the go/no-go matrix. It is no-go if the edge hit rate is no-go or no row shows a demand. It is go if a row shows a demand
+ * and the edge hit rate is go or not known.
  */
 export function verdictOf (rows: readonly Gate[]): GateVerdict {
   const hitRate = rows.find(({ name }) => name === EDGE_HIT_RATE)

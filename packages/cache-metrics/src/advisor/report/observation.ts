@@ -8,22 +8,22 @@ export interface CurvePoint {
   readonly margin: number
 }
 
-/** The stale hits of a cache with this ttl and without invalidation. */
+/** The forecast of stale hits in a cache with one ttl and without invalidation. */
 export interface StaleForecast {
   /** The ttl, in seconds. */
   readonly ttl: number
   readonly hits: number
-  /** Stale hits per hit, and its 95 % interval. */
+  /** Stale hits per hit; `low` and `high` are the 95 % interval of the rate. */
   readonly rate: number
   readonly low: number
   readonly high: number
 }
 
-/** A dimension that the value depends on and the key lacks. */
+/** A dimension, a part of the request, that the value depends on and the key lacks. */
 export interface MissingDimension {
-  /** `user`, `header accept-language`, `query sort`, `cookie theme`, … */
+  /** The name of the dimension: `user`, `header accept-language`, `query sort`, `cookie theme`, … */
   readonly dimension: string
-  /** Pairs of requests for one key whose dimension differed, and how many of them had different values. */
+  /** Pairs of requests for one key with different values of the dimension; `differing`: the pairs whose loaded values differed. */
   readonly pairs: number
   readonly differing: number
 }
@@ -42,22 +42,24 @@ export interface Observation {
   readonly meanBytes: number | undefined
   /** The mean length of a key, in characters. */
   readonly meanKeyLength: number
-  /** Estimated number of different keys. */
+  /** The estimated number of different keys. */
   readonly distinct: number
   /** The share of the keys with one request. */
   readonly oneHitShare: number
   readonly points: readonly CurvePoint[]
   readonly staleness: readonly StaleForecast[]
-  /** The longest ttl in seconds whose stale hits are within the tolerance with 95 % certainty; `undefined`: there is none, or too little data. */
+  /**
+   * The longest ttl in seconds whose stale hits are within the tolerance with 95 % certainty; `undefined`: no ttl is, or too little data.
+   */
   readonly provenTtl?: number | undefined
   readonly leak: MissingDimension | undefined
   /** Whether the value changes at nearly every load of the same request. */
   readonly isNoise: boolean
-  /** Share of the answers with a `Set-Cookie`; 0 for key patterns. */
+  /** The share of the responses with a `Set-Cookie`; 0 for key patterns. */
   readonly cookieShare: number
   /** The share of the loads, or of the responses, that may be stored; `undefined`: not known. */
   readonly storableShare?: number | undefined
-  /** The first change that JSON makes to the values, such as `Date at .createdAt`; `undefined`: none was seen. */
+  /** The first change that JSON makes to the values, such as `Date at .createdAt`; `undefined`: no change was seen. */
   readonly change?: string | undefined
   /** The number of compared values; `undefined`: the source has no values. */
   readonly compared?: number | undefined

@@ -1,13 +1,13 @@
 import { isLabel, OTHER } from '@x/cache-core/suite'
 import type { Advice } from './advice.js'
 
-/** Options to paste, for a cache in this process first: it can be undone, and shows whether the advice holds. */
+/** Options to paste into the app, for a cache in its process first: such a cache can be removed, and shows whether the advice holds. */
 export interface Plan {
   /** Options of `register(cacheCore, …)`. */
   readonly options: {
     readonly implementation: 'memory'
     readonly memory: { readonly maxEntries: number; readonly maxBytes?: number }
-    /** The ttl in seconds of calls without a ttl. */
+    /** The ttl in seconds of cache calls without a ttl. */
     readonly defaultTtl: number
     readonly rollout: { readonly allow: readonly string[] }
   }
@@ -15,7 +15,7 @@ export interface Plan {
   readonly env: Readonly<Record<string, string>>
   /** The ttl of `getOrSet` calls in seconds, by key pattern. */
   readonly ttls: Readonly<Record<string, number>>
-  /** The expected effect on all of these patterns together. */
+  /** The expected effect on all key patterns of the plan together. */
   readonly expected: {
     readonly hitRate: number
     readonly savedSecondsPerHour: number | undefined
@@ -23,7 +23,7 @@ export interface Plan {
   }
 }
 
-/** The plan for the patterns whose verdict is good; `undefined`: there are none. */
+/** The plan for the key patterns whose verdict is good; `undefined`: no key pattern is good. */
 export function planFor (all: readonly Advice[]): Plan | undefined {
   const good = all.filter(({ kind, judgement, name }) => kind === 'pattern' && judgement.kind === 'good' && name !== OTHER && isLabel(name))
   if (good.length === 0) return undefined

@@ -11,15 +11,15 @@ export interface Report {
   readonly generatedAt: string
   /** The source of the numbers: `this process`, `prometheus …`, `trace …`. */
   readonly source: string
-  /** The observed time in seconds. */
+  /** The duration of the observation in seconds. */
   readonly observedSeconds: number
   readonly requests: number
   readonly verdict: GateVerdict
-  /** The advice on each key pattern, then on each route; of each kind the best first. */
+  /** The advice on each key pattern, then on each route; of each kind the best verdict first. */
   readonly advice: readonly Advice[]
   readonly gates: readonly Gate[]
   readonly plan: Plan | undefined
-  /** Sentences about the limits of the numbers. */
+  /** Sentences about the limits of the numbers in the report. */
   readonly notes: readonly string[]
 }
 
@@ -35,7 +35,7 @@ export function verdictOfReport (advice: readonly Advice[], rows: readonly Gate[
   return verdict === 'go' ? verdictOf(rows) : verdict
 }
 
-/** Whether the staleness is unknown: no stale hit was seen, and the interval is too wide for a forecast. */
+/** Whether the staleness forecast of a ttl is unknown: no stale hit was seen, and the interval is too wide for a forecast. */
 export function staleUnknown (forecast: { readonly rate: number, readonly high: number } | undefined): boolean {
   return forecast !== undefined && forecast.rate === 0 && forecast.high === 1
 }
@@ -105,7 +105,10 @@ function gateValue ({ value, unit }: Gate): string {
   return `${Number(value.toPrecision(3)).toLocaleString('en-US')}${unit === 'count' ? '' : ` ${unit}`}`
 }
 
-/** @param rows cells as Markdown; names from outside must be escaped by `forMarkdown` */
+/**
+ * A table in Markdown.
+ * @param rows cells as Markdown; names from outside must be escaped by `forMarkdown`
+ */
 export function table (head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')

@@ -1,10 +1,10 @@
 /** The kinds of a verdict on a key pattern or route, best first. */
 export const ADVICE_KINDS = ['good', 'poor', 'changes when stored', 'unsafe', 'not enough data'] as const
 
-/** Whether a key pattern or route is worth caching. */
+/** The verdict on whether a key pattern or route is worth caching. */
 export interface AdviceVerdict {
   readonly kind: typeof ADVICE_KINDS[number]
-  /** Why, such as `100 % one-hit keys`; `undefined` for `good`. */
+  /** The reason for the verdict, such as `100 % one-hit keys`; `undefined` for `good`. */
   readonly reason?: string | undefined
 }
 

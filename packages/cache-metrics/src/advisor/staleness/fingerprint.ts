@@ -17,10 +17,10 @@ const STRING = 1
 const BYTES = 2
 
 /**
- * Computes the fingerprint of a string, of the bytes of a `Buffer` or `Uint8Array`, or else of a value's JSON text, in the order of its keys.
- * `undefined`: the value has no JSON text (a cycle, a BigInt, `undefined`, a function, a `toJSON` that throws), JSON changes it
- * (a `Map`, a `Set`, bytes inside an object), or it is larger than `maxBytes`. Never throws. A value that is too large is not
- * serialised, unless its `toJSON` makes it large.
+ * Computes the fingerprint of a string, of the bytes of a `Buffer` or `Uint8Array`, or else of a value's JSON text, in the order of its
+ * keys. `undefined`: the value has no JSON text (a cycle, a BigInt, `undefined`, a function, a `toJSON` that throws), JSON changes the
+ * value (a `Map`, a `Set`, bytes inside an object), or the value is larger than `maxBytes`. Never throws. A value that is too large is
+ * not serialised, unless its `toJSON` makes it large.
  */
 export function fingerprint (value: unknown, maxBytes = MAX_BYTES): Fingerprint | undefined {
   try {
@@ -37,19 +37,19 @@ export function fingerprint (value: unknown, maxBytes = MAX_BYTES): Fingerprint 
   }
 }
 
-/** Whether the JSON text of a value may fit into `maxBytes`. It visits no more parts of the value than that. */
+/** Whether the JSON text of a value may fit into `maxBytes`. The check visits at most `maxBytes` parts of the value. */
 function isWithin (value: unknown, maxBytes: number): boolean {
   let left = maxBytes
   const open: unknown[] = [value]
   while (open.length > 0) {
     const part = open.pop()
-    // Each part has at least one character: a bracket, a comma or a digit.
+    // The JSON text of each part has at least one character: a bracket, a comma or a digit.
     left--
     if (typeof part === 'string') left -= part.length
     else if (typeof part === 'object' && part !== null) {
       if (ArrayBuffer.isView(part) || part instanceof Map || part instanceof Set) return false
       const parts = Array.isArray(part) ? part : Object.values(part)
-      // Checked before the loop, so that an array with millions of items is not visited.
+      // The number of parts is checked before the loop, so that an array with millions of items is not visited.
       if (parts.length > left) return false
       for (const each of parts) open.push(each)
     }
@@ -59,7 +59,7 @@ function isWithin (value: unknown, maxBytes: number): boolean {
 }
 
 function ofText (text: string, start: number, maxBytes: number): Fingerprint | undefined {
-  // A UTF-8 text has at least as many bytes as UTF-16 units, so this check avoids counting.
+  // A text has at least as many UTF-8 bytes as UTF-16 units, so a text of too many units is refused without counting its bytes.
   if (text.length > maxBytes) return undefined
   const bytes = Buffer.byteLength(text)
   return bytes > maxBytes ? undefined : { hash: crc32(text, start), bytes }

@@ -24,7 +24,10 @@ export function effective (clusters: readonly Cluster[]): number {
   return total(clusters).hits ** 2 / squares
 }
 
-/** Jackknife variance of a ratio over clusters times the square of its quantile, so that variances with different degrees of freedom add up. */
+/**
+ * The jackknife variance of a ratio over clusters, times the square of the quantile of Student's t. With this factor, variances with
+ * different degrees of freedom may be added.
+ */
 export function spreadOf (clusters: readonly Cluster[], rate: number): number {
   const count = clusters.length
   const all = total(clusters).hits

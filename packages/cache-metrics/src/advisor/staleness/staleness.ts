@@ -1,10 +1,10 @@
 import { HASHES, mix } from '../hash.js'
 import { effective, spreadOf, total, wilson, Z, type Cluster } from './ratio-interval.js'
 
-/** The default ttls, in seconds: from that of a polled page to that of a catalogue. */
+/** The default ttls of a forecast, in seconds: from the ttl of a polled page to the ttl of a catalogue. */
 const TTLS = [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400]
 const MAX_KEYS = 512
-/** The number of blocks, periods of equal length of the observed time; even, since two blocks are merged into one when all are used. */
+/** The number of blocks, equal periods of the observed time. It is even, since blocks are merged in pairs when all blocks are used. */
 const BLOCKS = 64
 /** The number of counts per key and ttl: hits, stale hits, hits since the load. */
 const COUNTS = 3
@@ -27,19 +27,19 @@ export interface StalenessForecast {
 }
 
 /**
- * Forecasts the stale hits of a cache for each ttl, from requests that all load, so that each shows the current value.
+ * Forecasts the stale hits of a cache for each ttl, from requests that all load, so that each has the current value.
  *
  * Each sampled key has one simulated entry per ttl. A request is a hit if the entry is younger than the ttl; the hit is stale if
- * the loaded fingerprint differs. Otherwise the request loads the entry again.
+ * the loaded fingerprint differs from that of the request. Otherwise the request loads the entry again.
  *
  * Sample: the keys with the smallest hashes (fixed-size SHARDS, Waldspurger et al., FAST 2015). Each sampled key has been
  * sampled since its first request, so its history is complete, and all keys were equally likely. Times should not
- * decrease. `keyHash` is a whole number of 32 to 53 bits; two keys with the same hash count as one key that changes.
+ * decrease. `keyHash` is a whole number of 32 to 53 bits; two keys with the same hash count as one key whose value changes.
  *
  * Interval: hits are not independent, since one change makes many hits stale. Keys are sampled as clusters, so the rate is a ratio
- * estimate with the jackknife variance that omits one key at a time (Cochran, Sampling Techniques, 1977, §6); it is 0 when every
- * key is tracked. A change may affect all keys at once (an import, a release), so the same variance over periods of time, each
- * at least as long as the ttl, is added. The sum is conservative, at most twice too large (Cameron, Gelbach and Miller, 2011,
+ * estimate with the jackknife variance that omits one key at a time (Cochran, Sampling Techniques, 1977, §6). The variance is 0 when
+ * every key is tracked. A change may affect all keys at once (an import, a release). Therefore the same variance over periods of time,
+ * each at least as long as the ttl, is added. The sum is conservative, at most twice too large (Cameron, Gelbach and Miller, 2011,
  * subtract the common part). The variance gives an equivalent number of independent hits, and that number gives Wilson's interval
  * (Korn and Graubard, 1998; Dean and Pagano, 2015).
  *
@@ -50,7 +50,7 @@ export interface StalenessForecast {
 export class Staleness {
   readonly #ttls: readonly number[]
   readonly #maxKeys: number
-  /** Keys with a hash below it are sampled. */
+  /** Keys with a hash below this threshold are sampled. */
   #threshold = HASHES
   readonly #slots = new Map<number, number>()
   readonly #free: number[] = []
@@ -67,6 +67,7 @@ export class Staleness {
   #last = 0
 
   /**
+   * Creates a forecast without requests.
    * @param options.ttls ttls in seconds, each above 0; default: 9 ttls from 1 s to a day
    * @param options.maxKeys number of keys that are tracked at a time, at least 8; each takes about 250 bytes with the default ttls
    */
@@ -77,7 +78,7 @@ export class Staleness {
     this.#blocks = new Float64Array(BLOCKS * ttls.length * PER_BLOCK)
   }
 
-  /** Approximate size in bytes: the arrays, and 56 bytes per entry of the map. */
+  /** Approximate size of the tables in bytes: the arrays, and 56 bytes per entry of the map. */
   get bytes (): number {
     const arrays = [this.#loadedAt, this.#loaded, this.#counts, this.#squares, this.#blocks]
     return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0) + this.#slots.size * 56
@@ -105,7 +106,7 @@ export class Staleness {
         this.#counts[count]!++
         if (stale) this.#counts[count + 1]!++
         this.#squares[index]! += 2 * this.#counts[count + 2]!++ + 1
-        // The hit counts in the block of its load, so that the stale hits of one change are in one block.
+        // A hit is counted in the block of its load, so that the stale hits of one change are in one block.
         const block = this.#blockOf(loadedAt) + index * PER_BLOCK
         this.#blocks[block]!++
         if (stale) this.#blocks[block + 1]!++
@@ -148,7 +149,7 @@ export class Staleness {
     return wilson(rate, rate * (1 - rate) * Z ** 2 / variance)
   }
 
-  /** The hits by period of `together` blocks, without periods that had none. */
+  /** The hits by period of `together` blocks, without periods that had no hits. */
   #stretches (index: number, together: number): Cluster[] {
     const stretches: Cluster[] = []
     for (let from = 0; from < BLOCKS; from += together) {
@@ -164,7 +165,7 @@ export class Staleness {
     return stretches
   }
 
-  /** The offset of the block of a time; merges blocks until the time fits. */
+  /** The offset of the block of a time; merges blocks until the time is within the last block. */
   #blockOf (seconds: number): number {
     const width = this.#ttls.length * PER_BLOCK
     let block = Math.floor((seconds - this.#began) / this.#blockSeconds)
@@ -195,7 +196,7 @@ export class Staleness {
     return slot
   }
 
-  /** Drops the eighth of the keys with the largest hashes. One key at a time would need a search for each. */
+  /** Drops the eighth of the keys with the largest hashes. To drop one key at a time would need a search for each key. */
   #lower (): void {
     const hashes = Float64Array.from(this.#slots.keys(), spread).sort()
     const before = this.#threshold
@@ -232,9 +233,10 @@ function spread (keyHash: number): number {
 }
 
 /**
- * The longest ttl whose interval, like those of all shorter ttls, has its upper bound within `tolerance` (stale hits per hit: 0.001 is
- * one in a thousand). `undefined`: there is none, or too little data.
- * @param forecasts shortest ttl first
+ * The longest ttl for which the upper bound of the rate of stale hits is within `tolerance`, as it is for all shorter ttls. `undefined`: no
+ * ttl is, or too little data.
+ * @param forecasts the forecasts, shortest ttl first
+ * @param tolerance stale hits per hit: 0.001 is one in a thousand
  */
 export function provenTtl (forecasts: readonly StalenessForecast[], tolerance: number): number | undefined {
   let recommended: number | undefined
