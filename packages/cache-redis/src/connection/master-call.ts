@@ -2,7 +2,9 @@ import type { Redis } from 'ioredis'
 import type { Connection } from './connection.js'
 import type { Node } from './node.js'
 
-/** A reply, the master that sent it, and the identity of that master before the command; empty if a single server's identity is not known. */
+/**
+ * A reply, the master that sent it, and the identity of that master before the command; empty if a single server's identity is not known.
+ */
 export interface MasterReply<T> { readonly value: T; readonly node: Node; readonly serverId: string }
 
 /** The options of `callMaster`. */
@@ -32,7 +34,8 @@ export async function callMaster<T, P = undefined> (
   let searches = 0
   for (;;) {
     let failure: unknown
-    // A single server gets the command even if its identity is not known: its refusal names the reason, and makes the client leave a replica.
+    // A single server gets the command even if its identity is not known: its refusal names the reason, and makes the client leave a
+    // replica.
     const serverId = node?.serverId ?? await node?.identify() ?? (connection.isCluster ? undefined : '')
     const prepared = (serverId === undefined || options.prepare === undefined ? undefined : await options.prepare(serverId)) as P
     try {

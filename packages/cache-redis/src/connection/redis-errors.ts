@@ -42,7 +42,9 @@ export function isRefusal (error: unknown): error is Error {
 }
 
 const REFUSED = 'NOPERM: the user may not use '
-/** The minimum length of an argument that is removed: a shorter one is a word of the protocol (`3`, `NX`, `GET`), or occurs in many texts. */
+/**
+ * The minimum length of an argument that is removed: a shorter one is a word of the protocol (`3`, `NX`, `GET`), or occurs in many texts.
+ */
 const MIN_ARGUMENT = 3
 /** The maximum length of an error text: the texts of Redis are shorter. */
 const MAX_TEXT = 500

@@ -53,7 +53,9 @@ export class Entries {
     this.#dataFor = dataFor
   }
 
-  /** The Redis key of an entry in a generation. The Redis key changes with the generation, and with the identity of the generation's master. */
+  /**
+   * The Redis key of an entry in a generation. The Redis key changes with the generation, and with the identity of the generation's master.
+   */
   nameOf (generation: BoundToken, key: string): string {
     return this.#keys.entry(`${generation.token}${generation.serverId}`, key)
   }
@@ -139,8 +141,8 @@ export class Entries {
   }
 
   /**
-   * Reads an entry; `use` also gets the master that answered. In a Cluster the command goes to the connection of the master that has the key.
-   * The answering master is checked, since a client of the app's own may resend a command to another server, which may lack a removal.
+   * Reads an entry; `use` also gets the master that answered. In a Cluster the command goes to the connection of the master that has the
+   * key. The answering master is checked, since a client of the app's own may resend a command to another server, which may lack a removal.
    */
   #get<T> (generation: BoundToken, key: string, use: (place: Place, bytes: Buffer | null) => T | Promise<T>): Promise<T> {
     const name = this.nameOf(generation, key)

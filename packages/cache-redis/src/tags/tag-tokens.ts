@@ -23,9 +23,10 @@ export interface TagTokensOptions {
 }
 
 /**
- * The tokens of tags: one random token per tag in Redis, and the tokens that this process remembers. An entry is valid if each of its tokens is still the
- * current one, on a server that has lost no write since. While messages arrive, equality with a remembered token proves
- * that an entry's token is current; inequality proves nothing. Methods reject when Redis does not answer: the caller must then refuse the entry.
+ * The tokens of tags: one random token per tag in Redis, and the tokens that this process remembers. An entry is valid if each of its
+ * tokens is still the current one, on a server that has lost no write since. While messages arrive, equality with a remembered token proves
+ * that an entry's token is current; inequality proves nothing. Methods reject when Redis does not answer: the caller must then refuse the
+ * entry.
  */
 export class TagTokens {
   readonly #connection: Connection
@@ -105,8 +106,8 @@ export class TagTokens {
   }
 
   /**
-   * Returns the tokens for a value that is set without a snapshot. In a Cluster the generation is read from Redis: the remembered one may be outdated
-   * while its slot moves, and the replaced value may be in the next generation.
+   * Returns the tokens for a value that is set without a snapshot. In a Cluster the generation is read from Redis: the remembered one may
+   * be outdated while its slot moves, and the replaced value may be in the next generation.
    */
   async captureForSet (tags: readonly string[], lifetimeMs: number): Promise<Map<string, BoundToken>> {
     if (!this.#connection.isCluster) return this.capture([GENERATION, ...tags], lifetimeMs)

@@ -29,8 +29,8 @@ const CHANNEL = '__redis__:invalidate'
 const MAX_PAUSE_MS = { refused: 60_000, failed: 2000 }
 
 /**
- * Client-side tracking of Redis (CLIENT TRACKING), on a RESP2 connection that redirects to itself. RESP3 is not used, since
- * ioredis drops its pushes; with two connections the loss of the subscriber would go unnoticed. The reply to a PING follows all earlier messages, so that
+ * Client-side tracking of Redis (CLIENT TRACKING), on a RESP2 connection that redirects to itself. RESP3 is not used, since ioredis drops
+ * its pushes; with two connections the loss of the subscriber would go unnoticed. The reply to a PING follows all earlier messages, so that
  * each answered heartbeat proves that no message before it was missed.
  */
 export class Tracker {
