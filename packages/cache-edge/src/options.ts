@@ -1,7 +1,7 @@
 import { checkOptions, defaultsOf, OptionInvalid } from '@x/cache-core/suite'
 import type { FastifyRequest } from 'fastify'
-import { createHash } from 'node:crypto'
 import { Type, type Static } from 'typebox'
+import { isHash } from './lib/is-hash.js'
 import { RouteOptionInvalid } from './errors.js'
 
 const call = <T>(allowed: string) => Type.Unsafe<T>(Type.Refine(Type.Unknown(), (value) => typeof value === 'function', () => allowed))
@@ -116,16 +116,6 @@ export const policySchema = Type.Object(policy, { additionalProperties: false })
 export type EdgePolicy = Static<typeof policySchema>
 
 const prefix = () => text(/^\//, 'a path that begins with /')
-
-function isHash (name: string): boolean {
-  // `createHash` is tried, since `getHashes()` lacks other spellings that `createHash` accepts, such as SHA256.
-  try {
-    createHash(name)
-    return true
-  } catch {
-    return false
-  }
-}
 
 const etag = Type.Object({
   /**

@@ -1,4 +1,4 @@
 declare module 'cluster-key-slot' {
-  /** The slot of a key, 0 to 16383; of its hash tag where it has one. */
+  /** The Cluster slot of a key, 0 to 16383; a key with a hash tag has the slot of its hash tag. */
   export default function calculateSlot (key: string): number
 }

@@ -4,8 +4,8 @@ import type { CacheRedisOptions } from './plugin.js'
 
 /**
  * Options of the plugin from `CACHE_REDIS_URL` (else `REDIS_URL`; several URLs are separated by commas), `REDIS_MODE`,
- * `REDIS_KEY_PREFIX`, `REDIS_DEFAULT_TTL`, and what the core reads: `FEATURE_CACHE`, `CACHE_IMPL`, `FEATURE_CACHE_REDIS`,
- * `CACHE_REDIS_ROLLOUT_PERCENT`, `CACHE_PATTERN_WHITELIST`. Where Redis is not asked for, `enabled` is `false`.
+ * `REDIS_KEY_PREFIX`, `REDIS_DEFAULT_TTL`, and the variables of the core: `FEATURE_CACHE`, `CACHE_IMPL`, `FEATURE_CACHE_REDIS`,
+ * `CACHE_REDIS_ROLLOUT_PERCENT`, `CACHE_PATTERN_WHITELIST`. `enabled` is `false` unless the variables choose Redis.
  * @throws `CACHE_ERR_ENV_INVALID` for a value that does not parse
  */
 export function redisOptionsFromEnv (env: Env = process.env): CacheRedisOptions {

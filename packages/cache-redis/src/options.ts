@@ -15,7 +15,7 @@ const URL_PATTERN = '^rediss?://'
 const host = () => Type.Object({
   host: Type.String({ minLength: 1 }),
   port: Type.Integer({ minimum: 1, maximum: 65_535, default: REDIS_PORT }),
-  /** The name that the node's certificate has, if that is not `host`; in a Cluster. */
+  /** The name in the node's certificate, if it is not `host`; only in a Cluster. */
   servername: Type.Optional(Type.String({ minLength: 1 }))
 }, { additionalProperties: false })
 const tls = () => Type.Optional(Type.Union([Type.Boolean(), Type.Unsafe<import('node:tls').ConnectionOptions>(Type.Object({}))]))
@@ -24,16 +24,16 @@ const isFunction = (value: unknown): boolean => typeof value === 'function'
 /** The options of a `RedisCache`. */
 export const redisSchema = Type.Object({
   /**
-   * `redis://user:password@host:port/db`, `rediss://` for TLS; several of them, as a list or separated by commas, for the nodes of a
-   * Cluster or the Sentinels. The query takes `db` and `family` (4 or 6); all else is refused. The settings of all servers stand in the
-   * first URL.
+   * `redis://user:password@host:port/db`, `rediss://` for TLS; several URLs, as a list or separated by commas, for the nodes of a
+   * Cluster or the Sentinels. The query accepts `db` and `family` (4 or 6) only. The user, password, database, family and TLS of the first
+   * URL apply to all servers.
    * @default `redis://127.0.0.1:6379`
    */
   url: Type.Optional(Type.Union([
     Type.String({ pattern: URL_PATTERN }),
     Type.Array(Type.String({ pattern: URL_PATTERN }), { minItems: 1 })
   ])),
-  /** The kind of deployment; with `client`, that of the client. */
+  /** The kind of deployment; with `client`, the mode of that client. */
   mode: Type.Union([Type.Literal('single'), Type.Literal('cluster'), Type.Literal('sentinel')], { default: 'single' }),
   /**
    * Instead of `url`: the nodes of a Cluster, or the Sentinels, each as `{ host, port, servername }`; `servername` in a Cluster with
@@ -57,12 +57,12 @@ export const redisSchema = Type.Object({
    */
   sentinelPassword: Type.Optional(Type.String()),
   /**
-   * The user; takes precedence over the URL.
+   * The user of Redis; takes precedence over the URL.
    * @default none
    */
   username: Type.Optional(Type.String()),
   /**
-   * The password; takes precedence over the URL.
+   * The password of the user of Redis; takes precedence over the URL.
    * @default none
    */
   password: Type.Optional(Type.String()),
@@ -82,8 +82,8 @@ export const redisSchema = Type.Object({
    */
   sentinelTls: tls(),
   /**
-   * Maps a `host:port` that the Cluster or the Sentinels announce to the `{ host, port, servername? }` for this process; see "Names and
-   * certificates".
+   * Maps a `host:port` that the Cluster or the Sentinels announce to the `{ host, port, servername? }` that this process connects to;
+   * see "Names and certificates".
    * @default none
    */
   natMap: Type.Optional(Type.Unsafe<NatMap>(Type.Refine(Type.Unknown(),
@@ -103,8 +103,8 @@ export const redisSchema = Type.Object({
   /** The number of connections for entries, chosen by key; only 1 in a Cluster. */
   connections: Type.Integer({ minimum: 1, maximum: 64, default: 1 }),
   /**
-   * The prefix of all keys and channels in Redis; end it with a colon. Refused with `:t:` `:e:` `:l:` `:f:` `:d:` `:u:` behind its first
-   * part: its keys would lie among those of a cache with the shorter prefix.
+   * The prefix of all keys and channels in Redis; end it with a colon. A prefix with `:t:` `:e:` `:l:` `:f:` `:d:` `:u:` after its
+   * first part is refused: its keys could equal keys of a cache with the shorter prefix.
    */
   keyPrefix: Type.String({ minLength: 1, maxLength: 64, default: 'cache:' }),
   /** Seconds that an entry is fresh if `set` names no ttl. */
@@ -113,14 +113,14 @@ export const redisSchema = Type.Object({
   commandTimeoutMs: milliseconds(400),
   /** Milliseconds after which an attempt to connect is given up. */
   connectTimeoutMs: milliseconds(1000),
-  /** Milliseconds without a reply after which a connection is closed, and another node may be found. */
+  /** Milliseconds without a reply after which a connection is closed, so that the client may find another node. */
   socketTimeoutMs: milliseconds(1000),
   /**
    * `'bounded'`: tokens are remembered while invalidation messages arrive. `'strong'`: tokens are read from Redis with every read; see
    * below.
    */
   consistency: Type.Union([Type.Literal('bounded'), Type.Literal('strong')], { default: 'bounded' }),
-  /** The number of replicas that must acknowledge an invalidation before it is `ok`. */
+  /** The number of replicas that must acknowledge an invalidation before its result is `ok`. */
   waitReplicas: Type.Integer({ minimum: 0, maximum: 16, default: 0 }),
   /** Milliseconds between the heartbeats of the invalidation connection. */
   heartbeatMs: milliseconds(250),
@@ -139,23 +139,23 @@ export const redisSchema = Type.Object({
    */
   compressAboveBytes: Type.Optional(Type.Integer({ minimum: 0 })),
   /**
-   * `'gzip'`, `'brotli'`, or `{ id: 128…255, compress, decompress }`, which has failed if it takes longer than half of
-   * `commandTimeoutMs`.
+   * The compression: `'gzip'`, `'brotli'`, or `{ id: 128…255, compress, decompress }`. A compression of the app fails if it takes longer
+   * than half of `commandTimeoutMs`.
    * @default `'gzip'`
    */
   compression: Type.Optional(Type.Union([
     Type.Literal('gzip'), Type.Literal('brotli'), has<Compression>('an object with id, compress and decompress', 'compress', 'decompress')
   ])),
   /**
-   * The largest value in bytes, before and after decompression. A larger value is `CACHE_ERR_TOO_LARGE`; a larger one that is stored
-   * already is `CACHE_ERR_CORRUPT`.
+   * The largest value in bytes, before and after decompression. A larger value is refused with `CACHE_ERR_TOO_LARGE`; a
+   * larger stored value is `CACHE_ERR_CORRUPT`.
    */
   maxValueBytes: Type.Integer({ minimum: 1, maximum: 512 * 1024 * 1024, default: 8 * 1024 * 1024 }),
   /** The circuit breaker in front of Redis. */
   breaker: Type.Object({
     /** Milliseconds over which failures are counted. */
     windowMs: milliseconds(10_000),
-    /** Calls within the window below which the breaker stays closed. */
+    /** The number of calls within the window below which the breaker stays closed. */
     minimumCalls: Type.Integer({ minimum: 1, default: 20 }),
     /** Share of failed calls, above 0 and at most 1, from which on the breaker opens. */
     errorRate: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 0.5 }),
@@ -180,27 +180,28 @@ export type RedisCacheOptions = Partial<Omit<Static<typeof redisSchema>, 'breake
   breaker?: Partial<Static<typeof redisSchema>['breaker']>
 }
 
-/** The options with their defaults. */
+/** The options of a `RedisCache` with their defaults applied. */
 export type RedisCacheSettings = Static<typeof redisSchema>
 
-/** The options of `register(cacheRedis, …)`: those of `RedisCache`, and two of the app. */
+/** The options of `register(cacheRedis, …)`: those of `RedisCache`, with `rollout` and `enabled`. */
 export const redisPluginSchema = Type.Object({
   ...redisSchema.properties,
   /**
-   * Which keys, and which share of the subjects, are cached in Redis; others stay on NullCache. Start with percent 0 in every process. The
-   * members are those of `@x/cache-core`; another value there is `CACHE_ERR_OPTION_CLASH`, as for `defaultTtl`.
+   * The keys, and the share of the subjects, that are cached in Redis; other keys and subjects use NullCache. Start with percent 0 in
+   * every process. The members are those of `rollout` in `@x/cache-core`; a different value in the core's options is
+   * `CACHE_ERR_OPTION_CLASH`, as for `defaultTtl`.
    */
   rollout: Type.Optional(rolloutSchema),
   /**
-   * `false`: registers the core and leaves its implementation alone. Else a second choice of an implementation is
+   * `false`: the plugin registers the core and does not change its implementation. `true`: a second choice of an implementation is
    * `CACHE_ERR_IMPLEMENTATION_CLASH`.
    */
   enabled: Type.Optional(Type.Boolean({ default: true }))
 }, { additionalProperties: false })
 
 type OfPlugin = Pick<Static<typeof redisPluginSchema>, 'rollout' | 'enabled'>
-/** Options of `register(cacheRedis, …)`: those of `RedisCache`, and two of the app. */
+/** Options of `register(cacheRedis, …)`: those of `RedisCache`, with `rollout` and `enabled`. */
 export type CacheRedisOptions = RedisCacheOptions & { [Name in keyof OfPlugin]: OfPlugin[Name] | undefined }
 
-/** The defaults of the options of the plugin alone. */
+/** The defaults of the options that the plugin has and `RedisCache` does not have. */
 export const PLUGIN_DEFAULTS = defaultsOf(Type.Pick(redisPluginSchema, ['enabled']), 'enabled')

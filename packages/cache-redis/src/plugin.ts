@@ -44,10 +44,10 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
   })
 }
 
-/** `fastify.cache` on Redis. */
+/** The plugin that makes a `RedisCache` the implementation of `fastify.cache`. */
 export const cacheRedis = fp(plugin, { fastify: '5.x', name: NAME })
 
-/** Logs changes of the state, one line per change; operations are not logged. */
+/** Logs each change of the cache's state in one line; operations are not logged. */
 class StateLog {
   readonly #log: FastifyBaseLogger
   #isUp: boolean | undefined

@@ -23,7 +23,7 @@ export class RedisCache implements Cache {
   readonly tags: Tags
   readonly leases: CacheLeases
   readonly #parts: RedisParts
-  // Two of the parts have their own fields, so that a read needs fewer property accesses.
+  // The service and the entries have fields of their own, so that a read needs fewer property accesses.
   readonly #service: Service
   readonly #entries: Entries
 
@@ -36,7 +36,7 @@ export class RedisCache implements Cache {
     this.leases = redisLeases(this.#parts)
   }
 
-  /** Waits until Redis is in service, for `ms` milliseconds at most; resolves with whether it is. */
+  /** Waits until Redis is in service, for `ms` milliseconds at most; resolves with `true` if Redis is in service. */
   async ready (ms = this.#parts.settings.connectTimeoutMs): Promise<boolean> {
     const end = performance.now() + ms
     while (!this.#service.isUp && performance.now() < end) {
@@ -84,7 +84,8 @@ export class RedisCache implements Cache {
     if (options.ttl === 0) return this.del(key)
     const serialised = this.#parts.codec.serialise(value)
     if (serialised instanceof Error) return err(serialised)
-    // A value with the snapshot of another cache is not stored: that snapshot has no tokens of this cache. It occurs if this cache came into service during a load.
+    // A value with the snapshot of another cache is not stored: that snapshot has no tokens of this cache.
+    // Such a snapshot occurs if this cache came into service during a load.
     if (options.snapshot !== undefined && !(options.snapshot instanceof RedisSnapshot)) return DONE
     const calledAt = monotonicClock.now()
     return this.#service.run('set', () => this.#parts.writer.store(key, serialised, options, calledAt))
@@ -126,7 +127,10 @@ export class RedisCache implements Cache {
     return result.ok ? DONE : result
   }
 
-  /** Closes the connections that the cache opened. Waiting removals are sent once more; `onLost` receives the number of unacknowledged ones. */
+  /**
+   * Closes the connections that the cache opened. Waiting removals are sent once more; `onLost` receives the number of removals that
+   * Redis has still not acknowledged.
+   */
   async close (onLost: (removals: number) => void = () => {}): Promise<void> {
     await this.#parts.close(onLost)
   }

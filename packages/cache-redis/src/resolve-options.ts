@@ -9,7 +9,7 @@ const OF_SENTINELS = ['sentinelName', 'sentinelUsername', 'sentinelPassword', 's
 const OF_CONNECTIONS = ['username', 'password', 'db', 'tls', 'natMap', 'dnsLookup', ...OF_SENTINELS] as const
 
 /**
- * Checks the options, and that they do not contradict each other.
+ * Checks the options of a `RedisCache`, each one and against each other, and adds their defaults.
  * @throws `CACHE_ERR_OPTION_INVALID`
  */
 export function resolveRedisOptions (raw: object): RedisCacheSettings {
@@ -45,7 +45,10 @@ export function resolveRedisOptions (raw: object): RedisCacheSettings {
   return settings
 }
 
-/** The mode of the app's client; refuses what would have no effect on it, and settings of its own that break a promise. */
+/**
+ * Returns the mode of the app's client. Refuses options that have no effect on that client, and settings of the client that break the
+ * cache: a key prefix, numbers as strings, reads from replicas.
+ */
 function checkClient (client: Client, raw: object, settings: RedisCacheSettings): RedisCacheSettings['mode'] {
   const { keyPrefix, stringNumbers, redisOptions } = client.options as {
     keyPrefix?: string | null
@@ -67,7 +70,7 @@ function checkClient (client: Client, raw: object, settings: RedisCacheSettings)
   return mode
 }
 
-/** Refuses names of certificates where there is no TLS. Parses the URLs for it, which throws for what is wrong with them. */
+/** Refuses a `servername` without TLS. Parses the URLs to find whether TLS is used, which throws for an invalid URL. */
 function checkTls (settings: RedisCacheSettings): void {
   const isTls = typeof settings.tls === 'object' || (settings.tls ?? endpointsOf(settings)[0]!.tls)
   if (!isTls && settings.nodes?.some(({ servername }) => servername !== undefined) === true) refuse('nodes', 'a servername without TLS', 'tls: true beside it')

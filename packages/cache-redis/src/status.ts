@@ -17,7 +17,7 @@ declare module '@x/cache-core/implementing' {
 
 /** The part of `GET /internal/cache` that describes Redis. */
 export interface RedisStatus extends ImplementationStatus {
-  /** Redis is out of service; the app runs without it. */
+  /** Whether Redis is out of service; the app then runs without Redis. */
   degraded: boolean
   /** The mode of the client. */
   mode: RedisCacheSettings['mode']
@@ -28,19 +28,19 @@ export interface RedisStatus extends ImplementationStatus {
   tracking: 'trusted' | 'in doubt' | 'off'
   /** The last health check; `undefined` before the first. */
   health: HealthReport | undefined
-  /** Why Redis is out of service although it answers, as the last probe found it; contains no credentials. */
+  /** Why Redis is out of service although it answers, according to the last probe; contains no credentials. */
   problem: string | undefined
 }
 
-/** Callbacks of a `RedisCache`. A throw or a rejection of one is reported once, to `onWarning`, and goes no further. */
+/** Callbacks of a `RedisCache`. A throw or a rejection of a callback is caught, and reported once to `onWarning`. */
 export interface RedisCacheEvents {
-  /** Something in `status()` changed. */
+  /** Is called with the new status when a part of `status()` has changed. */
   onChange?: (status: RedisStatus) => void
-  /** `getMany` found an entry that cannot be read, and answered a miss for it; or a token that another program wrote was replaced. */
+  /** `getMany` found an entry that cannot be read, and returned a miss for its key; or a token that another program wrote was replaced. */
   onCorrupt?: (error: CacheError) => void
   /** Redis acknowledged a removal that had waited for it (`queued: true`). */
   onReplayed?: (removal: Removal) => void
-  /** The connection failed; the message contains host and port, never credentials. */
+  /** The connection to Redis failed; the message contains host and port, never credentials. */
   onError?: (error: Error) => void
   /** A setting has no effect for a lasting reason; called once. The message has the remedy, and contains no credentials. */
   onWarning?: (warning: Error) => void

@@ -18,7 +18,7 @@ export function guard<A extends unknown[]> (name: string, fn: ((...args: A) => u
   return (...args) => {
     try {
       const returned = fn(...args) as PromiseLike<unknown> | undefined
-      // Any thenable counts: the app may use another implementation of promises.
+      // Any thenable counts as a promise: the app may use another implementation of promises.
       if (typeof returned?.then === 'function') returned.then(undefined, fail)
     } catch (error) {
       fail(error)

@@ -8,7 +8,7 @@ export type Client = Redis | Cluster
 export type ClientOptions = Omit<RedisOptions, 'replyMapping'>
 
 /**
- * Whether a client is one of a Cluster. The flag of the client decides, never `instanceof` or an option: the app's client may come
+ * Whether a client is a Cluster client. The flag of the client decides, never `instanceof` or an option: the app's client may come
  * from another copy or version of ioredis, or from iovalkey.
  */
 export function isCluster (client: Client): client is Cluster {
@@ -24,7 +24,7 @@ export function modeOf (client: Client): 'single' | 'cluster' | 'sentinel' {
 /** Closes a client permanently. Later errors are ignored, since its other listeners have been removed. */
 export function closeClient (client: Client): void {
   client.on('error', ignore)
-  // A socket that ends during its TLS handshake may emit two errors; ioredis (6.0.0) listens to the first one only.
+  // A socket that ends during its TLS handshake may emit two errors; ioredis (6.0.0) has no listener for the second.
   for (const { stream } of (isCluster(client) ? client.nodes('all') : [client]) as { stream?: EventEmitter | null }[]) stream?.on('error', ignore)
   client.disconnect()
 }

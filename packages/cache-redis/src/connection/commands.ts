@@ -20,7 +20,7 @@ declare module 'ioredis' {
   }
 }
 
-/** Adds the scripts to a client; it sends EVALSHA and falls back to EVAL by itself. */
+/** Adds the Lua scripts to a client as methods; the client sends EVALSHA and falls back to EVAL by itself. */
 export function defineScripts (client: Client): void {
   for (const [name, { numberOfKeys, lua }] of Object.entries(SCRIPTS)) client.defineCommand(name, { numberOfKeys, lua })
 }

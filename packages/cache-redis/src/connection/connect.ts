@@ -16,7 +16,7 @@ export interface Clients {
   close (): void
 }
 
-/** Milliseconds between two reconnections because of READONLY: each one in a row adds a listener to the socket. */
+/** Minimum milliseconds between two reconnections because of READONLY: each reconnection in a row adds a listener to the socket. */
 const LEAVE_MS = 250
 
 /** Makes the clients of a cache, or uses the app's own. */
@@ -28,7 +28,7 @@ export function connect (settings: RedisCacheSettings, warn: Warn): Clients {
     : [client, ...Array.from({ length: connections - 1 }, () => (client as Redis).duplicate())]
   for (const each of lanes) {
     defineScripts(each)
-    // The first client reports outages. ioredis prints errors that have no listener.
+    // Errors of the other clients are ignored: the first client reports outages, and ioredis prints errors without a listener.
     if (each !== lanes[0]) each.on('error', () => {})
   }
   return {
@@ -40,7 +40,7 @@ export function connect (settings: RedisCacheSettings, warn: Warn): Clients {
   }
 }
 
-/** Where the clients of a cache connect to, and how. */
+/** The servers that the clients of a cache connect to, and the options of the connections. */
 interface Target {
   readonly settings: RedisCacheSettings
   readonly endpoints: readonly Endpoint[]
@@ -50,7 +50,7 @@ interface Target {
   readonly natMap: ClusterOptions['natMap'] | undefined
 }
 
-/** Makes the clients of the mode. `stops` gets the functions that end what was started beside them. */
+/** Makes the Redis clients for the mode. `stops` receives the functions that end the timer or watch started with the clients. */
 function makeClients (settings: RedisCacheSettings, warn: Warn, stops: (() => void)[]): Client[] {
   const endpoints = endpointsOf(settings)
   const [first] = endpoints as [Endpoint]
@@ -113,7 +113,7 @@ function sentinelClients ({ settings, endpoints, tls, common, natMap }: Target, 
 }
 
 function clusterClient ({ settings, endpoints, tls, common, natMap }: Target, stops: (() => void)[]): Cluster {
-  // The pool of ioredis sets these two options for each of its nodes.
+  // `retryStrategy` and `enableOfflineQueue` are left out: the pool of ioredis sets both for each of its nodes.
   const { retryStrategy, enableOfflineQueue, ...ofNodes } = common
   const nodes = endpoints.map(({ host, port, servername }) =>
     servername === undefined ? { host, port } : { host, port, tls: { ...tls, servername } })
@@ -140,8 +140,8 @@ function leaveFor (lanes: readonly Redis[]): (host: string, port: number) => voi
 }
 
 /**
- * The option that resolves a Cluster's host names. With TLS the name is not resolved, since the certificate is compared with it; ioredis
- * would replace it by an address.
+ * The option that resolves a Cluster's host names. With TLS the name is not resolved: the certificate is compared with the name, and
+ * ioredis would replace the name by an address.
  */
 function dnsLookupFor ({ dnsLookup }: RedisCacheSettings, tls: ConnectionOptions | undefined): Pick<ClusterOptions, 'dnsLookup'> {
   if (dnsLookup !== undefined) return { dnsLookup }
@@ -154,8 +154,8 @@ function tlsOf (option: boolean | ConnectionOptions | undefined, isDefault: bool
 }
 
 /**
- * A `reconnectOnError` that leaves a master which became a replica: one reconnection for all refused commands. For each further
- * one, ioredis (6.0.0) would end the socket again and add a listener to it.
+ * Makes a `reconnectOnError` that leaves a master which became a replica, with one reconnection for all refused commands. For each
+ * further reconnection, ioredis (6.0.0) would end the socket again and add a listener to it.
  */
 function leaveReplicas (): (error: Error) => boolean {
   let leftAt = -Infinity
@@ -167,7 +167,7 @@ function leaveReplicas (): (error: Error) => boolean {
 }
 
 /**
- * Refreshes the slot table at an interval, which detects a stopped master; returns the function that ends it. The option
+ * Refreshes the slot table at an interval, which detects a stopped master; returns the function that ends the interval. The option
  * `slotsRefreshInterval` is not used: a client closed during a refresh keeps the process alive (ioredis 6.0.0).
  */
 function refreshSlots (cluster: Cluster, everyMs: number): () => void {

@@ -11,25 +11,25 @@ export type { Client }
 
 /** The callbacks of a `Connection`. */
 export interface ConnectionEvents {
-  /** A server answers again, or another server does: waiting operations may be tried again. */
+  /** Is called when a server answers again, or another server answers: waiting operations may be tried again. */
   readonly onChange: () => void
-  /** The connection failed; called once per kind of failure. The message contains no credentials. */
+  /** Is called once per kind of failure of the connection. The message contains no credentials. */
   readonly onError: (error: Error) => void
-  /** The server refuses a command or channel that the cache needs; called once for any number of nodes and attempts. */
+  /** Is called once, for any number of nodes and attempts, when the server refuses a command or channel that the cache needs. */
   readonly onRefused: Warn
 }
 
 type ConnectionError = Error & { code?: string; lastNodeError?: Error }
 
-/** Messages of ioredis for nodes of a Cluster that did not answer; they name no reason. */
+/** Messages of ioredis for nodes of a Cluster that did not answer; the messages name no reason. */
 const UNEXPLAINED = /^(Connection is closed\.|timeout)$/
 
 /** A client and the masters that it is connected to. Commands go through `client`, which follows redirections. */
 export class Connection {
   readonly client: Client
-  /** Whether the client is one of a Cluster. */
+  /** Whether the client is a Cluster client. */
   readonly isCluster: boolean
-  /** Why the client is not connected; `undefined` while it is, and as long as that is not known. */
+  /** Why the client is not connected; `undefined` while it is connected, or the reason is not known. */
   failure: Error | undefined
   readonly #nodes = new Map<string, Node>()
   readonly #settings: NodeSettings
@@ -74,14 +74,14 @@ export class Connection {
 
   get nodes (): Iterable<Node> { return this.#nodes.values() }
 
-  /** Why no master is known; `undefined` while one is. */
+  /** Why no master is known; `undefined` while a master is known. */
   get problem (): Error | undefined {
     const nodes = [...this.#nodes.values()]
     if (nodes.some(({ serverId }) => serverId !== undefined)) return undefined
     return nodes.find(({ problem }) => problem !== undefined)?.problem ?? this.failure ?? new Error('no master is known')
   }
 
-  /** The master that has the slot of a key; `undefined` if it is not known. */
+  /** The master that has the slot of a key; `undefined` if that master is not known. */
   owner (key: string): Node | undefined {
     if (!isCluster(this.client)) return this.#nodes.get('')
     const id = this.client.slots[calculateSlot(key)]?.[0]
@@ -124,7 +124,7 @@ export class Connection {
   }
 
   /**
-   * Connects to one node of a Cluster to find the reason why none can be reached. ioredis drops the errors of its own attempts,
+   * Connects to one node of a Cluster to find the reason why no node can be reached. ioredis drops the errors of its own attempts,
    * so that a refused certificate looks like a closed connection.
    */
   async #findCause (): Promise<Error | undefined> {

@@ -5,7 +5,7 @@ import { OptionInvalid } from '@x/cache-core/suite'
 export interface Endpoint {
   readonly host: string
   readonly port: number
-  /** The name that its certificate must have, if that is not `host`. */
+  /** The name that the server's certificate must have, if it is not `host`. */
   readonly servername?: string
   readonly tls: boolean
   readonly username?: string
@@ -27,7 +27,7 @@ const ALLOWED = 'redis://user:password@host:port/db, with ?db= and ?family= alon
 const COMMON = ['tls', 'username', 'password', 'db', 'family'] as const
 
 /**
- * The addresses from the options; the first one has the settings of all.
+ * Returns the addresses of the servers from the options; the other settings of the first address apply to all servers.
  * @throws `CACHE_ERR_OPTION_INVALID`, without the URL, which may contain a password
  */
 export function endpointsOf ({ url, nodes, mode }: EndpointOptions): Endpoint[] {

@@ -12,7 +12,7 @@ export class Lanes {
     this.#clients = clients
   }
 
-  /** The client that carries the entry of a name. */
+  /** The client that carries the entry of a Redis key. */
   of (name: string): Client {
     const client = this.#clients.length === 1 ? this.first : this.#clients[hashOf(name) % this.#clients.length]!
     sendTogether(client)
@@ -22,7 +22,7 @@ export class Lanes {
 
 /**
  * Sends all commands that a client receives in one tick with one system call, the most expensive part of a command. Unlike a
- * pipeline it delays no command: a single one is sent at the end of its own tick.
+ * pipeline, this delays no command: a single command is sent at the end of its own tick.
  */
 export function sendTogether (client: Client): void {
   const { stream } = client as { stream?: Socket }

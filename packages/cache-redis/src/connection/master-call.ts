@@ -2,7 +2,9 @@ import type { Redis } from 'ioredis'
 import type { Connection } from './connection.js'
 import type { Node } from './node.js'
 
-/** A reply, the master that sent it, and the identity of that master before the command; empty if that of a single server is not known. */
+/**
+ * A reply, the master that sent it, and the identity of that master before the command; empty if a single server's identity is not known.
+ */
 export interface MasterReply<T> { readonly value: T; readonly node: Node; readonly serverId: string }
 
 /** The options of `callMaster`. */
@@ -13,15 +15,15 @@ export interface MasterCallOptions<P> {
   readonly prepare?: (serverId: string) => Promise<P>
 }
 
-/** Redirections that one call follows; two are usual while a slot moves. */
+/** The maximum number of redirections that one call follows; two redirections are usual while a slot moves. */
 const MAX_REDIRECTIONS = 8
-/** Times that one call lets the client search for the master; each includes the client's own retries. */
+/** The maximum number of searches for the master that one call starts; each search includes the client's own retries. */
 const MAX_SEARCHES = 2
 
 /**
  * Runs one command on the connection of the master that has the key, and returns the master that answered. MOVED and ASK are
  * followed here, since the client does not report which server answered. `send` must send exactly one command before it awaits
- * anything, because ASKING precedes it. Rejects with the error of the server or the connection.
+ * anything, because ASKING covers only the next command. Rejects with the error of the server or the connection.
  */
 export async function callMaster<T, P = undefined> (
   connection: Connection, key: string, send: (redis: Redis, serverId: string, prepared: P) => Promise<T>, options: MasterCallOptions<P> = {}
@@ -32,7 +34,8 @@ export async function callMaster<T, P = undefined> (
   let searches = 0
   for (;;) {
     let failure: unknown
-    // A single server gets the command even if its identity is not known: its refusal names the reason, and makes the client leave a replica.
+    // A single server gets the command even if its identity is not known: its refusal names the reason, and makes the client leave a
+    // replica.
     const serverId = node?.serverId ?? await node?.identify() ?? (connection.isCluster ? undefined : '')
     const prepared = (serverId === undefined || options.prepare === undefined ? undefined : await options.prepare(serverId)) as P
     try {
@@ -58,7 +61,7 @@ export async function callMaster<T, P = undefined> (
       isAsking = redirection?.isMoved === false
       continue
     }
-    // No connection to the master is known: the client follows redirections and failovers, and finds new servers by that.
+    // No connection to the master is known: PTTL makes the client follow redirections and failovers, and so find new servers.
     if (++searches > MAX_SEARCHES) throw failure
     await connection.client.pttl(key)
     node = connection.owner(key)

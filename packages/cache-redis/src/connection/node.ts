@@ -80,7 +80,7 @@ export class Node {
     return this.serverId
   }
 
-  /** Reads the server identity anew, unless INFO was refused a moment ago. */
+  /** Reads the server identity anew, unless the pause after a refused INFO has not passed yet. */
   poll (): void {
     if (this.redis.status === 'ready' && this.#settings.now() >= this.#nextPollAt) void this.readServerId()
   }

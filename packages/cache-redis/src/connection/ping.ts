@@ -6,7 +6,7 @@ export async function ping (connection: Connection): Promise<void> {
   try {
     await connection.client.ping()
   } catch (error) {
-    // The connection has the reason; the error of a client that is not connected has none.
+    // `connection.failure` has the reason; the error of a client that is not connected has no reason.
     throw isReply(error) ? error : connection.failure ?? error
   }
   const { problem } = connection

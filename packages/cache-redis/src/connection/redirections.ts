@@ -1,10 +1,10 @@
 import { REDIS_PORT } from './redis-port.js'
 import type { Cluster, Redis } from 'ioredis'
 
-/** The method of a Cluster that maps an announced address; it throws for a text that is no address. */
+/** The method of a Cluster that maps an announced address; the method throws for a text that is no address. */
 interface Mapping { natMapper?: (announced: unknown) => { host?: string; port?: number } }
 
-/** A name or an IP address, and a port. */
+/** The form of an address that a server announces: a host name or an IP address, and a port. */
 const ADDRESS = /^[\w.:%[\]-]*:(\d{1,5})$/
 
 /** Whether an address that a server announced has a port to connect to. */
@@ -23,15 +23,15 @@ export function guardRedirections (cluster: Cluster): void {
   if (natMapper === undefined || Object.hasOwn(mapping, 'natMapper')) return
   mapping.natMapper = (announced) => {
     if (isAddress(announced)) return natMapper.call(cluster, announced)
-    // A closed Cluster has no node, and connects to none.
+    // A closed Cluster has no node; the default address is then never connected to.
     const { host = '127.0.0.1', port = REDIS_PORT } = cluster.nodes('all')[0]?.options ?? {}
     return { host, port }
   }
 }
 
 /**
- * Handles the rejections of ASKING on a node. ioredis (6.0.0) sends it after an ASK redirection and ignores the promise; if the
- * node cannot be reached, the rejection would end the process. The next command fails for the same reason.
+ * Handles the rejections of ASKING on a node. ioredis (6.0.0) sends ASKING after an ASK redirection and ignores the promise; if
+ * the node cannot be reached, the rejection would end the process. The command after ASKING fails for the same reason.
  */
 export function guardAsking (redis: Redis): void {
   const { asking } = redis

@@ -1,7 +1,10 @@
 import { isCacheError, type CacheError } from '@x/cache-core'
 import { auth, corrupt, failedReply, outOfMemory, readonly, refused, unavailable } from '@x/cache-core/implementing'
 
-/** A reply or a broken connection as a coded error. Neither its text nor its cause holds a key, a value, a user or a password. */
+/**
+ * Converts an error reply or an error of the connection to a coded error. Neither the text nor the cause of the coded error contains a
+ * key, a value, a user or a password.
+ */
 export function toCacheError (operation: string, thrown: unknown): CacheError {
   if (isCacheError(thrown)) return thrown
   const cause = withoutSecrets(thrown)
@@ -25,7 +28,7 @@ export function isOutage ({ code }: CacheError): boolean {
   return code === 'CACHE_ERR_UNAVAILABLE' || code === 'CACHE_ERR_TIMEOUT' || code === 'CACHE_ERR_AUTH'
 }
 
-/** Replies that describe a passing state of the server, not the user, the command or the kind of server. */
+/** Replies that describe a temporary state of the server, not the user, the command or the kind of server. */
 const PASSING = /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|READONLY|UNBLOCKED)/
 
 /** Whether an error is a reply of the server, not one of the connection. */
@@ -39,14 +42,16 @@ export function isRefusal (error: unknown): error is Error {
 }
 
 const REFUSED = 'NOPERM: the user may not use '
-/** The minimum length of an argument that is removed: a shorter one is a word of the protocol (`3`, `NX`, `GET`), or occurs in many texts. */
+/**
+ * The minimum length of an argument that is removed: a shorter one is a word of the protocol (`3`, `NX`, `GET`), or occurs in many texts.
+ */
 const MIN_ARGUMENT = 3
 /** The maximum length of an error text: the texts of Redis are shorter. */
 const MAX_TEXT = 500
 
 /**
- * An error's text for logs: Redis's own text of a refusal (NOPERM) names the user, that of an unknown command its arguments, which
- * are a password where AUTH is unknown. An argument of the command that the reply repeats is left out, whatever the server.
+ * Returns an error's text for logs. The text of a refusal (NOPERM) names the user, and the text of an unknown command repeats its
+ * arguments, for AUTH a password; both are removed. Any argument of the command that a reply repeats is removed, too.
  */
 export function publicText (error: Error): string {
   const text = error.message.slice(0, MAX_TEXT)
@@ -65,8 +70,8 @@ export function publicText (error: Error): string {
 }
 
 /**
- * An error without all that might be a secret: the arguments of its command (a key, a value, a password), the user's name, and the
- * errors that it carries, as that of a Cluster carries its last node's.
+ * Copies an error without possible secrets: the arguments of its command (a key, a value, a password), the user's name, and nested
+ * errors, such as `lastNodeError` in the error of a Cluster.
  */
 export function withoutSecrets (thrown: unknown): Error {
   if (!(thrown instanceof Error)) return new Error(typeof thrown === 'string' ? thrown.slice(0, MAX_TEXT) : `a thrown ${typeof thrown}`)

@@ -6,8 +6,8 @@ import { isRefusal, publicText } from './redis-errors.js'
 const CHANNEL = '+switch-master'
 
 /**
- * Subscribes to the Sentinels' message that another master was chosen. After a planned failover the old master keeps its role for
- * ten seconds and more, and accepts writes that are lost.
+ * Subscribes to the Sentinels' message that another master was chosen. After a planned failover the old master remains a
+ * master for ten seconds or more, and accepts writes that are lost; the message ends the connections to the old master earlier.
  */
 export class SentinelWatch {
   readonly #sentinels: readonly Redis[]

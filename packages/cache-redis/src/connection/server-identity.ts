@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 
 /**
- * The identity of the server that sent an INFO reply; `undefined` for a replica. It changes with a restart (`run_id`) and a
+ * The identity of the server that sent an INFO reply; `undefined` for a replica. The identity changes with a restart (`run_id`) and a
  * failover (`master_replid`). A server with another identity may have lost an acknowledged invalidation.
  */
 export function serverIdentityOf (info: string): { runId: string; serverId: string } | undefined {

@@ -5,7 +5,7 @@ type Shared = { readonly listeners: Set<Listener>; readonly dispatch: Listener }
 const sharedBy = new WeakMap<object, Map<string, Shared>>()
 
 /**
- * Listens to an event of a client; returns the function that stops it. All caches on one client share one listener per event,
+ * Listens to an event of a client; returns the function that removes the listener. All caches on one client share one listener per event,
  * so that any number of caches stays below Node's limit of ten. Listeners must not throw.
  */
 export function listen (emitter: Emitter, event: string, listener: Listener): () => void {

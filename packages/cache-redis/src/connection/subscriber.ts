@@ -17,13 +17,13 @@ export class Subscriber {
 
   constructor (client: Client) {
     this.#client = client
-    // A node that left the Cluster gets no messages any more, although it may still answer.
+    // The connection to a node that left the Cluster is closed: the node gets no messages any more, although it may still answer.
     this.#stop = listen(client, '-node', ({ options }: Redis) => {
       if (this.#own?.options.host === options.host && this.#own?.options.port === options.port) this.#own?.disconnect()
     })
   }
 
-  /** Resolves once the channel is subscribed to, with the function that ends it; rejects if that fails. The listener must not throw. */
+  /** Subscribes to a channel; resolves with the function that ends the subscription. The listener must not throw. */
   async listen (channel: string, listener: Listener): Promise<() => void> {
     const listeners = this.#listeners.get(channel)
     if (listeners !== undefined) listeners.add(listener)
@@ -71,7 +71,7 @@ export class Subscriber {
     return own
   }
 
-  /** Opens the connection, in a Cluster to any node, since each carries all messages. A lost node is replaced, not waited for. */
+  /** Opens the connection, in a Cluster to a random node, since each node carries all messages. A lost node is replaced by another. */
   #open (): Redis {
     const common = { autoResubscribe: true, enableOfflineQueue: true, maxRetriesPerRequest: 1, lazyConnect: false, connectionName: 'cache-subscriber', disableClientInfo: true }
     if (!isCluster(this.#client)) return this.#client.duplicate(common)

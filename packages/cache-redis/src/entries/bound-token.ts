@@ -23,7 +23,7 @@ export function isOwn (text: string): boolean {
 
 /**
  * Parses a stored token. The part after a dot, which a soft invalidation writes, belongs to the token. A text of another form was
- * written by another program: it gets an empty server identity, which no master has, so that it is replaced.
+ * written by another program: this token gets an empty server identity, which no master has, so that the token is replaced.
  */
 export function readToken (text: string): BoundToken {
   const [, random, serverId, soft = ''] = SHAPE.exec(text) ?? []

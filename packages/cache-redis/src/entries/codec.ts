@@ -58,7 +58,7 @@ export const jsonSerializer: Serializer = {
 /** The settings of a `Codec`: serializer, compression and limits. */
 export interface CodecOptions {
   serializer: Serializer
-  /** Size in bytes from which on payloads are compressed; `Infinity`: none is. */
+  /** Size in bytes from which on payloads are compressed; `Infinity`: no payload is compressed. */
   compressAboveBytes: number
   compression: Compression
   maxValueBytes: number
@@ -66,7 +66,7 @@ export interface CodecOptions {
   limitMs: number
 }
 
-/** A serialised value: later changes of the original do not reach it. `size` is in bytes. */
+/** A serialised value: later changes of the original value do not change this one. `size` is in bytes. */
 export interface Serialised { readonly kind: FrameMeta['payload']; readonly bytes: Uint8Array | string; readonly size: number }
 
 /** A decoded entry; `ttlMs` is `undefined` for plain JSON. */
@@ -90,7 +90,7 @@ export class Codec {
 
   constructor (options: CodecOptions) {
     this.#options = options
-    // The time limit does not keep the process alive: callers have a limit of their own.
+    // The timer of the limit does not keep the process alive: callers have a time limit of their own.
     this.#limit = new Deadlines(options.limitMs, { holdsProcess: false })
     this.#isPlainJson = options.serializer === jsonSerializer
     this.#compressions = new Map([gzipCompression, brotliCompression, options.compression].map((each) => [each.id, each]))
@@ -144,7 +144,7 @@ export class Codec {
     return smaller
   }
 
-  /** Runs a compression. One of the app's own has a time limit: if it hangs, it must not delay later writes of the key or the breaker. */
+  /** Runs a compression. A compression of the app has a time limit: if it hangs, it must not delay later writes or the breaker. */
   async #inTime (compression: Compression, use: (compression: Compression) => Promise<Uint8Array>): Promise<Uint8Array> {
     const pending = use(compression)
     if (compression === gzipCompression || compression === brotliCompression) return pending

@@ -8,13 +8,16 @@ import { callMaster } from '../connection/master-call.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
 import { NONE_ASKED, type AskedTokens, type Place, type Validity, type ValidityVerdict } from './validity.js'
 
-/** An entry that may be served. `leftMs` is the reply of PTTL; `undefined` if it was not sent. */
+/** An entry that may be served. `leftMs` is the reply of PTTL; `undefined` if PTTL was not sent. */
 export interface FoundEntry { readonly decoded: Decoded; readonly isStale: boolean; readonly leftMs: number | undefined }
 
-/** Options of a read: `tags`, whose tokens are read at the same time, and `wantsTime`, with which PTTL is sent, too. Without `wantsTime` only entries with a stale window need it. */
+/**
+ * Options of a read. `tags`: the tokens of these tags are read at the same time as the entry. `wantsTime`: PTTL is sent with the read;
+ * otherwise PTTL is sent only for an entry with a stale window.
+ */
 export interface ReadOptions { readonly tags: readonly string[]; readonly wantsTime: boolean }
 
-/** A stored entry, and the reply of PTTL if it was sent. */
+/** The stored bytes of an entry with their place, and the reply of PTTL if PTTL was sent. */
 interface Stored { readonly place: Place; readonly bytes: Buffer | null; readonly time: number | undefined }
 
 /** The parts that entries are read and written with. */
@@ -30,7 +33,7 @@ export interface EntriesDeps {
 
 /**
  * Reads and writes entries. A read takes one round trip while the generation and the tokens are remembered or the caller names the
- * tags, else two. Rejects with the error of the connection, or the codec's `CacheError`.
+ * tags, else two. The methods reject with the error of the connection, or the codec's `CacheError`.
  */
 export class Entries {
   readonly #connection: Connection
@@ -50,14 +53,16 @@ export class Entries {
     this.#dataFor = dataFor
   }
 
-  /** The Redis key of an entry in a generation. It changes with the generation, and with the identity of its master. */
+  /**
+   * The Redis key of an entry in a generation. The Redis key changes with the generation, and with the identity of the generation's master.
+   */
   nameOf (generation: BoundToken, key: string): string {
     return this.#keys.entry(`${generation.token}${generation.serverId}`, key)
   }
 
   /**
-   * Writes an entry. Its name contains the identity of the generation's master; an entry on another master contains the identity of that
-   * master, too. In a Cluster that is the master which answers; the slot table may name another.
+   * Writes an entry. Its name contains the identity of the generation's master; an entry on another master also contains the identity of
+   * that other master. In a Cluster `encode` gets the identity of the answering master; the slot table may name another master.
    */
   async write (
     name: string, generation: BoundToken, lifetimeMs: number, encode: (ownServerId: string | undefined) => Promise<Buffer | string>
@@ -73,7 +78,7 @@ export class Entries {
 
   find (key: string, options: ReadOptions): Promise<FoundEntry | null> {
     const known = this.#tokens.remembered(GENERATION)
-    // The usual read, with as few promises as possible.
+    // The usual read, with a remembered generation and without tags, makes as few promises as possible.
     if (known !== undefined && !options.wantsTime && options.tags.length === 0) {
       return this.#get(known, key, (place, bytes) => isNone(bytes) ? null : this.#open(place, bytes, undefined, NONE_ASKED))
     }
@@ -120,8 +125,8 @@ export class Entries {
   }
 
   /**
-   * Removes an entry from the generation that Redis has now. The remembered generation may be outdated before its message has arrived;
-   * the entry under it is removed in the same round trip.
+   * Removes an entry from the generation that Redis has now. The remembered generation may be outdated until its invalidation
+   * message arrives, so the entry in the remembered generation is removed in the same round trip.
    */
   async remove (key: string): Promise<void> {
     const known = this.#tokens.remembered(GENERATION)
@@ -136,8 +141,8 @@ export class Entries {
   }
 
   /**
-   * Reads an entry; `use` also gets the master that answered. In a Cluster the command goes to the connection of the master that has the key.
-   * The answering master is checked, since a client of the app's own may resend a command to another server, which may lack a removal.
+   * Reads an entry; `use` also gets the master that answered. In a Cluster the command goes to the connection of the master that has the
+   * key. The answering master is checked, since a client of the app's own may resend a command to another server, which may lack a removal.
    */
   #get<T> (generation: BoundToken, key: string, use: (place: Place, bytes: Buffer | null) => T | Promise<T>): Promise<T> {
     const name = this.nameOf(generation, key)
@@ -175,12 +180,12 @@ function toFoundEntry (verdict: ValidityVerdict, decoded: Decoded, leftMs: numbe
   return verdict === 'gone' ? null : { decoded, isStale: verdict === 'stale', leftMs }
 }
 
-/** Whether no entry is stored: a mark only reserves the place of a value that is being loaded. */
+/** Whether a slot has no entry: it is empty, or has a mark, which reserves the place of a value that is being loaded. */
 function isNone (stored: Buffer | null): stored is null {
   return stored === null || isMark(stored)
 }
 
-/** Marks a promise as handled: its result may not be needed. */
+/** Handles the rejection of a promise whose result may not be needed: an unhandled rejection would end the process. */
 function quiet<T> (promise: Promise<T>): Promise<T> {
   promise.catch(() => {})
   return promise

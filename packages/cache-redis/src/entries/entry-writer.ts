@@ -17,9 +17,9 @@ export interface EntryWriterDeps {
   readonly entries: Entries
   readonly leases: Leases
   readonly codec: Codec
-  /** Seconds that an entry lives where `set` names no ttl. */
+  /** The ttl in seconds of an entry if `set` names no ttl. */
   readonly defaultTtl: number
-  /** Milliseconds after which a store is too late to be sent. */
+  /** Milliseconds after the call of `set` after which a store is not sent any more. */
   readonly commandTimeoutMs: number
   /** Milliseconds of a clock that does not run backwards. */
   readonly now: () => number
@@ -28,9 +28,9 @@ export interface EntryWriterDeps {
 /** Writes entries, and removes them, in the order of the calls for each key. */
 export class EntryWriter {
   readonly #deps: EntryWriterDeps
-  /** The last pending write of each key; resolves when it has ended, with or without success. */
+  /** The last pending write of each key; resolves when the write has ended, with or without success. */
   readonly #writes = new Map<string, Promise<void>>()
-  /** The read of the generation that all calls of this tick share; `undefined` once it was sent. */
+  /** The read of the generation that all calls of this tick share; `undefined` from the next tick on. */
   #generation: Promise<BoundToken | undefined> | undefined
 
   constructor (deps: EntryWriterDeps) {
@@ -46,15 +46,18 @@ export class EntryWriter {
     const { connection, tokens, commandTimeoutMs, now } = this.#deps
     return this.#inOrder(key, async () => {
       const inTime = (): void => {
-        // The caller was answered with a failure, and other processes may have written since.
+        // A late store is not sent: the caller already has a failure, and other processes may have written the key since.
         if (now() - calledAt >= commandTimeoutMs) throw new Error('the time for the store was over before it was sent')
       }
       inTime()
-      // A loaded value belongs to the generation of its snapshot. In a Cluster the generation is asked for before.
+      // The remembered generation is not used for a loaded value, which has the generation of its snapshot.
+      // It is not used in a Cluster either, where `captureForSet` reads the generation first.
       const known = options.snapshot === undefined && !connection.isCluster ? tokens.remembered(GENERATION) : undefined
       if (known === undefined) return this.#write(key, serialised, options, inTime)
-      // As for `remove`: the remembered generation may be outdated before its message has arrived.
-      const [current] = await allEnded([this.#askGeneration(), this.#write(key, serialised, options, inTime)])
+      // As in `Entries.remove`, the remembered generation may be outdated, so the current one is read at the same time.
+      const asked = handled(this.#askGeneration())
+      await this.#write(key, serialised, options, inTime)
+      const current = await asked
       if (current === undefined || (current.token === known.token && current.serverId === known.serverId)) return
       await this.#write(key, serialised, options, inTime)
     })
@@ -75,7 +78,11 @@ export class EntryWriter {
     return this.#generation
   }
 
-  /** @param inTime throws if the store is too late to be sent; called before each attempt, since a failover is waited for */
+  /**
+   * Writes an entry to Redis, and extends the expiry of its tokens.
+   *
+   * @param inTime throws if the store is too late to be sent; called before each attempt, since an attempt may wait for a failover
+   */
   async #write (key: string, serialised: Serialised, options: SetOptions, inTime: () => void): Promise<void> {
     const { codec, defaultTtl, entries, leases } = this.#deps
     const ttlMs = Math.max(1, Math.round(Math.min(options.ttl ?? defaultTtl, MAX_TTL) * 1000))
@@ -85,18 +92,16 @@ export class EntryWriter {
     const generation = tokens.get(GENERATION)!
     const tags = [...tokens].filter(([tag]) => tag !== GENERATION).map(([tag, captured]) => ({ tag, ...captured }))
     const name = entries.nameOf(generation, key)
-    const encode = async (ownServerId: string | undefined): Promise<Buffer | string> => {
-      const encoded = await codec.encode(serialised, { ttlMs, windowMs, ownServerId, tags })
+    const encode = (ownServerId: string | undefined): Promise<Buffer | string> => {
       inTime()
-      return encoded
+      return codec.encode(serialised, { ttlMs, windowMs, ownServerId, tags })
     }
     const { snapshot } = options
     const leased = snapshot instanceof RedisLease && snapshot.slot.name === name ? snapshot : undefined
-    // At the same time: a token that expires before its entry makes the entry a miss.
-    await allEnded([
-      leased === undefined ? entries.write(name, generation, lifetimeMs, encode) : leases.store(leased, lifetimeMs, encode),
-      this.#deps.tokens.extend(tokens, lifetimeMs)
-    ])
+    // The tokens are extended at the same time: a token that expires before its entry makes the entry a miss.
+    const extended = handled(this.#deps.tokens.extend(tokens, lifetimeMs))
+    await (leased === undefined ? entries.write(name, generation, lifetimeMs, encode) : leases.store(leased, lifetimeMs, encode))
+    await extended
   }
 
   async #tokensFor ({ tags, snapshot }: SetOptions, lifetimeMs: number): Promise<Map<string, BoundToken>> {
@@ -113,8 +118,8 @@ export class EntryWriter {
   }
 
   /**
-   * Runs the writes of one key one after the other. Otherwise a value that is compressed, or whose tokens are read first, could be sent later than
-   * one that was set after it. In a Cluster a redirected command, or one sent again after a failover, arrives later.
+   * Runs the writes of one key one after the other. Otherwise a value that is compressed, or whose tokens are read first, could be sent
+   * after a value that was set later. In a Cluster a redirected command, or a command sent again after a failover, arrives later.
    */
   #inOrder<T> (key: string, write: () => Promise<T>): Promise<T> {
     const before = this.#writes.get(key)
@@ -127,10 +132,10 @@ export class EntryWriter {
 }
 
 /**
- * Resolves as `Promise.all` does, and rejects only once every promise has ended: the next write of the key waits for it, and must
- * not overtake one that is still on its way.
+ * Marks a promise as handled until it is awaited: after the entry, whatever this promise does. The turn of a key ends when its entry
+ * has been written or refused, so that a later removal does not overtake it.
  */
-async function allEnded<T extends readonly unknown[]> (pending: [...T]): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
-  await Promise.allSettled(pending)
-  return Promise.all(pending)
+function handled<T> (promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
 }

@@ -2,12 +2,12 @@ import { checkTags, MAX_TAG_LENGTH, MAX_TAGS, MAX_TTL } from '@x/cache-core/impl
 import { randomFillSync } from 'node:crypto'
 import { MAX_SERVER_ID_LENGTH, MAX_TOKEN_LENGTH } from './bound-token.js'
 
-/** The first byte of a frame; no UTF-8 text, and so no JSON text, contains it. */
+/** The first byte of a frame; no UTF-8 text, and so no JSON text, contains this byte. */
 export const FRAME = 0xc1
 const VERSION = 2
 const LENGTH_AT = 4
 const STAMP_AT = 8
-/** Length of the header in bytes. Its random stamp makes the header of each stored frame unique. */
+/** Length of a frame's header in bytes. Its random stamp makes the header of each stored frame unique. */
 export const HEADER_BYTES = 16
 const NO_TAG = ''
 /** The longest metadata that this package writes, in bytes: JSON uses up to six bytes for a UTF-16 unit of a tag. */
@@ -32,7 +32,7 @@ export interface FrameMeta {
   readonly ttlMs: number | undefined
   /** Milliseconds of the longer stale window. */
   readonly windowMs: number
-  /** The identity of the master that the entry is on, if it is not the one in its name. */
+  /** The identity of the master that has the entry; `undefined`: the master whose identity is in the entry's Redis key. */
   readonly ownServerId?: string | undefined
   readonly tags: readonly EntryTag[]
 }
@@ -59,7 +59,7 @@ export function newMark (): Buffer {
   return mark
 }
 
-/** The bytes that make a frame of a plain JSON text when they are written before it. */
+/** The header and metadata that make a plain JSON text a frame when they are written before the text. */
 export function newPlainPrefix (): Buffer {
   return writeFrame({ payload: PAYLOAD_SERIALISED, codec: 0, ttlMs: undefined, windowMs: 0, tags: [] }, NO_BYTES)
 }
@@ -84,14 +84,17 @@ function writeHeader (frame: Buffer, kind: number, codec: number, metadataBytes:
 type Metadata = Pick<FrameMeta, 'ttlMs' | 'windowMs' | 'ownServerId' | 'tags'>
 
 /**
- * Parsed metadata by its text. An entry that is read often has the same text each time, and parsing it takes as long as parsing a
- * small value.
+ * The parsed metadata of frames, by its JSON text. An entry that is read often has the same metadata text each time, and parsing this
+ * text takes as long as parsing a small value.
  */
 const known = new Map<string, Metadata>()
 const MAX_KNOWN = 1000
 const MAX_KNOWN_LENGTH = 500
 
-/** Parses a frame; a string describes the error. Metadata beyond the limits of this package is refused: another program may have written it. */
+/**
+ * Parses a frame; returns a string that describes the error if the frame is invalid. Metadata beyond the limits of this package is
+ * refused: another program may have written the frame.
+ */
 export function readFrame (frame: Buffer): { meta: FrameMeta; payload: Buffer } | string {
   if (frame.length < HEADER_BYTES) return 'a truncated frame'
   if (frame[1] !== VERSION) return `a frame of version ${frame[1]}`
@@ -115,7 +118,7 @@ function parseMetadata (text: string): Metadata | undefined {
   } catch {
     return undefined
   }
-  // The length includes one further tag, whose name is empty: it has the entry's own server identity.
+  // The maximum length includes one further tag with an empty name, which contains the entry's own server identity.
   if (!Array.isArray(rest) || rest.length < 2 || rest.length % 3 !== 2 || rest.length > 2 + 3 * (MAX_TAGS + 1)) return undefined
   const ttlMs: unknown = rest[0] ?? undefined
   const windowMs: unknown = rest[1]

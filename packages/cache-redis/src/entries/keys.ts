@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
-/** Letters between the key prefix and a name. */
+/** The letters between the key prefix and the name of a tag, an entry or a lock; each letter denotes one kind of key or channel. */
 export const KINDS: ReadonlySet<string> = new Set(['t', 'e', 'l', 'f', 'd', 'u'])
 
 /**
@@ -40,7 +40,7 @@ export class Keys {
     return key.startsWith(this.tags) ? key.slice(this.tags.length) : undefined
   }
 
-  // All keys of a lock must lie in one slot: the hash tag is the lock's own name, in which no brace is left.
+  // All keys of a lock must have one Cluster slot: the hash tag is the lock's key in base64url, which contains no brace.
   lock (key: string): LockKeys {
     const name = `{${Buffer.from(key).toString('base64url')}}`
     return {

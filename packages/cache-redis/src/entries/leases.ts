@@ -58,7 +58,7 @@ export class Leases {
   }
 
   /**
-   * Takes a lease before a load begins: one round trip while the generation is known, or is the last one known.
+   * Takes a lease before a load begins: one round trip if the generation is remembered, or is the last known one.
    *
    * @param lifetimeMs milliseconds that new tokens live at least
    * @param leaseMs milliseconds after which the mark expires
@@ -68,7 +68,7 @@ export class Leases {
     const guess = tokens.remembered(GENERATION) ?? this.#lastGeneration
     const guessed = guess === undefined ? undefined : entries.nameOf(guess, key)
     const early = guessed === undefined ? undefined : this.#mark(guessed, leaseMs)
-    // If the tokens are refused first, the rejection of the mark would be unhandled.
+    // The rejection of the mark is handled here: if the tokens are refused first, nothing awaits the mark.
     early?.catch(() => {})
     const captured = await tokens.capture([GENERATION, ...tags], lifetimeMs)
     const generation = captured.get(GENERATION)!
@@ -79,7 +79,7 @@ export class Leases {
     return new RedisLease(slot, generation, captured)
   }
 
-  /** Whether nothing has changed since the lease was taken: no token, not the slot, not its master. One round trip. */
+  /** Whether the tokens, the slot and the slot's master are unchanged since the lease was taken; takes one round trip. */
   async isCurrent (lease: RedisLease): Promise<boolean> {
     const { connection, validity, dataFor } = this.#deps
     const { slot, generation } = lease

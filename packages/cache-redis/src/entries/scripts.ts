@@ -9,7 +9,7 @@ const TEXT = `local function text(key)
   return redis.call('GET', key)
 end`
 
-/** Lua: the value of a counter; 0 if there is none or its value is no number. A double is exact up to 2^53. */
+/** Lua: the value of a counter; 0 if there is no counter, or its value is no number below 2^53, up to which a double is exact. */
 const NUMBER = `${TEXT}
 local function number(key)
   local digits = text(key)
@@ -21,13 +21,14 @@ end`
 const MAX_AHEAD_US = 86_400_000_000
 
 /**
- * The Lua scripts; each uses keys of one slot. Arguments are durations in milliseconds, so that only the server's clock counts.
+ * The Lua scripts of the cache; each script uses keys of one slot. Times are passed as durations in milliseconds, so that only the
+ * server's clock is used.
  */
 export const SCRIPTS = {
   /**
    * Begins a load: returns the header of the frame in the entry's slot. An empty slot gets the mark ARGV[1] for ARGV[2] ms. An
-   * existing mark is shared, so that concurrent loads of several processes can be stored. A plain text gets the header ARGV[3]; if that
-   * is empty, or the key has another type, the mark replaces it. Returns the error if the read is refused.
+   * existing mark is shared, so that concurrent loads of several processes can be stored. A plain text gets the header ARGV[3]; if
+   * ARGV[3] is empty, or the key has another type, the mark replaces the value. Returns the error if the read is refused.
    */
   cacheLease: {
     numberOfKeys: 1,
@@ -51,7 +52,10 @@ if string.byte(head, 3) == ${MARK} and redis.call('PTTL', KEYS[1]) < tonumber(AR
 end
 return head`
   },
-  /** Stores the entry ARGV[2] for ARGV[3] ms if the slot still has the header ARGV[1]; returns 1 if it stored, else 0. A key of another type has no header. */
+  /**
+   * Stores the entry ARGV[2] for ARGV[3] ms if the slot still has the header ARGV[1]; returns 1 if the entry was stored, else 0. A key
+   * of another type has no header, so nothing is stored.
+   */
   cacheStore: {
     numberOfKeys: 1,
     lua: `local head = redis.pcall('GETRANGE', KEYS[1], 0, ${HEADER_BYTES - 1})
@@ -60,14 +64,17 @@ if head ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`
   },
-  /** Removes the mark ARGV[1] if it still exists; returns 1 if it was removed. */
+  /** Removes the mark ARGV[1] of a load if the mark still exists; returns 1 if it was removed, else 0. */
   cacheUnmark: {
     numberOfKeys: 1,
     lua: `${TEXT}
 if text(KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])`
   },
-  /** Sets the expiry of a token to ARGV[2] ms if it is below ARGV[1] ms or missing; returns the expiry in ms, -2: the token does not exist. */
+  /**
+   * Sets the expiry of a token to ARGV[2] ms if the expiry is below ARGV[1] ms or missing. Returns the expiry in ms, or -2 if the token
+   * does not exist.
+   */
   cacheExtend: {
     numberOfKeys: 1,
     lua: `local left = redis.call('PTTL', KEYS[1])
@@ -110,11 +117,11 @@ redis.call('UNLINK', KEYS[1])
 return false`
   },
   /**
-   * Takes a lock for ARGV[2] ms with the owner's mark ARGV[1]; returns the fencing token. If the lock is held, it returns the negative
-   * token of the holder; if the holder ARGV[3] has dismissed its waiters, 0. The token is the previous one plus one, and at least the
-   * server's time in microseconds, so that it grows even if the counter is lost. A counter more than a day ahead of that time was
-   * written by another program and is ignored: tokens above 2^53 are not exact. A key of another type, or without an expiry within the
-   * longest ttl, does not hold the lock.
+   * Takes a lock for ARGV[2] ms with the owner's mark ARGV[1]; returns the fencing token. If the lock is held, returns the negative token
+   * of the holder; if the holder ARGV[3] has dismissed its waiters, returns 0. The token is the previous one plus one, and at least the
+   * server's time in microseconds, so that it grows even if the counter is lost. A counter more than a day ahead of that time was written
+   * by another program and is ignored: tokens above 2^53 are not exact. A key of another type, or without an expiry within the longest ttl,
+   * does not hold the lock.
    */
   cacheLock: {
     numberOfKeys: 3,
@@ -137,8 +144,8 @@ redis.call('SET', KEYS[2], string.format('%.0f', token), 'PX', 86400000)
 return token`
   },
   /**
-   * Releases a lock that its owner still holds, and publishes the release to the waiters; returns 1 if it did, else 0. With ARGV[4] above 0 it
-   * also dismisses the waiters; for ARGV[4] ms this includes waiters that were not yet subscribed.
+   * Releases a lock that its owner still holds, and publishes the release to the waiters; returns 1 if the lock was released, else 0.
+   * If ARGV[4] is above 0, the waiters are dismissed; for ARGV[4] ms this includes waiters that were not yet subscribed.
    */
   cacheUnlock: {
     numberOfKeys: 3,
@@ -150,7 +157,7 @@ if token > 0 and tonumber(ARGV[4]) > 0 then redis.call('SET', KEYS[3], string.fo
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 return 1`
   },
-  /** Extends a lock that its owner still holds to ARGV[2] ms from now; returns 1 if it did, else 0. */
+  /** Extends a lock that its owner still holds to ARGV[2] ms from now; returns 1 if the lock was extended, else 0. */
   cacheHold: {
     numberOfKeys: 1,
     lua: `${TEXT}

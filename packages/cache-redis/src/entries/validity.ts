@@ -4,7 +4,7 @@ import type { BoundToken } from './bound-token.js'
 import type { Decoded } from './codec.js'
 import type { EntryTag } from './frame.js'
 
-/** The verdict on a token or an entry. `stale`: after a soft invalidation, or past the ttl of the entry. `gone`: it must not be served. */
+/** The verdict on a token or an entry. `stale`: after a soft invalidation, or past the ttl of the entry. `gone`: must not be served. */
 export type ValidityVerdict = 'fresh' | 'stale' | 'gone'
 
 /** The place of an entry: its Redis key, the server identity of its generation, and the master that answered. */
@@ -25,10 +25,10 @@ export class Validity {
   }
 
   /**
-   * The verdict on an entry; not a promise if the remembered tokens prove it, since that is the usual read.
+   * Returns the verdict on an entry. The verdict is no promise if the remembered tokens prove it, so that the usual read is fast.
    *
-   * @param leftMs reply of PTTL; `undefined` if it was not sent
-   * @param asked tokens that are already being read; others are read here unless the remembered ones prove them
+   * @param leftMs reply of PTTL; `undefined` if PTTL was not sent
+   * @param asked tokens that are already being read; other tokens are read here unless remembered tokens prove that they are current
    */
   judge (
     place: Place, { ownServerId, windowMs, tags }: Decoded, leftMs: number | undefined, asked: AskedTokens
@@ -39,7 +39,7 @@ export class Validity {
     return asked.size === 0 && this.#tokens.proves(tags) ? byTime : this.#ask(tags, asked, byTime)
   }
 
-  /** Whether each token of an entry is the current one: the remembered tokens prove it, else all are read in one round trip. */
+  /** Whether each token of an entry is the current one; tokens that no remembered token proves are read in one round trip. */
   async areCurrent (tags: readonly EntryTag[]): Promise<boolean> {
     return this.#tokens.proves(tags) || await this.#ask(tags, NONE_ASKED, 'fresh') === 'fresh'
   }
@@ -67,7 +67,7 @@ export function judgeToken (stored: BoundToken, current: BoundToken | undefined)
   return hardPart(current.token) === hardPart(stored.token) ? 'stale' : 'gone'
 }
 
-/** The part of a token that a soft invalidation leaves as it is. */
+/** The part of a token before the dot, which a soft invalidation does not change. */
 function hardPart (token: string): string {
   const dot = token.indexOf('.')
   return dot < 0 ? token : token.slice(0, dot)

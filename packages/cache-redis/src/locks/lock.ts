@@ -5,14 +5,14 @@ import { newToken, type Keys, type LockKeys } from '../entries/keys.js'
 import type { Service } from '../service/service.js'
 import type { Subscriber } from '../connection/subscriber.js'
 
-/** Milliseconds between two attempts of a waiter: a holder that died publishes no release. */
+/** Milliseconds between two attempts of a waiter, which polls since a holder that died publishes no release. */
 const POLL_MS = 250
-/** Milliseconds that a dismissal is stored for waiters that were not subscribed yet: many polls. */
+/** Milliseconds that a dismissal is stored, so that waiters which were not subscribed yet find it with a poll. */
 const DISMISSED_MS = 10_000
 /** The outcome of a release after which the next waiter takes the lock; any other outcome dismisses the waiters. */
 const FREE = 'free'
 
-/** The result of an attempt: the lock, or the token of its holder; 0 if that holder has dismissed its waiters. */
+/** The result of an attempt to take a lock: the lock, or the fencing token of its holder; 0: the holder has dismissed its waiters. */
 type Try = { readonly lock: Lock } | { readonly holder: number }
 
 /** Locks across processes: a key with an expiry, a random mark known to its owner alone, and a growing fencing token. */

@@ -1,4 +1,4 @@
-/** Settings of a breaker. */
+/** The settings of a `Breaker`, the circuit breaker in front of Redis. */
 export interface BreakerOptions {
   /**
    * Milliseconds of the sliding window in which calls are counted.
@@ -6,7 +6,7 @@ export interface BreakerOptions {
    */
   windowMs: number
   /**
-   * Calls in the window below which the breaker never opens.
+   * The number of calls in the window below which the breaker never opens.
    * @default 20
    */
   minimumCalls: number
@@ -35,7 +35,7 @@ export interface BreakerDeps {
 
 const SLICES = 10
 
-/** A circuit breaker: fails fast while the store is down, and probes it one at a time. */
+/** A circuit breaker: calls fail fast while the store is down, and one probe at a time tests the store. */
 export class Breaker {
   #state: BreakerState
   readonly #options: BreakerOptions
@@ -76,7 +76,7 @@ export class Breaker {
     this.#probeLater()
   }
 
-  /** Probes now instead of after `probeMs`. */
+  /** Probes the store now instead of after `probeMs`. */
   async probe (): Promise<void> {
     if (this.#state !== 'open' || this.#isClosed) return
     clearTimeout(this.#timer)
@@ -107,7 +107,7 @@ export class Breaker {
     this.#timer.unref()
   }
 
-  /** The slice of the window for now; slices that have passed since the last call are emptied. */
+  /** Returns the index of the window's current slice; slices that have passed since the last call are emptied. */
   #turn (): number {
     const now = this.#deps.now()
     const span = this.#options.windowMs / SLICES

@@ -8,8 +8,8 @@ export type Removal =
 const BATCH = 100
 
 /**
- * Removals that Redis did not acknowledge, each of them once: they are idempotent, so that sending one again does no harm. A full
- * queue becomes one `clear`, which covers all of them.
+ * The removals that Redis did not acknowledge, each of them once. Removals are idempotent, so that a removal can be sent again. A full
+ * queue becomes one `clear`, which covers all removals.
  */
 export class InvalidationQueue {
   readonly #waiting = new Map<string, Removal>()
@@ -35,7 +35,7 @@ export class InvalidationQueue {
     }
   }
 
-  /** Sends the waiting removals in batches, oldest first; resolves with `true` if none is left. `send` must not reject. */
+  /** Sends the waiting removals in batches, oldest first; resolves with `true` if no removal is left. `send` must not reject. */
   async replay (send: (removal: Removal) => Promise<boolean>): Promise<boolean> {
     while (this.#waiting.size > 0) {
       const batch = [...this.#waiting.values()].slice(0, BATCH)

@@ -23,22 +23,22 @@ export interface ServiceDeps {
   readonly send: (removal: Removal) => Promise<unknown>
   /** Is called when the store has acknowledged a removal that had waited; must not throw. */
   readonly replayed?: (removal: Removal) => void
-  /** Is called once per change of the state. */
+  /** Is called when the state of the breaker or the queue has changed. */
   readonly changed: () => void
 }
 
 const REPLAY_MS = 100
 
 /**
- * Runs operations while Redis is in service. While it is not, reads and stores fail at once; removals take effect in this process,
- * wait, and are replayed before the next read.
+ * Runs operations while Redis is in service. While Redis is out of service, reads and stores fail at once. Removals take effect in
+ * this process, wait in a queue, and are replayed before the next read.
  */
 export class Service {
   readonly #deps: ServiceDeps
   readonly #breaker: Breaker
   readonly #queue: InvalidationQueue
   readonly #deadlines: Deadlines
-  /** Why the last probe failed; `undefined` once one succeeded. */
+  /** Why the last probe failed; `undefined` once a probe succeeded. */
   #problem: CacheError | undefined
   #replaying: Promise<boolean> | undefined
   #replayTimer: NodeJS.Timeout | undefined
@@ -68,22 +68,22 @@ export class Service {
     return this.isUp || isAway ? undefined : this.#problem
   }
 
-  /** Probes now instead of after `probeMs`; called when a connection shows that the store is back. */
+  /** Probes the store now instead of after `probeMs`; called when a connection shows that the store is back. */
   probeNow (): void {
     if (this.#isClosed) return
     if (this.#breaker.isOpen) void this.#breaker.probe()
     else if (this.#queue.size > 0) void this.#replay()
   }
 
-  /** Runs a read or a store within `commandTimeoutMs`; fails at once while out of service. Never rejects. */
+  /** Runs a read or a store within `commandTimeoutMs`; fails at once while the store is out of service. Never rejects. */
   run<T, R = Result<T>> (operation: string, start: () => Promise<T>, toAnswer: (value: T) => R = plain): Promise<R | Err> {
     if (!this.isUp) return Promise.resolve(err(this.#outOfService(operation)))
     return this.#bounded(operation, start, toAnswer)
   }
 
   /**
-   * Runs removals. `ok`: the store acknowledged all of them. Otherwise they took effect in this process, the error has
-   * `queued: true`, and they will be replayed.
+   * Runs removals. The result is `ok` if the store acknowledged all removals. Otherwise the removals took effect in this process, the
+   * error has `queued: true`, and unacknowledged removals are replayed later.
    */
   async remove (operation: string, removals: readonly Removal[]): Promise<Result<void>> {
     for (const removal of removals) this.#deps.applyHere(removal)
@@ -94,7 +94,7 @@ export class Service {
     return failure === undefined || failure.ok ? DONE : this.#enqueue(operation, left, failure.error)
   }
 
-  /** Sends the waiting removals once more; resolves with the number of those that are lost. */
+  /** Sends the waiting removals once more; resolves with the number of lost removals. */
   async close (): Promise<number> {
     this.#isClosed = true
     this.#breaker.close()
@@ -135,7 +135,7 @@ export class Service {
   }
 
   #outOfService (operation: string): CacheError {
-    // A refusal does not end by waiting, so the caller receives its error.
+    // A refusal of the credentials does not end by waiting, so the caller receives its error.
     const cause = this.#problem?.code === 'CACHE_ERR_AUTH' ? causeOf(this.#problem) : undefined
     return cause === undefined ? unavailable(operation) : toCacheError(operation, cause)
   }
@@ -156,7 +156,7 @@ export class Service {
       }))
   }
 
-  // An open breaker replays the queue with its probe.
+  // No timer is set while the breaker is open: its probe replays the queue.
   #replayLater (): void {
     if (this.#isClosed || this.#breaker.isOpen || this.#replayTimer !== undefined) return
     this.#replayTimer = setTimeout(() => {
@@ -167,7 +167,7 @@ export class Service {
   }
 }
 
-// The cast holds for the default of `toAnswer`, where R is Result<T>.
+// `any` is sound here: `plain` is only the default of `toAnswer`, where R is Result<T>.
 function plain (value: any): any {
   return ok(value)
 }

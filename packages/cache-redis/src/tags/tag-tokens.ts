@@ -8,24 +8,25 @@ import type { Node } from '../connection/node.js'
 import { SPARE_MS, TokenStore } from './token-store.js'
 import { TokenMemory } from './token-memory.js'
 
-/** Settings of `TagTokens`. */
+/** The settings of `TagTokens`, which reads, remembers and replaces the tokens of tags. */
 export interface TagTokensOptions {
   /** The maximum number of tokens that this process remembers. */
   readonly maxTags: number
   /** Whether each token is read from Redis, even a remembered one. */
   readonly isStrong: boolean
-  /** Replicas that must acknowledge an invalidation, and the milliseconds to wait for them. */
+  /** The number of replicas that must acknowledge an invalidation within `waitMs` milliseconds. */
   readonly waitReplicas: number
   readonly waitMs: number
   readonly now: () => number
-  /** Gets the error of a token that another program wrote and that was replaced; must not throw. */
+  /** Is called with the error of a token that another program wrote and that was replaced; must not throw. */
   readonly onForeign: (error: CacheError) => void
 }
 
 /**
- * One random token per tag in Redis, and those that this process remembers. An entry is valid if each of its tokens is still the
- * current one, on a server that has lost no write since. While messages arrive, equality with a remembered token proves that;
- * inequality proves nothing. Methods reject when Redis does not answer: the caller must then refuse the entry.
+ * The tokens of tags: one random token per tag in Redis, and the tokens that this process remembers. An entry is valid if each of its
+ * tokens is still the current one, on a server that has lost no write since. While messages arrive, equality with a remembered token proves
+ * that an entry's token is current; inequality proves nothing. Methods reject when Redis does not answer: the caller must then refuse the
+ * entry.
  */
 export class TagTokens {
   readonly #connection: Connection
@@ -45,7 +46,7 @@ export class TagTokens {
 
   get known (): number { return this.#memory.size }
 
-  /** Forgets the tokens of keys that changed, according to Redis. */
+  /** Forgets the tokens whose Redis keys have changed according to an invalidation message. */
   forgetKeys (keys: readonly string[]): void {
     for (const key of keys) {
       const tag = this.#keys.tagOf(key)
@@ -61,7 +62,7 @@ export class TagTokens {
     this.#memory.forgetAll()
   }
 
-  /** The token that this process may rely on without asking; never in strong mode. */
+  /** The remembered token of a tag if it can be relied on without a read from Redis; always `undefined` in strong mode. */
   remembered (tag: string): BoundToken | undefined {
     if (this.#options.isStrong) return undefined
     const captured = this.#memory.get(tag)
@@ -71,7 +72,10 @@ export class TagTokens {
     return node !== undefined && node.serverId === captured.serverId && node.isTrusted ? captured : undefined
   }
 
-  /** Whether remembered tokens prove that the tokens of an entry are the current ones: `remembered` for all of them, without an allocation. */
+  /**
+   * Whether remembered tokens prove that the tokens of an entry are the current ones. The checks are those of `remembered`, without an
+   * allocation.
+   */
   proves (tags: readonly EntryTag[]): boolean {
     if (this.#options.isStrong) return tags.length === 0
     let trusted: Node | undefined
@@ -92,7 +96,7 @@ export class TagTokens {
     return this.#store.read(tag)
   }
 
-  /** The tokens of tags, by tag; missing tokens are made. */
+  /** Returns the tokens of tags, by tag; missing tokens are made in Redis. */
   async capture (tags: readonly string[], lifetimeMs: number): Promise<Map<string, BoundToken>> {
     const captured = new Map<string, BoundToken>()
     await Promise.all(tags.map(async (tag) => {
@@ -102,8 +106,8 @@ export class TagTokens {
   }
 
   /**
-   * The tokens for a value that replaces another. In a Cluster the generation is read from Redis: the remembered one may be outdated
-   * while its slot moves, and the replaced value may be in the next generation.
+   * Returns the tokens for a value that is set without a snapshot. In a Cluster the generation is read from Redis: the remembered one may
+   * be outdated while its slot moves, and the replaced value may be in the next generation.
    */
   async captureForSet (tags: readonly string[], lifetimeMs: number): Promise<Map<string, BoundToken>> {
     if (!this.#connection.isCluster) return this.capture([GENERATION, ...tags], lifetimeMs)
@@ -128,7 +132,7 @@ export class TagTokens {
     await this.#change(tag, (client, key) => client.unlink(key))
   }
 
-  /** Makes all entries of the tag stale. */
+  /** Replaces the soft part of a token, which makes all entries of the tag stale. */
   async soften (tag: string): Promise<void> {
     await this.#change(tag, (client, key) => client.cacheSoften(key, newToken()))
   }

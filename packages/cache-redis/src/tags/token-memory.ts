@@ -5,8 +5,8 @@ import type { BoundToken } from '../entries/bound-token.js'
 export interface TokenRead { readonly tag: string; isOutdated: boolean }
 
 /**
- * The tokens that this process remembers. Messages only remove tokens. A token is added by a read during which no message for it
- * arrived and trust did not end; otherwise a slow reply would bring an old token back.
+ * The tokens that this process remembers. Invalidation messages only remove tokens. A token is added by a read during which no message for
+ * it arrived and trust did not end; otherwise a slow reply would bring an old token back.
  */
 export class TokenMemory {
   readonly #tokens: LRUCache<string, BoundToken>

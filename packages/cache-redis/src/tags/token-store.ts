@@ -9,13 +9,13 @@ import type { Keys } from '../entries/keys.js'
 import { SCRIPTS } from '../entries/scripts.js'
 import type { TokenMemory } from './token-memory.js'
 
-/** Milliseconds by which a token outlives the entry that it is made for, so that it is rarely extended; it always expires. */
+/** Milliseconds by which a token outlives the entry that it is made for, so that the token is rarely extended. Every token expires. */
 export const SPARE_MS = 3_600_000
 
-/** Attempts to replace a token that was made on another server. */
+/** The maximum number of attempts to replace a token that was made on another server. */
 const MAX_RENEWALS = 5
 
-/** The text in place of any token that another program wrote; the token of this package never equals it. */
+/** The argument of `cacheRenew` in place of a token that another program wrote; no token of this package equals this text. */
 const FOREIGN = ''
 
 /**
@@ -36,7 +36,7 @@ export class TokenStore {
     this.#onForeign = onForeign
   }
 
-  /** The token of a tag, made if there is none; a made one lives for at least `lifetimeMs` milliseconds. */
+  /** Returns the token of a tag; a missing token is made, and lives for at least `lifetimeMs` milliseconds. */
   async seed (tag: string, lifetimeMs: number): Promise<BoundToken> {
     const ttlMs = Math.ceil(2 * lifetimeMs + SPARE_MS)
     const seed = async (redis: Redis, key: string, serverId: string): Promise<string> => {
@@ -44,19 +44,22 @@ export class TokenStore {
       return textOf(await redis.callBuffer('SET', key, made, 'NX', 'GET', 'PX', String(ttlMs))) ?? made
     }
     for (let tries = 0; tries <= MAX_RENEWALS; tries++) {
-      // A token that is `undefined` expired before it was replaced.
+      // `undefined`: the token expired before it was replaced, so another one is made.
       const seeded = await this.#read(tag, seed)
       if (seeded !== undefined) return seeded
     }
     throw new Error('a token could not be replaced')
   }
 
-  /** The token as Redis has it now; `undefined` if there is none. */
+  /** Reads the current token of a tag from Redis; `undefined` if there is none. */
   async read (tag: string): Promise<BoundToken | undefined> {
     return this.#read(tag, async (redis, key) => textOf(await redis.getBuffer(key)))
   }
 
-  /** Rejects if it is not certain which server answered, and under which identity. */
+  /**
+   * Runs a command that returns a token, and replaces a token of another server. Rejects if it is not certain which server answered,
+   * and under which identity.
+   */
   async #read (
     tag: string, send: (redis: Redis, key: string, serverId: string) => Promise<string | null>
   ): Promise<BoundToken | undefined> {

@@ -7,12 +7,12 @@ import { listen } from '../connection/shared-listeners.js'
 import type { Subscriber } from '../connection/subscriber.js'
 
 /**
- * Gets the tags that a process invalidated; `soft`: their entries are only stale. A throw or a rejection is reported once and goes
- * no further; a promise is not awaited.
+ * Receives the tags that a process invalidated; `soft`: the entries of the tags are only stale. A throw or a rejection of the listener
+ * is caught and reported once; a returned promise is not awaited.
  */
 export type InvalidationListener = (tags: readonly string[], soft: boolean) => void
 
-/** Milliseconds between attempts to subscribe: the first pause, and the longest, up to which it doubles. */
+/** Milliseconds between attempts to subscribe: the first pause, and the longest pause, up to which the pause doubles. */
 const RETRY_MS = { first: 250, longest: 60_000 }
 
 /**
@@ -38,7 +38,7 @@ export class Announcer {
     this.#channel = channel
     this.#listener = guard('onInvalidated', listener, warn)
     this.#warn = warn
-    // The subscription is retried at `ready`: a Cluster has no node before it, and after a reconnection the pause is not needed.
+    // The subscription is retried at `ready`: a Cluster has no node before `ready`, and after a reconnection no pause is needed.
     this.#stop = listen(client, 'ready', () => {
       if (this.#timer !== undefined) void this.#listen()
     })
@@ -58,7 +58,7 @@ export class Announcer {
     clearTimeout(this.#timer)
   }
 
-  /** Subscribes, until it succeeds: after that the connection subscribes again by itself. */
+  /** Subscribes to the channel, and retries until that succeeds; later the connection subscribes again by itself. */
   async #listen (): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined

@@ -8,9 +8,9 @@ import { isRefusal, publicText } from '../connection/redis-errors.js'
 export interface TrackerEvents {
   /** Is called with the names of changed keys that have a tracked prefix. */
   readonly onInvalidated: (keys: readonly string[]) => void
-  /** Messages may have been missed: tokens remembered before are not relied on any more. */
+  /** Is called when messages may have been missed: tokens remembered before are not relied on any more. */
   readonly onDoubt: () => void
-  /** The server refuses a command that the cache needs. */
+  /** Is called when the server refuses a command that the cache needs. */
   readonly onRefused: Warn
 }
 
@@ -22,12 +22,15 @@ interface TrackerSettings extends TrackerEvents {
 }
 
 const CHANNEL = '__redis__:invalidate'
-/** The longest pauses between two attempts, in milliseconds. A refusal lasts until an operator ends it; a connection may return any time. */
+/**
+ * The longest pauses between two attempts to start tracking, in milliseconds. A refusal lasts until an operator ends it; a connection
+ * may return at any time.
+ */
 const MAX_PAUSE_MS = { refused: 60_000, failed: 2000 }
 
 /**
- * Client-side tracking of Redis (CLIENT TRACKING), on a RESP2 connection that redirects to itself. ioredis drops RESP3 pushes, and
- * with two connections the loss of the subscriber would go unnoticed. The reply to a PING follows all earlier messages, so that
+ * Client-side tracking of Redis (CLIENT TRACKING), on a RESP2 connection that redirects to itself. RESP3 is not used, since ioredis drops
+ * its pushes; with two connections the loss of the subscriber would go unnoticed. The reply to a PING follows all earlier messages, so that
  * each answered heartbeat proves that no message before it was missed.
  */
 export class Tracker {
@@ -39,7 +42,7 @@ export class Tracker {
   #timer: NodeJS.Timeout | undefined
   #isPinging = false
   #isClosed = false
-  /** Attempts in a row that failed; each doubles the next pause. */
+  /** The number of failed attempts in a row; each failed attempt doubles the next pause. */
   #failures = 0
   #maxPauseMs = MAX_PAUSE_MS.failed
 
@@ -62,7 +65,8 @@ export class Tracker {
     this.#redis.on('error', (error) => this.#note(error, 'the connection'))
     this.#redis.on('messageBuffer', (channel: Buffer, keys: unknown) => {
       if (channel.toString() !== CHANNEL) return
-      // `null` in place of a list of keys means that all keys may have changed (FLUSHALL, a new master). Any other message was published by another client.
+      // `null` in place of a list of keys means that all keys may have changed (FLUSHALL, a new master).
+      // A message of another form was published by another client, and is ignored.
       if (keys === null) settings.onDoubt()
       else if (Array.isArray(keys)) settings.onInvalidated(keys.map(String))
     })
@@ -71,7 +75,10 @@ export class Tracker {
     })
   }
 
-  /** Whether heartbeats are answered in time. Computed on each read, not by a timer: it must be `false` at once after a stalled event loop. */
+  /**
+   * Whether heartbeats are answered in time. The value is computed on each read, not by a timer: it must be `false` at once after a
+   * stalled event loop.
+   */
   get isAlive (): boolean {
     return this.runId !== undefined && this.#settings.now() - this.#provenAt <= this.#settings.heartbeatTimeoutMs
   }
@@ -128,7 +135,7 @@ export class Tracker {
     }
   }
 
-  /** Reports a command that the server refuses, and doubles the pause before the next attempt. */
+  /** Reports a command that the server refuses; later attempts then have the longer pauses of a refusal. */
   #note (error: unknown, command: string): void {
     if (!isRefusal(error) || this.#isClosed) return
     this.#maxPauseMs = MAX_PAUSE_MS.refused

@@ -1,0 +1,11 @@
+import { createHash } from 'node:crypto'
+
+export function isHash (name: string): boolean {
+  // `createHash` is tried, since `getHashes()` lacks other spellings that `createHash` accepts, such as SHA256.
+  try {
+    createHash(name)
+    return true
+  } catch {
+    return false
+  }
+}
