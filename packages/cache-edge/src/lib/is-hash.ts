@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 
+/** Whether Node has a hash of this name. */
 export function isHash (name: string): boolean {
   // `createHash` is tried, since `getHashes()` lacks other spellings that `createHash` accepts, such as SHA256.
   try {
