@@ -6,6 +6,7 @@ import { isMark } from './frame.js'
 import { GENERATION, type Keys } from './keys.js'
 import { callMaster } from '../connection/master-call.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
+import { quiet } from './quiet.js'
 import { NONE_ASKED, type AskedTokens, type Place, type Validity, type ValidityVerdict } from './validity.js'
 
 /** An entry that may be served. `leftMs` is the reply of PTTL; `undefined` if PTTL was not sent. */
@@ -183,10 +184,4 @@ function toFoundEntry (verdict: ValidityVerdict, decoded: Decoded, leftMs: numbe
 /** Whether a slot has no entry: it is empty, or has a mark, which reserves the place of a value that is being loaded. */
 function isNone (stored: Buffer | null): stored is null {
   return stored === null || isMark(stored)
-}
-
-/** Handles the rejection of a promise whose result may not be needed: an unhandled rejection would end the process. */
-function quiet<T> (promise: Promise<T>): Promise<T> {
-  promise.catch(() => {})
-  return promise
 }

@@ -9,6 +9,7 @@ import type { Codec, Serialised } from './codec.js'
 import type { Entries } from './entry-store.js'
 import { GENERATION } from './keys.js'
 import { RedisLease, type Leases } from './leases.js'
+import { quiet } from './quiet.js'
 
 /** The parts that entries are written with. */
 export interface EntryWriterDeps {
@@ -55,7 +56,7 @@ export class EntryWriter {
       const known = options.snapshot === undefined && !connection.isCluster ? tokens.remembered(GENERATION) : undefined
       if (known === undefined) return this.#write(key, serialised, options, inTime)
       // As in `Entries.remove`, the remembered generation may be outdated, so the current one is read at the same time.
-      const asked = handled(this.#askGeneration())
+      const asked = quiet(this.#askGeneration())
       await this.#write(key, serialised, options, inTime)
       const current = await asked
       if (current === undefined || (current.token === known.token && current.serverId === known.serverId)) return
@@ -99,7 +100,8 @@ export class EntryWriter {
     const { snapshot } = options
     const leased = snapshot instanceof RedisLease && snapshot.slot.name === name ? snapshot : undefined
     // The tokens are extended at the same time: a token that expires before its entry makes the entry a miss.
-    const extended = handled(this.#deps.tokens.extend(tokens, lifetimeMs))
+    // The entry is awaited first: the turn of the key ends when it is written or refused, so that a later removal does not overtake it.
+    const extended = quiet(this.#deps.tokens.extend(tokens, lifetimeMs))
     await (leased === undefined ? entries.write(name, generation, lifetimeMs, encode) : leases.store(leased, lifetimeMs, encode))
     await extended
   }
@@ -129,13 +131,4 @@ export class EntryWriter {
     this.#writes.set(key, ended)
     return written
   }
-}
-
-/**
- * Marks a promise as handled until it is awaited: after the entry, whatever this promise does. The turn of a key ends when its entry
- * has been written or refused, so that a later removal does not overtake it.
- */
-function handled<T> (promise: Promise<T>): Promise<T> {
-  promise.catch(() => {})
-  return promise
 }

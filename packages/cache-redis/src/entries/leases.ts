@@ -8,6 +8,7 @@ import { SCRIPTS } from './scripts.js'
 import { GENERATION } from './keys.js'
 import { RedisSnapshot, tokensOf } from '../tags/snapshot.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
+import { quiet } from './quiet.js'
 import type { Validity } from './validity.js'
 
 /** The Redis key of an entry, and its state when the load began. */
@@ -67,9 +68,8 @@ export class Leases {
     const { tokens, entries } = this.#deps
     const guess = tokens.remembered(GENERATION) ?? this.#lastGeneration
     const guessed = guess === undefined ? undefined : entries.nameOf(guess, key)
-    const early = guessed === undefined ? undefined : this.#mark(guessed, leaseMs)
-    // The rejection of the mark is handled here: if the tokens are refused first, nothing awaits the mark.
-    early?.catch(() => {})
+    // If the tokens are refused first, nothing awaits the mark.
+    const early = guessed === undefined ? undefined : quiet(this.#mark(guessed, leaseMs))
     const captured = await tokens.capture([GENERATION, ...tags], lifetimeMs)
     const generation = captured.get(GENERATION)!
     captured.delete(GENERATION)
