@@ -30,17 +30,19 @@ export async function runTogether (...folders: string[]): Promise<void> {
  * them are there. Returns a function that is told of each file before it is loaded, and gives another to be called after.
  */
 function reportProgress (): (file: string) => () => void {
+  // The clock and the timers from before the tests, since some tests put others in their place.
+  const { setInterval, Date: { now } } = globalThis
   const runs = new Map<object, Run>()
   let loading: Run | undefined
   let running: Run | undefined
-  let saidAt = Date.now()
+  let saidAt = now()
   const say = (line: string): void => {
-    saidAt = Date.now()
+    saidAt = now()
     process.stderr.write(`${line}\n`)
   }
   const sayIfDone = (run: Run): void => {
     if (!run.isLoaded || run.done < run.claims) return
-    const seconds = ((Date.now() - (run.startedAt ?? Date.now())) / 1000).toFixed(1)
+    const seconds = ((now() - (run.startedAt ?? now())) / 1000).toFixed(1)
     say(`${run.failed.length === 0 ? 'done' : 'FAILED'} ${run.file}: ${run.claims} claims, ${seconds} s${run.failed.map((claim) => `\n  not ok: ${claim}`).join('')}`)
   }
   t.on('subtestAdd', (test) => {
@@ -51,7 +53,7 @@ function reportProgress (): (file: string) => () => void {
   t.on('subtestStart', (test) => {
     const run = runs.get(test)
     if (run === undefined) return
-    run.startedAt ??= Date.now()
+    run.startedAt ??= now()
     running = run
   })
   t.on('subtestEnd', (test) => {
@@ -61,8 +63,6 @@ function reportProgress (): (file: string) => () => void {
     if (!test.passing()) run.failed.push(test.name)
     sayIfDone(run)
   })
-  // Not the timers of tests, some of which put others in place of these.
-  const { setInterval, Date: { now } } = globalThis
   setInterval(() => {
     if (running === undefined || now() - saidAt < PROGRESS_MS) return
     say(`runs ${running.file}: ${running.done} of ${running.claims} claims are done`)

@@ -15,7 +15,8 @@ export async function runScript (claim: string, script: string, ...args: string[
   })
 }
 
-function npmRun (script: string, args: readonly string[]): Promise<{ status: number | null, output: string }> {
+/** Runs an npm script of the root; resolves with its exit status, and with what it wrote on both outputs. */
+export function npmRun (script: string, args: readonly string[]): Promise<{ status: number | null, output: string }> {
   return new Promise((resolve, reject) => {
     let output = ''
     // tap puts its hooks into the environment of each process that it sees started: behind "env" none of them is left,

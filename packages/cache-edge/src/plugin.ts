@@ -2,7 +2,7 @@ import { ensureCore, refuseSiblings, RESPONSE_KEYS } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { EdgeRegistered, EtagClash } from './errors.js'
-import { forgetAnswer } from './fastify/answer-headers.js'
+import { removeResponseHeaders } from './fastify/edge-headers.js'
 import { BodyTags } from './fastify/body-tags.js'
 import { Edge } from './fastify/edge.js'
 import { isLastHook } from './fastify/hook-order.js'
@@ -49,7 +49,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   if (options.etag !== false) refuseEtagIn(fastify)
   // The headers of a failed response are removed in the onError hook, which runs after the handler and before the error handler.
   fastify.addHook('onError', function forgetFailed (request, reply, _error, done) {
-    if (request.method === 'GET' || request.method === 'HEAD') forgetAnswer(reply)
+    if (request.method === 'GET' || request.method === 'HEAD') removeResponseHeaders(reply)
     done()
   })
   // This hook finishes the responses of routes that were declared before the plugin had loaded; all other routes have their own last hook.

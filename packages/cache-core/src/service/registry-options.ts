@@ -2,7 +2,10 @@ import { Type, type Static } from 'typebox'
 import { isLabel, MAX_KEY_PATTERNS } from '../telemetry/key-pattern.js'
 import type { Clock } from '../lib/clock.js'
 
-/** The allowed members of a list of key patterns, for messages. A pattern that cannot be a label would never match a key. */
+/**
+ * The key patterns that the option `rollout.allow` accepts, as text for error messages. A key pattern is always a metric label, so that a text
+ * that cannot be a label would match no key.
+ */
 export const ALLOWED_PATTERNS = '"*" or a letter and up to 63 of A-Z a-z 0-9 _ . / -, and no id'
 
 const milliseconds = (fallback: number) => Type.Number({ minimum: 1, maximum: 600_000, default: fallback })

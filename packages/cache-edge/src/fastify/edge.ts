@@ -6,7 +6,7 @@ import { EDGE_DEFAULTS, ETAG_DEFAULTS, PURGE_DEFAULTS, type CacheEdgeOptions } f
 import { Purger } from '../purge/purger.js'
 import { Credentials } from '../rules/credentials.js'
 import type { Policy, RouteRule } from '../rules/policy.js'
-import { EdgeHeaders } from './answer-headers.js'
+import { EdgeHeaders } from './edge-headers.js'
 import type { BodyTags } from './body-tags.js'
 import { toStoredRoute } from './fastify-cache-request.js'
 import { checkingFirst } from './current-tag.js'

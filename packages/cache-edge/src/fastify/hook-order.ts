@@ -1,12 +1,13 @@
 import type { FastifyRequest, onSendHookHandler, RouteOptions } from 'fastify'
-import { boundName, contextOf, isHeadHook } from './patches.js'
+import { accessOnSend, boundName, contextOf, isHeadHook } from './patches.js'
 
-/** onSend hooks of this plugin for one route. */
+/** The onSend hooks that this plugin adds to one route. */
 export interface Surrounding {
-  /** Runs after the hooks of the instance, before all others of the route. */
+  /** The hook that runs after the hooks of the instance, before all other hooks of the route. */
   readonly first: onSendHookHandler
-  /** Runs between two hooks of the route, and before Fastify removes the body of a HEAD. */
+  /** The hook that runs between two hooks of the route, and before Fastify removes the body of a HEAD response. */
   readonly between: onSendHookHandler
+  /** The hook that runs after all other hooks of the route. */
   readonly last: onSendHookHandler
 }
 
@@ -27,9 +28,8 @@ export function surround (route: RouteOptions, { first, between, last }: Surroun
   }
   const replace = (value: RouteOptions['onSend']): void => { hooks = value === undefined ? [] : [value as onSendHookHandler | onSendHookHandler[]].flat() }
   replace(route.onSend)
-  // The property has accessors, since Fastify reads the hooks once all plugins have loaded; hooks that are pushed or set until then come in
-  // between.
-  Object.defineProperty(route, 'onSend', { get: arrange, set: replace, enumerable: true, configurable: true })
+  // Hooks that are pushed or set until Fastify reads the property come in between.
+  accessOnSend(route, arrange, replace)
 }
 
 /** Whether the hook with this name is the last onSend hook of the route; `false` also means unknown. */

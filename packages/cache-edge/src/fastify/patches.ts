@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler, RouteOptions } from 'fastify'
 import type { Readable } from 'node:stream'
 import { warn } from '../lib/notices.js'
 
@@ -170,6 +170,29 @@ export class ReplacedProperties {
       else object[name] = hidden
     }
   }
+}
+
+/**
+ * Makes accessors for parts of a Fastify request (`id`, `ip`, `ips`). Data properties would not notice a read, and `ReplacedProperties` would
+ * have to compute `ip` for each request. The accessors stay on the request: their removal costs more than the handler of a small page.
+ */
+export function requestAccessors<R extends FastifyRequest> (
+  parts: readonly string[], read: (request: R, part: string) => unknown, write: (request: R, part: string, value: unknown) => void
+): PropertyDescriptorMap {
+  return Object.fromEntries(parts.map((part) => [part, {
+    get (this: R) { return read(this, part) },
+    set (this: R, value: unknown) { write(this, part, value) },
+    configurable: true,
+    enumerable: true
+  }]))
+}
+
+/**
+ * Defines the onSend hooks of a route by accessors. Fastify reads the property once all plugins have loaded; an onRoute hook would miss the
+ * hooks that later onRoute hooks add.
+ */
+export function accessOnSend (route: RouteOptions, get: () => onSendHookHandler[], set: (hooks: RouteOptions['onSend']) => void): void {
+  Object.defineProperty(route, 'onSend', { get, set, enumerable: true, configurable: true })
 }
 
 type Construct = new (...args: unknown[]) => object

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
-import { ReplacedProperties } from './patches.js'
+import { ReplacedProperties, requestAccessors } from './patches.js'
 
 /** A request of which only some parts, or all parts, are visible. */
 export interface SeenRequest { readonly showSome: () => void; readonly showAll: () => void }
@@ -22,16 +22,12 @@ const OF_CLIENT = new Set<string | symbol>([
 
 const kSeen = Symbol('@x/cache-edge.seen')
 
-/**
- * Accessors for the parts of a Fastify request that identify the client or the request. They remain on the request after it was shown to a
- * handler, since their removal costs more than the handler of a small page.
- */
-const IDENTIFYING: PropertyDescriptorMap = Object.fromEntries(['id', 'ip', 'ips'].map((part) => [part, {
-  get (this: Seen) { return this[kSeen]!.identify(part) },
-  set (this: Seen, value: unknown) { this[kSeen]!.own[part] = value },
-  configurable: true,
-  enumerable: true
-}]))
+/** Accessors for the parts of a Fastify request that identify the client or the request. */
+const IDENTIFYING = requestAccessors<Seen>(
+  ['id', 'ip', 'ips'],
+  (request, part) => request[kSeen]!.identify(part),
+  (request, part, value) => { request[kSeen]!.own[part] = value }
+)
 const { id, ip } = IDENTIFYING
 const WITHOUT_PROXY = { id, ip } as PropertyDescriptorMap
 

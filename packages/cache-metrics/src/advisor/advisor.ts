@@ -173,12 +173,13 @@ export class Advisor {
     if (seconds !== undefined) observed.noteDuration(seconds)
     this.#look(() => {
       whenHeadIsWritten(reply.raw, (status) => this.#safely(() => observed.noteAnswer(reply.hasHeader('set-cookie'), isStorable(status, request, reply))))
-      // Only responses of a handler are compared: a cached response equals the stored response. Encoded responses are left out.
-      // Differences between variants by `Vary` are no leak.
+      // Only the responses of handlers are compared with each other, since a response from the cache always equals the stored one. Responses
+      // with a Content-Encoding are left out, since the same content may be compressed differently each time.
       if (!this.#core.registry.active.passThrough || reply.statusCode !== 200 || reply.hasHeader('content-encoding')) return
       if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return
       const print = fingerprint(payload, MAX_VALUE_BYTES)
       if (print === undefined) return observed.noteUnseen()
+      // Responses that `Vary` selects for other request headers may differ: each variant is compared with itself.
       const variant = hashKey(representationOf(request, reply))
       if (observed.staleness.wants(variant)) observed.noteValue(variant, now, print)
       observed.leak.note(variant, now / 1000, print.hash, dimensionsOf(request, false))

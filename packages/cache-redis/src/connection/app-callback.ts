@@ -9,10 +9,10 @@ export type Warn = (warning: Error) => void
  */
 export function guard<A extends unknown[]> (name: string, fn: ((...args: A) => unknown) | undefined, warn: Warn): (...args: A) => void {
   if (fn === undefined) return () => {}
-  let isTold = false
+  let hasFailed = false
   const fail = (cause: unknown): void => {
-    if (isTold) return
-    isTold = true
+    if (hasFailed) return
+    hasFailed = true
     warn(withCause(new Error(`${name} failed: ${textOf(cause)}. It must neither throw nor reject`), cause))
   }
   return (...args) => {

@@ -15,8 +15,8 @@ export interface Serializer {
 }
 
 /**
- * Compresses payloads. The frame contains the id, so that processes with different settings read each other's entries. A compression
- * of the app's own fails if it takes longer than half of `commandTimeoutMs`.
+ * A compression of payloads. Each stored entry names it by its id, so that processes with different settings read each other's entries.
+ * An entry whose compression takes longer than half of `commandTimeoutMs` is not stored.
  */
 export interface Compression {
   /** A whole number: 1 is gzip, 2 is brotli; compressions of the app's own use 128 to 255. */

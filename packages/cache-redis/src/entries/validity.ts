@@ -16,7 +16,10 @@ export type AskedTokens = ReadonlyMap<string, Promise<BoundToken | undefined>>
 /** The reply of PTTL for a key that does not exist. */
 const NO_KEY = -2
 
-/** Decides whether a stored entry may be served: the one place that compares tokens, server identities and times. */
+/**
+ * Decides whether a stored entry may be served, by its tokens, its server identity and its times. `TagTokens.proves` is the short cut for an
+ * entry whose tokens are all remembered.
+ */
 export class Validity {
   readonly #tokens: TagTokens
 

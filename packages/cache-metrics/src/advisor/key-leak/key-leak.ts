@@ -22,10 +22,7 @@ export interface Leak {
   readonly explained: number
   /** Returns that were not predicted, and whose last request with the same value of the dimension had another answer. */
   readonly contradicted: number
-  /**
-   * The certainty of the leak, above 0.999999: 1 minus the upper bound of a probability. It is the probability that a dimension without
-   * influence has this evidence (see `KeyLeak`).
-   */
+  /** The certainty of the leak, above 0.999999: 1 minus a bound of the chance that a dimension without influence has this evidence. */
   readonly confidence: number
 }
 

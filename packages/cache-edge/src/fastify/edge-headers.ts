@@ -20,7 +20,7 @@ const NAMING_LIFETIME = ['expires', ...TARGETED]
 const NO_CACHE = 'no-cache'
 const DROPPED_FROM_STORED_304 = new Set([...DROPPED_FROM_304, 'set-cookie'])
 /** Headers that describe one representation. They are removed when an error is sent in place of the response. */
-const OF_ANSWER = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
+const OF_RESPONSE = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
 
 /** Headers that this plugin wrote, with their values before. Such a header is never read back as the response's own. */
 type Written = Map<string, string | undefined>
@@ -166,9 +166,9 @@ export class EdgeHeaders {
 }
 
 /** Removes the headers that describe a response, since an error is sent in its place. An error handler may set them again. */
-export function forgetAnswer (reply: FastifyReply): void {
+export function removeResponseHeaders (reply: FastifyReply): void {
   (reply as FailedReply)[kFailed] = true
-  for (const name of OF_ANSWER) reply.removeHeader(name)
+  for (const name of OF_RESPONSE) reply.removeHeader(name)
   // `Cache-Control` is replaced, not removed: without it a cache may store a 404 by heuristics.
   if (reply.hasHeader('cache-control')) reply.header('cache-control', NO_STORE)
 }
