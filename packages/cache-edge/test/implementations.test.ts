@@ -5,7 +5,7 @@ import { logTo, type LogLine } from '@x/test-kit/build-app'
 import { deferred, settle } from '@x/test-kit/deferred'
 import { ask, buildEdge, Time } from './fixtures/edge-app.js'
 
-const WARNING = /answers are kept in the memory of this process/
+const WARNING = /responses are stored in the memory of this process/
 
 t.test('NullCache: nothing is stored, delayed or coalesced; a miss and a would-be set are counted', async (t) => {
   const app = await buildEdge(t, { core: { implementation: 'null' } })

@@ -33,7 +33,7 @@ export class LoneRuns {
    */
   async runLabelled (request: CacheRequest): Promise<void> {
     const { log, route: { pattern } } = request
-    this.#notices.warnOnce(log, pattern, { route: pattern }, 'Cache: hooks in front of the handler of this route give its answers different types or languages, and Vary does not say by which header; name that in vary. Until then one of them is stored')
+    this.#notices.warnOnce(log, pattern, { route: pattern }, 'Cache: hooks in front of the handler of this route give its responses different types or languages, and Vary does not say by which header; name that in vary. Until then one of them is stored')
     await this.runAlone(request, { fwd: 'vary-miss', detail: 'labels' })
   }
 

@@ -23,7 +23,7 @@ const LASTING: Partial<Record<UnstoredReason, Lasting>> = {
   serializer: { after: 1, showsAll: true, message: `are made by a serializer that a hook chooses; where it chooses by Accept, name accept in vary, ${TAKE_STORE_AWAY}` },
   'serialized-text': { after: 1, showsAll: false, message: `are texts that a serializer changes; send the text as it is to be, ${TAKE_STORE_AWAY}` },
   'content-encoding': { after: 1, showsAll: true, message: `are encoded by the handler without Vary: Accept-Encoding; let it send them plain, with @fastify/compress behind it, ${TAKE_STORE_AWAY}` },
-  'csp-nonce': { after: 1, showsAll: true, message: `have a Content-Security-Policy with a nonce, which is for one answer; use hashes in place of nonces, ${TAKE_STORE_AWAY}` },
+  'csp-nonce': { after: 1, showsAll: true, message: `have a Content-Security-Policy with a nonce, which is for one response; use hashes in place of nonces, ${TAKE_STORE_AWAY}` },
   'endless-stream': { after: 1, showsAll: true, message: 'are streams that do not end; take store from the route' },
   'unsupported-payload': { after: 1, showsAll: true, message: `are Response objects, web streams or others that cannot be recorded; send a string, a Buffer, an object or a Readable, ${TAKE_STORE_AWAY}` },
   hijacked: { after: 1, showsAll: true, message: 'go out past Fastify (reply.hijack, reply.raw); take store from the route' },
@@ -68,7 +68,7 @@ export class UnstoredRoutes {
     const isShown = lasting.showsAll && !seen.hasStorable && !isWordOfUpstream
     if (isShown && times >= (isByResponse ? MANY : lasting.after)) seen.isShownAll = true
     this.#notices.warnOnce(log, `${reason} ${nameOf(route)}`, { route: route.pattern, reason, ...fields },
-      `Cache: answers of this route are not stored, since they ${lasting.message}${seen.isShownAll ? '. As long as none can be, its handler sees the whole request, and they are private where they name no Cache-Control' : ''}`)
+      `Cache: responses of this route are not stored, since they ${lasting.message}${seen.isShownAll ? '. As long as none can be, its handler sees the whole request, and they are private where they name no Cache-Control' : ''}`)
   }
 
   /** Notes a response of a route that could be stored. */

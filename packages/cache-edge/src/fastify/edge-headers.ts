@@ -148,9 +148,9 @@ export class EdgeHeaders {
       if (Array.isArray(tags) && tags.length <= MAX_TAGS && tags.every((tag) => typeof tag === 'string' && TAG.test(tag))) return tags
       // The promise of an async function may reject; its rejection is dropped, since the value is refused anyway.
       if (tags instanceof Promise) tags.catch(() => {})
-      this.#warnOfTags(request, 'refused', {}, `Cache: tags must be at most ${MAX_TAGS} strings that match ${TAG_PATTERN}; answers with others are not kept`)
+      this.#warnOfTags(request, 'refused', {}, `Cache: tags must be at most ${MAX_TAGS} strings that match ${TAG_PATTERN}; responses with other tags are not stored`)
     } catch (err) {
-      this.#warnOfTags(request, 'threw', { err }, 'Cache: the tags function of this route threw; answers without their tags are neither kept nor served from what is kept')
+      this.#warnOfTags(request, 'threw', { err }, 'Cache: the tags function of this route threw; responses without their tags are neither stored nor served from the store')
     }
     return undefined
   }

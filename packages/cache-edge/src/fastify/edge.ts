@@ -126,12 +126,12 @@ export class Edge {
     checkFastify(this.#fastify)
     if (this.#responses.hasRoutes && !this.#isNamed) this.#freeName = takeUnnamed(this.#core.registry)
     const { log } = this.#fastify
-    if (this.#saysNoCache) say(log, 'info', {}, 'Cache: an answer with a computed ETag and no Cache-Control of its own goes out with no-cache, since a validator makes some proxies store it; etag: { noCache: false } ends that')
+    if (this.#saysNoCache) say(log, 'info', {}, 'Cache: a response with a computed ETag and no Cache-Control of its own goes out with no-cache, since a validator makes some proxies store it; etag: { noCache: false } ends that')
     for (const prefix of this.#rules.unused) {
       warn(log, { prefix }, `Cache: the rule "${prefix}" covers no route. It is compared with the patterns of routes that are declared after cacheEdge has loaded: await its registration before them`)
     }
     if (this.#responses.hasRoutes && this.#core.registry.active.isLocal) {
-      warn(log, {}, 'Cache: answers are kept in the memory of this process; other processes do not see its invalidations')
+      warn(log, {}, 'Cache: responses are stored in the memory of this process; other processes do not see its invalidations')
     }
   }
 
@@ -178,7 +178,7 @@ export class Edge {
     if (rule === undefined || rule === 'personal' || websocket === true) return
     if (wsHandler === undefined) route.handler = this.#wrapped(route.handler, rule, route)
     else if ((rule.store !== false || rule.currentTag !== undefined) && route.method !== 'HEAD') {
-      warn(this.#fastify.log, { route: route.url }, 'Cache: answers of this route are not stored, and have no currentTag, since it has a wsHandler; declare the WebSocket under another path, or take store and currentTag from the route')
+      warn(this.#fastify.log, { route: route.url }, 'Cache: responses of this route are not stored, and have no currentTag, since it has a wsHandler; declare the WebSocket under another path, or take store and currentTag from the route')
     }
   }
 

@@ -60,7 +60,7 @@ export class CacheRequests {
   /** Notes that the handler read a part that identifies the client or the request, so its response is for this client alone. */
   noteIdentity ({ request, route }: FastifyCacheRequest, part: string): void {
     this.personal.mark(request)
-    this.#notices.warnOnce(request.log, route.pattern, { route: route.pattern, part }, `Cache: the handler of this route reads ${part}, which is in no key; such answers are private and not stored. Read it in a hook, or say sameForAll if it makes no difference to the answer`)
+    this.#notices.warnOnce(request.log, route.pattern, { route: route.pattern, part }, `Cache: the handler of this route reads ${part}, which is in no key; such responses are private and not stored. Read it in a hook, or say sameForAll if it makes no difference to the response`)
   }
 }
 

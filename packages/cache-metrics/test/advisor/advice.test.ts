@@ -26,7 +26,7 @@ t.test('advise: a ttl under which more is stale than may be is not advised, howe
 for (const [what, seen, verdict] of [
   ['a leak', { leak: { dimension: 'user', pairs: 10, differing: 10 } }, 'unsafe: differs by user'],
   ['a leak in few requests', { requests: 50, leak: { dimension: 'query sort', pairs: 10, differing: 10 } }, 'unsafe: differs by query sort'],
-  ['cookies', { cookieShare: 0.25 }, 'unsafe: Set-Cookie on 25 % of the answers'],
+  ['cookies', { cookieShare: 0.25 }, 'unsafe: Set-Cookie on 25 % of the responses'],
   ['a value that JSON changes', { change: 'Date at .createdAt' }, 'changes when stored: Date at .createdAt'],
   ['such a value in few requests', { requests: 10, change: 'Map' }, 'changes when stored: Map'],
   ['few requests', { requests: 10 }, 'not enough data: 10 requests of 200'],

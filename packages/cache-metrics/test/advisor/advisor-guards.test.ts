@@ -77,7 +77,7 @@ for (const [what, answer] of Object.entries(answers)) {
     const app = await build(t)
     app.get('/', async (_request, reply) => answer(reply))
     for (let turn = 0; turn < 250; turn++) await app.inject('/')
-    t.equal(adviceOn(await reportOf(app), 'GET /').verdict, 'poor: 0 % of the answers may be stored')
+    t.equal(adviceOn(await reportOf(app), 'GET /').verdict, 'poor: 0 % of the responses may be stored')
   })
 }
 
@@ -86,7 +86,7 @@ t.test('a cookie that a hook sets behind the metrics is seen', async (t) => {
   app.addHook('onSend', async (_request, reply) => { reply.header('set-cookie', 'sid=1') })
   app.get('/', async () => 'text')
   for (let turn = 0; turn < 250; turn++) await app.inject('/')
-  t.equal(adviceOn(await reportOf(app), 'GET /').verdict, 'unsafe: Set-Cookie on 100 % of the answers')
+  t.equal(adviceOn(await reportOf(app), 'GET /').verdict, 'unsafe: Set-Cookie on 100 % of the responses')
 })
 
 t.test('the time of a route is that of its GETs', async (t) => {

@@ -67,7 +67,7 @@ t.test('a route that sets cookies, and one that answers anew each time', async (
   app.get('/count', async () => ({ count: count++ }))
   for (let turn = 0; turn < 300; turn++) for (const url of ['/cookies', '/count']) await app.inject(url)
   const report = await reportOf(app)
-  t.equal(adviceOn(report, 'GET /cookies').verdict, 'unsafe: Set-Cookie on 100 % of the answers')
+  t.equal(adviceOn(report, 'GET /cookies').verdict, 'unsafe: Set-Cookie on 100 % of the responses')
   t.match(adviceOn(report, 'GET /count').verdict, /^poor: /)
 })
 

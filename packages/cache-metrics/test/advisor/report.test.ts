@@ -26,7 +26,7 @@ t.test('toMarkdown: a table of patterns, one of routes, the gates, the plan, the
   t.match(text, '| Key Pattern | Access Freq | Avg Response Time | Est Hit Rate | TTL | Priority | Memory Est | Stale | Saves | Verdict |')
   t.match(text, '| item | 36,000/h | 10 ms | 70 % ± 1 | 1 min | HIGH | 630 KiB | 0 per 10 000 (≤ 30) | 4.2 min/h | good |')
   t.match(text, '| GET /a\\|b | 36,000/h | 100 µs | 70 % ± 1 | 1 min | LOW | 1,000 entries |')
-  t.match(text, 'unsafe: Set-Cookie on 100 % of the answers')
+  t.match(text, 'unsafe: Set-Cookie on 100 % of the responses')
   t.match(text, '| Edge hit rate | – | > 30 % go on, < 10 % stop | not enough data | `etag_match_total / cache_candidate_requests` | a test |')
   t.match(text, '## Plan')
   t.match(text, '- One note.')

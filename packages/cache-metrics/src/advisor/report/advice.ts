@@ -120,11 +120,11 @@ function judge (seen: Observation, point: CurvePoint, { minRequests, staleTolera
   const { requests, leak, change, isNoise, cookieShare, oneHitShare, staleness, compared, storableShare } = seen
   // A leak is reported at any number of requests, since its proof does not depend on that number.
   if (leak !== undefined) return { kind: 'unsafe', reason: `differs by ${leak.dimension}` }
-  if (cookieShare > MANY_COOKIES) return { kind: 'unsafe', reason: `Set-Cookie on ${percent(cookieShare)} of the answers` }
+  if (cookieShare > MANY_COOKIES) return { kind: 'unsafe', reason: `Set-Cookie on ${percent(cookieShare)} of the responses` }
   if (change !== undefined) return { kind: 'changes when stored', reason: change }
   if (requests < minRequests) return { kind: 'not enough data', reason: `${requests} requests of ${minRequests}` }
   if (storableShare !== undefined && storableShare < MIN_STORABLE_SHARE) {
-    return { kind: 'poor', reason: `${percent(storableShare)} of ${seen.kind === 'route' ? 'the answers' : 'what is loaded'} may be stored` }
+    return { kind: 'poor', reason: `${percent(storableShare)} of ${seen.kind === 'route' ? 'the responses' : 'what is loaded'} may be stored` }
   }
   if (isNoise) return { kind: 'poor', reason: 'the value is another one on every load' }
   if (!isFreshEnough(staleness, point.ttl, staleTolerance)) {
