@@ -41,10 +41,10 @@ const BY_NAME = ['--cluster-announce-hostname', 'localhost', '--cluster-preferre
 const BY_ADDRESS = ['--cluster-announce-ip', '127.0.0.1']
 
 async function works (t: Test, options: RedisCacheOptions): Promise<void> {
-  const cache = await startCache(t, { commandTimeoutMs: 2000, connectTimeoutMs: 4000, ...options })
+  const cache = await startCache(t, { commandTimeoutMs: 30_000, connectTimeoutMs: 60_000, ...options })
   await store(cache, 'key', 'value', 'tag')
   t.equal(await read(cache, 'key'), 'value')
-  t.equal(cache.status().tracking, 'trusted')
+  await until('tracking is trusted', () => cache.status().tracking === 'trusted')
 }
 
 t.test('TLS Cluster that announces names, with certificates for names alone: works as it is', async (t) => {
