@@ -17,6 +17,31 @@ t.test('changeOf: names the first member that JSON changes, and its path', async
   t.equal(changeOf({ bytes: Buffer.from('x') }), 'Buffer at .bytes')
 })
 
+t.test('changeOf: names a list that JSON fills up or cuts', async (t) => {
+  const holes = [1, 2, 3]
+  delete holes[1]
+  t.equal(changeOf({ items: holes }), 'a list with holes or named members at .items')
+  t.equal(changeOf(Object.assign([1], { total: 1 })), 'a list with holes or named members')
+  t.equal(changeOf(new Array(3)), 'a list with holes or named members')
+  t.equal(changeOf([1, 2, 3]), undefined)
+})
+
+t.test('getOrSet, set: a stale window in milliseconds and a tag with a hollow part are said once per pattern', async (t) => {
+  const { client, registry } = makeClient()
+  const said = listen(registry)
+  for (const at of [1, 2]) {
+    await client.getOrSet(`user:${at}`, () => 1, { ttl: 60, staleWhileRevalidate: 3_600_000, tags: [`user:${String(undefined)}`] })
+    await client.getOrSet(`late:${at}`, () => 1, { ttl: 60, tags: () => ['row:null'], coveringTags: ['rows'] })
+    await client.set(`set:${at}`, 1, { ttl: 60, staleIfError: 86_400_000, tags: ['ok', '[object Object]'] })
+    await client.set(`good:${at}`, 1, { ttl: 60, staleIfError: 7 * 86_400, tags: ['nullable', 'user:1'] })
+  }
+  t.match(said.sort(), [
+    /^late: a tag has the part null/, /^set: a stale window of 86400000 seconds/, /^set: a tag has the part \[object Object\]/,
+    /^user: a stale window of 3600000 seconds/, /^user: a tag has the part undefined/
+  ])
+  t.equal(said.length, 5)
+})
+
 t.test('changeOf: shows no member whose name may be data', async (t) => {
   t.equal(changeOf({ users: { 'ada@example.com': { at: new Date(0) }, user12345: 1 } }), 'Date at .users[…].at')
   t.equal(changeOf({ user12345: NaN }), 'NaN at […]')

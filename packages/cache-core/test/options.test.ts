@@ -192,3 +192,9 @@ t.test('resolveOptions: a name like __proto__ is an unknown option, not a protot
 t.test('resolveOptions: inherited options do not count', async (t) => {
   t.same(resolveCoreOptions(Object.create({ enabled: 'no boolean' })), {})
 })
+
+t.test('resolveOptions: a misspelt option of a key to warm ends the start, not only its load', async (t) => {
+  const item = { key: 'user:1', loader: fn }
+  t.match(refusal({ warm: { items: [item, { ...item, options: { tll: 5 } }] } }), /warm\.items\.1\.options.*"tll"/)
+  t.doesNotThrow(() => resolveCoreOptions({ warm: { items: [{ ...item, options: { ttl: 5, tags: ['a'] } }, item] } }))
+})

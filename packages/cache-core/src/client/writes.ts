@@ -90,8 +90,8 @@ export class Writes {
     return { key, value: isQueued ? copyOf(value) : value, options: { ...options, ttl: this.#calls.ttl(options.ttl) } }
   }
 
-  #doubt (key: string, value: unknown, { ttl }: SetOptions): void {
-    if (ttl !== 0) this.#calls.registry.doubts.look(this.#calls.registry.stats.patterns.of(key), key, value, ttl)
+  #doubt (key: string, value: unknown, options: SetOptions): void {
+    if (options.ttl !== 0) this.#calls.registry.doubts.look(this.#calls.registry.stats.patterns.of(key), key, value, options)
   }
 
   /** Writes after the pending stores of these keys have ended; later writes and removals of the keys wait for this write. */

@@ -27,12 +27,13 @@ export function checkNames (of: keyof typeof NAMES, options: unknown): CacheErro
 }
 
 /**
- * Checks the names in the options of a constructor.
+ * Checks the names in the options of a constructor, or in options that are part of a plugin's options.
+ * @param path the place of the options, for the message
  * @throws `CACHE_ERR_OPTION_INVALID` for an unknown name
  */
-export function refuseNames (of: keyof typeof NAMES, options: unknown): void {
+export function refuseNames (of: keyof typeof NAMES, options: unknown, path: string = of): void {
   const wrong = wrongIn(of, options)
-  if (wrong !== undefined) throw new OptionInvalid(of, wrong, `an object with no other members than ${allowedIn(of)}`)
+  if (wrong !== undefined) throw new OptionInvalid(path, wrong, `an object with no other members than ${allowedIn(of)}`)
 }
 
 function wrongIn (of: keyof typeof NAMES, options: unknown): string | undefined {

@@ -10,6 +10,7 @@ import { registryProperties, rolloutProperties } from '../service/registry-optio
 import { OptionInvalid } from '../contract/errors.js'
 import type { WarmItem } from '../client/fastify-cache.js'
 import type { CacheRegistry } from '../service/registry.js'
+import { refuseNames } from '../contract/option-names.js'
 import { kindOf, shown } from '../contract/shown.js'
 
 /** A function that makes the implementation for a Fastify instance, which closes the implementation when it closes itself. */
@@ -169,7 +170,11 @@ const SECRET = /pass|secret|token|credential|auth|user|tls|url|varnish|^nodes(\.
  * change the setting of a shared registry, or of a sibling package. `CORE_DEFAULTS` and the schemas of the parts have the defaults.
  */
 export function resolveCoreOptions (raw: object): CacheCoreOptions {
-  return checkOptions(coreSchema, raw)
+  const options = checkOptions(coreSchema, raw)
+  for (const [at, { options: ofItem }] of (options.warm?.items ?? []).entries()) {
+    if (typeof ofItem !== 'number') refuseNames('getOrSet', ofItem, `warm.items.${at}.options`)
+  }
+  return options
 }
 
 /** The defaults of the options that the core itself reads. */

@@ -49,7 +49,7 @@ export class GetOrSet {
       const unknown = checkNames('getOrSet', options)
       if (unknown !== undefined) return this.#fail(stats, 'set', unknown)
       counters.sets++
-      this.#service.doubts.look(counters.keyPattern, key, value, options.ttl)
+      this.#service.doubts.look(counters.keyPattern, key, value, options)
     })
   }
 

@@ -22,6 +22,7 @@ export function changeOf (value: unknown): string | undefined {
       const kind = isOwnAncestor(member) ? 'a circle' : changedKind(part, path === '')
       if (kind !== undefined) return path === '' ? kind : `${kind} at ${path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path}`
       if (typeof part !== 'object' || part === null || part instanceof Uint8Array) continue
+      if (Array.isArray(part) && !isPlainList(part)) return path === '' ? 'a list with holes or named members' : `a list with holes or named members at ${path}`
       for (const name in part) {
         if (open.length >= MAX_MEMBERS) break
         const own = Object.getOwnPropertyDescriptor(part, name)
@@ -34,6 +35,14 @@ export function changeOf (value: unknown): string | undefined {
     // A trap of the app's proxy threw; the check must not fail a load.
   }
   return undefined
+}
+
+/** Whether a list has an element at each index and no other members: JSON makes `null` of a hole, and leaves a named member out. */
+function isPlainList (list: readonly unknown[]): boolean {
+  const checked = Math.min(list.length, MAX_MEMBERS)
+  for (let index = 0; index < checked; index++) if (!(index in list)) return false
+  // The names of a list come in the order of its indexes, followed by other names.
+  return list.length > MAX_MEMBERS || Object.keys(list).length === list.length
 }
 
 /** Whether an object contains itself, which JSON refuses. An object that two members share does not contain itself. */
