@@ -13,7 +13,12 @@ const HOLLOW = /(?:^|[^A-Za-z0-9])(undefined|null|NaN|\[object [A-Za-z]+\])(?![A
 export type OnDoubt = (keyPattern: string, message: string) => void
 
 /** The options of a store, as the caller gave them; a member of another type is not doubted here. */
-export interface DoubtedOptions { readonly ttl?: unknown; readonly staleWhileRevalidate?: unknown; readonly staleIfError?: unknown; readonly tags?: unknown }
+export interface DoubtedOptions {
+  readonly ttl?: unknown
+  readonly staleWhileRevalidate?: unknown
+  readonly staleIfError?: unknown
+  readonly tags?: unknown
+}
 
 interface Seen { samples: number; change: string | undefined; readonly reasons: Set<string> }
 
