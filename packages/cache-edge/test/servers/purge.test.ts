@@ -87,7 +87,7 @@ t.test('purge: what waits for Redis is told at once, and anew when Redis has it'
   t.teardown(() => redis.close())
   const app = Fastify()
   t.teardown(() => app.close())
-  await app.register(cacheRedis, { url: redis.url, connectTimeoutMs: 500, breaker: { minimumCalls: 3, probeMs: 50 } })
+  await app.register(cacheRedis, { url: redis.url, connectTimeoutMs: 60_000, breaker: { minimumCalls: 3, probeMs: 50 } })
   await app.register(cacheEdge, { purge: { varnish: [proxy.url], againAfterMs: 0 } })
   await app.ready()
   await redis.kill()

@@ -104,7 +104,7 @@ t.test('client: twelve caches on one add no listener each, and warn of no leak',
     await until('the client is connected', () => client.status === 'ready')
     const count = (): number => client.eventNames().reduce((total, name) => total + client.listenerCount(name as 'ready'), 0)
     const before = count()
-    const caches = Array.from({ length: 12 }, (_, at) => new RedisCache({ client, keyPrefix: `cache ${at}:` }))
+    const caches = Array.from({ length: 12 }, (_, at) => new RedisCache({ client, keyPrefix: `cache ${at}:`, commandTimeoutMs: 30_000 }))
     for (const [at, cache] of caches.entries()) {
       await until('the cache is in service', () => cache.ready(1000))
       valueOf(await cache.set('key', at, { tags: ['tag'] }))
