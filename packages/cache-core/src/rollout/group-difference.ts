@@ -36,8 +36,8 @@ class Sums {
 /** Fewer groups with requests on one side give no variance. */
 const MIN_GROUPS = 5
 
-/** The side of the cohort, or of the control groups, in one period. */
-interface Side { readonly mean: number, readonly weight: number }
+/** The change of one group's share, and its variance if requests were independent. */
+interface Change { readonly change: number, readonly variance: number }
 
 /**
  * The difference in differences of one channel (a share of requests, such as those slower than a threshold): the cohort that a stage adds
@@ -105,72 +105,50 @@ export class GroupDifference {
     else this.#before.spread += factor * cohortFactor * cohort * share * (1 - share)
   }
 
-  /** The difference of the sides before the stage; 0 without minutes. */
-  get standing (): number {
-    const cohort = this.#side(this.#before, 'cohort')
-    return cohort.weight === 0 ? 0 : cohort.mean - this.#side(this.#before, 'control').mean
-  }
-
   /** The change of the difference; `undefined`: a side has too few groups with requests, before or now. */
   estimate (): Estimate | undefined {
-    const cohort = this.#variance('cohort')
-    const control = this.#variance('control')
+    const cohort = this.#change(0, this.#control - this.#first)
+    const control = this.#change(this.#control - this.#first, this.#end - this.#first)
     if (cohort === undefined || control === undefined) return undefined
-    const weightBefore = this.#side(this.#before, 'cohort').weight
-    const weightNow = this.#side(this.#now, 'cohort').weight
-    const independent = this.#before.spread / weightBefore ** 2 + this.#now.spread / weightNow ** 2
     const variance = cohort.variance + control.variance
     return {
-      estimate: cohort.change - control.change,
-      variance: Math.max(variance, independent),
+      estimate: cohort.mean - control.mean,
+      variance,
       // Satterthwaite.
-      degrees: variance === 0 ? GROUPS_PER_COHORT - 1 : variance ** 2 / (cohort.variance ** 2 / cohort.degrees + control.variance ** 2 / control.degrees),
-      information: 1 / (1 / weightBefore + 1 / weightNow)
+      degrees: variance === 0 ? 1 : variance ** 2 / (cohort.variance ** 2 / cohort.degrees + control.variance ** 2 / control.degrees),
+      information: 1 / (1 / this.#weight(this.#before) + 1 / this.#weight(this.#now))
     }
   }
 
-  #range (side: 'cohort' | 'control'): [from: number, to: number] {
-    const split = this.#control - this.#first
-    return side === 'cohort' ? [0, split] : [split, this.#end - this.#first]
-  }
-
-  #side ({ excess, weight }: Sums, side: 'cohort' | 'control'): Side {
-    let numerator = 0
-    let denominator = 0
-    for (let [at, to] = this.#range(side); at < to; at++) {
-      numerator += excess[at]!
-      denominator += weight[at]!
-    }
-    return { mean: denominator === 0 ? 0 : numerator / denominator, weight: denominator }
+  /** The minutes' weights of the cohort: the number of requests of an equal sample, which is that of the control groups, too. */
+  #weight ({ weight }: Sums): number {
+    let sum = 0
+    for (let at = 0; at < this.#control - this.#first; at++) sum += weight[at]!
+    return sum
   }
 
   /**
-   * The change of one side's mean and its variance by groups. A group's deviation is divided by one minus its share of the side, which is the
-   * variance by leaving one group out (CR3 of Bell and McCaffrey, "Bias reduction in standard errors", Survey Methodology 2002): few groups
-   * of unequal size would give too small a variance otherwise. The degrees of freedom are those of the effective number of groups (Carter,
-   * Schnepel and Steigerwald, "Asymptotic behavior of a t-test robust to cluster heterogeneity", 2017).
+   * The mean change of the groups of one side. Groups are weighed as in a meta-analysis with random effects (DerSimonian and Laird,
+   * "Meta-analysis in clinical trials", 1986): by their requests as long as chance is what sets them apart, equally if subjects do. So one
+   * subject with many requests does not decide. A group's deviation is divided by one minus its weight, which is the variance by leaving one
+   * group out (CR3; Bell and McCaffrey, "Bias reduction in standard errors", Survey Methodology 2002). The degrees of freedom are those of
+   * the effective number of groups (Carter, Schnepel and Steigerwald, "Asymptotic behavior of a t-test robust to cluster heterogeneity",
+   * 2017).
    */
-  #variance (name: 'cohort' | 'control'): { change: number, variance: number, degrees: number } | undefined {
-    const now = this.#side(this.#now, name)
-    const before = this.#side(this.#before, name)
-    let variance = 0
-    let squares = 0
-    let groups = 0
-    for (let [at, to] = this.#range(name); at < to; at++) {
-      const shareNow = this.#now.weight[at]! / now.weight
-      const shareBefore = this.#before.weight[at]! / before.weight
-      if (!(shareNow > 0 || shareBefore > 0)) continue
-      if (shareNow > 0 && shareBefore > 0) groups++
-      const deviationNow = this.#deviation(this.#now, now, at) / (1 - shareNow)
-      variance += (deviationNow - this.#deviation(this.#before, before, at) / (1 - shareBefore)) ** 2
-      squares += ((shareNow + shareBefore) / 2) ** 2
+  #change (from: number, to: number): { mean: number, variance: number, degrees: number } | undefined {
+    const chanceNow = this.#now.spread / this.#weight(this.#now)
+    const chanceBefore = this.#before.spread / this.#weight(this.#before)
+    const changes: Change[] = []
+    for (let at = from; at < to; at++) {
+      const now = this.#now.weight[at]!
+      const before = this.#before.weight[at]!
+      if (now === 0 || before === 0) continue
+      changes.push({
+        change: this.#now.excess[at]! / now - this.#before.excess[at]! / before,
+        variance: chanceNow / now + chanceBefore / before
+      })
     }
-    if (groups < MIN_GROUPS) return undefined
-    return { change: now.mean - before.mean, variance: variance * (1 - squares), degrees: Math.max(1, 1 / squares - 1) }
-  }
-
-  #deviation ({ excess, weight }: Sums, { mean, weight: all }: Side, at: number): number {
-    return (excess[at]! - mean * weight[at]!) / all
+    return changes.length < MIN_GROUPS ? undefined : meanChange(changes)
   }
 
   write (writer: ByteWriter): void {
@@ -183,4 +161,43 @@ export class GroupDifference {
     this.#before.read(reader)
     this.#now.read(reader)
   }
+}
+
+function meanChange (changes: readonly Change[]): { mean: number, variance: number, degrees: number } {
+  const between = varianceBetween(changes)
+  const weights = changes.map(({ variance }) => 1 / (variance + between))
+  const all = sumOf(weights)
+  if (!Number.isFinite(all)) {
+    // No request counts, or each one does: all groups are equal.
+    return { mean: sumOf(changes.map(({ change }) => change)) / changes.length, variance: 0, degrees: changes.length - 1 }
+  }
+  let mean = 0
+  for (const [at, { change }] of changes.entries()) mean += weights[at]! / all * change
+  let variance = 0
+  let squares = 0
+  for (const [at, { change }] of changes.entries()) {
+    const share = weights[at]! / all
+    variance += (share * (change - mean) / (1 - share)) ** 2
+    squares += share ** 2
+  }
+  return { mean, variance: Math.max(variance * (1 - squares), 1 / sumOf(changes.map(({ variance }) => 1 / variance))), degrees: Math.max(1, 1 / squares - 1) }
+}
+
+/** The variance between groups beyond chance, by the method of moments of DerSimonian and Laird. */
+function varianceBetween (changes: readonly Change[]): number {
+  const weights = changes.map(({ variance }) => 1 / variance)
+  const all = sumOf(weights)
+  if (!Number.isFinite(all)) return 0
+  let mean = 0
+  for (const [at, { change }] of changes.entries()) mean += weights[at]! / all * change
+  let heterogeneity = 0
+  for (const [at, { change }] of changes.entries()) heterogeneity += weights[at]! * (change - mean) ** 2
+  const squares = sumOf(weights.map((weight) => weight * weight))
+  return Math.max(0, (heterogeneity - (changes.length - 1)) / (all - squares / all))
+}
+
+function sumOf (values: readonly number[]): number {
+  let sum = 0
+  for (const value of values) sum += value
+  return sum
 }

@@ -8,8 +8,9 @@ const MIN_MINUTES = 60
 const MIN_REQUESTS = 1000
 
 /**
- * The quantiles of the control arm's latency over the last whole hour, as buckets of `LatencySketch`. A threshold is fixed before the minute
- * that it is held against, or that minute's own slow requests would hide themselves.
+ * The quantiles of the latency over the last whole hour, as buckets of `LatencySketch`: of the groups that are control in a stage, during the
+ * stage and before it, so that a standing difference is measured at the same height. A threshold is fixed before the minute that it is held
+ * against, or that minute's own slow requests would hide themselves.
  */
 export class Thresholds {
   #sketch = new LatencySketch()
@@ -20,9 +21,9 @@ export class Thresholds {
   /** The buckets above which requests count as slower than p50, p95 and p99; `undefined` in the first hour. */
   get buckets (): readonly number[] | undefined { return this.#buckets }
 
-  /** Adds a minute; the groups from `firstControl` on are control. */
-  add (counts: Minute, firstControl: number): void {
-    for (let group = firstControl; group < counts.requests.length; group++) {
+  /** Adds the minute's requests of the groups from `first` on. */
+  add (counts: Minute, first: number): void {
+    for (let group = first; group < counts.requests.length; group++) {
       const requests = counts.requests[group]!
       if (requests === 0) continue
       this.#requests += requests
