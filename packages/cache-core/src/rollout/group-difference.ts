@@ -6,8 +6,11 @@ import type { Estimate } from './sequential-test.js'
 class Sums {
   readonly excess: Float64Array
   readonly weight: Float64Array
-  /** The variance of the numerator if requests were independent. */
-  spread = 0
+  /** The variance of the numerators of each side if requests were independent. */
+  cohortSpread = 0
+  controlSpread = 0
+  /** The requests of a sample of equal sides that has as much information. */
+  size = 0
 
   constructor (groups: number) {
     this.excess = new Float64Array(groups)
@@ -17,19 +20,23 @@ class Sums {
   clear (): void {
     this.excess.fill(0)
     this.weight.fill(0)
-    this.spread = 0
+    this.cohortSpread = 0
+    this.controlSpread = 0
+    this.size = 0
   }
 
   write (writer: ByteWriter): void {
     writer.doubles(this.excess)
     writer.doubles(this.weight)
-    writer.double(this.spread)
+    for (const value of [this.cohortSpread, this.controlSpread, this.size]) writer.double(value)
   }
 
   read (reader: ByteReader): void {
     reader.doubles(this.excess)
     reader.doubles(this.weight)
-    this.spread = reader.double()
+    this.cohortSpread = reader.double()
+    this.controlSpread = reader.double()
+    this.size = reader.double()
   }
 }
 
@@ -43,8 +50,10 @@ interface Change { readonly change: number, readonly variance: number }
  * The difference in differences of one channel (a share of requests, such as those slower than a threshold): the cohort that a stage adds
  * against all groups that are control in the stage, now against before.
  *
- * Minutes are strata (Mantel-Haenszel), so that a burst, which slows down both sides of a minute, cancels. A minute in which the share is
- * above `cap` weighs less by that ratio: in a burst a standing difference of the sides has another size, which is no sign of a change.
+ * Minutes are strata, so that a burst, which slows down both sides of a minute, cancels. The difference is the logarithm of an odds ratio, by
+ * one step from the expected counts (Mantel-Haenszel; Peto in Yusuf et al., "Beta blockade during and after myocardial infarction", 1985): a
+ * standing difference of latency has about the same odds ratio in a burst as outside, but not the same difference of shares. A minute in
+ * which the share is above `cap` weighs less by that ratio, since bursts would decide otherwise.
  */
 export class GroupDifference {
   readonly #first: number
@@ -76,7 +85,8 @@ export class GroupDifference {
 
   /** Folds one minute: requests, and those that the channel counts, by group. */
   fold (period: 'before' | 'now', requests: ArrayLike<number>, counted: ArrayLike<number>): void {
-    const { excess, weight } = period === 'now' ? this.#now : this.#before
+    const sums = period === 'now' ? this.#now : this.#before
+    const { excess, weight } = sums
     let cohort = 0
     let control = 0
     let sum = 0
@@ -90,7 +100,10 @@ export class GroupDifference {
     }
     if (cohort === 0 || control === 0) return
     const all = cohort + control
+    sums.size += cohort * control / all
+    if (sum === 0 || sum === all) return
     const share = sum / all
+    const spread = share * (1 - share)
     const factor = share > this.#cap ? this.#cap / share : 1
     const cohortFactor = factor * control / all
     const controlFactor = factor * cohort / all
@@ -99,14 +112,20 @@ export class GroupDifference {
       const of = requests[group]!
       if (of === 0) continue
       excess[at]! += own * (counted[group]! - of * share)
-      weight[at]! += own * of
+      weight[at]! += own * of * spread
     }
-    if (period === 'now') this.#now.spread += factor * cohortFactor * cohort * share * (1 - share)
-    else this.#before.spread += factor * cohortFactor * cohort * share * (1 - share)
+    sums.cohortSpread += cohortFactor ** 2 * cohort * spread
+    sums.controlSpread += controlFactor ** 2 * control * spread
   }
 
-  /** The change of the difference; `undefined`: a side has too few groups with requests, before or now. */
+  /**
+   * The change of the difference, as the logarithm of an odds ratio; `undefined`: a side has too few groups with requests, before or now.
+   * It is 0 with a variance of 0 while the channel counts no request of the stage, or all.
+   */
   estimate (): Estimate | undefined {
+    if (this.#now.size === 0 || this.#before.size === 0) return undefined
+    const information = 1 / (1 / this.#before.size + 1 / this.#now.size)
+    if (this.#weight(this.#now) === 0) return { estimate: 0, variance: 0, degrees: 1, information }
     const cohort = this.#change(0, this.#control - this.#first)
     const control = this.#change(this.#control - this.#first, this.#end - this.#first)
     if (cohort === undefined || control === undefined) return undefined
@@ -116,11 +135,11 @@ export class GroupDifference {
       variance,
       // Satterthwaite.
       degrees: variance === 0 ? 1 : variance ** 2 / (cohort.variance ** 2 / cohort.degrees + control.variance ** 2 / control.degrees),
-      information: 1 / (1 / this.#weight(this.#before) + 1 / this.#weight(this.#now))
+      information
     }
   }
 
-  /** The minutes' weights of the cohort: the number of requests of an equal sample, which is that of the control groups, too. */
+  /** The sum of the weights of the cohort, which is that of the control groups, too. */
   #weight ({ weight }: Sums): number {
     let sum = 0
     for (let at = 0; at < this.#control - this.#first; at++) sum += weight[at]!
@@ -136,16 +155,19 @@ export class GroupDifference {
    * 2017).
    */
   #change (from: number, to: number): { mean: number, variance: number, degrees: number } | undefined {
-    const chanceNow = this.#now.spread / this.#weight(this.#now)
-    const chanceBefore = this.#before.spread / this.#weight(this.#before)
+    const chanceOf = (sums: Sums): number => (from === 0 ? sums.cohortSpread : sums.controlSpread) / this.#weight(sums)
+    const chanceNow = chanceOf(this.#now)
+    // Without such a request before the stage there is no standing difference.
+    const hasStanding = this.#weight(this.#before) > 0
+    const chanceBefore = hasStanding ? chanceOf(this.#before) : 0
     const changes: Change[] = []
     for (let at = from; at < to; at++) {
       const now = this.#now.weight[at]!
       const before = this.#before.weight[at]!
-      if (now === 0 || before === 0) continue
+      if (now === 0 || (hasStanding && before === 0)) continue
       changes.push({
-        change: this.#now.excess[at]! / now - this.#before.excess[at]! / before,
-        variance: chanceNow / now + chanceBefore / before
+        change: this.#now.excess[at]! / now - (hasStanding ? this.#before.excess[at]! / before : 0),
+        variance: chanceNow / now + (hasStanding ? chanceBefore / before : 0)
       })
     }
     return changes.length < MIN_GROUPS ? undefined : meanChange(changes)
@@ -167,10 +189,6 @@ function meanChange (changes: readonly Change[]): { mean: number, variance: numb
   const between = varianceBetween(changes)
   const weights = changes.map(({ variance }) => 1 / (variance + between))
   const all = sumOf(weights)
-  if (!Number.isFinite(all)) {
-    // No request counts, or each one does: all groups are equal.
-    return { mean: sumOf(changes.map(({ change }) => change)) / changes.length, variance: 0, degrees: changes.length - 1 }
-  }
   let mean = 0
   for (const [at, { change }] of changes.entries()) mean += weights[at]! / all * change
   let variance = 0
@@ -180,14 +198,14 @@ function meanChange (changes: readonly Change[]): { mean: number, variance: numb
     variance += (share * (change - mean) / (1 - share)) ** 2
     squares += share ** 2
   }
-  return { mean, variance: Math.max(variance * (1 - squares), 1 / sumOf(changes.map(({ variance }) => 1 / variance))), degrees: Math.max(1, 1 / squares - 1) }
+  const byChance = 1 / sumOf(changes.map(({ variance: own }) => 1 / own))
+  return { mean, variance: Math.max(variance * (1 - squares), byChance), degrees: Math.max(1, 1 / squares - 1) }
 }
 
 /** The variance between groups beyond chance, by the method of moments of DerSimonian and Laird. */
 function varianceBetween (changes: readonly Change[]): number {
   const weights = changes.map(({ variance }) => 1 / variance)
   const all = sumOf(weights)
-  if (!Number.isFinite(all)) return 0
   let mean = 0
   for (const [at, { change }] of changes.entries()) mean += weights[at]! / all * change
   let heterogeneity = 0
