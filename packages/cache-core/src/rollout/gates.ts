@@ -178,10 +178,18 @@ function limitRow (name: 'hit rate' | 'p99', unit: 'percent' | 'ms', value: numb
 
 function comparedRows (evidence: Evidence, { back }: Criteria): GateRow[] {
   const { latency, failures, loads } = evidence
-  const rows: (Compared & { readonly isAsked: boolean | undefined })[] = [
-    { name: 'p50 against control', isAsked: back.slower, difference: latency.p50, scale: asOdds, of: 'the odds to be slower than the control arm\'s p50' },
-    { name: 'p95 against control', isAsked: back.slower, difference: latency.p95, scale: asOdds, of: 'the odds to be slower than the control arm\'s p95' },
-    { name: 'p99 against control', isAsked: back.slower, difference: latency.p99, scale: asOdds, of: 'the odds to be slower than the control arm\'s p99' },
+  const slowerRow = (name: 'p50' | 'p95' | 'p99'): Asked =>
+    ({
+      name: `${name} against control`,
+      isAsked: back.slower,
+      difference: latency[name],
+      scale: asOdds,
+      of: `the odds to be slower than the control arm's ${name}`
+    })
+  const rows: Asked[] = [
+    slowerRow('p50'),
+    slowerRow('p95'),
+    slowerRow('p99'),
     { name: 'errors against control', isAsked: back.moreErrors, difference: failures, scale: asOdds, of: 'the odds to fail' },
     { name: 'loads against control', isAsked: back.moreLoads, difference: loads, scale: asPoints, of: 'the loads per read' }
   ]
@@ -189,6 +197,8 @@ function comparedRows (evidence: Evidence, { back }: Criteria): GateRow[] {
 }
 
 interface Compared { readonly name: GateName, readonly difference: Difference | undefined, readonly scale: Scale, readonly of: string }
+
+interface Asked extends Compared { readonly isAsked: boolean | undefined }
 
 function comparedRow (evidence: Evidence, { name, difference, scale, of }: Compared): GateRow {
   const row = { name, value: difference && scale.value(difference.estimate), threshold: 'back if certainly more', unit: scale.unit } as const

@@ -22,9 +22,7 @@ export class Thresholds {
 
   /** Adds the minute's requests of the groups from `first` on. */
   add (counts: Minute, first: number): void {
-    for (let group = first; group < counts.requests.length; group++) {
-      if (counts.requests[group]! > 0) counts.addDurations(group, this.#sketch)
-    }
+    for (let group = first; group < counts.requests.length; group++) counts.addDurations(group, this.#sketch)
     const sketch = this.#sketch
     if (++this.#minutes < MIN_MINUTES || sketch.total < MIN_REQUESTS) return
     this.#buckets = QUANTILES.map((quantile) => Math.max(0, sketch.quantileBucket(quantile)))
