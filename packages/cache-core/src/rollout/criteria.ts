@@ -75,8 +75,14 @@ export function defaultCriteria (percent: number): Criteria {
 const MAX_HOURS = 8784
 
 /** A number among the criteria, and which are allowed. */
-interface Range { readonly path: string, readonly value: number | undefined, readonly allows: (value: number) => boolean, readonly allowed: string }
+interface Range {
+  readonly path: string
+  readonly value: number | undefined
+  readonly allows: (value: number) => boolean
+  readonly allowed: string
+}
 
+const isHoldTime = (hours: number): boolean => hours > 0 && hours <= MAX_HOURS
 const shareBelow = (value: number): boolean => value > 0 && value <= 100
 const shareAbove = (value: number): boolean => value >= 0 && value < 100
 
@@ -89,12 +95,12 @@ export function checkCriteria ({ holdHours, minSample, go, back }: Criteria, pat
   const below = 'a number above 0 and at most 100: a share is never below 0'
   const above = 'a number from 0 and below 100: a share is never above 100'
   const ranges: Range[] = [
-    { path: 'holdHours', value: holdHours, allows: (hours) => hours > 0 && hours <= MAX_HOURS, allowed: `a number above 0 and at most ${MAX_HOURS}` },
+    { path: 'holdHours', value: holdHours, allows: isHoldTime, allowed: `a number above 0 and at most ${MAX_HOURS}` },
     { path: 'minSample', value: minSample, allows: (count) => Number.isSafeInteger(count) && count >= 0, allowed: 'an integer of at least 0' },
     { path: 'go.errorPercent', value: go.errorPercent, allows: shareBelow, allowed: below },
     { path: 'go.cacheErrorPercent', value: go.cacheErrorPercent, allows: shareBelow, allowed: below },
     { path: 'go.hitPercent', value: go.hitPercent, allows: shareAbove, allowed: above },
-    { path: 'go.p99Ms', value: go.p99Ms, allows: (ms) => ms > LOWEST_MS, allowed: `a number above ${LOWEST_MS}, the shortest known duration` },
+    { path: 'go.p99Ms', value: go.p99Ms, allows: (ms) => ms > LOWEST_MS, allowed: `a number above ${LOWEST_MS}, the shortest duration` },
     { path: 'back.errorPercent', value: back.errorPercent, allows: shareAbove, allowed: above },
     { path: 'back.cacheErrorPercent', value: back.cacheErrorPercent, allows: shareAbove, allowed: above },
     { path: 'back.hitPointsFallen', value: back.hitPointsFallen, allows: shareAbove, allowed: above }

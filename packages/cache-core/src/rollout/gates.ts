@@ -137,7 +137,8 @@ function errorRow (evidence: Evidence, { go, back }: Criteria): GateRow[] {
 function cacheErrorRow ({ cached }: Evidence, { go, back }: Criteria): GateRow[] {
   if (go.cacheErrorPercent === undefined && back.cacheErrorPercent === undefined) return []
   const value = share(cached.cacheErrors, cached.operations) ?? 0
-  const isBack = back.cacheErrorPercent !== undefined && excess(cached.cacheErrors, cached.operations, back.cacheErrorPercent / 100) > CERTAIN
+  const isBack = back.cacheErrorPercent !== undefined &&
+    excess(cached.cacheErrors, cached.operations, back.cacheErrorPercent / 100) > CERTAIN
   const isGo = go.cacheErrorPercent === undefined || value < go.cacheErrorPercent
   return [{
     name: 'cache errors',
