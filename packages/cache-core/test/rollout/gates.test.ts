@@ -22,39 +22,58 @@ const CASES: readonly Case[] = [
   { claim: 'a healthy stage goes on after its hold time', evidence: {}, kind: 'go' },
   { claim: 'a healthy stage waits for its hold time', evidence: { observedMinutes: 47 * 60 }, kind: 'wait', gate: 'time', reason: /47 of 48 hours/ },
   {
-    claim: 'too few requests of the cached arm never go on', evidence: { cached: armTotals({ requests: 9_999 }), observedMinutes: 1e6 },
-    kind: 'wait', gate: 'sample', reason: /not enough data: 9999 of 10000/
+    claim: 'too few requests of the cached arm never go on',
+    evidence: { cached: armTotals({ requests: 9_999 }), observedMinutes: 1e6 },
+    kind: 'wait',
+    gate: 'sample',
+    reason: /not enough data: 9999 of 10000/
   },
   {
-    claim: 'too few requests never step back by a comparison', evidence: { cached: armTotals({ requests: 9_999 }), latency: { ...latency, p50: MORE } },
-    kind: 'wait', gate: 'sample'
+    claim: 'too few requests never step back by a comparison',
+    evidence: { cached: armTotals({ requests: 9_999 }), latency: { ...latency, p50: MORE } },
+    kind: 'wait',
+    gate: 'sample'
   },
   {
-    claim: 'an error burst steps back at once, below the sample and the hold time', kind: 'back', gate: 'error burst', reason: /30 % of 100 requests/,
+    claim: 'an error burst steps back at once, below the sample and the hold time',
+    kind: 'back',
+    gate: 'error burst',
+    reason: /30 % of 100 requests/,
     evidence: {
-      observedMinutes: 1, cached: armTotals({ requests: 100, failures: 30 }), control: armTotals({ requests: 900 }),
+      observedMinutes: 1,
+      cached: armTotals({ requests: 100, failures: 30 }),
+      control: armTotals({ requests: 900 }),
       recent: { minutes: 1, cached: recentCounts(100, 30), control: recentCounts(900, 1) }
     }
   },
   { claim: 'a failing source, in both arms, is no error burst', evidence: { recent: bothFail }, kind: 'go' },
   {
-    claim: 'a failing source, in both arms, is no error rate to step back for', kind: 'wait', gate: 'error rate',
+    claim: 'a failing source, in both arms, is no error rate to step back for',
+    kind: 'wait',
+    gate: 'error rate',
     evidence: { cached: armTotals({ failures: 5000 }), control: armTotals({ failures: 5000 }), recent: bothFail }
   },
   {
-    claim: 'failures of one group of subjects are no error burst', kind: 'go',
+    claim: 'failures of one group of subjects are no error burst',
+    kind: 'go',
     evidence: { recent: { minutes: 10, cached: recentCounts(1000, 100, 98), control: recentCounts(1000, 0) } }
   },
   {
-    claim: 'two failures of three requests are no error burst', kind: 'go',
+    claim: 'two failures of three requests are no error burst',
+    kind: 'go',
     evidence: { recent: { minutes: 1, cached: recentCounts(3, 2), control: recentCounts(100, 0) } }
   },
   {
-    claim: 'an error rate certainly above 1 % and above the control arm steps back', kind: 'back', gate: 'error rate', reason: /error rate 2 %, of the control arm 0.02 %/,
+    claim: 'an error rate certainly above 1 % and above the control arm steps back',
+    kind: 'back',
+    gate: 'error rate',
+    reason: /error rate 2 %, of the control arm 0.02 %/,
     evidence: { cached: armTotals({ failures: 1000 }), failures: MORE }
   },
   {
-    claim: 'an error rate above 1 % that may be chance waits', kind: 'wait', gate: 'error rate',
+    claim: 'an error rate above 1 % that may be chance waits',
+    kind: 'wait',
+    gate: 'error rate',
     evidence: { cached: armTotals({ requests: 10_000, failures: 105 }), failures: MORE }
   },
   { claim: 'an error rate between 0.1 and 1 % waits', evidence: { cached: armTotals({ failures: 100 }) }, kind: 'wait', gate: 'error rate', reason: /0.2 %/ },
@@ -66,15 +85,21 @@ const CASES: readonly Case[] = [
   },
   { claim: 'a hit rate is not asked for at 10 %', percent: 10, evidence: { cached: armTotals({ hits: 0 }) }, kind: 'go' },
   {
-    claim: 'a hit rate that fell by more than 10 points since that hour of the first day steps back', kind: 'back', gate: 'hit rate fall', reason: /40 % this hour, 60 %/,
+    claim: 'a hit rate that fell by more than 10 points since that hour of the first day steps back',
+    kind: 'back',
+    gate: 'hit rate fall',
+    reason: /40 % this hour, 60 %/,
     evidence: { hitRates: { reads: 3000, hits: 1200, firstDayReads: 3000, firstDayHits: 1800, fall: { estimate: 0.2, low: 0.15, high: 0.25, z: 15 } } }
   },
   {
-    claim: 'a fall by more than 10 points that may be chance waits', kind: 'wait', gate: 'hit rate fall',
+    claim: 'a fall by more than 10 points that may be chance waits',
+    kind: 'wait',
+    gate: 'hit rate fall',
     evidence: { hitRates: { reads: 300, hits: 120, firstDayReads: 300, firstDayHits: 180, fall: { estimate: 0.2, low: 0.08, high: 0.32, z: 6 } } }
   },
   {
-    claim: 'a certain fall by less than 10 points goes on', kind: 'go',
+    claim: 'a certain fall by less than 10 points goes on',
+    kind: 'go',
     evidence: { hitRates: { reads: 3000, hits: 1600, firstDayReads: 3000, firstDayHits: 1800, fall: { estimate: 0.07, low: 0.05, high: 0.09, z: 9 } } }
   },
   { claim: 'the first day has no hit rate to fall from', evidence: { hitRates: undefined }, kind: 'go' },
@@ -89,11 +114,17 @@ const CASES: readonly Case[] = [
   { claim: 'maybe more loads per read wait', evidence: { loads: MAYBE_MORE }, kind: 'wait', gate: 'loads against control' },
   { claim: 'more failures than the control arm, below 1 %, wait at 50 %', evidence: { cached: armTotals({ failures: 200 }), failures: MORE }, kind: 'wait', gate: 'error rate' },
   {
-    claim: 'more failures than the control arm, below 1 %, step back at 100 %', kind: 'back', gate: 'errors against control', percent: 100,
+    claim: 'more failures than the control arm, below 1 %, step back at 100 %',
+    kind: 'back',
+    gate: 'errors against control',
+    percent: 100,
     evidence: { cached: armTotals({ failures: 200 }), failures: MORE }
   },
   {
-    claim: 'a few failures do not step back, even if the test says so', kind: 'wait', gate: 'time', percent: 100,
+    claim: 'a few failures do not step back, even if the test says so',
+    kind: 'wait',
+    gate: 'time',
+    percent: 100,
     evidence: { cached: armTotals({ failures: 12 }), control: armTotals({ failures: 9 }), failures: MORE }
   },
   { claim: 'the stage of 100 % is stable after 7 days', percent: 100, evidence: { observedMinutes: 7 * 1440 }, kind: 'go' },

@@ -4,7 +4,7 @@ import { armSentence, quantileRatio, type ArmMeasurement } from '../../src/rollo
 import { Draw } from './fixtures/draw.js'
 import { SEED } from './fixtures/seed.js'
 
-interface Shape { readonly scale?: number, readonly requests?: number, readonly failures?: number, readonly loads?: number, readonly groups?: number }
+type Shape = Partial<Record<'scale' | 'requests' | 'failures' | 'loads' | 'groups', number>>
 
 /** An arm whose latency is lognormal, with groups that differ by a tenth. */
 function arm (draw: Draw, { scale = 1, requests = 40_000, failures = 8, loads = requests, groups = 20 }: Shape): ArmMeasurement {

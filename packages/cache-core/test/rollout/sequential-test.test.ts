@@ -32,7 +32,9 @@ t.test('boundary: is higher for a smaller alpha and for little information', asy
 
 t.test('normalOfT: is the quantile of the same tail, by tables of t', async (t) => {
   // Student's t: the 99.5 % quantiles with 5, 19 and 100 degrees of freedom.
-  for (const [quantile, degrees] of [[4.032, 5], [2.861, 19], [2.626, 100]] as const) t.ok(Math.abs(normalOfT(quantile, degrees) - 2.576) < 0.02)
+  for (const [quantile, degrees] of [[4.032, 5], [2.861, 19], [2.626, 100]] as const) {
+    t.ok(Math.abs(normalOfT(quantile, degrees) - 2.576) < 0.02)
+  }
   for (const z of [-4, 0, 0.5, 4.4]) t.ok(Math.abs(normalOfT(tOfNormal(z, 7), 7) - z) < 1e-9)
 })
 
