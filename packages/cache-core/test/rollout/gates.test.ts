@@ -1,6 +1,6 @@
 import t from 'tap'
 import { defaultCriteria, baselineCriteria, type Criteria } from '../../src/rollout/criteria.js'
-import type { Evidence } from '../../src/rollout/evidence.js'
+import type { Difference, Evidence, HitRates } from '../../src/rollout/evidence.js'
 import { judge, type GateName, type StageVerdict } from '../../src/rollout/gates.js'
 import { armTotals, evidenceOf, LESS, MAYBE_MORE, MORE, NO_DIFFERENCE, recentCounts } from './fixtures/evidence.js'
 
@@ -13,6 +13,10 @@ interface Case {
   readonly reason?: RegExp
   readonly percent?: number
   readonly criteria?: Criteria
+}
+
+function ratesOf (reads: number, hits: number, firstDayHits: number, fall: Difference): HitRates {
+  return { reads, hits, firstDayReads: reads, firstDayHits, fall }
 }
 
 const latency = { p50: NO_DIFFERENCE, p95: NO_DIFFERENCE, p99: NO_DIFFERENCE }
@@ -89,18 +93,18 @@ const CASES: readonly Case[] = [
     kind: 'back',
     gate: 'hit rate fall',
     reason: /40 % this hour, 60 %/,
-    evidence: { hitRates: { reads: 3000, hits: 1200, firstDayReads: 3000, firstDayHits: 1800, fall: { estimate: 0.2, low: 0.15, high: 0.25, z: 15 } } }
+    evidence: { hitRates: ratesOf(3000, 1200, 1800, { estimate: 0.2, low: 0.15, high: 0.25, z: 15 }) }
   },
   {
     claim: 'a fall by more than 10 points that may be chance waits',
     kind: 'wait',
     gate: 'hit rate fall',
-    evidence: { hitRates: { reads: 300, hits: 120, firstDayReads: 300, firstDayHits: 180, fall: { estimate: 0.2, low: 0.08, high: 0.32, z: 6 } } }
+    evidence: { hitRates: ratesOf(300, 120, 180, { estimate: 0.2, low: 0.08, high: 0.32, z: 6 }) }
   },
   {
     claim: 'a certain fall by less than 10 points goes on',
     kind: 'go',
-    evidence: { hitRates: { reads: 3000, hits: 1600, firstDayReads: 3000, firstDayHits: 1800, fall: { estimate: 0.07, low: 0.05, high: 0.09, z: 9 } } }
+    evidence: { hitRates: ratesOf(3000, 1600, 1800, { estimate: 0.07, low: 0.05, high: 0.09, z: 9 }) }
   },
   { claim: 'the first day has no hit rate to fall from', evidence: { hitRates: undefined }, kind: 'go' },
   { claim: 'a p99 of 50 ms waits', evidence: { cached: armTotals({ p99: 50 }) }, kind: 'wait', gate: 'p99', reason: /p99 50 ms, below 50 ms is needed/ },
@@ -142,7 +146,13 @@ for (const { claim, evidence, kind, gate, reason, percent = 50, criteria = defau
 }
 
 t.test('judge: without a control arm only absolute criteria hold, and the rows say so', async (t) => {
-  const without = { hasControl: false, control: armTotals({ requests: 0, failures: 0 }), latency: { p50: undefined, p95: undefined, p99: undefined }, failures: undefined, loads: undefined }
+  const without = {
+    hasControl: false,
+    control: armTotals({ requests: 0, failures: 0 }),
+    latency: { p50: undefined, p95: undefined, p99: undefined },
+    failures: undefined,
+    loads: undefined
+  }
   const healthy = judge(evidenceOf({ ...without, observedMinutes: 7 * 1440 }), defaultCriteria(100))
   t.equal(healthy.kind, 'go')
   const compared = healthy.gates.filter(({ name }) => name.endsWith('against control'))
@@ -156,7 +166,8 @@ t.test('judge: without a control arm only absolute criteria hold, and the rows s
 })
 
 t.test('judge: a criterion that is not given has no row', async (t) => {
-  const { kind, gates } = judge(evidenceOf({ cached: armTotals({ failures: 10_000, cacheErrors: 10_000, hits: 0, p99: 9999 }), loads: MORE }), {
+  const cached = armTotals({ failures: 10_000, cacheErrors: 10_000, hits: 0, p99: 9999 })
+  const { kind, gates } = judge(evidenceOf({ cached, loads: MORE }), {
     holdHours: 48, minSample: 0, go: {}, back: {}
   })
   t.equal(kind, 'go')
