@@ -1,0 +1,221 @@
+import type { ByteReader, ByteWriter } from './bytes.js'
+import { GROUPS_PER_COHORT } from './cohorts.js'
+import type { Estimate } from './sequential-test.js'
+
+/** Sums of one channel over minutes, by group: the numerator and the denominator of the group's part of the difference. */
+class Sums {
+  readonly excess: Float64Array
+  readonly weight: Float64Array
+  /** The variance of the numerators of each side if requests were independent. */
+  cohortSpread = 0
+  controlSpread = 0
+  /** The requests of a sample of equal sides that has as much information. */
+  size = 0
+
+  constructor (groups: number) {
+    this.excess = new Float64Array(groups)
+    this.weight = new Float64Array(groups)
+  }
+
+  clear (): void {
+    this.excess.fill(0)
+    this.weight.fill(0)
+    this.cohortSpread = 0
+    this.controlSpread = 0
+    this.size = 0
+  }
+
+  write (writer: ByteWriter): void {
+    writer.doubles(this.excess)
+    writer.doubles(this.weight)
+    for (const value of [this.cohortSpread, this.controlSpread, this.size]) writer.double(value)
+  }
+
+  read (reader: ByteReader): void {
+    reader.doubles(this.excess)
+    reader.doubles(this.weight)
+    this.cohortSpread = reader.double()
+    this.controlSpread = reader.double()
+    this.size = reader.double()
+  }
+}
+
+/** Fewer groups with requests on one side give no variance. */
+const MIN_GROUPS = 5
+
+/** The change of one group's share, and its variance if requests were independent. */
+interface Change { readonly change: number, readonly variance: number }
+
+/**
+ * The difference in differences of one channel (a share of requests, such as those slower than a threshold): the cohort that a stage adds
+ * against all groups that are control in the stage, now against before.
+ *
+ * Minutes are strata, so that a burst, which slows down both sides of a minute, cancels. The difference is the logarithm of an odds ratio, by
+ * one step from the expected counts (Mantel-Haenszel; Peto in Yusuf et al., "Beta blockade during and after myocardial infarction", 1985): a
+ * standing difference of latency has about the same odds ratio in a burst as outside, but not the same difference of shares. A minute in
+ * which the share is above `cap` weighs less by that ratio, since bursts would decide otherwise.
+ */
+export class GroupDifference {
+  readonly #first: number
+  readonly #control: number
+  readonly #end: number
+  readonly #cap: number
+  readonly #before: Sums
+  readonly #now: Sums
+
+  /**
+   * Creates a difference without minutes.
+   * @param stage 1 to the number of stages
+   * @param groups the number of groups of all cohorts
+   * @param cap the share above which a minute weighs less
+   */
+  constructor (stage: number, groups: number, cap: number) {
+    this.#first = (stage - 1) * GROUPS_PER_COHORT
+    this.#control = stage * GROUPS_PER_COHORT
+    this.#end = groups
+    this.#cap = cap
+    this.#before = new Sums(groups - this.#first)
+    this.#now = new Sums(groups - this.#first)
+  }
+
+  /** Drops the minutes of the stage. */
+  restart (): void {
+    this.#now.clear()
+  }
+
+  /** Folds one minute: requests, and those that the channel counts, by group. */
+  fold (period: 'before' | 'now', requests: ArrayLike<number>, counted: ArrayLike<number>): void {
+    const sums = period === 'now' ? this.#now : this.#before
+    const { excess, weight } = sums
+    let cohort = 0
+    let control = 0
+    let sum = 0
+    for (let group = this.#first; group < this.#control; group++) {
+      cohort += requests[group]!
+      sum += counted[group]!
+    }
+    for (let group = this.#control; group < this.#end; group++) {
+      control += requests[group]!
+      sum += counted[group]!
+    }
+    if (cohort === 0 || control === 0) return
+    const all = cohort + control
+    sums.size += cohort * control / all
+    if (sum === 0 || sum === all) return
+    const share = sum / all
+    const spread = share * (1 - share)
+    const factor = share > this.#cap ? this.#cap / share : 1
+    const cohortFactor = factor * control / all
+    const controlFactor = factor * cohort / all
+    for (let group = this.#first, at = 0; group < this.#end; group++, at++) {
+      const own = group < this.#control ? cohortFactor : controlFactor
+      const of = requests[group]!
+      if (of === 0) continue
+      excess[at]! += own * (counted[group]! - of * share)
+      weight[at]! += own * of * spread
+    }
+    sums.cohortSpread += cohortFactor ** 2 * cohort * spread
+    sums.controlSpread += controlFactor ** 2 * control * spread
+  }
+
+  /**
+   * The change of the difference, as the logarithm of an odds ratio; `undefined`: a side has too few groups with requests, before or now.
+   * It is 0 with a variance of 0 while the channel counts no request of the stage, or all.
+   */
+  estimate (): Estimate | undefined {
+    if (this.#now.size === 0 || this.#before.size === 0) return undefined
+    const information = 1 / (1 / this.#before.size + 1 / this.#now.size)
+    if (this.#weight(this.#now) === 0) return { estimate: 0, variance: 0, degrees: 1, information }
+    const cohort = this.#change(0, this.#control - this.#first)
+    const control = this.#change(this.#control - this.#first, this.#end - this.#first)
+    if (cohort === undefined || control === undefined) return undefined
+    const variance = cohort.variance + control.variance
+    return {
+      estimate: cohort.mean - control.mean,
+      variance,
+      // Satterthwaite.
+      degrees: variance === 0 ? 1 : variance ** 2 / (cohort.variance ** 2 / cohort.degrees + control.variance ** 2 / control.degrees),
+      information
+    }
+  }
+
+  /** The sum of the weights of the cohort, which is that of the control groups, too. */
+  #weight ({ weight }: Sums): number {
+    let sum = 0
+    for (let at = 0; at < this.#control - this.#first; at++) sum += weight[at]!
+    return sum
+  }
+
+  /**
+   * The mean change of the groups of one side. Groups are weighed as in a meta-analysis with random effects (DerSimonian and Laird,
+   * "Meta-analysis in clinical trials", 1986): by their requests as long as chance is what sets them apart, equally if subjects do. So one
+   * subject with many requests does not decide. A group's deviation is divided by one minus its weight, which is the variance by leaving one
+   * group out (CR3; Bell and McCaffrey, "Bias reduction in standard errors", Survey Methodology 2002). The degrees of freedom are those of
+   * the effective number of groups (Carter, Schnepel and Steigerwald, "Asymptotic behavior of a t-test robust to cluster heterogeneity",
+   * 2017).
+   */
+  #change (from: number, to: number): { mean: number, variance: number, degrees: number } | undefined {
+    const chanceOf = (sums: Sums): number => (from === 0 ? sums.cohortSpread : sums.controlSpread) / this.#weight(sums)
+    const chanceNow = chanceOf(this.#now)
+    // Without such a request before the stage there is no standing difference.
+    const hasStanding = this.#weight(this.#before) > 0
+    const chanceBefore = hasStanding ? chanceOf(this.#before) : 0
+    const changes: Change[] = []
+    for (let at = from; at < to; at++) {
+      const now = this.#now.weight[at]!
+      const before = this.#before.weight[at]!
+      if (now === 0 || (hasStanding && before === 0)) continue
+      changes.push({
+        change: this.#now.excess[at]! / now - (hasStanding ? this.#before.excess[at]! / before : 0),
+        variance: chanceNow / now + (hasStanding ? chanceBefore / before : 0)
+      })
+    }
+    return changes.length < MIN_GROUPS ? undefined : meanChange(changes)
+  }
+
+  write (writer: ByteWriter): void {
+    this.#before.write(writer)
+    this.#now.write(writer)
+  }
+
+  /** Reads what `write` wrote. @throws `Malformed` for other bytes */
+  read (reader: ByteReader): void {
+    this.#before.read(reader)
+    this.#now.read(reader)
+  }
+}
+
+function meanChange (changes: readonly Change[]): { mean: number, variance: number, degrees: number } {
+  const between = varianceBetween(changes)
+  const weights = changes.map(({ variance }) => 1 / (variance + between))
+  const all = sumOf(weights)
+  let mean = 0
+  for (const [at, { change }] of changes.entries()) mean += weights[at]! / all * change
+  let variance = 0
+  let squares = 0
+  for (const [at, { change }] of changes.entries()) {
+    const share = weights[at]! / all
+    variance += (share * (change - mean) / (1 - share)) ** 2
+    squares += share ** 2
+  }
+  const byChance = 1 / sumOf(changes.map(({ variance: own }) => 1 / own))
+  return { mean, variance: Math.max(variance * (1 - squares), byChance), degrees: Math.max(1, 1 / squares - 1) }
+}
+
+/** The variance between groups beyond chance, by the method of moments of DerSimonian and Laird. */
+function varianceBetween (changes: readonly Change[]): number {
+  const weights = changes.map(({ variance }) => 1 / variance)
+  const all = sumOf(weights)
+  let mean = 0
+  for (const [at, { change }] of changes.entries()) mean += weights[at]! / all * change
+  let heterogeneity = 0
+  for (const [at, { change }] of changes.entries()) heterogeneity += weights[at]! * (change - mean) ** 2
+  const squares = sumOf(weights.map((weight) => weight * weight))
+  return Math.max(0, (heterogeneity - (changes.length - 1)) / (all - squares / all))
+}
+
+function sumOf (values: readonly number[]): number {
+  let sum = 0
+  for (const value of values) sum += value
+  return sum
+}
