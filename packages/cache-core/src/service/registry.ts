@@ -13,7 +13,7 @@ import { PersonalPaths } from './personal-paths.js'
 import { RecentStats } from '../telemetry/recent-stats.js'
 import { Registration } from './registration.js'
 import { registrySchema, type RegistryOptions } from './registry-options.js'
-import { Rollout } from './rollout.js'
+import { Rollout } from '../rollout/rollout.js'
 import { shown } from '../contract/shown.js'
 import { CONTROL_LABEL, Stats, type ImplStats, type Totals } from '../telemetry/counters.js'
 

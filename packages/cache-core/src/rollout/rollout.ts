@@ -1,6 +1,6 @@
 import { OptionInvalid } from '../contract/errors.js'
 import { defaultsOf } from '../lib/schema-defaults.js'
-import { rolloutSchema, type RolloutSettings } from './registry-options.js'
+import { rolloutSchema, type RolloutSettings } from './rollout-options.js'
 
 export type { RolloutSettings }
 
