@@ -1,3 +1,4 @@
+import { MAX_HISTORY } from '@x/cache-core/suite'
 import type { Result } from 'ioredis'
 import type { Client } from '../connection/client.js'
 import { TEXT } from '../entries/scripts.js'
@@ -19,8 +20,6 @@ declare module 'ioredis' {
   }
 }
 
-/** The number of records that the history holds. */
-export const MAX_RECORDS = 1000
 /** The number of processes whose reports of one minute are stored. */
 export const MAX_REPORTERS = 1024
 /** The longest lease, in milliseconds; a longer one was not written by this package. */
@@ -40,11 +39,8 @@ end`
 /** Lua: runs a command on a key; a key of another type is removed first. */
 const REPAIRED = `local function repaired(command, key, ...)
   local reply = redis.pcall(command, key, ...)
-  if type(reply) ~= 'table' or not reply.err or not string.find(reply.err, 'WRONGTYPE', 1, true) then
-    if type(reply) == 'table' and reply.err then return redis.call(command, key, ...) end
-    return reply
-  end
-  redis.call('UNLINK', key)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  if string.find(reply.err, 'WRONGTYPE', 1, true) then redis.call('UNLINK', key) end
   return redis.call(command, key, ...)
 end`
 
@@ -67,7 +63,7 @@ ${REPAIRED}
 local stored = part(KEYS[1], ARGV[3])
 local sum = stored and redis.sha1hex(stored) or ''
 if sum ~= ARGV[2] then return 0 end
-repaired('LTRIM', KEYS[2], 0, ${MAX_RECORDS - 2})
+repaired('LTRIM', KEYS[2], 0, ARGV[5] and ${MAX_HISTORY - 2} or ${MAX_HISTORY - 1})
 if ARGV[5] then redis.call('LPUSH', KEYS[2], ARGV[5]) end
 redis.call('SET', KEYS[1], ARGV[1])
 local heard = redis.pcall('PUBLISH', ARGV[4], '')
