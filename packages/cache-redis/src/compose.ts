@@ -101,9 +101,10 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
   const health = new Health(settings.healthCheckMs, async () => (await service.run('health', () => ping(connection))).ok)
   const status = (): RedisStatus => statusOf(connection, service, tracking, health)
   let rollout: RedisRolloutStore | undefined
-  const rolloutStore = (): RedisRolloutStore => rollout ??= new RedisRolloutStore({
-    client: lanes.first, subscriber, keys: keys.rollout, commandTimeoutMs, warn
-  })
+  const rolloutStore = (): RedisRolloutStore => {
+    rollout ??= new RedisRolloutStore({ client: lanes.first, subscriber, keys: keys.rollout, commandTimeoutMs, warn })
+    return rollout
+  }
   const close = async (onLost: (removals: number) => void): Promise<void> => {
     health.close()
     locks.close()
