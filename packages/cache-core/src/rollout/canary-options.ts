@@ -4,7 +4,7 @@ import { OptionInvalid } from '../contract/errors.js'
 import { shown } from '../contract/shown.js'
 import { defaultsOf } from '../lib/schema-defaults.js'
 import { Cohorts } from './cohorts.js'
-import type { Criteria } from './criteria.js'
+import { defaultCriteria, type Criteria } from './criteria.js'
 import { rolloutProperties } from './rollout-options.js'
 
 const percentBelow100 = () => Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 100 })
@@ -149,7 +149,7 @@ type StageOptions = Static<typeof stageSchema>
 function stageOf (given: StageOptions, name: string, minSample: number, holdOut: number): Stage {
   const { percent, go, back } = given
   const hasControl = percent < 100 || holdOut > 0
-  const fallback = defaultCriteria(percent, hasControl)
+  const fallback = defaultCriteria(percent)
   const criteria = { holdHours: given.holdHours ?? fallback.holdHours, minSample: given.minSample ?? minSample, go: go ?? fallback.go, back: back ?? fallback.back }
   refuseContradiction(criteria, name)
   if (!hasControl) {
@@ -166,13 +166,4 @@ function refuseContradiction ({ go, back }: Criteria, name: string): void {
     const [below, above] = [go[rate], back[rate]]
     if (below !== undefined && above !== undefined && below > above) throw new OptionInvalid(`${name}.go.${rate}`, shown(below), `at most ${above}, which is "back.${rate}" of the stage`)
   }
-}
-
-/** The criteria of the rollout plan for a stage of that percent. Without subjects to compare with, absolute criteria remain. */
-function defaultCriteria (percent: number, hasControl: boolean): Omit<Criteria, 'minSample'> {
-  const compared = hasControl ? { slower: true, moreErrors: true, moreLoads: true } : {}
-  const back = { errorPercent: 1, cacheErrorPercent: 1, ...compared }
-  if (percent < 50) return { holdHours: 48, go: { errorPercent: 0.1 }, back }
-  if (percent < 100) return { holdHours: 48, go: { hitPercent: 40, p99Ms: 50 }, back: { ...back, hitPointsFallen: 10 } }
-  return { holdHours: 7 * 24, go: {}, back: { ...back, hitPointsFallen: 10 } }
 }

@@ -178,6 +178,11 @@ export function adopt (state: CanaryState, plan: string, percents: readonly numb
   return moveTo({ ...state, plan, failures: {} }, { stage, percent, rampMs: 0 }, { now, by: 'canary', reason })
 }
 
+/** Returns a state again for a store that lost it. */
+export function rewritten (state: CanaryState, now: number): Transition {
+  return change(state, state.percent, { now, by: 'canary', reason: 'the store lost the state; a process that knew it wrote it again' })
+}
+
 /** Returns the state after a decider looked and changed nothing that an operator needs to see. */
 export function looked (state: CanaryState, now: number, observedMinutes: number): Transition {
   return { state: { ...state, revision: state.revision + 1, decidedAt: now, observedMinutes } }

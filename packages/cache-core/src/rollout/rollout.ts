@@ -92,6 +92,9 @@ export class Rollout {
     this.#changed(percent)
   }
 
+  /** The number of buckets that are cached: 0 to 10 000, less the hold-out. */
+  get limit (): number { return this.#limit }
+
   get holdOut (): number { return this.#holdOut }
 
   /**
