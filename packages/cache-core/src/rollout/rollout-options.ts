@@ -11,10 +11,15 @@ export const rolloutProperties = {
   /** Key patterns that may be cached; `*` is all of them. */
   allow: Type.Optional(Type.Array(Type.Refine(Type.String(), (value) => value === '*' || isLabel(value), () => ALLOWED_PATTERNS), { default: ['*'] })),
   /** Part of the hash of a subject: another salt draws other subjects. */
-  salt: Type.Optional(Type.String({ default: '' }))
+  salt: Type.Optional(Type.String({ default: '' })),
+  /**
+   * The share of subjects that are never cached, in percent: the control arm that every stage is compared with.
+   * @default 1 with `canary`, else 0
+   */
+  holdOut: Type.Optional(Type.Number({ minimum: 0, maximum: 50 }))
 }
 
-/** The schema of the settings of a rollout. */
-export const rolloutSchema = Type.Object(rolloutProperties, { additionalProperties: false })
+/** The schema of the settings of a rollout that a registry has. */
+export const settingsSchema = Type.Object(rolloutProperties, { additionalProperties: false })
 /** Settings of a rollout: the key patterns, and the share of the subjects, that are cached. */
-export type RolloutSettings = Static<typeof rolloutSchema>
+export type RolloutSettings = Static<typeof settingsSchema>

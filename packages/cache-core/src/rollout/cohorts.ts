@@ -1,0 +1,77 @@
+/** The number of buckets of subjects, as of `bucketOf`. */
+const BUCKETS = 10_000
+/** The number of groups of subjects per cohort: the clusters of the variance, so more groups give a better variance and larger documents. */
+export const GROUPS_PER_COHORT = 20
+
+/**
+ * The division of subjects into cohorts and groups. Cohort `i` holds the buckets that stage `i + 1` adds to the cached arm; the last cohort
+ * holds the buckets that no stage caches, among them the hold-out. A cohort has 20 groups. A subject belongs to one group at all times.
+ *
+ * Stages are counted from 1; stage 0 is the baseline, in which no subject is cached.
+ */
+export class Cohorts {
+  /** The percents of the stages, ascending, as they were given. */
+  readonly stages: readonly number[]
+  /** The share of subjects that no stage caches, in percent. */
+  readonly holdOut: number
+  /** The number of groups of all cohorts. */
+  readonly groups: number
+  /** Identifies the division: two processes with the same number assign subjects to the same groups. */
+  readonly layout: number
+  readonly #limits: readonly number[]
+  readonly #cohortByBucket = new Uint8Array(BUCKETS)
+
+  /**
+   * Creates the division.
+   * @param stages percents above 0 and at most 100, ascending, at most 50
+   * @param holdOut percent of the subjects, 0 to 50; they are control at stage 100, too
+   */
+  constructor (stages: readonly number[], holdOut = 1) {
+    this.stages = [...stages]
+    this.holdOut = holdOut
+    this.groups = (stages.length + 1) * GROUPS_PER_COHORT
+    const cacheable = BUCKETS - Math.round(holdOut * (BUCKETS / 100))
+    this.#limits = stages.map((percent) => Math.min(Math.round(percent * (BUCKETS / 100)), cacheable))
+    let cohort = 0
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      while (cohort < stages.length && bucket >= this.#limits[cohort]!) cohort++
+      this.#cohortByBucket[bucket] = cohort
+    }
+    this.layout = layoutOf([...this.#limits, cacheable])
+  }
+
+  /** The group of a bucket (0 to 9999): `20 * cohort + bucket % 20`. */
+  groupOf (bucket: number): number {
+    return this.#cohortByBucket[bucket]! * GROUPS_PER_COHORT + bucket % GROUPS_PER_COHORT
+  }
+
+  /** The cohort of a group: `0` to the number of stages. */
+  cohortOf (group: number): number {
+    return Math.floor(group / GROUPS_PER_COHORT)
+  }
+
+  /** The number of buckets that are cached in a stage, 0 to 10 000; at stage 100 with a hold-out of 1 percent 9900. */
+  limitOf (stage: number): number {
+    return stage === 0 ? 0 : this.#limits[stage - 1]!
+  }
+
+  /** Whether the subjects of a group are cached in a stage. */
+  isCached (group: number, stage: number): boolean {
+    return this.cohortOf(group) < stage
+  }
+
+  /** Whether a stage leaves subjects in the control arm to compare with. */
+  hasControl (stage: number): boolean {
+    return this.limitOf(stage) < BUCKETS
+  }
+}
+
+/** FNV-1a (32 bit) over numbers below 65 536. */
+function layoutOf (numbers: readonly number[]): number {
+  let hash = 0x811c9dc5
+  for (const number of numbers) {
+    hash = Math.imul(hash ^ (number & 0xff), 0x01000193)
+    hash = Math.imul(hash ^ (number >>> 8), 0x01000193)
+  }
+  return hash >>> 0
+}

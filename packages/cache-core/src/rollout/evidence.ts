@@ -1,0 +1,75 @@
+/** What is known about one arm in the current stage. */
+export interface ArmTotals {
+  readonly requests: number
+  readonly failures: number
+  /** Milliseconds, with an error of at most 2.5 %; `undefined` without requests. */
+  readonly p50: number | undefined
+  readonly p95: number | undefined
+  readonly p99: number | undefined
+  readonly reads: number
+  readonly hits: number
+  readonly loads: number
+  readonly cacheErrors: number
+  readonly operations: number
+}
+
+/** A difference of the cached arm from the control arm, and whether it is certain. Positive: the cached arm has more. */
+export interface Difference {
+  /** The estimate, in the unit of the shares: 0.01 is one percentage point. */
+  readonly estimate: number
+  /** The bounds of the confidence sequence: they hold at all looks together with the confidence of the stage's budget. */
+  readonly low: number
+  readonly high: number
+  /** The estimate in standard errors, corrected for the number of groups; a look at a fixed time would compare it to 1.64 (5 %). */
+  readonly z: number
+}
+
+/** Counts of one arm in the last minutes. */
+export interface RecentCounts {
+  readonly requests: number
+  readonly failures: number
+  /** The same without the group of subjects that has the most failures: one broken client is no failure of the cache. */
+  readonly requestsOfOthers: number
+  readonly failuresOfOthers: number
+}
+
+/** The hit rate of the current hour and of the same hour of the stage's first day. */
+export interface HitRates {
+  readonly reads: number
+  readonly hits: number
+  readonly firstDayReads: number
+  readonly firstDayHits: number
+  /** The fall in shares (positive: fewer hits now), with its confidence sequence. */
+  readonly fall: Difference
+}
+
+/** What `judge` decides by: plain data, all of one stage. */
+export interface Evidence {
+  /** 0: the baseline, in which no subject is cached. */
+  readonly stage: number
+  /** The percent of the stage. */
+  readonly percent: number
+  /** Minutes whose counts were folded in this stage; minutes in which the percent changed are none of them. */
+  readonly observedMinutes: number
+  /** Whether the stage leaves subjects in the control arm. Without them only absolute criteria hold. */
+  readonly hasControl: boolean
+  readonly cached: ArmTotals
+  readonly control: ArmTotals
+  /**
+   * The difference in the share of requests above the control arm's quantile, of the subjects that this stage added, minus the same
+   * difference before the stage. `undefined`: not enough data for a variance.
+   */
+  readonly latency: {
+    readonly p50: Difference | undefined
+    readonly p95: Difference | undefined
+    readonly p99: Difference | undefined
+  }
+  /** The same for the share of failures. */
+  readonly failures: Difference | undefined
+  /** Loads per read of the cached arm minus those of the control arm. */
+  readonly loads: Difference | undefined
+  /** The last minutes, up to ten. */
+  readonly recent: { readonly minutes: number, readonly cached: RecentCounts, readonly control: RecentCounts }
+  /** `undefined` before the second day of the stage. */
+  readonly hitRates: HitRates | undefined
+}

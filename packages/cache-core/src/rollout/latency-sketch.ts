@@ -1,0 +1,98 @@
+import type { ByteReader, ByteWriter } from './bytes.js'
+
+/** The ratio of the bounds of a bucket: a bucket is 5 % wide. */
+const RATIO = 1.05
+/** Milliseconds: the lower bound of the first bucket; shorter durations are counted in the bucket below. */
+const LOWEST_MS = 0.1
+/** Milliseconds up to which durations have a bucket of their own. */
+const HIGHEST_MS = 100_000
+const LOG_RATIO = Math.log(RATIO)
+const LOG_LOWEST = Math.log(LOWEST_MS)
+/** The last bucket; it counts the durations above all others. */
+const OVERFLOW = Math.ceil((Math.log(HIGHEST_MS) - LOG_LOWEST) / LOG_RATIO) + 1
+
+/** The number of buckets of a sketch. */
+export const SKETCH_BUCKETS = OVERFLOW + 1
+
+/** The bucket of a duration in milliseconds: 0 below 0.1 ms, `SKETCH_BUCKETS - 1` above 100 s. `NaN` has the bucket 0. */
+export function sketchBucket (milliseconds: number): number {
+  if (!(milliseconds >= LOWEST_MS)) return 0
+  return Math.min(OVERFLOW, 1 + Math.floor((Math.log(milliseconds) - LOG_LOWEST) / LOG_RATIO))
+}
+
+/** The upper bound of a bucket in milliseconds; `Infinity` for the last one. */
+export function upperBound (bucket: number): number {
+  return bucket >= OVERFLOW ? Infinity : LOWEST_MS * RATIO ** bucket
+}
+
+/** The value of a bucket in milliseconds: the geometric mean of its bounds, at most 2.5 % from each duration in it. */
+function middle (bucket: number): number {
+  if (bucket === 0) return LOWEST_MS
+  return LOWEST_MS * RATIO ** (bucket >= OVERFLOW ? OVERFLOW - 1 : bucket - 0.5)
+}
+
+/**
+ * Durations in logarithmic buckets that are 5 % wide, from 0.1 ms to 100 s, with a bucket below and one above. Sketches are merged by
+ * adding their counts, as in DDSketch (Masson, Rim, Lee, "DDSketch", VLDB 2019).
+ */
+export class LatencySketch {
+  /** The number of durations per bucket. */
+  readonly counts = new Float64Array(SKETCH_BUCKETS)
+
+  add (milliseconds: number, times = 1): void {
+    this.counts[sketchBucket(milliseconds)]! += times
+  }
+
+  merge (other: LatencySketch): void {
+    for (let bucket = 0; bucket < SKETCH_BUCKETS; bucket++) this.counts[bucket]! += other.counts[bucket]!
+  }
+
+  get total (): number {
+    let total = 0
+    for (const count of this.counts) total += count
+    return total
+  }
+
+  /** The number of durations in buckets above one. */
+  above (bucket: number): number {
+    let above = 0
+    for (let at = bucket + 1; at < SKETCH_BUCKETS; at++) above += this.counts[at]!
+    return above
+  }
+
+  /**
+   * The bucket of a quantile (0 to 1): the lowest bucket at or below which at least that share of the durations lies; -1 without
+   * durations.
+   */
+  quantileBucket (quantile: number): number {
+    const rank = Math.max(1, quantile * this.total)
+    let sum = 0
+    for (let bucket = 0; bucket < SKETCH_BUCKETS; bucket++) {
+      sum += this.counts[bucket]!
+      // The tolerance covers the rounding of `0.95 * total`.
+      if (sum > 0 && sum >= rank - 1e-6) return bucket
+    }
+    return -1
+  }
+
+  /**
+   * A quantile (0 to 1) in milliseconds, with an error of at most 2.5 %; `undefined` without durations. Durations below 0.1 ms count as
+   * 0.1 ms, durations above 100 s as about 100 s.
+   */
+  quantile (quantile: number): number | undefined {
+    const bucket = this.quantileBucket(quantile)
+    return bucket < 0 ? undefined : middle(bucket)
+  }
+
+  /** Writes the sketch: 2 bytes per run of empty buckets, and about 1 byte per bucket with few durations. */
+  write (writer: ByteWriter): void {
+    writer.integers(this.counts)
+  }
+
+  /** Reads what `write` wrote. @throws `Malformed` for other bytes */
+  static read (reader: ByteReader): LatencySketch {
+    const sketch = new LatencySketch()
+    reader.integers(sketch.counts)
+    return sketch
+  }
+}

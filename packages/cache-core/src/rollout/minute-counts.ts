@@ -1,0 +1,147 @@
+import { corrupt } from '../contract/errors.js'
+import { err, ok, type Result } from '../contract/result.js'
+import { ByteReader, ByteWriter, Malformed } from './bytes.js'
+import type { Cohorts } from './cohorts.js'
+import { LatencySketch } from './latency-sketch.js'
+
+/** Bytes that no JSON text begins with; the second is the version. */
+const MAGIC = 0xc3
+const VERSION = 1
+/** Stands for a minute in which the percent changed. */
+const MIXED = 65_535
+
+/** Counts of one arm: of reads and of operations of the cache. */
+export interface ArmCounts {
+  /** Reads of a key: hits and misses. */
+  reads: number
+  /** Reads that found an entry, fresh or stale. */
+  hits: number
+  /** Runs of a loader, in the background too. In the control arm each read with a loader is one. */
+  loads: number
+  /** Operations of the cache that failed. */
+  cacheErrors: number
+  /** Operations of the cache, failed ones too. */
+  operations: number
+}
+
+/** The names of the counts, in the order of the binary forms. */
+export const ARM_COUNTS = ['reads', 'hits', 'loads', 'cacheErrors', 'operations'] as const
+
+/** Counts of an arm, all 0. */
+export function noCounts (): ArmCounts {
+  return { reads: 0, hits: 0, loads: 0, cacheErrors: 0, operations: 0 }
+}
+
+/** The counts of one minute, of one process or of all, as far as `Comparison.fold` reads them. */
+export interface Minute {
+  /** The `layout` of the cohorts by which requests were counted. */
+  readonly layout: number
+  /** The number of buckets that were cached during the whole minute; `undefined`: the percent changed, or a ramp ran. */
+  readonly limit: number | undefined
+  /** Requests by group. */
+  readonly requests: ArrayLike<number>
+  /** Requests with a status of 500 or more, by group. */
+  readonly failures: ArrayLike<number>
+  readonly cached: Readonly<ArmCounts>
+  readonly control: Readonly<ArmCounts>
+  /** Requests of a group whose duration lies above a bucket of `LatencySketch`. */
+  above (group: number, bucket: number): number
+  /** Adds the durations of a group to a sketch. */
+  addDurations (group: number, sketch: LatencySketch): void
+}
+
+/**
+ * The counts of one process in one minute: requests, failures and durations by group of subjects; reads, hits, loads and errors of the
+ * cache by arm. Only requests that used `request.cache` are counted: in both arms the same requests do.
+ */
+export class MinuteCounts implements Minute {
+  readonly layout: number
+  limit: number | undefined
+  readonly requests: Float64Array
+  readonly failures: Float64Array
+  readonly cached = noCounts()
+  readonly control = noCounts()
+  readonly #sketches: (LatencySketch | undefined)[]
+
+  /**
+   * Creates counts without requests.
+   * @param limit the number of buckets that are cached during the whole minute, 0 to 10 000; `undefined`: it changes
+   */
+  constructor (cohorts: Pick<Cohorts, 'layout' | 'groups'>, limit: number | undefined) {
+    this.layout = cohorts.layout
+    this.limit = limit
+    this.requests = new Float64Array(cohorts.groups)
+    this.failures = new Float64Array(cohorts.groups)
+    this.#sketches = new Array<undefined>(cohorts.groups).fill(undefined)
+  }
+
+  /** Counts one request of a group: its duration in milliseconds, and whether its status was 500 or more. */
+  addRequest (group: number, milliseconds: number, failed: boolean): void {
+    this.requests[group]!++
+    if (failed) this.failures[group]!++
+    ;(this.#sketches[group] ??= new LatencySketch()).add(milliseconds)
+  }
+
+  above (group: number, bucket: number): number {
+    return this.#sketches[group]?.above(bucket) ?? 0
+  }
+
+  addDurations (group: number, sketch: LatencySketch): void {
+    const own = this.#sketches[group]
+    if (own !== undefined) sketch.merge(own)
+  }
+
+  /** Adds the counts of another process, which has the same layout. The limit of the sum is `undefined` unless both limits are equal. */
+  merge (other: MinuteCounts): void {
+    if (other.limit !== this.limit) this.limit = undefined
+    for (let group = 0; group < this.requests.length; group++) {
+      this.requests[group]! += other.requests[group]!
+      this.failures[group]! += other.failures[group]!
+      const own = other.#sketches[group]
+      if (own !== undefined) (this.#sketches[group] ??= new LatencySketch()).merge(own)
+    }
+    for (const name of ARM_COUNTS) {
+      this.cached[name] += other.cached[name]
+      this.control[name] += other.control[name]
+    }
+  }
+
+  /** The counts as bytes, with a version and a checksum: about 3 bytes per bucket of a sketch that has durations. */
+  encode (): Uint8Array {
+    const writer = new ByteWriter()
+    writer.byte(MAGIC)
+    writer.byte(VERSION)
+    writer.integer(this.layout)
+    writer.integer(this.limit ?? MIXED)
+    for (const arm of [this.cached, this.control]) for (const name of ARM_COUNTS) writer.integer(arm[name])
+    writer.integers(this.requests)
+    writer.integers(this.failures)
+    for (const sketch of this.#sketches) sketch?.write(writer)
+    return writer.end()
+  }
+
+  /**
+   * Reads what `encode` wrote. Bytes of another version, of another layout and damaged bytes are the error `CACHE_ERR_CORRUPT`.
+   */
+  static decode (bytes: Uint8Array, cohorts: Pick<Cohorts, 'layout' | 'groups'>): Result<MinuteCounts> {
+    try {
+      const reader = new ByteReader(bytes)
+      if (reader.byte() !== MAGIC) throw new Malformed('bytes that are no counts of a minute')
+      if (reader.byte() !== VERSION) throw new Malformed('counts of a minute in another version of the format')
+      if (reader.integer() !== cohorts.layout) throw new Malformed('counts of a minute for other stages')
+      const limit = reader.integer(MIXED)
+      const counts = new MinuteCounts(cohorts, limit === MIXED ? undefined : limit)
+      for (const arm of [counts.cached, counts.control]) for (const name of ARM_COUNTS) arm[name] = reader.integer()
+      reader.integers(counts.requests)
+      reader.integers(counts.failures)
+      for (let group = 0; group < cohorts.groups; group++) {
+        if (counts.requests[group]! > 0) counts.#sketches[group] = LatencySketch.read(reader)
+      }
+      reader.end()
+      return ok(counts)
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error
+      return err(corrupt('rollout counts', error.message))
+    }
+  }
+}
