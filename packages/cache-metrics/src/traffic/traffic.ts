@@ -80,6 +80,7 @@ export class Traffic {
     const arm = this.#core.armOf(request)
     const seconds = (now - began) / 1000
     traffic.durationsOf(arm).observe(seconds)
+    if (reply.statusCode >= 500) traffic.failures[arm]++
     for (const listener of this.#listeners) listener(seconds, traffic.label, arm)
   }
 }
