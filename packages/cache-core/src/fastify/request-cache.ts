@@ -78,13 +78,13 @@ export class RequestCaches {
     const { rollout } = this.#cached.registry
     if (!rollout.isAllOrNothing && armed[kRoute] === undefined && markOf(request) !== undefined) return this.#control
     const bucket = rollout.isAllOrNothing ? 0 : this.#bucketOf(request)
-    if (rollout.isMeasured) armed[kBucket] = bucket
+    if (!rollout.isAllOrNothing) armed[kBucket] = bucket
     // Without a bucket the request is in the control arm, and does not fail.
     const isIn = bucket !== undefined && rollout.includesBucket(bucket)
     return (armed[kClient] = this.#clientFor(request, isIn ? this.#cached : this.#control, bucket))
   }
 
-  /** Returns the bucket of a request whose arm was drawn while requests are measured; `undefined`: no such request, or no bucket. */
+  /** Returns the bucket of a request whose arm was drawn by its bucket; `undefined`: it was not, or the request has no bucket. */
   bucketOf (request: FastifyRequest): number | undefined {
     return (request as unknown as Armed)[kBucket]
   }

@@ -75,6 +75,8 @@ export class CacheRegistry {
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
   /** Emits `doubted` for likely mistakes, once per key pattern and reason. */
   readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt))
+  /** Further members of `status()`, from sibling packages; a function must not throw. */
+  readonly statusParts = new Map<string, () => unknown>()
   readonly #recent = new RecentStats(this.stats)
   readonly #limits = { reads: new Deadlines(DEFAULTS.readTimeoutMs), writes: new Deadlines(DEFAULTS.writeTimeoutMs) }
   /**
@@ -147,6 +149,7 @@ export class CacheRegistry {
       registeredAt: registeredAt.toISOString(),
       recentStats: this.#recent.totals(stats.label),
       ...own,
+      ...Object.fromEntries([...this.statusParts].map(([name, part]) => [name, part()])),
       ...this.rollout.isComplete ? {} : { rollout: { percent, allow } }
     }
   }

@@ -51,7 +51,9 @@ export async function main (argv: readonly string[], around: Surroundings): Prom
   }
 }
 
-async function find ({ name, source, format }: Command, { stdin, stdout, stderr, timeoutMs = DEFAULT_TIMEOUT_MS }: Surroundings): Promise<Findings> {
+async function find (command: Command, around: Surroundings): Promise<Findings> {
+  const { name, source, format } = command
+  const { stdin, stdout, stderr, timeoutMs = DEFAULT_TIMEOUT_MS } = around
   switch (source.kind) {
     case 'app': {
       const report = await reportOfApp(source, timeoutMs)

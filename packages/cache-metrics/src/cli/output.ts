@@ -1,7 +1,8 @@
 import { percent } from '../advisor/report/advice.js'
 import { asciiJson, forMarkdown, printable } from '../advisor/report/escape.js'
 import { verdictOf } from '../advisor/report/go-no-go-gates.js'
-import { duration, planText, seconds, table, toMarkdown, type Report } from '../advisor/report/report.js'
+import { duration, seconds, table } from '../advisor/report/figures.js'
+import { planText, toMarkdown, type Report } from '../advisor/report/report.js'
 import type { Command } from './arguments.js'
 import { toText } from './plain-text.js'
 import type { MeasuredPattern, PrometheusReport } from './prometheus-source.js'
@@ -29,7 +30,8 @@ function dataOf (name: Command['name'], findings: Findings): unknown {
   if (name === 'report') return findings
   if (name === 'plan') return findings.plan ?? null
   const { generatedAt, source, observedSeconds, gates, notes, rollout } = findings
-  const stage = rollout === undefined ? {} : { rollout: { percent: rollout.percent, verdict: rollout.verdict, reason: rollout.reason, gates: rollout.gates } }
+  const { percent, verdict, reason, gates: stageGates } = rollout ?? {}
+  const stage = rollout === undefined ? {} : { rollout: { percent, verdict, reason, gates: stageGates } }
   return { generatedAt, source, observedSeconds, verdict: verdictOf(gates), gates, ...stage, notes }
 }
 

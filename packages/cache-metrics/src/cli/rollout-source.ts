@@ -45,7 +45,9 @@ const rolloutSchema = Type.Object({
   comparison: maybe(Type.String()),
   verdict: maybe(verdict),
   reason: maybe(Type.String()),
-  gates: maybe(Type.Array(Type.Object({ name: Type.String(), value: maybe(Type.Number()), threshold: Type.String(), unit: Type.String(), verdict, reason: Type.String() }))),
+  gates: maybe(Type.Array(Type.Object({
+    name: Type.String(), value: maybe(Type.Number()), threshold: Type.String(), unit: Type.String(), verdict, reason: Type.String()
+  }))),
   history: Type.Array(Type.Object({
     at: Type.String(), from: Type.Number(), to: Type.Number(), reason: Type.String(), by: Type.String(), pattern: maybe(Type.String())
   }))

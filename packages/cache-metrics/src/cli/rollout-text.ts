@@ -1,5 +1,5 @@
 import { asciiJson, forMarkdown, listItem, printable } from '../advisor/report/escape.js'
-import { table } from '../advisor/report/report.js'
+import { table } from '../advisor/report/figures.js'
 import type { RolloutCommand } from './arguments.js'
 import { toText } from './plain-text.js'
 import type { SentRollout } from './rollout-source.js'
@@ -27,7 +27,9 @@ export function rolloutGates ({ gates, verdict, reason, percent }: Pick<SentRoll
 
 const UNITS: Readonly<Record<string, string>> = { percent: '%', hours: 'h' }
 
-function summaryOf ({ percent, stage, stages, paused, killed, completed, advance, holdOut, patterns, observedMinutes, minutesToCount, recommendation, problem, note, comparison }: SentRollout): string[] {
+function summaryOf (rollout: SentRollout): string[] {
+  const { percent, stage, stages, paused, killed, completed, advance, holdOut } = rollout
+  const { patterns, observedMinutes, minutesToCount, recommendation, problem, note, comparison } = rollout
   const state = killed ? 'off by the kill switch' : completed ? 'complete' : paused ? 'paused' : advance === 'manual' ? 'recommends only' : 'goes on by itself'
   const lines = [
     `${number(percent)} % of the subjects are cached, hold-out ${number(holdOut)} %: ${stage === 0 ? 'the baseline' : `stage ${stage} of ${stages.length}`} (${stages.map(number).join(' → ')}), ${state}`,

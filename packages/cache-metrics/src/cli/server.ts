@@ -38,7 +38,8 @@ export function readServer (option: string, text: string, headerLines: readonly 
     secrets.push(value!.trimEnd(), ...value!.split(/[\s,;=]+/))
   }
   if (headers.authorization !== undefined) secrets.push(...headers.authorization.split(' '))
-  return { url, headers, secrets: [...new Set(secrets)].filter(({ length }) => length >= MIN_SECRET).sort((one, other) => other.length - one.length) }
+  const long = [...new Set(secrets)].filter(({ length }) => length >= MIN_SECRET)
+  return { url, headers, secrets: long.sort((one, other) => other.length - one.length) }
 }
 
 /** The address of a page below the server's own path, with the server's own query. */
