@@ -7,6 +7,7 @@ import { AdvisorError } from './errors.js'
 import type { Out } from './output-stream.js'
 import { show, type Findings } from './output.js'
 import { reportOfPrometheus } from './prometheus-source.js'
+import { stageOfPrometheus } from './prometheus-stage.js'
 import { rolloutIfAny, rolloutOf, type SentRollout } from './rollout-source.js'
 import { showRollout } from './rollout-text.js'
 import { reportOfTrace } from './trace-source.js'
@@ -59,7 +60,12 @@ async function find (command: Command, around: Surroundings): Promise<Findings> 
       const report = await reportOfApp(source, timeoutMs)
       return name === 'gates' ? { ...report, rollout: await rolloutIfAny(source.server, timeoutMs) } : report
     }
-    case 'prometheus': return reportOfPrometheus(source, timeoutMs)
+    case 'prometheus': {
+      const report = await reportOfPrometheus(source, timeoutMs)
+      if (name !== 'gates') return report
+      const { stage, notes } = await stageOfPrometheus(source, report.observedSeconds, timeoutMs)
+      return { ...report, rollout: stage, notes: [...report.notes, ...notes] }
+    }
     case 'trace': {
       const isWatched = stderr.isTTY === true && (format !== 'json' || stdout.isTTY === true)
       return reportOfTrace(source, stdin, isWatched ? stderr : undefined)
