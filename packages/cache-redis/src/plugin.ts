@@ -36,6 +36,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
     }
   })
   registry.register(cache, 'RedisCache')
+  core.shareRollout(cache.rolloutStore)
   await cache.ready()
   log.start(cache.status())
   fastify.addHook('onClose', async function closeRedisCache () {

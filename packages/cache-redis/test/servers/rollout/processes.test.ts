@@ -1,0 +1,112 @@
+import { until, type RedisServer } from '@x/test-kit/redis-server'
+import t, { type Test } from 'tap'
+import type { CacheRedisOptions } from '../../../src/index.js'
+import { startServer } from '../../fixtures/caches.js'
+import { Child } from '../../fixtures/children.js'
+import { sharedNow } from '../../fixtures/world.js'
+
+t.setTimeout(600_000)
+
+/** A stage of minutes that last a fifth of a second; it is left upwards after a few of them. */
+const QUICK = { holdHours: 5 / 60, minSample: 50, go: { errorPercent: 50 }, back: {} }
+const STAGES = [{ percent: 10, ...QUICK }, { percent: 50, ...QUICK }, { percent: 100, ...QUICK }]
+/** A canary that goes on by itself within seconds. */
+const AUTO = { stages: STAGES, baselineHours: 5 / 60, minuteMs: 200, rampSeconds: 0 }
+/** A canary that only an operator moves. */
+const HELD = { ...AUTO, baselineHours: 8000, stages: STAGES.map((stage) => ({ ...stage, holdHours: 8000 })) }
+
+interface View {
+  percent: number
+  stage: number
+  paused: boolean
+  killed: boolean
+  completed: boolean
+  problem?: string
+  history: { from: number; to: number; by: string; reason: string }[]
+}
+interface Status { view: View; percent: number; changes: { percent: number; at: number }[]; problems: string[] }
+
+/** One app of several processes on one Redis. */
+class App {
+  readonly children: Child[] = []
+  readonly #t: Test
+  readonly #server: RedisServer
+
+  constructor (t: Test, server: RedisServer) {
+    this.#t = t
+    this.#server = server
+  }
+
+  async start (count: number, canary: object, more: CacheRedisOptions = {}): Promise<Child[]> {
+    const options = { url: this.#server.url, rollout: { canary }, ...more }
+    const started = await Promise.all(Array.from({ length: count }, () => Child.start(this.#t, 'rollout-child.ts', JSON.stringify(options))))
+    this.children.push(...started)
+    return started
+  }
+
+  statuses (of = this.children): Promise<Status[]> {
+    return Promise.all(of.map((child) => child.order<Status>({ kind: 'status' })))
+  }
+
+  /** Waits until a condition holds in all processes. */
+  async all (what: string, condition: (status: Status) => boolean, of = this.children): Promise<void> {
+    let last: Status[] = []
+    try {
+      await until(what, async () => {
+        last = await this.statuses(of)
+        return last.every(condition)
+      }, 60_000)
+    } catch (error) {
+      throw new Error(`${what}: ${JSON.stringify(last.map(({ view, percent, problems }) => ({ percent, stage: view.stage, problem: view.problem, problems, history: view.history?.slice(0, 3) })))}`, { cause: error })
+    }
+  }
+
+  act (child: Child, body: object): Promise<{ statusCode: number; body: View; at: number }> {
+    return child.order({ kind: 'act', body })
+  }
+
+  async kill (child: Child): Promise<void> {
+    await child.kill()
+    this.children.splice(this.children.indexOf(child), 1)
+  }
+}
+
+t.test('an operator\'s action is in all of four processes within a second', async (t) => {
+  const app = new App(t, await startServer(t))
+  await app.start(4, HELD)
+  await app.all('the baseline has begun', ({ view }) => view.stage === 0 && view.history.length >= 0 && view.problem === undefined)
+  const delays: number[] = []
+  for (const [at, body] of [
+    { action: 'to', percent: 10 }, { action: 'to', percent: 50 }, { action: 'to', percent: 100 }, { action: 'back' }, { action: 'off' }, { action: 'to', percent: 100 },
+    { action: 'to', percent: 10 }
+  ].entries()) {
+    const begunAt = sharedNow()
+    const { statusCode, body: view } = await app.act(app.children[at % 4]!, body)
+    t.equal(statusCode, 200, JSON.stringify(view))
+    await app.all(`${JSON.stringify(body)} is everywhere`, ({ percent }) => percent === view.percent)
+    for (const { changes } of await app.statuses()) delays.push(changes.findLast(({ percent }) => percent === view.percent)!.at - begunAt)
+  }
+  delays.sort((one, other) => one - other)
+  t.comment(`${delays.length} changes: median ${delays[delays.length >> 1]!.toFixed(0)} ms, longest ${delays.at(-1)!.toFixed(0)} ms`)
+  t.ok(delays[Math.floor(0.9 * delays.length)]! < 1000, 'nine of ten within a second, also on a busy machine')
+  const [status] = await app.statuses()
+  t.match(status!.view.history.map(({ from, to, by }) => [from, to, by]).slice(0, 3), [[100, 10, 'operator'], [0, 100, 'operator'], [50, 0, 'operator']])
+  for (const action of ['pause', 'resume']) {
+    await app.act(app.children[1]!, { action })
+    await app.all(`${action} is everywhere`, ({ view }) => view.paused === (action === 'pause'))
+  }
+})
+
+t.test('the decider is killed: another goes on, and all have the same stage', async (t) => {
+  const app = new App(t, await startServer(t))
+  // The first process has the lease. Without requests it goes to the first stage and waits there.
+  const [decider] = await app.start(1, AUTO)
+  await app.all('it has begun', ({ percent }) => percent === 10)
+  await app.start(3, AUTO)
+  await app.all('all have its percent', ({ percent }) => percent === 10)
+  await app.kill(decider!)
+  for (const child of app.children) await child.order({ kind: 'traffic' })
+  await app.all('the last stage is complete', ({ view, percent }) => view.completed && percent === 100)
+  const [{ view }] = await app.statuses() as [Status]
+  t.match(view.history.filter(({ from, to }) => from !== to).map(({ from, to, by }) => [from, to, by]), [[50, 100, 'canary'], [10, 50, 'canary'], [0, 10, 'canary']])
+})
