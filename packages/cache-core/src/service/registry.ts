@@ -69,14 +69,14 @@ export class CacheRegistry {
   readonly personal = new PersonalPaths()
   /** Names that no namespace of the app may have: the keys and tags of sibling packages begin with these names. */
   readonly reservedNames = new Set<string>()
+  /** Further members of `status()`, from sibling packages; a function must not throw. */
+  readonly statusParts = new Map<string, () => unknown>()
   /** The clock by which all lifetimes in this process are measured. */
   clock: Clock = monotonicClock
   /** The counters of calls outside of the rollout. */
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
   /** Emits `doubted` for likely mistakes, once per key pattern and reason. */
   readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt))
-  /** Further members of `status()`, from sibling packages; a function must not throw. */
-  readonly statusParts = new Map<string, () => unknown>()
   readonly #recent = new RecentStats(this.stats)
   readonly #limits = { reads: new Deadlines(DEFAULTS.readTimeoutMs), writes: new Deadlines(DEFAULTS.writeTimeoutMs) }
   /**
@@ -147,9 +147,9 @@ export class CacheRegistry {
       enabled: !passThrough,
       implName: own.degraded === true ? 'NullCache' : implName,
       registeredAt: registeredAt.toISOString(),
+      ...Object.fromEntries([...this.statusParts].map(([name, part]) => [name, part()])),
       recentStats: this.#recent.totals(stats.label),
       ...own,
-      ...Object.fromEntries([...this.statusParts].map(([name, part]) => [name, part()])),
       ...this.rollout.isComplete ? {} : { rollout: { percent, allow } }
     }
   }
