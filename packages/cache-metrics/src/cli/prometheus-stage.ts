@@ -45,7 +45,7 @@ export async function stageOfPrometheus (source: PrometheusSource, seconds: numb
     hitRates: undefined
   }, absolute(stage === 0 ? { holdHours: BASELINE_HOURS, minSample: 0, go: {}, back: {} } : defaultCriteria(percent)))
   return {
-    stage: { percent, verdict: kind, reason, gates: [...gates] },
+    stage: { percent, verdict: kind, reason, gates: gates.map(({ value = null, ...row }) => ({ ...row, value })) },
     notes: ['The stage is judged by the default criteria that need no subjects: an app with other criteria, and the comparison of its subjects, answer at --app.']
   }
 }

@@ -110,3 +110,65 @@ t.test('the decider is killed: another goes on, and all have the same stage', as
   const [{ view }] = await app.statuses() as [Status]
   t.match(view.history.filter(({ from, to }) => from !== to).map(({ from, to, by }) => [from, to, by]), [[50, 100, 'canary'], [10, 50, 'canary'], [0, 10, 'canary']])
 })
+
+for (const [what, signal] of [['killed, and back without its data', 'SIGKILL'], ['stopped', 'SIGSTOP']] as const) {
+  t.test(`Redis is ${what}: each process steps back by itself, and takes the common percent when it is back`, async (t) => {
+    const server = await startServer(t)
+    const app = new App(t, server)
+    await app.start(4, HELD)
+    await app.all('the baseline has begun', ({ view }) => view.problem === undefined)
+    await app.act(app.children[0]!, { action: 'to', percent: 50 })
+    await app.all('all have the percent', ({ percent }) => percent === 50)
+    const brokenAt = sharedNow()
+    if (signal === 'SIGKILL') await server.kill()
+    else server.signal(signal)
+    await app.all('all have stepped back', ({ percent, view }) => percent === 0 && view.problem !== undefined)
+    for (const { changes } of await app.statuses()) t.ok(changes.at(-1)!.at - brokenAt > 2000, 'not for a moment\'s outage')
+    t.match(await app.act(app.children[1]!, { action: 'off' }), { statusCode: 503, body: { code: 'CACHE_ERR_ROLLOUT_UNAVAILABLE' } })
+    if (signal === 'SIGKILL') await server.start()
+    else server.signal('SIGCONT')
+    await app.all('all have the percent again', ({ percent, view }) => percent === 50 && view.stage === 2 && view.problem === undefined)
+    t.match(await app.act(app.children[2]!, { action: 'off' }), { statusCode: 200 })
+    await app.all('an action is everywhere', ({ percent, view }) => percent === 0 && view.killed)
+  })
+}
+
+t.test('Redis is flushed: all keep their percent, the state is written again, and a fresh process takes it', async (t) => {
+  const server = await startServer(t)
+  const app = new App(t, server)
+  await app.start(3, HELD)
+  await app.all('the baseline has begun', ({ view }) => view.problem === undefined)
+  await app.act(app.children[0]!, { action: 'to', percent: 50 })
+  await app.all('all have the percent', ({ percent }) => percent === 50)
+  const changes = (await app.statuses()).map((status) => status.changes.length)
+  const state = async (): Promise<{ revision: number; percent: number } | undefined> => {
+    const text = await server.cli('GET', 'cache:{rollout}:state')
+    return text === '' ? undefined : JSON.parse(text) as { revision: number; percent: number }
+  }
+  const { revision } = (await state())!
+  await server.cli('FLUSHALL')
+  await until('the state is written again', async () => (await state()) !== undefined)
+  t.match(await state(), { percent: 50 })
+  t.ok((await state())!.revision > revision, 'the revision goes on')
+  await app.start(1, HELD)
+  await app.all('all have the percent, the fresh one as well', ({ percent }) => percent === 50)
+  t.same((await app.statuses(app.children.slice(0, 3))).map((status) => status.changes.length), changes, 'no process left it in between')
+})
+
+t.test('two versions of the app, or two apps with one prefix, whose stages differ: one decides, the others follow and say so', async (t) => {
+  const app = new App(t, await startServer(t))
+  const old = await app.start(2, AUTO)
+  for (const child of old) await child.order({ kind: 'traffic' })
+  await app.all('the first has begun', ({ percent }) => percent >= 10)
+  const young = await app.start(2, { ...HELD, stages: [{ ...STAGES[0]!, percent: 20 }, STAGES[2]!] })
+  for (const child of young) await child.order({ kind: 'traffic' })
+  await app.all('the last stage of the deciding version is reached everywhere', ({ percent }) => percent === 100)
+  for (const { view, problems } of await app.statuses(young)) {
+    t.match(view.problem, /other stages or criteria/)
+    t.equal(problems.filter((line) => /other stages or criteria/.test(line)).length, 1, 'it is logged once')
+  }
+  for (const { view } of await app.statuses(old)) t.equal(view.problem, undefined)
+  // The kill switch of either version is that of both.
+  t.match(await app.act(young[0]!, { action: 'off' }), { statusCode: 200 })
+  await app.all('all are off', ({ percent, view }) => percent === 0 && view.killed)
+})
