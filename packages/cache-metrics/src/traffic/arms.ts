@@ -109,11 +109,12 @@ export class Arms {
   /** Returns both arms, routes and key patterns with the most requests first; `undefined`: there are not both arms. */
   report (): ArmsReport | undefined {
     this.#follow()
-    const patterns = [...this.#patterns()].map(([name, now]) => ({ name, ...this.#sinceChange(name, now) }))
     const routes = [...this.#routes].map(([name, arms]) => ({ name, ...arms }))
+    const isEnough = (arm: Arm): boolean => routes.reduce((sum, route) => sum + route[arm].requests, 0) >= MIN_REQUESTS
+    if (!isEnough('cached') || !isEnough('control')) return undefined
+    const patterns = [...this.#patterns()].map(([name, now]) => ({ name, ...this.#sinceChange(name, now) }))
     const measured = (arm: Arm): ArmMeasurement => measurementOf(routes.map((route) => route[arm]), patterns.map((pattern) => pattern[arm]))
     const [cached, control] = [measured('cached'), measured('control')]
-    if (cached.requests < MIN_REQUESTS || control.requests < MIN_REQUESTS) return undefined
     return {
       percent: this.#cache.rollout.percent,
       seconds: (this.#cache.clock.now() - this.#since) / 1000,
