@@ -33,6 +33,8 @@ export interface CanaryStatus {
   /** Minutes that were counted in this stage, and those to count before the next one. */
   readonly observedMinutes: number
   readonly minutesToCount: number
+  /** The last verdict on the stage, in the process that decides; the others have none. */
+  readonly lastVerdict?: StageVerdict
   /** The change that the canary would make, where it only recommends. */
   readonly recommendation?: string
   /** Why this process decides nothing, and what to do. */

@@ -119,7 +119,9 @@ export class Canary {
 
   /** Returns the rollout as this process knows it, without asking the store; the arms are those of this process since its start. */
   status (): CanaryStatus {
-    return statusOf(this.plan, this.#shared, this.#host.rollout, this.recorder.arms())
+    const { lastVerdict } = this.#decider
+    const status = statusOf(this.plan, this.#shared, this.#host.rollout, this.recorder.arms())
+    return lastVerdict === undefined ? status : { ...status, lastVerdict }
   }
 
   /** Returns the status with the evidence of all processes and the history; without them if the store cannot be reached. */

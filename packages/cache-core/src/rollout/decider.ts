@@ -4,6 +4,7 @@ import type { Cohorts } from './cohorts.js'
 import { Comparison } from './comparison.js'
 import { decodeEvidence, encodeEvidence, type EvidenceDocument } from './evidence-document.js'
 import type { Evidence } from './evidence.js'
+import type { StageVerdict } from './gates.js'
 import { MinuteCounts } from './minute-counts.js'
 import { REPORT_MINUTES } from './rollout-store.js'
 import type { SharedState } from './shared-state.js'
@@ -38,6 +39,8 @@ export interface DeciderHost {
 export class Decider {
   readonly #host: DeciderHost
   #document: EvidenceDocument | undefined
+  /** The last verdict on the stage; `undefined`: this process does not decide, or has not yet. */
+  lastVerdict: StageVerdict | undefined
   #isLeading = false
 
   constructor (host: DeciderHost) {
@@ -70,7 +73,7 @@ export class Decider {
   /** Forgets the sums: the lease is another's, or the store cannot be reached. */
   #stop (): void {
     this.#isLeading = false
-    this.#document = undefined
+    this.#document = this.lastVerdict = undefined
   }
 
   /** Folds the minutes that have ended, and decides once if there are any. Rejects if the store cannot be reached. */
@@ -168,6 +171,7 @@ export class Decider {
       // Another process moved the stage meanwhile: the evidence is that of a stage that is over.
       if (state === undefined || state.since !== document.since || state.plan !== plan.hash) return
       const verdict = judgeStage(plan, state, evidence)
+      this.lastVerdict = verdict.kind
       const { isRaise, transition } = decideStage(plan, state, verdict, evidence, shared.now()!)
       let written = transition
       if (isRaise) {
