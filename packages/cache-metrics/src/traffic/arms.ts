@@ -123,7 +123,7 @@ export class Arms {
         .sort((one, other) => sizeOf(other, 'requests') - sizeOf(one, 'requests'))
         .map((route) => ({
           name: route.name,
-          sentence: armSentence(measurementOf([route.cached], []), measurementOf([route.control], [])),
+          sentence: armSentence(measurementOf([route.cached], []), measurementOf([route.control], []), ['latency', 'errors']),
           cached: route.cached.shown(),
           control: route.control.shown()
         })),
@@ -131,7 +131,7 @@ export class Arms {
         .sort((one, other) => sizeOf(other, 'reads') - sizeOf(one, 'reads'))
         .map((pattern) => ({
           name: pattern.name,
-          sentence: armSentence(measurementOf([], [pattern.cached]), measurementOf([], [pattern.control])),
+          sentence: armSentence(measurementOf([], [pattern.cached]), measurementOf([], [pattern.control]), ['loads']),
           cached: shownPattern(pattern.cached),
           control: shownPattern(pattern.control)
         }))
