@@ -104,6 +104,11 @@ export class Core {
     this.#rollout.share(store)
   }
 
+  /** Ends the canary and frees its lease, for the package whose store it shares: the store is closed before this core. */
+  async closeRollout (): Promise<void> {
+    await this.#rollout.close()
+  }
+
   /**
    * Records that the registration `by` puts its implementation into service. Throws `CACHE_ERR_IMPLEMENTATION_CLASH` if another registration
    * has done so: the later implementation would replace the earlier one unnoticed.
