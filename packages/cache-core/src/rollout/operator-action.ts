@@ -11,7 +11,7 @@ import { percentOf } from './stage-decision.js'
 const ACTIONS = ['pause', 'resume', 'back', 'to', 'off'] as const
 
 const actionSchema = Type.Object({
-  action: Type.Union(ACTIONS.map((name) => Type.Literal(name))),
+  action: Type.Unsafe<typeof ACTIONS[number]>(Type.Union(ACTIONS.map((name) => Type.Literal(name)))),
   percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
   pattern: Type.Optional(Type.String())
 }, { additionalProperties: false })
@@ -47,8 +47,9 @@ export function checkAction (body: unknown, plan: CanaryPlan): OperatorAction {
  * Returns the transition of an action on the state that is stored.
  * @throws `CACHE_ERR_ROLLOUT_CONFLICT` if the stored state does not allow the action
  */
-export function actOn (shared: SharedState, { action, percent, pattern }: OperatorAction, plan: CanaryPlan, now: number): Transition {
-  const state = stateToChange(shared, { action, pattern }, plan, now)
+export function actOn (shared: SharedState, wanted: OperatorAction, plan: CanaryPlan, now: number): Transition {
+  const { action, percent, pattern } = wanted
+  const state = stateToChange(shared, wanted, plan, now)
   const because = (reason: string): Cause => ({ now, by: 'operator', reason })
   if (pattern !== undefined) {
     const limit = action === 'to' ? percent! : action === 'off' ? 0 : 100
@@ -73,7 +74,7 @@ export function actOn (shared: SharedState, { action, percent, pattern }: Operat
 }
 
 /** Returns the state that an action changes; where none can be read, `to` and `off` write one anew. */
-function stateToChange ({ state, unreadable, storedRevision }: SharedState, { action, pattern }: Pick<OperatorAction, 'action' | 'pattern'>, plan: CanaryPlan, now: number): CanaryState {
+function stateToChange ({ state, unreadable, storedRevision }: SharedState, { action, pattern }: OperatorAction, plan: CanaryPlan, now: number): CanaryState {
   if (unreadable === undefined) return state ?? initialState(plan.hash, now, 0)
   if (pattern !== undefined || (action !== 'to' && action !== 'off')) throw new RolloutConflict(unreadable.text, 'send "to" or "off"')
   return { ...state ?? initialState(plan.hash, now), revision: storedRevision! }

@@ -13,6 +13,7 @@ import { PersonalPaths } from './personal-paths.js'
 import { RecentStats } from '../telemetry/recent-stats.js'
 import { Registration } from './registration.js'
 import { registrySchema, type RegistryOptions } from './registry-options.js'
+import type { CanaryStatus } from '../rollout/canary-view.js'
 import { Rollout } from '../rollout/rollout.js'
 import { shown } from '../contract/shown.js'
 import { CONTROL_LABEL, Stats, type ImplStats, type Totals } from '../telemetry/counters.js'
@@ -35,8 +36,8 @@ export interface CacheStatus extends ImplementationStatus {
   /** The time of the registration, in ISO 8601. */
   registeredAt: string
   recentStats: Totals
-  /** The rollout; absent if all subjects and key patterns are in it. */
-  rollout?: { percent: number; allow: string[] }
+  /** The rollout; absent if all subjects and key patterns are in it. With a canary its stages and arms. */
+  rollout?: { percent: number; allow: string[]; holdOut?: number } & Partial<CanaryStatus>
 }
 
 const DEFAULTS = defaultsOf(registrySchema, 'readTimeoutMs', 'writeTimeoutMs')
@@ -75,6 +76,8 @@ export class CacheRegistry {
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
   /** Emits `doubted` for likely mistakes, once per key pattern and reason. */
   readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt))
+  /** Returns the status of the canary; set if there is one. */
+  canaryStatus: (() => CanaryStatus) | undefined
   readonly #recent = new RecentStats(this.stats)
   readonly #limits = { reads: new Deadlines(DEFAULTS.readTimeoutMs), writes: new Deadlines(DEFAULTS.writeTimeoutMs) }
   /**
@@ -140,14 +143,15 @@ export class CacheRegistry {
   status (): CacheStatus {
     const { implName, passThrough, registeredAt, stats } = this.#active
     const own = this.#active.status()
-    const { percent, allow } = this.rollout
+    const { percent, allow, holdOut } = this.rollout
+    const canary = this.canaryStatus?.()
     return {
       enabled: !passThrough,
       implName: own.degraded === true ? 'NullCache' : implName,
       registeredAt: registeredAt.toISOString(),
       recentStats: this.#recent.totals(stats.label),
       ...own,
-      ...this.rollout.isComplete ? {} : { rollout: { percent, allow } }
+      ...this.rollout.isComplete && canary === undefined ? {} : { rollout: { percent, allow, ...holdOut === 0 ? {} : { holdOut }, ...canary } }
     }
   }
 
