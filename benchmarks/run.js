@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 
 const NOT_A_QUESTION = new Set(['run.js', 'measure.js'])
-/** Not part of "all": it builds another revision first. */
-const ON_REQUEST = new Set(['compare.js'])
+/** Not part of "all": one builds another revision first, the other takes hours. */
+const ON_REQUEST = new Set(['compare.js', 'rollout-weeks.js'])
 const [first, ...rest] = process.argv.slice(2)
 const options = rest[0]?.startsWith('--') ? rest : []
 const wanted = options.length > 0 ? [first] : process.argv.slice(2)

@@ -94,7 +94,8 @@ export class Comparison {
   #minutes = 0
   #lastMinute = 0
   #arms = { cached: new ArmSums(), control: new ArmSums() }
-  readonly #thresholds = new Thresholds()
+  /** By stage. */
+  readonly #thresholds: readonly Thresholds[]
   readonly #recent: RecentWindow
   readonly #hits = new HitHistory()
   /** By stage and channel: the shares above the thresholds of p50, p95 and p99, and failures. */
@@ -107,6 +108,7 @@ export class Comparison {
     this.#cohorts = cohorts
     this.#recent = new RecentWindow(cohorts.groups)
     this.#differences = cohorts.stages.map((_percent, at) => CAPS.map((cap) => new GroupDifference(at + 1, cohorts.groups, cap)))
+    this.#thresholds = cohorts.stages.map(() => new Thresholds())
     this.#above = CAPS.slice(0, FAILURES).map(() => new Float64Array(cohorts.groups))
   }
 
@@ -150,27 +152,30 @@ export class Comparison {
     this.#recent.add(counts.requests, counts.failures)
     this.#hits.add(minute, counts.cached.hits, counts.cached.reads)
     this.#foldDifferences(counts)
-    // Last, since the thresholds of a minute are those of the time before it.
-    this.#thresholds.add(counts, firstControl)
     return true
   }
 
   #foldDifferences (counts: Minute): void {
-    const buckets = this.#thresholds.buckets
-    if (buckets !== undefined) {
-      for (const [channel, above] of this.#above.entries()) {
-        const bucket = buckets[channel]!
-        for (let group = 0; group < above.length; group++) above[group] = counts.above(group, bucket)
-      }
-    }
     // A stage that is passed is compared no longer.
     for (let stage = Math.max(1, this.#stage); stage <= this.#differences.length; stage++) {
       if (!this.#cohorts.hasControl(stage)) continue
       const period = stage === this.#stage ? 'now' : 'before'
+      const thresholds = this.#thresholds[stage - 1]!
+      const { buckets } = thresholds
+      if (buckets !== undefined) this.#countAbove(counts, buckets, (stage - 1) * GROUPS_PER_COHORT)
       for (const [channel, difference] of this.#differences[stage - 1]!.entries()) {
         const counted = channel === FAILURES ? counts.failures : buckets === undefined ? undefined : this.#above[channel]
         if (counted !== undefined) difference.fold(period, counts.requests, counted)
       }
+      // Last, since the thresholds of a minute are those of the time before it.
+      thresholds.add(counts, stage * GROUPS_PER_COHORT)
+    }
+  }
+
+  #countAbove (counts: Minute, buckets: readonly number[], first: number): void {
+    for (const [channel, above] of this.#above.entries()) {
+      const bucket = buckets[channel]!
+      for (let group = first; group < above.length; group++) above[group] = counts.above(group, bucket)
     }
   }
 
@@ -213,7 +218,7 @@ export class Comparison {
     for (const value of [this.#stage, this.#minutes, this.#lastMinute]) writer.integer(value)
     this.#arms.cached.write(writer)
     this.#arms.control.write(writer)
-    this.#thresholds.write(writer)
+    for (const thresholds of this.#thresholds) thresholds.write(writer)
     this.#recent.write(writer)
     this.#hits.write(writer)
     for (const channels of this.#differences) for (const channel of channels) channel.write(writer)
@@ -232,7 +237,7 @@ export class Comparison {
       comparison.#minutes = reader.integer()
       comparison.#lastMinute = reader.integer()
       comparison.#arms = { cached: ArmSums.read(reader), control: ArmSums.read(reader) }
-      comparison.#thresholds.read(reader)
+      for (const thresholds of comparison.#thresholds) thresholds.read(reader)
       comparison.#recent.read(reader)
       comparison.#hits.read(reader)
       for (const channels of comparison.#differences) for (const channel of channels) channel.read(reader)

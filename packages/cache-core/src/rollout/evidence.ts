@@ -15,7 +15,7 @@ export interface ArmTotals {
 
 /** A difference of the cached arm from the control arm, and whether it is certain. Positive: the cached arm has more. */
 export interface Difference {
-  /** The estimate, in the unit of the shares: 0.01 is one percentage point. */
+  /** The logarithm of an odds ratio (0.1: a tenth more often), or a difference of ratios (0.01: one point), as the property says. */
   readonly estimate: number
   /** The bounds of the confidence sequence: they hold at all looks together with the confidence of the stage's budget. */
   readonly low: number
@@ -39,7 +39,7 @@ export interface HitRates {
   readonly hits: number
   readonly firstDayReads: number
   readonly firstDayHits: number
-  /** The fall in shares (positive: fewer hits now), with its confidence sequence. */
+  /** The fall of the hit rate (positive: fewer hits now), a difference of ratios. */
   readonly fall: Difference
 }
 
@@ -56,17 +56,17 @@ export interface Evidence {
   readonly cached: ArmTotals
   readonly control: ArmTotals
   /**
-   * The difference in the share of requests above the control arm's quantile, of the subjects that this stage added, minus the same
-   * difference before the stage. `undefined`: not enough data for a variance.
+   * The odds of a request to be slower than the control arm's quantile, of the subjects that this stage added against the control arm, and
+   * this against the same before the stage: the logarithm of an odds ratio. `undefined`: not enough data for a variance.
    */
   readonly latency: {
     readonly p50: Difference | undefined
     readonly p95: Difference | undefined
     readonly p99: Difference | undefined
   }
-  /** The same for the share of failures. */
+  /** The same for the odds of a failure. */
   readonly failures: Difference | undefined
-  /** Loads per read of the cached arm minus those of the control arm. */
+  /** Loads per read of the cached arm minus those of the control arm: a difference of ratios. */
   readonly loads: Difference | undefined
   /** The last minutes, up to ten. */
   readonly recent: { readonly minutes: number, readonly cached: RecentCounts, readonly control: RecentCounts }

@@ -11,16 +11,23 @@ export function percent (value: number | undefined): string {
   return value === undefined ? 'unknown' : `${number(value)} %`
 }
 
-function signed (share: number): string {
-  return `${share > 0 ? '+' : ''}${number(100 * share)}`
+/** How a difference is shown to a person. */
+export interface Scale {
+  readonly unit: 'percent' | 'points'
+  value (difference: number): number
+  shown (difference: Difference): string
 }
 
-/** A difference of shares in percentage points. */
-export function points (difference: number): string {
-  return `${signed(difference)} points`
-}
+/** The logarithm of an odds ratio as a change in percent. */
+export const asOdds: Scale = scale('percent', '%', (difference) => 100 * Math.expm1(difference))
+/** A difference of ratios in percentage points. */
+export const asPoints: Scale = scale('points', 'points', (difference) => 100 * difference)
 
-/** The bounds of a difference of shares in percentage points. */
-export function interval ({ low, high }: Difference): string {
-  return `${signed(low)} to ${signed(high)}`
+function scale (unit: Scale['unit'], suffix: string, value: (difference: number) => number): Scale {
+  const signed = (difference: number): string => `${difference > 0 ? '+' : ''}${number(value(difference))}`
+  return {
+    unit,
+    value,
+    shown: ({ estimate, low, high }) => `${signed(estimate)} ${suffix} (${signed(low)} to ${signed(high)})`
+  }
 }

@@ -1,6 +1,6 @@
 import type { Criteria } from './criteria.js'
 import type { Difference, Evidence } from './evidence.js'
-import { interval, number, percent, points } from './figures.js'
+import { asOdds, asPoints, number, percent, type Scale } from './figures.js'
 import { excess, excessOver } from './sequential-test.js'
 
 /** `go`: the criterion holds; `back`: it is certainly violated; `wait`: neither is known yet. */
@@ -38,6 +38,8 @@ export interface Verdict {
 const CERTAIN = Math.log(1e7)
 /** Standard errors from which a difference is suspected: the stage goes on waiting until more requests decide. By chance it is 1 %. */
 const SUSPECTED = 2.33
+/** The same for a difference that a sequential test has found: once in 2000. */
+const FEW_CERTAIN = Math.log(2000)
 const NO_CONTROL = 'there is no control arm (holdOut 0): only absolute criteria hold'
 
 /** Judges a stage by its evidence. Pure: the same evidence and criteria give the same verdict. */
@@ -114,11 +116,12 @@ function burstRow ({ recent: { minutes, cached, control }, hasControl }: Evidenc
   }
 }
 
-function errorRow ({ cached, control, hasControl, failures }: Evidence, { go, back }: Criteria): GateRow[] {
+function errorRow (evidence: Evidence, { go, back }: Criteria): GateRow[] {
+  const { cached, control, hasControl, failures } = evidence
   if (go.errorPercent === undefined && back.errorPercent === undefined) return []
   const value = share(cached.failures, cached.requests)
   const isBack = back.errorPercent !== undefined && excess(cached.failures, cached.requests, back.errorPercent / 100) > CERTAIN &&
-    (!hasControl || (failures !== undefined && failures.low > 0))
+    (!hasControl || (failures !== undefined && failures.low > 0 && hasMoreFailures(evidence)))
   const ofControl = hasControl ? `, of the control arm ${percent(share(control.failures, control.requests))}` : ''
   const isGo = value !== undefined && (go.errorPercent === undefined || value < go.errorPercent)
   return [{
@@ -134,7 +137,8 @@ function errorRow ({ cached, control, hasControl, failures }: Evidence, { go, ba
 function cacheErrorRow ({ cached }: Evidence, { go, back }: Criteria): GateRow[] {
   if (go.cacheErrorPercent === undefined && back.cacheErrorPercent === undefined) return []
   const value = share(cached.cacheErrors, cached.operations) ?? 0
-  const isBack = back.cacheErrorPercent !== undefined && excess(cached.cacheErrors, cached.operations, back.cacheErrorPercent / 100) > CERTAIN
+  const isBack = back.cacheErrorPercent !== undefined &&
+    excess(cached.cacheErrors, cached.operations, back.cacheErrorPercent / 100) > CERTAIN
   const isGo = go.cacheErrorPercent === undefined || value < go.cacheErrorPercent
   return [{
     name: 'cache errors',
@@ -175,25 +179,43 @@ function limitRow (name: 'hit rate' | 'p99', unit: 'percent' | 'ms', value: numb
 
 function comparedRows (evidence: Evidence, { back }: Criteria): GateRow[] {
   const { latency, failures, loads } = evidence
-  const rows: [name: GateName, isAsked: boolean | undefined, difference: Difference | undefined, of: string][] = [
-    ['p50 against control', back.slower, latency.p50, 'requests slower than the control arm\'s median'],
-    ['p95 against control', back.slower, latency.p95, 'requests slower than the control arm\'s p95'],
-    ['p99 against control', back.slower, latency.p99, 'requests slower than the control arm\'s p99'],
-    ['errors against control', back.moreErrors, failures, 'failures'],
-    ['loads against control', back.moreLoads, loads, 'loads per read']
+  const slowerRow = (name: 'p50' | 'p95' | 'p99'): Asked =>
+    ({
+      name: `${name} against control`,
+      isAsked: back.slower,
+      difference: latency[name],
+      scale: asOdds,
+      of: `the odds to be slower than the control arm's ${name}`
+    })
+  const rows: Asked[] = [
+    slowerRow('p50'),
+    slowerRow('p95'),
+    slowerRow('p99'),
+    { name: 'errors against control', isAsked: back.moreErrors, difference: failures, scale: asOdds, of: 'the odds to fail' },
+    { name: 'loads against control', isAsked: back.moreLoads, difference: loads, scale: asPoints, of: 'the loads per read' }
   ]
-  return rows.filter(([, isAsked]) => isAsked === true).map(([name, , difference, of]) => comparedRow(evidence, name, difference, of))
+  return rows.filter(({ isAsked }) => isAsked === true).map((row) => comparedRow(evidence, row))
 }
 
-function comparedRow ({ hasControl }: Evidence, name: GateName, difference: Difference | undefined, of: string): GateRow {
-  const row = { name, value: difference && 100 * difference.estimate, threshold: 'back if certainly more', unit: 'points' } as const
-  if (!hasControl) return { ...row, value: undefined, verdict: 'go', reason: NO_CONTROL }
+interface Compared { readonly name: GateName, readonly difference: Difference | undefined, readonly scale: Scale, readonly of: string }
+
+interface Asked extends Compared { readonly isAsked: boolean | undefined }
+
+function comparedRow (evidence: Evidence, { name, difference, scale, of }: Compared): GateRow {
+  const row = { name, value: difference && scale.value(difference.estimate), threshold: 'back if certainly more', unit: scale.unit } as const
+  if (!evidence.hasControl) return { ...row, value: undefined, verdict: 'go', reason: NO_CONTROL }
   if (difference === undefined) {
-    return { ...row, verdict: 'wait', reason: `not enough data: too few ${of === 'loads per read' ? 'minutes' : 'groups of subjects'} for ${name}` }
+    return { ...row, verdict: 'wait', reason: `not enough data: too few ${scale === asOdds ? 'groups of subjects' : 'minutes'} for ${name}` }
   }
-  const verdict = difference.low > 0 ? 'back' : difference.z > SUSPECTED ? 'wait' : 'go'
-  const change = `${points(difference.estimate)} of ${of} in the cached arm (${interval(difference)})`
-  return { ...row, verdict, reason: verdict === 'wait' ? `${change}: too much to go on, too little to step back` : change }
+  const isBack = difference.low > 0 && (name !== 'errors against control' || hasMoreFailures(evidence))
+  const verdict = isBack ? 'back' : difference.z > SUSPECTED ? 'wait' : 'go'
+  const change = `${scale.shown(difference)}: ${of} in the cached arm against the control arm`
+  return { ...row, verdict, reason: verdict === 'wait' ? `${change}, too much to go on, too little to step back` : change }
+}
+
+/** Whether the arms' failures differ by their exact counts: few failures have no normal distribution. */
+function hasMoreFailures ({ cached, control }: Evidence): boolean {
+  return excessOver(cached.failures, cached.requests, control.failures, control.requests) > FEW_CERTAIN
 }
 
 function share (count: number, total: number): number | undefined {

@@ -6,8 +6,11 @@ import type { Estimate } from './sequential-test.js'
 class Sums {
   readonly excess: Float64Array
   readonly weight: Float64Array
-  /** The variance of the numerator if requests were independent. */
-  spread = 0
+  /** The variance of the numerators of each side if requests were independent. */
+  cohortSpread = 0
+  controlSpread = 0
+  /** The requests of a sample of equal sides that has as much information. */
+  size = 0
 
   constructor (groups: number) {
     this.excess = new Float64Array(groups)
@@ -17,34 +20,40 @@ class Sums {
   clear (): void {
     this.excess.fill(0)
     this.weight.fill(0)
-    this.spread = 0
+    this.cohortSpread = 0
+    this.controlSpread = 0
+    this.size = 0
   }
 
   write (writer: ByteWriter): void {
     writer.doubles(this.excess)
     writer.doubles(this.weight)
-    writer.double(this.spread)
+    for (const value of [this.cohortSpread, this.controlSpread, this.size]) writer.double(value)
   }
 
   read (reader: ByteReader): void {
     reader.doubles(this.excess)
     reader.doubles(this.weight)
-    this.spread = reader.double()
+    this.cohortSpread = reader.double()
+    this.controlSpread = reader.double()
+    this.size = reader.double()
   }
 }
 
 /** Fewer groups with requests on one side give no variance. */
 const MIN_GROUPS = 5
 
-/** The side of the cohort, or of the control groups, in one period. */
-interface Side { readonly mean: number, readonly weight: number }
+/** The change of one group's share, and its variance if requests were independent. */
+interface Change { readonly change: number, readonly variance: number }
 
 /**
  * The difference in differences of one channel (a share of requests, such as those slower than a threshold): the cohort that a stage adds
  * against all groups that are control in the stage, now against before.
  *
- * Minutes are strata (Mantel-Haenszel), so that a burst, which slows down both sides of a minute, cancels. A minute in which the share is
- * above `cap` weighs less by that ratio: in a burst a standing difference of the sides has another size, which is no sign of a change.
+ * Minutes are strata, so that a burst, which slows down both sides of a minute, cancels. The difference is the logarithm of an odds ratio, by
+ * one step from the expected counts (Mantel-Haenszel; Peto in Yusuf et al., "Beta blockade during and after myocardial infarction", 1985): a
+ * standing difference of latency has about the same odds ratio in a burst as outside, but not the same difference of shares. A minute in
+ * which the share is above `cap` weighs less by that ratio, since bursts would decide otherwise.
  */
 export class GroupDifference {
   readonly #first: number
@@ -76,7 +85,8 @@ export class GroupDifference {
 
   /** Folds one minute: requests, and those that the channel counts, by group. */
   fold (period: 'before' | 'now', requests: ArrayLike<number>, counted: ArrayLike<number>): void {
-    const { excess, weight } = period === 'now' ? this.#now : this.#before
+    const sums = period === 'now' ? this.#now : this.#before
+    const { excess, weight } = sums
     let cohort = 0
     let control = 0
     let sum = 0
@@ -90,7 +100,10 @@ export class GroupDifference {
     }
     if (cohort === 0 || control === 0) return
     const all = cohort + control
+    sums.size += cohort * control / all
+    if (sum === 0 || sum === all) return
     const share = sum / all
+    const spread = share * (1 - share)
     const factor = share > this.#cap ? this.#cap / share : 1
     const cohortFactor = factor * control / all
     const controlFactor = factor * cohort / all
@@ -99,78 +112,65 @@ export class GroupDifference {
       const of = requests[group]!
       if (of === 0) continue
       excess[at]! += own * (counted[group]! - of * share)
-      weight[at]! += own * of
+      weight[at]! += own * of * spread
     }
-    if (period === 'now') this.#now.spread += factor * cohortFactor * cohort * share * (1 - share)
-    else this.#before.spread += factor * cohortFactor * cohort * share * (1 - share)
-  }
-
-  /** The difference of the sides before the stage; 0 without minutes. */
-  get standing (): number {
-    const cohort = this.#side(this.#before, 'cohort')
-    return cohort.weight === 0 ? 0 : cohort.mean - this.#side(this.#before, 'control').mean
-  }
-
-  /** The change of the difference; `undefined`: a side has too few groups with requests, before or now. */
-  estimate (): Estimate | undefined {
-    const cohort = this.#variance('cohort')
-    const control = this.#variance('control')
-    if (cohort === undefined || control === undefined) return undefined
-    const weightBefore = this.#side(this.#before, 'cohort').weight
-    const weightNow = this.#side(this.#now, 'cohort').weight
-    const independent = this.#before.spread / weightBefore ** 2 + this.#now.spread / weightNow ** 2
-    const variance = cohort.variance + control.variance
-    return {
-      estimate: cohort.change - control.change,
-      variance: Math.max(variance, independent),
-      // Satterthwaite.
-      degrees: variance === 0 ? GROUPS_PER_COHORT - 1 : variance ** 2 / (cohort.variance ** 2 / cohort.degrees + control.variance ** 2 / control.degrees),
-      information: 1 / (1 / weightBefore + 1 / weightNow)
-    }
-  }
-
-  #range (side: 'cohort' | 'control'): [from: number, to: number] {
-    const split = this.#control - this.#first
-    return side === 'cohort' ? [0, split] : [split, this.#end - this.#first]
-  }
-
-  #side ({ excess, weight }: Sums, side: 'cohort' | 'control'): Side {
-    let numerator = 0
-    let denominator = 0
-    for (let [at, to] = this.#range(side); at < to; at++) {
-      numerator += excess[at]!
-      denominator += weight[at]!
-    }
-    return { mean: denominator === 0 ? 0 : numerator / denominator, weight: denominator }
+    sums.cohortSpread += cohortFactor ** 2 * cohort * spread
+    sums.controlSpread += controlFactor ** 2 * control * spread
   }
 
   /**
-   * The change of one side's mean and its variance by groups. A group's deviation is divided by one minus its share of the side, which is the
-   * variance by leaving one group out (CR3 of Bell and McCaffrey, "Bias reduction in standard errors", Survey Methodology 2002): few groups
-   * of unequal size would give too small a variance otherwise. The degrees of freedom are those of the effective number of groups (Carter,
-   * Schnepel and Steigerwald, "Asymptotic behavior of a t-test robust to cluster heterogeneity", 2017).
+   * The change of the difference, as the logarithm of an odds ratio; `undefined`: a side has too few groups with requests, before or now.
+   * It is 0 with a variance of 0 while the channel counts no request of the stage, or all.
    */
-  #variance (name: 'cohort' | 'control'): { change: number, variance: number, degrees: number } | undefined {
-    const now = this.#side(this.#now, name)
-    const before = this.#side(this.#before, name)
-    let variance = 0
-    let squares = 0
-    let groups = 0
-    for (let [at, to] = this.#range(name); at < to; at++) {
-      const shareNow = this.#now.weight[at]! / now.weight
-      const shareBefore = this.#before.weight[at]! / before.weight
-      if (!(shareNow > 0 || shareBefore > 0)) continue
-      if (shareNow > 0 && shareBefore > 0) groups++
-      const deviationNow = this.#deviation(this.#now, now, at) / (1 - shareNow)
-      variance += (deviationNow - this.#deviation(this.#before, before, at) / (1 - shareBefore)) ** 2
-      squares += ((shareNow + shareBefore) / 2) ** 2
+  estimate (): Estimate | undefined {
+    if (this.#now.size === 0 || this.#before.size === 0) return undefined
+    const information = 1 / (1 / this.#before.size + 1 / this.#now.size)
+    if (this.#weight(this.#now) === 0) return { estimate: 0, variance: 0, degrees: 1, information }
+    const cohort = this.#change(0, this.#control - this.#first)
+    const control = this.#change(this.#control - this.#first, this.#end - this.#first)
+    if (cohort === undefined || control === undefined) return undefined
+    const variance = cohort.variance + control.variance
+    return {
+      estimate: cohort.mean - control.mean,
+      variance,
+      // Satterthwaite.
+      degrees: variance === 0 ? 1 : variance ** 2 / (cohort.variance ** 2 / cohort.degrees + control.variance ** 2 / control.degrees),
+      information
     }
-    if (groups < MIN_GROUPS) return undefined
-    return { change: now.mean - before.mean, variance: variance * (1 - squares), degrees: Math.max(1, 1 / squares - 1) }
   }
 
-  #deviation ({ excess, weight }: Sums, { mean, weight: all }: Side, at: number): number {
-    return (excess[at]! - mean * weight[at]!) / all
+  /** The sum of the weights of the cohort, which is that of the control groups, too. */
+  #weight ({ weight }: Sums): number {
+    let sum = 0
+    for (let at = 0; at < this.#control - this.#first; at++) sum += weight[at]!
+    return sum
+  }
+
+  /**
+   * The mean change of the groups of one side. Groups are weighed as in a meta-analysis with random effects (DerSimonian and Laird,
+   * "Meta-analysis in clinical trials", 1986): by their requests as long as chance is what sets them apart, equally if subjects do. So one
+   * subject with many requests does not decide. A group's deviation is divided by one minus its weight, which is the variance by leaving one
+   * group out (CR3; Bell and McCaffrey, "Bias reduction in standard errors", Survey Methodology 2002). The degrees of freedom are those of
+   * the effective number of groups (Carter, Schnepel and Steigerwald, "Asymptotic behavior of a t-test robust to cluster heterogeneity",
+   * 2017).
+   */
+  #change (from: number, to: number): { mean: number, variance: number, degrees: number } | undefined {
+    const chanceOf = (sums: Sums): number => (from === 0 ? sums.cohortSpread : sums.controlSpread) / this.#weight(sums)
+    const chanceNow = chanceOf(this.#now)
+    // Without such a request before the stage there is no standing difference.
+    const hasStanding = this.#weight(this.#before) > 0
+    const chanceBefore = hasStanding ? chanceOf(this.#before) : 0
+    const changes: Change[] = []
+    for (let at = from; at < to; at++) {
+      const now = this.#now.weight[at]!
+      const before = this.#before.weight[at]!
+      if (now === 0 || (hasStanding && before === 0)) continue
+      changes.push({
+        change: this.#now.excess[at]! / now - (hasStanding ? this.#before.excess[at]! / before : 0),
+        variance: chanceNow / now + (hasStanding ? chanceBefore / before : 0)
+      })
+    }
+    return changes.length < MIN_GROUPS ? undefined : meanChange(changes)
   }
 
   write (writer: ByteWriter): void {
@@ -183,4 +183,39 @@ export class GroupDifference {
     this.#before.read(reader)
     this.#now.read(reader)
   }
+}
+
+function meanChange (changes: readonly Change[]): { mean: number, variance: number, degrees: number } {
+  const between = varianceBetween(changes)
+  const weights = changes.map(({ variance }) => 1 / (variance + between))
+  const all = sumOf(weights)
+  let mean = 0
+  for (const [at, { change }] of changes.entries()) mean += weights[at]! / all * change
+  let variance = 0
+  let squares = 0
+  for (const [at, { change }] of changes.entries()) {
+    const share = weights[at]! / all
+    variance += (share * (change - mean) / (1 - share)) ** 2
+    squares += share ** 2
+  }
+  const byChance = 1 / sumOf(changes.map(({ variance: own }) => 1 / own))
+  return { mean, variance: Math.max(variance * (1 - squares), byChance), degrees: Math.max(1, 1 / squares - 1) }
+}
+
+/** The variance between groups beyond chance, by the method of moments of DerSimonian and Laird. */
+function varianceBetween (changes: readonly Change[]): number {
+  const weights = changes.map(({ variance }) => 1 / variance)
+  const all = sumOf(weights)
+  let mean = 0
+  for (const [at, { change }] of changes.entries()) mean += weights[at]! / all * change
+  let heterogeneity = 0
+  for (const [at, { change }] of changes.entries()) heterogeneity += weights[at]! * (change - mean) ** 2
+  const squares = sumOf(weights.map((weight) => weight * weight))
+  return Math.max(0, (heterogeneity - (changes.length - 1)) / (all - squares / all))
+}
+
+function sumOf (values: readonly number[]): number {
+  let sum = 0
+  for (const value of values) sum += value
+  return sum
 }

@@ -3,7 +3,7 @@ import type { ByteReader, ByteWriter } from './bytes.js'
 /** The ratio of the bounds of a bucket: a bucket is 5 % wide. */
 const RATIO = 1.05
 /** Milliseconds: the lower bound of the first bucket; shorter durations are counted in the bucket below. */
-const LOWEST_MS = 0.1
+export const LOWEST_MS = 0.1
 /** Milliseconds up to which durations have a bucket of their own. */
 const HIGHEST_MS = 100_000
 const LOG_RATIO = Math.log(RATIO)
@@ -43,8 +43,9 @@ export class LatencySketch {
     this.counts[sketchBucket(milliseconds)]! += times
   }
 
-  merge (other: LatencySketch): void {
-    for (let bucket = 0; bucket < SKETCH_BUCKETS; bucket++) this.counts[bucket]! += other.counts[bucket]!
+  /** Adds the counts of another sketch, or subtracts them (`times: -1`). */
+  merge (other: LatencySketch, times = 1): void {
+    for (let bucket = 0; bucket < SKETCH_BUCKETS; bucket++) this.counts[bucket]! += times * other.counts[bucket]!
   }
 
   get total (): number {
@@ -82,6 +83,16 @@ export class LatencySketch {
   quantile (quantile: number): number | undefined {
     const bucket = this.quantileBucket(quantile)
     return bucket < 0 ? undefined : middle(bucket)
+  }
+
+  /** A quantile in milliseconds that moves smoothly within its bucket: for differences, where steps of 5 % would hide what resolves. */
+  interpolated (quantile: number): number | undefined {
+    const bucket = this.quantileBucket(quantile)
+    if (bucket <= 0 || bucket === OVERFLOW) return bucket < 0 ? undefined : middle(bucket)
+    const total = this.total
+    const above = this.above(bucket)
+    const part = (quantile * total - (total - above - this.counts[bucket]!)) / this.counts[bucket]!
+    return LOWEST_MS * RATIO ** (bucket - 1 + Math.min(1, Math.max(0, part)))
   }
 
   /** Writes the sketch: 2 bytes per run of empty buckets, and about 1 byte per bucket with few durations. */

@@ -1,4 +1,6 @@
-import type { LatencySketch } from './latency-sketch.js'
+import { number, percent } from './figures.js'
+import { LatencySketch } from './latency-sketch.js'
+import { excessOver, tOfNormal } from './sequential-test.js'
 
 /** What both arms measured, for one sentence that a person reads. */
 export interface ArmMeasurement {
@@ -10,7 +12,87 @@ export interface ArmMeasurement {
   readonly loads: number
 }
 
-/** The difference of two arms as a sentence: "cached arm: p99 41 % lower (±6), errors unchanged, 38 % fewer loads". */
+/** The normal deviate of an interval that holds with 95 %. */
+const CONFIDENCE = 1.96
+/** Fewer groups with requests, or fewer requests, give no interval of a 99th percentile. */
+const MIN_GROUPS = 5
+const MIN_REQUESTS = 1000
+/** The logarithm of the likelihood ratio from which shares of failures differ: by chance once in 20 times. */
+const DIFFERS = Math.log(20)
+
+/** A ratio of quantiles, cached to control, with its interval. */
+export interface QuantileRatio { readonly ratio: number, readonly low: number, readonly high: number }
+
+/**
+ * The ratio of a quantile of the cached arm to that of the control arm, with the interval that holds with 95 %; `undefined`: an arm has less
+ * than 1000 requests, or less than 5 groups with requests.
+ *
+ * The interval comes from the estimates that leave one group of subjects out (delete-a-group jackknife; Kott, "The delete-a-group
+ * jackknife", Journal of Official Statistics 2001): groups, not requests, are independent of one another. Leaving out single requests would
+ * give a wrong variance for a quantile, leaving out groups of many requests does not (Shao and Wu, "A general theory for jackknife variance
+ * estimation", Annals of Statistics 1989).
+ */
+export function quantileRatio (cached: ArmMeasurement, control: ArmMeasurement, quantile: number): QuantileRatio | undefined {
+  const one = logQuantile(cached.sketches, quantile)
+  const other = logQuantile(control.sketches, quantile)
+  if (one === undefined || other === undefined) return undefined
+  const log = one.estimate - other.estimate
+  const variance = one.variance + other.variance
+  const degrees = variance === 0 ? 1 : variance ** 2 / (one.variance ** 2 / one.degrees + other.variance ** 2 / other.degrees)
+  const radius = Math.sqrt(variance) * tOfNormal(CONFIDENCE, degrees)
+  return { ratio: Math.exp(log), low: Math.exp(log - radius), high: Math.exp(log + radius) }
+}
+
+interface LogQuantile { readonly estimate: number, readonly variance: number, readonly degrees: number }
+
+function logQuantile (sketches: readonly LatencySketch[], quantile: number): LogQuantile | undefined {
+  const filled = sketches.filter(({ total }) => total > 0)
+  const all = new LatencySketch()
+  for (const sketch of filled) all.merge(sketch)
+  if (filled.length < MIN_GROUPS || all.total < MIN_REQUESTS) return undefined
+  const without = filled.map((sketch) => {
+    const rest = new LatencySketch()
+    rest.merge(all)
+    rest.merge(sketch, -1)
+    return Math.log(rest.interpolated(quantile)!)
+  })
+  const mean = without.reduce((sum, log) => sum + log, 0) / without.length
+  const squares = without.reduce((sum, log) => sum + (log - mean) ** 2, 0)
+  return {
+    estimate: Math.log(all.interpolated(quantile)!),
+    variance: squares * (filled.length - 1) / filled.length,
+    degrees: filled.length - 1
+  }
+}
+
+/**
+ * The difference of two arms as a sentence: `cached arm: p99 41 % lower (±6), errors unchanged, 38 % fewer loads`. The number in brackets is
+ * half of the interval that holds with 95 %, in percentage points. A difference that does not resolve is named as such. Loads are per read.
+ */
 export function armSentence (cached: ArmMeasurement, control: ArmMeasurement): string {
-  return `${cached.requests} ${control.requests}`
+  return `cached arm: ${[latencyPart(cached, control), errorPart(cached, control), loadPart(cached, control)].join(', ')}`
+}
+
+function latencyPart (cached: ArmMeasurement, control: ArmMeasurement): string {
+  const p99 = quantileRatio(cached, control, 0.99)
+  if (p99 === undefined) return 'p99 not known yet (too few requests)'
+  const { ratio, low, high } = p99
+  const half = Math.max(1, Math.round(50 * (high - low)))
+  if (low <= 1 && high >= 1) return `p99 does not differ measurably (±${half} %)`
+  return `p99 ${number(Math.round(100 * Math.abs(1 - ratio)))} % ${ratio < 1 ? 'lower' : 'higher'} (±${half})`
+}
+
+function errorPart (cached: ArmMeasurement, control: ArmMeasurement): string {
+  if (cached.requests === 0 || control.requests === 0) return 'errors not known yet'
+  const [one, other] = [cached, control].map(({ requests, failures }) => 100 * failures / requests)
+  const likelihood = excessOver(cached.failures, cached.requests, control.failures, control.requests) +
+    excessOver(control.failures, control.requests, cached.failures, cached.requests)
+  return likelihood <= DIFFERS ? 'errors unchanged' : `errors ${percent(one)} instead of ${percent(other)}`
+}
+
+function loadPart (cached: ArmMeasurement, control: ArmMeasurement): string {
+  if (cached.reads === 0 || control.reads === 0 || control.loads === 0) return 'loads not known yet'
+  const ratio = (cached.loads / cached.reads) / (control.loads / control.reads)
+  const difference = Math.round(100 * Math.abs(1 - ratio))
+  return difference === 0 ? 'loads unchanged' : `${difference} % ${ratio < 1 ? 'fewer' : 'more'} loads`
 }

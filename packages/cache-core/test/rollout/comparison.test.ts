@@ -1,0 +1,195 @@
+import t from 'tap'
+import fc from 'fast-check'
+import { Cohorts } from '../../src/rollout/cohorts.js'
+import { Comparison } from '../../src/rollout/comparison.js'
+import { defaultCriteria } from '../../src/rollout/criteria.js'
+import { judge } from '../../src/rollout/gates.js'
+import { MinuteCounts } from '../../src/rollout/minute-counts.js'
+import { Draw } from './fixtures/draw.js'
+import { SEED } from './fixtures/seed.js'
+import { SimulatedTraffic } from './fixtures/simulated-traffic.js'
+
+const cohorts = new Cohorts([10, 50, 100])
+const EPOCH = 1440 * 20_000
+
+interface Shape {
+  readonly stage: number
+  /** Milliseconds that the cached arm is slower. */
+  readonly cachedMs?: number
+  readonly hitRate?: number
+  readonly loadsPerRead?: number
+  /** Failures among the 20 requests of each group of the cached arm. */
+  readonly failing?: number
+}
+
+/** A minute in which each group has 20 requests of 10 ms to 29 ms. */
+function minuteOf ({ stage, cachedMs = 0, hitRate = 0.6, loadsPerRead = 1 - hitRate, failing = 0 }: Shape): MinuteCounts {
+  const counts = new MinuteCounts(cohorts, cohorts.limitOf(stage))
+  for (let group = 0; group < cohorts.groups; group++) {
+    const isCached = cohorts.isCached(group, stage)
+    for (let at = 0; at < 20; at++) {
+      counts.addRequest(group, 10 + at + (isCached ? cachedMs : 0), isCached && at < failing)
+      if (!isCached) Object.assign(counts.control, { reads: counts.control.reads + 1, loads: counts.control.loads + 1 })
+    }
+  }
+  const reads = 20 * 20 * stage
+  Object.assign(counts.cached, { reads, hits: Math.round(reads * hitRate), loads: Math.round(reads * loadsPerRead), operations: reads })
+  return counts
+}
+
+/** A comparison with a baseline of three hours and a stage that has begun. */
+function comparisonAt (stage: number): { comparison: Comparison, fold: (minutes: number, shape: Omit<Shape, 'stage'>) => void } {
+  const comparison = new Comparison(cohorts)
+  let minute = EPOCH
+  for (let at = 0; at < 180; at++) comparison.fold(++minute, minuteOf({ stage: 0 }))
+  comparison.startStage(stage)
+  return {
+    comparison,
+    fold: (minutes, shape) => { for (let at = 0; at < minutes; at++) comparison.fold(++minute, minuteOf({ stage, ...shape })) }
+  }
+}
+
+t.test('fold: counts a minute once, and none that goes back in time', async (t) => {
+  const comparison = new Comparison(cohorts)
+  const minute = minuteOf({ stage: 0 })
+  t.equal(comparison.fold(EPOCH + 1, minute), true)
+  t.equal(comparison.fold(EPOCH + 1, minute), false, 'the same minute')
+  t.equal(comparison.fold(EPOCH, minute), false, 'a clock that jumped back')
+  t.equal(comparison.fold(EPOCH + 100, minute), true, 'a gap')
+  t.equal(comparison.observedMinutes, 2, 'time in a stage is the number of minutes')
+})
+
+t.test('fold: leaves out minutes of another percent, of a change of it, and of other stages', async (t) => {
+  const comparison = new Comparison(cohorts)
+  t.equal(comparison.fold(EPOCH + 1, minuteOf({ stage: 1 })), false)
+  t.equal(comparison.fold(EPOCH + 2, new MinuteCounts(cohorts, undefined)), false)
+  t.equal(comparison.fold(EPOCH + 3, new MinuteCounts(new Cohorts([20, 100]), 0)), false)
+  t.equal(comparison.observedMinutes, 0)
+})
+
+t.test('evidence: has the totals of both arms', async (t) => {
+  const { comparison, fold } = comparisonAt(1)
+  fold(10, { failing: 1 })
+  const { stage, percent, cached, control, observedMinutes, hasControl } = comparison.evidence()
+  t.match({ stage, percent, observedMinutes, hasControl }, { stage: 1, percent: 10, observedMinutes: 10, hasControl: true })
+  t.match(cached, { requests: 4000, failures: 200, reads: 4000, hits: 2400, loads: 1600 })
+  t.match(control, { requests: 12_000, failures: 0, reads: 12_000, hits: 0, loads: 12_000 })
+  t.ok(cached.p50! > 18 && cached.p50! < 21, String(cached.p50))
+})
+
+t.test('evidence: a slower cached arm steps back within one evaluation, the reason names it', async (t) => {
+  const { comparison, fold } = comparisonAt(1)
+  fold(30, { cachedMs: 6 })
+  const verdict = judge(comparison.evidence(), defaultCriteria(10))
+  t.equal(verdict.kind, 'back')
+  t.match(verdict.reason, /the odds to be slower than the control arm's p50 in the cached arm/)
+})
+
+t.test('evidence: a slower cached arm is found where all requests of an app last equally long', async (t) => {
+  const comparison = new Comparison(cohorts)
+  let minute = EPOCH
+  const fold = (stage: number, ms: number): void => {
+    const counts = new MinuteCounts(cohorts, cohorts.limitOf(stage))
+    for (let group = 0; group < cohorts.groups; group++) {
+      for (let at = 0; at < 20; at++) counts.addRequest(group, cohorts.isCached(group, stage) ? ms : 30, false)
+    }
+    comparison.fold(++minute, counts)
+  }
+  for (let at = 0; at < 180; at++) fold(0, 30)
+  comparison.startStage(1)
+  for (let at = 0; at < 30; at++) fold(1, 30)
+  t.equal(comparison.evidence().latency.p50!.estimate, 0)
+  for (let at = 0; at < 30; at++) fold(1, 36)
+  t.ok(comparison.evidence().latency.p50!.low > 0)
+})
+
+t.test('evidence: a standing difference of the arms is no difference', async (t) => {
+  const comparison = new Comparison(cohorts)
+  const standing = (stage: number): MinuteCounts => {
+    const counts = new MinuteCounts(cohorts, cohorts.limitOf(stage))
+    for (let group = 0; group < cohorts.groups; group++) {
+      for (let at = 0; at < 20; at++) counts.addRequest(group, 10 + at + (group < 20 ? 4 : 0), false)
+    }
+    return counts
+  }
+  for (let minute = 1; minute <= 180; minute++) comparison.fold(EPOCH + minute, standing(0))
+  comparison.startStage(1)
+  for (let minute = 181; minute <= 240; minute++) comparison.fold(EPOCH + minute, standing(1))
+  const { latency } = comparison.evidence()
+  t.ok(Math.abs(latency.p50!.estimate) < 1e-9 && Math.abs(latency.p95!.estimate) < 1e-9)
+})
+
+t.test('evidence: more loads per read than the control arm step back, the reason names them', async (t) => {
+  const { comparison, fold } = comparisonAt(1)
+  fold(40, { loadsPerRead: 1.2 })
+  t.match(judge(comparison.evidence(), defaultCriteria(10)), { kind: 'back', reason: /\+20 points .* the loads per read/ })
+})
+
+t.test('evidence: an error burst of the cached arm steps back after its minute', async (t) => {
+  const { comparison, fold } = comparisonAt(1)
+  fold(20, {})
+  t.equal(judge(comparison.evidence(), defaultCriteria(10)).kind, 'wait')
+  fold(1, { failing: 10 })
+  t.match(judge(comparison.evidence(), defaultCriteria(10)), { kind: 'back', reason: /error burst/ })
+})
+
+t.test('evidence: a hit rate that falls on the second day steps back, the reason has both rates', async (t) => {
+  const { comparison, fold } = comparisonAt(2)
+  fold(1440, {})
+  fold(30, {})
+  t.equal(judge(comparison.evidence(), defaultCriteria(50)).kind, 'wait')
+  fold(60, { hitRate: 0.45 })
+  t.match(judge(comparison.evidence(), defaultCriteria(50)), { kind: 'back', reason: /hit rate 45 % this hour, 60 % in the same hour of the first day/ })
+})
+
+t.test('startStage: drops the evidence of the stage, and holds that of the time before', async (t) => {
+  const { comparison, fold } = comparisonAt(1)
+  fold(60, { cachedMs: 6, failing: 5 })
+  comparison.startStage(1)
+  t.match(comparison.evidence(), { observedMinutes: 0, cached: { requests: 0, failures: 0, p50: undefined }, recent: { minutes: 0 } })
+  t.equal(comparison.evidence().latency.p50, undefined)
+  fold(60, {})
+  t.ok(comparison.evidence().latency.p50!.low < 0)
+})
+
+t.test('decode: goes on as the comparison that was encoded', async (t) => {
+  t.comment(`SEED=${SEED}`)
+  const traffic = new SimulatedTraffic(cohorts, new Draw(SEED), { requestsPerSecond: 20, regression: 'none' })
+  const comparison = new Comparison(cohorts)
+  let copy = new Comparison(cohorts)
+  for (let minute = 1; minute <= 600; minute++) {
+    const stage = minute > 300 ? 1 : 0
+    if (minute === 301) for (const one of [comparison, copy]) one.startStage(1)
+    // Drawn once for both.
+    const counts = traffic.next(minute, stage)
+    comparison.fold(EPOCH + minute, counts)
+    copy.fold(EPOCH + minute, counts)
+    if (minute % 97 !== 0) continue
+    const bytes = copy.encode()
+    t.ok(bytes.length < 64 * 1024, `${bytes.length} bytes`)
+    const read = Comparison.decode(bytes, cohorts)
+    if (!read.ok) throw read.error
+    copy = read.value
+    t.same(copy.encode(), bytes)
+  }
+  t.same(copy.evidence(), comparison.evidence())
+  t.ok(copy.evidence().latency.p99 !== undefined)
+})
+
+t.test('decode: damaged, foreign and other comparisons are CACHE_ERR_CORRUPT, never a throw', async (t) => {
+  t.comment(`SEED=${SEED}`)
+  const { comparison, fold } = comparisonAt(1)
+  fold(5, {})
+  const bytes = comparison.encode()
+  const isRefused = (some: Uint8Array): boolean => {
+    const read = Comparison.decode(some, cohorts)
+    return !read.ok && read.error.code === 'CACHE_ERR_CORRUPT'
+  }
+  fc.assert(fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+    const damaged = bytes.slice()
+    damaged[at]! ^= flip
+    return isRefused(damaged) && isRefused(bytes.subarray(0, at))
+  }), { seed: SEED, numRuns: 100 })
+  t.ok(isRefused(minuteOf({ stage: 0 }).encode()))
+  t.match(Comparison.decode(bytes, new Cohorts([10, 100])), { ok: false, error: { code: 'CACHE_ERR_CORRUPT', message: /other stages/ } })
+})
