@@ -3,7 +3,7 @@ import type { ArmCounts } from './minute-counts.js'
 import type { ProcessCounts } from './minute-recorder.js'
 
 /** Types of errors that the app caused by its arguments, or that its source caused. */
-const NOT_OF_THE_CACHE = new Set(['key_invalid', 'tag_invalid', 'value_invalid', 'ttl_invalid', 'option_unknown', 'load_overdue'])
+export const NOT_OF_THE_CACHE = new Set<string>(['key_invalid', 'tag_invalid', 'value_invalid', 'ttl_invalid', 'option_unknown', 'load_overdue'])
 
 /** Returns the counts of a process since its start: those under the label `null` are the control arm, all others the cached arm. */
 export function processCounts (stats: Stats): ProcessCounts {

@@ -1,4 +1,4 @@
-import { defaultCriteria, judge, type Criteria, type Evidence } from '@x/cache-core/suite'
+import { defaultCriteria, judge, NOT_OF_THE_CACHE, type Criteria, type Evidence } from '@x/cache-core/suite'
 import type { PrometheusSource } from './arguments.js'
 import type { StageFindings } from './output.js'
 import { PrometheusQuery, type Sample } from './prometheus-query.js'
@@ -7,8 +7,6 @@ import { PrometheusQuery, type Sample } from './prometheus-query.js'
 const BASELINE_HOURS = 24
 /** Seconds in which failures of the cached arm are a burst. */
 const RECENT_SECONDS = 600
-/** Types of errors that the app caused by its arguments, or that its source caused. */
-const NOT_OF_THE_CACHE = /^(.+_invalid|option_unknown|load_overdue)$/
 
 /** The stage of a canary as Prometheus knows it, with sentences about the limits of that. */
 export interface MeasuredStage { readonly stage: StageFindings | undefined; readonly notes: readonly string[] }
@@ -68,7 +66,7 @@ async function totals (query: PrometheusQuery): Promise<Pick<Evidence, 'cached' 
   const of = (arm: 'cached' | 'control'): Evidence['cached'] => {
     const byArm = (samples: readonly Sample[] | undefined): number => sum(samples?.filter(({ labels }) => labels.arm === arm))
     const ofImpl = (samples: readonly Sample[] | undefined): number =>
-      sum(samples?.filter(({ labels }) => (labels.impl === 'null') === (arm === 'control') && !NOT_OF_THE_CACHE.test(labels.error_type ?? '')))
+      sum(samples?.filter(({ labels }) => (labels.impl === 'null') === (arm === 'control') && !NOT_OF_THE_CACHE.has(labels.error_type ?? '')))
     const ms = (samples: readonly Sample[] | undefined): number | undefined => {
       const found = samples?.find(({ labels }) => labels.arm === arm)
       return found && 1000 * found.value
