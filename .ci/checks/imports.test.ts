@@ -14,9 +14,10 @@ const BELOW: Record<string, readonly string[]> = {
   telemetry: ['lib', 'contract'],
   caches: ['lib', 'contract'],
   loading: ['lib', 'contract', 'telemetry'],
-  service: ['lib', 'contract', 'caches', 'loading', 'telemetry'],
-  client: ['lib', 'contract', 'loading', 'telemetry', 'service'],
-  fastify: ['lib', 'contract', 'caches', 'loading', 'telemetry', 'service', 'client']
+  rollout: ['lib', 'contract', 'telemetry'],
+  service: ['lib', 'contract', 'caches', 'loading', 'rollout', 'telemetry'],
+  client: ['lib', 'contract', 'loading', 'rollout', 'telemetry', 'service'],
+  fastify: ['lib', 'contract', 'caches', 'loading', 'rollout', 'telemetry', 'service', 'client']
 }
 
 function sourcesIn (folder: string): string[] {

@@ -9,7 +9,7 @@ export { errorType, isCacheError, type CacheError, type CacheErrorCode } from '.
 export { NullCache } from './caches/null-cache.js'
 export { MemoryCache, type MemoryCacheOptions } from './caches/memory/memory-cache.js'
 export { CacheRegistry, type CacheStatus, type Swap } from './service/registry.js'
-export { Rollout, type RolloutSettings } from './service/rollout.js'
+export { Rollout, type RolloutSettings } from './rollout/rollout.js'
 export type { CacheEvents, ReadOutcome } from './telemetry/events.js'
 export { defaultKeyPattern } from './telemetry/key-pattern.js'
 export { cacheOptionsFromEnv, EnvReader, type Env } from './fastify/env.js'

@@ -16,6 +16,11 @@ const saved = (rateOrIncrease: 'rate' | 'increase', range: string) => `sum by (j
 * sum by (job, key_pattern) (cache_load_duration_seconds_sum{${JOB}})
 / (sum by (job, key_pattern) (cache_load_duration_seconds_count{${JOB}}) > 0)`
 
+/** Requests of the arms that the rollout compares. */
+const ARMS = `${JOB},arm=~"cached|control"`
+const readsOf = (arm: string, impl: string) => `label_replace(sum(rate(cache_hits_total{${JOB},${impl}}[$__rate_interval])) + sum(rate(cache_miss_total{${JOB},${impl}}[$__rate_interval])), "arm", "${arm}", "", "")`
+const readsByArm = `(${readsOf('cached', 'impl!="null"')} or ${readsOf('control', 'impl="null"')})`
+
 const errors = `sum(rate(cache_errors_total{${CACHED}}[$__rate_interval]))`
 
 /** What the cache does, whether it helps, and how far the rollout is. */
@@ -73,6 +78,20 @@ export function operation (): Dashboard {
       { title: 'p99 of the implementation by operation', description: 'What the store takes.', unit: 's', width: 12 }))
     .withPanel(bars({ '{{route}} {{arm}}': `topk(10, histogram_quantile(0.99, sum by (route, arm, le) (rate(cache_request_duration_seconds_bucket{${JOB},arm=~"cached|control"}[$__range]))))` },
       { title: 'Slowest routes by arm, p99, top 10', description: 'Over the time shown.', unit: 's', width: 24 }))
+
+    .withRow(new RowBuilder('Arms of the rollout'))
+    .withPanel(lines({ '{{arm}}': `sum by (arm) (rate(cache_request_failures_total{${ARMS}}[$__rate_interval])) / (sum by (arm) (rate(cache_request_duration_seconds_count{${ARMS}}[$__rate_interval])) > 0)` },
+      { title: 'Failures by arm', description: 'Requests that were answered with 500 or more. Both arms alike: the origin fails, not the cache.', unit: 'percentunit', width: 8 }))
+    .withPanel(lines({ '{{arm}}': `sum by (arm) (rate(cache_loads_total{${JOB}}[$__rate_interval])) / (${readsByArm} > 0)` },
+      { title: 'Loads per read by arm', description: 'What the cache takes off the origin: control is about 1.', unit: 'short', width: 8 }))
+    .withPanel(lines({ '{{arm}}': `sum by (arm) (rate(cache_request_duration_seconds_count{${ARMS}}[$__rate_interval]))` },
+      { title: 'Requests by arm', description: 'Requests that used the cache; the canary compares these.', unit: 'reqps', width: 8 }))
+    .withPanel(bars({ '{{key_pattern}} {{arm}}': `topk(10, sum by (key_pattern, arm) (rate(cache_loads_total{${JOB}}[$__range])))` },
+      { title: 'Loads by key pattern and arm, top 10', description: 'Loads per second over the time shown.', unit: 'ops', width: 8 }))
+    .withPanel(steps({ '{{job}}': `max by (job) (cache_rollout_stage{${JOB}})`, '{{job}} paused or off': `max by (job) (cache_rollout_paused{${JOB}})` },
+      { title: 'Stage of the canary', description: '0 is the baseline. No line: there is no canary.', unit: 'short', width: 8 }))
+    .withPanel(steps({ '{{job}} {{verdict}}': `max by (job, verdict) (cache_rollout_verdict{${JOB}})` },
+      { title: 'Verdict on the stage', description: 'go: all criteria hold; wait: not enough data or time; back: one is certainly violated.', unit: 'short', width: 8 }).max(1))
 
     .withRow(new RowBuilder('Loading'))
     .withPanel(stacked({ '{{job}} {{key_pattern}}': saved('rate', '$__rate_interval') },

@@ -48,9 +48,13 @@ const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetr
   EdgeCounts.of(core.registry)
   const traffic = new Traffic(core, maxRoutes)
   traffic.watch(fastify)
+  core.registry.statusParts.set('arms', () => traffic.arms.report())
   const source = { cache: core.registry, traffic }
   const removeMetrics = addTo(registry, source)
-  fastify.addHook('onClose', async function closeMetrics () { removeMetrics() })
+  fastify.addHook('onClose', async function closeMetrics () {
+    removeMetrics()
+    core.registry.statusParts.delete('arms')
+  })
   // The packages of OpenTelemetry are loaded only if option `otel` is set.
   const otelMetrics = otel === false
     ? undefined

@@ -15,6 +15,7 @@ import { Validity } from './entries/validity.js'
 import { RedisLocks } from './locks/lock.js'
 import type { RedisCacheOptions, RedisCacheSettings } from './options.js'
 import { resolveRedisOptions } from './resolve-options.js'
+import { RedisRolloutStore } from './rollout/redis-rollout-store.js'
 import { Health } from './service/health.js'
 import { applyHere, sendRemoval } from './service/removals.js'
 import { Service } from './service/service.js'
@@ -33,6 +34,8 @@ export interface RedisParts extends Storage {
   readonly warn: Warn
   readonly ping: () => Promise<void>
   readonly status: () => RedisStatus
+  /** What the processes share about the rollout; made at the first call. */
+  readonly rolloutStore: () => RedisRolloutStore
   /** Ends timers and connections; `onLost` gets the number of removals that Redis has not acknowledged. */
   readonly close: (onLost: (removals: number) => void) => Promise<void>
 }
@@ -97,14 +100,19 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
     : new Announcer(lanes.first, subscriber, keys.channel, settings.onInvalidated, warn)
   const health = new Health(settings.healthCheckMs, async () => (await service.run('health', () => ping(connection))).ok)
   const status = (): RedisStatus => statusOf(connection, service, tracking, health)
+  let rollout: RedisRolloutStore | undefined
+  const rolloutStore = (): RedisRolloutStore => {
+    rollout ??= new RedisRolloutStore({ client: lanes.first, subscriber, keys: keys.rollout, commandTimeoutMs, warn })
+    return rollout
+  }
   const close = async (onLost: (removals: number) => void): Promise<void> => {
     health.close()
     locks.close()
     const lost = await service.close()
     if (lost > 0) guard('onLost', onLost, warn)(lost)
-    for (const part of [announcer, subscriber, connection, clients]) part?.close()
+    for (const part of [announcer, rollout, subscriber, connection, clients]) part?.close()
   }
-  return { ...storage, settings, service, locks, announcer, onCorrupt, warn, ping: () => ping(connection), status, close }
+  return { ...storage, settings, service, locks, announcer, onCorrupt, warn, ping: () => ping(connection), status, rolloutStore, close }
 }
 
 function composeStorage (settings: RedisCacheSettings, connection: Connection, lanes: Lanes, keys: Keys, onForeign: RedisParts['onCorrupt']): Storage {

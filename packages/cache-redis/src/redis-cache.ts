@@ -2,7 +2,7 @@ import type { Cache, CacheError, Entry, Lock, LockOptions, ReadHint, Result, Set
 import {
   checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkValue, DONE, err, ok, type CacheLeases
 } from '@x/cache-core/implementing'
-import { monotonicClock } from '@x/cache-core/suite'
+import { monotonicClock, type RolloutStore } from '@x/cache-core/suite'
 import { compose, type RedisParts } from './compose.js'
 import { toEntryResult, toValueResult } from './entries/entry-result.js'
 import type { Entries, FoundEntry, ReadOptions } from './entries/entry-store.js'
@@ -49,6 +49,12 @@ export class RedisCache implements Cache {
   status (): RedisStatus {
     return this.#parts.status()
   }
+
+  /**
+   * The documents and counts that the processes of one app share about a rollout, below the `keyPrefix`. `clear` does not remove them. Ends
+   * with the cache.
+   */
+  get rolloutStore (): RolloutStore { return this.#parts.rolloutStore() }
 
   get<T> (key: string): Promise<Result<T | null>> {
     const error = checkKey(key)

@@ -14,6 +14,8 @@ import { announceAccess, needsNoGuard } from './internal-access.js'
 import { refuseClash, type SharedOptions } from './option-clash.js'
 import { STATUS_PATH, type InternalAccess } from './status-route.js'
 import { warmAtStart } from './warm-at-start.js'
+import { CoreRollout } from './core-rollout.js'
+import type { RolloutStore } from '../rollout/rollout-store.js'
 
 /** The time limit, in milliseconds, for the close of an implementation. */
 const CLOSE_LIMIT_MS = 10_000
@@ -27,6 +29,7 @@ export class Core {
   readonly #log: Log
   readonly #failures: FailureLog
   readonly #stopListening: () => void
+  readonly #rollout: CoreRollout
   /** The implementation that this instance made, and closes when the instance closes. */
   #own: Cache | undefined
   #options: CacheCoreOptions = {}
@@ -50,6 +53,7 @@ export class Core {
     })
     this.requests = new RequestCaches(this.client)
     this.#failures = new FailureLog(this.#log)
+    this.#rollout = new CoreRollout({ fastify, client: this.client, requests: this.requests, log: this.#log, access: () => this.access(), warmOptions: () => this.#options.warm })
     const { events } = this.registry
     const stops = [
       events.on('failed', (...failure) => this.#failures.note(...failure)),
@@ -74,6 +78,7 @@ export class Core {
     this.registry.configure(options)
     this.registry.personal.add(options.personal ?? [])
     this.requests.subject = options.rollout?.key ?? this.#siblingOptions.rollout?.key ?? defaultSubject
+    this.#rollout.configure({ ...this.#siblingOptions.rollout, ...options.rollout })
     await this.#putIntoService(options)
   }
 
@@ -91,6 +96,17 @@ export class Core {
     this.#siblingName = by
     this.registry.configure(given)
     if (given.rollout?.key !== undefined) this.requests.subject = given.rollout.key
+    this.#rollout.configure({ ...given.rollout, ...this.#options.rollout })
+  }
+
+  /** Gives the canary the store that the processes of the app share; without one its state is that of this process alone. */
+  shareRollout (store: RolloutStore): void {
+    this.#rollout.share(store)
+  }
+
+  /** Ends the canary and frees its lease, for the package whose store it shares: the store is closed before this core. */
+  async closeRollout (): Promise<void> {
+    await this.#rollout.close()
   }
 
   /**
@@ -134,11 +150,12 @@ export class Core {
     this.registry.start()
     this.#isStarted = true
     this.announce()
-    announceAccess(this.#log, this.access())
+    announceAccess(this.#log, this.access(), this.#rollout.paths)
+    await this.#rollout.start()
     const { warm } = this.#options
     if (warm === undefined) return
     const { pluginTimeout } = this.#fastify.initialConfig
-    await warmAtStart(this.client.warm(warm.items, { concurrency: warm.concurrency }), pluginTimeout, this.#log)
+    await warmAtStart(this.#rollout.warmingClient.warm(warm.items, { concurrency: warm.concurrency }), pluginTimeout, this.#log)
   }
 
   /** Throws `CACHE_ERR_IMPLEMENTATION_MISSING` if `implementation` is `'redis'` and neither Redis nor another implementation is registered. */
@@ -160,6 +177,7 @@ export class Core {
   }
 
   async close (): Promise<void> {
+    await this.#rollout.close()
     this.#stopListening()
     this.#failures.close()
     if (this.#isStarted) this.registry.stop()

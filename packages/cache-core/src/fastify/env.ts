@@ -1,6 +1,6 @@
 import { EnvInvalid } from '../contract/errors.js'
 import { isLabel } from '../telemetry/key-pattern.js'
-import { ALLOWED_PATTERNS } from '../service/registry-options.js'
+import { ALLOWED_PATTERNS } from '../rollout/rollout-options.js'
 import type { CacheCoreOptions } from './options.js'
 
 /** Environment variables: `process.env`, or an object that the app gives. */

@@ -10,11 +10,11 @@ export function needsNoGuard (): boolean {
   return NODE_ENV === undefined || NODE_ENV === 'development' || NODE_ENV === 'test' || NODE_ENV === 'staging'
 }
 
-/** Logs which clients may read the internal endpoints, so that neither an open nor a closed endpoint is a surprise. */
-export function announceAccess (log: Log, { isOpen, guard }: InternalAccess): void {
+/** Logs which clients may read the internal endpoints, so that neither an open nor a closed endpoint is a surprise; `also`: further endpoints. */
+export function announceAccess (log: Log, { isOpen, guard }: InternalAccess, also: string): void {
   const { NODE_ENV } = process.env
   const environment = NODE_ENV === undefined ? 'NODE_ENV is not set' : `NODE_ENV is ${JSON.stringify(NODE_ENV.slice(0, 32))}`
-  const paths = `GET ${STATUS_PATH} and ${STATUS_PATH}/*`
+  const paths = `GET ${STATUS_PATH} and ${STATUS_PATH}/*${also}`
   if (!isOpen) {
     log.info({}, `Cache: ${paths} are closed (${environment}), and nothing is observed for the advice; { expose: true, guard } of register(cacheCore) opens them behind a hook of the app's own`)
   } else if (guard === undefined) {

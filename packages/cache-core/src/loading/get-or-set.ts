@@ -44,7 +44,7 @@ export class GetOrSet {
     const counters = stats.of(error === undefined ? key : '')
     if (error === undefined) this.#service.observer.read(counters, key, 'miss')
     const load = new Load(key)
-    return timeLoad(this.#service, { load, loader, loads: counters.loads, timeoutMs: options.timeoutMs, isBackground: false }, (value) => {
+    return timeLoad(this.#service, { load, loader, counters, timeoutMs: options.timeoutMs, isBackground: false }, (value) => {
       if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return
       const unknown = checkNames('getOrSet', options)
       if (unknown !== undefined) return this.#fail(stats, 'set', unknown)

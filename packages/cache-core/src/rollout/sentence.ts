@@ -68,9 +68,17 @@ function logQuantile (sketches: readonly LatencySketch[], quantile: number): Log
 /**
  * The difference of two arms as a sentence: `cached arm: p99 41 % lower (±6), errors unchanged, 38 % fewer loads`. The number in brackets is
  * half of the interval that holds with 95 %, in percentage points. A difference that does not resolve is named as such. Loads are per read.
+ * @param about the parts of the sentence: a route has no loads, and a key pattern no requests
  */
-export function armSentence (cached: ArmMeasurement, control: ArmMeasurement): string {
-  return `cached arm: ${[latencyPart(cached, control), errorPart(cached, control), loadPart(cached, control)].join(', ')}`
+export function armSentence (cached: ArmMeasurement, control: ArmMeasurement, about: readonly SentencePart[] = ['latency', 'errors', 'loads']): string {
+  return `cached arm: ${about.map((part) => PARTS[part](cached, control)).join(', ')}`
+}
+
+/** One part of the sentence on two arms. */
+export type SentencePart = 'latency' | 'errors' | 'loads'
+
+const PARTS: Readonly<Record<SentencePart, (cached: ArmMeasurement, control: ArmMeasurement) => string>> = {
+  latency: latencyPart, errors: errorPart, loads: loadPart
 }
 
 function latencyPart (cached: ArmMeasurement, control: ArmMeasurement): string {

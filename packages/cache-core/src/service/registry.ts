@@ -13,7 +13,8 @@ import { PersonalPaths } from './personal-paths.js'
 import { RecentStats } from '../telemetry/recent-stats.js'
 import { Registration } from './registration.js'
 import { registrySchema, type RegistryOptions } from './registry-options.js'
-import { Rollout } from './rollout.js'
+import type { CanaryStatus } from '../rollout/canary-view.js'
+import { Rollout } from '../rollout/rollout.js'
 import { shown } from '../contract/shown.js'
 import { CONTROL_LABEL, Stats, type ImplStats, type Totals } from '../telemetry/counters.js'
 
@@ -35,8 +36,8 @@ export interface CacheStatus extends ImplementationStatus {
   /** The time of the registration, in ISO 8601. */
   registeredAt: string
   recentStats: Totals
-  /** The rollout; absent if all subjects and key patterns are in it. */
-  rollout?: { percent: number; allow: string[] }
+  /** The rollout; absent if all subjects and key patterns are in it. With a canary its stages and arms. */
+  rollout?: { percent: number; allow: string[]; holdOut?: number } & Partial<CanaryStatus>
 }
 
 const DEFAULTS = defaultsOf(registrySchema, 'readTimeoutMs', 'writeTimeoutMs')
@@ -69,12 +70,16 @@ export class CacheRegistry {
   readonly personal = new PersonalPaths()
   /** Names that no namespace of the app may have: the keys and tags of sibling packages begin with these names. */
   readonly reservedNames = new Set<string>()
+  /** Further members of `status()`, from sibling packages; a function must not throw. */
+  readonly statusParts = new Map<string, () => unknown>()
   /** The clock by which all lifetimes in this process are measured. */
   clock: Clock = monotonicClock
   /** The counters of calls outside of the rollout. */
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
   /** Emits `doubted` for likely mistakes, once per key pattern and reason. */
   readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt))
+  /** Returns the status of the canary; set if there is one. */
+  canaryStatus: (() => CanaryStatus) | undefined
   readonly #recent = new RecentStats(this.stats)
   readonly #limits = { reads: new Deadlines(DEFAULTS.readTimeoutMs), writes: new Deadlines(DEFAULTS.writeTimeoutMs) }
   /**
@@ -103,6 +108,7 @@ export class CacheRegistry {
     if (clock !== undefined) this.clock = clock
     if (rollout?.salt !== undefined) this.rollout.salt = rollout.salt
     if (rollout?.allow !== undefined) this.rollout.allow = rollout.allow
+    if (rollout?.holdOut !== undefined) this.rollout.holdOut = rollout.holdOut
     if (rollout?.percent !== undefined) this.rollout.percent = rollout.percent
   }
 
@@ -139,14 +145,16 @@ export class CacheRegistry {
   status (): CacheStatus {
     const { implName, passThrough, registeredAt, stats } = this.#active
     const own = this.#active.status()
-    const { percent, allow } = this.rollout
+    const { percent, allow, holdOut } = this.rollout
+    const canary = this.canaryStatus?.()
     return {
       enabled: !passThrough,
       implName: own.degraded === true ? 'NullCache' : implName,
       registeredAt: registeredAt.toISOString(),
+      ...Object.fromEntries([...this.statusParts].map(([name, part]) => [name, part()])),
       recentStats: this.#recent.totals(stats.label),
       ...own,
-      ...this.rollout.isComplete ? {} : { rollout: { percent, allow } }
+      ...this.rollout.isComplete && canary === undefined ? {} : { rollout: { percent, allow, ...holdOut === 0 ? {} : { holdOut }, ...canary } }
     }
   }
 

@@ -115,6 +115,7 @@ export class Advisor {
       advice,
       gates: rows,
       plan: planFor(advice),
+      arms: this.#traffic.arms.report(),
       notes: this.#notes(observedSeconds, advice)
     }
   }

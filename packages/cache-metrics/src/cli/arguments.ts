@@ -41,6 +41,21 @@ export interface Command {
   readonly format: 'markdown' | 'text' | 'json'
 }
 
+/** The actions of `cache-advisor rollout`; `status` changes nothing. */
+export const ROLLOUT_ACTIONS = ['status', 'pause', 'resume', 'back', 'to', 'off'] as const
+
+/** A parsed command line of `cache-advisor rollout`. */
+export interface RolloutCommand {
+  readonly name: 'rollout'
+  readonly action: typeof ROLLOUT_ACTIONS[number]
+  /** The percent of `to`. */
+  readonly percent: number | undefined
+  /** The key pattern that the action is for; `undefined`: the whole rollout. */
+  readonly pattern: string | undefined
+  readonly server: Server
+  readonly format: Command['format']
+}
+
 type Kind = Command['source']['kind']
 const SOURCES: readonly Kind[] = ['app', 'prometheus', 'trace']
 /** The kinds of source that each command line option may be used with. */
@@ -64,9 +79,11 @@ const OPTIONS: Readonly<Record<string, readonly Kind[]>> = {
 const SPELLING: NonNullable<ParseArgsConfig['options']> = {
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
+  pattern: { type: 'string' },
   ...Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, { type: 'string' } as const]))
 }
-const COMMANDS = ['report', 'plan', 'gates'] as const
+const COMMANDS = ['report', 'plan', 'gates', 'rollout'] as const
+const ROLLOUT_OPTIONS: readonly string[] = ['app', 'header', 'format', 'pattern']
 const FORMATS = ['markdown', 'text', 'json'] as const
 const MAX_LIST = 12
 const SECONDS_PER_DAY = 86_400
@@ -78,13 +95,15 @@ const UNITS: Readonly<Record<string, number>> = {
  * Parses the command line of `cache-advisor`.
  * @throws `CACHE_ERR_ADVISOR` for unknown or contradictory arguments
  */
-export function readArguments (argv: readonly string[]): Command | 'help' | 'version' {
+export function readArguments (argv: readonly string[]): Command | RolloutCommand | 'help' | 'version' {
   const { values, headers, positionals } = parse(argv)
   if (values.has('help')) return 'help'
   if (values.has('version')) return 'version'
+  if (positionals[0] === 'rollout') return readRollout(values, headers, positionals)
   // An unexpected argument is not repeated in the error message: the argument may be a header without its option.
   if (positionals.length > 1) throw wrong('There is one command, and options: quote values with spaces')
-  const name = oneOf('The command', positionals[0], COMMANDS)
+  const name = oneOf('The command', positionals[0], COMMANDS) as Command['name']
+  if (values.has('pattern')) throw wrong('--pattern goes with the command rollout')
   const format = oneOf('--format', values.get('format') ?? 'markdown', FORMATS)
   const kinds = SOURCES.filter((source) => values.has(source))
   if (kinds.length !== 1) throw wrong(`${kinds.length === 0 ? 'There is no source' : 'There is more than one source'}: give one of --app, --prometheus and --trace`)
@@ -117,6 +136,19 @@ function parse (argv: readonly string[]): { values: Values, headers: readonly st
     values.set(token.name, token.value ?? '')
   }
   return { values, headers, positionals: parsed.positionals }
+}
+
+function readRollout (values: Values, headers: readonly string[], [, word, number, ...more]: readonly string[]): RolloutCommand {
+  const action = oneOf('What follows rollout', word, ROLLOUT_ACTIONS)
+  for (const option of values.keys()) if (!ROLLOUT_OPTIONS.includes(option)) throw wrong(`--${option} does not go with rollout, whose options are --app, --header, --format and --pattern`)
+  const app = values.get('app')
+  if (app === undefined) throw wrong('There is no app: give --app URL')
+  if (more.length > 0 || (number !== undefined && action !== 'to')) throw wrong(`There is more than "rollout ${action}${action === 'to' ? ' N' : ''}": quote values with spaces`)
+  const percent = number === undefined ? undefined : toNumber(number)
+  if (action === 'to' && !(percent! >= 0 && percent! <= 100)) throw wrong(`"rollout to" takes a percent from 0 to 100${number === undefined ? '' : `, not ${quote(number)}`}`)
+  const pattern = values.get('pattern')
+  if (pattern !== undefined && (action === 'pause' || action === 'back' || action === 'status')) throw wrong(`--pattern goes with "rollout to", "rollout off" and "rollout resume", not with "rollout ${action}"`)
+  return { name: 'rollout', action, percent, pattern, server: readServer('--app', app, headers), format: oneOf('--format', values.get('format') ?? 'markdown', FORMATS) }
 }
 
 function readApp (values: Values, headers: readonly string[]): AppSource {

@@ -7,6 +7,9 @@ import { AdvisorError } from './errors.js'
 import type { Out } from './output-stream.js'
 import { show, type Findings } from './output.js'
 import { reportOfPrometheus } from './prometheus-source.js'
+import { stageOfPrometheus } from './prometheus-stage.js'
+import { rolloutIfAny, rolloutOf, type SentRollout } from './rollout-source.js'
+import { showRollout } from './rollout-text.js'
 import { reportOfTrace } from './trace-source.js'
 import { USAGE } from './usage.js'
 
@@ -24,6 +27,7 @@ export interface Surroundings {
 
 const STATUS: Readonly<Record<GateVerdict, number>> = { go: 0, 'no-go': 1, inconclusive: 2, 'not enough data': 2 }
 const ERROR_STATUS = 3
+const DEFAULT_TIMEOUT_MS = 30_000
 
 /** Runs `cache-advisor`. Resolves with its exit status: 0 go, 1 no-go, 2 not decided, 3 error. Never rejects. */
 export async function main (argv: readonly string[], around: Surroundings): Promise<number> {
@@ -32,6 +36,11 @@ export async function main (argv: readonly string[], around: Surroundings): Prom
     if (command === 'help' || command === 'version') {
       around.stdout.write(command === 'help' ? USAGE : `${version()}\n`)
       return 0
+    }
+    if (command.name === 'rollout') {
+      const rollout = await rolloutOf(command, around.timeoutMs ?? DEFAULT_TIMEOUT_MS)
+      around.stdout.write(showRollout(command, rollout))
+      return command.action === 'status' ? rolloutStatus(rollout) : STATUS.go
     }
     const findings = await find(command, around)
     around.stdout.write(show(command, findings))
@@ -43,10 +52,20 @@ export async function main (argv: readonly string[], around: Surroundings): Prom
   }
 }
 
-function find ({ source, format }: Command, { stdin, stdout, stderr, timeoutMs = 30_000 }: Surroundings): Promise<Findings> {
+async function find (command: Command, around: Surroundings): Promise<Findings> {
+  const { name, source, format } = command
+  const { stdin, stdout, stderr, timeoutMs = DEFAULT_TIMEOUT_MS } = around
   switch (source.kind) {
-    case 'app': return reportOfApp(source, timeoutMs)
-    case 'prometheus': return reportOfPrometheus(source, timeoutMs)
+    case 'app': {
+      const report = await reportOfApp(source, timeoutMs)
+      return name === 'gates' ? { ...report, rollout: await rolloutIfAny(source.server, timeoutMs) } : report
+    }
+    case 'prometheus': {
+      const report = await reportOfPrometheus(source, timeoutMs)
+      if (name !== 'gates') return report
+      const { stage, notes } = await stageOfPrometheus(source, report.observedSeconds, timeoutMs)
+      return { ...report, rollout: stage, notes: [...report.notes, ...notes] }
+    }
     case 'trace': {
       const isWatched = stderr.isTTY === true && (format !== 'json' || stdout.isTTY === true)
       return reportOfTrace(source, stdin, isWatched ? stderr : undefined)
@@ -54,9 +73,9 @@ function find ({ source, format }: Command, { stdin, stdout, stderr, timeoutMs =
   }
 }
 
-function statusOf ({ name }: Command, { advice, gates, plan, verdict }: Findings, stderr: Out): number {
+function statusOf ({ name }: Command, { advice, gates, plan, verdict, rollout }: Findings, stderr: Out): number {
   if (name === 'report') return STATUS[verdict]
-  if (name === 'gates') return STATUS[verdictOf(gates)]
+  if (name === 'gates') return rollout?.verdict === 'back' ? STATUS['no-go'] : STATUS[verdictOf(gates)]
   if (plan !== undefined) return STATUS.go
   const patterns = advice.filter(({ kind }) => kind === 'pattern')
   const isKnown = patterns.some(({ judgement }) => judgement.kind !== 'not enough data')
@@ -64,6 +83,13 @@ function statusOf ({ name }: Command, { advice, gates, plan, verdict }: Findings
     ? 'no key pattern is good enough, see the report'
     : advice.length > patterns.length ? 'it is made of key patterns, and only routes were seen, see the report' : 'there is not enough data, see the report'}\n`)
   return STATUS[isKnown ? 'no-go' : 'not enough data']
+}
+
+/** The status of a rollout that goes well is 0, of one that is off or that its criteria step back is 1, of one that waits is 2. */
+function rolloutStatus ({ killed, completed, verdict, problem }: SentRollout): number {
+  if (killed || verdict === 'back') return STATUS['no-go']
+  if (typeof problem === 'string') return STATUS['not enough data']
+  return completed || verdict === 'go' ? STATUS.go : STATUS['not enough data']
 }
 
 function version (): string {

@@ -1,21 +1,27 @@
 import { percent } from '../advisor/report/advice.js'
 import { asciiJson, forMarkdown, printable } from '../advisor/report/escape.js'
 import { verdictOf } from '../advisor/report/go-no-go-gates.js'
-import { duration, planText, seconds, table, toMarkdown, type Report } from '../advisor/report/report.js'
+import { duration, seconds, table } from '../advisor/report/figures.js'
+import { planText, toMarkdown, type Report } from '../advisor/report/report.js'
 import type { Command } from './arguments.js'
 import { toText } from './plain-text.js'
 import type { MeasuredPattern, PrometheusReport } from './prometheus-source.js'
+import type { SentRollout } from './rollout-source.js'
+import { rolloutGates } from './rollout-text.js'
 import type { TraceReport } from './trace-source.js'
 
-/** A report, with the further numbers that its source has: points of a curve, or measured key patterns. */
-export type Findings = Report & Partial<Pick<TraceReport, 'points'> & Pick<PrometheusReport, 'measured'>>
+/** A report, with the further numbers that its source has: points of a curve, measured key patterns, or the stage of a canary. */
+export type Findings = Report & Partial<Pick<TraceReport, 'points'> & Pick<PrometheusReport, 'measured'>> & { readonly rollout?: StageFindings | undefined }
+
+/** The stage of a canary with its gates. */
+export type StageFindings = Pick<SentRollout, 'percent' | 'gates' | 'verdict' | 'reason'>
 
 /** The text that a command of `cache-advisor` prints. */
 export function show ({ name, format }: Command, findings: Findings): string {
   if (format === 'json') return `${asciiJson(JSON.stringify(dataOf(name, findings), undefined, 2))}\n`
   if (name === 'plan') return findings.plan === undefined ? '' : printable(`${planText(findings.plan)}\n`)
   const markdown = name === 'gates'
-    ? toMarkdown({ ...findings, verdict: verdictOf(findings.gates), advice: [], plan: undefined })
+    ? toMarkdown({ ...findings, verdict: verdictOf(findings.gates), advice: [], plan: undefined }) + stageOf(findings)
     : toMarkdown(findings) + extrasOf(findings)
   return printable(format === 'text' ? toText(markdown) : markdown)
 }
@@ -23,8 +29,14 @@ export function show ({ name, format }: Command, findings: Findings): string {
 function dataOf (name: Command['name'], findings: Findings): unknown {
   if (name === 'report') return findings
   if (name === 'plan') return findings.plan ?? null
-  const { generatedAt, source, observedSeconds, gates, notes } = findings
-  return { generatedAt, source, observedSeconds, verdict: verdictOf(gates), gates, notes }
+  const { generatedAt, source, observedSeconds, gates, notes, rollout } = findings
+  const { percent, verdict, reason, gates: stageGates } = rollout ?? {}
+  const stage = rollout === undefined ? {} : { rollout: { percent, verdict, reason, gates: stageGates } }
+  return { generatedAt, source, observedSeconds, verdict: verdictOf(gates), gates, ...stage, notes }
+}
+
+function stageOf ({ rollout }: Findings): string {
+  return rollout === undefined ? '' : rolloutGates(rollout).map((part) => `\n${part}\n`).join('')
 }
 
 function extrasOf ({ requests, points = [], measured = [] }: Findings): string {

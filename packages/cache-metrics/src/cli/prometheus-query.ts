@@ -50,6 +50,17 @@ export class PrometheusQuery {
     return this.ask(`histogram_quantile(${share}, ${this.#increase(`${name}_bucket`, [by, 'le'])})`)
   }
 
+  /** The value of a gauge now, aggregated over all of its series. */
+  now (aggregation: 'max', name: string): Promise<Sample[]> {
+    return this.ask(`${aggregation}(${this.#series(name)})`)
+  }
+
+  /** The highest value of a gauge in the window minus the lowest one, over all of its series. */
+  change (name: string): Promise<Sample[]> {
+    const range = `${this.#series(name)}[${this.#source.windowSeconds}s]`
+    return this.ask(`max(max_over_time(${range})) - min(min_over_time(${range}))`)
+  }
+
   /**
    * Sends a query to the server; returns the series of the result that have finite values.
    * @throws `CACHE_ERR_ADVISOR` if the query fails

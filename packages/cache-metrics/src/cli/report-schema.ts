@@ -1,5 +1,9 @@
 import { Type } from 'typebox'
 
+const share = Type.Object({ rate: Type.Number(), low: Type.Number(), high: Type.Number() })
+const both = (arm: Parameters<typeof Type.Object>[0]) => Type.Array(Type.Object({
+  name: Type.String(), sentence: Type.String(), cached: Type.Object(arm), control: Type.Object(arm)
+}))
 const verdict = Type.Union(['go', 'no-go', 'inconclusive', 'not enough data'].map((each) => Type.Literal(each)))
 const maybe = Type.Optional(Type.Number())
 
@@ -41,6 +45,13 @@ export const reportSchema = Type.Object({
     env: Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String(), { additionalProperties: false }),
     ttls: Type.Record(Type.String(), Type.Number()),
     expected: Type.Object({ hitRate: Type.Number(), savedSecondsPerHour: maybe })
+  })),
+  arms: Type.Optional(Type.Object({
+    percent: Type.Number(),
+    seconds: Type.Number(),
+    sentence: Type.String(),
+    routes: both({ requests: Type.Number(), failures: share, p50: maybe, p95: maybe, p99: maybe }),
+    patterns: both({ reads: Type.Number(), hits: share, loads: Type.Number(), loadsPerRead: Type.Number() })
   })),
   notes: Type.Array(Type.String())
 })

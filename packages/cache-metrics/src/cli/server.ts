@@ -1,12 +1,16 @@
 import { AdvisorError } from './errors.js'
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024
+/** The length of a text below which it is no secret, but a word that may occur in any message. */
+const MIN_SECRET = 4
 
 /** A server that `cache-advisor` queries: its address, and the headers of each request. */
 export interface Server {
   /** The address, without user and password. */
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
+  /** Texts that no message may contain: the password, and the values of the headers that were given. */
+  readonly secrets: readonly string[]
 }
 
 /** A response of a server: its status, and its parsed JSON; `json` is `undefined` if the body is not JSON. */
@@ -21,6 +25,7 @@ export function readServer (option: string, text: string, headerLines: readonly 
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol)) throw new AdvisorError(`${option} takes a URL that begins with http:// or https://`)
   const headers: Record<string, string> = { accept: 'application/json' }
+  const secrets = [decode(url.username), decode(url.password), url.search.slice(1)]
   if (url.username !== '' || url.password !== '') {
     headers.authorization = `Basic ${Buffer.from(`${decode(url.username)}:${decode(url.password)}`).toString('base64')}`
     url.username = ''
@@ -30,8 +35,11 @@ export function readServer (option: string, text: string, headerLines: readonly 
     const [, name, value] = /^\s*([\w!#$%&'*+.^`|~-]+)\s*:[ \t]*([\t -~\x80-\xff]*)$/.exec(line) ?? []
     if (name === undefined) throw new AdvisorError("--header takes 'name: value', in letters that a header may have")
     headers[name.toLowerCase()] = value!.trimEnd()
+    secrets.push(value!.trimEnd(), ...value!.split(/[\s,;=]+/))
   }
-  return { url, headers }
+  if (headers.authorization !== undefined) secrets.push(...headers.authorization.split(' '))
+  const long = [...new Set(secrets)].filter(({ length }) => length >= MIN_SECRET)
+  return { url, headers, secrets: long.sort((one, other) => other.length - one.length) }
 }
 
 /** The address of a page below the server's own path, with the server's own query. */
@@ -48,14 +56,20 @@ export function shown (url: URL): string {
   return `${url.origin}${url.pathname}`
 }
 
+/** A text of the server without what was sent to it as a secret, which the server may repeat. */
+export function withoutSecrets (text: string, { secrets }: Server): string {
+  return secrets.reduce((shorter, secret) => shorter.replaceAll(secret, '…'), text)
+}
+
 /**
- * Sends a GET request for a page of a server.
+ * Sends a request for a page of a server: GET, or POST with `body` as JSON.
  * @throws `CACHE_ERR_ADVISOR` if there is no response in time
  */
-export async function ask (page: URL, { headers }: Server, timeoutMs: number): Promise<Answer> {
+export async function ask (page: URL, { headers }: Server, timeoutMs: number, body?: object): Promise<Answer> {
+  const post = body === undefined ? { headers } : { headers: { ...headers, 'content-type': 'application/json' }, method: 'POST', body: JSON.stringify(body) }
   try {
     // A redirect is not followed, since it would send the headers to another server.
-    const response = await fetch(page, { headers, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) })
+    const response = await fetch(page, { ...post, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) })
     return { status: response.status, json: parse(await textOf(response)) }
   } catch (error) {
     throw new AdvisorError(`${shown(page)} ${whyNot(error as Error, timeoutMs)}`, { cause: error })

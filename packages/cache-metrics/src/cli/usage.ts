@@ -5,7 +5,9 @@ What would a cache do? From an app that observes, a Prometheus server that scrap
 Commands
   report   what deserves a cache, at which ttl and size, and what it would save
   plan     the options to paste
-  gates    the go/no-go matrix
+  gates    the go/no-go matrix; of an app with a canary also the criteria of its stage
+  rollout ACTION       the canary of an app (--app): status, pause, resume, back (one stage),
+                       to N (a stage's percent, or 0), off (percent 0 in all processes at once)
 
 Sources, one of
   --app URL            an app with @x/cache-metrics: its /internal/cache/advice
@@ -16,6 +18,9 @@ Sources, one of
 Options
   --format FORMAT      markdown, text or json (default: markdown)
   --help, --version
+
+With rollout to, off or resume
+  --pattern PATTERN    for this key pattern alone; to takes any percent then
 
 With --app or --prometheus
   --header 'NAME: VALUE'  sent along, as a guard wants it; may be given again
@@ -37,4 +42,6 @@ With --prometheus or --trace
   --min-days N         days below which the gates say nothing (default: 7)
 
 Exit status: 0 go, 1 no-go, 2 not enough data or inconclusive, 3 error.
+rollout status: 0 the stage goes well or the rollout is complete, 1 it is off or should step back, 2 it waits, 3 error.
+rollout with another action: 0 carried out, 3 not carried out.
 `

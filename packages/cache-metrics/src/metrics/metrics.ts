@@ -1,6 +1,6 @@
 import type { CacheRegistry } from '@x/cache-core'
 import type { ImplementationStatus } from '@x/cache-core/implementing'
-import { DURATION_BUCKETS, ERROR_TYPES } from '@x/cache-core/suite'
+import { CONTROL_LABEL, DURATION_BUCKETS, ERROR_TYPES, type CanaryStatus } from '@x/cache-core/suite'
 import { EdgeCounts } from '../traffic/edge-counts.js'
 import type { Traffic } from '../traffic/traffic.js'
 
@@ -41,6 +41,8 @@ export interface Metric {
   readonly followTraffic?: (traffic: Traffic, emit: Emit<number>) => () => void
 }
 
+const ARMS = ['cached', 'control', 'none'] as const
+const VERDICTS = ['go', 'wait', 'back'] as const
 const BREAKER_STATES = ['closed', 'half-open', 'open']
 
 function byPattern (count: 'hits' | 'misses' | 'sets' | 'dels'): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
@@ -57,6 +59,17 @@ function byPattern (count: 'hits' | 'misses' | 'sets' | 'dels'): Pick<Metric, 't
 
 function ofTheWhole (type: 'counter' | 'gauge', read: (cache: CacheRegistry) => number): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
   return { type, labelNames: [], ofCache: (cache, emit) => emit(read(cache)) }
+}
+
+function ofTheCanary (read: (status: CanaryStatus) => number): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
+  return {
+    type: 'gauge',
+    labelNames: [],
+    ofCache (cache, emit) {
+      const status = cache.canaryStatus?.()
+      if (status !== undefined) emit(read(status))
+    }
+  }
 }
 
 /** All metrics of the suite. The histograms have the buckets of the core, which range from an in-process read to a slow query. */
@@ -162,11 +175,54 @@ export const METRICS: readonly Metric[] = [
     followTraffic: (traffic, emit) => traffic.listen(emit)
   },
   {
+    name: 'cache_request_failures_total',
+    type: 'counter',
+    help: 'Requests that were answered with a status of 500 or more, by the arm of the rollout.',
+    labelNames: ['route', 'arm'],
+    ofTraffic ({ routes }, emit) {
+      for (const { label, durations, failures } of routes) {
+        // An arm with requests has a series from the start: `rate()` does not count the step from no series to a first count.
+        for (const arm of ARMS) if (durations[arm] !== undefined) emit(failures[arm], label, arm)
+      }
+    }
+  },
+  {
+    name: 'cache_loads_total',
+    type: 'counter',
+    help: 'Loads that ended, by the arm of the rollout.',
+    labelNames: ['key_pattern', 'arm'],
+    ofCache ({ stats }, emit) {
+      for (const { label, counters } of stats.impls.values()) {
+        for (const { keyPattern, loaded } of counters.values()) emit(loaded, keyPattern, label === CONTROL_LABEL ? 'control' : 'cached')
+      }
+    }
+  },
+  {
     name: 'cache_rollout_percent',
     help: 'The share of subjects that are in, in percent; 0 while nothing is cached for anybody.',
     // Without an implementation that stores values the share is 0, so that a rollout that starts at 50 % is no decrease. An outage of the
     // implementation does not change the share.
     ...ofTheWhole('gauge', (cache) => cache.active.passThrough && statusOf(cache).degraded !== true ? 0 : cache.rollout.percent)
+  },
+  {
+    name: 'cache_rollout_stage',
+    help: 'The stage of the canary: 0 is the baseline. No series without a canary.',
+    ...ofTheCanary(({ stage }) => stage)
+  },
+  {
+    name: 'cache_rollout_paused',
+    help: 'Whether the canary raises nothing, since an operator paused it or used the kill switch: 1 or 0. No series without a canary.',
+    ...ofTheCanary(({ paused, killed }) => paused || killed ? 1 : 0)
+  },
+  {
+    name: 'cache_rollout_verdict',
+    type: 'gauge',
+    help: 'The last verdict on the stage of the canary: 1 for that verdict, else 0. Only the process that decides has these series.',
+    labelNames: ['verdict'],
+    ofCache (cache, emit) {
+      const verdict = cache.canaryStatus?.().lastVerdict
+      if (verdict !== undefined) for (const each of VERDICTS) emit(each === verdict ? 1 : 0, each)
+    }
   },
   {
     name: 'cache_breaker_state',

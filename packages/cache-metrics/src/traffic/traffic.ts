@@ -1,6 +1,7 @@
 import type { Core, RequestArm } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { METRICS_DEFAULTS } from '../options.js'
+import { Arms } from './arms.js'
 import { Routes, type RouteTraffic } from './routes.js'
 
 const kBegan = Symbol('@x/cache-metrics.began')
@@ -20,6 +21,8 @@ export type OnCandidate = (route: string, reply: FastifyReply, payload: unknown,
 export class Traffic {
   readonly #core: Core
   readonly #routes: Routes
+  /** Both arms of the rollout. */
+  readonly arms: Arms
   #listeners: readonly Listener[] = []
   /** The listener for GET requests that a shared cache could have answered. It is called during each such request, and must not throw. */
   onCandidate: OnCandidate | undefined
@@ -31,6 +34,7 @@ export class Traffic {
   constructor (core: Core, maxRoutes = METRICS_DEFAULTS.maxRoutes) {
     this.#core = core
     this.#routes = new Routes(maxRoutes, core.registry.personal)
+    this.arms = new Arms(core.registry)
   }
 
   /** The traffic of all routes, one object per value of the label `route`. */
@@ -80,6 +84,10 @@ export class Traffic {
     const arm = this.#core.armOf(request)
     const seconds = (now - began) / 1000
     traffic.durationsOf(arm).observe(seconds)
+    const failed = reply.statusCode >= 500
+    if (failed) traffic.failures[arm]++
+    const bucket = this.#core.requests.bucketOf(request)
+    if (bucket !== undefined && arm !== 'none') this.arms.count(traffic.label, arm, bucket, now - began, failed)
     for (const listener of this.#listeners) listener(seconds, traffic.label, arm)
   }
 }

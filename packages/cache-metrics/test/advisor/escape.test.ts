@@ -3,7 +3,8 @@ import t from 'tap'
 import { runInNewContext } from 'node:vm'
 import { asciiJson, codeBlock, codeSpan, forComment, forMarkdown, fromMarkdown, jsLiteral, listItem, oneLine, printable, shellWord } from '../../src/advisor/report/escape.js'
 import { toText } from '../../src/cli/plain-text.js'
-import { planText, table } from '../../src/advisor/report/report.js'
+import { table } from '../../src/advisor/report/figures.js'
+import { planText } from '../../src/advisor/report/report.js'
 
 const NASTY = ['\u001b[2J', '\u009b2J', '\u007f', '\r', '\n', '\u2028', '\u202e', '|', '\\', '`', '```', '*', '_', '[a](http://b.example)', '<b>', '&lt;', '://', 'www.', '@', '# ', '- ', '1. ', '\'', '"', '$(x)', ';', '${', '*/', '__proto__', '\ud800', 'a', ' ', 'é']
 const text = fc.oneof(fc.string({ unit: 'binary' }), fc.array(fc.constantFrom(...NASTY)).map((parts) => parts.join('')))

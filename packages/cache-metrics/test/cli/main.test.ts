@@ -31,8 +31,8 @@ t.test('help: names every command, source and option, and the exit statuses', as
   t.equal(status, 0)
   t.equal(stderr, '')
   for (const word of ['report', 'plan', 'gates', '--app URL', '--prometheus URL', '--trace FILE', '--format', '--header', '--window', '--selector', '--rate N', '--ttl LIST',
-    '--entries LIST', '--load-ms N', '--value-bytes N', '--min-requests N', '--min-days N', '--help', '--version']) t.ok(stdout.includes(word), word)
-  t.match(stdout, /Exit status: 0 go, 1 no-go, 2 not enough data or inconclusive, 3 error\.\n$/)
+    '--entries LIST', '--load-ms N', '--value-bytes N', '--min-requests N', '--min-days N', '--pattern PATTERN', 'rollout ACTION', '--help', '--version']) t.ok(stdout.includes(word), word)
+  t.match(stdout, /Exit status: 0 go, 1 no-go, 2 not enough data or inconclusive, 3 error\.\nrollout status: 0 [^]*1 [^]*2 [^]*3 error\.\nrollout with another action: 0 carried out, 3 not carried out\.\n$/)
   for (const line of stdout.split('\n')) t.ok(line.length <= 120, line)
 })
 

@@ -52,7 +52,7 @@ t.test('report: a week of a busy app is judged', async (t) => {
     cache_load_duration_seconds_sum: vector([{ key_pattern: 'user' }, week]),
     cache_load_duration_seconds_count: vector([{ key_pattern: 'user' }, 40 * week])
   }
-  const { url } = await answering(t, (query) => query.startsWith('time()') ? vector([{}, 2 * week]) : grown[/increase\((\w+)/.exec(query)![1]!]!)
+  const { url } = await answering(t, (query) => query.startsWith('time()') ? vector([{}, 2 * week]) : grown[/increase\((\w+)/.exec(query)?.[1] ?? ''] ?? vector())
   const { status, stdout } = await run(['report', '--prometheus', url, '--format', 'json'])
   t.equal(status, 0)
   const report = JSON.parse(stdout)
@@ -69,6 +69,45 @@ t.test('report: a week of a busy app is judged', async (t) => {
   t.match(values, { '304 rate': [0.3, 'go'], 'Candidate routes': [2, 'no-go'], 'Busiest key pattern, per minute': [6000, 'go'], 'Slow endpoints': [2, 'go'] })
   t.match((await run(['report', '--prometheus', url])).stdout, /## Measured\n\n.*\n.*\n\| user \| 360,000\/h \| 25 ms \| 75 % \| 1.5 h\/h \|\n\| page \| 3,600\/h \| – \| observed only \| – \|/)
   t.equal((await run(['gates', '--prometheus', url])).status, 0)
+})
+
+t.test('gates: an app with a canary is judged by the criteria of its stage that need no subjects', async (t) => {
+  const arms = (cached: number, control: number) => vector([{ arm: 'cached' }, cached], [{ arm: 'control' }, control], [{ arm: 'none' }, 7])
+  const impls = (redis: number, none: number) => vector([{ impl: 'redis' }, redis], [{ impl: 'null' }, none])
+  const numbers = (failures: number, percent: number): Record<string, ReturnType<typeof vector>> => ({
+    cache_request_duration_seconds_count: arms(50_000, 50_000),
+    cache_request_failures_total: arms(failures, 10),
+    cache_loads_total: arms(10_000, 50_000),
+    cache_request_duration_seconds_bucket: arms(0.02, 0.1),
+    cache_hits_total: impls(40_000, 0),
+    cache_miss_total: impls(10_000, 50_000),
+    cache_errors_total: vector([{ impl: 'redis', error_type: 'timeout' }, 5], [{ impl: 'redis', error_type: 'key_invalid' }, 9000]),
+    stage: vector([{}, 2]),
+    percent: vector([{}, percent]),
+    change: vector([{}, 0])
+  })
+  const serve = async (all: Record<string, ReturnType<typeof vector>>) => answering(t, (query) => {
+    if (query.startsWith('time()')) return vector([{}, 3 * 86_400])
+    if (query.startsWith('max(max_over_time')) return all.change!
+    if (query.startsWith('max(')) return query.includes('stage') ? all.stage! : all.percent!
+    return all[/increase\((\w+)/.exec(query)![1]!] ?? vector()
+  })
+  const gates = async (all: Record<string, ReturnType<typeof vector>>) => run(['gates', '--prometheus', (await serve(all)).url, '--window', '3d'])
+  const good = await gates(numbers(10, 50))
+  t.match(good.stdout, '## Stage of 50 %\n\nVerdict: **go**')
+  t.match(good.stdout, '| hit rate | 80 % | > 40 % | go |')
+  t.match(good.stdout, '| p99 | 20 ms | < 50 ms | go |')
+  t.match(good.stdout, '| cache errors | 0.01 % |', 'a wrong key is an error of the app')
+  t.match(good.stdout, 'judged by the default criteria')
+  t.notMatch(good.stdout, 'against control', 'which needs subjects')
+  const bad = await gates(numbers(2000, 50))
+  t.match(bad.stdout, /Verdict: \*\*back\*\*, error burst: 4 % of 50000 requests/)
+  t.equal(bad.status, 1)
+  const changed = await gates({ ...numbers(10, 50), change: vector([{}, 40]) })
+  t.notMatch(changed.stdout, 'Stage of')
+  t.match(changed.stdout, 'give a --window that begins after the change')
+  t.match((await gates({ ...numbers(10, 0), stage: vector([{}, 0]) })).stdout, '## Stage of 0 %\n\nVerdict: **go**')
+  t.notMatch((await gates({ ...numbers(10, 50), stage: vector() })).stdout, /Stage|canary/)
 })
 
 t.test('report: what the server has against a query is told', async (t) => {

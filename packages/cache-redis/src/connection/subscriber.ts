@@ -3,6 +3,8 @@ import { closeClient, isCluster, type Client } from './client.js'
 import { listen } from './shared-listeners.js'
 
 type Listener = (message: string) => void
+/** Is called when the channel is subscribed again after a lost connection, so that messages may have been missed. Must not throw. */
+type Resumed = () => void
 
 /** Milliseconds before the next node of a Cluster is tried. */
 const MOVE_ON_MS = 250
@@ -11,7 +13,7 @@ const MOVE_ON_MS = 250
 export class Subscriber {
   readonly #client: Client
   readonly #stop: () => void
-  readonly #listeners = new Map<string, Set<Listener>>()
+  readonly #listeners = new Map<string, Map<Listener, Resumed>>()
   #own: Redis | undefined
   #isClosed = false
 
@@ -24,10 +26,10 @@ export class Subscriber {
   }
 
   /** Subscribes to a channel; resolves with the function that ends the subscription. The listener must not throw. */
-  async listen (channel: string, listener: Listener): Promise<() => void> {
+  async listen (channel: string, listener: Listener, resumed: Resumed = () => {}): Promise<() => void> {
     const listeners = this.#listeners.get(channel)
-    if (listeners !== undefined) listeners.add(listener)
-    else this.#listeners.set(channel, new Set([listener]))
+    if (listeners !== undefined) listeners.set(listener, resumed)
+    else this.#listeners.set(channel, new Map([[listener, resumed]]))
     const stop = (): void => {
       const left = this.#listeners.get(channel)
       if (left?.delete(listener) !== true || left.size > 0) return
@@ -61,7 +63,12 @@ export class Subscriber {
       // Errors of this connection are ignored: the data connection reports outages.
     })
     own.on('message', (channel: string, message: string) => {
-      for (const listener of this.#listeners.get(channel) ?? []) listener(message)
+      for (const listener of this.#listeners.get(channel)?.keys() ?? []) listener(message)
+    })
+    let isFirst = true
+    own.on('ready', () => {
+      if (!isFirst && this.#listeners.size > 0) this.#resume(own)
+      isFirst = false
     })
     own.on('end', () => {
       if (this.#own !== own) return
@@ -87,13 +94,20 @@ export class Subscriber {
     const timer = setTimeout(() => {
       if (this.#isClosed || this.#own !== undefined || this.#listeners.size === 0) return
       try {
-        this.#connection().subscribe(...this.#listeners.keys()).catch(() => {
-          // A failed subscription is ignored here: its connection ends, and then the next node is tried.
-        })
+        this.#resume(this.#connection())
       } catch {
         this.#moveOn()
       }
     }, MOVE_ON_MS)
     timer.unref()
+  }
+
+  /** Subscribes all channels again, and calls the listeners once Redis has acknowledged: messages are not missed from then on. */
+  #resume (own: Redis): void {
+    own.subscribe(...this.#listeners.keys()).then(() => {
+      for (const listeners of this.#listeners.values()) for (const resumed of listeners.values()) resumed()
+    }, () => {
+      // A failed subscription is ignored here: its connection ends, and the next one subscribes again.
+    })
   }
 }

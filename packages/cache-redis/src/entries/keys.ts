@@ -12,6 +12,7 @@ export const KINDS: ReadonlySet<string> = new Set(['t', 'e', 'l', 'f', 'd', 'u']
  * - `p` + `l:` + `{` + key in base64url + `}`: a lock; with `f:` its fencing counter, with `d:` the last holder that dismissed its waiters,
  *   with `u:` the channel that its release is published on
  * - `p` + `n`: the channel that announces invalidations
+ * - `p` + `{rollout}:` + name: what the processes share about the rollout; `clear` does not remove these keys
  */
 export class Keys {
   readonly generation: string
@@ -50,6 +51,31 @@ export class Keys {
       channel: `${this.#prefix}u:${name}`
     }
   }
+
+  // The hash tag gives all keys one Cluster slot. A hash tag of the prefix comes first and does the same.
+  get rollout (): RolloutKeys {
+    const prefix = `${this.#prefix}{rollout}:`
+    return {
+      state: `${prefix}state`,
+      history: `${prefix}history`,
+      lease: `${prefix}lease`,
+      evidence: `${prefix}evidence`,
+      channel: `${prefix}changed`,
+      report: (minute) => `${prefix}report:${minute}`
+    }
+  }
+}
+
+/** The keys and the channel of the rollout. */
+export interface RolloutKeys {
+  readonly state: string
+  readonly history: string
+  readonly lease: string
+  readonly evidence: string
+  /** The channel that a replaced state is announced on. */
+  readonly channel: string
+  /** The key of the reports of one minute. */
+  report (minute: number): string
 }
 
 /** The keys and the channel of one lock. */

@@ -2,7 +2,7 @@ import { MAX_TTL } from '@x/cache-core/implementing'
 import { FRAME, HEADER_BYTES, MARK } from './frame.js'
 
 /** Lua: the string value of a key; false if the key does not exist or has another type. */
-const TEXT = `local function text(key)
+export const TEXT = `local function text(key)
   local found = redis.pcall('GET', key)
   if type(found) ~= 'table' then return found end
   if string.find(found.err, 'WRONGTYPE', 1, true) then return false end

@@ -3,8 +3,8 @@ import { checkTags } from '@x/cache-core/implementing'
 import type { Client } from '../connection/client.js'
 import { guard, type Warn } from '../connection/app-callback.js'
 import { isRefusal, publicText } from '../connection/redis-errors.js'
-import { listen } from '../connection/shared-listeners.js'
 import type { Subscriber } from '../connection/subscriber.js'
+import { Subscription } from '../connection/subscription.js'
 
 /**
  * Receives the tags that a process invalidated; `soft`: the entries of the tags are only stale. A throw or a rejection of the listener
@@ -12,37 +12,28 @@ import type { Subscriber } from '../connection/subscriber.js'
  */
 export type InvalidationListener = (tags: readonly string[], soft: boolean) => void
 
-/** Milliseconds between attempts to subscribe: the first pause, and the longest pause, up to which the pause doubles. */
-const RETRY_MS = { first: 250, longest: 60_000 }
-
 /**
  * Publishes invalidations to all processes, for apps with caches of their own. A message may be lost; the correctness of the
  * cache does not depend on it.
  */
 export class Announcer {
   readonly #client: Client
-  readonly #subscriber: Subscriber
   readonly #channel: string
   readonly #listener: InvalidationListener
   readonly #warn: Warn
   readonly #id = randomUUID()
   readonly #refused = new Set<string>()
-  readonly #stop: () => void
-  #timer: NodeJS.Timeout | undefined
-  #pauseMs = RETRY_MS.first
-  #isClosed = false
+  readonly #subscription: Subscription
 
   constructor (client: Client, subscriber: Subscriber, channel: string, listener: InvalidationListener, warn: Warn) {
     this.#client = client
-    this.#subscriber = subscriber
     this.#channel = channel
     this.#listener = guard('onInvalidated', listener, warn)
     this.#warn = warn
-    // The subscription is retried at `ready`: a Cluster has no node before `ready`, and after a reconnection no pause is needed.
-    this.#stop = listen(client, 'ready', () => {
-      if (this.#timer !== undefined) void this.#listen()
+    this.#subscription = new Subscription(client, subscriber, channel, {
+      onMessage: (message) => this.#receive(message),
+      onFailed: (error) => this.#note('SUBSCRIBE', error)
     })
-    void this.#listen()
   }
 
   /** Publishes an invalidation, and calls this process's listener at once. Never throws. */
@@ -53,24 +44,7 @@ export class Announcer {
   }
 
   close (): void {
-    this.#isClosed = true
-    this.#stop()
-    clearTimeout(this.#timer)
-  }
-
-  /** Subscribes to the channel, and retries until that succeeds; later the connection subscribes again by itself. */
-  async #listen (): Promise<void> {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    try {
-      await this.#subscriber.listen(this.#channel, (message) => this.#receive(message))
-    } catch (error) {
-      if (this.#isClosed) return
-      this.#note('SUBSCRIBE', error)
-      this.#timer = setTimeout(() => { void this.#listen() }, this.#pauseMs)
-      this.#timer.unref()
-      this.#pauseMs = Math.min(this.#pauseMs * 2, isRefusal(error) ? RETRY_MS.longest : RETRY_MS.first * 8)
-    }
+    this.#subscription.close()
   }
 
   #receive (message: string): void {

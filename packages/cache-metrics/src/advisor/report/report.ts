@@ -1,6 +1,9 @@
 import { percent, per10000, type Advice } from './advice.js'
 import { codeBlock, codeSpan, forComment, forMarkdown, jsLiteral, listItem, shellWord } from './escape.js'
 import { verdictOf, type Gate, type GateVerdict } from './go-no-go-gates.js'
+import type { ArmsReport } from '../../traffic/arms.js'
+import { armsText } from './arms-text.js'
+import { bytes, duration, seconds, table } from './figures.js'
 import type { Plan } from './plan.js'
 
 /** The report of the advisor, the body of `GET /internal/cache/advice`. */
@@ -19,6 +22,8 @@ export interface Report {
   readonly advice: readonly Advice[]
   readonly gates: readonly Gate[]
   readonly plan: Plan | undefined
+  /** Both arms of the rollout; absent while there are not enough requests of both. */
+  readonly arms?: ArmsReport | undefined
   /** Sentences about the limits of the numbers in the report. */
   readonly notes: readonly string[]
 }
@@ -43,7 +48,7 @@ export function staleUnknown (forecast: { readonly rate: number, readonly high: 
 const HEAD = ['Key Pattern', 'Access Freq', 'Avg Response Time', 'Est Hit Rate', 'TTL', 'Priority', 'Memory Est', 'Stale', 'Saves', 'Verdict']
 
 /** The report as Markdown. */
-export function toMarkdown ({ source, observedSeconds, requests, verdict, advice, gates, plan, notes, generatedAt }: Report): string {
+export function toMarkdown ({ source, observedSeconds, requests, verdict, advice, gates, plan, arms, notes, generatedAt }: Report): string {
   const parts = [
     '# Cache advice',
     `${forMarkdown(generatedAt)}, from ${forMarkdown(source)}: ${requests.toLocaleString('en-US')} requests in ${duration(observedSeconds)}. Verdict: **${verdict}**${basisOf(advice, gates)}.`
@@ -56,6 +61,7 @@ export function toMarkdown ({ source, observedSeconds, requests, verdict, advice
     parts.push('## Go or no-go', table(['Gate', 'Value', 'Threshold', 'Verdict', 'Formula', 'Source'], gates.map((gate) =>
       [...[gate.name, gateValue(gate), gate.threshold, gate.verdict].map(forMarkdown), codeSpan(gate.formula), forMarkdown(gate.source)])))
   }
+  if (arms !== undefined) parts.push(...armsText(arms))
   if (plan !== undefined) {
     const { hitRate, savedSecondsPerHour } = plan.expected
     parts.push('## Plan', `Expected: ${percent(hitRate)} hits${savedSecondsPerHour === undefined ? '' : `, ${seconds(savedSecondsPerHour)} of loading saved per hour`}.`, codeBlock('js', planText(plan)))
@@ -103,34 +109,4 @@ function gateValue ({ value, unit }: Gate): string {
   if (unit === 'share') return percent(value)
   if (unit === 'seconds') return seconds(value)
   return `${Number(value.toPrecision(3)).toLocaleString('en-US')}${unit === 'count' ? '' : ` ${unit}`}`
-}
-
-/**
- * A table in Markdown.
- * @param rows cells as Markdown; names from outside must be escaped by `forMarkdown`
- */
-export function table (head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
-}
-
-/** A duration in seconds as text: 90 → `90 s`, 3600 → `1 h` */
-export function duration (value: number): string {
-  for (const [unit, size] of [['d', 86_400], ['h', 3600], ['min', 60]] as const) {
-    if (value >= size) return `${Number((value / size).toPrecision(2))} ${unit}`
-  }
-  return `${Number(value.toPrecision(2))} s`
-}
-
-/** A duration in seconds as text with a small unit: 0.0123 → `12 ms` */
-export function seconds (value: number): string {
-  if (value >= 1) return duration(value)
-  return value >= 0.001 ? `${Number((value * 1000).toPrecision(2))} ms` : `${Math.round(value * 1e6)} µs`
-}
-
-function bytes (value: number): string {
-  for (const [unit, size] of [['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 2 ** 10]] as const) {
-    if (value >= size) return `${Number((value / size).toPrecision(2))} ${unit}`
-  }
-  return `${value} B`
 }

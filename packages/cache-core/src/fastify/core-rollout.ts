@@ -1,0 +1,102 @@
+import type { FastifyInstance } from 'fastify'
+import type { CacheClient } from '../client/client.js'
+import { OptionInvalid } from '../contract/errors.js'
+import type { Log } from '../lib/harmless.js'
+import { Canary } from '../rollout/canary.js'
+import { planOf, type RolloutWithCanary } from '../rollout/canary-options.js'
+import { processCounts } from '../rollout/process-counts.js'
+import type { RolloutStore } from '../rollout/rollout-store.js'
+import { warmStage } from '../rollout/warm-stage.js'
+import type { CacheCoreOptions } from './options.js'
+import type { RequestCaches } from './request-cache.js'
+import { addRolloutRoutes, ROLLOUT_PATH } from './rollout-routes.js'
+import { measureRollout } from './rollout-traffic.js'
+import type { InternalAccess } from './status-route.js'
+
+/** The parts of a core that its rollout needs. */
+export interface RolloutParts {
+  readonly fastify: FastifyInstance
+  readonly client: CacheClient
+  readonly requests: RequestCaches
+  readonly log: Log
+  readonly access: () => InternalAccess
+  readonly warmOptions: () => CacheCoreOptions['warm']
+}
+
+/** The canary of one Fastify instance, with its hooks and routes; without option `canary` it adds none. */
+export class CoreRollout {
+  readonly #parts: RolloutParts
+  #canary: Canary | undefined
+  #store: RolloutStore | undefined
+  #hasHooks = false
+
+  constructor (parts: RolloutParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Applies option `rollout`, which the core and a sibling package may give one after the other.
+   * @throws `CACHE_ERR_OPTION_INVALID` for stages and criteria that contradict one another
+   */
+  configure (rollout: RolloutWithCanary): void {
+    const plan = planOf(rollout)
+    if (plan === undefined || plan.hash === this.#canary?.plan.hash) return
+    const { registry } = this.#parts.client
+    if (this.#canary === undefined && registry.canaryStatus !== undefined) throw new OptionInvalid('rollout.canary', 'a second canary of one registry', 'one canary for each registry')
+    this.#canary = new Canary(plan, {
+      rollout: registry.rollout,
+      clock: () => registry.clock,
+      log: this.#parts.log,
+      isServing: () => !registry.active.passThrough,
+      totals: () => processCounts(registry.stats),
+      warm: () => this.#warm()
+    })
+    registry.canaryStatus = () => this.#canary!.status()
+    if (this.#store !== undefined) this.#canary.share(this.#store)
+    this.#addHooks()
+  }
+
+  /** Gives the canary the store that the processes of the app share. */
+  share (store: RolloutStore): void {
+    this.#store = store
+    this.#canary?.share(store)
+  }
+
+  /** The endpoints besides those of every core, for the log. */
+  get paths (): string {
+    return this.#canary === undefined ? '' : `, and POST ${ROLLOUT_PATH}`
+  }
+
+  /** The client that loads the warm items: at a percent above 0 requests of the cached arm read every key, whatever the key's bucket is. */
+  get warmingClient (): CacheClient {
+    const { client } = this.#parts
+    return this.#canary === undefined || client.registry.rollout.limit === 0 ? client : client.withArm('cached')
+  }
+
+  async start (): Promise<void> {
+    await this.#canary?.start()
+  }
+
+  async close (): Promise<void> {
+    if (this.#canary === undefined) return
+    await this.#canary.close()
+    const { registry } = this.#parts.client
+    registry.canaryStatus = undefined
+    registry.rollout.isMeasured = false
+  }
+
+  #addHooks (): void {
+    if (this.#hasHooks) return
+    this.#hasHooks = true
+    const { fastify, requests, client, access } = this.#parts
+    measureRollout(fastify, { requests, clock: () => client.registry.clock, recorder: () => this.#canary?.recorder })
+    addRolloutRoutes(fastify, () => this.#canary!, access)
+  }
+
+  #warm (): Promise<void> {
+    const { client, warmOptions, log } = this.#parts
+    const warm = warmOptions()
+    if (warm === undefined) return Promise.resolve()
+    return warmStage(client.withArm('cached').warm(warm.items, { concurrency: warm.concurrency }), log)
+  }
+}

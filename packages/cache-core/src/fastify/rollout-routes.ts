@@ -1,0 +1,33 @@
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
+import type { Canary } from '../rollout/canary.js'
+import { guardInternal, STATUS_PATH, type InternalAccess } from './status-route.js'
+
+/** The path of the endpoints of a rollout. */
+export const ROLLOUT_PATH = `${STATUS_PATH}/rollout`
+
+/**
+ * Adds `GET` and `POST /internal/cache/rollout`: the status with the history, and the actions of an operator. Both respond with the 404 of
+ * an unknown route where the internal endpoints are closed.
+ */
+export function addRolloutRoutes (fastify: FastifyInstance, canary: () => Canary, access: () => InternalAccess): void {
+  const options = { onRequest: guardInternal(access), schema: { hide: true } as object }
+  fastify.get(ROLLOUT_PATH, options, async function showRollout (_request, reply) {
+    reply.header('cache-control', 'no-store')
+    return canary().view()
+  })
+  fastify.post(ROLLOUT_PATH, options, async function changeRollout (request, reply) {
+    reply.header('cache-control', 'no-store')
+    try {
+      return await canary().act(request.body)
+    } catch (error) {
+      return refuse(reply, error as FastifyError)
+    }
+  })
+}
+
+/** Sends a coded error by itself, since an error handler of the app could change its form, which the command reads. */
+function refuse (reply: FastifyReply, error: FastifyError): FastifyReply {
+  const { code, message, statusCode } = error
+  if (statusCode === undefined || typeof code !== 'string' || !code.startsWith('CACHE_ERR_')) throw error
+  return reply.code(statusCode).send({ statusCode, code, error: error.name, message })
+}

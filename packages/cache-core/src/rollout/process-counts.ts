@@ -1,0 +1,30 @@
+import { CONTROL_LABEL, type ImplStats, type Stats } from '../telemetry/counters.js'
+import type { ArmCounts } from './minute-counts.js'
+import type { ProcessCounts } from './minute-recorder.js'
+
+/** Types of errors that the app caused by its arguments, or that its source caused. */
+export const NOT_OF_THE_CACHE = new Set<string>(['key_invalid', 'tag_invalid', 'value_invalid', 'ttl_invalid', 'option_unknown', 'load_overdue'])
+
+/** Returns the counts of a process since its start: those under the label `null` are the control arm, all others the cached arm. */
+export function processCounts (stats: Stats): ProcessCounts {
+  const counts = { cached: noCounts(), control: noCounts() }
+  for (const [label, ofImpl] of stats.impls) add(counts[label === CONTROL_LABEL ? 'control' : 'cached'], ofImpl)
+  return counts
+}
+
+function noCounts (): ArmCounts {
+  return { reads: 0, hits: 0, loads: 0, cacheErrors: 0, operations: 0 }
+}
+
+function add (sum: ArmCounts, { counters, errors }: ImplStats): void {
+  let cacheErrors = 0
+  for (const [type, count] of errors) if (!NOT_OF_THE_CACHE.has(type)) cacheErrors += count
+  sum.cacheErrors += cacheErrors
+  sum.operations += cacheErrors
+  for (const { hits, misses, sets, dels, loaded } of counters.values()) {
+    sum.hits += hits
+    sum.reads += hits + misses
+    sum.loads += loaded
+    sum.operations += hits + misses + sets + dels
+  }
+}

@@ -1,0 +1,209 @@
+import type { CacheRegistry } from '@x/cache-core'
+import { armSentence, CONTROL_LABEL, LatencySketch, type ArmMeasurement } from '@x/cache-core/suite'
+import { wilson } from '../advisor/staleness/ratio-interval.js'
+
+/** The groups that the subjects are divided into: an interval needs the differences between subjects, and a sketch takes 2 KiB. */
+const GROUPS = 10
+/** The requests of an arm below which a row is left out: its numbers would be chance. */
+const MIN_REQUESTS = 20
+
+type Arm = 'cached' | 'control'
+
+declare module '@x/cache-core' {
+  interface CacheStatus {
+    /** Both arms of the rollout by route and key pattern; absent while there are not enough requests of both. */
+    arms?: ArmsReport | undefined
+  }
+}
+
+/** A share between 0 and 1, with its 95 % interval for independent trials. */
+export interface ShareInterval { readonly rate: number; readonly low: number; readonly high: number }
+
+/** What one arm measured of a route. Percentiles are in milliseconds. */
+export interface RouteArm {
+  readonly requests: number
+  /** Responses with a status of 500 or more, per request. */
+  readonly failures: ShareInterval
+  readonly p50: number | undefined
+  readonly p95: number | undefined
+  readonly p99: number | undefined
+}
+
+/** What one arm measured of a key pattern. */
+export interface PatternArm {
+  readonly reads: number
+  readonly hits: ShareInterval
+  /** Loads, and loads per read. */
+  readonly loads: number
+  readonly loadsPerRead: number
+}
+
+/** Both arms of one route or key pattern, and their difference in words. */
+export interface ArmsRow<T> { readonly name: string; readonly sentence: string; readonly cached: T; readonly control: T }
+
+/** Both arms of a rollout as one process measured them since the percent last changed. */
+export interface ArmsReport {
+  readonly percent: number
+  /** Seconds since the percent last changed. */
+  readonly seconds: number
+  /** All requests that used `request.cache`, as a sentence. */
+  readonly sentence: string
+  readonly routes: readonly ArmsRow<RouteArm>[]
+  readonly patterns: readonly ArmsRow<PatternArm>[]
+}
+
+/** Requests of one arm. */
+class ArmRequests {
+  requests = 0
+  failures = 0
+  readonly groups = Array.from({ length: GROUPS }, () => undefined as LatencySketch | undefined)
+
+  add (bucket: number, milliseconds: number, failed: boolean): void {
+    this.requests++
+    if (failed) this.failures++
+    const sketch = (this.groups[bucket % GROUPS] ??= new LatencySketch())
+    sketch.add(milliseconds)
+  }
+
+  get sketches (): LatencySketch[] { return this.groups.filter((sketch) => sketch !== undefined) }
+
+  shown (): RouteArm {
+    const all = new LatencySketch()
+    for (const sketch of this.sketches) all.merge(sketch)
+    const { requests, failures } = this
+    return { requests, failures: shareOf(failures, requests), p50: all.quantile(0.5), p95: all.quantile(0.95), p99: all.quantile(0.99) }
+  }
+}
+
+interface PatternCounts { reads: number; hits: number; loads: number }
+type ByArm<T> = Record<Arm, T>
+
+/**
+ * Compares the arms of a rollout within one process. Counting begins anew when the percent changes, or the arms would be compared over
+ * different times and subjects.
+ */
+export class Arms {
+  readonly #cache: CacheRegistry
+  #routes = new Map<string, ByArm<ArmRequests>>()
+  #before: Map<string, ByArm<PatternCounts>>
+  #limit: number
+  #percents: object
+  #since: number
+
+  constructor (cache: CacheRegistry) {
+    this.#cache = cache
+    this.#limit = cache.rollout.limit
+    this.#percents = cache.rollout.patterns
+    this.#since = cache.clock.now()
+    this.#before = this.#patterns()
+  }
+
+  /** Counts a request whose bucket is known. */
+  count (route: string, arm: Arm, bucket: number, milliseconds: number, failed: boolean): void {
+    this.#follow()
+    let arms = this.#routes.get(route)
+    if (arms === undefined) this.#routes.set(route, arms = { cached: new ArmRequests(), control: new ArmRequests() })
+    arms[arm].add(bucket, milliseconds, failed)
+  }
+
+  /** Returns both arms, routes and key patterns with the most requests first; `undefined`: there are not both arms. */
+  report (): ArmsReport | undefined {
+    this.#follow()
+    const routes = [...this.#routes].map(([name, arms]) => ({ name, ...arms }))
+    const isEnough = (arm: Arm): boolean => routes.reduce((sum, route) => sum + route[arm].requests, 0) >= MIN_REQUESTS
+    if (!isEnough('cached') || !isEnough('control')) return undefined
+    const patterns = [...this.#patterns()].map(([name, now]) => ({ name, ...this.#sinceChange(name, now) }))
+    const measured = (arm: Arm): ArmMeasurement => measurementOf(routes.map((route) => route[arm]), patterns.map((pattern) => pattern[arm]))
+    const [cached, control] = [measured('cached'), measured('control')]
+    return {
+      percent: this.#cache.rollout.percent,
+      seconds: (this.#cache.clock.now() - this.#since) / 1000,
+      sentence: armSentence(cached, control),
+      routes: routes.filter((route) => route.cached.requests >= MIN_REQUESTS && route.control.requests >= MIN_REQUESTS)
+        .sort((one, other) => sizeOf(other, 'requests') - sizeOf(one, 'requests'))
+        .map((route) => ({
+          name: route.name,
+          sentence: armSentence(measurementOf([route.cached], []), measurementOf([route.control], []), ['latency', 'errors']),
+          cached: route.cached.shown(),
+          control: route.control.shown()
+        })),
+      patterns: patterns.filter((pattern) => pattern.cached.reads >= MIN_REQUESTS && pattern.control.reads >= MIN_REQUESTS)
+        .sort((one, other) => sizeOf(other, 'reads') - sizeOf(one, 'reads'))
+        .map((pattern) => ({
+          name: pattern.name,
+          sentence: armSentence(measurementOf([], [pattern.cached]), measurementOf([], [pattern.control]), ['loads']),
+          cached: shownPattern(pattern.cached),
+          control: shownPattern(pattern.control)
+        }))
+    }
+  }
+
+  /** Begins anew if the percent has changed. */
+  #follow (): void {
+    const { limit, patterns } = this.#cache.rollout
+    if (limit === this.#limit && patterns === this.#percents) return
+    this.#limit = limit
+    this.#percents = patterns
+    this.#since = this.#cache.clock.now()
+    this.#routes = new Map()
+    this.#before = this.#patterns()
+  }
+
+  /** The reads, hits and loads by key pattern since the start of the process. */
+  #patterns (): Map<string, ByArm<PatternCounts>> {
+    const patterns = new Map<string, ByArm<PatternCounts>>()
+    for (const { label, counters } of this.#cache.stats.impls.values()) {
+      const arm = label === CONTROL_LABEL ? 'control' : 'cached'
+      for (const { keyPattern, hits, misses, loaded } of counters.values()) {
+        let arms = patterns.get(keyPattern)
+        if (arms === undefined) patterns.set(keyPattern, arms = { cached: noCounts(), control: noCounts() })
+        arms[arm].reads += hits + misses
+        arms[arm].hits += hits
+        arms[arm].loads += loaded
+      }
+    }
+    return patterns
+  }
+
+  #sinceChange (name: string, now: ByArm<PatternCounts>): ByArm<PatternCounts> {
+    const before = this.#before.get(name) ?? { cached: noCounts(), control: noCounts() }
+    const minus = (arm: Arm): PatternCounts => ({
+      reads: now[arm].reads - before[arm].reads, hits: now[arm].hits - before[arm].hits, loads: now[arm].loads - before[arm].loads
+    })
+    return { cached: minus('cached'), control: minus('control') }
+  }
+}
+
+function sizeOf<Name extends string> ({ cached, control }: ByArm<Record<Name, number>>, name: Name): number {
+  return cached[name] + control[name]
+}
+
+function noCounts (): PatternCounts {
+  return { reads: 0, hits: 0, loads: 0 }
+}
+
+/** The sums of one arm, whose sketches are those of each group of subjects. */
+function measurementOf (routes: readonly ArmRequests[], patterns: readonly PatternCounts[]): ArmMeasurement {
+  const sketches = Array.from({ length: GROUPS }, (_, group) => {
+    const sum = new LatencySketch()
+    for (const { groups: { [group]: sketch } } of routes) if (sketch !== undefined) sum.merge(sketch)
+    return sum
+  }).filter(({ total }) => total > 0)
+  const sum = (counts: readonly number[]): number => counts.reduce((one, other) => one + other, 0)
+  return {
+    sketches,
+    requests: sum(routes.map(({ requests }) => requests)),
+    failures: sum(routes.map(({ failures }) => failures)),
+    reads: sum(patterns.map(({ reads }) => reads)),
+    loads: sum(patterns.map(({ loads }) => loads))
+  }
+}
+
+function shownPattern ({ reads, hits, loads }: PatternCounts): PatternArm {
+  return { reads, hits: shareOf(hits, reads), loads, loadsPerRead: loads / reads }
+}
+
+function shareOf (count: number, total: number): ShareInterval {
+  const rate = count / total
+  return { rate, ...wilson(rate, total) }
+}

@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto'
+import { corrupt, timeout, tooLarge, unavailable, unserviceable } from '@x/cache-core/implementing'
+import { Deadlines, MAX_HISTORY, REPORT_MINUTES, revisionOf, type RolloutStore } from '@x/cache-core/suite'
+import { guard, type Warn } from '../connection/app-callback.js'
+import type { Client } from '../connection/client.js'
+import { isRefusal, publicText, toCacheError } from '../connection/redis-errors.js'
+import { listen } from '../connection/shared-listeners.js'
+import type { Subscriber } from '../connection/subscriber.js'
+import { Subscription } from '../connection/subscription.js'
+import type { RolloutKeys } from '../entries/keys.js'
+import { defineRolloutScripts, MAX_LEASE_MS } from './rollout-scripts.js'
+
+/** The largest values in bytes: the state, one record, the counts of one process and minute, and the sums of the decider. */
+export const LIMITS = { state: 256 * 1024, record: 16 * 1024, report: 512 * 1024, evidence: 8 * 1024 * 1024 }
+/** The number of reports that are read with one command. */
+const REPORTS_AT_ONCE = 32
+/** The bytes of all reports of one minute up to which they are read. */
+const MAX_REPORTS_BYTES = 64 * 1024 * 1024
+
+/** What a `RedisRolloutStore` works on. */
+export interface RolloutStoreParts {
+  readonly client: Client
+  readonly subscriber: Subscriber
+  readonly keys: RolloutKeys
+  readonly commandTimeoutMs: number
+  readonly warn: Warn
+}
+
+/**
+ * What the processes of one app share about the rollout, in Redis. A method rejects with a coded error: at once while the client is not
+ * connected, and after `commandTimeoutMs` per command at the latest. The breaker of the cache is not asked, so that an operator reaches Redis
+ * as soon as it answers.
+ */
+export class RedisRolloutStore implements RolloutStore {
+  readonly #client: Client
+  readonly #subscriber: Subscriber
+  readonly #keys: RolloutKeys
+  readonly #deadlines: Deadlines
+  readonly #warn: Warn
+  readonly #refused = new Set<string>()
+  readonly #listeners = new Set<() => void>()
+  #stops: (() => void)[] = []
+  #isClosed = false
+
+  constructor ({ client, subscriber, keys, commandTimeoutMs, warn }: RolloutStoreParts) {
+    this.#client = client
+    this.#subscriber = subscriber
+    this.#keys = keys
+    this.#deadlines = new Deadlines(commandTimeoutMs)
+    this.#warn = warn
+    defineRolloutScripts(client)
+  }
+
+  async now (): Promise<number> {
+    const [seconds, microseconds] = await this.#run('rollout.now', () => this.#client.cacheRolloutNow(this.#keys.state))
+    return seconds * 1000 + microseconds / 1000
+  }
+
+  async read (): Promise<string | undefined> {
+    return await this.#run('rollout.read', () => this.#client.cacheRolloutRead(this.#keys.state, LIMITS.state)) ?? undefined
+  }
+
+  async replace (text: string, revision: number, expected: number | undefined, record?: string): Promise<boolean> {
+    if (revisionOf(text) !== revision) throw unserviceable('rollout.replace', `the text has another revision than ${revision}`)
+    limit(Buffer.byteLength(text), LIMITS.state)
+    limit(Buffer.byteLength(record ?? ''), LIMITS.record)
+    const stored = await this.read()
+    if ((stored === undefined ? undefined : revisionOf(stored)) !== expected) return false
+    // The text itself is compared, not its revision: Lua parses some texts that JSON.parse refuses.
+    const sum = stored === undefined ? '' : createHash('sha1').update(stored).digest('hex')
+    const { state, history, channel } = this.#keys
+    const replaced = await this.#run('rollout.replace', () =>
+      this.#client.cacheRolloutReplace(state, history, text, sum, LIMITS.state, channel, ...record === undefined ? [] : [record]))
+    if (replaced === 2) this.#noteRefusal(`Redis refuses PUBLISH ${channel}`)
+    return replaced !== 0
+  }
+
+  watch (listener: () => void): () => void {
+    const own = guard('the watcher of the rollout', listener, this.#warn)
+    this.#listeners.add(own)
+    if (this.#stops.length === 0 && !this.#isClosed) this.#subscribe()
+    return () => {
+      if (this.#listeners.delete(own) && this.#listeners.size === 0) this.#unsubscribe()
+    }
+  }
+
+  async lead (processId: string, ttlMs: number): Promise<boolean> {
+    const ms = Math.min(Math.max(1, Math.round(ttlMs)), MAX_LEASE_MS)
+    return await this.#run('rollout.lead', () => this.#client.cacheRolloutLead(this.#keys.lease, processId, ms)) === 1
+  }
+
+  async resign (processId: string): Promise<void> {
+    await this.#run('rollout.resign', () => this.#client.cacheRolloutResign(this.#keys.lease, processId))
+  }
+
+  async history (count: number): Promise<string[]> {
+    if (!(count >= 1)) return []
+    return await this.#run('rollout.history', () => this.#client.lrange(this.#keys.history, 0, Math.min(Math.floor(count), MAX_HISTORY) - 1))
+  }
+
+  async report (minute: number, processId: string, counts: Uint8Array): Promise<void> {
+    limit(counts.byteLength, LIMITS.report)
+    const bytes = Buffer.from(counts.buffer, counts.byteOffset, counts.byteLength)
+    const stored = await this.#run('rollout.report', () =>
+      this.#client.cacheRolloutReport(this.#keys.report(minute), processId, bytes, REPORT_MINUTES * 60_000))
+    if (stored === 0) throw corrupt('rollout.report', 'reports of too many processes')
+  }
+
+  async reports (minute: number): Promise<Uint8Array[]> {
+    const key = this.#keys.report(minute)
+    const names = await this.#run('rollout.reports', () => this.#client.cacheRolloutReporters(key))
+    if (names === null) throw corrupt('rollout.reports', 'reports of too many processes')
+    const reports: Uint8Array[] = []
+    let bytes = 0
+    for (let at = 0; at < names.length; at += REPORTS_AT_ONCE) {
+      const some = names.slice(at, at + REPORTS_AT_ONCE)
+      for (const report of await this.#run('rollout.reports', () => this.#client.hmgetBuffer(key, ...some))) {
+        // The key may expire meanwhile. A larger report is not one of this package.
+        if (report === null || report.byteLength > LIMITS.report) continue
+        bytes += report.byteLength
+        reports.push(report)
+      }
+      if (bytes > MAX_REPORTS_BYTES) throw corrupt('rollout.reports', 'reports that are too large')
+    }
+    return reports
+  }
+
+  async readEvidence (): Promise<Uint8Array | undefined> {
+    return await this.#run('rollout.evidence', () => this.#client.cacheRolloutReadBuffer(this.#keys.evidence, LIMITS.evidence)) ?? undefined
+  }
+
+  async writeEvidence (processId: string, evidence: Uint8Array): Promise<boolean> {
+    limit(evidence.byteLength, LIMITS.evidence)
+    const bytes = Buffer.from(evidence.buffer, evidence.byteOffset, evidence.byteLength)
+    const { lease, evidence: key } = this.#keys
+    return await this.#run('rollout.evidence', () => this.#client.cacheRolloutEvidence(lease, key, processId, bytes)) === 1
+  }
+
+  /** Ends the subscription; all later calls reject. */
+  close (): void {
+    this.#isClosed = true
+    this.#listeners.clear()
+    this.#unsubscribe()
+  }
+
+  #run<T> (operation: string, start: () => Promise<T>): Promise<T> {
+    // The app's own client may outlive the cache, so the client alone does not end the calls.
+    if (this.#isClosed) return Promise.reject(unavailable(operation))
+    return this.#deadlines.bound<T, T | Promise<T>>(start(),
+      (value) => value,
+      (ms) => Promise.reject(timeout(operation, ms)),
+      (cause) => Promise.reject(toCacheError(operation, cause))) as Promise<T>
+  }
+
+  #subscribe (): void {
+    const notify = (): void => { for (const listener of [...this.#listeners]) listener() }
+    const subscription = new Subscription(this.#client, this.#subscriber, this.#keys.channel, {
+      onMessage: notify,
+      onSubscribed: notify,
+      onFailed: (error) => { if (isRefusal(error)) this.#noteRefusal(`Redis refuses SUBSCRIBE ${this.#keys.channel} (${publicText(error)})`) }
+    })
+    this.#stops = [() => subscription.close(), listen(this.#client, 'ready', notify)]
+  }
+
+  #unsubscribe (): void {
+    for (const stop of this.#stops) stop()
+    this.#stops = []
+  }
+
+  #noteRefusal (what: string): void {
+    if (this.#refused.has(what)) return
+    this.#refused.add(what)
+    this.#warn(new Error(`${what}; until it is allowed, a change of the rollout reaches the other processes only when they next read the state, after seconds`))
+  }
+}
+
+function limit (bytes: number, max: number): void {
+  if (bytes > max) throw tooLarge(bytes, max)
+}

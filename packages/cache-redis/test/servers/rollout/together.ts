@@ -1,0 +1,4 @@
+import '@x/test-kit/redis-server'
+import { runTogether } from '../../../../../.config/run-together.js'
+
+await runTogether(import.meta.dirname)
