@@ -106,6 +106,7 @@ export class Writes {
     const registration = serving(this.#calls.registry, arm, key)
     if (registration === undefined) {
       this.#calls.registry.controlStats.of(key).sets++
+      this.#shadow(key, value, options)
       return DONE
     }
     const isStored = options.ttl !== 0
@@ -121,8 +122,10 @@ export class Writes {
     const stored: Item[] = []
     const emptied: string[] = []
     for (const item of items) {
-      if (serving(this.#calls.registry, arm, item.key) === undefined) controlStats.of(item.key).sets++
-      else if (item.options.ttl === 0) emptied.push(item.key)
+      if (serving(this.#calls.registry, arm, item.key) === undefined) {
+        controlStats.of(item.key).sets++
+        this.#shadow(item.key, item.value, item.options)
+      } else if (item.options.ttl === 0) emptied.push(item.key)
       else stored.push(item)
     }
     let result: Result<void> = DONE
@@ -132,6 +135,20 @@ export class Writes {
     if (!result.ok) return this.#calls.failed(active.stats, 'setMany', result)
     for (const { key } of stored) active.stats.of(key).sets++
     return result
+  }
+
+  /**
+   * Writes a value of the control arm beside the call, if shadow reads compare its key: a write that the entry misses would make the entry
+   * stale, though no request that is served from the cache would see that.
+   */
+  #shadow (key: string, value: unknown, options: SetOptions): void {
+    const { active, flights, shadow } = this.#calls.registry
+    if (active.passThrough || shadow.groupOf(key) === undefined) return
+    const own = copyOf(value)
+    void flights.store([key], async () => {
+      const result = await (options.ttl === 0 ? active.del(key) : active.set(key, own, options))
+      if (!result.ok) this.#calls.fail(active.stats, 'shadow set', result.error)
+    })
   }
 }
 

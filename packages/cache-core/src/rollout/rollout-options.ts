@@ -4,6 +4,9 @@ import { isLabel } from '../telemetry/key-pattern.js'
 /** The allowed members of a list of key patterns, for messages. A pattern that cannot be a label would never match a key. */
 export const ALLOWED_PATTERNS = '"*" or a letter and up to 63 of A-Z a-z 0-9 _ . / -, and no id'
 
+/** The default share of keys that shadow reads compare, in percent. */
+export const SHADOW_PERCENT = 1
+
 /** The members of a rollout that apply to all of its subjects. */
 export const rolloutProperties = {
   /** The share of subjects in the cached arm, in percent: 0 to 100, two decimals count. */
@@ -11,7 +14,15 @@ export const rolloutProperties = {
   /** Key patterns that may be cached; `*` is all of them. */
   allow: Type.Optional(Type.Array(Type.Refine(Type.String(), (value) => value === '*' || isLabel(value), () => ALLOWED_PATTERNS), { default: ['*'] })),
   /** Part of the hash of a subject: another salt draws other subjects. */
-  salt: Type.Optional(Type.String({ default: '' }))
+  salt: Type.Optional(Type.String({ default: '' })),
+  /**
+   * Shadow reads: loads of the control arm are compared with the cache's entry, which is never served. See Shadow reads.
+   * @default off
+   */
+  shadow: Type.Optional(Type.Object({
+    /** The share of keys that are compared and stored, in percent: 0 to 100, two decimals count. */
+    percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100, default: SHADOW_PERCENT }))
+  }, { additionalProperties: false }))
 }
 
 /** The schema of the settings of a rollout. */

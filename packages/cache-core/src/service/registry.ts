@@ -14,6 +14,8 @@ import { RecentStats } from '../telemetry/recent-stats.js'
 import { Registration } from './registration.js'
 import { registrySchema, type RegistryOptions } from './registry-options.js'
 import { Rollout } from '../rollout/rollout.js'
+import { SHADOW_PERCENT } from '../rollout/rollout-options.js'
+import { ShadowSettings } from '../loading/shadow/shadow-settings.js'
 import { shown } from '../contract/shown.js'
 import { CONTROL_LABEL, Stats, type ImplStats, type Totals } from '../telemetry/counters.js'
 
@@ -75,6 +77,8 @@ export class CacheRegistry {
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
   /** Emits `doubted` for likely mistakes, once per key pattern and reason. */
   readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt))
+  /** The sample of shadow reads, and their counts. */
+  readonly shadow = new ShadowSettings((key) => this.rollout.allows(this.stats.patterns.of(key)))
   readonly #recent = new RecentStats(this.stats)
   readonly #limits = { reads: new Deadlines(DEFAULTS.readTimeoutMs), writes: new Deadlines(DEFAULTS.writeTimeoutMs) }
   /**
@@ -104,6 +108,7 @@ export class CacheRegistry {
     if (rollout?.salt !== undefined) this.rollout.salt = rollout.salt
     if (rollout?.allow !== undefined) this.rollout.allow = rollout.allow
     if (rollout?.percent !== undefined) this.rollout.percent = rollout.percent
+    if (rollout?.shadow !== undefined) this.shadow.percent = rollout.shadow.percent ?? SHADOW_PERCENT
   }
 
   /** The registration in service. */
