@@ -7,11 +7,20 @@ import type { CacheRegistry } from '../service/registry.js'
  */
 export type Arm = 'cached' | 'control' | 'by-key'
 
-/** Returns the registration for reads and stores of a key; `undefined`: the key is outside of the rollout. */
-export function serving (registry: CacheRegistry, arm: Arm, key: string): Registration | undefined {
-  const { active, rollout, stats } = registry
+/** The arm of a call, and the bucket of the subject that the call is made for. */
+export interface ArmOfCall { readonly arm: Arm; readonly bucket: number }
+
+/**
+ * Returns the registration for reads and stores of a key; `undefined`: the key is outside of the rollout.
+ * @param bucket the bucket of the request's subject, which decides on key patterns with a percent of their own
+ */
+export function serving (registry: CacheRegistry, arm: Arm, key: string, bucket: number): Registration | undefined {
+  const { active, rollout } = registry
   if (arm === 'control') return undefined
   if (rollout.isComplete) return active
-  if (!rollout.allows(stats.patterns.of(key))) return undefined
-  return arm === 'cached' || rollout.includes(key) ? active : undefined
+  const keyPattern = registry.stats.patterns.of(key)
+  if (!rollout.allows(keyPattern)) return undefined
+  if (arm === 'by-key' && !rollout.includes(key)) return undefined
+  if (!rollout.hasPatternPercents) return active
+  return rollout.includesPattern(keyPattern, arm === 'by-key' ? rollout.bucketOf(key) : bucket) ? active : undefined
 }

@@ -34,6 +34,8 @@ export class CacheClient implements FastifyCache {
   readonly #calls: ClientCalls
   readonly #writes: Writes
   readonly #getOrSet: GetOrSet
+  /** The bucket of the request's subject; 0: it is not known, or the percent alone decides. */
+  #bucket = 0
   #onLoad: OnLoad | undefined
   #caller: Caller | undefined
 
@@ -59,20 +61,28 @@ export class CacheClient implements FastifyCache {
    * Returns a client of the same cache for another arm.
    * @param onLoad is called with each value that a loader given to this client returned
    * @param caller the request that the calls are made for; if it ends during a load, the load continues for other callers
+   * @param bucket the bucket of the request's subject
    */
-  withArm (arm: Arm, onLoad?: OnLoad, caller?: Caller): CacheClient {
+  withArm (arm: Arm, onLoad?: OnLoad, caller?: Caller, bucket = 0): CacheClient {
     const client = new CacheClient(this.registry, this.#settings, arm, this)
+    client.#bucket = bucket
     client.#onLoad = onLoad
     client.#caller = caller
     return client
   }
 
   get arm (): Arm { return this.#arm }
+  get bucket (): number { return this.#bucket }
+
+  /** Whether reads and stores of a key reach the implementation. */
+  serves (key: string): boolean {
+    return serving(this.registry, this.#arm, key, this.#bucket) !== undefined
+  }
 
   get<T> (key: string): Promise<Result<T | null>> {
     const error = checkKey(key)
     if (error !== undefined) return this.#calls.refuse('get', error)
-    const registration = serving(this.registry, this.#arm, key)
+    const registration = serving(this.registry, this.#arm, key, this.#bucket)
     if (registration === undefined) {
       this.registry.observer.read(this.registry.controlStats.of(key), key, 'miss')
       return missed
@@ -86,7 +96,7 @@ export class CacheClient implements FastifyCache {
   async getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
     const error = checkKey(key)
     if (error !== undefined) return this.#calls.refuse('getEntry', error)
-    const registration = serving(this.registry, this.#arm, key)
+    const registration = serving(this.registry, this.#arm, key, this.#bucket)
     if (registration === undefined) {
       this.registry.observer.read(this.registry.controlStats.of(key), key, 'miss')
       return MISS
@@ -101,7 +111,7 @@ export class CacheClient implements FastifyCache {
    */
   [shareNow] (key: string): Result<SharedEntry | null> | undefined {
     if (checkKey(key) !== undefined) return undefined
-    const registration = serving(this.registry, this.#arm, key)
+    const registration = serving(this.registry, this.#arm, key, this.#bucket)
     if (registration?.immediate === undefined) return undefined
     const result = readMeasured(this.registry, registration.stats, registration.immediate, shareNow, key)
     return this.registry.observer.readEntry(registration.stats, key, result)
@@ -111,7 +121,7 @@ export class CacheClient implements FastifyCache {
     const error = checkKeys(keys)
     if (error !== undefined) return this.#calls.refuse('getMany', error)
     const { active, controlStats } = this.registry
-    const served = keys.filter((key) => serving(this.registry, this.#arm, key) !== undefined)
+    const served = keys.filter((key) => serving(this.registry, this.#arm, key, this.#bucket) !== undefined)
     const found = new Map<string, T | null>()
     if (served.length > 0) {
       const result = await this.#calls.timed(active, 'getMany', active.getMany<T>(served))
@@ -127,11 +137,11 @@ export class CacheClient implements FastifyCache {
   }
 
   set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
-    return this.#writes.set(this.#arm, key, value, ttl)
+    return this.#writes.set(this, key, value, ttl)
   }
 
   setMany (items: SetItem[]): Promise<Result<void>> {
-    return this.#writes.setMany(this.#arm, items)
+    return this.#writes.setMany(this, items)
   }
 
   del (key: string): Promise<Result<void>> {
@@ -147,7 +157,7 @@ export class CacheClient implements FastifyCache {
     if (this.#onLoad !== undefined && typeof loader === 'function') loader = withLoadListener(key, loader, this.#onLoad)
     const { active, controlStats } = this.registry
     if (active.passThrough) return this.#getOrSet.observe(active.stats, key, loader, given)
-    const registration = checkKey(key) === undefined ? serving(this.registry, this.#arm, key) : undefined
+    const registration = checkKey(key) === undefined ? serving(this.registry, this.#arm, key, this.#bucket) : undefined
     if (registration === undefined) return this.#getOrSet.observe(controlStats, key, loader, given, active)
     return this.#getOrSet.run(registration, key, loader, given, this.#caller)
   }
@@ -180,7 +190,7 @@ export class CacheClient implements FastifyCache {
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
     const error = checkNames('warm', options)
     if (error !== undefined) this.#calls.fail(this.registry.active.stats, 'warm', error)
-    const isStored = (key: string): boolean => !this.registry.active.passThrough && serving(this.registry, this.#arm, key) !== undefined
+    const isStored = (key: string): boolean => !this.registry.active.passThrough && serving(this.registry, this.#arm, key, this.#bucket) !== undefined
     return warm(this, items, options, this.#settings.log, isStored)
   }
 

@@ -6,7 +6,7 @@ import { checkNames } from '../contract/option-names.js'
 import { checkReserved } from '../contract/reserved-tags.js'
 import { DONE, type Result } from '../contract/result.js'
 import type { Registration } from '../service/registration.js'
-import { serving, type Arm } from './arm.js'
+import { serving, type ArmOfCall } from './arm.js'
 import { hasTakenEffect, type ClientCalls } from './client-calls.js'
 
 const NO_OPTIONS = Object.freeze({})
@@ -23,16 +23,16 @@ export class Writes {
     this.#calls = calls
   }
 
-  async set (arm: Arm, key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
+  async set (of: ArmOfCall, key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
     const options = toSetOptions(ttl)
     const error = checkKey(key) ?? checkValue(value) ?? (isCacheError(options) ? options : checkOptions(options))
     if (error !== undefined) return this.#calls.refuse('set', error)
     this.#doubt(key, value, options as SetOptions)
     const item = this.#item(key, value, options as SetOptions, this.#calls.registry.flights.storing([key]) !== undefined)
-    return this.#write([key], () => this.#put(arm, item))
+    return this.#write([key], () => this.#put(of, item))
   }
 
-  async setMany (arm: Arm, items: SetItem[]): Promise<Result<void>> {
+  async setMany (of: ArmOfCall, items: SetItem[]): Promise<Result<void>> {
     const keys = Array.isArray(items) ? items.map((item) => item?.key) : items
     const error = checkKeys(keys)
     if (error !== undefined) return this.#calls.refuse('setMany', error)
@@ -46,7 +46,7 @@ export class Writes {
       this.#doubt(key, value, given as SetOptions)
       own.push(this.#item(key, value, given as SetOptions, isQueued))
     }
-    return this.#write(keys, () => this.#putMany(arm, own))
+    return this.#write(keys, () => this.#putMany(of, own))
   }
 
   del (key: string): Promise<Result<void>> {
@@ -102,8 +102,8 @@ export class Writes {
     return active.immediate !== undefined && flights.storing(keys) === undefined ? write() : flights.store(keys, write)
   }
 
-  async #put (arm: Arm, { key, value, options }: Item): Promise<Result<void>> {
-    const registration = serving(this.#calls.registry, arm, key)
+  async #put (of: ArmOfCall, { key, value, options }: Item): Promise<Result<void>> {
+    const registration = serving(this.#calls.registry, of.arm, key, of.bucket)
     if (registration === undefined) {
       this.#calls.registry.controlStats.of(key).sets++
       this.#shadow(key, value, options)
@@ -117,12 +117,12 @@ export class Writes {
     return result
   }
 
-  async #putMany (arm: Arm, items: Item[]): Promise<Result<void>> {
+  async #putMany (of: ArmOfCall, items: Item[]): Promise<Result<void>> {
     const { active, controlStats, flights } = this.#calls.registry
     const stored: Item[] = []
     const emptied: string[] = []
     for (const item of items) {
-      if (serving(this.#calls.registry, arm, item.key) === undefined) {
+      if (serving(this.#calls.registry, of.arm, item.key, of.bucket) === undefined) {
         controlStats.of(item.key).sets++
         this.#shadow(item.key, item.value, item.options)
       } else if (item.options.ttl === 0) emptied.push(item.key)

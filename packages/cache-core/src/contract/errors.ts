@@ -130,6 +130,15 @@ export const ImplementationStale = createError('CACHE_ERR_IMPLEMENTATION_STALE',
 /** The object given to the registry is not a cache. */
 export const NotACache = createError('CACHE_ERR_NOT_A_CACHE',
   'A cache needs the methods get, set and del: %s lacks %s')
+/** An operator's action on the rollout is invalid. */
+export const RolloutActionInvalid = createError<[got: string, allowed: string]>('CACHE_ERR_ROLLOUT_ACTION',
+  'The rollout cannot do that: got %s, allowed is %s', 400)
+/** The state of the rollout does not allow an operator's action. */
+export const RolloutConflict = createError<[why: string, instead: string]>('CACHE_ERR_ROLLOUT_CONFLICT',
+  'The rollout cannot do that now: %s. Instead: %s', 409)
+/** The state of the rollout cannot be read or written. */
+export const RolloutUnavailable = createError<[why?: { cause: unknown }]>('CACHE_ERR_ROLLOUT_UNAVAILABLE',
+  'The state of the rollout cannot be reached; each process caches nothing from five seconds after its last read on. Send the action again once the store is back', 503)
 /** A load did not end in time. */
 export const LoadTimeout = createError('CACHE_ERR_LOAD_TIMEOUT',
   'The loader did not answer within %d ms', 504)

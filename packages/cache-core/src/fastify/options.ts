@@ -6,7 +6,7 @@ import { memorySchema } from '../caches/memory/memory-options.js'
 import { warmProperties } from '../client/warm-options.js'
 import { defaultTtlSchema } from '../contract/default-ttl.js'
 import { defaultsOf } from '../lib/schema-defaults.js'
-import { rolloutProperties } from '../rollout/rollout-options.js'
+import { rolloutOptionProperties } from '../rollout/canary-options.js'
 import { registryProperties } from '../service/registry-options.js'
 import { OptionInvalid } from '../contract/errors.js'
 import type { WarmItem } from '../client/fastify-cache.js'
@@ -40,7 +40,7 @@ export const coreSchema = Type.Object({
   ...registryProperties,
   /** Which keys, and which share of the subjects, are cached; see Rollout. */
   rollout: Type.Optional(Type.Object({
-    ...rolloutProperties,
+    ...rolloutOptionProperties,
     /**
      * The subject of a request.
      * @default `request.user.id`, else the client's address

@@ -10,6 +10,7 @@ export type RequestArm = 'cached' | 'control' | 'none'
 // The symbols are registered, since metrics or edge may load their own copy of this module.
 const kRoute = Symbol.for('@x/cache-core.route')
 const kClient = Symbol.for('@x/cache-core.client')
+const kBucket = Symbol.for('@x/cache-core.bucket')
 
 /** The mark of a route, stored in the route's `config`, and on each request that has reached the handler. */
 export type RouteMark = object
@@ -18,6 +19,7 @@ export type RouteMark = object
 interface Armed {
   [kRoute]?: RouteMark
   [kClient]?: CacheClient
+  [kBucket]?: number | undefined
 }
 
 // The mark of a request that reached the handler of a route without a mark.
@@ -75,30 +77,38 @@ export class RequestCaches {
     if (drawn !== undefined) return drawn
     const { rollout } = this.#cached.registry
     if (!rollout.isAllOrNothing && armed[kRoute] === undefined && markOf(request) !== undefined) return this.#control
-    const isIn = rollout.isAllOrNothing ? rollout.percent === 100 : this.#isIn(request)
-    return (armed[kClient] = this.#clientFor(request, isIn ? this.#cached : this.#control))
+    const bucket = rollout.isAllOrNothing ? 0 : this.#bucketOf(request)
+    if (rollout.isMeasured) armed[kBucket] = bucket
+    // Without a bucket the request is in the control arm, and does not fail.
+    const isIn = bucket !== undefined && rollout.includesBucket(bucket)
+    return (armed[kClient] = this.#clientFor(request, isIn ? this.#cached : this.#control, bucket))
+  }
+
+  /** Returns the bucket of a request whose arm was drawn while requests are measured; `undefined`: no such request, or no bucket. */
+  bucketOf (request: FastifyRequest): number | undefined {
+    return (request as unknown as Armed)[kBucket]
   }
 
   /** Makes a client for one request if its loads are watched, or may be joined by other requests; else returns the shared client. */
-  #clientFor (request: FastifyRequest, client: CacheClient): CacheClient {
+  #clientFor (request: FastifyRequest, client: CacheClient, bucket: number | undefined): CacheClient {
     const { active, events } = client.registry
     const isShared = client === this.#cached && !active.passThrough
     if (this.isWatched?.(request) === true) {
-      return client.withArm(client.arm, (key, value) => events.emit('loadedFor', key, value, request), isShared ? request : undefined)
+      return client.withArm(client.arm, (key, value) => events.emit('loadedFor', key, value, request), isShared ? request : undefined, bucket)
     }
-    return isShared ? client.withArm(client.arm, undefined, request) : client
+    return isShared ? client.withArm(client.arm, undefined, request, bucket) : client
   }
 
-  #isIn (request: FastifyRequest): boolean {
+  /** Draws the bucket of a request; `undefined`: its subject cannot be determined. */
+  #bucketOf (request: FastifyRequest): number | undefined {
     try {
       const subject: unknown = this.subject(request)
-      if (!isPromise(subject)) return this.#control.registry.rollout.includes(String(subject))
+      if (!isPromise(subject)) return this.#control.registry.rollout.bucketOf(String(subject))
       this.#failed('answered with a promise')
     } catch (cause) {
       this.#failed('threw', cause)
     }
-    // If the subject cannot be determined, the request is in the control arm, and does not fail.
-    return false
+    return undefined
   }
 
   #failed (how: string, cause?: unknown): void {

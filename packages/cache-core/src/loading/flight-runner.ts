@@ -67,7 +67,7 @@ export class FlightRunner {
       return await timeLoad(this.#service, {
         load: new Load(key),
         loader: this.#inside(scope, loader),
-        loads: target.stats.of(key).loads,
+        counters: target.stats.of(key),
         timeoutMs: options.timeoutMs,
         isBackground: false
       })
@@ -99,7 +99,7 @@ export class FlightRunner {
       value = await timeLoad(this.#service, {
         load,
         loader: this.#inside(flight.scope, loader),
-        loads: target.stats.of(key).loads,
+        counters: target.stats.of(key),
         timeoutMs: options.timeoutMs,
         isBackground: flight.isBackground
       })

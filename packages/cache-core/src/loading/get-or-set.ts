@@ -58,7 +58,7 @@ export class GetOrSet {
     const shadow = target !== undefined && error === undefined && this.#service.shadow.isOn
       ? this.#shadow.begin(target, key, counters.keyPattern, options)
       : undefined
-    return timeLoad(this.#service, { load, loader, loads: counters.loads, timeoutMs: options.timeoutMs, isBackground: false }, (value) => {
+    return timeLoad(this.#service, { load, loader, counters, timeoutMs: options.timeoutMs, isBackground: false }, (value) => {
       if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return shadow?.end()
       const unknown = checkNames('getOrSet', options)
       if (unknown !== undefined) {

@@ -1,14 +1,14 @@
 import type { Loader } from '../contract/loader.js'
 import type { MeasuredService } from '../telemetry/measure.js'
-import type { Loads } from '../telemetry/counters.js'
+import type { Counters } from '../telemetry/counters.js'
 import { runLoader, type Load } from './load.js'
 
 /** The loader of one load, and the data for measuring it. */
 export interface LoaderRun<T> {
   readonly load: Load
   readonly loader: Loader<T>
-  /** The counters of the key pattern. */
-  readonly loads: Loads
+  /** The counters of the key pattern on the implementation in front of the loader. */
+  readonly counters: Counters
   readonly timeoutMs: number | undefined
   /** No caller waits for the value. */
   readonly isBackground: boolean
@@ -43,10 +43,11 @@ export function timeLoad<T> (
 }
 
 function noteLoad<T> (
-  { clock, events }: MeasuredService, { load, loads, isBackground }: LoaderRun<T>, began: number, value: unknown,
+  { clock, events }: MeasuredService, { load, counters, isBackground }: LoaderRun<T>, began: number, value: unknown,
   failure?: { readonly error: unknown }
 ): void {
   const seconds = (clock.now() - began) / 1000
-  loads.record(seconds, failure !== undefined)
-  if (events.has('loaded')) events.emit('loaded', load.key, loads.keyPattern, seconds, value, failure?.error, isBackground)
+  counters.loaded++
+  counters.loads.record(seconds, failure !== undefined)
+  if (events.has('loaded')) events.emit('loaded', load.key, counters.keyPattern, seconds, value, failure?.error, isBackground)
 }

@@ -34,3 +34,36 @@ export interface Criteria {
     readonly moreLoads?: boolean | undefined
   }
 }
+
+/** The criteria of the baseline: it lasts its hours. */
+export function baselineCriteria (hours: number): Criteria {
+  return { holdHours: hours, minSample: 0, go: {}, back: {} }
+}
+
+const COMPARED = { slower: true, moreLoads: true } as const
+/** The criteria that hold unless others are given, by the percent from which they hold. */
+const DEFAULTS: readonly (readonly [fromPercent: number, criteria: Criteria])[] = [
+  [100, {
+    holdHours: 168,
+    minSample: 10_000,
+    go: { errorPercent: 0.1, cacheErrorPercent: 1, hitPercent: 40, p99Ms: 50 },
+    back: { ...COMPARED, errorPercent: 1, cacheErrorPercent: 5, hitPointsFallen: 10, moreErrors: true }
+  }],
+  [50, {
+    holdHours: 48,
+    minSample: 10_000,
+    go: { errorPercent: 0.1, cacheErrorPercent: 1, hitPercent: 40, p99Ms: 50 },
+    back: { ...COMPARED, errorPercent: 1, cacheErrorPercent: 5, hitPointsFallen: 10 }
+  }],
+  [0, {
+    holdHours: 48,
+    minSample: 10_000,
+    go: { errorPercent: 0.1, cacheErrorPercent: 1 },
+    back: { ...COMPARED, errorPercent: 1, cacheErrorPercent: 5 }
+  }]
+]
+
+/** The default criteria of a stage by its percent: those of 10 % below 50, those of 50 % below 100, those of 100 %. */
+export function defaultCriteria (percent: number): Criteria {
+  return DEFAULTS.find(([from]) => percent >= from)![1]
+}

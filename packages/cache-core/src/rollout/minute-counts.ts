@@ -24,9 +24,11 @@ export interface ArmCounts {
   operations: number
 }
 
-const ARM_COUNTS = ['reads', 'hits', 'loads', 'cacheErrors', 'operations'] as const
+/** The names of the counts, in the order of the binary forms. */
+export const ARM_COUNTS = ['reads', 'hits', 'loads', 'cacheErrors', 'operations'] as const
 
-function noCounts (): ArmCounts {
+/** Counts of an arm, all 0. */
+export function noCounts (): ArmCounts {
   return { reads: 0, hits: 0, loads: 0, cacheErrors: 0, operations: 0 }
 }
 

@@ -16,6 +16,11 @@ export const rolloutProperties = {
   /** Part of the hash of a subject: another salt draws other subjects. */
   salt: Type.Optional(Type.String({ default: '' })),
   /**
+   * The share of subjects that are never cached, in percent: the control arm that every stage is compared with.
+   * @default 1 with `canary`, else 0
+   */
+  holdOut: Type.Optional(Type.Number({ minimum: 0, maximum: 50 })),
+  /**
    * Shadow reads: loads of the control arm are compared with the cache's entry, which is never served. See Shadow reads.
    * @default off
    */
@@ -25,7 +30,7 @@ export const rolloutProperties = {
   }, { additionalProperties: false }))
 }
 
-/** The schema of the settings of a rollout. */
-export const rolloutSchema = Type.Object(rolloutProperties, { additionalProperties: false })
+/** The schema of the settings of a rollout that a registry has. */
+export const settingsSchema = Type.Object(rolloutProperties, { additionalProperties: false })
 /** Settings of a rollout: the key patterns, and the share of the subjects, that are cached. */
-export type RolloutSettings = Static<typeof rolloutSchema>
+export type RolloutSettings = Static<typeof settingsSchema>

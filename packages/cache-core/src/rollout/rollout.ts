@@ -1,11 +1,14 @@
 import { OptionInvalid } from '../contract/errors.js'
 import { defaultsOf } from '../lib/schema-defaults.js'
-import { rolloutSchema, type RolloutSettings } from './rollout-options.js'
+import { settingsSchema, type RolloutSettings } from './rollout-options.js'
 
 export type { RolloutSettings }
 
-const DEFAULTS = defaultsOf(rolloutSchema, 'percent', 'allow', 'salt')
-const BUCKETS = 10_000
+const DEFAULTS = defaultsOf(settingsSchema, 'percent', 'allow', 'salt')
+/** The number of buckets that subjects are spread over. */
+export const BUCKETS = 10_000
+const OFFSET_BASIS = 0x811c9dc5
+const PRIME = 0x01000193
 const encoder = new TextEncoder()
 
 /**
@@ -13,16 +16,50 @@ const encoder = new TextEncoder()
  * same in every process and on every day.
  */
 export function bucketOf (subject: string, salt = DEFAULTS.salt): number {
-  let hash = 0x811c9dc5
-  for (const byte of encoder.encode(`${salt}:${subject}`)) hash = Math.imul(hash ^ byte, 0x01000193)
-  return (hash >>> 0) % BUCKETS
+  return (hashOn(subject, hashOn(`${salt}:`, OFFSET_BASIS)) >>> 0) % BUCKETS
+}
+
+/** Continues a hash with the UTF-8 bytes of a text. */
+function hashOn (text: string, begun: number): number {
+  let hash = begun
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    // The bytes of ASCII are its UTF-16 units, which need no array of bytes.
+    if (unit > 0x7f) return hashBytes(text, begun)
+    hash = Math.imul(hash ^ unit, PRIME)
+  }
+  return hash
+}
+
+function hashBytes (text: string, begun: number): number {
+  let hash = begun
+  for (const byte of encoder.encode(text)) hash = Math.imul(hash ^ byte, PRIME)
+  return hash
+}
+
+/** Returns the number of buckets of a share in percent; rounded, since `0.07 * 100` is more than 7. */
+export function bucketsOf (percent: number): number {
+  return Math.round(percent * (BUCKETS / 100))
 }
 
 /** Decides which keys and subjects are cached. A higher percent adds subjects and removes none. */
 export class Rollout {
-  salt = DEFAULTS.salt
+  /** Whether all keys and subjects are cached, so that no decision is needed. A field, since every call reads it. */
+  isComplete = true
+  /** Whether the percent alone decides, so that no subject is needed. */
+  isAllOrNothing = true
+  /** Whether a key pattern has a percent of its own. */
+  hasPatternPercents = false
+  #salt = DEFAULTS.salt
+  #seed = hashOn(`${DEFAULTS.salt}:`, OFFSET_BASIS)
   #percent = DEFAULTS.percent
+  #holdOut = 0
   #allow: ReadonlySet<string> = new Set(DEFAULTS.allow)
+  #patternLimits: ReadonlyMap<string, number> = new Map()
+  #patterns: Readonly<Record<string, number>> = {}
+  #isMeasured = false
+  /** Subjects whose bucket is below this number are cached. */
+  #limit = BUCKETS
   readonly #changed: (percent: number) => void
   readonly #allowed: (patterns: readonly string[]) => void
 
@@ -35,40 +72,103 @@ export class Rollout {
     this.#allowed = allowed
   }
 
+  get salt (): string { return this.#salt }
+  set salt (salt: string) {
+    this.#salt = salt
+    this.#seed = hashOn(`${salt}:`, OFFSET_BASIS)
+  }
+
   get percent (): number { return this.#percent }
 
   /**
-   * Sets the share of requests that use the cache, in percent.
+   * Sets the share of subjects that use the cache, in percent. The hold-out remains outside at 100, too.
    * @throws `CACHE_ERR_OPTION_INVALID` outside of 0 to 100
    */
   set percent (percent: number) {
-    if (typeof percent !== 'number' || !(percent >= 0 && percent <= 100)) {
-      throw new OptionInvalid('rollout.percent', String(percent), 'a number from 0 to 100')
-    }
+    check('rollout.percent', percent)
     if (percent === this.#percent) return
     this.#percent = percent
+    this.#update()
     this.#changed(percent)
+  }
+
+  /** The number of buckets that are cached: 0 to 10 000, less the hold-out. */
+  get limit (): number { return this.#limit }
+
+  get holdOut (): number { return this.#holdOut }
+
+  /**
+   * Sets the share of subjects that never use the cache, in percent: those of the highest buckets.
+   * @throws `CACHE_ERR_OPTION_INVALID` outside of 0 to 100
+   */
+  set holdOut (percent: number) {
+    check('rollout.holdOut', percent)
+    this.#holdOut = percent
+    this.#update()
   }
 
   get allow (): string[] { return [...this.#allow] }
   set allow (patterns: string[]) {
     this.#allow = new Set(patterns)
     this.#allowed(patterns)
+    this.#update()
   }
 
-  /** Whether all keys and subjects are cached, so that no decision is needed. */
-  get isComplete (): boolean { return this.#percent === 100 && this.#allow.has('*') }
+  /** The percents of single key patterns. A pattern is cached for the subjects below its own percent and the common percent. */
+  get patterns (): Readonly<Record<string, number>> { return this.#patterns }
 
-  /** Whether the percent alone decides, so that no subject is needed. */
-  get isAllOrNothing (): boolean { return this.#percent === 100 || this.#percent === 0 }
+  /**
+   * Sets the percents of single key patterns, in place of the earlier ones.
+   * @throws `CACHE_ERR_OPTION_INVALID` for a percent outside of 0 to 100
+   */
+  set patterns (percents: Readonly<Record<string, number>>) {
+    for (const percent of Object.values(percents)) check('rollout.patterns', percent)
+    this.#patterns = Object.freeze({ ...percents })
+    this.#patternLimits = new Map(Object.entries(percents).map(([pattern, percent]) => [pattern, bucketsOf(percent)]))
+    this.#allowed(Object.keys(percents))
+    this.#update()
+  }
+
+  /** Whether the bucket of every subject is needed, since its requests are measured by bucket. */
+  get isMeasured (): boolean { return this.#isMeasured }
+  set isMeasured (isMeasured: boolean) {
+    this.#isMeasured = isMeasured
+    this.#update()
+  }
 
   allows (keyPattern: string): boolean {
     return this.#allow.has('*') || this.#allow.has(keyPattern)
   }
 
+  /** Returns the bucket of a subject under this rollout's salt. */
+  bucketOf (subject: string): number {
+    return (hashOn(subject, this.#seed) >>> 0) % BUCKETS
+  }
+
   includes (subject: string): boolean {
-    if (this.#percent === 100) return true
-    // The limit is rounded, since `0.07 * 100` is more than 7.
-    return bucketOf(subject, this.salt) < Math.round(this.#percent * (BUCKETS / 100))
+    return this.#limit === BUCKETS || this.includesBucket(this.bucketOf(subject))
+  }
+
+  includesBucket (bucket: number): boolean {
+    return bucket < this.#limit
+  }
+
+  /** Whether the subjects of a bucket are within the percent of a key pattern; `true` for a pattern without a percent of its own. */
+  includesPattern (keyPattern: string, bucket: number): boolean {
+    return bucket < (this.#patternLimits.get(keyPattern) ?? BUCKETS)
+  }
+
+  #update (): void {
+    this.#limit = Math.min(bucketsOf(this.#percent), BUCKETS - bucketsOf(this.#holdOut))
+    this.hasPatternPercents = this.#patternLimits.size > 0
+    const isUniform = !this.hasPatternPercents && (this.#limit === BUCKETS || this.#limit === 0)
+    this.isComplete = isUniform && this.#limit === BUCKETS && this.#allow.has('*')
+    this.isAllOrNothing = isUniform && !this.#isMeasured
+  }
+}
+
+function check (name: string, percent: unknown): void {
+  if (typeof percent !== 'number' || !(percent >= 0 && percent <= 100)) {
+    throw new OptionInvalid(name, String(percent), 'a number from 0 to 100')
   }
 }

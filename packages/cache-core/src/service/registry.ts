@@ -107,6 +107,7 @@ export class CacheRegistry {
     if (clock !== undefined) this.clock = clock
     if (rollout?.salt !== undefined) this.rollout.salt = rollout.salt
     if (rollout?.allow !== undefined) this.rollout.allow = rollout.allow
+    if (rollout?.holdOut !== undefined) this.rollout.holdOut = rollout.holdOut
     if (rollout?.percent !== undefined) this.rollout.percent = rollout.percent
     if (rollout?.shadow !== undefined) this.shadow.percent = rollout.shadow.percent ?? SHADOW_PERCENT
   }

@@ -11,6 +11,8 @@ export class Counters {
   misses = 0
   sets = 0
   dels = 0
+  /** The number of loads that ended under this label of `impl`. */
+  loaded = 0
   #loads: Loads | undefined
   readonly #stats: Stats
 

@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto'
+import { Type, type Static } from 'typebox'
+import { OptionInvalid } from '../contract/errors.js'
+import { shown } from '../contract/shown.js'
+import { defaultsOf } from '../lib/schema-defaults.js'
+import { Cohorts } from './cohorts.js'
+import { defaultCriteria, type Criteria } from './criteria.js'
+import { rolloutProperties } from './rollout-options.js'
+
+const percentBelow100 = () => Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 100 })
+
+const goSchema = Type.Object({
+  /** The share of answers of 500 and more lies below this, in percent. */
+  errorPercent: Type.Optional(percentBelow100()),
+  /** The share of cache operations that failed lies below this, in percent. */
+  cacheErrorPercent: Type.Optional(percentBelow100()),
+  /** The hit rate lies above this, in percent. */
+  hitPercent: Type.Optional(percentBelow100()),
+  /** The 99th percentile of the cached arm lies below this, in milliseconds. */
+  p99Ms: Type.Optional(Type.Number({ exclusiveMinimum: 0.1, maximum: 100_000 }))
+}, { additionalProperties: false })
+
+const backSchema = Type.Object({
+  /** The share of answers of 500 and more lies above this, in percent, and above that of the control arm. */
+  errorPercent: Type.Optional(percentBelow100()),
+  /** The share of cache operations that failed lies above this, in percent. */
+  cacheErrorPercent: Type.Optional(percentBelow100()),
+  /** The hit rate fell by more than this since the same hour of the stage's first day, in percentage points. */
+  hitPointsFallen: Type.Optional(percentBelow100()),
+  /** The cached arm is slower than the control arm, as against the time before the stage. */
+  slower: Type.Optional(Type.Boolean()),
+  /** The cached arm fails more often than the control arm, as against the time before the stage. */
+  moreErrors: Type.Optional(Type.Boolean()),
+  /** The cached arm loads more per read than the control arm. */
+  moreLoads: Type.Optional(Type.Boolean())
+}, { additionalProperties: false })
+
+const stageSchema = Type.Object({
+  /** The share of subjects in the cached arm, in percent. */
+  percent: Type.Number({ exclusiveMinimum: 0, maximum: 100 }),
+  /** Hours of counted minutes before the next stage. */
+  holdHours: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 8760 })),
+  /** Requests of the cached arm below which the stage waits. */
+  minSample: Type.Optional(Type.Integer({ minimum: 1 })),
+  /** All of these hold before the next stage; in place of those of the default. */
+  go: Type.Optional(goSchema),
+  /** Each of these steps back; in place of those of the default. */
+  back: Type.Optional(backSchema)
+}, { additionalProperties: false })
+
+/** The members of option `rollout.canary`. */
+export const canarySchema = Type.Object({
+  /** The stages: percents in ascending order, or objects with the criteria of a stage; see Canary. */
+  stages: Type.Optional(Type.Array(Type.Union([Type.Number({ exclusiveMinimum: 0, maximum: 100 }), stageSchema]), { minItems: 1, maxItems: 50, default: [10, 50, 100] })),
+  /** Hours at percent 0 before the first stage, in which both arms are measured without a cache. */
+  baselineHours: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 8760, default: 24 })),
+  /** Requests of the cached arm below which a stage waits, unless the stage has a number of its own. */
+  minSample: Type.Optional(Type.Integer({ minimum: 1, default: 10_000 })),
+  /** `'manual'`: the canary changes no percent; its status and history contain what it would do. */
+  advance: Type.Optional(Type.Union([Type.Literal('auto'), Type.Literal('manual')], { default: 'auto' })),
+  /** Seconds over which a raise adds its subjects; 0: all at once. */
+  rampSeconds: Type.Optional(Type.Number({ minimum: 0, maximum: 3600, default: 60 })),
+  /** Milliseconds of what the canary counts as a minute; less than 60 000 only for a demonstration, whose hours are then shorter, too. */
+  minuteMs: Type.Optional(Type.Integer({ minimum: 50, maximum: 60_000, default: 60_000 }))
+}, { additionalProperties: false })
+
+/** Option `rollout.canary` as an object. */
+export type CanaryOptions = Static<typeof canarySchema>
+
+/** The members of option `rollout`, without those that need Fastify. */
+export const rolloutOptionProperties = {
+  ...rolloutProperties,
+  /**
+   * Raises the percent in stages, each compared with the requests that go without the cache, and steps back by itself; see Canary.
+   * Excludes `percent`.
+   * @default none
+   */
+  canary: Type.Optional(Type.Union([Type.Boolean(), canarySchema]))
+}
+
+/** The schema of option `rollout` of a package that makes an implementation. */
+export const rolloutSchema = Type.Object(rolloutOptionProperties, { additionalProperties: false })
+
+const DEFAULTS = defaultsOf(canarySchema, 'stages', 'baselineHours', 'minSample', 'advance', 'rampSeconds', 'minuteMs')
+/** The share of subjects, in percent, that a canary leaves without the cache unless option `holdOut` is given. */
+export const DEFAULT_HOLD_OUT = 1
+
+/** One stage of a canary: its percent and its criteria. */
+export interface Stage { readonly percent: number; readonly criteria: Criteria }
+
+/** A canary's options with their defaults, checked. */
+export interface CanaryPlan {
+  /** A hash of all that decides on the stage of a process; processes with the same hash agree on every decision. */
+  readonly hash: string
+  readonly stages: readonly Stage[]
+  readonly cohorts: Cohorts
+  readonly holdOut: number
+  readonly baselineHours: number
+  readonly advance: 'auto' | 'manual'
+  readonly rampMs: number
+  readonly minuteMs: number
+}
+
+/** The option `rollout` as far as a canary reads it. */
+export interface RolloutWithCanary {
+  readonly percent?: number | undefined
+  readonly allow?: readonly string[] | undefined
+  readonly holdOut?: number | undefined
+  readonly salt?: string | undefined
+  readonly canary?: boolean | CanaryOptions | undefined
+}
+
+/**
+ * Returns the plan of a canary; `undefined`: no canary is asked for.
+ * @throws `CACHE_ERR_OPTION_INVALID` for options that contradict one another, and for criteria that no stage can meet
+ */
+export function planOf (rollout: RolloutWithCanary | undefined): CanaryPlan | undefined {
+  const { canary, percent, allow, holdOut = DEFAULT_HOLD_OUT, salt = '' } = rollout ?? {}
+  if (canary === undefined || canary === false) return undefined
+  if (percent !== undefined) throw new OptionInvalid('rollout.percent', `${percent} beside a canary`, 'no percent: the canary begins at 0 and sets it')
+  if (allow?.length === 0) throw new OptionInvalid('rollout.allow', 'no key pattern beside a canary', 'at least one pattern')
+  const options = canary === true ? {} : canary
+  const { baselineHours = DEFAULTS.baselineHours, minSample = DEFAULTS.minSample, advance = DEFAULTS.advance } = options
+  const { stages: given = DEFAULTS.stages, rampSeconds = DEFAULTS.rampSeconds, minuteMs = DEFAULTS.minuteMs } = options
+  const stages = given.map((stage, at) => stageOf(typeof stage === 'number' ? { percent: stage } : stage, `rollout.canary.stages.${at}`, minSample, holdOut))
+  const cohorts = new Cohorts(stages.map((stage) => stage.percent), holdOut)
+  stages.forEach((stage, at) => {
+    const name = `rollout.canary.stages.${at}`
+    if (at > 0 && stage.percent <= stages[at - 1]!.percent) throw new OptionInvalid(name, shown(stage.percent), `more than ${stages[at - 1]!.percent}, the percent of the stage before`)
+    if (cohorts.limitOf(at + 1) <= cohorts.limitOf(at)) {
+      throw new OptionInvalid(name, shown(stage.percent), `a percent that adds at least 0.01 % of the subjects outside of the hold-out of ${holdOut} %`)
+    }
+  })
+  const decisive = { stages, baselineHours, holdOut, salt, allow: allow ?? ['*'], minuteMs }
+  return {
+    hash: createHash('sha256').update(JSON.stringify(decisive)).digest('hex').slice(0, 16),
+    stages,
+    cohorts,
+    holdOut,
+    baselineHours,
+    advance,
+    rampMs: rampSeconds * 1000,
+    minuteMs
+  }
+}
+
+type StageOptions = Static<typeof stageSchema>
+
+function stageOf (given: StageOptions, name: string, minSample: number, holdOut: number): Stage {
+  const { percent, go, back } = given
+  const hasControl = percent < 100 || holdOut > 0
+  const fallback = defaultCriteria(percent)
+  const criteria = { holdHours: given.holdHours ?? fallback.holdHours, minSample: given.minSample ?? minSample, go: go ?? fallback.go, back: back ?? fallback.back }
+  refuseContradiction(criteria, name)
+  if (!hasControl) {
+    for (const trigger of ['slower', 'moreErrors', 'moreLoads'] as const) {
+      if (back?.[trigger] === true) throw new OptionInvalid(`${name}.back.${trigger}`, 'true without subjects to compare with', 'false, or a holdOut above 0')
+    }
+  }
+  return { percent, criteria }
+}
+
+/** Refuses criteria by which a value would be good enough to go on and bad enough to step back. */
+function refuseContradiction ({ go, back }: Criteria, name: string): void {
+  for (const rate of ['errorPercent', 'cacheErrorPercent'] as const) {
+    const [below, above] = [go[rate], back[rate]]
+    if (below !== undefined && above !== undefined && below > above) throw new OptionInvalid(`${name}.go.${rate}`, shown(below), `at most ${above}, which is "back.${rate}" of the stage`)
+  }
+}

@@ -1,0 +1,183 @@
+import type { CanaryPlan } from './canary-options.js'
+import { adopt, initialState, type Transition } from './canary-state.js'
+import type { Cohorts } from './cohorts.js'
+import { Comparison } from './comparison.js'
+import { decodeEvidence, encodeEvidence, type EvidenceDocument } from './evidence-document.js'
+import type { Evidence } from './evidence.js'
+import { MinuteCounts } from './minute-counts.js'
+import { REPORT_MINUTES } from './rollout-store.js'
+import type { SharedState } from './shared-state.js'
+import { decideStage, judgeStage } from './stage-decision.js'
+import type { StoreCalls } from './store-calls.js'
+
+/** Milliseconds for which the decider's lease lasts without being extended. */
+export const LEASE_MS = 15_000
+/** Milliseconds without a decision of another plan after which this plan takes the state over. */
+const ADOPT_MS = 120_000
+/** Milliseconds for which an empty store may still get its state back from a process that knows it. */
+const EMPTY_MS = 15_000
+/** The most milliseconds after a minute for which the reports of other processes are waited for. */
+const REPORT_WAIT_MS = 5000
+const MINUTES_PER_DAY = 1440
+/** Attempts to write a decision while other writers are faster. */
+const ATTEMPTS = 5
+
+/** What a decider needs of its process. */
+export interface DeciderHost {
+  readonly plan: CanaryPlan
+  readonly processId: string
+  readonly shared: SharedState
+  readonly calls: () => StoreCalls
+  /** Loads the warm items; never rejects. */
+  readonly warm: () => Promise<void>
+  /** Is called after a decision was written. */
+  readonly decided: (transition: Transition) => void
+}
+
+/** Folds the minutes of all processes and decides on the stage, while its process holds the lease. */
+export class Decider {
+  readonly #host: DeciderHost
+  #document: EvidenceDocument | undefined
+  #isLeading = false
+
+  constructor (host: DeciderHost) {
+    this.#host = host
+  }
+
+  get isLeading (): boolean { return this.#isLeading }
+
+  /** Returns the sums of this decider; `undefined`: another process decides, or no minute was folded yet. */
+  get evidence (): Evidence | undefined {
+    return this.#document?.comparison.evidence()
+  }
+
+  /** Takes or extends the lease if this process may decide; rejects if the store cannot be reached. */
+  async lead (): Promise<void> {
+    const { calls, processId } = this.#host
+    if (!this.#mayLead()) return this.#stop()
+    const isLeading = await calls().call('lead', (store) => store.lead(processId, LEASE_MS))
+    if (!isLeading) return this.#stop()
+    this.#isLeading = true
+  }
+
+  /** Gives the lease back. Rejects if the store cannot be reached; the lease then ends by itself. */
+  async resign (): Promise<void> {
+    if (!this.#isLeading) return
+    this.#stop()
+    await this.#host.calls().call('resign', (store) => store.resign(this.#host.processId))
+  }
+
+  /** Forgets the sums: the lease is another's, or the store cannot be reached. */
+  #stop (): void {
+    this.#isLeading = false
+    this.#document = undefined
+  }
+
+  /** Folds the minutes that have ended, and decides once if there are any. Rejects if the store cannot be reached. */
+  async look (): Promise<void> {
+    const { shared, plan } = this.#host
+    const now = shared.now()
+    if (!this.#isLeading || now === undefined) return
+    if (shared.state === undefined) {
+      if (this.#mayBegin()) await this.#write(initialState(plan.hash, now, 1))
+      return
+    }
+    if (shared.state.plan !== plan.hash) {
+      await this.#write(adopt(shared.state, plan.hash, plan.stages.map(({ percent }) => percent), now))
+      return
+    }
+    if (await this.#fold(now)) await this.#decide()
+  }
+
+  /** Whether this process may decide: it can read the state, and no decider of another plan is at work. */
+  #mayLead (): boolean {
+    const { shared } = this.#host
+    const now = shared.now()
+    if (now === undefined) return false
+    if (shared.problem === undefined) return true
+    return shared.problem.kind === 'other-plan' && Math.abs(now - shared.state!.decidedAt) > ADOPT_MS
+  }
+
+  /** Whether an empty store has no process any more that could write its lost state again. */
+  #mayBegin (): boolean {
+    const { shared, plan } = this.#host
+    return shared.unreadable === undefined && shared.emptyForMs() >= Math.min(EMPTY_MS, plan.minuteMs / 4)
+  }
+
+  /** Writes a transition of a state that no evidence is needed for. */
+  async #write (next: Transition | Transition['state']): Promise<void> {
+    const transition = 'state' in next ? next : { state: next }
+    if (await this.#host.shared.replace(transition)) this.#host.decided(transition)
+    else await this.#host.shared.refresh()
+  }
+
+  /** Folds the minutes that have ended since the last call; returns whether there were any. */
+  async #fold (now: number): Promise<boolean> {
+    const { shared, plan } = this.#host
+    const { since, stage } = shared.state!
+    const document = this.#document ??= await this.#read()
+    let { comparison, lastMinute, shift } = document
+    if (document.since !== since || comparison.stage !== stage) comparison.startStage(stage)
+    const current = Math.floor((now - Math.min(REPORT_WAIT_MS, plan.minuteMs / 4)) / plan.minuteMs)
+    // The store's clock was set back: minutes go on after those that were folded.
+    if (lastMinute > current + 1) {
+      shift += Math.ceil((lastMinute - current) / MINUTES_PER_DAY) * MINUTES_PER_DAY
+      lastMinute = current - 1
+    }
+    const first = Number.isNaN(lastMinute) ? current - 1 : Math.max(lastMinute + 1, current - REPORT_MINUTES)
+    for (let minute = first; minute < current; minute++) {
+      const counts = await this.#countsOf(minute, plan.cohorts)
+      if (counts !== undefined) comparison.fold(minute + shift, counts)
+      lastMinute = minute
+    }
+    this.#document = { comparison, since, lastMinute, shift }
+    return lastMinute !== document.lastMinute
+  }
+
+  /** Returns the sum of the counts of one minute of all processes; `undefined`: no process reported under the percent of the stage. */
+  async #countsOf (minute: number, cohorts: Cohorts): Promise<MinuteCounts | undefined> {
+    const reports = await this.#host.calls().call('reports', (store) => store.reports(minute))
+    const limit = cohorts.limitOf(this.#host.shared.state!.stage)
+    let sum: MinuteCounts | undefined
+    for (const report of reports) {
+      const counts = MinuteCounts.decode(report, cohorts)
+      // A process of other stages, or one whose percent changed in this minute, is left out.
+      if (!counts.ok || counts.value.limit !== limit) continue
+      if (sum === undefined) sum = counts.value
+      else sum.merge(counts.value)
+    }
+    return sum
+  }
+
+  async #read (): Promise<EvidenceDocument> {
+    const { calls, plan: { cohorts } } = this.#host
+    const bytes = await calls().call('readEvidence', (store) => store.readEvidence())
+    const stored = bytes === undefined ? undefined : decodeEvidence(bytes, cohorts)
+    return stored ?? { comparison: new Comparison(cohorts), since: NaN, lastMinute: NaN, shift: 0 }
+  }
+
+  /** Stores the sums, and the decision by them. A decision that another writer overtakes is made again on the new state. */
+  async #decide (): Promise<void> {
+    const { shared, plan, calls, processId, warm, decided } = this.#host
+    const document = this.#document!
+    const isStored = await calls().call('writeEvidence', (store) => store.writeEvidence(processId, encodeEvidence(document)))
+    if (!isStored) return this.#stop()
+    const evidence = document.comparison.evidence()
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { state } = shared
+      // Another process moved the stage meanwhile: the evidence is that of a stage that is over.
+      if (state === undefined || state.since !== document.since || state.plan !== plan.hash) return
+      const verdict = judgeStage(plan, state, evidence)
+      const { isRaise, transition } = decideStage(plan, state, verdict, evidence, shared.now()!)
+      let written = transition
+      if (isRaise) {
+        await warm()
+        if (shared.state !== state) continue
+        // The ramp begins after the warm items were loaded.
+        written = decideStage(plan, state, verdict, evidence, shared.now()!).transition
+      }
+      if (await shared.replace(written)) return decided(written)
+      await shared.refresh()
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import type { Cohorts } from './cohorts.js'
+import { Comparison } from './comparison.js'
+
+/** Bytes in front of the sums: three numbers as IEEE 754 binary64. */
+const HEAD_BYTES = 24
+
+/** The decider's sums, and what they belong to. */
+export interface EvidenceDocument {
+  readonly comparison: Comparison
+  /** `since` of the state whose stage was observed. */
+  readonly since: number
+  /** The last minute that was folded, in minutes since 1970 by the store's clock; `NaN`: none. */
+  readonly lastMinute: number
+  /** Minutes that are added to the store's, since its clock was set back; a multiple of a day, so that hours of the day remain. */
+  readonly shift: number
+}
+
+/** Returns the bytes of the decider's sums. */
+export function encodeEvidence ({ comparison, since, lastMinute, shift }: EvidenceDocument): Uint8Array {
+  const sums = comparison.encode()
+  const bytes = new Uint8Array(HEAD_BYTES + sums.length)
+  const head = new DataView(bytes.buffer)
+  for (const [at, number] of [since, lastMinute, shift].entries()) head.setFloat64(8 * at, number)
+  bytes.set(sums, HEAD_BYTES)
+  return bytes
+}
+
+/** Reads what `encodeEvidence` wrote; `undefined`: the bytes are damaged, or those of another version or of other stages. */
+export function decodeEvidence (bytes: Uint8Array, cohorts: Cohorts): EvidenceDocument | undefined {
+  if (bytes.length < HEAD_BYTES) return undefined
+  const head = new DataView(bytes.buffer, bytes.byteOffset, HEAD_BYTES)
+  const sums = Comparison.decode(bytes.subarray(HEAD_BYTES), cohorts)
+  if (!sums.ok) return undefined
+  return { comparison: sums.value, since: head.getFloat64(0), lastMinute: head.getFloat64(8), shift: head.getFloat64(16) }
+}

@@ -1,0 +1,105 @@
+import type { Cohorts } from './cohorts.js'
+import { LatencySketch } from './latency-sketch.js'
+import { MinuteCounts, type ArmCounts } from './minute-counts.js'
+import type { Rollout } from './rollout.js'
+
+/** Cumulative counts of the cache's calls in a process, by arm. */
+export interface ProcessCounts { readonly cached: ArmCounts; readonly control: ArmCounts }
+
+/** What one process measured of one arm since its start. `hitRate` and `failureRate` are shares; percentiles are in milliseconds. */
+export interface MeasuredArm {
+  readonly requests: number
+  readonly failures: number
+  readonly p50?: number | undefined
+  readonly p95?: number | undefined
+  readonly p99?: number | undefined
+}
+
+interface ArmSums { requests: number; failures: number; readonly sketch: LatencySketch }
+
+const NAMES = ['reads', 'hits', 'loads', 'cacheErrors', 'operations'] as const
+
+/** Counts the requests of one process by minute and group of subjects. */
+export class MinuteRecorder {
+  readonly #cohorts: Cohorts
+  readonly #rollout: Rollout
+  readonly #totals: () => ProcessCounts
+  readonly #arms: Record<'cached' | 'control', ArmSums> = {
+    cached: { requests: 0, failures: 0, sketch: new LatencySketch() }, control: { requests: 0, failures: 0, sketch: new LatencySketch() }
+  }
+
+  #counts: MinuteCounts
+  #minute = NaN
+  #patterns: Rollout['patterns']
+  #before: ProcessCounts
+
+  constructor (cohorts: Cohorts, rollout: Rollout, totals: () => ProcessCounts) {
+    this.#cohorts = cohorts
+    this.#rollout = rollout
+    this.#totals = totals
+    this.#patterns = rollout.patterns
+    this.#before = totals()
+    this.#counts = new MinuteCounts(cohorts, rollout.limit)
+  }
+
+  /** Counts one request of a bucket: its duration in milliseconds, and whether its status was 500 or more. */
+  addRequest (bucket: number, milliseconds: number, failed: boolean): void {
+    this.#counts.addRequest(this.#cohorts.groupOf(bucket), milliseconds, failed)
+  }
+
+  /** Marks the minute as one in which both arms are mixed if the percent has changed since its beginning. */
+  notePercent (): void {
+    if (this.#counts.limit !== this.#rollout.limit || this.#patterns !== this.#rollout.patterns) this.markMixed()
+  }
+
+  /** Marks the minute as one that no comparison may use. */
+  markMixed (): void {
+    this.#counts.limit = undefined
+    this.#patterns = this.#rollout.patterns
+  }
+
+  /** Ends the current minute if `minute` is another one; returns the counts of the ended minute. */
+  roll (minute: number): { minute: number; counts: MinuteCounts } | undefined {
+    if (minute === this.#minute) return undefined
+    const ended = { minute: this.#minute, counts: this.#counts }
+    this.#minute = minute
+    if (Number.isNaN(ended.minute)) return undefined
+    const now = this.#totals()
+    for (const arm of ['cached', 'control'] as const) {
+      for (const name of NAMES) ended.counts[arm][name] = Math.max(0, now[arm][name] - this.#before[arm][name])
+    }
+    this.#before = now
+    this.#counts = new MinuteCounts(this.#cohorts, this.#rollout.limit)
+    this.#patterns = this.#rollout.patterns
+    this.#addToArms(ended.counts)
+    return ended
+  }
+
+  /** Returns what this process measured of both arms since its start, without the current minute and minutes of a changing percent. */
+  arms (): { cached: MeasuredArm; control: MeasuredArm } {
+    return { cached: shownArm(this.#arms.cached), control: shownArm(this.#arms.control) }
+  }
+
+  #addToArms (counts: MinuteCounts): void {
+    const { limit } = counts
+    const stage = this.#cohorts.stages.findIndex((_percent, at) => this.#cohorts.limitOf(at + 1) === limit) + 1
+    // A percent of no stage would count subjects under the wrong arm.
+    if (limit !== this.#cohorts.limitOf(stage)) return
+    for (let group = 0; group < this.#cohorts.groups; group++) {
+      if (counts.requests[group] === 0) continue
+      const arm = this.#arms[this.#cohorts.isCached(group, stage) ? 'cached' : 'control']
+      arm.requests += counts.requests[group]!
+      arm.failures += counts.failures[group]!
+      counts.addDurations(group, arm.sketch)
+    }
+  }
+}
+
+function shownArm ({ requests, failures, sketch }: ArmSums): MeasuredArm {
+  if (requests === 0) return { requests, failures }
+  return { requests, failures, p50: rounded(sketch.quantile(0.5)), p95: rounded(sketch.quantile(0.95)), p99: rounded(sketch.quantile(0.99)) }
+}
+
+function rounded (milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined ? undefined : Number(milliseconds.toPrecision(3))
+}

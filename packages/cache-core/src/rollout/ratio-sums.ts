@@ -1,0 +1,69 @@
+import type { ByteReader, ByteWriter } from './bytes.js'
+import type { Estimate } from './sequential-test.js'
+
+/** Fewer blocks give no variance. */
+const MIN_BLOCKS = 5
+
+/**
+ * A ratio of two counts (hits per read, loads per read) over blocks of minutes, with the variance between blocks: reads that follow one
+ * another are alike, so each read for itself would show too small a variance.
+ */
+export class RatioSums {
+  blocks = 0
+  count = 0
+  reads = 0
+  /** Sums of squares and of products over blocks. */
+  #counts2 = 0
+  #product = 0
+  #reads2 = 0
+
+  /** Adds a block; one without reads is left out. */
+  add (count: number, reads: number): void {
+    if (reads === 0) return
+    this.blocks++
+    this.count += count
+    this.reads += reads
+    this.#counts2 += count * count
+    this.#product += count * reads
+    this.#reads2 += reads * reads
+  }
+
+  get ratio (): number {
+    return this.reads === 0 ? 0 : this.count / this.reads
+  }
+
+  /** The variance of the ratio: linearised, between blocks, and at least that of independent reads. */
+  get variance (): number {
+    if (this.blocks < 2) return Infinity
+    const { ratio } = this
+    const between = Math.max(0, this.#counts2 - 2 * ratio * this.#product + ratio * ratio * this.#reads2) / this.reads ** 2
+    return Math.max(between * this.blocks / (this.blocks - 1), Math.max(0, ratio * (1 - ratio)) / this.reads)
+  }
+
+  write (writer: ByteWriter): void {
+    for (const value of [this.blocks, this.count, this.reads, this.#counts2, this.#product, this.#reads2]) writer.integer(value)
+  }
+
+  /** Reads what `write` wrote. @throws `Malformed` for other bytes */
+  static read (reader: ByteReader): RatioSums {
+    const sums = new RatioSums()
+    sums.blocks = reader.integer()
+    sums.count = reader.integer()
+    sums.reads = reader.integer()
+    sums.#counts2 = reader.integer()
+    sums.#product = reader.integer()
+    sums.#reads2 = reader.integer()
+    return sums
+  }
+}
+
+/** The difference of two ratios, `one - other`; `undefined`: too few blocks for a variance. */
+export function ratioDifference (one: RatioSums, other: RatioSums): Estimate | undefined {
+  if (one.blocks < MIN_BLOCKS || other.blocks < MIN_BLOCKS) return undefined
+  return {
+    estimate: one.ratio - other.ratio,
+    variance: one.variance + other.variance,
+    degrees: Math.min(one.blocks, other.blocks) - 1,
+    information: 1 / (1 / one.reads + 1 / other.reads)
+  }
+}

@@ -1,0 +1,147 @@
+import type { Clock } from '../lib/clock.js'
+import { effectivePercent, parseState, rewritten, type CanaryState, type Transition } from './canary-state.js'
+import type { StoreCalls } from './store-calls.js'
+
+/** Milliseconds without a successful read after which a process steps back to 0. */
+const AWAY_MS = 5000
+
+/** Why a process decides nothing: a sentence for the status and the log. */
+export interface Problem {
+  readonly kind: 'away' | 'older' | 'newer' | 'corrupt' | 'other-plan'
+  readonly text: string
+}
+
+/** The state document as one process knows it. */
+export class SharedState {
+  /** The last state that was read or written; a corrupt or lost document does not change it. */
+  state: CanaryState | undefined
+  /** The revision of the stored document; `undefined`: none is stored. */
+  storedRevision: number | undefined
+  /** A document of another format, or none that can be read. */
+  unreadable: Problem | undefined
+  /** The time by the local clock since which no document is stored and none is known; `undefined`: there is one. */
+  #emptySince: number | undefined
+  readonly #calls: () => StoreCalls
+  readonly #clock: () => Clock
+  readonly #plan: string
+  #offset: number | undefined
+  #lastReadAt: number | undefined
+  #hasFailed = false
+  #reading: Promise<boolean> | undefined
+
+  constructor (calls: () => StoreCalls, clock: () => Clock, plan: string) {
+    this.#calls = calls
+    this.#clock = clock
+    this.#plan = plan
+  }
+
+  /** Returns the time of the store's clock, as of the last read; `undefined` before the first one. */
+  now (): number | undefined {
+    return this.#offset === undefined ? undefined : this.#offset + this.#clock().now()
+  }
+
+  /** Whether the document could not be read for more than five seconds. */
+  get isAway (): boolean {
+    return this.#lastReadAt === undefined || (this.#hasFailed && this.#clock().now() - this.#lastReadAt > AWAY_MS)
+  }
+
+  /** Returns what keeps this process from deciding; `undefined`: nothing. */
+  get problem (): Problem | undefined {
+    if (this.isAway) return { kind: 'away', text: 'the state cannot be read: this process caches nothing until it can' }
+    if (this.unreadable !== undefined) return this.unreadable
+    if (this.state === undefined || this.state.plan === this.#plan) return undefined
+    return { kind: 'other-plan', text: 'the state is that of other stages or criteria, of another version of the app or of another app with this key prefix: this process follows its percent and decides nothing' }
+  }
+
+  /** Returns the percent of the subjects that this process caches now. */
+  get percent (): number {
+    const now = this.now()
+    if (this.state === undefined || now === undefined || this.isAway || this.state.killed) return 0
+    return effectivePercent(this.state, now)
+  }
+
+  /** Forgets everything, for another store. */
+  reset (): void {
+    this.state = this.storedRevision = this.unreadable = this.#emptySince = this.#offset = this.#lastReadAt = undefined
+    this.#hasFailed = false
+  }
+
+  /** Returns the milliseconds for which no document was stored and none was known; 0: there is one. */
+  emptyForMs (): number {
+    return this.#emptySince === undefined ? 0 : this.#clock().now() - this.#emptySince
+  }
+
+  /** Reads the document; `false`: the store cannot be reached. Calls at the same time share one read. Never rejects. */
+  refresh (): Promise<boolean> {
+    return (this.#reading ??= this.#refresh().finally(() => { this.#reading = undefined }))
+  }
+
+  /** Replaces the stored document by that of a transition; `false`: another process was faster. Rejects if the store cannot be reached. */
+  async replace ({ state, record }: Transition): Promise<boolean> {
+    const expected = this.storedRevision
+    const isReplaced = await this.#calls().call('replace', (store) =>
+      store.replace(JSON.stringify(state), state.revision, expected, record === undefined ? undefined : JSON.stringify(record)))
+    if (!isReplaced) return false
+    this.#take(state)
+    return true
+  }
+
+  async #refresh (): Promise<boolean> {
+    const calls = this.#calls()
+    try {
+      const [text, now] = await Promise.all([calls.call('read', (store) => store.read()), calls.call('now', (store) => store.now())])
+      // The store was exchanged during the read.
+      if (calls !== this.#calls()) return false
+      const local = this.#clock().now()
+      this.#offset = now - local
+      this.#lastReadAt = local
+      this.#hasFailed = false
+      this.#interpret(text)
+      const lost = this.#lost()
+      if (lost !== undefined) await this.replace(lost)
+      return true
+    } catch {
+      // The failure is the state `isAway`, which the status and the log name.
+      if (calls === this.#calls()) this.#hasFailed = true
+      return false
+    }
+  }
+
+  #interpret (text: string | undefined): void {
+    this.unreadable = undefined
+    if (text === undefined) {
+      this.storedRevision = undefined
+      if (this.state === undefined) this.#emptySince ??= this.#clock().now()
+      return
+    }
+    this.#emptySince = undefined
+    const parsed = parseState(text)
+    if (parsed.kind === 'state') {
+      this.storedRevision = parsed.state.revision
+      if (!this.#isBefore(parsed.state)) this.#take(parsed.state)
+      return
+    }
+    this.storedRevision = parsed.revision
+    this.unreadable = { kind: parsed.kind, text: `${parsed.problem}: this process keeps its percent and decides nothing; the action "to" or "off" writes the state anew` }
+  }
+
+  /** Whether a stored state is older than the known one: the store lost its last documents, as after a failover. */
+  #isBefore (stored: CanaryState): boolean {
+    return this.state !== undefined && stored.revision < this.state.revision && stored.decidedAt < this.state.decidedAt
+  }
+
+  /** Returns the known state for a store that lost it; `undefined`: it is stored, or none is known. */
+  #lost (): Transition | undefined {
+    const { state, storedRevision, unreadable } = this
+    const now = this.now()
+    if (state === undefined || now === undefined || unreadable !== undefined || storedRevision === state.revision) return undefined
+    return rewritten(state, now)
+  }
+
+  #take (state: CanaryState): void {
+    this.state = state
+    this.storedRevision = state.revision
+    this.#emptySince = undefined
+    this.unreadable = undefined
+  }
+}
