@@ -42,5 +42,6 @@ export const reportSchema = Type.Object({
     ttls: Type.Record(Type.String(), Type.Number()),
     expected: Type.Object({ hitRate: Type.Number(), savedSecondsPerHour: maybe })
   })),
+  shadow: Type.Optional(Type.Array(Type.Object({ keyPattern: Type.String(), text: Type.String(), verdict }))),
   notes: Type.Array(Type.String())
 })

@@ -2,6 +2,7 @@ import { percent, per10000, type Advice } from './advice.js'
 import { codeBlock, codeSpan, forComment, forMarkdown, jsLiteral, listItem, shellWord } from './escape.js'
 import { verdictOf, type Gate, type GateVerdict } from './go-no-go-gates.js'
 import type { Plan } from './plan.js'
+import type { ShadowFinding } from './shadow.js'
 
 /** The report of the advisor, the body of `GET /internal/cache/advice`. */
 export interface Report {
@@ -19,6 +20,8 @@ export interface Report {
   readonly advice: readonly Advice[]
   readonly gates: readonly Gate[]
   readonly plan: Plan | undefined
+  /** The stale entries that shadow reads found, by key pattern; absent if there were no shadow reads. */
+  readonly shadow?: readonly ShadowFinding[]
   /** Sentences about the limits of the numbers in the report. */
   readonly notes: readonly string[]
 }
@@ -29,8 +32,12 @@ export function verdictOfAdvice (all: readonly Advice[]): GateVerdict {
   return all.length === 0 || all.every(({ judgement }) => judgement.kind === 'not enough data') ? 'not enough data' : 'no-go'
 }
 
-/** The verdict of the report: go if the advice and the gates are go; if only the advice is go, the verdict of the gates. */
-export function verdictOfReport (advice: readonly Advice[], rows: readonly Gate[]): GateVerdict {
+/**
+ * The verdict of the report: go if the advice and the gates are go; if only the advice is go, the verdict of the gates. It is no-go if
+ * shadow reads found too many stale entries.
+ */
+export function verdictOfReport (advice: readonly Advice[], rows: readonly Gate[], shadow: readonly ShadowFinding[] = []): GateVerdict {
+  if (shadow.some(({ verdict }) => verdict === 'no-go')) return 'no-go'
   const verdict = verdictOfAdvice(advice)
   return verdict === 'go' ? verdictOf(rows) : verdict
 }
@@ -43,15 +50,16 @@ export function staleUnknown (forecast: { readonly rate: number, readonly high: 
 const HEAD = ['Key Pattern', 'Access Freq', 'Avg Response Time', 'Est Hit Rate', 'TTL', 'Priority', 'Memory Est', 'Stale', 'Saves', 'Verdict']
 
 /** The report as Markdown. */
-export function toMarkdown ({ source, observedSeconds, requests, verdict, advice, gates, plan, notes, generatedAt }: Report): string {
+export function toMarkdown ({ source, observedSeconds, requests, verdict, advice, gates, plan, shadow = [], notes, generatedAt }: Report): string {
   const parts = [
     '# Cache advice',
-    `${forMarkdown(generatedAt)}, from ${forMarkdown(source)}: ${requests.toLocaleString('en-US')} requests in ${duration(observedSeconds)}. Verdict: **${verdict}**${basisOf(advice, gates)}.`
+    `${forMarkdown(generatedAt)}, from ${forMarkdown(source)}: ${requests.toLocaleString('en-US')} requests in ${duration(observedSeconds)}. Verdict: **${verdict}**${basisOf(advice, gates, shadow)}.`
   ]
   for (const [kind, title] of [['pattern', 'Key patterns'], ['route', 'Routes']] as const) {
     const rows = advice.filter((one) => one.kind === kind)
     if (rows.length > 0) parts.push(`## ${title}`, table([kind === 'route' ? 'Route' : HEAD[0]!, ...HEAD.slice(1)], rows.map((row) => rowOf(row).map(forMarkdown))))
   }
+  if (shadow.length > 0) parts.push('## Shadow reads', shadow.map(({ text }) => listItem(text)).join('\n'))
   if (gates.length > 0) {
     parts.push('## Go or no-go', table(['Gate', 'Value', 'Threshold', 'Verdict', 'Formula', 'Source'], gates.map((gate) =>
       [...[gate.name, gateValue(gate), gate.threshold, gate.verdict].map(forMarkdown), codeSpan(gate.formula), forMarkdown(gate.source)])))
@@ -64,9 +72,10 @@ export function toMarkdown ({ source, observedSeconds, requests, verdict, advice
   return `${parts.join('\n\n')}\n`
 }
 
-/** The verdicts of the advice and of the gates, which the verdict of the report combines. */
-function basisOf (advice: readonly Advice[], rows: readonly Gate[]): string {
-  return advice.length === 0 || rows.length === 0 ? '' : ` (advice: ${verdictOfAdvice(advice)}, gates: ${verdictOf(rows)})`
+/** The verdicts of the advice, of the gates and of shadow reads, which the verdict of the report combines. */
+function basisOf (advice: readonly Advice[], rows: readonly Gate[], shadow: readonly ShadowFinding[]): string {
+  const stale = shadow.some(({ verdict }) => verdict === 'no-go') ? ', shadow reads: no-go' : ''
+  return advice.length === 0 || rows.length === 0 ? '' : ` (advice: ${verdictOfAdvice(advice)}, gates: ${verdictOf(rows)}${stale})`
 }
 
 /** The plan as code and comments to paste. */
