@@ -106,7 +106,7 @@ export class Writes {
     const registration = serving(this.#calls.registry, of.arm, key, of.bucket)
     if (registration === undefined) {
       this.#calls.registry.controlStats.of(key).sets++
-      this.#shadow(key, value, options)
+      this.#removeShadow(key)
       return DONE
     }
     const isStored = options.ttl !== 0
@@ -124,7 +124,7 @@ export class Writes {
     for (const item of items) {
       if (serving(this.#calls.registry, of.arm, item.key, of.bucket) === undefined) {
         controlStats.of(item.key).sets++
-        this.#shadow(item.key, item.value, item.options)
+        this.#removeShadow(item.key)
       } else if (item.options.ttl === 0) emptied.push(item.key)
       else stored.push(item)
     }
@@ -138,16 +138,15 @@ export class Writes {
   }
 
   /**
-   * Writes a value of the control arm beside the call, if shadow reads compare its key: a write that the entry misses would make the entry
-   * stale, though no request that is served from the cache would see that.
+   * Removes the entry of a key that shadow reads compare, beside a write of the control arm, which is withheld: the entry would look stale,
+   * though in the cached arm the write would have replaced it. A removal may arrive late; a value that arrives late could be an old one.
    */
-  #shadow (key: string, value: unknown, options: SetOptions): void {
+  #removeShadow (key: string): void {
     const { active, flights, shadow } = this.#calls.registry
     if (active.passThrough || shadow.groupOf(key) === undefined) return
-    const own = copyOf(value)
     void flights.store([key], async () => {
-      const result = await (options.ttl === 0 ? active.del(key) : active.set(key, own, options))
-      if (!result.ok) this.#calls.fail(active.stats, 'shadow set', result.error)
+      const result = await active.del(key)
+      if (!result.ok) this.#calls.fail(active.stats, 'shadow del', result.error)
     })
   }
 }
