@@ -125,7 +125,8 @@ for (const ttl of [10, 300]) {
       if (random.chance(0.3)) await sleep(random.below(60))
       return result
     }
-    await run(t, time, new CorrectApp(time, [new SharedCache(store, carry), new SharedCache(store, carry), new SharedCache(store, carry)], random, ttl))
+    const caches = Array.from({ length: 3 }, () => new SharedCache(store, carry))
+    await run(t, time, new CorrectApp(time, caches, random, ttl))
   })
 
   t.test(`shadow: a correct MemoryCache has no mismatch, with a ttl of ${ttl} s`, { timeout: 3_600_000 }, async (t) => {

@@ -368,8 +368,19 @@ t.test('shadow: neither the paths nor the events hold a value, a key or a name t
   t.notMatch(JSON.stringify(said) + [...registry.shadow.stats.patterns.keys()].join(), /secretname|secret@|4711|item:secret/)
 })
 
+t.test('shadow: an entry that cannot be read as JSON has failed', async (t) => {
+  const value = new Proxy({}, { ownKeys () { throw new Error('no') } })
+  const { load, source, outcomes } = shadowed(t, (clock) => Object.assign(new ForeignCache({ clock }), {
+    getEntry: async () => ok({ value, fresh: true, age: 9, ttlLeft: 50, staleLeft: 50, tags: [] })
+  }) as never)
+  source.set('item:1', 1)
+  await load('item:1')
+  t.same(outcomes(), { failed: 1 })
+})
+
 t.test('shadow: ok() of an implementation without a value is a miss', async (t) => {
-  const { load, source, outcomes } = shadowed(t, (clock) => Object.assign(new ForeignCache({ clock }), { getEntry: async () => ok() }) as never)
+  const make = (clock: Clock) => Object.assign(new ForeignCache({ clock }), { getEntry: async () => ok() }) as never
+  const { load, source, outcomes } = shadowed(t, make)
   source.set('item:1', 1)
   await load('item:1')
   t.same(outcomes(), { absent: 1 })

@@ -3,7 +3,7 @@ export const SHADOW_OUTCOMES = ['match', 'mismatch', 'explained', 'differs', 'ab
 
 /**
  * The outcome of a shadow read. `match`: the entry equals the loaded value. `mismatch`: the entry was stale. `explained`: it differed, and was
- * invalidated within 5 s. `differs`: it differed only in members that differ on every load. `absent`: no fresh entry. `undecided`: the entry
+ * invalidated within 5 s. `differs`: it equals the value but for members that differ on every load. `absent`: no fresh entry. `undecided`: the entry
  * ends within the 5 s, or is newer than the load. `failed`: the read failed, or the value has no stored form. `dropped`: too many
  * comparisons were in flight, or the value was too large.
  */
@@ -46,11 +46,11 @@ export interface ShadowRead {
 /** The shadow reads of one key pattern. */
 export class ShadowCounts {
   readonly outcomes = Object.fromEntries(SHADOW_OUTCOMES.map((outcome) => [outcome, 0])) as Record<ShadowOutcome, number>
-  readonly ages = { match: new AgeHistogram(), mismatch: new AgeHistogram() }
+  readonly ages = { match: new AgeHistogram(), differs: new AgeHistogram(), mismatch: new AgeHistogram() }
   /** The number of values that the implementation was given to store. */
   stored = 0
-  /** By group of keys: comparisons that matched, and mismatches. */
-  readonly groups = Array.from({ length: SHADOW_GROUPS }, () => ({ match: 0, mismatch: 0 }))
+  /** By group of keys: fresh and stale entries. A value that differs as a whole on every load is neither. */
+  readonly groups = Array.from({ length: SHADOW_GROUPS }, () => ({ fresh: 0, stale: 0 }))
   /** The number of mismatches by path; at most eight paths. */
   readonly mismatchPaths = new Map<string, number>()
   /** The number of comparisons by path of a member that differs on every load; at most eight paths. */
@@ -60,10 +60,14 @@ export class ShadowCounts {
 
   note ({ outcome, age, group, path }: ShadowRead): void {
     this.outcomes[outcome]++
-    if (outcome === 'match' || outcome === 'mismatch') {
-      this.ages[outcome].observe(age)
-      this.groups[group]![outcome]++
-    }
+    if (outcome === 'mismatch') this.groups[group]!.stale++
+    else if (outcome === 'match' || (outcome === 'differs' && path !== '')) this.groups[group]!.fresh++
+    else return this.#notePath(outcome, path)
+    this.ages[outcome].observe(age)
+    this.#notePath(outcome, path)
+  }
+
+  #notePath (outcome: ShadowOutcome, path: string | undefined): void {
     if (path === undefined) return
     const paths = outcome === 'differs' ? this.volatilePaths : this.mismatchPaths
     const count = paths.get(path)

@@ -169,7 +169,7 @@ export const METRICS: readonly Metric[] = [
       }
     },
     followCache: ({ events }, emit) => events.on('shadowed', (keyPattern, outcome, age) => {
-      if ((outcome === 'match' || outcome === 'mismatch') && !Number.isNaN(age)) emit(age, keyPattern, outcome)
+      if ((outcome === 'match' || outcome === 'differs' || outcome === 'mismatch') && !Number.isNaN(age)) emit(age, keyPattern, outcome)
     })
   },
   {

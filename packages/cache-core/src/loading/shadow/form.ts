@@ -8,8 +8,17 @@ export const MAX_VALUE_BYTES = 256 * 1024
 /** A value as a reader would get it after it was stored: JSON or bytes. */
 export type Form = Isolated
 
-/** Returns the form of a value; `too large`, or `none` if no cache can store it. Throws if a getter or a proxy of the value throws. */
+/** Returns the form of a value; `too large`, or `none` if no cache can store it, or if a getter or a proxy of the value throws. */
 export function formOf (value: unknown): Form | 'too large' | 'none' {
+  try {
+    return measuredForm(value)
+  } catch {
+    // The value is of the app or its implementation; the caller counts it as not comparable.
+    return 'none'
+  }
+}
+
+function measuredForm (value: unknown): Form | 'too large' | 'none' {
   if (typeof value === 'string' ? value.length > MAX_VALUE_BYTES : value instanceof Uint8Array && value.byteLength > MAX_VALUE_BYTES) return 'too large'
   if (typeof value === 'object' && !(value instanceof Uint8Array) && !isWithinBytes(value, MAX_VALUE_BYTES)) return 'too large'
   const isolated = isolate(value)

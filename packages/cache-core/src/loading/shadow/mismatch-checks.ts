@@ -1,7 +1,7 @@
-import { Deadlines } from '../../lib/deadlines.js'
+import { Deadlines, type Watched } from '../../lib/deadlines.js'
 import type { Flight } from '../single-flight.js'
 import type { LoadTarget } from '../load-service.js'
-import { formOf, printOf, type Form } from './form.js'
+import { formOf, printOf } from './form.js'
 import type { Evidence, VolatileMembers } from './volatile-members.js'
 
 /** Milliseconds within which an invalidation explains a mismatch. */
@@ -10,7 +10,7 @@ export const EXPLAIN_MS = 5000
 const TOGETHER_MS = 500
 /** Milliseconds for which a mismatch waits until it is known whether its members differ on every load. */
 const DECIDE_MS = 60_000
-const MAX_CHECKS = 1024
+const MAX_CHECKS = 4096
 
 /** A load that differed from the entry. */
 export interface Mismatch {
@@ -20,7 +20,8 @@ export interface Mismatch {
   readonly group: number
   /** The flight that registers the removals of this process since the load began. */
   readonly flight: Flight
-  readonly entry: Form
+  /** The fingerprint of the entry. */
+  readonly print: string
   /** Seconds since the entry was stored, and until its ttl ends; `NaN` and `Infinity` if they are not known. */
   readonly age: number
   readonly ttlLeft: number
@@ -29,7 +30,7 @@ export interface Mismatch {
 }
 
 /** The mismatches of one key with one entry and the same differing members, within half a second. */
-interface Check { readonly first: Mismatch; readonly print: string; readonly at: number; readonly evidence: Evidence[]; count: number }
+interface Check { readonly first: Mismatch; readonly at: number; readonly evidence: Evidence[]; count: number }
 
 /** The final outcome of a mismatch; `path`: the first member that differs. */
 export type Decided = (mismatch: Mismatch, outcome: 'mismatch' | 'explained' | 'differs' | 'undecided' | 'failed', path: string, times: number) => void
@@ -55,6 +56,8 @@ export class MismatchChecks {
   readonly #explaining = new Deadlines(EXPLAIN_MS + TOGETHER_MS, { holdsProcess: false })
   readonly #deciding = new Deadlines(DECIDE_MS, { holdsProcess: false })
   readonly #pending = new Set<Check>()
+  /** The checks for which nothing but their members is left to decide. */
+  readonly #waiting = new Map<Check, Watched>()
 
   constructor (deps: ChecksDeps) {
     this.#deps = deps
@@ -64,16 +67,15 @@ export class MismatchChecks {
   add (mismatch: Mismatch): boolean {
     const { now, end } = this.#deps
     const id = [mismatch.key, ...mismatch.paths].join('\n')
-    const print = printOf(mismatch.entry)
     const recent = this.#recent.get(id)
-    if (recent !== undefined && recent.print === print && recent.first.target === mismatch.target && now() - recent.at < TOGETHER_MS) {
+    if (recent !== undefined && recent.first.print === mismatch.print && recent.first.target === mismatch.target && now() - recent.at < TOGETHER_MS) {
       recent.count++
       recent.evidence.push(...mismatch.evidence)
       end(mismatch.flight)
       return true
     }
     if (this.#pending.size >= MAX_CHECKS) return false
-    const check: Check = { first: mismatch, print, at: now(), evidence: [...mismatch.evidence], count: 1 }
+    const check: Check = { first: mismatch, at: now(), evidence: [...mismatch.evidence], count: 1 }
     this.#recent.set(id, check)
     this.#pending.add(check)
     this.#explaining.watch(() => {
@@ -89,6 +91,7 @@ export class MismatchChecks {
     this.#deciding.clear()
     for (const { first } of this.#pending) this.#deps.end(first.flight)
     this.#pending.clear()
+    this.#waiting.clear()
     this.#recent.clear()
   }
 
@@ -108,27 +111,41 @@ export class MismatchChecks {
     this.#decide(check, !hasEnded ? 'explained' : target.isLocal ? undefined : 'undecided')
   }
 
-  #isSame (value: unknown, { print }: Check): boolean {
+  #isSame (value: unknown, { first: { print } }: Check): boolean {
     const form = formOf(value)
     return typeof form !== 'string' && printOf(form) === print
   }
 
   /** Ends a check with an outcome; `undefined`: the entry was stale, unless its members differ on every load. */
   #decide (check: Check, outcome: 'explained' | 'undecided' | 'failed' | undefined): void {
-    const { members } = this.#deps
-    const { first: { keyPattern, paths } } = check
+    const { keyPattern, paths } = check.first
     if (outcome !== undefined) return this.#end(check, outcome, paths[0]!)
-    members.learn(keyPattern, check.evidence)
-    const settled = paths.filter((path) => members.isVolatile(keyPattern, path) !== true)
-    if (settled.length === 0) return this.#end(check, 'differs', paths[0]!)
-    if (settled.some((path) => members.isVolatile(keyPattern, path) === false)) return this.#end(check, 'mismatch', settled[0]!)
-    this.#deciding.watch(() => {
-      const left = paths.filter((path) => members.isVolatile(keyPattern, path) !== true)
-      this.#end(check, left.length === 0 ? 'differs' : 'mismatch', left[0] ?? paths[0]!)
-    })
+    this.#waiting.set(check, this.#deciding.watch(() => {
+      const stale = this.#settledOf(check)[0]
+      this.#end(check, stale === undefined ? 'differs' : 'mismatch', stale ?? paths[0]!)
+    }))
+    this.#deps.members.learn(keyPattern, check.evidence)
+    // What was learnt may decide on other checks, too.
+    for (const waiting of this.#waiting.keys()) if (waiting.first.keyPattern === keyPattern) this.#settle(waiting)
+  }
+
+  /** Ends a check if it is known whether its members differ on every load. */
+  #settle (check: Check): void {
+    const { first: { keyPattern, paths } } = check
+    const settled = this.#settledOf(check)
+    if (settled.length === 0) this.#end(check, 'differs', paths[0]!)
+    else if (settled.some((path) => this.#deps.members.isVolatile(keyPattern, path) === false)) this.#end(check, 'mismatch', settled[0]!)
+  }
+
+  /** The differing members that are not known to differ on every load. */
+  #settledOf ({ first: { keyPattern, paths } }: Check): string[] {
+    return paths.filter((path) => this.#deps.members.isVolatile(keyPattern, path) !== true)
   }
 
   #end (check: Check, outcome: Parameters<Decided>[1], path: string): void {
+    const watched = this.#waiting.get(check)
+    if (watched !== undefined) this.#deciding.unwatch(watched)
+    this.#waiting.delete(check)
     this.#pending.delete(check)
     this.#deps.decided(check.first, outcome, path, check.count)
   }

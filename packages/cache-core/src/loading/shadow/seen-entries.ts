@@ -1,5 +1,4 @@
 import { ownText } from '../../lib/own-text.js'
-import { printOf, type Form } from './form.js'
 
 /** The maximum number of keys. */
 const MAX_KEYS = 1000
@@ -8,9 +7,8 @@ const MAX_KEYS = 1000
 export class SeenEntries {
   readonly #seen = new Map<string, { readonly print: string; readonly at: number }>()
 
-  /** Returns the seconds since this entry was first seen; `NaN` if it is seen for the first time. */
-  ageOf (key: string, entry: Form, now: number): number {
-    const print = printOf(entry)
+  /** Returns the seconds since the entry with this fingerprint was first seen; `NaN` if it is seen for the first time. */
+  ageOf (key: string, print: string, now: number): number {
     const seen = this.#seen.get(key)
     if (seen?.print === print) return (now - seen.at) / 1000
     this.#seen.delete(key)

@@ -11,7 +11,7 @@ import { Flight } from '../single-flight.js'
 import { checkTagOptions, knownTags, storeOptions } from '../store-options.js'
 import { differences } from './differences.js'
 import { EarlyLeases } from './early-leases.js'
-import { formOf, isSame, read, type Form } from './form.js'
+import { formOf, isSame, printOf, read, type Form } from './form.js'
 import { EXPLAIN_MS, MismatchChecks, type Mismatch } from './mismatch-checks.js'
 import { SeenEntries } from './seen-entries.js'
 import { VolatileMembers } from './volatile-members.js'
@@ -53,7 +53,7 @@ export class ShadowLoads {
   readonly #fail: Fail
   readonly #ttlFor: (ttl: number | undefined) => number
   readonly #leases: EarlyLeases
-  readonly #members = new VolatileMembers()
+  readonly #members: VolatileMembers
   readonly #seen = new SeenEntries()
   readonly #checks: MismatchChecks
   readonly #limit = new Deadlines(LOAD_LIMIT_MS, { holdsProcess: false })
@@ -65,6 +65,7 @@ export class ShadowLoads {
     this.#fail = fail
     this.#ttlFor = ttlFor
     this.#leases = new EarlyLeases(service, fail)
+    this.#members = new VolatileMembers(() => service.clock.now())
     this.#checks = new MismatchChecks({
       now: () => service.clock.now(),
       members: this.#members,
@@ -133,20 +134,13 @@ export class ShadowLoads {
 
   #loaded (pending: Pending, value: unknown): void {
     const { flight, keyPattern, group } = pending
-    let form: ReturnType<typeof formOf>
-    let stored: SetOptions | CacheError | undefined
-    try {
-      form = formOf(value)
-      // The functions of the caller's options get the value before the caller does, as in the cached arm.
-      stored = storeOptions(pending.options, flight as Flight<unknown>, value, undefined, this.#ttlFor)
-    } catch {
-      // A getter or a proxy of the app threw.
-      form = 'none'
-    }
+    const form = formOf(value)
     if (typeof form === 'string') {
       this.#note(keyPattern, group, form === 'none' ? 'failed' : 'dropped')
       return this.#end(flight)
     }
+    // The functions of the caller's options get the value before the caller does, as in the cached arm.
+    const stored = storeOptions(pending.options, flight as Flight<unknown>, value, undefined, this.#ttlFor)
     if (isError(stored)) this.#fail(pending.target.stats, 'shadow set', stored)
     void this.#compare(pending, form, isError(stored) ? undefined : stored)
   }
@@ -180,7 +174,7 @@ export class ShadowLoads {
       return false
     }
     // Without the remaining ttl, the implementation has not given the age either.
-    const known = ttlLeft === Infinity || Number.isNaN(age) ? this.#seen.ageOf(key, entry, now) : age
+    const known = ttlLeft === Infinity || Number.isNaN(age) ? this.#seen.ageOf(key, printOf(entry), now) : age
     const paths = isSame(entry, form) ? [] : differences(read(entry), read(form))
     if (!target.isLocal && ttlLeft < MIN_TTL_LEFT) this.#note(keyPattern, group, 'undecided', known)
     else if (paths.length === 0) {
@@ -190,8 +184,14 @@ export class ShadowLoads {
     // An entry that was stored after the load began may be newer than the loaded value.
     else if (!(known * 1000 > now - began)) this.#note(keyPattern, group, 'undecided', known)
     else {
-      const evidence = this.#members.differ(key, entry, form, paths)
-      const mismatch: Mismatch = { target, key, keyPattern, group, flight, entry, age: known, ttlLeft, paths, evidence }
+      const print = printOf(entry)
+      const evidence = this.#members.differ(key, print, form, paths)
+      if (paths.every((path) => this.#members.isVolatile(keyPattern, path))) {
+        this.#members.learn(keyPattern, evidence)
+        this.#note(keyPattern, group, 'differs', known, paths[0])
+        return false
+      }
+      const mismatch: Mismatch = { target, key, keyPattern, group, flight, print, age: known, ttlLeft, paths, evidence }
       if (this.#checks.add(mismatch)) return true
       this.#note(keyPattern, group, 'dropped')
     }

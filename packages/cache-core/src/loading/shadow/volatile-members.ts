@@ -1,10 +1,12 @@
 import { ownText } from '../../lib/own-text.js'
 import { differences } from './differences.js'
-import { isSame, printOf, read, sizeOf, type Form } from './form.js'
+import { isSame, read, sizeOf, type Form } from './form.js'
 
 /** The bounds of the remembered values: keys, and the characters or bytes of all values. */
 const MAX_KEYS = 256
 const MAX_BYTES = 2 * 1024 * 1024
+/** Milliseconds for which a remembered value waits for the next load of its key, if there is no room for another. */
+const MAX_WAIT_MS = 60_000
 /** The maximum number of members of a key pattern that are watched. */
 const MAX_MEMBERS = 16
 /** The number of differing members, seen again on the next load, after which a member counts as different on every load or not. */
@@ -14,7 +16,7 @@ const MIN_SETTLED = 3
 const VOLATILE_SHARE = 0.9
 
 /** A loaded value that differed from the entry, in the given members. */
-interface Differing { readonly entryPrint: string; readonly form: Form; readonly paths: readonly string[] }
+interface Differing { readonly entryPrint: string; readonly form: Form; readonly paths: readonly string[]; readonly at: number }
 
 /** A member that had differed between the entry and a load: whether the next load differed again from the load before. */
 export interface Evidence { readonly path: string; readonly isAgain: boolean }
@@ -27,23 +29,33 @@ export interface Evidence { readonly path: string; readonly isAgain: boolean }
 export class VolatileMembers {
   readonly #patterns = new Map<string, Map<string, { again: number; settled: number }>>()
   readonly #last = new Map<string, Differing>()
+  readonly #now: () => number
   #bytes = 0
 
+  constructor (now: () => number) {
+    this.#now = now
+  }
+
   /** Remembers a load that differed from its entry; returns the evidence from the load before, if it differed from the same entry. */
-  differ (key: string, entry: Form, form: Form, paths: readonly string[]): Evidence[] {
+  differ (key: string, entryPrint: string, form: Form, paths: readonly string[]): Evidence[] {
     const last = this.#last.get(key)
-    const entryPrint = printOf(entry)
     this.forget(key)
-    const bytes = sizeOf(form)
-    for (const oldest of this.#last.keys()) {
-      if (this.#last.size < MAX_KEYS && this.#bytes + bytes <= MAX_BYTES) break
-      this.forget(oldest)
-    }
-    this.#last.set(ownText(key), { entryPrint, form, paths })
-    this.#bytes += bytes
+    this.#remember(key, { entryPrint, form, paths, at: this.#now() })
     if (last === undefined || last.entryPrint !== entryPrint) return []
     const changed = isSame(last.form, form) ? [] : differences(read(last.form), read(form))
     return last.paths.map((path) => ({ path, isAgain: changed.includes(path) }))
+  }
+
+  /** Remembers a load, in place of loads that are too old; without room the load is left out, so that the next load of an earlier key counts. */
+  #remember (key: string, last: Differing): void {
+    const bytes = sizeOf(last.form)
+    for (const [oldest, { at }] of this.#last) {
+      if (this.#last.size < MAX_KEYS && this.#bytes + bytes <= MAX_BYTES) break
+      if (last.at - at < MAX_WAIT_MS) return
+      this.forget(oldest)
+    }
+    this.#last.set(ownText(key), last)
+    this.#bytes += bytes
   }
 
   forget (key: string): void {

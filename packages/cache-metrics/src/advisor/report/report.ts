@@ -50,7 +50,8 @@ export function staleUnknown (forecast: { readonly rate: number, readonly high: 
 const HEAD = ['Key Pattern', 'Access Freq', 'Avg Response Time', 'Est Hit Rate', 'TTL', 'Priority', 'Memory Est', 'Stale', 'Saves', 'Verdict']
 
 /** The report as Markdown. */
-export function toMarkdown ({ source, observedSeconds, requests, verdict, advice, gates, plan, shadow = [], notes, generatedAt }: Report): string {
+export function toMarkdown (report: Report): string {
+  const { source, observedSeconds, requests, verdict, advice, gates, plan, shadow = [], notes, generatedAt } = report
   const parts = [
     '# Cache advice',
     `${forMarkdown(generatedAt)}, from ${forMarkdown(source)}: ${requests.toLocaleString('en-US')} requests in ${duration(observedSeconds)}. Verdict: **${verdict}**${basisOf(advice, gates, shadow)}.`

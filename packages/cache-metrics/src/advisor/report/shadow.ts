@@ -16,7 +16,7 @@ export interface ShadowAge {
 /** The stale entries that shadow reads found under one key pattern. */
 export interface ShadowFinding {
   readonly keyPattern: string
-  /** The number of entries that were compared with a loaded value, without those that differ on every load. */
+  /** The number of entries that were compared with a loaded value, without values that differ as a whole on every load. */
   readonly compared: number
   readonly stale: number
   /** Stale entries per comparison; `low` and `high` are the 95 % interval, 0 to 1 if there is too little data. */
@@ -41,15 +41,14 @@ export function shadowFindings (patterns: Iterable<ShadowCounts>, staleTolerance
 }
 
 function findingOf (counts: ShadowCounts, staleTolerance: number): ShadowFinding {
-  const { keyPattern, outcomes: { match, mismatch } } = counts
-  const clusters = counts.groups.filter((group) => group.match + group.mismatch > 0)
-    .map((group): Cluster => ({ hits: group.match + group.mismatch, stale: group.mismatch }))
-  const compared = match + mismatch
-  const rate = compared === 0 ? 0 : mismatch / compared
+  const { keyPattern } = counts
+  const clusters = counts.groups.map(({ fresh, stale }): Cluster => ({ hits: fresh + stale, stale })).filter(({ hits }) => hits > 0)
+  const { hits: compared, stale } = total(clusters)
+  const rate = compared === 0 ? 0 : stale / compared
   const seen = {
     keyPattern,
     compared,
-    stale: mismatch,
+    stale,
     rate,
     ...intervalOf(clusters, rate, counts.stored),
     byAge: agesOf(counts),
@@ -86,7 +85,7 @@ function verdictOf ({ compared, rate, low, high }: Pick<ShadowFinding, 'compared
 function agesOf ({ ages }: ShadowCounts): ShadowAge[] {
   return [...SHADOW_AGES, undefined].map((upTo, at) => {
     const stale = ages.mismatch.counts[at]!
-    return { upTo, compared: ages.match.counts[at]! + stale, stale }
+    return { upTo, compared: ages.match.counts[at]! + ages.differs.counts[at]! + stale, stale }
   }).filter(({ compared }) => compared > 0)
 }
 
