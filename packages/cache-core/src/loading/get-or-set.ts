@@ -16,9 +16,9 @@ import type { Ok, Result } from '../contract/result.js'
 import { isEarlyRefreshDue, mayBeServed, needsEntry } from './stale-rules.js'
 import { isHit } from '../telemetry/read-outcomes.js'
 import type { ImplStats } from '../telemetry/counters.js'
-import { timeLoad } from './timed-load.js'
+import { timeLoad, type LoaderRun } from './timed-load.js'
 import type { LoadService, LoadTarget } from './load-service.js'
-import { ShadowLoads } from './shadow/shadow-loads.js'
+import { ShadowLoads, type ShadowLoad } from './shadow/shadow-loads.js'
 
 /** `getOrSet`: one load per key and process, and the rules for stale values. */
 export class GetOrSet {
@@ -55,20 +55,30 @@ export class GetOrSet {
     const counters = stats.of(error === undefined ? key : '')
     if (error === undefined) this.#service.observer.read(counters, key, 'miss')
     const load = new Load(key)
-    const shadow = target !== undefined && error === undefined && this.#service.shadow.isOn
-      ? this.#shadow.begin(target, key, counters.keyPattern, options)
-      : undefined
-    return timeLoad(this.#service, { load, loader, counters, timeoutMs: options.timeoutMs, isBackground: false }, (value) => {
-      if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return shadow?.end()
+    const run = { load, loader, counters, timeoutMs: options.timeoutMs, isBackground: false }
+    /** Counts the value; returns whether the cached arm would store it. */
+    const note = (value: T): boolean => {
+      if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return false
       const unknown = checkNames('getOrSet', options)
       if (unknown !== undefined) {
-        shadow?.end()
-        return this.#fail(stats, 'set', unknown)
+        this.#fail(stats, 'set', unknown)
+        return false
       }
       counters.sets++
       this.#service.doubts.look(counters.keyPattern, key, value, options.ttl)
-      shadow?.loaded(value)
-    }, shadow === undefined ? undefined : () => shadow.end())
+      return true
+    }
+    const shadow = target !== undefined && this.#service.shadow.isOn && error === undefined
+      ? this.#shadow.begin(target, key, counters.keyPattern, options)
+      : undefined
+    return shadow === undefined ? timeLoad(this.#service, run, note) : this.#observeInShadow(run, note, shadow)
+  }
+
+  #observeInShadow<T> (run: LoaderRun<T>, note: (value: T) => boolean, shadow: ShadowLoad): Promise<T> {
+    return timeLoad(this.#service, run, (value) => {
+      if (note(value)) shadow.loaded(value)
+      else shadow.end()
+    }, shadow.end)
   }
 
   /** Returns the cached value, or the value of one load, which later calls for the key join. */

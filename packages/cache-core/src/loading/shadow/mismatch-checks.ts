@@ -68,7 +68,8 @@ export class MismatchChecks {
     const { now, end } = this.#deps
     const id = [mismatch.key, ...mismatch.paths].join('\n')
     const recent = this.#recent.get(id)
-    if (recent !== undefined && recent.first.print === mismatch.print && recent.first.target === mismatch.target && now() - recent.at < TOGETHER_MS) {
+    const isSame = recent?.first.print === mismatch.print && recent.first.target === mismatch.target
+    if (recent !== undefined && isSame && now() - recent.at < TOGETHER_MS) {
       recent.count++
       recent.evidence.push(...mismatch.evidence)
       end(mismatch.flight)

@@ -24,9 +24,9 @@ const MIN_TTL_LEFT = EXPLAIN_MS / 1000 + 1
 /** One load of a sampled key in the control arm. */
 export interface ShadowLoad {
   /** The loader returned a value that would be stored; called before the caller gets the value. Never throws. */
-  loaded (value: unknown): void
+  readonly loaded: (value: unknown) => void
   /** The load failed, or its value would not be stored. */
-  end (): void
+  readonly end: () => void
 }
 
 /** A load under way, with what is needed to store its value as the cached arm would. */

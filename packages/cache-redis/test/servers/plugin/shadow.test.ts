@@ -25,7 +25,10 @@ t.test('shadow: a process stores from its second load on, another one compares i
   await server.cli('FLUSHALL')
   const [one, other] = [await startApp(t), await startApp(t)]
   let loads = 0
-  const load = async (app: FastifyInstance) => app.cache.getOrSet('item:1', async () => ({ price: 1, at: new Date(0), load: void loads++ }), { ttl: 60, tags: ['items'] })
+  const load = async (app: FastifyInstance) => app.cache.getOrSet('item:1', async () => {
+    loads++
+    return { price: 1, at: new Date(0) }
+  }, { ttl: 60, tags: ['items'] })
   await load(one)
   await settles(one, { absent: 1 })
   t.match(await one.cache.registry.current.get('item:1'), { value: null })
