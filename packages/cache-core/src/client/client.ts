@@ -158,7 +158,7 @@ export class CacheClient implements FastifyCache {
     const { active, controlStats } = this.registry
     if (active.passThrough) return this.#getOrSet.observe(active.stats, key, loader, given)
     const registration = checkKey(key) === undefined ? serving(this.registry, this.#arm, key, this.#bucket) : undefined
-    if (registration === undefined) return this.#getOrSet.observe(controlStats, key, loader, given)
+    if (registration === undefined) return this.#getOrSet.observe(controlStats, key, loader, given, active)
     return this.#getOrSet.run(registration, key, loader, given, this.#caller)
   }
 
@@ -176,6 +176,11 @@ export class CacheClient implements FastifyCache {
   async health (): Promise<Result<void>> {
     const { active } = this.registry
     return this.#calls.failed(active.stats, 'health', await active.health())
+  }
+
+  /** Drops what the calls of this client left behind in the background: shadow reads and their timers. */
+  stop (): void {
+    this.#getOrSet.close()
   }
 
   namespace (name: string): FastifyCache {

@@ -106,6 +106,7 @@ export class Writes {
     const registration = serving(this.#calls.registry, of.arm, key, of.bucket)
     if (registration === undefined) {
       this.#calls.registry.controlStats.of(key).sets++
+      this.#removeShadow(key)
       return DONE
     }
     const isStored = options.ttl !== 0
@@ -121,8 +122,10 @@ export class Writes {
     const stored: Item[] = []
     const emptied: string[] = []
     for (const item of items) {
-      if (serving(this.#calls.registry, of.arm, item.key, of.bucket) === undefined) controlStats.of(item.key).sets++
-      else if (item.options.ttl === 0) emptied.push(item.key)
+      if (serving(this.#calls.registry, of.arm, item.key, of.bucket) === undefined) {
+        controlStats.of(item.key).sets++
+        this.#removeShadow(item.key)
+      } else if (item.options.ttl === 0) emptied.push(item.key)
       else stored.push(item)
     }
     let result: Result<void> = DONE
@@ -132,6 +135,19 @@ export class Writes {
     if (!result.ok) return this.#calls.failed(active.stats, 'setMany', result)
     for (const { key } of stored) active.stats.of(key).sets++
     return result
+  }
+
+  /**
+   * Removes the entry of a key that shadow reads compare, beside a write of the control arm, which is withheld: the entry would look stale,
+   * though in the cached arm the write would have replaced it. A removal may arrive late; a value that arrives late could be an old one.
+   */
+  #removeShadow (key: string): void {
+    const { active, flights, shadow } = this.#calls.registry
+    if (active.passThrough || shadow.groupOf(key) === undefined) return
+    void flights.store([key], async () => {
+      const result = await active.del(key)
+      if (!result.ok) this.#calls.fail(active.stats, 'shadow del', result.error)
+    })
   }
 }
 

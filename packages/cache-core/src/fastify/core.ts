@@ -152,6 +152,7 @@ export class Core {
     this.announce()
     announceAccess(this.#log, this.access(), this.#rollout.paths)
     await this.#rollout.start()
+    this.#announceShadow()
     const { warm } = this.#options
     if (warm === undefined) return
     const { pluginTimeout } = this.#fastify.initialConfig
@@ -176,8 +177,17 @@ export class Core {
     this.#log.info({}, `Cache: ${state} (impl: ${implName})`)
   }
 
+  /** Logs why option `rollout.shadow` compares nothing, if the reason lasts. */
+  #announceShadow (): void {
+    const { active, rollout, shadow } = this.registry
+    if (!shadow.isOn) return
+    if (active.passThrough) this.#log.warn({}, `Cache: shadow reads compare nothing, since ${active.implName} stores nothing; choose an implementation that stores, and set rollout.percent to 0`)
+    else if (rollout.isComplete) this.#log.warn({}, 'Cache: shadow reads compare nothing, since rollout.percent is 100; they compare the loads of requests outside of the rollout')
+  }
+
   async close (): Promise<void> {
     await this.#rollout.close()
+    this.client.stop()
     this.#stopListening()
     this.#failures.close()
     if (this.#isStarted) this.registry.stop()

@@ -14,5 +14,5 @@ export function refuseClash (own: SharedOptions, siblings: SharedOptions, by: st
     if (one !== undefined && other !== undefined && !isDeepStrictEqual(one, other)) throw new OptionClash(name, by)
   }
   compare('defaultTtl', own.defaultTtl, siblings.defaultTtl)
-  for (const name of ['percent', 'allow', 'salt', 'holdOut', 'canary', 'key'] as const) compare(`rollout.${name}`, own.rollout?.[name], siblings.rollout?.[name])
+  for (const name of ['percent', 'allow', 'salt', 'holdOut', 'shadow', 'canary', 'key'] as const) compare(`rollout.${name}`, own.rollout?.[name], siblings.rollout?.[name])
 }

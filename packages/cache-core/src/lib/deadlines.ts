@@ -75,6 +75,12 @@ export class Deadlines {
     return true
   }
 
+  /** Ends the limits of all calls, as `unwatch` does, and the interval. */
+  clear (): void {
+    while (this.#head !== undefined) this.unwatch(this.#head)
+    this.#stop()
+  }
+
   #sweep (): void {
     this.#tick++
     while (this.#head !== undefined && this.#head.expiresAt <= this.#tick) {

@@ -16,8 +16,9 @@ import type { Ok, Result } from '../contract/result.js'
 import { isEarlyRefreshDue, mayBeServed, needsEntry } from './stale-rules.js'
 import { isHit } from '../telemetry/read-outcomes.js'
 import type { ImplStats } from '../telemetry/counters.js'
-import { timeLoad } from './timed-load.js'
+import { timeLoad, type LoaderRun } from './timed-load.js'
 import type { LoadService, LoadTarget } from './load-service.js'
+import { ShadowLoads, type ShadowLoad } from './shadow/shadow-loads.js'
 
 /** `getOrSet`: one load per key and process, and the rules for stale values. */
 export class GetOrSet {
@@ -27,6 +28,7 @@ export class GetOrSet {
   readonly #store: LoadStore
   readonly #runner: FlightRunner
   readonly #proofs: FlightProofs
+  readonly #shadow: ShadowLoads
 
   constructor (service: LoadService, fail: Fail, ttlFor: (ttl: number | undefined) => number) {
     this.#service = service
@@ -35,22 +37,48 @@ export class GetOrSet {
     this.#store = new LoadStore(service, fail)
     this.#proofs = new FlightProofs(this.#store)
     this.#runner = new FlightRunner(service, this.#store, this.#backoff, ttlFor)
+    this.#shadow = new ShadowLoads(service, fail, ttlFor)
   }
 
-  /** Runs the loader of each caller at once and without joining other loads: observing must not change the observed traffic. */
-  observe<T> (stats: ImplStats, key: string, loader: Loader<T>, options: GetOrSetOptions<T>): Promise<T> {
+  /** Drops the pending shadow reads and their timers; later loads begin none. */
+  close (): void {
+    this.#shadow.close()
+  }
+
+  /**
+   * Runs the loader of each caller at once and without joining other loads: observing must not change the observed traffic.
+   * @param target the implementation whose entry is compared with the loaded value, if the key is sampled
+   */
+  observe<T> (stats: ImplStats, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, target?: LoadTarget): Promise<T> {
     const error = checkKey(key)
     if (error !== undefined) this.#fail(stats, 'getOrSet', error)
     const counters = stats.of(error === undefined ? key : '')
     if (error === undefined) this.#service.observer.read(counters, key, 'miss')
     const load = new Load(key)
-    return timeLoad(this.#service, { load, loader, counters, timeoutMs: options.timeoutMs, isBackground: false }, (value) => {
-      if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return
+    const run = { load, loader, counters, timeoutMs: options.timeoutMs, isBackground: false }
+    /** Counts the value; returns whether the cached arm would store it. */
+    const note = (value: T): boolean => {
+      if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return false
       const unknown = checkNames('getOrSet', options)
-      if (unknown !== undefined) return this.#fail(stats, 'set', unknown)
+      if (unknown !== undefined) {
+        this.#fail(stats, 'set', unknown)
+        return false
+      }
       counters.sets++
       this.#service.doubts.look(counters.keyPattern, key, value, options)
-    })
+      return true
+    }
+    const shadow = target !== undefined && this.#service.shadow.isOn && error === undefined
+      ? this.#shadow.begin(target, key, counters.keyPattern, options)
+      : undefined
+    return shadow === undefined ? timeLoad(this.#service, run, note) : this.#observeInShadow(run, note, shadow)
+  }
+
+  #observeInShadow<T> (run: LoaderRun<T>, note: (value: T) => boolean, shadow: ShadowLoad): Promise<T> {
+    return timeLoad(this.#service, run, (value) => {
+      if (note(value)) shadow.loaded(value)
+      else shadow.end()
+    }, shadow.end)
   }
 
   /** Returns the cached value, or the value of one load, which later calls for the key join. */

@@ -5,6 +5,7 @@ import type { Doubts } from '../telemetry/doubts.js'
 import type { MeasuredService } from '../telemetry/measure.js'
 import type { Observer } from '../telemetry/read-outcomes.js'
 import type { ImplStats } from '../telemetry/counters.js'
+import type { ShadowSettings } from './shadow/shadow-settings.js'
 import type { Flights } from './single-flight.js'
 
 /**
@@ -15,6 +16,7 @@ export interface LoadTarget {
   readonly impl: Pick<Cache, 'lock' | 'leases' | 'tags'>
   readonly immediate: Immediate | undefined
   readonly stats: ImplStats
+  readonly isLocal: boolean
   lookup<T> (key: string, hint: ReadHint): Promise<Result<Entry<T> | null>>
   set (key: string, value: unknown, options: SetOptions): Promise<Result<void>>
   capture (tags: string[]): Promise<Result<TagSnapshot>>
@@ -30,4 +32,5 @@ export interface LoadService extends MeasuredService {
   readonly flights: Flights
   readonly observer: Observer
   readonly doubts: Doubts
+  readonly shadow: ShadowSettings
 }

@@ -117,6 +117,8 @@ export class Flights<F extends Flight = Flight> {
   readonly #joinable = new Map<string, F>()
   readonly #byTag = new Map<string, Set<F>>()
   readonly #open = new Set<F>()
+  /** The flights of `beginApart`, by key. */
+  readonly #apart = new Map<string, Set<F>>()
   readonly #storing = new Map<string, Promise<unknown>>()
 
   /** The flight of a key that a call which starts now may join. */
@@ -127,21 +129,20 @@ export class Flights<F extends Flight = Flight> {
   begin (flight: F): void {
     flight.number = ++this.begun
     this.#joinable.set(flight.key, flight)
-    this.#open.add(flight)
-    for (const tag of flight.tags) {
-      const flights = this.#byTag.get(tag)
-      if (flights === undefined) this.#byTag.set(tag, new Set([flight]))
-      else flights.add(flight)
-    }
+    this.#admit(flight)
+  }
+
+  /** Begins a flight that no caller joins. It is superseded like any other, until `end`. */
+  beginApart (flight: F): void {
+    addTo(this.#apart, flight.key, flight)
+    this.#admit(flight)
   }
 
   end (flight: F): void {
     if (this.#joinable.get(flight.key) === flight) this.#joinable.delete(flight.key)
     this.#open.delete(flight)
-    for (const tag of flight.tags) {
-      const flights = this.#byTag.get(tag)
-      if (flights?.delete(flight) === true && flights.size === 0) this.#byTag.delete(tag)
-    }
+    for (const tag of flight.tags) removeFrom(this.#byTag, tag, flight)
+    if (this.#apart.size > 0) removeFrom(this.#apart, flight.key, flight)
   }
 
   /** Supersedes the flights of keys that were changed. */
@@ -149,6 +150,7 @@ export class Flights<F extends Flight = Flight> {
     for (const key of keys) {
       const flight = this.#joinable.get(key)
       if (flight !== undefined) this.supersedeFlight(flight)
+      if (this.#apart.size > 0) for (const apart of this.#apart.get(key) ?? []) apart.isSuperseded = true
     }
   }
 
@@ -194,4 +196,20 @@ export class Flights<F extends Flight = Flight> {
     flight.isSuperseded = true
     if (this.#joinable.get(flight.key) === flight) this.#joinable.delete(flight.key)
   }
+
+  #admit (flight: F): void {
+    this.#open.add(flight)
+    for (const tag of flight.tags) addTo(this.#byTag, tag, flight)
+  }
+}
+
+function addTo<F> (sets: Map<string, Set<F>>, name: string, flight: F): void {
+  const flights = sets.get(name)
+  if (flights === undefined) sets.set(name, new Set([flight]))
+  else flights.add(flight)
+}
+
+function removeFrom<F> (sets: Map<string, Set<F>>, name: string, flight: F): void {
+  const flights = sets.get(name)
+  if (flights?.delete(flight) === true && flights.size === 0) sets.delete(name)
 }

@@ -14,14 +14,20 @@ export interface LoaderRun<T> {
   readonly isBackground: boolean
 }
 
-/** Runs a loader, records its duration and emits `loaded`; `onValue` is called with the value before the promise resolves. */
-export function timeLoad<T> (service: MeasuredService, run: LoaderRun<T>, onValue?: (value: T) => void): Promise<T> {
+/**
+ * Runs a loader, records its duration and emits `loaded`; `onValue` is called with the value before the promise resolves, `onFailure` before
+ * it rejects. Both must not throw.
+ */
+export function timeLoad<T> (
+  service: MeasuredService, run: LoaderRun<T>, onValue?: (value: T) => void, onFailure?: () => void
+): Promise<T> {
   const began = service.clock.now()
   let loaded: T | Promise<T>
   try {
     loaded = runLoader(run.load, run.loader, run.timeoutMs)
   } catch (error) {
     noteLoad(service, run, began, undefined, { error })
+    onFailure?.()
     return Promise.reject(error)
   }
   // Not an async function: each further promise adds to the cost of observing.
@@ -31,6 +37,7 @@ export function timeLoad<T> (service: MeasuredService, run: LoaderRun<T>, onValu
     return value
   }, (error: unknown) => {
     noteLoad(service, run, began, undefined, { error })
+    onFailure?.()
     throw error
   })
 }

@@ -7,6 +7,9 @@ import { isLabel } from '../telemetry/key-pattern.js'
  */
 export const ALLOWED_PATTERNS = '"*" or a letter and up to 63 of A-Z a-z 0-9 _ . / -, and no id'
 
+/** The default share of keys that shadow reads compare, in percent. */
+export const SHADOW_PERCENT = 1
+
 /** The members of a rollout that apply to all of its subjects. */
 export const rolloutProperties = {
   /** The share of subjects in the cached arm, in percent: 0 to 100, two decimals count. */
@@ -19,7 +22,15 @@ export const rolloutProperties = {
    * The share of subjects that are never cached, in percent: the control arm that every stage is compared with.
    * @default 1 with `canary`, else 0
    */
-  holdOut: Type.Optional(Type.Number({ minimum: 0, maximum: 50 }))
+  holdOut: Type.Optional(Type.Number({ minimum: 0, maximum: 50 })),
+  /**
+   * Shadow reads: loads of the control arm are compared with the cache's entry, which is never served. See Shadow reads.
+   * @default off
+   */
+  shadow: Type.Optional(Type.Object({
+    /** The share of keys that are compared and stored, in percent: 0 to 100, two decimals count. */
+    percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100, default: SHADOW_PERCENT }))
+  }, { additionalProperties: false }))
 }
 
 /** The schema of the settings of a rollout that a registry has. */

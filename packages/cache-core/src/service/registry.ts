@@ -15,6 +15,8 @@ import { Registration } from './registration.js'
 import { registrySchema, type RegistryOptions } from './registry-options.js'
 import type { CanaryStatus } from '../rollout/canary-view.js'
 import { Rollout } from '../rollout/rollout.js'
+import { SHADOW_PERCENT } from '../rollout/rollout-options.js'
+import { ShadowSettings } from '../loading/shadow/shadow-settings.js'
 import { shown } from '../contract/shown.js'
 import { CONTROL_LABEL, Stats, type ImplStats, type Totals } from '../telemetry/counters.js'
 
@@ -80,6 +82,8 @@ export class CacheRegistry {
   readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt))
   /** Returns the status of the canary; set if there is one. */
   canaryStatus: (() => CanaryStatus) | undefined
+  /** The sample of shadow reads, and their counts. */
+  readonly shadow = new ShadowSettings((key) => this.rollout.allows(this.stats.patterns.of(key)))
   readonly #recent = new RecentStats(this.stats)
   readonly #limits = { reads: new Deadlines(DEFAULTS.readTimeoutMs), writes: new Deadlines(DEFAULTS.writeTimeoutMs) }
   /**
@@ -110,6 +114,7 @@ export class CacheRegistry {
     if (rollout?.allow !== undefined) this.rollout.allow = rollout.allow
     if (rollout?.holdOut !== undefined) this.rollout.holdOut = rollout.holdOut
     if (rollout?.percent !== undefined) this.rollout.percent = rollout.percent
+    if (rollout?.shadow !== undefined) this.shadow.percent = rollout.shadow.percent ?? SHADOW_PERCENT
   }
 
   /** The registration in service. */

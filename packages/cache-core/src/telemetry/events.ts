@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { CacheError } from '../contract/errors.js'
 import { isPromise } from '../lib/harmless.js'
+import type { ShadowOutcome } from './shadow-stats.js'
 
 /**
  * The outcome of a read. `stale`: an entry past its ttl was served, which counts as a hit. `miss`: no valid entry was found, or the key is
@@ -38,6 +39,11 @@ export interface CacheEvents {
   invalidated: [tags: readonly string[], soft: boolean]
   /** All entries were removed in this process; acknowledged or queued, as for `invalidated`. */
   cleared: []
+  /**
+   * A shadow read was decided: the entry of a sampled key was compared with a value that was loaded in the control arm. `age` is that of the
+   * entry in seconds, `NaN` if it is unknown or there was no entry. A mismatch is decided after five seconds or more.
+   */
+  shadowed: [keyPattern: string, outcome: ShadowOutcome, age: number]
   /** The share of subjects in the cached arm changed. */
   rollout: [percent: number]
   /** A listener of `event` threw or rejected for the first time. */

@@ -53,7 +53,7 @@ function isOwnAncestor ({ part, parent }: Open): boolean {
 }
 
 /** Returns the name of a member for a log. A name that may be an id or an address is data, and is replaced by `[…]`. */
-function memberOf (name: string): string {
+export function memberOf (name: string): string {
   return /^[A-Za-z_$][\w$]{0,31}$/.test(name) && !isIdLike(name) ? `.${name}` : '[…]'
 }
 

@@ -12,6 +12,7 @@ import { gates, MIN_OBSERVED_SECONDS } from './report/go-no-go-gates.js'
 import { hashKey } from './hash.js'
 import { planFor } from './report/plan.js'
 import { staleUnknown, verdictOfReport, type Report } from './report/report.js'
+import { shadowFindings } from './report/shadow.js'
 import { RouteObservation } from './route-observation.js'
 
 /** Settings of the advisor. */
@@ -105,17 +106,19 @@ export class Advisor {
     const advice = advise(observations, this.#wishes)
     const numbers = this.#numbers.ofGates(observedSeconds)
     const rows = gates(numbers, this.#settings.minDays === undefined ? MIN_OBSERVED_SECONDS : this.#settings.minDays * 86_400)
+    const shadow = shadowFindings(this.#core.registry.shadow.stats.patterns.values(), staleTolerance)
     return {
       version: 1,
       generatedAt: new Date().toISOString(),
       source: 'this process',
       observedSeconds,
       requests: numbers.requests,
-      verdict: verdictOfReport(advice, rows),
+      verdict: verdictOfReport(advice, rows, shadow),
       advice,
       gates: rows,
       plan: planFor(advice),
       arms: this.#traffic.arms.report(),
+      ...shadow.length === 0 ? {} : { shadow },
       notes: this.#notes(observedSeconds, advice)
     }
   }

@@ -25,7 +25,7 @@ export async function reportOfApp ({ server }: AppSource, timeoutMs: number): Pr
   const report = json as unknown as Omit<Report, 'advice'> & { readonly advice: readonly SentAdvice[] }
   const advice = report.advice.map((one): Advice => ({ ...one, judgement: judgementOf(one) }))
   // The verdict is computed from the rows: an app of another release may send a verdict that the rows do not support.
-  return { ...report, advice, verdict: verdictOfReport(advice, report.gates) }
+  return { ...report, advice, verdict: verdictOfReport(advice, report.gates, report.shadow) }
 }
 
 function hintFor (status: number): string {

@@ -21,7 +21,7 @@ export function show ({ name, format }: Command, findings: Findings): string {
   if (format === 'json') return `${asciiJson(JSON.stringify(dataOf(name, findings), undefined, 2))}\n`
   if (name === 'plan') return findings.plan === undefined ? '' : printable(`${planText(findings.plan)}\n`)
   const markdown = name === 'gates'
-    ? toMarkdown({ ...findings, verdict: verdictOf(findings.gates), advice: [], plan: undefined }) + stageOf(findings)
+    ? toMarkdown({ ...findings, verdict: verdictOf(findings.gates), advice: [], plan: undefined, shadow: [] }) + stageOf(findings)
     : toMarkdown(findings) + extrasOf(findings)
   return printable(format === 'text' ? toText(markdown) : markdown)
 }

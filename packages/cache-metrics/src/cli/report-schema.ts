@@ -53,5 +53,6 @@ export const reportSchema = Type.Object({
     routes: both({ requests: Type.Number(), failures: share, p50: maybe, p95: maybe, p99: maybe }),
     patterns: both({ reads: Type.Number(), hits: share, loads: Type.Number(), loadsPerRead: Type.Number() })
   })),
+  shadow: Type.Optional(Type.Array(Type.Object({ keyPattern: Type.String(), text: Type.String(), verdict }))),
   notes: Type.Array(Type.String())
 })

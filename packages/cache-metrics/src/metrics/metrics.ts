@@ -1,6 +1,6 @@
 import type { CacheRegistry } from '@x/cache-core'
 import type { ImplementationStatus } from '@x/cache-core/implementing'
-import { CONTROL_LABEL, DURATION_BUCKETS, ERROR_TYPES, type CanaryStatus } from '@x/cache-core/suite'
+import { CONTROL_LABEL, DURATION_BUCKETS, ERROR_TYPES, SHADOW_AGES, SHADOW_OUTCOMES, type CanaryStatus } from '@x/cache-core/suite'
 import { EdgeCounts } from '../traffic/edge-counts.js'
 import type { Traffic } from '../traffic/traffic.js'
 
@@ -158,6 +158,32 @@ export const METRICS: readonly Metric[] = [
       }
     },
     followCache: ({ events }, emit) => events.on('loaded', (_key, keyPattern, seconds) => emit(seconds, keyPattern))
+  },
+  {
+    name: 'cache_shadow_reads_total',
+    type: 'counter',
+    help: 'Loads of the control arm that were compared with the entry of the cache, by outcome.',
+    labelNames: ['key_pattern', 'outcome'],
+    ofCache ({ shadow }, emit) {
+      for (const { keyPattern, outcomes } of shadow.stats.patterns.values()) {
+        for (const outcome of SHADOW_OUTCOMES) emit(outcomes[outcome], keyPattern, outcome)
+      }
+    }
+  },
+  {
+    name: 'cache_shadow_age_seconds',
+    type: 'histogram',
+    help: 'The age of the entries that were compared with a loaded value.',
+    labelNames: ['key_pattern', 'outcome'],
+    buckets: SHADOW_AGES,
+    ofCache ({ shadow }, emit) {
+      for (const { keyPattern, ages } of shadow.stats.patterns.values()) {
+        for (const [outcome, histogram] of Object.entries(ages)) if (histogram.count > 0) emit(histogram, keyPattern, outcome)
+      }
+    },
+    followCache: ({ events }, emit) => events.on('shadowed', (keyPattern, outcome, age) => {
+      if ((outcome === 'match' || outcome === 'differs' || outcome === 'mismatch') && !Number.isNaN(age)) emit(age, keyPattern, outcome)
+    })
   },
   {
     name: 'cache_request_duration_seconds',

@@ -5,6 +5,7 @@ import type { ArmsReport } from '../../traffic/arms.js'
 import { armsText } from './arms-text.js'
 import { bytes, duration, seconds, table } from './figures.js'
 import type { Plan } from './plan.js'
+import type { ShadowFinding } from './shadow.js'
 
 /** The report of the advisor, the body of `GET /internal/cache/advice`. */
 export interface Report {
@@ -24,6 +25,8 @@ export interface Report {
   readonly plan: Plan | undefined
   /** Both arms of the rollout; absent while there are not enough requests of both. */
   readonly arms?: ArmsReport | undefined
+  /** The stale entries that shadow reads found, by key pattern; absent if there were no shadow reads. */
+  readonly shadow?: readonly ShadowFinding[]
   /** Sentences about the limits of the numbers in the report. */
   readonly notes: readonly string[]
 }
@@ -34,8 +37,12 @@ export function verdictOfAdvice (all: readonly Advice[]): GateVerdict {
   return all.length === 0 || all.every(({ judgement }) => judgement.kind === 'not enough data') ? 'not enough data' : 'no-go'
 }
 
-/** The verdict of the report: go if the advice and the gates are go; if only the advice is go, the verdict of the gates. */
-export function verdictOfReport (advice: readonly Advice[], rows: readonly Gate[]): GateVerdict {
+/**
+ * The verdict of the report: go if the advice and the gates are go; if only the advice is go, the verdict of the gates. It is no-go if
+ * shadow reads found too many stale entries.
+ */
+export function verdictOfReport (advice: readonly Advice[], rows: readonly Gate[], shadow: readonly ShadowFinding[] = []): GateVerdict {
+  if (shadow.some(({ verdict }) => verdict === 'no-go')) return 'no-go'
   const verdict = verdictOfAdvice(advice)
   return verdict === 'go' ? verdictOf(rows) : verdict
 }
@@ -48,15 +55,17 @@ export function staleUnknown (forecast: { readonly rate: number, readonly high: 
 const HEAD = ['Key Pattern', 'Access Freq', 'Avg Response Time', 'Est Hit Rate', 'TTL', 'Priority', 'Memory Est', 'Stale', 'Saves', 'Verdict']
 
 /** The report as Markdown. */
-export function toMarkdown ({ source, observedSeconds, requests, verdict, advice, gates, plan, arms, notes, generatedAt }: Report): string {
+export function toMarkdown (report: Report): string {
+  const { source, observedSeconds, requests, verdict, advice, gates, plan, arms, shadow = [], notes, generatedAt } = report
   const parts = [
     '# Cache advice',
-    `${forMarkdown(generatedAt)}, from ${forMarkdown(source)}: ${requests.toLocaleString('en-US')} requests in ${duration(observedSeconds)}. Verdict: **${verdict}**${basisOf(advice, gates)}.`
+    `${forMarkdown(generatedAt)}, from ${forMarkdown(source)}: ${requests.toLocaleString('en-US')} requests in ${duration(observedSeconds)}. Verdict: **${verdict}**${basisOf(advice, gates, shadow)}.`
   ]
   for (const [kind, title] of [['pattern', 'Key patterns'], ['route', 'Routes']] as const) {
     const rows = advice.filter((one) => one.kind === kind)
     if (rows.length > 0) parts.push(`## ${title}`, table([kind === 'route' ? 'Route' : HEAD[0]!, ...HEAD.slice(1)], rows.map((row) => rowOf(row).map(forMarkdown))))
   }
+  if (shadow.length > 0) parts.push('## Shadow reads', shadow.map(({ text }) => listItem(text)).join('\n'))
   if (gates.length > 0) {
     parts.push('## Go or no-go', table(['Gate', 'Value', 'Threshold', 'Verdict', 'Formula', 'Source'], gates.map((gate) =>
       [...[gate.name, gateValue(gate), gate.threshold, gate.verdict].map(forMarkdown), codeSpan(gate.formula), forMarkdown(gate.source)])))
@@ -70,9 +79,10 @@ export function toMarkdown ({ source, observedSeconds, requests, verdict, advice
   return `${parts.join('\n\n')}\n`
 }
 
-/** The verdicts of the advice and of the gates, which the verdict of the report combines. */
-function basisOf (advice: readonly Advice[], rows: readonly Gate[]): string {
-  return advice.length === 0 || rows.length === 0 ? '' : ` (advice: ${verdictOfAdvice(advice)}, gates: ${verdictOf(rows)})`
+/** The verdicts of the advice, of the gates and of shadow reads, which the verdict of the report combines. */
+function basisOf (advice: readonly Advice[], rows: readonly Gate[], shadow: readonly ShadowFinding[]): string {
+  const stale = shadow.some(({ verdict }) => verdict === 'no-go') ? ', shadow reads: no-go' : ''
+  return advice.length === 0 || rows.length === 0 ? '' : ` (advice: ${verdictOfAdvice(advice)}, gates: ${verdictOf(rows)}${stale})`
 }
 
 /** The plan as code and comments to paste. */

@@ -1,3 +1,4 @@
+import { isWithinBytes } from '@x/cache-core/suite'
 import { crc32 } from 'node:zlib'
 
 /** The default limit of a value, in bytes; larger values have no fingerprint. */
@@ -29,33 +30,12 @@ export function fingerprint (value: unknown, maxBytes = MAX_BYTES): Fingerprint 
       const bytes = value.byteLength
       return bytes > maxBytes ? undefined : { hash: crc32(value, BYTES), bytes }
     }
-    if (!isWithin(value, maxBytes)) return undefined
+    if (!isWithinBytes(value, maxBytes)) return undefined
     const text = JSON.stringify(value) as string | undefined
     return text === undefined ? undefined : ofText(text, JSON_TEXT, maxBytes)
   } catch {
     return undefined
   }
-}
-
-/** Whether the JSON text of a value may fit into `maxBytes`. The check visits at most `maxBytes` parts of the value. */
-function isWithin (value: unknown, maxBytes: number): boolean {
-  let left = maxBytes
-  const open: unknown[] = [value]
-  while (open.length > 0) {
-    const part = open.pop()
-    // The JSON text of each part has at least one character: a bracket, a comma or a digit.
-    left--
-    if (typeof part === 'string') left -= part.length
-    else if (typeof part === 'object' && part !== null) {
-      if (ArrayBuffer.isView(part) || part instanceof Map || part instanceof Set) return false
-      const parts = Array.isArray(part) ? part : Object.values(part)
-      // The number of parts is checked before the loop, so that an array with millions of items is not visited.
-      if (parts.length > left) return false
-      for (const each of parts) open.push(each)
-    }
-    if (left < 0) return false
-  }
-  return true
 }
 
 function ofText (text: string, start: number, maxBytes: number): Fingerprint | undefined {

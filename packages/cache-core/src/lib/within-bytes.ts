@@ -1,0 +1,23 @@
+/**
+ * Whether the JSON text of a value may fit into `maxBytes`; `false` also for a value with parts that JSON changes: a `Map`, a `Set`, bytes
+ * inside an object. The check visits at most `maxBytes` parts of the value. Throws if a getter or a proxy of the value throws.
+ */
+export function isWithinBytes (value: unknown, maxBytes: number): boolean {
+  let left = maxBytes
+  const open: unknown[] = [value]
+  while (open.length > 0) {
+    const part = open.pop()
+    // The JSON text of each part has at least one character: a bracket, a comma or a digit.
+    left--
+    if (typeof part === 'string') left -= part.length
+    else if (typeof part === 'object' && part !== null) {
+      if (ArrayBuffer.isView(part) || part instanceof Map || part instanceof Set) return false
+      const parts = Array.isArray(part) ? part : Object.values(part)
+      // The number of parts is checked before the loop, so that an array with millions of items is not visited.
+      if (parts.length > left) return false
+      for (const each of parts) open.push(each)
+    }
+    if (left < 0) return false
+  }
+  return true
+}

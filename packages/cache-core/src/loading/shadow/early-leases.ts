@@ -1,0 +1,72 @@
+import type { TagSnapshot } from '../../contract/cache.js'
+import type { Clock } from '../../lib/clock.js'
+import { ownText } from '../../lib/own-text.js'
+import type { Fail } from '../call.js'
+import type { LoadTarget } from '../load-service.js'
+import { LOAD_LIMIT_MS } from '../load.js'
+
+/** The maximum number of keys; the lease that was taken first is released for another one. */
+const MAX_KEYS = 1000
+/** Seconds for which a lease waits for the next load of its key. */
+const LEASE_TTL = 600
+/** Milliseconds of a lease that must be left when a load begins: the limit of the load, and of its store. */
+const SPARE_MS = LOAD_LIMIT_MS + 10_000
+
+interface EarlyLease { readonly target: LoadTarget; readonly tags: string; readonly snapshot: TagSnapshot; readonly until: number }
+
+/**
+ * Leases, or snapshots of tags, that were taken after one load of a key, for the store of the next load. A load in the control arm must not
+ * wait for a lease, and a lease that is taken during the load does not show that nothing was invalidated since the load began.
+ */
+export class EarlyLeases {
+  readonly #leases = new Map<string, EarlyLease>()
+  readonly #owner: { readonly clock: Clock }
+  readonly #fail: Fail
+
+  constructor (owner: { readonly clock: Clock }, fail: Fail) {
+    this.#owner = owner
+    this.#fail = fail
+  }
+
+  /** Returns the lease for a load that begins now; `null`: there is none, so the value must not be stored. */
+  of (target: LoadTarget, key: string, tags: readonly string[]): TagSnapshot | null {
+    const lease = this.#leases.get(key)
+    if (lease === undefined) return null
+    const isUsable = lease.target === target && lease.tags === textOf(tags) && lease.until - this.#owner.clock.now() > SPARE_MS
+    return isUsable ? lease.snapshot : null
+  }
+
+  /** Takes a lease for the next load of a key, in place of the present one. */
+  async take (target: LoadTarget, key: string, tags: string[]): Promise<void> {
+    const until = this.#owner.clock.now() + LEASE_TTL * 1000
+    const { leases } = target.impl
+    const result = leases === undefined ? await target.capture(tags) : await target.takeLease(key, { tags, ttl: LEASE_TTL })
+    if (!result.ok) return this.#fail(target.stats, leases === undefined ? 'shadow tags.capture' : 'shadow leases.take', result.error)
+    this.forget(key)
+    if (this.#leases.size >= MAX_KEYS) this.#release(this.#leases.keys().next().value!)
+    this.#leases.set(ownText(key), { target, tags: textOf(tags), snapshot: result.value, until })
+  }
+
+  /** Forgets a lease that was used, or that is no longer current. */
+  forget (key: string): void {
+    this.#leases.delete(key)
+  }
+
+  /** Forgets all leases; they expire in the store by themselves. */
+  clear (): void {
+    this.#leases.clear()
+  }
+
+  #release (key: string): void {
+    const { target, snapshot } = this.#leases.get(key)!
+    this.#leases.delete(key)
+    if (target.impl.leases === undefined) return
+    void target.releaseLease(snapshot).then((result) => {
+      if (!result.ok) this.#fail(target.stats, 'shadow leases.release', result.error)
+    })
+  }
+}
+
+function textOf (tags: readonly string[]): string {
+  return JSON.stringify(tags)
+}

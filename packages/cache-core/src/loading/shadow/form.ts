@@ -1,0 +1,50 @@
+import { crc32 } from 'node:zlib'
+import { isolate, read, type Isolated } from '../../contract/isolation.js'
+import { isWithinBytes } from '../../lib/within-bytes.js'
+
+/** The largest value that is compared, in characters of its JSON text or in bytes. */
+export const MAX_VALUE_BYTES = 256 * 1024
+
+/** A value as a reader would get it after it was stored: JSON or bytes. */
+export type Form = Isolated
+
+/** Returns the form of a value; `too large`, or `none` if no cache can store it, or if a getter or a proxy of the value throws. */
+export function formOf (value: unknown): Form | 'too large' | 'none' {
+  try {
+    return measuredForm(value)
+  } catch {
+    // The value is of the app or its implementation; the caller counts it as not comparable.
+    return 'none'
+  }
+}
+
+function measuredForm (value: unknown): Form | 'too large' | 'none' {
+  if (typeof value === 'string' ? value.length > MAX_VALUE_BYTES : value instanceof Uint8Array && value.byteLength > MAX_VALUE_BYTES) return 'too large'
+  if (typeof value === 'object' && !(value instanceof Uint8Array) && !isWithinBytes(value, MAX_VALUE_BYTES)) return 'too large'
+  const isolated = isolate(value)
+  if ('error' in isolated) return 'none'
+  // A `toJSON` may have made the value larger.
+  return sizeOf(isolated) > MAX_VALUE_BYTES ? 'too large' : isolated
+}
+
+/** The size of a form: characters, or bytes. */
+export function sizeOf (form: Form): number {
+  if (form.kind === 'json') return form.text.length
+  if (form.kind === 'buffer') return form.value.byteLength
+  return typeof form.value === 'string' ? form.value.length : 8
+}
+
+/** Whether two forms are the same, member for member in the same order. */
+export function isSame (one: Form, other: Form): boolean {
+  if (one.kind === 'json') return other.kind === 'json' && one.text === other.text
+  if (one.kind === 'buffer') return other.kind === 'buffer' && Buffer.compare(one.value, other.value) === 0
+  return other.kind === 'plain' && one.value === other.value
+}
+
+/** A fingerprint: two forms with different fingerprints differ; two different forms share one with a probability of 2⁻³². */
+export function printOf (form: Form): string {
+  const content = form.kind === 'json' ? form.text : form.kind === 'buffer' ? form.value : String(form.value)
+  return `${form.kind}${typeof (form as { value?: unknown }).value} ${sizeOf(form)} ${crc32(content)}`
+}
+
+export { read }

@@ -1,0 +1,153 @@
+import { Deadlines, type Watched } from '../../lib/deadlines.js'
+import type { Flight } from '../single-flight.js'
+import type { LoadTarget } from '../load-service.js'
+import { formOf, printOf } from './form.js'
+import type { Evidence, VolatileMembers } from './volatile-members.js'
+
+/** Milliseconds within which an invalidation explains a mismatch. */
+export const EXPLAIN_MS = 5000
+/** Milliseconds for which equal mismatches of a key are checked together. */
+const TOGETHER_MS = 500
+/** Milliseconds for which a mismatch waits until it is known whether its members differ on every load. */
+const DECIDE_MS = 60_000
+const MAX_CHECKS = 4096
+
+/** A load that differed from the entry. */
+export interface Mismatch {
+  readonly target: LoadTarget
+  readonly key: string
+  readonly keyPattern: string
+  readonly group: number
+  /** The flight that registers the removals of this process since the load began. */
+  readonly flight: Flight
+  /** The fingerprint of the entry. */
+  readonly print: string
+  /** Seconds since the entry was stored, and until its ttl ends; `NaN` and `Infinity` if they are not known. */
+  readonly age: number
+  readonly ttlLeft: number
+  readonly paths: readonly string[]
+  readonly evidence: readonly Evidence[]
+}
+
+/** The mismatches of one key with one entry and the same differing members, within half a second. */
+interface Check { readonly first: Mismatch; readonly at: number; readonly evidence: Evidence[]; count: number }
+
+/** The final outcome of a mismatch; `path`: the first member that differs. */
+export type Decided = (mismatch: Mismatch, outcome: 'mismatch' | 'explained' | 'differs' | 'undecided' | 'failed', path: string, times: number) => void
+
+/** The parts that the checks use. */
+export interface ChecksDeps {
+  readonly now: () => number
+  readonly members: VolatileMembers
+  readonly read: (target: LoadTarget, key: string) => ReturnType<LoadTarget['lookup']>
+  /** Ends the registration of a flight. */
+  readonly end: (flight: Flight) => void
+  readonly decided: Decided
+}
+
+/**
+ * Decides whether a mismatch is a stale entry: not if this process invalidated the entry within 5 s, nor if the entry is gone or replaced after
+ * 5 s, nor if the members differ on every load.
+ */
+export class MismatchChecks {
+  readonly #deps: ChecksDeps
+  /** The checks that began last, by key and differing members. */
+  readonly #recent = new Map<string, Check>()
+  readonly #explaining = new Deadlines(EXPLAIN_MS + TOGETHER_MS, { holdsProcess: false })
+  readonly #deciding = new Deadlines(DECIDE_MS, { holdsProcess: false })
+  readonly #pending = new Set<Check>()
+  /** The checks for which nothing but their members is left to decide. */
+  readonly #waiting = new Map<Check, Watched>()
+
+  constructor (deps: ChecksDeps) {
+    this.#deps = deps
+  }
+
+  /** Adds a mismatch; returns `false` if too many are being checked. */
+  add (mismatch: Mismatch): boolean {
+    const { now, end } = this.#deps
+    const id = [mismatch.key, ...mismatch.paths].join('\n')
+    const recent = this.#recent.get(id)
+    const isSame = recent?.first.print === mismatch.print && recent.first.target === mismatch.target
+    if (recent !== undefined && isSame && now() - recent.at < TOGETHER_MS) {
+      recent.count++
+      recent.evidence.push(...mismatch.evidence)
+      end(mismatch.flight)
+      return true
+    }
+    if (this.#pending.size >= MAX_CHECKS) return false
+    const check: Check = { first: mismatch, at: now(), evidence: [...mismatch.evidence], count: 1 }
+    this.#recent.set(id, check)
+    this.#pending.add(check)
+    this.#explaining.watch(() => {
+      if (this.#recent.get(id) === check) this.#recent.delete(id)
+      void this.#explain(check)
+    })
+    return true
+  }
+
+  /** Drops all checks and their timers. */
+  stop (): void {
+    this.#explaining.clear()
+    this.#deciding.clear()
+    for (const { first } of this.#pending) this.#deps.end(first.flight)
+    this.#pending.clear()
+    this.#waiting.clear()
+    this.#recent.clear()
+  }
+
+  async #explain (check: Check): Promise<void> {
+    const { first } = check
+    const { key, target, flight } = first
+    const result = flight.isSuperseded ? undefined : await this.#deps.read(target, key)
+    this.#deps.end(flight)
+    // The checks were stopped during the read.
+    if (!this.#pending.has(check)) return
+    if (flight.isSuperseded || result === undefined) return this.#decide(check, 'explained')
+    if (!result.ok) return this.#decide(check, 'failed')
+    const entry = result.value
+    if (entry !== null && entry.fresh && this.#isSame(entry.value, check)) return this.#decide(check, undefined)
+    const hasEnded = (this.#deps.now() - check.at) / 1000 >= first.ttlLeft
+    // The ttl may hide a removal by another process. In a store of this process alone, `isSuperseded` has shown that there was none.
+    this.#decide(check, !hasEnded ? 'explained' : target.isLocal ? undefined : 'undecided')
+  }
+
+  #isSame (value: unknown, { first: { print } }: Check): boolean {
+    const form = formOf(value)
+    return typeof form !== 'string' && printOf(form) === print
+  }
+
+  /** Ends a check with an outcome; `undefined`: the entry was stale, unless its members differ on every load. */
+  #decide (check: Check, outcome: 'explained' | 'undecided' | 'failed' | undefined): void {
+    const { keyPattern, paths } = check.first
+    if (outcome !== undefined) return this.#end(check, outcome, paths[0]!)
+    this.#waiting.set(check, this.#deciding.watch(() => {
+      const stale = this.#settledOf(check)[0]
+      this.#end(check, stale === undefined ? 'differs' : 'mismatch', stale ?? paths[0]!)
+    }))
+    this.#deps.members.learn(keyPattern, check.evidence)
+    // What was learnt may decide on other checks, too.
+    for (const waiting of this.#waiting.keys()) if (waiting.first.keyPattern === keyPattern) this.#settle(waiting)
+  }
+
+  /** Ends a check if it is known whether its members differ on every load. */
+  #settle (check: Check): void {
+    const { first: { keyPattern, paths } } = check
+    const settled = this.#settledOf(check)
+    if (settled.length === 0) this.#end(check, 'differs', paths[0]!)
+    else if (settled.some((path) => this.#deps.members.isVolatile(keyPattern, path) === false)) this.#end(check, 'mismatch', settled[0]!)
+  }
+
+  /** The differing members that are not known to differ on every load. */
+  #settledOf ({ first: { keyPattern, paths } }: Check): string[] {
+    return paths.filter((path) => this.#deps.members.isVolatile(keyPattern, path) !== true)
+  }
+
+  #end (check: Check, outcome: Parameters<Decided>[1], path: string): void {
+    const watched = this.#waiting.get(check)
+    if (watched !== undefined) this.#deciding.unwatch(watched)
+    this.#waiting.delete(check)
+    this.#pending.delete(check)
+    this.#deps.decided(check.first, outcome, path, check.count)
+  }
+}

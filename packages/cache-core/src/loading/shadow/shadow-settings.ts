@@ -1,0 +1,57 @@
+import { OptionInvalid } from '../../contract/errors.js'
+import { SHADOW_GROUPS, ShadowStats } from '../../telemetry/shadow-stats.js'
+
+/** The number of buckets of keys: two decimals of a percent count. */
+const BUCKETS = 10_000
+
+/** The sample of shadow reads, and their counts. The same keys are sampled in all processes. */
+export class ShadowSettings {
+  readonly stats = new ShadowStats()
+  /** Whether any key is sampled: a field, since every load of the control arm reads it. */
+  isOn = false
+  #percent = 0
+  #limit = 0
+  readonly #allows: (key: string) => boolean
+
+  /**
+   * Makes settings that sample no key.
+   * @param allows whether the values of a key may be cached
+   */
+  constructor (allows: (key: string) => boolean) {
+    this.#allows = allows
+  }
+
+  get percent (): number { return this.#percent }
+
+  /**
+   * Sets the share of keys that are sampled, in percent.
+   * @throws `CACHE_ERR_OPTION_INVALID` outside of 0 to 100
+   */
+  set percent (percent: number) {
+    if (typeof percent !== 'number' || !(percent >= 0 && percent <= 100)) {
+      throw new OptionInvalid('rollout.shadow.percent', String(percent), 'a number from 0 to 100')
+    }
+    this.#percent = percent
+    this.#limit = Math.round(percent * (BUCKETS / 100))
+    this.isOn = this.#limit > 0
+  }
+
+  /** Returns the group of a sampled key, 0 to 63; `undefined`: the key is not sampled, or its pattern is not in the rollout. */
+  groupOf (key: string): number | undefined {
+    if (!this.isOn) return undefined
+    const hash = hashOf(key)
+    return hash % BUCKETS < this.#limit && this.#allows(key) ? Math.floor(hash / BUCKETS) % SHADOW_GROUPS : undefined
+  }
+}
+
+/**
+ * Returns 32 well-mixed bits of a key: FNV-1a over its UTF-16 units, with the finaliser of MurmurHash3. The hash is independent of the
+ * bucket of the rollout, which would put all sampled keys into one arm.
+ */
+function hashOf (key: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193)
+  hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b)
+  hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35)
+  return (hash ^ hash >>> 16) >>> 0
+}

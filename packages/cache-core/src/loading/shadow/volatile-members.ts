@@ -1,0 +1,92 @@
+import { ownText } from '../../lib/own-text.js'
+import { differences } from './differences.js'
+import { isSame, read, sizeOf, type Form } from './form.js'
+
+/** The bounds of the remembered values: keys, and the characters or bytes of all values. */
+const MAX_KEYS = 256
+const MAX_BYTES = 2 * 1024 * 1024
+/** Milliseconds for which a remembered value waits for the next load of its key, if there is no room for another. */
+const MAX_WAIT_MS = 60_000
+/** The maximum number of members of a key pattern that are watched. */
+const MAX_MEMBERS = 16
+/** The number of differing members, seen again on the next load, after which a member counts as different on every load or not. */
+const MIN_VOLATILE = 2
+const MIN_SETTLED = 3
+/** The share of repeated differences from which a member counts as different on every load. */
+const VOLATILE_SHARE = 0.9
+
+/** A loaded value that differed from the entry, in the given members. */
+interface Differing { readonly entryPrint: string; readonly form: Form; readonly paths: readonly string[]; readonly at: number }
+
+/** A member that had differed between the entry and a load: whether the next load differed again from the load before. */
+export interface Evidence { readonly path: string; readonly isAgain: boolean }
+
+/**
+ * Finds the members that differ on every load: a timestamp, a request id. A value that changes in its source differs from the entry, too,
+ * but the next load gives it again. So a member counts if, having differed once, it nearly always differs again on the next load, while
+ * the entry stays in place and thus nothing was invalidated.
+ */
+export class VolatileMembers {
+  readonly #patterns = new Map<string, Map<string, { again: number; settled: number }>>()
+  readonly #last = new Map<string, Differing>()
+  readonly #now: () => number
+  #bytes = 0
+
+  constructor (now: () => number) {
+    this.#now = now
+  }
+
+  /** Remembers a load that differed from its entry; returns the evidence from the load before, if it differed from the same entry. */
+  differ (key: string, entryPrint: string, form: Form, paths: readonly string[]): Evidence[] {
+    const last = this.#last.get(key)
+    this.forget(key)
+    this.#remember(key, { entryPrint, form, paths, at: this.#now() })
+    if (last === undefined || last.entryPrint !== entryPrint) return []
+    const changed = isSame(last.form, form) ? [] : differences(read(last.form), read(form))
+    return last.paths.map((path) => ({ path, isAgain: changed.includes(path) }))
+  }
+
+  /** Remembers a load, in place of loads that are too old; without room the load is left out, so that the next load of an earlier key counts. */
+  #remember (key: string, last: Differing): void {
+    const bytes = sizeOf(last.form)
+    for (const [oldest, { at }] of this.#last) {
+      if (this.#last.size < MAX_KEYS && this.#bytes + bytes <= MAX_BYTES) break
+      if (last.at - at < MAX_WAIT_MS) return
+      this.forget(oldest)
+    }
+    this.#last.set(ownText(key), last)
+    this.#bytes += bytes
+  }
+
+  forget (key: string): void {
+    const last = this.#last.get(key)
+    if (last === undefined) return
+    this.#last.delete(key)
+    this.#bytes -= sizeOf(last.form)
+  }
+
+  /** Adds evidence; called once it is certain that no invalidation came between the two loads. */
+  learn (keyPattern: string, evidence: readonly Evidence[]): void {
+    if (evidence.length === 0) return
+    let members = this.#patterns.get(keyPattern)
+    if (members === undefined) this.#patterns.set(keyPattern, members = new Map())
+    for (const { path, isAgain } of evidence) {
+      let member = members.get(path)
+      if (member === undefined) {
+        if (members.size >= MAX_MEMBERS) continue
+        members.set(path, member = { again: 0, settled: 0 })
+      }
+      if (isAgain) member.again++
+      else member.settled++
+    }
+  }
+
+  /** Returns whether a member differs on every load; `undefined`: not enough loads were seen. */
+  isVolatile (keyPattern: string, path: string): boolean | undefined {
+    const member = this.#patterns.get(keyPattern)?.get(path)
+    if (member === undefined) return undefined
+    const { again, settled } = member
+    if (again >= MIN_VOLATILE && again >= VOLATILE_SHARE * (again + settled)) return true
+    return again + settled >= MIN_SETTLED ? false : undefined
+  }
+}

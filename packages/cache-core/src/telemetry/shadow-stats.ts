@@ -1,0 +1,87 @@
+/** The outcomes of shadow reads, in the order of the metrics. */
+export const SHADOW_OUTCOMES = ['match', 'mismatch', 'explained', 'differs', 'absent', 'undecided', 'failed', 'dropped'] as const
+
+/**
+ * The outcome of a shadow read. `match`: the entry equals the loaded value. `mismatch`: the entry was stale. `explained`: it differed, and was
+ * invalidated within 5 s. `differs`: it equals the value but for members that differ on every load. `absent`: no fresh entry. `undecided`: the entry
+ * ends within the 5 s, or is newer than the load. `failed`: the read failed, or the value has no stored form. `dropped`: too many
+ * comparisons were in flight, or the value was too large.
+ */
+export type ShadowOutcome = typeof SHADOW_OUTCOMES[number]
+
+/** Upper bounds, in seconds, of the ages of compared entries. */
+export const SHADOW_AGES: readonly number[] = [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400]
+/** The number of groups of keys; the spread between groups shows how far a rate is due to a few keys. */
+export const SHADOW_GROUPS = 64
+/** The maximum number of paths of a key pattern that are counted. */
+const MAX_PATHS = 8
+
+/** The ages of compared entries: counts by bound of `SHADOW_AGES`, not cumulative; the last count is that of ages above all bounds. */
+export class AgeHistogram {
+  readonly counts = new Array<number>(SHADOW_AGES.length + 1).fill(0)
+  count = 0
+  sum = 0
+
+  /** Adds an age in seconds; `NaN`, an unknown age, is not added. */
+  observe (age: number): void {
+    if (Number.isNaN(age)) return
+    let bucket = 0
+    while (bucket < SHADOW_AGES.length && age > SHADOW_AGES[bucket]!) bucket++
+    this.counts[bucket]!++
+    this.count++
+    this.sum += age
+  }
+}
+
+/** One shadow read with its outcome. `age` is that of the entry in seconds, `NaN` if it is unknown or there was no entry. */
+export interface ShadowRead {
+  readonly outcome: ShadowOutcome
+  readonly age: number
+  /** The group of the key, 0 to 63. */
+  readonly group: number
+  /** The path of the first member that differs, such as `.price`; an empty text stands for the value itself. */
+  readonly path: string | undefined
+}
+
+/** The shadow reads of one key pattern. */
+export class ShadowCounts {
+  readonly outcomes = Object.fromEntries(SHADOW_OUTCOMES.map((outcome) => [outcome, 0])) as Record<ShadowOutcome, number>
+  readonly ages = { match: new AgeHistogram(), differs: new AgeHistogram(), mismatch: new AgeHistogram() }
+  /** The number of values that the implementation was given to store. */
+  stored = 0
+  /** By group of keys: fresh and stale entries. A value that differs as a whole on every load is neither. */
+  readonly groups = Array.from({ length: SHADOW_GROUPS }, () => ({ fresh: 0, stale: 0 }))
+  /** The number of mismatches by path; at most eight paths. */
+  readonly mismatchPaths = new Map<string, number>()
+  /** The number of comparisons by path of a member that differs on every load; at most eight paths. */
+  readonly volatilePaths = new Map<string, number>()
+
+  constructor (readonly keyPattern: string) {}
+
+  note ({ outcome, age, group, path }: ShadowRead): void {
+    this.outcomes[outcome]++
+    if (outcome === 'mismatch') this.groups[group]!.stale++
+    else if (outcome === 'match' || (outcome === 'differs' && path !== '')) this.groups[group]!.fresh++
+    else return this.#notePath(outcome, path)
+    this.ages[outcome].observe(age)
+    this.#notePath(outcome, path)
+  }
+
+  #notePath (outcome: ShadowOutcome, path: string | undefined): void {
+    if (path === undefined) return
+    const paths = outcome === 'differs' ? this.volatilePaths : this.mismatchPaths
+    const count = paths.get(path)
+    if (count !== undefined || paths.size < MAX_PATHS) paths.set(path, (count ?? 0) + 1)
+  }
+}
+
+/** The shadow reads of a process, by key pattern. */
+export class ShadowStats {
+  readonly patterns = new Map<string, ShadowCounts>()
+
+  of (keyPattern: string): ShadowCounts {
+    let counts = this.patterns.get(keyPattern)
+    if (counts === undefined) this.patterns.set(keyPattern, counts = new ShadowCounts(keyPattern))
+    return counts
+  }
+}
