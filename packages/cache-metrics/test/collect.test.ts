@@ -1,7 +1,7 @@
 import { CacheRegistry } from '@x/cache-core'
 import t from 'tap'
 import { Collector } from '../src/metrics/collect.js'
-import { type Metric } from '../src/metrics/metrics.js'
+import { type Metric } from '../src/metrics/metric.js'
 import { Sources, type Source } from '../src/metrics/sources.js'
 import type { Traffic } from '../src/traffic/traffic.js'
 

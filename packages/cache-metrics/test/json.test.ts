@@ -1,6 +1,6 @@
 import t from 'tap'
 import { toJson } from '../src/metrics/json.js'
-import type { Metric } from '../src/metrics/metrics.js'
+import type { Metric } from '../src/metrics/metric.js'
 
 t.test('toJson: a number is a value', async (t) => {
   const metric: Metric = { name: 'gets', type: 'counter', help: 'Gets.', labelNames: ['impl'] }

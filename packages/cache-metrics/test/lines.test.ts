@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Lines } from '../src/metrics/lines.js'
-import type { Metric } from '../src/metrics/metrics.js'
+import type { Metric } from '../src/metrics/metric.js'
 
 const gets: Metric = { name: 'gets', type: 'counter', help: 'Gets.', labelNames: ['impl', 'key_pattern'] }
 const loads: Metric = { name: 'loads', type: 'histogram', help: 'Loads.', labelNames: ['a'], buckets: [0.1, 1] }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Metric } from '../src/metrics/metrics.js'
+import type { Metric } from '../src/metrics/metric.js'
 import { TextWriter } from '../src/metrics/text.js'
 
 const gets: Metric = { name: 'gets', type: 'counter', help: 'Gets.', labelNames: ['impl'] }

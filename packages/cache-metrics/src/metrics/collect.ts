@@ -1,4 +1,4 @@
-import type { HistogramValue, Metric, Value } from './metrics.js'
+import type { HistogramValue, Metric, Value } from './metric.js'
 import type { Sources } from './sources.js'
 
 /** The names and values of a series' labels. A series has the same `Labels` object at each reading, so that its text can be cached. */

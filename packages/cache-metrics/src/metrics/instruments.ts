@@ -1,7 +1,8 @@
 import { ValueType, type Attributes, type Meter, type Observable, type ObservableCallback } from '@opentelemetry/api'
 import type { CacheRegistry } from '@x/cache-core'
 import { Collector } from './collect.js'
-import { METRICS, type Emit, type Metric } from './metrics.js'
+import type { Emit, Metric } from './metric.js'
+import { METRICS } from './metrics.js'
 import { Sources, type Source } from './sources.js'
 import type { Traffic } from '../traffic/traffic.js'
 

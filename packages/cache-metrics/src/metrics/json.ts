@@ -1,6 +1,6 @@
 import { boundsOf, cumulate } from './buckets.js'
 import type { Labels, Point } from './collect.js'
-import type { Metric } from './metrics.js'
+import type { Metric } from './metric.js'
 
 /** One series of a metric in the JSON of `GET /metrics`. Counts of buckets are cumulative, as in Prometheus. */
 export type JsonSeries =

@@ -1,6 +1,6 @@
 import { boundsOf, cumulate } from './buckets.js'
 import type { Labels } from './collect.js'
-import type { Metric, Value } from './metrics.js'
+import type { Metric, Value } from './metric.js'
 
 const PAIR = /([a-zA-Z_]\w*)="(?:[^"\\]|\\.)*"/g
 const TO_ESCAPE = /[\\\n"]/

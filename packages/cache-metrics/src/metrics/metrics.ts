@@ -1,48 +1,8 @@
-import type { CacheRegistry } from '@x/cache-core'
-import type { ImplementationStatus } from '@x/cache-core/implementing'
-import { CONTROL_LABEL, DURATION_BUCKETS, ERROR_TYPES, SHADOW_AGES, SHADOW_OUTCOMES, type CanaryStatus } from '@x/cache-core/suite'
+import { DURATION_BUCKETS, ERROR_TYPES } from '@x/cache-core/suite'
 import { EdgeCounts } from '../traffic/edge-counts.js'
-import type { Traffic } from '../traffic/traffic.js'
+import { ofTheWhole, statusOf, type Metric } from './metric.js'
+import { ROLLOUT_METRICS } from './rollout-metrics.js'
 
-// The members of the status of @x/cache-redis that are exported as metrics. They are declared here, since packages of the suite do not
-// import one another.
-declare module '@x/cache-core/implementing' {
-  interface ImplementationStatus {
-    breaker?: 'closed' | 'half-open' | 'open'
-    tracking?: 'trusted' | 'in doubt' | 'off'
-    queuedInvalidations?: number
-  }
-}
-
-/**
- * The value of a histogram: counts by bucket, the number of observations, and their sum in seconds. The counts are not cumulative; the last
- * one counts observations above the highest bound.
- */
-export interface HistogramValue { readonly counts: readonly number[]; readonly count: number; readonly sum: number }
-
-/** The value of a series of a metric: a histogram, or a number. */
-export type Value = number | HistogramValue
-
-/** Receives one series of a metric: its value, and its label values in the order of `labelNames`. */
-export type Emit<V extends Value = Value> = (value: V, ...labels: string[]) => void
-
-/** One metric: its name, type and labels, and the function that reads it from the cache or the app's traffic. */
-export interface Metric {
-  readonly name: string
-  readonly type: 'counter' | 'gauge' | 'histogram'
-  readonly help: string
-  readonly labelNames: readonly string[]
-  /** Upper bounds of a histogram's buckets, in seconds. */
-  readonly buckets?: readonly number[]
-  readonly ofCache?: (cache: CacheRegistry, emit: Emit) => void
-  readonly ofTraffic?: (traffic: Traffic, emit: Emit) => void
-  /** Emits each new observation of a histogram; returns the function that removes the listener. */
-  readonly followCache?: (cache: CacheRegistry, emit: Emit<number>) => () => void
-  readonly followTraffic?: (traffic: Traffic, emit: Emit<number>) => () => void
-}
-
-const ARMS = ['cached', 'control', 'none'] as const
-const VERDICTS = ['go', 'wait', 'back'] as const
 const BREAKER_STATES = ['closed', 'half-open', 'open']
 
 function byPattern (count: 'hits' | 'misses' | 'sets' | 'dels'): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
@@ -53,21 +13,6 @@ function byPattern (count: 'hits' | 'misses' | 'sets' | 'dels'): Pick<Metric, 't
       for (const { label, counters } of stats.impls.values()) {
         for (const each of counters.values()) emit(each[count], label, each.keyPattern)
       }
-    }
-  }
-}
-
-function ofTheWhole (type: 'counter' | 'gauge', read: (cache: CacheRegistry) => number): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
-  return { type, labelNames: [], ofCache: (cache, emit) => emit(read(cache)) }
-}
-
-function ofTheCanary (read: (status: CanaryStatus) => number): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
-  return {
-    type: 'gauge',
-    labelNames: [],
-    ofCache (cache, emit) {
-      const status = cache.canaryStatus?.()
-      if (status !== undefined) emit(read(status))
     }
   }
 }
@@ -160,32 +105,6 @@ export const METRICS: readonly Metric[] = [
     followCache: ({ events }, emit) => events.on('loaded', (_key, keyPattern, seconds) => emit(seconds, keyPattern))
   },
   {
-    name: 'cache_shadow_reads_total',
-    type: 'counter',
-    help: 'Loads of the control arm that were compared with the entry of the cache, by outcome.',
-    labelNames: ['key_pattern', 'outcome'],
-    ofCache ({ shadow }, emit) {
-      for (const { keyPattern, outcomes } of shadow.stats.patterns.values()) {
-        for (const outcome of SHADOW_OUTCOMES) emit(outcomes[outcome], keyPattern, outcome)
-      }
-    }
-  },
-  {
-    name: 'cache_shadow_age_seconds',
-    type: 'histogram',
-    help: 'The age of the entries that were compared with a loaded value.',
-    labelNames: ['key_pattern', 'outcome'],
-    buckets: SHADOW_AGES,
-    ofCache ({ shadow }, emit) {
-      for (const { keyPattern, ages } of shadow.stats.patterns.values()) {
-        for (const [outcome, histogram] of Object.entries(ages)) if (histogram.count > 0) emit(histogram, keyPattern, outcome)
-      }
-    },
-    followCache: ({ events }, emit) => events.on('shadowed', (keyPattern, outcome, age) => {
-      if ((outcome === 'match' || outcome === 'differs' || outcome === 'mismatch') && !Number.isNaN(age)) emit(age, keyPattern, outcome)
-    })
-  },
-  {
     name: 'cache_request_duration_seconds',
     type: 'histogram',
     help: 'How long it took until the answer to a request was ready to send, by the arm of the rollout.',
@@ -200,56 +119,7 @@ export const METRICS: readonly Metric[] = [
     },
     followTraffic: (traffic, emit) => traffic.listen(emit)
   },
-  {
-    name: 'cache_request_failures_total',
-    type: 'counter',
-    help: 'Requests that were answered with a status of 500 or more, by the arm of the rollout.',
-    labelNames: ['route', 'arm'],
-    ofTraffic ({ routes }, emit) {
-      for (const { label, durations, failures } of routes) {
-        // An arm with requests has a series from the start: `rate()` does not count the step from no series to a first count.
-        for (const arm of ARMS) if (durations[arm] !== undefined) emit(failures[arm], label, arm)
-      }
-    }
-  },
-  {
-    name: 'cache_loads_total',
-    type: 'counter',
-    help: 'Loads that ended, by the arm of the rollout.',
-    labelNames: ['key_pattern', 'arm'],
-    ofCache ({ stats }, emit) {
-      for (const { label, counters } of stats.impls.values()) {
-        for (const { keyPattern, loaded } of counters.values()) emit(loaded, keyPattern, label === CONTROL_LABEL ? 'control' : 'cached')
-      }
-    }
-  },
-  {
-    name: 'cache_rollout_percent',
-    help: 'The share of subjects that are in, in percent; 0 while nothing is cached for anybody.',
-    // Without an implementation that stores values the share is 0, so that a rollout that starts at 50 % is no decrease. An outage of the
-    // implementation does not change the share.
-    ...ofTheWhole('gauge', (cache) => cache.active.passThrough && statusOf(cache).degraded !== true ? 0 : cache.rollout.percent)
-  },
-  {
-    name: 'cache_rollout_stage',
-    help: 'The stage of the canary: 0 is the baseline. No series without a canary.',
-    ...ofTheCanary(({ stage }) => stage)
-  },
-  {
-    name: 'cache_rollout_paused',
-    help: 'Whether the canary raises nothing, since an operator paused it or used the kill switch: 1 or 0. No series without a canary.',
-    ...ofTheCanary(({ paused, killed }) => paused || killed ? 1 : 0)
-  },
-  {
-    name: 'cache_rollout_verdict',
-    type: 'gauge',
-    help: 'The last verdict on the stage of the canary: 1 for that verdict, else 0. Only the process that decides has these series.',
-    labelNames: ['verdict'],
-    ofCache (cache, emit) {
-      const verdict = cache.canaryStatus?.().lastVerdict
-      if (verdict !== undefined) for (const each of VERDICTS) emit(each === verdict ? 1 : 0, each)
-    }
-  },
+  ...ROLLOUT_METRICS,
   {
     name: 'cache_breaker_state',
     help: 'The circuit breaker in front of the store: 0 closed, 1 half-open, 2 open.',
@@ -271,12 +141,3 @@ export const METRICS: readonly Metric[] = [
     ...ofTheWhole('gauge', (cache) => statusOf(cache).degraded === true ? 1 : 0)
   }
 ]
-
-function statusOf ({ active }: CacheRegistry): ImplementationStatus {
-  try {
-    return active.impl.status?.() ?? {}
-  } catch {
-    // The `status()` of an app's own implementation may throw; the other metrics are still exported.
-    return {}
-  }
-}

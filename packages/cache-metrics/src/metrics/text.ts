@@ -1,6 +1,6 @@
 import type { Labels, Point } from './collect.js'
 import { escapeHelp, Lines } from './lines.js'
-import type { Metric } from './metrics.js'
+import type { Metric } from './metric.js'
 
 /** The content type of Prometheus text. */
 export const TEXT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'

@@ -1,0 +1,63 @@
+import type { ByteReader, ByteWriter } from './bytes.js'
+import { GROUPS_PER_COHORT } from './cohorts.js'
+import type { ArmTotals } from './evidence.js'
+import { LatencySketch } from './latency-sketch.js'
+import { ARM_COUNTS, noCounts, type ArmCounts } from './minute-counts.js'
+import { RatioSums } from './ratio-sums.js'
+import type { ArmMeasurement } from './sentence.js'
+
+/** The counts of one arm since the stage began. */
+export class ArmSums {
+  requests = 0
+  failures = 0
+  readonly counts = noCounts()
+  loads = new RatioSums()
+  /** The loads and reads of the current block. */
+  readonly block = { loads: 0, reads: 0 }
+  /** Durations by the number of the group in its cohort: the clusters of an interval of a quantile. */
+  sketches = Array.from({ length: GROUPS_PER_COHORT }, () => new LatencySketch())
+
+  addCounts (counts: Readonly<ArmCounts>, endsBlock: boolean): void {
+    for (const name of ARM_COUNTS) this.counts[name] += counts[name]
+    this.block.loads += counts.loads
+    this.block.reads += counts.reads
+    if (!endsBlock) return
+    this.loads.add(this.block.loads, this.block.reads)
+    this.block.loads = 0
+    this.block.reads = 0
+  }
+
+  totals (): ArmTotals {
+    const all = new LatencySketch()
+    for (const sketch of this.sketches) all.merge(sketch)
+    const { requests, failures, counts } = this
+    return { requests, failures, ...counts, p50: all.quantile(0.5), p95: all.quantile(0.95), p99: all.quantile(0.99) }
+  }
+
+  measurement (): ArmMeasurement {
+    const { sketches, requests, failures, counts: { reads, loads } } = this
+    return { sketches, requests, failures, reads, loads }
+  }
+
+  write (writer: ByteWriter): void {
+    writer.integer(this.requests)
+    writer.integer(this.failures)
+    for (const name of ARM_COUNTS) writer.integer(this.counts[name])
+    this.loads.write(writer)
+    writer.integer(this.block.loads)
+    writer.integer(this.block.reads)
+    for (const sketch of this.sketches) sketch.write(writer)
+  }
+
+  static read (reader: ByteReader): ArmSums {
+    const sums = new ArmSums()
+    sums.requests = reader.integer()
+    sums.failures = reader.integer()
+    for (const name of ARM_COUNTS) sums.counts[name] = reader.integer()
+    sums.loads = RatioSums.read(reader)
+    sums.block.loads = reader.integer()
+    sums.block.reads = reader.integer()
+    sums.sketches = sums.sketches.map(() => LatencySketch.read(reader))
+    return sums
+  }
+}

@@ -1,0 +1,105 @@
+import { CONTROL_LABEL, SHADOW_AGES, SHADOW_OUTCOMES, type CanaryStatus, type Stats } from '@x/cache-core/suite'
+import { ofTheWhole, statusOf, type Metric } from './metric.js'
+
+const ARMS = ['cached', 'control', 'none'] as const
+const VERDICTS = ['go', 'wait', 'back'] as const
+function ofTheCanary (read: (status: CanaryStatus) => number): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
+  return {
+    type: 'gauge',
+    labelNames: [],
+    ofCache (cache, emit) {
+      const status = cache.canaryStatus?.()
+      if (status !== undefined) emit(read(status))
+    }
+  }
+}
+
+/** Loads by arm and key pattern. Implementations that were in service one after the other share the cached arm. */
+function loadsByArm ({ impls }: Stats): Map<string, Map<string, number>> {
+  const byArm = new Map<string, Map<string, number>>()
+  for (const { label, counters } of impls.values()) {
+    const arm = label === CONTROL_LABEL ? 'control' : 'cached'
+    const loads = byArm.get(arm) ?? new Map<string, number>()
+    byArm.set(arm, loads)
+    for (const { keyPattern, loaded } of counters.values()) loads.set(keyPattern, (loads.get(keyPattern) ?? 0) + loaded)
+  }
+  return byArm
+}
+
+/** The metrics of the rollout: both arms, the stage of the canary, and shadow reads. */
+export const ROLLOUT_METRICS: readonly Metric[] = [
+  {
+    name: 'cache_request_failures_total',
+    type: 'counter',
+    help: 'Requests that were answered with a status of 500 or more, by the arm of the rollout.',
+    labelNames: ['route', 'arm'],
+    ofTraffic ({ routes }, emit) {
+      for (const { label, durations, failures } of routes) {
+        // An arm with requests has a series from the start: `rate()` does not count the step from no series to a first count.
+        for (const arm of ARMS) if (durations[arm] !== undefined) emit(failures[arm], label, arm)
+      }
+    }
+  },
+  {
+    name: 'cache_loads_total',
+    type: 'counter',
+    help: 'Loads that ended, by the arm of the rollout.',
+    labelNames: ['key_pattern', 'arm'],
+    ofCache ({ stats }, emit) {
+      for (const [arm, labels] of loadsByArm(stats)) for (const [keyPattern, loaded] of labels) emit(loaded, keyPattern, arm)
+    }
+  },
+  {
+    name: 'cache_rollout_percent',
+    help: 'The share of subjects that are in, in percent; 0 while nothing is cached for anybody.',
+    // Without an implementation that stores values the share is 0, so that a rollout that starts at 50 % is no decrease. An outage of the
+    // implementation does not change the share.
+    ...ofTheWhole('gauge', (cache) => cache.active.passThrough && statusOf(cache).degraded !== true ? 0 : cache.rollout.percent)
+  },
+  {
+    name: 'cache_rollout_stage',
+    help: 'The stage of the canary: 0 is the baseline. No series without a canary.',
+    ...ofTheCanary(({ stage }) => stage)
+  },
+  {
+    name: 'cache_rollout_paused',
+    help: 'Whether the canary raises nothing, since an operator paused it or used the kill switch: 1 or 0. No series without a canary.',
+    ...ofTheCanary(({ paused, killed }) => paused || killed ? 1 : 0)
+  },
+  {
+    name: 'cache_rollout_verdict',
+    type: 'gauge',
+    help: 'The last verdict on the stage of the canary: 1 for that verdict, else 0. Only the process that decides has these series.',
+    labelNames: ['verdict'],
+    ofCache (cache, emit) {
+      const verdict = cache.canaryStatus?.().lastVerdict
+      if (verdict !== undefined) for (const each of VERDICTS) emit(each === verdict ? 1 : 0, each)
+    }
+  },
+  {
+    name: 'cache_shadow_reads_total',
+    type: 'counter',
+    help: 'Loads of the control arm that were compared with the entry of the cache, by outcome.',
+    labelNames: ['key_pattern', 'outcome'],
+    ofCache ({ shadow }, emit) {
+      for (const { keyPattern, outcomes } of shadow.stats.patterns.values()) {
+        for (const outcome of SHADOW_OUTCOMES) emit(outcomes[outcome], keyPattern, outcome)
+      }
+    }
+  },
+  {
+    name: 'cache_shadow_age_seconds',
+    type: 'histogram',
+    help: 'The age of the entries that were compared with a loaded value.',
+    labelNames: ['key_pattern', 'outcome'],
+    buckets: SHADOW_AGES,
+    ofCache ({ shadow }, emit) {
+      for (const { keyPattern, ages } of shadow.stats.patterns.values()) {
+        for (const [outcome, histogram] of Object.entries(ages)) if (histogram.count > 0) emit(histogram, keyPattern, outcome)
+      }
+    },
+    followCache: ({ events }, emit) => events.on('shadowed', (keyPattern, outcome, age) => {
+      if ((outcome === 'match' || outcome === 'differs' || outcome === 'mismatch') && !Number.isNaN(age)) emit(age, keyPattern, outcome)
+    })
+  }
+]
