@@ -51,7 +51,12 @@ export class Node {
 
   /** Whether every message of this server has arrived, except those since the last heartbeat. */
   get isTrusted (): boolean {
-    return this.#tracker !== undefined && this.#tracker.runId === this.#runId && this.#tracker.isAlive
+    return this.isTrustedAt(this.#settings.now())
+  }
+
+  /** As `isTrusted`, for a caller that has read the clock. */
+  isTrustedAt (now: number): boolean {
+    return this.#tracker !== undefined && this.#tracker.runId === this.#runId && this.#tracker.isAliveAt(now)
   }
 
   /** A connection for writes that are followed by WAIT. */

@@ -1,5 +1,6 @@
 import type { Entry, Result } from '@x/cache-core'
 import { MAX_TTL, MISS, ok, STORED_NULL } from '@x/cache-core/implementing'
+import type { Decoded } from './codec.js'
 import type { FoundEntry } from './entry-store.js'
 
 /** The result of `get`: the value of a fresh entry, or a miss. */
@@ -14,16 +15,24 @@ export function toEntryResult<T> (found: FoundEntry | null): Result<Entry<T> | n
   return found === null ? MISS : ok(toEntry<T>(found))
 }
 
+/** The longest lifetime of an entry in milliseconds, stale window included; another program may have extended the expiry of its key. */
+export function longestMs ({ ttlMs, windowMs }: Pick<Decoded, 'ttlMs' | 'windowMs'>): number {
+  return ttlMs === undefined ? MAX_TTL * 1000 : ttlMs + windowMs
+}
+
+/** The age of an entry in seconds. Without the ttl of the store, as in plain JSON, the age is not known. */
+export function ageOf (ttlMs: number | undefined, ttlLeft: number): number {
+  return ttlMs === undefined ? NaN : Math.max(0, ttlMs / 1000 - ttlLeft)
+}
+
 function toEntry<T> ({ decoded, isStale, leftMs }: FoundEntry): Entry<T> {
-  // The time left is at most the ttl of the entry: another program may have extended or removed the expiry of its key.
-  const longestMs = decoded.ttlMs === undefined ? MAX_TTL * 1000 : decoded.ttlMs + decoded.windowMs
-  const staleLeft = leftMs === undefined ? Infinity : (leftMs < 0 ? longestMs : Math.min(leftMs, longestMs)) / 1000
+  const longest = longestMs(decoded)
+  const staleLeft = leftMs === undefined ? Infinity : (leftMs < 0 ? longest : Math.min(leftMs, longest)) / 1000
   const ttlLeft = staleLeft - decoded.windowMs / 1000
   return {
     value: decoded.value as T,
     fresh: !isStale,
-    // Without the ttl of the store, as in plain JSON, the age is not known.
-    age: decoded.ttlMs === undefined ? NaN : Math.max(0, decoded.ttlMs / 1000 - ttlLeft),
+    age: ageOf(decoded.ttlMs, ttlLeft),
     ttlLeft: isStale ? Math.min(ttlLeft, 0) : ttlLeft,
     staleLeft,
     tags: decoded.tags.map(({ tag }) => tag)
