@@ -61,6 +61,8 @@ export class RedisCache implements Cache, Partial<NearReads> {
   get<T> (key: string): Promise<Result<T | null>> {
     const error = checkKey(key)
     if (error !== undefined) return Promise.resolve(err(error))
+    const copy = this[readNear]?.<T>(key)
+    if (copy !== undefined) return Promise.resolve(copy)
     return this.#service.run<FoundEntry | null, Result<T | null>>('get', () => this.#entries.find(key, NO_OPTIONS), toValueResult<T>)
   }
 
