@@ -15,7 +15,7 @@ const MS = Number(FOR_SECONDS ?? 3) * 1000
 const HEARTBEAT_TIMEOUT_MS = 200
 const PROCESSES = 4
 // Fewer copies than keys, so that some are evicted.
-const near: RedisCacheOptions = { near: { maxEntries: 12 } }
+const near: RedisCacheOptions = { near: { maxEntries: 40 } }
 const LEVELS: [name: string, RedisCacheOptions, allowanceMs: number][] = [
   ['bounded', { consistency: 'bounded' }, HEARTBEAT_TIMEOUT_MS],
   ['strong', { consistency: 'strong' }, 0],
