@@ -19,19 +19,21 @@ interface World {
   /** The current tokens that this process remembers, by tag. */
   readonly tokens: Map<string, BoundToken>
   ownerOfSlot: 'this' | 'another' | 'unknown'
+  version: number
 }
 
 interface Options extends Partial<NearSettings> { isCluster?: boolean; serializer?: Serializer }
 
 function setUp ({ isCluster = false, serializer = jsonSerializer, ...settings }: Options = {}) {
   const world: World = {
-    now: 1000, isTrusted: true, serverId: SERVER, tokens: new Map([[GENERATION, generation], ['tag', tagged]]), ownerOfSlot: 'this'
+    now: 1000, isTrusted: true, serverId: SERVER, tokens: new Map([[GENERATION, generation], ['tag', tagged]]), ownerOfSlot: 'this', version: 0
   }
   const node = { get serverId () { return world.serverId }, isTrustedAt: () => world.isTrusted }
   const deps = {
     connection: { isCluster, slotOf: () => 7, ownerOfSlot: () => ({ this: node, another: {}, unknown: undefined })[world.ownerOfSlot] },
     keys,
     tokens: {
+      get version () { return world.version },
       proves: (proofs: { tag: string; token: string; serverId: string }[]) => proofs.every(({ tag, token, serverId }) => {
         const current = world.tokens.get(tag)
         return current?.token === token && current.serverId === serverId
@@ -120,12 +122,13 @@ for (const [doubt, raise, isCluster] of [
     t.equal(read('key'), 1)
     const before = { ...world, tokens: new Map(world.tokens) }
     raise(world)
+    world.version++
     t.equal(read('key'), undefined)
     t.equal(near.find('key'), undefined)
     t.equal(near.share('key'), undefined)
     await hold('key', 2, { tags: true })
     t.equal(near.status.entries, 0)
-    Object.assign(world, before)
+    Object.assign(world, before, { version: world.version + 1 })
     await hold('key', 3, { tags: true })
     t.equal(read('key'), 3)
   })

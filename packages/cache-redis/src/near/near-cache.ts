@@ -44,6 +44,8 @@ export interface NearRead { readonly pending: PendingRead; readonly sentAt: numb
 const NO_STATES: NewEntry['states'] = []
 /** Milliseconds that the clock may be late. */
 const CLOCK_MS = 1
+/** The version of an entry that no tokens have proved. */
+const NEVER = -1
 /** The part of both limits that stored responses may always use, as in a `MemoryCache`. */
 const RESPONSE_SHARE = 0.5
 
@@ -58,6 +60,10 @@ export class NearCache {
   readonly #bounds: MemoryBounds
   readonly #freezer: Freezer | undefined
   readonly #reads = new PendingReads()
+  // The parts that each read needs have fields of their own.
+  readonly #now: () => number
+  readonly #tokens: TagTokens
+  readonly #cluster: Connection | undefined
   readonly #deserialize: (bytes: Buffer) => unknown
   /** The proofs of the last entry without tags, which such entries share. */
   #untagged: readonly EntryTag[] = []
@@ -65,6 +71,9 @@ export class NearCache {
 
   constructor ({ maxEntries, maxBytes, isolation }: NearSettings, deps: NearDeps) {
     this.#deps = deps
+    this.#now = deps.now
+    this.#tokens = deps.tokens
+    this.#cluster = deps.connection.isCluster ? deps.connection : undefined
     this.#deserialize = (bytes) => deps.serializer.deserialize(bytes)
     this.#freezer = isolation === 'freeze' ? new Freezer() : undefined
     this.#entries = new MemoryEntries(maxEntries)
@@ -79,7 +88,7 @@ export class NearCache {
 
   /** The value of a fresh entry; `undefined`: read it from Redis. */
   read<T> (key: string): Result<T | null> | undefined {
-    const now = this.#deps.now()
+    const now = this.#now()
     const slot = this.#servable(key, now)
     if (slot === 0 || now - this.#entries.storedAt[slot]! >= this.#entries.ttl[slot]!) return undefined
     const value = this.#valueOf(slot)
@@ -90,7 +99,7 @@ export class NearCache {
 
   /** The entry, fresh or stale, with bytes that other readers share; `undefined`: read it from Redis. */
   share (key: string): Result<SharedEntry | null> | undefined {
-    const now = this.#deps.now()
+    const now = this.#now()
     const slot = this.#servable(key, now)
     if (slot === 0) return undefined
     const { value, ttlMs } = this.#entries.values[slot] as NearEntry
@@ -103,7 +112,7 @@ export class NearCache {
 
   /** The entry, fresh or stale, as a read from Redis gives it; `undefined`: read it from Redis. */
   find (key: string): FoundEntry | undefined {
-    const now = this.#deps.now()
+    const now = this.#now()
     const slot = this.#servable(key, now)
     if (slot === 0) return undefined
     const value = this.#valueOf(slot)
@@ -117,7 +126,7 @@ export class NearCache {
 
   /** Begins a read from Redis; call it before the command is sent. */
   begin (key: string): NearRead {
-    return { pending: this.#reads.begin(key), sentAt: this.#deps.now() }
+    return { pending: this.#reads.begin(key), sentAt: this.#now() }
   }
 
   /** Ends a read. The entry that it found is held unless a message about the key arrived meanwhile, or trust ended. */
@@ -129,7 +138,7 @@ export class NearCache {
       ? toNearValue(found.decoded, this.#deps.isJson, this.#freezer)
       : undefined
     const entry = found === null || stored === undefined ? undefined : this.#toEntry(found, stored.value)
-    if (!mayBeHeld || found === null || stored === undefined || entry === undefined || !this.#isProven(entry, this.#deps.now())) {
+    if (!mayBeHeld || found === null || stored === undefined || entry === undefined || !this.#isProven(entry, this.#now())) {
       this.#remove(key)
       return
     }
@@ -197,11 +206,20 @@ export class NearCache {
     return slot
   }
 
-  /** Whether the messages of the entry's master arrive, and remembered tokens are those of the entry. */
-  #isProven ({ node, serverId, slot, proofs }: NearEntry, now: number): boolean {
-    const { connection, tokens } = this.#deps
-    if (node.serverId !== serverId || !node.isTrustedAt(now + CLOCK_MS)) return false
-    return (!connection.isCluster || connection.ownerOfSlot(slot) === node) && tokens.proves(proofs, node)
+  /**
+   * Whether the messages of the entry's master arrive, and remembered tokens are those of the entry. The tokens are compared once per
+   * version; in a Cluster at each read, since they have masters of their own.
+   */
+  #isProven (entry: NearEntry, now: number): boolean {
+    const { node } = entry
+    if (node.serverId !== entry.serverId || !node.isTrustedAt(now + CLOCK_MS)) return false
+    const tokens = this.#tokens
+    if (this.#cluster !== undefined) return this.#cluster.ownerOfSlot(entry.slot) === node && tokens.proves(entry.proofs, node)
+    const { version } = tokens
+    if (entry.version === version) return true
+    if (!tokens.proves(entry.proofs, node)) return false
+    entry.version = version
+    return true
   }
 
   #freshMs (slot: number, now: number): number {
@@ -228,7 +246,7 @@ export class NearCache {
     if (node === undefined || leftMs === undefined || leftMs <= 0) return undefined
     const { ttlMs, tags, ownServerId } = decoded
     const slot = this.#deps.connection.slotOf(name)
-    return { value, proofs: this.#proofsOf(generation, tags), ttlMs, node, serverId: ownServerId ?? generation.serverId, slot }
+    return { value, proofs: this.#proofsOf(generation, tags), ttlMs, node, serverId: ownServerId ?? generation.serverId, slot, version: NEVER }
   }
 
   #proofsOf ({ token, serverId }: StoredEntry['place']['generation'], tags: readonly EntryTag[]): readonly EntryTag[] {

@@ -17,9 +17,11 @@ export interface NearEntry {
   readonly serverId: string
   /** The slot of the Redis key; 0 outside of a Cluster. */
   readonly slot: number
+  /** The version of the remembered tokens that last proved the entry. */
+  version: number
 }
 
-const ENTRY_BYTES = objectBytes(6)
+const ENTRY_BYTES = objectBytes(7)
 const TAG_BYTES = objectBytes(3)
 
 /**

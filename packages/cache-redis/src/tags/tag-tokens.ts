@@ -45,6 +45,8 @@ export class TagTokens {
   }
 
   get known (): number { return this.#memory.size }
+  /** Grows whenever a remembered token is forgotten or becomes another. */
+  get version (): number { return this.#memory.version }
 
   /** Forgets the tokens whose Redis keys have changed according to an invalidation message. */
   forgetKeys (keys: readonly string[]): void {

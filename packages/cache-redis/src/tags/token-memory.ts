@@ -7,6 +7,8 @@ import { PendingReads, type PendingRead } from '../tracking/pending-reads.js'
  * it arrived and trust did not end; otherwise a slow reply would bring an old token back.
  */
 export class TokenMemory {
+  /** Grows whenever a token is forgotten or becomes another: what the tokens proved at one version holds for that version. */
+  version = 0
   readonly #tokens: LRUCache<string, BoundToken>
   readonly #reads = new PendingReads()
 
@@ -26,15 +28,20 @@ export class TokenMemory {
 
   /** Ends a read, and remembers its token unless the read is outdated. */
   end (read: PendingRead, token?: BoundToken): void {
-    if (this.#reads.end(read) && token !== undefined) this.#tokens.set(read.name, token)
+    if (!this.#reads.end(read) || token === undefined) return
+    const known = this.#tokens.get(read.name)
+    if (known?.token !== token.token || known.serverId !== token.serverId) this.version++
+    this.#tokens.set(read.name, token)
   }
 
   forget (tag: string): void {
+    this.version++
     this.#tokens.delete(tag)
     this.#reads.outdate(tag)
   }
 
   forgetAll (): void {
+    this.version++
     this.#tokens.clear()
     this.#reads.outdateAll()
   }
