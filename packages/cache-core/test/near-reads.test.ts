@@ -104,7 +104,7 @@ t.test('get: a cache that came back into service serves no copy before it was cl
 
 t.test('getOrSet: after the wait for a lock the entry is read from the store: a copy may be older than the lock', async (t) => {
   const { cache, client } = setUp()
-  cache.lock = async () => ok({ token: 1, release: async () => ok(), extend: async () => ok() })
+  Object.assign(cache, { lock: async () => ok({ token: 1, release: async () => ok(), extend: async () => ok() }) })
   // The copy appears after the first look-up: a message about it is still on its way.
   cache[readNear] = () => undefined
   const getEntry = cache.getEntry.bind(cache)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { BoundToken } from '../src/entries/bound-token.js'
 import { Codec, gzipCompression, jsonSerializer, type DecodedPayload, type Serializer } from '../src/entries/codec.js'
-import type { StoredEntry } from '../src/entries/entry-store.js'
+import type { StoredEntry } from '../src/entries/found-entry.js'
 import { GENERATION, Keys } from '../src/entries/keys.js'
 import { NearCache, type NearDeps } from '../src/near/near-cache.js'
 import type { NearSettings } from '../src/near/near-options.js'
@@ -21,6 +21,8 @@ interface World {
   ownerOfSlot: 'this' | 'another' | 'unknown'
   version: number
 }
+
+interface Lifetime { ttlMs?: number; windowMs?: number; leftMs?: number; tags?: boolean }
 
 interface Options extends Partial<NearSettings> { isCluster?: boolean; serializer?: Serializer }
 
@@ -45,10 +47,13 @@ function setUp ({ isCluster = false, serializer = jsonSerializer, ...settings }:
     now: () => world.now
   } as unknown as NearDeps
   const near = new NearCache({ maxEntries: 100, maxBytes: 1_000_000, isolation: 'clone', ...settings }, deps)
-  const codec = new Codec({ serializer, compressAboveBytes: Infinity, compression: gzipCompression, maxValueBytes: 1_000_000, limitMs: 1000 })
+  const limits = { compressAboveBytes: Infinity, maxValueBytes: 1_000_000, limitMs: 1000 }
+  const codec = new Codec({ serializer, compression: gzipCompression, ...limits })
 
   /** An entry as a read from Redis gives it. */
-  async function stored (value: unknown, { ttlMs = 10_000, windowMs = 0, leftMs = ttlMs + windowMs, tags = false } = {}): Promise<StoredEntry> {
+  async function stored (value: unknown, lifetime: Lifetime = {}): Promise<StoredEntry> {
+    const { ttlMs = 10_000, windowMs = 0, tags = false } = lifetime
+    const { leftMs = ttlMs + windowMs } = lifetime
     const serialised = codec.serialise(value)
     if (serialised instanceof Error) throw serialised
     const bytes = await codec.encode(serialised, { ttlMs, windowMs, ownServerId: undefined, tags: tags ? [{ tag: 'tag', ...tagged }] : [] })
@@ -57,7 +62,7 @@ function setUp ({ isCluster = false, serializer = jsonSerializer, ...settings }:
   }
 
   /** Reads a key from Redis, and holds what was found. */
-  async function hold (key: string, value: unknown, options?: Parameters<typeof stored>[1]): Promise<void> {
+  async function hold (key: string, value: unknown, options?: Lifetime): Promise<void> {
     const entry = await stored(value, options)
     near.end(near.begin(key), entry)
   }
@@ -279,4 +284,3 @@ t.test('near: messages about other keys, and names that are no entries, remove n
   near.forgetNames([nameOf('a:b:c')])
   t.equal(read('a:b:c'), undefined)
 })
-

@@ -1,7 +1,8 @@
 import { isCacheError, type CacheError } from '@x/cache-core'
 import type { BoundToken } from './bound-token.js'
-import type { Codec, Decoded, DecodedPayload } from './codec.js'
+import type { Codec, DecodedPayload } from './codec.js'
 import type { Client, Connection } from '../connection/connection.js'
+import type { FoundEntry, StoredEntry } from './found-entry.js'
 import { isMark } from './frame.js'
 import { GENERATION, type Keys } from './keys.js'
 import { callMaster } from '../connection/master-call.js'
@@ -9,12 +10,6 @@ import type { NearCache } from '../near/near-cache.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
 import { quiet } from './quiet.js'
 import { NONE_ASKED, type AskedTokens, type Place, type Validity, type ValidityVerdict } from './validity.js'
-
-/** An entry that may be served. `leftMs` is the reply of PTTL; `undefined` if PTTL was not sent. */
-export interface FoundEntry { readonly decoded: Decoded; readonly isStale: boolean; readonly leftMs: number | undefined }
-
-/** An entry that was read from Redis and may be served. */
-export interface StoredEntry extends FoundEntry { readonly decoded: DecodedPayload; readonly place: Place }
 
 /**
  * Options of a read. `tags`: the tokens of these tags are read at the same time as the entry. `wantsTime`: PTTL is sent with the read;

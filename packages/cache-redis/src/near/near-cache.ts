@@ -3,8 +3,7 @@ import { ok, STORED_NULL, type SharedEntry } from '@x/cache-core/implementing'
 import { BYTES, Freezer, MemoryBounds, MemoryEntries, MemoryTags, type NewEntry } from '@x/cache-core/suite'
 import type { Connection } from '../connection/connection.js'
 import type { Serializer } from '../entries/codec.js'
-import type { FoundEntry, StoredEntry } from '../entries/entry-store.js'
-import { ageOf, longestMs } from '../entries/entry-result.js'
+import { ageOf, longestMs, type FoundEntry, type StoredEntry } from '../entries/found-entry.js'
 import type { EntryTag } from '../entries/frame.js'
 import { GENERATION, type Keys } from '../entries/keys.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
@@ -246,7 +245,8 @@ export class NearCache {
     if (node === undefined || leftMs === undefined || leftMs <= 0) return undefined
     const { ttlMs, tags, ownServerId } = decoded
     const slot = this.#deps.connection.slotOf(name)
-    return { value, proofs: this.#proofsOf(generation, tags), ttlMs, node, serverId: ownServerId ?? generation.serverId, slot, version: NEVER }
+    const proofs = this.#proofsOf(generation, tags)
+    return { value, proofs, ttlMs, node, serverId: ownServerId ?? generation.serverId, slot, version: NEVER }
   }
 
   #proofsOf ({ token, serverId }: StoredEntry['place']['generation'], tags: readonly EntryTag[]): readonly EntryTag[] {

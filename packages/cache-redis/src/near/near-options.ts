@@ -1,9 +1,20 @@
 import { Type, type Static } from 'typebox'
 import { defaultsOf, memorySchema } from '@x/cache-core/suite'
 
-/** The bounds of the near cache, with the meaning that they have for a `MemoryCache`. */
 const { maxEntries, maxBytes, isolation } = memorySchema.properties
-const nearSchema = Type.Object({ maxEntries, maxBytes, isolation }, { additionalProperties: false })
+
+/** The bounds of the near cache: they have the limits and defaults of a `MemoryCache`. */
+const nearSchema = Type.Object({
+  /** The maximum number of copies, at most 2^24. The least recently read copy makes room. */
+  maxEntries,
+  /** Bytes of the copies in the heap, and of the contents of Buffers. One copy may take all of it. */
+  maxBytes,
+  /**
+   * `'clone'`: each reader gets a copy of its own. `'freeze'`: all readers share one deeply frozen value, and objects that are read from
+   * Redis are frozen, too; not with `serializer`. Buffers are copied in either case.
+   */
+  isolation
+}, { additionalProperties: false })
 
 /** The option `near`: `true`, or the bounds of the near cache. */
 export const nearOption = () => Type.Optional(Type.Union([Type.Boolean(), nearSchema]))

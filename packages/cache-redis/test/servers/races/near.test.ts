@@ -7,7 +7,10 @@ import { until, type RedisServer } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 
-const patient: RedisCacheOptions = { commandTimeoutMs: 10_000, socketTimeoutMs: 20_000, connectTimeoutMs: 20_000, heartbeatTimeoutMs: 10_000 }
+/** Patient, so that a reply can be held as long as a test needs. */
+const patient: RedisCacheOptions = {
+  commandTimeoutMs: 10_000, socketTimeoutMs: 20_000, connectTimeoutMs: 20_000, heartbeatTimeoutMs: 10_000
+}
 
 /** A process with copies that reaches Redis through a proxy, and another that reaches it directly. */
 async function twoProcesses (t: Test, options: RedisCacheOptions = {}): Promise<{
