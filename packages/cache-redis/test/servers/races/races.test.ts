@@ -35,7 +35,9 @@ function seedOf (): number {
   return SEED === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(SEED)
 }
 
-function judge (t: Test, seed: number, { level, allowanceMs }: { level: RedisCacheOptions; allowanceMs: number }, reports: readonly Report[]): void {
+interface Level { level: RedisCacheOptions; allowanceMs: number }
+
+function judge (t: Test, seed: number, { level, allowanceMs }: Level, reports: readonly Report[]): void {
   const history = reports.flatMap((report) => report.history)
   const failures = [...reports.flatMap((report) => report.failures), ...check(history, allowanceMs), ...checkEnd(history)]
   const sum = (numbers: number[]): number => numbers.reduce((total, each) => total + each, 0)
