@@ -12,6 +12,7 @@ import { EntryWriter } from './entries/entry-writer.js'
 import { Keys } from './entries/keys.js'
 import { Leases } from './entries/leases.js'
 import { Validity } from './entries/validity.js'
+import { NearCache } from './near/near-cache.js'
 import { RedisLocks } from './locks/lock.js'
 import type { RedisCacheOptions, RedisCacheSettings } from './options.js'
 import { resolveRedisOptions } from './resolve-options.js'
@@ -45,12 +46,14 @@ interface Storage {
   readonly tokens: TagTokens
   readonly validity: Validity
   readonly codec: Codec
+  readonly near: NearCache | undefined
   readonly entries: Entries
   readonly leases: Leases
   readonly writer: EntryWriter
 }
 
 const now = (): number => monotonicClock.now()
+const coarseNow = (): number => monotonicClock.coarse!()
 
 /**
  * Makes the parts of a cache and begins to connect.
@@ -67,13 +70,17 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
   const tracking = new TrackingState(settings.consistency === 'strong', () => onChange(status()))
   const connection = new Connection(lanes.first, {
     isTracked: settings.consistency !== 'strong',
-    prefixes: [keys.generation, keys.tags],
+    prefixes: settings.near === undefined ? [keys.generation, keys.tags] : [keys.generation, keys.tags, keys.entries],
     heartbeatMs: settings.heartbeatMs,
     heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
     now,
-    onInvalidated: (changed) => storage.tokens.forgetKeys(changed),
+    onInvalidated: (changed) => {
+      storage.tokens.forgetKeys(changed)
+      storage.near?.forgetNames(changed)
+    },
     onDoubt: () => {
       storage.tokens.forgetAll()
+      storage.near?.clear()
       tracking.note(connection.nodes)
     }
   }, {
@@ -88,10 +95,14 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
   const { commandTimeoutMs, breaker, maxQueuedInvalidations: maxQueued } = settings
   const service = new Service({ commandTimeoutMs, breaker, maxQueued, now }, {
     ping: () => ping(connection),
-    applyHere: (removal) => applyHere(removal, storage.tokens),
+    applyHere: (removal) => applyHere(removal, storage.tokens, storage.near),
     send: (removal) => sendRemoval(removal, storage.tokens, storage.writer),
     replayed: guard('onReplayed', events.onReplayed, warn),
-    changed: () => onChange(status())
+    changed: () => {
+      // While Redis is out of service, no copy is read; none of the time before is read afterwards.
+      if (service.breakerState !== 'closed') storage.near?.clear()
+      onChange(status())
+    }
   })
   const subscriber = new Subscriber(lanes.first)
   const locks = new RedisLocks(lanes.first, keys, service, subscriber)
@@ -99,12 +110,12 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
     ? undefined
     : new Announcer(lanes.first, subscriber, keys.channel, settings.onInvalidated, warn)
   const health = new Health(settings.healthCheckMs, async () => (await service.run('health', () => ping(connection))).ok)
-  const status = (): RedisStatus => statusOf(connection, service, tracking, health)
   let rollout: RedisRolloutStore | undefined
   const rolloutStore = (): RedisRolloutStore => {
     rollout ??= new RedisRolloutStore({ client: lanes.first, subscriber, keys: keys.rollout, commandTimeoutMs, warn })
     return rollout
   }
+  const status = (): RedisStatus => statusOf(connection, service, tracking, health, storage.near)
   const close = async (onLost: (removals: number) => void): Promise<void> => {
     health.close()
     locks.close()
@@ -127,6 +138,11 @@ function composeStorage (settings: RedisCacheSettings, connection: Connection, l
     onForeign
   })
   const validity = new Validity(tokens)
+  const near = settings.near === undefined
+    ? undefined
+    : new NearCache(settings.near, {
+      connection, keys, tokens, serializer, isJson: serializer === jsonSerializer, ageBoundMs: settings.heartbeatTimeoutMs, now: coarseNow
+    })
   const codec = new Codec({
     serializer,
     compressAboveBytes: settings.compressAboveBytes ?? Infinity,
@@ -135,13 +151,13 @@ function composeStorage (settings: RedisCacheSettings, connection: Connection, l
     limitMs: commandTimeoutMs / 2
   })
   const dataFor = lanes.of.bind(lanes)
-  const entries = new Entries({ connection, keys, tokens, validity, codec, dataFor })
+  const entries = new Entries({ connection, keys, tokens, validity, codec, near, dataFor })
   const leases = new Leases({ connection, tokens, validity, entries, dataFor, isPlainJson: serializer === jsonSerializer })
-  const writer = new EntryWriter({ connection, tokens, entries, leases, codec, defaultTtl, commandTimeoutMs, now })
-  return { tokens, validity, codec, entries, leases, writer }
+  const writer = new EntryWriter({ connection, tokens, entries, leases, codec, near, defaultTtl, commandTimeoutMs, now })
+  return { tokens, validity, codec, near, entries, leases, writer }
 }
 
-function statusOf (connection: Connection, service: Service, tracking: TrackingState, health: Health): RedisStatus {
+function statusOf (connection: Connection, service: Service, tracking: TrackingState, health: Health, near?: NearCache): RedisStatus {
   return {
     degraded: !service.isUp,
     mode: modeOf(connection.client),
@@ -149,6 +165,7 @@ function statusOf (connection: Connection, service: Service, tracking: TrackingS
     queuedInvalidations: service.queued,
     tracking: tracking.value,
     health: health.last,
-    problem: service.problem?.message
+    problem: service.problem?.message,
+    ...near === undefined ? {} : { near: near.status }
   }
 }

@@ -6,6 +6,7 @@ import type { Client } from './connection/client.js'
 import type { Compression, Serializer } from './entries/codec.js'
 import { REDIS_PORT } from './connection/redis-port.js'
 import { isTarget, type NatMap } from './connection/nat-map.js'
+import { nearOption, type NearSettings } from './near/near-options.js'
 
 const has = <T>(allowed: string, ...methods: string[]) => Type.Unsafe<T>(Type.Refine(Type.Unknown(),
   (value) => typeof value === 'object' && value !== null && methods.every((method) => typeof Reflect.get(value, method) === 'function'),
@@ -120,6 +121,12 @@ export const redisSchema = Type.Object({
    * below.
    */
   consistency: Type.Union([Type.Literal('bounded'), Type.Literal('strong')], { default: 'bounded' }),
+  /**
+   * Holds copies of entries in this process, in front of Redis: `true`, or the bounds of the copies; see "Near cache". Not with
+   * `consistency: 'strong'`.
+   * @default none
+   */
+  near: nearOption(),
   /** The number of replicas that must acknowledge an invalidation before its result is `ok`. */
   waitReplicas: Type.Integer({ minimum: 0, maximum: 16, default: 0 }),
   /** Milliseconds between the heartbeats of the invalidation connection. */
@@ -181,7 +188,7 @@ export type RedisCacheOptions = Partial<Omit<Static<typeof redisSchema>, 'breake
 }
 
 /** The options of a `RedisCache` with their defaults applied. */
-export type RedisCacheSettings = Static<typeof redisSchema>
+export type RedisCacheSettings = Omit<Static<typeof redisSchema>, 'near'> & { readonly near: NearSettings | undefined }
 
 /** The options of `register(cacheRedis, …)`: those of `RedisCache`, with `rollout` and `enabled`. */
 export const redisPluginSchema = Type.Object({

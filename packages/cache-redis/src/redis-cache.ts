@@ -1,11 +1,13 @@
 import type { Cache, CacheError, Entry, Lock, LockOptions, ReadHint, Result, SetItem, SetOptions, Tags } from '@x/cache-core'
 import {
-  checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkValue, DONE, err, ok, type CacheLeases
+  checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkValue, DONE, err, ok, readNear, shareNear,
+  type CacheLeases, type NearReads
 } from '@x/cache-core/implementing'
 import { monotonicClock, type RolloutStore } from '@x/cache-core/suite'
 import { compose, type RedisParts } from './compose.js'
 import { toEntryResult, toValueResult } from './entries/entry-result.js'
-import type { Entries, FoundEntry, ReadOptions } from './entries/entry-store.js'
+import type { Entries, ReadOptions } from './entries/entry-store.js'
+import type { FoundEntry } from './entries/found-entry.js'
 import { redisLeases } from './entries/redis-leases.js'
 import type { RedisCacheOptions } from './options.js'
 import type { Service } from './service/service.js'
@@ -15,13 +17,16 @@ import { RedisSnapshot } from './tags/snapshot.js'
 
 export type { RedisCacheEvents, RedisStatus }
 
-const NO_OPTIONS: ReadOptions = { tags: [], wantsTime: false }
+const NO_OPTIONS: ReadOptions = { tags: [], wantsTime: false, isDirect: false }
 
 /** The cache contract on Redis 7 or newer: single server, Cluster or Sentinel. No method throws or rejects. */
-export class RedisCache implements Cache {
+export class RedisCache implements Cache, Partial<NearReads> {
   readonly name = 'redis'
   readonly tags: Tags
   readonly leases: CacheLeases
+  // The methods exist only with the option `near`, so that without it no read looks for a copy.
+  declare [readNear]?: NearReads[typeof readNear]
+  declare [shareNear]?: NearReads[typeof shareNear]
   readonly #parts: RedisParts
   // The service and the entries have fields of their own, so that a read needs fewer property accesses.
   readonly #service: Service
@@ -34,6 +39,10 @@ export class RedisCache implements Cache {
     this.#entries = this.#parts.entries
     this.tags = redisTags(this.#parts)
     this.leases = redisLeases(this.#parts)
+    const { near } = this.#parts
+    if (near === undefined) return
+    this[readNear] = (key) => this.#service.isUp ? near.read(key) : undefined
+    this[shareNear] = (key) => this.#service.isUp ? near.share(key) : undefined
   }
 
   /** Waits until Redis is in service, for `ms` milliseconds at most; resolves with `true` if Redis is in service. */
@@ -59,13 +68,15 @@ export class RedisCache implements Cache {
   get<T> (key: string): Promise<Result<T | null>> {
     const error = checkKey(key)
     if (error !== undefined) return Promise.resolve(err(error))
+    const copy = this[readNear]?.<T>(key)
+    if (copy !== undefined) return Promise.resolve(copy)
     return this.#service.run<FoundEntry | null, Result<T | null>>('get', () => this.#entries.find(key, NO_OPTIONS), toValueResult<T>)
   }
 
   async getEntry<T> (key: string, hint: ReadHint = {}): Promise<Result<Entry<T> | null>> {
     const error = checkKey(key) ?? (hint.tags === undefined ? undefined : checkTags(hint.tags))
     if (error !== undefined) return err(error)
-    const options = { tags: hint.tags ?? [], wantsTime: hint.stale !== false }
+    const options = { tags: hint.tags ?? [], wantsTime: hint.stale !== false, isDirect: hint.near === false }
     return this.#service.run('getEntry', () => this.#entries.find(key, options), toEntryResult<T>)
   }
 

@@ -1,8 +1,9 @@
 import { OptionInvalid, resolveOptions } from '@x/cache-core/suite'
 import { isCluster, modeOf, type Client } from './connection/client.js'
 import { endpointsOf } from './connection/endpoints.js'
-import { brotliCompression, gzipCompression } from './entries/codec.js'
+import { brotliCompression, gzipCompression, jsonSerializer } from './entries/codec.js'
 import { KINDS } from './entries/keys.js'
+import { nearSettings, type NearSettings } from './near/near-options.js'
 import { redisSchema, type RedisCacheSettings } from './options.js'
 
 const OF_SENTINELS = ['sentinelName', 'sentinelUsername', 'sentinelPassword', 'sentinelTls'] as const
@@ -13,7 +14,8 @@ const OF_CONNECTIONS = ['username', 'password', 'db', 'tls', 'natMap', 'dnsLooku
  * @throws `CACHE_ERR_OPTION_INVALID`
  */
 export function resolveRedisOptions (raw: object): RedisCacheSettings {
-  const settings = resolveOptions(redisSchema, raw)
+  const given = resolveOptions(redisSchema, raw)
+  const settings: RedisCacheSettings = { ...given, near: nearSettings(given.near) }
   const { url, nodes, client, keyPrefix, compression } = settings
   if (client !== undefined) settings.mode = checkClient(client, raw, settings)
   const { mode } = settings
@@ -41,6 +43,7 @@ export function resolveRedisOptions (raw: object): RedisCacheSettings {
   if (settings.heartbeatMs * 2 > settings.heartbeatTimeoutMs) {
     refuse('heartbeatMs', String(settings.heartbeatMs), 'at most half of heartbeatTimeoutMs')
   }
+  if (settings.near !== undefined) checkNear(settings.near, settings)
   if (client === undefined) checkTls(settings)
   return settings
 }
@@ -68,6 +71,13 @@ function checkClient (client: Client, raw: object, settings: RedisCacheSettings)
   const given = (raw as { mode?: unknown }).mode
   if (given !== undefined && given !== mode) refuse('mode', `${JSON.stringify(given)} with a client of mode "${mode}"`, `"${mode}", or none`)
   return mode
+}
+
+function checkNear ({ isolation }: NearSettings, { consistency, serializer }: RedisCacheSettings): void {
+  if (consistency === 'strong') refuse('near', 'copies in this process with consistency "strong"', 'consistency "bounded", or no near')
+  if (isolation === 'freeze' && serializer !== undefined && serializer !== jsonSerializer) {
+    refuse('near.isolation', '"freeze" with a serializer, whose values may be of any class', '"clone"')
+  }
 }
 
 /** Refuses a `servername` without TLS. Parses the URLs to find whether TLS is used, which throws for an invalid URL. */

@@ -1,6 +1,7 @@
 import type { CacheError } from '@x/cache-core'
 import type { ImplementationStatus } from '@x/cache-core/implementing'
 import type { RedisCacheSettings } from './options.js'
+import type { NearStatus } from './near/near-cache.js'
 import type { HealthReport } from './service/health.js'
 import type { Removal } from './service/invalidation-queue.js'
 
@@ -12,6 +13,8 @@ declare module '@x/cache-core/implementing' {
     tracking?: 'trusted' | 'in doubt' | 'off'
     /** Removals that wait for the store. */
     queuedInvalidations?: number
+    /** The copies of entries in this process, in front of the store. */
+    near?: NearStatus
   }
 }
 
@@ -30,6 +33,8 @@ export interface RedisStatus extends ImplementationStatus {
   health: HealthReport | undefined
   /** Why Redis is out of service although it answers, according to the last probe; contains no credentials. */
   problem: string | undefined
+  /** The near cache; missing without the option `near`. */
+  near?: NearStatus
 }
 
 /** Callbacks of a `RedisCache`. A throw or a rejection of a callback is caught, and reported once to `onWarning`. */

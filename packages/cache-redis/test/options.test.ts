@@ -45,6 +45,9 @@ t.test('options: each contradiction is refused by name', async (t) => {
     [{ mode: 'cluster', sentinelName: 'main' }, 'sentinelName'],
     [{ mode: 'cluster', db: 1 }, 'db'],
     [{ mode: 'cluster', connections: 2 }, 'connections'],
+    [{ near: true, consistency: 'strong' }, 'near'],
+    [{ near: { maxEntries: 5 }, consistency: 'strong' }, 'near'],
+    [{ near: { isolation: 'freeze' }, serializer: { serialize: String, deserialize: String } }, 'near'],
     [{ heartbeatMs: 501 }, 'heartbeatMs'],
     [{ heartbeatMs: 100, heartbeatTimeoutMs: 199 }, 'heartbeatMs'],
     [{ keyPrefix: '{' }, 'keyPrefix'],
@@ -176,4 +179,15 @@ t.test('options: what has no effect in a mode is refused there', async (t) => {
     { mode: 'cluster', nodes, tls: true }, { mode: 'cluster', nodes, tls: { ca: 'ca' } }, { mode: 'cluster', natMap: () => null, dnsLookup: lookup },
     { mode: 'sentinel', natMap: { 'a:1': { host: 'b', port: 2, servername: 'c' } }, sentinelTls: false, sentinelPassword: 'a' }
   ]) t.type(resolveRedisOptions(options), 'object')
+})
+
+t.test('options: near is off, on with defaults, or has bounds; what is none of that is refused', async (t) => {
+  for (const near of [undefined, false] as const) t.equal(resolveRedisOptions({ near, consistency: 'strong' }).near, undefined)
+  t.same(resolveRedisOptions({ near: true }).near, { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024, isolation: 'clone' })
+  t.same(resolveRedisOptions({ near: {} }).near, resolveRedisOptions({ near: true }).near)
+  t.same(resolveRedisOptions({ near: { maxEntries: 5, isolation: 'freeze' } }).near, { maxEntries: 5, maxBytes: 64 * 1024 * 1024, isolation: 'freeze' })
+  for (const near of [
+    null, 1, 'yes', [], { maxEntries: 0 }, { maxEntries: 1.5 }, { maxEntries: 2 ** 24 + 1 }, { maxEntries: '5' }, { maxBytes: 0 }, { maxBytes: NaN },
+    { isolation: 'share' }, { maxTags: 5 }, { maxItems: 5 }
+  ]) refuses(t, { near }, 'near')
 })

@@ -58,3 +58,23 @@ t.test('tokens: remembers maxTags of them, those used last', async (t) => {
   t.equal(memory.size, 3)
   t.strictSame(['a', 'b', 'c', 'd'].map((tag) => memory.get(tag)?.token), ['a', undefined, 'c', 'd'])
 })
+
+t.test('version: grows with each token that is forgotten or becomes another, and with no other read', async (t) => {
+  const memory = new TokenMemory(2)
+  let before = memory.version
+  const grows = (isGrown: boolean, what: string): void => {
+    t.equal(memory.version > before, isGrown, what)
+    before = memory.version
+  }
+  memory.end(memory.begin('tag'), captured('token'))
+  grows(true, 'a first token')
+  memory.end(memory.begin('tag'), captured('token'))
+  memory.end(memory.begin('tag'))
+  grows(false, 'the same token, and none')
+  memory.end(memory.begin('tag'), captured('other'))
+  grows(true, 'another token without a message')
+  memory.forget('unknown')
+  grows(true, 'a message about a tag that is not remembered: it may have been evicted')
+  memory.forgetAll()
+  grows(true, 'all')
+})

@@ -16,7 +16,7 @@ function tokensOf (current: Record<string, BoundToken | undefined>, remembered: 
   } as unknown as TagTokens
 }
 
-const place = (serverId = HERE): Place => ({ name: 'name', serverId: HERE, node: { serverId } as Place['node'] })
+const place = (serverId = HERE): Place => ({ name: 'name', generation: NOW, node: { serverId } as Place['node'] })
 const entry = (more: Partial<Decoded> = {}): Decoded => ({ value: 1, ttlMs: 1000, windowMs: 0, tags: [{ tag: 'tag', ...NOW }], ...more })
 
 for (const [what, stored, current, verdict] of [

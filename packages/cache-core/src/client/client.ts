@@ -4,12 +4,12 @@ import type { GetOrSetOptions, Loader } from '../contract/loader.js'
 import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 import { checkNames } from '../contract/option-names.js'
 import { MISS, ok, type Result } from '../contract/result.js'
-import { readNow, shareNow, type SharedEntry } from '../contract/sync-read.js'
+import { readNear, readNow, shareNear, shareNow, type SharedEntry } from '../contract/sync-read.js'
 import type { Caller } from '../loading/caller.js'
 import { GetOrSet } from '../loading/get-or-set.js'
 import type { Registration } from '../service/registration.js'
 import type { CacheRegistry } from '../service/registry.js'
-import { readMeasured } from '../telemetry/measure.js'
+import { readMeasured, readNearMeasured } from '../telemetry/measure.js'
 import { serving, type Arm } from './arm.js'
 import { ClientCalls, type ClientSettings } from './client-calls.js'
 import { NamespacedCache } from './namespace.js'
@@ -88,7 +88,7 @@ export class CacheClient implements FastifyCache {
       return missed
     }
     const { immediate } = registration
-    if (immediate === undefined) return this.#getLater(registration, key)
+    if (immediate === undefined) return this.#getNear(registration, key) ?? this.#getLater(registration, key)
     const result = readMeasured(this.registry, registration.stats, immediate, readNow, key) as Result<T | null>
     return Promise.resolve(this.registry.observer.readValue(registration.stats, key, result))
   }
@@ -106,14 +106,19 @@ export class CacheClient implements FastifyCache {
   }
 
   /**
-   * Reads the entry of `getEntry` without a promise and without a copy; `undefined`: the implementation reads asynchronously, so use
-   * `getEntry`.
+   * Reads the entry of `getEntry` without a promise and without a copy; `undefined`: the implementation reads this key asynchronously,
+   * so use `getEntry`.
    */
   [shareNow] (key: string): Result<SharedEntry | null> | undefined {
     if (checkKey(key) !== undefined) return undefined
     const registration = serving(this.registry, this.#arm, key, this.#bucket)
-    if (registration?.immediate === undefined) return undefined
-    const result = readMeasured(this.registry, registration.stats, registration.immediate, shareNow, key)
+    if (registration === undefined) return undefined
+    const { immediate, near } = registration
+    if (immediate === undefined && near === undefined) return undefined
+    const result = immediate === undefined
+      ? readNearMeasured(this.registry, registration.stats, near!, shareNear, key)
+      : readMeasured(this.registry, registration.stats, immediate, shareNow, key)
+    if (result === undefined) return undefined
     return this.registry.observer.readEntry(registration.stats, key, result)
   }
 
@@ -192,6 +197,14 @@ export class CacheClient implements FastifyCache {
     if (error !== undefined) this.#calls.fail(this.registry.active.stats, 'warm', error)
     const isStored = (key: string): boolean => !this.registry.active.passThrough && serving(this.registry, this.#arm, key, this.#bucket) !== undefined
     return warm(this, items, options, this.#settings.log, isStored)
+  }
+
+  /** Reads a value from the copies that the implementation holds in this process; `undefined`: it has no copy. */
+  #getNear<T> (registration: Registration, key: string): Promise<Result<T | null>> | undefined {
+    const { near } = registration
+    if (near === undefined) return undefined
+    const result = readNearMeasured(this.registry, registration.stats, near, readNear, key) as Result<T | null> | undefined
+    return result === undefined ? undefined : Promise.resolve(this.registry.observer.readValue(registration.stats, key, result))
   }
 
   #getLater<T> (registration: Registration, key: string): Promise<Result<T | null>> {

@@ -42,6 +42,8 @@ export interface ReadHint {
   tags?: string[]
   /** The entry may have a stale window. */
   stale?: boolean
+  /** `false`: the entry is read from the store, even if this process holds a copy of it. */
+  near?: boolean
 }
 
 /** Options of a lock. */

@@ -14,6 +14,21 @@ export interface SharedEntry {
   readonly age: number
 }
 
+/**
+ * The name of the method that reads a value without a promise, in an implementation that holds copies of some entries in this process;
+ * `undefined`: it holds no copy that may be served, so read asynchronously.
+ */
+export const readNear = Symbol.for('@x/cache-core.readNear')
+
+/** The name of the method that reads such a copy, fresh or stale, without a copy of its bytes; `undefined` as in `readNear`. */
+export const shareNear = Symbol.for('@x/cache-core.shareNear')
+
+/** An implementation that holds copies of some of its entries in this process. */
+export interface NearReads {
+  [readNear]<T> (key: string): Result<T | null> | undefined
+  [shareNear] (key: string): Result<SharedEntry | null> | undefined
+}
+
 /** An implementation whose calls have taken effect when they return; their results may still be promises. */
 export interface Immediate {
   [readNow]<T> (key: string): Result<T | null>

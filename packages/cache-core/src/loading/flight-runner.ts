@@ -82,7 +82,7 @@ export class FlightRunner {
     if (options.lock === true && target.impl.lock !== undefined && !call.isStoreAway) {
       lock = await this.#acquire(call, flight)
       if (target.impl.leases !== undefined) flight.closeToUnproven()
-      const entry = await this.#store.read(call)
+      const entry = await this.#store.read(call, false)
       if (entry !== null && entry.fresh && entry.ttlLeft > ttlLeft) {
         flight.scope.end()
         this.#end(flight, lock, 'stored')

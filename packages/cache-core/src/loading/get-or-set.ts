@@ -9,9 +9,9 @@ import type { Flight } from './single-flight.js'
 import type { Call, Fail } from './call.js'
 import { LoadStore } from './load-store.js'
 import { limitOf, Load, within } from './load.js'
-import { readMeasured } from '../telemetry/measure.js'
+import { readMeasured, readNearMeasured } from '../telemetry/measure.js'
 import { checkNames } from '../contract/option-names.js'
-import { readNow } from '../contract/sync-read.js'
+import { readNear, readNow } from '../contract/sync-read.js'
 import type { Ok, Result } from '../contract/result.js'
 import { isEarlyRefreshDue, mayBeServed, needsEntry } from './stale-rules.js'
 import { isHit } from '../telemetry/read-outcomes.js'
@@ -91,11 +91,18 @@ export class GetOrSet {
       this.#service.observer.read(target.stats.of(key), key, 'miss')
       return this.#joinOrLoad(call)
     }
-    if (target.immediate === undefined || needsEntry(options)) return this.#lookup(call)
-    const result = readMeasured(this.#service, target.stats, target.immediate, readNow, key) as Result<T | null>
+    if (needsEntry(options)) return this.#lookup(call)
+    const result = this.#readNow(target, key) as Result<T | null> | undefined
+    if (result === undefined) return this.#lookup(call)
     const found = isHit(result)
     this.#service.observer.read(target.stats.of(key), key, found ? 'hit' : 'miss')
     return found ? Promise.resolve((result as Ok<T>).value) : this.#joinOrLoad(call)
+  }
+
+  /** Reads a value without a promise; `undefined`: the implementation reads this key asynchronously. */
+  #readNow ({ immediate, near, stats }: LoadTarget, key: string): Result<unknown> | undefined {
+    if (immediate !== undefined) return readMeasured(this.#service, stats, immediate, readNow, key)
+    return near === undefined ? undefined : readNearMeasured(this.#service, stats, near, readNear, key)
   }
 
   async #lookup<T> (call: Call<T>): Promise<T> {
@@ -141,7 +148,7 @@ export class GetOrSet {
   async #followProven<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
     if (await this.#proofs.prove(call, flight) !== 'changed') return this.#follow(call, flight)
     // The changed key may be the result of the flight's own store; the entry is then a hit.
-    const entry = await this.#store.read(call)
+    const entry = await this.#store.read(call, false)
     if (entry?.fresh === true) return entry.value
     this.#service.flights.supersedeFlight(flight)
     return this.#share(call)
@@ -187,7 +194,7 @@ export class GetOrSet {
   #orStale<T> (call: Call<T>, loaded: Promise<T>): Promise<T> {
     if (!needsEntry(call.options)) return loaded
     return loaded.catch(async (error: unknown) => {
-      const entry = await this.#store.read(call)
+      const entry = await this.#store.read(call, false)
       if (entry === null) this.#backoff.end(call.key)
       else if (entry.fresh || mayBeServed(entry, call.options.staleIfError)) return entry.value
       throw error

@@ -1,6 +1,6 @@
 import type { Cache, Entry, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetOptions, TagSnapshot } from '../contract/cache.js'
 import type { Result } from '../contract/result.js'
-import type { Immediate } from '../contract/sync-read.js'
+import type { Immediate, NearReads } from '../contract/sync-read.js'
 import type { Doubts } from '../telemetry/doubts.js'
 import type { MeasuredService } from '../telemetry/measure.js'
 import type { Observer } from '../telemetry/read-outcomes.js'
@@ -15,6 +15,7 @@ import type { Flights } from './single-flight.js'
 export interface LoadTarget {
   readonly impl: Pick<Cache, 'lock' | 'leases' | 'tags'>
   readonly immediate: Immediate | undefined
+  readonly near: NearReads | undefined
   readonly stats: ImplStats
   readonly isLocal: boolean
   lookup<T> (key: string, hint: ReadHint): Promise<Result<Entry<T> | null>>

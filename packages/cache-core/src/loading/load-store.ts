@@ -29,10 +29,15 @@ export class LoadStore {
     this.#fail(target.stats, operation, error)
   }
 
-  /** Reads the entry, fresh or stale; `null`: the key has no entry, or the store failed. */
-  async read<T> (call: Call<T>): Promise<Entry<T> | null> {
+  /**
+   * Reads the entry, fresh or stale; `null`: the key has no entry, or the store failed.
+   * @param near `false`: not from a copy in this process. A read that follows a lock, a lease or a question about a lease must be as
+   * recent as these, which the store answered.
+   */
+  async read<T> (call: Call<T>, near = true): Promise<Entry<T> | null> {
     const { target, key, options } = call
-    const result = await this.#measured(target, 'get', target.lookup<T>(key, { tags: knownTags(options), stale: needsEntry(options) }))
+    const hint = { tags: knownTags(options), stale: needsEntry(options), near }
+    const result = await this.#measured(target, 'get', target.lookup<T>(key, hint))
     if (result.ok) return result.value
     this.fail(target, 'get', result.error)
     if (AWAY.has(result.error.code)) call.isStoreAway = true

@@ -2,7 +2,7 @@ import type { Cache, Entry, ImplementationStatus, Lease, LeaseOptions, Lock, Loc
 import { Deadlines } from '../lib/deadlines.js'
 import { implementationFailed, isCacheError, timeout, unsupported } from '../contract/errors.js'
 import { isPromise } from '../lib/harmless.js'
-import { readNow, shareNow, type Immediate } from '../contract/sync-read.js'
+import { readNear, readNow, shareNear, shareNow, type Immediate, type NearReads } from '../contract/sync-read.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Err, type Ok, type Result } from '../contract/result.js'
 import type { ImplStats } from '../telemetry/counters.js'
 
@@ -22,6 +22,7 @@ export class Registration {
   readonly isLocal: boolean
   /** Resolves the promise of `drain`; set once this registration is out of service. */
   #drained: (() => void) | undefined
+  readonly #near: NearReads | undefined
   #pending = 0
   #forgetting: Promise<void> | undefined
   #isWithheld = false
@@ -35,11 +36,15 @@ export class Registration {
     limits: { reads: Deadlines; writes: Deadlines }
   ) {
     this.immediate = readNow in impl && shareNow in impl ? impl as Cache & Immediate : undefined
+    this.#near = readNear in impl && shareNear in impl ? impl as Cache & NearReads : undefined
     this.passThrough = impl.passThrough === true
     this.isLocal = impl.isLocal === true
     this.#reads = limits.reads
     this.#writes = limits.writes
   }
+
+  /** The copies that the implementation holds in this process; `undefined`: it holds none, or they must not be read now. */
+  get near (): NearReads | undefined { return this.#isWithheld ? undefined : this.#near }
 
   /** Resolves when the pending calls have ended. */
   drain (): Promise<void> {

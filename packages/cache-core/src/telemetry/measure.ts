@@ -1,4 +1,4 @@
-import { readNow, type Immediate } from '../contract/sync-read.js'
+import { readNear, readNow, type Immediate, type NearReads } from '../contract/sync-read.js'
 import type { Clock } from '../lib/clock.js'
 import type { Events } from './events.js'
 import type { ImplStats, Stats } from './counters.js'
@@ -25,6 +25,20 @@ export function readMeasured<M extends keyof Immediate> (
   const began = service.clock.now()
   const result = immediate[method](key) as ReturnType<Immediate[M]>
   noteDuration(service, stats, method === readNow ? 'get' : 'getEntry', began)
+  return result
+}
+
+/**
+ * Returns the result of a read from the copies in this process; its duration is recorded where durations are measured. `undefined`, which
+ * is not recorded: there is no such copy.
+ */
+export function readNearMeasured<M extends keyof NearReads> (
+  service: MeasuredService, stats: ImplStats, near: NearReads, method: M, key: string
+): ReturnType<NearReads[M]> {
+  if (!service.stats.measuresDurations) return near[method](key) as ReturnType<NearReads[M]>
+  const began = service.clock.now()
+  const result = near[method](key) as ReturnType<NearReads[M]>
+  if (result !== undefined) noteDuration(service, stats, method === readNear ? 'get' : 'getEntry', began)
   return result
 }
 

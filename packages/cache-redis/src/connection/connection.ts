@@ -83,9 +83,18 @@ export class Connection {
 
   /** The master that has the slot of a key; `undefined` if that master is not known. */
   owner (key: string): Node | undefined {
-    if (!isCluster(this.client)) return this.#nodes.get('')
-    const id = this.client.slots[calculateSlot(key)]?.[0]
+    return isCluster(this.client) ? this.ownerOfSlot(calculateSlot(key)) : this.#nodes.get('')
+  }
+
+  /** The master that has a slot of the Cluster; `undefined` if that master is not known. */
+  ownerOfSlot (slot: number): Node | undefined {
+    const id = isCluster(this.client) ? this.client.slots[slot]?.[0] : undefined
     return id === undefined ? undefined : this.#nodes.get(id)
+  }
+
+  /** The slot of a key in a Cluster; 0 outside of a Cluster. */
+  slotOf (key: string): number {
+    return this.isCluster ? calculateSlot(key) : 0
   }
 
   /** The node that a redirection names; `undefined` if no connection to it is known. */

@@ -34,6 +34,8 @@ export class Node {
   #tracker: Tracker | undefined
   #writer: Redis | undefined
   #runId: string | undefined
+  /** The tracker's `runId`, once it was found to be that of this server. */
+  #sameRunId: string | undefined
   #connection = 0
   #refusals = 0
   #nextPollAt = -Infinity
@@ -51,7 +53,19 @@ export class Node {
 
   /** Whether every message of this server has arrived, except those since the last heartbeat. */
   get isTrusted (): boolean {
-    return this.#tracker !== undefined && this.#tracker.runId === this.#runId && this.#tracker.isAlive
+    return this.isTrustedAt(this.#settings.now())
+  }
+
+  /** As `isTrusted`, for a caller that has read the clock. */
+  isTrustedAt (now: number): boolean {
+    const tracker = this.#tracker
+    if (tracker === undefined) return false
+    // The text of the two identities is compared once: a near cache asks at each read.
+    if (tracker.runId !== this.#sameRunId) {
+      if (tracker.runId !== this.#runId) return false
+      this.#sameRunId = tracker.runId
+    }
+    return tracker.isAliveAt(now)
   }
 
   /** A connection for writes that are followed by WAIT. */
@@ -137,6 +151,7 @@ export class Node {
     if (this.serverId === identity?.serverId) return
     this.serverId = identity?.serverId
     this.#runId = identity?.runId
+    this.#sameRunId = undefined
     this.#tracker?.close()
     this.#tracker = identity === undefined || !this.#settings.isTracked ? undefined : new Tracker(this.redis, this.#settings)
     this.#changed()

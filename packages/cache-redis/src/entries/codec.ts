@@ -78,6 +78,9 @@ export interface Decoded {
   readonly tags: readonly EntryTag[]
 }
 
+/** A decoded entry with the bytes that its value was made from, without compression. `isRaw`: the bytes are the value. */
+export interface DecodedPayload extends Decoded { readonly payload: Buffer; readonly isRaw: boolean }
+
 const NO_TAGS: readonly EntryTag[] = []
 const LARGER = 'more than maxValueBytes'
 
@@ -153,13 +156,13 @@ export class Codec {
   }
 
   /** Decodes an entry. Never throws: an entry that cannot be read, or is too large, gives `CACHE_ERR_CORRUPT`. */
-  decode (stored: Buffer): Decoded | CacheError | Promise<Decoded | CacheError> {
+  decode (stored: Buffer): DecodedPayload | CacheError | Promise<DecodedPayload | CacheError> {
     const { maxValueBytes } = this.#options
     if (stored.length > maxValueBytes && (stored[0] !== FRAME || stored.length - MAX_OVERHEAD_BYTES > maxValueBytes)) return corrupt('get', LARGER)
     if (stored[0] !== FRAME) {
       if (!this.#isPlainJson) return corrupt('get', 'no frame')
       try {
-        return { value: JSON.parse(stored.toString()), ttlMs: undefined, windowMs: 0, tags: NO_TAGS }
+        return { value: JSON.parse(stored.toString()), ttlMs: undefined, windowMs: 0, tags: NO_TAGS, payload: stored, isRaw: false }
       } catch (cause) {
         return corrupt('get', 'neither a frame nor JSON', { cause })
       }
@@ -174,7 +177,7 @@ export class Codec {
     return this.#inflate(compression, meta, payload)
   }
 
-  async #inflate (compression: Compression, meta: FrameMeta, payload: Buffer): Promise<Decoded | CacheError> {
+  async #inflate (compression: Compression, meta: FrameMeta, payload: Buffer): Promise<DecodedPayload | CacheError> {
     const { maxValueBytes } = this.#options
     let bytes: Uint8Array
     try {
@@ -186,12 +189,13 @@ export class Codec {
     return this.#open(meta, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   }
 
-  #open (meta: FrameMeta, payload: Buffer): Decoded | CacheError {
+  #open (meta: FrameMeta, payload: Buffer): DecodedPayload | CacheError {
     const { ttlMs, windowMs, ownServerId, tags } = meta
     try {
       // The payload is copied, since it is part of a buffer of the socket that other replies share.
-      const value = meta.payload === PAYLOAD_BYTES ? Buffer.from(payload) : this.#options.serializer.deserialize(payload)
-      return { value, ttlMs, windowMs, ownServerId, tags }
+      const isRaw = meta.payload === PAYLOAD_BYTES
+      const value = isRaw ? Buffer.from(payload) : this.#options.serializer.deserialize(payload)
+      return { value, ttlMs, windowMs, ownServerId, tags, payload, isRaw }
     } catch (cause) {
       return corrupt('get', 'a payload that cannot be read', { cause })
     }

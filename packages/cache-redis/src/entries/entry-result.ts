@@ -1,6 +1,6 @@
 import type { Entry, Result } from '@x/cache-core'
-import { MAX_TTL, MISS, ok, STORED_NULL } from '@x/cache-core/implementing'
-import type { FoundEntry } from './entry-store.js'
+import { MISS, ok, STORED_NULL } from '@x/cache-core/implementing'
+import { ageOf, longestMs, type FoundEntry } from './found-entry.js'
 
 /** The result of `get`: the value of a fresh entry, or a miss. */
 export function toValueResult<T> (found: FoundEntry | null): Result<T | null> {
@@ -15,15 +15,13 @@ export function toEntryResult<T> (found: FoundEntry | null): Result<Entry<T> | n
 }
 
 function toEntry<T> ({ decoded, isStale, leftMs }: FoundEntry): Entry<T> {
-  // The time left is at most the ttl of the entry: another program may have extended or removed the expiry of its key.
-  const longestMs = decoded.ttlMs === undefined ? MAX_TTL * 1000 : decoded.ttlMs + decoded.windowMs
-  const staleLeft = leftMs === undefined ? Infinity : (leftMs < 0 ? longestMs : Math.min(leftMs, longestMs)) / 1000
+  const longest = longestMs(decoded)
+  const staleLeft = leftMs === undefined ? Infinity : (leftMs < 0 ? longest : Math.min(leftMs, longest)) / 1000
   const ttlLeft = staleLeft - decoded.windowMs / 1000
   return {
     value: decoded.value as T,
     fresh: !isStale,
-    // Without the ttl of the store, as in plain JSON, the age is not known.
-    age: decoded.ttlMs === undefined ? NaN : Math.max(0, decoded.ttlMs / 1000 - ttlLeft),
+    age: ageOf(decoded.ttlMs, ttlLeft),
     ttlLeft: isStale ? Math.min(ttlLeft, 0) : ttlLeft,
     staleLeft,
     tags: decoded.tags.map(({ tag }) => tag)

@@ -1,22 +1,21 @@
 import { isCacheError, type CacheError } from '@x/cache-core'
 import type { BoundToken } from './bound-token.js'
-import type { Codec, Decoded } from './codec.js'
+import type { Codec, DecodedPayload } from './codec.js'
 import type { Client, Connection } from '../connection/connection.js'
+import type { FoundEntry, StoredEntry } from './found-entry.js'
 import { isMark } from './frame.js'
 import { GENERATION, type Keys } from './keys.js'
 import { callMaster } from '../connection/master-call.js'
+import type { NearCache } from '../near/near-cache.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
 import { quiet } from './quiet.js'
 import { NONE_ASKED, type AskedTokens, type Place, type Validity, type ValidityVerdict } from './validity.js'
 
-/** An entry that may be served. `leftMs` is the reply of PTTL; `undefined` if PTTL was not sent. */
-export interface FoundEntry { readonly decoded: Decoded; readonly isStale: boolean; readonly leftMs: number | undefined }
-
 /**
  * Options of a read. `tags`: the tokens of these tags are read at the same time as the entry. `wantsTime`: PTTL is sent with the read;
- * otherwise PTTL is sent only for an entry with a stale window.
+ * otherwise PTTL is sent only for an entry with a stale window. `isDirect`: the entry is read from Redis, even if this process holds a copy.
  */
-export interface ReadOptions { readonly tags: readonly string[]; readonly wantsTime: boolean }
+export interface ReadOptions { readonly tags: readonly string[]; readonly wantsTime: boolean; readonly isDirect: boolean }
 
 /** The stored bytes of an entry with their place, and the reply of PTTL if PTTL was sent. */
 interface Stored { readonly place: Place; readonly bytes: Buffer | null; readonly time: number | undefined }
@@ -28,6 +27,8 @@ export interface EntriesDeps {
   readonly tokens: TagTokens
   readonly validity: Validity
   readonly codec: Codec
+  /** Copies of entries in this process; `undefined`: every read goes to Redis. */
+  readonly near?: NearCache | undefined
   /** The client whose connection is used for the entry of a Redis key. */
   readonly dataFor: (name: string) => Client
 }
@@ -42,15 +43,17 @@ export class Entries {
   readonly #tokens: TagTokens
   readonly #validity: Validity
   readonly #codec: Codec
+  readonly #near: NearCache | undefined
   readonly #dataFor: (key: string) => Client
   #lastGeneration: BoundToken | undefined
 
-  constructor ({ connection, keys, tokens, validity, codec, dataFor }: EntriesDeps) {
+  constructor ({ connection, keys, tokens, validity, codec, near, dataFor }: EntriesDeps) {
     this.#connection = connection
     this.#keys = keys
     this.#tokens = tokens
     this.#validity = validity
     this.#codec = codec
+    this.#near = near
     this.#dataFor = dataFor
   }
 
@@ -78,6 +81,7 @@ export class Entries {
   }
 
   find (key: string, options: ReadOptions): Promise<FoundEntry | null> {
+    if (this.#near !== undefined) return this.#findNear(this.#near, key, options)
     const known = this.#tokens.remembered(GENERATION)
     // The usual read, with a remembered generation and without tags, makes as few promises as possible.
     if (known !== undefined && !options.wantsTime && options.tags.length === 0) {
@@ -86,7 +90,24 @@ export class Entries {
     return this.#find(key, options, known)
   }
 
-  async #find (key: string, { tags, wantsTime }: ReadOptions, known: BoundToken | undefined): Promise<FoundEntry | null> {
+  #findNear (near: NearCache, key: string, options: ReadOptions): Promise<FoundEntry | null> {
+    const held = options.isDirect ? undefined : near.find(key)
+    return held === undefined ? this.#findAndHold(near, key, options.tags) : Promise.resolve(held)
+  }
+
+  /** Reads an entry, and holds a copy of it. PTTL is always sent: Redis may remove an expired entry, and send its message, later. */
+  async #findAndHold (near: NearCache, key: string, tags: readonly string[]): Promise<FoundEntry | null> {
+    const read = near.begin(key)
+    let found: StoredEntry | null = null
+    try {
+      found = await this.#find(key, { tags, wantsTime: true }, this.#tokens.remembered(GENERATION))
+    } finally {
+      near.end(read, found)
+    }
+    return found
+  }
+
+  async #find (key: string, { tags, wantsTime }: Omit<ReadOptions, 'isDirect'>, known: BoundToken | undefined): Promise<StoredEntry | null> {
     const asked = new Map<string, Promise<BoundToken | undefined>>()
     for (const tag of tags) {
       if (this.#tokens.remembered(tag) === undefined) asked.set(tag, quiet(this.#tokens.ask(tag)))
@@ -95,15 +116,15 @@ export class Entries {
     return stored === undefined || isNone(stored.bytes) ? null : this.#open(stored.place, stored.bytes, stored.time, asked)
   }
 
-  #open (place: Place, stored: Buffer, time: number | undefined, asked: AskedTokens): FoundEntry | null | Promise<FoundEntry | null> {
+  #open (place: Place, stored: Buffer, time: number | undefined, asked: AskedTokens): StoredEntry | null | Promise<StoredEntry | null> {
     const decoded = this.#codec.decode(stored)
     if (decoded instanceof Promise) return decoded.then((inflated) => this.#serve(place, inflated, time, asked))
     return this.#serve(place, decoded, time, asked)
   }
 
   #serve (
-    place: Place, decoded: Decoded | CacheError, time: number | undefined, asked: AskedTokens
-  ): FoundEntry | null | Promise<FoundEntry | null> {
+    place: Place, decoded: DecodedPayload | CacheError, time: number | undefined, asked: AskedTokens
+  ): StoredEntry | null | Promise<StoredEntry | null> {
     if (decoded instanceof Error) throw decoded
     if (time === undefined && decoded.windowMs > 0) {
       return this.#dataFor(place.name).pttl(place.name).then((leftMs) => this.#judge(place, decoded, leftMs, asked))
@@ -111,15 +132,17 @@ export class Entries {
     return this.#judge(place, decoded, time, asked)
   }
 
-  #judge (place: Place, decoded: Decoded, leftMs: number | undefined, asked: AskedTokens): FoundEntry | null | Promise<FoundEntry | null> {
+  #judge (
+    place: Place, decoded: DecodedPayload, leftMs: number | undefined, asked: AskedTokens
+  ): StoredEntry | null | Promise<StoredEntry | null> {
     const verdict = this.#validity.judge(place, decoded, leftMs, asked)
-    if (typeof verdict !== 'string') return verdict.then((judged) => toFoundEntry(judged, decoded, leftMs))
-    return toFoundEntry(verdict, decoded, leftMs)
+    if (typeof verdict !== 'string') return verdict.then((judged) => toStoredEntry(judged, place, decoded, leftMs))
+    return toStoredEntry(verdict, place, decoded, leftMs)
   }
 
   /** Reads several entries at the same time. An entry that cannot be read gives its `CacheError`. */
   async findMany (keys: readonly string[]): Promise<(FoundEntry | CacheError | null)[]> {
-    return Promise.all(keys.map((key) => this.find(key, { tags: [], wantsTime: false }).catch((error: unknown) => {
+    return Promise.all(keys.map((key) => this.find(key, { tags: [], wantsTime: false, isDirect: false }).catch((error: unknown) => {
       if (isCacheError(error)) return error
       throw error
     })))
@@ -147,13 +170,12 @@ export class Entries {
    */
   #get<T> (generation: BoundToken, key: string, use: (place: Place, bytes: Buffer | null) => T | Promise<T>): Promise<T> {
     const name = this.nameOf(generation, key)
-    const { serverId } = generation
     if (!this.#connection.isCluster) {
       const node = this.#connection.owner(name)
-      return this.#dataFor(name).getBuffer(name).then((bytes) => use({ name, serverId, node }, bytes))
+      return this.#dataFor(name).getBuffer(name).then((bytes) => use({ name, generation, node }, bytes))
     }
     return callMaster(this.#connection, name, (redis) => redis.getBuffer(name))
-      .then(({ value, node }) => use({ name, serverId, node }, value))
+      .then(({ value, node }) => use({ name, generation, node }, value))
   }
 
   async #readNamed (generation: BoundToken, key: string, wantsTime: boolean): Promise<Stored> {
@@ -177,8 +199,8 @@ export class Entries {
   }
 }
 
-function toFoundEntry (verdict: ValidityVerdict, decoded: Decoded, leftMs: number | undefined): FoundEntry | null {
-  return verdict === 'gone' ? null : { decoded, isStale: verdict === 'stale', leftMs }
+function toStoredEntry (verdict: ValidityVerdict, place: Place, decoded: DecodedPayload, leftMs: number | undefined): StoredEntry | null {
+  return verdict === 'gone' ? null : { decoded, isStale: verdict === 'stale', leftMs, place }
 }
 
 /** Whether a slot has no entry: it is empty, or has a mark, which reserves the place of a value that is being loaded. */

@@ -2,6 +2,7 @@ import type { SetOptions } from '@x/cache-core'
 import { MAX_TTL } from '@x/cache-core/implementing'
 import type { Connection } from '../connection/connection.js'
 import { sendTogether } from '../connection/lanes.js'
+import type { NearCache } from '../near/near-cache.js'
 import { RedisSnapshot } from '../tags/snapshot.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
 import type { BoundToken } from './bound-token.js'
@@ -18,6 +19,8 @@ export interface EntryWriterDeps {
   readonly entries: Entries
   readonly leases: Leases
   readonly codec: Codec
+  /** Copies of entries in this process, if any. */
+  readonly near?: NearCache | undefined
   /** The ttl in seconds of an entry if `set` names no ttl. */
   readonly defaultTtl: number
   /** Milliseconds after the call of `set` after which a store is not sent any more. */
@@ -125,8 +128,15 @@ export class EntryWriter {
    */
   #inOrder<T> (key: string, write: () => Promise<T>): Promise<T> {
     const before = this.#writes.get(key)
+    const { near } = this.#deps
+    near?.forget(key)
     const written = before === undefined ? write() : before.then(write)
-    const end = (): void => { if (this.#writes.get(key) === ended) this.#writes.delete(key) }
+    const end = (): void => {
+      if (this.#writes.get(key) === ended) this.#writes.delete(key)
+      // A read that was sent before the write reached Redis has the earlier value, and the message of the write may arrive after its reply.
+      // The caller's callbacks run after this one.
+      near?.forget(key)
+    }
     const ended = written.then(end, end)
     this.#writes.set(key, ended)
     return written

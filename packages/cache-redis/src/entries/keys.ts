@@ -17,6 +17,7 @@ export const KINDS: ReadonlySet<string> = new Set(['t', 'e', 'l', 'f', 'd', 'u']
 export class Keys {
   readonly generation: string
   readonly tags: string
+  readonly entries: string
   readonly channel: string
   readonly #prefix: string
 
@@ -24,11 +25,12 @@ export class Keys {
     this.#prefix = prefix
     this.generation = `${prefix}g`
     this.tags = `${prefix}t:`
+    this.entries = `${prefix}e:`
     this.channel = `${prefix}n`
   }
 
   entry (generation: string, key: string): string {
-    return `${this.#prefix}e:${generation}:${key}`
+    return `${this.entries}${generation}:${key}`
   }
 
   token (tag: string): string {
@@ -39,6 +41,13 @@ export class Keys {
   tagOf (key: string): string | undefined {
     if (key === this.generation) return GENERATION
     return key.startsWith(this.tags) ? key.slice(this.tags.length) : undefined
+  }
+
+  /** The key of the entry that a Redis key holds, in any generation; `undefined` for all other keys. */
+  keyOf (name: string): string | undefined {
+    if (!name.startsWith(this.entries)) return undefined
+    const at = name.indexOf(':', this.entries.length)
+    return at < 0 ? undefined : name.slice(at + 1)
   }
 
   // All keys of a lock must have one Cluster slot: the hash tag is the lock's key in base64url, which contains no brace.

@@ -7,8 +7,8 @@ import type { EntryTag } from './frame.js'
 /** The verdict on a token or an entry. `stale`: after a soft invalidation, or past the ttl of the entry. `gone`: must not be served. */
 export type ValidityVerdict = 'fresh' | 'stale' | 'gone'
 
-/** The place of an entry: its Redis key, the server identity of its generation, and the master that answered. */
-export interface Place { readonly name: string; readonly serverId: string; readonly node: Node | undefined }
+/** The place of an entry: its Redis key, its generation, and the master that answered. */
+export interface Place { readonly name: string; readonly generation: BoundToken; readonly node: Node | undefined }
 
 /** The tokens that are being read at the same time as the entry, by tag. */
 export type AskedTokens = ReadonlyMap<string, Promise<BoundToken | undefined>>
@@ -37,7 +37,7 @@ export class Validity {
     place: Place, { ownServerId, windowMs, tags }: Decoded, leftMs: number | undefined, asked: AskedTokens
   ): ValidityVerdict | Promise<ValidityVerdict> {
     // The entry must be on the master that stored it, without a restart since: another master may lack the removal of the entry.
-    if (leftMs === NO_KEY || place.node?.serverId !== (ownServerId ?? place.serverId)) return 'gone'
+    if (leftMs === NO_KEY || place.node?.serverId !== (ownServerId ?? place.generation.serverId)) return 'gone'
     const byTime = leftMs !== undefined && windowMs > 0 && leftMs <= windowMs ? 'stale' : 'fresh'
     return asked.size === 0 && this.#tokens.proves(tags) ? byTime : this.#ask(tags, asked, byTime)
   }

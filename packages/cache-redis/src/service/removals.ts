@@ -1,12 +1,18 @@
 import type { EntryWriter } from '../entries/entry-writer.js'
 import { GENERATION } from '../entries/keys.js'
+import type { NearCache } from '../near/near-cache.js'
 import type { TagTokens } from '../tags/tag-tokens.js'
 import type { Removal } from './invalidation-queue.js'
 
-/** Applies a removal to the tokens that this process remembers, before Redis has acknowledged it. */
-export function applyHere (removal: Removal, tokens: TagTokens): void {
-  if (removal.kind === 'clear') tokens.forget([GENERATION])
-  else if (removal.kind !== 'del') tokens.forget([removal.name])
+/** Applies a removal to the tokens and copies that this process holds, before Redis has acknowledged it. */
+export function applyHere (removal: Removal, tokens: TagTokens, near?: NearCache): void {
+  switch (removal.kind) {
+    case 'del': return near?.forget(removal.name)
+    case 'clear':
+      tokens.forget([GENERATION])
+      return near?.clear()
+    default: tokens.forget([removal.name])
+  }
 }
 
 /** Sends a removal to Redis; resolves when Redis has acknowledged it. */

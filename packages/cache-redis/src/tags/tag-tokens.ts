@@ -45,6 +45,8 @@ export class TagTokens {
   }
 
   get known (): number { return this.#memory.size }
+  /** Grows whenever a remembered token is forgotten or becomes another. */
+  get version (): number { return this.#memory.version }
 
   /** Forgets the tokens whose Redis keys have changed according to an invalidation message. */
   forgetKeys (keys: readonly string[]): void {
@@ -75,10 +77,11 @@ export class TagTokens {
   /**
    * Whether remembered tokens prove that the tokens of an entry are the current ones. The checks are those of `remembered`, without an
    * allocation.
+   *
+   * @param trusted a node that is known to be trusted now
    */
-  proves (tags: readonly EntryTag[]): boolean {
+  proves (tags: readonly EntryTag[], trusted?: Node): boolean {
     if (this.#options.isStrong) return tags.length === 0
-    let trusted: Node | undefined
     for (const { tag, token, serverId } of tags) {
       const captured = this.#memory.get(tag)
       if (captured?.token !== token || captured.serverId !== serverId) return false

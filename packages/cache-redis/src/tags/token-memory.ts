@@ -1,16 +1,16 @@
 import { LRUCache } from 'lru-cache'
 import type { BoundToken } from '../entries/bound-token.js'
-
-/** A pending read of a token. `isOutdated`: the token may have changed since the read was sent, so its reply is not remembered. */
-export interface TokenRead { readonly tag: string; isOutdated: boolean }
+import { PendingReads, type PendingRead } from '../tracking/pending-reads.js'
 
 /**
  * The tokens that this process remembers. Invalidation messages only remove tokens. A token is added by a read during which no message for
  * it arrived and trust did not end; otherwise a slow reply would bring an old token back.
  */
 export class TokenMemory {
+  /** Grows whenever a token is forgotten or becomes another: what the tokens proved at one version holds for that version. */
+  version = 0
   readonly #tokens: LRUCache<string, BoundToken>
-  readonly #reads = new Map<string, Set<TokenRead>>()
+  readonly #reads = new PendingReads()
 
   constructor (maxTags: number) {
     this.#tokens = new LRUCache({ max: maxTags })
@@ -22,30 +22,27 @@ export class TokenMemory {
     return this.#tokens.get(tag)
   }
 
-  begin (tag: string): TokenRead {
-    const read: TokenRead = { tag, isOutdated: false }
-    const reads = this.#reads.get(tag)
-    if (reads === undefined) this.#reads.set(tag, new Set([read]))
-    else reads.add(read)
-    return read
+  begin (tag: string): PendingRead {
+    return this.#reads.begin(tag)
   }
 
   /** Ends a read, and remembers its token unless the read is outdated. */
-  end (read: TokenRead, token?: BoundToken): void {
-    const reads = this.#reads.get(read.tag)
-    if (reads?.delete(read) === true && reads.size === 0) this.#reads.delete(read.tag)
-    if (token !== undefined && !read.isOutdated) this.#tokens.set(read.tag, token)
+  end (read: PendingRead, token?: BoundToken): void {
+    if (!this.#reads.end(read) || token === undefined) return
+    const known = this.#tokens.get(read.name)
+    if (known?.token !== token.token || known.serverId !== token.serverId) this.version++
+    this.#tokens.set(read.name, token)
   }
 
   forget (tag: string): void {
+    this.version++
     this.#tokens.delete(tag)
-    for (const read of this.#reads.get(tag) ?? []) read.isOutdated = true
+    this.#reads.outdate(tag)
   }
 
   forgetAll (): void {
+    this.version++
     this.#tokens.clear()
-    for (const reads of this.#reads.values()) {
-      for (const read of reads) read.isOutdated = true
-    }
+    this.#reads.outdateAll()
   }
 }

@@ -80,7 +80,11 @@ export class Tracker {
    * stalled event loop.
    */
   get isAlive (): boolean {
-    return this.runId !== undefined && this.#settings.now() - this.#provenAt <= this.#settings.heartbeatTimeoutMs
+    return this.isAliveAt(this.#settings.now())
+  }
+
+  isAliveAt (now: number): boolean {
+    return this.runId !== undefined && now - this.#provenAt <= this.#settings.heartbeatTimeoutMs
   }
 
   close (): void {

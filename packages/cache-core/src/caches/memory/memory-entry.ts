@@ -3,9 +3,11 @@ import { MapSize, textBytes } from './heap-size.js'
 import { isResponse } from '../../contract/response-keys.js'
 import { statesBytes, type EntryTags } from './memory-tags.js'
 
-/** The form of a stored value: read as it is, by parsing its JSON, or by copying its bytes. */
+/** The form of a stored value that is read as it is. */
 export const AS_IS = 0
+/** The form of a stored value that is read by parsing its JSON text. */
 export const JSON_TEXT = 1
+/** The form of a stored value that is read by copying its bytes. */
 export const BYTES = 2
 
 /** The factor of sizes: `bytes` is a multiple of this number, so that the remainder can hold the form of the value. */

@@ -13,6 +13,11 @@ const { SEED, FOR_SECONDS } = process.env
 const MS = Number(FOR_SECONDS ?? 3) * 1000
 const HEARTBEAT_TIMEOUT_MS = 400
 const PROCESSES = 3
+const LEVELS: [name: string, RedisCacheOptions, allowanceMs: number][] = [
+  ['bounded', { consistency: 'bounded' }, HEARTBEAT_TIMEOUT_MS],
+  ['strong', { consistency: 'strong' }, 0],
+  ['near', { near: true }, HEARTBEAT_TIMEOUT_MS]
+]
 
 t.setTimeout(8 * MS + 240_000)
 
@@ -47,11 +52,11 @@ for (const program of programs()) {
       return moves
     }
 
-    for (const [consistency, allowanceMs] of [['bounded', HEARTBEAT_TIMEOUT_MS], ['strong', 0]] as const) {
-      t.test(`no call is given what was invalidated, removed or replaced before it (${consistency})`, async (t) => {
+    for (const [name, level, allowanceMs] of LEVELS) {
+      t.test(`no call is given what was invalidated, removed or replaced before it (${name})`, async (t) => {
         const seed = SEED === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(SEED)
         const options: RedisCacheOptions = {
-          mode: 'cluster', url: masters.urls, keyPrefix: newPrefix(), consistency, heartbeatMs: 50, heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS, commandTimeoutMs: 1500, breaker: { probeMs: 100 }
+          mode: 'cluster', url: masters.urls, keyPrefix: newPrefix(), ...level, heartbeatMs: 50, heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS, commandTimeoutMs: 1500, breaker: { probeMs: 100 }
         }
         const source = new LocalSource()
         const actors = await Promise.all(
@@ -62,7 +67,7 @@ for (const program of programs()) {
         const [moves] = await Promise.all(
           [moveSlots(options.keyPrefix!, new Random(seed), isOver), ...actors.map((actor) => actor.run(isOver))]
         )
-        await until('all are back in service', () => actors.every(({ redis }) => isSettled(redis, { consistency }) && redis.status().queuedInvalidations === 0))
+        await until('all are back in service', () => actors.every(({ redis }) => isSettled(redis, level) && redis.status().queuedInvalidations === 0))
         await wait(HEARTBEAT_TIMEOUT_MS)
         for (const actor of actors) await actor.readAll()
         const history = actors.flatMap((actor) => actor.history)
@@ -70,7 +75,7 @@ for (const program of programs()) {
         const sum = (numbers: number[]): number => numbers.reduce((total, each) => total + each, 0)
         const hits = sum(actors.map((actor) => actor.hits))
         const queued = history.filter((each) => each.kind === 'removed' && !each.isOk).length
-        t.comment(`SEED=${seed}: ${moves} moves, ${sum(actors.map((actor) => actor.calls))} calls, ${hits} hits, ${queued} removals queued`)
+        t.comment(`SEED=${seed}: ${moves} moves, ${sum(actors.map((actor) => actor.calls))} calls, ${hits} hits, ${sum(actors.map((actor) => actor.nearHits))} of copies, ${queued} removals queued`)
         t.equal(failures.length, 0, `SEED=${seed}\n${failures.slice(0, 20).join('\n')}`)
         t.ok(moves > 0, 'slots moved')
         t.ok(hits > 0, 'something was served')

@@ -1,0 +1,19 @@
+import { MAX_TTL } from '@x/cache-core/implementing'
+import type { Decoded, DecodedPayload } from './codec.js'
+import type { Place } from './validity.js'
+
+/** An entry that may be served. `leftMs` is the reply of PTTL; `undefined` if PTTL was not sent. */
+export interface FoundEntry { readonly decoded: Decoded; readonly isStale: boolean; readonly leftMs: number | undefined }
+
+/** An entry that was read from Redis and may be served. */
+export interface StoredEntry extends FoundEntry { readonly decoded: DecodedPayload; readonly place: Place }
+
+/** The longest lifetime of an entry in milliseconds, stale window included; another program may have extended the expiry of its key. */
+export function longestMs ({ ttlMs, windowMs }: Pick<Decoded, 'ttlMs' | 'windowMs'>): number {
+  return ttlMs === undefined ? MAX_TTL * 1000 : ttlMs + windowMs
+}
+
+/** The age of an entry in seconds. Without the ttl of the store, as in plain JSON, the age is not known. */
+export function ageOf (ttlMs: number | undefined, ttlLeft: number): number {
+  return ttlMs === undefined ? NaN : Math.max(0, ttlMs / 1000 - ttlLeft)
+}

@@ -1,0 +1,30 @@
+import { Type, type Static } from 'typebox'
+import { defaultsOf, memorySchema } from '@x/cache-core/suite'
+
+const { maxEntries, maxBytes, isolation } = memorySchema.properties
+
+/** The bounds of the near cache: they have the limits and defaults of a `MemoryCache`. */
+const nearSchema = Type.Object({
+  /** The maximum number of copies, at most 2^24. The least recently read copy makes room. */
+  maxEntries,
+  /** Bytes of the copies in the heap, and of the contents of Buffers. One copy may take all of it. */
+  maxBytes,
+  /**
+   * `'clone'`: each reader gets a copy of its own. `'freeze'`: all readers share one deeply frozen value, and objects that are read from
+   * Redis are frozen, too; not with `serializer`. Buffers are copied in either case.
+   */
+  isolation
+}, { additionalProperties: false })
+
+/** The option `near`: `true`, or the bounds of the near cache. */
+export const nearOption = () => Type.Optional(Type.Union([Type.Boolean(), nearSchema]))
+
+/** The bounds of a near cache with their defaults. */
+export type NearSettings = Required<Static<typeof nearSchema>>
+
+const DEFAULTS = defaultsOf(nearSchema, 'maxEntries', 'maxBytes', 'isolation')
+
+/** Returns the bounds of the near cache; `undefined`: there is none. */
+export function nearSettings (near: boolean | Static<typeof nearSchema> | undefined): NearSettings | undefined {
+  return near === undefined || near === false ? undefined : { ...DEFAULTS, ...near === true ? {} : near }
+}
