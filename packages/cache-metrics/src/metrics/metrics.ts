@@ -1,7 +1,7 @@
 import { DURATION_BUCKETS, ERROR_TYPES } from '@x/cache-core/suite'
 import { EdgeCounts } from '../traffic/edge-counts.js'
 import { ofTheWhole, statusOf, type Metric } from './metric.js'
-import { ROLLOUT_METRICS } from './rollout-metrics.js'
+import { ROLLOUT_METRICS, SHADOW_METRICS } from './rollout-metrics.js'
 
 const BREAKER_STATES = ['closed', 'half-open', 'open']
 
@@ -104,6 +104,7 @@ export const METRICS: readonly Metric[] = [
     },
     followCache: ({ events }, emit) => events.on('loaded', (_key, keyPattern, seconds) => emit(seconds, keyPattern))
   },
+  ...SHADOW_METRICS,
   {
     name: 'cache_request_duration_seconds',
     type: 'histogram',

@@ -26,7 +26,7 @@ function loadsByArm ({ impls }: Stats): Map<string, Map<string, number>> {
   return byArm
 }
 
-/** The metrics of the rollout: both arms, the stage of the canary, and shadow reads. */
+/** The metrics of the rollout: both arms, and the stage of the canary. */
 export const ROLLOUT_METRICS: readonly Metric[] = [
   {
     name: 'cache_request_failures_total',
@@ -75,7 +75,11 @@ export const ROLLOUT_METRICS: readonly Metric[] = [
       const verdict = cache.canaryStatus?.().lastVerdict
       if (verdict !== undefined) for (const each of VERDICTS) emit(each === verdict ? 1 : 0, each)
     }
-  },
+  }
+]
+
+/** The metrics of shadow reads. */
+export const SHADOW_METRICS: readonly Metric[] = [
   {
     name: 'cache_shadow_reads_total',
     type: 'counter',

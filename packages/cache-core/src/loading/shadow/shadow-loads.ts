@@ -220,7 +220,7 @@ export class ShadowLoads {
   }
 
   async #read (target: LoadTarget, key: string, tags: string[]): Promise<Result<Entry<unknown> | null>> {
-    const result = await target.lookup(key, { tags, stale: true })
+    const result = await target.lookup(key, { tags, stale: true, near: false })
     if (!result.ok) this.#fail(target.stats, 'shadow get', result.error)
     return result
   }
