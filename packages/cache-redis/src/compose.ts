@@ -35,8 +35,7 @@ export interface RedisParts extends Storage {
   readonly warn: Warn
   readonly ping: () => Promise<void>
   readonly status: () => RedisStatus
-  /** What the processes share about the rollout; made at the first call. */
-  readonly rolloutStore: () => RedisRolloutStore
+  readonly rolloutStore: RedisRolloutStore
   /** Ends timers and connections; `onLost` gets the number of removals that Redis has not acknowledged. */
   readonly close: (onLost: (removals: number) => void) => Promise<void>
 }
@@ -110,18 +109,14 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
     ? undefined
     : new Announcer(lanes.first, subscriber, keys.channel, settings.onInvalidated, warn)
   const health = new Health(settings.healthCheckMs, async () => (await service.run('health', () => ping(connection))).ok)
-  let rollout: RedisRolloutStore | undefined
-  const rolloutStore = (): RedisRolloutStore => {
-    rollout ??= new RedisRolloutStore({ client: lanes.first, subscriber, keys: keys.rollout, commandTimeoutMs, warn })
-    return rollout
-  }
   const status = (): RedisStatus => statusOf(connection, service, tracking, health, storage.near)
+  const rolloutStore = new RedisRolloutStore({ client: lanes.first, subscriber, keys: keys.rollout, commandTimeoutMs, warn })
   const close = async (onLost: (removals: number) => void): Promise<void> => {
     health.close()
     locks.close()
     const lost = await service.close()
     if (lost > 0) guard('onLost', onLost, warn)(lost)
-    for (const part of [announcer, rollout, subscriber, connection, clients]) part?.close()
+    for (const part of [announcer, rolloutStore, subscriber, connection, clients]) part?.close()
   }
   return { ...storage, settings, service, locks, announcer, onCorrupt, warn, ping: () => ping(connection), status, rolloutStore, close }
 }

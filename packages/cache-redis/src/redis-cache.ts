@@ -63,7 +63,7 @@ export class RedisCache implements Cache, Partial<NearReads> {
    * The documents and counts that the processes of one app share about a rollout, below the `keyPrefix`. `clear` does not remove them. Ends
    * with the cache.
    */
-  get rolloutStore (): RolloutStore { return this.#parts.rolloutStore() }
+  get rolloutStore (): RolloutStore { return this.#parts.rolloutStore }
 
   get<T> (key: string): Promise<Result<T | null>> {
     const error = checkKey(key)

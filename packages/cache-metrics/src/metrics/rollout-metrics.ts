@@ -1,17 +1,14 @@
 import { CONTROL_LABEL, SHADOW_AGES, SHADOW_OUTCOMES, type CanaryStatus, type Stats } from '@x/cache-core/suite'
-import { ofTheWhole, statusOf, type Metric } from './metric.js'
+import { ofTheWhole, statusOf, type Emit, type Metric } from './metric.js'
 
 const ARMS = ['cached', 'control', 'none'] as const
 const VERDICTS = ['go', 'wait', 'back'] as const
-function ofTheCanary (read: (status: CanaryStatus) => number): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
-  return {
-    type: 'gauge',
-    labelNames: [],
-    ofCache (cache, emit) {
-      const status = cache.canaryStatus?.()
-      if (status !== undefined) emit(read(status))
-    }
+function ofTheCanary (read: (status: CanaryStatus, emit: Emit) => void, ...labelNames: string[]): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
+  const ofCache: NonNullable<Metric['ofCache']> = (cache, emit) => {
+    const status = cache.canaryStatus?.()
+    if (status !== undefined) read(status, emit)
   }
+  return { type: 'gauge', labelNames, ofCache }
 }
 
 /** Loads by arm and key pattern. Implementations that were in service one after the other share the cached arm. */
@@ -59,22 +56,19 @@ export const ROLLOUT_METRICS: readonly Metric[] = [
   {
     name: 'cache_rollout_stage',
     help: 'The stage of the canary: 0 is the baseline. No series without a canary.',
-    ...ofTheCanary(({ stage }) => stage)
+    ...ofTheCanary(({ stage }, emit) => emit(stage))
   },
   {
     name: 'cache_rollout_paused',
     help: 'Whether the canary raises nothing, since an operator paused it or used the kill switch: 1 or 0. No series without a canary.',
-    ...ofTheCanary(({ paused, killed }) => paused || killed ? 1 : 0)
+    ...ofTheCanary(({ paused, killed }, emit) => emit(paused || killed ? 1 : 0))
   },
   {
     name: 'cache_rollout_verdict',
-    type: 'gauge',
     help: 'The last verdict on the stage of the canary: 1 for that verdict, else 0. Only the process that decides has these series.',
-    labelNames: ['verdict'],
-    ofCache (cache, emit) {
-      const verdict = cache.canaryStatus?.().lastVerdict
-      if (verdict !== undefined) for (const each of VERDICTS) emit(each === verdict ? 1 : 0, each)
-    }
+    ...ofTheCanary(({ lastVerdict }, emit) => {
+      if (lastVerdict !== undefined) for (const each of VERDICTS) emit(each === lastVerdict ? 1 : 0, each)
+    }, 'verdict')
   }
 ]
 

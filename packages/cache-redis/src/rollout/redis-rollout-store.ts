@@ -40,6 +40,7 @@ export class RedisRolloutStore implements RolloutStore {
   readonly #refused = new Set<string>()
   readonly #listeners = new Set<() => void>()
   #stops: (() => void)[] = []
+  #hasScripts = false
   #isClosed = false
 
   constructor ({ client, subscriber, keys, commandTimeoutMs, warn }: RolloutStoreParts) {
@@ -48,7 +49,6 @@ export class RedisRolloutStore implements RolloutStore {
     this.#keys = keys
     this.#deadlines = new Deadlines(commandTimeoutMs)
     this.#warn = warn
-    defineRolloutScripts(client)
   }
 
   async now (): Promise<number> {
@@ -146,6 +146,9 @@ export class RedisRolloutStore implements RolloutStore {
   #run<T> (operation: string, start: () => Promise<T>): Promise<T> {
     // The app's own client may outlive the cache, so the client alone does not end the calls.
     if (this.#isClosed) return Promise.reject(unavailable(operation))
+    // Most caches have no canary, so their client gets the scripts at the first call.
+    if (!this.#hasScripts) defineRolloutScripts(this.#client)
+    this.#hasScripts = true
     return this.#deadlines.bound<T, T | Promise<T>>(start(),
       (value) => value,
       (ms) => Promise.reject(timeout(operation, ms)),
