@@ -1,7 +1,7 @@
 import type { CacheError } from '@x/cache-core'
 import type { ImplementationStatus } from '@x/cache-core/implementing'
 import type { RedisCacheSettings } from './options.js'
-import type { NearStatus } from './near/near-cache.js'
+import type { NearStatus } from './near/near-status.js'
 import type { HealthReport } from './service/health.js'
 import type { Removal } from './service/invalidation-queue.js'
 

@@ -1,15 +1,11 @@
 import type { Cache, Entry, ImplementationStatus, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot } from '../contract/cache.js'
 import { Deadlines } from '../lib/deadlines.js'
-import { implementationFailed, isCacheError, timeout, unsupported } from '../contract/errors.js'
+import { implementationFailed, timeout, unsupported } from '../contract/errors.js'
 import { isPromise } from '../lib/harmless.js'
 import { readNear, readNow, shareNear, shareNow, type Immediate, type NearReads } from '../contract/sync-read.js'
-import { DONE, err, MISS, ok, STORED_NULL, type Err, type Ok, type Result } from '../contract/result.js'
+import { DONE, err, MISS, ok, STORED_NULL, type Err, type Result } from '../contract/result.js'
 import type { ImplStats } from '../telemetry/counters.js'
-
-/**
- * The stored form of `null` in an implementation without `getEntry`, whose `null` is a miss. Every read turns this text back into `null`.
- */
-const NULL_MARKER = '\u0000@x/cache-core:null'
+import { NULL_MARKER, toRead, toResult } from './implementation-result.js'
 
 /**
  * One implementation in service, and the boundary around it: each call returns a `Result` in bounded time. A throw, a rejection, a hang,
@@ -228,25 +224,7 @@ export class Registration {
   }
 }
 
-/** Returns the result of a read; a result whose value is `undefined` is a miss. */
-function toRead<T> (operation: string, answer: unknown): Result<T | null> {
-  const result = toResult<T | null>(operation, answer)
-  if (!result.ok) return result
-  if (result.value === undefined) return MISS
-  return result.value === NULL_MARKER ? STORED_NULL : result
-}
-
 function hasOnlyTtl (options: SetOptions): boolean {
   return options.tags === undefined && options.snapshot === undefined &&
     options.staleWhileRevalidate === undefined && options.staleIfError === undefined
-}
-
-function toResult<T> (operation: string, result: unknown): Result<T> {
-  if (typeof result === 'object' && result !== null) {
-    const { ok: isOk, error } = result as Partial<Ok<T> & Err>
-    if (isOk === true) return 'value' in result ? result as Ok<T> : DONE as Ok<T>
-    if (isOk === false && isCacheError(error)) return result as Err
-    if (isOk === false) return err(implementationFailed(operation, 'failed', { cause: error }))
-  }
-  return err(implementationFailed(operation, 'answered with something that is no Result'))
 }

@@ -10,20 +10,7 @@ import type { TagTokens } from '../tags/tag-tokens.js'
 import { PendingReads, type PendingRead } from '../tracking/pending-reads.js'
 import { nearBytes, SERIALISED, toNearValue, valueOf, type NearEntry } from './near-entry.js'
 import type { NearSettings } from './near-options.js'
-
-/** The state of a near cache, in `status().near`. */
-export interface NearStatus {
-  entries: number
-  /** Bytes in the heap and in the contents of Buffers. */
-  bytes: number
-  /** Reads that the near cache answered since the start. */
-  hits: number
-  /**
-   * The longest time, in milliseconds, for which an entry is served that another process has removed or replaced, if the connection for
-   * messages is interrupted without an error. Otherwise it is served until one message has arrived.
-   */
-  ageBoundMs: number
-}
+import type { NearStatus } from './near-status.js'
 
 /** The parts that a near cache needs. */
 export interface NearDeps {

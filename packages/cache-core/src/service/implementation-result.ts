@@ -1,0 +1,26 @@
+import { implementationFailed, isCacheError } from '../contract/errors.js'
+import { DONE, err, MISS, STORED_NULL, type Err, type Ok, type Result } from '../contract/result.js'
+
+/**
+ * The stored form of `null` in an implementation without `getEntry`, whose `null` is a miss. Every read turns this text back into `null`.
+ */
+export const NULL_MARKER = '\u0000@x/cache-core:null'
+
+/** Returns the result of a read; a result whose value is `undefined` is a miss. */
+export function toRead<T> (operation: string, answer: unknown): Result<T | null> {
+  const result = toResult<T | null>(operation, answer)
+  if (!result.ok) return result
+  if (result.value === undefined) return MISS
+  return result.value === NULL_MARKER ? STORED_NULL : result
+}
+
+/** Returns what an implementation answered if it is a `Result`, else an error that names the operation. */
+export function toResult<T> (operation: string, result: unknown): Result<T> {
+  if (typeof result === 'object' && result !== null) {
+    const { ok: isOk, error } = result as Partial<Ok<T> & Err>
+    if (isOk === true) return 'value' in result ? result as Ok<T> : DONE as Ok<T>
+    if (isOk === false && isCacheError(error)) return result as Err
+    if (isOk === false) return err(implementationFailed(operation, 'failed', { cause: error }))
+  }
+  return err(implementationFailed(operation, 'answered with something that is no Result'))
+}
