@@ -32,7 +32,11 @@ t.test('METRICS: names, types and labels are those that dashboards know', async 
     ['cache_breaker_state', 'gauge'],
     ['cache_tracking_state', 'gauge'],
     ['cache_queued_invalidations', 'gauge'],
-    ['cache_degraded', 'gauge']
+    ['cache_degraded', 'gauge'],
+    ['cache_near_hits_total', 'counter'],
+    ['cache_near_entries', 'gauge'],
+    ['cache_near_bytes', 'gauge'],
+    ['cache_near_age_bound_seconds', 'gauge']
   ])
 })
 
@@ -113,6 +117,15 @@ t.test('cache_tracking_state, cache_queued_invalidations: are what the implement
     Object.assign(status, { tracking, queuedInvalidations })
     t.match((await scrape(app)).samples, { cache_tracking_state: state, cache_queued_invalidations: queuedInvalidations })
   }
+})
+
+t.test('cache_near_*: are what the implementation says of its near cache', async (t) => {
+  const status = { near: { entries: 3, bytes: 1000, hits: 7, ageBoundMs: 2500 } }
+  const near = Object.assign(new NullCache(), { name: 'near', passThrough: false, status: () => status }) as Cache
+  const app = await buildApp(t, {}, { implementation: near })
+  t.match((await scrape(app)).samples, {
+    cache_near_hits_total: 7, cache_near_entries: 3, cache_near_bytes: 1000, cache_near_age_bound_seconds: 2.5
+  })
 })
 
 t.test('cache_degraded: an implementation whose status throws does not take the page down', async (t) => {

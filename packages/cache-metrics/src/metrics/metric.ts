@@ -9,6 +9,7 @@ declare module '@x/cache-core/implementing' {
     breaker?: 'closed' | 'half-open' | 'open'
     tracking?: 'trusted' | 'in doubt' | 'off'
     queuedInvalidations?: number
+    near?: { entries: number; bytes: number; hits: number; ageBoundMs: number }
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ImplementationStatus } from '@x/cache-core/implementing'
 import { DURATION_BUCKETS, ERROR_TYPES } from '@x/cache-core/suite'
 import { EdgeCounts } from '../traffic/edge-counts.js'
 import { ofTheWhole, statusOf, type Metric } from './metric.js'
@@ -13,6 +14,18 @@ function byPattern (count: 'hits' | 'misses' | 'sets' | 'dels'): Pick<Metric, 't
       for (const { label, counters } of stats.impls.values()) {
         for (const each of counters.values()) emit(each[count], label, each.keyPattern)
       }
+    }
+  }
+}
+
+/** A metric of the near cache; without a near cache it has no series. */
+function ofTheNearCache (type: 'counter' | 'gauge', read: (near: NonNullable<ImplementationStatus['near']>) => number): Pick<Metric, 'type' | 'labelNames' | 'ofCache'> {
+  return {
+    type,
+    labelNames: [],
+    ofCache (cache, emit) {
+      const { near } = statusOf(cache)
+      if (near !== undefined) emit(read(near))
     }
   }
 }
@@ -140,5 +153,25 @@ export const METRICS: readonly Metric[] = [
     name: 'cache_degraded',
     help: 'Whether the implementation is out of service because it fails: 1 or 0.',
     ...ofTheWhole('gauge', (cache) => statusOf(cache).degraded === true ? 1 : 0)
+  },
+  {
+    name: 'cache_near_hits_total',
+    help: 'Reads that the near cache of the process answered without a round trip. No series without a near cache.',
+    ...ofTheNearCache('counter', ({ hits }) => hits)
+  },
+  {
+    name: 'cache_near_entries',
+    help: 'Entries of which the near cache of the process has a copy.',
+    ...ofTheNearCache('gauge', ({ entries }) => entries)
+  },
+  {
+    name: 'cache_near_bytes',
+    help: 'Bytes of the copies in the near cache of the process.',
+    ...ofTheNearCache('gauge', ({ bytes }) => bytes)
+  },
+  {
+    name: 'cache_near_age_bound_seconds',
+    help: 'The longest time for which the near cache serves an entry that another process has removed, if messages end silently.',
+    ...ofTheNearCache('gauge', ({ ageBoundMs }) => ageBoundMs / 1000)
   }
 ]
