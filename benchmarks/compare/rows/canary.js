@@ -1,0 +1,21 @@
+// A request with one getOrSet on MemoryCache, with and without a canary that is idle in its baseline: CPU time of the server's process.
+const PATH = '/users/1'
+
+async function start (load, { canary }) {
+  const { default: Fastify } = await load('fastify')
+  const { cacheCore } = await load('@x/cache-core')
+  const app = Fastify()
+  await app.register(cacheCore, { implementation: 'memory', rollout: canary ? { canary: true } : { percent: 0 } })
+  const users = new Map(Array.from({ length: 100 }, (_, at) => [String(at), { id: at, name: 'Ada', roles: ['admin', 'editor'] }]))
+  app.get('/users/:id', (request) => request.cache.getOrSet(`user:${request.params.id}`, async () => users.get(request.params.id), 60))
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  return { url: `http://127.0.0.1:${app.server.address().port}${PATH}` }
+}
+
+async function client (url, amount) {
+  // The server's process reads this file, too, and has no use for a client.
+  const { rateOf } = await import('../../measure.js')
+  await rateOf(amount, { url, connections: 16, statuses: ['200'] })
+}
+
+export const rows = { 'canary: idle': { calls: 1500, figure: 'cpu', atMost: 1.02, start, client } }
