@@ -55,7 +55,7 @@ for (const mode of ['single', 'cluster'] as const) {
     valueOf(await one.tags.invalidate('tag'))
     t.equal(valueOf(await one.get('key')), null)
     await until('the other process has heard of it', async () => valueOf(await two.get('key')) === null)
-    const app = await buildApp(t, options)
+    const app = await buildApp(t, { ...options, connectTimeoutMs: 60_000 })
     t.match(await statusOf(app), { implName: 'RedisCache', degraded: false })
   })
 }
