@@ -158,7 +158,9 @@ export function kill (state: CanaryState, cause: Cause): Transition {
 }
 
 /** Returns a transition that changes no percent. */
-export function amend (state: CanaryState, changed: Partial<Pick<CanaryState, 'paused' | 'killed' | 'completed' | 'recommendation' | 'observedMinutes'>>, cause: Cause): Transition {
+export function amend (
+  state: CanaryState, changed: Partial<Pick<CanaryState, 'paused' | 'killed' | 'recommendation'>>, cause: Cause
+): Transition {
   return change({ ...state, ...changed }, state.percent, cause)
 }
 

@@ -151,7 +151,9 @@ export class CacheRegistry {
       registeredAt: registeredAt.toISOString(),
       recentStats: this.#recent.totals(stats.label),
       ...own,
-      ...this.rollout.isComplete && canary === undefined ? {} : { rollout: { percent, allow, ...holdOut === 0 ? {} : { holdOut }, ...canary } }
+      ...this.rollout.isComplete && canary === undefined
+        ? {}
+        : { rollout: { percent, allow, ...holdOut === 0 ? {} : { holdOut }, ...canary } }
     }
   }
 

@@ -4,7 +4,8 @@ import { buildApp } from '@x/test-kit/build-app'
 
 t.test('planOf: the stages of the rollout plan, with their criteria', async (t) => {
   const plan = planOf({ canary: true })!
-  t.same(plan.stages.map(({ percent, criteria }) => [percent, criteria.holdHours, criteria.minSample]), [[10, 48, 10_000], [50, 48, 10_000], [100, 168, 10_000]])
+  const seen = plan.stages.map(({ percent, criteria }) => [percent, criteria.holdHours, criteria.minSample])
+  t.same(seen, [[10, 48, 10_000], [50, 48, 10_000], [100, 168, 10_000]])
   t.match(plan.stages[0]!.criteria, { go: { errorPercent: 0.1 }, back: { errorPercent: 1 } })
   t.match(plan.stages[1]!.criteria, { go: { hitPercent: 40, p99Ms: 50 }, back: { hitPointsFallen: 10 } })
   t.match(plan, { holdOut: 1, baselineHours: 24, advance: 'auto', rampMs: 60_000, minuteMs: 60_000 })
