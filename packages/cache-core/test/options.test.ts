@@ -111,7 +111,7 @@ t.test('resolveCoreOptions: an unknown option is named, and so are those that th
   t.match(refusal({ implementaton: 'memory' }), /"implementaton".*unknown option.*implementation, memory/)
   t.match(refusal({ memory: { maxEntry: 5 } }), /"memory\.maxEntry".*maxEntries, maxBytes, isolation, maxTags/)
   t.match(refusal({ warm: { items: [{ ...item, ttl: 5 }] } }), /"warm\.items\.0\.ttl".*key, loader, options/)
-  t.match(refusal({ rollout: { percents: 5 } }), /"rollout\.percents".*percent, allow, salt, key/)
+  t.match(refusal({ rollout: { percents: 5 } }), /"rollout\.percents".*percent, allow, salt, holdOut, canary, key/)
 })
 
 t.test('resolveCoreOptions: says what it got', async (t) => {

@@ -131,7 +131,9 @@ export function requiredMinutes (holdMinutes: number, failures: CanaryState['fai
 export interface Cause { readonly now: number; readonly by: HistoryRecord['by']; readonly reason: string; readonly numbers?: unknown }
 
 /** Returns the transition to a stage and its percent; a raise ramps over `rampMs`. */
-export function moveTo (state: CanaryState, { stage, percent, rampMs }: { stage: number; percent: number; rampMs: number }, cause: Cause): Transition {
+export function moveTo (
+  state: CanaryState, { stage, percent, rampMs }: { stage: number; percent: number; rampMs: number }, cause: Cause
+): Transition {
   const { recommendation: _done, ramp: _ended, ...rest } = state
   const from = effectivePercent(state, cause.now)
   return change({
