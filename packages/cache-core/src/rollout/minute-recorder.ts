@@ -6,13 +6,13 @@ import type { Rollout } from './rollout.js'
 /** Cumulative counts of the cache's calls in a process, by arm. */
 export interface ProcessCounts { readonly cached: ArmCounts; readonly control: ArmCounts }
 
-/** What one process measured of one arm since its start. `hitRate` and `failureRate` are shares; percentiles are in milliseconds. */
+/** What one process measured of one arm since its start. Percentiles are in milliseconds, and absent without requests. */
 export interface MeasuredArm {
   readonly requests: number
   readonly failures: number
-  readonly p50?: number | undefined
-  readonly p95?: number | undefined
-  readonly p99?: number | undefined
+  readonly p50?: number
+  readonly p95?: number
+  readonly p99?: number
 }
 
 interface ArmSums { requests: number; failures: number; readonly sketch: LatencySketch }
@@ -25,7 +25,8 @@ export class MinuteRecorder {
   readonly #rollout: Rollout
   readonly #totals: () => ProcessCounts
   readonly #arms: Record<'cached' | 'control', ArmSums> = {
-    cached: { requests: 0, failures: 0, sketch: new LatencySketch() }, control: { requests: 0, failures: 0, sketch: new LatencySketch() }
+    cached: { requests: 0, failures: 0, sketch: new LatencySketch() },
+    control: { requests: 0, failures: 0, sketch: new LatencySketch() }
   }
 
   #counts: MinuteCounts
@@ -97,9 +98,6 @@ export class MinuteRecorder {
 
 function shownArm ({ requests, failures, sketch }: ArmSums): MeasuredArm {
   if (requests === 0) return { requests, failures }
-  return { requests, failures, p50: rounded(sketch.quantile(0.5)), p95: rounded(sketch.quantile(0.95)), p99: rounded(sketch.quantile(0.99)) }
-}
-
-function rounded (milliseconds: number | undefined): number | undefined {
-  return milliseconds === undefined ? undefined : Number(milliseconds.toPrecision(3))
+  const quantile = (share: number): number => Number(sketch.quantile(share)!.toPrecision(3))
+  return { requests, failures, p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99) }
 }
