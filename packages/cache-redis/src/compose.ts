@@ -105,9 +105,8 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
   })
   const subscriber = new Subscriber(lanes.first)
   const locks = new RedisLocks(lanes.first, keys, service, subscriber)
-  const announcer = settings.onInvalidated === undefined
-    ? undefined
-    : new Announcer(lanes.first, subscriber, keys.channel, settings.onInvalidated, warn)
+  const { onInvalidated } = settings
+  const announcer = onInvalidated && new Announcer(lanes.first, subscriber, keys.channel, onInvalidated, warn)
   const health = new Health(settings.healthCheckMs, async () => (await service.run('health', () => ping(connection))).ok)
   const status = (): RedisStatus => statusOf(connection, service, tracking, health, storage.near)
   const rolloutStore = new RedisRolloutStore({ client: lanes.first, subscriber, keys: keys.rollout, commandTimeoutMs, warn })
