@@ -1,5 +1,5 @@
-import { CacheRegistry, Rollout } from '@x/cache-core'
-import { bucketOf } from '@x/cache-core/suite'
+import { CacheRegistry, MemoryCache, Rollout } from '@x/cache-core'
+import { bucketOf, CacheClient } from '@x/cache-core/suite'
 import fc from 'fast-check'
 import t from 'tap'
 import { anyCharacter } from '@x/test-kit/texts'
@@ -139,4 +139,52 @@ t.test('allow: a pattern that is let in at run time has its label, also if traff
   registry.rollout.allow = ['c']
   t.equal(registry.stats.patterns.of('c:1'), 'c')
   t.equal(registry.rollout.allows(registry.stats.patterns.of('c:1')), true)
+})
+
+t.test('holdOut: the highest buckets stay outside at every percent, and no bucket changes', async (t) => {
+  const rollout = new Rollout()
+  rollout.holdOut = 1
+  t.same([rollout.limit, rollout.isComplete, rollout.isAllOrNothing], [9900, false, false])
+  for (const [percent, limit] of [[0, 0], [10, 1000], [99.5, 9900], [100, 9900]] as const) {
+    rollout.percent = percent
+    t.equal(rollout.limit, limit)
+    t.same([0, limit, 9999].map((bucket) => rollout.includesBucket(bucket)), [limit > 0, false, false])
+  }
+  for (const wrong of [-1, 101, NaN, '1']) t.throws(() => { rollout.holdOut = wrong as number }, { code: 'CACHE_ERR_OPTION_INVALID' })
+})
+
+t.test('patterns: a pattern is cached below its own percent and the common one', async (t) => {
+  const registry = new CacheRegistry()
+  registry.register(new MemoryCache())
+  const { rollout } = registry
+  rollout.percent = 50
+  rollout.patterns = { user: 10, table: 100 }
+  const client = new CacheClient(registry)
+  const serves = (key: string, bucket: number): boolean => client.withArm('cached', undefined, undefined, bucket).serves(key)
+  t.same([serves('user:1', 999), serves('user:1', 1000), serves('table:1', 4999), serves('other:1', 4999)], [true, false, true, true])
+  t.equal(client.withArm('control').serves('user:1'), false)
+  const keys = Array.from({ length: 2000 }, (_, id) => `user:${id}`)
+  t.same(keys.filter((key) => client.serves(key)), keys.filter((key) => bucketOf(key) < 1000), 'outside of a request by the key')
+  rollout.patterns = {}
+  t.equal(serves('user:1', 4999), true)
+  t.throws(() => { rollout.patterns = { user: 101 } }, { code: 'CACHE_ERR_OPTION_INVALID' })
+})
+
+t.test('patterns: a percent of a pattern keeps a complete rollout from deciding without a subject', async (t) => {
+  const rollout = new Rollout()
+  rollout.patterns = { user: 10 }
+  t.same([rollout.isComplete, rollout.isAllOrNothing], [false, false])
+  rollout.patterns = {}
+  t.same([rollout.isComplete, rollout.isAllOrNothing], [true, true])
+})
+
+t.test('bucketOf: a million ids are spread nearly uniformly, the same through a rollout', async (t) => {
+  const rollout = new Rollout()
+  rollout.salt = 'spread'
+  const counts = new Uint32Array(10_000)
+  for (let id = 0; id < 1_000_000; id++) counts[rollout.bucketOf(`user-${id}`)]!++
+  t.equal(rollout.bucketOf('user-7'), bucketOf('user-7', 'spread'))
+  const chiSquare = counts.reduce((sum, count) => sum + (count - 100) ** 2 / 100, 0)
+  // 9999 degrees of freedom: the mean is 9999, the standard deviation 141.
+  t.ok(chiSquare < 9999 + 6 * 141, `chi square ${chiSquare}`)
 })

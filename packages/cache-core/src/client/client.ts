@@ -195,7 +195,7 @@ export class CacheClient implements FastifyCache {
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
     const error = checkNames('warm', options)
     if (error !== undefined) this.#calls.fail(this.registry.active.stats, 'warm', error)
-    const isStored = (key: string): boolean => !this.registry.active.passThrough && serving(this.registry, this.#arm, key, this.#bucket) !== undefined
+    const isStored = (key: string): boolean => !this.registry.active.passThrough && this.serves(key)
     return warm(this, items, options, this.#settings.log, isStored)
   }
 

@@ -53,7 +53,14 @@ export class Core {
     })
     this.requests = new RequestCaches(this.client)
     this.#failures = new FailureLog(this.#log)
-    this.#rollout = new CoreRollout({ fastify, client: this.client, requests: this.requests, log: this.#log, access: () => this.access(), warmOptions: () => this.#options.warm })
+    this.#rollout = new CoreRollout({
+      fastify,
+      client: this.client,
+      requests: this.requests,
+      log: this.#log,
+      access: () => this.access(),
+      warmOptions: () => this.#options.warm
+    })
     const { events } = this.registry
     const stops = [
       events.on('failed', (...failure) => this.#failures.note(...failure)),

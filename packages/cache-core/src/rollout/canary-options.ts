@@ -51,7 +51,9 @@ const stageSchema = Type.Object({
 /** The members of option `rollout.canary`. */
 export const canarySchema = Type.Object({
   /** The stages: percents in ascending order, or objects with the criteria of a stage; see Canary. */
-  stages: Type.Optional(Type.Array(Type.Union([Type.Number({ exclusiveMinimum: 0, maximum: 100 }), stageSchema]), { minItems: 1, maxItems: 50, default: [10, 50, 100] })),
+  stages: Type.Optional(Type.Array(Type.Union([Type.Number({ exclusiveMinimum: 0, maximum: 100 }), stageSchema]), {
+    minItems: 1, maxItems: 50, default: [10, 50, 100]
+  })),
   /** Hours at percent 0 before the first stage, in which both arms are measured without a cache. */
   baselineHours: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 8760, default: 24 })),
   /** Requests of the cached arm below which a stage waits, unless the stage has a number of its own. */
@@ -150,7 +152,12 @@ function stageOf (given: StageOptions, name: string, minSample: number, holdOut:
   const { percent, go, back } = given
   const hasControl = percent < 100 || holdOut > 0
   const fallback = defaultCriteria(percent)
-  const criteria = { holdHours: given.holdHours ?? fallback.holdHours, minSample: given.minSample ?? minSample, go: go ?? fallback.go, back: back ?? fallback.back }
+  const criteria = {
+    holdHours: given.holdHours ?? fallback.holdHours,
+    minSample: given.minSample ?? minSample,
+    go: go ?? fallback.go,
+    back: back ?? fallback.back
+  }
   refuseContradiction(criteria, name)
   if (!hasControl) {
     for (const trigger of ['slower', 'moreErrors', 'moreLoads'] as const) {

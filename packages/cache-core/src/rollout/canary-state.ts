@@ -22,7 +22,7 @@ const stateSchema = Type.Object({
   stage: count(),
   /** The percent of the stage, towards which a ramp goes. */
   percent: percent(),
-  /** The time of the last change of the percent, in milliseconds since 1970 by the store's clock. */
+  /** The time from which the evidence counts: that of the last change of the percent, in milliseconds since 1970 by the store's clock. */
   since: Type.Number(),
   /** A raise that adds its subjects over `ms` milliseconds from `since` on. */
   ramp: Type.Optional(Type.Object({ from: percent(), ms: Type.Number({ minimum: 0 }) })),
@@ -158,8 +158,21 @@ export function kill (state: CanaryState, cause: Cause): Transition {
 }
 
 /** Returns a transition that changes no percent. */
-export function amend (state: CanaryState, changed: Partial<Pick<CanaryState, 'paused' | 'killed' | 'completed' | 'recommendation' | 'observedMinutes'>>, cause: Cause): Transition {
+export function amend (
+  state: CanaryState, changed: Partial<Pick<CanaryState, 'paused' | 'killed' | 'recommendation'>>, cause: Cause
+): Transition {
   return change({ ...state, ...changed }, state.percent, cause)
+}
+
+/**
+ * Returns the transition after the last stage has met its criteria: the first one completes the rollout. The evidence begins anew, since a
+ * harm would not show in the sum of many good weeks.
+ */
+export function complete (state: CanaryState, cause: Cause): Transition {
+  const { ramp: _ended, ...rest } = state
+  const again = { ...rest, since: cause.now, observedMinutes: 0, completed: true }
+  const { state: next, record } = change(again, state.percent, { ...cause, reason: `the rollout is complete: ${cause.reason}` })
+  return state.completed ? { state: next } : { state: next, record: record! }
 }
 
 /** Returns the transition to another percent of one key pattern; 100: the pattern has no percent of its own any more. */

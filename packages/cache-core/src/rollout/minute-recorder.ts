@@ -25,7 +25,8 @@ export class MinuteRecorder {
   readonly #rollout: Rollout
   readonly #totals: () => ProcessCounts
   readonly #arms: Record<'cached' | 'control', ArmSums> = {
-    cached: { requests: 0, failures: 0, sketch: new LatencySketch() }, control: { requests: 0, failures: 0, sketch: new LatencySketch() }
+    cached: { requests: 0, failures: 0, sketch: new LatencySketch() },
+    control: { requests: 0, failures: 0, sketch: new LatencySketch() }
   }
 
   #counts: MinuteCounts

@@ -60,7 +60,10 @@ export function actOn (shared: SharedState, wanted: OperatorAction, plan: Canary
   }
   switch (action) {
     case 'pause': return amend(state, { paused: true }, because('an operator paused the rollout'))
-    case 'resume': return amend(state, { paused: false, killed: false }, because(state.killed ? 'an operator ended the kill switch: the rollout begins with the baseline' : 'an operator resumed the rollout'))
+    case 'resume': {
+      const reason = state.killed ? 'an operator ended the kill switch: the rollout begins with the baseline' : 'an operator resumed the rollout'
+      return amend(state, { paused: false, killed: false }, because(reason))
+    }
     case 'off': return kill(state, because('an operator used the kill switch'))
     case 'back':
       if (state.plan !== plan.hash) throw new RolloutConflict('the state is that of other stages', 'send "to" or "off", or send "back" to a process with those stages')
@@ -74,7 +77,9 @@ export function actOn (shared: SharedState, wanted: OperatorAction, plan: Canary
 }
 
 /** Returns the state that an action changes; where none can be read, `to` and `off` write one anew. */
-function stateToChange ({ state, unreadable, storedRevision }: SharedState, { action, pattern }: OperatorAction, plan: CanaryPlan, now: number): CanaryState {
+function stateToChange (
+  { state, unreadable, storedRevision }: SharedState, { action, pattern }: OperatorAction, plan: CanaryPlan, now: number
+): CanaryState {
   if (unreadable === undefined) return state ?? initialState(plan.hash, now, 0)
   if (pattern !== undefined || (action !== 'to' && action !== 'off')) throw new RolloutConflict(unreadable.text, 'send "to" or "off"')
   return { ...state ?? initialState(plan.hash, now), revision: storedRevision! }

@@ -1,5 +1,5 @@
 import type { CanaryPlan } from './canary-options.js'
-import { amend, looked, moveTo, requiredMinutes, stepBack, type CanaryState, type Cause, type Transition } from './canary-state.js'
+import { amend, complete, looked, moveTo, requiredMinutes, stepBack, type CanaryState, type Cause, type Transition } from './canary-state.js'
 import { baselineCriteria } from './criteria.js'
 import type { Evidence } from './evidence.js'
 import { judge, type Verdict } from './gates.js'
@@ -30,11 +30,9 @@ export function decideStage (plan: CanaryPlan, state: CanaryState, verdict: Verd
   const seen: CanaryState = { ...state, observedMinutes }
   const isLast = state.stage >= plan.stages.length
   const cause: Cause = { now, by: 'canary', reason: verdict.reason, numbers: { gates: verdict.gates, cached: evidence.cached, control: evidence.control } }
-  const isDue = verdict.kind === 'back' ? state.stage > 0 : verdict.kind === 'go' && !state.paused && !(isLast && state.completed)
+  const isDue = verdict.kind === 'back' ? state.stage > 0 : verdict.kind === 'go' && !state.paused
   if (!isDue || state.killed) return { transition: unchanged(seen, now), isRaise: false }
-  if (verdict.kind === 'go' && isLast) {
-    return { transition: amend(seen, { completed: true }, { ...cause, reason: `the rollout is complete: ${verdict.reason}` }), isRaise: false }
-  }
+  if (verdict.kind === 'go' && isLast) return { transition: complete(seen, cause), isRaise: false }
   const next = verdict.kind === 'back' ? state.stage - 1 : state.stage + 1
   const percent = percentOf(plan, next)
   if (plan.advance === 'manual') return { transition: recommend(seen, `would go ${next < state.stage ? 'back ' : ''}to ${percent}`, cause), isRaise: false }

@@ -159,7 +159,9 @@ export class CacheRegistry {
       ...Object.fromEntries([...this.statusParts].map(([name, part]) => [name, part()])),
       recentStats: this.#recent.totals(stats.label),
       ...own,
-      ...this.rollout.isComplete && canary === undefined ? {} : { rollout: { percent, allow, ...holdOut === 0 ? {} : { holdOut }, ...canary } }
+      ...this.rollout.isComplete && canary === undefined
+        ? {}
+        : { rollout: { percent, allow, ...holdOut === 0 ? {} : { holdOut }, ...canary } }
     }
   }
 
