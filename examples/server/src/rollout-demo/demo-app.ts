@@ -30,11 +30,14 @@ export interface DemoApp {
   readonly cache: DelayedCache
 }
 
-/** Builds the example app with a canary, in a simulated time. */
-export async function buildDemoApp (database: Database): Promise<DemoApp> {
+/**
+ * Builds the example app in a simulated time.
+ * @param isObserving true: NullCache, which counts and stores nothing; false: a cache in memory with a canary
+ */
+export async function buildDemoApp (database: Database, isObserving: boolean): Promise<DemoApp> {
   const time = new SimulatedTime()
   const source = new Source(database, time)
   const cache = new DelayedCache(time)
-  const app = await buildApp({ database: source.database, cache: { implementation: cache, clock: time, rollout } })
+  const app = await buildApp({ database: source.database, cache: { clock: time, ...isObserving ? {} : { implementation: cache, rollout } } })
   return { app, time, source, cache }
 }

@@ -43,12 +43,19 @@ const USER = 7
  * @throws `DemoStopped` if a decision does not come in time, or an endpoint refuses
  */
 export async function tellStory (options: DemoOptions): Promise<DemoReport> {
-  const demo = await buildDemoApp(options.database)
+  const observed = await run(true, options, (story) => story.observe())
+  const rest = await run(false, options, (story) => story.rollOut())
+  return { observed, ...rest }
+}
+
+/** Runs one app under the requests of the simulated users. */
+async function run<T> (isObserving: boolean, options: DemoOptions, tell: (story: Story) => Promise<T>): Promise<T> {
+  const demo = await buildDemoApp(options.database, isObserving)
   const traffic = new Traffic(demo.app, demo.time, (options.perMinute ?? 60) / MINUTE_MS)
   try {
     await demo.app.ready()
     traffic.start()
-    return await new Story(demo, traffic, options).tell()
+    return await tell(new Story(demo, traffic, options))
   } finally {
     await traffic.stop()
     await demo.app.close()
@@ -72,30 +79,35 @@ class Story {
     this.#operator = new Operator(demo.app, limitMs, (decision) => { this.#showDecision(decision) })
   }
 
-  async tell (): Promise<DemoReport> {
-    const observed = await this.#observe()
+  async observe (): Promise<Report> {
+    this.#title('1. Observe: NullCache stores nothing, the advisor looks at the keys, their values and their durations')
+    const operator = this.#operator
+    const report = await operator.until('advice on the hot key pattern', () => operator.advice(), ({ advice: [first] }) => first?.verdict === 'good')
+    this.#showAdvice(report)
+    return report
+  }
+
+  async rollOut (): Promise<Omit<DemoReport, 'observed'>> {
+    await this.#baseline()
     await this.#rise()
     await this.#slowSource()
     await this.#slowCache()
     const wrong = await this.#wrongCache()
     await this.#switchOff()
     const { sent, failed } = this.#traffic
-    return { decisions: this.#operator.decisions, observed, wrong, sent, failed }
+    return { decisions: this.#operator.decisions, wrong, sent, failed }
   }
 
-  async #observe (): Promise<Report> {
-    this.#title('1. Observe: nobody is cached, both arms are measured, shadow reads compare')
+  async #baseline (): Promise<void> {
+    this.#title('2. The baseline: percent 0, both arms are measured without a cache, shadow reads compare')
     const operator = this.#operator
-    const isAdvised = ({ advice: [first], shadow = [] }: Report): boolean => first?.verdict === 'good' && shadow.some(({ compared }) => compared > 500)
-    const report = await operator.until('advice on the hot key pattern', () => operator.advice(), isAdvised)
-    this.#showAdvice(report)
-    this.#showShadow(report)
+    const isCompared = ({ shadow = [] }: Report): boolean => shadow.some(({ compared }) => compared > 1000)
+    this.#showShadow(await operator.until('shadow reads', () => operator.advice(), isCompared))
     await this.#untilAt(10)
-    return report
   }
 
   async #rise (): Promise<void> {
-    this.#title('2. The canary raises the percent')
+    this.#title('3. The canary raises the percent')
     for (const percent of [50, 100]) {
       await this.#untilAt(percent)
     }
@@ -104,7 +116,7 @@ class Story {
   }
 
   async #slowSource (): Promise<void> {
-    this.#title(`3. The database gets slow (${SLOW_SOURCE_MS} ms instead of ${USUAL_MS} a query): both arms suffer, so it is no fault of the cache`)
+    this.#title(`4. The database gets slow (${SLOW_SOURCE_MS} ms instead of ${USUAL_MS} a query): both arms suffer, so it is no fault of the cache`)
     this.#demo.source.latencyMs = SLOW_SOURCE_MS
     const operator = this.#operator
     const { observedMinutes: before } = await operator.rollout()
@@ -114,7 +126,7 @@ class Story {
   }
 
   async #slowCache (): Promise<void> {
-    this.#title(`4. The cache gets slow (${SLOW_CACHE_MS} ms a read): the cached arm alone suffers`)
+    this.#title(`5. The cache gets slow (${SLOW_CACHE_MS} ms a read): the cached arm alone suffers`)
     this.#demo.cache.readMs = SLOW_CACHE_MS
     await this.#untilAt(50)
     this.#demo.cache.readMs = 0
@@ -123,7 +135,7 @@ class Story {
   }
 
   async #wrongCache (): Promise<Report> {
-    this.#title('5. The cache gets wrong: an import writes to the database and invalidates nothing')
+    this.#title('6. The cache gets wrong: an import writes to the database and invalidates nothing')
     const operator = this.#operator
     for (let id = 0; id < IMPORTED; id++) await updateRecord(this.#database, id, { stock: -1 })
     this.#line(`record 0: the database has stock ${await this.#stored(0)}, user ${USER} reads ${String(await operator.stockFor(USER, 0))}`)
@@ -134,7 +146,7 @@ class Story {
   }
 
   async #switchOff (): Promise<void> {
-    this.#title('6. The operator uses the kill switch: POST /internal/cache/rollout {"action":"off"}')
+    this.#title('7. The operator uses the kill switch: POST /internal/cache/rollout {"action":"off"}')
     const operator = this.#operator
     const { percent } = await operator.act({ action: 'off' })
     this.#line(`percent ${percent}; record 0: the database has stock ${await this.#stored(0)}, user ${USER} reads ${String(await operator.stockFor(USER, 0))}`)
