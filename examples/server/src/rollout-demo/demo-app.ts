@@ -10,7 +10,7 @@ import { Source } from './source.js'
 export const MINUTE_MS = 100
 
 // An app in production leaves out `minuteMs`, hours and samples: the defaults are days and 10 000 requests.
-const rollout: CacheCoreOptions['rollout'] = {
+const rollout: NonNullable<CacheCoreOptions['rollout']> = {
   holdOut: 5,
   shadow: { percent: 100 },
   canary: {

@@ -70,7 +70,7 @@ class Story {
   readonly #operator: Operator
   readonly #began: number
 
-  constructor (demo: DemoApp, traffic: Traffic, { database, say, limitMs = 120_000 }: DemoOptions) {
+  constructor (demo: DemoApp, traffic: Traffic, { database, say, limitMs = 300_000 }: DemoOptions) {
     this.#demo = demo
     this.#traffic = traffic
     this.#database = database
@@ -82,7 +82,7 @@ class Story {
   async observe (): Promise<Report> {
     this.#title('1. Observe: NullCache stores nothing, the advisor looks at the keys, their values and their durations')
     const operator = this.#operator
-    const report = await operator.until('advice on the hot key pattern', () => operator.advice(), ({ advice: [first] }) => first?.verdict === 'good')
+    const report = await operator.until('advice on the hot key pattern', () => operator.advice(), ({ requests, advice: [first] }) => requests >= 1000 && first?.verdict === 'good')
     this.#showAdvice(report)
     return report
   }
