@@ -4,8 +4,9 @@ import type { SimulatedTime } from './simulated-time.js'
 
 const USERS = 2000
 const RECORDS = 300
-/** One of this many requests writes. */
-const WRITE_EVERY = 200
+/** One of this many requests writes: a record that is seldom read, as most records of an app are when they change. */
+const WRITE_EVERY = 300
+const WRITTEN_RECORDS = 100
 
 /** Simulated users who read and write records: the same sequence of users and records in every run, some much more popular than others. */
 export class Traffic {
@@ -53,12 +54,12 @@ export class Traffic {
   }
 
   async #request (): Promise<void> {
-    const url = `/api/records/${this.#records.next().value}`
     const headers = { 'x-user-id': String(Number(this.#users.next().value) + 1) }
     const count = this.sent++
+    const write = Math.floor(count / WRITE_EVERY)
     const { statusCode } = count % WRITE_EVERY === WRITE_EVERY - 1
-      ? await this.#app.inject({ method: 'PATCH', url, headers, payload: { fields: { stock: count } } })
-      : await this.#app.inject({ url, headers })
+      ? await this.#app.inject({ method: 'PATCH', url: `/api/records/${RECORDS - 1 - write % WRITTEN_RECORDS}`, headers, payload: { fields: { stock: count } } })
+      : await this.#app.inject({ url: `/api/records/${this.#records.next().value}`, headers })
     if (statusCode >= 500) this.failed++
   }
 }
