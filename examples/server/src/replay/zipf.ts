@@ -22,7 +22,7 @@ export function * zipfTrace ({ length, ids, skew, seed }: ZipfOptions): Generato
   const cumulative = new Float64Array(ids)
   let sum = 0
   for (let rank = 0; rank < ids; rank++) cumulative[rank] = sum += 1 / (rank + 1) ** skew
-  const random = mulberry32(seed)
+  const random = seededRandom(seed)
   for (let count = 0; count < length; count++) yield String(firstAbove(cumulative, random() * sum))
 }
 
@@ -38,7 +38,7 @@ function firstAbove (sorted: Float64Array, value: number): number {
 }
 
 /** Numbers from 0 to 1 (Tommy Ettinger's mulberry32, public domain): Math.random takes no seed. */
-function mulberry32 (seed: number): () => number {
+export function seededRandom (seed: number): () => number {
   let state = seed | 0
   return () => {
     state = (state + 0x6d2b79f5) | 0

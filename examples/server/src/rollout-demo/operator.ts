@@ -1,0 +1,84 @@
+import type { CanaryView } from '@x/cache-core'
+import type { Report } from '@x/cache-metrics'
+import type { FastifyInstance, InjectOptions } from 'fastify'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const LOOK_EVERY_MS = 200
+
+/** A change of the rollout, from the history of `GET /internal/cache/rollout`. */
+export type Decision = CanaryView['history'][number]
+
+/** The demo cannot go on: an endpoint gave an unexpected answer, or a decision did not come in time. */
+export class DemoStopped extends Error {}
+
+/** A person at the app's endpoints, who sees each decision of the canary once. */
+export class Operator {
+  readonly decisions: Decision[] = []
+  readonly #app: FastifyInstance
+  readonly #limitMs: number
+  readonly #seen: (decision: Decision) => void
+
+  /**
+   * @param limitMs milliseconds after which a wait ends the demo
+   * @param seen is called with each new decision, in their order
+   */
+  constructor (app: FastifyInstance, limitMs: number, seen: (decision: Decision) => void) {
+    this.#app = app
+    this.#limitMs = limitMs
+    this.#seen = seen
+  }
+
+  /** `GET /internal/cache/rollout` */
+  async rollout (): Promise<CanaryView> {
+    return this.#note(await this.#ask<CanaryView>({ url: '/internal/cache/rollout' }))
+  }
+
+  /** `POST /internal/cache/rollout` */
+  async act (action: { action: string; percent?: number }): Promise<CanaryView> {
+    return this.#note(await this.#ask<CanaryView>({ method: 'POST', url: '/internal/cache/rollout', payload: action }))
+  }
+
+  /** `GET /internal/cache/advice` */
+  async advice (): Promise<Report> {
+    return this.#ask<Report>({ url: '/internal/cache/advice', headers: { accept: 'application/json' } })
+  }
+
+  /** What a user reads of one record: its field `stock`. */
+  async stockFor (userId: number, recordId: number): Promise<unknown> {
+    const row = await this.#ask<{ fields: { stock: unknown } }>({ url: `/api/records/${recordId}`, headers: { 'x-user-id': String(userId) } })
+    return row.fields.stock
+  }
+
+  /**
+   * Asks again and again until the answer is as awaited.
+   * @param what names what is awaited, for the error
+   */
+  async until<T> (what: string, ask: () => Promise<T>, isAwaited: (answer: T) => boolean): Promise<T> {
+    const end = performance.now() + this.#limitMs
+    for (;;) {
+      const answer = await ask()
+      if (isAwaited(answer)) return answer
+      if (performance.now() > end) {
+        const { verdict, reason } = await this.rollout()
+        throw new DemoStopped(`waited ${this.#limitMs / 1000} s for this: ${what}. The canary says ${verdict}: ${reason}`)
+      }
+      await sleep(LOOK_EVERY_MS)
+    }
+  }
+
+  #note (view: CanaryView): CanaryView {
+    // Newest first, and at most 100: fewer than a demo has.
+    const fresh = view.history.slice(0, view.history.length - this.decisions.length).reverse()
+    for (const decision of fresh) {
+      this.decisions.push(decision)
+      this.#seen(decision)
+    }
+    return view
+  }
+
+  async #ask<T> (request: InjectOptions): Promise<T> {
+    const response = await this.#app.inject(request)
+    if (response.statusCode !== 200) throw new DemoStopped(`${request.method ?? 'GET'} ${String(request.url)} gave ${response.statusCode}: ${response.body}`)
+    return response.json<T>()
+  }
+}
