@@ -44,6 +44,16 @@ t.test('request.cache: percent 50 splits the subjects, each always the same way'
   t.ok(arms.every((arm, at) => arm === 'control' || later[at] === 'cached'), 'raising it only adds')
 })
 
+t.test('request.cache: a subject that is no string or number would be the same for everybody, so it is the control arm and an error', async (t) => {
+  for (const subject of [{ id: 1 }, undefined, null, NaN, Symbol('user'), () => 'user', ['ada']]) {
+    const app = await armedApp(t, { percent: 99.9, key: (() => subject) as never })
+    t.equal(await armOf(app, 'ada'), 'control')
+    t.equal(app.cache.registry.controlStats.errors.get('implementation'), 1)
+  }
+  const app = await armedApp(t, { percent: 99.9, key: (() => 42) as never })
+  t.equal(await armOf(app, 'ada'), 'cached')
+})
+
 t.test('request.cache: the subject is the id of the user, else the address', async (t) => {
   const app = await buildApp(t, { implementation: 'memory', rollout: { percent: 50 } })
   app.decorateRequest('user', undefined as never)

@@ -103,8 +103,8 @@ export class RequestCaches {
   #bucketOf (request: FastifyRequest): number | undefined {
     try {
       const subject: unknown = this.subject(request)
-      if (!isPromise(subject)) return this.#control.registry.rollout.bucketOf(String(subject))
-      this.#failed('answered with a promise')
+      if (typeof subject === 'string' || isNumeral(subject)) return this.#control.registry.rollout.bucketOf(String(subject))
+      this.#failed(isPromise(subject) ? 'answered with a promise' : 'answered with no string')
     } catch (cause) {
       this.#failed('threw', cause)
     }
@@ -126,6 +126,11 @@ export class RequestCaches {
     if (client === undefined) return 'none'
     return client.arm === 'cached' && !client.registry.active.passThrough ? 'cached' : 'control'
   }
+}
+
+/** Whether a subject is a number, as ids are. Any other value would have the same text for many subjects, such as `[object Object]`. */
+function isNumeral (subject: unknown): boolean {
+  return typeof subject === 'bigint' || (typeof subject === 'number' && !Number.isNaN(subject))
 }
 
 function markHandlerPhase (route: RouteOptions): void {

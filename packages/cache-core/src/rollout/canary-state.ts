@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
-import { revisionOf } from './rollout-store.js'
+import { MAX_REVISION, revisionOf } from './rollout-store.js'
 
 /** The format of the state document that this version writes. */
 export const FORMAT = 1
@@ -15,7 +15,7 @@ const count = () => Type.Integer({ minimum: 0 })
 const stateSchema = Type.Object({
   format: Type.Literal(FORMAT),
   /** Grows with each replacement of the document. */
-  revision: count(),
+  revision: Type.Integer({ minimum: 0, maximum: MAX_REVISION }),
   /** The hash of the plan whose decider wrote the document. */
   plan: Type.String(),
   /** 0: the baseline; 1: the first stage. */
@@ -179,7 +179,9 @@ export function complete (state: CanaryState, cause: Cause): Transition {
 
 /** Returns the transition to another percent of one key pattern; 100: the pattern has no percent of its own any more. */
 export function limitPattern (state: CanaryState, pattern: string, percent: number, cause: Cause): Transition {
-  const { [pattern]: before = 100, ...others } = state.patterns
+  const { [pattern]: stored, ...others } = state.patterns
+  // A key pattern may have the name of a member that every object inherits, such as `constructor`.
+  const before = Object.hasOwn(state.patterns, pattern) ? stored! : 100
   const next = { ...state, patterns: percent === 100 ? others : { ...others, [pattern]: percent } }
   const { state: changed, record } = change(next, before, cause)
   return { state: changed, record: { ...record!, to: percent, pattern } }

@@ -56,7 +56,7 @@ export class Canary {
     this.plan = plan
     this.#host = host
     this.#calls = new StoreCalls(new MemoryRolloutStore(host.clock))
-    this.#shared = new SharedState(() => this.#calls, host.clock, plan.hash)
+    this.#shared = new SharedState(() => this.#calls, host.clock, plan)
     host.rollout.holdOut = plan.holdOut
     host.rollout.percent = 0
     host.rollout.isMeasured = true

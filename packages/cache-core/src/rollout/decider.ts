@@ -80,7 +80,8 @@ export class Decider {
   async look (): Promise<void> {
     const { shared, plan } = this.#host
     const now = shared.now()
-    if (!this.#isLeading || now === undefined) return
+    // A document that cannot be read may be that of a newer version: an operator replaces it.
+    if (!this.#isLeading || now === undefined || shared.unreadable !== undefined) return
     if (shared.state === undefined) {
       if (this.#mayBegin()) await this.#write(initialState(plan.hash, now, 1))
       return
@@ -169,14 +170,14 @@ export class Decider {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { state } = shared
       // Another process moved the stage meanwhile: the evidence is that of a stage that is over.
-      if (state === undefined || state.since !== document.since || state.plan !== plan.hash) return
+      if (state === undefined || shared.unreadable !== undefined || state.since !== document.since || state.plan !== plan.hash) return
       const verdict = judgeStage(plan, state, evidence)
       this.lastVerdict = verdict.kind
       const { isRaise, transition } = decideStage(plan, state, verdict, evidence, shared.now()!)
       let written = transition
       if (isRaise) {
         await warm()
-        if (shared.state !== state) continue
+        if (shared.state !== state || shared.unreadable !== undefined) continue
         // The ramp begins after the warm items were loaded.
         written = decideStage(plan, state, verdict, evidence, shared.now()!).transition
       }

@@ -42,11 +42,14 @@ export interface RolloutStore {
   writeEvidence (processId: string, evidence: Uint8Array): Promise<boolean>
 }
 
-/** Returns the `revision` of a JSON document; 0 if the text is no JSON object with a whole number of at least 0 under that name. */
+/** The highest revision of a document; a higher one was not written by this package, and could not be exceeded for ever. */
+export const MAX_REVISION = 2 ** 52
+
+/** Returns the `revision` of a JSON document; 0 if the text is no JSON object with a whole number from 0 to 2^52 under that name. */
 export function revisionOf (text: string): number {
   try {
     const { revision } = JSON.parse(text) as { revision?: unknown }
-    return Number.isSafeInteger(revision) && (revision as number) >= 0 ? revision as number : 0
+    return Number.isSafeInteger(revision) && (revision as number) >= 0 && (revision as number) <= MAX_REVISION ? revision as number : 0
   } catch {
     // The text is corrupt, or `null`.
     return 0

@@ -1,5 +1,7 @@
 import type { Clock } from '../lib/clock.js'
+import type { CanaryPlan } from './canary-options.js'
 import { effectivePercent, parseState, rewritten, type CanaryState, type Transition } from './canary-state.js'
+import { percentOf } from './stage-decision.js'
 import type { StoreCalls } from './store-calls.js'
 
 /** Milliseconds without a successful read after which a process steps back to 0. */
@@ -23,13 +25,13 @@ export class SharedState {
   #emptySince: number | undefined
   readonly #calls: () => StoreCalls
   readonly #clock: () => Clock
-  readonly #plan: string
+  readonly #plan: CanaryPlan
   #offset: number | undefined
   #lastReadAt: number | undefined
   #hasFailed = false
   #reading: Promise<boolean> | undefined
 
-  constructor (calls: () => StoreCalls, clock: () => Clock, plan: string) {
+  constructor (calls: () => StoreCalls, clock: () => Clock, plan: CanaryPlan) {
     this.#calls = calls
     this.#clock = clock
     this.#plan = plan
@@ -49,7 +51,7 @@ export class SharedState {
   get problem (): Problem | undefined {
     if (this.isAway) return { kind: 'away', text: 'the state cannot be read: this process caches nothing until it can' }
     if (this.unreadable !== undefined) return this.unreadable
-    if (this.state === undefined || this.state.plan === this.#plan) return undefined
+    if (this.state === undefined || this.state.plan === this.#plan.hash) return undefined
     return { kind: 'other-plan', text: 'the state is that of other stages or criteria, of another version of the app or of another app with this key prefix: this process follows its percent and decides nothing' }
   }
 
@@ -116,13 +118,23 @@ export class SharedState {
     }
     this.#emptySince = undefined
     const parsed = parseState(text)
+    if (parsed.kind === 'state' && this.#contradicts(parsed.state)) {
+      this.storedRevision = parsed.state.revision
+      this.unreadable = { kind: 'corrupt', text: unreadableText('the stored state has a stage or percent that these stages do not have') }
+      return
+    }
     if (parsed.kind === 'state') {
       this.storedRevision = parsed.state.revision
       if (!this.#isBefore(parsed.state)) this.#take(parsed.state)
       return
     }
     this.storedRevision = parsed.revision
-    this.unreadable = { kind: parsed.kind, text: `${parsed.problem}: this process keeps its percent and decides nothing; the action "to" or "off" writes the state anew` }
+    this.unreadable = { kind: parsed.kind, text: unreadableText(parsed.problem) }
+  }
+
+  /** Whether a state of this plan names a stage or percent that the plan lacks: it was written by hand. */
+  #contradicts ({ plan, stage, percent }: CanaryState): boolean {
+    return plan === this.#plan.hash && (stage > this.#plan.stages.length || percentOf(this.#plan, stage) !== percent)
   }
 
   /** Whether a stored state is older than the known one: the store lost its last documents, as after a failover. */
@@ -144,4 +156,8 @@ export class SharedState {
     this.#emptySince = undefined
     this.unreadable = undefined
   }
+}
+
+function unreadableText (problem: string): string {
+  return `${problem}: this process keeps its percent and decides nothing; the action "to" or "off" writes the state anew`
 }
