@@ -113,7 +113,7 @@ class Story {
     // The sentence is that of the last look before the stage ends, since a stage begins without numbers.
     let comparison: string | undefined
     await operator.until('the stage of 100 %', () => operator.rollout(), (view) => {
-      if (view.percent === 50) comparison = view.comparison
+      if (view.percent === 50) comparison = view.comparison ?? comparison
       return view.percent === 100
     })
     if (comparison !== undefined) this.#line(`at 50 %, ${comparison}`)
