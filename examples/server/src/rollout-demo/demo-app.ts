@@ -11,7 +11,8 @@ export const MINUTE_MS = 100
 
 // An app in production leaves out `minuteMs`, hours and samples: the defaults are days and 10 000 requests.
 const rollout: NonNullable<CacheCoreOptions['rollout']> = {
-  holdOut: 5,
+  // Latencies are compared once the hold-out has had 1000 requests before the last stage: with the few of this demo 1 % would not get there.
+  holdOut: 20,
   shadow: { percent: 100 },
   canary: {
     minuteMs: MINUTE_MS,

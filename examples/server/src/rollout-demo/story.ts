@@ -108,11 +108,16 @@ class Story {
 
   async #rise (): Promise<void> {
     this.#title('3. The canary raises the percent')
-    for (const percent of [50, 100]) {
-      await this.#untilAt(percent)
-    }
-    const view = await this.#operator.until('the last stage meets its criteria', () => this.#operator.rollout(), ({ completed }) => completed)
-    if (view.comparison !== undefined) this.#line(view.comparison)
+    const operator = this.#operator
+    await this.#untilAt(50)
+    // The sentence is that of the last look before the stage ends, since a stage begins without numbers.
+    let comparison: string | undefined
+    await operator.until('the stage of 100 %', () => operator.rollout(), (view) => {
+      if (view.percent === 50) comparison = view.comparison ?? comparison
+      return view.percent === 100
+    })
+    if (comparison !== undefined) this.#line(`at 50 %, ${comparison}`)
+    await operator.until('the last stage meets its criteria', () => operator.rollout(), ({ completed }) => completed)
   }
 
   async #slowSource (): Promise<void> {
