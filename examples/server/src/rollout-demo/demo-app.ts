@@ -33,7 +33,7 @@ export interface DemoApp {
 
 /**
  * Builds the example app in a simulated time.
- * @param isObserving true: NullCache, which counts and stores nothing; false: a cache in memory with a canary
+ * @param isObserving true: NullCache, which stores nothing; false: a cache in memory with a canary
  */
 export async function buildDemoApp (database: Database, isObserving: boolean): Promise<DemoApp> {
   const time = new SimulatedTime()
