@@ -143,7 +143,7 @@ class Story {
     this.#title('6. The cache gets wrong: an import writes to the database and invalidates nothing')
     const operator = this.#operator
     for (let id = 0; id < IMPORTED; id++) await updateRecord(this.#database, id, { stock: -1 })
-    this.#line(`record 0: the database has stock ${await this.#stored(0)}, user ${USER} reads ${String(await operator.stockFor(USER, 0))}`)
+    this.#line(`record 0: the database has stock ${String(await this.#stored(0))}, user ${USER} reads ${String(await operator.stockFor(USER, 0))}`)
     this.#line('a mismatch counts if nothing has invalidated the entry five seconds later')
     const report = await operator.until('stale entries', () => operator.advice(), ({ shadow = [] }) => shadow.some(({ verdict }) => verdict === 'no-go'))
     this.#showShadow(report)
