@@ -76,9 +76,9 @@ export class Operator {
     return view
   }
 
-  async #ask<T> (request: InjectOptions): Promise<T> {
+  async #ask<T> (request: InjectOptions & { url: string }): Promise<T> {
     const response = await this.#app.inject(request)
-    if (response.statusCode !== 200) throw new DemoStopped(`${request.method ?? 'GET'} ${String(request.url)} gave ${response.statusCode}: ${response.body}`)
+    if (response.statusCode !== 200) throw new DemoStopped(`${request.method ?? 'GET'} ${request.url} gave ${response.statusCode}: ${response.body}`)
     return response.json<T>()
   }
 }

@@ -154,7 +154,7 @@ class Story {
     this.#title('7. The operator uses the kill switch: POST /internal/cache/rollout {"action":"off"}')
     const operator = this.#operator
     const { percent } = await operator.act({ action: 'off' })
-    this.#line(`percent ${percent}; record 0: the database has stock ${await this.#stored(0)}, user ${USER} reads ${String(await operator.stockFor(USER, 0))}`)
+    this.#line(`percent ${percent}; record 0: the database has stock ${String(await this.#stored(0))}, user ${USER} reads ${String(await operator.stockFor(USER, 0))}`)
   }
 
   async #stored (id: number): Promise<unknown> {
