@@ -1,4 +1,4 @@
-import { defaultCriteria, judge, NOT_OF_THE_CACHE, type Criteria, type Evidence } from '@x/cache-core/suite'
+import { baselineCriteria, defaultCriteria, judge, NOT_OF_THE_CACHE, type Criteria, type Evidence } from '@x/cache-core/suite'
 import type { PrometheusSource } from './arguments.js'
 import type { StageFindings } from './output.js'
 import { PrometheusQuery, type Sample } from './prometheus-query.js'
@@ -41,7 +41,7 @@ export async function stageOfPrometheus (source: PrometheusSource, seconds: numb
     loads: undefined,
     recent: { minutes: RECENT_SECONDS / 60, cached: recentOf(recent.cached), control: recentOf(recent.control) },
     hitRates: undefined
-  }, absolute(stage === 0 ? { holdHours: BASELINE_HOURS, minSample: 0, go: {}, back: {} } : defaultCriteria(percent)))
+  }, absolute(stage === 0 ? baselineCriteria(BASELINE_HOURS) : defaultCriteria(percent)))
   return {
     stage: { percent, verdict: kind, reason, gates: gates.map(({ value = null, ...row }) => ({ ...row, value })) },
     notes: ['The stage is judged by the default criteria that need no subjects: an app with other criteria, and the comparison of its subjects, answer at --app.']

@@ -1,4 +1,5 @@
-import { CONTROL_LABEL, SHADOW_AGES, SHADOW_OUTCOMES, type CanaryStatus, type Stats } from '@x/cache-core/suite'
+import { SHADOW_AGES, SHADOW_OUTCOMES, type CanaryStatus } from '@x/cache-core/suite'
+import { countsByArm } from '../traffic/arms.js'
 import { ofTheWhole, statusOf, type Emit, type Metric } from './metric.js'
 
 const ARMS = ['cached', 'control', 'none'] as const
@@ -9,18 +10,6 @@ function ofTheCanary (read: (status: CanaryStatus, emit: Emit) => void, ...label
     if (status !== undefined) read(status, emit)
   }
   return { type: 'gauge', labelNames, ofCache }
-}
-
-/** Loads by arm and key pattern. Implementations that were in service one after the other share the cached arm. */
-function loadsByArm ({ impls }: Stats): Map<string, Map<string, number>> {
-  const byArm = new Map<string, Map<string, number>>()
-  for (const { label, counters } of impls.values()) {
-    const arm = label === CONTROL_LABEL ? 'control' : 'cached'
-    const loads = byArm.get(arm) ?? new Map<string, number>()
-    byArm.set(arm, loads)
-    for (const { keyPattern, loaded } of counters.values()) loads.set(keyPattern, (loads.get(keyPattern) ?? 0) + loaded)
-  }
-  return byArm
 }
 
 /** The metrics of the rollout: both arms, and the stage of the canary. */
@@ -43,7 +32,7 @@ export const ROLLOUT_METRICS: readonly Metric[] = [
     help: 'Loads that ended, by the arm of the rollout.',
     labelNames: ['key_pattern', 'arm'],
     ofCache ({ stats }, emit) {
-      for (const [arm, labels] of loadsByArm(stats)) for (const [keyPattern, loaded] of labels) emit(loaded, keyPattern, arm)
+      for (const [keyPattern, arms] of countsByArm(stats)) for (const [arm, { loads }] of Object.entries(arms)) emit(loads, keyPattern, arm)
     }
   },
   {

@@ -1,5 +1,5 @@
 import type { CacheRegistry } from '@x/cache-core'
-import { armSentence, CONTROL_LABEL, LatencySketch, type ArmMeasurement } from '@x/cache-core/suite'
+import { armSentence, CONTROL_LABEL, LatencySketch, type ArmMeasurement, type Stats } from '@x/cache-core/suite'
 import { wilson } from '../advisor/staleness/ratio-interval.js'
 
 /** The groups that the subjects are divided into: an interval needs the differences between subjects, and a sketch takes 2 KiB. */
@@ -19,7 +19,7 @@ declare module '@x/cache-core' {
 /** A share between 0 and 1, with its 95 % interval for independent trials. */
 export interface ShareInterval { readonly rate: number; readonly low: number; readonly high: number }
 
-/** What one arm measured of a route. Percentiles are in milliseconds. */
+/** The measurements of a route in one arm. Percentiles are in milliseconds. */
 export interface RouteArm {
   readonly requests: number
   /** Responses with a status of 500 or more, per request. */
@@ -29,7 +29,7 @@ export interface RouteArm {
   readonly p99: number | undefined
 }
 
-/** What one arm measured of a key pattern. */
+/** The measurements of a key pattern in one arm. */
 export interface PatternArm {
   readonly reads: number
   readonly hits: ShareInterval
@@ -77,6 +77,7 @@ class ArmRequests {
 
 interface PatternCounts { reads: number; hits: number; loads: number }
 type ByArm<T> = Record<Arm, T>
+type CountsByArm = Map<string, Partial<ByArm<PatternCounts>>>
 
 /**
  * Compares the arms of a rollout within one process. Counting begins anew when the percent changes, or the arms would be compared over
@@ -85,7 +86,7 @@ type ByArm<T> = Record<Arm, T>
 export class Arms {
   readonly #cache: CacheRegistry
   #routes = new Map<string, ByArm<ArmRequests>>()
-  #before: Map<string, ByArm<PatternCounts>>
+  #before: CountsByArm
   #limit: number
   #percents: object
   #since: number
@@ -95,7 +96,7 @@ export class Arms {
     this.#limit = cache.rollout.limit
     this.#percents = cache.rollout.patterns
     this.#since = cache.clock.now()
-    this.#before = this.#patterns()
+    this.#before = countsByArm(cache.stats)
   }
 
   /** Counts a request whose bucket is known. */
@@ -112,7 +113,7 @@ export class Arms {
     const routes = [...this.#routes].map(([name, arms]) => ({ name, ...arms }))
     const isEnough = (arm: Arm): boolean => routes.reduce((sum, route) => sum + route[arm].requests, 0) >= MIN_REQUESTS
     if (!isEnough('cached') || !isEnough('control')) return undefined
-    const patterns = [...this.#patterns()].map(([name, now]) => ({ name, ...this.#sinceChange(name, now) }))
+    const patterns = [...countsByArm(this.#cache.stats)].map(([name, now]) => ({ name, ...this.#sinceChange(name, now) }))
     const measured = (arm: Arm): ArmMeasurement => measurementOf(routes.map((route) => route[arm]), patterns.map((pattern) => pattern[arm]))
     const [cached, control] = [measured('cached'), measured('control')]
     return {
@@ -146,32 +147,37 @@ export class Arms {
     this.#percents = patterns
     this.#since = this.#cache.clock.now()
     this.#routes = new Map()
-    this.#before = this.#patterns()
+    this.#before = countsByArm(this.#cache.stats)
   }
 
-  /** The reads, hits and loads by key pattern since the start of the process. */
-  #patterns (): Map<string, ByArm<PatternCounts>> {
-    const patterns = new Map<string, ByArm<PatternCounts>>()
-    for (const { label, counters } of this.#cache.stats.impls.values()) {
-      const arm = label === CONTROL_LABEL ? 'control' : 'cached'
-      for (const { keyPattern, hits, misses, loaded } of counters.values()) {
-        let arms = patterns.get(keyPattern)
-        if (arms === undefined) patterns.set(keyPattern, arms = { cached: noCounts(), control: noCounts() })
-        arms[arm].reads += hits + misses
-        arms[arm].hits += hits
-        arms[arm].loads += loaded
-      }
+  #sinceChange (name: string, now: Partial<ByArm<PatternCounts>>): ByArm<PatternCounts> {
+    const before = this.#before.get(name)
+    const minus = (arm: Arm): PatternCounts => {
+      const [later, earlier] = [now[arm] ?? noCounts(), before?.[arm] ?? noCounts()]
+      return { reads: later.reads - earlier.reads, hits: later.hits - earlier.hits, loads: later.loads - earlier.loads }
     }
-    return patterns
-  }
-
-  #sinceChange (name: string, now: ByArm<PatternCounts>): ByArm<PatternCounts> {
-    const before = this.#before.get(name) ?? { cached: noCounts(), control: noCounts() }
-    const minus = (arm: Arm): PatternCounts => ({
-      reads: now[arm].reads - before[arm].reads, hits: now[arm].hits - before[arm].hits, loads: now[arm].loads - before[arm].loads
-    })
     return { cached: minus('cached'), control: minus('control') }
   }
+}
+
+/**
+ * Returns the reads, hits and loads since the start of the process, by key pattern and arm; an arm without counters is missing.
+ * Implementations that were in service one after the other share the cached arm.
+ */
+export function countsByArm ({ impls }: Stats): CountsByArm {
+  const patterns: CountsByArm = new Map()
+  for (const { label, counters } of impls.values()) {
+    const arm = label === CONTROL_LABEL ? 'control' : 'cached'
+    for (const { keyPattern, hits, misses, loaded } of counters.values()) {
+      let arms = patterns.get(keyPattern)
+      if (arms === undefined) patterns.set(keyPattern, arms = {})
+      const counts = (arms[arm] ??= noCounts())
+      counts.reads += hits + misses
+      counts.hits += hits
+      counts.loads += loaded
+    }
+  }
+  return patterns
 }
 
 function sizeOf<Name extends string> ({ cached, control }: ByArm<Record<Name, number>>, name: Name): number {
