@@ -1,4 +1,4 @@
-// What does a canary cost that only measures, in its baseline?
+// The cost of a canary that only measures, in its baseline.
 // Rival: the same app at percent 0 without a canary. Wanted: at most 1.02 of the server's CPU time per request, with one getOrSet.
 import { join } from 'node:path'
 import { comparePairs } from './compare/pairs.js'

@@ -1,4 +1,4 @@
-// What does a hit of the near cache cost, a copy of a Redis entry in this process?
+// The cost of a hit of the near cache, a copy of a Redis entry in this process.
 // Rivals: fastify.cache.get on MemoryCache, and BentoCache's two tiers with its Redis bus. Wanted: with 'freeze' at most 1.5 times the
 // time of MemoryCache, and at least 15 times faster than BentoCache as it comes. Beside it: bytes per entry.
 import { setFlagsFromString } from 'node:v8'

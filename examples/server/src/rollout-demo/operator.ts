@@ -43,7 +43,7 @@ export class Operator {
     return this.#ask<Report>({ url: '/internal/cache/advice', headers: { accept: 'application/json' } })
   }
 
-  /** What a user reads of one record: its field `stock`. */
+  /** Returns the field `stock` of a record as a user reads it. */
   async stockFor (userId: number, recordId: number): Promise<unknown> {
     const row = await this.#ask<{ fields: { stock: unknown } }>({ url: `/api/records/${recordId}`, headers: { 'x-user-id': String(userId) } })
     return row.fields.stock

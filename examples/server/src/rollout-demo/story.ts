@@ -7,7 +7,7 @@ import { DemoStopped, Operator, type Decision } from './operator.js'
 import { USUAL_MS } from './source.js'
 import { Traffic } from './traffic.js'
 
-/** What a demo is made of. */
+/** The parts and settings of a demo. */
 export interface DemoOptions {
   /** The caller that opens it closes it. */
   database: Database
@@ -19,7 +19,7 @@ export interface DemoOptions {
   say: (line: string) => void
 }
 
-/** What came of a demo, from the endpoints. */
+/** The results of a demo, as the endpoints returned them. */
 export interface DemoReport {
   readonly decisions: readonly Decision[]
   /** The advice before anything was cached. */

@@ -12,7 +12,7 @@ const COUNTED = -1
  */
 interface Timed { [kBegan]?: number }
 
-/** What measuring needs of the core. */
+/** The parts of the core that the measurement of requests uses. */
 export interface TrafficHost {
   readonly requests: RequestCaches
   readonly clock: () => Clock

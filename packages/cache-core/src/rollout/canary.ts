@@ -21,7 +21,7 @@ const TICK_MS = 1000
 /** Attempts to carry out an action while other writers are faster. */
 const ATTEMPTS = 5
 
-/** What a canary needs of its process. */
+/** The parts of its process that a canary uses. */
 export interface CanaryHost {
   readonly rollout: Rollout
   readonly clock: () => Clock

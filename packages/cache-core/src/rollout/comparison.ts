@@ -148,7 +148,7 @@ export class Comparison {
     }
   }
 
-  /** What both arms measured in this stage, for `armSentence`. */
+  /** Returns the measurements of both arms in this stage, for `armSentence`. */
   measurements (): { cached: ArmMeasurement, control: ArmMeasurement } {
     return { cached: this.#arms.cached.measurement(), control: this.#arms.control.measurement() }
   }

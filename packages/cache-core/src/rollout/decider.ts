@@ -23,7 +23,7 @@ const MINUTES_PER_DAY = 1440
 /** Attempts to write a decision while other writers are faster. */
 const ATTEMPTS = 5
 
-/** What a decider needs of its process. */
+/** The parts of its process that a decider uses. */
 export interface DeciderHost {
   readonly plan: CanaryPlan
   readonly processId: string

@@ -1,4 +1,4 @@
-/** What is known about one arm in the current stage. */
+/** The totals of one arm in the current stage. */
 export interface ArmTotals {
   readonly requests: number
   readonly failures: number
@@ -43,7 +43,7 @@ export interface HitRates {
   readonly fall: Difference
 }
 
-/** What `judge` decides by: plain data, all of one stage. */
+/** The evidence that `judge` decides by: plain data, all of one stage. */
 export interface Evidence {
   /** 0: the baseline, in which no subject is cached. */
   readonly stage: number

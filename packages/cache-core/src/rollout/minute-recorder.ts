@@ -6,7 +6,7 @@ import type { Rollout } from './rollout.js'
 /** Cumulative counts of the cache's calls in a process, by arm. */
 export interface ProcessCounts { readonly cached: ArmCounts; readonly control: ArmCounts }
 
-/** What one process measured of one arm since its start. Percentiles are in milliseconds, and absent without requests. */
+/** The measurements of one arm in one process since its start. Percentiles are in milliseconds, and absent without requests. */
 export interface MeasuredArm {
   readonly requests: number
   readonly failures: number

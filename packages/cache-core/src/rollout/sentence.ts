@@ -2,7 +2,7 @@ import { number, percent } from './figures.js'
 import { LatencySketch } from './latency-sketch.js'
 import { excessOver, tOfNormal } from './sequential-test.js'
 
-/** What both arms measured, for one sentence that a person reads. */
+/** The measurements of one arm, for the sentence that compares both arms. */
 export interface ArmMeasurement {
   /** One sketch per group of subjects: the clusters of the interval. */
   readonly sketches: readonly LatencySketch[]

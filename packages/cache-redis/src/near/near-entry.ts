@@ -6,7 +6,7 @@ import type { EntryTag } from '../entries/frame.js'
 /** The form of a value that is read by the app's own serializer, beside the forms of a `MemoryCache`. */
 export const SERIALISED = 3
 
-/** What the table stores of an entry, beside its key and lifetimes. */
+/** The value that the table stores for an entry, beside its key and lifetimes. */
 export interface NearEntry {
   readonly value: unknown
   /** The tokens that the entry depends on: the generation, then its tags. */

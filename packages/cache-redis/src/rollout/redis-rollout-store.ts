@@ -17,7 +17,7 @@ const REPORTS_AT_ONCE = 32
 /** The bytes of all reports of one minute up to which they are read. */
 const MAX_REPORTS_BYTES = 64 * 1024 * 1024
 
-/** What a `RedisRolloutStore` works on. */
+/** The parts that a `RedisRolloutStore` uses. */
 export interface RolloutStoreParts {
   readonly client: Client
   readonly subscriber: Subscriber
@@ -27,7 +27,7 @@ export interface RolloutStoreParts {
 }
 
 /**
- * What the processes of one app share about the rollout, in Redis. A method rejects with a coded error: at once while the client is not
+ * The documents and counts of the rollout that the processes of one app share, in Redis. A method rejects with a coded error: at once while the client is not
  * connected, and after `commandTimeoutMs` per command at the latest. The breaker of the cache is not asked, so that an operator reaches Redis
  * as soon as it answers.
  */

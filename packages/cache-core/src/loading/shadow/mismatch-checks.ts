@@ -126,7 +126,7 @@ export class MismatchChecks {
       this.#end(check, stale === undefined ? 'differs' : 'mismatch', stale ?? paths[0]!)
     }))
     this.#deps.members.learn(keyPattern, check.evidence)
-    // What was learnt may decide on other checks, too.
+    // The member's evidence may decide other pending checks of the same key pattern, too.
     for (const waiting of this.#waiting.keys()) if (waiting.first.keyPattern === keyPattern) this.#settle(waiting)
   }
 
