@@ -1,5 +1,5 @@
 import { CONTROL_LABEL, type ImplStats, type Stats } from '../telemetry/counters.js'
-import type { ArmCounts } from './minute-counts.js'
+import { noCounts, type ArmCounts } from './minute-counts.js'
 import type { ProcessCounts } from './minute-recorder.js'
 
 /** Types of errors that the app caused by its arguments, or that its source caused. */
@@ -10,10 +10,6 @@ export function processCounts (stats: Stats): ProcessCounts {
   const counts = { cached: noCounts(), control: noCounts() }
   for (const [label, ofImpl] of stats.impls) add(counts[label === CONTROL_LABEL ? 'control' : 'cached'], ofImpl)
   return counts
-}
-
-function noCounts (): ArmCounts {
-  return { reads: 0, hits: 0, loads: 0, cacheErrors: 0, operations: 0 }
 }
 
 function add (sum: ArmCounts, { counters, errors }: ImplStats): void {
