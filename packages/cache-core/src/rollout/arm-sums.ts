@@ -5,31 +5,53 @@ import { LatencySketch } from './latency-sketch.js'
 import { ARM_COUNTS, noCounts, type ArmCounts } from './minute-counts.js'
 import { RatioSums } from './ratio-sums.js'
 import type { ArmMeasurement } from './sentence.js'
+import { WindowedSums } from './windows.js'
 
 /** The counts of one arm since the stage began. */
 export class ArmSums {
   requests = 0
   failures = 0
   readonly counts = noCounts()
-  loads = new RatioSums()
+  /** Loads per read, and failures per request, by windows. */
+  readonly loads = new WindowedSums(() => new RatioSums())
+  readonly failed = new WindowedSums(() => new RatioSums())
   /** The loads and reads of the current block. */
   readonly block = { loads: 0, reads: 0 }
   /** Durations by the number of the group in its cohort: the clusters of an interval of a quantile. */
   sketches = Array.from({ length: GROUPS_PER_COHORT }, () => new LatencySketch())
+
+  /** Ends the windows that are complete; called before a minute is added. */
+  roll (minutesBefore: number): void {
+    this.loads.roll(minutesBefore)
+    this.failed.roll(minutesBefore)
+  }
+
+  /** Adds the requests of a group of subjects in one minute. */
+  addGroup (requests: number, failures: number): void {
+    this.requests += requests
+    this.failures += failures
+    this.failed.current.addBlock(failures, requests)
+  }
 
   addCounts (counts: Readonly<ArmCounts>, endsBlock: boolean): void {
     for (const name of ARM_COUNTS) this.counts[name] += counts[name]
     this.block.loads += counts.loads
     this.block.reads += counts.reads
     if (!endsBlock) return
-    this.loads.add(this.block.loads, this.block.reads)
+    this.loads.current.addBlock(this.block.loads, this.block.reads)
     this.block.loads = 0
     this.block.reads = 0
   }
 
-  totals (): ArmTotals {
+  /** The durations of all groups. */
+  durations (): LatencySketch {
     const all = new LatencySketch()
     for (const sketch of this.sketches) all.merge(sketch)
+    return all
+  }
+
+  totals (): ArmTotals {
+    const all = this.durations()
     const { requests, failures, counts } = this
     return { requests, failures, ...counts, p50: all.quantile(0.5), p95: all.quantile(0.95), p99: all.quantile(0.99) }
   }
@@ -44,6 +66,7 @@ export class ArmSums {
     writer.integer(this.failures)
     for (const name of ARM_COUNTS) writer.integer(this.counts[name])
     this.loads.write(writer)
+    this.failed.write(writer)
     writer.integer(this.block.loads)
     writer.integer(this.block.reads)
     for (const sketch of this.sketches) sketch.write(writer)
@@ -54,7 +77,8 @@ export class ArmSums {
     sums.requests = reader.integer()
     sums.failures = reader.integer()
     for (const name of ARM_COUNTS) sums.counts[name] = reader.integer()
-    sums.loads = RatioSums.read(reader)
+    sums.loads.read(reader)
+    sums.failed.read(reader)
     sums.block.loads = reader.integer()
     sums.block.reads = reader.integer()
     sums.sketches = sums.sketches.map(() => LatencySketch.read(reader))

@@ -1,20 +1,21 @@
 import { corrupt } from '../contract/errors.js'
 import { err, ok, type Result } from '../contract/result.js'
 import { ByteReader, ByteWriter, Malformed } from './bytes.js'
-import { GROUPS_PER_COHORT, type Cohorts } from './cohorts.js'
-import type { Difference, Evidence } from './evidence.js'
 import { ArmSums } from './arm-sums.js'
+import { GROUPS_PER_COHORT, type Cohorts } from './cohorts.js'
+import { ComparedWindows } from './compared-windows.js'
+import type { Evidence, Missing } from './evidence.js'
 import { GroupDifference } from './group-difference.js'
 import { HitHistory } from './hit-history.js'
 import type { Minute } from './minute-counts.js'
-import { ratioDifference } from './ratio-sums.js'
+import { ratioLook } from './ratio-sums.js'
 import { RecentWindow } from './recent-window.js'
-import { differenceOf } from './sequential-test.js'
 import type { ArmMeasurement } from './sentence.js'
-import { Thresholds } from './thresholds.js'
+import { oddsOfRegression } from './slowdown.js'
+import { THRESHOLD_MINUTES, THRESHOLD_REQUESTS, Thresholds } from './thresholds.js'
 
 const MAGIC = 0xc4
-const VERSION = 1
+const VERSION = 2
 /** The shares of the latency channels, and the share of failures above which a minute weighs less. */
 const CAPS = [0.5, 0.15, 0.03, 0.01] as const
 const FAILURES = 3
@@ -27,7 +28,7 @@ const BLOCK_MINUTES = 5
 const ALPHA = 0.0005
 
 /**
- * Folds minutes into the evidence of a stage. Its state is some 20 to 40 KB and serialisable, so that another decider can go on.
+ * Folds minutes into the evidence of a stage. Its state is some 20 to 50 KB and serialisable, so that another decider can go on.
  *
  * The subjects that a stage adds are compared to the control arm of the stage, and the difference to that of the same subjects before the
  * stage (difference in differences): the arms are fixed sets of subjects, whose standing difference is no sign.
@@ -81,19 +82,19 @@ export class Comparison {
     if (counts.layout !== this.#cohorts.layout || counts.limit !== this.#cohorts.limitOf(this.#stage)) return false
     if (!(minute > this.#lastMinute)) return false
     this.#lastMinute = minute
-    this.#minutes++
     const { cached, control } = this.#arms
+    for (const sums of [cached, control, ...this.#differences[this.#stage - 1] ?? []]) sums.roll(this.#minutes)
+    this.#minutes++
     const firstControl = this.#stage * GROUPS_PER_COHORT
     for (let group = 0; group < this.#cohorts.groups; group++) {
       const arm = group < firstControl ? cached : control
-      arm.requests += counts.requests[group]!
-      arm.failures += counts.failures[group]!
+      arm.addGroup(counts.requests[group]!, counts.failures[group]!)
       counts.addDurations(group, arm.sketches[group % GROUPS_PER_COHORT]!)
     }
     const endsBlock = this.#minutes % BLOCK_MINUTES === 0
     cached.addCounts(counts.cached, endsBlock)
     control.addCounts(counts.control, endsBlock)
-    this.#recent.add(counts.requests, counts.failures)
+    this.#recent.add(counts)
     this.#hits.add(minute, counts.cached.hits, counts.cached.reads)
     this.#foldDifferences(counts)
     return true
@@ -105,7 +106,7 @@ export class Comparison {
       if (!this.#cohorts.hasControl(stage)) continue
       const period = stage === this.#stage ? 'now' : 'before'
       const thresholds = this.#thresholds[stage - 1]!
-      const { buckets } = thresholds
+      const buckets = this.#bucketsOf(stage)
       if (buckets !== undefined) this.#countAbove(counts, buckets, (stage - 1) * GROUPS_PER_COHORT)
       for (const [channel, difference] of this.#differences[stage - 1]!.entries()) {
         const counted = channel === FAILURES ? counts.failures : buckets === undefined ? undefined : this.#above[channel]
@@ -114,6 +115,14 @@ export class Comparison {
       // Last, since the thresholds of a minute are those of the time before it.
       thresholds.add(counts, stage * GROUPS_PER_COHORT)
     }
+  }
+
+  /**
+   * The thresholds of a stage. Until its own control arm has had enough requests they are those of the last stage before it that has some:
+   * its control arm is larger, and includes the subjects of this stage. So a small hold-out waits for no threshold.
+   */
+  #bucketsOf (stage: number): readonly number[] | undefined {
+    return this.#thresholds.slice(0, stage).findLast(({ buckets }) => buckets !== undefined)?.buckets
   }
 
   #countAbove (counts: Minute, buckets: readonly number[], first: number): void {
@@ -126,26 +135,45 @@ export class Comparison {
   evidence (): Evidence {
     const stage = this.#stage
     const firstControl = stage * GROUPS_PER_COHORT
-    const [p50, p95, p99, failures] = stage === 0 ? [] : this.#differences[stage - 1]!
     const { cached, control } = this.#arms
-    const loads = ratioDifference(cached.loads, control.loads)
+    const hasControl = this.#cohorts.hasControl(stage)
+    const compared = new ComparedWindows(this.#differences[stage - 1] ?? [], cached, control, this.#minutes)
+    const durations = control.durations()
     return {
       stage,
       percent: stage === 0 ? 0 : this.#cohorts.stages[stage - 1]!,
       observedMinutes: this.#minutes,
-      hasControl: this.#cohorts.hasControl(stage),
+      hasControl,
       cached: cached.totals(),
       control: control.totals(),
-      latency: { p50: change(p50, ALPHA / 3), p95: change(p95, ALPHA / 3), p99: change(p99, ALPHA / 3) },
-      failures: change(failures, ALPHA),
-      loads: loads && differenceOf(loads, ALPHA),
+      ...compared.stage(ALPHA),
+      missing: stage === 0 || !hasControl ? undefined : this.#missing(),
+      regression: durations.total === 0
+        ? undefined
+        : { p50: oddsOfRegression(durations, 0.5), p95: oddsOfRegression(durations, 0.95), p99: oddsOfRegression(durations, 0.99) },
+      windows: compared.windows(),
       recent: {
         minutes: this.#recent.minutes,
         cached: this.#recent.counts(0, firstControl),
-        control: this.#recent.counts(firstControl, this.#cohorts.groups)
+        control: this.#recent.counts(firstControl, this.#cohorts.groups),
+        loads: ratioLook(this.#recent.loads('cached'), this.#recent.loads('control')),
+        hitRates: this.#hits.recentRates()
       },
       hitRates: this.#hits.rates(ALPHA)
     }
+  }
+
+  /** Why latency is not compared yet; `undefined`: nothing is missing but, perhaps, requests of groups. */
+  #missing (): Missing | undefined {
+    const stage = this.#stage
+    if (this.#bucketsOf(stage) === undefined) {
+      const { requests, minutes } = this.#thresholds[stage - 1]!.progress
+      return requests < THRESHOLD_REQUESTS
+        ? { of: 'requests', count: requests, needed: THRESHOLD_REQUESTS }
+        : { of: 'minutes', count: minutes, needed: THRESHOLD_MINUTES }
+    }
+    const [median] = this.#differences[stage - 1]!
+    return median!.missing()
   }
 
   /** Returns the measurements of both arms in this stage, for `armSentence`. */
@@ -192,9 +220,4 @@ export class Comparison {
       return err(corrupt('rollout evidence', error.message))
     }
   }
-}
-
-function change (difference: GroupDifference | undefined, alpha: number): Difference | undefined {
-  const estimate = difference?.estimate()
-  return estimate && differenceOf(estimate, alpha)
 }

@@ -33,7 +33,7 @@ export interface RecentCounts {
   readonly failuresOfOthers: number
 }
 
-/** The hit rate of the current hour and of the same hour of the stage's first day. */
+/** The hit rate of the current hour, or of its last minutes, and of the same hour of the stage's first day. */
 export interface HitRates {
   readonly reads: number
   readonly hits: number
@@ -41,6 +41,38 @@ export interface HitRates {
   readonly firstDayHits: number
   /** The fall of the hit rate (positive: fewer hits now), a difference of ratios. */
   readonly fall: Difference
+}
+
+/** The odds to be slower than the control arm's quantiles, and what is compared with them: logarithms of odds ratios. */
+export interface ByQuantile<T> {
+  readonly p50: T
+  readonly p95: T
+  readonly p99: T
+}
+
+/** A window of the stage: it begins again when its length has passed, so a change that comes late is not diluted in it. */
+export interface WindowEvidence {
+  /** The minutes that it has. */
+  readonly minutes: number
+  /** The logarithm of the odds ratio that latency may change in so short a window without being a sign. */
+  readonly tolerance: number
+  readonly cached: { readonly requests: number, readonly failures: number }
+  readonly control: { readonly requests: number, readonly failures: number }
+  /** As in `Evidence`, with bounds that hold for each look at a window. */
+  readonly latency: ByQuantile<Difference | undefined>
+  readonly failures: Difference | undefined
+  readonly loads: Difference | undefined
+}
+
+/** Why there is no comparison of latency yet: the count of something that is missing, and the count that is needed. */
+export interface Missing {
+  /**
+   * `minutes`, `requests`: of the control arm, until its quantiles are known; `before`: minutes before the stage; `groups`: groups of
+   * subjects with requests, of the arm that has fewer.
+   */
+  readonly of: 'minutes' | 'requests' | 'before' | 'groups'
+  readonly count: number
+  readonly needed: number
 }
 
 /** The evidence that `judge` decides by: plain data, all of one stage. */
@@ -59,17 +91,26 @@ export interface Evidence {
    * The odds of a request to be slower than the control arm's quantile, of the subjects that this stage added against the control arm, and
    * this against the same before the stage: the logarithm of an odds ratio. `undefined`: not enough data for a variance.
    */
-  readonly latency: {
-    readonly p50: Difference | undefined
-    readonly p95: Difference | undefined
-    readonly p99: Difference | undefined
-  }
+  readonly latency: ByQuantile<Difference | undefined>
+  /** Why a part of `latency` is `undefined`. */
+  readonly missing: Missing | undefined
+  /** The logarithms of the odds ratios that a regression of 20 % would have, by the control arm's durations; `undefined`: there are none. */
+  readonly regression: ByQuantile<number> | undefined
   /** The same for the odds of a failure. */
   readonly failures: Difference | undefined
   /** Loads per read of the cached arm minus those of the control arm: a difference of ratios. */
   readonly loads: Difference | undefined
+  /** Ten minutes, two hours and a day of the stage, which end with the last minute. */
+  readonly windows: readonly WindowEvidence[]
   /** The last minutes, up to ten. */
-  readonly recent: { readonly minutes: number, readonly cached: RecentCounts, readonly control: RecentCounts }
+  readonly recent: {
+    readonly minutes: number
+    readonly cached: RecentCounts
+    readonly control: RecentCounts
+    /** As in `Evidence`. */
+    readonly loads: Difference | undefined
+    readonly hitRates: HitRates | undefined
+  }
   /** `undefined` before the second day of the stage. */
   readonly hitRates: HitRates | undefined
 }

@@ -1,6 +1,8 @@
+import { CERTAIN, hasMoreFailures } from './certainty.js'
+import { comparedRows } from './compared-gates.js'
 import type { Criteria } from './criteria.js'
-import type { Difference, Evidence } from './evidence.js'
-import { asOdds, asPoints, number, percent, type Scale } from './figures.js'
+import type { Evidence, HitRates, WindowEvidence } from './evidence.js'
+import { lastMinutes, number, percent } from './figures.js'
 import { excess, excessOver } from './sequential-test.js'
 
 /** `go`: the criterion holds; `back`: it is certainly violated; `wait`: neither is known yet. */
@@ -21,7 +23,7 @@ export interface GateRow {
 
 /** The names of the criteria. */
 export type GateName = 'error burst' | 'sample' | 'time' | 'error rate' | 'errors against control' | 'cache errors' | 'hit rate' | 'hit rate fall' |
-  'p99' | 'p50 against control' | 'p95 against control' | 'p99 against control' | 'loads against control'
+  'p99' | 'p50 against control' | 'p95 against control' | 'p99 against control' | 'loads against control' | 'detectable regression'
 
 /** The verdict on a stage. At the last stage `go` means that the rollout is complete. */
 export interface Verdict {
@@ -30,17 +32,6 @@ export interface Verdict {
   readonly reason: string
   readonly gates: readonly GateRow[]
 }
-
-/**
- * The logarithm of the likelihood ratio from which a share of failures is certain: by chance it happens once in 10^7 looks, which is less
- * than once in ten years of looks at each minute.
- */
-const CERTAIN = Math.log(1e7)
-/** Standard errors from which a difference is suspected: the stage goes on waiting until more requests decide. By chance it is 1 %. */
-const SUSPECTED = 2.33
-/** The same for a difference that a sequential test has found: once in 2000. */
-const FEW_CERTAIN = Math.log(2000)
-const NO_CONTROL = 'there is no control arm (holdOut 0): only absolute criteria hold'
 
 /** Judges a stage by its evidence. Pure: the same evidence and criteria give the same verdict. */
 export function judge (evidence: Evidence, criteria: Criteria): Verdict {
@@ -117,21 +108,30 @@ function burstRow ({ recent: { minutes, cached, control }, hasControl }: Evidenc
 }
 
 function errorRow (evidence: Evidence, { go, back }: Criteria): GateRow[] {
-  const { cached, control, hasControl, failures } = evidence
+  const { cached, control, windows } = evidence
   if (go.errorPercent === undefined && back.errorPercent === undefined) return []
+  const row = { name: 'error rate', threshold: limits(go.errorPercent, back.errorPercent, '%'), unit: 'percent' } as const
   const value = share(cached.failures, cached.requests)
-  const isBack = back.errorPercent !== undefined && excess(cached.failures, cached.requests, back.errorPercent / 100) > CERTAIN &&
-    (!hasControl || (failures !== undefined && failures.low > 0 && hasMoreFailures(evidence)))
-  const ofControl = hasControl ? `, of the control arm ${percent(share(control.failures, control.requests))}` : ''
+  const reason = (of: Failures): string => {
+    const other = evidence.hasControl ? `, of the control arm ${percent(share(of.control.failures, of.control.requests))}` : ''
+    return `error rate ${percent(share(of.cached.failures, of.cached.requests))}${other}`
+  }
+  if (isFailing(evidence, evidence, back.errorPercent)) return [{ ...row, value, verdict: 'back', reason: reason({ cached, control }) }]
+  const failing = windows.find((window) => isFailing(window, evidence, back.errorPercent, CERTAIN))
+  if (failing !== undefined) {
+    const ofWindow = share(failing.cached.failures, failing.cached.requests)
+    return [{ ...row, value: ofWindow, verdict: 'back', reason: `${reason(failing)} ${lastMinutes(failing.minutes)}` }]
+  }
   const isGo = value !== undefined && (go.errorPercent === undefined || value < go.errorPercent)
-  return [{
-    name: 'error rate',
-    value,
-    threshold: limits(go.errorPercent, back.errorPercent, '%'),
-    unit: 'percent',
-    verdict: isBack ? 'back' : isGo ? 'go' : 'wait',
-    reason: `error rate ${percent(value)}${ofControl}`
-  }]
+  return [{ ...row, value, verdict: isGo ? 'go' : 'wait', reason: reason({ cached, control }) }]
+}
+
+type Failures = Pick<WindowEvidence, 'cached' | 'control'>
+
+/** Whether the cached arm certainly fails above a limit in percent, and, if there is a control arm, more often than that. */
+function isFailing ({ cached, control, failures }: Failures & Pick<WindowEvidence, 'failures'>, { hasControl }: Evidence, limit: number | undefined, certain?: number): boolean {
+  return limit !== undefined && excess(cached.failures, cached.requests, limit / 100) > CERTAIN &&
+    (!hasControl || (failures !== undefined && failures.low > 0 && hasMoreFailures(cached, control, certain)))
 }
 
 function cacheErrorRow ({ cached }: Evidence, { go, back }: Criteria): GateRow[] {
@@ -150,17 +150,20 @@ function cacheErrorRow ({ cached }: Evidence, { go, back }: Criteria): GateRow[]
   }]
 }
 
-function fallRow ({ hitRates }: Evidence, limit: number | undefined): GateRow[] {
+function fallRow ({ hitRates, recent }: Evidence, limit: number | undefined): GateRow[] {
   if (limit === undefined) return []
   const row = { name: 'hit rate fall', threshold: `back > ${limit} points`, unit: 'points' } as const
   if (hitRates === undefined) return [{ ...row, value: undefined, verdict: 'go', reason: 'no hit rate to compare to that hour of the first day' }]
-  const { reads, hits, firstDayReads, firstDayHits, fall } = hitRates
-  const isBack = 100 * fall.low > limit
+  const hasFallen = (rates: HitRates | undefined): rates is HitRates => rates !== undefined && 100 * rates.fall.low > limit
+  const isSudden = !hasFallen(hitRates) && hasFallen(recent.hitRates)
+  const { reads, hits, firstDayReads, firstDayHits, fall } = isSudden ? recent.hitRates! : hitRates
+  const value = 100 * fall.estimate
   return [{
     ...row,
-    value: 100 * fall.estimate,
-    verdict: isBack ? 'back' : 100 * fall.estimate > limit ? 'wait' : 'go',
-    reason: `hit rate ${percent(share(hits, reads))} this hour, ${percent(share(firstDayHits, firstDayReads))} in the same hour of the first day`
+    value,
+    verdict: isSudden || hasFallen(hitRates) ? 'back' : value > limit ? 'wait' : 'go',
+    reason: `hit rate ${percent(share(hits, reads))} ${isSudden ? 'in the last minutes of' : 'in'} this hour, ` +
+      `${percent(share(firstDayHits, firstDayReads))} in the same hour of the first day`
   }]
 }
 
@@ -175,47 +178,6 @@ function limitRow (name: 'hit rate' | 'p99', unit: 'percent' | 'ms', value: numb
     verdict: holds ? 'go' : 'wait',
     reason: `${name} ${shown(value)}${holds ? '' : `, ${side} ${shown(limit)} is needed`}`
   }
-}
-
-function comparedRows (evidence: Evidence, { back }: Criteria): GateRow[] {
-  const { latency, failures, loads } = evidence
-  const slowerRow = (name: 'p50' | 'p95' | 'p99'): Asked =>
-    ({
-      name: `${name} against control`,
-      isAsked: back.slower,
-      difference: latency[name],
-      scale: asOdds,
-      of: `the odds to be slower than the control arm's ${name}`
-    })
-  const rows: Asked[] = [
-    slowerRow('p50'),
-    slowerRow('p95'),
-    slowerRow('p99'),
-    { name: 'errors against control', isAsked: back.moreErrors, difference: failures, scale: asOdds, of: 'the odds to fail' },
-    { name: 'loads against control', isAsked: back.moreLoads, difference: loads, scale: asPoints, of: 'the loads per read' }
-  ]
-  return rows.filter(({ isAsked }) => isAsked === true).map((row) => comparedRow(evidence, row))
-}
-
-interface Compared { readonly name: GateName, readonly difference: Difference | undefined, readonly scale: Scale, readonly of: string }
-
-interface Asked extends Compared { readonly isAsked: boolean | undefined }
-
-function comparedRow (evidence: Evidence, { name, difference, scale, of }: Compared): GateRow {
-  const row = { name, value: difference && scale.value(difference.estimate), threshold: 'back if certainly more', unit: scale.unit } as const
-  if (!evidence.hasControl) return { ...row, value: undefined, verdict: 'go', reason: NO_CONTROL }
-  if (difference === undefined) {
-    return { ...row, verdict: 'wait', reason: `not enough data: too few ${scale === asOdds ? 'groups of subjects' : 'minutes'} for ${name}` }
-  }
-  const isBack = difference.low > 0 && (name !== 'errors against control' || hasMoreFailures(evidence))
-  const verdict = isBack ? 'back' : difference.z > SUSPECTED ? 'wait' : 'go'
-  const change = `${scale.shown(difference)}: ${of} in the cached arm against the control arm`
-  return { ...row, verdict, reason: verdict === 'wait' ? `${change}, too much to go on, too little to step back` : change }
-}
-
-/** Whether the arms' failures differ by their exact counts: few failures have no normal distribution. */
-function hasMoreFailures ({ cached, control }: Evidence): boolean {
-  return excessOver(cached.failures, cached.requests, control.failures, control.requests) > FEW_CERTAIN
 }
 
 function share (count: number, total: number): number | undefined {

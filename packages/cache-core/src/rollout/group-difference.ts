@@ -1,47 +1,18 @@
 import type { ByteReader, ByteWriter } from './bytes.js'
 import { GROUPS_PER_COHORT } from './cohorts.js'
+import type { Missing } from './evidence.js'
+import { GroupSums } from './group-sums.js'
 import type { Estimate } from './sequential-test.js'
-
-/** Sums of one channel over minutes, by group: the numerator and the denominator of the group's part of the difference. */
-class Sums {
-  readonly excess: Float64Array
-  readonly weight: Float64Array
-  /** The variance of the numerators of each side if requests were independent. */
-  cohortSpread = 0
-  controlSpread = 0
-  /** The requests of a sample of equal sides that has as much information. */
-  size = 0
-
-  constructor (groups: number) {
-    this.excess = new Float64Array(groups)
-    this.weight = new Float64Array(groups)
-  }
-
-  clear (): void {
-    this.excess.fill(0)
-    this.weight.fill(0)
-    this.cohortSpread = 0
-    this.controlSpread = 0
-    this.size = 0
-  }
-
-  write (writer: ByteWriter): void {
-    writer.doubles(this.excess)
-    writer.doubles(this.weight)
-    for (const value of [this.cohortSpread, this.controlSpread, this.size]) writer.double(value)
-  }
-
-  read (reader: ByteReader): void {
-    reader.doubles(this.excess)
-    reader.doubles(this.weight)
-    this.cohortSpread = reader.double()
-    this.controlSpread = reader.double()
-    this.size = reader.double()
-  }
-}
+import { WindowedSums } from './windows.js'
 
 /** Fewer groups with requests on one side give no variance. */
 const MIN_GROUPS = 5
+
+/** A change of the difference. */
+export interface ChangeEstimate extends Estimate {
+  /** The inverse of its variance if requests were independent, a burst weighed less. */
+  readonly weight: number
+}
 
 /** The change of one group's share, and its variance if requests were independent. */
 interface Change { readonly change: number, readonly variance: number }
@@ -60,8 +31,8 @@ export class GroupDifference {
   readonly #control: number
   readonly #end: number
   readonly #cap: number
-  readonly #before: Sums
-  readonly #now: Sums
+  readonly #before: GroupSums
+  readonly #now: WindowedSums<GroupSums>
 
   /**
    * Creates a difference without minutes.
@@ -74,8 +45,8 @@ export class GroupDifference {
     this.#control = stage * GROUPS_PER_COHORT
     this.#end = groups
     this.#cap = cap
-    this.#before = new Sums(groups - this.#first)
-    this.#now = new Sums(groups - this.#first)
+    this.#before = new GroupSums(groups - this.#first)
+    this.#now = new WindowedSums(() => new GroupSums(groups - this.#first))
   }
 
   /** Drops the minutes of the stage. */
@@ -83,9 +54,28 @@ export class GroupDifference {
     this.#now.clear()
   }
 
+  /** Ends the windows that are complete; called before a minute of the stage is folded. */
+  roll (minutesBefore: number): void {
+    this.#now.roll(minutesBefore)
+  }
+
+  /** Why there is no change of the stage yet; `undefined`: nothing is missing. */
+  missing (): Missing | undefined {
+    if (this.#before.size === 0) return { of: 'before', count: 0, needed: 1 }
+    const stage = this.#now.sums().at(-1)!
+    const filled = (from: number, to: number): number => {
+      let count = 0
+      for (let at = from; at < to; at++) if (stage.weight[at]! > 0 && this.#before.weight[at]! > 0) count++
+      return count
+    }
+    const cohorts = this.#control - this.#first
+    const count = Math.min(filled(0, cohorts), filled(cohorts, this.#end - this.#first))
+    return count < MIN_GROUPS ? { of: 'groups', count, needed: MIN_GROUPS } : undefined
+  }
+
   /** Folds one minute: requests, and those that the channel counts, by group. */
   fold (period: 'before' | 'now', requests: ArrayLike<number>, counted: ArrayLike<number>): void {
-    const sums = period === 'now' ? this.#now : this.#before
+    const sums = period === 'now' ? this.#now.current : this.#before
     const { excess, weight } = sums
     let cohort = 0
     let control = 0
@@ -119,15 +109,21 @@ export class GroupDifference {
   }
 
   /**
-   * The change of the difference, as the logarithm of an odds ratio; `undefined`: a side has too few groups with requests, before or now.
-   * It is 0 with a variance of 0 while the channel counts no request of the stage, or all.
+   * The change of the difference, as the logarithm of an odds ratio: in each window, the shortest first, and at last in the whole stage.
+   * `undefined`: a side has too few groups with requests, before or now. A change is 0 with a variance of 0 while the channel counts no
+   * request, or all.
    */
-  estimate (): Estimate | undefined {
-    if (this.#now.size === 0 || this.#before.size === 0) return undefined
-    const information = 1 / (1 / this.#before.size + 1 / this.#now.size)
-    if (this.#weight(this.#now) === 0) return { estimate: 0, variance: 0, degrees: 1, information }
-    const cohort = this.#change(0, this.#control - this.#first)
-    const control = this.#change(this.#control - this.#first, this.#end - this.#first)
+  estimates (): (ChangeEstimate | undefined)[] {
+    return this.#now.sums().map((now) => this.#estimate(now))
+  }
+
+  #estimate (now: GroupSums): ChangeEstimate | undefined {
+    if (now.size === 0 || this.#before.size === 0) return undefined
+    const information = 1 / (1 / this.#before.size + 1 / now.size)
+    const weight = this.#weight(now)
+    if (weight === 0) return { estimate: 0, variance: 0, degrees: 1, information, weight }
+    const cohort = this.#change(now, 0, this.#control - this.#first)
+    const control = this.#change(now, this.#control - this.#first, this.#end - this.#first)
     if (cohort === undefined || control === undefined) return undefined
     const variance = cohort.variance + control.variance
     return {
@@ -135,12 +131,13 @@ export class GroupDifference {
       variance,
       // Satterthwaite.
       degrees: variance === 0 ? 1 : variance ** 2 / (cohort.variance ** 2 / cohort.degrees + control.variance ** 2 / control.degrees),
-      information
+      information,
+      weight
     }
   }
 
   /** The sum of the weights of the cohort, which is that of the control groups, too. */
-  #weight ({ weight }: Sums): number {
+  #weight ({ weight }: GroupSums): number {
     let sum = 0
     for (let at = 0; at < this.#control - this.#first; at++) sum += weight[at]!
     return sum
@@ -154,19 +151,19 @@ export class GroupDifference {
    * the effective number of groups (Carter, Schnepel and Steigerwald, "Asymptotic behavior of a t-test robust to cluster heterogeneity",
    * 2017).
    */
-  #change (from: number, to: number): { mean: number, variance: number, degrees: number } | undefined {
-    const chanceOf = (sums: Sums): number => (from === 0 ? sums.cohortSpread : sums.controlSpread) / this.#weight(sums)
-    const chanceNow = chanceOf(this.#now)
+  #change (sums: GroupSums, from: number, to: number): { mean: number, variance: number, degrees: number } | undefined {
+    const chanceOf = (of: GroupSums): number => (from === 0 ? of.cohortSpread : of.controlSpread) / this.#weight(of)
+    const chanceNow = chanceOf(sums)
     // Without such a request before the stage there is no standing difference.
     const hasStanding = this.#weight(this.#before) > 0
     const chanceBefore = hasStanding ? chanceOf(this.#before) : 0
     const changes: Change[] = []
     for (let at = from; at < to; at++) {
-      const now = this.#now.weight[at]!
+      const now = sums.weight[at]!
       const before = this.#before.weight[at]!
       if (now === 0 || (hasStanding && before === 0)) continue
       changes.push({
-        change: this.#now.excess[at]! / now - (hasStanding ? this.#before.excess[at]! / before : 0),
+        change: sums.excess[at]! / now - (hasStanding ? this.#before.excess[at]! / before : 0),
         variance: chanceNow / now + (hasStanding ? chanceBefore / before : 0)
       })
     }

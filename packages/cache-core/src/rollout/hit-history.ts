@@ -1,15 +1,21 @@
 import type { ByteReader, ByteWriter } from './bytes.js'
-import type { HitRates } from './evidence.js'
+import type { Difference, HitRates } from './evidence.js'
 import { RatioSums, ratioDifference } from './ratio-sums.js'
-import { differenceOf } from './sequential-test.js'
+import { differenceOf, differenceOfLook } from './sequential-test.js'
 
 const HOURS = 24
 const MINUTES = 60
+/** The last minutes of the current hour that are compared, too: a sudden fall is soon alone in them. */
+const LAST_MINUTES = 10
+
+interface Minute { readonly hits: number, readonly reads: number }
 
 /** The hit rate of the current hour, and that of each hour of a stage's first day. */
 export class HitHistory {
   #first: RatioSums[] = []
   #current = new RatioSums()
+  /** The last minutes of the current hour. */
+  #last: Minute[] = []
   /** Hours since the epoch in which the stage began, and of `#current`. */
   #firstHour = 0
   #hour = 0
@@ -17,6 +23,7 @@ export class HitHistory {
   clear (): void {
     this.#first = []
     this.#current = new RatioSums()
+    this.#last = []
     this.#firstHour = 0
     this.#hour = 0
   }
@@ -31,9 +38,12 @@ export class HitHistory {
     if (hour !== this.#hour) {
       this.#hour = hour
       this.#current = new RatioSums()
+      this.#last = []
     }
-    this.#current.add(hits, reads)
-    if (hour - this.#firstHour < HOURS) this.#first[hour % HOURS]!.add(hits, reads)
+    this.#current.addBlock(hits, reads)
+    this.#last.push({ hits, reads })
+    if (this.#last.length > LAST_MINUTES) this.#last.shift()
+    if (hour - this.#firstHour < HOURS) this.#first[hour % HOURS]!.addBlock(hits, reads)
   }
 
   /**
@@ -42,24 +52,42 @@ export class HitHistory {
    */
   rates (alpha: number): HitRates | undefined {
     const hours = this.#hour - this.#firstHour
-    const then = this.#first[this.#hour % HOURS]
-    if (hours < HOURS || then === undefined) return undefined
+    const then = this.#then()
+    if (then === undefined) return undefined
     const estimate = ratioDifference(then, this.#current)
     if (estimate === undefined) return undefined
     const nth = hours - HOURS + 1
-    return {
-      reads: this.#current.reads,
-      hits: this.#current.count,
-      firstDayReads: then.reads,
-      firstDayHits: then.count,
-      fall: differenceOf(estimate, alpha / (nth * (nth + 1)))
-    }
+    return ratesOf(then, this.#current, differenceOf(estimate, alpha / (nth * (nth + 1))))
+  }
+
+  /**
+   * The last minutes of the current hour, up to ten, against the same hour of the first day. `undefined` as with `rates`. An hour whose hit
+   * rate dips for minutes each day is no fall: the variance of so few minutes is at least that of the first day's.
+   */
+  recentRates (): HitRates | undefined {
+    const then = this.#then()
+    if (then === undefined) return undefined
+    const last = new RatioSums()
+    for (const { hits, reads } of this.#last) last.addBlock(hits, reads)
+    const estimate = ratioDifference(then, last)
+    if (estimate === undefined) return undefined
+    const variance = Math.max(estimate.variance, then.variance * (1 + then.blocks / last.blocks))
+    return ratesOf(then, last, differenceOfLook({ ...estimate, variance }))
+  }
+
+  #then (): RatioSums | undefined {
+    return this.#hour - this.#firstHour < HOURS ? undefined : this.#first[this.#hour % HOURS]
   }
 
   write (writer: ByteWriter): void {
     writer.integer(this.#firstHour)
     writer.integer(this.#hour)
     this.#current.write(writer)
+    writer.integer(this.#last.length)
+    for (const { hits, reads } of this.#last) {
+      writer.integer(hits)
+      writer.integer(reads)
+    }
     writer.integer(this.#first.length)
     for (const hour of this.#first) hour.write(writer)
   }
@@ -68,7 +96,13 @@ export class HitHistory {
   read (reader: ByteReader): void {
     this.#firstHour = reader.integer()
     this.#hour = reader.integer()
-    this.#current = RatioSums.read(reader)
-    this.#first = Array.from({ length: reader.integer(HOURS) }, () => RatioSums.read(reader))
+    this.#current.read(reader)
+    this.#last = Array.from({ length: reader.integer(LAST_MINUTES) }, () => ({ hits: reader.integer(), reads: reader.integer() }))
+    this.#first = Array.from({ length: reader.integer(HOURS) }, () => new RatioSums())
+    for (const hour of this.#first) hour.read(reader)
   }
+}
+
+function ratesOf (then: RatioSums, now: RatioSums, fall: Difference): HitRates {
+  return { reads: now.reads, hits: now.count, firstDayReads: then.reads, firstDayHits: then.count, fall }
 }

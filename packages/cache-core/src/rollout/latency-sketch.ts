@@ -1,12 +1,12 @@
 import type { ByteReader, ByteWriter } from './bytes.js'
 
 /** The ratio of the bounds of a bucket: a bucket is 5 % wide. */
-const RATIO = 1.05
+export const LATENCY_RATIO = 1.05
 /** Milliseconds: the lower bound of the first bucket; shorter durations are counted in the bucket below. */
 export const LOWEST_MS = 0.1
 /** Milliseconds up to which durations have a bucket of their own. */
 const HIGHEST_MS = 100_000
-const LOG_RATIO = Math.log(RATIO)
+const LOG_RATIO = Math.log(LATENCY_RATIO)
 const LOG_LOWEST = Math.log(LOWEST_MS)
 /** The last bucket; it counts the durations above all others. */
 const OVERFLOW = Math.ceil((Math.log(HIGHEST_MS) - LOG_LOWEST) / LOG_RATIO) + 1
@@ -22,13 +22,13 @@ export function sketchBucket (milliseconds: number): number {
 
 /** The upper bound of a bucket in milliseconds; `Infinity` for the last one. */
 export function upperBound (bucket: number): number {
-  return bucket >= OVERFLOW ? Infinity : LOWEST_MS * RATIO ** bucket
+  return bucket >= OVERFLOW ? Infinity : LOWEST_MS * LATENCY_RATIO ** bucket
 }
 
 /** The value of a bucket in milliseconds: the geometric mean of its bounds, at most 2.5 % from each duration in it. */
 function middle (bucket: number): number {
   if (bucket === 0) return LOWEST_MS
-  return LOWEST_MS * RATIO ** (bucket >= OVERFLOW ? OVERFLOW - 1 : bucket - 0.5)
+  return LOWEST_MS * LATENCY_RATIO ** (bucket >= OVERFLOW ? OVERFLOW - 1 : bucket - 0.5)
 }
 
 /**
@@ -92,7 +92,7 @@ export class LatencySketch {
     const total = this.total
     const above = this.above(bucket)
     const part = (quantile * total - (total - above - this.counts[bucket]!)) / this.counts[bucket]!
-    return LOWEST_MS * RATIO ** (bucket - 1 + Math.min(1, Math.max(0, part)))
+    return LOWEST_MS * LATENCY_RATIO ** (bucket - 1 + Math.min(1, Math.max(0, part)))
   }
 
   /** Writes the sketch: 2 bytes per run of empty buckets, and about 1 byte per bucket with few durations. */

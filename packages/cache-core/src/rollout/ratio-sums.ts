@@ -1,5 +1,6 @@
 import type { ByteReader, ByteWriter } from './bytes.js'
-import type { Estimate } from './sequential-test.js'
+import type { Difference } from './evidence.js'
+import { differenceOfLook, type Estimate } from './sequential-test.js'
 
 /** Fewer blocks give no variance. */
 const MIN_BLOCKS = 5
@@ -18,7 +19,7 @@ export class RatioSums {
   #reads2 = 0
 
   /** Adds a block; one without reads is left out. */
-  add (count: number, reads: number): void {
+  addBlock (count: number, reads: number): void {
     if (reads === 0) return
     this.blocks++
     this.count += count
@@ -26,6 +27,19 @@ export class RatioSums {
     this.#counts2 += count * count
     this.#product += count * reads
     this.#reads2 += reads * reads
+  }
+
+  add (other: RatioSums): void {
+    this.blocks += other.blocks
+    this.count += other.count
+    this.reads += other.reads
+    this.#counts2 += other.#counts2
+    this.#product += other.#product
+    this.#reads2 += other.#reads2
+  }
+
+  clear (): void {
+    this.blocks = this.count = this.reads = this.#counts2 = this.#product = this.#reads2 = 0
   }
 
   get ratio (): number {
@@ -41,19 +55,19 @@ export class RatioSums {
   }
 
   write (writer: ByteWriter): void {
-    for (const value of [this.blocks, this.count, this.reads, this.#counts2, this.#product, this.#reads2]) writer.integer(value)
+    for (const value of [this.blocks, this.count, this.reads]) writer.integer(value)
+    // Sums of squares outgrow the integers of a document, at some thousand reads/s in a week.
+    for (const value of [this.#counts2, this.#product, this.#reads2]) writer.double(value)
   }
 
   /** Reads what `write` wrote. @throws `Malformed` for other bytes */
-  static read (reader: ByteReader): RatioSums {
-    const sums = new RatioSums()
-    sums.blocks = reader.integer()
-    sums.count = reader.integer()
-    sums.reads = reader.integer()
-    sums.#counts2 = reader.integer()
-    sums.#product = reader.integer()
-    sums.#reads2 = reader.integer()
-    return sums
+  read (reader: ByteReader): void {
+    this.blocks = reader.integer()
+    this.count = reader.integer()
+    this.reads = reader.integer()
+    this.#counts2 = reader.double()
+    this.#product = reader.double()
+    this.#reads2 = reader.double()
   }
 }
 
@@ -66,4 +80,10 @@ export function ratioDifference (one: RatioSums, other: RatioSums): Estimate | u
     degrees: Math.min(one.blocks, other.blocks) - 1,
     information: 1 / (1 / one.reads + 1 / other.reads)
   }
+}
+
+/** The difference of two ratios with the bounds of one look at a window; `undefined`: too few blocks for a variance. */
+export function ratioLook (one: RatioSums, other: RatioSums): Difference | undefined {
+  const estimate = ratioDifference(one, other)
+  return estimate && differenceOfLook(estimate)
 }

@@ -1,12 +1,20 @@
 import { Malformed, type ByteReader, type ByteWriter } from './bytes.js'
+import type { ArmCounts, Minute } from './minute-counts.js'
 import type { RecentCounts } from './evidence.js'
+import { RatioSums } from './ratio-sums.js'
 
 /** The length of the window: an error burst of a minute weighs enough in it, and two outages of a day are two windows. */
 export const RECENT_MINUTES = 10
 
-interface Row { readonly requests: Float64Array, readonly failures: Float64Array }
+interface Row {
+  readonly requests: Float64Array
+  readonly failures: Float64Array
+  /** By arm: loads and reads. */
+  readonly cached: Float64Array
+  readonly control: Float64Array
+}
 
-/** Requests and failures by group in the last ten folded minutes. */
+/** Requests and failures by group, and loads and reads by arm, in the last ten folded minutes. */
 export class RecentWindow {
   readonly #groups: number
   #rows: Row[] = []
@@ -21,11 +29,20 @@ export class RecentWindow {
     this.#rows = []
   }
 
-  add (requests: ArrayLike<number>, failures: ArrayLike<number>): void {
+  add ({ requests, failures, cached, control }: Minute): void {
     const row = this.#rows.length < RECENT_MINUTES ? this.#empty() : this.#rows.shift()!
     row.requests.set(requests)
     row.failures.set(failures)
+    row.cached.set(loadsOf(cached))
+    row.control.set(loadsOf(control))
     this.#rows.push(row)
+  }
+
+  /** The loads per read of an arm, with minutes as blocks. */
+  loads (arm: 'cached' | 'control'): RatioSums {
+    const sums = new RatioSums()
+    for (const { [arm]: [loads, reads] } of this.#rows) sums.addBlock(loads!, reads!)
+    return sums
   }
 
   /** The sums over groups from `first` up to `end`. */
@@ -52,14 +69,14 @@ export class RecentWindow {
   }
 
   #empty (): Row {
-    return { requests: new Float64Array(this.#groups), failures: new Float64Array(this.#groups) }
+    const [requests, failures] = [new Float64Array(this.#groups), new Float64Array(this.#groups)]
+    return { requests, failures, cached: new Float64Array(2), control: new Float64Array(2) }
   }
 
   write (writer: ByteWriter): void {
     writer.integer(this.#rows.length)
-    for (const { requests, failures } of this.#rows) {
-      writer.integers(requests)
-      writer.integers(failures)
+    for (const { requests, failures, cached, control } of this.#rows) {
+      for (const counts of [requests, failures, cached, control]) writer.integers(counts)
     }
   }
 
@@ -69,9 +86,12 @@ export class RecentWindow {
     if (rows > RECENT_MINUTES) throw new Malformed('too many minutes')
     this.#rows = Array.from({ length: rows }, () => {
       const row = this.#empty()
-      reader.integers(row.requests)
-      reader.integers(row.failures)
+      for (const counts of [row.requests, row.failures, row.cached, row.control]) reader.integers(counts)
       return row
     })
   }
+}
+
+function loadsOf ({ loads, reads }: Readonly<ArmCounts>): [loads: number, reads: number] {
+  return [loads, reads]
 }

@@ -1,4 +1,4 @@
-import { number, percent } from './figures.js'
+import { bounded, percent } from './figures.js'
 import { LatencySketch } from './latency-sketch.js'
 import { excessOver, tOfNormal } from './sequential-test.js'
 
@@ -85,9 +85,9 @@ function latencyPart (cached: ArmMeasurement, control: ArmMeasurement): string {
   const p99 = quantileRatio(cached, control, 0.99)
   if (p99 === undefined) return 'p99 not known yet (too few requests)'
   const { ratio, low, high } = p99
-  const half = Math.max(1, Math.round(50 * (high - low)))
+  const half = bounded(Math.max(1, Math.round(50 * (high - low))))
   if (low <= 1 && high >= 1) return `p99 does not differ measurably (±${half} %)`
-  return `p99 ${number(Math.round(100 * Math.abs(1 - ratio)))} % ${ratio < 1 ? 'lower' : 'higher'} (±${half})`
+  return `p99 ${bounded(Math.round(100 * Math.abs(1 - ratio)))} % ${ratio < 1 ? 'lower' : 'higher'} (±${half})`
 }
 
 function errorPart (cached: ArmMeasurement, control: ArmMeasurement): string {
@@ -102,5 +102,5 @@ function loadPart (cached: ArmMeasurement, control: ArmMeasurement): string {
   if (cached.reads === 0 || control.reads === 0 || control.loads === 0) return 'loads not known yet'
   const ratio = (cached.loads / cached.reads) / (control.loads / control.reads)
   const difference = Math.round(100 * Math.abs(1 - ratio))
-  return difference === 0 ? 'loads unchanged' : `${difference} % ${ratio < 1 ? 'fewer' : 'more'} loads`
+  return difference === 0 ? 'loads unchanged' : `${bounded(difference)} % ${ratio < 1 ? 'fewer' : 'more'} loads`
 }

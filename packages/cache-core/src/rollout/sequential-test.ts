@@ -45,9 +45,27 @@ export interface Estimate {
 }
 
 /** The difference with its confidence sequence; each bound holds at all looks together with probability `1 - alpha`. */
-export function differenceOf ({ estimate, variance, degrees, information }: Estimate, alpha: number): Difference {
+export function differenceOf (estimate: Estimate, alpha: number): Difference {
+  return differenceAt(estimate, boundary(estimate.information, alpha))
+}
+
+/**
+ * The height, in standard errors, of a look at a window: by chance an estimate is higher in one of 5 * 10^7 looks. Each minute is a look of
+ * its own at each window, so no look before costs anything: a rollout of 11 days has 16 000 minutes, and with three windows and five
+ * comparisons less than 0.5 % in all by the sum of all looks. Looks at windows that begin at different times are the tests of an e-detector
+ * (Shin, Ramdas and Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", 2022), here with a sum of
+ * probabilities in place of a sum of e-processes, since few groups give a t statistic and no e-process.
+ */
+const LOOK_HEIGHT = 5.49
+
+/** The difference with bounds that one look crosses with a probability of 2 * 10^-8. */
+export function differenceOfLook (estimate: Estimate): Difference {
+  return differenceAt(estimate, LOOK_HEIGHT)
+}
+
+function differenceAt ({ estimate, variance, degrees }: Estimate, height: number): Difference {
   const error = Math.sqrt(variance)
-  const radius = error === 0 ? 0 : error * tOfNormal(boundary(information, alpha), degrees)
+  const radius = error === 0 ? 0 : error * tOfNormal(height, degrees)
   return {
     estimate,
     low: estimate - radius,

@@ -2,7 +2,7 @@ import t from 'tap'
 import { defaultCriteria, baselineCriteria, type Criteria } from '../../src/rollout/criteria.js'
 import type { Difference, Evidence, HitRates } from '../../src/rollout/evidence.js'
 import { judge, type GateName, type StageVerdict } from '../../src/rollout/gates.js'
-import { armTotals, evidenceOf, LESS, MAYBE_MORE, MORE, NO_DIFFERENCE, recentCounts } from './fixtures/evidence.js'
+import { armTotals, evidenceOf, LESS, MAYBE_MORE, MORE, NO_DIFFERENCE, recentCounts, recentOf } from './fixtures/evidence.js'
 
 interface Case {
   readonly claim: string
@@ -20,7 +20,7 @@ function ratesOf (reads: number, hits: number, firstDayHits: number, fall: Diffe
 }
 
 const latency = { p50: NO_DIFFERENCE, p95: NO_DIFFERENCE, p99: NO_DIFFERENCE }
-const bothFail = { minutes: 10, cached: recentCounts(1000, 900), control: recentCounts(1000, 900) }
+const bothFail = recentOf(10, recentCounts(1000, 900), recentCounts(1000, 900))
 
 const CASES: readonly Case[] = [
   { claim: 'a healthy stage goes on after its hold time', evidence: {}, kind: 'go' },
@@ -47,7 +47,7 @@ const CASES: readonly Case[] = [
       observedMinutes: 1,
       cached: armTotals({ requests: 100, failures: 30 }),
       control: armTotals({ requests: 900 }),
-      recent: { minutes: 1, cached: recentCounts(100, 30), control: recentCounts(900, 1) }
+      recent: recentOf(1, recentCounts(100, 30), recentCounts(900, 1))
     }
   },
   { claim: 'a failing source, in both arms, is no error burst', evidence: { recent: bothFail }, kind: 'go' },
@@ -60,12 +60,12 @@ const CASES: readonly Case[] = [
   {
     claim: 'failures of one group of subjects are no error burst',
     kind: 'go',
-    evidence: { recent: { minutes: 10, cached: recentCounts(1000, 100, 98), control: recentCounts(1000, 0) } }
+    evidence: { recent: recentOf(10, recentCounts(1000, 100, 98), recentCounts(1000, 0)) }
   },
   {
     claim: 'two failures of three requests are no error burst',
     kind: 'go',
-    evidence: { recent: { minutes: 1, cached: recentCounts(3, 2), control: recentCounts(100, 0) } }
+    evidence: { recent: recentOf(1, recentCounts(3, 2), recentCounts(100, 0)) }
   },
   {
     claim: 'an error rate certainly above 1 % and above the control arm steps back',
@@ -161,7 +161,7 @@ t.test('judge: without a control arm only absolute criteria hold, and the rows s
   const failing = judge(evidenceOf({ ...without, cached: armTotals({ failures: 1000 }) }), defaultCriteria(100))
   t.equal(failing.kind, 'back')
   t.match(failing.reason, /^error rate 2 %$/)
-  const burst = { minutes: 2, cached: recentCounts(1000, 300), control: recentCounts(0, 0) }
+  const burst = recentOf(2, recentCounts(1000, 300), recentCounts(0, 0))
   t.match(judge(evidenceOf({ ...without, recent: burst }), defaultCriteria(100)), { kind: 'back', reason: /error burst: 30 %/ })
 })
 

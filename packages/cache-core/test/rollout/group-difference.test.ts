@@ -17,7 +17,7 @@ function differenceWith (before: readonly Minute[], now: readonly Minute[]): Est
   const difference = new GroupDifference(1, GROUPS, CAP)
   for (const { requests, slow } of before) difference.fold('before', requests, slow)
   for (const { requests, slow } of now) difference.fold('now', requests, slow)
-  return difference.estimate()!
+  return difference.estimates().at(-1)!
 }
 
 const hour = (minute: Minute): Minute[] => new Array<Minute>(60).fill(minute)

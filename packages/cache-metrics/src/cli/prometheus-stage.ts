@@ -39,7 +39,12 @@ export async function stageOfPrometheus (source: PrometheusSource, seconds: numb
     latency: { p50: undefined, p95: undefined, p99: undefined },
     failures: undefined,
     loads: undefined,
-    recent: { minutes: RECENT_SECONDS / 60, cached: recentOf(recent.cached), control: recentOf(recent.control) },
+    missing: undefined,
+    regression: undefined,
+    windows: [],
+    recent: {
+      minutes: RECENT_SECONDS / 60, cached: recentOf(recent.cached), control: recentOf(recent.control), loads: undefined, hitRates: undefined
+    },
     hitRates: undefined
   }, absolute(stage === 0 ? baselineCriteria(BASELINE_HOURS) : defaultCriteria(percent)))
   return {

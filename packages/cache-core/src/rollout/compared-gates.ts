@@ -1,0 +1,146 @@
+import { CERTAIN, hasMoreFailures, isSuspected, isSuspectedInWindow } from './certainty.js'
+import type { Criteria } from './criteria.js'
+import type { Difference, Evidence, WindowEvidence } from './evidence.js'
+import { asOdds, asPoints, lastMinutes, percent, type Scale } from './figures.js'
+import type { GateRow } from './gates.js'
+import { REGRESSION } from './slowdown.js'
+
+const NO_CONTROL = 'there is no control arm (holdOut 0): only absolute criteria hold'
+const QUANTILES = ['p50', 'p95', 'p99'] as const
+const REGRESSION_PERCENT = Math.round(100 * (REGRESSION - 1))
+
+/** A difference of the last minutes. */
+interface Recent { readonly minutes: number, readonly difference: Difference, readonly tolerance: number }
+
+/** One comparison of the arms. */
+interface Compared {
+  readonly name: GateRow['name']
+  readonly isAsked: boolean | undefined
+  readonly difference: Difference | undefined
+  readonly recent: readonly Recent[]
+  readonly scale: Scale
+  readonly of: string
+  /** What is missing while there is no difference. */
+  readonly missing: string
+}
+
+/** The criteria that compare the arms: those that are asked for. */
+export function comparedRows (evidence: Evidence, { back }: Criteria): GateRow[] {
+  const rows: Compared[] = [
+    ...QUANTILES.map((name): Compared => ({
+      name: `${name} against control`,
+      isAsked: back.slower,
+      difference: evidence.latency[name],
+      recent: recentOf(evidence.windows, ({ latency }) => latency[name], ({ tolerance }) => tolerance),
+      scale: asOdds,
+      of: `the odds to be slower than the control arm's ${name}`,
+      missing: missingLatency(evidence, name)
+    })),
+    {
+      name: 'errors against control',
+      isAsked: back.moreErrors,
+      difference: evidence.failures,
+      recent: recentOf(evidence.windows.filter(({ cached, control }) => hasMoreFailures(cached, control, CERTAIN)), ({ failures }) => failures),
+      scale: asOdds,
+      of: 'the odds to fail',
+      missing: missingGroups(evidence, 'failures')
+    },
+    {
+      name: 'loads against control',
+      isAsked: back.moreLoads,
+      difference: evidence.loads,
+      recent: [
+        ...evidence.recent.loads === undefined ? [] : [{ minutes: evidence.recent.minutes, difference: evidence.recent.loads, tolerance: 0 }],
+        ...recentOf(evidence.windows, ({ loads }) => loads)
+      ],
+      scale: asPoints,
+      of: 'the loads per read',
+      missing: 'loads are compared after 25 minutes with reads in each arm'
+    }
+  ]
+  return [
+    ...rows.filter(({ isAsked }) => isAsked === true).map((row) => comparedRow(evidence, row)),
+    ...back.slower === true ? detectableRow(evidence) : []
+  ]
+}
+
+function recentOf (
+  windows: readonly WindowEvidence[], differenceOf: (window: WindowEvidence) => Difference | undefined, toleranceOf: (window: WindowEvidence) => number = () => 0
+): Recent[] {
+  return windows.flatMap((window) => {
+    const difference = differenceOf(window)
+    return difference === undefined ? [] : [{ minutes: window.minutes, difference, tolerance: toleranceOf(window) }]
+  })
+}
+
+function comparedRow (evidence: Evidence, { name, difference, recent, scale, of, missing }: Compared): GateRow {
+  const row = { name, threshold: 'back if certainly more', unit: scale.unit } as const
+  if (!evidence.hasControl) return { ...row, value: undefined, verdict: 'go', reason: NO_CONTROL }
+  const shown = (some: Difference, minutes?: number): Pick<GateRow, 'value' | 'reason'> => ({
+    value: scale.value(some.estimate),
+    reason: `${scale.shown(some)}${minutes === undefined ? '' : ` ${lastMinutes(minutes)}`}: ${of} in the cached arm against the control arm`
+  })
+  const wait = ({ value, reason }: Pick<GateRow, 'value' | 'reason'>): GateRow =>
+    ({ ...row, value, verdict: 'wait', reason: `${reason}, too much to go on, too little to step back` })
+  const certain = recent.find((window) => window.difference.low > window.tolerance)
+  if (difference !== undefined && difference.low > 0 && (name !== 'errors against control' || hasMoreFailures(evidence.cached, evidence.control))) {
+    return { ...row, ...shown(difference), verdict: 'back' }
+  }
+  if (certain !== undefined) return { ...row, ...shown(certain.difference, certain.minutes), verdict: 'back' }
+  if (difference === undefined) return { ...row, value: undefined, verdict: 'wait', reason: `not enough data: ${missing}` }
+  if (isSuspected(difference)) return wait(shown(difference))
+  const suspected = recent.find((window) => isSuspectedInWindow(window.difference, window.tolerance))
+  if (suspected !== undefined) return wait(shown(suspected.difference, suspected.minutes))
+  return { ...row, ...shown(difference), verdict: 'go' }
+}
+
+/** The control arm by its name: at 100 percent it is the hold-out. */
+function controlName ({ percent: of }: Evidence): string {
+  return of === 100 ? 'the hold-out' : 'the control arm'
+}
+
+function missingLatency (evidence: Evidence, name: string): string {
+  const { missing } = evidence
+  if (missing?.of === 'requests') {
+    return `${controlName(evidence)} has had ${missing.count} of ${missing.needed} requests from which it is known how slow a request may be`
+  }
+  if (missing?.of === 'minutes') {
+    return `${controlName(evidence)} was measured for ${missing.count} of ${missing.needed} minutes, after which it is known how slow a request may be`
+  }
+  return missingGroups(evidence, name)
+}
+
+function missingGroups ({ missing }: Evidence, name: string): string {
+  if (missing?.of === 'before') return 'no minute was counted before this stage, which is compared with that time; going to 0 begins with the baseline'
+  if (missing?.of === 'groups') return `requests in ${missing.count} of at least ${missing.needed} groups of subjects of an arm, for ${name}`
+  return `too few groups of subjects for ${name}`
+}
+
+/**
+ * Whether the comparison of latency has the information to go on: a regression of 20 % in all requests would have been seen at one quantile,
+ * or is excluded. One that is wider than its interval is not seen, so a stage with few requests would go on whatever the cache does.
+ */
+function detectableRow (evidence: Evidence): GateRow[] {
+  const { hasControl, latency, regression, control } = evidence
+  if (!hasControl || regression === undefined) return []
+  const known = QUANTILES.flatMap((name) => {
+    const difference = latency[name]
+    return difference === undefined ? [] : [{ difference, size: regression[name] }]
+  })
+  if (known.length === 0) return []
+  // A quantile that no request of the stage was above or below has no interval.
+  const measured = known.filter(({ difference: { low, high } }) => high > low)
+  const reach = measured.length === 0 ? 0 : Math.min(...measured.map(({ difference: { estimate, low, high }, size }) => Math.max(0, Math.min(estimate - low, high)) / size))
+  const value = 100 * Math.expm1(reach * Math.log(REGRESSION))
+  const isSeen = reach < 1
+  return [{
+    name: 'detectable regression',
+    value,
+    threshold: `< ${REGRESSION_PERCENT} %`,
+    unit: 'percent',
+    verdict: isSeen ? 'go' : 'wait',
+    reason: isSeen
+      ? `a regression of ${REGRESSION_PERCENT} % would have been seen (±${percent(value)})`
+      : `not enough data: a regression of ${REGRESSION_PERCENT} % could not be seen yet (±${percent(value)}), ${controlName(evidence)} has had ${control.requests} requests`
+  }]
+}

@@ -1,0 +1,77 @@
+import type { ArmSums } from './arm-sums.js'
+import type { ByQuantile, Difference, WindowEvidence } from './evidence.js'
+import type { ChangeEstimate, GroupDifference } from './group-difference.js'
+import { ratioDifference, ratioLook, type RatioSums } from './ratio-sums.js'
+import { differenceOf, differenceOfLook } from './sequential-test.js'
+import { minutesOfWindow, WINDOW_MINUTES } from './windows.js'
+
+/**
+ * The logarithm of the odds ratio that latency may change by in a window without being a sign. In a few minutes only some of the subjects are
+ * there, and a burst measures their standing difference at another height. The shortest window is for sudden, large changes.
+ */
+const TOLERANCES: Readonly<Record<typeof WINDOW_MINUTES[number], number>> = { 10: 0.5, 120: 0.1, 1440: 0 }
+/** The weight from which the logarithm of an odds ratio has about a normal distribution: so many requests are slow on each side. */
+const MIN_WEIGHT = 25
+
+interface Ratios { readonly cached: RatioSums, readonly control: RatioSums }
+
+/** The comparisons of a stage: of all of it, and of its windows. */
+export class ComparedWindows {
+  /** By channel (p50, p95, p99, failures) and window; the last window is the stage. */
+  readonly #changes: readonly (readonly (ChangeEstimate | undefined)[])[]
+  readonly #loads: readonly Ratios[]
+  readonly #failed: readonly Ratios[]
+  readonly #minutes: number
+
+  /**
+   * Creates the comparisons.
+   * @param channels those of the stage; none in the baseline
+   * @param minutes of the stage
+   */
+  constructor (channels: readonly GroupDifference[], cached: ArmSums, control: ArmSums, minutes: number) {
+    this.#changes = channels.map((channel) => channel.estimates())
+    this.#loads = pairs(cached.loads.sums(), control.loads.sums())
+    this.#failed = pairs(cached.failed.sums(), control.failed.sums())
+    this.#minutes = minutes
+  }
+
+  /** The whole stage. Each comparison has the budget `alpha`; the quantiles have it together. */
+  stage (alpha: number): { latency: ByQuantile<Difference | undefined>, failures: Difference | undefined, loads: Difference | undefined } {
+    const change = (channel: number, budget: number): Difference | undefined => {
+      const estimate = this.#changes[channel]?.at(-1)
+      return estimate && differenceOf(estimate, budget)
+    }
+    const { cached, control } = this.#loads.at(-1)!
+    const loads = ratioDifference(cached, control)
+    return {
+      latency: { p50: change(0, alpha / 3), p95: change(1, alpha / 3), p99: change(2, alpha / 3) },
+      failures: change(3, alpha),
+      loads: loads && differenceOf(loads, alpha)
+    }
+  }
+
+  windows (): WindowEvidence[] {
+    return WINDOW_MINUTES.map((length, at) => {
+      const change = (channel: number, minWeight: number): Difference | undefined => {
+        const estimate = this.#changes[channel]?.[at]
+        return estimate === undefined || estimate.weight < minWeight ? undefined : differenceOfLook(estimate)
+      }
+      const loads = this.#loads[at]!
+      const { cached, control } = this.#failed[at]!
+      return {
+        minutes: minutesOfWindow(length, this.#minutes),
+        tolerance: TOLERANCES[length],
+        cached: { requests: cached.reads, failures: cached.count },
+        control: { requests: control.reads, failures: control.count },
+        latency: { p50: change(0, MIN_WEIGHT), p95: change(1, MIN_WEIGHT), p99: change(2, MIN_WEIGHT) },
+        // Few failures are held against exact counts.
+        failures: change(3, 0),
+        loads: ratioLook(loads.cached, loads.control)
+      }
+    })
+  }
+}
+
+function pairs (cached: readonly RatioSums[], control: readonly RatioSums[]): Ratios[] {
+  return cached.map((sums, at) => ({ cached: sums, control: control[at]! }))
+}
