@@ -9,7 +9,12 @@ import { minutesOfWindow, WINDOW_MINUTES } from './windows.js'
  * The logarithm of the odds ratio that latency may change by in a window without being a sign. In a few minutes only some of the subjects are
  * there, and a burst measures their standing difference at another height. The shortest window is for sudden, large changes.
  */
-const TOLERANCES: Readonly<Record<typeof WINDOW_MINUTES[number], number>> = { 10: 0.5, 120: 0.1, 1440: 0 }
+const TOLERANCES: Readonly<Record<typeof WINDOW_MINUTES[number], number>> = { 20: 0.3, 120: 0.1, 1440: 0 }
+/**
+ * The fewest degrees of freedom of a window's variance. It is never below the variance of independent requests, so that it cannot be as much
+ * too small by luck as that of few groups alone.
+ */
+const MIN_DEGREES = 20
 /** The weight from which the logarithm of an odds ratio has about a normal distribution: so many requests are slow on each side. */
 const MIN_WEIGHT = 25
 
@@ -54,7 +59,8 @@ export class ComparedWindows {
     return WINDOW_MINUTES.map((length, at) => {
       const change = (channel: number, minWeight: number): Difference | undefined => {
         const estimate = this.#changes[channel]?.[at]
-        return estimate === undefined || estimate.weight < minWeight ? undefined : differenceOfLook(estimate)
+        if (estimate === undefined || estimate.weight < minWeight) return undefined
+        return differenceOfLook({ ...estimate, degrees: Math.max(MIN_DEGREES, estimate.degrees) })
       }
       const loads = this.#loads[at]!
       const { cached, control } = this.#failed[at]!

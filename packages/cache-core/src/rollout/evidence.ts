@@ -100,7 +100,7 @@ export interface Evidence {
   readonly failures: Difference | undefined
   /** Loads per read of the cached arm minus those of the control arm: a difference of ratios. */
   readonly loads: Difference | undefined
-  /** Ten minutes, two hours and a day of the stage, which end with the last minute. */
+  /** Up to twenty minutes, two hours and a day of the stage, which end with the last minute. */
   readonly windows: readonly WindowEvidence[]
   /** The last minutes, up to ten. */
   readonly recent: {

@@ -162,7 +162,7 @@ function fallRow ({ hitRates, recent }: Evidence, limit: number | undefined): Ga
     ...row,
     value,
     verdict: isSudden || hasFallen(hitRates) ? 'back' : value > limit ? 'wait' : 'go',
-    reason: `hit rate ${percent(share(hits, reads))} ${isSudden ? 'in the last minutes of' : 'in'} this hour, ` +
+    reason: `hit rate ${percent(share(hits, reads))} ${isSudden ? 'in the last minutes of this hour' : 'this hour'}, ` +
       `${percent(share(firstDayHits, firstDayReads))} in the same hour of the first day`
   }]
 }

@@ -2,10 +2,10 @@ import type { ByteReader, ByteWriter } from './bytes.js'
 
 /**
  * The lengths of the windows in minutes. Each divides the next one. A window begins again when its length has passed, so a change that comes
- * late in a stage is soon alone in a window, while the sums of the whole stage dilute it. Ten minutes show a sudden large change, two hours
+ * late in a stage is soon alone in a window, while the sums of the whole stage dilute it. Twenty minutes show a sudden large change, two hours
  * and a day show what few requests show only slowly.
  */
-export const WINDOW_MINUTES = [10, 120, 1440] as const
+export const WINDOW_MINUTES = [20, 120, 1440] as const
 
 /** Sums that can be added to one another. */
 export interface Addable<S> {
