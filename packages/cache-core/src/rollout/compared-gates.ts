@@ -34,7 +34,7 @@ export function comparedRows (evidence: Evidence, { back }: Criteria): GateRow[]
       recent: recentOf(evidence.windows, ({ latency }) => latency[name], ({ tolerance }) => tolerance),
       scale: asOdds,
       of: `the odds to be slower than the control arm's ${name}`,
-      missing: missingLatency(evidence, name)
+      missing: missingChange(evidence, name)
     })),
     {
       name: 'errors against control',
@@ -43,7 +43,7 @@ export function comparedRows (evidence: Evidence, { back }: Criteria): GateRow[]
       recent: recentOf(evidence.windows.filter(({ cached, control }) => hasMoreFailures(cached, control, CERTAIN)), ({ failures }) => failures),
       scale: asOdds,
       of: 'the odds to fail',
-      missing: missingGroups(evidence, 'failures')
+      missing: missingChange(evidence, 'failures')
     },
     {
       name: 'loads against control',
@@ -94,26 +94,14 @@ function comparedRow (evidence: Evidence, { name, difference, recent, scale, of,
   return { ...row, ...shown(difference), verdict: 'go' }
 }
 
-/** The control arm by its name: at 100 percent it is the hold-out. */
-function controlName ({ percent: of }: Evidence): string {
-  return of === 100 ? 'the hold-out' : 'the control arm'
-}
-
-function missingLatency (evidence: Evidence, name: string): string {
-  const { missing } = evidence
-  if (missing?.of === 'requests') {
-    return `${controlName(evidence)} has had ${missing.count} of ${missing.needed} requests from which it is known how slow a request may be`
+/** The reason of a comparison with the time before the stage that cannot be made. */
+function missingChange ({ missing }: Evidence, name: string): string {
+  if (missing?.of === 'before') {
+    return 'a stage is compared with the time before it, of which nothing is known: ' +
+      'the baseline needs an hour and 1000 requests, and going to 0 begins it again'
   }
-  if (missing?.of === 'minutes') {
-    return `${controlName(evidence)} was measured for ${missing.count} of ${missing.needed} minutes, after which it is known how slow a request may be`
-  }
-  return missingGroups(evidence, name)
-}
-
-function missingGroups ({ missing }: Evidence, name: string): string {
-  if (missing?.of === 'before') return 'no minute was counted before this stage, which is compared with that time; going to 0 begins with the baseline'
-  if (missing?.of === 'groups') return `requests in ${missing.count} of at least ${missing.needed} groups of subjects of an arm, for ${name}`
-  return `too few groups of subjects for ${name}`
+  const groups = missing === undefined ? 'requests in too few groups of subjects' : `requests in ${missing.count} of at least ${missing.needed} groups of subjects`
+  return `${groups} of an arm for ${name}`
 }
 
 /**
@@ -132,15 +120,14 @@ function detectableRow (evidence: Evidence): GateRow[] {
   const measured = known.filter(({ difference: { low, high } }) => high > low)
   const reach = measured.length === 0 ? 0 : Math.min(...measured.map(({ difference: { estimate, low, high }, size }) => Math.max(0, Math.min(estimate - low, high)) / size))
   const value = 100 * Math.expm1(reach * Math.log(REGRESSION))
-  const isSeen = reach < 1
+  const row = { name: 'detectable regression', value, threshold: `< ${REGRESSION_PERCENT} %`, unit: 'percent' } as const
+  if (reach < 1) return [{ ...row, verdict: 'go', reason: `a regression of ${REGRESSION_PERCENT} % would have been seen (±${percent(value)})` }]
+  // Four times as many requests halve an interval. An interval that is much wider says nothing of how many are needed.
+  const needed = reach > 10 ? '' : ` of about ${Number((control.requests * reach * reach).toPrecision(2))}`
   return [{
-    name: 'detectable regression',
-    value,
-    threshold: `< ${REGRESSION_PERCENT} %`,
-    unit: 'percent',
-    verdict: isSeen ? 'go' : 'wait',
-    reason: isSeen
-      ? `a regression of ${REGRESSION_PERCENT} % would have been seen (±${percent(value)})`
-      : `not enough data: a regression of ${REGRESSION_PERCENT} % could not be seen yet (±${percent(value)}), ${controlName(evidence)} has had ${control.requests} requests`
+    ...row,
+    verdict: 'wait',
+    reason: `not enough data: a regression of ${REGRESSION_PERCENT} % could not be seen yet (±${percent(value)}), ` +
+      `${evidence.percent === 100 ? 'the hold-out' : 'the control arm'} has had ${control.requests}${needed} requests`
   }]
 }

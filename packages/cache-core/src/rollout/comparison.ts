@@ -4,7 +4,7 @@ import { ByteReader, ByteWriter, Malformed } from './bytes.js'
 import { ArmSums } from './arm-sums.js'
 import { GROUPS_PER_COHORT, type Cohorts } from './cohorts.js'
 import { ComparedWindows } from './compared-windows.js'
-import type { Evidence, Missing } from './evidence.js'
+import type { Evidence } from './evidence.js'
 import { GroupDifference } from './group-difference.js'
 import { HitHistory } from './hit-history.js'
 import type { Minute } from './minute-counts.js'
@@ -12,7 +12,7 @@ import { ratioLook } from './ratio-sums.js'
 import { RecentWindow } from './recent-window.js'
 import type { ArmMeasurement } from './sentence.js'
 import { oddsOfRegression } from './slowdown.js'
-import { THRESHOLD_MINUTES, THRESHOLD_REQUESTS, Thresholds } from './thresholds.js'
+import { Thresholds } from './thresholds.js'
 
 const MAGIC = 0xc4
 const VERSION = 2
@@ -147,7 +147,7 @@ export class Comparison {
       cached: cached.totals(),
       control: control.totals(),
       ...compared.stage(ALPHA),
-      missing: stage === 0 || !hasControl ? undefined : this.#missing(),
+      missing: hasControl ? this.#differences[stage - 1]?.[0]?.missing() : undefined,
       regression: durations.total === 0
         ? undefined
         : { p50: oddsOfRegression(durations, 0.5), p95: oddsOfRegression(durations, 0.95), p99: oddsOfRegression(durations, 0.99) },
@@ -161,19 +161,6 @@ export class Comparison {
       },
       hitRates: this.#hits.rates(ALPHA)
     }
-  }
-
-  /** Why latency is not compared yet; `undefined`: nothing is missing but, perhaps, requests of groups. */
-  #missing (): Missing | undefined {
-    const stage = this.#stage
-    if (this.#bucketsOf(stage) === undefined) {
-      const { requests, minutes } = this.#thresholds[stage - 1]!.progress
-      return requests < THRESHOLD_REQUESTS
-        ? { of: 'requests', count: requests, needed: THRESHOLD_REQUESTS }
-        : { of: 'minutes', count: minutes, needed: THRESHOLD_MINUTES }
-    }
-    const [median] = this.#differences[stage - 1]!
-    return median!.missing()
   }
 
   /** Returns the measurements of both arms in this stage, for `armSentence`. */

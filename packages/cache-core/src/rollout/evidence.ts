@@ -64,16 +64,12 @@ export interface WindowEvidence {
   readonly loads: Difference | undefined
 }
 
-/** Why there is no comparison of latency yet: the count of something that is missing, and the count that is needed. */
-export interface Missing {
-  /**
-   * `minutes`, `requests`: of the control arm, until its quantiles are known; `before`: minutes before the stage; `groups`: groups of
-   * subjects with requests, of the arm that has fewer.
-   */
-  readonly of: 'minutes' | 'requests' | 'before' | 'groups'
-  readonly count: number
-  readonly needed: number
-}
+/**
+ * Why there is no comparison with the time before the stage. `before`: no minute before it was compared, since the baseline was left out, was
+ * too short for the quantiles of the control arm to be known, or its counts were lost. `groups`: too few groups of subjects have requests, in
+ * the arm that has fewer.
+ */
+export type Missing = { readonly of: 'before' } | { readonly of: 'groups', readonly count: number, readonly needed: number }
 
 /** The evidence that `judge` decides by: plain data, all of one stage. */
 export interface Evidence {

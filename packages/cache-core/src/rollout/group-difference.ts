@@ -59,9 +59,9 @@ export class GroupDifference {
     this.#now.roll(minutesBefore)
   }
 
-  /** Why there is no change of the stage yet; `undefined`: nothing is missing. */
+  /** Why there is no change in the stage; `undefined`: nothing is missing. */
   missing (): Missing | undefined {
-    if (this.#before.size === 0) return { of: 'before', count: 0, needed: 1 }
+    if (this.#before.size === 0) return { of: 'before' }
     const stage = this.#now.sums().at(-1)!
     const filled = (from: number, to: number): number => {
       let count = 0

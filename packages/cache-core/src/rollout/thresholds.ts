@@ -4,8 +4,8 @@ import type { Minute } from './minute-counts.js'
 
 const QUANTILES = [0.5, 0.95, 0.99] as const
 /** Thresholds are renewed after an hour, or later, once they come from enough requests: 10 of 1000 lie above the 99th percentile. */
-export const THRESHOLD_MINUTES = 60
-export const THRESHOLD_REQUESTS = 1000
+const MIN_MINUTES = 60
+const MIN_REQUESTS = 1000
 
 /**
  * The quantiles of the latency over the last whole hour, as buckets of `LatencySketch`: of the groups that are control in a stage, during the
@@ -20,14 +20,11 @@ export class Thresholds {
   /** The buckets above which requests count as slower than p50, p95 and p99; `undefined` in the first hour. */
   get buckets (): readonly number[] | undefined { return this.#buckets }
 
-  /** The requests and minutes that were added since thresholds were last fixed. */
-  get progress (): { readonly requests: number, readonly minutes: number } { return { requests: this.#sketch.total, minutes: this.#minutes } }
-
   /** Adds the minute's requests of the groups from `first` on. */
   add (counts: Minute, first: number): void {
     for (let group = first; group < counts.requests.length; group++) counts.addDurations(group, this.#sketch)
     const sketch = this.#sketch
-    if (++this.#minutes < THRESHOLD_MINUTES || sketch.total < THRESHOLD_REQUESTS) return
+    if (++this.#minutes < MIN_MINUTES || sketch.total < MIN_REQUESTS) return
     this.#buckets = QUANTILES.map((quantile) => Math.max(0, sketch.quantileBucket(quantile)))
     this.#sketch = new LatencySketch()
     this.#minutes = 0

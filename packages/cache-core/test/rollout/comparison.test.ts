@@ -20,14 +20,16 @@ interface Shape {
   readonly loadsPerRead?: number
   /** Failures among the 20 requests of each group of the cached arm. */
   readonly failing?: number
+  /** Requests of each group of the hold-out. */
+  readonly heldOut?: number
 }
 
 /** A minute in which each group has 20 requests of 10 ms to 29 ms. */
-function minuteOf ({ stage, cachedMs = 0, hitRate = 0.6, loadsPerRead = 1 - hitRate, failing = 0 }: Shape): MinuteCounts {
+function minuteOf ({ stage, cachedMs = 0, hitRate = 0.6, loadsPerRead = 1 - hitRate, failing = 0, heldOut = 20 }: Shape): MinuteCounts {
   const counts = new MinuteCounts(cohorts, cohorts.limitOf(stage))
   for (let group = 0; group < cohorts.groups; group++) {
     const isCached = cohorts.isCached(group, stage)
-    for (let at = 0; at < 20; at++) {
+    for (let at = 0; at < (group < 60 ? 20 : heldOut); at++) {
       counts.addRequest(group, 10 + at + (isCached ? cachedMs : 0), isCached && at < failing)
       if (!isCached) Object.assign(counts.control, { reads: counts.control.reads + 1, loads: counts.control.loads + 1 })
     }
@@ -140,6 +142,59 @@ t.test('evidence: a hit rate that falls on the second day steps back, the reason
   t.equal(judge(comparison.evidence(), defaultCriteria(50)).kind, 'wait')
   fold(60, { hitRate: 0.45 })
   t.match(judge(comparison.evidence(), defaultCriteria(50)), { kind: 'back', reason: /hit rate 45 % this hour, 60 % in the same hour of the first day/ })
+})
+
+// On the fifth day of the stage of 100 %, whose hold-out has 400 requests each minute.
+const LATE: Readonly<Record<string, { shape: Omit<Shape, 'stage'>, reason: RegExp }>> = {
+  'a doubled latency': { shape: { cachedMs: 20 }, reason: /in the last (?:minute|\d+ minutes): the odds to be slower than the control arm's p\d\d/ },
+  'failures of 5 %': { shape: { failing: 1 }, reason: /error burst: .* failed in the last 10 minutes|the odds to fail/ },
+  'a hit rate that falls by 30 points': { shape: { hitRate: 0.3 }, reason: /hit rate 30 % in the last minutes of this hour, 60 % in the same hour of the first day/ },
+  'doubled loads': { shape: { hitRate: 0.6, loadsPerRead: 1.4 }, reason: /in the last 10 minutes: the loads per read/ }
+}
+for (const [name, { shape, reason }] of Object.entries(LATE)) {
+  t.test(`evidence: ${name} late in a stage steps back within eleven minutes, the reason names it`, async (t) => {
+    const { comparison, fold } = comparisonAt(3)
+    fold(5 * 1440 - 17, {})
+    t.equal(judge(comparison.evidence(), defaultCriteria(100)).kind, 'wait')
+    let minutes = 0
+    while (minutes < 60 && judge(comparison.evidence(), defaultCriteria(100)).kind !== 'back') {
+      fold(1, shape)
+      minutes++
+    }
+    t.ok(minutes <= 11, `${minutes} minutes`)
+    t.match(judge(comparison.evidence(), defaultCriteria(100)), { kind: 'back', reason })
+  })
+}
+
+t.test('evidence: a regression that begins late is diluted in the stage, and not in a window', async (t) => {
+  const { comparison, fold } = comparisonAt(3)
+  fold(3 * 1440, {})
+  fold(1440, { cachedMs: 2 })
+  const { latency, windows } = comparison.evidence()
+  t.same(windows.map(({ minutes }) => minutes), [20, 120, 1440])
+  t.ok(windows[2]!.latency.p50!.estimate > 3 * latency.p50!.estimate, `${windows[2]!.latency.p50!.estimate} and ${latency.p50!.estimate}`)
+})
+
+t.test('evidence: a hold-out with few requests is compared by the thresholds of the stages before', async (t) => {
+  const comparison = new Comparison(cohorts)
+  let minute = EPOCH
+  // Three hours of a baseline: 900 requests of the hold-out, fewer than its own thresholds need.
+  const fold = (stage: number): void => { comparison.fold(++minute, minuteOf({ stage, heldOut: minute % 4 === 0 ? 1 : 0 })) }
+  for (let at = 0; at < 180; at++) fold(0)
+  comparison.startStage(3)
+  for (let at = 0; at < 30; at++) fold(3)
+  t.ok(comparison.evidence().latency.p50 !== undefined)
+  const { verdict, reason } = judge(comparison.evidence(), defaultCriteria(100)).gates.find(({ name }) => name === 'detectable regression')!
+  t.equal(verdict, 'wait')
+  t.match(reason, /^not enough data: a regression of 20 % could not be seen yet \(±.* %\), the hold-out has had 140(?: of about \d+)? requests$/)
+})
+
+t.test('evidence: without a baseline a stage has nothing to be compared with, and says so', async (t) => {
+  const comparison = new Comparison(cohorts)
+  comparison.startStage(1)
+  for (let at = 1; at <= 120; at++) comparison.fold(EPOCH + at, minuteOf({ stage: 1 }))
+  const { missing, latency, failures } = comparison.evidence()
+  t.same({ missing, latency, failures }, { missing: { of: 'before' }, latency: { p50: undefined, p95: undefined, p99: undefined }, failures: undefined })
 })
 
 t.test('startStage: drops the evidence of the stage, and holds that of the time before', async (t) => {

@@ -2,7 +2,7 @@ import t from 'tap'
 import { defaultCriteria, baselineCriteria, type Criteria } from '../../src/rollout/criteria.js'
 import type { Difference, Evidence, HitRates } from '../../src/rollout/evidence.js'
 import { judge, type GateName, type StageVerdict } from '../../src/rollout/gates.js'
-import { armTotals, evidenceOf, LESS, MAYBE_MORE, MORE, NO_DIFFERENCE, recentCounts, recentOf } from './fixtures/evidence.js'
+import { armTotals, evidenceOf, LESS, MAYBE_MORE, MORE, NO_DIFFERENCE, recentCounts, recentOf, windowOf } from './fixtures/evidence.js'
 
 interface Case {
   readonly claim: string
@@ -17,6 +17,10 @@ interface Case {
 
 function ratesOf (reads: number, hits: number, firstDayHits: number, fall: Difference): HitRates {
   return { reads, hits, firstDayReads: reads, firstDayHits, fall }
+}
+
+function wide (radius: number): Difference {
+  return { estimate: 0, low: -radius, high: radius, z: 0 }
 }
 
 const latency = { p50: NO_DIFFERENCE, p95: NO_DIFFERENCE, p99: NO_DIFFERENCE }
@@ -131,6 +135,113 @@ const CASES: readonly Case[] = [
     percent: 100,
     evidence: { cached: armTotals({ failures: 12 }), control: armTotals({ failures: 9 }), failures: MORE }
   },
+  {
+    claim: 'a certainly slower window steps back, though the whole stage is not slower',
+    kind: 'back',
+    gate: 'p95 against control',
+    reason: /^\+123 % \(\+64\.9 to \+200\) in the last 20 minutes: the odds to be slower than the control arm's p95/,
+    evidence: { windows: [windowOf({ minutes: 20, latency: { ...latency, p95: { estimate: 0.8, low: 0.5, high: 1.1, z: 9 } } })] }
+  },
+  {
+    claim: 'a slower window within its tolerance goes on',
+    kind: 'go',
+    evidence: { windows: [windowOf({ latency: { ...latency, p95: { estimate: 0.3, low: 0.2, high: 0.4, z: 9 } } })] }
+  },
+  {
+    claim: 'a suspected window waits',
+    kind: 'wait',
+    gate: 'p50 against control',
+    reason: /in the last 5 hours: .* too much to go on, too little to step back/,
+    evidence: { windows: [windowOf({ minutes: 300, tolerance: 0, latency: { ...latency, p50: { ...MAYBE_MORE, z: 3.5 } } })] }
+  },
+  {
+    claim: 'a slower window never steps back below the sample',
+    kind: 'wait',
+    gate: 'sample',
+    evidence: { cached: armTotals({ requests: 9_999 }), windows: [windowOf({ latency: { ...latency, p50: { estimate: 2, low: 1, high: 3, z: 9 } } })] }
+  },
+  {
+    claim: 'failures of a window step back, though the whole stage has few',
+    kind: 'back',
+    gate: 'error rate',
+    reason: /^error rate 5 %, of the control arm 0\.05 % in the last 2 hours$/,
+    evidence: {
+      windows: [windowOf({ minutes: 120, cached: { requests: 4000, failures: 200 }, control: { requests: 4000, failures: 2 }, failures: MORE })]
+    }
+  },
+  {
+    claim: 'failures of both arms in a window are no sign',
+    kind: 'go',
+    evidence: {
+      windows: [windowOf({ minutes: 120, cached: { requests: 4000, failures: 200 }, control: { requests: 4000, failures: 190 }, failures: NO_DIFFERENCE })]
+    }
+  },
+  {
+    claim: 'few more failures of a window, below 1 %, step back at 100 % alone',
+    kind: 'back',
+    gate: 'errors against control',
+    percent: 100,
+    reason: /in the last 20 minutes: the odds to fail/,
+    evidence: { windows: [windowOf({ minutes: 20, cached: { requests: 20_000, failures: 100 }, control: { requests: 20_000, failures: 4 }, failures: MORE })] }
+  },
+  {
+    claim: 'more loads in the last minutes step back, though the whole stage has fewer',
+    kind: 'back',
+    gate: 'loads against control',
+    reason: /^\+30 points \(\+10 to \+50\) in the last 10 minutes: the loads per read/,
+    evidence: { recent: { ...recentOf(10, recentCounts(1000, 0), recentCounts(1000, 0)), loads: MORE } }
+  },
+  {
+    claim: 'a hit rate that fell in the last minutes steps back, though that of the hour did not',
+    kind: 'back',
+    gate: 'hit rate fall',
+    reason: /^hit rate 30 % in the last minutes of this hour, 60 % in the same hour of the first day$/,
+    evidence: {
+      recent: {
+        ...recentOf(10, recentCounts(1000, 0), recentCounts(1000, 0)),
+        hitRates: ratesOf(1000, 300, 600, { estimate: 0.3, low: 0.2, high: 0.4, z: 20 })
+      }
+    }
+  },
+  {
+    claim: 'an interval that would hide a regression of 20 % waits',
+    kind: 'wait',
+    gate: 'detectable regression',
+    reason: /^not enough data: a regression of 20 % could not be seen yet \(±44 %\), the control arm has had 50000 of about 200000 requests$/,
+    evidence: { latency: { p50: wide(0.8), p95: wide(0.8), p99: wide(0.8) } }
+  },
+  {
+    claim: 'an interval that would hide a regression at p95 and p99 goes on, if the median shows one of all requests',
+    kind: 'go',
+    evidence: { latency: { p50: wide(0.39), p95: wide(0.8), p99: wide(0.8) } }
+  },
+  {
+    claim: 'a wide interval goes on if it excludes a regression of 20 %: the cached arm is faster',
+    kind: 'go',
+    evidence: { latency: { ...latency, p50: { estimate: -2, low: -3, high: -1, z: -6 }, p95: wide(0.8), p99: wide(0.8) } }
+  },
+  {
+    claim: 'an interval without meaning is not printed as a number',
+    kind: 'wait',
+    gate: 'detectable regression',
+    percent: 100,
+    reason: /^not enough data: a regression of 20 % could not be seen yet \(±more than 1000 %\), the hold-out has had 40 requests$/,
+    evidence: { percent: 100, observedMinutes: 1e5, control: armTotals({ requests: 40 }), latency: { p50: wide(80), p95: wide(90), p99: wide(100) } }
+  },
+  {
+    claim: 'without a time before the stage it waits, and says what to do',
+    kind: 'wait',
+    gate: 'p50 against control',
+    reason: /^not enough data: a stage is compared with the time before it, of which nothing is known: .* going to 0 begins it again$/,
+    evidence: { latency: { p50: undefined, p95: undefined, p99: undefined }, failures: undefined, missing: { of: 'before' } }
+  },
+  {
+    claim: 'subjects in too few groups are named with their number',
+    kind: 'wait',
+    gate: 'p50 against control',
+    reason: /^not enough data: requests in 3 of at least 5 groups of subjects of an arm for p50$/,
+    evidence: { latency: { p50: undefined, p95: undefined, p99: undefined }, missing: { of: 'groups', count: 3, needed: 5 } }
+  },
   { claim: 'the stage of 100 % is stable after 7 days', percent: 100, evidence: { observedMinutes: 7 * 1440 }, kind: 'go' },
   { claim: 'the stage of 100 % waits before 7 days', percent: 100, evidence: { observedMinutes: 7 * 1440 - 1 }, kind: 'wait', gate: 'time' }
 ]
@@ -163,6 +274,13 @@ t.test('judge: without a control arm only absolute criteria hold, and the rows s
   t.match(failing.reason, /^error rate 2 %$/)
   const burst = recentOf(2, recentCounts(1000, 300), recentCounts(0, 0))
   t.match(judge(evidenceOf({ ...without, recent: burst }), defaultCriteria(100)), { kind: 'back', reason: /error burst: 30 %/ })
+})
+
+t.test('judge: no sentence has a number of more than seven digits, however few requests there are', async (t) => {
+  const absurd = { estimate: 20, low: -20, high: 300, z: 2.5 }
+  const { gates } = judge(evidenceOf({ latency: { p50: absurd, p95: { ...absurd, high: Infinity }, p99: absurd }, loads: absurd, failures: absurd }), defaultCriteria(100))
+  for (const { reason } of gates) t.notMatch(reason, /\d{8}|e\+|Infinity|NaN/, reason)
+  t.match(gates.find(({ name }) => name === 'p50 against control')!.reason, /^more than 1000 % \(-100 to more than 1000\): /)
 })
 
 t.test('judge: a criterion that is not given has no row', async (t) => {
