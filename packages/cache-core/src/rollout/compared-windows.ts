@@ -1,5 +1,5 @@
 import type { ArmSums } from './arm-sums.js'
-import type { ByQuantile, Difference, WindowEvidence } from './evidence.js'
+import type { Difference, Evidence, WindowEvidence } from './evidence.js'
 import type { ChangeEstimate, GroupDifference } from './group-difference.js'
 import { ratioDifference, ratioLook, type RatioSums } from './ratio-sums.js'
 import { differenceOf, differenceOfLook } from './sequential-test.js'
@@ -22,8 +22,8 @@ interface Ratios { readonly cached: RatioSums, readonly control: RatioSums }
 
 /** The comparisons of a stage: of all of it, and of its windows. */
 export class ComparedWindows {
-  /** By channel (p50, p95, p99, failures) and window; the last window is the stage. */
-  readonly #changes: readonly (readonly (ChangeEstimate | undefined)[])[]
+  /** By channel (p50, p95, p99, failures, failures of the stage alone) and window; the last window is the stage. */
+  readonly #changes: (readonly (ChangeEstimate | undefined)[])[]
   readonly #loads: readonly Ratios[]
   readonly #failed: readonly Ratios[]
   readonly #minutes: number
@@ -35,13 +35,14 @@ export class ComparedWindows {
    */
   constructor (channels: readonly GroupDifference[], cached: ArmSums, control: ArmSums, minutes: number) {
     this.#changes = channels.map((channel) => channel.estimates())
+    if (channels.length > 0) this.#changes.push(channels.at(-1)!.ownEstimates())
     this.#loads = pairs(cached.loads.sums(), control.loads.sums())
     this.#failed = pairs(cached.failed.sums(), control.failed.sums())
     this.#minutes = minutes
   }
 
   /** The whole stage. Each comparison has the budget `alpha`; the quantiles have it together. */
-  stage (alpha: number): { latency: ByQuantile<Difference | undefined>, failures: Difference | undefined, loads: Difference | undefined } {
+  stage (alpha: number): Pick<Evidence, 'latency' | 'failures' | 'ownFailures' | 'loads'> {
     const change = (channel: number, budget: number): Difference | undefined => {
       const estimate = this.#changes[channel]?.at(-1)
       return estimate && differenceOf(estimate, budget)
@@ -51,6 +52,7 @@ export class ComparedWindows {
     return {
       latency: { p50: change(0, alpha / 3), p95: change(1, alpha / 3), p99: change(2, alpha / 3) },
       failures: change(3, alpha),
+      ownFailures: change(4, alpha),
       loads: loads && differenceOf(loads, alpha)
     }
   }
@@ -72,6 +74,7 @@ export class ComparedWindows {
         latency: { p50: change(0, MIN_WEIGHT), p95: change(1, MIN_WEIGHT), p99: change(2, MIN_WEIGHT) },
         // Few failures are held against exact counts.
         failures: change(3, 0),
+        ownFailures: change(4, 0),
         loads: ratioLook(loads.cached, loads.control)
       }
     })

@@ -61,6 +61,7 @@ export interface WindowEvidence {
   /** As in `Evidence`, with bounds that hold for each look at a window. */
   readonly latency: ByQuantile<Difference | undefined>
   readonly failures: Difference | undefined
+  readonly ownFailures: Difference | undefined
   readonly loads: Difference | undefined
 }
 
@@ -94,6 +95,8 @@ export interface Evidence {
   readonly regression: ByQuantile<number> | undefined
   /** The same for the odds of a failure. */
   readonly failures: Difference | undefined
+  /** The odds of a failure in the stage alone: with few failures before it nothing is known of a standing difference. */
+  readonly ownFailures: Difference | undefined
   /** Loads per read of the cached arm minus those of the control arm: a difference of ratios. */
   readonly loads: Difference | undefined
   /** Up to twenty minutes, two hours and a day of the stage, which end with the last minute. */

@@ -129,9 +129,9 @@ function errorRow (evidence: Evidence, { go, back }: Criteria): GateRow[] {
 type Failures = Pick<WindowEvidence, 'cached' | 'control'>
 
 /** Whether the cached arm certainly fails above a limit in percent, and, if there is a control arm, more often than that. */
-function isFailing ({ cached, control, failures }: Failures & Pick<WindowEvidence, 'failures'>, { hasControl }: Evidence, limit: number | undefined, certain?: number): boolean {
+function isFailing ({ cached, control, ownFailures }: Failures & Pick<WindowEvidence, 'ownFailures'>, { hasControl }: Evidence, limit: number | undefined, certain?: number): boolean {
   return limit !== undefined && excess(cached.failures, cached.requests, limit / 100) > CERTAIN &&
-    (!hasControl || (failures !== undefined && failures.low > 0 && hasMoreFailures(cached, control, certain)))
+    (!hasControl || (ownFailures !== undefined && ownFailures.low > 0 && hasMoreFailures(cached, control, certain)))
 }
 
 function cacheErrorRow ({ cached }: Evidence, { go, back }: Criteria): GateRow[] {

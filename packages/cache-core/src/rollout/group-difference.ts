@@ -114,16 +114,21 @@ export class GroupDifference {
    * request, or all.
    */
   estimates (): (ChangeEstimate | undefined)[] {
-    return this.#now.sums().map((now) => this.#estimate(now))
+    return this.#now.sums().map((now) => this.#estimate(now, this.#before))
   }
 
-  #estimate (now: GroupSums): ChangeEstimate | undefined {
-    if (now.size === 0 || this.#before.size === 0) return undefined
-    const information = 1 / (1 / this.#before.size + 1 / now.size)
+  /** The difference in the stage alone, in the same windows, without that before it. */
+  ownEstimates (): (ChangeEstimate | undefined)[] {
+    return this.#now.sums().map((now) => this.#estimate(now, undefined))
+  }
+
+  #estimate (now: GroupSums, before: GroupSums | undefined): ChangeEstimate | undefined {
+    if (now.size === 0 || before?.size === 0) return undefined
+    const information = 1 / ((before === undefined ? 0 : 1 / before.size) + 1 / now.size)
     const weight = this.#weight(now)
     if (weight === 0) return { estimate: 0, variance: 0, degrees: 1, information, weight }
-    const cohort = this.#change(now, 0, this.#control - this.#first)
-    const control = this.#change(now, this.#control - this.#first, this.#end - this.#first)
+    const cohort = this.#change(now, before, [0, this.#control - this.#first])
+    const control = this.#change(now, before, [this.#control - this.#first, this.#end - this.#first])
     if (cohort === undefined || control === undefined) return undefined
     const variance = cohort.variance + control.variance
     return {
@@ -151,20 +156,20 @@ export class GroupDifference {
    * the effective number of groups (Carter, Schnepel and Steigerwald, "Asymptotic behavior of a t-test robust to cluster heterogeneity",
    * 2017).
    */
-  #change (sums: GroupSums, from: number, to: number): { mean: number, variance: number, degrees: number } | undefined {
+  #change (now: GroupSums, before: GroupSums | undefined, [from, to]: readonly [number, number]): { mean: number, variance: number, degrees: number } | undefined {
     const chanceOf = (of: GroupSums): number => (from === 0 ? of.cohortSpread : of.controlSpread) / this.#weight(of)
-    const chanceNow = chanceOf(sums)
+    const chanceNow = chanceOf(now)
     // Without such a request before the stage there is no standing difference.
-    const hasStanding = this.#weight(this.#before) > 0
-    const chanceBefore = hasStanding ? chanceOf(this.#before) : 0
+    const standing = before !== undefined && this.#weight(before) > 0 ? before : undefined
+    const chanceBefore = standing === undefined ? 0 : chanceOf(standing)
     const changes: Change[] = []
     for (let at = from; at < to; at++) {
-      const now = sums.weight[at]!
-      const before = this.#before.weight[at]!
-      if (now === 0 || (hasStanding && before === 0)) continue
+      const weight = now.weight[at]!
+      const weightBefore = standing?.weight[at]
+      if (weight === 0 || weightBefore === 0) continue
       changes.push({
-        change: sums.excess[at]! / now - (hasStanding ? this.#before.excess[at]! / before : 0),
-        variance: chanceNow / now + (hasStanding ? chanceBefore / before : 0)
+        change: now.excess[at]! / weight - (weightBefore === undefined ? 0 : standing!.excess[at]! / weightBefore),
+        variance: chanceNow / weight + (weightBefore === undefined ? 0 : chanceBefore / weightBefore)
       })
     }
     return changes.length < MIN_GROUPS ? undefined : meanChange(changes)

@@ -76,13 +76,13 @@ const CASES: readonly Case[] = [
     kind: 'back',
     gate: 'error rate',
     reason: /error rate 2 %, of the control arm 0.02 %/,
-    evidence: { cached: armTotals({ failures: 1000 }), failures: MORE }
+    evidence: { cached: armTotals({ failures: 1000 }), ownFailures: MORE }
   },
   {
     claim: 'an error rate above 1 % that may be chance waits',
     kind: 'wait',
     gate: 'error rate',
-    evidence: { cached: armTotals({ requests: 10_000, failures: 105 }), failures: MORE }
+    evidence: { cached: armTotals({ requests: 10_000, failures: 105 }), ownFailures: MORE }
   },
   { claim: 'an error rate between 0.1 and 1 % waits', evidence: { cached: armTotals({ failures: 100 }) }, kind: 'wait', gate: 'error rate', reason: /0.2 %/ },
   { claim: 'cache errors below 1 % go on', evidence: { cached: armTotals({ cacheErrors: 400 }) }, kind: 'go' },
@@ -166,14 +166,14 @@ const CASES: readonly Case[] = [
     gate: 'error rate',
     reason: /^error rate 5 %, of the control arm 0\.05 % in the last 2 hours$/,
     evidence: {
-      windows: [windowOf({ minutes: 120, cached: { requests: 4000, failures: 200 }, control: { requests: 4000, failures: 2 }, failures: MORE })]
+      windows: [windowOf({ minutes: 120, cached: { requests: 4000, failures: 200 }, control: { requests: 4000, failures: 2 }, ownFailures: MORE })]
     }
   },
   {
     claim: 'failures of both arms in a window are no sign',
     kind: 'go',
     evidence: {
-      windows: [windowOf({ minutes: 120, cached: { requests: 4000, failures: 200 }, control: { requests: 4000, failures: 190 }, failures: NO_DIFFERENCE })]
+      windows: [windowOf({ minutes: 120, cached: { requests: 4000, failures: 200 }, control: { requests: 4000, failures: 190 } })]
     }
   },
   {
@@ -262,6 +262,7 @@ t.test('judge: without a control arm only absolute criteria hold, and the rows s
     control: armTotals({ requests: 0, failures: 0 }),
     latency: { p50: undefined, p95: undefined, p99: undefined },
     failures: undefined,
+    ownFailures: undefined,
     loads: undefined
   }
   const healthy = judge(evidenceOf({ ...without, observedMinutes: 7 * 1440 }), defaultCriteria(100))

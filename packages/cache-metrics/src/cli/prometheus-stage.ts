@@ -38,6 +38,7 @@ export async function stageOfPrometheus (source: PrometheusSource, seconds: numb
     ...evidence,
     latency: { p50: undefined, p95: undefined, p99: undefined },
     failures: undefined,
+    ownFailures: undefined,
     loads: undefined,
     missing: undefined,
     regression: undefined,
