@@ -105,29 +105,27 @@ function missingChange ({ missing }: Evidence, name: string): string {
 }
 
 /**
- * Whether the comparison of latency has the information to go on: a regression of 20 % in all requests would have been seen at one quantile,
- * or is excluded. One that is wider than its interval is not seen, so a stage with few requests would go on whatever the cache does.
+ * Whether the comparison of latency has the information to go on: a regression of 20 % in all requests would be suspected at one quantile at
+ * least, or is excluded. With few requests no difference is suspected, whatever the cache does.
  */
-function detectableRow (evidence: Evidence): GateRow[] {
-  const { hasControl, latency, regression, control } = evidence
+function detectableRow ({ hasControl, percent: stage, latency, regression, control }: Evidence): GateRow[] {
   if (!hasControl || regression === undefined) return []
   const known = QUANTILES.flatMap((name) => {
     const difference = latency[name]
-    return difference === undefined ? [] : [{ difference, size: regression[name] }]
+    return difference === undefined ? [] : [{ ...difference, size: regression[name] }]
   })
   if (known.length === 0) return []
-  // A quantile that no request of the stage was above or below has no interval.
-  const measured = known.filter(({ difference: { low, high } }) => high > low)
-  const reach = measured.length === 0 ? 0 : Math.min(...measured.map(({ difference: { estimate, low, high }, size }) => Math.max(0, Math.min(estimate - low, high)) / size))
+  // Without a request above or below a quantile there is nothing that varies.
+  const varied = known.filter(({ detectable }) => detectable > 0)
+  const reaches = varied.map(({ estimate, detectable, size }) => Math.max(0, Math.min(detectable, estimate + detectable)) / size)
+  const reach = reaches.length === 0 ? 0 : Math.min(...reaches)
   const value = 100 * Math.expm1(reach * Math.log(REGRESSION))
   const row = { name: 'detectable regression', value, threshold: `< ${REGRESSION_PERCENT} %`, unit: 'percent' } as const
   if (reach < 1) return [{ ...row, verdict: 'go', reason: `a regression of ${REGRESSION_PERCENT} % would have been seen (±${percent(value)})` }]
-  // Four times as many requests halve an interval. An interval that is much wider says nothing of how many are needed.
-  const needed = reach > 10 ? '' : ` of about ${Number((control.requests * reach * reach).toPrecision(2))}`
   return [{
     ...row,
     verdict: 'wait',
     reason: `not enough data: a regression of ${REGRESSION_PERCENT} % could not be seen yet (±${percent(value)}), ` +
-      `${evidence.percent === 100 ? 'the hold-out' : 'the control arm'} has had ${control.requests}${needed} requests`
+      `${stage === 100 ? 'the hold-out' : 'the control arm'} has had ${control.requests} requests`
   }]
 }

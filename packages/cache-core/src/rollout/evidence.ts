@@ -22,6 +22,8 @@ export interface Difference {
   readonly high: number
   /** The estimate in standard errors, corrected for the number of groups; a look at a fixed time would compare it to 1.64 (5 %). */
   readonly z: number
+  /** The size of a true difference that is suspected at a look with a probability of 95 %, or of any larger one. */
+  readonly detectable: number
 }
 
 /** Counts of one arm in the last minutes. */

@@ -1,4 +1,4 @@
-import { CERTAIN, hasMoreFailures } from './certainty.js'
+import { CERTAIN, failsMore } from './certainty.js'
 import { comparedRows } from './compared-gates.js'
 import type { Criteria } from './criteria.js'
 import type { Evidence, HitRates, WindowEvidence } from './evidence.js'
@@ -117,7 +117,7 @@ function errorRow (evidence: Evidence, { go, back }: Criteria): GateRow[] {
     return `error rate ${percent(share(of.cached.failures, of.cached.requests))}${other}`
   }
   if (isFailing(evidence, evidence, back.errorPercent)) return [{ ...row, value, verdict: 'back', reason: reason({ cached, control }) }]
-  const failing = windows.find((window) => isFailing(window, evidence, back.errorPercent, CERTAIN))
+  const failing = windows.find((window) => isFailing(window, evidence, back.errorPercent))
   if (failing !== undefined) {
     const ofWindow = share(failing.cached.failures, failing.cached.requests)
     return [{ ...row, value: ofWindow, verdict: 'back', reason: `${reason(failing)} ${lastMinutes(failing.minutes)}` }]
@@ -129,9 +129,8 @@ function errorRow (evidence: Evidence, { go, back }: Criteria): GateRow[] {
 type Failures = Pick<WindowEvidence, 'cached' | 'control'>
 
 /** Whether the cached arm certainly fails above a limit in percent, and, if there is a control arm, more often than that. */
-function isFailing ({ cached, control, ownFailures }: Failures & Pick<WindowEvidence, 'ownFailures'>, { hasControl }: Evidence, limit: number | undefined, certain?: number): boolean {
-  return limit !== undefined && excess(cached.failures, cached.requests, limit / 100) > CERTAIN &&
-    (!hasControl || (ownFailures !== undefined && ownFailures.low > 0 && hasMoreFailures(cached, control, certain)))
+function isFailing ({ cached, control, ownFailures }: Failures & Pick<WindowEvidence, 'ownFailures'>, { hasControl }: Evidence, limit = Infinity): boolean {
+  return excess(cached.failures, cached.requests, limit / 100) > CERTAIN && (!hasControl || failsMore(cached, control, ownFailures))
 }
 
 function cacheErrorRow ({ cached }: Evidence, { go, back }: Criteria): GateRow[] {

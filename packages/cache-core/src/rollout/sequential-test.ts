@@ -35,6 +35,11 @@ export function tOfNormal (normal: number, degrees: number): number {
   return Math.sign(normal) * Math.sqrt(degrees * Math.expm1(scaled * scaled / degrees))
 }
 
+/** Standard errors from which a difference of a stage is suspected: it goes on waiting until more requests decide. By chance it is 1 %. */
+export const SUSPECTED = 2.33
+/** The normal deviate that is exceeded in 95 % of all cases, negated. */
+const POWER = 1.645
+
 /** An estimate with the variance of its mean, and the degrees of freedom of that variance. */
 export interface Estimate {
   readonly estimate: number
@@ -70,7 +75,8 @@ function differenceAt ({ estimate, variance, degrees }: Estimate, height: number
     estimate,
     low: estimate - radius,
     high: estimate + radius,
-    z: error === 0 ? 0 : normalOfT(estimate / error, degrees)
+    z: error === 0 ? 0 : normalOfT(estimate / error, degrees),
+    detectable: error * tOfNormal(SUSPECTED + POWER, degrees)
   }
 }
 

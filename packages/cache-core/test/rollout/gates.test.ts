@@ -20,7 +20,7 @@ function ratesOf (reads: number, hits: number, firstDayHits: number, fall: Diffe
 }
 
 function wide (radius: number): Difference {
-  return { estimate: 0, low: -radius, high: radius, z: 0 }
+  return { estimate: 0, low: -2 * radius, high: 2 * radius, z: 0, detectable: radius }
 }
 
 const latency = { p50: NO_DIFFERENCE, p95: NO_DIFFERENCE, p99: NO_DIFFERENCE }
@@ -97,18 +97,18 @@ const CASES: readonly Case[] = [
     kind: 'back',
     gate: 'hit rate fall',
     reason: /40 % this hour, 60 %/,
-    evidence: { hitRates: ratesOf(3000, 1200, 1800, { estimate: 0.2, low: 0.15, high: 0.25, z: 15 }) }
+    evidence: { hitRates: ratesOf(3000, 1200, 1800, { estimate: 0.2, low: 0.15, high: 0.25, z: 15, detectable: 0.1 }) }
   },
   {
     claim: 'a fall by more than 10 points that may be chance waits',
     kind: 'wait',
     gate: 'hit rate fall',
-    evidence: { hitRates: ratesOf(300, 120, 180, { estimate: 0.2, low: 0.08, high: 0.32, z: 6 }) }
+    evidence: { hitRates: ratesOf(300, 120, 180, { estimate: 0.2, low: 0.08, high: 0.32, z: 6, detectable: 0.1 }) }
   },
   {
     claim: 'a certain fall by less than 10 points goes on',
     kind: 'go',
-    evidence: { hitRates: ratesOf(3000, 1600, 1800, { estimate: 0.07, low: 0.05, high: 0.09, z: 9 }) }
+    evidence: { hitRates: ratesOf(3000, 1600, 1800, { estimate: 0.07, low: 0.05, high: 0.09, z: 9, detectable: 0.1 }) }
   },
   { claim: 'the first day has no hit rate to fall from', evidence: { hitRates: undefined }, kind: 'go' },
   { claim: 'a p99 of 50 ms waits', evidence: { cached: armTotals({ p99: 50 }) }, kind: 'wait', gate: 'p99', reason: /p99 50 ms, below 50 ms is needed/ },
@@ -140,12 +140,12 @@ const CASES: readonly Case[] = [
     kind: 'back',
     gate: 'p95 against control',
     reason: /^\+123 % \(\+64\.9 to \+200\) in the last 20 minutes: the odds to be slower than the control arm's p95/,
-    evidence: { windows: [windowOf({ minutes: 20, latency: { ...latency, p95: { estimate: 0.8, low: 0.5, high: 1.1, z: 9 } } })] }
+    evidence: { windows: [windowOf({ minutes: 20, latency: { ...latency, p95: { estimate: 0.8, low: 0.5, high: 1.1, z: 9, detectable: 0.1 } } })] }
   },
   {
     claim: 'a slower window within its tolerance goes on',
     kind: 'go',
-    evidence: { windows: [windowOf({ latency: { ...latency, p95: { estimate: 0.3, low: 0.2, high: 0.4, z: 9 } } })] }
+    evidence: { windows: [windowOf({ latency: { ...latency, p95: { estimate: 0.3, low: 0.2, high: 0.4, z: 9, detectable: 0.1 } } })] }
   },
   {
     claim: 'a suspected window waits',
@@ -158,7 +158,7 @@ const CASES: readonly Case[] = [
     claim: 'a slower window never steps back below the sample',
     kind: 'wait',
     gate: 'sample',
-    evidence: { cached: armTotals({ requests: 9_999 }), windows: [windowOf({ latency: { ...latency, p50: { estimate: 2, low: 1, high: 3, z: 9 } } })] }
+    evidence: { cached: armTotals({ requests: 9_999 }), windows: [windowOf({ latency: { ...latency, p50: { estimate: 2, low: 1, high: 3, z: 9, detectable: 0.1 } } })] }
   },
   {
     claim: 'failures of a window step back, though the whole stage has few',
@@ -199,7 +199,7 @@ const CASES: readonly Case[] = [
     evidence: {
       recent: {
         ...recentOf(10, recentCounts(1000, 0), recentCounts(1000, 0)),
-        hitRates: ratesOf(1000, 300, 600, { estimate: 0.3, low: 0.2, high: 0.4, z: 20 })
+        hitRates: ratesOf(1000, 300, 600, { estimate: 0.3, low: 0.2, high: 0.4, z: 20, detectable: 0.1 })
       }
     }
   },
@@ -207,7 +207,7 @@ const CASES: readonly Case[] = [
     claim: 'an interval that would hide a regression of 20 % waits',
     kind: 'wait',
     gate: 'detectable regression',
-    reason: /^not enough data: a regression of 20 % could not be seen yet \(±44 %\), the control arm has had 50000 of about 200000 requests$/,
+    reason: /^not enough data: a regression of 20 % could not be seen yet \(±44 %\), the control arm has had 50000 requests$/,
     evidence: { latency: { p50: wide(0.8), p95: wide(0.8), p99: wide(0.8) } }
   },
   {
@@ -218,7 +218,7 @@ const CASES: readonly Case[] = [
   {
     claim: 'a wide interval goes on if it excludes a regression of 20 %: the cached arm is faster',
     kind: 'go',
-    evidence: { latency: { ...latency, p50: { estimate: -2, low: -3, high: -1, z: -6 }, p95: wide(0.8), p99: wide(0.8) } }
+    evidence: { latency: { ...latency, p50: { estimate: -2, low: -3, high: -1, z: -6, detectable: 0.8 }, p95: wide(0.8), p99: wide(0.8) } }
   },
   {
     claim: 'an interval without meaning is not printed as a number',
@@ -278,7 +278,7 @@ t.test('judge: without a control arm only absolute criteria hold, and the rows s
 })
 
 t.test('judge: no sentence has a number of more than seven digits, however few requests there are', async (t) => {
-  const absurd = { estimate: 20, low: -20, high: 300, z: 2.5 }
+  const absurd = { estimate: 20, low: -20, high: 300, z: 2.5, detectable: 0.1 }
   const { gates } = judge(evidenceOf({ latency: { p50: absurd, p95: { ...absurd, high: Infinity }, p99: absurd }, loads: absurd, failures: absurd }), defaultCriteria(100))
   for (const { reason } of gates) t.notMatch(reason, /\d{8}|e\+|Infinity|NaN/, reason)
   t.match(gates.find(({ name }) => name === 'p50 against control')!.reason, /^more than 1000 % \(-100 to more than 1000\): /)
