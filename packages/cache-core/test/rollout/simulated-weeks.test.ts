@@ -1,11 +1,12 @@
 import t from 'tap'
-import { simulateWeek, type Week } from './fixtures/simulated-week.js'
+import { simulateWeek, type Week, type WeekSettings } from './fixtures/simulated-week.js'
 import { SEED } from './fixtures/seed.js'
 
-// 200 weeks of the 16 000 that `npm run bench -- rollout-weeks` simulates. Bounds are wide: a random seed must not fail a right rule.
+// Some of the weeks that `npm run bench -- rollout-weeks` simulates. Bounds are wide: a random seed must not fail a right rule.
 const RATES = [5, 20, 100]
-const HEALTHY = 20
-const REGRESSED = { all: 23, tail: 23 } as const
+const HEALTHY = 11
+const REGRESSED = { all: 15, tail: 15 } as const
+const LATE = 4
 const DECIDED_EVERY = 10
 
 t.setTimeout(1_200_000)
@@ -19,10 +20,12 @@ t.test('simulated weeks: healthy ones go through all stages at their times', asy
     }
   }
   const back = ends.filter(({ outcome }) => outcome === 'back')
-  // 1 % of 60 is 0.6: five are less likely than once in 2000 runs.
-  t.ok(back.length < 5, `${back.length} of ${ends.length} stepped back: ${back.map(({ stage, verdict }) => `stage ${stage}: ${verdict.reason}`).join('; ')}`)
+  // 1 % of 33 is 0.3: four are less likely than once in 2000 runs.
+  t.ok(back.length < 4, `${back.length} of ${ends.length} stepped back: ${back.map(({ stage, verdict }) => `stage ${stage}: ${verdict.reason}`).join('; ')}`)
   const onTime = ends.filter(({ outcome, delay }) => outcome === 'done' && delay <= 60)
-  t.ok(onTime.length >= 0.75 * ends.length, `${onTime.length} of ${ends.length} were on time`)
+  t.ok(onTime.length >= 0.5 * ends.length, `${onTime.length} of ${ends.length} were on time`)
+  // At 5 requests/s the hold-out has one request in 20 s: the last stage may wait until it has enough.
+  for (const { outcome, verdict } of ends) if (outcome === 'waits') t.match(verdict.reason, /not enough data|too much to go on|is needed|first day/)
 })
 
 for (const [regression, weeks] of Object.entries(REGRESSED) as ['all' | 'tail', number][]) {
@@ -35,10 +38,30 @@ for (const [regression, weeks] of Object.entries(REGRESSED) as ['all' | 'tail', 
       }
     }
     const caught = ends.filter(({ outcome }) => outcome === 'back')
-    // 95 % of 69 is 66: less than 58 are less likely than once in 2000 runs.
-    t.ok(caught.length >= 58, `${caught.length} of ${ends.length} stepped back`)
+    // 95 % of 45 is 43: less than 37 are less likely than once in 2000 runs.
+    t.ok(caught.length >= 37, `${caught.length} of ${ends.length} stepped back`)
     for (const { verdict } of caught) t.match(verdict.reason, /slower than the control arm's p(?:50|95|99)/)
-    t.ok(ends.filter(({ outcome }) => outcome === 'done').length < 5, 'others wait, and do not go on')
+    t.ok(ends.filter(({ outcome }) => outcome === 'done').length < 4, 'others wait, and do not go on')
+  })
+}
+
+// On the third day of the stage of 100 %, at 100 requests/s: the hold-out has one of them.
+const HARMS: Readonly<Record<string, { settings: Pick<WeekSettings, 'regression' | 'harm'>, minutes: number, reason: RegExp }>> = {
+  'all requests twice as long': { settings: { regression: 'double' }, minutes: 60, reason: /in the last .* slower than the control arm's p\d\d/ },
+  'all requests 20 % slower': { settings: { regression: 'all' }, minutes: 1440, reason: /in the last .* slower than the control arm's p\d\d/ },
+  '5 % failures': { settings: { regression: 'none', harm: { failures: 0.05 } }, minutes: 60, reason: /^error (?:burst|rate)/ },
+  '30 points less hits': { settings: { regression: 'none', harm: { hits: 0.3 } }, minutes: 60, reason: /^hit rate .* this hour/ },
+  'twice the loads, few hits': { settings: { regression: 'none', harm: { hits: 0.5, loads: 2 } }, minutes: 30, reason: /loads per read|^hit rate/ }
+}
+for (const [name, { settings, minutes, reason }] of Object.entries(HARMS)) {
+  t.test(`simulated weeks: ${name} late in the last stage step back within ${minutes} minutes`, async (t) => {
+    t.comment(`SEED=${SEED}`)
+    const begins = { stage: 3, minute: 2 * 1440 + 300 }
+    const ends = Array.from({ length: LATE }, (_, week) =>
+      simulateWeek({ seed: SEED + week, requestsPerSecond: 100, lookEvery: 5, from: 3, lastHours: 168, begins, ...settings }))
+    const inTime = ends.filter((end) => end.outcome === 'back' && end.minutes >= begins.minute && end.minutes <= begins.minute + minutes)
+    t.ok(inTime.length >= LATE - 1, ends.map((end) => `${end.outcome} after ${end.minutes - begins.minute} minutes: ${end.verdict.reason}`).join('; '))
+    for (const { verdict } of inTime) t.match(verdict.reason, reason)
   })
 }
 
