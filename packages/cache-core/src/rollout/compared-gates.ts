@@ -2,7 +2,7 @@ import { CERTAIN, hasMoreFailures, isSuspected, isSuspectedInWindow } from './ce
 import type { Criteria } from './criteria.js'
 import type { Difference, Evidence, WindowEvidence } from './evidence.js'
 import { asOdds, asPoints, lastMinutes, percent, type Scale } from './figures.js'
-import type { GateRow } from './gates.js'
+import type { GateRow } from './gate-row.js'
 import { REGRESSION } from './slowdown.js'
 
 const NO_CONTROL = 'there is no control arm (holdOut 0): only absolute criteria hold'
@@ -26,12 +26,13 @@ interface Compared {
 
 /** The criteria that compare the arms: those that are asked for. */
 export function comparedRows (evidence: Evidence, { back }: Criteria): GateRow[] {
+  const { windows, recent: { minutes, loads } } = evidence
   const rows: Compared[] = [
     ...QUANTILES.map((name): Compared => ({
       name: `${name} against control`,
       isAsked: back.slower,
       difference: evidence.latency[name],
-      recent: recentOf(evidence.windows, ({ latency }) => latency[name], ({ tolerance }) => tolerance),
+      recent: recentOf(windows, ({ latency }) => latency[name], true),
       scale: asOdds,
       of: `the odds to be slower than the control arm's ${name}`,
       missing: missingChange(evidence, name)
@@ -40,7 +41,7 @@ export function comparedRows (evidence: Evidence, { back }: Criteria): GateRow[]
       name: 'errors against control',
       isAsked: back.moreErrors,
       difference: evidence.failures,
-      recent: recentOf(evidence.windows.filter(({ cached, control }) => hasMoreFailures(cached, control, CERTAIN)), ({ failures }) => failures),
+      recent: recentOf(windows.filter(({ cached, control }) => hasMoreFailures(cached, control, CERTAIN)), ({ failures }) => failures),
       scale: asOdds,
       of: 'the odds to fail',
       missing: missingChange(evidence, 'failures')
@@ -50,8 +51,8 @@ export function comparedRows (evidence: Evidence, { back }: Criteria): GateRow[]
       isAsked: back.moreLoads,
       difference: evidence.loads,
       recent: [
-        ...evidence.recent.loads === undefined ? [] : [{ minutes: evidence.recent.minutes, difference: evidence.recent.loads, tolerance: 0 }],
-        ...recentOf(evidence.windows, ({ loads }) => loads)
+        ...loads === undefined ? [] : [{ minutes, difference: loads, tolerance: 0 }],
+        ...recentOf(windows, (window) => window.loads)
       ],
       scale: asPoints,
       of: 'the loads per read',
@@ -65,11 +66,11 @@ export function comparedRows (evidence: Evidence, { back }: Criteria): GateRow[]
 }
 
 function recentOf (
-  windows: readonly WindowEvidence[], differenceOf: (window: WindowEvidence) => Difference | undefined, toleranceOf: (window: WindowEvidence) => number = () => 0
+  windows: readonly WindowEvidence[], differenceOf: (window: WindowEvidence) => Difference | undefined, isLatency = false
 ): Recent[] {
   return windows.flatMap((window) => {
     const difference = differenceOf(window)
-    return difference === undefined ? [] : [{ minutes: window.minutes, difference, tolerance: toleranceOf(window) }]
+    return difference === undefined ? [] : [{ minutes: window.minutes, difference, tolerance: isLatency ? window.tolerance : 0 }]
   })
 }
 

@@ -3,27 +3,10 @@ import { comparedRows } from './compared-gates.js'
 import type { Criteria } from './criteria.js'
 import type { Evidence, HitRates, WindowEvidence } from './evidence.js'
 import { lastMinutes, number, percent } from './figures.js'
+import type { GateName, GateRow, StageVerdict } from './gate-row.js'
 import { excess, excessOver } from './sequential-test.js'
 
-/** `go`: the criterion holds; `back`: it is certainly violated; `wait`: neither is known yet. */
-export type StageVerdict = 'go' | 'back' | 'wait'
-
-/** One criterion of a stage with its numbers. */
-export interface GateRow {
-  readonly name: GateName
-  /** In `unit`; `undefined`: there are no numbers yet. */
-  readonly value: number | undefined
-  /** The threshold as text, such as `< 0.1 %, back > 1 %`. */
-  readonly threshold: string
-  readonly unit: 'percent' | 'points' | 'ms' | 'hours' | 'requests'
-  readonly verdict: StageVerdict
-  /** One sentence with the numbers. */
-  readonly reason: string
-}
-
-/** The names of the criteria. */
-export type GateName = 'error burst' | 'sample' | 'time' | 'error rate' | 'errors against control' | 'cache errors' | 'hit rate' | 'hit rate fall' |
-  'p99' | 'p50 against control' | 'p95 against control' | 'p99 against control' | 'loads against control' | 'detectable regression'
+export type { GateName, GateRow, StageVerdict } from './gate-row.js'
 
 /** The verdict on a stage. At the last stage `go` means that the rollout is complete. */
 export interface Verdict {
@@ -127,9 +110,10 @@ function errorRow (evidence: Evidence, { go, back }: Criteria): GateRow[] {
 }
 
 type Failures = Pick<WindowEvidence, 'cached' | 'control'>
+type FailingCounts = Pick<WindowEvidence, 'cached' | 'control' | 'ownFailures'>
 
 /** Whether the cached arm certainly fails above a limit in percent, and, if there is a control arm, more often than that. */
-function isFailing ({ cached, control, ownFailures }: Failures & Pick<WindowEvidence, 'ownFailures'>, { hasControl }: Evidence, limit = Infinity): boolean {
+function isFailing ({ cached, control, ownFailures }: FailingCounts, { hasControl }: Evidence, limit = Infinity): boolean {
   return excess(cached.failures, cached.requests, limit / 100) > CERTAIN && (!hasControl || failsMore(cached, control, ownFailures))
 }
 

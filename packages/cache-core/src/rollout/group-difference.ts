@@ -156,7 +156,7 @@ export class GroupDifference {
    * the effective number of groups (Carter, Schnepel and Steigerwald, "Asymptotic behavior of a t-test robust to cluster heterogeneity",
    * 2017).
    */
-  #change (now: GroupSums, before: GroupSums | undefined, [from, to]: readonly [number, number]): { mean: number, variance: number, degrees: number } | undefined {
+  #change (now: GroupSums, before: GroupSums | undefined, [from, to]: readonly [number, number]): MeanChange | undefined {
     const chanceOf = (of: GroupSums): number => (from === 0 ? of.cohortSpread : of.controlSpread) / this.#weight(of)
     const chanceNow = chanceOf(now)
     // Without such a request before the stage there is no standing difference.
@@ -187,7 +187,9 @@ export class GroupDifference {
   }
 }
 
-function meanChange (changes: readonly Change[]): { mean: number, variance: number, degrees: number } {
+interface MeanChange { readonly mean: number, readonly variance: number, readonly degrees: number }
+
+function meanChange (changes: readonly Change[]): MeanChange {
   const between = varianceBetween(changes)
   const weights = changes.map(({ variance }) => 1 / (variance + between))
   const all = sumOf(weights)

@@ -44,7 +44,11 @@ export async function stageOfPrometheus (source: PrometheusSource, seconds: numb
     regression: undefined,
     windows: [],
     recent: {
-      minutes: RECENT_SECONDS / 60, cached: recentOf(recent.cached), control: recentOf(recent.control), loads: undefined, hitRates: undefined
+      minutes: RECENT_SECONDS / 60,
+      cached: recentOf(recent.cached),
+      control: recentOf(recent.control),
+      loads: undefined,
+      hitRates: undefined
     },
     hitRates: undefined
   }, absolute(stage === 0 ? baselineCriteria(BASELINE_HOURS) : defaultCriteria(percent)))
