@@ -11,7 +11,7 @@ export const MINUTE_MS = 100
 
 // An app in production leaves out `minuteMs`, hours and samples: the defaults are days and 10 000 requests.
 const rollout: NonNullable<CacheCoreOptions['rollout']> = {
-  // Latencies are compared once the hold-out has had 1000 requests before the last stage: with the few of this demo 1 % would not get there.
+  // A stage goes on once a regression of 20 % would be seen against the hold-out: 1 % of the few requests of this demo would not show one.
   holdOut: 20,
   shadow: { percent: 100 },
   canary: {

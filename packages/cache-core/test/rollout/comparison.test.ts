@@ -27,7 +27,8 @@ interface Shape {
 }
 
 /** A minute in which each group has 20 requests of 10 ms to 29 ms. */
-function minuteOf ({ stage, cachedMs = 0, hitRate = 0.6, loadsPerRead = 1 - hitRate, failing = 0, heldOut = 20, turn = 0 }: Shape): MinuteCounts {
+function minuteOf (shape: Shape): MinuteCounts {
+  const { stage, cachedMs = 0, hitRate = 0.6, loadsPerRead = 1 - hitRate, failing = 0, heldOut = 20, turn = 0 } = shape
   const counts = new MinuteCounts(cohorts, cohorts.limitOf(stage))
   for (let group = 0; group < cohorts.groups; group++) {
     const isCached = cohorts.isCached(group, stage)
@@ -181,7 +182,9 @@ t.test('evidence: a hold-out with few requests is compared by the thresholds of 
   const comparison = new Comparison(cohorts)
   let minute = EPOCH
   // Three hours of a baseline: 900 requests of the hold-out, fewer than its own thresholds need.
-  const fold = (stage: number): void => { comparison.fold(++minute, minuteOf({ stage, heldOut: minute % 4 === 0 ? 1 : 0, turn: minute % 19 })) }
+  const fold = (stage: number): void => {
+    comparison.fold(++minute, minuteOf({ stage, heldOut: minute % 4 === 0 ? 1 : 0, turn: minute % 19 }))
+  }
   for (let at = 0; at < 180; at++) fold(0)
   comparison.startStage(3)
   for (let at = 0; at < 30; at++) fold(3)

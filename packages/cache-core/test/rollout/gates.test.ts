@@ -140,7 +140,7 @@ const CASES: readonly Case[] = [
     kind: 'back',
     gate: 'p95 against control',
     reason: /^\+123 % \(\+64\.9 to \+200\) in the last 20 minutes: the odds to be slower than the control arm's p95/,
-    evidence: { windows: [windowOf({ minutes: 20, latency: { ...latency, p95: { estimate: 0.8, low: 0.5, high: 1.1, z: 9, detectable: 0.1 } } })] }
+    evidence: { windows: [windowOf({ latency: { ...latency, p95: { estimate: 0.8, low: 0.5, high: 1.1, z: 9, detectable: 0.1 } } })] }
   },
   {
     claim: 'a slower window within its tolerance goes on',
@@ -158,7 +158,10 @@ const CASES: readonly Case[] = [
     claim: 'a slower window never steps back below the sample',
     kind: 'wait',
     gate: 'sample',
-    evidence: { cached: armTotals({ requests: 9_999 }), windows: [windowOf({ latency: { ...latency, p50: { estimate: 2, low: 1, high: 3, z: 9, detectable: 0.1 } } })] }
+    evidence: {
+      cached: armTotals({ requests: 9_999 }),
+      windows: [windowOf({ latency: { ...latency, p50: { estimate: 2, low: 1, high: 3, z: 9, detectable: 0.1 } } })]
+    }
   },
   {
     claim: 'failures of a window step back, though the whole stage has few',
@@ -166,7 +169,9 @@ const CASES: readonly Case[] = [
     gate: 'error rate',
     reason: /^error rate 5 %, of the control arm 0\.05 % in the last 2 hours$/,
     evidence: {
-      windows: [windowOf({ minutes: 120, cached: { requests: 4000, failures: 200 }, control: { requests: 4000, failures: 2 }, ownFailures: MORE })]
+      windows: [
+        windowOf({ minutes: 120, cached: { requests: 4000, failures: 200 }, control: { requests: 4000, failures: 2 }, ownFailures: MORE })
+      ]
     }
   },
   {
@@ -182,7 +187,9 @@ const CASES: readonly Case[] = [
     gate: 'errors against control',
     percent: 100,
     reason: /in the last 20 minutes: the odds to fail/,
-    evidence: { windows: [windowOf({ minutes: 20, cached: { requests: 20_000, failures: 100 }, control: { requests: 20_000, failures: 4 }, failures: MORE })] }
+    evidence: {
+      windows: [windowOf({ cached: { requests: 20_000, failures: 100 }, control: { requests: 20_000, failures: 4 }, failures: MORE })]
+    }
   },
   {
     claim: 'more loads in the last minutes step back, though the whole stage has fewer',
@@ -226,7 +233,12 @@ const CASES: readonly Case[] = [
     gate: 'detectable regression',
     percent: 100,
     reason: /^not enough data: a regression of 20 % could not be seen yet \(±more than 1000 %\), the hold-out has had 40 requests$/,
-    evidence: { percent: 100, observedMinutes: 1e5, control: armTotals({ requests: 40 }), latency: { p50: wide(80), p95: wide(90), p99: wide(100) } }
+    evidence: {
+      percent: 100,
+      observedMinutes: 1e5,
+      control: armTotals({ requests: 40 }),
+      latency: { p50: wide(80), p95: wide(90), p99: wide(100) }
+    }
   },
   {
     claim: 'without a time before the stage it waits, and says what to do',
@@ -279,7 +291,8 @@ t.test('judge: without a control arm only absolute criteria hold, and the rows s
 
 t.test('judge: no sentence has a number of more than seven digits, however few requests there are', async (t) => {
   const absurd = { estimate: 20, low: -20, high: 300, z: 2.5, detectable: 0.1 }
-  const { gates } = judge(evidenceOf({ latency: { p50: absurd, p95: { ...absurd, high: Infinity }, p99: absurd }, loads: absurd, failures: absurd }), defaultCriteria(100))
+  const slow = { p50: absurd, p95: { ...absurd, high: Infinity }, p99: absurd }
+  const { gates } = judge(evidenceOf({ latency: slow, loads: absurd, failures: absurd }), defaultCriteria(100))
   for (const { reason } of gates) t.notMatch(reason, /\d{8}|e\+|Infinity|NaN/, reason)
   t.match(gates.find(({ name }) => name === 'p50 against control')!.reason, /^more than 1000 % \(-100 to more than 1000\): /)
 })

@@ -39,6 +39,13 @@ t.test('armSentence: too few requests, or subjects in too few groups, give no nu
   t.equal(armSentence(none, none), 'cached arm: p99 not known yet (too few requests), errors not known yet, loads not known yet')
 })
 
+t.test('armSentence: a difference above 1000 % is named as such, not printed', async (t) => {
+  t.comment(`SEED=${SEED}`)
+  const draw = new Draw(SEED)
+  const sentence = armSentence(arm(draw, { scale: 1000, loads: 40_000 }), arm(draw, { loads: 2 }))
+  t.match(sentence, /^cached arm: p99 more than 1000 % higher \(±more than 1000\), errors unchanged, more than 1000 % more loads$/)
+})
+
 t.test('quantileRatio: the interval covers the true ratio about as often as it says', async (t) => {
   t.comment(`SEED=${SEED}`)
   const draw = new Draw(SEED)

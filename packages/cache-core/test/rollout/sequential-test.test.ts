@@ -39,7 +39,8 @@ t.test('normalOfT: is the quantile of the same tail, by tables of t', async (t) 
 })
 
 t.test('differenceOf: without a variance both bounds are the estimate', async (t) => {
-  t.same(differenceOf({ estimate: 0, variance: 0, degrees: 1, information: 5 }, 0.01), { estimate: 0, low: 0, high: 0, z: 0, detectable: 0 })
+  const none = { estimate: 0, variance: 0, degrees: 1, information: 5 }
+  t.same(differenceOf(none, 0.01), { estimate: 0, low: 0, high: 0, z: 0, detectable: 0 })
 })
 
 t.test('excess: is 0 up to the fixed share, and grows with the number of requests', async (t) => {
