@@ -57,7 +57,7 @@ export function differenceOf (estimate: Estimate, alpha: number): Difference {
 /**
  * The height, in standard errors, of a look at a window: by chance an estimate is higher in one of 5 * 10^7 looks. Each minute is a look of
  * its own at each window, so no look before costs anything: a rollout of 11 days has 16 000 minutes, and with three windows and five
- * comparisons less than 0.5 % in all by the sum of all looks. Looks at windows that begin at different times are the tests of an e-detector
+ * comparisons about 0.5 % in all by the sum of all looks. Looks at windows that begin at different times are the tests of an e-detector
  * (Shin, Ramdas and Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", 2022), here with a sum of
  * probabilities in place of a sum of e-processes, since few groups give a t statistic and no e-process.
  */
