@@ -114,7 +114,8 @@ export class FastifyCacheRequest implements CacheRequest {
 
   get isGone (): boolean { return isGone(this.reply) }
 
-  get isCached (): boolean { return this.#app.core.armOf(this.request) === 'cached' }
+  // The client of the request decides, as it does on the reads and stores of the response.
+  get isServed (): boolean { return this.refresh === undefined && this.#app.core.requests.of(this.request).serves(this.key) }
 
   get flightKey (): string {
     const { headers } = this
