@@ -1,4 +1,5 @@
 import { cacheCore } from '@x/cache-core'
+import { isGone } from '@x/cache-core/suite'
 import Fastify, { type FastifyInstance } from 'fastify'
 import fc from 'fast-check'
 import { execFileSync } from 'node:child_process'
@@ -9,7 +10,6 @@ import { join } from 'node:path'
 import { connect, type AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { logTo, type LogLine } from '@x/test-kit/build-app'
-import { isGone } from '../src/fastify/client-gone.js'
 import { cacheEdge } from '../src/index.js'
 import { ask, buildEdge, until, type EdgeSetup } from './fixtures/edge-app.js'
 

@@ -73,6 +73,40 @@ t.test('rollout: a request outside of it does not wait for one inside, nor share
   t.equal(runs, 2)
 })
 
+for (const [what, patterns, percent] of [['has the percent 0', { edge: 0 }, 100], ['has a percent below the bucket of the request', { edge: 30 }, 50]] as const) {
+  t.test(`rollout: the key pattern of stored responses ${what}: each request runs the handler, and none waits for another`, async (t) => {
+    const app = await buildEdge(t, { core: { rollout: { percent, key: (request) => String(request.headers['x-user']) } } })
+    const { rollout } = app.cache.registry
+    rollout.patterns = patterns
+    const user = Array.from({ length: 1000 }, (_, at) => `user-${at}`).find((each) => rollout.bucketOf(each) > 3000 && rollout.includes(each))!
+    const running = deferred()
+    let runs = 0
+    app.get('/', { config: { cache: { store: true } } }, async () => {
+      runs++
+      await running.promise
+      return 'x'
+    })
+    const both = Promise.all([ask(app, '/', { 'x-user': user }), ask(app, '/', { 'x-user': user })])
+    await settle()
+    await settle()
+    t.equal(runs, 2)
+    running.resolve()
+    await both
+    await ask(app, '/', { 'x-user': user })
+    t.equal(runs, 3, 'nothing was stored for it')
+  })
+}
+
+t.test('rollout: a subject of the hold-out neither waits for another request nor gets a stored response', async (t) => {
+  const app = await buildEdge(t, { core: { rollout: { percent: 100, holdOut: 50, key: (request) => String(request.headers['x-user']) } } })
+  const { rollout } = app.cache.registry
+  const user = Array.from({ length: 1000 }, (_, at) => `user-${at}`).find((each) => !rollout.includes(each))!
+  let runs = 0
+  app.get('/', { config: { cache: { store: true } } }, async () => `run ${++runs}`)
+  const bodies = (await Promise.all([1, 2, 3].map(() => ask(app, '/', { 'x-user': user })))).map(({ body }) => body)
+  t.same(bodies.sort(), ['run 1', 'run 2', 'run 3'])
+})
+
 for (const store of [true, 'by-response'] as const) {
   t.test(`tags.invalidate: removes the responses of a tag, in every variant, store: ${String(store)}`, async (t) => {
     const app = await buildEdge(t)

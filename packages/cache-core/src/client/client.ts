@@ -74,9 +74,9 @@ export class CacheClient implements FastifyCache {
   get arm (): Arm { return this.#arm }
   get bucket (): number { return this.#bucket }
 
-  /** Whether reads and stores of a key reach the implementation. */
+  /** Whether reads and stores of a key reach an implementation that stores values. */
   serves (key: string): boolean {
-    return serving(this.registry, this.#arm, key, this.#bucket) !== undefined
+    return serving(this.registry, this.#arm, key, this.#bucket)?.passThrough === false
   }
 
   get<T> (key: string): Promise<Result<T | null>> {
@@ -195,8 +195,7 @@ export class CacheClient implements FastifyCache {
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
     const error = checkNames('warm', options)
     if (error !== undefined) this.#calls.fail(this.registry.active.stats, 'warm', error)
-    const isStored = (key: string): boolean => !this.registry.active.passThrough && this.serves(key)
-    return warm(this, items, options, this.#settings.log, isStored)
+    return warm(this, items, options, this.#settings.log, (key) => this.serves(key))
   }
 
   /** Reads a value from the copies that the implementation holds in this process; `undefined`: it has no copy. */

@@ -1,6 +1,7 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Clock } from '../lib/clock.js'
 import type { MinuteRecorder } from '../rollout/minute-recorder.js'
+import { FAILED_AFTER_MS, PendingRequests } from './pending-requests.js'
 import type { RequestCaches } from './request-cache.js'
 
 const kBegan = Symbol('@x/cache-core.began')
@@ -21,25 +22,33 @@ export interface TrafficHost {
 
 /**
  * Measures the requests that used `request.cache`, from their first hook until their response is ready: in both arms the same requests do,
- * so that the arms are comparable.
+ * so that the arms are comparable. A request whose connection ends before, such as one that hangs, is counted with the time for which it
+ * waited; it has failed if that was `FAILED_AFTER_MS` or more.
  */
 export function measureRollout (fastify: FastifyInstance, { requests, clock, recorder }: TrafficHost): void {
-  fastify.addHook('onRequest', function noteRolloutBegin (request, _reply, done) {
+  const pending = new PendingRequests(clock, (reply, seenAt) => {
+    const milliseconds = seenAt - (reply.request as unknown as Timed)[kBegan]!
+    if (milliseconds > 0) count(reply, milliseconds >= FAILED_AFTER_MS, seenAt)
+  })
+  /** Counts a request once, although `onSend` runs again for the error response when a later hook fails. */
+  const count = ({ request }: FastifyReply, hasFailed: boolean, endedAt?: number): void => {
+    const bucket = requests.bucketOf(request)
+    const timed = request as unknown as Timed
+    const began = timed[kBegan]
+    if (bucket === undefined || began === undefined || began === COUNTED) return
+    timed[kBegan] = COUNTED
+    recorder()?.addRequest(bucket, (endedAt ?? clock().now()) - began, hasFailed)
+  }
+  fastify.addHook('onClose', async function endMeasurement () { pending.close() })
+  fastify.addHook('onRequest', function noteRolloutBegin (request, reply, done) {
     (request as unknown as Timed)[kBegan] = clock().now()
+    pending.begin(reply)
     done()
   })
   // `onResponse` is not used: for this hook Fastify adds two listeners to every response, which costs more than the other hooks.
-  fastify.addHook('onSend', function measureRolloutRequest (request, reply, _payload, done) {
-    const bucket = requests.bucketOf(request)
-    if (bucket !== undefined) {
-      const timed = request as unknown as Timed
-      const began = timed[kBegan]
-      // A request is counted once, although `onSend` runs again for the error response when a later hook fails.
-      if (began !== undefined && began !== COUNTED) {
-        timed[kBegan] = COUNTED
-        recorder()?.addRequest(bucket, clock().now() - began, reply.statusCode >= 500)
-      }
-    }
+  fastify.addHook('onSend', function measureRolloutRequest (_request, reply, _payload, done) {
+    pending.answer(reply)
+    count(reply, reply.statusCode >= 500)
     done()
   })
 }

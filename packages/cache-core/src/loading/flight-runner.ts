@@ -174,7 +174,7 @@ export class FlightRunner {
       return
     }
     const { flights, doubts } = this.#service
-    doubts.look(target.stats.of(key).keyPattern, key, value, { ...call.options, tags: options.tags })
+    doubts.look(target.stats.of(key).keyPattern, key, value, call.options, options.tags)
     const isQueued = flights.storing([key]) !== undefined
     flight.snapshotValue(value, target.immediate === undefined)
     const store = async (): Promise<void> => {

@@ -107,18 +107,15 @@ export function initialState (plan: string, now: number, revision = 1): CanarySt
   }
 }
 
-/** Returns the percent of a state at a time: during a ramp between the percents before and after. */
-export function effectivePercent ({ percent, since, ramp }: CanaryState, now: number): number {
+/**
+ * Returns the percent of a state: during a ramp between the percents before and after.
+ * @param rampedMs the milliseconds since the ramp began
+ */
+export function effectivePercent ({ percent, ramp }: Pick<CanaryState, 'percent' | 'ramp'>, rampedMs: number): number {
   if (ramp === undefined || ramp.ms <= 0) return percent
-  // A clock that was set back before the ramp began counts as its beginning.
-  const share = Math.min(Math.max((now - since) / ramp.ms, 0), 1)
+  const share = Math.min(Math.max(rampedMs / ramp.ms, 0), 1)
   // Two decimals, so that each step is a whole number of buckets.
   return Math.round(100 * (ramp.from + (percent - ramp.from) * share)) / 100
-}
-
-/** Whether a state has reached its percent at a time. */
-export function isSettled (state: CanaryState, now: number): boolean {
-  return effectivePercent(state, now) === state.percent
 }
 
 /** Returns the minutes to count before `stage + 1` may begin: twice as many after each failure of that stage, at most seven days. */
@@ -127,15 +124,21 @@ export function requiredMinutes (holdMinutes: number, failures: CanaryState['fai
   return Math.min(doubled, Math.max(holdMinutes, MAX_WAIT_MINUTES))
 }
 
-/** How a change came about. */
-export interface Cause { readonly now: number; readonly by: HistoryRecord['by']; readonly reason: string; readonly numbers?: unknown }
+/** How a change came about. `from`: the percent before it, during a ramp; absent: no ramp runs. */
+export interface Cause {
+  readonly now: number
+  readonly by: HistoryRecord['by']
+  readonly reason: string
+  readonly numbers?: unknown
+  readonly from?: number
+}
 
 /** Returns the transition to a stage and its percent; a raise ramps over `rampMs`. */
 export function moveTo (
   state: CanaryState, { stage, percent, rampMs }: { stage: number; percent: number; rampMs: number }, cause: Cause
 ): Transition {
   const { recommendation: _done, ramp: _ended, ...rest } = state
-  const from = effectivePercent(state, cause.now)
+  const { from = state.percent } = cause
   return change({
     ...rest,
     stage,
@@ -177,13 +180,21 @@ export function complete (state: CanaryState, cause: Cause): Transition {
   return state.completed ? { state: next } : { state: next, record: record! }
 }
 
-/** Returns the transition to another percent of one key pattern; 100: the pattern has no percent of its own any more. */
+/**
+ * Returns the transition to another percent of one key pattern; 100: the pattern has no percent of its own any more. The evidence of the
+ * stage begins anew, since the cached arm is another one from now on; during a ramp it has not begun, and in the baseline no arm is cached.
+ */
 export function limitPattern (state: CanaryState, pattern: string, percent: number, cause: Cause): Transition {
   const { [pattern]: stored, ...others } = state.patterns
   // A key pattern may have the name of a member that every object inherits, such as `constructor`.
   const before = Object.hasOwn(state.patterns, pattern) ? stored! : 100
-  const next = { ...state, patterns: percent === 100 ? others : { ...others, [pattern]: percent } }
-  const { state: changed, record } = change(next, before, cause)
+  const isOther = before !== percent && state.stage > 0 && (cause.from ?? state.percent) === state.percent
+  const { ramp: _ended, ...settled } = state
+  const next = {
+    ...isOther ? { ...settled, since: cause.now, observedMinutes: 0 } : state,
+    patterns: percent === 100 ? others : { ...others, [pattern]: percent }
+  }
+  const { state: changed, record } = change(next, before, isOther ? { ...cause, reason: `${cause.reason}: the evidence of the stage begins anew` } : cause)
   return { state: changed, record: { ...record!, to: percent, pattern } }
 }
 

@@ -3,7 +3,7 @@ import { RolloutConflict, RolloutUnavailable } from '../contract/errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/harmless.js'
 import type { CanaryPlan } from './canary-options.js'
-import { effectivePercent, type CanaryState, type Transition } from './canary-state.js'
+import type { CanaryState, Transition } from './canary-state.js'
 import { statusOf, viewOf, type CanaryStatus, type CanaryView } from './canary-view.js'
 import { Decider } from './decider.js'
 import { MinuteRecorder, type ProcessCounts } from './minute-recorder.js'
@@ -240,6 +240,6 @@ export class Canary {
     if (problem?.kind === this.#problem) return
     this.#problem = problem?.kind
     if (problem !== undefined) this.#host.log.warn({ problem: problem.kind }, `Cache: rollout: ${problem.text}`)
-    else this.#host.log.info({ percent: effectivePercent(this.#shared.state!, this.#shared.now()!) }, 'Cache: rollout: the state can be read, and is that of this process\'s stages')
+    else this.#host.log.info({ percent: this.#shared.percent }, 'Cache: rollout: the state can be read, and is that of this process\'s stages')
   }
 }

@@ -13,8 +13,8 @@ import type { StoreCalls } from './store-calls.js'
 
 /** Milliseconds for which the decider's lease lasts without being extended. */
 export const LEASE_MS = 15_000
-/** Milliseconds without a decision of another plan after which this plan takes the state over. */
-const ADOPT_MS = 120_000
+/** Minutes without a decision of another plan after which this plan takes the state over. */
+const ADOPT_MINUTES = 2
 /** Milliseconds for which an empty store may still get its state back from a process that knows it. */
 const EMPTY_MS = 15_000
 /** The most milliseconds after a minute for which the reports of other processes are waited for. */
@@ -87,6 +87,7 @@ export class Decider {
       return
     }
     if (shared.state.plan !== plan.hash) {
+      if (!this.#mayLead()) return this.#stop()
       await this.#write(adopt(shared.state, plan.hash, plan.stages.map(({ percent }) => percent), now))
       return
     }
@@ -95,11 +96,12 @@ export class Decider {
 
   /** Whether this process may decide: it can read the state, and no decider of another plan is at work. */
   #mayLead (): boolean {
-    const { shared } = this.#host
-    const now = shared.now()
-    if (now === undefined) return false
+    const { shared, plan } = this.#host
+    if (shared.now() === undefined) return false
     if (shared.problem === undefined) return true
-    return shared.problem.kind === 'other-plan' && Math.abs(now - shared.state!.decidedAt) > ADOPT_MS
+    if (shared.problem.kind !== 'other-plan' || !shared.mayAdopt || shared.state!.ramp !== undefined) return false
+    // Not `decidedAt`: a store's clock that jumps would look like a decider that is gone.
+    return shared.unchangedForMs() > ADOPT_MINUTES * plan.minuteMs
   }
 
   /** Whether an empty store has no process any more that could write its lost state again. */

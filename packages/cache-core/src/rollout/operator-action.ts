@@ -50,7 +50,7 @@ export function checkAction (body: unknown, plan: CanaryPlan): OperatorAction {
 export function actOn (shared: SharedState, wanted: OperatorAction, plan: CanaryPlan, now: number): Transition {
   const { action, percent, pattern } = wanted
   const state = stateToChange(shared, wanted, plan, now)
-  const because = (reason: string): Cause => ({ now, by: 'operator', reason })
+  const because = (reason: string): Cause => ({ now, by: 'operator', reason, from: shared.rampPercent })
   if (pattern !== undefined) {
     const limit = action === 'to' ? percent! : action === 'off' ? 0 : 100
     if (!Object.hasOwn(state.patterns, pattern) && Object.keys(state.patterns).length >= MAX_PATTERNS) {

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.js'
 import type { CanaryPlan } from './canary-options.js'
-import { effectivePercent, parseState, rewritten, type CanaryState, type Transition } from './canary-state.js'
+import { parseState, rewritten, type CanaryState, type Transition } from './canary-state.js'
+import { Ramp } from './ramp.js'
 import { percentOf } from './stage-decision.js'
 import type { StoreCalls } from './store-calls.js'
 
@@ -15,8 +16,6 @@ export interface Problem {
 
 /** The state document as one process knows it. */
 export class SharedState {
-  /** The last state that was read or written; a corrupt or lost document does not change it. */
-  state: CanaryState | undefined
   /** The revision of the stored document; `undefined`: none is stored. */
   storedRevision: number | undefined
   /** A document of another format, or none that can be read. */
@@ -26,6 +25,10 @@ export class SharedState {
   readonly #calls: () => StoreCalls
   readonly #clock: () => Clock
   readonly #plan: CanaryPlan
+  readonly #ramp: Ramp
+  #state: CanaryState | undefined
+  /** The time by the local clock at which a document with another revision was first seen. */
+  #changedAt = 0
   #offset: number | undefined
   #lastReadAt: number | undefined
   #hasFailed = false
@@ -35,6 +38,16 @@ export class SharedState {
     this.#calls = calls
     this.#clock = clock
     this.#plan = plan
+    this.#ramp = new Ramp(clock)
+  }
+
+  /** The last state that was read or written, without a ramp that is over; a corrupt or lost document does not change it. */
+  get state (): CanaryState | undefined {
+    if (this.#state?.ramp !== undefined && this.#ramp.isOver) {
+      const { ramp: _over, ...settled } = this.#state
+      this.#state = settled
+    }
+    return this.#state
   }
 
   /** Returns the time of the store's clock, as of the last read; `undefined` before the first one. */
@@ -52,19 +65,34 @@ export class SharedState {
     if (this.isAway) return { kind: 'away', text: 'the state cannot be read: this process caches nothing until it can' }
     if (this.unreadable !== undefined) return this.unreadable
     if (this.state === undefined || this.state.plan === this.#plan.hash) return undefined
-    return { kind: 'other-plan', text: 'the state is that of other stages or criteria, of another version of the app or of another app with this key prefix: this process follows its percent and decides nothing' }
+    const until = this.mayAdopt ? '' : `; an operator's action "to" with one of ${ownPercents(this.#plan).join(', ')} sets a percent of its own stages`
+    return { kind: 'other-plan', text: `the state is that of other stages or criteria, of another version of the app or of another app with this key prefix: this process follows its percent and decides nothing${until}` }
   }
 
   /** Returns the percent of the subjects that this process caches now. */
   get percent (): number {
-    const now = this.now()
-    if (this.state === undefined || now === undefined || this.isAway || this.state.killed) return 0
-    return effectivePercent(this.state, now)
+    return this.isAway ? 0 : this.rampPercent
+  }
+
+  /** The percent of the state, during a ramp between the percents before and after; 0: no state, or one that is killed. */
+  get rampPercent (): number {
+    const { state } = this
+    return state === undefined || state.killed ? 0 : this.#ramp.percentOf(state)
+  }
+
+  /** Whether this process may go on with the state of another plan: with `advance: 'manual'` only if that moves no percent. */
+  get mayAdopt (): boolean {
+    return this.#plan.advance === 'auto' || this.state === undefined || ownPercents(this.#plan).includes(this.state.percent)
+  }
+
+  /** Returns the milliseconds by the local clock for which no other revision of the document was seen. */
+  unchangedForMs (): number {
+    return this.#clock().now() - this.#changedAt
   }
 
   /** Forgets everything, for another store. */
   reset (): void {
-    this.state = this.storedRevision = this.unreadable = this.#emptySince = this.#offset = this.#lastReadAt = undefined
+    this.#state = this.storedRevision = this.unreadable = this.#emptySince = this.#offset = this.#lastReadAt = undefined
     this.#hasFailed = false
   }
 
@@ -118,6 +146,8 @@ export class SharedState {
     }
     this.#emptySince = undefined
     const parsed = parseState(text)
+    const revision = parsed.kind === 'state' ? parsed.state.revision : parsed.revision
+    if (revision !== this.storedRevision) this.#changedAt = this.#clock().now()
     if (parsed.kind === 'state' && this.#contradicts(parsed.state)) {
       this.storedRevision = parsed.state.revision
       this.unreadable = { kind: 'corrupt', text: unreadableText('the stored state has a stage or percent that these stages do not have') }
@@ -151,11 +181,17 @@ export class SharedState {
   }
 
   #take (state: CanaryState): void {
-    this.state = state
+    if (state.revision !== this.storedRevision) this.#changedAt = this.#clock().now()
+    this.#state = state
+    this.#ramp.follow(state, this.now()!)
     this.storedRevision = state.revision
     this.#emptySince = undefined
     this.unreadable = undefined
   }
+}
+
+function ownPercents (plan: CanaryPlan): number[] {
+  return [0, ...plan.stages.map((stage) => stage.percent)]
 }
 
 function unreadableText (problem: string): string {

@@ -119,6 +119,11 @@ export class CacheRegistry {
 
   /** The registration in service. */
   get active (): Registration { return this.#active }
+  /**
+   * Whether no call is served from a cache: no implementation that stores is in service, or the rollout includes no subject. Every read is
+   * then loaded, so that the loads are a sample of the reads.
+   */
+  get isObserving (): boolean { return this.#active.passThrough || this.rollout.limit === 0 }
   /** The implementation in service. */
   get current (): Cache { return this.#active.impl }
 

@@ -34,13 +34,14 @@ export class Doubts {
   /**
    * Checks one store for likely mistakes.
    * @param options as the caller gave them; lifetimes and tags that are functions, and `Infinity`, are not doubted
+   * @param tags the tags of the entry, where they are known; by default those of the options
    */
-  look (keyPattern: string, key: string, value: unknown, options: DoubtedOptions): void {
+  look (keyPattern: string, key: string, value: unknown, options: DoubtedOptions, tags = options.tags): void {
     // Keys and values of stored responses are made by @x/cache-edge, and clients choose the URLs.
     if (isResponse(key)) return
     let seen = this.#seen.get(keyPattern)
     if (seen === undefined) this.#seen.set(keyPattern, seen = { samples: 0, change: undefined, reasons: new Set() })
-    const { ttl, staleWhileRevalidate, staleIfError, tags } = options
+    const { ttl, staleWhileRevalidate, staleIfError } = options
     if (isAbove(ttl, DOUBTED_TTL)) this.#say(seen, keyPattern, 'ttl', `a ttl of ${ttl} seconds is above one day: a ttl is given in seconds, not in milliseconds`)
     const window = isAbove(staleWhileRevalidate, DOUBTED_WINDOW) ? staleWhileRevalidate : staleIfError
     if (isAbove(window, DOUBTED_WINDOW)) this.#say(seen, keyPattern, 'window', `a stale window of ${window} seconds is above 30 days: it is given in seconds, not in milliseconds`)

@@ -58,10 +58,10 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   /** Whether the client left before its response was complete. */
   readonly isGone: boolean
   /**
-   * Whether the rollout assigns the request to the arm `cached`. A request of the arm `control` never waits for another, since observing
-   * must not delay it.
+   * Whether the cache serves the request's key: an implementation stores values, and the rollout includes the request and its key. Other
+   * requests never wait for another, since observing must not delay them.
    */
-  readonly isCached: boolean
+  readonly isServed: boolean
 
   /** Whether `Content-Type` and `Content-Language`, as hooks set them before the handler, are the same as when a response was stored. */
   hasLabelsOf (stored: StoredHead): boolean

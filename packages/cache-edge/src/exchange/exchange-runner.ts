@@ -1,5 +1,5 @@
 import { corrupt } from '@x/cache-core/implementing'
-import { Backoff, RESPONSE_KEYS, type Core } from '@x/cache-core/suite'
+import { Backoff, type Core } from '@x/cache-core/suite'
 import { within } from '../lib/within.js'
 import { decide, type RecentFailures } from '../rules/decide.js'
 import { stateOf } from '../rules/stored-state.js'
@@ -143,8 +143,8 @@ export class ExchangeRunner {
   }
 
   #arrive (request: CacheRequest, until: number): ForwardState {
-    const { active, rollout, clock } = this.#core.registry
-    const flightKey = !active.passThrough && request.isCached && rollout.allows(RESPONSE_KEYS) ? request.flightKey : undefined
+    const { clock } = this.#core.registry
+    const flightKey = request.isServed ? request.flightKey : undefined
     const flight = flightKey === undefined ? undefined : this.#flights.joinable(flightKey)
     const isUncacheable = flightKey !== undefined && this.#runs.uncacheable.isActive(flightKey)
     return afterArrival({ flightKey, flight, isUncacheable, until: Math.min(until, clock.now() + this.#coalesceMs) })

@@ -1,5 +1,5 @@
 import type { FastifyCache } from '@x/cache-core'
-import { enterHandlerPhase, joinLines, variantOf, type Core } from '@x/cache-core/suite'
+import { enterHandlerPhase, isGone, joinLines, variantOf, type Core } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { CacheRequest, Refresh, StoredRoute, ViewIdentity } from '../exchange/cache-request.js'
@@ -13,7 +13,6 @@ import { shownNames, visibleHeaders } from '../rules/visibility.js'
 import { Names, variantKey, type TargetUri } from '../store/cache-key.js'
 import type { StoredHead } from '../store/stored-response.js'
 import { matches, type Servable } from '../store/variants.js'
-import { isGone } from './client-gone.js'
 import { showAllBeforeSend } from './handler-view.js'
 import { askItself, peerOf, type LoopbackRequest } from './loopback.js'
 import { wasFoundPersonal, type PersonalRequests } from './personal-requests.js'
@@ -114,7 +113,8 @@ export class FastifyCacheRequest implements CacheRequest {
 
   get isGone (): boolean { return isGone(this.reply) }
 
-  get isCached (): boolean { return this.#app.core.armOf(this.request) === 'cached' }
+  // The client of the request decides, as it does on the reads and stores of the response.
+  get isServed (): boolean { return this.refresh === undefined && this.#app.core.requests.of(this.request).serves(this.key) }
 
   get flightKey (): string {
     const { headers } = this

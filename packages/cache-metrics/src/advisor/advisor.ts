@@ -128,7 +128,7 @@ export class Advisor {
     if (observedSeconds < 3600) notes.push('Observed for less than an hour: keys that come again later are not in the hit rates.')
     const unknown = advice.filter(({ judgement, staleness }) => judgement.kind === 'good' && staleUnknown(staleness)).length
     if (unknown > 0) notes.push(`${unknown} of what is good has hits whose staleness is unknown: the observation has to last several of its ttls. Until then good is said of the hits alone.`)
-    if (!this.#core.registry.active.passThrough) notes.push('A cache is in service: values were compared while NullCache observed, or not at all.')
+    if (!this.#core.registry.isObserving) notes.push('A cache is in service: values were compared while NullCache observed, or at 0 % of a rollout, or not at all.')
     if (this.#failures > 0) notes.push(`${this.#failures} values or requests could not be looked at: a getter, a proxy or a toJSON of the app threw.`)
     if (this.#leftOut > 0) notes.push(`${this.#leftOut} reads and requests were of key patterns or routes beyond the first ${MAX_SUBJECTS} of each, which are not looked at.`)
     return notes
@@ -143,7 +143,7 @@ export class Advisor {
     const seen = this.#seen
     this.#seen = undefined
     // While a cache stores values, only misses load, so the loads are no sample of the requests.
-    if (error !== undefined || !this.#core.registry.active.passThrough || checkKey(key) !== undefined) return
+    if (error !== undefined || !this.#core.registry.isObserving || checkKey(key) !== undefined) return
     const observed = this.#patterns.get(pattern)
     const hash = this.#hash(key)
     if (observed === undefined || !observed.staleness.wants(hash)) return
@@ -155,8 +155,8 @@ export class Advisor {
   }
 
   #noteLoadFor (key: string, value: unknown, request: FastifyRequest): void {
-    const { active, stats } = this.#core.registry
-    if (!active.passThrough || checkKey(key) !== undefined) return
+    const { isObserving, stats } = this.#core.registry
+    if (!isObserving || checkKey(key) !== undefined) return
     const observed = this.#patterns.get(stats.patterns.of(key))
     if (observed === undefined) return
     this.#look(() => {
@@ -179,7 +179,7 @@ export class Advisor {
       whenHeadIsWritten(reply.raw, (status) => this.#safely(() => observed.noteAnswer(reply.hasHeader('set-cookie'), isStorable(status, request, reply))))
       // Only the responses of handlers are compared with each other, since a response from the cache always equals the stored one. Responses
       // with a Content-Encoding are left out, since the same content may be compressed differently each time.
-      if (!this.#core.registry.active.passThrough || reply.statusCode !== 200 || reply.hasHeader('content-encoding')) return
+      if (!this.#core.registry.isObserving || reply.statusCode !== 200 || reply.hasHeader('content-encoding')) return
       if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return
       const print = fingerprint(payload, MAX_VALUE_BYTES)
       if (print === undefined) return observed.noteUnseen()

@@ -17,7 +17,7 @@ export const ROLLOUT_METRICS: readonly Metric[] = [
   {
     name: 'cache_request_failures_total',
     type: 'counter',
-    help: 'Requests that were answered with a status of 500 or more, by the arm of the rollout.',
+    help: 'Requests that were answered with a status of 500 or more, or had no response after five seconds when their connection ended, by the arm of the rollout.',
     labelNames: ['route', 'arm'],
     ofTraffic ({ routes }, emit) {
       for (const { label, durations, failures } of routes) {

@@ -22,7 +22,7 @@ export interface ShareInterval { readonly rate: number; readonly low: number; re
 /** The measurements of a route in one arm. Percentiles are in milliseconds. */
 export interface RouteArm {
   readonly requests: number
-  /** Responses with a status of 500 or more, per request. */
+  /** Responses with a status of 500 or more, and requests whose client waited in vain, per request. */
   readonly failures: ShareInterval
   readonly p50: number | undefined
   readonly p95: number | undefined

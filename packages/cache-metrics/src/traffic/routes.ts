@@ -17,7 +17,7 @@ export class RouteTraffic {
   /** The number of answered requests that a shared cache could have answered, by method. */
   readonly candidates = { GET: 0, HEAD: 0 }
   readonly durations: Record<RequestArm, DurationHistogram | undefined> = { cached: undefined, control: undefined, none: undefined }
-  /** The number of requests that were answered with a status of 500 or more, by arm. */
+  /** The number of requests that were answered with a status of 500 or more, or too late for their client, by arm. */
   readonly failures: Record<RequestArm, number> = { cached: 0, control: 0, none: 0 }
   constructor (readonly label: string) {}
 

@@ -1,8 +1,8 @@
-import type { Core, RequestArm } from '@x/cache-core/suite'
+import { FAILED_AFTER_MS, PendingRequests, type Core, type RequestArm } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { METRICS_DEFAULTS } from '../options.js'
 import { Arms } from './arms.js'
-import { Routes, type RouteTraffic } from './routes.js'
+import { Routes, type MeasuredRoute, type RouteTraffic } from './routes.js'
 
 const kBegan = Symbol('@x/cache-metrics.began')
 const COUNTED = -1
@@ -46,17 +46,24 @@ export class Traffic {
     return () => { this.#listeners = this.#listeners.filter((other) => other !== listener) }
   }
 
-  /** Measures every request of the Fastify instance, from its first hook to `onSend`. */
+  /**
+   * Measures every request of the Fastify instance, from its first hook to `onSend`, or to the end of its connection if there is no
+   * response.
+   */
   watch (fastify: FastifyInstance): void {
     const traffic = this
+    const pending = new PendingRequests(() => this.#core.registry.clock, (reply, seenAt) => this.#measureUnanswered(reply, seenAt))
+    fastify.addHook('onClose', async function endMeasurement () { pending.close() })
     // The hooks belong to the instance, not to each route. Hooks of the instance also run for unmatched requests, and for routes that were
     // declared before the plugin was loaded. `onResponse` is not used: for this hook Fastify adds two listeners to every response, which
     // costs more than the other hooks.
-    fastify.addHook('onRequest', function noteBegin (request, _reply, done) {
+    fastify.addHook('onRequest', function noteBegin (request, reply, done) {
       (request as unknown as Timed)[kBegan] = traffic.#core.registry.clock.now()
+      pending.begin(reply)
       done()
     })
     fastify.addHook('onSend', function measureRequest (request, reply, payload, done) {
+      pending.answer(reply)
       traffic.#measure(request, reply, payload)
       done()
     })
@@ -80,14 +87,26 @@ export class Traffic {
       }
     }
     // If an earlier hook answered the request, its begin is not known, and its duration is not measured.
-    if (began === undefined) return
+    if (began !== undefined) this.#count(request, route, now - began, reply.statusCode >= 500)
+  }
+
+  /** Counts a request whose connection ended before its response, such as one that hangs. */
+  #measureUnanswered ({ request }: FastifyReply, seenAt: number): void {
+    const timed = request as unknown as Timed
+    const milliseconds = seenAt - timed[kBegan]!
+    if (timed[kBegan] === COUNTED || milliseconds <= 0) return
+    timed[kBegan] = COUNTED
+    const route = this.#routes.of(request, this.#core.routeOf(request))
+    if (route !== undefined) this.#count(request, route, milliseconds, milliseconds >= FAILED_AFTER_MS)
+  }
+
+  #count (request: FastifyRequest, { traffic }: MeasuredRoute, milliseconds: number, failed: boolean): void {
     const arm = this.#core.armOf(request)
-    const seconds = (now - began) / 1000
+    const seconds = milliseconds / 1000
     traffic.durationsOf(arm).observe(seconds)
-    const failed = reply.statusCode >= 500
     if (failed) traffic.failures[arm]++
     const bucket = this.#core.requests.bucketOf(request)
-    if (bucket !== undefined && arm !== 'none') this.arms.count(traffic.label, arm, bucket, now - began, failed)
+    if (bucket !== undefined && arm !== 'none') this.arms.count(traffic.label, arm, bucket, milliseconds, failed)
     for (const listener of this.#listeners) listener(seconds, traffic.label, arm)
   }
 }

@@ -2,6 +2,7 @@ import { CacheRegistry } from '@x/cache-core'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
 import { wantsMarkdown } from '../../src/advisor/accept.js'
+import type { Report } from '../../src/index.js'
 import { adviceOn, build, numbers, reportOf, Time } from '../fixtures/advised-app.js'
 
 const hostile: Record<string, (app: FastifyInstance) => void> = {
@@ -125,6 +126,31 @@ t.test('behind a cache that stores nothing is compared', async (t) => {
   for (const name of ['item', 'GET /']) t.match(adviceOn(report, name).verdict, /^not enough data: 0 values compared/)
   t.match(report.notes.join(), /A cache is in service/)
 })
+
+for (const [what, rollout] of [['at percent 0 of a rollout', { percent: 0 }], ['in the baseline of a canary', { canary: true }]] as const) {
+  t.test(`${what} values are compared as while NullCache observes`, async (t) => {
+    const time = new Time()
+    const reports = []
+    for (const core of [{}, { implementation: 'memory', rollout }]) {
+      const app = await build(t, { time, core })
+      let version = 0
+      app.get('/', async (request) => request.cache.getOrSet('item:1', () => version++))
+      app.get('/mine', async (request) => request.cache.getOrSet('mine:1', () => request.headers['x-user-id']))
+      const draw = numbers(7)
+      for (let turn = 0; turn < 250; turn++) {
+        time.advance(0.1)
+        await app.inject('/')
+        await app.inject({ url: '/mine', headers: { 'x-user-id': String(draw(11)) } })
+      }
+      reports.push(await reportOf(app))
+    }
+    const [observed, report] = reports as [Report, Report]
+    for (const name of ['item', 'GET /', 'mine', 'GET /mine']) t.equal(adviceOn(report, name).verdict, adviceOn(observed, name).verdict, name)
+    t.match(adviceOn(report, 'mine').verdict, 'unsafe: differs by user')
+    t.match(adviceOn(report, 'item').verdict, /every load|^poor: /)
+    t.notMatch(report.notes.join(), /A cache is in service/)
+  })
+}
 
 t.test('an app that joins a cache counts from when it came', async (t) => {
   const registry = new CacheRegistry()

@@ -1,0 +1,57 @@
+import type { FastifyReply } from 'fastify'
+import type { Clock } from '../lib/clock.js'
+import { isGone } from './client-gone.js'
+
+/** Milliseconds between two looks at the requests without a response. */
+const LOOK_EVERY_MS = 1000
+/**
+ * Milliseconds of waiting without a response after which a request has failed, as the 504 of a proxy would say. A client that leaves sooner
+ * is none of the app's failures.
+ */
+export const FAILED_AFTER_MS = 5000
+
+/**
+ * Is called for a request whose connection ended before its response began.
+ * @param seenAt the time at which the connection was last seen open, in milliseconds of the clock
+ */
+export type OnUnanswered = (reply: FastifyReply, seenAt: number) => void
+
+/**
+ * The requests of one app that have no response yet. The connections are looked at once per second, since a listener for the end of each
+ * connection would cost every request more. A client that leaves within the second is therefore not noticed.
+ */
+export class PendingRequests {
+  readonly #clock: () => Clock
+  readonly #onUnanswered: OnUnanswered
+  readonly #replies = new Set<FastifyReply>()
+  readonly #timer: NodeJS.Timeout
+  #lookedAt = -Infinity
+
+  constructor (clock: () => Clock, onUnanswered: OnUnanswered) {
+    this.#clock = clock
+    this.#onUnanswered = onUnanswered
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS)
+    this.#timer.unref()
+  }
+
+  begin (reply: FastifyReply): void { this.#replies.add(reply) }
+
+  /** Notes that the response of a request begins. */
+  answer (reply: FastifyReply): void { this.#replies.delete(reply) }
+
+  close (): void {
+    clearInterval(this.#timer)
+    this.#replies.clear()
+  }
+
+  #look (): void {
+    const now = this.#clock().now()
+    for (const reply of this.#replies) {
+      if (!reply.sent && !isGone(reply)) continue
+      this.#replies.delete(reply)
+      // A response past Fastify is the app's own: its begin and status are not known.
+      if (!reply.sent) this.#onUnanswered(reply, this.#lookedAt)
+    }
+    this.#lookedAt = now
+  }
+}

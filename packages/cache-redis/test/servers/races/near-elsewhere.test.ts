@@ -1,0 +1,64 @@
+import t, { type Test } from 'tap'
+import type { RedisCache, RedisCacheOptions } from '../../../src/index.js'
+import { read, startCache, startServer } from '../../fixtures/caches.js'
+import { Child } from '../../fixtures/children.js'
+import { sharedNow } from '../../fixtures/world.js'
+
+// ROUNDS=n for more removals.
+const ROUNDS = Number(process.env.ROUNDS ?? 40)
+const HEARTBEAT_TIMEOUT_MS = 1000
+
+t.setTimeout(300_000 + 2000 * ROUNDS)
+
+/** Milliseconds for which the old value was still served, counted from the answer of the process that removed it; 0: not at all. */
+async function servedFor (cache: RedisCache, key: string, old: number): Promise<number> {
+  const answeredAt = sharedNow()
+  let lastAt = answeredAt
+  for (;;) {
+    const at = sharedNow()
+    if (await read(cache, key) !== old) return lastAt - answeredAt
+    lastAt = Math.max(at, answeredAt + Number.EPSILON)
+    await new Promise((resolve) => { setImmediate(resolve) })
+  }
+}
+
+async function removeRepeatedly (t: Test, kind: 'del' | 'set' | 'tag' | 'clear', options: RedisCacheOptions): Promise<number[]> {
+  const server = await startServer(t)
+  const cache = await startCache(t, { url: server.url, heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS, ...options })
+  const other = await Child.start(t, 'remover-child.ts', JSON.stringify({ url: server.url }))
+  const times: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const key = `key:${round % 7}`
+    await other.order({ kind: 'store', key, value: round })
+    // Reads that make a copy, or remember the tokens.
+    for (let reads = 0; reads < 20; reads++) {
+      await read(cache, key)
+      await new Promise((resolve) => { setImmediate(resolve) })
+    }
+    const answering = other.order<{ isOk: boolean }>({ kind, key, value: -1 })
+    // This process is busy until both the message and the answer wait for it: it may then take the answer first.
+    if (round % 2 === 0) for (const end = sharedNow() + 30; sharedNow() < end;);
+    const answer = await answering
+    t.ok(answer.isOk)
+    times.push(await servedFor(cache, key, round))
+  }
+  if (options.near !== undefined) t.ok(cache.status().near!.hits > ROUNDS, 'copies were served')
+  t.equal(await other.end(), 0)
+  return times
+}
+
+for (const [level, options] of [['near', { near: true }], ['bounded', {}]] as const) {
+  for (const kind of ['del', 'set', 'tag', 'clear'] as const) {
+    t.test(`${level}: after ${kind} in another process has been acknowledged, the old value is served at most until its message arrives`, async (t) => {
+      const times = await removeRepeatedly(t, kind, options)
+      const late = times.filter((each) => each > 0)
+      t.comment(`${late.length} of ${times.length} were read once more, for at most ${Math.max(0, ...late).toFixed(2)} ms`)
+      t.ok(Math.max(...times) <= HEARTBEAT_TIMEOUT_MS)
+      if (level === 'bounded' && (kind === 'del' || kind === 'set')) t.equal(late.length, 0, 'the entry itself is removed')
+    })
+  }
+}
+t.test('strong: after a tag was invalidated in another process, the old value is not served at all', async (t) => {
+  const times = await removeRepeatedly(t, 'tag', { consistency: 'strong' })
+  t.ok(times.every((each) => each === 0))
+})
