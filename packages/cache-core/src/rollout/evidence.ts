@@ -28,7 +28,7 @@ export interface Difference {
 export interface RecentCounts {
   readonly requests: number
   readonly failures: number
-  /** The same without the group of subjects that has the most failures: one broken client is no failure of the cache. */
+  /** The requests without the group of subjects that has the most failures: one broken client is no failure of the cache. */
   readonly requestsOfOthers: number
   readonly failuresOfOthers: number
 }
@@ -64,7 +64,7 @@ export interface Evidence {
     readonly p95: Difference | undefined
     readonly p99: Difference | undefined
   }
-  /** The same for the odds of a failure. */
+  /** The odds of a request to fail, compared as for `latency`. */
   readonly failures: Difference | undefined
   /** Loads per read of the cached arm minus those of the control arm: a difference of ratios. */
   readonly loads: Difference | undefined

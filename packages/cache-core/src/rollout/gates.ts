@@ -36,9 +36,15 @@ export interface Verdict {
  * than once in ten years of looks at each minute.
  */
 const CERTAIN = Math.log(1e7)
-/** Standard errors from which a difference is suspected: the stage goes on waiting until more requests decide. By chance it is 1 %. */
+/**
+ * The number of standard errors above which a difference is suspected: the stage waits for more requests. Two equal arms exceed it by chance
+ * in 1 % of the comparisons.
+ */
 const SUSPECTED = 2.33
-/** The same for a difference that a sequential test has found: once in 2000. */
+/**
+ * The logarithm of the likelihood ratio above which the arms' counts of failures differ, after a sequential test has found a difference: two
+ * equal arms exceed it by chance once in 2000 comparisons.
+ */
 const FEW_CERTAIN = Math.log(2000)
 const NO_CONTROL = 'there is no control arm (holdOut 0): only absolute criteria hold'
 
