@@ -12,7 +12,7 @@ export interface ArmOfCall { readonly arm: Arm; readonly bucket: number }
 
 /**
  * Returns the registration for reads and stores of a key; `undefined`: the key is outside of the rollout.
- * @param bucket the bucket of the request's subject, which decides on key patterns with a percent of their own
+ * @param bucket the bucket, 0 to 9999, of the request's subject; it decides on key patterns with a percent of their own
  */
 export function serving (registry: CacheRegistry, arm: Arm, key: string, bucket: number): Registration | undefined {
   const { active, rollout } = registry

@@ -58,10 +58,10 @@ export class CacheClient implements FastifyCache {
   }
 
   /**
-   * Returns a client of the same cache for another arm.
+   * Returns a client of the same cache for another arm: `cached` uses the implementation, `control` runs as if there were none.
    * @param onLoad is called with each value that a loader given to this client returned
    * @param caller the request that the calls are made for; if it ends during a load, the load continues for other callers
-   * @param bucket the bucket of the request's subject
+   * @param bucket the number, 0 to 9999, of the user or other subject; key patterns with a percent of their own are assigned by it
    */
   withArm (arm: Arm, onLoad?: OnLoad, caller?: Caller, bucket = 0): CacheClient {
     const client = new CacheClient(this.registry, this.#settings, arm, this)

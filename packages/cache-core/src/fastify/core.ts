@@ -111,7 +111,10 @@ export class Core {
     this.#rollout.share(store)
   }
 
-  /** Ends the canary and frees its lease, for the package whose store it shares: the store is closed before this core. */
+  /**
+   * Ends the canary and frees its lease. A package that provides the canary's shared state calls this before it closes its connection;
+   * this core closes later.
+   */
   async closeRollout (): Promise<void> {
     await this.#rollout.close()
   }

@@ -6,9 +6,15 @@ import { excessOver, SUSPECTED } from './sequential-test.js'
  * than once in ten years of looks at each minute.
  */
 export const CERTAIN = Math.log(1e7)
-/** Standard errors from which a difference of a window is suspected, and that of failures: by chance 0.1 %, since a stage has several windows. */
+/**
+ * The number of standard errors above which a difference in a window, or in failures, is suspected. Two equal arms exceed it by chance in
+ * 0.1 % of the comparisons: a stage has several windows.
+ */
 const WINDOW_SUSPECTED = 3.1
-/** The logarithm of the likelihood ratio of counts whose difference a sequential test has found: by chance once in 2000. */
+/**
+ * The logarithm of the likelihood ratio above which the arms' counts of failures differ, after a sequential test has found a difference: two
+ * equal arms exceed it by chance once in 2000 comparisons.
+ */
 const FEW_CERTAIN = Math.log(2000)
 
 interface Counts { readonly requests: number, readonly failures: number }

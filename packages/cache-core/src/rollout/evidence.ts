@@ -30,7 +30,7 @@ export interface Difference {
 export interface RecentCounts {
   readonly requests: number
   readonly failures: number
-  /** The same without the group of subjects that has the most failures: one broken client is no failure of the cache. */
+  /** The requests without the group of subjects that has the most failures: one broken client is no failure of the cache. */
   readonly requestsOfOthers: number
   readonly failuresOfOthers: number
 }
@@ -95,7 +95,7 @@ export interface Evidence {
   readonly missing: Missing | undefined
   /** The logarithms of the odds ratios that a regression of 20 % would have, by the control arm's durations; `undefined`: there are none. */
   readonly regression: ByQuantile<number> | undefined
-  /** The same for the odds of a failure. */
+  /** The odds of a request to fail, compared as for `latency`. */
   readonly failures: Difference | undefined
   /** The odds of a failure in the stage alone: with few failures before it nothing is known of a standing difference. */
   readonly ownFailures: Difference | undefined

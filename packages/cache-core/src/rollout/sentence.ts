@@ -17,7 +17,9 @@ const CONFIDENCE = 1.96
 /** Fewer groups with requests, or fewer requests, give no interval of a 99th percentile. */
 const MIN_GROUPS = 5
 const MIN_REQUESTS = 1000
-/** The logarithm of the likelihood ratio from which shares of failures differ: by chance once in 20 times. */
+/**
+ * The logarithm of the likelihood ratio from which shares of failures differ. Two equal arms reach it by chance once in 20 comparisons.
+ */
 const DIFFERS = Math.log(20)
 
 /** A ratio of quantiles, cached to control, with its interval. */

@@ -35,7 +35,10 @@ export function tOfNormal (normal: number, degrees: number): number {
   return Math.sign(normal) * Math.sqrt(degrees * Math.expm1(scaled * scaled / degrees))
 }
 
-/** Standard errors from which a difference of a stage is suspected: it goes on waiting until more requests decide. By chance it is 1 %. */
+/**
+ * The number of standard errors above which a difference is suspected: the stage waits for more requests. Two equal arms exceed it by chance
+ * in 1 % of the comparisons.
+ */
 export const SUSPECTED = 2.33
 /** The normal deviate that is exceeded in 95 % of all cases, negated. */
 const POWER = 1.645

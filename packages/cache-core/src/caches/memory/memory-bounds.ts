@@ -3,7 +3,10 @@ import { isResponse } from '../../contract/response-keys.js'
 import type { MemoryRoom } from './memory-room.js'
 import type { MemoryTags } from './memory-tags.js'
 
-/** The limits of a `MemoryCache`. `responseShare`: the part of both limits that stored responses may always use. */
+/**
+ * The limits of a `MemoryCache`. `responseShare`: the share of `maxEntries` and of `maxBytes` above which stored responses are evicted before
+ * other entries.
+ */
 export interface MemoryLimits {
   readonly maxEntries: number
   readonly maxBytes: number

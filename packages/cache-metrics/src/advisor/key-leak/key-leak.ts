@@ -44,7 +44,7 @@ const ALIKE = 0.02
 /** The number of compared pairs at which the counts of noise are halved, so that recent traffic outweighs older traffic. */
 const HALVED_AT = 1024
 
-/** One request for a key, in the form in which each dimension is compared with the request. */
+/** One request for a key: its answer, and the earlier requests for the key. Every suspect is judged by it. */
 interface Request {
   readonly slot: number
   /** The number of earlier requests for the key that this request can be compared with. */

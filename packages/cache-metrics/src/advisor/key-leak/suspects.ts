@@ -159,8 +159,8 @@ export class Suspects {
     // The new names take turns; otherwise the first name would be chosen again before the last name was chosen.
     const name = names[this.#admitted++ % names.length]!
     this.#known.delete(idle.name)
-    // A name may be observed any number of times: each attempt starts at the score `FLOOR`, and succeeds by chance with a probability of
-    // 10⁻⁸.
+    // A name that replaces another starts at the score `FLOOR`, not at 0, since a name may get any number of turns. From `FLOOR`, the
+    // probability that a part without influence reaches the score of a leak by chance is 10⁻⁸ per turn.
     idle.take(name, kind, FLOOR)
     this.#known.set(name, idle)
     return left - 1

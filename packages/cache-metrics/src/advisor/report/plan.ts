@@ -1,7 +1,10 @@
 import { isLabel, OTHER } from '@x/cache-core/suite'
 import type { Advice } from './advice.js'
 
-/** Options to paste into the app, for a cache in its process first: such a cache can be removed, and shows whether the advice holds. */
+/**
+ * Options to paste into the app. They register a `MemoryCache`, also for an app that will use Redis: it needs no server, is easily removed,
+ * and shows whether the advice holds.
+ */
 export interface Plan {
   /** Options of `register(cacheCore, …)`. */
   readonly options: {
