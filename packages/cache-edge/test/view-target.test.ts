@@ -8,8 +8,8 @@ import { isStored, second, send } from './fixtures/two-clients.js'
 
 type Build = (t: Test) => Promise<FastifyInstance>
 
-/** An app whose handlers tell all that they see. */
-function telling (
+/** Returns a function that builds an app whose handlers answer with everything they see of the request. */
+function appShowing (
   { server = {}, edge = {}, cache = {} }: { server?: FastifyServerOptions; edge?: CacheEdgeOptions; cache?: EdgePolicy } = {}
 ): Build {
   return async (t) => {
@@ -26,7 +26,7 @@ const FRAGMENTS = ['/p/x#lang=evil', '/p/x#', '/p/x?a=1#b=2', '/p/x#?a=1', '/#ev
 
 for (const store of [true, 'by-response'] as const) {
   t.test(`a fragment becomes no query of the plain URL: store ${String(store)}`, async (t) => {
-    const build = telling({ cache: { store } })
+    const build = appShowing({ cache: { store } })
     for (const target of FRAGMENTS) {
       const plain = { target: target.slice(0, target.indexOf('#')) }
       await second(t, build, { target }, plain, `${target}, then the plain URL`)
@@ -49,7 +49,7 @@ t.test('a target with a fragment is marked as private, since caches in front cut
 })
 
 t.test('a whole URL as target is answered by the handler, and makes no entry of another host', async (t) => {
-  const build = telling()
+  const build = appShowing()
   for (const target of ['http://evil.example/p/x', 'http://a.example/p/x', 'HTTP://A.EXAMPLE/p/x', 'http://a.example/p/x?a#b']) {
     t.notOk(await second(t, build, { target }, { target: '/p/x' }, target))
     t.notOk(await second(t, build, { target }, { target }, target))
@@ -71,7 +71,7 @@ const SPELLINGS = ['/p/x', '/P/x', '/p/X', '/p/x/', '//p/x', '/p//x', '/p/%78', 
 
 for (const [name, server] of Object.entries(routers)) {
   t.test(`two spellings of a URL are one entry only if the handler sees the same: ${name}`, async (t) => {
-    const build = telling({ server })
+    const build = appShowing({ server })
     const fresh = async (target: string): Promise<string> => (await send(await build(t), { target })).body
     const alone = new Map<string, string>()
     for (const target of SPELLINGS) alone.set(target, await fresh(target))
@@ -86,13 +86,13 @@ for (const [name, server] of Object.entries(routers)) {
 const strip = (url: string): string => url.replace(/^\/v\d/, '')
 
 t.test('rewriteUrl: two URLs that are rewritten to one have an entry each, since the handler sees originalUrl', async (t) => {
-  const build = telling({ server: { rewriteUrl: ({ url = '/' }) => strip(url) } })
+  const build = appShowing({ server: { rewriteUrl: ({ url = '/' }) => strip(url) } })
   for (const [one, other] of [['/v1/p/x', '/v2/p/x'], ['/v1/p/x', '/p/x'], ['/p/x', '/v1/p/x']] as const) t.notOk(await second(t, build, { target: one }, { target: other }, `${one}, ${other}`))
   t.ok(await second(t, build, { target: '/v1/p/x' }, { target: '/v1/p/x' }, 'the same'))
 })
 
 t.test('rewriteUrl: a header that it reads is no way into the entry of another URL', async (t) => {
-  const build = telling({ server: { rewriteUrl: ({ url = '/', headers }) => headers['x-tenant'] === undefined ? url : `/p/${String(headers['x-tenant'])}` } })
+  const build = appShowing({ server: { rewriteUrl: ({ url = '/', headers }) => headers['x-tenant'] === undefined ? url : `/p/${String(headers['x-tenant'])}` } })
   const evil = { target: '/p/x', headers: ['Host: a.example', 'X-Tenant: evil'] }
   t.notOk(await second(t, build, evil, { target: '/p/x' }, 'the tenant, then the plain URL'))
   t.notOk(await second(t, build, { target: '/p/x' }, evil, 'the plain URL, then the tenant'))
@@ -123,7 +123,7 @@ t.test('rewriteUrl: an unsafe method on either spelling invalidates the response
 
 t.test('a host is keyed and shown in lower case: no client chooses the spelling for others', async (t) => {
   for (const server of [{}, { trustProxy: true }]) {
-    const build = telling({ server })
+    const build = appShowing({ server })
     t.ok(await second(t, build, { headers: ['Host: EVIL.Example'] }, { headers: ['Host: evil.example'] }, 'upper case first'))
     t.ok(await second(t, build, { headers: ['hOST: evil.example'] }, { headers: ['Host: evil.EXAMPLE'] }, 'lower case first'))
     await second(t, build, { version: '1.0', headers: [] }, { headers: ['Host:'] }, 'none, then an empty one')
@@ -141,7 +141,7 @@ const FORWARDED: readonly string[][] = [
 for (const trustProxy of [true, false, '127.0.0.1', '10.0.0.1']) {
   for (const store of [true, 'by-response'] as const) {
     t.test(`trustProxy ${String(trustProxy)}, store ${String(store)}: the handler sees the host and the protocol of the key, however they were said`, async (t) => {
-      const build = telling({ server: { trustProxy }, cache: { store } })
+      const build = appShowing({ server: { trustProxy }, cache: { store } })
       const alone: string[] = []
       for (const headers of FORWARDED) alone.push((await send(await build(t), { headers })).body)
       for (let from = 0; from < FORWARDED.length; from++) {
@@ -156,7 +156,7 @@ for (const trustProxy of [true, false, '127.0.0.1', '10.0.0.1']) {
 }
 
 t.test('trustProxy: a handler that reads Host sees the forwarded one', async (t) => {
-  const app = await telling({ server: { trustProxy: true } })(t)
+  const app = await appShowing({ server: { trustProxy: true } })(t)
   const { body } = await send(app, { headers: ['Host: evil.example', 'X-Forwarded-Host: a.example'] })
   t.match(body, '"host":"a.example"')
   t.notMatch(body, /evil/)
