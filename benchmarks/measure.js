@@ -40,14 +40,14 @@ export async function cpuTime (rivals, { calls = 5000, rounds = 81 } = {}) {
 
 /** Starts an app of `apps/` in a process of its own; who started it kills it. */
 export async function serve (app, ...args) {
-  const child = fork(new URL(`./apps/${app}.js`, import.meta.url), args)
+  const child = fork(new URL('./apps/serve.js', import.meta.url), [app, ...args])
   const [port] = await once(child, 'message')
   return { url: `http://127.0.0.1:${port}`, child }
 }
 
 /** The rate, in requests/s, of a number of requests; autocannon's own rate is one of whole seconds. Throws if one is answered with another status than `statuses`. */
 export async function rateOf (amount, { statuses = ['200', '304'], ...options }) {
-  const { start, finish, errors, statusCodeStats } = await autocannon({ connections: 32, amount, sampleInt: 10, ...options })
+  const { start, finish, errors, statusCodeStats } = await autocannon({ connections: 32, amount, sampleInt: 10, timeout: 60, ...options })
   const wrong = Object.keys(statusCodeStats).filter((status) => !statuses.includes(status))
   if (errors > 0 || wrong.length > 0) throw new Error(`${errors} requests failed; statuses ${wrong.join(', ')}`)
   return amount / (finish - start) * 1000

@@ -1,10 +1,10 @@
-// Routes with and without the edge, one process per kind.
+// Routes with and without the edge, one process per kind: `constant`, `constant304`, `cached`, `plain`, `edge`, and `node`, a bare server of
+// node:http. `start` returns the port.
+import { createServer } from 'node:http'
 import Fastify from 'fastify'
 import { cacheCore } from '@x/cache-core'
 import { cacheEdge } from '@x/cache-edge'
 
-const [, , kind] = process.argv
-const app = Fastify()
 const rows = Array.from({ length: 50 }, (_, id) => ({ id, name: `Product ${id}`, price: id * 1.5, stock: id, tags: ['new', 'sale'], category: 'Games' }))
 const body = Buffer.from(JSON.stringify(rows))
 const tag = 'W/"VGeyJshKdZeISTzuo5sCv/d0mWc="'
@@ -13,14 +13,25 @@ const cacheControl = 'public, max-age=60, must-revalidate'
 const headers = { 'content-type': 'application/json; charset=utf-8', etag: tag, age: '0', 'cache-status': 'fastify; hit; ttl=59', 'cache-control': cacheControl }
 const { 'content-type': _, ...headersOf304 } = headers
 
-if (kind === 'cached') {
-  await app.register(cacheCore, { implementation: 'memory', memory: { isolation: 'freeze' } })
-  await app.register(cacheEdge, { rules: [{ prefix: '/rows', store: true }] })
-}
-if (kind === 'edge') await app.register(cacheEdge, { rules: [{ prefix: '/rows' }] })
-if (kind === 'constant') app.get('/rows', (_request, reply) => { reply.headers(headers).send(body) })
-else if (kind === 'constant304') app.get('/rows', (_request, reply) => { reply.code(304).headers(headersOf304).send() })
-else app.get('/rows', async () => rows.map((row) => ({ ...row })))
+export async function start (kind) {
+  if (kind === 'node') return startNode()
+  const app = Fastify()
+  if (kind === 'cached') {
+    await app.register(cacheCore, { implementation: 'memory', memory: { isolation: 'freeze' } })
+    await app.register(cacheEdge, { rules: [{ prefix: '/rows', store: true }] })
+  }
+  if (kind === 'edge') await app.register(cacheEdge, { rules: [{ prefix: '/rows' }] })
+  if (kind === 'constant') app.get('/rows', (_request, reply) => { reply.headers(headers).send(body) })
+  else if (kind === 'constant304') app.get('/rows', (_request, reply) => { reply.code(304).headers(headersOf304).send() })
+  else app.get('/rows', async () => rows.map((row) => ({ ...row })))
 
-await app.listen({ port: 0 })
-process.send(app.server.address().port)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  return app.server.address().port
+}
+
+async function startNode () {
+  const flat = Object.entries({ ...headers, 'content-length': body.length }).flat()
+  const server = createServer((_request, response) => { response.writeHead(200, flat).end(body) })
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  return server.address().port
+}

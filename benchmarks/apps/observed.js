@@ -1,27 +1,30 @@
-// One route that reads one user, from a map or from PostgreSQL; without the suite in between, with it, or with its advisor, too.
+// One route that reads one user, from a map or from PostgreSQL; without the suite in between, with it, or with its advisor, too. `start` returns the port.
 import { PGlite } from '@electric-sql/pglite'
 import Fastify from 'fastify'
 import { cacheCore } from '@x/cache-core'
 import { cacheMetrics } from '@x/cache-metrics'
 
 const USERS = 10_000
-const [, , kind, source] = process.argv
-const app = Fastify()
-const load = source === 'map' ? fromMap() : await fromPostgres()
 
-if (kind !== 'without') {
-  await app.register(cacheCore)
-  await app.register(cacheMetrics, { advisor: kind === 'advised' })
-  app.get('/users/:id', (request) => {
-    const { id } = request.params
-    return request.cache.getOrSet(`user:${id}`, () => load(id), { ttl: 60 })
-  })
-} else {
-  app.get('/users/:id', (request) => load(request.params.id))
+/** @param kind `without`, `with` or `advised`; @param source `map` or `PostgreSQL` */
+export async function start (kind, source) {
+  const app = Fastify()
+  const load = source === 'map' ? fromMap() : await fromPostgres()
+
+  if (kind !== 'without') {
+    await app.register(cacheCore)
+    await app.register(cacheMetrics, { advisor: kind === 'advised' })
+    app.get('/users/:id', (request) => {
+      const { id } = request.params
+      return request.cache.getOrSet(`user:${id}`, () => load(id), { ttl: 60 })
+    })
+  } else {
+    app.get('/users/:id', (request) => load(request.params.id))
+  }
+
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  return app.server.address().port
 }
-
-await app.listen({ port: 0 })
-process.send(app.server.address().port)
 
 function fromMap () {
   const users = new Map(Array.from({ length: USERS }, (_, at) => [String(at + 1), { id: String(at + 1), name: 'Ada', roles: ['admin', 'editor'] }]))

@@ -26,7 +26,7 @@ export async function startSide (build, row, context) {
         seen = await ask('run', calls)
       } else {
         await ask('begin')
-        await row.client(url, calls)
+        await row.client(url, calls, context)
         seen = await ask('end')
       }
       return row.figure === 'own' ? seen.own : seen[row.figure] / calls

@@ -49,7 +49,7 @@ export { isIdLike, isLabel, KeyPatterns, OTHER } from './telemetry/key-pattern.j
 export { Backoff } from './loading/backoff.js'
 export { Flight, Flights } from './loading/single-flight.js'
 export { isWithinBytes } from './lib/within-bytes.js'
-export { ElapsedClock, monotonicClock, type Clock } from './lib/clock.js'
+export { ElapsedClock, monotonicClock, readStopwatch, type Clock } from './lib/clock.js'
 export { parseCacheControl, type CacheControl } from './http/cache-control.js'
 export { isEntityTag, parseEntityTag, parseEntityTags, strongMatch, toEntityTag, weakMatch, type EntityTag } from './http/entity-tag.js'
 export { cacheControlOf } from './http/directives.js'

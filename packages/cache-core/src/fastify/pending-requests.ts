@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import type { Clock } from '../lib/clock.js'
+import { readStopwatch, type Clock } from '../lib/clock.js'
 import { isGone } from './client-gone.js'
 
 /** Milliseconds between two looks at the requests without a response. */
@@ -12,7 +12,7 @@ export const FAILED_AFTER_MS = 5000
 
 /**
  * Is called for a request whose connection ended before its response began.
- * @param seenAt the time at which the connection was last seen open, in milliseconds of the clock
+ * @param seenAt the time at which the connection was last seen open, in milliseconds of `readStopwatch`
  */
 export type OnUnanswered = (reply: FastifyReply, seenAt: number) => void
 
@@ -45,7 +45,7 @@ export class PendingRequests {
   }
 
   #look (): void {
-    const now = this.#clock().now()
+    const now = readStopwatch(this.#clock())
     for (const reply of this.#replies) {
       if (!reply.sent && !isGone(reply)) continue
       this.#replies.delete(reply)

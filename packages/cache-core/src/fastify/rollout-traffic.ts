@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import type { Clock } from '../lib/clock.js'
+import { readStopwatch, type Clock } from '../lib/clock.js'
 import type { MinuteRecorder } from '../rollout/minute-recorder.js'
 import { FAILED_AFTER_MS, PendingRequests } from './pending-requests.js'
 import type { RequestCaches } from './request-cache.js'
@@ -8,7 +8,7 @@ const kBegan = Symbol('@x/cache-core.began')
 const COUNTED = -1
 
 /**
- * A request with the time at which it began, in milliseconds of the cache's clock, or `COUNTED`. The time is no decorator, since Fastify
+ * A request with the time at which it began, in milliseconds of `readStopwatch`, or `COUNTED`. The time is no decorator, since Fastify
  * would set a decorator on every request.
  */
 interface Timed { [kBegan]?: number }
@@ -37,11 +37,11 @@ export function measureRollout (fastify: FastifyInstance, { requests, clock, rec
     const began = timed[kBegan]
     if (bucket === undefined || began === undefined || began === COUNTED) return
     timed[kBegan] = COUNTED
-    recorder()?.addRequest(bucket, (endedAt ?? clock().now()) - began, hasFailed)
+    recorder()?.addRequest(bucket, (endedAt ?? readStopwatch(clock())) - began, hasFailed)
   }
   fastify.addHook('onClose', async function endMeasurement () { pending.close() })
   fastify.addHook('onRequest', function noteRolloutBegin (request, reply, done) {
-    (request as unknown as Timed)[kBegan] = clock().now()
+    (request as unknown as Timed)[kBegan] = readStopwatch(clock())
     pending.begin(reply)
     done()
   })

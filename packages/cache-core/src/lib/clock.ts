@@ -3,6 +3,16 @@ export interface Clock {
   now (): number
   /** The time up to a millisecond ago, for the ends of lifetimes; costs less than `now` if it is read often. Default: `now`. */
   coarse? (): number
+  /**
+   * A reading for durations alone, in milliseconds: it has another zero than `now`, and does not follow the wall clock. It costs half of
+   * `now`. Default: `now`.
+   */
+  stopwatch? (): number
+}
+
+/** Reads a clock for a duration: only the difference of two such readings has a meaning. */
+export function readStopwatch (clock: Clock): number {
+  return clock.stopwatch === undefined ? clock.now() : clock.stopwatch()
 }
 
 /** Milliseconds by which the difference of the two clocks may vary: `Date.now` cuts off fractions of a millisecond. */
@@ -47,6 +57,10 @@ export class ElapsedClock implements Clock {
     this.#wall = wall
     this.#coarse = this.#read(wall)
     return this.#coarse
+  }
+
+  stopwatch (): number {
+    return this.#monotonic()
   }
 
   #read (wall: number): number {

@@ -1,4 +1,5 @@
 import type { Loader } from '../contract/loader.js'
+import { readStopwatch } from '../lib/clock.js'
 import type { MeasuredService } from '../telemetry/measure.js'
 import type { Counters } from '../telemetry/counters.js'
 import { runLoader, type Load } from './load.js'
@@ -21,7 +22,7 @@ export interface LoaderRun<T> {
 export function timeLoad<T> (
   service: MeasuredService, run: LoaderRun<T>, onValue?: (value: T) => void, onFailure?: () => void
 ): Promise<T> {
-  const began = service.clock.now()
+  const began = readStopwatch(service.clock)
   let loaded: T | Promise<T>
   try {
     loaded = runLoader(run.load, run.loader, run.timeoutMs)
@@ -46,7 +47,7 @@ function noteLoad<T> (
   { clock, events }: MeasuredService, { load, counters, isBackground }: LoaderRun<T>, began: number, value: unknown,
   failure?: { readonly error: unknown }
 ): void {
-  const seconds = (clock.now() - began) / 1000
+  const seconds = (readStopwatch(clock) - began) / 1000
   counters.loaded++
   counters.loads.record(seconds, failure !== undefined)
   if (events.has('loaded')) events.emit('loaded', load.key, counters.keyPattern, seconds, value, failure?.error, isBackground)

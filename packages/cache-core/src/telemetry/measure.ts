@@ -1,5 +1,5 @@
 import { readNear, readNow, type Immediate, type NearReads } from '../contract/sync-read.js'
-import type { Clock } from '../lib/clock.js'
+import { readStopwatch, type Clock } from '../lib/clock.js'
 import type { Events } from './events.js'
 import type { ImplStats, Stats } from './counters.js'
 
@@ -10,9 +10,9 @@ export interface MeasuredService {
   readonly stats: Stats
 }
 
-/** Records the duration of an operation that began at `began` (milliseconds of the service's clock). */
+/** Records the duration of an operation that began at `began` (a reading of `readStopwatch`). */
 function noteDuration ({ clock, events }: MeasuredService, stats: ImplStats, operation: string, began: number): void {
-  const seconds = (clock.now() - began) / 1000
+  const seconds = (readStopwatch(clock) - began) / 1000
   stats.observe(operation, seconds)
   events.emit('operated', stats.label, operation, seconds)
 }
@@ -22,7 +22,7 @@ export function readMeasured<M extends keyof Immediate> (
   service: MeasuredService, stats: ImplStats, immediate: Immediate, method: M, key: string
 ): ReturnType<Immediate[M]> {
   if (!service.stats.measuresDurations) return immediate[method](key) as ReturnType<Immediate[M]>
-  const began = service.clock.now()
+  const began = readStopwatch(service.clock)
   const result = immediate[method](key) as ReturnType<Immediate[M]>
   noteDuration(service, stats, method === readNow ? 'get' : 'getEntry', began)
   return result
@@ -36,7 +36,7 @@ export function readNearMeasured<M extends keyof NearReads> (
   service: MeasuredService, stats: ImplStats, near: NearReads, method: M, key: string
 ): ReturnType<NearReads[M]> {
   if (!service.stats.measuresDurations) return near[method](key) as ReturnType<NearReads[M]>
-  const began = service.clock.now()
+  const began = readStopwatch(service.clock)
   const result = near[method](key) as ReturnType<NearReads[M]>
   if (result !== undefined) noteDuration(service, stats, method === readNear ? 'get' : 'getEntry', began)
   return result
@@ -45,7 +45,7 @@ export function readNearMeasured<M extends keyof NearReads> (
 /** Returns `pending`, which never rejects; its duration is recorded where durations are measured. */
 export function measured<T> (service: MeasuredService, stats: ImplStats, operation: string, pending: Promise<T>): Promise<T> {
   if (!service.stats.measuresDurations) return pending
-  const began = service.clock.now()
+  const began = readStopwatch(service.clock)
   return pending.then((result) => {
     noteDuration(service, stats, operation, began)
     return result

@@ -1,5 +1,5 @@
 import { checkKey } from '@x/cache-core/implementing'
-import { whenHeadIsWritten, type Core } from '@x/cache-core/suite'
+import { readStopwatch, type Core } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Traffic } from '../traffic/traffic.js'
 import { advise, DEFAULT_WISHES, type Advice, type Wishes } from './report/advice.js'
@@ -78,7 +78,10 @@ export class Advisor {
     this.#traffic.onCandidate = (...candidate) => this.#safely(() => this.#noteCandidate(...candidate))
     this.#stops = [
       events.on('read', (key, pattern, outcome) => { if (outcome !== 'failed') this.#noteRead(key, pattern) }),
-      events.on('loaded', (key, pattern, _seconds, value, error) => this.#safely(() => this.#noteLoad(key, pattern, value, error))),
+      events.on('loaded', (key, pattern, _seconds, value, error) => {
+        // Nothing is done between samples, not even a closure.
+        if (this.#timeBudget.has(this.#now)) this.#safely(() => this.#noteLoad(key, pattern, value, error))
+      }),
       events.on('loadedFor', (key, value, request) => this.#safely(() => this.#noteLoadFor(key, value, request))),
       core.watch(() => this.#timeBudget.has(this.#now))
     ]
@@ -135,7 +138,7 @@ export class Advisor {
   }
 
   #noteRead (key: string, pattern: string): void {
-    const now = this.#now = this.#core.registry.clock.now()
+    const now = this.#readClock()
     this.#observedOf(this.#patterns, 'pattern', pattern)?.noteRead(this.#hash(key), key.length, now)
   }
 
@@ -166,17 +169,21 @@ export class Advisor {
     })
   }
 
-  #noteCandidate (route: string, reply: FastifyReply, payload: unknown, now: number, seconds: number | undefined): void {
+  #noteCandidate (route: string, reply: FastifyReply, payload: unknown, seconds: number | undefined): void {
     const { request } = reply
-    this.#now = now
+    const now = this.#readClock()
     const observed = this.#observedOf(this.#routes, 'route', route)
     if (observed === undefined) return
     const url = request.raw.url!
     const hash = hashKey(url)
     observed.noteRead(hash, url.length, now)
     if (seconds !== undefined) observed.noteDuration(seconds)
+    if (!this.#timeBudget.has(now)) return
     this.#look(() => {
-      whenHeadIsWritten(reply.raw, (status) => this.#safely(() => observed.noteAnswer(reply.hasHeader('set-cookie'), isStorable(status, request, reply))))
+      // `finish` costs less than a replaced `writeHead`, after which Node's code takes slower paths for the response.
+      reply.raw.once('finish', () => this.#safely(() => this.#spend(() => {
+        observed.noteAnswer(reply.hasHeader('set-cookie'), isStorable(reply.raw.statusCode, request, reply))
+      })))
       // Only the responses of handlers are compared with each other, since a response from the cache always equals the stored one. Responses
       // with a Content-Encoding are left out, since the same content may be compressed differently each time.
       if (!this.#core.registry.isObserving || reply.statusCode !== 200 || reply.hasHeader('content-encoding')) return
@@ -203,6 +210,12 @@ export class Advisor {
     return made
   }
 
+  /** Reads the time of a read or a request, to the millisecond. */
+  #readClock (): number {
+    const { clock } = this.#core.registry
+    return (this.#now = clock.coarse === undefined ? clock.now() : clock.coarse())
+  }
+
   /** The hash of a key. The last hash is cached, since one operation needs the hash up to three times. */
   #hash (key: string): number {
     if (key !== this.#lastKey) {
@@ -214,13 +227,17 @@ export class Advisor {
 
   /** Runs `look` if the time budget is not used up, and subtracts the time that `look` took. */
   #look (look: () => void): void {
-    if (!this.#timeBudget.has(this.#now)) return
+    if (this.#timeBudget.has(this.#now)) this.#spend(look)
+  }
+
+  /** Runs `look`, and subtracts the time that it took from the time budget. */
+  #spend (look: () => void): void {
     const { clock } = this.#core.registry
-    const began = clock.now()
+    const began = readStopwatch(clock)
     try {
       look()
     } finally {
-      this.#timeBudget.spend(clock.now() - began)
+      this.#timeBudget.spend(readStopwatch(clock) - began)
     }
   }
 

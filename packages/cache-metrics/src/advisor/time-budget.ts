@@ -1,11 +1,18 @@
-/** The maximum of the time budget, in milliseconds, which is reached after a pause. */
-const BURST_MS = 200
+/** The time budget at the start, in milliseconds: the first values of an app say most. */
+const START_MS = 200
+/**
+ * The maximum that is saved up in half a second without traffic, in milliseconds. With a larger one the first requests after each pause would
+ * pay for the pause.
+ */
+const BURST_MS = 5
+/** The maximum of the debt, in milliseconds: one slow value blocks the budget for 20 s at most. */
+const MAX_DEBT_MS = 200
 /** Milliseconds of time budget that each passing millisecond adds. */
 const SHARE = 0.01
 
 /** Limits the time for comparing values to 1 % of the passing time and a burst at the beginning (a token bucket). */
 export class TimeBudget {
-  #left = BURST_MS
+  #left = START_MS
   #at = 0
 
   /**
@@ -13,13 +20,13 @@ export class TimeBudget {
    * @param now milliseconds of a clock that does not go back
    */
   has (now: number): boolean {
-    this.#left = Math.min(BURST_MS, this.#left + Math.max(0, now - this.#at) * SHARE)
+    if (this.#left < BURST_MS) this.#left = Math.min(BURST_MS, this.#left + Math.max(0, now - this.#at) * SHARE)
     this.#at = now
     return this.#left > 0
   }
 
-  /** Subtracts spent milliseconds from the budget; the debt is limited, so that one slow value blocks the budget for 20 s at most. */
+  /** Subtracts spent milliseconds from the budget. */
   spend (ms: number): void {
-    this.#left = Math.max(-BURST_MS, this.#left - ms)
+    this.#left = Math.max(-MAX_DEBT_MS, this.#left - ms)
   }
 }

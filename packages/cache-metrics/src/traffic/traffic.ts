@@ -1,4 +1,4 @@
-import { FAILED_AFTER_MS, PendingRequests, type Core, type RequestArm } from '@x/cache-core/suite'
+import { FAILED_AFTER_MS, PendingRequests, readStopwatch, type Core, type RequestArm } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { METRICS_DEFAULTS } from '../options.js'
 import { Arms } from './arms.js'
@@ -8,14 +8,14 @@ const kBegan = Symbol('@x/cache-metrics.began')
 const COUNTED = -1
 
 /**
- * A request with the time at which it began, in milliseconds of the cache's clock, or `COUNTED`. The time is no decorator, since Fastify
+ * A request with the time at which it began, in milliseconds of `readStopwatch`, or `COUNTED`. The time is no decorator, since Fastify
  * would set a decorator on every request.
  */
 interface Timed { [kBegan]?: number }
 
 type Listener = (seconds: number, route: string, arm: RequestArm) => void
 /** Receives the response to a GET request that a shared cache could have answered. */
-export type OnCandidate = (route: string, reply: FastifyReply, payload: unknown, now: number, seconds: number | undefined) => void
+export type OnCandidate = (route: string, reply: FastifyReply, payload: unknown, seconds: number | undefined) => void
 
 /** The requests of one app: their durations, and the number of requests that a shared cache could have answered. */
 export class Traffic {
@@ -58,7 +58,7 @@ export class Traffic {
     // declared before the plugin was loaded. `onResponse` is not used: for this hook Fastify adds two listeners to every response, which
     // costs more than the other hooks.
     fastify.addHook('onRequest', function noteBegin (request, reply, done) {
-      (request as unknown as Timed)[kBegan] = traffic.#core.registry.clock.now()
+      (request as unknown as Timed)[kBegan] = readStopwatch(traffic.#core.registry.clock)
       pending.begin(reply)
       done()
     })
@@ -78,12 +78,12 @@ export class Traffic {
     const route = this.#routes.of(request, this.#core.routeOf(request))
     if (route === undefined) return
     const { traffic, candidates } = route
-    const now = this.#core.registry.clock.now()
+    const now = readStopwatch(this.#core.registry.clock)
     if (candidates !== 'never') {
       const { method, url } = request.raw
       if ((method === 'GET' || method === 'HEAD') && (candidates === 'always' || !this.#core.registry.personal.hasUrl(url!))) {
         traffic.candidates[method]++
-        if (method === 'GET') this.onCandidate?.(traffic.label, reply, payload, now, began === undefined ? undefined : (now - began) / 1000)
+        if (method === 'GET') this.onCandidate?.(traffic.label, reply, payload, began === undefined ? undefined : (now - began) / 1000)
       }
     }
     // If an earlier hook answered the request, its begin is not known, and its duration is not measured.

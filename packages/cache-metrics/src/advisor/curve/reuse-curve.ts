@@ -45,6 +45,8 @@ export interface ReusePoint {
 export const DEFAULT_TTLS: readonly number[] = [1, 10, 60, 300, 900, 3600, 86_400]
 export const DEFAULT_ENTRIES: readonly number[] = [100, 1000, 5000, 20_000, 100_000]
 const GROUPS = 8
+/** The number of requests that are simulated at a time. */
+const BATCH = 256
 /** The two-sided 95 % quantile of Student's t with 7 degrees of freedom. */
 const T_95 = 2.365
 
@@ -64,7 +66,12 @@ export class ReuseCurve {
   readonly #ttls: readonly number[]
   readonly #levels: readonly Level[]
   readonly #keys = new KeySample()
-  #requests = 0
+  #simulated = 0
+  // Requests that are not simulated yet, in their order. Within a batch the tables stay in the processor's cache; between two requests of an
+  // app they do not, and each access would wait for memory.
+  readonly #hashes = new Uint32Array(BATCH)
+  readonly #times = new Uint32Array(BATCH)
+  #pending = 0
 
   /**
    * Creates a curve without requests.
@@ -86,21 +93,28 @@ export class ReuseCurve {
   }
 
   /** The number of noted requests. */
-  get requests (): number { return this.#requests }
+  get requests (): number { return this.#simulated + this.#pending }
 
   /** Size of the tables of the curve, in bytes. */
   get bytes (): number {
-    return this.#levels.reduce((sum, { bytes }) => sum + bytes, this.#keys.bytes)
+    const own = this.#hashes.byteLength + this.#times.byteLength + this.#keys.bytes
+    return this.#levels.reduce((sum, { bytes }) => sum + bytes, own)
   }
 
   /** The number of distinct keys: exact up to 1024, above that within 8 % with a probability of 95 %. */
-  get distinctKeys (): number { return this.#keys.distinct }
+  get distinctKeys (): number {
+    this.#simulate()
+    return this.#keys.distinct
+  }
 
   /**
    * The share of the distinct keys with one request; 0 without keys. It is exact up to 1024 keys, above that within 0.045 with a
    * probability of 95 %.
    */
-  get oneHitShare (): number { return this.#keys.onceShare }
+  get oneHitShare (): number {
+    this.#simulate()
+    return this.#keys.onceShare
+  }
 
   /**
    * Notes a request for a key.
@@ -108,9 +122,21 @@ export class ReuseCurve {
    * @param now milliseconds of any clock, without fractions. If the clock goes back, earlier loads count as expired
    */
   note (hash: number, now: number): void {
-    this.#requests++
+    this.#hashes[this.#pending] = hash
+    this.#times[this.#pending] = now
+    if (++this.#pending === BATCH) this.#simulate()
+  }
+
+  /** Simulates the pending requests. */
+  #simulate (): void {
+    const pending = this.#pending
+    this.#pending = 0
+    this.#simulated += pending
+    for (let at = 0; at < pending; at++) this.#simulateOne(this.#hashes[at]!, this.#times[at]!)
+  }
+
+  #simulateOne (hash: number, time: number): void {
     if (hash < this.#keys.limit) this.#keys.note(hash)
-    const time = now >>> 0
     let misses = ALL_MISSED
     for (const level of this.#levels) {
       if (hash >= level.limit) return
@@ -120,6 +146,7 @@ export class ReuseCurve {
 
   /** The points of the curve, by ascending size, and for each size by ascending ttl. */
   points (): ReusePoint[] {
+    this.#simulate()
     const points: ReusePoint[] = []
     const { distinct } = this.#keys
     const missRates = this.#ttls.map(() => 1)
@@ -137,7 +164,7 @@ export class ReuseCurve {
         }
         // A longer ttl never has fewer hits: the loads of a key are the fewest intervals of one ttl that cover its requests.
         hitRate = Math.max(hitRate, 1 - missRates[at]!)
-        const margin = this.#requests === 0 ? 1 : Math.min(1, T_95 * Math.sqrt(variances[at]!))
+        const margin = this.#simulated === 0 ? 1 : Math.min(1, T_95 * Math.sqrt(variances[at]!))
         if (level.isWanted) points.push({ ttl, entries: level.entries, hitRate, margin, sampled: level.sampled })
       }
       // A cache that is not full has evicted no entry, so a larger size has the same hit rate.

@@ -17,6 +17,19 @@ async function outcomesOf (app: FastifyInstance, keyPattern = 'item'): Promise<R
   return Object.fromEntries(Object.entries(app.cache.registry.shadow.stats.of(keyPattern).outcomes).filter(([, count]) => count > 0))
 }
 
+/**
+ * Loads a key until Redis has its value: a load stores once the lease is there that was asked for after an earlier load, which takes as
+ * long as the machine needs.
+ */
+async function loadUntilStored (app: FastifyInstance, key: string, load: () => Promise<unknown>): Promise<void> {
+  await until(`${key} is stored`, async () => {
+    await load()
+    await outcomesOf(app)
+    const entry = await app.cache.registry.current.getEntry!(key)
+    return entry.ok && entry.value !== null && entry.value.age > 0.01
+  })
+}
+
 async function settles (app: FastifyInstance, wanted: Record<string, number>): Promise<void> {
   await until(`the outcomes ${JSON.stringify(wanted)}`, async () => JSON.stringify(await outcomesOf(app)) === JSON.stringify(wanted))
 }
@@ -32,16 +45,13 @@ t.test('shadow: a process stores from its second load on, another one compares i
   await load(one)
   await settles(one, { absent: 1 })
   t.match(await one.cache.registry.current.get('item:1'), { value: null })
-  await load(one)
-  await settles(one, { absent: 2 })
-  await until('the value is stored', async () => {
-    const entry = await one.cache.registry.current.getEntry!('item:1')
-    return entry.ok && entry.value !== null
-  })
+  await loadUntilStored(one, 'item:1', async () => load(one))
+  const before = loads
   t.match(await load(other), { at: new Date(0) }, 'the loaded value, not the stored one')
   await settles(other, { match: 1 })
   t.ok(other.cache.registry.shadow.stats.of('item').ages.match.count === 1, 'of a known age')
-  t.equal(loads, 3)
+  t.ok(before >= 2, 'the first load stored nothing')
+  t.equal(loads, before + 1)
 })
 
 t.test('shadow: what another process invalidates is explained, and what nobody invalidates is a mismatch', async (t) => {
@@ -50,21 +60,11 @@ t.test('shadow: what another process invalidates is explained, and what nobody i
   const source = new Map<string, number>()
   const keys = ['item:kept', 'item:del', 'item:tag', 'item:lost', 'item:lost2', 'item:lost3']
   const load = async (app: FastifyInstance, key: string) => app.cache.getOrSet(key, async () => ({ price: source.get(key) ?? 0 }), { ttl: 300, tags: [`row-${key}`] })
-  for (const key of keys) {
-    for (let turn = 0; turn < 2; turn++) {
-      await load(one, key)
-      await outcomesOf(one)
-    }
-  }
-  await settles(one, { absent: 12 })
-  for (const key of keys) {
-    await until('the value is stored', async () => {
-      const entry = await other.cache.registry.current.getEntry!(key)
-      return entry.ok && entry.value !== null && entry.value.age > 0.01
-    })
-  }
+  for (const key of keys) await loadUntilStored(one, key, async () => load(one, key))
   for (const key of keys.slice(1)) source.set(key, 1)
   for (let turn = 0; turn < 2; turn++) for (const key of keys) await load(other, key)
+  // The reads of the comparisons were sent before these, and are answered before.
+  for (const key of keys) await other.cache.registry.current.getEntry!(key)
   await one.cache.del('item:del')
   await one.cache.tags.invalidate('row-item:tag')
   await settles(other, { match: 2, mismatch: 6, explained: 4 })
