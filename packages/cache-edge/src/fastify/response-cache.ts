@@ -8,6 +8,7 @@ import { bypassOf, type BypassRules } from '../rules/decide.js'
 import type { Policy } from '../rules/policy.js'
 import { hasOtherParameter } from '../rules/query.js'
 import { CONDITIONAL } from '../rules/visibility.js'
+import { EarlyAnswers } from './early/early-answers.js'
 import type { EdgeHeaders } from './edge-headers.js'
 import { CacheRequests, FastifyCacheRequest, refreshOf } from './fastify-cache-request.js'
 import { showAllBeforeSend } from './handler-view.js'
@@ -42,6 +43,7 @@ export class ResponseCache {
   readonly #requests: CacheRequests
   readonly #runner: ExchangeRunner
   readonly #bypassRules: BypassRules<FastifyRequest, Policy<FastifyRequest>>
+  readonly early: EarlyAnswers
   hasRoutes = false
 
   constructor (
@@ -68,6 +70,7 @@ export class ResponseCache {
       }
     })
     const runner = this.#runner
+    this.early = new EarlyAnswers({ core, headers, responses: this.#responses, runner, bypassRules: this.#bypassRules })
     fastify.addHook('onClose', async function forgetInvalidations () { runner.close() })
   }
 
@@ -76,6 +79,7 @@ export class ResponseCache {
     // Reserves the label before the first response, since the number of labels is limited.
     if (!this.hasRoutes) this.#core.registry.stats.patterns.reserve([RESPONSE_KEYS])
     this.hasRoutes = true
+    if (route.policy.early) this.early.hasRoutes = true
     const cache = this
     const cached: RouteHandlerMethod = function (request, reply) {
       const run = (): unknown => handler.call(this, request, reply)
@@ -127,6 +131,7 @@ export class ResponseCache {
     if (refresh !== undefined && !own.isSeenAs(refresh.identity, refresh.stale)) return refuse(refresh, reply)
     const tags = this.#headers.tagsOf(request, route.policy)
     if (tags === undefined) return failing(this.#runner.lone.runAlone(own, { fwd: 'bypass', detail: 'tags' }))
+    if (route.policy.early && refresh === undefined) this.early.learn(request, route, own.key, tags)
     own.enter(tags)
     const answering = this.#runner.answer(own)
     return answering === undefined ? undefined : failing(answering)

@@ -29,8 +29,7 @@ export class SelectedVariant implements Servable {
   constructor (known: KnownHead, stored: Uint8Array, entry: { readonly fresh: boolean; readonly age: number }, isShared: boolean) {
     this.head = known.head
     this.isStale = !entry.fresh
-    // The age is `NaN` if the store does not report it, and then counts as 0.
-    this.readAt = known.head.receivedAt + (entry.age > 0 ? entry.age * 1000 : 0)
+    this.readAt = readAtOf(known.head, entry)
     this.#known = known
     this.#stored = stored
     this.#isShared = isShared
@@ -169,6 +168,12 @@ export class Variants {
     }
     return new SelectedVariant(known, stored as Uint8Array, result.value, isShared)
   }
+}
+
+/** The time of a read in milliseconds of the epoch, by the clock of the store. */
+export function readAtOf ({ receivedAt }: Pick<StoredHead, 'receivedAt'>, { age }: { readonly age: number }): number {
+  // The age is `NaN` if the store does not report it, and then counts as 0.
+  return receivedAt + (age > 0 ? age * 1000 : 0)
 }
 
 /**

@@ -1,0 +1,213 @@
+import type { FastifyCache } from '@x/cache-core'
+import { useNow, type SharedEntry } from '@x/cache-core/implementing'
+import { variantOf, type Core } from '@x/cache-core/suite'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { StoredRoute } from '../../exchange/cache-request.js'
+import type { ExchangeRunner } from '../../exchange/exchange-runner.js'
+import { Notices } from '../../lib/notices.js'
+import { bypassOf, type BypassRules } from '../../rules/decide.js'
+import type { Policy } from '../../rules/policy.js'
+import { variantKey } from '../../store/cache-key.js'
+import { decode, type StoredResponse } from '../../store/stored-response.js'
+import { matches, readAtOf, timeOf } from '../../store/variants.js'
+import { setComputed } from '../body-tags.js'
+import { setFromStore, type EdgeHeaders } from '../edge-headers.js'
+import { setStoredFields, type StoredResponses } from '../serve.js'
+import { isUnchanged, noteArrival, targetText } from './arrival.js'
+import { EarlyRequest } from './early-request.js'
+import { EarlyTargets, type EarlyTarget } from './early-targets.js'
+import { HeaderReply } from './header-reply.js'
+import { PreparedAnswer, type HeadFields } from './prepared-answer.js'
+
+type Raw = FastifyRequest['raw']
+/** The cache of requests, with the read that counts only what is used. */
+type EarlyReads = FastifyCache & { [useNow] (key: string, use: (entry: SharedEntry) => boolean): boolean }
+
+/** The parts of the response cache that early answers use. */
+export interface EarlyParts {
+  readonly core: Core
+  readonly headers: EdgeHeaders
+  readonly responses: StoredResponses
+  readonly runner: ExchangeRunner
+  readonly bypassRules: BypassRules<FastifyRequest, Policy<FastifyRequest>>
+}
+
+/** The names in `Vary` of a URL with several representations, and the keys of the representations by their variant. */
+class PreparedIndex {
+  readonly keys = new Map<string, string>()
+
+  constructor (readonly vary: readonly string[]) {}
+}
+
+/** The targets of one method, and the prepared answers by the stored bytes, which they are freed with. */
+class MethodTargets {
+  readonly targets = new EarlyTargets()
+  readonly prepared = new WeakMap<object, PreparedAnswer | PreparedIndex>()
+}
+
+/** The maximum length of a target, in characters, that is remembered. */
+const MAX_LENGTH = 1000
+/** The maximum number of variants of a target that are remembered. */
+const MAX_VARIANTS = 200
+const NO_VARIANT = ''
+
+/**
+ * Answers requests with stored responses before the hooks of the app. Targets are learned from requests that have reached a handler, so the
+ * router, `rewriteUrl` and constraints have chosen the route. A request that is not surely a hit is left to the route unchanged.
+ */
+export class EarlyAnswers {
+  /** The number of requests that were answered. */
+  count = 0
+  /** Whether a route allows early answers. */
+  hasRoutes = false
+  readonly #core: Core
+  readonly #headers: EdgeHeaders
+  readonly #responses: StoredResponses
+  readonly #runner: ExchangeRunner
+  readonly #bypassRules: BypassRules<FastifyRequest, Policy<FastifyRequest>>
+  readonly #cache: EarlyReads
+  readonly #get = new MethodTargets()
+  readonly #head = new MethodTargets()
+  readonly #notices = new Notices()
+  readonly #hitWith: (ttl: number) => string
+  #isProxied = false
+  #isStopped = false
+
+  constructor ({ core, headers, responses, runner, bypassRules }: EarlyParts) {
+    this.#core = core
+    this.#headers = headers
+    this.#responses = responses
+    this.#runner = runner
+    this.#bypassRules = bypassRules
+    this.#cache = core.client.withArm('cached') as unknown as EarlyReads
+    this.#hitWith = (ttl) => this.#responses.hitWith(ttl)
+  }
+
+  /** Ends early answers, since the app closes: it answers the remaining requests with 503. */
+  stop (): void {
+    this.#isStopped = true
+  }
+
+  /** Answers a request if it is surely a hit. `false`: nothing was sent or counted. */
+  answer (raw: Raw, response: FastifyReply['raw']): boolean {
+    if (!this.hasRoutes || this.#isStopped) return false
+    const side = this.#sideOf(raw)
+    if (side === undefined) return false
+    const text = targetText(raw, this.#isProxied)
+    const target = text === undefined ? undefined : side.targets.get(text)
+    if (target !== undefined && this.#tryTarget(target, raw, response, side)) {
+      this.count++
+      return true
+    }
+    noteArrival(raw)
+    return false
+  }
+
+  /**
+   * Learns the target of a request that has reached the handler of its route and does not bypass the store.
+   * @param tags the tags of the policy for this request
+   */
+  learn (request: FastifyRequest, route: StoredRoute<FastifyRequest>, key: string, tags: readonly string[]): void {
+    const { raw } = request
+    const { originalUrl } = raw as { originalUrl?: string }
+    // A function of the app may rewrite the URL by any part of the request.
+    if (originalUrl !== undefined) return this.#notices.warnOnce(request.log, 'rewritten', {}, 'Cache: no response is sent early, since rewriteUrl or a middleware of this app rewrites URLs; take early out of the policies')
+    const side = this.#sideOf(raw)
+    this.#isProxied ||= 'ips' in request
+    const text = targetText(raw, this.#isProxied)
+    if (side === undefined || text === undefined || text.length > MAX_LENGTH || !isUnchanged(raw, route.policy.vary)) return
+    let target = side.targets.get(text)
+    if (target?.route !== route || target.key !== key) {
+      target = { route, key, host: request.host, tags: new Map() }
+      side.targets.set(text, target)
+    }
+    const variant = variantIn(route.policy, raw.headers)
+    if (target.tags.size < MAX_VARIANTS || target.tags.has(variant)) target.tags.set(variant, tags)
+  }
+
+  #sideOf ({ method }: Raw): MethodTargets | undefined {
+    return method === 'GET' ? this.#get : method === 'HEAD' ? this.#head : undefined
+  }
+
+  #tryTarget (target: EarlyTarget, raw: Raw, response: FastifyReply['raw'], side: MethodTargets): boolean {
+    const { policy } = target.route
+    // The arm of a request depends on its user or address, which functions of the app determine.
+    if (!this.#core.registry.rollout.isAllOrNothing || policy.hasHeaderSchema()) return false
+    const tags = target.tags.get(variantIn(policy, raw.headers))
+    if (tags === undefined) return false
+    const request = new EarlyRequest(raw, target)
+    if (bypassOf(request.asRequest, policy, this.#bypassRules) !== undefined) return false
+    const attempt: Attempt = { target, tags, request, response, side }
+    return this.#cache[useNow](target.key, (entry) => this.#use(entry, attempt, true))
+  }
+
+  /** Answers with a stored entry, or with the one that an index names for the request. */
+  #use (entry: SharedEntry, attempt: Attempt, mayBeIndex: boolean): boolean {
+    const prepared = this.#preparedOf(entry.value, attempt)
+    if (prepared instanceof PreparedAnswer) return this.#send(entry, prepared, attempt)
+    if (prepared === undefined || !mayBeIndex) return false
+    const { request: { headers }, target: { key } } = attempt
+    const variant = variantOf(prepared.vary, headers)
+    let own = prepared.keys.get(variant)
+    if (own === undefined) {
+      own = variantKey(key, variant)
+      if (prepared.keys.size < MAX_VARIANTS) prepared.keys.set(variant, own)
+    }
+    return this.#cache[useNow](own, (other) => this.#use(other, attempt, false))
+  }
+
+  #send (entry: SharedEntry, prepared: PreparedAnswer, { request, response, target: { route } }: Attempt): boolean {
+    const { head } = prepared
+    const { raw, method, headers } = request
+    if (!matches(head, headers)) return false
+    const now = timeOf({ readAt: readAtOf(head, entry) })
+    if (!this.#runner.isHit(request, { head, isStale: !entry.fresh }, now)) return false
+    const verdict = this.#headers.verdictOn(request, head.status, head.etag, head.headers['last-modified'])
+    if (verdict === 'precondition-failed') return false
+    const isNotModified = verdict === 'not-modified'
+    this.#headers.announceCandidate(route.pattern, method)
+    if (isNotModified) this.#headers.announceMatch(route.pattern, method)
+    prepared.send(response, { isNotModified, isHttp2: raw.httpVersionMajor >= 2, now, hitWith: this.#hitWith })
+    return true
+  }
+
+  /** The prepared form of stored bytes; `undefined`: they are no response that can be sent early. */
+  #preparedOf (stored: unknown, { target: { route: { policy } }, tags, request, side }: Attempt): PreparedAnswer | PreparedIndex | undefined {
+    if (typeof stored !== 'object' || stored === null) return undefined
+    const known = side.prepared.get(stored)
+    if (known !== undefined && (known instanceof PreparedIndex || known.policy === policy)) return known
+    const decoded = decode(stored)
+    // The labels of a response are compared with those that hooks set, and no hook has run.
+    if (decoded === undefined || ('response' in decoded && decoded.response.labels !== undefined && Object.keys(decoded.response.labels).length > 0)) return undefined
+    const prepared = 'index' in decoded ? new PreparedIndex(decoded.index.vary) : this.#prepare(decoded.response, policy, request, tags)
+    side.prepared.set(stored, prepared)
+    return prepared
+  }
+
+  #prepare ({ body, ...head }: StoredResponse, policy: Policy<FastifyRequest>, request: EarlyRequest, tags: readonly string[]): PreparedAnswer {
+    const fieldsOf = (isNotModified: boolean): HeadFields => {
+      const described = new HeaderReply()
+      const reply = described.asReply
+      setFromStore(reply, true)
+      setStoredFields(reply, head, isNotModified)
+      if (head.isTagOfBody === true) setComputed(reply)
+      this.#headers.describeStored(request.asRequest, reply, policy, tags)
+      return { status: described.statusCode, headers: described.getHeaders() }
+    }
+    return new PreparedAnswer(policy, head, body, fieldsOf(false), fieldsOf(true))
+  }
+}
+
+/** A request that may be answered early, with its target and its tags. */
+interface Attempt {
+  readonly target: EarlyTarget
+  readonly tags: readonly string[]
+  readonly request: EarlyRequest
+  readonly response: FastifyReply['raw']
+  readonly side: MethodTargets
+}
+
+function variantIn ({ vary }: Policy<FastifyRequest>, headers: IncomingHttpHeaders): string {
+  return vary.length === 0 ? NO_VARIANT : variantOf(vary, headers)
+}
