@@ -27,15 +27,50 @@ export function isUnchanged (raw: Raw, vary: readonly string[]): boolean {
 const OF_HOST = ['host', ':authority', 'x-forwarded-host', 'x-forwarded-proto']
 
 /**
- * The parts of a raw request that its target consists of, as text; `undefined`: the request names no host.
- * @param isProxied whether the app trusts proxies, so that Fastify reads the host and the scheme from forwarded headers by their address
+ * The parts of a raw request, beside its URL, from which Fastify determines the target: scheme, host, and behind a trusted proxy the
+ * forwarded ones and the address of the proxy.
  */
-export function targetText (raw: Raw, isProxied: boolean): string | undefined {
-  const { headers, socket } = raw
-  const host = headers.host ?? headers[':authority'] as string | undefined
-  if (host === undefined) return undefined
-  // A line break separates the parts, since HTTP allows none in them.
-  const text = `${(socket as { encrypted?: boolean }).encrypted === true ? 's' : ''}\n${host}\n${raw.url!}`
-  if (!isProxied) return text
-  return `${text}\n${fieldText(headers, 'x-forwarded-host') ?? ''}\n${fieldText(headers, 'x-forwarded-proto') ?? ''}\n${socket.remoteAddress ?? ''}`
+export class Origin {
+  readonly #isSecure: boolean
+  readonly #host: string
+  /** The forwarded host and scheme, and the address of the peer; `undefined`: the app trusts no proxy, and ignores forwarded headers. */
+  readonly #forwarded: readonly [host: string, proto: string, peer: string | undefined] | undefined
+
+  private constructor (isSecure: boolean, host: string, forwarded: readonly [host: string, proto: string, peer: string | undefined] | undefined) {
+    this.#isSecure = isSecure
+    this.#host = host
+    this.#forwarded = forwarded
+  }
+
+  /** The origin of a request; `undefined`: the request names no host. */
+  static of (raw: Raw, isProxied: boolean): Origin | undefined {
+    const host = hostIn(raw)
+    if (host === undefined) return undefined
+    return new Origin(isSecure(raw), host, isProxied ? [...forwardedIn(raw), raw.socket.remoteAddress] : undefined)
+  }
+
+  /** Whether a request has this origin. */
+  isOf (raw: Raw): boolean {
+    if (hostIn(raw) !== this.#host || isSecure(raw) !== this.#isSecure) return false
+    if (this.#forwarded === undefined) return true
+    const [host, proto] = forwardedIn(raw)
+    return host === this.#forwarded[0] && proto === this.#forwarded[1] && raw.socket.remoteAddress === this.#forwarded[2]
+  }
+
+  equals (other: Origin): boolean {
+    return this.#host === other.#host && this.#isSecure === other.#isSecure && JSON.stringify(this.#forwarded) === JSON.stringify(other.#forwarded)
+  }
+}
+
+function hostIn ({ headers }: Raw): string | undefined {
+  return headers.host ?? headers[':authority'] as string | undefined
+}
+
+function isSecure ({ socket }: Raw): boolean {
+  return (socket as { encrypted?: boolean }).encrypted === true
+}
+
+/** The forwarded host and scheme; an empty field counts as none, as in Fastify. */
+function forwardedIn ({ headers }: Raw): readonly [host: string, proto: string] {
+  return [fieldText(headers, 'x-forwarded-host') ?? '', fieldText(headers, 'x-forwarded-proto') ?? '']
 }

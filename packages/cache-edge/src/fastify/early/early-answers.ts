@@ -14,7 +14,7 @@ import { matches, readAtOf, timeOf } from '../../store/variants.js'
 import { setComputed } from '../body-tags.js'
 import { setFromStore, type EdgeHeaders } from '../edge-headers.js'
 import { setStoredFields, type StoredResponses } from '../serve.js'
-import { isUnchanged, noteArrival, targetText } from './arrival.js'
+import { isUnchanged, noteArrival, Origin } from './arrival.js'
 import { EarlyRequest } from './early-request.js'
 import { EarlyTargets, type EarlyTarget } from './early-targets.js'
 import { HeaderReply } from './header-reply.js'
@@ -44,6 +44,14 @@ class PreparedIndex {
 class MethodTargets {
   readonly targets = new EarlyTargets()
   readonly prepared = new WeakMap<object, PreparedAnswer | PreparedIndex>()
+
+  /** The target of a request. */
+  find (raw: Raw): EarlyTarget | undefined {
+    const targets = this.targets.of(raw.url!)
+    if (targets === undefined) return undefined
+    for (const target of targets) if (target.origin.isOf(raw)) return target
+    return undefined
+  }
 }
 
 /** The maximum length of a target, in characters, that is remembered. */
@@ -71,7 +79,6 @@ export class EarlyAnswers {
   readonly #head = new MethodTargets()
   readonly #notices = new Notices()
   readonly #hitWith: (ttl: number) => string
-  #isProxied = false
   #isStopped = false
 
   constructor ({ core, headers, responses, runner, bypassRules }: EarlyParts) {
@@ -94,8 +101,7 @@ export class EarlyAnswers {
     if (!this.hasRoutes || this.#isStopped) return false
     const side = this.#sideOf(raw)
     if (side === undefined) return false
-    const text = targetText(raw, this.#isProxied)
-    const target = text === undefined ? undefined : side.targets.get(text)
+    const target = side.find(raw)
     if (target !== undefined && this.#tryTarget(target, raw, response, side)) {
       this.count++
       return true
@@ -114,13 +120,13 @@ export class EarlyAnswers {
     // A function of the app may rewrite the URL by any part of the request.
     if (originalUrl !== undefined) return this.#notices.warnOnce(request.log, 'rewritten', {}, 'Cache: no response is sent early, since rewriteUrl or a middleware of this app rewrites URLs; take early out of the policies')
     const side = this.#sideOf(raw)
-    this.#isProxied ||= 'ips' in request
-    const text = targetText(raw, this.#isProxied)
-    if (side === undefined || text === undefined || text.length > MAX_LENGTH || !isUnchanged(raw, route.policy.vary)) return
-    let target = side.targets.get(text)
+    if (side === undefined || raw.url!.length > MAX_LENGTH || !isUnchanged(raw, route.policy.vary)) return
+    let target = side.find(raw)
     if (target?.route !== route || target.key !== key) {
-      target = { route, key, host: request.host, tags: new Map() }
-      side.targets.set(text, target)
+      const origin = Origin.of(raw, 'ips' in request)
+      if (origin === undefined) return
+      target = { origin, route, key, host: request.host, tags: new Map() }
+      side.targets.add(raw.url!, target)
     }
     const variant = variantIn(route.policy, raw.headers)
     if (target.tags.size < MAX_VARIANTS || target.tags.has(variant)) target.tags.set(variant, tags)

@@ -1,8 +1,10 @@
-import type { StoredRoute } from '../../exchange/cache-request.js'
 import type { FastifyRequest } from 'fastify'
+import type { StoredRoute } from '../../exchange/cache-request.js'
+import type { Origin } from './arrival.js'
 
-/** A target whose requests reach one route: the same URL, host, scheme and, behind a proxy, the same address of the proxy. */
+/** A target whose requests reach one route: a URL at one origin. */
 export interface EarlyTarget {
+  readonly origin: Origin
   readonly route: StoredRoute<FastifyRequest>
   /** The cache key, without the variant. */
   readonly key: string
@@ -15,30 +17,38 @@ export interface EarlyTarget {
   readonly tags: Map<string, readonly string[]>
 }
 
-/** The maximum number of targets of each of two generations. */
-const MAX_TARGETS = 2500
+/** The maximum number of URLs of each of two generations, and of origins per URL. */
+const MAX_URLS = 2500
+const MAX_ORIGINS = 16
 
 /**
- * A bounded table of targets. The targets are in two generations. A full generation becomes the old one, and an old target that is used
- * again moves to the new one. Targets in use are therefore kept, although clients invent any number of others.
+ * A bounded table of targets by their URL. The URLs are in two generations. A full generation becomes the old one, and an old URL that is
+ * used again moves to the new one. URLs in use are therefore kept, although clients invent any number of others.
  */
 export class EarlyTargets {
-  #young = new Map<string, EarlyTarget>()
-  #old = new Map<string, EarlyTarget>()
+  #young = new Map<string, readonly EarlyTarget[]>()
+  #old = new Map<string, readonly EarlyTarget[]>()
 
-  get (text: string): EarlyTarget | undefined {
-    const target = this.#young.get(text)
-    if (target !== undefined) return target
-    const old = this.#old.get(text)
-    if (old !== undefined) this.set(text, old)
+  /** The targets of a URL at all origins. */
+  of (url: string): readonly EarlyTarget[] | undefined {
+    const targets = this.#young.get(url)
+    if (targets !== undefined) return targets
+    const old = this.#old.get(url)
+    if (old !== undefined) this.#set(url, old)
     return old
   }
 
-  set (text: string, target: EarlyTarget): void {
-    if (this.#young.size >= MAX_TARGETS && !this.#young.has(text)) {
+  /** Adds a target in place of the one with the same URL and origin. */
+  add (url: string, target: EarlyTarget): void {
+    const others = (this.of(url) ?? []).filter(({ origin }) => !origin.equals(target.origin))
+    this.#set(url, [target, ...others.slice(0, MAX_ORIGINS - 1)])
+  }
+
+  #set (url: string, targets: readonly EarlyTarget[]): void {
+    if (this.#young.size >= MAX_URLS && !this.#young.has(url)) {
       this.#old = this.#young
       this.#young = new Map()
     }
-    this.#young.set(text, target)
+    this.#young.set(url, targets)
   }
 }
