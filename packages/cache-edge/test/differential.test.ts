@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { steps } from './fixtures/differential/client-request.js'
 import { echoConfig, type EchoConfig } from './fixtures/differential/echo-config.js'
+import { early } from './fixtures/early.js'
 import { World, type Tally } from './fixtures/differential/world.js'
 import { NOON } from './fixtures/edge-app.js'
 
@@ -15,7 +16,7 @@ t.test('a stored response is what the handler would have told the client that is
   t.teardown(() => { Date.now = now })
   const first = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED)
   const fixed = JSON.parse(WORLD) as Partial<EchoConfig>
-  const tally: Tally = { asked: 0, stored: 0 }
+  const tally: Tally = { asked: 0, stored: 0, early: 0 }
   t.comment(`SEED=${first}`)
   Date.now = () => NOON + clock.elapsed
   for (let seed = first; tally.asked === 0 || (SEED === undefined && tally.asked < Number(REQUESTS)); seed++) {
@@ -24,13 +25,14 @@ t.test('a stored response is what the handler would have told the client that is
       try {
         await world.run(requests, tally)
       } finally {
-        await world.close()
+        await world.close(tally)
       }
     }), { seed, numRuns: WORLDS_PER_BATCH, endOnFailure: SHRINK === '0' })
     if (!details.failed) continue
     t.fail(`SEED=${seed}: ${String((details.errorInstance as Error | null)?.message)}`, { report: fc.defaultReportMessage(details) })
     return
   }
-  t.comment(`${tally.asked} requests, ${tally.stored} of them answered from the store`)
+  t.comment(`${tally.asked} requests, ${tally.stored} of them answered from the store, ${tally.early} early`)
   t.ok(tally.stored > tally.asked / 20, 'a good part is answered from the store, so that this means something')
+  t.equal(tally.early > tally.stored / 20, early.isOn, 'early answers where they are on')
 })

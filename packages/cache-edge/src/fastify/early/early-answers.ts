@@ -44,14 +44,7 @@ class PreparedIndex {
 class MethodTargets {
   readonly targets = new EarlyTargets()
   readonly prepared = new WeakMap<object, PreparedAnswer | PreparedIndex>()
-
-  /** The target of a request. */
-  find (raw: Raw): EarlyTarget | undefined {
-    const targets = this.targets.of(raw.url!)
-    if (targets === undefined) return undefined
-    for (const target of targets) if (target.origin.isOf(raw)) return target
-    return undefined
-  }
+}
 }
 
 /** The maximum length of a target, in characters, that is remembered. */
@@ -59,6 +52,7 @@ const MAX_LENGTH = 1000
 /** The maximum number of variants of a target that are remembered. */
 const MAX_VARIANTS = 200
 const NO_VARIANT = ''
+const NO_TARGETS: readonly EarlyTarget[] = []
 
 /**
  * Answers requests with stored responses before the hooks of the app. Targets are learned from requests that have reached a handler, so the
@@ -101,8 +95,12 @@ export class EarlyAnswers {
     if (!this.hasRoutes || this.#isStopped) return false
     const side = this.#sideOf(raw)
     if (side === undefined) return false
-    const target = side.find(raw)
-    if (target !== undefined && this.#tryTarget(target, raw, response, side)) {
+    for (const target of side.targets.of(raw.url!) ?? NO_TARGETS) {
+      // Constraints may choose between several routes of one URL; the headers of a request are in the variants of one of them.
+      if (!target.origin.isOf(raw)) continue
+      const tags = target.tags.get(variantIn(target.route.policy, raw.headers))
+      if (tags === undefined) continue
+      if (!this.#tryTarget(target, tags, raw, response, side)) break
       this.count++
       return true
     }
@@ -121,8 +119,8 @@ export class EarlyAnswers {
     if (originalUrl !== undefined) return this.#notices.warnOnce(request.log, 'rewritten', {}, 'Cache: no response is sent early, since rewriteUrl or a middleware of this app rewrites URLs; take early out of the policies')
     const side = this.#sideOf(raw)
     if (side === undefined || raw.url!.length > MAX_LENGTH || !isUnchanged(raw, route.policy.vary)) return
-    let target = side.find(raw)
-    if (target?.route !== route || target.key !== key) {
+    let target = side.targets.of(raw.url!)?.find((each) => each.route === route && each.key === key && each.origin.isOf(raw))
+    if (target === undefined) {
       const origin = Origin.of(raw, 'ips' in request)
       if (origin === undefined) return
       target = { origin, route, key, host: request.host, tags: new Map() }
@@ -136,12 +134,10 @@ export class EarlyAnswers {
     return method === 'GET' ? this.#get : method === 'HEAD' ? this.#head : undefined
   }
 
-  #tryTarget (target: EarlyTarget, raw: Raw, response: FastifyReply['raw'], side: MethodTargets): boolean {
+  #tryTarget (target: EarlyTarget, tags: readonly string[], raw: Raw, response: FastifyReply['raw'], side: MethodTargets): boolean {
     const { policy } = target.route
     // The arm of a request depends on its user or address, which functions of the app determine.
     if (!this.#core.registry.rollout.isAllOrNothing || policy.hasHeaderSchema()) return false
-    const tags = target.tags.get(variantIn(policy, raw.headers))
-    if (tags === undefined) return false
     const request = new EarlyRequest(raw, target)
     if (bypassOf(request.asRequest, policy, this.#bypassRules) !== undefined) return false
     const attempt: Attempt = { target, tags, request, response, side }

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { StoredRoute } from '../../exchange/cache-request.js'
 import type { Origin } from './arrival.js'
 
-/** A target whose requests reach one route: a URL at one origin. */
+/** A URL at one origin, of which some requests reach one route. */
 export interface EarlyTarget {
   readonly origin: Origin
   readonly route: StoredRoute<FastifyRequest>
@@ -17,9 +17,9 @@ export interface EarlyTarget {
   readonly tags: Map<string, readonly string[]>
 }
 
-/** The maximum number of URLs of each of two generations, and of origins per URL. */
+/** The maximum number of URLs of each of two generations, and of targets per URL. */
 const MAX_URLS = 2500
-const MAX_ORIGINS = 16
+const MAX_TARGETS = 16
 
 /**
  * A bounded table of targets by their URL. The URLs are in two generations. A full generation becomes the old one, and an old URL that is
@@ -38,10 +38,10 @@ export class EarlyTargets {
     return old
   }
 
-  /** Adds a target in place of the one with the same URL and origin. */
+  /** Adds a target in place of the one with the same URL, origin and route. */
   add (url: string, target: EarlyTarget): void {
-    const others = (this.of(url) ?? []).filter(({ origin }) => !origin.equals(target.origin))
-    this.#set(url, [target, ...others.slice(0, MAX_ORIGINS - 1)])
+    const others = (this.of(url) ?? []).filter(({ origin, route }) => route !== target.route || !origin.equals(target.origin))
+    this.#set(url, [target, ...others.slice(0, MAX_TARGETS - 1)])
   }
 
   #set (url: string, targets: readonly EarlyTarget[]): void {
