@@ -45,7 +45,6 @@ class MethodTargets {
   readonly targets = new EarlyTargets()
   readonly prepared = new WeakMap<object, PreparedAnswer | PreparedIndex>()
 }
-}
 
 /** The maximum length of a target, in characters, that is remembered. */
 const MAX_LENGTH = 1000
