@@ -89,6 +89,11 @@ export class ExchangeRunner {
     return looked instanceof Promise ? looked.then((lookup) => this.#decide(request, lookup)) : this.#decide(request, looked)
   }
 
+  /** Counts a request for a variant that was read without `answer`; the least requested variants are replaced first. */
+  countVariant (key: string): void {
+    this.#variants.countRequest(key)
+  }
+
   /** Whether a stored response is served as a fresh hit; see {@link decide}. */
   isHit (request: DecidedRequest, found: FoundResponse<StoredHead>, now: number): boolean {
     return decide(request, { found, isOther: false }, this.#failures, now).kind === 'hit'

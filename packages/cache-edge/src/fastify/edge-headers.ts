@@ -73,10 +73,15 @@ export class EdgeHeaders {
   }
 
   /**
-   * Sets the headers that `finish` sets for a stored response, on a reply that has the stored fields.
+   * Sets the headers that `finish` sets for a stored response, on a reply that has the stored fields and none of hooks.
+   * @param vary the names of the request headers that select the response; a hook may have named some of them
    * @param tags the tags of the policy for the request
    */
-  describeStored (request: FastifyRequest, reply: FastifyReply, policy: Policy<FastifyRequest>, tags: readonly string[]): void {
+  describeStored (
+    request: FastifyRequest, reply: FastifyReply, policy: Policy<FastifyRequest>,
+    { vary, tags }: { readonly vary: readonly string[]; readonly tags: readonly string[] }
+  ): void {
+    if (vary.length > 0) this.#write(reply, 'vary', mergeVary(joinLines(reply.getHeader('vary')), vary))
     this.#describe(request, reply, policy, tags)
     if (this.#settings.saysNoCache) this.#askFirst(request, reply, policy)
     if (reply.statusCode === 304) dropBodyFields(reply)

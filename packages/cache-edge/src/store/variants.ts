@@ -129,6 +129,11 @@ export class Variants {
     return replaced.at(-1)!.requests > this.#requests.of(own) ? undefined : replaced.map(({ key }) => key)
   }
 
+  /** Counts a request for a variant that was found without `find`. */
+  countRequest (own: string): void {
+    this.#requests.add(own)
+  }
+
   #read (
     cache: Reads, key: string, tags: string[]
   ): SelectedVariant | VariantIndex | undefined | Promise<SelectedVariant | VariantIndex | undefined> {

@@ -155,7 +155,9 @@ export class EarlyAnswers {
       own = variantKey(key, variant)
       if (prepared.keys.size < MAX_VARIANTS) prepared.keys.set(variant, own)
     }
-    return this.#cache[useNow](own, (other) => this.#use(other, attempt, false))
+    if (!this.#cache[useNow](own, (other) => this.#use(other, attempt, false))) return false
+    this.#runner.countVariant(own)
+    return true
   }
 
   #send (entry: SharedEntry, prepared: PreparedAnswer, { request, response, target: { route } }: Attempt): boolean {
@@ -193,7 +195,7 @@ export class EarlyAnswers {
       setFromStore(reply, true)
       setStoredFields(reply, head, isNotModified)
       if (head.isTagOfBody === true) setComputed(reply)
-      this.#headers.describeStored(request.asRequest, reply, policy, tags)
+      this.#headers.describeStored(request.asRequest, reply, policy, { vary: head.vary, tags })
       return { status: described.statusCode, headers: described.getHeaders() }
     }
     return new PreparedAnswer(policy, head, body, fieldsOf(false), fieldsOf(true))
