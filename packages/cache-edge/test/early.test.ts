@@ -246,6 +246,7 @@ for (const seam of ['server', 'hook'] as const) {
     await app.register(cacheCore, { implementation: 'memory' })
     await app.register(cacheEdge, { rules: [{ prefix: '/', store: true, early: true }] })
     app.get('/', async () => 'plain')
+    app.get('/other', async () => 'other')
     app.get('/', { constraints: { version: '1.0.0' } }, async () => 'one')
     app.get('/', { constraints: { host: 'b.example' } }, async () => 'host')
     const ask = async (...headers: string[]): Promise<string> => (await send(app, { headers })).body
@@ -254,8 +255,11 @@ for (const seam of ['server', 'hook'] as const) {
       t.equal(await ask('Host: a.example', 'Accept-Version: 1.x'), 'one')
       t.equal(await ask('Host: b.example'), 'host')
       t.match(await ask('Host: a.example', 'Accept-Version: 3.x'), /404/)
+      t.equal(await ask('Host: a.example', 'Accept: x'), 'plain')
+      t.match((await send(app, { target: '/other', headers: ['Host: a.example', 'Accept-Version: 1.x'] })).body, /404/, 'a URL without a version')
+      t.equal((await send(app, { target: '/other', headers: ['Host: a.example'] })).body, 'other')
     }
-    t.equal(app.cacheEdge.earlyAnswers, 6)
+    t.equal(app.cacheEdge.earlyAnswers, 11)
   })
 
   t.test(`early, by ${seam}: a hook that changes the URL or a vary header teaches nothing`, async (t) => {

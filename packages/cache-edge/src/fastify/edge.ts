@@ -60,6 +60,7 @@ export class Edge {
       }
     })
     this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
+      constraints: this.#rules.constraints,
       ...EDGE_DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), app: options.app, hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
     })
     this.#writes = new Writes(fastify)
@@ -143,6 +144,11 @@ export class Edge {
     const { log } = this.#fastify
     const { active } = this.#core.registry
     warn(log, {}, 'Cache: responses of policies with early are sent before the hooks of this app, so without its authentication, rate limits and logs')
+    const { unknown } = this.#rules.constraints
+    if (unknown !== undefined) {
+      this.early.stop()
+      warn(log, { constraint: unknown }, `Cache: no response is sent early, since the constraint "${unknown}" may read any request header; name those that it reads in the option constraintHeaders`)
+    }
     if (!active.passThrough && active.immediate === undefined && active.near === undefined) {
       warn(log, { implName: active.implName }, 'Cache: no response is sent early, since the implementation holds no copies in this process; give cacheRedis the option near')
     }

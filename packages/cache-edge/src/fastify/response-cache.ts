@@ -8,6 +8,7 @@ import { bypassOf, type BypassRules } from '../rules/decide.js'
 import type { Policy } from '../rules/policy.js'
 import { hasOtherParameter } from '../rules/query.js'
 import { CONDITIONAL } from '../rules/visibility.js'
+import type { Constraints } from './constraints.js'
 import { EarlyAnswers } from './early/early-answers.js'
 import type { EdgeHeaders } from './edge-headers.js'
 import { CacheRequests, FastifyCacheRequest, refreshOf } from './fastify-cache-request.js'
@@ -18,6 +19,7 @@ import { StoredResponses } from './serve.js'
 
 /** Settings of the response cache. */
 export interface ResponseCacheSettings {
+  readonly constraints: Pick<Constraints, 'headers'>
   readonly name: string
   /** The name of the app in the keys; `undefined`: no other app shares the store. */
   readonly app: string | undefined
@@ -48,7 +50,7 @@ export class ResponseCache {
 
   constructor (
     fastify: FastifyInstance, core: Core, headers: EdgeHeaders, personal: PersonalRequests,
-    { name, app, hosts, ...limits }: ResponseCacheSettings
+    { name, app, hosts, constraints, ...limits }: ResponseCacheSettings
   ) {
     const { useSemicolonDelimiter, routerOptions } = fastify.initialConfig as RouterConfig
     this.#hasSemicolon = useSemicolonDelimiter === true || routerOptions?.useSemicolonDelimiter === true
@@ -70,7 +72,7 @@ export class ResponseCache {
       }
     })
     const runner = this.#runner
-    this.early = new EarlyAnswers({ core, headers, responses: this.#responses, runner, bypassRules: this.#bypassRules })
+    this.early = new EarlyAnswers({ core, headers, responses: this.#responses, runner, bypassRules: this.#bypassRules, routing: constraints.headers })
     fastify.addHook('onClose', async function forgetInvalidations () { runner.close() })
   }
 

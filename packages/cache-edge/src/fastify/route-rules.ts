@@ -30,6 +30,9 @@ export class RouteRules {
     for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy, credentials)
   }
 
+  /** The constraints of the app's routes. */
+  get constraints (): Constraints { return this.#constraints }
+
   /** The prefixes of the rules that no route has matched. */
   get unused (): ReadonlySet<string> { return this.#unused }
 

@@ -9,7 +9,7 @@ import { Notices } from '../../lib/notices.js'
 import { bypassOf, type BypassRules } from '../../rules/decide.js'
 import type { Policy } from '../../rules/policy.js'
 import { variantKey } from '../../store/cache-key.js'
-import { decode, type StoredResponse } from '../../store/stored-response.js'
+import { decode, type StoredHead, type StoredResponse } from '../../store/stored-response.js'
 import { matches, readAtOf, timeOf } from '../../store/variants.js'
 import { setComputed } from '../body-tags.js'
 import { setFromStore, type EdgeHeaders } from '../edge-headers.js'
@@ -19,6 +19,7 @@ import { EarlyRequest } from './early-request.js'
 import { EarlyTargets, type EarlyTarget } from './early-targets.js'
 import { HeaderReply } from './header-reply.js'
 import { PreparedAnswer, type HeadFields } from './prepared-answer.js'
+import { sentType } from './sent-type.js'
 
 type Raw = FastifyRequest['raw']
 /** The cache of requests, with the read that counts only what is used. */
@@ -31,6 +32,8 @@ export interface EarlyParts {
   readonly responses: StoredResponses
   readonly runner: ExchangeRunner
   readonly bypassRules: BypassRules<FastifyRequest, Policy<FastifyRequest>>
+  /** The request headers by which constraints choose a route. */
+  readonly routing: readonly string[]
 }
 
 /** The names in `Vary` of a URL with several representations, and the keys of the representations by their variant. */
@@ -67,6 +70,7 @@ export class EarlyAnswers {
   readonly #responses: StoredResponses
   readonly #runner: ExchangeRunner
   readonly #bypassRules: BypassRules<FastifyRequest, Policy<FastifyRequest>>
+  readonly #routing: readonly string[]
   readonly #cache: EarlyReads
   readonly #get = new MethodTargets()
   readonly #head = new MethodTargets()
@@ -74,12 +78,13 @@ export class EarlyAnswers {
   readonly #hitWith: (ttl: number) => string
   #isStopped = false
 
-  constructor ({ core, headers, responses, runner, bypassRules }: EarlyParts) {
+  constructor ({ core, headers, responses, runner, bypassRules, routing }: EarlyParts) {
     this.#core = core
     this.#headers = headers
     this.#responses = responses
     this.#runner = runner
     this.#bypassRules = bypassRules
+    this.#routing = routing
     this.#cache = core.client.withArm('cached') as unknown as EarlyReads
     this.#hitWith = (ttl) => this.#responses.hitWith(ttl)
   }
@@ -97,7 +102,8 @@ export class EarlyAnswers {
     for (const target of side.targets.of(raw.url!) ?? NO_TARGETS) {
       // Constraints may choose between several routes of one URL; the headers of a request are in the variants of one of them.
       if (!target.origin.isOf(raw)) continue
-      const tags = target.tags.get(variantIn(target.route.policy, raw.headers))
+      const variant = this.#variantIn(target.route.policy, raw.headers)
+      const tags = variant === undefined ? undefined : target.tags.get(variant)
       if (tags === undefined) continue
       if (!this.#tryTarget(target, tags, raw, response, side)) break
       this.count++
@@ -117,7 +123,9 @@ export class EarlyAnswers {
     // A function of the app may rewrite the URL by any part of the request.
     if (originalUrl !== undefined) return this.#notices.warnOnce(request.log, 'rewritten', {}, 'Cache: no response is sent early, since rewriteUrl or a middleware of this app rewrites URLs; take early out of the policies')
     const side = this.#sideOf(raw)
-    if (side === undefined || raw.url!.length > MAX_LENGTH || !isUnchanged(raw, route.policy.vary)) return
+    if (side === undefined || raw.url!.length > MAX_LENGTH || !isUnchanged(raw, [...route.policy.vary, ...this.#routing])) return
+    const variant = this.#variantIn(route.policy, raw.headers)
+    if (variant === undefined) return
     let target = side.targets.of(raw.url!)?.find((each) => each.route === route && each.key === key && each.origin.isOf(raw))
     if (target === undefined) {
       const origin = Origin.of(raw, 'ips' in request)
@@ -125,8 +133,16 @@ export class EarlyAnswers {
       target = { origin, route, key, host: request.host, tags: new Map() }
       side.targets.add(raw.url!, target)
     }
-    const variant = variantIn(route.policy, raw.headers)
     if (target.tags.size < MAX_VARIANTS || target.tags.has(variant)) target.tags.set(variant, tags)
+  }
+
+  /**
+   * The values of the headers in `vary`, by which the router chooses between the routes of a URL. `undefined`: a constraint may read another
+   * header of the request, so that it may reach no route.
+   */
+  #variantIn ({ vary }: Policy<FastifyRequest>, headers: IncomingHttpHeaders): string | undefined {
+    for (const name of this.#routing) if (headers[name] !== undefined && !vary.includes(name)) return undefined
+    return vary.length === 0 ? NO_VARIANT : variantOf(vary, headers)
   }
 
   #sideOf ({ method }: Raw): MethodTargets | undefined {
@@ -181,8 +197,7 @@ export class EarlyAnswers {
     const known = side.prepared.get(stored)
     if (known !== undefined && (known instanceof PreparedIndex || known.policy === policy)) return known
     const decoded = decode(stored)
-    // The labels of a response are compared with those that hooks set, and no hook has run.
-    if (decoded === undefined || ('response' in decoded && decoded.response.labels !== undefined && Object.keys(decoded.response.labels).length > 0)) return undefined
+    if (decoded === undefined || ('response' in decoded && !isSendable(decoded.response))) return undefined
     const prepared = 'index' in decoded ? new PreparedIndex(decoded.index.vary) : this.#prepare(decoded.response, policy, request, tags)
     side.prepared.set(stored, prepared)
     return prepared
@@ -194,12 +209,19 @@ export class EarlyAnswers {
       const reply = described.asReply
       setFromStore(reply, true)
       setStoredFields(reply, head, isNotModified)
+      const type = sentType(head)
+      if (type !== undefined && !isNotModified) reply.header('content-type', type)
       if (head.isTagOfBody === true) setComputed(reply)
       this.#headers.describeStored(request.asRequest, reply, policy, { vary: head.vary, tags })
       return { status: described.statusCode, headers: described.getHeaders() }
     }
     return new PreparedAnswer(policy, head, body, fieldsOf(false), fieldsOf(true))
   }
+}
+
+/** Whether the head of a stored response is known without hooks: hooks set no labels, and Fastify changes no type. */
+function isSendable (head: StoredHead): boolean {
+  return Object.keys(head.labels ?? {}).length === 0 && sentType(head) !== 'unclear'
 }
 
 /** A request that may be answered early, with its target and its tags. */
@@ -209,8 +231,4 @@ interface Attempt {
   readonly request: EarlyRequest
   readonly response: FastifyReply['raw']
   readonly side: MethodTargets
-}
-
-function variantIn ({ vary }: Policy<FastifyRequest>, headers: IncomingHttpHeaders): string {
-  return vary.length === 0 ? NO_VARIANT : variantOf(vary, headers)
 }
