@@ -25,7 +25,7 @@ async function start (kind) {
     child.send(action)
     return (await once(child, 'message'))[0]
   }
-  /** Nanoseconds of CPU time per request. */
+  /** Microseconds of CPU time per request: of the process, and in JavaScript and Node alone, without the kernel. */
   async function turn (is304) {
     const headers = is304 ? { 'if-none-match': etag } : {}
     await ask('begin')

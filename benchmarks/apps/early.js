@@ -42,7 +42,6 @@ let cpu
 process.on('disconnect', () => process.exit())
 process.on('message', (action) => {
   if (action === 'begin') cpu = process.cpuUsage()
-  const { user, system } = process.cpuUsage(cpu)
-  process.send((user + system) * 1000)
+  process.send(process.cpuUsage(cpu))
 })
 process.send(server.address().port)

@@ -4,7 +4,7 @@ import type { GetOrSetOptions, Loader } from '../contract/loader.js'
 import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 import { checkNames } from '../contract/option-names.js'
 import { MISS, ok, type Result } from '../contract/result.js'
-import { readNear, readNow, shareNear, shareNow, useNow, type SharedEntry } from '../contract/sync-read.js'
+import { readNear, readNow, shareNear, shareNow, useNow, type EntryUser, type SharedEntry } from '../contract/sync-read.js'
 import type { Caller } from '../loading/caller.js'
 import { GetOrSet } from '../loading/get-or-set.js'
 import type { Registration } from '../service/registration.js'
@@ -123,14 +123,14 @@ export class CacheClient implements FastifyCache {
   }
 
   /**
-   * Calls `use` with the entry of `getEntry`, read without a promise and without a copy. The read is counted if `use` returns `true`;
-   * otherwise nothing is counted, so that the caller can read again by `getEntry`.
-   * @returns whether `use` returned `true`; `false` also if there is no such entry in this process
+   * Gives `user` the entry of `getEntry`, read without a promise and without a copy. The read is counted if the entry is used; otherwise
+   * nothing is counted, so that the caller can read again by `getEntry`.
+   * @returns whether the entry was used; `false` also if there is no such entry in this process
    */
-  [useNow] (key: string, use: (entry: SharedEntry) => boolean): boolean {
+  [useNow] (key: string, user: EntryUser): boolean {
     const registration = serving(this.registry, this.#arm, key, this.#bucket)
     if (registration === undefined) return false
-    const result = useMeasured(this.registry, registration, key, use)
+    const result = useMeasured(this.registry, registration, key, user)
     if (result === undefined) return false
     this.registry.observer.readEntry(registration.stats, key, result)
     return true

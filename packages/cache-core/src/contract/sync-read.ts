@@ -11,6 +11,12 @@ export const shareNow = Symbol.for('@x/cache-core.shareNow')
  */
 export const useNow = Symbol.for('@x/cache-core.useNow')
 
+/** A caller of a read that may not use the entry that it is given. */
+export interface EntryUser {
+  /** Uses an entry; `false`: the entry was not used. */
+  use (entry: SharedEntry): boolean
+}
+
 /** An entry whose value other readers share: bytes in the value must be copied before they are given to the app. */
 export interface SharedEntry {
   readonly value: unknown

@@ -1,5 +1,5 @@
 import type { Result } from '../contract/result.js'
-import { readNear, readNow, shareNear, shareNow, type Immediate, type NearReads, type SharedEntry } from '../contract/sync-read.js'
+import { readNear, readNow, shareNear, shareNow, type EntryUser, type Immediate, type NearReads, type SharedEntry } from '../contract/sync-read.js'
 import type { Clock } from '../lib/clock.js'
 import type { Events } from './events.js'
 import type { ImplStats, Stats } from './counters.js'
@@ -54,17 +54,17 @@ export function readNearMeasured<M extends keyof NearReads> (
 }
 
 /**
- * Returns the result of a read if `use` returns `true` for its entry; its duration, without that of `use`, is recorded where durations are
- * measured. `undefined`, which is not recorded: there is no entry, or it was not used.
+ * Returns the result of a read if `user` used its entry; its duration, without that of the use, is recorded where durations are measured.
+ * `undefined`, which is not recorded: there is no entry, or it was not used.
  */
 export function useMeasured (
-  service: MeasuredService, { immediate, near, stats }: LocalReads, key: string, use: (entry: SharedEntry) => boolean
+  service: MeasuredService, { immediate, near, stats }: LocalReads, key: string, user: EntryUser
 ): Result<SharedEntry | null> | undefined {
   const isMeasured = service.stats.measuresDurations
   const began = isMeasured ? service.clock.now() : 0
   const result = immediate === undefined ? near?.[shareNear](key) : immediate[shareNow](key)
   const took = isMeasured ? service.clock.now() - began : 0
-  if (result?.ok !== true || result.value === null || !use(result.value)) return undefined
+  if (result?.ok !== true || result.value === null || !user.use(result.value)) return undefined
   if (isMeasured) noteSeconds(service, stats, 'getEntry', took / 1000)
   return result
 }

@@ -1,5 +1,5 @@
 import type { FastifyCache } from '@x/cache-core'
-import { useNow, type SharedEntry } from '@x/cache-core/implementing'
+import { useNow, type EntryUser, type SharedEntry } from '@x/cache-core/implementing'
 import { variantOf, type Core } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
@@ -23,7 +23,7 @@ import { sentType } from './sent-type.js'
 
 type Raw = FastifyRequest['raw']
 /** The cache of requests, with the read that counts only what is used. */
-type EarlyReads = FastifyCache & { [useNow] (key: string, use: (entry: SharedEntry) => boolean): boolean }
+type EarlyReads = FastifyCache & { [useNow] (key: string, user: EntryUser): boolean }
 
 /** The parts of the response cache that early answers use. */
 export interface EarlyParts {
@@ -38,9 +38,23 @@ export interface EarlyParts {
 
 /** The names in `Vary` of a URL with several representations, and the keys of the representations by their variant. */
 class PreparedIndex {
-  readonly keys = new Map<string, string>()
+  readonly #vary: readonly string[]
+  readonly #keys = new Map<string, string>()
 
-  constructor (readonly vary: readonly string[]) {}
+  constructor (vary: readonly string[]) {
+    this.#vary = vary
+  }
+
+  /** The key of the representation that a request selects. */
+  keyOf ({ headers, key }: EarlyRequest): string {
+    const variant = variantOf(this.#vary, headers)
+    let own = this.#keys.get(variant)
+    if (own === undefined) {
+      own = variantKey(key, variant)
+      if (this.#keys.size < MAX_VARIANTS) this.#keys.set(variant, own)
+    }
+    return own
+  }
 }
 
 /** The targets of one method, and the prepared answers by the stored bytes, which they are freed with. */
@@ -54,7 +68,6 @@ const MAX_LENGTH = 1000
 /** The maximum number of variants of a target that are remembered. */
 const MAX_VARIANTS = 200
 const NO_VARIANT = ''
-const NO_TARGETS: readonly EarlyTarget[] = []
 
 /**
  * Answers requests with stored responses before the hooks of the app. Targets are learned from requests that have reached a handler, so the
@@ -99,15 +112,17 @@ export class EarlyAnswers {
     if (!this.hasRoutes || this.#isStopped) return false
     const side = this.#sideOf(raw)
     if (side === undefined) return false
-    for (const target of side.targets.of(raw.url!) ?? NO_TARGETS) {
-      // Constraints may choose between several routes of one URL; the headers of a request are in the variants of one of them.
-      if (!target.origin.isOf(raw)) continue
-      const variant = this.#variantIn(target.route.policy, raw.headers)
-      const tags = variant === undefined ? undefined : target.tags.get(variant)
-      if (tags === undefined) continue
-      if (!this.#tryTarget(target, tags, raw, response, side)) break
-      this.count++
-      return true
+    const targets = side.targets.of(raw.url!)
+    if (targets !== undefined) {
+      for (let at = 0; at < targets.length; at++) {
+        const target = targets[at]!
+        // Constraints may choose between several routes of one URL; the headers of a request are in the variants of one of them.
+        const tags = target.origin.isOf(raw) ? this.#tagsOf(target, raw) : undefined
+        if (tags === undefined) continue
+        if (!this.#tryTarget(target, tags, raw, response)) break
+        this.count++
+        return true
+      }
     }
     noteArrival(raw)
     return false
@@ -149,58 +164,59 @@ export class EarlyAnswers {
     return method === 'GET' ? this.#get : method === 'HEAD' ? this.#head : undefined
   }
 
-  #tryTarget (target: EarlyTarget, tags: readonly string[], raw: Raw, response: FastifyReply['raw'], side: MethodTargets): boolean {
+  #tagsOf ({ route: { policy }, tags }: EarlyTarget, { headers }: Raw): readonly string[] | undefined {
+    const variant = this.#variantIn(policy, headers)
+    return variant === undefined ? undefined : tags.get(variant)
+  }
+
+  #tryTarget (target: EarlyTarget, tags: readonly string[], raw: Raw, response: FastifyReply['raw']): boolean {
     const { policy } = target.route
     // The arm of a request depends on its user or address, which functions of the app determine.
     if (!this.#core.registry.rollout.isAllOrNothing || policy.hasHeaderSchema()) return false
-    const request = new EarlyRequest(raw, target)
+    const request = new EarlyRequest(raw, response, target, tags, this.#use)
     if (bypassOf(request.asRequest, policy, this.#bypassRules) !== undefined) return false
-    const attempt: Attempt = { target, tags, request, response, side }
-    return this.#cache[useNow](target.key, (entry) => this.#use(entry, attempt, true))
+    return this.#cache[useNow](target.key, request)
   }
 
   /** Answers with a stored entry, or with the one that an index names for the request. */
-  #use (entry: SharedEntry, attempt: Attempt, mayBeIndex: boolean): boolean {
-    const prepared = this.#preparedOf(entry.value, attempt)
-    if (prepared instanceof PreparedAnswer) return this.#send(entry, prepared, attempt)
-    if (prepared === undefined || !mayBeIndex) return false
-    const { request: { headers }, target: { key } } = attempt
-    const variant = variantOf(prepared.vary, headers)
-    let own = prepared.keys.get(variant)
-    if (own === undefined) {
-      own = variantKey(key, variant)
-      if (prepared.keys.size < MAX_VARIANTS) prepared.keys.set(variant, own)
-    }
-    if (!this.#cache[useNow](own, (other) => this.#use(other, attempt, false))) return false
+  readonly #use = (request: EarlyRequest, entry: SharedEntry): boolean => {
+    const prepared = this.#preparedOf(entry.value, request)
+    if (prepared instanceof PreparedAnswer) return this.#send(entry, prepared, request)
+    if (prepared === undefined || request.variantKey !== undefined) return false
+    const own = prepared.keyOf(request)
+    request.variantKey = own
+    if (!this.#cache[useNow](own, request)) return false
     this.#runner.countVariant(own)
     return true
   }
 
-  #send (entry: SharedEntry, prepared: PreparedAnswer, { request, response, target: { route } }: Attempt): boolean {
+  #send (entry: SharedEntry, prepared: PreparedAnswer, request: EarlyRequest): boolean {
     const { head } = prepared
-    const { raw, method, headers } = request
-    if (!matches(head, headers)) return false
+    const { raw, method, target: { route: { pattern } } } = request
+    if (!matches(head, request.headers)) return false
     const now = timeOf({ readAt: readAtOf(head, entry) })
     if (!this.#runner.isHit(request, { head, isStale: !entry.fresh }, now)) return false
     const verdict = this.#headers.verdictOn(request, head.status, head.etag, head.headers['last-modified'])
     if (verdict === 'precondition-failed') return false
     const isNotModified = verdict === 'not-modified'
-    this.#headers.announceCandidate(route.pattern, method)
-    if (isNotModified) this.#headers.announceMatch(route.pattern, method)
-    prepared.send(response, { isNotModified, isHttp2: raw.httpVersionMajor >= 2, now, hitWith: this.#hitWith })
+    this.#headers.announceCandidate(pattern, method)
+    if (isNotModified) this.#headers.announceMatch(pattern, method)
+    prepared.send(request.response, raw.httpVersionMajor >= 2, isNotModified, now, this.#hitWith)
     return true
   }
 
   /** The prepared form of stored bytes; `undefined`: they are no response that can be sent early. */
-  #preparedOf (stored: unknown, { target: { route: { policy } }, tags, request, side }: Attempt): PreparedAnswer | PreparedIndex | undefined {
+  #preparedOf (stored: unknown, request: EarlyRequest): PreparedAnswer | PreparedIndex | undefined {
     if (typeof stored !== 'object' || stored === null) return undefined
-    const known = side.prepared.get(stored)
+    const { target: { route: { policy } }, tags } = request
+    const prepared = this.#sideOf(request.raw)!.prepared
+    const known = prepared.get(stored)
     if (known !== undefined && (known instanceof PreparedIndex || known.policy === policy)) return known
     const decoded = decode(stored)
     if (decoded === undefined || ('response' in decoded && !isSendable(decoded.response))) return undefined
-    const prepared = 'index' in decoded ? new PreparedIndex(decoded.index.vary) : this.#prepare(decoded.response, policy, request, tags)
-    side.prepared.set(stored, prepared)
-    return prepared
+    const made = 'index' in decoded ? new PreparedIndex(decoded.index.vary) : this.#prepare(decoded.response, policy, request, tags)
+    prepared.set(stored, made)
+    return made
   }
 
   #prepare ({ body, ...head }: StoredResponse, policy: Policy<FastifyRequest>, request: EarlyRequest, tags: readonly string[]): PreparedAnswer {
@@ -222,13 +238,4 @@ export class EarlyAnswers {
 /** Whether the head of a stored response is known without hooks: hooks set no labels, and Fastify changes no type. */
 function isSendable (head: StoredHead): boolean {
   return Object.keys(head.labels ?? {}).length === 0 && sentType(head) !== 'unclear'
-}
-
-/** A request that may be answered early, with its target and its tags. */
-interface Attempt {
-  readonly target: EarlyTarget
-  readonly tags: readonly string[]
-  readonly request: EarlyRequest
-  readonly response: FastifyReply['raw']
-  readonly side: MethodTargets
 }

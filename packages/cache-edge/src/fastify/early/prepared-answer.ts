@@ -71,9 +71,7 @@ export class PreparedAnswer {
    * Sends the response, or 304 without its body.
    * @param now milliseconds of the epoch
    */
-  send (raw: Raw, { isNotModified, isHttp2, now, hitWith }: {
-    readonly isNotModified: boolean; readonly isHttp2: boolean; readonly now: number; readonly hitWith: (ttl: number) => string
-  }): void {
+  send (raw: Raw, isHttp2: boolean, isNotModified: boolean, now: number, hitWith: (ttl: number) => string): void {
     const age = ageOf(this.head, now)
     const head = isNotModified ? this.#notModified : this.#full
     head.write(raw, isHttp2, Math.floor(age), Math.floor(this.head.freshness.lifetime - age), hitWith)
