@@ -2,15 +2,14 @@ import { joinLines, mergeVary, type Core } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { hasComputedTag } from './body-tags.js'
-import { DROPPED_FROM_304, evaluate, type PreconditionResult } from '../rules/conditional.js'
+import { evaluate, type PreconditionResult } from '../rules/conditional.js'
 import type { PersonalRequests } from './personal-requests.js'
 import { discard } from './payload.js'
 import { Notices } from '../lib/notices.js'
 import { MAX_TAGS, TAG_PATTERN, type CacheEdgeOptions } from '../options.js'
 import { NO_STORE, PRIVATE, type Policy, type RouteRule } from '../rules/policy.js'
+import { dropAll, dropBodyFields, noteBefore } from './written-headers.js'
 
-const kWritten = Symbol('@x/cache-edge.written')
-const kFromStore = Symbol('@x/cache-edge.from-store')
 const kFailed = Symbol('@x/cache-edge.failed')
 const TAG = new RegExp(TAG_PATTERN)
 /** Fields that some shared caches read in place of `Cache-Control`: targeted fields (RFC 9213 §2.2), and `Surrogate-Control`. */
@@ -18,12 +17,8 @@ const TARGETED = new Set(['cdn-cache-control', 'cloudflare-cdn-cache-control', '
 /** Fields beside `Cache-Control` that give a response a lifetime. */
 const NAMING_LIFETIME = ['expires', ...TARGETED]
 const NO_CACHE = 'no-cache'
-const DROPPED_FROM_STORED_304 = new Set([...DROPPED_FROM_304, 'set-cookie'])
 /** Headers that describe one representation. They are removed when an error is sent in place of the response. */
 const OF_RESPONSE = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
-
-/** Headers that this plugin wrote, with their values before. Such a header is never read back as the response's own. */
-type Written = Map<string, string | undefined>
 
 /** The part of a request that its preconditions are in. */
 type RawRequest = Pick<FastifyRequest, 'raw'>
@@ -128,7 +123,9 @@ export class EdgeHeaders {
     return isShared
   }
 
-  #describeByPolicy (request: FastifyRequest, reply: FastifyReply, rule: Policy<FastifyRequest>, known: readonly string[] | undefined): void {
+  #describeByPolicy (
+    request: FastifyRequest, reply: FastifyReply, rule: Policy<FastifyRequest>, known: readonly string[] | undefined
+  ): void {
     const statusCode = statusOf(reply)
     const isCompressed = this.#settings.isCompressed()
     if (rule.vary.length > 0 || isCompressed) {
@@ -217,28 +214,6 @@ function hasFailed (reply: FastifyReply): boolean {
   return (reply as FailedReply)[kFailed] === true
 }
 
-/**
- * Notes the value of a header before this plugin changes it. The headers of a stored response are not noted, since it is not stored again.
- */
-function noteBefore (reply: FastifyReply, name: string): void {
-  if (isFromStore(reply)) return
-  const own = reply as FastifyReply & { [kWritten]?: Written }
-  const written = own[kWritten] ??= new Map()
-  if (!written.has(name)) written.set(name, joinLines(reply.getHeader(name)))
-}
-
-/** The headers of a reply without the changes that this plugin made. */
-export function withoutWritten (
-  reply: FastifyReply, headers: Readonly<Record<string, string | string[]>>
-): Record<string, string | string[]> {
-  const own = { ...headers }
-  for (const [name, before] of (reply as FastifyReply & { [kWritten]?: Written })[kWritten] ?? []) {
-    if (before === undefined) delete own[name]
-    else own[name] = before
-  }
-  return own
-}
-
 /** The status by which a response is described. A 304 is treated as a 200, since it has the headers that the 200 would have. */
 function statusOf ({ statusCode }: FastifyReply): number {
   return statusCode === 304 ? 200 : statusCode
@@ -254,29 +229,4 @@ function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412):
   reply.code(status)
   dropBodyFields(reply)
   return null
-}
-
-/**
- * Notes whether the response is a stored one. The 304 of a stored response has no `Set-Cookie`, and a stored response is not stored again.
- */
-export function setFromStore (reply: FastifyReply, isFromStore: boolean): void {
-  (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] = isFromStore
-}
-
-function isFromStore (reply: FastifyReply): boolean {
-  return (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] === true
-}
-
-function dropBodyFields (reply: FastifyReply): void {
-  dropAll(reply, isFromStore(reply) ? DROPPED_FROM_STORED_304 : DROPPED_FROM_304)
-}
-
-function dropAll (reply: FastifyReply, names: ReadonlySet<string>): void {
-  // The loop is over the headers of the response, which are fewer than the names. Each read by Fastify converts a name to lower case.
-  for (const name in reply.getHeaders()) {
-    if (!names.has(name)) continue
-    // The value is noted before its removal, since storability depends on every header of the handler: a cookie forbids it.
-    noteBefore(reply, name)
-    reply.removeHeader(name)
-  }
 }

@@ -61,7 +61,10 @@ export class Edge {
     })
     this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
       constraints: this.#rules.constraints,
-      ...EDGE_DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), app: options.app, hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
+      ...EDGE_DEFAULTS,
+      ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']),
+      app: options.app,
+      hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
     })
     this.#writes = new Writes(fastify)
     this.#isNamed = options.app !== undefined

@@ -72,7 +72,9 @@ export class ResponseCache {
       }
     })
     const runner = this.#runner
-    this.early = new EarlyAnswers({ core, headers, responses: this.#responses, runner, bypassRules: this.#bypassRules, routing: constraints.headers })
+    this.early = new EarlyAnswers({
+      core, headers, responses: this.#responses, runner, bypassRules: this.#bypassRules, routing: constraints.headers
+    })
     fastify.addHook('onClose', async function forgetInvalidations () { runner.close() })
   }
 

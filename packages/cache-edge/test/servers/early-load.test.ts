@@ -16,6 +16,10 @@ const LOOKS = 12
 const MEBIBYTE = 2 ** 20
 
 interface Answer { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string }
+type Known = { readonly etag: string; readonly version: number } | undefined
+interface Expected {
+  readonly id: string; readonly language: string; readonly user: string; readonly before: number; readonly after: number
+}
 interface Asked { readonly method?: string; readonly headers?: Record<string, string>; readonly breaksOff?: boolean }
 
 setFlagsFromString('--expose-gc')
@@ -92,14 +96,14 @@ class Load {
     if (answer.status === 200 && user === '') this.#known.set(`${path} ${language}`, { etag: answer.headers.etag!, version: (JSON.parse(answer.text) as { version: number }).version })
   }
 
-  #judgeMatch ({ headers, text }: Answer, known: { etag: string; version: number } | undefined, { before, after }: { before: number; after: number }): void {
+  #judgeMatch ({ headers, text }: Answer, known: Known, { before, after }: Expected): void {
     this.counts.notModified++
     if (text !== '' || headers.etag !== known?.etag || known!.version < before || known!.version > after) this.wrong.push(`304 ${JSON.stringify({ headers, known, before, after })}`)
   }
 
   /** A response shows a version that was current while it was asked for, and with credentials it is that of the client. */
-  #judge ({ status, headers, text }: Answer, expected: { id: string; language: string; user: string; before: number; after: number }): void {
-    const { version, FILLER: filler, ...page } = JSON.parse(text) as { version: number; FILLER: string; id: string; language: string; user: string }
+  #judge ({ status, headers, text }: Answer, expected: Expected): void {
+    const { version, FILLER: filler, ...page } = JSON.parse(text) as { version: number; FILLER: string }
     const { before, after, ...others } = expected
     const isPersonal = headers['cache-status']!.includes('detail=personal')
     const isRight = status === 200 && filler === FILLER && version >= before && version <= after && isPersonal === (expected.user !== '') &&

@@ -26,6 +26,9 @@ export function isUnchanged (raw: Raw, vary: readonly string[]): boolean {
 /** The headers that Fastify reads the host and the scheme from. */
 const OF_HOST = ['host', ':authority', 'x-forwarded-host', 'x-forwarded-proto']
 
+/** The forwarded host and scheme, and the address of the peer that sent them. */
+type Forwarded = readonly [host: string, proto: string, peer: string | undefined]
+
 /**
  * The parts of a raw request, beside its URL, from which Fastify determines the target: scheme, host, and behind a trusted proxy the
  * forwarded ones and the address of the proxy.
@@ -33,10 +36,10 @@ const OF_HOST = ['host', ':authority', 'x-forwarded-host', 'x-forwarded-proto']
 export class Origin {
   readonly #isSecure: boolean
   readonly #host: string
-  /** The forwarded host and scheme, and the address of the peer; `undefined`: the app trusts no proxy, and ignores forwarded headers. */
-  readonly #forwarded: readonly [host: string, proto: string, peer: string | undefined] | undefined
+  /** `undefined`: the app trusts no proxy, and ignores forwarded headers. */
+  readonly #forwarded: Forwarded | undefined
 
-  private constructor (isSecure: boolean, host: string, forwarded: readonly [host: string, proto: string, peer: string | undefined] | undefined) {
+  private constructor (isSecure: boolean, host: string, forwarded: Forwarded | undefined) {
     this.#isSecure = isSecure
     this.#host = host
     this.#forwarded = forwarded
@@ -58,7 +61,8 @@ export class Origin {
   }
 
   equals (other: Origin): boolean {
-    return this.#host === other.#host && this.#isSecure === other.#isSecure && JSON.stringify(this.#forwarded) === JSON.stringify(other.#forwarded)
+    return this.#host === other.#host && this.#isSecure === other.#isSecure &&
+      JSON.stringify(this.#forwarded) === JSON.stringify(other.#forwarded)
   }
 }
 

@@ -12,7 +12,8 @@ import { variantKey } from '../../store/cache-key.js'
 import { decode, type StoredHead, type StoredResponse } from '../../store/stored-response.js'
 import { matches, readAtOf, timeOf } from '../../store/variants.js'
 import { setComputed } from '../body-tags.js'
-import { setFromStore, type EdgeHeaders } from '../edge-headers.js'
+import type { EdgeHeaders } from '../edge-headers.js'
+import { setFromStore } from '../written-headers.js'
 import { setStoredFields, type StoredResponses } from '../serve.js'
 import { isUnchanged, noteArrival, Origin } from './arrival.js'
 import { EarlyRequest } from './early-request.js'
@@ -208,18 +209,19 @@ export class EarlyAnswers {
   /** The prepared form of stored bytes; `undefined`: they are no response that can be sent early. */
   #preparedOf (stored: unknown, request: EarlyRequest): PreparedAnswer | PreparedIndex | undefined {
     if (typeof stored !== 'object' || stored === null) return undefined
-    const { target: { route: { policy } }, tags } = request
+    const { policy } = request.target.route
     const prepared = this.#sideOf(request.raw)!.prepared
     const known = prepared.get(stored)
     if (known !== undefined && (known instanceof PreparedIndex || known.policy === policy)) return known
     const decoded = decode(stored)
     if (decoded === undefined || ('response' in decoded && !isSendable(decoded.response))) return undefined
-    const made = 'index' in decoded ? new PreparedIndex(decoded.index.vary) : this.#prepare(decoded.response, policy, request, tags)
+    const made = 'index' in decoded ? new PreparedIndex(decoded.index.vary) : this.#prepare(decoded.response, request)
     prepared.set(stored, made)
     return made
   }
 
-  #prepare ({ body, ...head }: StoredResponse, policy: Policy<FastifyRequest>, request: EarlyRequest, tags: readonly string[]): PreparedAnswer {
+  #prepare ({ body, ...head }: StoredResponse, request: EarlyRequest): PreparedAnswer {
+    const { target: { route: { policy } }, tags } = request
     const fieldsOf = (isNotModified: boolean): HeadFields => {
       const described = new HeaderReply()
       const reply = described.asReply

@@ -8,7 +8,9 @@ import type { EarlyAnswers } from './early-answers.js'
 interface Seam { answers: EarlyAnswers | undefined }
 
 /** The options of Fastify that apply to its server. */
-type ServerOptions = Pick<FastifyServerOptions, 'keepAliveTimeout' | 'requestTimeout' | 'connectionTimeout' | 'maxRequestsPerSocket' | 'forceCloseConnections'> & {
+type ServerOptions = Pick<
+  FastifyServerOptions, 'keepAliveTimeout' | 'requestTimeout' | 'connectionTimeout' | 'maxRequestsPerSocket' | 'forceCloseConnections'
+> & {
   readonly http?: object; readonly https?: object | true | null; readonly http2?: boolean; readonly http2SessionTimeout?: number
 }
 
@@ -59,7 +61,8 @@ function serverOf (options: ServerOptions, listener: RequestListener): Server {
   return server
 }
 
-function http2Server ({ http, https, http2SessionTimeout = 0, connectionTimeout = 0, forceCloseConnections }: ServerOptions, listener: RequestListener): object {
+function http2Server (options: ServerOptions, listener: RequestListener): object {
+  const { http, https, http2SessionTimeout = 0, connectionTimeout = 0, forceCloseConnections } = options
   const secure = https === true ? {} : https
   const server = secure == null ? createHttp2Server(http ?? {}, listener as never) : createSecureServer(secure, listener as never)
   const sessions = new Set<ServerHttp2Session>()
