@@ -69,6 +69,7 @@ const MAX_LENGTH = 1000
 /** The maximum number of variants of a target that are remembered. */
 const MAX_VARIANTS = 200
 const NO_VARIANT = ''
+const NO_BODY = Buffer.alloc(0)
 
 /**
  * Answers requests with stored responses before the hooks of the app. Targets are learned from requests that have reached a handler, so the
@@ -233,7 +234,10 @@ export class EarlyAnswers {
       this.#headers.describeStored(request.asRequest, reply, policy, { vary: head.vary, tags })
       return { status: described.statusCode, headers: described.getHeaders() }
     }
-    return new PreparedAnswer(policy, head, body, fieldsOf(false), fieldsOf(true))
+    const full = fieldsOf(false)
+    // A 204 has no `Content-Length` (RFC 9110 §8.6).
+    const headers = full.status === 204 ? full.headers : { ...full.headers, 'content-length': String(body.length) }
+    return new PreparedAnswer(policy, head, request.method === 'HEAD' ? NO_BODY : body, { status: full.status, headers }, fieldsOf(true))
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import type { OutgoingHttpHeaders } from 'node:http'
+import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http'
 import type { Policy } from '../../rules/policy.js'
 import { ageOf } from '../../rules/stored-state.js'
 import type { StoredHead } from '../../store/stored-response.js'
@@ -7,13 +7,16 @@ import type { StoredHead } from '../../store/stored-response.js'
 /** The response object of Node, over HTTP/1 or HTTP/2. */
 type Raw = FastifyReply['raw']
 
-/** One head of a stored response as a flat list of names and values, without `Age` and `Cache-Status`. */
-export interface HeadFields { readonly status: number; readonly headers: Readonly<Record<string, string | string[]>> }
+type FieldValue = string | string[]
+
+/** Status and fields of a response, without `Age` and `Cache-Status`. */
+export interface HeadFields { readonly status: number; readonly headers: Readonly<Record<string, FieldValue>> }
 
 /** A head that is ready to be sent. `Age` and `Cache-Status` are written once per second. */
 class PreparedHead {
   readonly #status: number
-  readonly #list: string[] = []
+  /** Names and values in turn; the value of a field in several lines is a list. */
+  readonly #list: FieldValue[]
   /** The index of the value of `Age`, which is followed by `Cache-Status`. */
   readonly #ageAt: number
   #age = -1
@@ -21,9 +24,7 @@ class PreparedHead {
 
   constructor ({ status, headers }: HeadFields) {
     this.#status = status
-    for (const [name, value] of Object.entries(headers)) {
-      for (const line of Array.isArray(value) ? value : [value]) this.#list.push(name, line)
-    }
+    this.#list = Object.entries(headers).flatMap(([name, value]) => [name, value])
     this.#ageAt = this.#list.push('age', '', 'cache-status', '') - 3
   }
 
@@ -37,17 +38,13 @@ class PreparedHead {
     }
     // The response object of HTTP/2 takes no flat list in every version of Node.
     if (isHttp2) raw.writeHead(this.#status, toObject(list))
-    else raw.writeHead(this.#status, list)
+    else raw.writeHead(this.#status, list as OutgoingHttpHeader[])
   }
 }
 
-function toObject (list: readonly string[]): OutgoingHttpHeaders {
-  const headers: Record<string, string | string[]> = {}
-  for (let at = 0; at < list.length; at += 2) {
-    const [name, value] = [list[at]!, list[at + 1]!]
-    const before = headers[name]
-    headers[name] = before === undefined ? value : [before, value].flat()
-  }
+function toObject (list: readonly FieldValue[]): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {}
+  for (let at = 0; at < list.length; at += 2) headers[list[at] as string] = list[at + 1]
   return headers
 }
 
@@ -59,11 +56,15 @@ export class PreparedAnswer {
   readonly #full: PreparedHead
   readonly #notModified: PreparedHead
 
+  /**
+   * Prepares a response.
+   * @param body that is sent; empty for HEAD
+   */
   constructor (policy: Policy<never>, head: StoredHead, body: Buffer, full: HeadFields, notModified: HeadFields) {
     this.policy = policy
     this.head = head
     this.#body = body
-    this.#full = new PreparedHead({ status: full.status, headers: hasLength(full.status) ? { ...full.headers, 'content-length': String(body.length) } : full.headers })
+    this.#full = new PreparedHead(full)
     this.#notModified = new PreparedHead(notModified)
   }
 
@@ -78,9 +79,4 @@ export class PreparedAnswer {
     if (isNotModified || this.#body.length === 0) raw.end()
     else raw.end(this.#body)
   }
-}
-
-/** Whether a response with this status has a `Content-Length` (RFC 9110 §8.6). */
-function hasLength (status: number): boolean {
-  return status !== 204
 }

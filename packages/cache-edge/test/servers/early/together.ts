@@ -12,4 +12,5 @@ const FILES = [
 
 // The fixtures read the environment when they are loaded.
 process.env.EDGE_EARLY ??= 'server'
+process.env.REQUESTS ??= '400'
 await runFiles(FILES.map((name) => join(import.meta.dirname, '../..', `${name}.test.ts`)))
