@@ -97,12 +97,14 @@ export class EdgeHeaders {
 
   /** Emits the event `etagMatch` for a conditional request that is answered with 304. */
   announceMatch (route: string, method: string): void {
-    this.#core.registry.events.emit('etagMatch', route, method)
+    const { events } = this.#core.registry
+    if (events.has('etagMatch')) events.emit('etagMatch', route, method)
   }
 
   /** Emits the event `edgeCandidate` for a request that the edge may answer. */
   announceCandidate (route: string, method: string): void {
-    this.#core.registry.events.emit('edgeCandidate', route, method)
+    const { events } = this.#core.registry
+    if (events.has('edgeCandidate')) events.emit('edgeCandidate', route, method)
   }
 
   /**

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { runFiles } from '../../../../../.config/run-together.js'
 
 const FILES = [
-  'api-keys', 'bad-input', 'behind-writes', 'callbacks', 'changed-in-place', 'clients-gone', 'coalescing', 'computed-tag', 'conditional-requests',
+  'api-keys', 'bad-input', 'behind-writes', 'changed-in-place', 'clients-gone', 'coalescing', 'computed-tag', 'conditional-requests',
   'constraints', 'csp-nonce', 'differential', 'handlers', 'hook-selection', 'implementations', 'key', 'other-plugins', 'query',
   'refused-refresh', 'renewal', 'rfc5861', 'rfc9111-freshness', 'rfc9111-storing', 'rfc9111-validation', 'rfc9211', 'security-poisoning',
-  'security-sharing', 'security-store', 'slow-clients', 'stream-ends', 'unstored-routes', 'upgrades', 'variants', 'view-hidden', 'view-http2',
+  'security-sharing', 'security-store', 'unstored-routes', 'upgrades', 'variants', 'view-hidden', 'view-http2',
   'view-personal', 'view-refresh', 'view-target'
 ]
 
