@@ -11,8 +11,12 @@ const PROGRESS_MS = 20_000
 
 /** Runs the test files below folders, but for those in `servers/`, in this process: to start one for each takes longer than the tests. */
 export async function runTogether (...folders: string[]): Promise<void> {
-  const files = folders.flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.ts') && !name.startsWith('servers/')).sort().map((name) => join(folder, name)))
+  await runFiles(folders.flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts') && !name.startsWith('servers/')).sort().map((name) => join(folder, name))))
+}
+
+/** Runs test files in this process. */
+export async function runFiles (files: readonly string[]): Promise<void> {
   const loading = reportProgress()
   // As a test, so that those of the files wait until all are loaded.
   await t.test('every file is loaded', { timeout: 1_200_000 }, async () => {

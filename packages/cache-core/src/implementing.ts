@@ -12,4 +12,4 @@ export {
   checkKey, checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTags, checkValue,
   MAX_KEY_LENGTH, MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL
 } from './contract/arguments.js'
-export { readNear, readNow, shareNear, shareNow, type Immediate, type NearReads, type SharedEntry } from './contract/sync-read.js'
+export { readNear, readNow, shareNear, shareNow, useNow, type EntryUser, type Immediate, type NearReads, type SharedEntry } from './contract/sync-read.js'

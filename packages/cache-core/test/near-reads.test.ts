@@ -1,5 +1,5 @@
-import { CacheRegistry, NullCache, type Entry, type ReadHint, type Result } from '@x/cache-core'
-import { ok, readNear, shareNear, shareNow, STORED_NULL, type NearReads, type SharedEntry } from '@x/cache-core/implementing'
+import { CacheRegistry, MemoryCache, NullCache, type Entry, type ReadHint, type Result } from '@x/cache-core'
+import { ok, readNear, shareNear, shareNow, STORED_NULL, useNow, type NearReads, type SharedEntry } from '@x/cache-core/implementing'
 import { CacheClient } from '@x/cache-core/suite'
 import t from 'tap'
 import { deferred, settle, stateOf } from '@x/test-kit/deferred'
@@ -69,6 +69,29 @@ t.test('shareNow: gives the copy, and is undefined without one', async (t) => {
   t.equal(client[shareNow]('key'), undefined)
   cache.copies.set('key', 'text')
   t.match(client[shareNow]('key'), { ok: true, value: { value: 'text', fresh: true } })
+})
+
+t.test('useNow: a read is counted and measured once if its entry is used, and not at all otherwise', async (t) => {
+  const { cache, client, registry } = setUp()
+  registry.stats.measuresDurations = true
+  const operated: string[] = []
+  registry.events.on('operated', (_impl, operation) => operated.push(operation))
+  const seen: unknown[] = []
+  const using = (isUsed: boolean): { use: (entry: SharedEntry) => boolean } => ({ use: ({ value }) => { seen.push(value); return isUsed } })
+  t.equal(client[useNow]('key', using(true)), false, 'no copy')
+  cache.copies.set('key', 'text')
+  t.equal(client[useNow]('key', using(false)), false)
+  t.match(countsOf(registry, 'shared'), { hits: 0, misses: 0 })
+  t.same(operated, [])
+  t.equal(client[useNow]('key', using(true)), true)
+  t.match(countsOf(registry, 'shared'), { hits: 1, misses: 0 })
+  t.same(operated, ['getEntry'])
+  t.same(seen, ['text', 'text'])
+  registry.register(new MemoryCache())
+  await registry.active.set('key', Buffer.from('bytes'), {})
+  t.equal(client[useNow]('key', using(true)), true, 'an implementation in this process')
+  registry.rollout.percent = 0
+  t.equal(client.withArm('control')[useNow]('key', using(true)), false, 'the control arm')
 })
 
 t.test('get: the duration of a read from a copy is recorded once, and that of a look for a missing copy is not', async (t) => {

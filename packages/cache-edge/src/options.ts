@@ -85,6 +85,13 @@ const policy = {
    */
   store: Type.Optional(Type.Union([Type.Boolean(), Type.Literal('by-response')])),
   /**
+   * Whether stored responses in the memory of this process are sent **before the hooks of the app**: without authentication, address or
+   * certificate checks, rate limits, logs, CORS and other headers of hooks. Requires `store`; excludes `scope: 'private'`, `sameForAll`,
+   * `currentTag` and a `schema.headers` of the route.
+   * @default `false`
+   */
+  early: Type.Optional(Type.Boolean()),
+  /**
    * Whether the response is the same for all clients: it does not depend on credentials, the address of the client or the ids of the
    * request, so requests with different ones share it.
    * @default `false`

@@ -5,12 +5,15 @@ import { EdgeRegistered, EtagClash } from './errors.js'
 import { removeResponseHeaders } from './fastify/edge-headers.js'
 import { BodyTags } from './fastify/body-tags.js'
 import { Edge } from './fastify/edge.js'
+import { placeInFront } from './fastify/early/early-server.js'
 import { isLastHook } from './fastify/hook-order.js'
 import { resolveEdgeOptions, type CacheEdgeOptions, type EdgePolicy } from './options.js'
 import { TAG_PREFIX } from './store/cache-key.js'
 
 /** `fastify.cacheEdge`: counters of the edge. */
 export interface CacheEdge {
+  /** The number of requests that were answered before the hooks of the app; see the policy's `early`. */
+  readonly earlyAnswers: number
   /** The number of bans that a proxy did not accept in any attempt, counted once for each tag and proxy. */
   readonly purgeFailures: number
 }
@@ -44,7 +47,10 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   const tags = options.etag === false ? undefined : await BodyTags.create({ ...options.etag })
   const edge = new Edge(fastify, core, tags, options)
   fastify.decorate(kEdge, edge)
-  fastify.decorate('cacheEdge', { get purgeFailures () { return edge.purgeFailures } })
+  fastify.decorate('cacheEdge', {
+    get earlyAnswers () { return edge.early.count },
+    get purgeFailures () { return edge.purgeFailures }
+  })
   fastify.addHook('onRoute', function applyPolicy (route) { edge.apply(route) })
   if (options.etag !== false) refuseEtagIn(fastify)
   // The headers of a failed response are removed in the onError hook, which runs after the handler and before the error handler.
@@ -57,6 +63,14 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
     if (edge.isApplied(request)) return done(null, payload)
     edge.finishOlder(request, reply, payload, isLastHook(request, 'finishAnswer'), done)
   })
+  const { early } = edge
+  if (!placeInFront(fastify, early)) {
+    fastify.addHook('onRequest', function answerEarly (request, reply, done) {
+      if (early.answer(request.raw, reply.raw)) reply.hijack()
+      else done()
+    })
+  }
+  fastify.addHook('preClose', async function endEarly () { early.stop() })
   fastify.addHook('onReady', async function startEdge () { edge.start() })
   fastify.addHook('onClose', async function closeEdge () { await edge.close() })
 }

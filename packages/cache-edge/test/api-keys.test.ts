@@ -4,10 +4,10 @@ import { request } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { cacheCore } from '@x/cache-core'
-import t from 'tap'
-import { cacheEdge } from '../src/index.js'
+import t, { type Test } from 'tap'
+import { cacheEdge, earlyServer } from '../src/index.js'
 import { ask, buildEdge } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'
 
@@ -32,30 +32,57 @@ t.test('a header of credentials: no stored response may be chosen by it, also on
   }
 })
 
-t.test('a client certificate: its owner is given nothing that is stored, and nothing of it is stored', async (t) => {
+/** Makes keys and certificates of a server and a client; the function reads one of the files. */
+function certificates (t: Test): (name: string) => Buffer {
   const folder = mkdtempSync(join(tmpdir(), 'cache-edge-'))
   t.teardown(() => { rmSync(folder, { recursive: true }) })
   for (const name of ['server', 'client']) {
     execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', `/CN=${name}`, '-keyout', join(folder, `${name}.key`), '-out', join(folder, `${name}.crt`)], { stdio: 'ignore' })
   }
-  const read = (name: string): Buffer => readFileSync(join(folder, name))
+  return (name) => readFileSync(join(folder, name))
+}
+
+/** Asks a server over TLS, on a connection of its own. */
+function askTls (app: FastifyInstance, own: object): Promise<{ body: string; cacheControl: unknown }> {
+  const { port } = app.server.address() as AddressInfo
+  return new Promise((resolve, reject) => {
+    request({ port, host: '127.0.0.1', rejectUnauthorized: false, agent: false, ...own }, (response) => {
+      let body = ''
+      response.on('data', (chunk) => { body += String(chunk) }).on('end', () => { resolve({ body, cacheControl: response.headers['cache-control'] }) })
+    }).on('error', reject).end()
+  })
+}
+
+t.test('a client certificate: its owner is given nothing that is stored, and nothing of it is stored', async (t) => {
+  const read = certificates(t)
   const app = Fastify({ https: { key: read('server.key'), cert: read('server.crt'), requestCert: true, rejectUnauthorized: false } })
   t.teardown(() => app.close())
   await app.register(cacheCore, { implementation: 'memory' })
   await app.register(cacheEdge, { rules: [{ prefix: '/', store: true }] })
   app.get('/', async ({ raw }) => `for ${(raw.socket as never as { getPeerCertificate (): { subject?: { CN?: string } } }).getPeerCertificate().subject?.CN ?? 'all'}`)
   await app.listen({ port: 0, host: '127.0.0.1' })
-  const { port } = app.server.address() as AddressInfo
-  const askTls = (own: object): Promise<{ body: string; cacheControl: unknown }> => new Promise((resolve, reject) => {
-    request({ port, host: '127.0.0.1', rejectUnauthorized: false, agent: false, ...own }, (response) => {
-      let body = ''
-      response.on('data', (chunk) => { body += String(chunk) }).on('end', () => { resolve({ body, cacheControl: response.headers['cache-control'] }) })
-    }).on('error', reject).end()
-  })
   const certificate = { key: read('client.key'), cert: read('client.crt') }
-  t.equal((await askTls({})).body, 'for all')
-  t.same(await askTls(certificate), { body: 'for client', cacheControl: PRIVATE })
-  t.equal((await askTls({})).body, 'for all')
+  t.equal((await askTls(app as never, {})).body, 'for all')
+  t.same(await askTls(app as never, certificate), { body: 'for client', cacheControl: PRIVATE })
+  t.equal((await askTls(app as never, {})).body, 'for all')
+})
+
+t.test('a client certificate: its owner is not answered early, others are, over TLS', async (t) => {
+  const read = certificates(t)
+  for (const server of [{ serverFactory: earlyServer() }, {}]) {
+    const options = { ...server, https: { key: read('server.key'), cert: read('server.crt'), requestCert: true, rejectUnauthorized: false } }
+    const app = Fastify(options as FastifyServerOptions) as unknown as FastifyInstance
+    t.teardown(() => app.close())
+    await app.register(cacheCore, { implementation: 'memory' })
+    await app.register(cacheEdge, { rules: [{ prefix: '/', store: true, early: true }] })
+    let runs = 0
+    app.get('/', async () => `run ${++runs}`)
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    for (let times = 0; times < 3; times++) t.equal((await askTls(app, {})).body, 'run 1')
+    t.equal(app.cacheEdge.earlyAnswers, 2)
+    t.same(await askTls(app, { key: read('client.key'), cert: read('client.crt') }), { body: 'run 2', cacheControl: PRIVATE })
+    t.equal(app.cacheEdge.earlyAnswers, 2)
+  }
 })
 
 t.test('a rule that covers no route: one warning names it', async (t) => {

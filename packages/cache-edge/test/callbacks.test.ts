@@ -2,6 +2,7 @@ import { cacheCore } from '@x/cache-core'
 import Fastify, { type FastifyBaseLogger, type FastifyReply } from 'fastify'
 import t from 'tap'
 import { cacheEdge, type EdgePolicy } from '../src/index.js'
+import { early } from './fixtures/early.js'
 import { ask, buildEdge, Time, until } from './fixtures/edge-app.js'
 
 /** A logger that collects its warnings. */
@@ -30,7 +31,7 @@ for (const [what, tags] of Object.entries(failingTags)) {
   })
 }
 
-t.test('tags: a function that fails for a while: what was stored before is served again behind it', async (t) => {
+t.test('tags: a function that fails for a while: what was stored before is served again behind it', { skip: early.skip('callbacks') }, async (t) => {
   const app = await buildEdge(t)
   app.log.level = 'silent'
   let isBroken = false

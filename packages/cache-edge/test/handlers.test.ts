@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Readable } from 'node:stream'
 import t from 'tap'
+import { early } from './fixtures/early.js'
 import { ask, buildEdge, Time, until } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'
 
@@ -28,7 +29,7 @@ for (const [what, handler] of Object.entries(quiet)) {
   })
 }
 
-t.test('hooks behind the handler are given a string where it was one, on a miss and on a hit', async (t) => {
+t.test('hooks behind the handler are given a string where it was one, on a miss and on a hit', { skip: early.skip('hooks') }, async (t) => {
   const app = await buildEdge(t)
   const seen: string[] = []
   app.addHook('onSend', async (_request, _reply, payload) => {
@@ -141,7 +142,7 @@ t.test('variants: what chooses among them lives as long as the longest of them, 
   t.ok(isHit(await get('de')), 'it was renewed')
 })
 
-t.test('a stream without a type: a hit has none either, and hooks see none', async (t) => {
+t.test('a stream without a type: a hit has none either, and hooks see none', { skip: early.skip('hooks') }, async (t) => {
   const app = await buildEdge(t)
   const seen: unknown[] = []
   app.get('/', { config: { cache: { store: true } }, onSend: async (_request, reply) => { seen.push(Boolean(reply.getHeader('content-type'))) } }, async (_request, reply) => reply.send(Readable.from(['abc'])))

@@ -5,12 +5,13 @@ import Fastify from 'fastify'
 import t from 'tap'
 import { gunzipSync } from 'node:zlib'
 import { cacheEdge, type CacheEdgeOptions } from '../src/index.js'
+import { early } from './fixtures/early.js'
 import { ask, buildEdge } from './fixtures/edge-app.js'
 
 const BEARER = { authorization: 'Bearer x' }
 
 for (const order of ['before', 'after'] as const) {
-  t.test(`compression registered ${order}: one stored body for every coding, Vary on all, no coding on a 304`, async (t) => {
+  t.test(`compression registered ${order}: one stored body for every coding, Vary on all, no coding on a 304`, { skip: early.skip('hooks') }, async (t) => {
     const app = await buildEdge(t, { compress: order })
     let runs = 0
     for (const [url, handler] of Object.entries({ '/text': () => 'text '.repeat(100), '/json': () => ({ a: 'text '.repeat(100) }) })) {
@@ -84,7 +85,7 @@ t.test('hooks registered before and after see and change the body that is sent, 
   t.match(await ask(app, '/'), { body: 'run 1 before after', headers: { 'x-before': '2', 'x-after': '2', 'x-pre': '1' }, cacheStatus: /hit/ })
 })
 
-t.test('an authenticating hook runs before a stored response is served', async (t) => {
+t.test('an authenticating hook runs before a stored response is served', { skip: early.skip('hooks') }, async (t) => {
   const app = await buildEdge(t)
   let isOpen = true
   app.addHook('preHandler', async (_request, reply) => isOpen ? undefined : reply.code(401).send('no'))

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
 import { deferred, settle } from '@x/test-kit/deferred'
 import type { EdgePolicy } from '../src/options.js'
+import { early } from './fixtures/early.js'
 import { ask, buildEdge, raw, Time, until, type EdgeSetup } from './fixtures/edge-app.js'
 
 const WHILE = 'max-age=10, stale-while-revalidate=30'
@@ -153,7 +154,7 @@ for (const [name, cache, control] of [
     ['a timeout', 'timeout', () => new Promise(() => {})]
   ]
   for (const [what, reason, fail] of failures) {
-    t.test(`§4 stale-if-error: ${what}, also for those who wait, ${name}`, async (t) => {
+    t.test(`§4 stale-if-error: ${what}, also for those who wait, ${name}`, { skip: early.skip('together') }, async (t) => {
       const { app, time } = await scene(t, cache, async (run) => run === 1 ? 'old' : fail(), control)
       await ask(app, '/')
       time.advance(11)

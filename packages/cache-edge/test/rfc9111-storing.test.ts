@@ -1,6 +1,7 @@
 import { formatHttpDate } from '@x/cache-core/suite'
 import t from 'tap'
 import type { EdgePolicy } from '../src/options.js'
+import { early } from './fixtures/early.js'
 import { ask, buildEdge, NOON, type Fields } from './fixtures/edge-app.js'
 import { BOTH, byResponse, cached, MINUTE, scene } from './fixtures/scene.js'
 
@@ -103,7 +104,7 @@ for (const [name, store] of Object.entries(BOTH)) {
     t.equal(runs(), 2)
   })
 
-  t.test(`§3.1 header fields of the connection are not stored, ${name}`, async (t) => {
+  t.test(`§3.1 header fields of the connection are not stored, ${name}`, { skip: early.skip('connection') }, async (t) => {
     const dropped = { 'keep-alive': '1', 'proxy-authenticate': 'x', 'proxy-authentication-info': 'x', 'x-hop': 'x', te: 'x', upgrade: 'x' }
     const { app } = await scene(t, { store }, () => ({ headers: { ...MINUTE, connection: 'X-Hop, close', ...dropped, 'x-kept': ['1', '2'] } }))
     await ask(app, '/x')

@@ -1,5 +1,6 @@
 import { formatHttpDate } from '@x/cache-core/suite'
 import t from 'tap'
+import { early } from './fixtures/early.js'
 import { ask, NOON, type Fields } from './fixtures/edge-app.js'
 import { BOTH, byResponse, cached, MINUTE, scene, type Script } from './fixtures/scene.js'
 
@@ -51,7 +52,7 @@ t.test('§4.3 validation', async (t) => {
     t.match(await ask(app, '/x'), { cacheStatus: /fwd-status=304; ttl=6; stored/, headers: { age: '4' } })
   })
 
-  await t.test('§4.3.4 headers that hooks set on the response to one request are not stored for others', async (t) => {
+  await t.test('§4.3.4 headers that hooks set on the response to one request are not stored for others', { skip: early.skip('hooks') }, async (t) => {
     const { app, time } = await scene(t, { store: true }, (run) => run === 1
       ? { headers: { ...cached('max-age=10'), etag: '"v"' } }
       : { status: 304, body: null })

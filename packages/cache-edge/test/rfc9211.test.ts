@@ -1,8 +1,9 @@
 import t from 'tap'
 import { deferred, settle } from '@x/test-kit/deferred'
+import { early } from './fixtures/early.js'
 import { ask, buildEdge, Time } from './fixtures/edge-app.js'
 
-t.test('RFC 9211 Cache-Status says what was done, and why', async (t) => {
+t.test('RFC 9211 Cache-Status says what was done, and why', { skip: early.skip('together') }, async (t) => {
   const time = new Time(t)
   const app = await buildEdge(t, { time, edge: { name: 'edge.1', hosts: ['localhost:80'], personal: ['/me'] } })
   const slow = deferred()

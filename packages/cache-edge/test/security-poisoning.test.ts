@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import t from 'tap'
+import { early } from './fixtures/early.js'
 import { ask, buildEdge, raw, Time, until, type Fields } from './fixtures/edge-app.js'
 import { isHit, page } from './fixtures/page.js'
 import { STEERING } from './fixtures/steering-headers.js'
@@ -205,7 +206,7 @@ for (const [what, fields] of Object.entries({ 'another ETag': { etag: '"2"' }, '
   })
 }
 
-t.test('poisoned refresh: a 304 keeps nothing that a hook in front of the handler said to one client', async (t) => {
+t.test('poisoned refresh: a 304 keeps nothing that a hook in front of the handler said to one client', { skip: early.skip('hooks') }, async (t) => {
   const time = new Time(t)
   const app = await buildEdge(t, { time })
   app.addHook('onRequest', async (request, reply) => { if (request.headers.origin !== undefined) reply.header('access-control-allow-origin', request.headers.origin) })

@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import type { EdgePolicy } from '../src/index.js'
+import { early } from './fixtures/early.js'
 import { ask, buildEdge, Time, until, type EdgeSetup } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'
 import { STEERING } from './fixtures/steering-headers.js'
@@ -67,7 +68,7 @@ t.test('by-response: a response that varies by a hidden header is not stored, an
   }
 })
 
-t.test('hooks in front of the handler and behind it see the whole request, and so does the log', async (t) => {
+t.test('hooks in front of the handler and behind it see the whole request, and so does the log', { skip: early.skip('hooks') }, async (t) => {
   const seen: unknown[] = []
   const app = await build(t, {
     declare: (app) => {

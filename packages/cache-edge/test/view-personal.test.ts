@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import type { EdgePolicy } from '../src/index.js'
 import { Credentials } from '../src/rules/credentials.js'
+import { early } from './fixtures/early.js'
 import { ask, buildEdge } from './fixtures/edge-app.js'
 import { isHit } from './fixtures/page.js'
 
@@ -26,7 +27,7 @@ async function withUsers (
 }
 
 for (const store of [true, 'by-response', false] as const) {
-  t.test(`the page of a user whom a hook knows by an API key is not given to the next client: store ${String(store)}`, async (t) => {
+  t.test(`the page of a user whom a hook knows by an API key is not given to the next client: store ${String(store)}`, { skip: store === true && early.skip('hooks') }, async (t) => {
     const { app } = await withUsers(t, { store })
     const bob = await ask(app, '/', { 'x-user': 'bob' })
     t.match(bob, { body: /bob/, headers: { 'cache-control': PRIVATE } })

@@ -4,12 +4,12 @@ import type { GetOrSetOptions, Loader } from '../contract/loader.js'
 import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
 import { checkNames } from '../contract/option-names.js'
 import { MISS, ok, type Result } from '../contract/result.js'
-import { readNear, readNow, shareNear, shareNow, type SharedEntry } from '../contract/sync-read.js'
+import { readNear, readNow, shareNear, shareNow, useNow, type EntryUser, type SharedEntry } from '../contract/sync-read.js'
 import type { Caller } from '../loading/caller.js'
 import { GetOrSet } from '../loading/get-or-set.js'
 import type { Registration } from '../service/registration.js'
 import type { CacheRegistry } from '../service/registry.js'
-import { readMeasured, readNearMeasured } from '../telemetry/measure.js'
+import { readMeasured, readNearMeasured, useMeasured } from '../telemetry/measure.js'
 import { serving, type Arm } from './arm.js'
 import { ClientCalls, type ClientSettings } from './client-calls.js'
 import { NamespacedCache } from './namespace.js'
@@ -120,6 +120,20 @@ export class CacheClient implements FastifyCache {
       : readMeasured(this.registry, registration.stats, immediate, shareNow, key)
     if (result === undefined) return undefined
     return this.registry.observer.readEntry(registration.stats, key, result)
+  }
+
+  /**
+   * Gives `user` the entry of `getEntry`, read without a promise and without a copy. The read is counted if the entry is used; otherwise
+   * nothing is counted, so that the caller can read again by `getEntry`.
+   * @returns whether the entry was used; `false` also if there is no such entry in this process
+   */
+  [useNow] (key: string, user: EntryUser): boolean {
+    const registration = serving(this.registry, this.#arm, key, this.#bucket)
+    if (registration === undefined) return false
+    const result = useMeasured(this.registry, registration, key, user)
+    if (result === undefined) return false
+    this.registry.observer.readEntry(registration.stats, key, result)
+    return true
   }
 
   async getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> {

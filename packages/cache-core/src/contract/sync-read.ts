@@ -6,6 +6,17 @@ export const readNow = Symbol.for('@x/cache-core.readNow')
 /** The name of the method that reads an entry, fresh or stale, without a promise and without a copy of its bytes. */
 export const shareNow = Symbol.for('@x/cache-core.shareNow')
 
+/**
+ * The name of the method of `fastify.cache` that reads an entry like `shareNow`, and counts the read only if the caller has used the entry.
+ */
+export const useNow = Symbol.for('@x/cache-core.useNow')
+
+/** A caller of a read that may not use the entry that it is given. */
+export interface EntryUser {
+  /** Uses an entry; `false`: the entry was not used. */
+  use (entry: SharedEntry): boolean
+}
+
 /** An entry whose value other readers share: bytes in the value must be copied before they are given to the app. */
 export interface SharedEntry {
   readonly value: unknown

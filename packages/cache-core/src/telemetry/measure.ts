@@ -1,4 +1,5 @@
-import { readNear, readNow, type Immediate, type NearReads } from '../contract/sync-read.js'
+import type { Result } from '../contract/result.js'
+import { readNear, readNow, shareNear, shareNow, type EntryUser, type Immediate, type NearReads, type SharedEntry } from '../contract/sync-read.js'
 import { readStopwatch, type Clock } from '../lib/clock.js'
 import type { Events } from './events.js'
 import type { ImplStats, Stats } from './counters.js'
@@ -10,9 +11,19 @@ export interface MeasuredService {
   readonly stats: Stats
 }
 
+/** The reads of one implementation that need no promise; `Registration` implements this interface. */
+export interface LocalReads {
+  readonly immediate: Immediate | undefined
+  readonly near: NearReads | undefined
+  readonly stats: ImplStats
+}
+
 /** Records the duration of an operation that began at `began` (a reading of `readStopwatch`). */
-function noteDuration ({ clock, events }: MeasuredService, stats: ImplStats, operation: string, began: number): void {
-  const seconds = (readStopwatch(clock) - began) / 1000
+function noteDuration (service: MeasuredService, stats: ImplStats, operation: string, began: number): void {
+  noteSeconds(service, stats, operation, (readStopwatch(service.clock) - began) / 1000)
+}
+
+function noteSeconds ({ events }: MeasuredService, stats: ImplStats, operation: string, seconds: number): void {
   stats.observe(operation, seconds)
   events.emit('operated', stats.label, operation, seconds)
 }
@@ -39,6 +50,22 @@ export function readNearMeasured<M extends keyof NearReads> (
   const began = readStopwatch(service.clock)
   const result = near[method](key) as ReturnType<NearReads[M]>
   if (result !== undefined) noteDuration(service, stats, method === readNear ? 'get' : 'getEntry', began)
+  return result
+}
+
+/**
+ * Returns the result of a read if `user` used its entry; its duration, without that of the use, is recorded where durations are measured.
+ * `undefined`, which is not recorded: there is no entry, or it was not used.
+ */
+export function useMeasured (
+  service: MeasuredService, { immediate, near, stats }: LocalReads, key: string, user: EntryUser
+): Result<SharedEntry | null> | undefined {
+  const isMeasured = service.stats.measuresDurations
+  const began = isMeasured ? service.clock.now() : 0
+  const result = immediate === undefined ? near?.[shareNear](key) : immediate[shareNow](key)
+  const took = isMeasured ? service.clock.now() - began : 0
+  if (result?.ok !== true || result.value === null || !user.use(result.value)) return undefined
+  if (isMeasured) noteSeconds(service, stats, 'getEntry', took / 1000)
   return result
 }
 

@@ -1,7 +1,7 @@
 import { corrupt } from '@x/cache-core/implementing'
 import { Backoff, type Core } from '@x/cache-core/suite'
 import { within } from '../lib/within.js'
-import { decide, type RecentFailures } from '../rules/decide.js'
+import { decide, type DecidedRequest, type FoundResponse, type RecentFailures } from '../rules/decide.js'
 import { stateOf } from '../rules/stored-state.js'
 import type { StoredHead } from '../store/stored-response.js'
 import { isStaleAllowed, matches, servable, timeOf, Variants, type SelectedVariant, type Lookup } from '../store/variants.js'
@@ -87,6 +87,16 @@ export class ExchangeRunner {
   answer (request: CacheRequest): Promise<void> | undefined {
     const looked = this.#variants.find(request.cache, request.key, request.headers, request.tags)
     return looked instanceof Promise ? looked.then((lookup) => this.#decide(request, lookup)) : this.#decide(request, looked)
+  }
+
+  /** Counts a request for a variant that was read without `answer`; the least requested variants are replaced first. */
+  countVariant (key: string): void {
+    this.#variants.countRequest(key)
+  }
+
+  /** Whether a stored response is served as a fresh hit; see {@link decide}. */
+  isHit (request: DecidedRequest, found: FoundResponse<StoredHead>, now: number): boolean {
+    return decide(request, { found, isOther: false }, this.#failures, now).kind === 'hit'
   }
 
   #decide (request: CacheRequest, looked: Lookup): Promise<void> | undefined {

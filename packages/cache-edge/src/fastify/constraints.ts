@@ -22,6 +22,8 @@ export class Constraints {
   readonly #hasStrategy: (name: string) => boolean
   readonly #routes: Chosen[] = []
   readonly #isBuiltIn = new Map<string, boolean>()
+  /** A constraint of any route whose request headers are unknown; `undefined`: all are known. */
+  #unknown: string | undefined
 
   /**
    * Notes which request headers the constraints of the app read.
@@ -32,14 +34,22 @@ export class Constraints {
     this.#hasStrategy = hasStrategy
   }
 
+  /** The request headers that any constraint of the app may read. A request with one of them may reach no route, whatever its URL is. */
+  get headers (): readonly string[] {
+    return ['accept-version', ...Object.values(this.#known).flat()].map((name) => name.toLowerCase())
+  }
+
+  get unknown (): string | undefined { return this.#unknown }
+
   /**
    * Notes a route that is about to be declared. Calls `vary`, at once and for routes to come, with the lower-case headers that choose
    * between this route and others. Returns the name of the constraint whose headers are unknown; `undefined`: all headers are known.
    */
   add ({ url, method, constraints = {} }: RouteOptions, vary: Chosen['vary']): string | undefined {
+    const read = Object.keys(constraints).map((name) => ({ name, headers: this.#headersOf(name) }))
+    this.#unknown ??= read.find(({ headers }) => headers === undefined)?.name
     // Other methods are ignored, since only routes with GET or HEAD have shared responses.
     if (![method].flat().some((name) => name === 'GET' || name === 'HEAD')) return undefined
-    const read = Object.keys(constraints).map((name) => ({ name, headers: this.#headersOf(name) }))
     const route: Chosen = {
       url,
       headers: read.flatMap(({ headers = [] }) => headers).map((name) => name.toLowerCase()),

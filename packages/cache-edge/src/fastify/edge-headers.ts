@@ -2,15 +2,14 @@ import { joinLines, mergeVary, type Core } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { hasComputedTag } from './body-tags.js'
-import { DROPPED_FROM_304, evaluate } from '../rules/conditional.js'
+import { evaluate, type PreconditionResult } from '../rules/conditional.js'
 import type { PersonalRequests } from './personal-requests.js'
 import { discard } from './payload.js'
 import { Notices } from '../lib/notices.js'
 import { MAX_TAGS, TAG_PATTERN, type CacheEdgeOptions } from '../options.js'
 import { NO_STORE, PRIVATE, type Policy, type RouteRule } from '../rules/policy.js'
+import { dropAll, dropBodyFields, noteBefore } from './written-headers.js'
 
-const kWritten = Symbol('@x/cache-edge.written')
-const kFromStore = Symbol('@x/cache-edge.from-store')
 const kFailed = Symbol('@x/cache-edge.failed')
 const TAG = new RegExp(TAG_PATTERN)
 /** Fields that some shared caches read in place of `Cache-Control`: targeted fields (RFC 9213 §2.2), and `Surrogate-Control`. */
@@ -18,12 +17,12 @@ const TARGETED = new Set(['cdn-cache-control', 'cloudflare-cdn-cache-control', '
 /** Fields beside `Cache-Control` that give a response a lifetime. */
 const NAMING_LIFETIME = ['expires', ...TARGETED]
 const NO_CACHE = 'no-cache'
-const DROPPED_FROM_STORED_304 = new Set([...DROPPED_FROM_304, 'set-cookie'])
 /** Headers that describe one representation. They are removed when an error is sent in place of the response. */
 const OF_RESPONSE = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
 
-/** Headers that this plugin wrote, with their values before. Such a header is never read back as the response's own. */
-type Written = Map<string, string | undefined>
+/** The part of a request that its preconditions are in. */
+type RawRequest = Pick<FastifyRequest, 'raw'>
+type FieldLines = Parameters<typeof joinLines>[0]
 
 /** Settings of `EdgeHeaders`. */
 export interface HeaderSettings {
@@ -53,46 +52,83 @@ export class EdgeHeaders {
   finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule<FastifyRequest>, route: string): unknown {
     const { method } = request.raw
     if (method !== 'GET' && method !== 'HEAD') return payload
-    this.#describe(request, reply, rule, route)
+    if (this.#describe(request, reply, rule)) this.announceCandidate(route, request.method)
     if (this.#settings.saysNoCache) this.#askFirst(request, reply, rule)
     const { statusCode } = reply
-    const { headers } = request.raw
     if (statusCode === 304) {
       // The 304 comes from the cache or the handler. Fields that describe a body are removed, since hooks may have added some.
       dropBodyFields(reply)
-      if (isConditional(headers)) this.#announceMatch(request, route)
+      if (isConditional(request.raw.headers)) this.announceMatch(route, request.method)
     }
-    if (statusCode < 200 || statusCode > 299 || !isConditional(headers)) return payload
-    const etag = joinLines(reply.getHeader('etag'))
-    const verdict = this.hasTag(request, etag) ? 'not-modified' : evaluate({ method, headers }, { status: statusCode, etag, lastModified: joinLines(reply.getHeader('last-modified')) })
+    if (!isConditional(request.raw.headers)) return payload
+    const verdict = this.verdictOn(request, statusCode, reply.getHeader('etag'), reply.getHeader('last-modified'))
     if (verdict === 'send') return payload
-    if (verdict === 'not-modified') this.#announceMatch(request, route)
+    if (verdict === 'not-modified') this.announceMatch(route, request.method)
     return withoutBody(reply, payload, verdict === 'not-modified' ? 304 : 412)
   }
 
+  /**
+   * Sets the headers that `finish` sets for a stored response, on a reply that has the stored fields and none of hooks.
+   * @param vary the names of the request headers that select the response; a hook may have named some of them
+   * @param tags the tags of the policy for the request
+   */
+  describeStored (
+    request: FastifyRequest, reply: FastifyReply, policy: Policy<FastifyRequest>,
+    { vary, tags }: { readonly vary: readonly string[]; readonly tags: readonly string[] }
+  ): void {
+    if (vary.length > 0) this.#write(reply, 'vary', mergeVary(joinLines(reply.getHeader('vary')), vary))
+    this.#describe(request, reply, policy, tags)
+    if (this.#settings.saysNoCache) this.#askFirst(request, reply, policy)
+    if (reply.statusCode === 304) dropBodyFields(reply)
+  }
+
+  /** The result of the preconditions of a GET or HEAD request for a response with these fields. */
+  verdictOn (request: RawRequest, status: number, etagLines: FieldLines, modifiedLines: FieldLines): PreconditionResult {
+    const { headers, method } = request.raw
+    if (status < 200 || status > 299 || !isConditional(headers)) return 'send'
+    const etag = joinLines(etagLines)
+    return this.hasTag(request, etag) ? 'not-modified' : evaluate({ method: method!, headers }, { status, etag, lastModified: joinLines(modifiedLines) })
+  }
+
   /** Whether `If-None-Match` is this tag alone, as a browser sends it, without another precondition except a date. */
-  hasTag ({ raw: { headers } }: FastifyRequest, etag: string | undefined): boolean {
+  hasTag ({ raw: { headers } }: RawRequest, etag: string | undefined): boolean {
     return etag !== undefined && etag.endsWith('"') && headers['if-none-match'] === etag && headers['if-match'] === undefined && headers['if-unmodified-since'] === undefined
   }
 
   /** Emits the event `etagMatch` for a conditional request that is answered with 304. */
-  #announceMatch (request: FastifyRequest, route: string): void {
-    this.#core.registry.events.emit('etagMatch', route, request.method)
+  announceMatch (route: string, method: string): void {
+    const { events } = this.#core.registry
+    if (events.has('etagMatch')) events.emit('etagMatch', route, method)
   }
 
-  #describe (request: FastifyRequest, reply: FastifyReply, rule: RouteRule<FastifyRequest>, route: string): void {
-    // A 304 is treated as a 200, since it has the headers that the 200 would have.
-    const statusCode = reply.statusCode === 304 ? 200 : reply.statusCode
+  /** Emits the event `edgeCandidate` for a request that the edge may answer. */
+  announceCandidate (route: string, method: string): void {
+    const { events } = this.#core.registry
+    if (events.has('edgeCandidate')) events.emit('edgeCandidate', route, method)
+  }
+
+  /**
+   * Sets the headers by the policy. Returns whether a shared cache may answer the request.
+   * @param known the tags of the response; default: those of the policy's function
+   */
+  #describe (request: FastifyRequest, reply: FastifyReply, rule: RouteRule<FastifyRequest>, known?: readonly string[]): boolean {
+    const statusCode = statusOf(reply)
     const { personal } = this.#settings
     const isPersonal = rule === undefined ? personal.hasPersonalUrl(request) : personal.reasonOf(request, rule) !== null
     const isShared = rule !== undefined && rule !== 'personal' && rule.isShared && !isPersonal
-    if (isShared) this.#core.registry.events.emit('edgeCandidate', route, request.method)
     // The handler's own `Cache-Control` takes precedence. Its targeted field for a CDN is dropped, since that field would share a response
     // for one client.
-    else if (isPersonal || rule !== undefined) dropAll(reply, TARGETED)
-    if (statusCode >= 500 && (rule !== undefined || isPersonal)) return this.#restrict(reply, NO_STORE)
-    if (isPersonal) return this.#restrict(reply, PRIVATE)
-    if (rule === undefined || rule === 'personal') return
+    if (!isShared && (isPersonal || rule !== undefined)) dropAll(reply, TARGETED)
+    if (statusCode >= 500 && (rule !== undefined || isPersonal)) this.#restrict(reply, NO_STORE)
+    else if (isPersonal) this.#restrict(reply, PRIVATE)
+    else if (rule !== undefined && rule !== 'personal') this.#describeByPolicy(request, reply, rule, known)
+    return isShared
+  }
+
+  #describeByPolicy (
+    request: FastifyRequest, reply: FastifyReply, rule: Policy<FastifyRequest>, known: readonly string[] | undefined
+  ): void {
+    const statusCode = statusOf(reply)
     const isCompressed = this.#settings.isCompressed()
     if (rule.vary.length > 0 || isCompressed) {
       // The name is in lower case, since `@fastify/compress` looks for it in this form.
@@ -100,7 +136,7 @@ export class EdgeHeaders {
       this.#write(reply, 'vary', mergeVary(joinLines(reply.getHeader('vary')), names))
     }
     if (rule.cacheControl === undefined) return
-    const tags = this.tagsOf(request, rule)
+    const tags = known ?? this.tagsOf(request, rule)
     const hasCookie = reply.hasHeader('set-cookie')
     if (hasCookie || tags === undefined) return this.#restrict(reply, PRIVATE)
     if (!rule.statuses.has(statusCode)) return this.#restrict(reply, NO_CACHE)
@@ -180,26 +216,9 @@ function hasFailed (reply: FastifyReply): boolean {
   return (reply as FailedReply)[kFailed] === true
 }
 
-/**
- * Notes the value of a header before this plugin changes it. The headers of a stored response are not noted, since it is not stored again.
- */
-function noteBefore (reply: FastifyReply, name: string): void {
-  if (isFromStore(reply)) return
-  const own = reply as FastifyReply & { [kWritten]?: Written }
-  const written = own[kWritten] ??= new Map()
-  if (!written.has(name)) written.set(name, joinLines(reply.getHeader(name)))
-}
-
-/** The headers of a reply without the changes that this plugin made. */
-export function withoutWritten (
-  reply: FastifyReply, headers: Readonly<Record<string, string | string[]>>
-): Record<string, string | string[]> {
-  const own = { ...headers }
-  for (const [name, before] of (reply as FastifyReply & { [kWritten]?: Written })[kWritten] ?? []) {
-    if (before === undefined) delete own[name]
-    else own[name] = before
-  }
-  return own
+/** The status by which a response is described. A 304 is treated as a 200, since it has the headers that the 200 would have. */
+function statusOf ({ statusCode }: FastifyReply): number {
+  return statusCode === 304 ? 200 : statusCode
 }
 
 function isConditional (headers: IncomingHttpHeaders): boolean {
@@ -212,29 +231,4 @@ function withoutBody (reply: FastifyReply, payload: unknown, status: 304 | 412):
   reply.code(status)
   dropBodyFields(reply)
   return null
-}
-
-/**
- * Notes whether the response is a stored one. The 304 of a stored response has no `Set-Cookie`, and a stored response is not stored again.
- */
-export function setFromStore (reply: FastifyReply, isFromStore: boolean): void {
-  (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] = isFromStore
-}
-
-function isFromStore (reply: FastifyReply): boolean {
-  return (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] === true
-}
-
-function dropBodyFields (reply: FastifyReply): void {
-  dropAll(reply, isFromStore(reply) ? DROPPED_FROM_STORED_304 : DROPPED_FROM_304)
-}
-
-function dropAll (reply: FastifyReply, names: ReadonlySet<string>): void {
-  // The loop is over the headers of the response, which are fewer than the names. Each read by Fastify converts a name to lower case.
-  for (const name in reply.getHeaders()) {
-    if (!names.has(name)) continue
-    // The value is noted before its removal, since storability depends on every header of the handler: a cookie forbids it.
-    noteBefore(reply, name)
-    reply.removeHeader(name)
-  }
 }

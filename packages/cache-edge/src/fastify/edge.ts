@@ -6,6 +6,7 @@ import { EDGE_DEFAULTS, ETAG_DEFAULTS, PURGE_DEFAULTS, type CacheEdgeOptions } f
 import { Purger } from '../purge/purger.js'
 import { Credentials } from '../rules/credentials.js'
 import type { Policy, RouteRule } from '../rules/policy.js'
+import type { EarlyAnswers } from './early/early-answers.js'
 import { EdgeHeaders } from './edge-headers.js'
 import type { BodyTags } from './body-tags.js'
 import { toStoredRoute } from './fastify-cache-request.js'
@@ -59,7 +60,11 @@ export class Edge {
       }
     })
     this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
-      ...EDGE_DEFAULTS, ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']), app: options.app, hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
+      constraints: this.#rules.constraints,
+      ...EDGE_DEFAULTS,
+      ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']),
+      app: options.app,
+      hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
     })
     this.#writes = new Writes(fastify)
     this.#isNamed = options.app !== undefined
@@ -96,6 +101,8 @@ export class Edge {
     Object.assign(route, { config: { ...route.config, [kEdge]: true } })
   }
 
+  get early (): EarlyAnswers { return this.#responses.early }
+
   get purgeFailures (): number { return this.#purger?.failures ?? 0 }
 
   /** Whether the route of a request has its own last hook. */
@@ -130,8 +137,23 @@ export class Edge {
     for (const prefix of this.#rules.unused) {
       warn(log, { prefix }, `Cache: the rule "${prefix}" covers no route. It is compared with the patterns of routes that are declared after cacheEdge has loaded: await its registration before them`)
     }
+    if (this.early.hasRoutes) this.#sayEarly()
     if (this.#responses.hasRoutes && this.#core.registry.active.isLocal) {
       warn(log, {}, 'Cache: responses are stored in the memory of this process; other processes do not see its invalidations')
+    }
+  }
+
+  #sayEarly (): void {
+    const { log } = this.#fastify
+    const { active } = this.#core.registry
+    warn(log, {}, 'Cache: responses of policies with early are sent before the hooks of this app, so without its authentication, rate limits and logs')
+    const { unknown } = this.#rules.constraints
+    if (unknown !== undefined) {
+      this.early.stop()
+      warn(log, { constraint: unknown }, `Cache: no response is sent early, since the constraint "${unknown}" may read any request header; name those that it reads in the option constraintHeaders`)
+    }
+    if (!active.passThrough && active.immediate === undefined && active.near === undefined) {
+      warn(log, { implName: active.implName }, 'Cache: no response is sent early, since the implementation holds no copies in this process; give cacheRedis the option near')
     }
   }
 

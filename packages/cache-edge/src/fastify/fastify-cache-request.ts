@@ -218,9 +218,14 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 }
 
+/** The refresh of a background request at any time before its handler; `undefined`: the request came from a client. */
+export function refreshIn (raw: FastifyRequest['raw']): Refresh | undefined {
+  return (raw as Raw)[kRefresh]
+}
+
 /** The refresh of a background request, which has reached the handler; `undefined`: the request came from a client. */
 export function refreshOf ({ raw }: FastifyRequest): Refresh | undefined {
-  const refresh = (raw as Raw)[kRefresh]
+  const refresh = refreshIn(raw)
   if (refresh !== undefined) refresh.hasReachedHandler = true
   return refresh
 }

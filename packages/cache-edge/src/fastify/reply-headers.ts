@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { labelsIn, type Before, type RecordedResponse, type Final } from '../exchange/recorded-response.js'
-import { withoutWritten } from './edge-headers.js'
+import { withoutWritten } from './written-headers.js'
 import { taggedOf } from './body-tags.js'
 
 type Headers = ReturnType<FastifyReply['getHeaders']>

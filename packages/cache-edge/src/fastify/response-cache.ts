@@ -8,6 +8,8 @@ import { bypassOf, type BypassRules } from '../rules/decide.js'
 import type { Policy } from '../rules/policy.js'
 import { hasOtherParameter } from '../rules/query.js'
 import { CONDITIONAL } from '../rules/visibility.js'
+import type { Constraints } from './constraints.js'
+import { EarlyAnswers } from './early/early-answers.js'
 import type { EdgeHeaders } from './edge-headers.js'
 import { CacheRequests, FastifyCacheRequest, refreshOf } from './fastify-cache-request.js'
 import { showAllBeforeSend } from './handler-view.js'
@@ -17,6 +19,7 @@ import { StoredResponses } from './serve.js'
 
 /** Settings of the response cache. */
 export interface ResponseCacheSettings {
+  readonly constraints: Pick<Constraints, 'headers'>
   readonly name: string
   /** The name of the app in the keys; `undefined`: no other app shares the store. */
   readonly app: string | undefined
@@ -42,11 +45,12 @@ export class ResponseCache {
   readonly #requests: CacheRequests
   readonly #runner: ExchangeRunner
   readonly #bypassRules: BypassRules<FastifyRequest, Policy<FastifyRequest>>
+  readonly early: EarlyAnswers
   hasRoutes = false
 
   constructor (
     fastify: FastifyInstance, core: Core, headers: EdgeHeaders, personal: PersonalRequests,
-    { name, app, hosts, ...limits }: ResponseCacheSettings
+    { name, app, hosts, constraints, ...limits }: ResponseCacheSettings
   ) {
     const { useSemicolonDelimiter, routerOptions } = fastify.initialConfig as RouterConfig
     this.#hasSemicolon = useSemicolonDelimiter === true || routerOptions?.useSemicolonDelimiter === true
@@ -68,6 +72,9 @@ export class ResponseCache {
       }
     })
     const runner = this.#runner
+    this.early = new EarlyAnswers({
+      core, headers, responses: this.#responses, runner, bypassRules: this.#bypassRules, routing: constraints.headers
+    })
     fastify.addHook('onClose', async function forgetInvalidations () { runner.close() })
   }
 
@@ -76,6 +83,7 @@ export class ResponseCache {
     // Reserves the label before the first response, since the number of labels is limited.
     if (!this.hasRoutes) this.#core.registry.stats.patterns.reserve([RESPONSE_KEYS])
     this.hasRoutes = true
+    if (route.policy.early) this.early.hasRoutes = true
     const cache = this
     const cached: RouteHandlerMethod = function (request, reply) {
       const run = (): unknown => handler.call(this, request, reply)
@@ -127,6 +135,7 @@ export class ResponseCache {
     if (refresh !== undefined && !own.isSeenAs(refresh.identity, refresh.stale)) return refuse(refresh, reply)
     const tags = this.#headers.tagsOf(request, route.policy)
     if (tags === undefined) return failing(this.#runner.lone.runAlone(own, { fwd: 'bypass', detail: 'tags' }))
+    if (route.policy.early && refresh === undefined) this.early.learn(request, route, own.key, tags)
     own.enter(tags)
     const answering = this.#runner.answer(own)
     return answering === undefined ? undefined : failing(answering)

@@ -30,6 +30,9 @@ export class RouteRules {
     for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy, credentials)
   }
 
+  /** The constraints of the app's routes. */
+  get constraints (): Constraints { return this.#constraints }
+
   /** The prefixes of the rules that no route has matched. */
   get unused (): ReadonlySet<string> { return this.#unused }
 
@@ -44,6 +47,7 @@ export class RouteRules {
    */
   of (route: RouteOptions): RouteRule<FastifyRequest> {
     const rule = this.#resolve(route)
+    if (rule !== undefined && rule !== 'personal' && rule.early) refuseHeaderSchema(route)
     this.#varyByConstraints(route, rule === 'personal' ? undefined : rule)
     return rule
   }
@@ -74,6 +78,12 @@ export class RouteRules {
     if (unknown === undefined) return
     throw new PolicyInvalid(nameOf(route), `the constraint "${unknown}" chooses between routes of this URL, and a cache has to know by which request headers: name them in the option constraintHeaders, as in { ${JSON.stringify(unknown)}: ["X-Tenant"] }`)
   }
+}
+
+/** Refuses a validator of headers on a route with `early`, whose responses are sent before it runs. */
+function refuseHeaderSchema (route: RouteOptions): void {
+  const { headers } = (route.schema ?? {}) as { headers?: unknown }
+  if (headers !== undefined) throw new PolicyInvalid(nameOf(route), 'early: true sends responses before schema.headers is checked; give this route early: false')
 }
 
 /** The name of a route in messages. */

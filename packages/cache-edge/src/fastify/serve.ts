@@ -4,9 +4,11 @@ import { setComputed, setTagged } from './body-tags.js'
 import { appendCacheStatus, cacheStatus, type CacheStatus } from '../rules/cache-status.js'
 import { DROPPED_FROM_304 } from '../rules/conditional.js'
 import { serializerOf } from './patches.js'
-import { setFromStore, type EdgeHeaders } from './edge-headers.js'
+import type { EdgeHeaders } from './edge-headers.js'
+import { setFromStore } from './written-headers.js'
 import { mayChangeBody } from './hook-order.js'
 import { ageOf } from '../rules/stored-state.js'
+import type { StoredHead } from '../store/stored-response.js'
 import { timeOf, type Servable } from '../store/variants.js'
 
 /** The type of a stored body that has none, since Fastify would otherwise set a type. Only hooks of the instance see it. */
@@ -46,17 +48,10 @@ export class StoredResponses {
     // counts only if no hook may change the body.
     const isNotModified = response.status === 200 && this.#headers.hasTag(reply.request, response.etag) &&
       (response.isTagOfBody !== true || !mayChangeBody(reply.request))
-    reply.code(isNotModified ? 304 : response.status)
-    for (const name in response.headers) {
-      if (isNotModified && DROPPED_FROM_304.has(name)) continue
-      const value = response.headers[name]
-      if (name === 'vary') reply.header('vary', mergeVary(joinLines(reply.getHeader('vary')), [String(value)]))
-      else reply.header(name, value)
-    }
-    if (response.etag !== undefined) reply.header('etag', response.etag)
+    setStoredFields(reply, response, isNotModified)
     reply.header('age', String(Math.floor(age)))
     const ttl = Math.floor(response.freshness.lifetime - age)
-    if (status === undefined) reply.header('cache-status', `${this.#hit}; ttl=${ttl}`)
+    if (status === undefined) reply.header('cache-status', this.hitWith(ttl))
     else this.setStatus(reply, { ...status, ttl })
     if (isNotModified && response.isTagOfBody === true) setComputed(reply)
     const hasType = response.headers['content-type'] !== undefined
@@ -74,6 +69,14 @@ export class StoredResponses {
     const body = response.isText && serializerOf(reply) === null ? answer.text() : answer.body()
     if (response.isTagOfBody === true) setTagged(reply, response.etag!, body)
     reply.send(body)
+  }
+
+  /**
+   * The member of this cache in `Cache-Status` for a fresh hit.
+   * @param ttl seconds
+   */
+  hitWith (ttl: number): string {
+    return `${this.#hit}; ttl=${ttl}`
   }
 
   /**
@@ -106,4 +109,16 @@ export class StoredResponses {
     else if (own !== written) reply.header('cache-status', field.slice(0, -written.length) + own)
     told.written = own
   }
+}
+
+/** Sets status and fields of a stored response, or of the 304 in its place. */
+export function setStoredFields (reply: FastifyReply, response: StoredHead, isNotModified: boolean): void {
+  reply.code(isNotModified ? 304 : response.status)
+  for (const name in response.headers) {
+    if (isNotModified && DROPPED_FROM_304.has(name)) continue
+    const value = response.headers[name]
+    if (name === 'vary') reply.header('vary', mergeVary(joinLines(reply.getHeader('vary')), [String(value)]))
+    else reply.header(name, value)
+  }
+  if (response.etag !== undefined) reply.header('etag', response.etag)
 }

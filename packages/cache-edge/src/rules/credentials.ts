@@ -17,10 +17,14 @@ export interface CredentialOptions {
 export class Credentials {
   readonly #ignored: ReadonlySet<string>
   readonly #names: ReadonlySet<string>
+  /** Whether a name in `#names` has this length, by length; most names of headers have another, and need no look-up. */
+  readonly #lengths: readonly boolean[]
 
   constructor ({ ignoreCookies = [], credentialHeaders = [] }: CredentialOptions = {}) {
     this.#ignored = new Set(ignoreCookies)
     this.#names = new Set([...CREDENTIAL_HEADERS, ...credentialHeaders.map((name) => name.toLowerCase())])
+    const lengths = new Set([...this.#names].map((name) => name.length))
+    this.#lengths = Array.from({ length: Math.max(...lengths) + 1 }, (_, length) => lengths.has(length))
   }
 
   /**
@@ -29,7 +33,7 @@ export class Credentials {
    */
   isIn (headers: HeaderFields): boolean {
     // The loop is over the headers of the request, since a request has fewer headers than there are names of credential headers.
-    for (const name in headers) if (this.#names.has(name) && headers[name] !== undefined) return true
+    for (const name in headers) if (this.#lengths[name.length] === true && this.#names.has(name) && headers[name] !== undefined) return true
     const { cookie } = headers
     if (cookie === undefined) return false
     return String(cookie).split(';').some((pair) => {

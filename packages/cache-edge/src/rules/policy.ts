@@ -28,6 +28,7 @@ export interface PolicyMembers<R> {
   readonly query?: readonly string[]
   readonly tags?: readonly string[] | TagsOf<R>
   readonly store?: boolean | 'by-response'
+  readonly early?: boolean
   readonly sameForAll?: boolean
   readonly statuses?: readonly number[]
   readonly currentTag?: (request: R) => string | undefined | Promise<string | undefined>
@@ -51,6 +52,8 @@ export interface Policy<R = never> {
   vary: readonly string[]
   /** Query parameters that stored responses may have; `undefined`: any parameter. */
   readonly query: ReadonlySet<string> | undefined
+  /** Whether stored responses are sent before the hooks of the app. */
+  readonly early: boolean
   readonly sameForAll: boolean
   readonly statuses: ReadonlySet<number>
   readonly tagsOf: TagsOf<R>
@@ -90,6 +93,7 @@ export function toPolicy<R> (route: string, given: PolicyMembers<R>, credentials
     mustRevalidate,
     vary,
     query: given.query === undefined ? undefined : new Set(given.query),
+    early: given.early === true,
     sameForAll: given.sameForAll === true,
     statuses: new Set([200, ...given.statuses ?? []]),
     tagsOf: typeof tags === 'function' ? tags : () => tags,
@@ -111,8 +115,18 @@ function contradictionIn (
   if (hasWindow && given.mustRevalidate === true) return 'mustRevalidate forbids stale responses, and staleWhileRevalidate or staleIfError allows them'
   if (given.immutable === true && (given.maxAge ?? 0) === 0) return 'immutable needs a maxAge above 0'
   if (vary.includes('*')) return 'vary: "*" means that no request may share the response; name the headers that select between representations'
+  const early = given.early === true ? earlyContradictionIn(given) : undefined
+  if (early !== undefined) return early
   const lifetime = store === 'by-response' ? LIFETIMES.find((name) => given[name] !== undefined) : undefined
   return lifetime === undefined ? undefined : `store: "by-response" uses the lifetime in the headers of the response, so ${lifetime} must not be set`
+}
+
+/** The contradiction between `early` and another member of a policy; `undefined`: the members agree. */
+function earlyContradictionIn ({ store = false, sameForAll, currentTag }: PolicyMembers<never>): string | undefined {
+  if (store === false) return 'early: true is for stored responses, and store is false'
+  // Behind a login `sameForAll` shares a response among clients that a hook has let in; an early response would reach everybody.
+  if (sameForAll === true) return 'early: true sends responses before the hooks that check credentials, and sameForAll: true is for requests with credentials'
+  return currentTag === undefined ? undefined : 'early: true sends the stored entity tag, and currentTag asks for the current one first'
 }
 
 /** `Cache-Control` of a route's responses. */

@@ -29,8 +29,7 @@ export class SelectedVariant implements Servable {
   constructor (known: KnownHead, stored: Uint8Array, entry: { readonly fresh: boolean; readonly age: number }, isShared: boolean) {
     this.head = known.head
     this.isStale = !entry.fresh
-    // The age is `NaN` if the store does not report it, and then counts as 0.
-    this.readAt = known.head.receivedAt + (entry.age > 0 ? entry.age * 1000 : 0)
+    this.readAt = readAtOf(known.head, entry)
     this.#known = known
     this.#stored = stored
     this.#isShared = isShared
@@ -130,6 +129,11 @@ export class Variants {
     return replaced.at(-1)!.requests > this.#requests.of(own) ? undefined : replaced.map(({ key }) => key)
   }
 
+  /** Counts a request for a variant that was found without `find`. */
+  countRequest (own: string): void {
+    this.#requests.add(own)
+  }
+
   #read (
     cache: Reads, key: string, tags: string[]
   ): SelectedVariant | VariantIndex | undefined | Promise<SelectedVariant | VariantIndex | undefined> {
@@ -169,6 +173,12 @@ export class Variants {
     }
     return new SelectedVariant(known, stored as Uint8Array, result.value, isShared)
   }
+}
+
+/** The time of a read in milliseconds of the epoch, by the clock of the store. */
+export function readAtOf ({ receivedAt }: Pick<StoredHead, 'receivedAt'>, { age }: { readonly age: number }): number {
+  // The age is `NaN` if the store does not report it, and then counts as 0.
+  return receivedAt + (age > 0 ? age * 1000 : 0)
 }
 
 /**

@@ -2,7 +2,8 @@ import { cacheRedis } from '@x/cache-redis'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { RedisServer, until } from '@x/test-kit/redis-server'
-import { cacheEdge } from '../../src/index.js'
+import type { AddressInfo } from 'node:net'
+import { cacheEdge, earlyServer } from '../../src/index.js'
 import { ask } from '../fixtures/edge-app.js'
 
 const server = await RedisServer.start()
@@ -48,6 +49,35 @@ t.test('redis: an invalidation by one process, or an unsafe method, is heard by 
     await invalidate()
     await until('it is gone', async () => !await isHit())
   }
+})
+
+t.test('redis: early answers come from the near cache, and end with an invalidation by another process', async (t) => {
+  const keyPrefix = `edge${++made}:`
+  let runs = 0
+  const [one, other] = await Promise.all([true, false].map(async (near) => {
+    const app = Fastify({ serverFactory: earlyServer() }) as unknown as FastifyInstance
+    t.teardown(() => app.close())
+    await app.register(cacheRedis, { url: server.url, keyPrefix, near, connectTimeoutMs: 60_000 })
+    await app.register(cacheEdge, { rules: [{ prefix: '/item', store: true, early: true, vary: ['accept'], tags: ['item'] }] })
+    app.get('/item', async () => `run ${++runs}`)
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    return app
+  }))
+  const bodyOf = async (app: FastifyInstance): Promise<string> => (await fetch(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}/item`, { headers: { host: 'a.example' } })).text()
+  await until('it answers early', async () => {
+    await bodyOf(one!)
+    return one!.cacheEdge.earlyAnswers > 0
+  })
+  const before = await bodyOf(one!)
+  await other!.cache.tags.invalidate('item')
+  await until('it is made anew', async () => await bodyOf(one!) !== before)
+  const after = one!.cacheEdge.earlyAnswers
+  await until('it answers early again', async () => {
+    t.equal(await bodyOf(one!), `run ${runs}`)
+    return one!.cacheEdge.earlyAnswers > after
+  })
+  for (let times = 0; times < 3; times++) await bodyOf(other!)
+  t.equal(other!.cacheEdge.earlyAnswers, 0, 'not without copies in the process')
 })
 
 t.test('redis: a server that is away does not keep the handler from answering', async (t) => {

@@ -1,0 +1,80 @@
+import { fieldText } from '@x/cache-core/suite'
+import type { FastifyRequest } from 'fastify'
+import { sentHeaders } from '../target.js'
+
+type Raw = FastifyRequest['raw']
+
+/** The property of a raw request with its method and its target at its arrival. */
+const kArrived = Symbol('@x/cache-edge.arrived')
+type Arrived = Raw & { [kArrived]?: string }
+
+/** Notes the method and the target of a request that is not answered early, before hooks can change them. */
+export function noteArrival (raw: Raw): void {
+  (raw as Arrived)[kArrived] = `${raw.method!} ${raw.url!}`
+}
+
+/**
+ * Whether a request that has reached a handler still has the method, the target and these headers with which it arrived. `false` also
+ * means unknown: the request came past the server, as by `inject`.
+ */
+export function isUnchanged (raw: Raw, vary: readonly string[]): boolean {
+  if ((raw as Arrived)[kArrived] !== `${raw.method!} ${raw.url!}`) return false
+  const sent = sentHeaders(raw)
+  return [...OF_HOST, ...vary].every((name) => fieldText(sent, name) === fieldText(raw.headers, name))
+}
+
+/** The headers that Fastify reads the host and the scheme from. */
+const OF_HOST = ['host', ':authority', 'x-forwarded-host', 'x-forwarded-proto']
+
+/** The forwarded host and scheme, and the address of the peer that sent them. */
+type Forwarded = readonly [host: string, proto: string, peer: string | undefined]
+
+/**
+ * The parts of a raw request, beside its URL, from which Fastify determines the target: scheme, host, and behind a trusted proxy the
+ * forwarded ones and the address of the proxy.
+ */
+export class Origin {
+  readonly #isSecure: boolean
+  readonly #host: string
+  /** `undefined`: the app trusts no proxy, and ignores forwarded headers. */
+  readonly #forwarded: Forwarded | undefined
+
+  private constructor (isSecure: boolean, host: string, forwarded: Forwarded | undefined) {
+    this.#isSecure = isSecure
+    this.#host = host
+    this.#forwarded = forwarded
+  }
+
+  /** The origin of a request; `undefined`: the request names no host. */
+  static of (raw: Raw, isProxied: boolean): Origin | undefined {
+    const host = hostIn(raw)
+    if (host === undefined) return undefined
+    return new Origin(isSecure(raw), host, isProxied ? [...forwardedIn(raw), raw.socket.remoteAddress] : undefined)
+  }
+
+  /** Whether a request has this origin. */
+  isOf (raw: Raw): boolean {
+    if (hostIn(raw) !== this.#host || isSecure(raw) !== this.#isSecure) return false
+    if (this.#forwarded === undefined) return true
+    const [host, proto] = forwardedIn(raw)
+    return host === this.#forwarded[0] && proto === this.#forwarded[1] && raw.socket.remoteAddress === this.#forwarded[2]
+  }
+
+  equals (other: Origin): boolean {
+    return this.#host === other.#host && this.#isSecure === other.#isSecure &&
+      JSON.stringify(this.#forwarded) === JSON.stringify(other.#forwarded)
+  }
+}
+
+function hostIn ({ headers }: Raw): string | undefined {
+  return headers.host ?? headers[':authority'] as string | undefined
+}
+
+function isSecure ({ socket }: Raw): boolean {
+  return (socket as { encrypted?: boolean }).encrypted === true
+}
+
+/** The forwarded host and scheme; an empty field counts as none, as in Fastify. */
+function forwardedIn ({ headers }: Raw): readonly [host: string, proto: string] {
+  return [fieldText(headers, 'x-forwarded-host') ?? '', fieldText(headers, 'x-forwarded-proto') ?? '']
+}

@@ -1,0 +1,82 @@
+import type { FastifyReply } from 'fastify'
+import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http'
+import type { Policy } from '../../rules/policy.js'
+import { ageOf } from '../../rules/stored-state.js'
+import type { StoredHead } from '../../store/stored-response.js'
+
+/** The response object of Node, over HTTP/1 or HTTP/2. */
+type Raw = FastifyReply['raw']
+
+type FieldValue = string | string[]
+
+/** Status and fields of a response, without `Age` and `Cache-Status`. */
+export interface HeadFields { readonly status: number; readonly headers: Readonly<Record<string, FieldValue>> }
+
+/** A head that is ready to be sent. `Age` and `Cache-Status` are written once per second. */
+class PreparedHead {
+  readonly #status: number
+  /** Names and values in turn; the value of a field in several lines is a list. */
+  readonly #list: FieldValue[]
+  /** The index of the value of `Age`, which is followed by `Cache-Status`. */
+  readonly #ageAt: number
+  #age = -1
+  #ttl = NaN
+
+  constructor ({ status, headers }: HeadFields) {
+    this.#status = status
+    this.#list = Object.entries(headers).flatMap(([name, value]) => [name, value])
+    this.#ageAt = this.#list.push('age', '', 'cache-status', '') - 3
+  }
+
+  write (raw: Raw, isHttp2: boolean, age: number, ttl: number, hitWith: (ttl: number) => string): void {
+    const list = this.#list
+    if (age !== this.#age || ttl !== this.#ttl) {
+      this.#age = age
+      this.#ttl = ttl
+      list[this.#ageAt] = String(age)
+      list[this.#ageAt + 2] = hitWith(ttl)
+    }
+    // The response object of HTTP/2 takes no flat list in every version of Node.
+    if (isHttp2) raw.writeHead(this.#status, toObject(list))
+    else raw.writeHead(this.#status, list as OutgoingHttpHeader[])
+  }
+}
+
+function toObject (list: readonly FieldValue[]): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {}
+  for (let at = 0; at < list.length; at += 2) headers[list[at] as string] = list[at + 1]
+  return headers
+}
+
+/** A stored response in the form in which it is sent early. The body shares the memory of the stored bytes, and is never changed. */
+export class PreparedAnswer {
+  readonly policy: Policy<never>
+  readonly head: StoredHead
+  readonly #body: Buffer
+  readonly #full: PreparedHead
+  readonly #notModified: PreparedHead
+
+  /**
+   * Prepares a response.
+   * @param body that is sent; empty for HEAD
+   */
+  constructor (policy: Policy<never>, head: StoredHead, body: Buffer, full: HeadFields, notModified: HeadFields) {
+    this.policy = policy
+    this.head = head
+    this.#body = body
+    this.#full = new PreparedHead(full)
+    this.#notModified = new PreparedHead(notModified)
+  }
+
+  /**
+   * Sends the response, or 304 without its body.
+   * @param now milliseconds of the epoch
+   */
+  send (raw: Raw, isHttp2: boolean, isNotModified: boolean, now: number, hitWith: (ttl: number) => string): void {
+    const age = ageOf(this.head, now)
+    const head = isNotModified ? this.#notModified : this.#full
+    head.write(raw, isHttp2, Math.floor(age), Math.floor(this.head.freshness.lifetime - age), hitWith)
+    if (isNotModified || this.#body.length === 0) raw.end()
+    else raw.end(this.#body)
+  }
+}

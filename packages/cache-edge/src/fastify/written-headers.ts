@@ -1,0 +1,59 @@
+import { joinLines } from '@x/cache-core/suite'
+import type { FastifyReply } from 'fastify'
+import { DROPPED_FROM_304 } from '../rules/conditional.js'
+
+const kWritten = Symbol('@x/cache-edge.written')
+const kFromStore = Symbol('@x/cache-edge.from-store')
+const DROPPED_FROM_STORED_304 = new Set([...DROPPED_FROM_304, 'set-cookie'])
+
+/** Headers that this plugin wrote, with their values before. Such a header is never read back as the response's own. */
+type Written = Map<string, string | undefined>
+
+/**
+ * Notes the value of a header before this plugin changes it. The headers of a stored response are not noted, since it is not stored again.
+ */
+export function noteBefore (reply: FastifyReply, name: string): void {
+  if (isFromStore(reply)) return
+  const own = reply as FastifyReply & { [kWritten]?: Written }
+  const written = own[kWritten] ??= new Map()
+  if (!written.has(name)) written.set(name, joinLines(reply.getHeader(name)))
+}
+
+/** The headers of a reply without the changes that this plugin made. */
+export function withoutWritten (
+  reply: FastifyReply, headers: Readonly<Record<string, string | string[]>>
+): Record<string, string | string[]> {
+  const own = { ...headers }
+  for (const [name, before] of (reply as FastifyReply & { [kWritten]?: Written })[kWritten] ?? []) {
+    if (before === undefined) delete own[name]
+    else own[name] = before
+  }
+  return own
+}
+
+/**
+ * Notes whether the response is a stored one. The 304 of a stored response has no `Set-Cookie`, and a stored response is not stored again.
+ */
+export function setFromStore (reply: FastifyReply, isFromStore: boolean): void {
+  (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] = isFromStore
+}
+
+function isFromStore (reply: FastifyReply): boolean {
+  return (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] === true
+}
+
+/** Removes the fields that a 304 omits. */
+export function dropBodyFields (reply: FastifyReply): void {
+  dropAll(reply, isFromStore(reply) ? DROPPED_FROM_STORED_304 : DROPPED_FROM_304)
+}
+
+/** Removes the headers with these names. */
+export function dropAll (reply: FastifyReply, names: ReadonlySet<string>): void {
+  // The loop is over the headers of the response, which are fewer than the names. Each read by Fastify converts a name to lower case.
+  for (const name in reply.getHeaders()) {
+    if (!names.has(name)) continue
+    // The value is noted before its removal, since storability depends on every header of the handler: a cookie forbids it.
+    noteBefore(reply, name)
+    reply.removeHeader(name)
+  }
+}

@@ -1,0 +1,16 @@
+// The tests of HTTP and of races once more, with early answers on for every policy that allows them, and over sockets.
+import { join } from 'node:path'
+import { runFiles } from '../../../../../.config/run-together.js'
+
+const FILES = [
+  'api-keys', 'bad-input', 'behind-writes', 'changed-in-place', 'clients-gone', 'coalescing', 'computed-tag', 'conditional-requests',
+  'constraints', 'csp-nonce', 'differential', 'handlers', 'hook-selection', 'implementations', 'key', 'other-plugins', 'query',
+  'refused-refresh', 'renewal', 'rfc5861', 'rfc9111-freshness', 'rfc9111-storing', 'rfc9111-validation', 'rfc9211', 'security-poisoning',
+  'security-sharing', 'security-store', 'unstored-routes', 'upgrades', 'variants', 'view-hidden', 'view-http2',
+  'view-personal', 'view-refresh', 'view-target'
+]
+
+// The fixtures read the environment when they are loaded.
+process.env.EDGE_EARLY ??= 'server'
+process.env.REQUESTS ??= '400'
+await runFiles(FILES.map((name) => join(import.meta.dirname, '../..', `${name}.test.ts`)))
