@@ -61,9 +61,9 @@ export function useMeasured (
   service: MeasuredService, { immediate, near, stats }: LocalReads, key: string, user: EntryUser
 ): Result<SharedEntry | null> | undefined {
   const isMeasured = service.stats.measuresDurations
-  const began = isMeasured ? service.clock.now() : 0
+  const began = isMeasured ? readStopwatch(service.clock) : 0
   const result = immediate === undefined ? near?.[shareNear](key) : immediate[shareNow](key)
-  const took = isMeasured ? service.clock.now() - began : 0
+  const took = isMeasured ? readStopwatch(service.clock) - began : 0
   if (result?.ok !== true || result.value === null || !user.use(result.value)) return undefined
   if (isMeasured) noteSeconds(service, stats, 'getEntry', took / 1000)
   return result
