@@ -27,12 +27,14 @@ t.test('toPolicy: optional members are resolved once', async (t) => {
   const given = toPolicy<string>('GET /', { store: true, vary: ['Accept', 'ACCEPT'], query: ['page'], tags: tagsOf, statuses: [404], staleAfterMs: 1, currentTag: () => '1' })
   t.match(given, { store: 'by-policy', vary: ['accept'], query: new Set(['page']), tagsOf, statuses: new Set([200, 404]), staleAfterMs: 1 })
   const plain = toPolicy('GET /', { tags: ['a'] })
-  t.match(plain, { store: false, vary: [], query: undefined, statuses: new Set([200]), staleAfterMs: 5000, sameForAll: false })
+  t.match(plain, { store: false, vary: [], query: undefined, statuses: new Set([200]), staleAfterMs: 5000, sameForAll: false, early: false })
+  t.match(toPolicy('', { early: true, store: true }), { early: true })
   t.same(plain.tagsOf({}), ['a'])
 })
 
 const refused: PolicyMembers<unknown>[] = [
   { scope: 'private', store: true }, { scope: 'private', sMaxAge: 1 }, { scope: 'private', cdnMaxAge: 1 }, { scope: 'private', sameForAll: true },
+  { early: true }, { early: true, store: true, sameForAll: true }, { early: true, store: true, currentTag: () => undefined },
   { sMaxAge: 1, staleIfError: 1 }, { mustRevalidate: true, staleWhileRevalidate: 1 }, { immutable: true }, { immutable: true, maxAge: 0 }, { vary: ['*'] },
   { store: 'by-response', maxAge: 1 }, { store: 'by-response', immutable: false }, { store: true, vary: ['Cookie'] }, { store: true, vary: ['X-Client'] }
 ]
