@@ -1,6 +1,4 @@
-// Routes with and without the edge, one process per kind: `constant`, `constant304`, `cached`, `plain`, `edge`, and `node`, a bare server of
-// node:http. `start` returns the port.
-import { createServer } from 'node:http'
+// Routes with and without the edge, one process per kind: `constant`, `constant304`, `cached`, `plain`, `edge`. `start` returns the port.
 import Fastify from 'fastify'
 import { cacheCore } from '@x/cache-core'
 import { cacheEdge } from '@x/cache-edge'
@@ -14,7 +12,6 @@ const headers = { 'content-type': 'application/json; charset=utf-8', etag: tag, 
 const { 'content-type': _, ...headersOf304 } = headers
 
 export async function start (kind) {
-  if (kind === 'node') return startNode()
   const app = Fastify()
   if (kind === 'cached') {
     await app.register(cacheCore, { implementation: 'memory', memory: { isolation: 'freeze' } })
@@ -27,11 +24,4 @@ export async function start (kind) {
 
   await app.listen({ port: 0, host: '127.0.0.1' })
   return app.server.address().port
-}
-
-async function startNode () {
-  const flat = Object.entries({ ...headers, 'content-length': body.length }).flat()
-  const server = createServer((_request, response) => { response.writeHead(200, flat).end(body) })
-  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve) })
-  return server.address().port
 }

@@ -12,7 +12,7 @@ async function rowOf (file) {
 }
 
 /** `0.943 (0.931–0.952, 30 pairs)`, or `not resolved` with the interval. The estimate decides whether `atMost` is met. */
-export function showRatio ({ middle, low, high, pairs, isResolved }, atMost) {
+function showRatio ({ middle, low, high, pairs, isResolved }, atMost) {
   const interval = Number.isFinite(high) ? `${low.toFixed(3)}–${high.toFixed(3)}, ${pairs} pairs` : `${pairs} pairs`
   if (!isResolved) return `not resolved (${interval})`
   const verdict = atMost === undefined ? '' : middle <= atMost ? ', met' : ', NOT MET'
@@ -25,11 +25,10 @@ export function showRatio ({ middle, low, high, pairs, isResolved }, atMost) {
  */
 export async function compareKinds (file, title, rows) {
   const row = await rowOf(file)
-  const cells = []
+  const lines = []
   for (const { title: name, one, other, atMost } of rows) {
     const ratio = await comparePairs(row, [{ name: 'one', root, kind: one }, { name: 'other', root, kind: other }], ({ kind }) => kind)
-    cells.push([name, showRatio(ratio, atMost), atMost === undefined ? undefined : `at most ${atMost}`])
-    report(`${title}: ${name}`, [cells.at(-1)])
+    lines.push([name, showRatio(ratio, atMost), atMost === undefined ? undefined : `at most ${atMost}`])
   }
-  return cells
+  report(title, lines)
 }

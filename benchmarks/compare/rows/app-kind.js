@@ -1,5 +1,5 @@
 // One kind of an app of `apps/`, over HTTP: CPU time of the server's process per request, the client in another process.
-// Context: `{ app, args, path, headers, status, isMixed }`.
+// Context: `{ app, args, path, isMixed }`; `isMixed` asks for ids by Zipf's law in place of the last part of `path`.
 const IDS = 10_000
 
 async function start (_load, { app, args }) {
@@ -8,19 +8,11 @@ async function start (_load, { app, args }) {
 }
 
 /** Sends a number of requests on 16 connections. Throws if one is answered with another status. */
-async function client (url, amount, { path, headers, status = 200, isMixed = false }) {
+async function client (url, amount, { path, isMixed = false }) {
   // The server's process reads this file, too, and has no use for a client.
   const { rateOf } = await import('../../measure.js')
   const which = isMixed ? { requests: mixedPaths(path) } : {}
-  await rateOf(amount, { url: `${url}${path}`, connections: 16, headers: await resolve(headers, `${url}${path}`), statuses: [String(status)], ...which })
-}
-
-/** The headers to send: `'etag'` stands for a condition with the tag of the current response. */
-async function resolve (headers, url) {
-  if (headers !== 'etag') return headers
-  const response = await fetch(url, { headers: { connection: 'close' } })
-  await response.arrayBuffer()
-  return { 'if-none-match': response.headers.get('etag') }
+  await rateOf(amount, { url: `${url}${path}`, connections: 16, statuses: ['200'], ...which })
 }
 
 let paths

@@ -4,7 +4,7 @@ import t from 'tap'
 import { logTo, type LogLine } from '@x/test-kit/build-app'
 import { deferred, settle } from '@x/test-kit/deferred'
 import { early } from './fixtures/early.js'
-import { ask, buildEdge, Time } from './fixtures/edge-app.js'
+import { ask, buildEdge, Time, until } from './fixtures/edge-app.js'
 
 const WARNING = /responses are stored in the memory of this process/
 
@@ -88,8 +88,7 @@ for (const [what, patterns, percent] of [['has the percent 0', { edge: 0 }, 100]
       return 'x'
     })
     const both = Promise.all([ask(app, '/', { 'x-user': user }), ask(app, '/', { 'x-user': user })])
-    await settle()
-    await settle()
+    await until(() => runs === 2)
     t.equal(runs, 2)
     running.resolve()
     await both
