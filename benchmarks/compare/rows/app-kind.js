@@ -18,7 +18,8 @@ async function client (url, amount, { path, isMixed = false }) {
 let paths
 /** The paths below one, with ids by Zipf's law: 10 000 of them. */
 function mixedPaths (path) {
-  return paths ??= Array.from({ length: 4096 }, () => ({ path: `${path.slice(0, path.lastIndexOf('/') + 1)}${Math.floor(IDS ** Math.random())}` }))
+  paths ??= Array.from({ length: 4096 }, () => ({ path: `${path.slice(0, path.lastIndexOf('/') + 1)}${Math.floor(IDS ** Math.random())}` }))
+  return paths
 }
 
 export const rows = { 'app kind': { calls: 2000, figure: 'cpu', start, client } }
