@@ -1,4 +1,4 @@
 // Child process: serves an app of this folder. Arguments: its name, and the arguments of its `start`. Sends the port.
-const [, , name, ...args] = process.argv
-const { start } = await import(`./${name}.js`)
+const [app, ...args] = process.argv.slice(2)
+const { start } = await import(`./${app}.js`)
 process.send(await start(...args))
