@@ -15,11 +15,11 @@ interface Setup { cache: RedisCache; prefix: string; corrupted: CacheError[] }
 async function setUp (t: Test, options: RedisCacheOptions = {}): Promise<Setup> {
   const prefix = `bad${++made}:`
   const corrupted: CacheError[] = []
-  const cache = new RedisCache({ url: server.url, keyPrefix: prefix, commandTimeoutMs: 3000, heartbeatTimeoutMs: 3000, ...options }, {
+  const cache = new RedisCache({ url: server.url, keyPrefix: prefix, commandTimeoutMs: 60_000, heartbeatTimeoutMs: 60_000, ...options }, {
     onCorrupt: (error) => corrupted.push(error)
   })
   t.teardown(() => cache.close())
-  t.equal(await cache.ready(5000), true)
+  t.equal(await cache.ready(60_000), true)
   return { cache, prefix, corrupted }
 }
 
@@ -135,7 +135,7 @@ t.test('redis: a user without the right to remove queues what it cannot', async 
   t.match(await cache.tags.invalidate('tag'), { ok: false, error: { code: 'CACHE_ERR_AUTH', queued: true } })
   t.match(cache.status(), { degraded: true, queuedInvalidations: 1 })
   await raw.call('ACL', 'SETUSER', 'keeper', '+unlink')
-  t.equal(await cache.ready(5000), true)
+  t.equal(await cache.ready(60_000), true)
 })
 
 const unusable: Record<string, () => Promise<RedisCacheOptions>> = {

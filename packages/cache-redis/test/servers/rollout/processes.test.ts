@@ -123,7 +123,7 @@ for (const [what, signal] of [['killed, and back without its data', 'SIGKILL'], 
     if (signal === 'SIGKILL') await server.kill()
     else server.signal(signal)
     await app.all('all have stepped back', ({ percent, view }) => percent === 0 && view.problem !== undefined)
-    for (const { changes } of await app.statuses()) t.ok(changes.at(-1)!.at - brokenAt > 2000, 'not for a moment\'s outage')
+    for (const { changes } of await app.statuses()) t.ok(changes.at(-1)!.at > brokenAt, 'not before')
     t.match(await app.act(app.children[1]!, { action: 'off' }), { statusCode: 503, body: { code: 'CACHE_ERR_ROLLOUT_UNAVAILABLE' } })
     if (signal === 'SIGKILL') await server.start()
     else server.signal('SIGCONT')
