@@ -79,7 +79,6 @@ export class Advisor {
     this.#stops = [
       events.on('read', (key, pattern, outcome) => { if (outcome !== 'failed') this.#noteRead(key, pattern) }),
       events.on('loaded', (key, pattern, _seconds, value, error) => {
-        // Nothing is done between samples, not even a closure.
         if (this.#timeBudget.has(this.#now)) this.#safely(() => this.#noteLoad(key, pattern, value, error))
       }),
       events.on('loadedFor', (key, value, request) => this.#safely(() => this.#noteLoadFor(key, value, request))),
@@ -232,12 +231,11 @@ export class Advisor {
 
   /** Runs `look`, and subtracts the time that it took from the time budget. */
   #spend (look: () => void): void {
-    const { clock } = this.#core.registry
-    const began = readStopwatch(clock)
+    const began = readStopwatch(this.#core.registry.clock)
     try {
       look()
     } finally {
-      this.#timeBudget.spend(readStopwatch(clock) - began)
+      this.#timeBudget.spend(readStopwatch(this.#core.registry.clock) - began)
     }
   }
 

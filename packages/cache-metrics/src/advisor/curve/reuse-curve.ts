@@ -3,6 +3,7 @@ import { OptionInvalid } from '@x/cache-core/suite'
 import { HASHES } from '../hash.js'
 import { KeySample } from './key-sample.js'
 import { ALL_MISSED, MiniatureCache } from './miniature-cache.js'
+import { MissCounts } from './miss-counts.js'
 
 /** Settings of a curve: its ttls and sizes, and the limit of its sample. */
 export interface ReuseCurveOptions {
@@ -234,32 +235,6 @@ class Level {
     const keys = distinctKeys * rate
     const share = (ratio * keys + 2) / (keys + 4)
     return { ratio, variance: (1 - rate) * Math.max(amongGroups, share * (1 - share) / (keys + 4)) }
-  }
-}
-
-/** The misses by ttl and by group of keys. */
-class MissCounts {
-  readonly #ttls: number
-  /** The counts per group: one for each ttl, and one of misses under all ttls, since most misses are of keys without an entry. */
-  readonly #counts: Float64Array
-
-  constructor (ttls: number, groups: number) {
-    this.#ttls = ttls
-    this.#counts = new Float64Array(groups * (ttls + 1))
-  }
-
-  get bytes (): number { return this.#counts.byteLength }
-
-  add (misses: number, group: number): void {
-    if (misses === 0) return
-    const from = group * (this.#ttls + 1)
-    if (misses === ALL_MISSED) this.#counts[from + this.#ttls]!++
-    else for (let ttl = 0; ttl < this.#ttls; ttl++) this.#counts[from + ttl]! += misses >>> ttl & 1
-  }
-
-  of (ttl: number, group: number): number {
-    const from = group * (this.#ttls + 1)
-    return this.#counts[from + ttl]! + this.#counts[from + this.#ttls]!
   }
 }
 
