@@ -48,17 +48,6 @@ export interface CacheTestOptions {
  * returns a promise, have run.
  */
 export async function testCache ({ test, make, peerOf, name, advance, unit, checksInput = false }: CacheTestOptions): Promise<void> {
-  let planned = 0
-  const time: Time = {
-    unit: unit ?? (advance === undefined ? 0.2 : 1),
-    pass: async (units) => {
-      const ms = units * time.unit * 1000
-      planned += ms
-      await (advance ?? wait)(ms)
-    }
-  }
-  /** Whether more real time has passed since `began` than the lifetimes of a claim allow: the machine was busy. */
-  const isLate = (began: number): boolean => advance === undefined && performance.now() - began - planned > LATE_UNITS * time.unit * 1000
   const sample = await make()
   const claims = claimsFor(sample, checksInput)
   const label = name ?? sample.name ?? sample.constructor.name
@@ -68,13 +57,12 @@ export async function testCache ({ test, make, peerOf, name, advance, unit, chec
     const attempt = async (): Promise<boolean> => {
       const cache = await make()
       const peer = claim.needs?.includes('leases') === true && peerOf !== undefined ? await peerOf(cache) : cache
-      const began = performance.now()
-      planned = 0
+      const time = new ClaimTime(advance, unit)
       try {
         await claim.check(cache as FullCache, time, peer as FullCache)
         return true
       } catch (error) {
-        if (!isLate(began)) throw error
+        if (!time.isLate) throw error
         return false
       } finally {
         if (peer !== cache) await peer.close?.()
@@ -94,6 +82,31 @@ function claimsFor (cache: Cache, checksInput: boolean): Claim[] {
     : [...valueClaims, ...lifetimeClaims, ...tagClaims, ...snapshotClaims, ...leaseClaims, ...lockClaims, ...manyClaims]
   const checked = checksInput ? [...checkedInputClaims, ...checkedManyClaims] : []
   return [...claims, ...inputClaims, ...checked].filter(({ needs = [] }) => needs.every((member) => cache[member] !== undefined))
+}
+
+/** The time of one check of a claim, which begins when this is made. */
+class ClaimTime implements Time {
+  readonly unit: number
+  readonly #advance: CacheTestOptions['advance']
+  readonly #began = performance.now()
+  /** The milliseconds that the claim has waited. */
+  #waited = 0
+
+  constructor (advance: CacheTestOptions['advance'], unit: number | undefined) {
+    this.#advance = advance
+    this.unit = unit ?? (advance === undefined ? 0.2 : 1)
+  }
+
+  readonly pass = async (units: number): Promise<void> => {
+    const ms = units * this.unit * 1000
+    this.#waited += ms
+    await (this.#advance ?? wait)(ms)
+  }
+
+  /** Whether more real time has passed than the lifetimes of a claim allow: the machine was busy. */
+  get isLate (): boolean {
+    return this.#advance === undefined && performance.now() - this.#began - this.#waited > LATE_UNITS * this.unit * 1000
+  }
 }
 
 function wait (ms: number): Promise<void> {

@@ -146,19 +146,15 @@ export class SharedState {
     }
     this.#emptySince = undefined
     const parsed = parseState(text)
-    const revision = parsed.kind === 'state' ? parsed.state.revision : parsed.revision
-    if (revision !== this.storedRevision) this.#changedAt = this.#clock().now()
+    this.#see(parsed.kind === 'state' ? parsed.state.revision : parsed.revision)
     if (parsed.kind === 'state' && this.#contradicts(parsed.state)) {
-      this.storedRevision = parsed.state.revision
       this.unreadable = { kind: 'corrupt', text: unreadableText('the stored state has a stage or percent that these stages do not have') }
       return
     }
     if (parsed.kind === 'state') {
-      this.storedRevision = parsed.state.revision
       if (!this.#isBefore(parsed.state)) this.#take(parsed.state)
       return
     }
-    this.storedRevision = parsed.revision
     this.unreadable = { kind: parsed.kind, text: unreadableText(parsed.problem) }
   }
 
@@ -180,11 +176,16 @@ export class SharedState {
     return rewritten(state, now)
   }
 
+  /** Notes the revision of the stored document, and when it changed. */
+  #see (revision: number | undefined): void {
+    if (revision !== this.storedRevision) this.#changedAt = this.#clock().now()
+    this.storedRevision = revision
+  }
+
   #take (state: CanaryState): void {
-    if (state.revision !== this.storedRevision) this.#changedAt = this.#clock().now()
+    this.#see(state.revision)
     this.#state = state
     this.#ramp.follow(state, this.now()!)
-    this.storedRevision = state.revision
     this.#emptySince = undefined
     this.unreadable = undefined
   }

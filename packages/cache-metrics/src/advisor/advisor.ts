@@ -80,6 +80,7 @@ export class Advisor {
       events.on('read', (key, pattern, outcome) => { if (outcome !== 'failed') this.#noteRead(key, pattern) }),
       events.on('loaded', (key, pattern, _seconds, value, error) => {
         if (this.#timeBudget.has(this.#now)) this.#safely(() => this.#noteLoad(key, pattern, value, error))
+        else this.#seen = undefined
       }),
       events.on('loadedFor', (key, value, request) => this.#safely(() => this.#noteLoadFor(key, value, request))),
       core.watch(() => this.#timeBudget.has(this.#now))
@@ -149,7 +150,7 @@ export class Advisor {
     const observed = this.#patterns.get(pattern)
     const hash = this.#hash(key)
     if (observed === undefined || !observed.staleness.wants(hash)) return
-    this.#look(() => {
+    this.#spend(() => {
       const print = seen !== undefined && seen.value === value ? seen.print : fingerprint(value, MAX_VALUE_BYTES)
       if (print === undefined) observed.noteUnseen()
       else observed.noteValue(hash, this.#now, print)
@@ -160,8 +161,8 @@ export class Advisor {
     const { isObserving, stats } = this.#core.registry
     if (!isObserving || checkKey(key) !== undefined) return
     const observed = this.#patterns.get(stats.patterns.of(key))
-    if (observed === undefined) return
-    this.#look(() => {
+    if (observed === undefined || !this.#timeBudget.has(this.#now)) return
+    this.#spend(() => {
       const print = fingerprint(value, MAX_VALUE_BYTES)
       this.#seen = { value, print }
       if (print !== undefined) observed.leak.note(this.#hash(key), this.#now / 1000, print.hash, dimensionsOf(request, true))
@@ -178,7 +179,7 @@ export class Advisor {
     observed.noteRead(hash, url.length, now)
     if (seconds !== undefined) observed.noteDuration(seconds)
     if (!this.#timeBudget.has(now)) return
-    this.#look(() => {
+    this.#spend(() => {
       // `finish` costs less than a replaced `writeHead`, after which Node's code takes slower paths for the response.
       reply.raw.once('finish', () => this.#safely(() => this.#spend(() => {
         observed.noteAnswer(reply.hasHeader('set-cookie'), isStorable(reply.raw.statusCode, request, reply))
@@ -222,11 +223,6 @@ export class Advisor {
       this.#lastHash = hashKey(key)
     }
     return this.#lastHash
-  }
-
-  /** Runs `look` if the time budget is not used up, and subtracts the time that `look` took. */
-  #look (look: () => void): void {
-    if (this.#timeBudget.has(this.#now)) this.#spend(look)
   }
 
   /** Runs `look`, and subtracts the time that it took from the time budget. */

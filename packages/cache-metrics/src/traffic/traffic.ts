@@ -94,7 +94,7 @@ export class Traffic {
   #measureUnanswered ({ request }: FastifyReply, seenAt: number): void {
     const timed = request as unknown as Timed
     const milliseconds = seenAt - timed[kBegan]!
-    if (timed[kBegan] === COUNTED || milliseconds <= 0) return
+    if (milliseconds <= 0) return
     timed[kBegan] = COUNTED
     const route = this.#routes.of(request, this.#core.routeOf(request))
     if (route !== undefined) this.#count(request, route, milliseconds, milliseconds >= FAILED_AFTER_MS)
