@@ -45,6 +45,13 @@ export async function serve (app, ...args) {
   return { url: `http://127.0.0.1:${port}`, child }
 }
 
+/** The entity tag of the response to a GET. */
+export async function etagOf (url) {
+  const response = await fetch(url, { headers: { connection: 'close' } })
+  await response.arrayBuffer()
+  return response.headers.get('etag')
+}
+
 /** The rate, in requests/s, of a number of requests; autocannon's own rate is one of whole seconds. Throws if one is answered with another status than `statuses`. */
 export async function rateOf (amount, { statuses = ['200', '304'], ...options }) {
   const { start, finish, errors, statusCodeStats } = await autocannon({ connections: 32, amount, sampleInt: 10, timeout: 60, ...options })

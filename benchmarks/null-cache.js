@@ -1,6 +1,7 @@
 // How many requests/s does an app keep with core + metrics on NullCache and one getOrSet per request?
-// Rival: the same app without the suite. Wanted: at least 0.95 of its requests/s, and at most 1.03 of the server's CPU time per request. Once with a source that costs next to nothing, a map, so that
-// nothing hides what the suite adds; and once with a query by primary key, PostgreSQL in the same process.
+// Rival: the same app without the suite. Wanted: at least 0.95 of its requests/s, and at most 1.03 of the server's CPU time per request.
+// Once with a source that costs next to nothing, a map, so that nothing hides what the suite adds; and once with a query by primary key,
+// PostgreSQL in the same process.
 import autocannon from 'autocannon'
 import { compareKinds } from './compare/kinds.js'
 import { report, serve } from './measure.js'

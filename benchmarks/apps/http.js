@@ -1,7 +1,9 @@
-// Routes with and without the edge, one process per kind: `constant`, `constant304`, `cached`, `plain`, `edge`. `start` returns the port.
+// Routes with and without the edge, one process per kind: `constant`, `constant304`, `cached`, `early-server`, `early-hook`, `plain`, `edge`;
+// and `node`, `node304`: bare node:http. `start` returns the port.
+import { createServer } from 'node:http'
 import Fastify from 'fastify'
 import { cacheCore } from '@x/cache-core'
-import { cacheEdge } from '@x/cache-edge'
+import { cacheEdge, earlyServer } from '@x/cache-edge'
 
 const rows = Array.from({ length: 50 }, (_, id) => ({ id, name: `Product ${id}`, price: id * 1.5, stock: id, tags: ['new', 'sale'], category: 'Games' }))
 const body = Buffer.from(JSON.stringify(rows))
@@ -12,10 +14,11 @@ const headers = { 'content-type': 'application/json; charset=utf-8', etag: tag, 
 const { 'content-type': _, ...headersOf304 } = headers
 
 export async function start (kind) {
-  const app = Fastify()
-  if (kind === 'cached') {
+  if (kind.startsWith('node')) return startNode(kind)
+  const app = Fastify(kind === 'early-server' ? { serverFactory: earlyServer() } : {})
+  if (kind === 'cached' || kind.startsWith('early')) {
     await app.register(cacheCore, { implementation: 'memory', memory: { isolation: 'freeze' } })
-    await app.register(cacheEdge, { rules: [{ prefix: '/rows', store: true }] })
+    await app.register(cacheEdge, { rules: [{ prefix: '/rows', store: true, early: kind !== 'cached' }] })
   }
   if (kind === 'edge') await app.register(cacheEdge, { rules: [{ prefix: '/rows' }] })
   if (kind === 'constant') app.get('/rows', (_request, reply) => { reply.headers(headers).send(body) })
@@ -24,4 +27,15 @@ export async function start (kind) {
 
   await app.listen({ port: 0, host: '127.0.0.1' })
   return app.server.address().port
+}
+
+async function startNode (kind) {
+  const full = Object.entries({ ...headers, 'content-length': String(body.length) }).flat()
+  const notModified = Object.entries(headersOf304).flat()
+  const server = createServer((_request, response) => {
+    if (kind === 'node') response.writeHead(200, full).end(body)
+    else response.writeHead(304, notModified).end()
+  })
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  return server.address().port
 }

@@ -1,4 +1,5 @@
-// One route that reads one user, from a map or from PostgreSQL; without the suite in between, with it, or with its advisor, too. `start` returns the port.
+// One route that reads one user, from a map or from PostgreSQL; without the suite in between, with it, or with its advisor, too.
+// `start` returns the port.
 import { PGlite } from '@electric-sql/pglite'
 import Fastify from 'fastify'
 import { cacheCore } from '@x/cache-core'

@@ -20,13 +20,13 @@ function showRatio ({ middle, low, high, pairs, isResolved }, atMost) {
 }
 
 /**
- * Measures rows `{ title, one, other, atMost }` of an app, and prints a table. `one` and `other` are contexts of the app: what its `start`
- * receives, and `client` as well, if both clients differ.
+ * Measures pairs `{ title, one, other, atMost }` of kinds of the app in a file of `rows/`, and prints a table. `one` and `other` are contexts:
+ * what the row's `start` and `client` receive.
  */
 export async function compareKinds (file, title, rows) {
   const row = await rowOf(file)
   const lines = []
-  for (const { title: name, one, other, atMost } of rows) {
+  for (const { title: name, one, other, atMost = row.atMost } of rows) {
     const ratio = await comparePairs(row, [{ name: 'one', root, kind: one }, { name: 'other', root, kind: other }], ({ kind }) => kind)
     lines.push([name, showRatio(ratio, atMost), atMost === undefined ? undefined : `at most ${atMost}`])
   }

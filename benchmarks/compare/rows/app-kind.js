@@ -1,5 +1,6 @@
 // One kind of an app of `apps/`, over HTTP: CPU time of the server's process per request, the client in another process.
-// Context: `{ app, args, path, isMixed }`; `isMixed` asks for ids by Zipf's law in place of the last part of `path`.
+// Context: `{ app, args, path, isMixed, isConditional }`. `isMixed` asks for ids by Zipf's law in place of the last part of `path`;
+// `isConditional` asks with the entity tag of the response, for a 304.
 const IDS = 10_000
 
 async function start (_load, { app, args }) {
@@ -8,11 +9,13 @@ async function start (_load, { app, args }) {
 }
 
 /** Sends a number of requests on 16 connections. Throws if one is answered with another status. */
-async function client (url, amount, { path, isMixed = false }) {
+async function client (origin, amount, { path, isMixed = false, isConditional = false }) {
   // The server's process reads this file, too, and has no use for a client.
-  const { rateOf } = await import('../../measure.js')
+  const { etagOf, rateOf } = await import('../../measure.js')
+  const url = `${origin}${path}`
+  const headers = isConditional ? { 'if-none-match': await etagOf(url) } : {}
   const which = isMixed ? { requests: mixedPaths(path) } : {}
-  await rateOf(amount, { url: `${url}${path}`, connections: 16, statuses: ['200'], ...which })
+  await rateOf(amount, { url, connections: 16, headers, statuses: [isConditional ? '304' : '200'], ...which })
 }
 
 let paths

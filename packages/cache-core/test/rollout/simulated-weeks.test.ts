@@ -67,10 +67,10 @@ for (const [name, { settings, minutes, reason }] of Object.entries(HARMS)) {
 
 t.test('simulated weeks: no verdict but "not enough data" below 10 000 requests of the cached arm', async (t) => {
   t.comment(`SEED=${SEED}`)
-  // 0.02 requests/s of the cached arm are 3456 in 48 hours, and 6912 in four days.
-  const { outcome, verdict } = simulateWeek({ seed: SEED, requestsPerSecond: 0.2, regression: 'all', lookEvery: DECIDED_EVERY, stages: 1 })
+  // 0.01 requests/s of the cached arm are 3456 in four days on average; a busy client in it can double them.
+  const { outcome, verdict } = simulateWeek({ seed: SEED, requestsPerSecond: 0.1, regression: 'all', lookEvery: DECIDED_EVERY, stages: 1 })
   t.equal(outcome, 'waits')
-  t.match(verdict.reason, /^not enough data: \d{4} of 10000 requests of the cached arm$/)
+  t.match(verdict.reason, /^not enough data: \d{3,4} of 10000 requests of the cached arm$/)
 })
 
 t.test('simulated weeks: looks each minute and each ten minutes end alike, since looks cost nothing', async (t) => {

@@ -8,7 +8,7 @@ import { FakeTime } from '@x/test-kit/fake-time'
 
 const USERS = 20
 
-/** An app at 50 %, whose requests hang: `ask` sends one for each user, `pass` lets seconds pass. */
+/** An app at 50 %, whose requests hang. `leaveAfter`: all users ask, and leave after some seconds; `pass` lets seconds pass. */
 async function hangingApp (t: Test) {
   const time = new FakeTime(t)
   const app = await buildApp(t, { implementation: 'memory', clock: time.clock, rollout: { canary: { stages: [50, 100], rampSeconds: 0 }, key: (request) => String(request.headers['x-user']) } })
@@ -52,14 +52,17 @@ async function hangingApp (t: Test) {
     await pass(130)
     return (await app.inject('/internal/cache')).json().rollout.arms as Record<'cached' | 'control', { requests: number; failures: number; p99: number }>
   }
-  return { hanging, pass, ask, leave, arms }
+  const leaveAfter = async (seconds: number, path = '/hang'): Promise<void> => {
+    const sockets = await ask(path)
+    await pass(seconds)
+    await leave(sockets)
+  }
+  return { hanging, pass, leaveAfter, arms }
 }
 
 t.test('a request that hangs until its connection ends is counted in its arm, as failed and with the time that it waited', async (t) => {
-  const { pass, ask, leave, arms } = await hangingApp(t)
-  const sockets = await ask('/hang')
-  await pass(8)
-  await leave(sockets)
+  const { leaveAfter, arms } = await hangingApp(t)
+  await leaveAfter(8)
   const { cached, control } = await arms()
   t.equal(cached.requests + control.requests, USERS)
   t.ok(cached.requests > 4 && control.requests > 4, `${cached.requests} and ${control.requests}`)
@@ -70,10 +73,8 @@ t.test('a request that hangs until its connection ends is counted in its arm, as
 })
 
 t.test('a client that leaves after two seconds is counted with that time, and is no failure', async (t) => {
-  const { pass, ask, leave, arms } = await hangingApp(t)
-  const sockets = await ask('/hang')
-  await pass(2)
-  await leave(sockets)
+  const { leaveAfter, arms } = await hangingApp(t)
+  await leaveAfter(2)
   const { cached, control } = await arms()
   t.equal(cached.requests + control.requests, USERS)
   t.equal(cached.failures + control.failures, 0)
@@ -81,17 +82,15 @@ t.test('a client that leaves after two seconds is counted with that time, and is
 })
 
 t.test('a client that leaves at once says nothing about the app, and is not counted', async (t) => {
-  const { ask, leave, arms } = await hangingApp(t)
-  await leave(await ask('/hang'))
+  const { leaveAfter, arms } = await hangingApp(t)
+  await leaveAfter(0)
   const { cached, control } = await arms()
   t.equal(cached.requests + control.requests, 0)
 })
 
 t.test('a response that hangs and comes after its client has left is counted once', async (t) => {
-  const { hanging, pass, ask, leave, arms } = await hangingApp(t)
-  const sockets = await ask('/hang')
-  await pass(8)
-  await leave(sockets)
+  const { hanging, pass, leaveAfter, arms } = await hangingApp(t)
+  await leaveAfter(8)
   await pass(2)
   for (const reply of hanging) reply.send('late')
   const { cached, control } = await arms()
@@ -100,10 +99,8 @@ t.test('a response that hangs and comes after its client has left is counted onc
 })
 
 t.test('a response past Fastify is not counted, however long it lasts', async (t) => {
-  const { pass, ask, leave, arms } = await hangingApp(t)
-  const sockets = await ask('/hijack')
-  await pass(8)
-  await leave(sockets)
+  const { leaveAfter, arms } = await hangingApp(t)
+  await leaveAfter(8, '/hijack')
   const { cached, control } = await arms()
   t.equal(cached.requests + control.requests, 0)
 })
