@@ -1,6 +1,6 @@
 const FIRST_CAPACITY = 1024
-/** The bytes of one number: shared, since an array per number takes longer than the number. */
-const scratch = new DataView(new ArrayBuffer(8))
+/** The most bytes of one number. */
+const NUMBER_BYTES = 8
 
 /** Bytes that a reader expects and that are not there. The decoders of this folder return it as a coded error. */
 export class Malformed extends Error {}
@@ -8,30 +8,39 @@ export class Malformed extends Error {}
 /** Appends numbers to a growing array of bytes. */
 export class ByteWriter {
   #bytes = new Uint8Array(FIRST_CAPACITY)
+  #view = new DataView(this.#bytes.buffer)
   #length = 0
 
   byte (value: number): void {
-    if (this.#length === this.#bytes.length) {
-      const larger = new Uint8Array(2 * this.#bytes.length)
-      larger.set(this.#bytes)
-      this.#bytes = larger
-    }
+    this.#makeRoom()
     this.#bytes[this.#length++] = value
   }
 
   /** Writes an integer from 0 to 2^53 - 1 as LEB128: seven bits per byte, the lowest first. */
   integer (value: number): void {
-    while (value >= 128) {
-      this.byte(value % 128 + 128)
-      value = Math.floor(value / 128)
+    this.#makeRoom()
+    let rest = value
+    while (rest >= 128) {
+      this.#bytes[this.#length++] = rest % 128 + 128
+      rest = Math.floor(rest / 128)
     }
-    this.byte(value)
+    this.#bytes[this.#length++] = rest
   }
 
   /** Writes a number as IEEE 754 binary64, little-endian. */
   double (value: number): void {
-    scratch.setFloat64(0, value, true)
-    for (let at = 0; at < 8; at++) this.byte(scratch.getUint8(at))
+    this.#makeRoom()
+    this.#view.setFloat64(this.#length, value, true)
+    this.#length += NUMBER_BYTES
+  }
+
+  /** Makes room for one more number. */
+  #makeRoom (): void {
+    if (this.#length + NUMBER_BYTES <= this.#bytes.length) return
+    const larger = new Uint8Array(2 * this.#bytes.length)
+    larger.set(this.#bytes)
+    this.#bytes = larger
+    this.#view = new DataView(larger.buffer)
   }
 
   /** Writes numbers as runs: the number of zeros, the number of values that follow, the values. */
@@ -68,6 +77,7 @@ export class ByteWriter {
 /** Reads what a `ByteWriter` wrote. Each method throws `Malformed` for bytes that no writer writes. */
 export class ByteReader {
   readonly #bytes: Uint8Array
+  readonly #view: DataView
   readonly #end: number
   #at = 0
 
@@ -83,6 +93,7 @@ export class ByteReader {
       if (bytes[this.#end + at] !== (sum >>> (8 * at) & 0xff)) throw new Malformed('bytes with a wrong checksum')
     }
     this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   byte (): number {
@@ -101,9 +112,9 @@ export class ByteReader {
   }
 
   double (): number {
-    const eight = new Uint8Array(8)
-    for (let at = 0; at < 8; at++) eight[at] = this.byte()
-    const value = new DataView(eight.buffer).getFloat64(0, true)
+    if (this.#at + NUMBER_BYTES > this.#end) throw new Malformed('too few bytes')
+    const value = this.#view.getFloat64(this.#at, true)
+    this.#at += NUMBER_BYTES
     if (!Number.isFinite(value)) throw new Malformed('a number that is not finite')
     return value
   }

@@ -172,3 +172,19 @@ t.test('two versions of the app, or two apps with one prefix, whose stages diffe
   t.match(await app.act(young[0]!, { action: 'off' }), { statusCode: 200 })
   await app.all('all are off', ({ percent, view }) => percent === 0 && view.killed)
 })
+
+t.test('the processes of the deciding version are killed: those of the next version take over, and go no higher than the percent', async (t) => {
+  const app = new App(t, await startServer(t))
+  const old = await app.start(2, HELD)
+  await app.all('the baseline has begun', ({ view }) => view.problem === undefined)
+  await app.act(old[0]!, { action: 'to', percent: 50 })
+  await app.all('all have the percent', ({ percent }) => percent === 50)
+  const young = await app.start(2, { ...HELD, stages: [{ ...STAGES[0]!, percent: 20 }, STAGES[2]!] })
+  await app.all('the next version follows', ({ percent, view }) => percent === 50 && /other stages or criteria/.test(view.problem ?? ''), young)
+  for (const child of old) await app.kill(child)
+  // The lease of a killed decider lasts 15 s; two minutes of this plan are less than half a second.
+  await app.all('one of the next version decides', ({ percent, view }) => percent === 20 && view.stage === 1 && view.problem === undefined)
+  const [{ view }] = await app.statuses() as [Status]
+  t.match(view.history[0], { from: 50, to: 20, by: 'canary', reason: /another plan/ })
+  for (const { changes } of await app.statuses()) t.same(changes.map(({ percent }) => percent).slice(-2), [50, 20], 'without a percent in between')
+})
