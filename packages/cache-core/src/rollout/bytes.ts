@@ -1,6 +1,9 @@
+import { crc32 } from 'node:zlib'
+
 const FIRST_CAPACITY = 1024
 /** The most bytes of one number. */
 const NUMBER_BYTES = 8
+const CHECKSUM_BYTES = 4
 
 /** Bytes that a reader expects and that are not there. The decoders of this folder return it as a coded error. */
 export class Malformed extends Error {}
@@ -66,10 +69,11 @@ export class ByteWriter {
     this.sparse(values, (value) => { this.double(value) })
   }
 
-  /** Returns the bytes with a checksum (FNV-1a, 32 bit) at their end. */
+  /** Returns the bytes with a checksum (CRC-32, little-endian) at their end. */
   end (): Uint8Array {
-    const sum = checksum(this.#bytes.subarray(0, this.#length))
-    for (let shift = 0; shift < 32; shift += 8) this.byte(sum >>> shift & 0xff)
+    this.#makeRoom()
+    this.#view.setUint32(this.#length, crc32(this.#bytes.subarray(0, this.#length)), true)
+    this.#length += CHECKSUM_BYTES
     return this.#bytes.slice(0, this.#length)
   }
 }
@@ -86,14 +90,12 @@ export class ByteReader {
    * @throws `Malformed` if the checksum at the end is not that of the bytes
    */
   constructor (bytes: Uint8Array) {
-    this.#end = bytes.length - 4
+    this.#end = bytes.length - CHECKSUM_BYTES
     if (this.#end < 0) throw new Malformed('too few bytes')
-    const sum = checksum(bytes.subarray(0, this.#end))
-    for (let at = 0; at < 4; at++) {
-      if (bytes[this.#end + at] !== (sum >>> (8 * at) & 0xff)) throw new Malformed('bytes with a wrong checksum')
-    }
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const sum = crc32(bytes.subarray(0, this.#end))
+    if (this.#view.getUint32(this.#end, true) !== sum) throw new Malformed('bytes with a wrong checksum')
   }
 
   byte (): number {
@@ -142,10 +144,4 @@ export class ByteReader {
   end (): void {
     if (this.#at !== this.#end) throw new Malformed('too many bytes')
   }
-}
-
-function checksum (bytes: Uint8Array): number {
-  let hash = 0x811c9dc5
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
-  return hash >>> 0
 }

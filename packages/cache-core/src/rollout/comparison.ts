@@ -15,7 +15,7 @@ import { oddsOfRegression } from './slowdown.js'
 import { Thresholds } from './thresholds.js'
 
 const MAGIC = 0xc4
-const VERSION = 2
+const VERSION = 3
 /** The shares of the latency channels, and the share of failures above which a minute weighs less. */
 const CAPS = [0.5, 0.15, 0.03, 0.01] as const
 const FAILURES = 3

@@ -191,35 +191,39 @@ interface MeanChange { readonly mean: number, readonly variance: number, readonl
 
 function meanChange (changes: readonly Change[]): MeanChange {
   const between = varianceBetween(changes)
-  const weights = changes.map(({ variance }) => 1 / (variance + between))
-  const all = sumOf(weights)
-  let mean = 0
-  for (const [at, { change }] of changes.entries()) mean += weights[at]! / all * change
+  const { mean, all } = weighedMean(changes, between)
   let variance = 0
   let squares = 0
-  for (const [at, { change }] of changes.entries()) {
-    const share = weights[at]! / all
+  let certainty = 0
+  for (const { change, variance: own } of changes) {
+    const share = 1 / (own + between) / all
     variance += (share * (change - mean) / (1 - share)) ** 2
     squares += share ** 2
+    certainty += 1 / own
   }
-  const byChance = 1 / sumOf(changes.map(({ variance: own }) => 1 / own))
-  return { mean, variance: Math.max(variance * (1 - squares), byChance), degrees: Math.max(1, 1 / squares - 1) }
+  return { mean, variance: Math.max(variance * (1 - squares), 1 / certainty), degrees: Math.max(1, 1 / squares - 1) }
 }
 
 /** The variance between groups beyond chance, by the method of moments of DerSimonian and Laird. */
 function varianceBetween (changes: readonly Change[]): number {
-  const weights = changes.map(({ variance }) => 1 / variance)
-  const all = sumOf(weights)
-  let mean = 0
-  for (const [at, { change }] of changes.entries()) mean += weights[at]! / all * change
+  const { mean, all } = weighedMean(changes, 0)
   let heterogeneity = 0
-  for (const [at, { change }] of changes.entries()) heterogeneity += weights[at]! * (change - mean) ** 2
-  const squares = sumOf(weights.map((weight) => weight * weight))
+  let squares = 0
+  for (const { change, variance } of changes) {
+    heterogeneity += (change - mean) ** 2 / variance
+    squares += 1 / variance ** 2
+  }
   return Math.max(0, (heterogeneity - (changes.length - 1)) / (all - squares / all))
 }
 
-function sumOf (values: readonly number[]): number {
+/** The mean of changes, each weighed by the inverse of its variance and the variance between groups; and the sum of the weights. */
+function weighedMean (changes: readonly Change[], between: number): { mean: number, all: number } {
+  let all = 0
   let sum = 0
-  for (const value of values) sum += value
-  return sum
+  for (const { change, variance } of changes) {
+    const weight = 1 / (variance + between)
+    all += weight
+    sum += weight * change
+  }
+  return { mean: sum / all, all }
 }

@@ -6,7 +6,7 @@ import { LatencySketch } from './latency-sketch.js'
 
 /** Bytes that no JSON text begins with; the second is the version. */
 const MAGIC = 0xc3
-const VERSION = 1
+const VERSION = 2
 /** Stands for a minute in which the percent changed. */
 const MIXED = 65_535
 

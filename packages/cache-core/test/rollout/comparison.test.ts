@@ -46,12 +46,10 @@ function minuteOf (shape: Shape): MinuteCounts {
 function comparisonAt (stage: number): { comparison: Comparison, fold: (minutes: number, shape: Omit<Shape, 'stage'>) => void } {
   const comparison = new Comparison(cohorts)
   let minute = EPOCH
-  for (let at = 0; at < 180; at++) comparison.fold(++minute, minuteOf({ stage: 0 }))
+  const foldAll = (minutes: number, counts: MinuteCounts): void => { for (let at = 0; at < minutes; at++) comparison.fold(++minute, counts) }
+  foldAll(180, minuteOf({ stage: 0 }))
   comparison.startStage(stage)
-  return {
-    comparison,
-    fold: (minutes, shape) => { for (let at = 0; at < minutes; at++) comparison.fold(++minute, minuteOf({ stage, ...shape })) }
-  }
+  return { comparison, fold: (minutes, shape) => { foldAll(minutes, minuteOf({ stage, ...shape })) } }
 }
 
 t.test('fold: counts a minute once, and none that goes back in time', async (t) => {

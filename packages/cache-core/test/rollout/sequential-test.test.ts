@@ -8,13 +8,13 @@ t.test('boundary: a series without a difference, looked at 400 times, crosses it
   const draw = new Draw(SEED)
   const alpha = 0.05
   const series = 1000
+  const bounds = Array.from({ length: 400 }, (_, look) => boundary(250 * (look + 1), alpha))
   let crossed = 0
   for (let one = 0; one < series; one++) {
     let sum = 0
-    for (let look = 1; look <= 400; look++) {
+    for (const [look, bound] of bounds.entries()) {
       sum += draw.normal() * Math.sqrt(250)
-      const information = 250 * look
-      if (sum / Math.sqrt(information) > boundary(information, alpha)) {
+      if (sum / Math.sqrt(250 * (look + 1)) > bound) {
         crossed++
         break
       }
