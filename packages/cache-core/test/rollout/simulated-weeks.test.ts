@@ -2,9 +2,9 @@ import t from 'tap'
 import { simulateWeek, type Week, type WeekSettings } from './fixtures/simulated-week.js'
 import { SEED } from './fixtures/seed.js'
 
-// Some of the weeks that `npm run bench -- rollout-weeks` simulates. Bounds are wide: a random seed must not fail a right rule.
+// 200 of the weeks that `npm run bench -- rollout-weeks` simulates. Bounds are wide: a random seed must not fail a right rule.
 const RATES = [5, 20, 100]
-const HEALTHY = 11
+const HEALTHY = 27
 const REGRESSED = { all: 15, tail: 15 } as const
 const LATE = 4
 const DECIDED_EVERY = 10
@@ -20,8 +20,8 @@ t.test('simulated weeks: healthy ones go through all stages at their times', asy
     }
   }
   const back = ends.filter(({ outcome }) => outcome === 'back')
-  // 1 % of 33 is 0.3: four are less likely than once in 2000 runs.
-  t.ok(back.length < 4, `${back.length} of ${ends.length} stepped back: ${back.map(({ stage, verdict }) => `stage ${stage}: ${verdict.reason}`).join('; ')}`)
+  // 1 % of 81 is 0.8: six are less likely than once in 2000 runs.
+  t.ok(back.length < 6, `${back.length} of ${ends.length} stepped back: ${back.map(({ stage, verdict }) => `stage ${stage}: ${verdict.reason}`).join('; ')}`)
   const onTime = ends.filter(({ outcome, delay }) => outcome === 'done' && delay <= 60)
   t.ok(onTime.length >= 0.5 * ends.length, `${onTime.length} of ${ends.length} were on time`)
   // At 5 requests/s the hold-out has one request in 20 s: the last stage may wait until it has enough.
