@@ -9,9 +9,9 @@ export type OptionalMember = 'getEntry' | 'getMany' | 'setMany' | 'delMany' | 't
 /** A cache that has all optional members, of which a claim uses those that it needs. */
 export type FullCache = Cache & Required<Pick<Cache, OptionalMember>>
 
-/** The time of the cache under test. */
+/** The source of time for the cache under test: a fake clock, or real time. */
 export interface Time {
-  /** Seconds of one unit: the lifetimes in the claims are multiples of it. */
+  /** Seconds of one unit of time. Lifetimes in the claims are multiples of the unit, so that a slow store can be given longer ones. */
   readonly unit: number
   /** Waits, or advances the clock, by a number of units. */
   pass (units: number): Promise<void>

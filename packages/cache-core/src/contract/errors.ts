@@ -33,8 +33,8 @@ export interface CacheError extends Error {
 
 type Fault<A extends unknown[]> = (...args: A) => CacheError
 
-// A stack trace contains the cache's own lines, never the cause of the failure. It costs microseconds in an outage, when every call fails,
-// so these errors have none.
+// These errors have no stack trace: it would show the lines of this package, never the cause of the failure, and cost microseconds per call
+// in an outage.
 function fault<A extends unknown[]> (code: CacheErrorCode, sentence: string): Fault<A> {
   return createError(code, sentence, 500, Error, false) as unknown as Fault<A>
 }

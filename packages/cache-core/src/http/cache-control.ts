@@ -11,7 +11,7 @@ const UNREADABLE = ''
 /** The directives of `Cache-Control`. Lifetimes are in seconds; `undefined`: the directive is absent. */
 export interface CacheControl {
   readonly noStore: boolean
-  /** `true` also for a qualified directive such as `no-cache="set-cookie"`; the same holds for `isPrivate`. */
+  /** `true` also for a qualified directive such as `no-cache="set-cookie"`; so is `isPrivate`. */
   readonly noCache: boolean
   readonly isPrivate: boolean
   readonly isPublic: boolean
@@ -21,10 +21,10 @@ export interface CacheControl {
   readonly noTransform: boolean
   readonly immutable: boolean
   readonly onlyIfCached: boolean
-  /** At most 2^31; `0`, which means stale, also if the argument is missing or malformed. The same holds for `sMaxAge`. */
+  /** At most 2^31; `0`, which means stale, also if the argument is missing or malformed. These rules apply to `sMaxAge`, too. */
   readonly maxAge: number | undefined
   readonly sMaxAge: number | undefined
-  /** `0`: the response has no such stale window. */
+  /** Seconds of the stale windows of RFC 5861; `0`: the response has no such window. */
   readonly staleWhileRevalidate: number | undefined
   readonly staleIfError: number | undefined
   /** `Infinity`: the argument is malformed, so that no response is fresh enough. */

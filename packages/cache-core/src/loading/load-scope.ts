@@ -97,7 +97,10 @@ export class LoadScopes {
     }
   }
 
-  /** Returns the run that a call is made in; `entered` is the value of that property when the call was made. */
+  /**
+   * Returns the run that a call is made in.
+   * @param entered the property `entered` as it was when the call was made
+   */
   of (entered: LoadScope | undefined): LoadScope | undefined {
     const scope = entered ?? (this.#isTracking ? this.#storage.getStore() : undefined)
     return scope === undefined || scope.isOver ? undefined : scope

@@ -1,8 +1,8 @@
 const FIRST_CAPACITY = 1024
-/** The bytes of one number: shared, since an array per number takes longer than the number. */
+/** One array of eight bytes through which all numbers are written and read: an array per number would take longer than the number. */
 const scratch = new DataView(new ArrayBuffer(8))
 
-/** Bytes that a reader expects and that are not there. The decoders of this folder return it as a coded error. */
+/** Thrown for stored bytes that are incomplete or damaged. The decoders of this folder turn it into a coded error. */
 export class Malformed extends Error {}
 
 /** Appends numbers to a growing array of bytes. */
@@ -34,7 +34,7 @@ export class ByteWriter {
     for (let at = 0; at < 8; at++) this.byte(scratch.getUint8(at))
   }
 
-  /** Writes numbers as runs: the number of zeros, the number of values that follow, the values. */
+  /** Writes numbers, most of which are zero, as runs: the number of zeros, the number of values that follow, and these values. */
   sparse (values: ArrayLike<number>, write: (value: number) => void): void {
     this.integer(values.length)
     for (let at = 0; at < values.length;) {
@@ -65,7 +65,7 @@ export class ByteWriter {
   }
 }
 
-/** Reads what a `ByteWriter` wrote. Each method throws `Malformed` for bytes that no writer writes. */
+/** Reads what a `ByteWriter` wrote. Each method throws `Malformed` for bytes that no `ByteWriter` writes. */
 export class ByteReader {
   readonly #bytes: Uint8Array
   readonly #end: number
@@ -108,7 +108,7 @@ export class ByteReader {
     return value
   }
 
-  /** Reads into an array of the length that was written. */
+  /** Reads into an array that has the length of the array that was written. */
   sparse (into: { [at: number]: number, readonly length: number }, read: () => number): void {
     if (this.integer() !== into.length) throw new Malformed('an array of another length')
     for (let at = 0; at < into.length;) {

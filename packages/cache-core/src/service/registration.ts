@@ -39,7 +39,9 @@ export class Registration {
     this.#writes = limits.writes
   }
 
-  /** The copies that the implementation holds in this process; `undefined`: it holds none, or they must not be read now. */
+  /**
+   * The near cache of the implementation; `undefined`: it has none, or the implementation is being cleared, so that reads must be misses.
+   */
   get near (): NearReads | undefined { return this.#isWithheld ? undefined : this.#near }
 
   /** Resolves when the pending calls have ended. */

@@ -5,7 +5,7 @@ const MAX_MEMBERS = 1000
 /** The maximum number of characters of a path in a message. */
 const MAX_PATH = 100
 
-/** A member of a value that is not yet checked, and its parent. */
+/** A member of a value that is still to be checked, with its path and its parent. */
 interface Open { readonly part: unknown; readonly path: string; readonly parent: Open | undefined }
 
 /**

@@ -17,7 +17,7 @@ import { toStored } from './stored-value.js'
 export type { MemoryCacheOptions }
 
 const NO_TAGS: EntryTags = { states: [], version: 0 }
-/** The part of `maxBytes` for tags that no entry has. */
+/** The part of `maxBytes` that tags without an entry may take; such tags are remembered for loads in progress. */
 const IDLE_TAGS_SHARE = 1 / 8
 
 /** The cache in the memory of this process. Entries and bytes are bounded; values are stored as JSON text, as bytes, or frozen. */
@@ -177,7 +177,7 @@ export class MemoryCache implements Cache, Immediate {
     const slot = entries.slotOf(key)
     const ttl = Math.min(options.ttl ?? DEFAULT_TTL, MAX_TTL)
     const tags = ttl === 0 ? undefined : this.#tagsFor(options)
-    // The earlier value is removed here in any case, even if the new value is not stored.
+    // The earlier value is removed even if the new value is not stored: a write has ended its validity.
     if (tags === undefined) {
       this.#bounds.remove(slot)
       return DONE
@@ -198,7 +198,7 @@ export class MemoryCache implements Cache, Immediate {
     const least = entryBytes(key, entry) + MemoryTags.bytesOf(states)
     const limit = this.#bounds.limitOf(key)
     if (least <= limit) this.#bounds.makeRoom()
-    // The new response itself may have been evicted.
+    // Making room may have evicted the new entry itself, if it is a stored response: responses have a limit of their own.
     if (!this.#bounds.isExceeded && (limit === this.#bounds.maxBytes || entries.slotOf(key) !== 0)) return DONE
     this.#bounds.remove(entries.slotOf(key))
     return err(tooLarge(least, limit))

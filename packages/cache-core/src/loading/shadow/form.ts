@@ -13,7 +13,7 @@ export function formOf (value: unknown): Form | 'too large' | 'none' {
   try {
     return measuredForm(value)
   } catch {
-    // The value is of the app or its implementation; the caller counts it as not comparable.
+    // Whatever the app's value throws on reading must not fail its load; the caller counts the value as not comparable.
     return 'none'
   }
 }
