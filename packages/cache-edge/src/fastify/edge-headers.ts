@@ -101,7 +101,7 @@ export class EdgeHeaders {
     if (events.has('etagMatch')) events.emit('etagMatch', route, method)
   }
 
-  /** Emits the event `edgeCandidate` for a request that the edge may answer. */
+  /** Emits the event `edgeCandidate` for a GET or HEAD whose response a shared cache may store. */
   announceCandidate (route: string, method: string): void {
     const { events } = this.#core.registry
     if (events.has('edgeCandidate')) events.emit('edgeCandidate', route, method)

@@ -18,7 +18,7 @@ import { ResponseCache } from './response-cache.js'
 import { RouteRules } from './route-rules.js'
 import { Writes } from './unsafe-methods.js'
 
-/** Marks the config of routes that have their own last hook. */
+/** The property in a route's `config` which shows that the route has a last onSend hook of its own. */
 const kEdge = Symbol.for('@x/cache-edge.edge')
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'])
 

@@ -113,7 +113,7 @@ export class FastifyCacheRequest implements CacheRequest {
 
   get isGone (): boolean { return isGone(this.reply) }
 
-  // The client of the request decides, as it does on the reads and stores of the response.
+  // The cache client of the request decides by its arm, so that this answer agrees with its reads and stores.
   get isServed (): boolean { return this.refresh === undefined && this.#app.core.requests.of(this.request).serves(this.key) }
 
   get flightKey (): string {

@@ -33,7 +33,7 @@ export class PersonalRequests {
     return known === undefined ? (judged[kReason] = this.#judge(request, rule)) : known
   }
 
-  /** Marks a request as personal while its handler runs, since the handler read a part of the request that is in no key. */
+  /** Records, while the handler runs, that the request is personal: the handler has read a part of the request that is in no cache key. */
   mark (request: FastifyRequest): void {
     (request as Judged)[kReason] = 'personal'
   }

@@ -80,7 +80,7 @@ export class ResponseCache {
 
   /** Wraps a handler: the result answers from the cache where it may, and otherwise runs the route's own handler. */
   wrap (handler: RouteHandlerMethod, route: StoredRoute<FastifyRequest>): RouteHandlerMethod {
-    // Reserves the label before the first response, since the number of labels is limited.
+    // The metric label of stored responses is reserved before the first response, since the number of labels is limited.
     if (!this.hasRoutes) this.#core.registry.stats.patterns.reserve([RESPONSE_KEYS])
     this.hasRoutes = true
     if (route.policy.early) this.early.hasRoutes = true
@@ -93,12 +93,12 @@ export class ResponseCache {
     return Object.defineProperty(cached, 'name', { value: handler.name })
   }
 
-  /** See {@link StoredResponses.dropStandIn}. */
+  /** Removes the stand-in `Content-Type` of a stored response that has none; see {@link StoredResponses.dropStandIn}. */
   dropStandIn (reply: FastifyReply): void {
     this.#responses.dropStandIn(reply)
   }
 
-  /** See {@link StoredResponses.complete}. */
+  /** Appends the member of this cache to `Cache-Status`, after all hooks; see {@link StoredResponses.complete}. */
   complete (reply: FastifyReply): void {
     this.#responses.complete(reply)
   }

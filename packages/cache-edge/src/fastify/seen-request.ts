@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { ReplacedProperties, requestAccessors } from './patches.js'
 
-/** A request of which only some parts, or all parts, are visible. */
+/** The functions that hide parts of a request from code that runs later, or show all parts again. */
 export interface SeenRequest { readonly showSome: () => void; readonly showAll: () => void }
 
 /** The parts of a request that a handler sees. */

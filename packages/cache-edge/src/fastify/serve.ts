@@ -11,7 +11,10 @@ import { ageOf } from '../rules/stored-state.js'
 import type { StoredHead } from '../store/stored-response.js'
 import { timeOf, type Servable } from '../store/variants.js'
 
-/** The type of a stored body that has none, since Fastify would otherwise set a type. Only hooks of the instance see it. */
+/**
+ * A stand-in `Content-Type` for a stored response that has none: Fastify would set a type itself. It is removed before hooks of the route
+ * run.
+ */
 const STAND_IN = 'application/octet-stream'
 const kUntyped = Symbol('@x/cache-edge.untyped')
 type Untyped = FastifyReply & { [kUntyped]?: boolean }
