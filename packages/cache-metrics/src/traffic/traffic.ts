@@ -8,8 +8,8 @@ const kBegan = Symbol('@x/cache-metrics.began')
 const COUNTED = -1
 
 /**
- * A request with the time at which it began, in milliseconds of `readStopwatch`, or `COUNTED`. The time is no decorator, since Fastify
- * would set a decorator on every request.
+ * A request with the time at which it began, in milliseconds of `readStopwatch`; the value `COUNTED` once it was counted. The time is no
+ * request decorator, since Fastify would set a decorator on every request.
  */
 interface Timed { [kBegan]?: number }
 
