@@ -56,11 +56,11 @@ export class Node {
     return this.isTrustedAt(this.#settings.now())
   }
 
-  /** As `isTrusted`, for a caller that has read the clock. */
+  /** As `isTrusted`, for a caller that has read the clock already. */
   isTrustedAt (now: number): boolean {
     const tracker = this.#tracker
     if (tracker === undefined) return false
-    // The text of the two identities is compared once: a near cache asks at each read.
+    // The two identities are compared as text only once, since a near cache calls this at each read.
     if (tracker.runId !== this.#sameRunId) {
       if (tracker.runId !== this.#runId) return false
       this.#sameRunId = tracker.runId

@@ -35,7 +35,7 @@ export class Subscriber {
       if (left?.delete(listener) !== true || left.size > 0) return
       this.#listeners.delete(channel)
       this.#own?.unsubscribe(channel).catch(() => {
-        // A closed connection has no subscriptions.
+        // A failed UNSUBSCRIBE is ignored: a closed connection has no subscriptions.
       })
     }
     try {

@@ -159,7 +159,7 @@ export class Entries {
       return this.#dataFor(name).unlink(name)
     }
     const [current] = await Promise.all([this.#tokens.ask(GENERATION), known === undefined ? undefined : unlink(known)])
-    // Without a generation there are no entries.
+    // If Redis has no generation, it has no entries either.
     if (current === undefined || (current.token === known?.token && current.serverId === known.serverId)) return
     await unlink(current)
   }
@@ -191,7 +191,7 @@ export class Entries {
     const guess = this.#lastGeneration
     const early = guess === undefined ? undefined : quiet(this.#readNamed(guess, key, wantsTime))
     const generation = await this.#tokens.ask(GENERATION)
-    // Without a generation there are no entries.
+    // If Redis has no generation, it has no entries either.
     if (generation === undefined) return undefined
     this.#lastGeneration = generation
     const isGuessed = early !== undefined && generation.token === guess?.token && generation.serverId === guess.serverId

@@ -68,7 +68,7 @@ export class Leases {
     const { tokens, entries } = this.#deps
     const guess = tokens.remembered(GENERATION) ?? this.#lastGeneration
     const guessed = guess === undefined ? undefined : entries.nameOf(guess, key)
-    // If the tokens are refused first, nothing awaits the mark.
+    // If reading the tokens fails first, this promise is never awaited, so its rejection is handled here.
     const early = guessed === undefined ? undefined : quiet(this.#mark(guessed, leaseMs))
     const captured = await tokens.capture([GENERATION, ...tags], lifetimeMs)
     const generation = captured.get(GENERATION)!

@@ -28,7 +28,10 @@ export class TokenStore {
   readonly #memory: TokenMemory
   readonly #onForeign: (error: CacheError) => void
 
-  /** @param onForeign is called with the error of each token that another program wrote and that was replaced; must not throw */
+  /**
+   * Makes the store of tokens.
+   * @param onForeign is called with the error of each token that another program wrote and that was replaced; must not throw
+   */
   constructor (connection: Connection, keys: Keys, memory: TokenMemory, onForeign: (error: CacheError) => void) {
     this.#connection = connection
     this.#keys = keys
