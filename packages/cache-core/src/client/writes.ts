@@ -75,7 +75,7 @@ export class Writes {
     const { flights } = this.#calls.registry
     flights.supersede(keys)
     const storing = flights.storing(keys)
-    // A pending store must not overwrite the removal, so the removal waits for it.
+    // A removal waits for a pending store of the same key, which would otherwise overwrite the removal.
     if (storing !== undefined) await storing
     const { active } = this.#calls.registry
     const result = await this.#calls.timed(active, operation, remove(active))

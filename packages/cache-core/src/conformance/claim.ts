@@ -25,7 +25,7 @@ export interface Claim {
   check (cache: FullCache, time: Time, peer: FullCache): Promise<void>
 }
 
-/** Adds a member to the needs of each claim about it. */
+/** Adds an optional member to `needs` of each of the given claims, which are all about that member. */
 export function about (member: OptionalMember, claims: Claim[]): Claim[] {
   return claims.map((claim) => ({ ...claim, needs: [member, ...claim.needs ?? []] }))
 }

@@ -41,7 +41,7 @@ export const lockClaims: Claim[] = about('lock', [{
     }
     valueOf(await lock.release())
     await Promise.all(waiting)
-    // The order of the waiters is left open, since processes have no common queue.
+    // The claim does not fix the order of the waiters, since waiters in several processes have no common queue.
     assert.deepEqual(order.toSorted((a, b) => a - b), [1, 2, 3])
   }
 }, {

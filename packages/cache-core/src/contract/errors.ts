@@ -75,7 +75,7 @@ export const keyInvalid = fault<[why: string]>('CACHE_ERR_KEY_INVALID',
 /** A tag is not a string of 1 to 256 UTF-16 units without unpaired surrogates. */
 export const tagInvalid = fault<[why: string, because?: { cause: unknown }]>('CACHE_ERR_TAG_INVALID',
   'Tags must be an array of at most 64 strings of 1 to 256 characters without unpaired surrogates: got %s')
-/** The value has no stored form. */
+/** The value cannot be stored: it has no JSON text and is no Buffer, or cannot be read. */
 export const valueInvalid = fault<[why: string, because?: { cause: unknown }]>('CACHE_ERR_VALUE_INVALID',
   'A cache value must be JSON or a Buffer: got %s')
 /** A length of time is not a number of at least 0. */

@@ -43,7 +43,7 @@ export function hasUser (request: FastifyRequest): boolean {
     const { user } = request as { user?: unknown }
     return user !== undefined && user !== null && user !== false && user !== ''
   } catch {
-    // A getter of the app threw.
+    // A getter of the app threw: a user that cannot be read counts as set.
     return true
   }
 }

@@ -5,7 +5,7 @@ const MEMBER = new RegExp(`[\\t ]*(?:(${TOKEN})(?:=(${TOKEN}|${QUOTED}))?[\\t ]*
 const LEADING_NAME = new RegExp(`^[\\t ]*(${TOKEN})`)
 // RFC 9111 §1.2.2: a cache uses this number of seconds for a larger number that it cannot represent.
 const MAX_SECONDS = 2 ** 31
-/** The argument of a directive whose argument is present but malformed. */
+/** Stands for the argument of a directive if the argument is present but malformed. */
 const UNREADABLE = ''
 
 /** The directives of `Cache-Control`. Lifetimes are in seconds; `undefined`: the directive is absent. */
@@ -43,7 +43,7 @@ export interface Directive { readonly name: string; readonly argument: string | 
 export function parseCacheControl (field: string | readonly string[] | undefined): CacheControl {
   const directives: Directive[] = []
   let isMalformed = false
-  // Each line is parsed by itself: two joined lines with an open quote each would read as one quoted string.
+  // Each line of the field is parsed by itself: two joined lines with an open quote each would read as one quoted string.
   for (const line of typeof field === 'string' ? [field] : field ?? []) {
     if (!readLine(line, directives)) isMalformed = true
   }

@@ -54,7 +54,7 @@ export class ElapsedClock implements Clock {
     const wall = Date.now()
     if (wall === this.#wall) {
       if (this.#readings > BURST) return this.#coarse
-      // The burst ends with this turn of the event loop, so that a test that stops the wall clock does not stop this clock.
+      // A reading is reused only within this turn of the event loop, so that a test that stops the wall clock does not stop this clock.
       if (++this.#readings > BURST) setImmediate(() => { this.#readings = 0 }).unref()
     }
     this.#wall = wall

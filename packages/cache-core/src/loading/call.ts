@@ -13,7 +13,7 @@ export interface Call<T> {
   readonly options: GetOrSetOptions<T>
   /** The request that the call is made for. */
   readonly caller: Caller | undefined
-  /** The loader run in whose synchronous part the call was made. */
+  /** The loader run during whose synchronous part, before its first `await`, the call was made; `undefined`: none. */
   readonly entered: LoadScope | undefined
   /**
    * The number of flights that had begun when the call was made. A flight with a higher number began later, so its load saw all earlier

@@ -50,7 +50,7 @@ export class FlightRunner {
     const parent = isBackground ? undefined : flights.scopes.of(call.entered)
     const flight = new Flight<T>(call.key, [...knownTags(options)], { hasLateTags: typeof options.tags === 'function', isBackground, isSuspected, parent })
     flights.begin(flight)
-    // The implementation was swapped since the call began: no other call may join this load.
+    // If the implementation was replaced since the call began, no other call may join this load.
     if (active !== call.target) flights.supersede([call.key])
     flight.loaded = this.#fly(call, flight, ttlLeft)
     return flight.loaded

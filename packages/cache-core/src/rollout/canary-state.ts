@@ -42,7 +42,7 @@ const stateSchema = Type.Object({
   completed: Type.Boolean(),
   /** The percents of key patterns that an operator has limited, by pattern. */
   patterns: Type.Record(Type.String(), percent()),
-  /** The number of times that each stage was stepped back from. */
+  /** How often each stage has failed, so that the rollout stepped back to the stage below. */
   failures: Type.Record(Type.String(), count()),
   /** The change that the canary recommends to the operator, with `advance: 'manual'`; absent: it recommends none. */
   recommendation: Type.Optional(Type.String()),
@@ -122,7 +122,7 @@ export function initialState (plan: string, now: number, revision = 1): CanarySt
 export function effectivePercent ({ percent, ramp }: Pick<CanaryState, 'percent' | 'ramp'>, rampedMs: number): number {
   if (ramp === undefined || ramp.ms <= 0) return percent
   const share = Math.min(Math.max(rampedMs / ramp.ms, 0), 1)
-  // Two decimals, so that each step is a whole number of buckets.
+  // The percent is rounded to two decimals, so that it is a whole number of buckets.
   return Math.round(100 * (ramp.from + (percent - ramp.from) * share)) / 100
 }
 
@@ -168,7 +168,7 @@ export function stepBack (state: CanaryState, percentOf: (stage: number) => numb
   return moveTo({ ...state, failures }, { stage, percent: percentOf(stage), rampMs: 0 }, cause)
 }
 
-/** Returns the transition of the kill switch. */
+/** Returns the transition that the kill switch causes: the percent becomes 0. */
 export function kill (state: CanaryState, cause: Cause): Transition {
   return moveTo({ ...state, killed: true }, { stage: 0, percent: 0, rampMs: 0 }, cause)
 }

@@ -48,7 +48,7 @@ export class Rollout {
   isComplete = true
   /** Whether the percent alone decides, so that no subject is needed. */
   isAllOrNothing = true
-  /** Whether a key pattern has a percent of its own. */
+  /** Whether any key pattern has a percent of its own. */
   hasPatternPercents = false
   #salt = DEFAULTS.salt
   #seed = hashOn(`${DEFAULTS.salt}:`, OFFSET_BASIS)

@@ -72,7 +72,7 @@ export class MemoryCache implements Cache, Immediate {
     if (slot === 0) return MISS
     const now = this.#now()
     const tags = entries.tagsOf(slot)
-    // A fresh entry is also valid: no invalidation has removed it. A hit therefore needs one check.
+    // A fresh entry needs no further check: an entry counts as fresh only if no invalidation has removed it.
     if (now - entries.storedAt[slot]! < entries.ttl[slot]! && (tags === undefined || this.#tags.isFresh(tags, entries.versionOf(slot)))) {
       entries.use(slot)
       const value = this.#valueOf<T>(slot)
@@ -209,7 +209,7 @@ export class MemoryCache implements Cache, Immediate {
     return tags === undefined && snapshot === undefined ? NO_TAGS : this.#tags.resolve(tags, snapshot)
   }
 
-  /** Returns the slot of an entry; `0` if the key has no entry, or the entry is invalidated or past its stale end. */
+  /** Returns the slot of an entry; `0` if the key has no entry, or the entry is invalidated, or its stale window has ended. */
   #find (key: string, now: number): number {
     const entries = this.#entries
     const slot = entries.slotOf(key)

@@ -23,7 +23,7 @@ function measuredForm (value: unknown): Form | 'too large' | 'none' {
   if (typeof value === 'object' && !(value instanceof Uint8Array) && !isWithinBytes(value, MAX_VALUE_BYTES)) return 'too large'
   const isolated = isolate(value)
   if ('error' in isolated) return 'none'
-  // A `toJSON` may have made the value larger.
+  // The size is checked again, since a `toJSON` may have made the value larger.
   return sizeOf(isolated) > MAX_VALUE_BYTES ? 'too large' : isolated
 }
 

@@ -40,7 +40,7 @@ export interface ChecksDeps {
   readonly now: () => number
   readonly members: VolatileMembers
   readonly read: (target: LoadTarget, key: string) => ReturnType<LoadTarget['lookup']>
-  /** Ends the registration of a flight. */
+  /** Stops recording removals for a flight. */
   readonly end: (flight: Flight) => void
   readonly decided: Decided
 }

@@ -2,12 +2,12 @@ import { ownText } from '../../lib/own-text.js'
 import { differences } from './differences.js'
 import { isSame, read, sizeOf, type Form } from './form.js'
 
-/** The bounds of the remembered values: keys, and the characters or bytes of all values. */
+/** The maximum number of keys whose values are remembered, and the maximum size of all these values, in characters or bytes. */
 const MAX_KEYS = 256
 const MAX_BYTES = 2 * 1024 * 1024
 /** Milliseconds for which a remembered value waits for the next load of its key, if there is no room for another. */
 const MAX_WAIT_MS = 60_000
-/** The maximum number of members of a key pattern that are watched. */
+/** The maximum number of members per key pattern for which evidence is counted. */
 const MAX_MEMBERS = 16
 /** The number of repeated differences from which a member is judged: 2 to count as different on every load, 3 to count as not. */
 const MIN_VOLATILE = 2
