@@ -14,7 +14,7 @@ import { RecordingMemory } from './recording.js'
 import { Refresher } from './refresh.js'
 import { UnstoredRoutes } from './unstored-routes.js'
 
-/** Settings of the exchanges of one app. */
+/** The settings by which the requests of one app are answered from the store or by their handlers. */
 export interface ExchangeSettings {
   readonly maxBodyBytes: number
   readonly maxVariants: number
@@ -127,8 +127,8 @@ export class ExchangeRunner {
   }
 
   /**
-   * Follows a forwarded request from state to state. The code does not await between the look-up of a run to join and the begin of an own
-   * run. If the leader of a run left, therefore only one of its waiting requests leads the next run.
+   * Follows a forwarded request from state to state. There is no `await` between the look-up of a run to join and the begin of an own run.
+   * Therefore, if the client of a run disconnects, only one of the waiting requests begins the next run.
    */
   async #forward (request: CacheRequest, found: SelectedVariant | undefined, fwd: Miss): Promise<void> {
     let state: ForwardState = this.#arrive(request, Infinity)

@@ -70,7 +70,8 @@ export class Constraints {
   #headersOf (name: string): readonly string[] | undefined {
     if (Object.hasOwn(this.#known, name)) return this.#known[name]
     if (name !== 'host' && name !== 'version') return undefined
-    // The check precedes the first route with the constraint: a strategy that exists already is the app's own under that name.
+    // The existence of a strategy is checked before the first route with the constraint: a strategy that exists by then is the app's own
+    // under a built-in name.
     let isBuiltIn = this.#isBuiltIn.get(name)
     if (isBuiltIn === undefined) this.#isBuiltIn.set(name, isBuiltIn = !this.#hasStrategy(name))
     if (!isBuiltIn) return undefined

@@ -116,8 +116,8 @@ export class EdgeHeaders {
     const { personal } = this.#settings
     const isPersonal = rule === undefined ? personal.hasPersonalUrl(request) : personal.reasonOf(request, rule) !== null
     const isShared = rule !== undefined && rule !== 'personal' && rule.isShared && !isPersonal
-    // The handler's own `Cache-Control` takes precedence. Its targeted field for a CDN is dropped, since that field would share a response
-    // for one client.
+    // The handler's own `Cache-Control` takes precedence. The handler's targeted fields for CDNs are removed, since they would let CDNs
+    // share a response that is for one client.
     if (!isShared && (isPersonal || rule !== undefined)) dropAll(reply, TARGETED)
     if (statusCode >= 500 && (rule !== undefined || isPersonal)) this.#restrict(reply, NO_STORE)
     else if (isPersonal) this.#restrict(reply, PRIVATE)

@@ -37,7 +37,7 @@ export function toStoredRoute ({ url, constraints = {} }: Pick<RouteOptions, 'ur
   return { pattern: url, policy, choice: own.length === 0 ? '' : JSON.stringify(own) }
 }
 
-/** The parts of one app that its requests to stored routes have in common. */
+/** The parts of an app that all its requests to stored routes share. */
 export class CacheRequests {
   readonly fastify: FastifyInstance
   readonly core: Core

@@ -49,7 +49,7 @@ export class PersonalRequests {
     if (rule === 'personal' || this.hasPersonalUrl(request)) return 'personal'
     const { raw } = request
     const headers = rule?.hasHeaderSchema() === true ? sentHeaders(raw) : raw.headers
-    // The response to an upgrade is a connection (RFC 9110 §7.8), or its refusal.
+    // An upgrade request is personal: its response is a connection (RFC 9110 §7.8), or the refusal of one.
     if (raw.headers.upgrade !== undefined) return 'upgrade'
     // The response may depend on the body, which is not in the key.
     if (hasBody(raw, headers)) return 'request-body'

@@ -79,7 +79,7 @@ class ShownRequest implements SeenRequest {
     if (Object.hasOwn(raw, 'client')) replaced.replace(raw, 'client', watched)
   }
 
-  /** The value of an identifying part of the whole request. */
+  /** Returns the original value of a part that identifies the client or the request, such as `ip`. */
   identify (part: string): unknown {
     if (!this.#isOn) return this.#read(part)
     this.#onIdentity?.(`request.${part}`)

@@ -11,7 +11,7 @@ const LIFETIMES = ['maxAge', 'sMaxAge', 'cdnMaxAge', 'staleWhileRevalidate', 'st
 const DEFAULT_MAX_AGE = 60
 const DEFAULT_STALE_AFTER_MS = 5000
 
-/** The tags of a route's responses, by request. */
+/** A function that returns the tags of a route's response to a request. */
 type TagsOf<R> = (request: R) => readonly string[]
 
 /** The members of a policy as the app writes them; see option `rules` for the meaning of each. `R`: the request of the framework. */

@@ -46,7 +46,7 @@ function parts ({ scheme, host, url, originalUrl }: TargetUri): string[] {
   return originalUrl === undefined ? own : [...own, originalUrl]
 }
 
-// The hash is computed of JSON, in which two lists never have the same text, whatever characters their parts have.
+// The hash is computed of JSON text: two different lists never have the same text, whatever characters their parts have.
 function digest (value: string | readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64url')
 }

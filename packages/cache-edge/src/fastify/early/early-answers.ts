@@ -23,7 +23,7 @@ import { PreparedAnswer, type HeadFields } from './prepared-answer.js'
 import { sentType } from './sent-type.js'
 
 type Raw = FastifyRequest['raw']
-/** The cache of requests, with the read that counts only what is used. */
+/** The type of `request.cache`, with the method that counts a read only if its entry is used. */
 type EarlyReads = FastifyCache & { [useNow] (key: string, user: EntryUser): boolean }
 
 /** The parts of the response cache that early answers use. */
@@ -78,7 +78,7 @@ const NO_BODY = Buffer.alloc(0)
 export class EarlyAnswers {
   /** The number of requests that were answered. */
   count = 0
-  /** Whether a route allows early answers. */
+  /** Whether any route allows early answers. */
   hasRoutes = false
   readonly #core: Core
   readonly #headers: EdgeHeaders
