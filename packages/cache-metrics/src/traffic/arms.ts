@@ -36,7 +36,7 @@ export interface RouteArm {
 export interface PatternArm {
   readonly reads: number
   readonly hits: ShareInterval
-  /** Loads, and loads per read. */
+  /** The number of loads; `loadsPerRead` is their number per read. */
   readonly loads: number
   readonly loadsPerRead: number
 }

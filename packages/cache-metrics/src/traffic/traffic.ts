@@ -86,7 +86,7 @@ export class Traffic {
         if (method === 'GET') this.onCandidate?.(traffic.label, reply, payload, began === undefined ? undefined : (now - began) / 1000)
       }
     }
-    // If an earlier hook answered the request, its begin is not known, and its duration is not measured.
+    // If a hook that ran earlier has answered the request, the time of its begin is unknown and its duration is not measured.
     if (began !== undefined) this.#count(request, route, now - began, reply.statusCode >= 500)
   }
 

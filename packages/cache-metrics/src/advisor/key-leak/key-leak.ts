@@ -52,7 +52,7 @@ interface Request {
   readonly print: number
   /** The number of requests since the last request with this answer; 0: no earlier request had it. */
   readonly printLag: number
-  /** The chances of this return; `undefined`: the answer is not a return. */
+  /** The opportunities for this return, by which its probability is estimated; `undefined`: the answer is not a return. */
   readonly returned: Chances | undefined
 }
 

@@ -37,14 +37,14 @@ const MAX_ASTRAY = 0.1
 /** The lowest ln of the odds, so that a leak which starts late is found. */
 export const FLOOR = -Math.log(100)
 
-/** The label of a request from before the dimension's name was observed. */
+/** The number in `labels` for a request from before the dimension was observed. */
 export const UNKNOWN = 0
-/** The label of a request without the dimension. */
+/** The number in `labels` for a request without the dimension. */
 const ABSENT = 1
 
 /** An observed dimension, and the evidence for and against a leak by it (see `KeyLeak`). */
 export class Suspect {
-  /** The label of the value of the dimension in each remembered request. */
+  /** A number for each remembered request that stands for its value of the dimension. */
   readonly labels: Uint16Array
   /** The number of requests by the lag since the last request with the same value of the dimension. */
   readonly lags: LagCounts
