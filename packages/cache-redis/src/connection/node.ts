@@ -34,7 +34,9 @@ export class Node {
   #tracker: Tracker | undefined
   #writer: Redis | undefined
   #runId: string | undefined
-  /** The tracker's `runId`, once it was found to be that of this server. */
+  /**
+   * The server that the tracking connection reports (`runId`), once it was compared with the server of the data connection and found equal.
+   */
   #sameRunId: string | undefined
   #connection = 0
   #refusals = 0

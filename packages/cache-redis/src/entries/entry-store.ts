@@ -83,7 +83,7 @@ export class Entries {
   find (key: string, options: ReadOptions): Promise<FoundEntry | null> {
     if (this.#near !== undefined) return this.#findNear(this.#near, key, options)
     const known = this.#tokens.remembered(GENERATION)
-    // The usual read, with a remembered generation and without tags, makes as few promises as possible.
+    // The most frequent read (a remembered generation, no tags) has its own path with as few promises as possible.
     if (known !== undefined && !options.wantsTime && options.tags.length === 0) {
       return this.#get(known, key, (place, bytes) => isNone(bytes) ? null : this.#open(place, bytes, undefined, NONE_ASKED))
     }

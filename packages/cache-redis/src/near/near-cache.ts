@@ -28,7 +28,7 @@ export interface NearDeps {
 export interface NearRead { readonly pending: PendingRead; readonly sentAt: number }
 
 const NO_STATES: NewEntry['states'] = []
-/** Milliseconds that the clock may be late. */
+/** Milliseconds by which the clock may be behind the exact time. */
 const CLOCK_MS = 1
 /** The version of an entry that no tokens have proved. */
 const NEVER = -1
@@ -72,7 +72,7 @@ export class NearCache {
     return { entries: this.#entries.size, bytes: this.#bounds.bytes, hits: this.#hits, ageBoundMs: this.#deps.ageBoundMs }
   }
 
-  /** The value of a fresh entry; `undefined`: read it from Redis. */
+  /** Returns the value of a fresh entry; `undefined`: the caller must read it from Redis. */
   read<T> (key: string): Result<T | null> | undefined {
     const now = this.#now()
     const slot = this.#servable(key, now)
@@ -83,7 +83,7 @@ export class NearCache {
     return value === null ? STORED_NULL : { ok: true, value: value as T }
   }
 
-  /** The entry, fresh or stale, with bytes that other readers share; `undefined`: read it from Redis. */
+  /** Returns the entry, fresh or stale, with bytes that other readers share; `undefined`: the caller must read it from Redis. */
   share (key: string): Result<SharedEntry | null> | undefined {
     const now = this.#now()
     const slot = this.#servable(key, now)
@@ -96,7 +96,7 @@ export class NearCache {
     return ok({ value: shared, fresh: ttlLeft > 0, age: ageOf(ttlMs, ttlLeft) })
   }
 
-  /** The entry, fresh or stale, as a read from Redis gives it; `undefined`: read it from Redis. */
+  /** Returns the entry, fresh or stale, in the form of a read from Redis; `undefined`: the caller must read it from Redis. */
   find (key: string): FoundEntry | undefined {
     const now = this.#now()
     const slot = this.#servable(key, now)

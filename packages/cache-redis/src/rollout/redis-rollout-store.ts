@@ -17,7 +17,7 @@ import { defineRolloutScripts, MAX_LEASE_MS } from './rollout-scripts.js'
 export const LIMITS = { state: 256 * 1024, record: 16 * 1024, report: 512 * 1024, evidence: 8 * 1024 * 1024 }
 /** The number of reports that are read with one command. */
 const REPORTS_AT_ONCE = 32
-/** The maximum number of bytes of all reports of one minute; reports beyond it are not read. */
+/** The maximum number of bytes of all reports of one minute; more are an error, since this package writes less. */
 const MAX_REPORTS_BYTES = 64 * 1024 * 1024
 
 /** The parts that a `RedisRolloutStore` uses. */
@@ -118,7 +118,7 @@ export class RedisRolloutStore implements RolloutStore {
     for (let at = 0; at < names.length; at += REPORTS_AT_ONCE) {
       const some = names.slice(at, at + REPORTS_AT_ONCE)
       for (const report of await this.#run('rollout.reports', () => this.#client.hmgetBuffer(key, ...some))) {
-        // The key may expire meanwhile. A larger report is not one of this package.
+        // The key of a report may expire before it is read; a report that is too large is not from this package.
         if (report === null || report.byteLength > LIMITS.report) continue
         bytes += report.byteLength
         reports.push(report)
