@@ -1,4 +1,4 @@
-// Measures one row (an operation to measure) on two builds, in pairs of turns in the order A/B/B/A.
+// Measures one row, that is one operation of the files in `rows/`, on two builds, in pairs of turns in the order A/B/B/A.
 import { medianInterval } from './interval.js'
 import { startSide } from './start-side.js'
 

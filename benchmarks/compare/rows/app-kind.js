@@ -1,6 +1,7 @@
-// The row that measures one kind of an app in `apps/` over HTTP: CPU time of the server's process per request; the client runs in another
-// process. Context: `{ app, args, path, isMixed, isConditional }`. With `isMixed` the last part of `path` is replaced by ids that follow
-// Zipf's law; with `isConditional` requests have the entity tag of the response, so that the response is a 304.
+// A row of `compareKinds`, that is an operation to measure: requests to one kind of an app in `apps/`. The figure is the CPU time of the
+// server's process per request; the client runs in another process. Context: `{ app, args, path, isMixed, isConditional }`. With `isMixed`
+// the last part of `path` is replaced by ids that follow Zipf's law; with `isConditional` requests have the entity tag of the response, so
+// that the response is a 304.
 const IDS = 10_000
 
 async function start (_load, { app, args }) {

@@ -1,4 +1,5 @@
-// The row of a request with one getOrSet on MemoryCache, with and without a canary in its baseline: CPU time of the server's process.
+// A row, that is an operation to measure: a request with one getOrSet on MemoryCache, with and without a canary in its baseline. The figure
+// is the CPU time of the server's process.
 const PATH = '/users/1'
 
 async function start (load, { canary }) {

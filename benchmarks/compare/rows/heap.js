@@ -1,5 +1,5 @@
-// The rows of the heap that a small entry of MemoryCache takes, and of the part of it that the property `bytes` counts. The mean of several
-// sizes is used, since hash tables double at certain sizes.
+// Rows of `compare.js`: the heap that a small entry of MemoryCache takes, and the part of it that the property `bytes` counts. The mean of
+// several sizes is used, since hash tables double at certain sizes.
 const SIZES = [20_000, 27_000, 36_000]
 /** Values are parsed from text, as values read from a database are, so that no two entries share a string. */
 const product = (id) => JSON.parse(`{"id":${id},"name":"Product ${id}","price":${id}.5,"stock":${id % 100},"category":"Games ${id % 50}","active":true}`)

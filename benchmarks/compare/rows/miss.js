@@ -1,4 +1,5 @@
-// The rows of a miss of getOrSet on Redis: wall time, commands that the client sends, and round trips until the caller has the value.
+// Rows of `compare.js`, that is operations to measure: a miss of getOrSet on Redis. The figures are wall time, commands that the client
+// sends, and round trips until the caller has the value.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { countCommands } from '../count-commands.js'

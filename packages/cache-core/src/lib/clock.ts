@@ -20,7 +20,7 @@ export function readStopwatch (clock: Clock): number {
 
 /** Milliseconds by which the difference of the two clocks may vary: `Date.now` cuts off fractions of a millisecond. */
 const TOLERANCE_MS = 2
-/** The number of readings in one millisecond after which `coarse` does not read the monotonic clock. */
+/** The number of readings, within one turn of the event loop, after which `coarse` reuses the reading of the present millisecond. */
 const BURST = 16
 
 /**

@@ -112,7 +112,7 @@ export interface Evidence {
   readonly regression: ByQuantile<number> | undefined
   /** How much likelier a request of the added subjects is to fail, compared as in `latency`. */
   readonly failures: Difference | undefined
-  /** As `failures`, but without the comparison with the time before the stage: if there were few failures then, they are no measure. */
+  /** As `failures`, but of the stage alone: the time before the stage may have had too few failures to compare with. */
   readonly ownFailures: Difference | undefined
   /** Loads per read in the cached arm minus loads per read in the control arm. */
   readonly loads: Difference | undefined
@@ -123,7 +123,7 @@ export interface Evidence {
     readonly minutes: number
     readonly cached: RecentCounts
     readonly control: RecentCounts
-    /** As `loads` of `Evidence`, but of the last minutes alone. */
+    /** Loads per read in the cached arm minus those in the control arm, in the last minutes alone. */
     readonly loads: Difference | undefined
     readonly hitRates: HitRates | undefined
   }

@@ -50,7 +50,7 @@ export interface RolloutStore {
 /** The highest revision of a document. A higher one cannot be from this package, and no later document could exceed it. */
 export const MAX_REVISION = 2 ** 52
 
-/** Returns the `revision` of a JSON document; 0 if the text is no JSON object with a whole number from 0 to 2^52 under that name. */
+/** Returns the member `revision` of a JSON document; 0 if the text is no JSON object, or the member is no whole number from 0 to 2^52. */
 export function revisionOf (text: string): number {
   try {
     const { revision } = JSON.parse(text) as { revision?: unknown }

@@ -23,7 +23,7 @@ export interface ExchangeSettings {
   readonly onMemoryFull: () => void
 }
 
-/** Minimum of the limit for the bytes that all streams together may hold while they are recorded. */
+/** The minimum of the limit, in bytes, for all recordings of streams together; with a large `maxBodyBytes` the limit is higher. */
 const RECORDING_BYTES = 32 * 1024 * 1024
 
 type Waiting = Extract<ForwardState, { kind: 'waiting' }>
@@ -89,7 +89,10 @@ export class ExchangeRunner {
     return looked instanceof Promise ? looked.then((lookup) => this.#decide(request, lookup)) : this.#decide(request, looked)
   }
 
-  /** Counts a request for a variant that was read without `answer`; the least requested variants are replaced first. */
+  /**
+   * Counts a request for a variant, if an early answer was sent and `answer` was not called. If a URL has too many variants, the least
+   * requested ones are replaced first.
+   */
   countVariant (key: string): void {
     this.#variants.countRequest(key)
   }

@@ -48,7 +48,7 @@ export class Constraints {
   add ({ url, method, constraints = {} }: RouteOptions, vary: Chosen['vary']): string | undefined {
     const read = Object.keys(constraints).map((name) => ({ name, headers: this.#headersOf(name) }))
     this.#unknown ??= read.find(({ headers }) => headers === undefined)?.name
-    // Other methods are ignored, since only routes with GET or HEAD have shared responses.
+    // Routes without GET and HEAD are ignored, since only responses to these methods are shared.
     if (![method].flat().some((name) => name === 'GET' || name === 'HEAD')) return undefined
     const route: Chosen = {
       url,

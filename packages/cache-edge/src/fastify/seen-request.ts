@@ -34,8 +34,8 @@ const WITHOUT_PROXY = { id, ip } as PropertyDescriptorMap
 type Seen = FastifyRequest & { [kSeen]?: ShownRequest; additionalHeaders?: Record<string, unknown> | null; cookies?: unknown }
 
 /**
- * Shows a handler only these parts of a request, in every place where Node and Fastify store them. These are the raw message with its
- * header lines, the copy of a header validator, and the cookies that `@fastify/cookie` parsed. Trailers are not hidden, since a request
+ * Shows a handler only the given parts of a request, in every place where Node and Fastify store them: the raw message with its header
+ * lines, the headers as a validator copied them, and the cookies that `@fastify/cookie` parsed. Trailers are not hidden, since a request
  * with a body is shown whole.
  */
 export function showTo (request: FastifyRequest, shown: Shown): SeenRequest {

@@ -113,7 +113,7 @@ function sentinelClients ({ settings, endpoints, tls, common, natMap }: Target, 
 }
 
 function clusterClient ({ settings, endpoints, tls, common, natMap }: Target, stops: (() => void)[]): Cluster {
-  // `retryStrategy` and `enableOfflineQueue` are left out: the pool of ioredis sets both for each of its nodes.
+  // `retryStrategy` and `enableOfflineQueue` are left out of the options for a Cluster's nodes, since ioredis sets both for each node.
   const { retryStrategy, enableOfflineQueue, ...ofNodes } = common
   const nodes = endpoints.map(({ host, port, servername }) =>
     servername === undefined ? { host, port } : { host, port, tls: { ...tls, servername } })

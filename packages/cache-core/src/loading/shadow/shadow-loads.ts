@@ -178,8 +178,8 @@ export class ShadowLoads {
       this.#note(keyPattern, group, entry === 'none' ? 'failed' : 'dropped')
       return false
     }
-    // An implementation that does not return the remaining ttl does not return a usable age either; the time of the first sight stands in
-    // for it.
+    // An implementation that does not return the remaining ttl does not return a usable age either; the time since the entry was first seen
+    // is used instead.
     const known = ttlLeft === Infinity || Number.isNaN(age) ? this.#seen.ageOf(key, printOf(entry), now) : age
     const paths = isSame(entry, form) ? [] : differences(read(entry), read(form))
     if (!target.isLocal && ttlLeft < MIN_TTL_LEFT) this.#note(keyPattern, group, 'undecided', known)
