@@ -28,7 +28,8 @@ async function measure (load, isolation, tagsOf) {
   await measureOne(make, 2000, tagsOf)
   const seen = { heap: 0, bytes: 0 }
   for (const entries of SIZES) {
-    // The cache is a local variable of another function: a variable of this function would keep it alive during the next size.
+    // The cache is a local variable of another function, since a variable of this function would keep it alive while the next size is
+    // measured.
     const { heap, bytes } = await measureOne(make, entries, tagsOf)
     seen.heap += heap / SIZES.length
     seen.bytes += bytes / SIZES.length

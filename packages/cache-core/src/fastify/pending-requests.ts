@@ -5,7 +5,7 @@ import { isGone } from './client-gone.js'
 /** Milliseconds between two checks of the requests without a response. */
 const LOOK_EVERY_MS = 1000
 /**
- * Milliseconds without a response after which a request counts as failed: about the time after which a proxy answers 504. If the client
+ * Milliseconds without a response after which a request counts as failed: a proxy in front would answer it with 504. If the client
  * disconnects earlier, the request is no failure of the app.
  */
 export const FAILED_AFTER_MS = 5000

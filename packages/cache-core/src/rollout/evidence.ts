@@ -98,9 +98,8 @@ export interface Evidence {
   readonly cached: ArmTotals
   readonly control: ArmTotals
   /**
-   * How much likelier a request of the subjects that this stage added is to be slower than the control arm's quantile, compared with the
-   * control arm, and with the same comparison before the stage: the logarithm of an odds ratio. `undefined`: not enough data for a
-   * variance.
+   * How much likelier the subjects that this stage added are to get slow responses, above the control arm's quantile, than the control arm,
+   * beyond the same difference before the stage: the logarithm of an odds ratio. `undefined`: not enough data for a variance.
    */
   readonly latency: ByQuantile<Difference | undefined>
   /** The reason why a member of `latency` is `undefined`. */

@@ -68,7 +68,7 @@ export class EdgeHeaders {
   }
 
   /**
-   * Sets the headers that `finish` sets for a stored response, on a reply that has the stored fields and none of hooks.
+   * Sets the headers that `finish` sets for a stored response, on a reply that has the stored fields and no headers of hooks.
    * @param vary the names of the request headers that select the response; a hook may have named some of them
    * @param tags the tags of the policy for the request
    */

@@ -29,7 +29,10 @@ export interface ResponseCacheSettings {
   readonly coalesceMs: number
 }
 
-/** Details of bypassed requests whose handler sees the whole request, so that their responses are marked as for this client alone. */
+/**
+ * Reasons for bypassing the store, as `detail` of `Cache-Status` names them, with which the handler sees the whole request. Responses are
+ * then marked as for this client alone.
+ */
 const SHOWN_ALL = new Set(['method', 'upgrade', 'personal', 'request-body', 'target'])
 
 /** The option of the router that Fastify's types of `routerOptions` lack. */

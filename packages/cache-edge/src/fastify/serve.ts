@@ -32,7 +32,7 @@ export class StoredResponses {
   readonly #hit: string
 
   /**
-   * Prepares the member for a hit.
+   * Prepares the member of this cache in `Cache-Status` for a hit.
    * @param name the name of this cache in `Cache-Status`
    */
   constructor (name: string, headers: EdgeHeaders) {

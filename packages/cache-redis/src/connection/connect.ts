@@ -10,7 +10,7 @@ import { SentinelWatch } from './sentinel-watch.js'
 
 /** The Redis clients of a cache. */
 export interface Clients {
-  /** At least one client, connecting. The first one also carries tokens, locks and messages. */
+  /** The clients, at least one, which have begun to connect. The first one also carries tokens, locks and messages. */
   readonly lanes: readonly Client[]
   /** Closes all clients except the app's own. */
   close (): void

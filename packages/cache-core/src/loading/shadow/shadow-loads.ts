@@ -187,7 +187,7 @@ export class ShadowLoads {
       this.#members.forget(key)
       this.#note(keyPattern, group, 'match', known)
     } else if (flight.isSuperseded) this.#note(keyPattern, group, 'explained', known)
-    // An entry that was stored after the load began may be newer than the loaded value.
+    // An entry that was stored after the load began may be newer than the loaded value, so that their difference shows nothing.
     else if (!(known * 1000 > now - began)) this.#note(keyPattern, group, 'undecided', known)
     else {
       const print = printOf(entry)

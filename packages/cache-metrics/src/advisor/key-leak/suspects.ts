@@ -28,13 +28,15 @@ const MAX_CREDIT = 15
 const TRIED = 64
 /** The number of returns after which a name that did not predict them better than chance may be replaced. */
 const JUDGED = 128
-/** ln of the odds from which on a name is not replaced. */
+/** The score of a dimension, the ln of the odds, from which on its name is not replaced by another. */
 const SUSPICIOUS = Math.log(1e6) / 4
 /** The maximum number of contradicting returns per predicted return. */
 const MAX_CONTRADICTED = 0.25
 /** Of the answers that a key had before, the maximum share that differs from the last answer to the same value of the dimension. */
 const MAX_ASTRAY = 0.1
-/** The lowest ln of the odds, so that a leak which starts late is found. */
+/**
+ * The lower bound of a dimension's score, the ln of the odds: with it a leak that starts late need not make up for all earlier evidence.
+ */
 export const FLOOR = -Math.log(100)
 
 /** The number in `labels` for a request from before the dimension was observed. */
