@@ -1,7 +1,7 @@
-// Is this build slower, or larger, than another revision?
-// Rival: the revision that --base names, built in a temporary folder, both side by side in this run. Wanted: hits and sets at most 1.03 of its
-// CPU time; a miss on Redis at most one command and one round trip more; a small entry at most 0.8 of its heap.
-// node compare.js [--base REV] [--only TEXT]…
+// Compares this working tree with another revision: is it slower or larger? Rival: the revision of option --base, built in a temporary
+// folder; both are measured in turns in the same run. Wanted: hits and sets at most 1.03 times the rival's CPU time; a miss on Redis at
+// most one command and one round trip more; a small entry at most 0.8 of the rival's heap. Usage: node compare.js [--base REV] [--only
+// TEXT]…
 import { parseArgs } from 'node:util'
 import { startRedis } from './apps/redis-server.js'
 import { buildBase, thisTree } from './compare/builds.js'
@@ -19,7 +19,7 @@ function readArguments () {
   }
 }
 
-/** The rows whose name has one of the texts in it; all without a text. */
+/** Returns the rows whose name contains one of the given texts; without a text all rows. */
 async function chooseRows (only) {
   const rows = []
   for (const file of FILES) {
@@ -30,14 +30,14 @@ async function chooseRows (only) {
   return chosen
 }
 
-/** A ratio of paired turns. */
+/** Measures a row whose figure is a ratio of two times, from pairs of turns; returns the cells of the printed table. */
 async function judgePairs (row, builds, context) {
   const { middle, low, high, pairs, isResolved } = await comparePairs(row, builds, context)
   const verdict = !isResolved ? 'not resolved' : middle <= row.atMost ? 'yes' : 'NO'
   return [middle.toFixed(3), Number.isFinite(high) ? `${low.toFixed(3)}–${high.toFixed(3)}` : '-', pairs, `≤ ${row.atMost}`, verdict]
 }
 
-/** A count, or a share, that is the same in every run: one look at each build. */
+/** Measures a row whose figure is the same in every run (a count or a share), once per build; returns the cells of the printed table. */
 async function judgeOnce (row, builds, context) {
   const seen = []
   for (const build of builds) seen.push(await row.observe((each) => startSide(build, row, each), context(build)))
@@ -74,7 +74,7 @@ async function compare () {
   return isGood
 }
 
-// Without a handler a signal would skip the clean-up on exit.
+// A handler is needed, since Node ends on a signal without running the clean-up of the event `exit`.
 for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) process.once(signal, () => process.exit(status))
 try {
   if (!await compare()) process.exitCode = 1

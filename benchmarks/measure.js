@@ -2,28 +2,33 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import autocannon from 'autocannon'
 
-/** The middle one. */
+/** Returns the median of numbers. */
 export function median (numbers) {
   const sorted = numbers.toSorted((a, b) => a - b)
   const half = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2
 }
 
-/** Nanoseconds of one awaited call of each rival, in turns: the median of the rounds. */
+/**
+ * Measures the wall time of one awaited call of each rival in nanoseconds. The rivals run in turns; the result is the median of the rounds.
+ */
 export async function time (rivals, { calls = 200_000, rounds = 9 } = {}) {
   const times = Object.fromEntries(Object.keys(rivals).map((name) => [name, []]))
   for (let round = -1; round < rounds; round++) {
     for (const [name, call] of Object.entries(rivals)) {
       const began = process.hrtime.bigint()
       for (let i = 0; i < calls; i++) await call(i)
-      // The first round is for the compiler.
+      // The first round is not counted, since code is compiled during it.
       if (round >= 0) times[name].push(Number(process.hrtime.bigint() - began) / calls)
     }
   }
   return Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all)]))
 }
 
-/** Nanoseconds of CPU time of one awaited call of each rival, in turns: the median of the rounds. Other processes are not counted. */
+/**
+ * Measures the CPU time of one awaited call of each rival in nanoseconds, without the time of other processes. The rivals run in turns; the
+ * result is the median of the rounds.
+ */
 export async function cpuTime (rivals, { calls = 5000, rounds = 81 } = {}) {
   const times = Object.fromEntries(Object.keys(rivals).map((name) => [name, []]))
   for (let round = -3; round < rounds; round++) {
@@ -31,28 +36,31 @@ export async function cpuTime (rivals, { calls = 5000, rounds = 81 } = {}) {
       const began = process.cpuUsage()
       for (let i = 0; i < calls; i++) await call(i)
       const { user, system } = process.cpuUsage(began)
-      // The first rounds are for the compiler.
+      // The first rounds are not counted, since code is compiled during them.
       if (round >= 0) times[name].push((user + system) * 1000 / calls)
     }
   }
   return Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all)]))
 }
 
-/** Starts an app of `apps/` in a process of its own; who started it kills it. */
+/** Starts an app of `apps/` in a process of its own. The caller must end that process. */
 export async function serve (app, ...args) {
   const child = fork(new URL('./apps/serve.js', import.meta.url), [app, ...args])
   const [port] = await once(child, 'message')
   return { url: `http://127.0.0.1:${port}`, child }
 }
 
-/** The entity tag of the response to a GET. */
+/** Returns the entity tag of the response to a GET. */
 export async function etagOf (url) {
   const response = await fetch(url, { headers: { connection: 'close' } })
   await response.arrayBuffer()
   return response.headers.get('etag')
 }
 
-/** The rate, in requests/s, of a number of requests; autocannon's own rate is one of whole seconds. Throws if one is answered with another status than `statuses`. */
+/**
+ * Sends a number of requests; returns the rate in requests/s, which autocannon itself measures only in whole seconds. Throws if a response
+ * has a status that is not in `statuses`.
+ */
 export async function rateOf (amount, { statuses = ['200', '304'], ...options }) {
   const { start, finish, errors, statusCodeStats } = await autocannon({ connections: 32, amount, sampleInt: 10, timeout: 60, ...options })
   const wrong = Object.keys(statusCodeStats).filter((status) => !statuses.includes(status))
@@ -60,7 +68,7 @@ export async function rateOf (amount, { statuses = ['200', '304'], ...options })
   return amount / (finish - start) * 1000
 }
 
-/** Prints a small table: name, figure, and what is wanted where something is. */
+/** Prints a table with the name, the figure and, where there is one, the wanted figure of each row. */
 export function report (title, rows) {
   console.log(`\n${title}`)
   for (const [name, figure, wanted] of rows) {

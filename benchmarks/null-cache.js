@@ -1,14 +1,14 @@
-// How many requests/s does an app keep with core + metrics on NullCache and one getOrSet per request?
-// Rival: the same app without the suite. Wanted: at least 0.95 of its requests/s, and at most 1.03 of the server's CPU time per request.
-// Once with a source that costs next to nothing, a map, so that nothing hides what the suite adds; and once with a query by primary key,
-// PostgreSQL in the same process.
+// Measures how many requests/s an app keeps with core and metrics on NullCache, and one getOrSet per request. Rival: the same app without
+// the suite. Wanted: at least 0.95 of its requests/s, and at most 1.03 times the server's CPU time per request. The source of the values is
+// once a map, which costs almost nothing, so that the cost of the suite shows; and once a query by primary key to PostgreSQL in the same
+// process.
 import autocannon from 'autocannon'
 import { compareKinds } from './compare/kinds.js'
 import { report, serve } from './measure.js'
 
-// What else a machine does, and how a process happens to lie in memory, changes a single turn by a fifth. So there are
-// many short turns, in changing order, in fresh processes, and what counts is the rate that an app reaches when it is
-// left alone: the ninth decile of its turns.
+// Other work of the machine, and the memory layout of a process, change the rate of a single turn by up to a fifth. Therefore many short
+// turns are measured, in changing order and in fresh processes. The result is the rate that an undisturbed app reaches: the ninth decile of
+// its turns.
 const PAIRS = Number(process.env.PAIRS ?? 6)
 const ROUNDS = Number(process.env.ROUNDS ?? 8)
 

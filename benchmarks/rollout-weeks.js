@@ -1,7 +1,7 @@
-// How often does a canary step back in a healthy week, and how often does it catch a regression of 20 % before the next stage?
-// Wanted: below 1 % of 10 000 healthy weeks, above 95 % of 1000 weeks with all requests slower, and with the slowest tenth slower, at 5, 20
-// and 100 requests/s. How long does it take to see harm that begins on the third day of the last stage? The simulated traffic is that of
-// packages/cache-core/test/rollout/fixtures.
+// Measures how often a canary steps back in a healthy week, and how often it detects a slowdown of 20 % before the next stage. Wanted:
+// below 1 % of 10 000 healthy weeks; above 95 % of 1000 weeks in which all requests, or the slowest tenth, are slower; at 5, 20 and 100
+// requests/s. It also measures the time until harm is detected that begins on the third day of the last stage. The simulated traffic is
+// that of packages/cache-core/test/rollout/fixtures.
 import '../.config/typescript-loader.js'
 import { parseArgs } from 'node:util'
 
@@ -19,7 +19,7 @@ const { values } = parseArgs({
 const rates = values.rates.split(',').map(Number)
 const lookEvery = Number(values['look-every'])
 const MINUTES_PER_DAY = 1440
-/** Harm that begins late in the last stage, which the hold-out of 1 % is compared with. */
+/** Kinds of harm that begin late in the last stage, where only the hold-out of 1 % is left to compare with. */
 const LATE = {
   'all requests 20 % slower': { regression: 'all' },
   'all requests twice as long': { regression: 'double' },
@@ -28,7 +28,7 @@ const LATE = {
   'twice the loads, few hits': { regression: 'none', harm: { hits: 0.5, loads: 2 } }
 }
 
-/** The interval of Wilson that holds with 95 %, for a share. */
+/** Returns Wilson's 95 % interval of a share. */
 function wilson (count, total) {
   const z = 1.96
   const share = count / total
@@ -50,7 +50,7 @@ function listed (counts) {
   return [...counts].map(([name, times]) => `${name}: ${times}`).join(', ')
 }
 
-/** The criterion that decided. */
+/** Returns the name of the criterion that decided a verdict. */
 function gateOf (stage, { kind, gates }) {
   return `stage ${stage} ${gates.find(({ verdict }) => verdict === kind).name}`
 }
@@ -59,7 +59,7 @@ function quantile (numbers, share) {
   return numbers.sort((one, other) => one - other)[Math.min(numbers.length - 1, Math.floor(share * numbers.length))]
 }
 
-/** Simulates harm that begins on the third day of the last stage, at some minute of it; prints after how many minutes it steps back. */
+/** Simulates harm that begins at a random minute of the third day of the last stage; prints the minutes until the stage steps back. */
 function simulateLate (name, weeks, requestsPerSecond, settings) {
   const minutes = []
   let unseen = 0
@@ -73,7 +73,7 @@ function simulateLate (name, weeks, requestsPerSecond, settings) {
   console.log(`late: ${name}, ${requestsPerSecond} requests/s: back after ${times} minutes (10, 50 and 90 % of those seen), not until the end of the stage: ${unseen} of ${weeks}`)
 }
 
-/** Simulates weeks; returns how many stepped back, and prints them with the others. */
+/** Simulates weeks; prints and returns the number of weeks in which the canary stepped back. */
 function simulate (name, weeks, requestsPerSecond, settings) {
   const ends = { done: 0, back: 0, waits: 0 }
   const gates = new Map()

@@ -1,9 +1,9 @@
-// Runs the benchmarks named on the command line, or all, one after the other; options belong to the only one named.
+// Runs the benchmarks that the command line names, or all, one after the other. Options are passed on if a single benchmark is named.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 
 const NOT_A_QUESTION = new Set(['run.js', 'measure.js'])
-/** Not part of "all": one builds another revision first, the other takes hours. */
+/** These benchmarks run only if they are named: `compare.js` first builds another revision, `rollout-weeks.js` takes hours. */
 const ON_REQUEST = new Set(['compare.js', 'rollout-weeks.js'])
 const [first, ...rest] = process.argv.slice(2)
 const options = rest[0]?.startsWith('--') ? rest : []

@@ -1,4 +1,4 @@
-// How long does a scrape hold the event loop when every label budget is full?
+// Measures how long a scrape of the metrics blocks the event loop if every limit on the number of label values is reached.
 import { once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -10,7 +10,7 @@ import { median, report } from './measure.js'
 
 const LIMIT_MS = 10
 const SCRAPES = 30
-// The defaults of the budgets, and some more that find no place.
+// The numbers are above the default limits of routes and key patterns, so that all limits are reached.
 const ROUTES = 210
 const PATTERNS = 110
 const ERRORS = 13
@@ -27,7 +27,7 @@ for (let at = 0; at < ROUTES; at++) {
 app.get('/by-prom-client', async () => app.cacheMetrics.registry.metrics())
 const base = await app.listen({ port: 0 })
 
-/** Something new for every series that there can be. */
+/** Adds new counts to every series that can exist. */
 async function fill () {
   const { stats, events, rollout } = app.cache.registry
   for (const label of ['null', 'memory', 'redis']) {
@@ -53,7 +53,7 @@ async function fill () {
   }
 }
 
-// The scraper has a thread of its own: what it does with a page is no business of this event loop.
+// The scraper runs in a thread of its own, so that its work on a page does not block the measured event loop.
 const scraper = new Worker(`
   const { parentPort } = require('node:worker_threads')
   const { Agent, get } = require('node:http')
@@ -71,7 +71,7 @@ async function get (path) {
   return page
 }
 
-/** The longest time that nothing else could run. */
+/** Returns the longest time, in milliseconds, for which the event loop could run nothing else during a request for a page. */
 async function hold (path) {
   let longest = 0
   let last = performance.now()
@@ -87,7 +87,7 @@ async function hold (path) {
   return longest
 }
 
-// The garbage of the requests in between is not the scrape's.
+// Garbage is collected before each scrape, since the garbage of the preceding requests is no cost of the scrape.
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc')
 
@@ -109,7 +109,7 @@ async function scrape (path, before = async () => {}) {
   }
   const ms = (number) => `${number.toFixed(1)} ms`
   const { lines, bytes } = await get(path)
-  // The first half is for the compiler.
+  // Only the second half of the scrapes counts, since code is compiled during the first.
   return `${ms(median(active.slice(SCRAPES / 2)))} of event loop (${ms(Math.min(...active))} at best), ` +
     `${ms(median(longest.slice(SCRAPES / 2)))} at a time; ${lines} lines, ${bytes} bytes`
 }

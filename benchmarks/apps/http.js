@@ -1,5 +1,5 @@
-// Routes with and without the edge, one process per kind: `constant`, `constant304`, `cached`, `early-server`, `early-hook`, `plain`, `edge`;
-// and `node`, `node304`: bare node:http. `start` returns the port.
+// A server with one route, in one of several kinds. With the edge: `cached`, `early-server`, `early-hook`, `edge`; without it: `constant`,
+// `constant304`, `plain`; with bare node:http: `node`, `node304`. `start` returns the port.
 import { createServer } from 'node:http'
 import Fastify from 'fastify'
 import { cacheCore } from '@x/cache-core'
@@ -9,7 +9,7 @@ const rows = Array.from({ length: 50 }, (_, id) => ({ id, name: `Product ${id}`,
 const body = Buffer.from(JSON.stringify(rows))
 const tag = 'W/"VGeyJshKdZeISTzuo5sCv/d0mWc="'
 const cacheControl = 'public, max-age=60, must-revalidate'
-// The headers of a hit and of its 304, so that both sides send equally many bytes.
+// The headers of a stored response and of its 304, so that the rivals send the same number of bytes.
 const headers = { 'content-type': 'application/json; charset=utf-8', etag: tag, age: '0', 'cache-status': 'fastify; hit; ttl=59', 'cache-control': cacheControl }
 const { 'content-type': _, ...headersOf304 } = headers
 

@@ -1,5 +1,5 @@
-// One route that reads one user, from a map or from PostgreSQL; without the suite in between, with it, or with its advisor, too.
-// `start` returns the port.
+// An app with one route that reads one user from a map or from PostgreSQL: without the suite, with it, or with its advisor as well. `start`
+// returns the port.
 import { PGlite } from '@electric-sql/pglite'
 import Fastify from 'fastify'
 import { cacheCore } from '@x/cache-core'
@@ -7,7 +7,11 @@ import { cacheMetrics } from '@x/cache-metrics'
 
 const USERS = 10_000
 
-/** @param kind `without`, `with` or `advised`; @param source `map` or `PostgreSQL` */
+/**
+ * Starts the app.
+ * @param kind `without`, `with` or `advised`
+ * @param source `map` or `PostgreSQL`
+ */
 export async function start (kind, source) {
   const app = Fastify()
   const load = source === 'map' ? fromMap() : await fromPostgres()

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Redis } from 'ioredis-6'
 
-/** A redis-server of one's own on a free port, or the one that `REDIS_URL` names. */
+/** Starts a redis-server for this benchmark on a free port; if `REDIS_URL` is set, that server is used instead. */
 export async function startRedis () {
   if (process.env.REDIS_URL !== undefined) return { url: process.env.REDIS_URL, stop: async () => {} }
   const probe = createServer().listen(0, '127.0.0.1')

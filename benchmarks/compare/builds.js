@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 const exec = promisify(execFile)
 const SCOPE = '@x'
 
-/** The root of this working tree. */
+/** The root folder of this working tree. */
 export const thisTree = join(import.meta.dirname, '../..')
 
 async function run (sentence, cwd, command, ...args) {
@@ -20,7 +20,7 @@ async function run (sentence, cwd, command, ...args) {
   }
 }
 
-/** The full hash of a revision. Rejects with a sentence if the history does not have it. */
+/** Returns the full hash of a revision. Rejects with a readable sentence if the repository does not have the revision. */
 async function findCommit (revision) {
   await run('The base revision comes from git, and this folder is not a git working tree', thisTree, 'git', 'rev-parse', '--git-dir')
   const shallow = await run('git fails', thisTree, 'git', 'rev-parse', '--is-shallow-repository')
@@ -28,7 +28,10 @@ async function findCommit (revision) {
   return await run(`The history has no commit ${JSON.stringify(revision)}${hint}`, thisTree, 'git', 'rev-parse', '--verify', '--end-of-options', `${revision}^{commit}`)
 }
 
-/** Links every entry of a `node_modules` folder of this tree, but those of the suite, which are linked to the base's own packages. */
+/**
+ * Links every entry of a `node_modules` folder of this tree into the other revision, except the packages of the suite, which come from that
+ * revision.
+ */
 async function linkModules (from, to, base) {
   await mkdir(to, { recursive: true })
   for (const name of await readdir(from)) {
@@ -43,7 +46,7 @@ async function linkModules (from, to, base) {
   }
 }
 
-/** The third-party packages: those of this tree if the lock is the same, else installed from the base's lock. */
+/** Provides the third-party packages of the other revision: those of this tree if both lock files are equal, else a fresh installation. */
 async function provideModules (base) {
   const locks = await Promise.all([thisTree, base].map((root) => readFile(join(root, 'package-lock.json'), 'utf8')))
   if (locks[0] !== locks[1]) {
@@ -61,13 +64,13 @@ async function provideModules (base) {
 }
 
 /**
- * Checks out and builds `revision`: `{ root, commit }`; the folder is removed when this process ends. Rejects with a sentence if
- * git does not have the revision, or if it cannot be installed or compiled.
+ * Checks out and builds `revision`; returns `{ root, commit }`. The folder is removed when this process ends. Rejects with a readable
+ * sentence if git does not have the revision, or if it cannot be installed or compiled.
  */
 export async function buildBase (revision) {
   const commit = await findCommit(revision)
   const root = await realpath(await mkdtemp(join(tmpdir(), 'cache-bench-base-')))
-  // Also when a signal ends the run.
+  // The folder is removed on the event `exit`, which also occurs after a signal.
   process.once('exit', () => rmSync(root, { recursive: true, force: true, maxRetries: 10 }))
   const archive = join(root, 'base.tar')
   await run(`git cannot export ${commit}`, thisTree, 'git', 'archive', '--format=tar', '-o', archive, commit)

@@ -15,10 +15,13 @@ function parseStats (info) {
 }
 const sum = (numbers) => numbers.reduce((total, each) => total + each, 0)
 
-/** Calls `listener(name, source)` for every command that the server runs; the source of one in a script is `lua`. */
+/**
+ * Calls `listener(name, source)` for every command that the server runs. `source` is the address of the client, or `lua` for a command in a
+ * script.
+ */
 async function monitor (url, listener) {
   const { hostname, port } = new URL(url)
-  // A socket of its own: ioredis 6.0.0 takes a command that is told right after "OK" for a reply.
+  // MONITOR uses a plain socket: ioredis 6.0.0 takes a monitored command that arrives right after "OK" for a reply.
   const socket = connect(Number(port), hostname)
   const lines = createInterface({ input: socket })
   const isReady = once(lines, 'line')
@@ -33,8 +36,8 @@ async function monitor (url, listener) {
 }
 
 /**
- * Runs `work` and waits until Redis has executed all of its commands. `sent` is the number of commands that clients sent, as MONITOR tells
- * them; `stats` the calls per command in INFO commandstats, which counts those that a script makes as well.
+ * Runs `work` and waits until Redis has executed all of its commands. Returns `sent`, the number of commands from clients according to
+ * MONITOR, and `stats`, the number of calls per command according to INFO commandstats, including calls by scripts.
  */
 export async function countCommands (url, work) {
   const control = new Redis(url)

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 
-/** A proxy in front of a server that passes what the server sends on after `ms` milliseconds: `{ url, close }`. */
+/** Starts a proxy in front of a server, which delays everything that the server sends by `ms` milliseconds; returns `{ url, close }`. */
 export async function delayReplies (url, ms) {
   const { hostname, port } = new URL(url)
   const sockets = new Set()

@@ -1,12 +1,12 @@
-// The median of paired ratios, and a 95 % confidence interval of it.
+// The median of paired ratios, and a 95 % confidence interval of the median.
 //
-// Pairs that were measured in the same two processes share those processes' memory layout and compiled code, so they are not
-// independent: the interval comes from a bootstrap that resamples whole blocks (Davison and Hinkley, "Bootstrap Methods and their
-// Application", 1997, §3.8 for grouped data, §5.3 for the percentile interval).
+// Pairs that were measured in the same two processes share the memory layout and the compiled code of these processes, so they are not
+// independent. The interval therefore comes from a bootstrap that resamples whole blocks of pairs (Davison and Hinkley, "Bootstrap Methods
+// and their Application", 1997, §3.8 for grouped data, §5.3 for the percentile interval).
 import { median } from '../measure.js'
 
 const RESAMPLES = 2000
-/** Fewer blocks say too little about how much processes differ. */
+/** The minimum number of blocks: fewer blocks do not show how much processes differ. */
 const MIN_BLOCKS = 5
 
 /** A generator of numbers in [0, 1) with a fixed seed, so that the same ratios always give the same interval (mulberry32, Tommy Ettinger). */
@@ -21,8 +21,8 @@ function uniform (seed) {
 }
 
 /**
- * `blocks` holds the ratios of each block, one list per pair of processes. Answers `{ middle, low, high }`; with fewer than five
- * blocks `low` is 0 and `high` is Infinity.
+ * Computes the median and its interval. `blocks` has one list of ratios per pair of processes. Returns `{ middle, low, high }`; with fewer
+ * than five blocks `low` is 0 and `high` is Infinity.
  */
 export function medianInterval (blocks) {
   const middle = median(blocks.flat())

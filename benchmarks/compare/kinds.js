@@ -1,17 +1,21 @@
-// CPU time of two kinds of one app, of this tree, per request: pairs of turns as in `compare`, each kind in processes of its own.
+// Compares the CPU time per request of two kinds of one app, both from this working tree. They are measured in pairs of turns as in
+// `compare.js`, each kind in processes of its own.
 import { join } from 'node:path'
 import { report } from '../measure.js'
 import { comparePairs } from './pairs.js'
 
 const root = join(import.meta.dirname, '../..')
 
-/** The file, the name and the content of the only row of a file of `rows/`. */
+/** Returns the only row in a file of `rows/`, with the name of the file and of the row. */
 async function rowOf (file) {
   const [[name, row]] = Object.entries((await import(`./rows/${file}.js`)).rows)
   return { file, name, ...row }
 }
 
-/** `0.943 (0.931–0.952, 30 pairs)`, or `not resolved` with the interval. The estimate decides whether `atMost` is met. */
+/**
+ * Formats a ratio as `0.943 (0.931–0.952, 30 pairs)`, or as `not resolved` with the interval. The median decides whether the limit `atMost`
+ * is met.
+ */
 function showRatio ({ middle, low, high, pairs, isResolved }, atMost) {
   const interval = Number.isFinite(high) ? `${low.toFixed(3)}–${high.toFixed(3)}, ${pairs} pairs` : `${pairs} pairs`
   if (!isResolved) return `not resolved (${interval})`
@@ -20,8 +24,8 @@ function showRatio ({ middle, low, high, pairs, isResolved }, atMost) {
 }
 
 /**
- * Measures pairs `{ title, one, other, atMost }` of kinds of the app in a file of `rows/`, and prints a table. `one` and `other` are contexts:
- * what the row's `start` and `client` receive.
+ * Measures pairs `{ title, one, other, atMost }` of kinds of an app and prints a table. `file` names the row in `rows/` that measures an
+ * app; `one` and `other` are the contexts that its `start` and `client` receive.
  */
 export async function compareKinds (file, title, rows) {
   const row = await rowOf(file)

@@ -1,22 +1,31 @@
-// Measures one row on both builds, in pairs of turns in the order A/B/B/A.
+// Measures one row, that is one operation of the files in `rows/`, on two builds, in pairs of turns in the order A/B/B/A.
 import { medianInterval } from './interval.js'
 import { startSide } from './start-side.js'
 
 const MAX_PAIRS = Number(process.env.PAIRS ?? 120)
-/** Half the width of an interval that is narrow enough, as a part of the median. */
+/** The half width of the confidence interval, as a fraction of the median, at which measuring ends. */
 const TOLERANCE = 0.015
 const WARM_UPS = 4
-/** More of them for each start of two processes give more ratios in the same time, but say less about how much processes differ. */
+/**
+ * The number of pairs that are measured in the same two processes. More pairs give more ratios in the same time, but show less of how much
+ * processes differ.
+ */
 const PAIRS_PER_BLOCK = 6
 
-/** The ratio of one pair, `one` / `other`: two turns of each in the order A/B/B/A, so that a drift of the machine cancels out. */
+/**
+ * Returns the ratio `one` / `other` of one pair: two turns of each build in the order A/B/B/A, so that a slow change of the machine's speed
+ * cancels out.
+ */
 async function runPair (one, other, calls) {
   const first = await one.turn(calls)
   const others = await other.turn(calls) + await other.turn(calls)
   return (first + await one.turn(calls)) / others
 }
 
-/** One block: two fresh processes and the ratios of several pairs, this build / base. Every other pair begins with the base. */
+/**
+ * Measures one block: starts two fresh processes and returns the ratios of several pairs, this build / base. Every other pair begins with
+ * the base.
+ */
 async function runBlock (row, builds, context, number) {
   const order = number % 2 === 0 ? builds : builds.toReversed()
   const sides = await Promise.all(order.map((build) => startSide(build, row, context(build))))
@@ -36,8 +45,8 @@ async function runBlock (row, builds, context, number) {
 }
 
 /**
- * Blocks until the 95 % interval of the median ratio lies within ± 1.5 % of it, or 120 pairs are done (`PAIRS` in the environment: fewer, for a
- * trial): `{ middle, low, high, pairs, isResolved }`.
+ * Measures blocks until the 95 % interval of the median ratio is within ± 1.5 % of the median, or 120 pairs are done (or the number in the
+ * environment variable `PAIRS`, for a trial). Returns `{ middle, low, high, pairs, isResolved }`.
  */
 export async function comparePairs (row, builds, context) {
   const blocks = []

@@ -1,10 +1,11 @@
-// Child process: one row on one build. Arguments: root of the build, file of the row, name of the row, context as JSON.
+// A child process that runs one row on one build. Arguments: the root of the build, the file of the row, the name of the row, and the
+// context as JSON.
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 const [, , root, file, name, context] = process.argv
-// Packages come from the build, third-party ones as well: the versions belong to what is compared.
+// All packages, third-party ones as well, come from the measured build, since their versions are part of the comparison.
 const from = createRequire(join(root, 'benchmarks/package.json'))
 const load = (specifier) => import(pathToFileURL(from.resolve(specifier)).href)
 
@@ -17,15 +18,15 @@ function begin () {
   cpu = process.cpuUsage()
 }
 
-/** Nanoseconds since `begin`: CPU time of this process, user and system, and wall time. */
+/** Returns the time since `begin` in nanoseconds: the CPU time of this process, user and system, and the wall time. */
 function end () {
   const { user, system } = process.cpuUsage(cpu)
   return { cpu: (user + system) * 1000, wall: Number(process.hrtime.bigint() - wall) }
 }
 
-// A child outlives no parent.
+// The process ends with its parent.
 process.on('disconnect', () => process.exit())
-/** Does what the parent asks. A run that fails ends this process, with its error. */
+/** Carries out an action that the parent has sent. A run that fails ends this process with its error. */
 async function answer ({ action, calls }) {
   if (action === 'begin') begin()
   if (action === 'run') {

@@ -1,14 +1,14 @@
-// Starts a row on a build in a process of its own, and measures turns of it.
+// Starts a row on a build in a process of its own, and measures turns (runs of a number of calls) in it.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 
-/** `build` is `{ name, root }`, `row` is `{ file, name, … }`. The caller stops the side. */
+/** Starts the process of a row. `build` is `{ name, root }`, `row` is `{ file, name, … }`. The caller must stop the returned side. */
 export async function startSide (build, row, context) {
   const child = fork(new URL('./side.js', import.meta.url), [build.root, row.file, row.name, JSON.stringify(context)], { execArgv: row.nodeOptions ?? [] })
   const gone = once(child, 'exit').then(([code, signal]) => {
     throw new Error(`The process that measures "${row.name}" on ${build.name} ended (${signal ?? code})`)
   })
-  // A rejection is reported only to a caller that waits for a message.
+  // The rejection is handled, since it matters only to a caller that waits for a message.
   gone.catch(() => {})
   const message = async () => (await Promise.race([once(child, 'message'), gone]))[0]
   const ask = (action, calls) => {
@@ -19,7 +19,10 @@ export async function startSide (build, row, context) {
 
   return {
     url,
-    /** One turn: what the row measures, per call. A row with a client of its own drives the side from this process. */
+    /**
+     * Measures one turn; returns the row's figure per call. If the row has a `client`, this process sends the requests; otherwise the child
+     * runs them.
+     */
     async turn (calls = row.calls) {
       let seen
       if (row.client === undefined) {

@@ -1,6 +1,7 @@
-// One kind of an app of `apps/`, over HTTP: CPU time of the server's process per request, the client in another process.
-// Context: `{ app, args, path, isMixed, isConditional }`. `isMixed` asks for ids by Zipf's law in place of the last part of `path`;
-// `isConditional` asks with the entity tag of the response, for a 304.
+// A row of `compareKinds`, that is an operation to measure: requests to one kind of an app in `apps/`. The figure is the CPU time of the
+// server's process per request; the client runs in another process. Context: `{ app, args, path, isMixed, isConditional }`. With `isMixed`
+// the last part of `path` is replaced by ids that follow Zipf's law; with `isConditional` requests have the entity tag of the response, so
+// that the response is a 304.
 const IDS = 10_000
 
 async function start (_load, { app, args }) {
@@ -8,9 +9,9 @@ async function start (_load, { app, args }) {
   return { url: `http://127.0.0.1:${await startApp(...args)}` }
 }
 
-/** Sends a number of requests on 16 connections. Throws if one is answered with another status. */
+/** Sends a number of requests over 16 connections. Throws if a response has another status than the expected one. */
 async function client (origin, amount, { path, isMixed = false, isConditional = false }) {
-  // The server's process reads this file, too, and has no use for a client.
+  // The module is imported here, since the server's process also reads this file and does not need it.
   const { etagOf, rateOf } = await import('../../measure.js')
   const url = `${origin}${path}`
   const headers = isConditional ? { 'if-none-match': await etagOf(url) } : {}
@@ -19,7 +20,7 @@ async function client (origin, amount, { path, isMixed = false, isConditional = 
 }
 
 let paths
-/** The paths below one, with ids by Zipf's law: 10 000 of them. */
+/** Returns 10 000 paths below the given path, whose last part is an id by Zipf's law. */
 function mixedPaths (path) {
   paths ??= Array.from({ length: 4096 }, () => ({ path: `${path.slice(0, path.lastIndexOf('/') + 1)}${Math.floor(IDS ** Math.random())}` }))
   return paths

@@ -1,4 +1,5 @@
-// A request with one getOrSet on MemoryCache, with and without a canary that is idle in its baseline: CPU time of the server's process.
+// A row, that is an operation to measure: a request with one getOrSet on MemoryCache, with and without a canary in its baseline. The figure
+// is the CPU time of the server's process.
 const PATH = '/users/1'
 
 async function start (load, { canary }) {
@@ -13,7 +14,7 @@ async function start (load, { canary }) {
 }
 
 async function client (url, amount) {
-  // The server's process reads this file, too, and has no use for a client.
+  // The module is imported here, since the server's process also reads this file and does not need it.
   const { rateOf } = await import('../../measure.js')
   await rateOf(amount, { url, connections: 16, statuses: ['200'] })
 }

@@ -1,7 +1,7 @@
-// Heap per small entry of MemoryCache, and how much of it `bytes` counts.
-// Hash tables double now and then: the mean of several sizes depends less on when.
+// Rows of `compare.js`: the heap that a small entry of MemoryCache takes, and the part of it that the property `bytes` counts. The mean of
+// several sizes is used, since hash tables double at certain sizes.
 const SIZES = [20_000, 27_000, 36_000]
-/** As texts that are read from a database: no two entries share one. */
+/** Values are parsed from text, as values read from a database are, so that no two entries share a string. */
 const product = (id) => JSON.parse(`{"id":${id},"name":"Product ${id}","price":${id}.5,"stock":${id % 100},"category":"Games ${id % 50}","active":true}`)
 
 async function fill (cache, entries, tagsOf) {
@@ -9,7 +9,10 @@ async function fill (cache, entries, tagsOf) {
   if (cache.size !== entries) throw new Error(`${cache.size} of ${entries} entries are held`)
 }
 
-/** Bytes per entry: `heap` that is held, with the tables of a cache of this size, and `bytes` that the cache counts. */
+/**
+ * Fills one cache; returns the bytes per entry: `heap` as Node measures it, with the tables of the cache, and `bytes` as the cache counts
+ * them.
+ */
 async function measureOne (make, entries, tagsOf) {
   const before = heapUsed()
   const cache = make(entries)
@@ -17,15 +20,16 @@ async function measureOne (make, entries, tagsOf) {
   return { heap: (heapUsed() - before) / entries, bytes: cache.bytes / entries }
 }
 
-/** The same, the mean of all sizes. */
+/** Returns the mean of `measureOne` over all sizes. */
 async function measure (load, isolation, tagsOf) {
   const { MemoryCache } = await load('@x/cache-core')
   const make = (maxEntries) => new MemoryCache({ maxEntries, maxBytes: 2 ** 30, isolation })
-  // Code and hidden classes, which a first cache brings, belong to no entry.
+  // A first cache is filled and dropped, since the code and the hidden classes that it creates belong to no entry.
   await measureOne(make, 2000, tagsOf)
   const seen = { heap: 0, bytes: 0 }
   for (const entries of SIZES) {
-    // A function of its own: a cache that a variable still names would be collected during the next size.
+    // The cache is a local variable of another function, since a variable of this function would keep it alive while the next size is
+    // measured.
     const { heap, bytes } = await measureOne(make, entries, tagsOf)
     seen.heap += heap / SIZES.length
     seen.bytes += bytes / SIZES.length
@@ -51,7 +55,7 @@ const heap = (isolation, tagsOf) => ({
   start: async (load) => ({ run: async () => (await measure(load, isolation, tagsOf)).heap })
 })
 
-/** Counted / held of one build. */
+/** The row of the counted bytes divided by the bytes that the heap holds, for one build. */
 const counted = (isolation, tagsOf) => ({
   nodeOptions: NODE_OPTIONS,
   figure: 'own',

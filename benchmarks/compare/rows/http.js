@@ -1,4 +1,5 @@
-// Stored responses over HTTP: CPU time of the server's process per request, the client in another process.
+// Rows of `compare.js`, that is operations to measure: requests for stored responses. The figure is the CPU time of the server's process
+// per request; the client runs in another process.
 const PATH = '/rows'
 
 async function start (load) {
@@ -13,9 +14,9 @@ async function start (load) {
   return { url: `http://127.0.0.1:${app.server.address().port}${PATH}` }
 }
 
-/** Sends a number of requests on 16 connections. Throws if one is answered with another status. */
+/** Sends a number of requests over 16 connections. Throws if a response has another status than the expected one. */
 async function send (url, amount, headers, status) {
-  // The server's process reads this file, too, and has no use for a client.
+  // The module is imported here, since the server's process also reads this file and does not need it.
   const { rateOf } = await import('../../measure.js')
   await rateOf(amount, { url, connections: 16, headers, statuses: [status] })
 }

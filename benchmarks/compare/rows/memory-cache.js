@@ -1,9 +1,9 @@
-// Reads and writes of fastify.cache on MemoryCache.
+// Rows of `compare.js`, that is operations to measure: reads and writes of fastify.cache on MemoryCache.
 const KEYS = Array.from({ length: 5000 }, (_, id) => `user:${id}`)
 const user = (id) => ({ id, name: `User ${id}`, email: `user${id}@example.org`, roles: ['admin', 'editor'], team: { id: 7, name: 'Seven' } })
 const key = (i) => KEYS[i % KEYS.length]
 
-/** One call after the other; `call` gets the cache and a running number. */
+/** Makes a row that runs one call after the other; `call` receives the cache and a running number. */
 function on (isolation, call) {
   return async (load) => {
     const { default: Fastify } = await load('fastify')

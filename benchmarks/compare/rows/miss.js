@@ -1,4 +1,5 @@
-// A miss of getOrSet on Redis: wall time, commands that the client sends, round trips before the answer.
+// Rows of `compare.js`, that is operations to measure: a miss of getOrSet on Redis. The figures are wall time, commands that the client
+// sends, and round trips until the caller has the value.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { countCommands } from '../count-commands.js'
@@ -7,11 +8,11 @@ import { redisApp, user } from './redis-app.js'
 
 const TAGS = ['users', 'team:7']
 
-/** One miss after the other, each of a key that was never asked for. */
+/** Makes a run of misses, one after the other, each for a key that was never read before. */
 function misses (loadMs, options) {
   return async (load, context) => {
     const { cache } = await redisApp(load, context)
-    // Other processes have stored theirs on the same server.
+    // The keys contain a random id, since earlier processes have stored keys on the same server.
     const process = randomUUID()
     let next = 0
     let loads = 0
@@ -33,7 +34,7 @@ const OPTIONS = { ttl: 3600 }
 const TAGGED = { ttl: 3600, tags: TAGS }
 const wall = (calls, atMost, loadMs, options) => ({ needsRedis: true, calls, figure: 'wall', atMost, start: misses(loadMs, options) })
 
-/** Commands per miss, what the store needs included; one more than the base may be sent. */
+/** Makes a row that counts the commands per miss, including those that store the value; at most one more than the base's is allowed. */
 const commands = (options) => ({
   needsRedis: true,
   more: 1,
@@ -42,11 +43,11 @@ const commands = (options) => ({
     const CALLS = 300
     const side = await startSide(context)
     try {
-      // The first misses load scripts.
+      // The first misses are not counted, since they load scripts into Redis.
       await side.turn(20)
       const { sent, stats } = await countCommands(context.url, () => side.turn(CALLS))
       const each = Object.entries(stats).map(([name, calls]) => `${name} ${(calls / CALLS).toFixed(2)}`)
-      // Heartbeats are a few among hundreds.
+      // The heartbeats of the cache are counted as well: only a few, beside hundreds of commands.
       return { figure: Math.round(sent / CALLS * 10) / 10, note: `commandstats per miss: ${each.join(', ')}` }
     } finally {
       await side.stop()
@@ -54,7 +55,10 @@ const commands = (options) => ({
   }
 })
 
-/** Round trips before the answer: the median time of a miss behind a proxy that holds every reply back, in units of that delay. */
+/**
+ * Makes a row that counts the round trips until the caller has the value: a proxy delays every reply, and the median time of a miss is
+ * divided by that delay.
+ */
 const trips = (options) => ({
   needsRedis: true,
   more: 1,
@@ -70,7 +74,7 @@ const trips = (options) => ({
           const began = performance.now()
           await side.turn(1)
           if (miss >= 4) times.push(performance.now() - began)
-          // The store of the last one is no part of the next.
+          // The value of this miss must be stored before the next miss is timed.
           await wait(4 * DELAY_MS)
         }
         return { figure: Math.floor(times.toSorted((a, b) => a - b)[times.length >> 1] / DELAY_MS) }

@@ -1,7 +1,7 @@
-/** A value as small as most. */
+/** Returns a small value of typical size. */
 export const user = (id) => ({ id, name: `User ${id}`, email: `user${id}@example.org`, roles: ['admin', 'editor'], team: { id: 7, name: 'Seven' } })
 
-/** An app of the build with its cache on Redis. The two builds share a server, each under a prefix of its own. */
+/** Starts an app of one build with its cache on Redis. The builds share a Redis server and have different key prefixes. */
 export async function redisApp (load, { url, keyPrefix }) {
   const { default: Fastify } = await load('fastify')
   const { cacheRedis } = await load('@x/cache-redis')
@@ -10,7 +10,7 @@ export async function redisApp (load, { url, keyPrefix }) {
   const PATIENCE_MS = 30_000
   await app.register(cacheRedis, { url, keyPrefix, commandTimeoutMs: 5000, socketTimeoutMs: PATIENCE_MS, heartbeatTimeoutMs: PATIENCE_MS })
   await app.ready()
-  // In service, or every figure would be one of misses.
+  // Measuring may begin only when the cache is in service: before, every read is a miss.
   for (let id = 0; ; id++) {
     const { ok } = await app.cache.set('probe', id, 60)
     const read = await app.cache.get('probe')

@@ -1,11 +1,12 @@
-// Reads and writes of fastify.cache on Redis that hit: CPU time of the client's process.
+// Rows of `compare.js`, that is operations to measure: reads that hit, and writes, of fastify.cache on Redis. The figure is the CPU time of
+// the client's process.
 import { redisApp, user } from './redis-app.js'
 
 const KEYS = Array.from({ length: 1000 }, (_, id) => `user:${id}`)
 const TAGS = ['users', 'team:7']
 const key = (i) => KEYS[i % KEYS.length]
 
-/** So many calls in flight; `call` gets the cache and a running number. */
+/** Makes a row with `lanes` calls in flight; `call` receives the cache and a running number. */
 function inFlight (lanes, options, call) {
   return async (load, context) => {
     const { cache } = await redisApp(load, context)
@@ -32,7 +33,10 @@ async function mustHit (result) {
 const get = (cache, i) => mustHit(cache.get(key(i)))
 const set = (cache, i) => mustBeOk(cache.set(key(i), user(i), 3600))
 const row = (calls, lanes, options, call, atMost = 1.03) => ({ needsRedis: true, calls, figure: 'cpu', atMost, start: inFlight(lanes, options, call) })
-/** A set asks for the generation beside the value, since 262b094 lost values in one that another process had cleared. */
+/**
+ * The ratio allowed for a set: it reads the generation beside writing the value, so that no value is lost after another process has cleared
+ * the cache.
+ */
 const WITH_QUESTION = 1.35
 const untagged = { ttl: 3600 }
 const tagged = { ttl: 3600, tags: TAGS }

@@ -3,9 +3,9 @@ import { err, ok, valueInvalid } from '@x/cache-core/implementing'
 
 interface Stored { readonly value: unknown; readonly until: number }
 
-/** A cache in three methods. Put your store in the place of the `Map`. */
+/** A cache with the three required methods of the contract. Replace the `Map` by your store. */
 export class CustomCache implements Cache {
-  /** The label in metrics. */
+  /** The value of the label `impl` in the metrics. */
   readonly name = 'custom'
   readonly #entries = new Map<string, Stored>()
   readonly #maxEntries: number
@@ -24,7 +24,7 @@ export class CustomCache implements Cache {
     return ok(null)
   }
 
-  // Cloned before anything is awaited: the caller may change its value as soon as it has made the call.
+  // The value is cloned before the first await, since the caller may change it as soon as `set` has returned its promise.
   async set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
     const seconds = (typeof ttl === 'object' ? ttl?.ttl : ttl) ?? 3600
     try {

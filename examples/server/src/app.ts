@@ -14,24 +14,24 @@ import { recordRoutes } from './routes/records.js'
 import { tableRoutes } from './routes/tables.js'
 import { userRoutes } from './routes/users.js'
 
-/** The parts that the app is built from. */
+/** The parts from which the app is built. */
 export interface AppOptions {
-  /** The creator of the database closes it, after the app. */
+  /** The database. The code that opened it closes it, after the app has closed. */
   database: Database
   cache?: CacheCoreOptions
-  /** Default: not on Redis. */
+  /** The options of Redis; default: the app does not use Redis. */
   redis?: CacheRedisOptions
   metrics?: CacheMetricsOptions
-  /** Beside the rules of the app, such as the proxies to purge. */
+  /** Options of `cacheEdge` in addition to the app's own rules, such as the proxies to purge. */
   edge?: Pick<CacheEdgeOptions, 'purge'>
   logger?: FastifyServerOptions['logger']
 }
 
-/** The whole app, not yet listening. The routes know `request.cache` and nothing of what is behind it. */
+/** Builds the whole app, which does not listen yet. The routes use `request.cache` and do not depend on the implementation behind it. */
 export async function buildApp ({ database, cache, redis, metrics, edge, logger = false }: AppOptions): Promise<FastifyInstance> {
-  // Two log lines for each request would be most of the time of a request that hits.
+  // Request logging is off, since two log lines would take most of the time of a request that hits.
   const logController = new LogController({ disableRequestLogging: true })
-  // Texts of a path or query become numbers, but an array of one does not become its content.
+  // A text in a path or query is converted to a number if the schema asks for one, but an array with one item is not converted to its item.
   const ajv = { customOptions: { coerceTypes: true, allowUnionTypes: true } } as const
   const app = Fastify({ logger, logController, ajv })
   app.setErrorHandler(sendError)
@@ -39,7 +39,7 @@ export async function buildApp ({ database, cache, redis, metrics, edge, logger 
   await app.register(cacheCore, { personal: PERSONAL_PATHS, ...cache })
   await app.register(cacheMetrics, metrics ?? {})
   await app.register(cacheEdge, { rules: EDGE_RULES, personal: PERSONAL_PATHS, ...edge })
-  // After the others: it connects, and nothing may be left connected if one of them refuses its options.
+  // Redis is registered last, since it connects: if another plugin refused its options, the connection would stay open.
   await app.register(cacheRedis, redis ?? { enabled: false })
   addIdentity(app)
 

@@ -1,8 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 
 /**
- * Every cache key of the app. The text before the first `:` is the label in the metrics; what is personal has the user's id
- * in its key.
+ * All cache keys of the app. The text before the first `:` is the label in the metrics. The key of a personal value contains the user's id.
  */
 export const keys = {
   tables: 'tables:all',
@@ -20,23 +19,25 @@ export const keys = {
   approval: (id: number) => `approvals:${id}`
 }
 
-/** Every tag of the app: what a write names to make the entries made from it gone. */
+/** All tags of the app. A write invalidates tags, which removes the entries that were made from the changed data. */
 export const tags = {
   tables: 'tables',
   record: (id: number) => `record:${id}`,
-  /** The rows of a table: its pages and all that is counted from them. */
+  /** The tag of the rows of a table: of its pages, and of everything that is counted from its rows. */
   records: (tableId: number) => `records:${tableId}`,
   user: (id: number) => `user:${id}`,
   notifications: (userId: number) => `notifications:${userId}`,
   approval: (id: number) => `approvals:${id}`
 }
 
-/** Seconds. Writes invalidate by tag, so a ttl only bounds what would be kept if one got lost. */
+/**
+ * Lifetimes of entries in seconds. Writes invalidate by tag, so a ttl only limits how long an entry is served if an invalidation is lost.
+ */
 export const ttl = { short: 60, hour: 3600, day: 24 * 3600 }
 
 /**
- * For after the commit: makes the tagged entries gone. The write holds even if the cache did not hear of it, so a failure
- * is reported and does not fail the request.
+ * Invalidates the tags of a write; to be called after the transaction is committed. If it fails, the write is still valid, so the failure
+ * is logged and the request does not fail.
  */
 export async function invalidate (request: FastifyRequest, changed: string[]): Promise<void> {
   const result = await request.cache.tags.invalidate(changed)

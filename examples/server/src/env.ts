@@ -7,18 +7,18 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 /** The settings of this server from the environment. */
 export interface ServerEnv {
   host: string
-  /** `0`: any free port. */
+  /** The port to listen on; `0`: any free port. */
   port: number
   logLevel: typeof LOG_LEVELS[number]
-  /** The directory of PostgreSQL's files; undefined: in memory. */
+  /** The directory of PostgreSQL's files; `undefined`: the database is in memory. */
   databaseDir: string | undefined
   cache: CacheCoreOptions
-  /** `enabled` only where Redis is asked for. */
+  /** The options of Redis; `enabled` is `true` only if the environment asks for Redis. */
   redis: CacheRedisOptions
   metrics: CacheMetricsOptions
 }
 
-/** Reads the environment once; a value that does not parse throws one sentence that names the variable. */
+/** Reads the settings from the environment. A value that does not parse throws an error whose message names the variable. */
 export function readEnv (env: Env = process.env): ServerEnv {
   const reader = new EnvReader(env)
   const maxEntries = reader.number('CACHE_MAX_ENTRIES', { min: 1, max: 10_000_000, integer: true }) ?? 10_000
@@ -34,7 +34,10 @@ export function readEnv (env: Env = process.env): ServerEnv {
   }
 }
 
-/** The second listener has the host of the app unless it names one: metrics must not be reachable from more hosts than the app. */
+/**
+ * Gives the second listener, which serves the metrics, the host of the app unless it has one of its own: metrics must not be reachable from
+ * more hosts than the app.
+ */
 function onHost (host: string, metrics: CacheMetricsOptions): CacheMetricsOptions {
   const { listener } = metrics
   return typeof listener === 'object' ? { ...metrics, listener: { host, ...listener } } : metrics

@@ -3,7 +3,7 @@ import { UserRequired } from './errors.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The user of a request; null if the request names none. */
+    /** The user of a request; `null`: the request names none. */
     user: { id: number } | null
   }
 }
@@ -22,7 +22,7 @@ export function addIdentity (app: FastifyInstance): void {
   })
 }
 
-/** The id of the user who asks; throws `APP_ERR_USER_REQUIRED`. */
+/** Returns the id of the requesting user; throws `APP_ERR_USER_REQUIRED` if the request names none. */
 export function requireUserId (request: FastifyRequest): number {
   if (request.user === null) throw new UserRequired()
   return request.user.id

@@ -3,19 +3,19 @@ import { once } from 'node:events'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The server in a process of its own, as in production. */
+/** A server that runs in a process of its own, as in production. */
 export interface ServerProcess {
   readonly url: string
-  /** Ends it gracefully; resolves to its exit code, null if it had to be killed. */
+  /** Ends the server gracefully; resolves with its exit code, or with `null` if it had to be killed. */
   stop (): Promise<number | null>
 }
 
-// This file is TypeScript or compiled, and so is the server beside it.
+// The server's file has the same extension as this file: `.ts`, or `.js` after compilation.
 const SERVER = fileURLToPath(new URL(`./server${extname(import.meta.url)}`, import.meta.url))
 
 /**
- * Starts the server and waits until it listens, on any free port unless `PORT` is given here. What it prints goes to stderr:
- * warnings and worse unless `LOG_LEVEL` says otherwise.
+ * Starts the server on any free port, unless `env` has `PORT`, and waits until it listens. Its output goes to stderr: warnings and errors
+ * only, unless `env` has `LOG_LEVEL`.
  */
 export async function startServer (env: Record<string, string | undefined> = {}): Promise<ServerProcess> {
   const child = fork(SERVER, {

@@ -24,7 +24,7 @@ async function start (): Promise<void> {
 
 async function serve ({ host, port, logLevel, databaseDir, cache, redis, metrics }: ServerEnv, database: Database): Promise<void> {
   const app = await buildApp({ database, cache, redis, metrics, logger: { level: logLevel } })
-  // A database in memory is new at every start; what Redis kept is of the one before.
+  // A database in memory is new at each start, so entries in Redis from an earlier start would be wrong.
   if (redis.enabled === true && databaseDir === undefined) await app.cache.clear()
   let url: string
   try {
@@ -40,7 +40,7 @@ async function serve ({ host, port, logLevel, databaseDir, cache, redis, metrics
     await app.close()
     await database.close()
   })
-  // Started by another process: it hears where to send requests, and this one does not outlive it.
+  // If another process has started this one, it receives the address, and this server closes when that process ends.
   process.send?.({ url })
   process.once('disconnect', () => { grace.close() })
   showWhereToLook(app, url)
@@ -54,7 +54,8 @@ function showWhereToLook (app: FastifyInstance, url: string): void {
 }
 
 start().catch((error: Error & { code?: string }) => {
-  // An error with a code of the suite, the app or the system is printed as its message; only an unexpected error with its stack.
+  // An error with a code of the suite, of the app or of the system is printed as its message; any other error is unexpected and printed
+  // with its stack.
   const isExplained = /^(?:CACHE_ERR_|APP_ERR_|E[A-Z]+$)/.test(error.code ?? '')
   process.stderr.write(`${isExplained ? `${error.code}: ${error.message}` : error.stack}\n`)
   process.exitCode = 1

@@ -12,7 +12,7 @@ import { valueClaims } from './conformance/value-claims.js'
 
 /** The number of times that a claim is checked in real time on a machine that is too busy. */
 const MAX_ATTEMPTS = 10
-/** Units of real time, beside those that a claim waits, after which its lifetimes may have ended early. */
+/** The units of real time by which a check may last longer than the claim waits. If it lasts longer, lifetimes may have ended too early. */
 const LATE_UNITS = 0.25
 
 /** Options of `testCache`. */
@@ -53,7 +53,7 @@ export async function testCache ({ test, make, peerOf, name, advance, unit, chec
   const label = name ?? sample.name ?? sample.constructor.name
   await sample.close?.()
   for (const claim of claims) {
-    /** Checks the claim on a new cache; `false`: it failed, and the machine was too late for it to say anything. */
+    /** Checks the claim on a new cache; `false`: the check failed, but the machine was so busy that lifetimes may have ended too early. */
     const attempt = async (): Promise<boolean> => {
       const cache = await make()
       const peer = claim.needs?.includes('leases') === true && peerOf !== undefined ? await peerOf(cache) : cache
@@ -84,7 +84,7 @@ function claimsFor (cache: Cache, checksInput: boolean): Claim[] {
   return [...claims, ...inputClaims, ...checked].filter(({ needs = [] }) => needs.every((member) => cache[member] !== undefined))
 }
 
-/** The time of one check of a claim, which begins when this is made. */
+/** The time of one check of a claim; it starts when the object is made. */
 class ClaimTime implements Time {
   readonly unit: number
   readonly #advance: CacheTestOptions['advance']

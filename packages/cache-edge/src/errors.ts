@@ -2,7 +2,7 @@ import { createError } from '@x/cache-core/suite'
 
 export { PolicyInvalid } from './rules/policy-invalid.js'
 
-/** Thrown for a wrong member of `config.cache` of a route, with the code of a wrong plugin option. */
+/** Thrown for an invalid member of `config.cache` of a route. The code is `CACHE_ERR_OPTION_INVALID`, as for an invalid plugin option. */
 export const RouteOptionInvalid = createError<[route: string, why: string, cause?: { cause: unknown }]>('CACHE_ERR_OPTION_INVALID',
   'config.cache of %s: %s')
 /** Thrown if `@fastify/etag` is registered as well, since that plugin sends 304 itself. */

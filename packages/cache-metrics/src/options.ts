@@ -18,11 +18,11 @@ function having<T> (methods: readonly (keyof T & string)[], allowed: string) {
 const path = (fallback: string) => Type.Union([Type.Literal(false), Type.String({ pattern: '^/' })], { default: fallback })
 
 const endpoint = Type.Object({
-  /** Prometheus text, or OpenMetrics if that is the format of your registry. */
+  /** The path of the page in Prometheus text, or in OpenMetrics text if that is the format of your registry. */
   prom: Type.Optional(path('/metrics/prom')),
-  /** OpenTelemetry's numbers as Prometheus text; with `otel`. */
+  /** The path of the page with OpenTelemetry's numbers as Prometheus text; only with option `otel`. */
   otel: Type.Optional(path('/metrics/otel')),
-  /** OpenTelemetry's numbers as JSON; with `otel`. */
+  /** The path of the page with OpenTelemetry's numbers as JSON; only with option `otel`. */
   json: Type.Optional(path('/metrics'))
 }, { additionalProperties: false })
 
@@ -39,7 +39,7 @@ const listener = Type.Object({
 const advisor = Type.Object({
   /** Share of the hits that may be stale, 0 to 1; 0.001 is 10 in 10 000. */
   staleTolerance: Type.Optional(Type.Number({ minimum: 0, maximum: 1, default: DEFAULT_WISHES.staleTolerance })),
-  /** Requests of a key pattern or route below which nothing is advised. */
+  /** The number of requests of a key pattern or route below which no advice is given. */
   minRequests: Type.Optional(Type.Integer({ minimum: 1, default: DEFAULT_WISHES.minRequests })),
   /** Days of observation before a gate says go or no-go. */
   minDays: Type.Optional(Type.Number({ minimum: 0, default: MIN_OBSERVED_SECONDS / 86_400 })),

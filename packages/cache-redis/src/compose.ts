@@ -98,7 +98,8 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
     send: (removal) => sendRemoval(removal, storage.tokens, storage.writer),
     replayed: guard('onReplayed', events.onReplayed, warn),
     changed: () => {
-      // While Redis is out of service, no copy is read; none of the time before is read afterwards.
+      // Copies of the near cache are removed when Redis goes out of service: invalidations by other processes may be missed until it is
+      // back.
       if (service.breakerState !== 'closed') storage.near?.clear()
       onChange(status())
     }

@@ -32,7 +32,10 @@ export class RedisCache implements Cache, Partial<NearReads> {
   readonly #service: Service
   readonly #entries: Entries
 
-  /** @throws `CACHE_ERR_OPTION_INVALID` for options that are wrong or contradict each other */
+  /**
+   * Makes a cache, which begins to connect.
+   * @throws `CACHE_ERR_OPTION_INVALID` for options that are wrong or contradict each other
+   */
   constructor (options: RedisCacheOptions = {}, events: RedisCacheEvents = {}) {
     this.#parts = compose(options, events)
     this.#service = this.#parts.service

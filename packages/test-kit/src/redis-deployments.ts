@@ -6,7 +6,7 @@ import { freePort } from './servers.js'
 
 const run = promisify(execFile)
 
-/** Starts servers side by side; those that started are closed if one does not. */
+/** Starts servers at the same time; if one of them does not start, the others are closed. */
 async function startAll (starts: readonly (() => Promise<RedisServer>)[]): Promise<RedisServer[]> {
   const settled = await Promise.allSettled(starts.map((start) => start()))
   const started = settled.flatMap((each) => each.status === 'fulfilled' ? [each.value] : [])
@@ -20,7 +20,7 @@ async function closeAll (servers: readonly RedisServer[]): Promise<void> {
   await Promise.all(servers.map((server) => server.close()))
 }
 
-/** Three masters with a replica each. */
+/** A Redis Cluster of three masters with one replica each. */
 export class RedisCluster {
   readonly nodes: readonly RedisServer[]
 
@@ -28,7 +28,10 @@ export class RedisCluster {
     this.nodes = nodes
   }
 
-  /** `lastArgs` are for the last node alone. */
+  /**
+   * Starts the six nodes of a Cluster.
+   * @param lastArgs further arguments of the last node alone
+   */
   static async start (nodeTimeoutMs = 1000, ...lastArgs: string[]): Promise<RedisCluster> {
     const nodes = await startAll(Array.from({ length: 6 }, (_, at) => () => RedisServer.start(
       '--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeoutMs), '--cluster-port', async () => String(await freePort()), ...at === 5 ? lastArgs : []
@@ -46,7 +49,7 @@ export class RedisCluster {
 
   get urls (): string[] { return this.nodes.map(({ url }) => url) }
 
-  /** Every node agrees that all slots are served, and the replicas are in sync. */
+  /** Waits until every node reports that all slots are served, and all replicas are in sync. */
   async settled (): Promise<void> {
     await until('the cluster is complete', async () => {
       for (const node of this.nodes) {
@@ -58,7 +61,7 @@ export class RedisCluster {
     })
   }
 
-  /** The server that serves the slot of a key, as a node that is not `stopped` knows it. */
+  /** Returns the server that serves the slot of a key, according to a node that is not `stopped`. */
   async masterOf (key: string, stopped?: RedisServer): Promise<RedisServer> {
     const slot = calculateSlot(key)
     for (const line of (await this.#topology(stopped)).split('\n')) {
@@ -76,7 +79,7 @@ export class RedisCluster {
     await closeAll(this.nodes)
   }
 
-  /** Moves the slot of a key, with all that is in it, to another master. */
+  /** Moves the slot of a key, with all keys in the slot, to another master. */
   async moveSlotOf (key: string): Promise<void> {
     const slot = String(calculateSlot(key))
     const from = await this.masterOf(key)
@@ -103,7 +106,7 @@ export class RedisCluster {
   }
 }
 
-/** A master, two replicas, and three Sentinels that call it `mymaster`. */
+/** A master, two replicas, and three Sentinels that know the master under the name `mymaster`. */
 export class RedisSentinels {
   readonly servers: readonly RedisServer[]
   readonly sentinels: readonly RedisServer[]
@@ -113,7 +116,10 @@ export class RedisSentinels {
     this.sentinels = sentinels
   }
 
-  /** @param sentinels how many; all but one must agree on a failover */
+  /**
+   * Starts the servers.
+   * @param sentinels the number of Sentinels; all but one must agree on a failover
+   */
   static async start (sentinels = 3, replicas = 2): Promise<RedisSentinels> {
     const master = await RedisServer.start()
     const others = await startAll([
@@ -137,7 +143,7 @@ export class RedisSentinels {
     const { length } = this.sentinels
     for (const sentinel of this.sentinels) {
       await sentinel.cli('SENTINEL', 'MONITOR', 'mymaster', '127.0.0.1', String(master.port), String(Math.max(1, length - 1)))
-      // Less makes Sentinels flap.
+      // With a shorter `down-after-milliseconds` Sentinels start failovers for mere delays.
       await sentinel.cli('SENTINEL', 'SET', 'mymaster', 'down-after-milliseconds', '1000')
       await sentinel.cli('SENTINEL', 'SET', 'mymaster', 'failover-timeout', '5000')
     }

@@ -11,24 +11,24 @@ export type Database = PGlite
 /** The target of a query: the database, or a transaction on it. */
 export type Queryable = Pick<PGlite, 'query'>
 
-// Cached values are JSON: a Date would come back from the cache as text, and from the database as a Date.
+// Timestamps are parsed to texts, not to Dates: cached values are JSON, so a hit would return a text where a miss returns a Date.
 const parsers = { [types.TIMESTAMPTZ]: (value: string) => new Date(value).toISOString() }
 
-/** Opens the database, with its tables and rows made if they are not there. Without a directory it lives in memory. */
+/** Opens the database, and makes its tables and rows if they are missing. Without a directory the database is in memory. */
 export async function openDatabase (directory?: string): Promise<Database> {
   const database = directory === undefined ? await openPrepared() : await openDirectory(directory)
   await fill(database)
   return database
 }
 
-/** Unpacks an empty database, which takes a fifth of the time of making one. */
+/** Unpacks a prepared empty database, which takes a fifth of the time of creating one. */
 async function openPrepared (dataDir?: string): Promise<Database> {
   return PGlite.create({ ...dataDir === undefined ? {} : { dataDir }, loadDataDir: await preparedFiles(), parsers })
 }
 
 async function openDirectory (dataDir: string): Promise<Database> {
   if (!existsSync(join(dataDir, 'PG_VERSION'))) {
-    // Beside it and then moved, so that a start that is cut off leaves nothing half unpacked.
+    // The files are unpacked beside the directory and then moved, so that an interrupted start leaves no incomplete database.
     const draft = `${dataDir}.unpacking`
     await rm(draft, { recursive: true, force: true })
     await mkdir(draft, { recursive: true })
@@ -38,7 +38,7 @@ async function openDirectory (dataDir: string): Promise<Database> {
   return PGlite.create({ dataDir, parsers })
 }
 
-// In one transaction, for the same reason.
+// Tables and rows are made in one transaction, so that an interrupted start leaves no incomplete database.
 async function fill (database: Database): Promise<void> {
   await database.transaction(async (transaction) => {
     const { rows } = await transaction.query<{ filled: boolean }>("SELECT to_regclass('users') IS NOT NULL AS filled")

@@ -1,4 +1,4 @@
-/** The tables, as they are made at the first start. */
+/** The SQL that makes the tables at the first start. */
 export const SCHEMA = `
   CREATE TABLE users (
     id    int PRIMARY KEY,

@@ -1,7 +1,7 @@
-/** Products have the ids 0 to 24 999: as many pages as the shop in the request trace has, and more. */
+/** The number of products, with the ids 0 to 24 999: more than the pages of the shop in the request trace. */
 export const PRODUCTS = 25_000
 
-/** The rows of the first start, the same at every first start. */
+/** The SQL that adds the rows at the first start; it adds the same rows each time. */
 export const SEED = `
   INSERT INTO users (id, name, email, role)
   SELECT n, name, lower(name) || '@example.com', CASE WHEN n = 1 THEN 'admin' WHEN n <= 4 THEN 'editor' ELSE 'viewer' END

@@ -15,14 +15,14 @@ const TRANSITIONS: Record<Status, Partial<Record<Action, Status>>> = {
   cancelled: {}
 }
 
-/** Where the action leads; throws `APP_ERR_TRANSITION_ILLEGAL`. */
+/** Returns the state of an approval after an action; throws `APP_ERR_TRANSITION_ILLEGAL` if the state does not allow the action. */
 export function nextStatus (status: Status, action: Action): Status {
   const next = TRANSITIONS[status][action]
   if (next === undefined) throw new TransitionIllegal(action, status)
   return next
 }
 
-/** Whether the action decides, which is for approvers; the others are for who asked. */
+/** Whether an action decides on an approval, which only approvers may do; all other actions are for the user who requested the change. */
 export function isDecision (action: Action): boolean {
   return action === 'approve' || action === 'reject'
 }

@@ -24,12 +24,12 @@ const SELECT = `
     a.decided_by AS "decidedBy", a.status, a.changes, a.updated_at AS "updatedAt"
   FROM approvals a JOIN records r ON r.id = a.record_id WHERE a.id = $1`
 
-/** Throws `APP_ERR_NOT_FOUND`. */
+/** Returns the approval with an id. Throws `APP_ERR_NOT_FOUND`. */
 export async function findApproval (database: Queryable, id: number): Promise<Approval> {
   return found(id, await database.query<Approval>(SELECT, [id]))
 }
 
-/** A draft. Throws `APP_ERR_NOT_FOUND` if there is no such record or user. */
+/** Creates an approval in the state `draft`. Throws `APP_ERR_NOT_FOUND` if the record or the user does not exist. */
 export function createApproval (database: Database, recordId: number, changes: Fields, userId: number): Promise<Approval> {
   return database.transaction(async (transaction) => {
     await findUser(transaction, userId)
@@ -41,12 +41,12 @@ export function createApproval (database: Database, recordId: number, changes: F
 }
 
 /**
- * Takes an approval one step on; approving it carries out the change. All of it happens or nothing. Throws
- * `APP_ERR_NOT_FOUND`, `APP_ERR_FORBIDDEN` and `APP_ERR_TRANSITION_ILLEGAL`.
+ * Carries out an action on an approval in one transaction; the action `approve` also changes the record. Throws `APP_ERR_NOT_FOUND`,
+ * `APP_ERR_FORBIDDEN` and `APP_ERR_TRANSITION_ILLEGAL`.
  */
 export function moveApproval (database: Database, id: number, action: Action, userId: number): Promise<Approval> {
   return database.transaction(async (transaction) => {
-    // Locked, so that of two who decide at once the second one sees what the first one did.
+    // The row is locked, so that of two users who decide at the same time the second one sees the decision of the first.
     const approval = found(id, await transaction.query<Approval>(`${SELECT} FOR UPDATE OF a`, [id]))
     await checkActor(transaction, approval, action, userId)
     const status = nextStatus(approval.status, action)

@@ -5,7 +5,7 @@ import { findUser } from './user.js'
 export const Notification = Type.Object({ id: Type.Integer(), message: Type.String(), createdAt: Type.String() })
 export type Notification = Static<typeof Notification>
 
-/** The latest 50, newest first. Throws `APP_ERR_NOT_FOUND`. */
+/** Returns the latest 50 notifications of a user, newest first. Throws `APP_ERR_NOT_FOUND` if there is no such user. */
 export async function listNotifications (database: Queryable, userId: number): Promise<Notification[]> {
   await findUser(database, userId)
   const { rows } = await database.query<Notification>(`

@@ -3,13 +3,14 @@ import type { Queryable } from '../database/open.js'
 import { NotFound } from '../errors.js'
 import { findTable } from './table.js'
 
-/** One cell. */
+/** The value of one cell of a record. */
 export type Cell = string | number | boolean | null
 
-/** The fields that a client may send: cells by the name of their column. */
+/** The fields of a record that a client may send: cells by the name of their column. */
 export const Fields = Type.Unsafe<Record<string, Cell>>({
   type: 'object',
-  // One schema of four types, not a union: of a union Fastify's validator would turn 5 into "5", its first alternative.
+  // A single schema with four types instead of a union: for a union Fastify's validator would convert 5 to "5", since text is its first
+  // alternative.
   additionalProperties: { type: ['string', 'number', 'boolean', 'null'], maxLength: 10_000 },
   minProperties: 1,
   maxProperties: 100
@@ -34,7 +35,7 @@ export async function listRecords (database: Queryable, tableId: number, limit: 
   return rows
 }
 
-/** Throws `APP_ERR_NOT_FOUND`, as all below. */
+/** Returns the record with an id. Throws `APP_ERR_NOT_FOUND`. */
 export async function findRecord (database: Queryable, id: number): Promise<Row> {
   return found(id, await database.query<Row>(`SELECT ${COLUMNS} FROM records WHERE id = $1`, [id]))
 }
@@ -46,7 +47,7 @@ export async function createRecord (database: Queryable, tableId: number, fields
   return rows[0]!
 }
 
-/** Changes the cells that are named and leaves the others. */
+/** Changes the cells that are named, and leaves the other cells unchanged. Throws `APP_ERR_NOT_FOUND`. */
 export async function updateRecord (database: Queryable, id: number, fields: Fields): Promise<Row> {
   return found(id, await database.query<Row>(`
     UPDATE records SET fields = fields || $2::jsonb, version = version + 1, updated_at = now()

@@ -10,7 +10,7 @@ export const Table = Type.Object({
 })
 export type Table = Static<typeof Table>
 
-/** A table with what its rows add up to: the query that a cache spares most. */
+/** A table with sums over its rows: the most expensive query of the app, which benefits most from a cache. */
 export const TableSummary = Type.Object({
   id: Type.Integer(),
   name: Type.String(),
@@ -29,21 +29,21 @@ export async function listPublicTables (database: Queryable): Promise<Table[]> {
   return (await database.query<Table>(`SELECT ${COLUMNS} FROM tables WHERE is_public ORDER BY id`)).rows
 }
 
-/** Throws `APP_ERR_NOT_FOUND`. */
+/** Returns the table with an id. Throws `APP_ERR_NOT_FOUND`. */
 export async function findTable (database: Queryable, id: number): Promise<Table> {
   const { rows: [table] } = await database.query<Table>(`SELECT ${COLUMNS} FROM tables WHERE id = $1`, [id])
   if (table === undefined) throw new NotFound('table', id)
   return table
 }
 
-/** Throws `APP_ERR_NOT_FOUND`, also for a table that is not public. */
+/** Returns the public table with an id. Throws `APP_ERR_NOT_FOUND`, also for a table that is not public. */
 export async function findPublicTable (database: Queryable, id: number): Promise<Table> {
   const table = await findTable(database, id)
   if (!table.isPublic) throw new NotFound('public table', id)
   return table
 }
 
-/** Throws `APP_ERR_NOT_FOUND`. */
+/** Returns the sums over the rows of a table. Throws `APP_ERR_NOT_FOUND`. */
 export async function summarizeTable (database: Queryable, id: number): Promise<TableSummary> {
   const { rows: [summary] } = await database.query<TableSummary>(`
     SELECT t.id, t.name, count(r.id)::int AS "recordCount", max(r.updated_at) AS "lastChange"

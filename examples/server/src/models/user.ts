@@ -5,7 +5,7 @@ import { NotFound } from '../errors.js'
 const Role = Type.Unsafe<'admin' | 'editor' | 'viewer'>({ type: 'string', enum: ['admin', 'editor', 'viewer'] })
 const Level = Type.Unsafe<'read' | 'write' | 'approve'>({ type: 'string', enum: ['read', 'write', 'approve'] })
 
-/** The public part of a user. */
+/** The part of a user that all users may read. */
 export const User = Type.Object({ id: Type.Integer(), name: Type.String(), role: Role })
 export type User = Static<typeof User>
 
@@ -24,7 +24,7 @@ export const Profile = Type.Object({
 })
 export type Profile = Static<typeof Profile>
 
-/** Throws `APP_ERR_NOT_FOUND`, as all below. */
+/** Returns the public part of a user. Throws `APP_ERR_NOT_FOUND`. */
 export async function findUser (database: Queryable, id: number): Promise<User> {
   return found(id, await database.query<User>('SELECT id, name, role FROM users WHERE id = $1', [id]))
 }

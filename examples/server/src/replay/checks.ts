@@ -3,10 +3,13 @@ import type { Arm, Counted } from './counters.js'
 import type { LoadReport } from './load.js'
 import type { LruSimulation } from './lru.js'
 
-/** One claim about the numbers. */
+/** One statement about the counted numbers, and whether it is true. */
 export interface Check { ok: boolean; claim: string }
 
-/** Compares what was sent with what was counted, and with an exact LRU if one ran along. */
+/**
+ * Compares the requests that were sent with those that the server counted and, if `lru` is given, the server's hits with those of an exact
+ * LRU cache.
+ */
 export function checkCounts (load: LoadReport, { total, candidatesTotal, arms, percent }: Counted, lru: LruSimulation | undefined): Check[] {
   const looked = total.hits + total.misses
   const broken = Object.entries(load.statuses).filter(([status]) => status === 'failed' || status >= '500')
@@ -21,7 +24,7 @@ export function checkCounts (load: LoadReport, { total, candidatesTotal, arms, p
     const requests = (arm: Arm): number => arms[arm].hits + arms[arm].misses
     const claim = `at ${percent} % both arms had requests: cached ${n(requests('cached'))}, control ${n(requests('control'))}`
     checks.push(requests('cached') > 0 && requests('control') > 0 ? { ok: true, claim } : { ok: false, claim: `${claim}; --users N spreads them over N users` })
-    // A server that draws by another salt or key has other users in its arms.
+    // The check fails for a server with another `salt` or another subject, since other users are then in its arms.
     for (const [arm, { sent }] of Object.entries(load.groups) as Array<[Arm, { sent: number }]>) {
       checks.push(same(`sent by users who are ${arm} ${n(sent)}`, sent, `counted there ${n(requests(arm))}`, requests(arm)))
     }

@@ -3,19 +3,19 @@ export interface PatternCounts { hits: number; misses: number; sets: number }
 
 export type Arm = 'cached' | 'control'
 
-/** The counts of a server. */
+/** The counts of a server, as its metrics show them. */
 export interface ServerCounts {
   /** By key pattern, over all implementations. */
   patterns: Record<string, PatternCounts>
-  /** By arm of the rollout, over all key patterns: `control` is what was counted for `impl="null"`. */
+  /** The counts by arm of the rollout, over all key patterns; `control` has the counts under the label `impl="null"`. */
   arms: Record<Arm, PatternCounts>
-  /** The share of the users that is in, when it was read. */
+  /** The percent of the rollout when the counts were read. */
   percent: number
-  /** GET requests that the edge may answer, by the route's pattern. */
+  /** GET requests that a shared cache could answer, by the pattern of their route. */
   candidates: Record<string, number>
 }
 
-/** The sums of a server's counts during a replay. */
+/** The differences of a server's counts over a replay, with their sums. */
 export interface Counted extends ServerCounts { total: PatternCounts; candidatesTotal: number }
 
 const SAMPLE = /^(\w+)\{(.*)\} (\S+)/
@@ -27,7 +27,7 @@ const COUNTS: Record<string, keyof PatternCounts> = {
   cache_set_total: 'sets'
 }
 
-/** Reads the Prometheus text of `/metrics/prom`. */
+/** Parses the Prometheus text of `/metrics/prom`. */
 export function parseCounts (text: string): ServerCounts {
   const counts: ServerCounts = { patterns: {}, candidates: {}, arms: { cached: none(), control: none() }, percent: 0 }
   for (const line of text.split('\n')) {
@@ -71,7 +71,7 @@ function minus (one: PatternCounts, other: PatternCounts): PatternCounts {
   return { hits: one.hits - other.hits, misses: one.misses - other.misses, sets: one.sets - other.sets }
 }
 
-/** The sum over all patterns. */
+/** Returns the sum over all key patterns. */
 export function totalOf (patterns: Record<string, PatternCounts>): PatternCounts {
   const total = none()
   for (const { hits, misses, sets } of Object.values(patterns)) {
@@ -82,7 +82,7 @@ export function totalOf (patterns: Record<string, PatternCounts>): PatternCounts
   return total
 }
 
-/** Asks a server for its counts; throws a sentence if it has none. */
+/** Requests the counts of a server; throws an error with a readable sentence if the server has none. */
 export async function readCounts (url: string): Promise<ServerCounts> {
   let response: Response
   try {

@@ -3,50 +3,53 @@ import { createHistogram } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { urlToHttpOptions } from 'node:url'
 
-/** How requests are sent. */
+/** The settings by which requests are sent. */
 export interface LoadOptions {
-  /** Where to: `http://host:port`. */
+  /** The address of the server: `http://host:port`. */
   url: string
-  /** A path with `:id` in it. */
+  /** The path of the requests; `:id` in it is replaced by an id. */
   path: string
   /** The number of concurrent requests; `1` preserves the order of the trace. */
   concurrency: number
-  /** Requests per second; undefined: as fast as they are answered. */
+  /** Requests per second; `undefined`: a new request is sent as soon as a response arrives. */
   rate?: number | undefined
-  /** The number of users, from 1 on, that send the requests in turn, in the header `x-user-id`; undefined: no header. */
+  /**
+   * The number of users, at least 1, that take turns in sending requests, each with its id in the header `x-user-id`; `undefined`: requests
+   * have no such header.
+   */
   users?: number | undefined
-  /** The group of a user, to be reported by itself. */
+  /** Returns the group of a user; responses are also reported for each group. */
   groupOf?: ((user: number) => string) | undefined
-  /** Called for each id as its request is sent. */
+  /** Called with the id of each request when it is sent. */
   onSend?: (id: string) => void
 }
 
-/** Answers. */
+/** The counted responses to a set of requests. */
 export interface Answers {
   sent: number
-  /** By status; `failed` counts requests without an answer. */
+  /** The number of responses by status; `failed` counts requests without a response. */
   statuses: Record<string, number>
   latencyMs: { p50: number; p90: number; p99: number; max: number }
 }
 
-/** The answers to all requests, counted. */
+/** The counted responses to all requests of a replay. */
 export interface LoadReport extends Answers {
-  /** The first failure's sentence. */
+  /** The message of the first request that failed. */
   firstFailure?: string
   seconds: number
-  /** By `groupOf`; those without a request are not there. */
+  /** The responses for each group of users; groups without requests are missing. */
   groups: Record<string, Answers>
 }
 
 const TIMEOUT_MS = 30_000
-// Of a histogram of microseconds: wide enough for the timeout.
+// The upper end of a histogram in microseconds, above the timeout of a request.
 const HIGHEST_US = 2 * TIMEOUT_MS * 1000
 
-/** Sends a GET for each id over connections that are kept alive, and measures the answers. */
+/** Sends a GET for each id over persistent connections, and measures the responses. */
 export async function sendRequests (ids: AsyncIterable<string> | Iterable<string>, options: LoadOptions): Promise<LoadReport> {
   const { url, path, concurrency, rate, users, groupOf, onSend } = options
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency })
-  // Parsed once and not for each request.
+  // The URL is parsed once, not for each request.
   const target: RequestOptions = { ...urlToHttpOptions(new URL(url)), agent, timeout: TIMEOUT_MS }
   const all = new Tally()
   const groups = new Map<string, Tally>()
@@ -75,7 +78,7 @@ export async function sendRequests (ids: AsyncIterable<string> | Iterable<string
     tallyOf(user)?.note(outcome, took)
   }
 
-  // One source for all workers: an async generator hands out its values one after the other.
+  // All workers take their ids from one iterator, so that no id is sent twice; an async generator returns its values one after the other.
   const source = each(ids)
   const work = async (): Promise<void> => {
     for (let next = await source.next(); next.done !== true; next = await source.next()) {
@@ -127,7 +130,7 @@ async function * each (ids: AsyncIterable<string> | Iterable<string>): AsyncGene
   yield * ids
 }
 
-/** The status of the answer; its body is read and dropped. */
+/** Sends a GET; resolves with the status of the response, whose body is read and dropped. */
 function get (options: RequestOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     const outgoing = request(options, (incoming) => {

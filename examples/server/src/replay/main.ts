@@ -6,7 +6,7 @@ import { formatReport } from './report.js'
 const PROGRESS_EVERY_MS = 5000
 
 async function main (): Promise<number> {
-  // npm runs a workspace's script in the workspace; file names are meant from where npm was called.
+  // File names are relative to the folder where npm was called (`INIT_CWD`), since npm runs the script in the folder of the workspace.
   const options = parseOptions(process.argv.slice(2), process.env.INIT_CWD ?? process.cwd())
   if (options === 'help') {
     console.log(USAGE)

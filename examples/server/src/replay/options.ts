@@ -4,17 +4,17 @@ import createError from '@fastify/error'
 
 /** The options of a replay. */
 export interface ReplayOptions {
-  /** A file of ids; undefined: a made-up trace. */
+  /** The file with the ids to request; `undefined`: ids are drawn from a Zipf distribution. */
   trace: string | undefined
-  /** The server to send to; undefined: start one for the replay. */
+  /** The address of the server; `undefined`: a server is started for the replay. */
   url: string | undefined
   path: string
   concurrency: number
   rate: number | undefined
   limit: number
-  /** Users that the requests come from; undefined: they name none. */
+  /** The number of users that send the requests; `undefined`: requests name no user. */
   users: number | undefined
-  /** Report both arms of a rollout. */
+  /** Whether both arms of a rollout are reported side by side. */
   compare: boolean
   /** The number of entries of the exact LRU cache that the server's hits are compared with. */
   checkLru: number | undefined
@@ -39,10 +39,10 @@ Exit status: 0 if all that was sent was counted, and the LRU agrees; 1 if not; 2
 
 const COMPARED_USERS = 100
 
-/** A mistake in the arguments; its message says which. */
+/** An error in the command line; its message describes the mistake. */
 export const UsageError = createError<[mistake: string]>('APP_ERR_USAGE', '%s')
 
-/** Reads the command line. `directory` is where file names start from. */
+/** Parses the command line. `directory` is the folder that file names are relative to. */
 export function parseOptions (args: string[], directory: string): ReplayOptions | 'help' {
   const values = parse(args)
   if (values.help === true) return 'help'

@@ -16,7 +16,7 @@ export interface ReplayReport {
   path: string
   concurrency: number
   users: number | undefined
-  /** Both arms are asked for. */
+  /** Whether both arms of the rollout are reported side by side. */
   compare: boolean
   load: LoadReport
   /** The counts of the server during the replay. */
@@ -27,7 +27,7 @@ export interface ReplayReport {
 /** Receives the progress of a replay. */
 export type Progress = (sent: number) => void
 
-/** Sends the trace to the server, or to one started for it, and compares what was sent with what was counted. */
+/** Sends the trace to the given server, or to a server that is started for it, and compares the sent requests with the server's counts. */
 export async function replay (options: ReplayOptions, onProgress?: Progress): Promise<ReplayReport> {
   const { trace, url, limit, checkLru } = options
   const ids = trace === undefined
@@ -71,14 +71,14 @@ async function replayTo (url: string, ids: Ids, options: ReplayOptions, onProgre
   return { trace: describeTrace(trace), url, path, concurrency, users, compare, load, counted, checks: checkCounts(load, counted, lru) }
 }
 
-/** The arm of a user, as a server without a salt draws it. */
+/** Returns a function from a user to its arm, computed as a server without a `salt` does. */
 function armsAt (percent: number): (user: number) => Arm {
   const rollout = new Rollout()
   rollout.percent = percent
   return (user) => rollout.includes(String(user)) ? 'cached' : 'control'
 }
 
-/** Of the route that was asked for; of all of them if the path is no route's pattern. */
+/** Returns the candidates of the requested route; if the path is no route's pattern, the candidates of all routes. */
 function candidatesOf ({ candidates }: ServerCounts, path: string): number {
   return candidates[path] ?? Object.values(candidates).reduce((sum, count) => sum + count, 0)
 }

@@ -3,7 +3,7 @@ import type { Counted } from './counters.js'
 import type { LoadReport } from './load.js'
 import type { ReplayReport } from './replay.js'
 
-/** The report for a person. */
+/** Formats the report of a replay as text. */
 export function formatReport ({ trace, url, path, concurrency, users, compare, load, counted, checks }: ReplayReport): string {
   const { p50, p90, p99, max } = load.latencyMs
   const statuses = Object.entries(load.statuses).map(([status, count]) => `${formatCount(count)} × ${status}`)
@@ -27,7 +27,7 @@ export function formatReport ({ trace, url, path, concurrency, users, compare, l
   ].join('\n')
 }
 
-/** Both arms side by side: what the server counted of each, and what came back to its users. */
+/** Formats a table of both arms: what the server counted for each, and the responses that its users received. */
 function armTable (load: LoadReport, { arms, percent }: Counted): string[] {
   const columns = (['cached', 'control'] as const).map((arm) => {
     const { hits, misses } = arms[arm]

@@ -5,8 +5,8 @@ import { createGunzip } from 'node:zlib'
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b])
 
 /**
- * The ids of a trace file, plain or gzip, one a line, in order; empty lines do not count. The file is opened at once and
- * streamed as it is needed: no trace is too long.
+ * Returns the ids of a trace file, plain or gzip, with one id per line, in their order; empty lines are skipped. The file is streamed, so
+ * that a trace of any length can be read.
  */
 export async function openTrace (file: string, limit = Infinity): Promise<AsyncGenerator<string>> {
   try {
@@ -54,7 +54,7 @@ function unreadable (file: string, cause: unknown): Error {
   return new Error(`Cannot read the trace ${file}: ${(cause as Error).message}`, { cause })
 }
 
-/** The authors that must be named with results of a trace; undefined: the trace is not known here. */
+/** Returns the authors whom results of a known trace must credit; `undefined`: the trace is not known. */
 export function sourceOf (file: string): string | undefined {
   if (!/\bweb07\./.test(file)) return undefined
   return 'web07 of the cache2k trace collection, © headissue GmbH, Jens Wilke, CC BY 4.0'

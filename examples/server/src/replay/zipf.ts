@@ -1,17 +1,17 @@
-/** A made-up trace. */
+/** The settings of a made-up trace, whose ids follow a Zipf distribution. */
 export interface ZipfOptions {
-  /** Requests. */
+  /** The number of requests in the trace. */
   length: number
-  /** How many different ids there are to ask for. */
+  /** The number of different ids. */
   ids: number
-  /** How uneven: the n-th most popular id is asked for in proportion to `1 / n ** skew`. Web traffic: 0.6 to 1. */
+  /** The skew of the distribution: the n-th most popular id is requested in proportion to `1 / n ** skew`. Web traffic has 0.6 to 1. */
   skew: number
   seed: number
 }
 
-/** The ids that `replay` sends without a trace. */
+/** The settings of the trace that `replay` sends if no trace file is given. */
 export const DEFAULT_ZIPF: ZipfOptions = { length: 20_000, ids: 20_000, skew: 0.9, seed: 1 }
-/** The text of `traces/zipf.ids`. */
+/** The settings of the trace in the file `traces/zipf.ids`. */
 export const SMALL_ZIPF: ZipfOptions = { length: 4000, ids: 2000, skew: 0.9, seed: 2 }
 
 /**
@@ -37,7 +37,9 @@ function firstAbove (sorted: Float64Array, value: number): number {
   return low
 }
 
-/** Numbers from 0 to 1 (Tommy Ettinger's mulberry32, public domain): Math.random takes no seed. */
+/**
+ * A generator of random numbers from 0 to 1 with a seed, which Math.random does not accept (mulberry32 by Tommy Ettinger, public domain).
+ */
 export function seededRandom (seed: number): () => number {
   let state = seed | 0
   return () => {

@@ -3,10 +3,10 @@ import type { SimulatedTime } from './simulated-time.js'
 
 const MAX_ENTRIES = 10_000
 
-/** A cache in memory whose reads take time, as those of a cache on another machine. */
+/** A cache in memory whose reads take as long as those of a cache on another machine. */
 export class DelayedCache implements Cache {
   readonly name = 'DelayedCache'
-  /** Milliseconds of a read. */
+  /** Milliseconds that a read takes. */
   readMs = 1
   readonly #time: SimulatedTime
   readonly #memory: MemoryCache

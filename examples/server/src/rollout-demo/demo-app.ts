@@ -6,12 +6,14 @@ import { DelayedCache } from './delayed-cache.js'
 import { SimulatedTime } from './simulated-time.js'
 import { Source } from './source.js'
 
-/** Milliseconds of the simulated time that the canary counts as a minute. */
+/** Milliseconds of simulated time that the canary counts as one minute. */
 export const MINUTE_MS = 100
 
-// An app in production leaves out `minuteMs`, hours and samples: the defaults are days and 10 000 requests.
+// These options are for the demo only. An app in production leaves `minuteMs`, hours and samples at their defaults: days, and 10 000
+// requests.
 const rollout: NonNullable<CacheCoreOptions['rollout']> = {
-  // A stage goes on once a regression of 20 % would be seen against the hold-out: 1 % of the few requests of this demo would not show one.
+  // The hold-out is large: a slowdown of 20 % must be detectable before a stage goes on, and 1 % of the demo's few requests would not show
+  // it.
   holdOut: 20,
   shadow: { percent: 100 },
   canary: {

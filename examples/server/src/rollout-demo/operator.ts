@@ -8,10 +8,10 @@ const LOOK_EVERY_MS = 200
 /** A change of the rollout, from the history of `GET /internal/cache/rollout`. */
 export type Decision = CanaryView['history'][number]
 
-/** The demo cannot go on: an endpoint gave an unexpected answer, or a decision did not come in time. */
+/** Thrown if the demo cannot go on: an endpoint gave an unexpected response, or a decision of the canary did not come in time. */
 export class DemoStopped extends Error {}
 
-/** A person at the app's endpoints, who sees each decision of the canary once. */
+/** A simulated operator, who uses the app's endpoints and receives each decision of the canary once. */
 export class Operator {
   readonly decisions: Decision[] = []
   readonly #app: FastifyInstance
@@ -19,6 +19,7 @@ export class Operator {
   readonly #seen: (decision: Decision) => void
 
   /**
+   * Makes an operator.
    * @param limitMs milliseconds after which a wait ends the demo
    * @param seen is called with each new decision, in their order
    */
@@ -28,17 +29,17 @@ export class Operator {
     this.#seen = seen
   }
 
-  /** `GET /internal/cache/rollout` */
+  /** Requests `GET /internal/cache/rollout`. */
   async rollout (): Promise<CanaryView> {
     return this.#note(await this.#ask<CanaryView>({ url: '/internal/cache/rollout' }))
   }
 
-  /** `POST /internal/cache/rollout` */
+  /** Requests `POST /internal/cache/rollout`. */
   async act (action: { action: string; percent?: number }): Promise<CanaryView> {
     return this.#note(await this.#ask<CanaryView>({ method: 'POST', url: '/internal/cache/rollout', payload: action }))
   }
 
-  /** `GET /internal/cache/advice` */
+  /** Requests `GET /internal/cache/advice`. */
   async advice (): Promise<Report> {
     return this.#ask<Report>({ url: '/internal/cache/advice', headers: { accept: 'application/json' } })
   }
@@ -50,8 +51,8 @@ export class Operator {
   }
 
   /**
-   * Asks again and again until the answer is as awaited.
-   * @param what names what is awaited, for the error
+   * Repeats a request until its result meets a condition.
+   * @param what describes the awaited result, for the error message
    */
   async until<T> (what: string, ask: () => Promise<T>, isAwaited: (answer: T) => boolean): Promise<T> {
     const end = performance.now() + this.#limitMs
@@ -67,7 +68,7 @@ export class Operator {
   }
 
   #note (view: CanaryView): CanaryView {
-    // Newest first, and at most 100: fewer than a demo has.
+    // The history has the newest record first and at most 100 records; a demo has fewer.
     const fresh = view.history.slice(0, view.history.length - this.decisions.length).reverse()
     for (const decision of fresh) {
       this.decisions.push(decision)

@@ -1,15 +1,15 @@
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 
-/** Turns of the event loop without a sign of work after which all work of a moment has ended. */
+/** The number of event loop turns without any activity after which all work of the present millisecond counts as done. */
 const QUIET_TURNS = 6
-/** The canary's timer runs in real time: so many simulated milliseconds take at least one real one. */
+/** Simulated milliseconds per real pause of a millisecond: the canary's timer runs in real time and must keep up. */
 const MS_PER_PAUSE = 4
 
 interface Sleeper { readonly at: number; readonly wake: () => void }
 
 /**
- * A clock that goes on by a millisecond once all work of the moment has ended. Durations are those of the simulated database, cache and
- * users, so that a slow machine changes no number, and only takes longer.
+ * A clock that advances by one millisecond when all work of the present millisecond is done. Durations are those of the simulated database,
+ * cache and users. A slow machine thus changes no number; the demo only takes longer.
  */
 export class SimulatedTime {
   #now = Date.now()
@@ -19,13 +19,13 @@ export class SimulatedTime {
 
   now (): number { return this.#now }
 
-  /** Resolves after so many simulated milliseconds. */
+  /** Resolves after the given number of simulated milliseconds. */
   sleep (ms: number): Promise<void> {
     this.#signs++
     return new Promise((resolve) => { this.#sleepers.push({ at: this.#now + ms, wake: resolve }) })
   }
 
-  /** Holds the time while real work is done. */
+  /** Stops the simulated time while real work, such as a query, is done. */
   async during<T> (work: () => Promise<T>): Promise<T> {
     this.#busy++
     try {
@@ -36,7 +36,7 @@ export class SimulatedTime {
     }
   }
 
-  /** Goes on by one millisecond, and resolves once the work that begins in it has ended or sleeps. */
+  /** Advances by one millisecond; resolves once all work that begins in that millisecond is done or sleeps. */
   async next (): Promise<void> {
     this.#now++
     const due = this.#sleepers.filter(({ at }) => at <= this.#now)

@@ -2,13 +2,16 @@ import type { Database } from '../database/open.js'
 import { seededRandom } from '../replay/zipf.js'
 import type { SimulatedTime } from './simulated-time.js'
 
-/** Milliseconds of a query while nothing is wrong: those of a database on another machine. */
+/** Milliseconds of a query in normal operation, as with a database on another machine. */
 export const USUAL_MS = 8
 
-/** The app's database as if it were on another machine: a query takes `latencyMs` milliseconds at the median, and ten times that at worst. */
+/**
+ * The app's database with the delay of a database on another machine: a query takes `latencyMs` milliseconds at the median, and at most ten
+ * times that.
+ */
 export class Source {
   latencyMs = USUAL_MS
-  /** The database to build the app with. */
+  /** The delayed database, with which the app is built. */
   readonly database: Database
 
   constructor (database: Database, time: SimulatedTime) {
@@ -21,7 +24,7 @@ export class Source {
       get (target, name) {
         if (name === 'query') return query
         const member: unknown = Reflect.get(target, name)
-        // PGlite has private members, which a method finds only on the object itself.
+        // Methods are bound to the original object: PGlite has private members, which a proxy does not have.
         return typeof member === 'function' ? member.bind(target) : member
       }
     })

@@ -9,38 +9,39 @@ import { Traffic } from './traffic.js'
 
 /** The parts and settings of a demo. */
 export interface DemoOptions {
-  /** The caller that opens it closes it. */
+  /** The database; the code that opened it closes it. */
   database: Database
-  /** Requests per simulated minute. */
+  /** The number of requests per simulated minute. */
   perMinute?: number
-  /** Real milliseconds after which a decision that does not come ends the demo. */
+  /** Real milliseconds to wait for a decision of the canary, after which the demo ends with an error. */
   limitMs?: number
-  /** Takes each line of the transcript. */
+  /** Receives each line of the transcript. */
   say: (line: string) => void
 }
 
 /** The results of a demo, as the endpoints returned them. */
 export interface DemoReport {
   readonly decisions: readonly Decision[]
-  /** The advice before anything was cached. */
+  /** The advisor's report before anything was cached. */
   readonly observed: Report
-  /** The advice after the cache was made wrong. */
+  /** The advisor's report after the demo has made cached values wrong. */
   readonly wrong: Report
   readonly sent: number
   readonly failed: number
 }
 
-/** Milliseconds of a cache's answer that make it slower than the database. */
+/** Milliseconds of a cache read that make the cache slower than the database. */
 const SLOW_CACHE_MS = 25
 const SLOW_SOURCE_MS = 25
-/** The records that the import changes: the most popular ones. */
+/** The number of records that the simulated import changes; they are the most popular ones. */
 const IMPORTED = 20
-/** A user in the cached arm at 100 %, if the last look has a cached answer for him. */
+/** A user in the cached arm at 100 %, whose reads show whether the app serves an outdated value from the cache. */
 const USER = 7
 
 /**
- * Goes through a rollout from the first observation to the kill switch: each number and each reason comes from the endpoints of the app.
- * @throws `DemoStopped` if a decision does not come in time, or an endpoint refuses
+ * Goes through a rollout from the first observation to the kill switch. Every printed number and reason comes from the endpoints of the
+ * app.
+ * @throws `DemoStopped` if a decision does not come in time, or an endpoint refuses a request
  */
 export async function tellStory (options: DemoOptions): Promise<DemoReport> {
   const observed = await run(true, options, (story) => story.observe())
@@ -48,7 +49,7 @@ export async function tellStory (options: DemoOptions): Promise<DemoReport> {
   return { observed, ...rest }
 }
 
-/** Runs one app under the requests of the simulated users. */
+/** Runs one app with the requests of the simulated users. */
 async function run<T> (isObserving: boolean, options: DemoOptions, tell: (story: Story) => Promise<T>): Promise<T> {
   const demo = await buildDemoApp(options.database, isObserving)
   const traffic = new Traffic(demo.app, demo.time, (options.perMinute ?? 60) / MINUTE_MS)
@@ -110,7 +111,7 @@ class Story {
     this.#title('3. The canary raises the percent')
     const operator = this.#operator
     await this.#untilAt(50)
-    // The sentence is that of the last look before the stage ends, since a stage begins without numbers.
+    // The last comparison before the end of the stage is printed, since the next stage begins without numbers.
     let comparison: string | undefined
     await operator.until('the stage of 100 %', () => operator.rollout(), (view) => {
       if (view.percent === 50) comparison = view.comparison ?? comparison
@@ -161,7 +162,7 @@ class Story {
     return (await findRecord(this.#database, id)).fields.stock
   }
 
-  /** Waits for the end of the ramp to a stage. */
+  /** Waits until the rollout has reached a percent, after the gradual raise to it. */
   async #untilAt (percent: number): Promise<void> {
     await this.#operator.until(`the stage of ${percent} %`, () => this.#operator.rollout(), (view) => view.percent === percent)
   }

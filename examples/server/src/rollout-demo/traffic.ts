@@ -4,14 +4,17 @@ import type { SimulatedTime } from './simulated-time.js'
 
 const USERS = 2000
 const RECORDS = 300
-/** One of this many requests writes: a record that is seldom read, as most records of an app are when they change. */
+/** One of this number of requests is a write. It changes a rarely read record, as most writes of an app do. */
 const WRITE_EVERY = 300
 const WRITTEN_RECORDS = 100
 
-/** Simulated users who read and write records: the same sequence of users and records in every run, some much more popular than others. */
+/**
+ * Simulated users who read and write records. The sequence of users and records is the same in every run; some are much more popular than
+ * others.
+ */
 export class Traffic {
   sent = 0
-  /** Responses with a status of 500 or more. */
+  /** The number of responses with a status of 500 or more. */
   failed = 0
   readonly #app: FastifyInstance
   readonly #time: SimulatedTime
@@ -23,19 +26,22 @@ export class Traffic {
   #isStopped = false
   #running: Promise<void> | undefined
 
-  /** @param perMs requests per simulated millisecond */
+  /**
+   * Makes the users.
+   * @param perMs requests per simulated millisecond
+   */
   constructor (app: FastifyInstance, time: SimulatedTime, perMs: number) {
     this.#app = app
     this.#time = time
     this.#perMs = perMs
   }
 
-  /** Sends requests, and moves the time. */
+  /** Begins to send requests and to advance the simulated time. */
   start (): void {
     this.#running = this.#run()
   }
 
-  /** Sends nothing any more, and waits for the responses under way. */
+  /** Stops sending requests, and waits for the pending responses. */
   async stop (): Promise<void> {
     this.#isStopped = true
     await this.#running

@@ -9,7 +9,10 @@ import { IdParams, type RouteOptions } from './parameters.js'
 
 const NewApproval = Type.Object({ recordId: IdParams.properties.id, changes: Fields })
 
-/** Changes that need a second pair of eyes: draft → submitted → approved or rejected; cancelled from the first two. */
+/**
+ * The routes of approvals: changes that a second user has to approve. States: draft → submitted → approved or rejected; a draft or
+ * submitted change can be cancelled.
+ */
 export const approvalRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async function approvalRoutes (app, { database }) {
   app.post('/approvals', {
     schema: { body: NewApproval, response: { 201: Approval } }
@@ -40,7 +43,7 @@ export const approvalRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async fun
   }
 }
 
-/** The tags of all that the step changed. */
+/** Returns the tags of all data that an action on an approval has changed. */
 function changedBy ({ id, recordId, tableId, requestedBy, status }: Approval): string[] {
   const changed = [tags.approval(id)]
   if (status === 'approved') changed.push(tags.record(recordId), tags.records(tableId))

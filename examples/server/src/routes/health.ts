@@ -5,11 +5,14 @@ import type { RouteOptions } from './parameters.js'
 const Health = Type.Object({
   status: Type.Unsafe<'ok' | 'degraded' | 'down'>({ type: 'string', enum: ['ok', 'degraded', 'down'] }),
   database: Type.Unsafe<'ok' | 'down'>({ type: 'string', enum: ['ok', 'down'] }),
-  /** `ok`, or the code of what is wrong. */
+  /** `ok`, or the code of the cache's problem. */
   cache: Type.String()
 })
 
-/** The health check of a load balancer: with a failed cache the server is slow but usable (200), with a failed database it is not. */
+/**
+ * The health check for a load balancer. If the cache fails the status is 200, since the server is slow but usable; if the database fails it
+ * is not.
+ */
 export const healthRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async function healthRoutes (app, { database }) {
   app.get('/health', {
     schema: { response: { 200: Health, 503: Health } }

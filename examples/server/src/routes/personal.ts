@@ -6,10 +6,10 @@ import { listNotifications, Notification } from '../models/notification.js'
 import { Account, findAccount, findProfile, Profile } from '../models/user.js'
 import type { RouteOptions } from './parameters.js'
 
-/** Where answers differ by who asks: never shared between users, and no candidates for the edge. */
+/** Paths whose responses depend on the user: they are never shared between users, and no shared cache may store them. */
 export const PERSONAL_PATHS = ['/api/user', '/api/profile', '/api/notifications']
 
-/** The data of the requesting user: each key contains the user's id. */
+/** The routes with data of the requesting user; each cache key contains the user's id. */
 export const personalRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async function personalRoutes (app, { database }) {
   app.get('/api/user', { schema: { response: { 200: Account } } }, async function getAccount (request) {
     const id = requireUserId(request)

@@ -7,13 +7,15 @@ import { listRecords, Row } from '../models/record.js'
 import { findPublicTable, listPublicTables, summarizeTable, Table, TableSummary } from '../models/table.js'
 import { IdParams, PageQuery, type RouteOptions } from './parameters.js'
 
-/** The cache policy of these responses. A list may be stored for a minute; a summary may be stale while it is loaded again. */
+/**
+ * The cache policies of the public routes. A list may be stored for a minute; a summary may also be served stale while it is loaded again.
+ */
 export const EDGE_RULES: NonNullable<CacheEdgeOptions['rules']> = [
   { prefix: '/api/public', maxAge: ttl.short, store: true },
   { prefix: '/api/data', maxAge: ttl.short, staleWhileRevalidate: ttl.short, staleIfError: ttl.hour, store: true }
 ]
 
-/** Answers that are the same for everybody: what an edge may share. */
+/** The routes whose responses are the same for all users, so that shared caches may store them. */
 export const publicRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async function publicRoutes (app, { database }) {
   app.get('/api/public/tables', {
     config: { cache: { tags: [tags.tables] } },
@@ -34,7 +36,8 @@ export const publicRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async funct
     }, { ttl: ttl.hour, tags: [tags.tables, tags.records(id)] })
   })
 
-  // A count may be slightly old, but no request should wait for it: it is stale while it is counted again, and while that fails.
+  // A count may be slightly outdated, but no request should wait for it: it is served stale while it is counted again, and if counting
+  // fails.
   app.get('/api/data/tables/:id/summary', {
     config: { cache: { tags: (request) => [tags.records(idOf(request))] } },
     schema: { params: IdParams, response: { 200: TableSummary } }

@@ -4,7 +4,7 @@ import { invalidate, keys, tags, ttl } from '../cache-names.js'
 import { deleteRecord, Fields, findRecord, Row, updateRecord } from '../models/record.js'
 import { IdParams, type RouteOptions } from './parameters.js'
 
-/** One row: read by the pages that the request trace replays. */
+/** The routes of single records, which the pages of the replayed request trace read. */
 export const recordRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async function recordRoutes (app, { database }) {
   app.get('/api/records/:id', {
     schema: { params: IdParams, response: { 200: Row } }

@@ -5,7 +5,7 @@ import { createRecord, Fields, listRecords, Row } from '../models/record.js'
 import { findTable, listTables, Table } from '../models/table.js'
 import { IdParams, PageQuery, type RouteOptions } from './parameters.js'
 
-/** Tables and the rows in them. */
+/** The routes of tables and of the records in them. */
 export const tableRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async function tableRoutes (app, { database }) {
   app.get('/api/tables', {
     schema: { response: { 200: Type.Array(Table) } }

@@ -4,7 +4,7 @@ import { keys, tags, ttl } from '../cache-names.js'
 import { findUser, listPermissions, Permission, User } from '../models/user.js'
 import { IdParams, type RouteOptions } from './parameters.js'
 
-/** The public part of users. */
+/** The routes with the public part of users. */
 export const userRoutes: FastifyPluginAsyncTypebox<RouteOptions> = async function userRoutes (app, { database }) {
   app.get('/api/users/:id', {
     schema: { params: IdParams, response: { 200: User } }

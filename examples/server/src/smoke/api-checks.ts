@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Client } from './client.js'
 
-/** Named checks; one that throws has failed. */
+/** Checks by their names; a check that throws has failed. */
 export type Checks = Record<string, (client: Client) => Promise<void>>
 
 /** The checks of every route of the app, in order: later checks read the data that earlier ones wrote. */

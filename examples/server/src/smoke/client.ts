@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 /** The parts of a request besides its method and path. */
 export interface Ask { body?: unknown; user?: number; status?: number }
 
-/** Asks the server under test; each method fails if the status is not the one expected (200). */
+/** Sends requests to the server under test; each method throws unless the response has the expected status (default 200). */
 export class Client {
   constructor (readonly url: string) {}
 
@@ -18,7 +18,7 @@ export class Client {
     return response.json()
   }
 
-  /** The text of a page with a content type that matches. */
+  /** Returns the text of a page, whose content type must match `type`. */
   async text (path: string, type: RegExp): Promise<string> {
     const response = await this.#send('GET', path, {})
     assert.match(response.headers.get('content-type') ?? '', type, 'content-type')

@@ -7,7 +7,7 @@ import { Client } from './client.js'
 import { metricsChecks } from './metrics-checks.js'
 import { formatOutcomes, runCheck, runChecks, type Outcome } from './run-checks.js'
 
-/** A port that is free now; the server needs to be told one to be found on it. */
+/** Returns a port that is free now: the metrics listener of the server must be given a port, so that the checks know it. */
 async function freePort (): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
@@ -18,7 +18,8 @@ async function freePort (): Promise<number> {
 
 async function smoke (): Promise<Outcome[]> {
   const metricsPort = await freePort()
-  // Nothing of the caller's environment may decide what is probed, and his database must not be written to.
+  // The environment is given completely, so that variables of the caller do not change what is checked, and the caller's database is not
+  // written to.
   const server = await startServer({
     FEATURE_CACHE: 'true',
     CACHE_IMPL: 'memory',

@@ -11,7 +11,10 @@ export const METRIC_NAMES = [
   'cache_load_duration_seconds', 'cache_request_duration_seconds', 'cache_rollout_percent', 'cache_breaker_state', 'cache_degraded'
 ]
 
-/** The checks of the plugins' endpoints, after traffic; `listenerUrl` is the second listener. */
+/**
+ * Returns the checks of the endpoints of the plugins, which need earlier traffic.
+ * @param listenerUrl the address of the second listener
+ */
 export function metricsChecks (listenerUrl: string): Checks {
   const listener = new Client(listenerUrl)
   return {

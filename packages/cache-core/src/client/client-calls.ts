@@ -26,7 +26,7 @@ export class ClientCalls {
     return Math.min(ttl ?? this.#settings.defaultTtl ?? DEFAULT_TTL, MAX_TTL)
   }
 
-  /** Returns `pending`; its duration is recorded where durations are measured. */
+  /** Returns `pending`. The duration of the call is recorded if the registry measures durations. */
   timed<T> (registration: Registration, operation: string, pending: Promise<Result<T>>): Promise<Result<T>> {
     return measured(this.registry, registration.stats, operation, pending)
   }

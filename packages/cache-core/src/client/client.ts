@@ -41,7 +41,7 @@ export class CacheClient implements FastifyCache {
 
   /**
    * Makes a client.
-   * @param of a client of the same registry, whose calls and parts the new client shares
+   * @param of another client of the same registry: the new client shares its counters and its `getOrSet` with it
    */
   constructor (registry: CacheRegistry, settings: ClientSettings = {}, arm: Arm = 'by-key', of?: CacheClient) {
     this.registry = registry
@@ -197,7 +197,7 @@ export class CacheClient implements FastifyCache {
     return this.#calls.failed(active.stats, 'health', await active.health())
   }
 
-  /** Drops what the calls of this client left behind in the background: shadow reads and their timers. */
+  /** Drops the shadow reads that calls of this client started in the background, and their timers. */
   stop (): void {
     this.#getOrSet.close()
   }
@@ -212,7 +212,7 @@ export class CacheClient implements FastifyCache {
     return warm(this, items, options, this.#settings.log, (key) => this.serves(key))
   }
 
-  /** Reads a value from the copies that the implementation holds in this process; `undefined`: it has no copy. */
+  /** Reads a value from the near cache of the implementation; `undefined`: this process holds no copy of the entry. */
   #getNear<T> (registration: Registration, key: string): Promise<Result<T | null>> | undefined {
     const { near } = registration
     if (near === undefined) return undefined

@@ -100,7 +100,8 @@ export class NamespacedCache implements FastifyCache {
     return {
       ...options,
       tags: (value) => this.#prefixed(tags(value)),
-      // The namespace's own tag makes only `clear` safe, so it does not count as a covering tag without a tag of the app.
+      // The namespace's own tag is invalidated by `clear` alone, so it covers no tag of the app: without a covering tag of the app the list
+      // is empty.
       coveringTags: coveringTags === undefined || coveringTags?.length === 0 ? [] : this.#withOwn(coveringTags)
     }
   }

@@ -17,7 +17,7 @@ export function tagCalls (calls: ClientCalls): Required<Tags> {
   const isCurrent = async (snapshot: TagSnapshot): Promise<Result<boolean>> => {
     const { active } = calls.registry
     const result = await calls.timed(active, 'tags.isCurrent', active.areTagsCurrent(snapshot))
-    // An implementation of one process does not support this call; its error is not counted as a failure.
+    // An implementation whose entries no other process shares has no `tags.isCurrent`; its error is therefore not counted as a failure.
     return !result.ok && result.error.code === 'CACHE_ERR_UNSUPPORTED' ? result : calls.failed(active.stats, 'tags.isCurrent', result)
   }
 

@@ -75,7 +75,7 @@ export class Writes {
     const { flights } = this.#calls.registry
     flights.supersede(keys)
     const storing = flights.storing(keys)
-    // A pending store must not overwrite the removal, so the removal waits for it.
+    // A removal waits for a pending store of the same key, which would otherwise overwrite the removal.
     if (storing !== undefined) await storing
     const { active } = this.#calls.registry
     const result = await this.#calls.timed(active, operation, remove(active))
@@ -98,7 +98,7 @@ export class Writes {
   #write (keys: string[], write: () => Promise<Result<void>>): Promise<Result<void>> {
     const { active, flights } = this.#calls.registry
     flights.supersede(keys)
-    // In this process a write has taken effect when the call returns.
+    // An implementation in the memory of this process has carried out the write when the call returns, so no queue of writes is needed.
     return active.immediate !== undefined && flights.storing(keys) === undefined ? write() : flights.store(keys, write)
   }
 
@@ -138,8 +138,9 @@ export class Writes {
   }
 
   /**
-   * Removes the entry of a key that shadow reads compare, beside a write of the control arm, which is withheld: the entry would look stale,
-   * though in the cached arm the write would have replaced it. A removal may arrive late; a value that arrives late could be an old one.
+   * Removes the entry of a key that shadow reads compare. Called for a write of the control arm, whose value is not stored: a shadow read
+   * would count the old entry as stale, though in the cached arm the write would have replaced it. The new value is not stored, since it
+   * could arrive after a newer one; a late removal does no harm.
    */
   #removeShadow (key: string): void {
     const { active, flights, shadow } = this.#calls.registry

@@ -9,9 +9,9 @@ export type OptionalMember = 'getEntry' | 'getMany' | 'setMany' | 'delMany' | 't
 /** A cache that has all optional members, of which a claim uses those that it needs. */
 export type FullCache = Cache & Required<Pick<Cache, OptionalMember>>
 
-/** The time of the cache under test. */
+/** The source of time for the cache under test: a fake clock, or real time. */
 export interface Time {
-  /** Seconds of one unit: the lifetimes in the claims are multiples of it. */
+  /** Seconds of one unit of time. Lifetimes in the claims are multiples of the unit, so that a slow store can be given longer ones. */
   readonly unit: number
   /** Waits, or advances the clock, by a number of units. */
   pass (units: number): Promise<void>
@@ -25,7 +25,7 @@ export interface Claim {
   check (cache: FullCache, time: Time, peer: FullCache): Promise<void>
 }
 
-/** Adds a member to the needs of each claim about it. */
+/** Adds an optional member to `needs` of each of the given claims, which are all about that member. */
 export function about (member: OptionalMember, claims: Claim[]): Claim[] {
   return claims.map((claim) => ({ ...claim, needs: [member, ...claim.needs ?? []] }))
 }

@@ -41,7 +41,7 @@ export const lockClaims: Claim[] = about('lock', [{
     }
     valueOf(await lock.release())
     await Promise.all(waiting)
-    // The order of the waiters is left open, since processes have no common queue.
+    // The claim does not fix the order of the waiters, since waiters in several processes have no common queue.
     assert.deepEqual(order.toSorted((a, b) => a - b), [1, 2, 3])
   }
 }, {
@@ -83,7 +83,7 @@ export const lockClaims: Claim[] = about('lock', [{
   async check (cache, { unit, pass }) {
     const lock = await take(cache, 'key', 60 * unit)
     const waiting = [wait(cache, 'key', 60 * unit), wait(cache, 'key', 60 * unit)]
-    // Across a network a call waits for the lock only after its request has reached the store.
+    // Across a network a call has joined the queue of a lock only once its request has reached the store, so time must pass first.
     await pass(5)
     assert.equal(await isPending(Promise.race(waiting)), true)
     valueOf(await lock.release(outcome))

@@ -40,7 +40,7 @@ export interface Entry<T> {
 /** Facts about an entry that the caller knows before the read, so that an implementation can fetch the entry in one round trip. */
 export interface ReadHint {
   tags?: string[]
-  /** The entry may have a stale window. */
+  /** Whether the entry may have a stale window; the read then includes the lifetimes. */
   stale?: boolean
   /** `false`: the entry is read from the store, even if this process holds a copy of it. */
   near?: boolean

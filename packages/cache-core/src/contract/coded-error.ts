@@ -29,7 +29,7 @@ export const createError = ((...kind: Parameters<typeof createFastifyError>) => 
     const why = args.at(-1) as Why | undefined
     const hasCause = typeof why === 'object' && why !== null && 'cause' in why
     const error = new Coded(...(hasCause ? args.slice(0, -1) : args) as [])
-    // The stack begins with the line that made the error, not with this function.
+    // The stack trace begins at the caller of this function, which made the error.
     if (hasStack && Error.stackTraceLimit > 0) Error.captureStackTrace(error, caller)
     return hasCause ? withCause(error, why.cause) : error
   }

@@ -33,8 +33,8 @@ export interface CacheError extends Error {
 
 type Fault<A extends unknown[]> = (...args: A) => CacheError
 
-// A stack trace contains the cache's own lines, never the cause of the failure. It costs microseconds in an outage, when every call fails,
-// so these errors have none.
+// These errors have no stack trace: it would show the lines of this package, never the cause of the failure, and cost microseconds per call
+// in an outage.
 function fault<A extends unknown[]> (code: CacheErrorCode, sentence: string): Fault<A> {
   return createError(code, sentence, 500, Error, false) as unknown as Fault<A>
 }
@@ -75,7 +75,7 @@ export const keyInvalid = fault<[why: string]>('CACHE_ERR_KEY_INVALID',
 /** A tag is not a string of 1 to 256 UTF-16 units without unpaired surrogates. */
 export const tagInvalid = fault<[why: string, because?: { cause: unknown }]>('CACHE_ERR_TAG_INVALID',
   'Tags must be an array of at most 64 strings of 1 to 256 characters without unpaired surrogates: got %s')
-/** The value has no stored form. */
+/** The value cannot be stored: it has no JSON text and is no Buffer, or cannot be read. */
 export const valueInvalid = fault<[why: string, because?: { cause: unknown }]>('CACHE_ERR_VALUE_INVALID',
   'A cache value must be JSON or a Buffer: got %s')
 /** A length of time is not a number of at least 0. */

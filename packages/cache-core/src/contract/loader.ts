@@ -53,9 +53,9 @@ export interface GetOrSetOptions<T = unknown> {
    */
   coveringTags?: string[] | undefined
   /**
-   * Milliseconds after which the load fails with `CACHE_ERR_LOAD_TIMEOUT`, and the loader's `signal` is aborted. A caller that joined a load
-   * waits no longer than its own limit.
-   * @default none: the load is not aborted, and closes its key for 30 s at most
+   * Milliseconds after which the load fails with `CACHE_ERR_LOAD_TIMEOUT`, and the loader's `signal` is aborted. A caller that joined a
+   * load waits no longer than its own limit.
+   * @default none: the load is not aborted; after 30 s the next caller begins another load
    */
   timeoutMs?: number | undefined
   /**

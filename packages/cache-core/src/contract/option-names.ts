@@ -41,7 +41,7 @@ function wrongIn (of: keyof typeof NAMES, options: unknown): string | undefined 
   if (typeof options !== 'object' || options === null || Array.isArray(options)) return kindOf(options)
   const known: ReadonlySet<string> = NAMES[of]
   for (const name in options) {
-    // A library may have added the name to every object; such a name is not an option of the caller.
+    // A library may have added the name to `Object.prototype`; such a name is no option that the caller gave.
     if (known.has(name) || !Object.hasOwn(options, name) || Reflect.get(options, name) === undefined) continue
     // A long name may be data, which an error must not show.
     return /^\w{1,32}$/.test(name) ? `"${name}"` : 'another member'

@@ -7,11 +7,12 @@ export const readNow = Symbol.for('@x/cache-core.readNow')
 export const shareNow = Symbol.for('@x/cache-core.shareNow')
 
 /**
- * The name of the method of `fastify.cache` that reads an entry like `shareNow`, and counts the read only if the caller has used the entry.
+ * The name of the method of `fastify.cache` that gives an entry to the caller without a promise, and counts the read only if the caller
+ * used the entry.
  */
 export const useNow = Symbol.for('@x/cache-core.useNow')
 
-/** A caller of a read that may not use the entry that it is given. */
+/** A caller that decides, when it sees an entry, whether to use it. */
 export interface EntryUser {
   /** Uses an entry; `false`: the entry was not used. */
   use (entry: SharedEntry): boolean
@@ -31,7 +32,10 @@ export interface SharedEntry {
  */
 export const readNear = Symbol.for('@x/cache-core.readNear')
 
-/** The name of the method that reads such a copy, fresh or stale, without a copy of its bytes; `undefined` as in `readNear`. */
+/**
+ * The name of the method that reads an entry, fresh or stale, from the near cache without copying its bytes; `undefined`: there is no copy
+ * to serve.
+ */
 export const shareNear = Symbol.for('@x/cache-core.shareNear')
 
 /** An implementation that holds copies of some of its entries in this process. */

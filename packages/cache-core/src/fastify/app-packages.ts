@@ -5,7 +5,7 @@ const kPackages = Symbol.for('@x/cache-core.packages')
 
 /** The names of the packages that are registered in any context of an app. */
 export function packagesOf (fastify: FastifyInstance): Set<string> {
-  // Contexts inherit from the app, so that they share a property of the app.
+  // Each Fastify context inherits from the app, so that all contexts share a property of the app.
   let app: FastifyInstance & { [kPackages]?: Set<string> } = fastify
   for (let around = Object.getPrototypeOf(app); around !== null && around !== Object.prototype; around = Object.getPrototypeOf(app)) {
     app = around

@@ -3,8 +3,7 @@ import type { FastifyReply } from 'fastify'
 /** Whether the client has left before its response was complete. */
 export function isGone ({ raw }: FastifyReply): boolean {
   if (raw.writableEnded) return false
-  // The stream and the socket are checked as well: the response object of HTTP/2 is never destroyed itself, that of HTTP/1 only after its
-  // socket.
+  // The stream and the socket are checked as well: HTTP/2 never destroys the response object, and HTTP/1 destroys it only after the socket.
   const { stream, socket } = raw as { stream?: { readonly destroyed?: boolean }; socket?: { readonly destroyed?: boolean } | null }
   return raw.destroyed || stream?.destroyed === true || socket?.destroyed === true
 }

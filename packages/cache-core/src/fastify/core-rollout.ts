@@ -62,12 +62,15 @@ export class CoreRollout {
     this.#canary?.share(store)
   }
 
-  /** The endpoints besides those of every core, for the log. */
+  /** The paths of the rollout's own endpoints, as text for the log line about internal endpoints. */
   get paths (): string {
     return this.#canary === undefined ? '' : `, and POST ${ROLLOUT_PATH}`
   }
 
-  /** The client that loads the warm items: at a percent above 0 requests of the cached arm read every key, whatever the key's bucket is. */
+  /**
+   * The client that loads the warm items. With a canary and a percent above 0 every item is stored, whatever the bucket of its key is: some
+   * request of the cached arm reads it.
+   */
   get warmingClient (): CacheClient {
     const { client } = this.#parts
     return this.#canary === undefined || client.registry.rollout.limit === 0 ? client : client.withArm('cached')

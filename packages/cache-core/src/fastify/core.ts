@@ -36,7 +36,7 @@ export class Core {
   /** Options of the core that were given to a sibling package. */
   #siblingOptions: SharedOptions = {}
   #siblingName = ''
-  /** The registration that chose the implementation. */
+  /** The registration whose options chose the implementation, for the error message about a second choice. */
   #chosenBy: string | undefined
   #isExplicit = false
   #isStarted = false
@@ -93,8 +93,8 @@ export class Core {
   get isEnabled (): boolean { return this.#options.enabled ?? CORE_DEFAULTS.enabled }
 
   /**
-   * Applies options of the core that were given to the sibling package `by`. Throws `CACHE_ERR_OPTION_CLASH` if the core is given another
-   * value, before or after.
+   * Applies options of the core that were given to the sibling package `by`. Throws `CACHE_ERR_OPTION_CLASH` if `register(cacheCore, …)`
+   * gives another value for one of them, whichever is registered first.
    */
   configureFor (by: string, { rollout, defaultTtl }: SharedOptions): void {
     const given = resolveCoreOptions({ rollout, defaultTtl })
@@ -138,8 +138,8 @@ export class Core {
   }
 
   /**
-   * Returns the mark of a request's route: one object per route, cheaper than `request.routeOptions`, which Fastify makes anew for each
-   * read. `undefined` before the handler, and on routes that were declared before this plugin.
+   * Returns the object that identifies a request's route. One object per route is cheaper than `request.routeOptions`, which Fastify makes
+   * anew for each read. `undefined` before the handler, and on routes that were declared before this plugin.
    */
   routeOf (request: FastifyRequest): RouteMark | undefined {
     return this.requests.routeOf(request)
@@ -147,7 +147,7 @@ export class Core {
 
   /**
    * Sets the function that selects the requests whose loads are emitted as `loadedFor`; returns a function that removes it. `isWatched` is
-   * called once per request, at its first use of the cache. Only the `isWatched` set last counts, since a request needs one answer.
+   * called once per request, at its first use of the cache. A later call of `watch` replaces the function of an earlier one.
    */
   watch (isWatched: (request: FastifyRequest) => boolean): () => void {
     this.requests.isWatched = isWatched
@@ -187,7 +187,7 @@ export class Core {
     this.#log.info({}, `Cache: ${state} (impl: ${implName})`)
   }
 
-  /** Logs why option `rollout.shadow` compares nothing, if the reason lasts. */
+  /** Logs why shadow reads compare nothing, if the configuration is the reason: no cache that stores, or a rollout of 100 %. */
   #announceShadow (): void {
     const { active, rollout, shadow } = this.registry
     if (!shadow.isOn) return
@@ -202,7 +202,7 @@ export class Core {
     this.#failures.close()
     if (this.#isStarted) this.registry.stop()
     const own = this.#own
-    // Another instance may still use a shared registry, so the implementation is taken out of service before it is closed.
+    // The implementation is taken out of service before it is closed, since another Fastify instance may still use the same registry.
     if (this.registry.current === own) await this.registry.register(new NullCache(), 'NullCache').drained
     if (own !== undefined) await this.#closeOwn(own)
   }

@@ -22,15 +22,15 @@ const live = <T>(method: string, allowed: string) => Type.Unsafe<T>(Type.Refine(
   (value) => typeof (value as Record<string, unknown> | null | undefined)?.[method] === 'function', () => allowed))
 /** The options of `register(cacheCore, …)`. */
 export const coreSchema = Type.Object({
-  /** `false`: NullCache, whatever else is set. */
+  /** `false`: NullCache is used, whatever the other options are. */
   enabled: Type.Optional(Type.Boolean({ default: true })),
   /**
    * The cache: `'null'` (observe), `'memory'`, an instance (its maker closes it), or a function `(fastify) => cache`, also with a promise.
    * `'redis'`: that of `register(cacheRedis, …)`, without which the start fails with `CACHE_ERR_IMPLEMENTATION_MISSING`.
    * @default `'null'`
    */
-  // Not a union of schemas: filling in defaults clones the value of a union, and a cache must remain the same object. The schema has no
-  // default, since another registration may choose the implementation if this option is left out.
+  // The option is no union of schemas: filling in defaults clones the value of a union, and a cache must remain the same object. The schema
+  // has no default, since another registration may choose the implementation if this option is left out.
   implementation: Type.Optional(Type.Unsafe<'null' | 'memory' | 'redis' | Cache | CacheFactory>(Type.Refine(Type.Unknown(),
     (value) => value === 'null' || value === 'memory' || value === 'redis' || typeof value === 'function' || (typeof value === 'object' && value !== null),
     () => '"null", "memory", "redis", a cache or a function that makes one'))),
@@ -141,8 +141,8 @@ function partOf (of: TSchema | undefined, name: string): TSchema | undefined {
 }
 
 function describe (of: TSchema, options: unknown): Error {
-  // Each alternative of a nested union reports an error: the deepest path is that of the mistake, and the last error on that path covers
-  // all alternatives.
+  // If a value matches no alternative of a union, each alternative reports an error. The deepest path is that of the mistake, and the last
+  // error on that path covers all alternatives.
   const errors = Value.Errors(of, options)
   const unknown = errors.find(({ keyword }) => keyword === 'additionalProperties')
   const worst = unknown ?? errors.reduce((worst, each) => each.instancePath.length >= worst.instancePath.length ? each : worst)

@@ -2,11 +2,11 @@ import type { FastifyReply } from 'fastify'
 import { readStopwatch, type Clock } from '../lib/clock.js'
 import { isGone } from './client-gone.js'
 
-/** Milliseconds between two looks at the requests without a response. */
+/** Milliseconds between two checks of the requests without a response. */
 const LOOK_EVERY_MS = 1000
 /**
- * Milliseconds of waiting without a response after which a request has failed, as the 504 of a proxy would say. A client that leaves sooner
- * is none of the app's failures.
+ * Milliseconds without a response after which a request counts as failed: a proxy in front would answer it with 504. If the client
+ * disconnects earlier, the request is no failure of the app.
  */
 export const FAILED_AFTER_MS = 5000
 
@@ -17,8 +17,8 @@ export const FAILED_AFTER_MS = 5000
 export type OnUnanswered = (reply: FastifyReply, seenAt: number) => void
 
 /**
- * The requests of one app that have no response yet. The connections are looked at once per second, since a listener for the end of each
- * connection would cost every request more. A client that leaves within the second is therefore not noticed.
+ * The requests of one app that have no response yet. A timer checks their connections once per second, since a listener on each connection
+ * would cost every request more. A request that begins and is abandoned between two checks is therefore not reported.
  */
 export class PendingRequests {
   readonly #clock: () => Clock
@@ -49,7 +49,7 @@ export class PendingRequests {
     for (const reply of this.#replies) {
       if (!reply.sent && !isGone(reply)) continue
       this.#replies.delete(reply)
-      // A response past Fastify is the app's own: its begin and status are not known.
+      // After `reply.hijack()` the app writes the response itself, so that neither its begin nor its status is known here.
       if (!reply.sent) this.#onUnanswered(reply, this.#lookedAt)
     }
     this.#lookedAt = now

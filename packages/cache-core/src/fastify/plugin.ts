@@ -9,7 +9,7 @@ import { addStatusRoute, STATUS_PATH } from './status-route.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The app's cache: one object for the life of the app, whatever implementation is in service. */
+    /** The app's cache: the same object from the start to the close of the app, whatever implementation is in service. */
     cache: FastifyCache
   }
   interface FastifyRequest {

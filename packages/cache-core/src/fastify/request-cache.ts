@@ -7,12 +7,12 @@ import { isPromise } from '../lib/harmless.js'
 /** The arm of a request; `control` also in front of a pass-through implementation; `none`: the request used no cache. */
 export type RequestArm = 'cached' | 'control' | 'none'
 
-// The symbols are registered, since metrics or edge may load their own copy of this module.
+// The symbols are in the global symbol registry (`Symbol.for`), since metrics or edge may load their own copy of this module.
 const kRoute = Symbol.for('@x/cache-core.route')
 const kClient = Symbol.for('@x/cache-core.client')
 const kBucket = Symbol.for('@x/cache-core.bucket')
 
-/** The mark of a route, stored in the route's `config`, and on each request that has reached the handler. */
+/** An object that identifies a route. It is stored in the route's `config`, and on each request that has reached the handler. */
 export type RouteMark = object
 
 // Properties that are set on a request once their values are known. Fastify would set a decoration on every request, at a higher cost.
@@ -22,7 +22,7 @@ interface Armed {
   [kBucket]?: number | undefined
 }
 
-// The mark of a request that reached the handler of a route without a mark.
+// The route object of all requests whose route has none of its own.
 const UNMARKED: RouteMark = Object.freeze({})
 
 /** Returns the subject of a request, which decides on its arm. */
@@ -43,7 +43,7 @@ export function hasUser (request: FastifyRequest): boolean {
     const { user } = request as { user?: unknown }
     return user !== undefined && user !== null && user !== false && user !== ''
   } catch {
-    // A getter of the app threw.
+    // A getter of the app threw: a user that cannot be read counts as set.
     return true
   }
 }
@@ -54,8 +54,8 @@ export class RequestCaches {
   readonly #control: CacheClient
   subject: Subject = defaultSubject
   /**
-   * Whether loads of a request are emitted as `loadedFor`. A callback and not an event, since the client that the request gets depends on
-   * the result.
+   * Whether loads of a request are emitted as `loadedFor`. This is a callback and no event listener, since its result decides which client
+   * the request gets.
    */
   isWatched: ((request: FastifyRequest) => boolean) | undefined
 
@@ -79,7 +79,7 @@ export class RequestCaches {
     if (!rollout.isAllOrNothing && armed[kRoute] === undefined && markOf(request) !== undefined) return this.#control
     const bucket = rollout.isAllOrNothing ? 0 : this.#bucketOf(request)
     if (!rollout.isAllOrNothing) armed[kBucket] = bucket
-    // Without a bucket the request is in the control arm, and does not fail.
+    // A request without a bucket is in the control arm: a subject that cannot be determined must not make the request fail.
     const isIn = bucket !== undefined && rollout.includesBucket(bucket)
     return (armed[kClient] = this.#clientFor(request, isIn ? this.#cached : this.#control, bucket))
   }
@@ -144,13 +144,13 @@ function markHandlerPhase (route: RouteOptions): void {
   Object.assign(route, { config: { ...route.config, [kRoute]: mark } })
 }
 
-// Returns the mark of a request's route. A route that was declared before this plugin has no mark: the arm of its requests is drawn at the
-// first use.
+// Returns the object that identifies the route of a request. A route that was declared before this plugin has none: the arm of its requests
+// is then drawn at the first use of the cache.
 function markOf (request: FastifyRequest): RouteMark | undefined {
   return (request.routeOptions.config as { [kRoute]?: RouteMark } | undefined)?.[kRoute]
 }
 
-/** Marks a request as past authentication, so that its arm may be drawn; for code that runs in front of a handler. */
+/** Records that a request is past authentication, so that its arm may be drawn; for code that runs in front of a handler. */
 export function enterHandlerPhase (request: FastifyRequest): void {
   (request as unknown as Armed)[kRoute] ??= markOf(request) ?? UNMARKED
 }

@@ -25,7 +25,7 @@ export function addRolloutRoutes (fastify: FastifyInstance, canary: () => Canary
   })
 }
 
-/** Sends a coded error by itself, since an error handler of the app could change its form, which the command reads. */
+/** Sends a coded error without the app's error handler, which could change the form of the error that `cache-advisor` reads. */
 function refuse (reply: FastifyReply, error: FastifyError): FastifyReply {
   const { code, message, statusCode } = error
   if (statusCode === undefined || typeof code !== 'string' || !code.startsWith('CACHE_ERR_')) throw error

@@ -8,8 +8,8 @@ const kBegan = Symbol('@x/cache-core.began')
 const COUNTED = -1
 
 /**
- * A request with the time at which it began, in milliseconds of `readStopwatch`, or `COUNTED`. The time is no decorator, since Fastify
- * would set a decorator on every request.
+ * A request with the time at which it began, in milliseconds of `readStopwatch`; the value `COUNTED` once it was counted. The time is no
+ * request decorator, since Fastify would set a decorator on every request.
  */
 interface Timed { [kBegan]?: number }
 
@@ -21,9 +21,9 @@ export interface TrafficHost {
 }
 
 /**
- * Measures the requests that used `request.cache`, from their first hook until their response is ready: in both arms the same requests do,
- * so that the arms are comparable. A request whose connection ends before, such as one that hangs, is counted with the time for which it
- * waited; it has failed if that was `FAILED_AFTER_MS` or more.
+ * Measures the duration of requests that used `request.cache`, from their first hook until their response is ready. Requests of both arms
+ * call `request.cache` alike, so that the arms are comparable. If the connection of a request ends before its response, the time of waiting
+ * counts as its duration; the request has failed if it waited for `FAILED_AFTER_MS` or more.
  */
 export function measureRollout (fastify: FastifyInstance, { requests, clock, recorder }: TrafficHost): void {
   const pending = new PendingRequests(clock, (reply, seenAt) => {

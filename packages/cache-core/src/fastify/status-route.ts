@@ -16,7 +16,7 @@ export function addStatusRoute (fastify: FastifyInstance, registry: CacheRegistr
     onRequest: guardInternal(access),
     schema: { hide: true } as object
   }, async function showCacheStatus (_request, reply) {
-    // The numbers change with each request, so no cache should store them.
+    // The status changes with each request, so no cache on the way should store it.
     reply.header('cache-control', 'no-store')
     return registry.status()
   })

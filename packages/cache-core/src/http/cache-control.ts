@@ -5,13 +5,13 @@ const MEMBER = new RegExp(`[\\t ]*(?:(${TOKEN})(?:=(${TOKEN}|${QUOTED}))?[\\t ]*
 const LEADING_NAME = new RegExp(`^[\\t ]*(${TOKEN})`)
 // RFC 9111 §1.2.2: a cache uses this number of seconds for a larger number that it cannot represent.
 const MAX_SECONDS = 2 ** 31
-/** The argument of a directive whose argument is present but malformed. */
+/** Stands for the argument of a directive if the argument is present but malformed. */
 const UNREADABLE = ''
 
 /** The directives of `Cache-Control`. Lifetimes are in seconds; `undefined`: the directive is absent. */
 export interface CacheControl {
   readonly noStore: boolean
-  /** `true` also for a qualified directive such as `no-cache="set-cookie"`; the same holds for `isPrivate`. */
+  /** `true` also for a qualified directive such as `no-cache="set-cookie"`; so is `isPrivate`. */
   readonly noCache: boolean
   readonly isPrivate: boolean
   readonly isPublic: boolean
@@ -21,10 +21,10 @@ export interface CacheControl {
   readonly noTransform: boolean
   readonly immutable: boolean
   readonly onlyIfCached: boolean
-  /** At most 2^31; `0`, which means stale, also if the argument is missing or malformed. The same holds for `sMaxAge`. */
+  /** At most 2^31; `0`, which means stale, also if the argument is missing or malformed. These rules apply to `sMaxAge`, too. */
   readonly maxAge: number | undefined
   readonly sMaxAge: number | undefined
-  /** `0`: the response has no such stale window. */
+  /** Seconds of the stale windows of RFC 5861; `0`: the response has no such window. */
   readonly staleWhileRevalidate: number | undefined
   readonly staleIfError: number | undefined
   /** `Infinity`: the argument is malformed, so that no response is fresh enough. */
@@ -43,7 +43,7 @@ export interface Directive { readonly name: string; readonly argument: string | 
 export function parseCacheControl (field: string | readonly string[] | undefined): CacheControl {
   const directives: Directive[] = []
   let isMalformed = false
-  // Each line is parsed by itself: two joined lines with an open quote each would read as one quoted string.
+  // Each line of the field is parsed by itself: two joined lines with an open quote each would read as one quoted string.
   for (const line of typeof field === 'string' ? [field] : field ?? []) {
     if (!readLine(line, directives)) isMalformed = true
   }

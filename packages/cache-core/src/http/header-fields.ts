@@ -15,7 +15,7 @@ export function fieldText (headers: HeaderFields, name: string): string | undefi
 /** Returns the value of a header field as one text, its lines joined by commas; `undefined`: the field is absent. */
 export function joinLines (value: FieldValue): string | undefined {
   if (typeof value === 'string' || value === undefined) return value
-  // A validator of `schema.headers` may have turned the value into a number or a boolean.
+  // A validator of `schema.headers` may have turned the value of the header into a number or a boolean.
   if (!Array.isArray(value)) return String(value)
   return value.length === 0 ? undefined : value.join(', ')
 }

@@ -45,7 +45,7 @@ function toTime (year: number, month: number, parts: Readonly<Record<string, str
   // `Date.UTC` is not used, since it reads the years 0 to 99 as 1900 to 1999.
   const date = new Date(0)
   date.setUTCFullYear(year, month, Number(parts['day']))
-  // A day that the month does not have, such as 31 April, becomes a day of the next month.
+  // A day that the month does not have, such as 31 April, has become a day of the next month and is refused.
   if (date.getUTCMonth() !== month) return undefined
   return date.setUTCHours(Number(parts['hour']), Number(parts['minute']), Number(parts['second']))
 }

@@ -1,7 +1,10 @@
 /** A clock in milliseconds that never goes back. */
 export interface Clock {
   now (): number
-  /** The time up to a millisecond ago, for the ends of lifetimes; costs less than `now` if it is read often. Default: `now`. */
+  /**
+   * Returns the time of `now`, but up to a millisecond old, for comparing with the ends of lifetimes; frequent reads cost less than those
+   * of `now`. Default: `now`.
+   */
   coarse? (): number
   /**
    * A reading for durations alone, in milliseconds: it has another zero than `now`, and does not follow the wall clock. It costs half of
@@ -17,7 +20,7 @@ export function readStopwatch (clock: Clock): number {
 
 /** Milliseconds by which the difference of the two clocks may vary: `Date.now` cuts off fractions of a millisecond. */
 const TOLERANCE_MS = 2
-/** The number of readings in one millisecond after which `coarse` does not read the monotonic clock. */
+/** The number of readings, within one turn of the event loop, after which `coarse` reuses the reading of the present millisecond. */
 const BURST = 16
 
 /**
@@ -26,7 +29,7 @@ const BURST = 16
  */
 export class ElapsedClock implements Clock {
   readonly #monotonic: () => number
-  /** The last accepted difference: the wall clock minus the monotonic clock. */
+  /** The wall clock minus the monotonic clock, as of the last reading: a change shows that one of the clocks was set or stopped. */
   #difference: number
   /** The sum of the steps by which the wall clock went ahead of the monotonic clock. */
   #ahead = 0
@@ -51,7 +54,7 @@ export class ElapsedClock implements Clock {
     const wall = Date.now()
     if (wall === this.#wall) {
       if (this.#readings > BURST) return this.#coarse
-      // The burst ends with this turn of the event loop, so that a test that stops the wall clock does not stop this clock.
+      // A reading is reused only within this turn of the event loop, so that a test that stops the wall clock does not stop this clock.
       if (++this.#readings > BURST) setImmediate(() => { this.#readings = 0 }).unref()
     }
     this.#wall = wall

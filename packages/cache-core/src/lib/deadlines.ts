@@ -9,7 +9,10 @@ export interface Watched {
 
 /** The number of ticks of the interval within the time limit. */
 const TICKS = 8
-/** Milliseconds of a tick above which the interval is stopped as soon as no call is pending: it would keep the process running. */
+/**
+ * Milliseconds of a tick above which the interval is stopped as soon as no call is pending: until its next tick a running interval would
+ * keep the process alive.
+ */
 const LONG_TICK_MS = 1000
 
 /**

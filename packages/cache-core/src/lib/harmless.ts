@@ -9,7 +9,7 @@ export function isPromise (value: unknown, rejected: (error: unknown) => void = 
     then.call(value, () => {}, rejected)
     return true
   } catch {
-    // A thenable whose `then` throws counts as a promise.
+    // A value whose `then` throws when it is read or called counts as a promise.
     return true
   }
 }
@@ -24,7 +24,7 @@ export function harmlessLog (log: Log): Log {
     try {
       isPromise(log[level](details, message))
     } catch {
-      // The failure is ignored, since a failing logger is the only place to report it.
+      // An error of the app's logger is ignored, since there is no other place to report it.
     }
   }
   return { info: write('info'), warn: write('warn'), error: write('error') }

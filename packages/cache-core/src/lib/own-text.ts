@@ -1,6 +1,6 @@
 /** The length from which V8 makes a slice, or a concatenation, that refers to the original text; a shorter text is copied. */
 const MIN_REFERRING = 13
-/** UTF-16 units per step. Node stores a longer text that is made from bytes outside of the heap. */
+/** UTF-16 units that are copied per step: a longer text made from bytes would be placed outside of V8's heap by Node. */
 const STEP = 2 ** 19
 /** The length in UTF-16 units above which a native search is faster than a loop. */
 const MAX_LOOP = 64

@@ -7,7 +7,7 @@ export function isWithinBytes (value: unknown, maxBytes: number): boolean {
   const open: unknown[] = [value]
   while (open.length > 0) {
     const part = open.pop()
-    // The JSON text of each part has at least one character: a bracket, a comma or a digit.
+    // Each part takes at least one byte of JSON text (a bracket, a comma or a digit), so one byte less is left.
     left--
     if (typeof part === 'string') left -= part.length
     else if (typeof part === 'object' && part !== null) {

@@ -13,11 +13,17 @@ export interface Call<T> {
   readonly options: GetOrSetOptions<T>
   /** The request that the call is made for. */
   readonly caller: Caller | undefined
-  /** The loader run in whose synchronous part the call was made. */
+  /** The loader run during whose synchronous part, before its first `await`, the call was made; `undefined`: none. */
   readonly entered: LoadScope | undefined
-  /** The number of flights that had begun when the call was made: later flights saw all changes before the call. */
+  /**
+   * The number of flights that had begun when the call was made. A flight with a higher number began later, so its load saw all earlier
+   * changes.
+   */
   readonly since: number
-  /** The store did not answer, so this call asks it for no lock and no tags: the caller would wait again. */
+  /**
+   * Whether the store failed to answer an earlier request of this call. The call then asks for no lock and no tags, so that its caller
+   * waits once only.
+   */
   isStoreAway: boolean
 }
 

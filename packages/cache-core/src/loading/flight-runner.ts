@@ -18,8 +18,8 @@ import type { LoadService } from './load-service.js'
 const RETRY_AFTER_MS = 1000
 
 /**
- * Options of a flight. `ttlLeft`: the remaining ttl of the entry to be replaced; if another process stored an entry with a longer one,
- * that entry ends the flight.
+ * Options of a flight. `ttlLeft`: the remaining ttl of the entry that the flight replaces, in seconds. If another process stores an entry
+ * with a longer remaining ttl, the flight ends without a load.
  */
 export interface Start extends Pick<FlightOptions, 'isBackground' | 'isSuspected'> { ttlLeft?: number }
 
@@ -50,7 +50,7 @@ export class FlightRunner {
     const parent = isBackground ? undefined : flights.scopes.of(call.entered)
     const flight = new Flight<T>(call.key, [...knownTags(options)], { hasLateTags: typeof options.tags === 'function', isBackground, isSuspected, parent })
     flights.begin(flight)
-    // The implementation was swapped since the call began: no other call may join this load.
+    // If the implementation was replaced since the call began, no other call may join this load.
     if (active !== call.target) flights.supersede([call.key])
     flight.loaded = this.#fly(call, flight, ttlLeft)
     return flight.loaded
@@ -133,7 +133,7 @@ export class FlightRunner {
       ? undefined
       : this.#limit.watch((ms) => {
         untrack?.()
-        // The flight ends first, so that its callers do not join it again.
+        // The flight ends before its callers are notified: they call again, and must not join this flight a second time.
         this.#end(flight, lock)
         flight.expire()
         this.#store.fail(target, 'getOrSet', loadOverdue(ms))
@@ -152,11 +152,12 @@ export class FlightRunner {
   #failed<T> (call: Call<T>, flight: Flight<T>, lock: LoadLock | undefined, error: unknown): void {
     const { key, caller, options } = call
     flight.isAbandoned = isEndOfCaller(caller, error)
-    // The end of one caller, or of a load that has been replaced, does not show that the next load would fail: no backoff starts.
+    // The backoff starts only for a failure of the source. If the caller disconnected, or another load has replaced this one, the next load
+    // may succeed.
     if (!flight.isAbandoned && !flight.isOverdue) this.#backoff.start(key, options.retryAfterMs ?? RETRY_AFTER_MS)
-    // The load that replaces an abandoned one uses its lease.
+    // The lease of an abandoned load is not released, since the load that replaces it uses the same lease.
     if (!flight.isAbandoned) this.#store.release(call, flight)
-    // Without an outcome the next waiter gets the lock, and loads instead of the caller that ended.
+    // A lock that is released without an outcome passes to the next waiter, which then loads in place of the caller that disconnected.
     this.#end(flight, lock, flight.isAbandoned ? undefined : 'not-stored')
   }
 

@@ -147,7 +147,7 @@ export class GetOrSet {
   /** Joins a load that began before the call, unless another process has changed its key or one of its tags since the load began. */
   async #followProven<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
     if (await this.#proofs.prove(call, flight) !== 'changed') return this.#follow(call, flight)
-    // The changed key may be the result of the flight's own store; the entry is then a hit.
+    // The key may count as changed because this flight has stored its value meanwhile; the entry is then a hit.
     const entry = await this.#store.read(call, false)
     if (entry?.fresh === true) return entry.value
     this.#service.flights.supersedeFlight(flight)

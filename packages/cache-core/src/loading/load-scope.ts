@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 /** One run of a loader, with the runs that it waits for. A cycle in the graph of these runs is a load that waits for itself. */
 export class LoadScope {
   isOver = false
-  /** This run holds the lock of its key, so no run inside it may wait for another lock. */
+  /** Whether this run holds the lock of its key, so that no run inside it may wait for another lock. */
   holdsLock = false
   #awaited: Set<LoadScope> | undefined
 
@@ -39,7 +39,9 @@ export class LoadScope {
     return false
   }
 
-  /** Whether this run, or a run around it, is an unshared run of the key: the loaders would call one another without end. */
+  /**
+   * Whether this run, or a run around it, is an unshared run of the key: a further run would make the loaders call one another without end.
+   */
   isRecursion (key: string): boolean {
     return (this.isUnshared && this.key === key) || this.parent?.isRecursion(key) === true
   }
@@ -64,7 +66,7 @@ function isAsyncContextCheap (): boolean {
  * found where AsyncLocalStorage is cheap, and otherwise only for suspected runs, which replace a run that passed its time limit.
  */
 export class LoadScopes {
-  /** The run whose loader is in its synchronous part now. */
+  /** The run whose loader is executing its synchronous part now, before its first `await`; `undefined`: none. */
   entered: LoadScope | undefined
   readonly #storage = new AsyncLocalStorage<LoadScope>()
   readonly #isAlwaysTracked: boolean
@@ -97,7 +99,10 @@ export class LoadScopes {
     }
   }
 
-  /** Returns the run that a call is made in; `entered` is the value of that property when the call was made. */
+  /**
+   * Returns the run that a call is made in.
+   * @param entered the property `entered` as it was when the call was made
+   */
   of (entered: LoadScope | undefined): LoadScope | undefined {
     const scope = entered ?? (this.#isTracking ? this.#storage.getStore() : undefined)
     return scope === undefined || scope.isOver ? undefined : scope

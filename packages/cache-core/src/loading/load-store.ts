@@ -31,8 +31,8 @@ export class LoadStore {
 
   /**
    * Reads the entry, fresh or stale; `null`: the key has no entry, or the store failed.
-   * @param near `false`: not from a copy in this process. A read that follows a lock, a lease or a question about a lease must be as
-   * recent as these, which the store answered.
+   * @param near `false`: not from the near cache. After a lock, a lease or a check of a lease the read must not be older than these, so it
+   * must go to the store.
    */
   async read<T> (call: Call<T>, near = true): Promise<Entry<T> | null> {
     const { target, key, options } = call
@@ -56,7 +56,7 @@ export class LoadStore {
     if (error !== undefined) this.fail(target, 'tags.capture', error)
     const tags = error === undefined ? flight.tags as string[] : []
     if (hasLeases) {
-      // A lease is also taken if the tags are invalid: callers that join must ask the store whether the key was removed.
+      // A lease is taken even if option `tags` is malformed: later callers ask the store by this lease whether the key was removed.
       flight.closeToUnproven()
       const lease = await this.#take(call, tags)
       flight.setLease(lease)
@@ -72,7 +72,10 @@ export class LoadStore {
     return null
   }
 
-  /** Asks the store whether a flight is current. A flight without a lease is not current once the store grants leases again. */
+  /**
+   * Asks the store whether the load of a flight is current. A flight without a lease cannot be checked: `changed` if the store grants a
+   * lease again.
+   */
   async prove<T> (call: Call<T>, flight: Flight<T>): Promise<Proof> {
     const { target } = call
     const lease = await flight.lease
@@ -86,7 +89,7 @@ export class LoadStore {
   /** Releases the lease of a load that stores nothing, unless the flight was superseded: the next flight may use the same lease. */
   release<T> ({ target }: Call<T>, flight: Flight<T>): void {
     if (flight.isSuperseded) return
-    // A lease is also released if the tags of its load were invalid.
+    // `flight.lease` is released and not the snapshot, since a load with malformed tags has a lease and no snapshot.
     void flight.lease?.then(async (lease) => {
       if (lease === null) return
       const result = await this.#measured(target, 'leases.release', target.releaseLease(lease))
@@ -94,7 +97,7 @@ export class LoadStore {
     })
   }
 
-  /** Stores a value; returns whether it was stored. If the store refuses the value, its lease is released. */
+  /** Stores a value; returns whether it was stored. If the store refuses the value, the lease of the load is released. */
   async set<T> (call: Call<T>, flight: Flight<T>, value: T, options: SetOptions): Promise<boolean> {
     const { target, key } = call
     const result = await this.#measured(target, 'set', target.set(key, value, options))

@@ -12,7 +12,7 @@ export class Load implements LoadContext {
     return (this.#controller ??= new AbortController()).signal
   }
 
-  /** Returns a bound function, so that a loader may destructure it; the function is made when the property is read. */
+  /** Returns a bound function, so that a loader may destructure its argument; the function is made when the property is read. */
   get skip (): () => void {
     return () => { this.isSkipped = true }
   }

@@ -4,7 +4,7 @@ import { LoadScope, LoadScopes } from './load-scope.js'
 
 /** Options of a `Flight`. */
 export interface FlightOptions {
-  /** The loaded value has further tags, which are unknown until the load ends. */
+  /** Whether the loaded value decides on further tags, which are unknown until the load ends. */
   hasLateTags?: boolean
   isBackground?: boolean
   isSuspected?: boolean
@@ -16,11 +16,13 @@ export interface FlightOptions {
 export class Flight<T = unknown> {
   /** The promise of the loader's value, set as soon as the load has begun. */
   loaded!: Promise<T>
-  /** The key, or a tag, of this flight was changed after the flight began: no caller joins the flight, and its value is not stored. */
+  /** Whether the key, or a tag, of this flight was changed after the flight began: no caller joins it, and its value is not stored. */
   isSuperseded = false
-  /** The load failed after the caller that began it had ended: callers that joined the flight begin a new load instead of failing. */
+  /**
+   * Whether the load failed after the caller that began it had ended: callers that joined the flight begin a new load instead of failing.
+   */
   isAbandoned = false
-  /** The load exceeded its time limit: the flight is superseded, and callers that joined it may begin a load of their own. */
+  /** Whether the load exceeded its time limit: the flight is superseded, and callers that joined it may begin a load of their own. */
   isOverdue = false
   /** Tags that were invalidated during the load; collected only if the loaded value decides on tags of the entry. */
   readonly invalidated: Set<string> | undefined
@@ -35,11 +37,11 @@ export class Flight<T = unknown> {
   readonly key: string
   /** The tags of the entry that are known before the load begins. */
   readonly tags: readonly string[]
-  /** No caller waits for this flight: until its value is loaded, callers get the stale value. */
+  /** Whether no caller waits for this flight: until its value is loaded, callers get the stale value. */
   isBackground: boolean
   /**
-   * This flight replaces an overdue one. Its loader may wait for itself, so the calls of the loader are tracked after its first `await`,
-   * too.
+   * Whether this flight replaces an overdue one. Its loader may wait for itself, so the calls of the loader are tracked after its first
+   * `await`, too.
    */
   readonly isSuspected: boolean
   #setLease: ((lease: Lease | null) => void) | undefined

@@ -11,7 +11,7 @@ export interface LoaderRun<T> {
   /** The counters of the key pattern on the implementation in front of the loader. */
   readonly counters: Counters
   readonly timeoutMs: number | undefined
-  /** No caller waits for the value. */
+  /** Whether no caller waits for the value. */
   readonly isBackground: boolean
 }
 
@@ -31,7 +31,7 @@ export function timeLoad<T> (
     onFailure?.()
     return Promise.reject(error)
   }
-  // Not an async function: each further promise adds to the cost of observing.
+  // The function is not async, since each further promise adds to the cost of observing.
   return Promise.resolve(loaded).then((value) => {
     noteLoad(service, run, began, value)
     onValue?.(value)

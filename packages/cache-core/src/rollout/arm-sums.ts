@@ -7,20 +7,23 @@ import { RatioSums } from './ratio-sums.js'
 import type { ArmMeasurement } from './sentence.js'
 import { WindowedSums } from './windows.js'
 
-/** The counts of one arm since the stage began. */
+/** The counts of one arm since the current stage of the canary began. */
 export class ArmSums {
   requests = 0
   failures = 0
   readonly counts = noCounts()
-  /** Loads per read, and failures per request, by windows. */
+  /** Ratios of loads to reads, and of failures to requests, for each window of the stage. */
   readonly loads = new WindowedSums(() => new RatioSums())
   readonly failed = new WindowedSums(() => new RatioSums())
-  /** The loads and reads of the current block. */
+  /** The loads and reads of the current block of minutes, which is one observation for the variance. */
   readonly block = { loads: 0, reads: 0 }
-  /** Durations by the number of the group in its cohort: the clusters of an interval of a quantile. */
+  /**
+   * Durations by group of subjects, with the group's number in its cohort as index: a confidence interval of a quantile needs the spread
+   * between groups.
+   */
   sketches = Array.from({ length: GROUPS_PER_COHORT }, () => new LatencySketch())
 
-  /** Ends the windows that are complete; called before a minute is added. */
+  /** Ends the windows whose length has passed; called before a minute is added. */
   roll (minutesBefore: number): void {
     this.loads.roll(minutesBefore)
     this.failed.roll(minutesBefore)

@@ -5,7 +5,7 @@ const FIRST_CAPACITY = 1024
 const NUMBER_BYTES = 8
 const CHECKSUM_BYTES = 4
 
-/** Bytes that a reader expects and that are not there. The decoders of this folder return it as a coded error. */
+/** Thrown for stored bytes that are incomplete or damaged. The decoders of this folder turn it into a coded error. */
 export class Malformed extends Error {}
 
 /** Appends numbers to a growing array of bytes. */
@@ -46,7 +46,7 @@ export class ByteWriter {
     this.#view = new DataView(larger.buffer)
   }
 
-  /** Writes numbers as runs: the number of zeros, the number of values that follow, the values. */
+  /** Writes numbers, most of which are zero, as runs: the number of zeros, the number of values that follow, and these values. */
   sparse (values: ArrayLike<number>, write: (value: number) => void): void {
     this.integer(values.length)
     for (let at = 0; at < values.length;) {
@@ -78,7 +78,7 @@ export class ByteWriter {
   }
 }
 
-/** Reads what a `ByteWriter` wrote. Each method throws `Malformed` for bytes that no writer writes. */
+/** Reads what a `ByteWriter` wrote. Each method throws `Malformed` for bytes that no `ByteWriter` writes. */
 export class ByteReader {
   readonly #bytes: Uint8Array
   readonly #view: DataView
@@ -121,7 +121,7 @@ export class ByteReader {
     return value
   }
 
-  /** Reads into an array of the length that was written. */
+  /** Reads into an array that has the length of the array that was written. */
   sparse (into: { [at: number]: number, readonly length: number }, read: () => number): void {
     if (this.integer() !== into.length) throw new Malformed('an array of another length')
     for (let at = 0; at < into.length;) {

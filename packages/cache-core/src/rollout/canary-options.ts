@@ -10,41 +10,46 @@ import { rolloutProperties } from './rollout-options.js'
 const percentBelow100 = () => Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 100 })
 
 const goSchema = Type.Object({
-  /** The share of answers of 500 and more lies below this, in percent. */
+  /** The stage may go on only if less than this percent of the cached arm's responses have a status of 500 or more. */
   errorPercent: Type.Optional(percentBelow100()),
-  /** The share of cache operations that failed lies below this, in percent. */
+  /** The stage may go on only if less than this percent of the cache operations failed. */
   cacheErrorPercent: Type.Optional(percentBelow100()),
-  /** The hit rate lies above this, in percent. */
+  /** The stage may go on only if the hit rate is above this percent. */
   hitPercent: Type.Optional(percentBelow100()),
-  /** The 99th percentile of the cached arm lies below this, in milliseconds. */
+  /** The stage may go on only if the 99th percentile of the cached arm's durations is below this, in milliseconds. */
   p99Ms: Type.Optional(Type.Number({ exclusiveMinimum: 0.1, maximum: 100_000 }))
 }, { additionalProperties: false })
 
 const backSchema = Type.Object({
-  /** The share of answers of 500 and more lies above this, in percent, and above that of the control arm. */
+  /**
+   * The stage steps back if more than this percent of the cached arm's responses have a status of 500 or more, and more than of the control
+   * arm's.
+   */
   errorPercent: Type.Optional(percentBelow100()),
-  /** The share of cache operations that failed lies above this, in percent. */
+  /** The stage steps back if more than this percent of the cache operations failed. */
   cacheErrorPercent: Type.Optional(percentBelow100()),
-  /** The hit rate fell by more than this since the same hour of the stage's first day, in percentage points. */
+  /**
+   * The stage steps back if the hit rate is lower by more than this many percentage points than in the same hour of the stage's first day.
+   */
   hitPointsFallen: Type.Optional(percentBelow100()),
-  /** The cached arm is slower than the control arm, as against the time before the stage. */
+  /** The stage steps back if the cached arm is slower than the control arm, beyond the difference that both had before the stage. */
   slower: Type.Optional(Type.Boolean()),
-  /** The cached arm fails more often than the control arm, as against the time before the stage. */
+  /** The stage steps back if the cached arm fails more often than the control arm, beyond the difference that both had before the stage. */
   moreErrors: Type.Optional(Type.Boolean()),
-  /** The cached arm loads more per read than the control arm. */
+  /** The stage steps back if the cached arm runs more loads per read than the control arm. */
   moreLoads: Type.Optional(Type.Boolean())
 }, { additionalProperties: false })
 
 const stageSchema = Type.Object({
   /** The share of subjects in the cached arm, in percent. */
   percent: Type.Number({ exclusiveMinimum: 0, maximum: 100 }),
-  /** Hours of counted minutes before the next stage. */
+  /** Hours for which the stage lasts at least; only minutes in which the percent was that of the stage count. */
   holdHours: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 8760 })),
-  /** Requests of the cached arm below which the stage waits. */
+  /** The number of requests in the cached arm below which the stage neither goes on nor steps back, except for an error burst. */
   minSample: Type.Optional(Type.Integer({ minimum: 1 })),
-  /** All of these hold before the next stage; in place of those of the default. */
+  /** Criteria that must all hold before the next stage begins; replaces all of the default criteria. */
   go: Type.Optional(goSchema),
-  /** Each of these steps back; in place of those of the default. */
+  /** Criteria of which each steps back to the stage below, once it is certain; replaces all of the default criteria. */
   back: Type.Optional(backSchema)
 }, { additionalProperties: false })
 
@@ -56,13 +61,13 @@ export const canarySchema = Type.Object({
   })),
   /** Hours at percent 0 before the first stage, in which both arms are measured without a cache. */
   baselineHours: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 8760, default: 24 })),
-  /** Requests of the cached arm below which a stage waits, unless the stage has a number of its own. */
+  /** The number of requests in the cached arm below which a stage waits, unless the stage has a `minSample` of its own. */
   minSample: Type.Optional(Type.Integer({ minimum: 1, default: 10_000 })),
   /** `'manual'`: the canary changes no percent; its status and history contain what it would do. */
   advance: Type.Optional(Type.Union([Type.Literal('auto'), Type.Literal('manual')], { default: 'auto' })),
-  /** Seconds over which a raise adds its subjects; 0: all at once. */
+  /** Seconds over which the subjects of a higher stage are added, some at a time; 0: all at once. */
   rampSeconds: Type.Optional(Type.Number({ minimum: 0, maximum: 3600, default: 60 })),
-  /** Milliseconds of what the canary counts as a minute; less than 60 000 only for a demonstration, whose hours are then shorter, too. */
+  /** Milliseconds of one minute of the canary. Less than 60 000 only for a demonstration: its hours are shorter in the same proportion. */
   minuteMs: Type.Optional(Type.Integer({ minimum: 50, maximum: 60_000, default: 60_000 }))
 }, { additionalProperties: false })
 
@@ -73,14 +78,14 @@ export type CanaryOptions = Static<typeof canarySchema>
 export const rolloutOptionProperties = {
   ...rolloutProperties,
   /**
-   * Raises the percent in stages, each compared with the requests that go without the cache, and steps back by itself; see Canary.
-   * Excludes `percent`.
+   * Raises the percent in stages. Each stage is compared with the requests without the cache; a harmful stage steps back by itself; see
+   * Canary. Excludes `percent`.
    * @default none
    */
   canary: Type.Optional(Type.Union([Type.Boolean(), canarySchema]))
 }
 
-/** The schema of option `rollout` of a package that makes an implementation. */
+/** The schema of option `rollout` in the plugin options of a package that provides an implementation, such as `@x/cache-redis`. */
 export const rolloutSchema = Type.Object(rolloutOptionProperties, { additionalProperties: false })
 
 const DEFAULTS = defaultsOf(canarySchema, 'stages', 'baselineHours', 'minSample', 'advance', 'rampSeconds', 'minuteMs')
@@ -90,9 +95,9 @@ export const DEFAULT_HOLD_OUT = 1
 /** One stage of a canary: its percent and its criteria. */
 export interface Stage { readonly percent: number; readonly criteria: Criteria }
 
-/** A canary's options with their defaults, checked. */
+/** The options of a canary, checked and with their defaults. */
 export interface CanaryPlan {
-  /** A hash of all that decides on the stage of a process; processes with the same hash agree on every decision. */
+  /** A hash of all options that decide on the stage; processes with the same hash make the same decisions. */
   readonly hash: string
   readonly stages: readonly Stage[]
   readonly cohorts: Cohorts
@@ -103,7 +108,7 @@ export interface CanaryPlan {
   readonly minuteMs: number
 }
 
-/** The option `rollout` as far as a canary reads it. */
+/** The members of option `rollout` that a canary reads. */
 export interface RolloutWithCanary {
   readonly percent?: number | undefined
   readonly allow?: readonly string[] | undefined
@@ -113,7 +118,7 @@ export interface RolloutWithCanary {
 }
 
 /**
- * Returns the plan of a canary; `undefined`: no canary is asked for.
+ * Returns the plan of a canary; `undefined`: the options ask for no canary.
  * @throws `CACHE_ERR_OPTION_INVALID` for options that contradict one another, and for criteria that no stage can meet
  */
 export function planOf (rollout: RolloutWithCanary | undefined): CanaryPlan | undefined {
@@ -167,7 +172,7 @@ function stageOf (given: StageOptions, name: string, minSample: number, holdOut:
   return { percent, criteria }
 }
 
-/** Refuses criteria by which a value would be good enough to go on and bad enough to step back. */
+/** Refuses criteria by which one value would both let the stage go on and make it step back. */
 function refuseContradiction ({ go, back }: Criteria, name: string): void {
   for (const rate of ['errorPercent', 'cacheErrorPercent'] as const) {
     const [below, above] = [go[rate], back[rate]]

@@ -4,9 +4,12 @@ import { MAX_REVISION, revisionOf } from './rollout-store.js'
 
 /** The format of the state document that this version writes. */
 export const FORMAT = 1
-/** The most minutes that a stage waits because of earlier failures; a longer hold time remains. */
+/**
+ * The maximum number of minutes to which earlier failures extend the hold time of a stage; a configured hold time that is longer is not
+ * shortened.
+ */
 const MAX_WAIT_MINUTES = 7 * 24 * 60
-/** The most key patterns that may have a percent of their own. */
+/** The maximum number of key patterns with a percent of their own. */
 export const MAX_PATTERNS = 100
 
 const percent = () => Type.Number({ minimum: 0, maximum: 100 })
@@ -14,60 +17,65 @@ const count = () => Type.Integer({ minimum: 0 })
 
 const stateSchema = Type.Object({
   format: Type.Literal(FORMAT),
-  /** Grows with each replacement of the document. */
+  /** The number of replacements of the document so far; shows whether another process has replaced it. */
   revision: Type.Integer({ minimum: 0, maximum: MAX_REVISION }),
-  /** The hash of the plan whose decider wrote the document. */
+  /** The hash of the canary's options in the process that wrote the document last. */
   plan: Type.String(),
   /** 0: the baseline; 1: the first stage. */
   stage: count(),
-  /** The percent of the stage, towards which a ramp goes. */
+  /** The percent of the stage; during a ramp the percent that the ramp ends at. */
   percent: percent(),
-  /** The time from which the evidence counts: that of the last change of the percent, in milliseconds since 1970 by the store's clock. */
+  /**
+   * The time of the last change of the percent, in milliseconds since 1970 by the store's clock; the evidence of the stage counts from then
+   * on.
+   */
   since: Type.Number(),
-  /** A raise that adds its subjects over `ms` milliseconds from `since` on. */
+  /** Absent unless the percent is being raised gradually: from `from` percent at the time `since`, over `ms` milliseconds. */
   ramp: Type.Optional(Type.Object({ from: percent(), ms: Type.Number({ minimum: 0 }) })),
   /** Minutes that were counted in this stage. */
   observedMinutes: count(),
-  /** The decider raises nothing; it steps back as ever. */
+  /** Whether an operator has paused the canary: it raises no percent, but it still steps back. */
   paused: Type.Boolean(),
-  /** The kill switch: percent 0, and no decision before `resume` or `to`. */
+  /** Whether an operator has used the kill switch: the percent is 0, and the canary decides nothing before the action `resume` or `to`. */
   killed: Type.Boolean(),
-  /** The last stage has met its criteria. */
+  /** Whether the last stage has met its criteria. */
   completed: Type.Boolean(),
-  /** Percents of single key patterns. */
+  /** The percents of key patterns that an operator has limited, by pattern. */
   patterns: Type.Record(Type.String(), percent()),
-  /** The number of times that each stage was stepped back from. */
+  /** How often each stage has failed, so that the rollout stepped back to the stage below. */
   failures: Type.Record(Type.String(), count()),
-  /** The change that the canary would make, if it only recommends; absent: none. */
+  /** The change that the canary recommends to the operator, with `advance: 'manual'`; absent: it recommends none. */
   recommendation: Type.Optional(Type.String()),
-  /** The time at which a decider last looked, in milliseconds since 1970 by the store's clock. */
+  /** The time at which the canary last evaluated the stage, in milliseconds since 1970 by the store's clock. */
   decidedAt: Type.Number()
 })
 
 /** The state that the processes of one app share. */
 export type CanaryState = Readonly<Static<typeof stateSchema>>
 
-/** One change, in the words of an operator; the history holds the last ones. */
+/** One change of the rollout, described for an operator; the history holds the last changes. */
 export interface HistoryRecord {
   /** ISO 8601, by the store's clock. */
   readonly at: string
-  /** The percents before and after, equal where another setting changed. */
+  /** The percents before and after the change; equal if another setting was changed. */
   readonly from: number
   readonly to: number
   readonly reason: string
-  /** `canary`: by the criteria; `operator`: by the endpoint or the command. */
+  /** `canary`: the criteria of the stage caused the change; `operator`: the endpoint or the command did. */
   readonly by: 'canary' | 'operator'
   readonly stage: number
   /** The key pattern whose percent changed. */
   readonly pattern?: string
-  /** The numbers behind a decision of the canary. */
+  /** The measurements and criteria on which the canary based the change. */
   readonly numbers?: unknown
 }
 
-/** A new state, and its record in the history; without a record the change is none that an operator needs to see. */
+/** A new state, and the history record of the change; without a record if an operator need not see the change. */
 export interface Transition { readonly state: CanaryState; readonly record?: HistoryRecord }
 
-/** A state document that was read. `older`, `newer`: another format; `corrupt`: no state document at all. */
+/**
+ * The result of parsing a state document. `older`, `newer`: it has another format than this version's; `corrupt`: it is no state document.
+ */
 export type ParsedState = { readonly kind: 'state'; readonly state: CanaryState } |
   { readonly kind: 'older' | 'newer' | 'corrupt'; readonly problem: string; readonly revision: number }
 
@@ -78,7 +86,7 @@ export function parseState (text: string): ParsedState {
   try {
     document = JSON.parse(text)
   } catch {
-    // The text is replaced by an operator's action.
+    // A corrupt text is no failure of the read: an operator's action may replace it.
     return { kind: 'corrupt', revision, problem: 'the stored state is no JSON' }
   }
   if (Value.Check(stateSchema, document)) return { kind: 'state', state: document }
@@ -114,17 +122,20 @@ export function initialState (plan: string, now: number, revision = 1): CanarySt
 export function effectivePercent ({ percent, ramp }: Pick<CanaryState, 'percent' | 'ramp'>, rampedMs: number): number {
   if (ramp === undefined || ramp.ms <= 0) return percent
   const share = Math.min(Math.max(rampedMs / ramp.ms, 0), 1)
-  // Two decimals, so that each step is a whole number of buckets.
+  // The percent is rounded to two decimals, so that it is a whole number of buckets.
   return Math.round(100 * (ramp.from + (percent - ramp.from) * share)) / 100
 }
 
-/** Returns the minutes to count before `stage + 1` may begin: twice as many after each failure of that stage, at most seven days. */
+/**
+ * Returns the minutes to count in a stage before the next one may begin. Each earlier failure of the next stage doubles them, to seven days
+ * at most.
+ */
 export function requiredMinutes (holdMinutes: number, failures: CanaryState['failures'], stage: number): number {
   const doubled = holdMinutes * 2 ** Math.min(failures[stage + 1] ?? 0, 30)
   return Math.min(doubled, Math.max(holdMinutes, MAX_WAIT_MINUTES))
 }
 
-/** How a change came about. `from`: the percent before it, during a ramp; absent: no ramp runs. */
+/** The reason for a change, and its author. `from`: the percent reached by a ramp that the change ends; absent: no ramp is in progress. */
 export interface Cause {
   readonly now: number
   readonly by: HistoryRecord['by']
@@ -133,7 +144,7 @@ export interface Cause {
   readonly from?: number
 }
 
-/** Returns the transition to a stage and its percent; a raise ramps over `rampMs`. */
+/** Returns the transition to a stage and its percent; a higher percent is reached over `rampMs` milliseconds. */
 export function moveTo (
   state: CanaryState, { stage, percent, rampMs }: { stage: number; percent: number; rampMs: number }, cause: Cause
 ): Transition {
@@ -150,14 +161,14 @@ export function moveTo (
   }, from, cause)
 }
 
-/** Returns the transition after a stage failed: to the stage below, which is held longer before the next attempt. */
+/** Returns the transition after a stage failed: to the stage below. That stage lasts longer before the failed stage is tried again. */
 export function stepBack (state: CanaryState, percentOf: (stage: number) => number, cause: Cause): Transition {
   const stage = Math.max(0, state.stage - 1)
   const failures = { ...state.failures, [state.stage]: (state.failures[state.stage] ?? 0) + 1 }
   return moveTo({ ...state, failures }, { stage, percent: percentOf(stage), rampMs: 0 }, cause)
 }
 
-/** Returns the transition of the kill switch. */
+/** Returns the transition that the kill switch causes: the percent becomes 0. */
 export function kill (state: CanaryState, cause: Cause): Transition {
   return moveTo({ ...state, killed: true }, { stage: 0, percent: 0, rampMs: 0 }, cause)
 }
@@ -170,8 +181,8 @@ export function amend (
 }
 
 /**
- * Returns the transition after the last stage has met its criteria: the first one completes the rollout. The evidence begins anew, since a
- * harm would not show in the sum of many good weeks.
+ * Returns the transition after the last stage has met its criteria; the first such transition completes the rollout. The evidence begins
+ * anew, since harm that begins later would not show in sums over weeks without harm.
  */
 export function complete (state: CanaryState, cause: Cause): Transition {
   const { ramp: _ended, ...rest } = state
@@ -181,8 +192,9 @@ export function complete (state: CanaryState, cause: Cause): Transition {
 }
 
 /**
- * Returns the transition to another percent of one key pattern; 100: the pattern has no percent of its own any more. The evidence of the
- * stage begins anew, since the cached arm is another one from now on; during a ramp it has not begun, and in the baseline no arm is cached.
+ * Returns the transition to another percent of one key pattern; 100 removes the limit of the pattern. The evidence of the stage begins
+ * anew, since other requests are cached from then on. It does not during a ramp, when no evidence is counted yet, nor in the baseline, when
+ * no request is cached.
  */
 export function limitPattern (state: CanaryState, pattern: string, percent: number, cause: Cause): Transition {
   const { [pattern]: stored, ...others } = state.patterns
@@ -198,7 +210,10 @@ export function limitPattern (state: CanaryState, pattern: string, percent: numb
   return { state: changed, record: { ...record!, to: percent, pattern } }
 }
 
-/** Returns the state of another plan as one of this plan: its stage is the highest whose percent is not above. */
+/**
+ * Converts a state that was written under other options (another plan): to the highest stage of this plan whose percent is not above the
+ * state's.
+ */
 export function adopt (state: CanaryState, plan: string, percents: readonly number[], now: number): Transition {
   const stage = percents.filter((each) => each <= state.percent).length
   const percent = stage === 0 ? 0 : percents[stage - 1]!
@@ -206,12 +221,12 @@ export function adopt (state: CanaryState, plan: string, percents: readonly numb
   return moveTo({ ...state, plan, failures: {} }, { stage, percent, rampMs: 0 }, { now, by: 'canary', reason })
 }
 
-/** Returns a state again for a store that lost it. */
+/** Returns the transition that stores a known state again, after the store has lost it. */
 export function rewritten (state: CanaryState, now: number): Transition {
   return change(state, state.percent, { now, by: 'canary', reason: 'the store lost the state; a process that knew it wrote it again' })
 }
 
-/** Returns the state after a decider looked and changed nothing that an operator needs to see. */
+/** Returns the transition after an evaluation of the stage that changed nothing that an operator needs to see. */
 export function looked (state: CanaryState, now: number, observedMinutes: number): Transition {
   return { state: { ...state, revision: state.revision + 1, decidedAt: now, observedMinutes } }
 }

@@ -13,49 +13,49 @@ import type { StoreCalls } from './store-calls.js'
 /** The number of history records that a view has. */
 const SHOWN_RECORDS = 100
 
-/** A rollout as one process knows it. */
+/** The status of a rollout as one process knows it, without the measurements of other processes. */
 export interface CanaryStatus {
-  /** The percent that this process applies now, during a ramp between two stages; the hold-out is outside at 100, too. */
+  /** The percent that this process applies now; during a ramp it lies between two stages. At 100 the hold-out is still not cached. */
   readonly percent: number
   /** 0: the baseline; 1: the first stage. */
   readonly stage: number
   /** The percents of the stages. */
   readonly stages: readonly number[]
   readonly paused: boolean
-  /** The kill switch was used. */
+  /** Whether an operator has used the kill switch. */
   readonly killed: boolean
-  /** The last stage has met its criteria. */
+  /** Whether the last stage has met its criteria. */
   readonly completed: boolean
   readonly advance: 'auto' | 'manual'
   readonly holdOut: number
-  /** Percents of single key patterns. */
+  /** The percents of key patterns that an operator has limited, by pattern. */
   readonly patterns: Readonly<Record<string, number>>
-  /** Minutes that were counted in this stage, and those to count before the next one. */
+  /** The minutes that were counted in this stage, and the minutes to count before the next stage may begin. */
   readonly observedMinutes: number
   readonly minutesToCount: number
-  /** The last verdict on the stage, in the process that decides; the others have none. */
+  /** The last verdict on the stage; present only in the process that decides for all processes. */
   readonly lastVerdict?: StageVerdict
-  /** The change that the canary would make, where it only recommends. */
+  /** The change that the canary recommends to the operator, with `advance: 'manual'`. */
   readonly recommendation?: string
-  /** Why this process decides nothing, and what to do. */
+  /** The reason why this process does not take part in decisions, and what the operator can do about it. */
   readonly problem?: string
-  /** A criterion that cannot be applied. */
+  /** A notice about a criterion that cannot be applied, such as a comparison without a control arm. */
   readonly note?: string
-  /** This process since its start, by arm. */
+  /** The requests of this process since its start, by arm. */
   readonly arms: { readonly cached: MeasuredArm | ArmTotals; readonly control: MeasuredArm | ArmTotals }
 }
 
 /** The response of `GET /internal/cache/rollout`. */
 export interface CanaryView extends CanaryStatus {
-  /** All processes since the beginning of the stage, by arm. */
+  /** The requests of all processes since the beginning of the stage, by arm. */
   readonly arms: { readonly cached: ArmTotals | MeasuredArm; readonly control: ArmTotals | MeasuredArm }
-  /** The difference of the arms in words. */
+  /** The difference between the arms, as a sentence. */
   readonly comparison?: string
   readonly verdict?: StageVerdict
-  /** The reason of the verdict, with its numbers. */
+  /** The reason of the verdict on the stage, with its numbers. */
   readonly reason?: string
   readonly gates?: readonly GateRow[]
-  /** The last records, the newest first. */
+  /** The last changes of the rollout, the newest first. */
   readonly history: readonly HistoryRecord[]
 }
 
@@ -82,7 +82,10 @@ export function statusOf (plan: CanaryPlan, shared: SharedState, rollout: Rollou
   }
 }
 
-/** Adds to a status what all processes measured, and the history; nothing if the store cannot be reached. Never rejects. */
+/**
+ * Adds the history and the measurements of all processes to a status; leaves the status as it is if the store cannot be reached. Never
+ * rejects.
+ */
 export async function viewOf (status: CanaryStatus, plan: CanaryPlan, { state }: SharedState, calls: StoreCalls): Promise<CanaryView> {
   try {
     const [bytes, records] = await Promise.all([
@@ -105,7 +108,8 @@ export async function viewOf (status: CanaryStatus, plan: CanaryPlan, { state }:
       history
     }
   } catch {
-    // The store is away: `problem` of the status says so once the state is too old.
+    // A store that cannot be reached is no error here: property `problem` of the status reports it once the state is older than five
+    // seconds.
     return { ...status, history: [] }
   }
 }
@@ -114,7 +118,7 @@ function parseRecord (text: string): HistoryRecord[] {
   try {
     return [JSON.parse(text) as HistoryRecord]
   } catch {
-    // A record that is no JSON was not written by this package.
+    // Only a foreign program can have written a record that is no JSON; the record is left out.
     return []
   }
 }

@@ -13,28 +13,30 @@ import { MemoryRolloutStore, type RolloutStore } from './rollout-store.js'
 import { SharedState } from './shared-state.js'
 import { StoreCalls } from './store-calls.js'
 
-/** Milliseconds between two readings of the state: less than the five seconds after which a process without the state steps back. */
+/**
+ * Milliseconds between two reads of the shared state: less than the five seconds after which a process without the state caches nothing.
+ */
 const READ_EVERY_MS = 2000
-/** Milliseconds between two extensions of the lease. */
+/** Milliseconds between two extensions of the lease, which makes one process the decider. */
 const LEAD_EVERY_MS = 5000
 const TICK_MS = 1000
-/** Attempts to carry out an action while other writers are faster. */
+/** The number of attempts at an operator's action, if other processes replace the state in between. */
 const ATTEMPTS = 5
 
-/** The parts of its process that a canary uses. */
+/** The parts of the process that a canary uses. */
 export interface CanaryHost {
   readonly rollout: Rollout
   readonly clock: () => Clock
   readonly log: Log
   /** Whether an implementation that stores values is in service: without one there is nothing to compare. */
   readonly isServing: () => boolean
-  /** Returns the counts of the process since its start. */
+  /** Returns the counts of the process since its start, by arm. */
   readonly totals: () => ProcessCounts
-  /** Loads the warm items for a raise, in bounded time; never rejects. */
+  /** Loads the warm items before a raise of the percent; resolves in bounded time and never rejects. */
   readonly warm: () => Promise<void>
 }
 
-/** Runs the stages of one process: reports its minutes, follows the shared state, and decides while it holds the lease. */
+/** The canary in one process: reports the requests of each minute, applies the shared state, and decides while it holds the lease. */
 export class Canary {
   readonly plan: CanaryPlan
   readonly recorder: MinuteRecorder
@@ -71,10 +73,10 @@ export class Canary {
     })
   }
 
-  /** Whether this process holds the decider's lease. */
+  /** Whether this process holds the lease, and so decides for all processes. */
   get isLeading (): boolean { return this.#decider.isLeading }
 
-  /** Moves to the store that the processes of the app share; the percent is 0 until its state was read. */
+  /** Uses the store that the processes of the app share, from now on; the percent is 0 until the state has been read from it. */
   share (store: RolloutStore): void {
     this.#stopWatching?.()
     this.#stopWatching = undefined
@@ -93,7 +95,7 @@ export class Canary {
     await this.tick()
   }
 
-  /** Stops the timer and frees the lease. Pending calls end within their limit and change nothing any more. */
+  /** Stops the timer and frees the lease. Pending calls of the store end within their time limit and then change nothing. */
   async close (): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#timer)
@@ -101,11 +103,11 @@ export class Canary {
     try {
       await this.#decider.resign()
     } catch {
-      // The lease ends by itself.
+      // A store that cannot be reached must not fail the close; the lease ends by itself.
     }
   }
 
-  /** Does what is due: applies the percent, reports an ended minute, reads the state, decides. Never rejects. */
+  /** Applies the percent, reports a minute that has ended, reads the state and decides, whichever of these is due. Never rejects. */
   async tick (): Promise<void> {
     if (this.#isClosed) return
     this.#apply()
@@ -113,25 +115,25 @@ export class Canary {
     const now = this.#host.clock().now()
     if (this.#shared.isAway || now - this.#readAt >= READ_EVERY_MS || now < this.#readAt) await this.#refresh(now)
     await reporting
-    // One at a time: a raise waits for its warm items.
+    // Decisions run one at a time, since a raise of the percent waits for the warm items.
     await (this.#deciding ??= this.#decide().finally(() => { this.#deciding = undefined }))
   }
 
-  /** Returns the rollout as this process knows it, without asking the store; the arms are those of this process since its start. */
+  /** Returns the status of the rollout without asking the store; the counts of the arms are those of this process since its start. */
   status (): CanaryStatus {
     const { lastVerdict } = this.#decider
     const status = statusOf(this.plan, this.#shared, this.#host.rollout, this.recorder.arms())
     return lastVerdict === undefined ? status : { ...status, lastVerdict }
   }
 
-  /** Returns the status with the evidence of all processes and the history; without them if the store cannot be reached. */
+  /** Returns the status with the measurements of all processes and the history; without both if the store cannot be reached. */
   async view (): Promise<CanaryView> {
     await this.#refresh()
     return viewOf(this.status(), this.plan, this.#shared, this.#calls)
   }
 
   /**
-   * Carries out an operator's action in all processes, and returns the view after it.
+   * Carries out an operator's action for all processes, and returns the view after it.
    * @throws `CACHE_ERR_ROLLOUT_ACTION`, `CACHE_ERR_ROLLOUT_CONFLICT`, `CACHE_ERR_ROLLOUT_UNAVAILABLE`
    */
   async act (body: unknown): Promise<CanaryView> {
@@ -141,7 +143,7 @@ export class Canary {
     let wasKilled: boolean | undefined
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (!await this.#refresh()) throw new RolloutUnavailable()
-      // The kill switch was used while the warm items were loaded.
+      // A raise must not undo the kill switch that an operator used while the warm items were loaded.
       if (wasKilled === false && shared.state?.killed === true) throw new RolloutConflict('the kill switch was used meanwhile', 'send the action again if the percent is to rise')
       const now = shared.now()!
       const transition = actOn(shared, action, this.plan, now)
@@ -171,7 +173,7 @@ export class Canary {
     try {
       this.#stopWatching = this.#calls.store.watch(() => { void this.#refresh() })
     } catch (err) {
-      // The state is still read every two seconds.
+      // Without notifications of the store a change is seen at the next read of the state, within two seconds.
       this.#host.log.warn({ err }, 'Cache: the rollout\'s store cannot be watched; changes arrive later')
     }
   }
@@ -186,7 +188,7 @@ export class Canary {
     return isRead
   }
 
-  /** Sets the percents of this process to those of the state. */
+  /** Sets the percents of this process to those of the shared state. */
   #apply (): void {
     const { rollout, isServing } = this.#host
     const { state, percent } = this.#shared
@@ -199,7 +201,7 @@ export class Canary {
     else this.recorder.markMixed()
   }
 
-  /** Reports the minute that has ended, if one has. A report that fails is lost: the minute is counted without this process. */
+  /** Reports the requests of a minute that has ended. A report that fails is lost: the minute is counted without this process. */
   async #report (): Promise<void> {
     const now = this.#shared.now()
     const ended = now === undefined ? undefined : this.recorder.roll(Math.floor(now / this.plan.minuteMs))
@@ -208,7 +210,7 @@ export class Canary {
     try {
       await this.#calls.call('report', (store) => store.report(minute, this.#processId, counts.encode()))
     } catch {
-      // The store is away, which the next read names.
+      // A store that cannot be reached shows at the next read of the state, which reports the problem.
     }
   }
 
@@ -221,7 +223,7 @@ export class Canary {
       }
       if (!this.#isClosed) await this.#decider.look()
     } catch {
-      // The store is away, which the next read names; the decision is made again.
+      // A store that cannot be reached shows at the next read of the state; the decision is then made again.
     }
     this.#apply()
   }
@@ -234,7 +236,7 @@ export class Canary {
     this.#host.log[to < from ? 'warn' : 'info'](details, `Cache: rollout: ${reason}`)
   }
 
-  /** Logs once what keeps this process from deciding, and its end. */
+  /** Logs once why this process does not take part in decisions, and once that it does again. */
   #noteProblem (): void {
     const { problem } = this.#shared
     if (problem?.kind === this.#problem) return

@@ -1,6 +1,6 @@
-/** The number of buckets of subjects, as of `bucketOf`. */
+/** The number of buckets of subjects; `bucketOf` of the rollout returns a bucket. */
 const BUCKETS = 10_000
-/** The number of groups of subjects per cohort: the clusters of the variance, so more groups give a better variance and larger documents. */
+/** The number of groups per cohort. A variance is computed between groups: more groups estimate it better, and make larger documents. */
 export const GROUPS_PER_COHORT = 20
 
 /**
@@ -16,7 +16,7 @@ export class Cohorts {
   readonly holdOut: number
   /** The number of groups of all cohorts. */
   readonly groups: number
-  /** Identifies the division: two processes with the same number assign subjects to the same groups. */
+  /** A hash of the division: processes with the same number assign each subject to the same group. */
   readonly layout: number
   readonly #limits: readonly number[]
   readonly #cohortByBucket = new Uint8Array(BUCKETS)
@@ -24,7 +24,7 @@ export class Cohorts {
   /**
    * Creates the division.
    * @param stages percents above 0 and at most 100, ascending, at most 50
-   * @param holdOut percent of the subjects, 0 to 50; they are control at stage 100, too
+   * @param holdOut percent of the subjects, 0 to 50, that are in the control arm at every stage, at 100 %, too
    */
   constructor (stages: readonly number[], holdOut = 1) {
     this.stages = [...stages]
@@ -50,7 +50,7 @@ export class Cohorts {
     return Math.floor(group / GROUPS_PER_COHORT)
   }
 
-  /** The number of buckets that are cached in a stage, 0 to 10 000; at stage 100 with a hold-out of 1 percent 9900. */
+  /** The number of buckets that are cached in a stage: 0 to 10 000, or 9900 at 100 % with a hold-out of 1 percent. */
   limitOf (stage: number): number {
     return stage === 0 ? 0 : this.#limits[stage - 1]!
   }
@@ -60,13 +60,13 @@ export class Cohorts {
     return this.cohortOf(group) < stage
   }
 
-  /** Whether a stage leaves subjects in the control arm to compare with. */
+  /** Whether a stage leaves subjects in the control arm, to compare the cached arm with. */
   hasControl (stage: number): boolean {
     return this.limitOf(stage) < BUCKETS
   }
 }
 
-/** FNV-1a (32 bit) over numbers below 65 536. */
+/** Computes the FNV-1a hash (32 bit) of a list of numbers below 65 536. */
 function layoutOf (numbers: readonly number[]): number {
   let hash = 0x811c9dc5
   for (const number of numbers) {

@@ -6,23 +6,27 @@ import { differenceOf, differenceOfLook } from './sequential-test.js'
 import { minutesOfWindow, WINDOW_MINUTES } from './windows.js'
 
 /**
- * The logarithm of the odds ratio that latency may change by in a window without being a sign. In a few minutes only some of the subjects are
- * there, and a burst measures their standing difference at another height. The shortest window is for sudden, large changes.
+ * The change of latency that is tolerated in a window, as the logarithm of an odds ratio, by the window's minutes. In a short window only
+ * some of the subjects send requests, and a burst changes the difference that both arms always have. The shortest window is for sudden,
+ * large changes.
  */
 const TOLERANCES: Readonly<Record<typeof WINDOW_MINUTES[number], number>> = { 20: 0.3, 120: 0.1, 1440: 0 }
 /**
- * The fewest degrees of freedom of a window's variance. It is never below the variance of independent requests, so that it cannot be as much
- * too small by luck as that of few groups alone.
+ * The minimum degrees of freedom of a window's variance. The variance is at least that of independent requests, so it is less likely to be
+ * too small by chance than one that is estimated from few groups alone.
  */
 const MIN_DEGREES = 20
-/** The weight from which the logarithm of an odds ratio has about a normal distribution: so many requests are slow on each side. */
+/**
+ * The minimum weight of a comparison, about the number of slow requests on each side: from it on the logarithm of an odds ratio is nearly
+ * normally distributed.
+ */
 const MIN_WEIGHT = 25
 
 interface Ratios { readonly cached: RatioSums, readonly control: RatioSums }
 
-/** The comparisons of a stage: of all of it, and of its windows. */
+/** The comparisons of a stage, over the whole stage and over each of its windows. */
 export class ComparedWindows {
-  /** By channel (p50, p95, p99, failures, failures of the stage alone) and window; the last window is the stage. */
+  /** Changes by channel (p50, p95, p99, failures, failures of the stage alone), then by window; the last window is the whole stage. */
   readonly #changes: (readonly (ChangeEstimate | undefined)[])[]
   readonly #loads: readonly Ratios[]
   readonly #failed: readonly Ratios[]
@@ -30,8 +34,8 @@ export class ComparedWindows {
 
   /**
    * Creates the comparisons.
-   * @param channels those of the stage; none in the baseline
-   * @param minutes of the stage
+   * @param channels the channels of the stage; none in the baseline
+   * @param minutes the number of minutes in the stage
    */
   constructor (channels: readonly GroupDifference[], cached: ArmSums, control: ArmSums, minutes: number) {
     this.#changes = channels.map((channel) => channel.estimates())
@@ -41,7 +45,10 @@ export class ComparedWindows {
     this.#minutes = minutes
   }
 
-  /** The whole stage. Each comparison has the budget `alpha`; the quantiles have it together. */
+  /**
+   * Returns the differences over the whole stage.
+   * @param alpha the probability of a false alarm for each comparison; the three quantiles share one
+   */
   stage (alpha: number): Pick<Evidence, 'latency' | 'failures' | 'ownFailures' | 'loads'> {
     const change = (channel: number, budget: number): Difference | undefined => {
       const estimate = this.#changes[channel]?.at(-1)
@@ -72,7 +79,7 @@ export class ComparedWindows {
         cached: { requests: cached.reads, failures: cached.count },
         control: { requests: control.reads, failures: control.count },
         latency: { p50: change(0, MIN_WEIGHT), p95: change(1, MIN_WEIGHT), p99: change(2, MIN_WEIGHT) },
-        // Few failures are held against exact counts.
+        // No minimum weight: few failures are judged by their exact counts as well.
         failures: change(3, 0),
         ownFailures: change(4, 0),
         loads: ratioLook(loads.cached, loads.control)

@@ -16,22 +16,24 @@ import { Thresholds } from './thresholds.js'
 
 const MAGIC = 0xc4
 const VERSION = 3
-/** The shares of the latency channels, and the share of failures above which a minute weighs less. */
+/** The shares above which a minute weighs less, by channel: requests slower than p50, p95 and p99 of the control arm, and failures. */
 const CAPS = [0.5, 0.15, 0.03, 0.01] as const
 const FAILURES = 3
-/** Minutes per block of the loads. */
+/** The number of minutes in a block of loads and reads, which is one observation for their variance. */
 const BLOCK_MINUTES = 5
 /**
- * The probability that a stage without a difference steps back: for p50, p95 and p99 together, and for each other comparison. Three stages
- * have four of each, so a rollout has about 0.6 % by them.
+ * The probability of a false alarm, by which a stage without a difference steps back: for p50, p95 and p99 together, and for each other
+ * comparison. Three stages with four such comparisons each give a rollout about 0.6 %.
  */
 const ALPHA = 0.0005
 
 /**
- * Folds minutes into the evidence of a stage. Its state is some 20 to 50 KB and serialisable, so that another decider can go on.
+ * Adds minutes to the evidence of a stage. The evidence takes 20 to 50 KB and can be stored, so that another process can continue as the
+ * decider.
  *
- * The subjects that a stage adds are compared to the control arm of the stage, and the difference to that of the same subjects before the
- * stage (difference in differences): the arms are fixed sets of subjects, whose standing difference is no sign.
+ * The subjects that a stage adds are compared with the control arm of the stage, and this difference with that of the same subjects before
+ * the stage (difference in differences). Each arm is a fixed set of subjects, which may always be slower or faster than the other set: that
+ * difference does not show an effect of the cache.
  */
 export class Comparison {
   readonly #cohorts: Cohorts
@@ -39,13 +41,13 @@ export class Comparison {
   #minutes = 0
   #lastMinute = 0
   #arms = { cached: new ArmSums(), control: new ArmSums() }
-  /** By stage. */
+  /** The latency thresholds of each stage, by stage. */
   readonly #thresholds: readonly Thresholds[]
   readonly #recent: RecentWindow
   readonly #hits = new HitHistory()
-  /** By stage and channel: the shares above the thresholds of p50, p95 and p99, and failures. */
+  /** The compared differences by stage, then by channel: the shares of requests above the thresholds of p50, p95 and p99, and failures. */
   readonly #differences: readonly (readonly GroupDifference[])[]
-  /** Requests above a threshold by group, of the minute that is folded. */
+  /** Requests above a threshold by channel and group, in the minute that is being added. */
   readonly #above: readonly Float64Array[]
 
   /** Creates a comparison in the baseline, without evidence. */
@@ -57,13 +59,13 @@ export class Comparison {
     this.#above = CAPS.slice(0, FAILURES).map(() => new Float64Array(cohorts.groups))
   }
 
-  /** The stage whose evidence is folded: 0 is the baseline. */
+  /** The stage whose evidence is collected: 0 is the baseline. */
   get stage (): number { return this.#stage }
 
-  /** Minutes folded in this stage. */
+  /** The number of minutes that were added in this stage. */
   get observedMinutes (): number { return this.#minutes }
 
-  /** Begins a stage, or begins it again. The evidence of the time before the stage stays, the evidence of the stage is dropped. */
+  /** Begins a stage, or begins it again. The evidence from before the stage is kept, that of the stage itself is dropped. */
   startStage (stage: number): void {
     this.#stage = stage
     this.#minutes = 0
@@ -74,9 +76,9 @@ export class Comparison {
   }
 
   /**
-   * Folds one minute, the merged counts of all processes. Returns whether it counts: a minute of other cohorts, of another percent than
-   * the stage's, or one that is not later than the last one does not.
-   * @param minute minutes since the epoch by the store's clock; a gap is allowed
+   * Adds one minute, the summed counts of all processes. Returns whether the minute counts: it does not with other cohorts or another
+   * percent than the stage's, nor if it is not later than the last minute.
+   * @param minute minutes since the epoch by the store's clock; minutes may be missing
    */
   fold (minute: number, counts: Minute): boolean {
     if (counts.layout !== this.#cohorts.layout || counts.limit !== this.#cohorts.limitOf(this.#stage)) return false
@@ -101,7 +103,7 @@ export class Comparison {
   }
 
   #foldDifferences (counts: Minute): void {
-    // A stage that is passed is compared no longer.
+    // A stage below the current one is over, so its differences are not continued.
     for (let stage = Math.max(1, this.#stage); stage <= this.#differences.length; stage++) {
       if (!this.#cohorts.hasControl(stage)) continue
       const period = stage === this.#stage ? 'now' : 'before'
@@ -112,14 +114,14 @@ export class Comparison {
         const counted = channel === FAILURES ? counts.failures : buckets === undefined ? undefined : this.#above[channel]
         if (counted !== undefined) difference.fold(period, counts.requests, counted)
       }
-      // Last, since the thresholds of a minute are those of the time before it.
+      // The minute is added to the thresholds last, since it must be compared with thresholds from before it.
       thresholds.add(counts, stage * GROUPS_PER_COHORT)
     }
   }
 
   /**
-   * The thresholds of a stage. Until its own control arm has had enough requests they are those of the last stage before it that has some:
-   * its control arm is larger, and includes the subjects of this stage. So a small hold-out waits for no threshold.
+   * The thresholds of a stage. Until its control arm has had enough requests, they are the thresholds of the nearest earlier stage that has
+   * some: the control arm of that stage is larger, and includes the subjects of this one. A small hold-out thus delays no comparison.
    */
   #bucketsOf (stage: number): readonly number[] | undefined {
     return this.#thresholds.slice(0, stage).findLast(({ buckets }) => buckets !== undefined)?.buckets
@@ -163,12 +165,12 @@ export class Comparison {
     }
   }
 
-  /** Returns the measurements of both arms in this stage, for `armSentence`. */
+  /** Returns the measurements of both arms in this stage, as `armSentence` needs them. */
   measurements (): { cached: ArmMeasurement, control: ArmMeasurement } {
     return { cached: this.#arms.cached.measurement(), control: this.#arms.control.measurement() }
   }
 
-  /** The state as bytes, with a version and a checksum. */
+  /** Returns the evidence as bytes, with a version and a checksum. */
   encode (): Uint8Array {
     const writer = new ByteWriter()
     writer.byte(MAGIC)
@@ -184,7 +186,10 @@ export class Comparison {
     return writer.end()
   }
 
-  /** Reads what `encode` wrote. Bytes of another version, of other cohorts and damaged bytes are the error `CACHE_ERR_CORRUPT`. */
+  /**
+   * Reads the bytes that `encode` returned. Damaged bytes, and bytes of another version or of other cohorts, give the error
+   * `CACHE_ERR_CORRUPT`.
+   */
   static decode (bytes: Uint8Array, cohorts: Cohorts): Result<Comparison> {
     try {
       const reader = new ByteReader(bytes)

@@ -6,45 +6,48 @@ import { LOWEST_MS } from './latency-sketch.js'
  * percentage points.
  */
 export interface Criteria {
-  /** Hours of counted minutes after which the stage may be left upwards; above 0. */
+  /** Hours that must be counted before the next stage may begin; above 0. */
   readonly holdHours: number
-  /** Requests of the cached arm below which no verdict but `wait` is given. An error burst steps back earlier. */
+  /** The number of requests of the cached arm below which the verdict is `wait`. Only an error burst steps back earlier. */
   readonly minSample: number
-  /** All of these hold before the stage goes on. */
+  /** Criteria that must all hold before the next stage begins. */
   readonly go: {
-    /** The share of failures in the cached arm lies below this, in percent. */
+    /** The percentage of failures in the cached arm must be below this. */
     readonly errorPercent?: number | undefined
-    /** The share of cache operations that failed lies below this, in percent. */
+    /** The percentage of failed cache operations must be below this. */
     readonly cacheErrorPercent?: number | undefined
-    /** The hit rate lies above this, in percent. */
+    /** The hit rate must be above this, in percent. */
     readonly hitPercent?: number | undefined
-    /** The 99th percentile of the cached arm lies below this, in milliseconds. */
+    /** The 99th percentile of the cached arm's durations must be below this, in milliseconds. */
     readonly p99Ms?: number | undefined
   }
-  /** One of these, once it is certain, steps back. */
+  /** Criteria of which each steps back to the stage below, once it is certain. */
   readonly back: {
-    /** The share of failures in the cached arm lies above this, in percent, and above that of the control arm, if there is one. */
+    /** The percentage of failures in the cached arm is above this, and above that of the control arm if there is one. */
     readonly errorPercent?: number | undefined
-    /** The share of cache operations that failed lies above this, in percent. */
+    /** The percentage of failed cache operations is above this. */
     readonly cacheErrorPercent?: number | undefined
-    /** The hit rate fell by more than this since the same hour of the stage's first day, in percentage points. */
+    /** The hit rate is lower by more than this many percentage points than in the same hour of the stage's first day. */
     readonly hitPointsFallen?: number | undefined
-    /** The cached arm is slower than the control arm at the median, the 95th or the 99th percentile, as against the time before the stage. */
+    /**
+     * The cached arm is slower than the control arm at the median, the 95th or the 99th percentile, beyond the difference that both had
+     * before the stage.
+     */
     readonly slower?: boolean | undefined
-    /** The cached arm fails more often than the control arm, as against the time before the stage. */
+    /** The cached arm fails more often than the control arm, beyond the difference that both had before the stage. */
     readonly moreErrors?: boolean | undefined
-    /** The cached arm loads more per read than the control arm. */
+    /** The cached arm runs more loads per read than the control arm. */
     readonly moreLoads?: boolean | undefined
   }
 }
 
-/** The criteria of the baseline: it lasts its hours. */
+/** Returns the criteria of the baseline, which ends once its hours have been counted. */
 export function baselineCriteria (hours: number): Criteria {
   return { holdHours: hours, minSample: 0, go: {}, back: {} }
 }
 
 const COMPARED = { slower: true, moreLoads: true } as const
-/** The criteria that hold unless others are given, by the percent from which they hold. */
+/** The default criteria of stages; each row applies from its percent on. */
 const DEFAULTS: readonly (readonly [fromPercent: number, criteria: Criteria])[] = [
   [100, {
     holdHours: 168,
@@ -66,7 +69,7 @@ const DEFAULTS: readonly (readonly [fromPercent: number, criteria: Criteria])[] 
   }]
 ]
 
-/** The default criteria of a stage by its percent: those of 10 % below 50, those of 50 % below 100, those of 100 %. */
+/** Returns the default criteria of a stage by its percent: one set below 50 %, one from 50 %, one at 100 %. */
 export function defaultCriteria (percent: number): Criteria {
   return DEFAULTS.find(([from]) => percent >= from)![1]
 }
@@ -74,7 +77,7 @@ export function defaultCriteria (percent: number): Criteria {
 /** The longest hold time: a year. */
 const MAX_HOURS = 8784
 
-/** A number among the criteria, and which are allowed. */
+/** A number among the criteria, and the range that is allowed for it. */
 interface Range {
   readonly path: string
   readonly value: number | undefined
@@ -88,7 +91,7 @@ const shareAbove = (value: number): boolean => value >= 0 && value < 100
 
 /**
  * Checks the criteria of a stage.
- * @param path of the criteria among the options, such as `rollout.canary.stages[0]`
+ * @param path the place of the criteria in the options, such as `rollout.canary.stages[0]`
  * @throws `CACHE_ERR_OPTION_INVALID` for numbers out of range, for criteria that can never be met, and for those that contradict each other
  */
 export function checkCriteria ({ holdHours, minSample, go, back }: Criteria, path: string): void {

@@ -11,19 +11,19 @@ import type { SharedState } from './shared-state.js'
 import { decideStage, judgeStage } from './stage-decision.js'
 import type { StoreCalls } from './store-calls.js'
 
-/** Milliseconds for which the decider's lease lasts without being extended. */
+/** Milliseconds after which the decider's lease ends unless it is extended. */
 export const LEASE_MS = 15_000
-/** Minutes without a decision of another plan after which this plan takes the state over. */
+/** Minutes in which the processes with other options (another plan) decide nothing, after which this process continues their rollout. */
 const ADOPT_MINUTES = 2
-/** Milliseconds for which an empty store may still get its state back from a process that knows it. */
+/** Milliseconds for which an empty store may still get its lost state back from a process that knows the state. */
 const EMPTY_MS = 15_000
-/** The most milliseconds after a minute for which the reports of other processes are waited for. */
+/** The maximum number of milliseconds after the end of a minute in which reports of other processes are waited for. */
 const REPORT_WAIT_MS = 5000
 const MINUTES_PER_DAY = 1440
-/** Attempts to write a decision while other writers are faster. */
+/** The number of attempts at a decision, if other processes replace the state in between. */
 const ATTEMPTS = 5
 
-/** The parts of its process that a decider uses. */
+/** The parts of the process that a decider uses. */
 export interface DeciderHost {
   readonly plan: CanaryPlan
   readonly processId: string
@@ -31,15 +31,15 @@ export interface DeciderHost {
   readonly calls: () => StoreCalls
   /** Loads the warm items; never rejects. */
   readonly warm: () => Promise<void>
-  /** Is called after a decision was written. */
+  /** Called after a decision was written to the store. */
   readonly decided: (transition: Transition) => void
 }
 
-/** Folds the minutes of all processes and decides on the stage, while its process holds the lease. */
+/** Sums up the minutes of all processes and decides on the stage, while this process holds the lease. */
 export class Decider {
   readonly #host: DeciderHost
   #document: EvidenceDocument | undefined
-  /** The last verdict on the stage; `undefined`: this process does not decide, or has not yet. */
+  /** The last verdict on the stage; `undefined`: another process decides, or no verdict was reached yet. */
   lastVerdict: StageVerdict | undefined
   #isLeading = false
 
@@ -49,12 +49,12 @@ export class Decider {
 
   get isLeading (): boolean { return this.#isLeading }
 
-  /** Returns the sums of this decider; `undefined`: another process decides, or no minute was folded yet. */
+  /** Returns the evidence of this decider; `undefined`: another process decides, or no minute was added yet. */
   get evidence (): Evidence | undefined {
     return this.#document?.comparison.evidence()
   }
 
-  /** Takes or extends the lease if this process may decide; rejects if the store cannot be reached. */
+  /** Acquires or extends the lease, if this process is able to decide; rejects if the store cannot be reached. */
   async lead (): Promise<void> {
     const { calls, processId } = this.#host
     if (!this.#mayLead()) return this.#stop()
@@ -63,24 +63,24 @@ export class Decider {
     this.#isLeading = true
   }
 
-  /** Gives the lease back. Rejects if the store cannot be reached; the lease then ends by itself. */
+  /** Releases the lease. Rejects if the store cannot be reached; the lease then ends by itself. */
   async resign (): Promise<void> {
     if (!this.#isLeading) return
     this.#stop()
     await this.#host.calls().call('resign', (store) => store.resign(this.#host.processId))
   }
 
-  /** Forgets the sums: the lease is another's, or the store cannot be reached. */
+  /** Forgets the evidence, since another process holds the lease or the store cannot be reached. */
   #stop (): void {
     this.#isLeading = false
     this.#document = this.lastVerdict = undefined
   }
 
-  /** Folds the minutes that have ended, and decides once if there are any. Rejects if the store cannot be reached. */
+  /** Adds the minutes that have ended since the last call, and decides once if there are any. Rejects if the store cannot be reached. */
   async look (): Promise<void> {
     const { shared, plan } = this.#host
     const now = shared.now()
-    // A document that cannot be read may be that of a newer version: an operator replaces it.
+    // A newer version may have written a document that this version cannot read, so only an operator replaces it.
     if (!this.#isLeading || now === undefined || shared.unreadable !== undefined) return
     if (shared.state === undefined) {
       if (this.#mayBegin()) await this.#write(initialState(plan.hash, now, 1))
@@ -94,30 +94,30 @@ export class Decider {
     if (await this.#fold(now)) await this.#decide()
   }
 
-  /** Whether this process may decide: it can read the state, and no decider of another plan is at work. */
+  /** Whether this process may decide: it can read the state, and no process with other options (another plan) is deciding. */
   #mayLead (): boolean {
     const { shared, plan } = this.#host
     if (shared.now() === undefined) return false
     if (shared.problem === undefined) return true
     if (shared.problem.kind !== 'other-plan' || !shared.mayAdopt || shared.state!.ramp !== undefined) return false
-    // Not `decidedAt`: a store's clock that jumps would look like a decider that is gone.
+    // The local clock is used instead of `decidedAt`: after a jump of the store's clock a working decider would seem gone.
     return shared.unchangedForMs() > ADOPT_MINUTES * plan.minuteMs
   }
 
-  /** Whether an empty store has no process any more that could write its lost state again. */
+  /** Whether the state of an empty store counts as never written: every process that knows a state has had the time to write it again. */
   #mayBegin (): boolean {
     const { shared, plan } = this.#host
     return shared.unreadable === undefined && shared.emptyForMs() >= Math.min(EMPTY_MS, plan.minuteMs / 4)
   }
 
-  /** Writes a transition of a state that no evidence is needed for. */
+  /** Writes a transition that follows from no evidence, such as the first state of a rollout. */
   async #write (next: Transition | Transition['state']): Promise<void> {
     const transition = 'state' in next ? next : { state: next }
     if (await this.#host.shared.replace(transition)) this.#host.decided(transition)
     else await this.#host.shared.refresh()
   }
 
-  /** Folds the minutes that have ended since the last call; returns whether there were any. */
+  /** Adds the minutes that have ended since the last call; returns whether there were any. */
   async #fold (now: number): Promise<boolean> {
     const { shared, plan } = this.#host
     const { since, stage } = shared.state!
@@ -125,7 +125,7 @@ export class Decider {
     let { comparison, lastMinute, shift } = document
     if (document.since !== since || comparison.stage !== stage) comparison.startStage(stage)
     const current = Math.floor((now - Math.min(REPORT_WAIT_MS, plan.minuteMs / 4)) / plan.minuteMs)
-    // The store's clock was set back: minutes go on after those that were folded.
+    // If the store's clock was set back, the numbers of new minutes are shifted behind those of the minutes already added.
     if (lastMinute > current + 1) {
       shift += Math.ceil((lastMinute - current) / MINUTES_PER_DAY) * MINUTES_PER_DAY
       lastMinute = current - 1
@@ -140,14 +140,14 @@ export class Decider {
     return lastMinute !== document.lastMinute
   }
 
-  /** Returns the sum of the counts of one minute of all processes; `undefined`: no process reported under the percent of the stage. */
+  /** Returns the summed counts of one minute; `undefined`: no process reported this minute with the percent of the stage. */
   async #countsOf (minute: number, cohorts: Cohorts): Promise<MinuteCounts | undefined> {
     const reports = await this.#host.calls().call('reports', (store) => store.reports(minute))
     const limit = cohorts.limitOf(this.#host.shared.state!.stage)
     let sum: MinuteCounts | undefined
     for (const report of reports) {
       const counts = MinuteCounts.decode(report, cohorts)
-      // A process of other stages, or one whose percent changed in this minute, is left out.
+      // The report of a process with other stages, or whose percent changed within the minute, is left out.
       if (!counts.ok || counts.value.limit !== limit) continue
       if (sum === undefined) sum = counts.value
       else sum.merge(counts.value)
@@ -162,7 +162,10 @@ export class Decider {
     return stored ?? { comparison: new Comparison(cohorts), since: NaN, lastMinute: NaN, shift: 0 }
   }
 
-  /** Stores the sums, and the decision by them. A decision that another writer overtakes is made again on the new state. */
+  /**
+   * Stores the evidence, and the decision that follows from it. If another process replaces the state first, the decision is made again for
+   * the new state.
+   */
   async #decide (): Promise<void> {
     const { shared, plan, calls, processId, warm, decided } = this.#host
     const document = this.#document!
@@ -171,7 +174,7 @@ export class Decider {
     const evidence = document.comparison.evidence()
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { state } = shared
-      // Another process moved the stage meanwhile: the evidence is that of a stage that is over.
+      // Another process has changed the stage meanwhile, so the evidence belongs to a stage that is over.
       if (state === undefined || shared.unreadable !== undefined || state.since !== document.since || state.plan !== plan.hash) return
       const verdict = judgeStage(plan, state, evidence)
       this.lastVerdict = verdict.kind
@@ -180,7 +183,7 @@ export class Decider {
       if (isRaise) {
         await warm()
         if (shared.state !== state || shared.unreadable !== undefined) continue
-        // The ramp begins after the warm items were loaded.
+        // The decision is computed again, so that the ramp begins after the warm items were loaded.
         written = decideStage(plan, state, verdict, evidence, shared.now()!).transition
       }
       if (await shared.replace(written)) return decided(written)

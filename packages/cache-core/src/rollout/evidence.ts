@@ -1,8 +1,8 @@
-/** The totals of one arm in the current stage. */
+/** The total counts of one arm since the current stage began. */
 export interface ArmTotals {
   readonly requests: number
   readonly failures: number
-  /** Milliseconds, with an error of at most 2.5 %; `undefined` without requests. */
+  /** Percentiles in milliseconds, with an error of at most 2.5 %; `undefined` without requests. */
   readonly p50: number | undefined
   readonly p95: number | undefined
   readonly p99: number | undefined
@@ -13,54 +13,65 @@ export interface ArmTotals {
   readonly operations: number
 }
 
-/** A difference of the cached arm from the control arm, and whether it is certain. Positive: the cached arm has more. */
+/** The difference between the cached arm and the control arm, with its uncertainty. Positive: the cached arm has more. */
 export interface Difference {
-  /** The logarithm of an odds ratio (0.1: a tenth more often), or a difference of ratios (0.01: one point), as the property says. */
+  /**
+   * The estimated difference: the logarithm of an odds ratio (0.1: a tenth more often), or a difference of ratios (0.01: one percentage
+   * point). The property that holds the difference says which.
+   */
   readonly estimate: number
-  /** The bounds of the confidence sequence: they hold at all looks together with the confidence of the stage's budget. */
+  /**
+   * The bounds of the confidence sequence. They stay valid however often the evidence is evaluated, with the allowed probability of error
+   * for the stage.
+   */
   readonly low: number
   readonly high: number
-  /** The estimate in standard errors, corrected for the number of groups; a look at a fixed time would compare it to 1.64 (5 %). */
+  /**
+   * The estimate in standard errors, corrected for the number of groups. A test that is evaluated once would compare it with 1.64 (5 %).
+   */
   readonly z: number
-  /** The size of a true difference that is suspected at a look with a probability of 95 %, or of any larger one. */
+  /** The smallest true difference that one evaluation suspects with a probability of at least 95 %. */
   readonly detectable: number
 }
 
-/** Counts of one arm in the last minutes. */
+/** The counts of one arm in the last ten minutes. */
 export interface RecentCounts {
   readonly requests: number
   readonly failures: number
-  /** The requests without the group of subjects that has the most failures: one broken client is no failure of the cache. */
+  /** The requests without those of the group of subjects that has the most failures: one broken client is no failure of the cache. */
   readonly requestsOfOthers: number
   readonly failuresOfOthers: number
 }
 
-/** The hit rate of the current hour, or of its last minutes, and of the same hour of the stage's first day. */
+/** The hit rates of the current hour, or of its last minutes, and of the same hour of the stage's first day. */
 export interface HitRates {
   readonly reads: number
   readonly hits: number
   readonly firstDayReads: number
   readonly firstDayHits: number
-  /** The fall of the hit rate (positive: fewer hits now), a difference of ratios. */
+  /** The decrease of the hit rate since the first day, as a difference of ratios; positive: fewer hits than then. */
   readonly fall: Difference
 }
 
-/** The odds to be slower than the control arm's quantiles, and what is compared with them: logarithms of odds ratios. */
+/** A value for each of three quantiles of the latency: logarithms of odds ratios, about requests slower than the control arm's quantile. */
 export interface ByQuantile<T> {
   readonly p50: T
   readonly p95: T
   readonly p99: T
 }
 
-/** A window of the stage: it begins again when its length has passed, so a change that comes late is not diluted in it. */
+/**
+ * The evidence in one window of the stage. A window starts again when its length has passed, so that earlier minutes do not dilute a recent
+ * change.
+ */
 export interface WindowEvidence {
-  /** The minutes that it has. */
+  /** The number of minutes that the current window contains. */
   readonly minutes: number
-  /** The logarithm of the odds ratio that latency may change in so short a window without being a sign. */
+  /** The change of latency that is tolerated in this window, as the logarithm of an odds ratio: short windows vary by chance. */
   readonly tolerance: number
   readonly cached: { readonly requests: number, readonly failures: number }
   readonly control: { readonly requests: number, readonly failures: number }
-  /** As in `Evidence`, with bounds that hold for each look at a window. */
+  /** Differences as in `Evidence`, but with bounds that hold for each single evaluation of a window. */
   readonly latency: ByQuantile<Difference | undefined>
   readonly failures: Difference | undefined
   readonly ownFailures: Difference | undefined
@@ -68,50 +79,53 @@ export interface WindowEvidence {
 }
 
 /**
- * Why there is no comparison with the time before the stage. `before`: no minute before it was compared, since the baseline was left out, was
- * too short for the quantiles of the control arm to be known, or its counts were lost. `groups`: too few groups of subjects have requests, in
- * the arm that has fewer.
+ * The reason why a stage cannot be compared with the time before it. `before`: no minute before the stage was compared, since the baseline
+ * was left out, was too short for the quantiles of the control arm to be known, or its counts were lost. `groups`: too few groups of
+ * subjects have requests, in the arm that has fewer.
  */
 export type Missing = { readonly of: 'before' } | { readonly of: 'groups', readonly count: number, readonly needed: number }
 
-/** The evidence that `judge` decides by: plain data, all of one stage. */
+/** The measurements of one stage by which `judge` decides: plain data. */
 export interface Evidence {
   /** 0: the baseline, in which no subject is cached. */
   readonly stage: number
   /** The percent of the stage. */
   readonly percent: number
-  /** Minutes whose counts were folded in this stage; minutes in which the percent changed are none of them. */
+  /** The number of minutes that were added in this stage; minutes in which the percent changed are left out. */
   readonly observedMinutes: number
-  /** Whether the stage leaves subjects in the control arm. Without them only absolute criteria hold. */
+  /** Whether the stage leaves subjects in the control arm. Without a control arm only the criteria without comparison apply. */
   readonly hasControl: boolean
   readonly cached: ArmTotals
   readonly control: ArmTotals
   /**
-   * The odds of a request to be slower than the control arm's quantile, of the subjects that this stage added against the control arm, and
-   * this against the same before the stage: the logarithm of an odds ratio. `undefined`: not enough data for a variance.
+   * How much likelier the subjects that this stage added are to get slow responses, above the control arm's quantile, than the control arm,
+   * beyond the same difference before the stage: the logarithm of an odds ratio. `undefined`: not enough data for a variance.
    */
   readonly latency: ByQuantile<Difference | undefined>
-  /** Why a part of `latency` is `undefined`. */
+  /** The reason why a member of `latency` is `undefined`. */
   readonly missing: Missing | undefined
-  /** The logarithms of the odds ratios that a regression of 20 % would have, by the control arm's durations; `undefined`: there are none. */
+  /**
+   * The values that `latency` would have if all requests became 20 % slower, by the control arm's durations; `undefined`: the control arm
+   * has no durations.
+   */
   readonly regression: ByQuantile<number> | undefined
-  /** The odds of a request to fail, compared as for `latency`. */
+  /** How much likelier a request of the added subjects is to fail, compared as in `latency`. */
   readonly failures: Difference | undefined
-  /** The odds of a failure in the stage alone: with few failures before it nothing is known of a standing difference. */
+  /** As `failures`, but of the stage alone: the time before the stage may have had too few failures to compare with. */
   readonly ownFailures: Difference | undefined
-  /** Loads per read of the cached arm minus those of the control arm: a difference of ratios. */
+  /** Loads per read in the cached arm minus loads per read in the control arm. */
   readonly loads: Difference | undefined
-  /** Up to twenty minutes, two hours and a day of the stage, which end with the last minute. */
+  /** The evidence of up to the last twenty minutes, two hours and day of the stage. */
   readonly windows: readonly WindowEvidence[]
-  /** The last minutes, up to ten. */
+  /** The counts of the last minutes, up to ten. */
   readonly recent: {
     readonly minutes: number
     readonly cached: RecentCounts
     readonly control: RecentCounts
-    /** As in `Evidence`. */
+    /** Loads per read in the cached arm minus those in the control arm, in the last minutes alone. */
     readonly loads: Difference | undefined
     readonly hitRates: HitRates | undefined
   }
-  /** `undefined` before the second day of the stage. */
+  /** The hit rates now and on the first day; `undefined` before the second day of the stage. */
   readonly hitRates: HitRates | undefined
 }

@@ -1,40 +1,40 @@
 import type { Difference } from './evidence.js'
 
-/** A larger number says no more than that it is large: so few requests give any number. */
+/** The largest number that is shown; larger ones are shown as `more than 1000`, since they come from few requests and are imprecise. */
 const LARGEST = 1000
 
-/** A number with at most three significant digits, or all digits before the point. */
+/** Formats a number with at most three significant digits, but with all digits before the decimal point. */
 export function number (value: number | undefined): string {
   if (value === undefined) return 'unknown'
   return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)))
 }
 
-/** A share or a change in percent; a change above 1000 is `more than 1000 %`. */
+/** Formats a share or a change in percent; a change above 1000 is `more than 1000 %`. */
 export function percent (value: number | undefined): string {
   return value === undefined ? 'unknown' : `${bounded(value)} %`
 }
 
-/** A number of which a large one is named as such. */
+/** Formats a number; one above 1000 is `more than 1000`, one below -1000 `less than -1000`. */
 export function bounded (value: number): string {
   return value > LARGEST ? `more than ${LARGEST}` : value < -LARGEST ? `less than -${LARGEST}` : number(value)
 }
 
-/** A time that ends now, in words: `in the last 20 minutes`, `in the last 3.5 hours`. */
+/** Formats a number of minutes that end now: `in the last 20 minutes`, `in the last 3.5 hours`. */
 export function lastMinutes (minutes: number): string {
   if (minutes === 1) return 'in the last minute'
   return minutes < 120 ? `in the last ${minutes} minutes` : `in the last ${number(minutes / 60)} hours`
 }
 
-/** How a difference is shown to a person. */
+/** The unit in which a difference is shown to an operator. */
 export interface Scale {
   readonly unit: 'percent' | 'points'
   value (difference: number): number
   shown (difference: Difference): string
 }
 
-/** The logarithm of an odds ratio as a change in percent. */
+/** Shows the logarithm of an odds ratio as a change in percent. */
 export const asOdds: Scale = scale('percent', '%', (difference) => 100 * Math.expm1(difference))
-/** A difference of ratios in percentage points. */
+/** Shows a difference of ratios in percentage points. */
 export const asPoints: Scale = scale('points', 'points', (difference) => 100 * difference)
 
 function scale (unit: Scale['unit'], suffix: string, value: (difference: number) => number): Scale {

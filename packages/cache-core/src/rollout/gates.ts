@@ -8,10 +8,10 @@ import { excess, excessOver } from './sequential-test.js'
 
 export type { GateName, GateRow, StageVerdict } from './gate-row.js'
 
-/** The verdict on a stage. At the last stage `go` means that the rollout is complete. */
+/** The verdict on a stage, with all of its criteria. At the last stage `go` means that the rollout is complete. */
 export interface Verdict {
   readonly kind: StageVerdict
-  /** One sentence with the numbers. */
+  /** The reason of the verdict: one sentence with the numbers. */
   readonly reason: string
   readonly gates: readonly GateRow[]
 }
@@ -38,7 +38,7 @@ export function judge (evidence: Evidence, criteria: Criteria): Verdict {
 function absoluteRows (evidence: Evidence, criteria: Criteria): GateRow[] {
   const { cached, control, stage } = evidence
   const { go, back } = criteria
-  // The baseline caches nothing; all of its requests are control.
+  // In the baseline no request is cached, so the sample consists of requests of the control arm.
   const sample = stage === 0 ? control.requests : cached.requests
   const hours = evidence.observedMinutes / 60
   return [
@@ -69,7 +69,7 @@ function absoluteRows (evidence: Evidence, criteria: Criteria): GateRow[] {
   ]
 }
 
-/** The last minutes alone: many failures of the cached arm step back before the sample is complete. */
+/** Evaluates the last ten minutes alone: many failures of the cached arm make the stage step back before its sample is complete. */
 function burstRow ({ recent: { minutes, cached, control }, hasControl }: Evidence, limit: number): GateRow {
   const value = share(cached.failures, cached.requests)
   const isAbove = excess(cached.failures, cached.requests, limit / 100) > CERTAIN &&
@@ -112,7 +112,9 @@ function errorRow (evidence: Evidence, { go, back }: Criteria): GateRow[] {
 type Failures = Pick<WindowEvidence, 'cached' | 'control'>
 type FailingCounts = Pick<WindowEvidence, 'cached' | 'control' | 'ownFailures'>
 
-/** Whether the cached arm certainly fails above a limit in percent, and, if there is a control arm, more often than that. */
+/**
+ * Whether the share of failures in the cached arm is certainly above a limit in percent and, if there is a control arm, above its share.
+ */
 function isFailing ({ cached, control, ownFailures }: FailingCounts, { hasControl }: Evidence, limit = Infinity): boolean {
   return excess(cached.failures, cached.requests, limit / 100) > CERTAIN && (!hasControl || failsMore(cached, control, ownFailures))
 }

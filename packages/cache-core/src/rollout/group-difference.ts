@@ -5,26 +5,29 @@ import { GroupSums } from './group-sums.js'
 import type { Estimate } from './sequential-test.js'
 import { WindowedSums } from './windows.js'
 
-/** Fewer groups with requests on one side give no variance. */
+/** The minimum number of groups with requests in each arm: fewer groups give no usable variance. */
 const MIN_GROUPS = 5
 
-/** A change of the difference. */
+/** The change of the difference between the arms since the time before the stage. */
 export interface ChangeEstimate extends Estimate {
-  /** The inverse of its variance if requests were independent, a burst weighed less. */
+  /**
+   * The amount of information: the inverse of the variance that the estimate would have if requests were independent; bursts count less.
+   */
   readonly weight: number
 }
 
-/** The change of one group's share, and its variance if requests were independent. */
+/** The change in one group of subjects, and the variance that it would have if requests were independent. */
 interface Change { readonly change: number, readonly variance: number }
 
 /**
- * The difference in differences of one channel (a share of requests, such as those slower than a threshold): the cohort that a stage adds
- * against all groups that are control in the stage, now against before.
+ * A difference in differences of one channel (a share of requests, such as those slower than a threshold): first the groups that a stage
+ * adds are compared with all groups that stay in the control arm, then this difference with the same difference before the stage.
  *
- * Minutes are strata, so that a burst, which slows down both sides of a minute, cancels. The difference is the logarithm of an odds ratio, by
- * one step from the expected counts (Mantel-Haenszel; Peto in Yusuf et al., "Beta blockade during and after myocardial infarction", 1985): a
- * standing difference of latency has about the same odds ratio in a burst as outside, but not the same difference of shares. A minute in
- * which the share is above `cap` weighs less by that ratio, since bursts would decide otherwise.
+ * Each minute is a stratum, so that a burst, which slows down both arms in the same minute, cancels out. The difference is the logarithm of
+ * an odds ratio, computed by one step from the expected counts (Mantel-Haenszel; Peto in Yusuf et al., "Beta blockade during and after
+ * myocardial infarction", 1985). If one arm always has slower clients than the other, its odds ratio is about the same in a burst as
+ * outside; the difference of the shares is not. A minute whose share is above `cap` gets less weight, in the proportion of `cap` to the
+ * share, so that bursts do not dominate.
  */
 export class GroupDifference {
   readonly #first: number
@@ -38,7 +41,7 @@ export class GroupDifference {
    * Creates a difference without minutes.
    * @param stage 1 to the number of stages
    * @param groups the number of groups of all cohorts
-   * @param cap the share above which a minute weighs less
+   * @param cap the share above which a minute gets less weight
    */
   constructor (stage: number, groups: number, cap: number) {
     this.#first = (stage - 1) * GROUPS_PER_COHORT
@@ -49,17 +52,17 @@ export class GroupDifference {
     this.#now = new WindowedSums(() => new GroupSums(groups - this.#first))
   }
 
-  /** Drops the minutes of the stage. */
+  /** Drops the minutes of the stage, but not those before the stage. */
   restart (): void {
     this.#now.clear()
   }
 
-  /** Ends the windows that are complete; called before a minute of the stage is folded. */
+  /** Ends the windows whose length has passed; called before a minute of the stage is added. */
   roll (minutesBefore: number): void {
     this.#now.roll(minutesBefore)
   }
 
-  /** Why there is no change in the stage; `undefined`: nothing is missing. */
+  /** Returns the reason why no change can be computed in the stage; `undefined`: nothing is missing. */
   missing (): Missing | undefined {
     if (this.#before.size === 0) return { of: 'before' }
     const stage = this.#now.sums().at(-1)!
@@ -73,7 +76,12 @@ export class GroupDifference {
     return count < MIN_GROUPS ? { of: 'groups', count, needed: MIN_GROUPS } : undefined
   }
 
-  /** Folds one minute: requests, and those that the channel counts, by group. */
+  /**
+   * Adds one minute.
+   * @param period whether the minute lies in the stage or before it
+   * @param requests all requests by group
+   * @param counted the requests that the channel counts, such as slow ones, by group
+   */
   fold (period: 'before' | 'now', requests: ArrayLike<number>, counted: ArrayLike<number>): void {
     const sums = period === 'now' ? this.#now.current : this.#before
     const { excess, weight } = sums
@@ -109,15 +117,15 @@ export class GroupDifference {
   }
 
   /**
-   * The change of the difference, as the logarithm of an odds ratio: in each window, the shortest first, and at last in the whole stage.
-   * `undefined`: a side has too few groups with requests, before or now. A change is 0 with a variance of 0 while the channel counts no
-   * request, or all.
+   * Returns the change of the difference as the logarithm of an odds ratio: in each window, the shortest first, and at the end in the whole
+   * stage. `undefined`: an arm has too few groups with requests, in the stage or before it. If the channel counts no request, or every one,
+   * the change is 0 with a variance of 0.
    */
   estimates (): (ChangeEstimate | undefined)[] {
     return this.#now.sums().map((now) => this.#estimate(now, this.#before))
   }
 
-  /** The difference in the stage alone, in the same windows, without that before it. */
+  /** Returns the difference between the arms in each window and in the whole stage, without comparing it with the time before the stage. */
   ownEstimates (): (ChangeEstimate | undefined)[] {
     return this.#now.sums().map((now) => this.#estimate(now, undefined))
   }
@@ -134,14 +142,14 @@ export class GroupDifference {
     return {
       estimate: cohort.mean - control.mean,
       variance,
-      // Satterthwaite.
+      // The degrees of freedom of a sum of two variances, by the Welch-Satterthwaite equation.
       degrees: variance === 0 ? 1 : variance ** 2 / (cohort.variance ** 2 / cohort.degrees + control.variance ** 2 / control.degrees),
       information,
       weight
     }
   }
 
-  /** The sum of the weights of the cohort, which is that of the control groups, too. */
+  /** Returns the sum of the weights of the cohort's groups; the weights of the control groups have the same sum. */
   #weight ({ weight }: GroupSums): number {
     let sum = 0
     for (let at = 0; at < this.#control - this.#first; at++) sum += weight[at]!
@@ -149,17 +157,17 @@ export class GroupDifference {
   }
 
   /**
-   * The mean change of the groups of one side. Groups are weighed as in a meta-analysis with random effects (DerSimonian and Laird,
-   * "Meta-analysis in clinical trials", 1986): by their requests as long as chance is what sets them apart, equally if subjects do. So one
-   * subject with many requests does not decide. A group's deviation is divided by one minus its weight, which is the variance by leaving one
-   * group out (CR3; Bell and McCaffrey, "Bias reduction in standard errors", Survey Methodology 2002). The degrees of freedom are those of
-   * the effective number of groups (Carter, Schnepel and Steigerwald, "Asymptotic behavior of a t-test robust to cluster heterogeneity",
-   * 2017).
+   * The mean change of the groups of one arm. The groups are weighted as in a meta-analysis with random effects (DerSimonian and Laird,
+   * "Meta-analysis in clinical trials", 1986): by their number of requests if chance explains how they differ, more equally if it does not.
+   * One subject with many requests thus does not decide alone. Each group's deviation is divided by one minus its weight, which gives the
+   * variance of leaving one group out (CR3; Bell and McCaffrey, "Bias reduction in standard errors", Survey Methodology 2002). The degrees
+   * of freedom follow from the effective number of groups (Carter, Schnepel and Steigerwald, "Asymptotic behavior of a t-test robust to
+   * cluster heterogeneity", 2017).
    */
   #change (now: GroupSums, before: GroupSums | undefined, [from, to]: readonly [number, number]): MeanChange | undefined {
     const chanceOf = (of: GroupSums): number => (from === 0 ? of.cohortSpread : of.controlSpread) / this.#weight(of)
     const chanceNow = chanceOf(now)
-    // Without such a request before the stage there is no standing difference.
+    // If the channel counted no request before the stage, such as no failure, the difference before the stage is taken as zero.
     const standing = before !== undefined && this.#weight(before) > 0 ? before : undefined
     const chanceBefore = standing === undefined ? 0 : chanceOf(standing)
     const changes: Change[] = []
@@ -180,7 +188,10 @@ export class GroupDifference {
     this.#now.write(writer)
   }
 
-  /** Reads what `write` wrote. @throws `Malformed` for other bytes */
+  /**
+   * Reads the sums that `write` wrote.
+   * @throws `Malformed` for other bytes
+   */
   read (reader: ByteReader): void {
     this.#before.read(reader)
     this.#now.read(reader)
@@ -204,7 +215,7 @@ function meanChange (changes: readonly Change[]): MeanChange {
   return { mean, variance: Math.max(variance * (1 - squares), 1 / certainty), degrees: Math.max(1, 1 / squares - 1) }
 }
 
-/** The variance between groups beyond chance, by the method of moments of DerSimonian and Laird. */
+/** The variance between the groups that chance does not explain, by the method of moments of DerSimonian and Laird. */
 function varianceBetween (changes: readonly Change[]): number {
   const { mean, all } = weighedMean(changes, 0)
   let heterogeneity = 0

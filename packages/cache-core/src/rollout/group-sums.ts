@@ -1,13 +1,13 @@
 import type { ByteReader, ByteWriter } from './bytes.js'
 
-/** Sums of one channel over minutes, by group: the numerator and the denominator of the group's part of the difference. */
+/** Sums of one channel over minutes: for each group a numerator and a denominator, whose ratio is the group's log odds ratio. */
 export class GroupSums {
   readonly excess: Float64Array
   readonly weight: Float64Array
-  /** The variance of the numerators of each side if requests were independent. */
+  /** The variance of the numerators in each arm, if requests were independent. */
   cohortSpread = 0
   controlSpread = 0
-  /** The requests of a sample of equal sides that has as much information. */
+  /** The information of the sums as a number of requests; arms of unequal size give less information than equal ones. */
   size = 0
 
   constructor (groups: number) {
@@ -39,7 +39,10 @@ export class GroupSums {
     for (const value of [this.cohortSpread, this.controlSpread, this.size]) writer.double(value)
   }
 
-  /** Reads what `write` wrote. @throws `Malformed` for other bytes */
+  /**
+   * Reads the sums that `write` wrote.
+   * @throws `Malformed` for other bytes
+   */
   read (reader: ByteReader): void {
     reader.doubles(this.excess)
     reader.doubles(this.weight)

@@ -5,18 +5,18 @@ import { differenceOf, differenceOfLook } from './sequential-test.js'
 
 const HOURS = 24
 const MINUTES = 60
-/** The last minutes of the current hour that are compared, too: a sudden fall is soon alone in them. */
+/** The number of last minutes whose hit rate is compared by itself: earlier minutes of the hour do not dilute a sudden fall there. */
 const LAST_MINUTES = 10
 
 interface Minute { readonly hits: number, readonly reads: number }
 
-/** The hit rate of the current hour, and that of each hour of a stage's first day. */
+/** The hit rates of the current hour, and of each hour of a stage's first day. */
 export class HitHistory {
   #first: RatioSums[] = []
   #current = new RatioSums()
-  /** The last minutes of the current hour. */
+  /** The counts of the last minutes of the current hour. */
   #last: Minute[] = []
-  /** Hours since the epoch in which the stage began, and of `#current`. */
+  /** Hours since the epoch: `#firstHour` is that in which the stage began, `#hour` that of `#current`. */
   #firstHour = 0
   #hour = 0
 
@@ -28,7 +28,10 @@ export class HitHistory {
     this.#hour = 0
   }
 
-  /** Adds a minute, counted since the epoch. */
+  /**
+   * Adds the counts of one minute.
+   * @param minute the number of the minute since the epoch
+   */
   add (minute: number, hits: number, reads: number): void {
     const hour = Math.floor(minute / MINUTES)
     if (this.#first.length === 0) {
@@ -47,8 +50,8 @@ export class HitHistory {
   }
 
   /**
-   * The current hour against the same hour of the first day; `undefined` on the first day, or with too few minutes. Each hour is a test of its
-   * own, and hour `n` has the budget `alpha / (n * (n + 1))`: all hours together have `alpha`.
+   * Compares the current hour with the same hour of the first day; `undefined` on the first day, or with too few minutes. Each hour is a
+   * test of its own. Hour `n` has the probability of a false alarm `alpha / (n * (n + 1))`, so that all hours together have `alpha`.
    */
   rates (alpha: number): HitRates | undefined {
     const hours = this.#hour - this.#firstHour
@@ -61,8 +64,9 @@ export class HitHistory {
   }
 
   /**
-   * The last minutes of the current hour, up to ten, against the same hour of the first day. `undefined` as with `rates`. An hour whose hit
-   * rate dips for minutes each day is no fall: the variance of so few minutes is at least that of the first day's.
+   * Compares the last minutes of the current hour, up to ten, with the same hour of the first day; `undefined` in the same cases as
+   * `rates`. The variance is at least that between the minutes of the first day: an hour whose hit rate dips for some minutes every day is
+   * no fall.
    */
   recentRates (): HitRates | undefined {
     const then = this.#then()
@@ -92,7 +96,10 @@ export class HitHistory {
     for (const hour of this.#first) hour.write(writer)
   }
 
-  /** Reads what `write` wrote. @throws `Malformed` for other bytes */
+  /**
+   * Reads the hit rates that `write` wrote.
+   * @throws `Malformed` for other bytes
+   */
   read (reader: ByteReader): void {
     this.#firstHour = reader.integer()
     this.#hour = reader.integer()

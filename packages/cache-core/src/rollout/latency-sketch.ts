@@ -1,14 +1,14 @@
 import type { ByteReader, ByteWriter } from './bytes.js'
 
-/** The ratio of the bounds of a bucket: a bucket is 5 % wide. */
+/** The ratio of the upper bound of a bucket to its lower bound: a bucket is 5 % wide. */
 export const LATENCY_RATIO = 1.05
-/** Milliseconds: the lower bound of the first bucket; shorter durations are counted in the bucket below. */
+/** The lower bound of the first bucket in milliseconds; shorter durations are counted in bucket 0. */
 export const LOWEST_MS = 0.1
-/** Milliseconds up to which durations have a bucket of their own. */
+/** The duration in milliseconds up to which buckets are 5 % wide; longer durations share the last bucket. */
 const HIGHEST_MS = 100_000
 const LOG_RATIO = Math.log(LATENCY_RATIO)
 const LOG_LOWEST = Math.log(LOWEST_MS)
-/** The last bucket; it counts the durations above all others. */
+/** The number of the last bucket, which counts all durations above the others. */
 const OVERFLOW = Math.ceil((Math.log(HIGHEST_MS) - LOG_LOWEST) / LOG_RATIO) + 1
 
 /** The number of buckets of a sketch. */
@@ -54,7 +54,7 @@ export class LatencySketch {
     return total
   }
 
-  /** The number of durations in buckets above one. */
+  /** Returns the number of durations in the buckets above the given one. */
   above (bucket: number): number {
     let above = 0
     for (let at = bucket + 1; at < SKETCH_BUCKETS; at++) above += this.counts[at]!
@@ -70,7 +70,7 @@ export class LatencySketch {
     let sum = 0
     for (let bucket = 0; bucket < SKETCH_BUCKETS; bucket++) {
       sum += this.counts[bucket]!
-      // The tolerance covers the rounding of `0.95 * total`.
+      // The small tolerance absorbs rounding errors of products such as `0.95 * total`.
       if (sum > 0 && sum >= rank - 1e-6) return bucket
     }
     return -1
@@ -85,7 +85,10 @@ export class LatencySketch {
     return bucket < 0 ? undefined : middle(bucket)
   }
 
-  /** A quantile in milliseconds that moves smoothly within its bucket: for differences, where steps of 5 % would hide what resolves. */
+  /**
+   * Returns a quantile in milliseconds, interpolated within its bucket. For differences between quantiles a step of a whole bucket, 5 %,
+   * would be too coarse.
+   */
   interpolated (quantile: number): number | undefined {
     const bucket = this.quantileBucket(quantile)
     if (bucket <= 0 || bucket === OVERFLOW) return bucket < 0 ? undefined : middle(bucket)
@@ -100,7 +103,10 @@ export class LatencySketch {
     writer.integers(this.counts)
   }
 
-  /** Reads what `write` wrote. @throws `Malformed` for other bytes */
+  /**
+   * Reads the sketch that `write` wrote.
+   * @throws `Malformed` for other bytes
+   */
   static read (reader: ByteReader): LatencySketch {
     const sketch = new LatencySketch()
     reader.integers(sketch.counts)

@@ -4,10 +4,10 @@ import { ByteReader, ByteWriter, Malformed } from './bytes.js'
 import type { Cohorts } from './cohorts.js'
 import { LatencySketch } from './latency-sketch.js'
 
-/** Bytes that no JSON text begins with; the second is the version. */
+/** The first byte of the binary form, with which no JSON text begins, and the version of the form. */
 const MAGIC = 0xc3
 const VERSION = 2
-/** Stands for a minute in which the percent changed. */
+/** The stored value of `limit` for a minute in which the percent changed. */
 const MIXED = 65_535
 
 /** Counts of one arm: of reads and of operations of the cache. */
@@ -16,27 +16,27 @@ export interface ArmCounts {
   reads: number
   /** Reads that found an entry, fresh or stale. */
   hits: number
-  /** Runs of a loader, in the background too. In the control arm each read with a loader is one. */
+  /** Runs of a loader, including those in the background. In the control arm each read that has a loader runs it. */
   loads: number
   /** Operations of the cache that failed. */
   cacheErrors: number
-  /** Operations of the cache, failed ones too. */
+  /** All operations of the cache, including failed ones. */
   operations: number
 }
 
-/** The names of the counts, in the order of the binary forms. */
+/** The names of the counts, in their order in the binary form. */
 export const ARM_COUNTS = ['reads', 'hits', 'loads', 'cacheErrors', 'operations'] as const
 
-/** Counts of an arm, all 0. */
+/** Returns counts of an arm that are all 0. */
 export function noCounts (): ArmCounts {
   return { reads: 0, hits: 0, loads: 0, cacheErrors: 0, operations: 0 }
 }
 
-/** The counts of one minute, of one process or of all, as far as `Comparison.fold` reads them. */
+/** The counts of one minute that `Comparison.fold` reads, of one process or summed over all processes. */
 export interface Minute {
-  /** The `layout` of the cohorts by which requests were counted. */
+  /** The hash of the division into cohorts (`Cohorts.layout`) by which the requests were counted. */
   readonly layout: number
-  /** The number of buckets that were cached during the whole minute; `undefined`: the percent changed, or a ramp ran. */
+  /** The number of buckets that were cached during the whole minute; `undefined`: the percent changed within the minute. */
   readonly limit: number | undefined
   /** Requests by group. */
   readonly requests: ArrayLike<number>
@@ -44,7 +44,7 @@ export interface Minute {
   readonly failures: ArrayLike<number>
   readonly cached: Readonly<ArmCounts>
   readonly control: Readonly<ArmCounts>
-  /** Requests of a group whose duration lies above a bucket of `LatencySketch`. */
+  /** Returns the number of a group's requests whose duration is above the given bucket of `LatencySketch`. */
   above (group: number, bucket: number): number
   /** Adds the durations of a group to a sketch. */
   addDurations (group: number, sketch: LatencySketch): void
@@ -52,7 +52,7 @@ export interface Minute {
 
 /**
  * The counts of one process in one minute: requests, failures and durations by group of subjects; reads, hits, loads and errors of the
- * cache by arm. Only requests that used `request.cache` are counted: in both arms the same requests do.
+ * cache by arm. Only requests that used `request.cache` are counted. Requests of both arms call it alike, so that the arms are comparable.
  */
 export class MinuteCounts implements Minute {
   readonly layout: number
@@ -65,7 +65,8 @@ export class MinuteCounts implements Minute {
 
   /**
    * Creates counts without requests.
-   * @param limit the number of buckets that are cached during the whole minute, 0 to 10 000; `undefined`: it changes
+   * @param limit the number of buckets, 0 to 10 000, that are cached during the whole minute; `undefined`: the number changes within the
+   * minute
    */
   constructor (cohorts: Pick<Cohorts, 'layout' | 'groups'>, limit: number | undefined) {
     this.layout = cohorts.layout
@@ -91,7 +92,7 @@ export class MinuteCounts implements Minute {
     if (own !== undefined) sketch.merge(own)
   }
 
-  /** Adds the counts of another process, which has the same layout. The limit of the sum is `undefined` unless both limits are equal. */
+  /** Adds the counts of another process that has the same `layout`. The sum has a `limit` only if both counts have the same `limit`. */
   merge (other: MinuteCounts): void {
     if (other.limit !== this.limit) this.limit = undefined
     for (let group = 0; group < this.requests.length; group++) {
@@ -106,7 +107,7 @@ export class MinuteCounts implements Minute {
     }
   }
 
-  /** The counts as bytes, with a version and a checksum: about 3 bytes per bucket of a sketch that has durations. */
+  /** Returns the counts as bytes, with a version and a checksum: about 3 bytes per bucket of a sketch that has durations. */
   encode (): Uint8Array {
     const writer = new ByteWriter()
     writer.byte(MAGIC)
@@ -121,7 +122,8 @@ export class MinuteCounts implements Minute {
   }
 
   /**
-   * Reads what `encode` wrote. Bytes of another version, of another layout and damaged bytes are the error `CACHE_ERR_CORRUPT`.
+   * Reads the bytes that `encode` returned. Damaged bytes, and bytes of another version or another layout, give the error
+   * `CACHE_ERR_CORRUPT`.
    */
   static decode (bytes: Uint8Array, cohorts: Pick<Cohorts, 'layout' | 'groups'>): Result<MinuteCounts> {
     try {

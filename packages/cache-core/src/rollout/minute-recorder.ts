@@ -3,10 +3,10 @@ import { LatencySketch } from './latency-sketch.js'
 import { MinuteCounts, type ArmCounts } from './minute-counts.js'
 import type { Rollout } from './rollout.js'
 
-/** Cumulative counts of the cache's calls in a process, by arm. */
+/** Counts of the cache's calls in this process since its start, by arm. */
 export interface ProcessCounts { readonly cached: ArmCounts; readonly control: ArmCounts }
 
-/** The measurements of one arm in one process since its start. Percentiles are in milliseconds, and absent without requests. */
+/** The measurements of one arm in one process since its start. Percentiles are in milliseconds, and absent if there were no requests. */
 export interface MeasuredArm {
   readonly requests: number
   readonly failures: number
@@ -19,7 +19,7 @@ interface ArmSums { requests: number; failures: number; readonly sketch: Latency
 
 const NAMES = ['reads', 'hits', 'loads', 'cacheErrors', 'operations'] as const
 
-/** Counts the requests of one process by minute and group of subjects. */
+/** Counts the requests of one process, by minute and by group of subjects. */
 export class MinuteRecorder {
   readonly #cohorts: Cohorts
   readonly #rollout: Rollout
@@ -48,18 +48,20 @@ export class MinuteRecorder {
     this.#counts.addRequest(this.#cohorts.groupOf(bucket), milliseconds, failed)
   }
 
-  /** Marks the minute as one in which both arms are mixed if the percent has changed since its beginning. */
+  /**
+   * Excludes the current minute from comparisons if the percent has changed since the minute began, since both arms are then mixed in it.
+   */
   notePercent (): void {
     if (this.#counts.limit !== this.#rollout.limit || this.#patterns !== this.#rollout.patterns) this.markMixed()
   }
 
-  /** Marks the minute as one that no comparison may use. */
+  /** Excludes the current minute from comparisons. */
   markMixed (): void {
     this.#counts.limit = undefined
     this.#patterns = this.#rollout.patterns
   }
 
-  /** Ends the current minute if `minute` is another one; returns the counts of the ended minute. */
+  /** Ends the current minute if `minute` is the number of another one; returns the counts of the ended minute. */
   roll (minute: number): { minute: number; counts: MinuteCounts } | undefined {
     if (minute === this.#minute) return undefined
     const ended = { minute: this.#minute, counts: this.#counts }
@@ -76,7 +78,10 @@ export class MinuteRecorder {
     return ended
   }
 
-  /** Returns what this process measured of both arms since its start, without the current minute and minutes of a changing percent. */
+  /**
+   * Returns the measurements of both arms in this process since its start, without the current minute and without minutes in which the
+   * percent changed.
+   */
   arms (): { cached: MeasuredArm; control: MeasuredArm } {
     return { cached: shownArm(this.#arms.cached), control: shownArm(this.#arms.control) }
   }
@@ -84,7 +89,7 @@ export class MinuteRecorder {
   #addToArms (counts: MinuteCounts): void {
     const { limit } = counts
     const stage = this.#cohorts.stages.findIndex((_percent, at) => this.#cohorts.limitOf(at + 1) === limit) + 1
-    // A percent of no stage would count subjects under the wrong arm.
+    // A percent that is none of the stages does not tell which groups were cached, so the minute is left out.
     if (limit !== this.#cohorts.limitOf(stage)) return
     for (let group = 0; group < this.#cohorts.groups; group++) {
       if (counts.requests[group] === 0) continue

@@ -20,8 +20,8 @@ const actionSchema = Type.Object({
 export type OperatorAction = Readonly<Static<typeof actionSchema>>
 
 /**
- * Checks an action.
- * @throws `CACHE_ERR_ROLLOUT_ACTION` with what is allowed
+ * Checks the body of an operator's action.
+ * @throws `CACHE_ERR_ROLLOUT_ACTION`, whose message has the allowed actions
  */
 export function checkAction (body: unknown, plan: CanaryPlan): OperatorAction {
   if (!Value.Check(actionSchema, body)) {
@@ -44,7 +44,7 @@ export function checkAction (body: unknown, plan: CanaryPlan): OperatorAction {
 }
 
 /**
- * Returns the transition of an action on the state that is stored.
+ * Returns the transition that an operator's action causes in the stored state.
  * @throws `CACHE_ERR_ROLLOUT_CONFLICT` if the stored state does not allow the action
  */
 export function actOn (shared: SharedState, wanted: OperatorAction, plan: CanaryPlan, now: number): Transition {
@@ -76,7 +76,7 @@ export function actOn (shared: SharedState, wanted: OperatorAction, plan: Canary
   }
 }
 
-/** Returns the state that an action changes; where none can be read, `to` and `off` write one anew. */
+/** Returns the state that an action changes. If the stored state cannot be read, only `to` and `off` are allowed, which replace it. */
 function stateToChange (
   { state, unreadable, storedRevision }: SharedState, { action, pattern }: OperatorAction, plan: CanaryPlan, now: number
 ): CanaryState {

@@ -2,10 +2,12 @@ import { CONTROL_LABEL, type ImplStats, type Stats } from '../telemetry/counters
 import { noCounts, type ArmCounts } from './minute-counts.js'
 import type { ProcessCounts } from './minute-recorder.js'
 
-/** Types of errors that the app caused by its arguments, or that its source caused. */
+/** Types of errors that the app's arguments or the app's loader caused; they are not counted as errors of the cache. */
 export const NOT_OF_THE_CACHE = new Set<string>(['key_invalid', 'tag_invalid', 'value_invalid', 'ttl_invalid', 'option_unknown', 'load_overdue'])
 
-/** Returns the counts of a process since its start: those under the label `null` are the control arm, all others the cached arm. */
+/**
+ * Returns the counts of a process since its start. Counts under the label `null` belong to the control arm, all others to the cached arm.
+ */
 export function processCounts (stats: Stats): ProcessCounts {
   const counts = { cached: noCounts(), control: noCounts() }
   for (const [label, ofImpl] of stats.impls) add(counts[label === CONTROL_LABEL ? 'control' : 'cached'], ofImpl)

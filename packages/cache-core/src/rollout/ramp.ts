@@ -2,15 +2,16 @@ import type { Clock } from '../lib/clock.js'
 import { effectivePercent, type CanaryState } from './canary-state.js'
 
 /**
- * The progress of a ramp in this process. The store's clock says how far the ramp is when the process first sees it, so that all processes
- * agree; the local clock says how it goes on, since a store's clock that is set back would hold the ramp.
+ * The progress of a gradual raise of the percent (a ramp) in this process. When the process first sees the ramp, its progress follows from
+ * the store's clock, so that all processes agree. From then on the local clock counts, since the ramp would stand still if the store's
+ * clock were set back.
  */
 export class Ramp {
   readonly #clock: () => Clock
   #since = NaN
   #ms = 0
   #rampedMs = 0
-  /** The time by the local clock at which `#rampedMs` was computed. */
+  /** The time by the local clock up to which `#rampedMs` was counted. */
   #seenAt = 0
 
   constructor (clock: () => Clock) {
@@ -18,7 +19,7 @@ export class Ramp {
   }
 
   /**
-   * Follows the ramp of a state; a state of the same ramp changes nothing.
+   * Begins to follow the ramp of a state; does nothing if that ramp is already followed.
    * @param now the time of the store's clock
    */
   follow ({ since, ramp }: CanaryState, now: number): void {
@@ -31,14 +32,14 @@ export class Ramp {
 
   get isOver (): boolean { return this.#goOn() >= this.#ms }
 
-  /** Returns the percent of the state that is followed. */
+  /** Returns the percent of the given state at the present progress of the ramp. */
   percentOf (state: CanaryState): number {
     return effectivePercent(state, this.#goOn())
   }
 
   #goOn (): number {
     const now = this.#clock().now()
-    // A local clock of the app may be set back, too.
+    // A clock that the app provides may be set back, which must not reverse the ramp.
     this.#rampedMs += Math.max(0, now - this.#seenAt)
     this.#seenAt = now
     return this.#rampedMs

@@ -2,23 +2,23 @@ import type { ByteReader, ByteWriter } from './bytes.js'
 import type { Difference } from './evidence.js'
 import { differenceOfLook, type Estimate } from './sequential-test.js'
 
-/** Fewer blocks give no variance. */
+/** The minimum number of blocks: fewer give no usable variance. */
 const MIN_BLOCKS = 5
 
 /**
- * A ratio of two counts (hits per read, loads per read) over blocks of minutes, with the variance between blocks: reads that follow one
- * another are alike, so each read for itself would show too small a variance.
+ * A ratio of two counts (hits per read, loads per read), summed over blocks of minutes. The variance is computed between blocks:
+ * neighbouring reads are alike, so that a variance between single reads would be too small.
  */
 export class RatioSums {
   blocks = 0
   count = 0
   reads = 0
-  /** Sums of squares and of products over blocks. */
+  /** Sums over blocks of the squares and products of both counts, for the variance. */
   #counts2 = 0
   #product = 0
   #reads2 = 0
 
-  /** Adds a block; one without reads is left out. */
+  /** Adds the counts of one block; a block without reads is left out. */
   addBlock (count: number, reads: number): void {
     if (reads === 0) return
     this.blocks++
@@ -46,7 +46,7 @@ export class RatioSums {
     return this.reads === 0 ? 0 : this.count / this.reads
   }
 
-  /** The variance of the ratio: linearised, between blocks, and at least that of independent reads. */
+  /** The variance of the ratio: between blocks, linearised, and at least the variance that independent reads would have. */
   get variance (): number {
     if (this.blocks < 2) return Infinity
     const { ratio } = this
@@ -56,11 +56,14 @@ export class RatioSums {
 
   write (writer: ByteWriter): void {
     for (const value of [this.blocks, this.count, this.reads]) writer.integer(value)
-    // Sums of squares outgrow the integers of a document, at some thousand reads/s in a week.
+    // Sums of squares are written as doubles: at some thousand reads per second they exceed the range of safe integers within a week.
     for (const value of [this.#counts2, this.#product, this.#reads2]) writer.double(value)
   }
 
-  /** Reads what `write` wrote. @throws `Malformed` for other bytes */
+  /**
+   * Reads the sums that `write` wrote.
+   * @throws `Malformed` for other bytes
+   */
   read (reader: ByteReader): void {
     this.blocks = reader.integer()
     this.count = reader.integer()
@@ -82,7 +85,7 @@ export function ratioDifference (one: RatioSums, other: RatioSums): Estimate | u
   }
 }
 
-/** The difference of two ratios with the bounds of one look at a window; `undefined`: too few blocks for a variance. */
+/** Returns the difference of two ratios with the bounds for one evaluation of a window; `undefined`: too few blocks for a variance. */
 export function ratioLook (one: RatioSums, other: RatioSums): Difference | undefined {
   const estimate = ratioDifference(one, other)
   return estimate && differenceOfLook(estimate)

@@ -3,18 +3,21 @@ import type { ArmCounts, Minute } from './minute-counts.js'
 import type { RecentCounts } from './evidence.js'
 import { RatioSums } from './ratio-sums.js'
 
-/** The length of the window: an error burst of a minute weighs enough in it, and two outages of a day are two windows. */
+/**
+ * The length of the window in minutes: short enough that a burst of errors within one minute counts, and that two outages on one day are
+ * two windows.
+ */
 export const RECENT_MINUTES = 10
 
 interface Row {
   readonly requests: Float64Array
   readonly failures: Float64Array
-  /** By arm: loads and reads. */
+  /** Two numbers per arm: the loads and the reads of the minute. */
   readonly cached: Float64Array
   readonly control: Float64Array
 }
 
-/** Requests and failures by group, and loads and reads by arm, in the last ten folded minutes. */
+/** Requests and failures by group, and loads and reads by arm, in the last ten minutes that were added. */
 export class RecentWindow {
   readonly #groups: number
   #rows: Row[] = []
@@ -38,14 +41,14 @@ export class RecentWindow {
     this.#rows.push(row)
   }
 
-  /** The loads per read of an arm, with minutes as blocks. */
+  /** Returns the loads per read of an arm; each minute is one block for the variance. */
   loads (arm: 'cached' | 'control'): RatioSums {
     const sums = new RatioSums()
     for (const { [arm]: [loads, reads] } of this.#rows) sums.addBlock(loads!, reads!)
     return sums
   }
 
-  /** The sums over groups from `first` up to `end`. */
+  /** Returns the sums over the groups from `first` up to, but not including, `end`. */
   counts (first: number, end: number): RecentCounts {
     let requests = 0
     let failures = 0
@@ -80,7 +83,10 @@ export class RecentWindow {
     }
   }
 
-  /** Reads what `write` wrote. @throws `Malformed` for other bytes */
+  /**
+   * Reads the window that `write` wrote.
+   * @throws `Malformed` for other bytes
+   */
   read (reader: ByteReader): void {
     const rows = reader.integer()
     if (rows > RECENT_MINUTES) throw new Malformed('too many minutes')

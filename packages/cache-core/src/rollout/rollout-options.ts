@@ -2,38 +2,38 @@ import { Type, type Static } from 'typebox'
 import { isLabel } from '../telemetry/key-pattern.js'
 
 /**
- * The key patterns that the option `rollout.allow` accepts, as text for error messages. A key pattern is always a metric label, so that a text
- * that cannot be a label would match no key.
+ * The key patterns that option `rollout.allow` accepts, as text for error messages. Every key pattern is a valid metric label, so a text
+ * that is no valid label would match no key.
  */
 export const ALLOWED_PATTERNS = '"*" or a letter and up to 63 of A-Z a-z 0-9 _ . / -, and no id'
 
 /** The default share of keys that shadow reads compare, in percent. */
 export const SHADOW_PERCENT = 1
 
-/** The members of a rollout that apply to all of its subjects. */
+/** The options of a rollout that apply to all subjects, not to one request. */
 export const rolloutProperties = {
-  /** The share of subjects in the cached arm, in percent: 0 to 100, two decimals count. */
+  /** The share of subjects that use the cache, in percent: 0 to 100, rounded to two decimals. */
   percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100, default: 100 })),
-  /** Key patterns that may be cached; `*` is all of them. */
+  /** Key patterns whose keys may be cached; `*` stands for all patterns. */
   allow: Type.Optional(Type.Array(Type.Refine(Type.String(), (value) => value === '*' || isLabel(value), () => ALLOWED_PATTERNS), { default: ['*'] })),
-  /** Part of the hash of a subject: another salt draws other subjects. */
+  /** A text that is hashed together with the subject: another salt selects other subjects for the same percent. */
   salt: Type.Optional(Type.String({ default: '' })),
   /**
-   * The share of subjects that are never cached, in percent: the control arm that every stage is compared with.
+   * The share of subjects that never use the cache, in percent: at every stage they are the control arm, or a part of it.
    * @default 1 with `canary`, else 0
    */
   holdOut: Type.Optional(Type.Number({ minimum: 0, maximum: 50 })),
   /**
-   * Shadow reads: loads of the control arm are compared with the cache's entry, which is never served. See Shadow reads.
+   * Shadow reads: values that are loaded in the control arm are compared with the cache's entries, which are not served. See Shadow reads.
    * @default off
    */
   shadow: Type.Optional(Type.Object({
-    /** The share of keys that are compared and stored, in percent: 0 to 100, two decimals count. */
+    /** The share of keys whose values are compared and stored, in percent: 0 to 100, rounded to two decimals. */
     percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100, default: SHADOW_PERCENT }))
   }, { additionalProperties: false }))
 }
 
-/** The schema of the settings of a rollout that a registry has. */
+/** The schema of the rollout settings of a `CacheRegistry`. */
 export const settingsSchema = Type.Object(rolloutProperties, { additionalProperties: false })
 /** Settings of a rollout: the key patterns, and the share of the subjects, that are cached. */
 export type RolloutSettings = Static<typeof settingsSchema>

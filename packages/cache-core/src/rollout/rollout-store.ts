@@ -1,62 +1,67 @@
 import type { Clock } from '../lib/clock.js'
 
-/** The number of history records that a store keeps. */
+/** The maximum number of history records that a store holds. */
 export const MAX_HISTORY = 1000
-/** The number of minutes for which a store keeps the reports of the processes. */
+/** The number of minutes for which a store holds the reports of the processes. */
 export const REPORT_MINUTES = 60
 
 /**
- * The documents and counts that the processes of one app share. Every method rejects while the store cannot be reached; its caller bounds a
- * call that hangs.
+ * The documents and counts that the processes of one app share for a canary. Every method rejects while the store cannot be reached; the
+ * caller limits the time of a call that hangs.
  */
 export interface RolloutStore {
   /** Returns the time of the store's clock, in milliseconds since 1970. */
   now (): Promise<number>
-  /** Returns the state document, whatever its text is; `undefined`: none is stored. */
+  /** Returns the text of the state document, unchecked; `undefined`: none is stored. */
   read (): Promise<string | undefined>
   /**
-   * Replaces the state document if its revision is still `expected`; `undefined`: if none is stored. The record is added to the history in
-   * the same step, and every watcher of every process is called. Returns `false`, and changes nothing, if the revision is another. A stored
-   * text counts as revision 0 if `revisionOf` finds none in it.
-   * @param revision the revision inside of `text`
+   * Replaces the state document if the stored one still has the revision `expected` (`undefined`: if none is stored). In the same step the
+   * record is added to the history, and the watchers of all processes are called. Returns `false` and changes nothing if the stored
+   * revision is another one. A stored text counts as revision 0 if `revisionOf` finds none in it.
+   * @param revision the revision that is contained in `text`
    */
   replace (text: string, revision: number, expected: number | undefined, record?: string): Promise<boolean>
   /**
-   * Calls the listener when the document may have changed, also after a lost connection; returns the function that removes the listener.
-   * Never throws.
+   * Calls the listener when the document may have changed, also after a lost connection to the store; returns the function that removes the
+   * listener. Never throws.
    */
   watch (listener: () => void): () => void
-  /** Takes the decider's lease, or extends it, if it is free, has ended or is held by `processId`; returns whether `processId` holds it. */
+  /**
+   * Acquires or extends the lease that makes `processId` the decider, unless another process holds it; returns whether `processId` holds
+   * it.
+   */
   lead (processId: string, ttlMs: number): Promise<boolean>
   /** Frees the lease if `processId` holds it. */
   resign (processId: string): Promise<void>
   /** Returns the last records, the newest first; at most `MAX_HISTORY` are stored. */
   history (limit: number): Promise<string[]>
-  /** Stores the counts of one process in one minute, in place of its earlier report of that minute; stored for `REPORT_MINUTES`. */
+  /**
+   * Stores the counts of one process in one minute, for `REPORT_MINUTES`, and replaces an earlier report of the same process and minute.
+   */
   report (minute: number, processId: string, counts: Uint8Array): Promise<void>
   /** Returns the reports of all processes of one minute. */
   reports (minute: number): Promise<Uint8Array[]>
-  /** Returns the sums of the decider; `undefined`: none are stored. */
+  /** Returns the evidence that the decider has stored; `undefined`: none is stored. */
   readEvidence (): Promise<Uint8Array | undefined>
-  /** Stores the sums of the decider; `false`: `processId` does not hold the lease, and nothing was stored. */
+  /** Stores the evidence of the decider; `false`: `processId` does not hold the lease, and nothing was stored. */
   writeEvidence (processId: string, evidence: Uint8Array): Promise<boolean>
 }
 
-/** The highest revision of a document; a higher one was not written by this package, and could not be exceeded for ever. */
+/** The highest revision of a document. A higher one cannot be from this package, and no later document could exceed it. */
 export const MAX_REVISION = 2 ** 52
 
-/** Returns the `revision` of a JSON document; 0 if the text is no JSON object with a whole number from 0 to 2^52 under that name. */
+/** Returns the member `revision` of a JSON document; 0 if the text is no JSON object, or the member is no whole number from 0 to 2^52. */
 export function revisionOf (text: string): number {
   try {
     const { revision } = JSON.parse(text) as { revision?: unknown }
     return Number.isSafeInteger(revision) && (revision as number) >= 0 && (revision as number) <= MAX_REVISION ? revision as number : 0
   } catch {
-    // The text is corrupt, or `null`.
+    // A text that cannot be parsed counts as revision 0.
     return 0
   }
 }
 
-/** The store of one process: what it holds is lost when the process ends, and no other process sees it. */
+/** The store of a single process, in memory: no other process sees it, and its contents end with the process. */
 export class MemoryRolloutStore implements RolloutStore {
   readonly #clock: () => Clock
   readonly #epoch: number
@@ -69,8 +74,8 @@ export class MemoryRolloutStore implements RolloutStore {
 
   /**
    * Makes an empty store.
-   * @param clock returns the clock by which minutes and the lease are measured
-   * @param startedAt the time of the call, in milliseconds since 1970
+   * @param clock returns the clock that the lease and the minutes are measured by
+   * @param startedAt the present time, in milliseconds since 1970
    */
   constructor (clock: () => Clock, startedAt = Date.now()) {
     this.#clock = clock
@@ -90,7 +95,7 @@ export class MemoryRolloutStore implements RolloutStore {
   }
 
   watch (listener: () => void): () => void {
-    // A function of its own, so that a listener that was added twice is removed once at a time.
+    // Each call adds a function of its own, so that a listener that was added twice can be removed once at a time.
     const own = (): void => listener()
     this.#listeners.add(own)
     return () => { this.#listeners.delete(own) }

@@ -5,7 +5,7 @@ import { settingsSchema, type RolloutSettings } from './rollout-options.js'
 export type { RolloutSettings }
 
 const DEFAULTS = defaultsOf(settingsSchema, 'percent', 'allow', 'salt')
-/** The number of buckets that subjects are spread over. */
+/** The number of buckets to which subjects are assigned. */
 export const BUCKETS = 10_000
 const OFFSET_BASIS = 0x811c9dc5
 const PRIME = 0x01000193
@@ -19,12 +19,12 @@ export function bucketOf (subject: string, salt = DEFAULTS.salt): number {
   return (hashOn(subject, hashOn(`${salt}:`, OFFSET_BASIS)) >>> 0) % BUCKETS
 }
 
-/** Continues a hash with the UTF-8 bytes of a text. */
+/** Continues an FNV-1a hash with the UTF-8 bytes of a text. */
 function hashOn (text: string, begun: number): number {
   let hash = begun
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at)
-    // The bytes of ASCII are its UTF-16 units, which need no array of bytes.
+    // As long as a text is ASCII, its UTF-16 units are its UTF-8 bytes, so that no array of bytes is needed.
     if (unit > 0x7f) return hashBytes(text, begun)
     hash = Math.imul(hash ^ unit, PRIME)
   }
@@ -37,7 +37,7 @@ function hashBytes (text: string, begun: number): number {
   return hash
 }
 
-/** Returns the number of buckets of a share in percent; rounded, since `0.07 * 100` is more than 7. */
+/** Returns the number of buckets for a share in percent. The number is rounded, since `0.07 * 100` is slightly more than 7. */
 export function bucketsOf (percent: number): number {
   return Math.round(percent * (BUCKETS / 100))
 }
@@ -48,7 +48,7 @@ export class Rollout {
   isComplete = true
   /** Whether the percent alone decides, so that no subject is needed. */
   isAllOrNothing = true
-  /** Whether a key pattern has a percent of its own. */
+  /** Whether any key pattern has a percent of its own. */
   hasPatternPercents = false
   #salt = DEFAULTS.salt
   #seed = hashOn(`${DEFAULTS.salt}:`, OFFSET_BASIS)
@@ -65,7 +65,8 @@ export class Rollout {
 
   /**
    * Creates a rollout with the default settings.
-   * @param allowed is called with the allowed patterns, before the first read of their keys
+   * @param changed receives the new percent after each change of the percent
+   * @param allowed receives the allowed key patterns before the first read of their keys
    */
   constructor (changed: (percent: number) => void = () => {}, allowed: (patterns: readonly string[]) => void = () => {}) {
     this.#changed = changed
@@ -81,7 +82,7 @@ export class Rollout {
   get percent (): number { return this.#percent }
 
   /**
-   * Sets the share of subjects that use the cache, in percent. The hold-out remains outside at 100, too.
+   * Sets the share of subjects that use the cache, in percent. The hold-out does not use it even at 100.
    * @throws `CACHE_ERR_OPTION_INVALID` outside of 0 to 100
    */
   set percent (percent: number) {
@@ -92,7 +93,7 @@ export class Rollout {
     this.#changed(percent)
   }
 
-  /** The number of buckets that are cached: 0 to 10 000, less the hold-out. */
+  /** The number of buckets that are cached: 0 to 10 000, without the hold-out. */
   get limit (): number { return this.#limit }
 
   get holdOut (): number { return this.#holdOut }
@@ -129,7 +130,7 @@ export class Rollout {
     this.#update()
   }
 
-  /** Whether the bucket of every subject is needed, since its requests are measured by bucket. */
+  /** Whether requests are measured by the bucket of their subject, so that every request needs its bucket. */
   get isMeasured (): boolean { return this.#isMeasured }
   set isMeasured (isMeasured: boolean) {
     this.#isMeasured = isMeasured
@@ -140,7 +141,7 @@ export class Rollout {
     return this.#allow.has('*') || this.#allow.has(keyPattern)
   }
 
-  /** Returns the bucket of a subject under this rollout's salt. */
+  /** Returns the bucket of a subject, computed with the salt of this rollout. */
   bucketOf (subject: string): number {
     return (hashOn(subject, this.#seed) >>> 0) % BUCKETS
   }
@@ -153,7 +154,7 @@ export class Rollout {
     return bucket < this.#limit
   }
 
-  /** Whether the subjects of a bucket are within the percent of a key pattern; `true` for a pattern without a percent of its own. */
+  /** Whether a bucket lies within the percent of a key pattern; `true` for a pattern without a percent of its own. */
   includesPattern (keyPattern: string, bucket: number): boolean {
     return bucket < (this.#patternLimits.get(keyPattern) ?? BUCKETS)
   }

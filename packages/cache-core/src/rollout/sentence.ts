@@ -4,7 +4,7 @@ import { excessOver, tOfNormal } from './sequential-test.js'
 
 /** The measurements of one arm, for the sentence that compares both arms. */
 export interface ArmMeasurement {
-  /** One sketch per group of subjects: the clusters of the interval. */
+  /** The durations of each group of subjects: the confidence interval needs the spread between groups. */
   readonly sketches: readonly LatencySketch[]
   readonly requests: number
   readonly failures: number
@@ -12,27 +12,28 @@ export interface ArmMeasurement {
   readonly loads: number
 }
 
-/** The normal deviate of an interval that holds with 95 %. */
+/** The number of standard errors in a two-sided confidence interval of 95 % (normal distribution). */
 const CONFIDENCE = 1.96
-/** Fewer groups with requests, or fewer requests, give no interval of a 99th percentile. */
+/** The minimum numbers of groups with requests, and of requests, for a confidence interval of a 99th percentile. */
 const MIN_GROUPS = 5
 const MIN_REQUESTS = 1000
 /**
- * The logarithm of the likelihood ratio from which shares of failures differ. Two equal arms reach it by chance once in 20 comparisons.
+ * The logarithm of the likelihood ratio above which two shares of failures count as different. Two equal arms exceed it by chance once in
+ * 20 comparisons.
  */
 const DIFFERS = Math.log(20)
 
-/** A ratio of quantiles, cached to control, with its interval. */
+/** A quantile of the cached arm divided by that of the control arm, with its confidence interval of 95 %. */
 export interface QuantileRatio { readonly ratio: number, readonly low: number, readonly high: number }
 
 /**
- * The ratio of a quantile of the cached arm to that of the control arm, with the interval that holds with 95 %; `undefined`: an arm has less
+ * The ratio of a quantile in the cached arm to that in the control arm, with its confidence interval of 95 %; `undefined`: an arm has less
  * than 1000 requests, or less than 5 groups with requests.
  *
- * The interval comes from the estimates that leave one group of subjects out (delete-a-group jackknife; Kott, "The delete-a-group
- * jackknife", Journal of Official Statistics 2001): groups, not requests, are independent of one another. Leaving out single requests would
- * give a wrong variance for a quantile, leaving out groups of many requests does not (Shao and Wu, "A general theory for jackknife variance
- * estimation", Annals of Statistics 1989).
+ * The interval comes from estimates that leave out one group of subjects at a time (delete-a-group jackknife; Kott, "The delete-a-group
+ * jackknife", Journal of Official Statistics 2001): groups are independent of one another, single requests are not. To leave out single
+ * requests would give a wrong variance for a quantile, to leave out groups of many requests does not (Shao and Wu, "A general theory for
+ * jackknife variance estimation", Annals of Statistics 1989).
  */
 export function quantileRatio (cached: ArmMeasurement, control: ArmMeasurement, quantile: number): QuantileRatio | undefined {
   const one = logQuantile(cached.sketches, quantile)
@@ -68,15 +69,16 @@ function logQuantile (sketches: readonly LatencySketch[], quantile: number): Log
 }
 
 /**
- * The difference of two arms as a sentence: `cached arm: p99 41 % lower (±6), errors unchanged, 38 % fewer loads`. The number in brackets is
- * half of the interval that holds with 95 %, in percentage points. A difference that does not resolve is named as such. Loads are per read.
+ * Describes the difference of two arms in a sentence: `cached arm: p99 41 % lower (±6), errors unchanged, 38 % fewer loads`. The number in
+ * brackets is half the width of the confidence interval of 95 %, in percentage points. A difference that may be due to chance is named as
+ * such. Loads are counted per read.
  * @param about the parts of the sentence: a route has no loads, and a key pattern no requests
  */
 export function armSentence (cached: ArmMeasurement, control: ArmMeasurement, about: readonly SentencePart[] = ['latency', 'errors', 'loads']): string {
   return `cached arm: ${about.map((part) => PARTS[part](cached, control)).join(', ')}`
 }
 
-/** One part of the sentence on two arms. */
+/** A part of the sentence about two arms. */
 export type SentencePart = 'latency' | 'errors' | 'loads'
 
 const PARTS: Readonly<Record<SentencePart, (cached: ArmMeasurement, control: ArmMeasurement) => string>> = {

@@ -1,20 +1,21 @@
 import type { Difference } from './evidence.js'
 
 /**
- * The information, in requests, at which the boundary of the test is set up: the boundary is near its lowest height from a few times this
- * number on. It is a constant, since a number that depends on the data would make the test invalid. 2000 is a fifth of the default
+ * The number of requests for which the boundary of the sequential test is tuned: from a few times this number on the boundary is near its
+ * lowest height. It must be a constant, since a number that depends on the data would make the test invalid. 2000 is a fifth of the default
  * minimum sample.
  */
 const RHO = 2000
 
 /**
- * The height, in standard errors, that an estimate crosses at any look of an endless series with a probability of at most `alpha`, if the
- * true difference is none: the one-sided normal mixture of Robbins ("Statistical methods related to the law of the iterated logarithm",
- * 1970) as in Howard, Ramdas, McAuliffe and Sekhon ("Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics
- * 2021), used as an asymptotic sequence (Waudby-Smith et al., "Time-uniform central limit theory", 2024). So a look costs nothing, unlike a
- * p-value. Estimates of a growing sample behave as a Brownian motion in the information, also where each is compared to the time before
- * (Jennison and Turnbull, "Group-sequential analysis incorporating covariate information", JASA 1997).
- * @param information in requests, above 0
+ * The boundary of a sequential test, in standard errors: if the true difference is zero, an endless series of evaluations ever exceeds it
+ * with a probability of at most `alpha`. So evaluating often does not add false alarms, unlike with p-values. It is the one-sided normal
+ * mixture of Robbins ("Statistical methods related to the law of the iterated logarithm", 1970) as in Howard, Ramdas, McAuliffe and Sekhon
+ * ("Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 2021), used as an asymptotic sequence
+ * (Waudby-Smith et al., "Time-uniform central limit theory", 2024). Estimates from a growing sample behave as a Brownian motion, also if
+ * each is compared with the time before the stage (Jennison and Turnbull, "Group-sequential analysis incorporating covariate information",
+ * JASA 1997).
+ * @param information the amount of information, as a number of requests, above 0
  */
 export function boundary (information: number, alpha: number): number {
   const ratio = RHO / information
@@ -22,51 +23,51 @@ export function boundary (information: number, alpha: number): number {
 }
 
 /**
- * The normal deviate with the tail probability of a t statistic: the correction for a variance that few groups estimate. By Wallace
- * ("Bounds on normal approximations to Student's and the chi-square distributions", 1959).
+ * Converts a t statistic to the standard normal value with the same tail probability: few groups estimate a variance imprecisely. By
+ * Wallace ("Bounds on normal approximations to Student's and the chi-square distributions", 1959).
  */
 export function normalOfT (t: number, degrees: number): number {
   return Math.sign(t) * (8 * degrees + 1) / (8 * degrees + 3) * Math.sqrt(degrees * Math.log1p(t * t / degrees))
 }
 
-/** The inverse of `normalOfT`. */
+/** Converts a standard normal value to the t statistic with the same tail probability: the inverse of `normalOfT`. */
 export function tOfNormal (normal: number, degrees: number): number {
   const scaled = normal * (8 * degrees + 3) / (8 * degrees + 1)
   return Math.sign(normal) * Math.sqrt(degrees * Math.expm1(scaled * scaled / degrees))
 }
 
 /**
- * The number of standard errors above which a difference is suspected: the stage waits for more requests. Two equal arms exceed it by chance
- * in 1 % of the comparisons.
+ * The number of standard errors above which a difference is suspected, so that the stage waits for more requests. Two equal arms exceed it
+ * by chance in 1 % of the comparisons.
  */
 export const SUSPECTED = 2.33
-/** The normal deviate that is exceeded in 95 % of all cases, negated. */
+/** The 95 % quantile of the standard normal distribution: a difference is to be detected with this probability. */
 const POWER = 1.645
 
-/** An estimate with the variance of its mean, and the degrees of freedom of that variance. */
+/** An estimated difference with its variance, and the degrees of freedom of that variance. */
 export interface Estimate {
   readonly estimate: number
   readonly variance: number
   readonly degrees: number
-  /** In requests; see `boundary`. */
+  /** The amount of information, as a number of requests; see `boundary`. */
   readonly information: number
 }
 
-/** The difference with its confidence sequence; each bound holds at all looks together with probability `1 - alpha`. */
+/** Returns the difference with its confidence sequence: bounds that hold at all evaluations together with probability `1 - alpha`. */
 export function differenceOf (estimate: Estimate, alpha: number): Difference {
   return differenceAt(estimate, boundary(estimate.information, alpha))
 }
 
 /**
- * The height, in standard errors, of a look at a window: by chance an estimate is higher in one of 5 * 10^7 looks. Each minute is a look of
- * its own at each window, so no look before costs anything: a rollout of 11 days has 16 000 minutes, and with three windows and five
- * comparisons about 0.5 % in all by the sum of all looks. Looks at windows that begin at different times are the tests of an e-detector
- * (Shin, Ramdas and Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", 2022), here with a sum of
- * probabilities in place of a sum of e-processes, since few groups give a t statistic and no e-process.
+ * The number of standard errors that a difference in a window must exceed in one evaluation; chance alone exceeds it once in 5 * 10^7. With
+ * one evaluation per minute a rollout of 11 days has 16 000. Three windows with five comparisons each then have a probability of about 0.5
+ * % for any false alarm, as the sum of all evaluations. Windows that begin at different times are the tests of an e-detector (Shin, Ramdas
+ * and Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", 2022). Here probabilities are summed instead of
+ * e-processes, since few groups give a t statistic and no e-process.
  */
 const LOOK_HEIGHT = 5.49
 
-/** The difference with bounds that one look crosses with a probability of 2 * 10^-8. */
+/** Returns the difference with bounds that chance exceeds in one evaluation with a probability of 2 * 10^-8. */
 export function differenceOfLook (estimate: Estimate): Difference {
   return differenceAt(estimate, LOOK_HEIGHT)
 }
@@ -84,14 +85,14 @@ function differenceAt ({ estimate, variance, degrees }: Estimate, height: number
 }
 
 /**
- * The logarithm of the likelihood ratio of a share against a fixed one: `n * KL(share, fixed)`, 0 if the share is not above. By Chernoff,
- * such a share or a higher one has at most the probability `exp(-ratio)`.
+ * The logarithm of the likelihood ratio of a measured share against a fixed one: `n * KL(share, fixed)`, 0 if the share is not above it. By
+ * Chernoff's bound, chance gives such a share or a higher one with at most the probability `exp(-ratio)`.
  */
 export function excess (count: number, total: number, fixed: number): number {
   return total === 0 || count / total <= fixed ? 0 : divergence(count, total, fixed)
 }
 
-/** The logarithm of the likelihood ratio of two shares against one common share; 0 if the first share is not the higher one. */
+/** The logarithm of the likelihood ratio of two different shares against one common share; 0 if the first share is not the higher one. */
 export function excessOver (count: number, total: number, otherCount: number, otherTotal: number): number {
   if (total === 0 || otherTotal === 0 || count / total <= otherCount / otherTotal) return 0
   const common = (count + otherCount) / (total + otherTotal)

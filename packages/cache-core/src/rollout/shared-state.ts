@@ -5,29 +5,29 @@ import { Ramp } from './ramp.js'
 import { percentOf } from './stage-decision.js'
 import type { StoreCalls } from './store-calls.js'
 
-/** Milliseconds without a successful read after which a process steps back to 0. */
+/** Milliseconds without a successful read of the state after which a process caches nothing (percent 0). */
 const AWAY_MS = 5000
 
-/** Why a process decides nothing: a sentence for the status and the log. */
+/** The reason why a process does not take part in decisions: a sentence for the status and the log. */
 export interface Problem {
   readonly kind: 'away' | 'older' | 'newer' | 'corrupt' | 'other-plan'
   readonly text: string
 }
 
-/** The state document as one process knows it. */
+/** The state document of a rollout as one process knows it. */
 export class SharedState {
   /** The revision of the stored document; `undefined`: none is stored. */
   storedRevision: number | undefined
-  /** A document of another format, or none that can be read. */
+  /** Set if the stored document cannot be used: it has another format, or is damaged. */
   unreadable: Problem | undefined
-  /** The time by the local clock since which no document is stored and none is known; `undefined`: there is one. */
+  /** The time by the local clock since which the store has no document and this process knows none; `undefined`: there is a document. */
   #emptySince: number | undefined
   readonly #calls: () => StoreCalls
   readonly #clock: () => Clock
   readonly #plan: CanaryPlan
   readonly #ramp: Ramp
   #state: CanaryState | undefined
-  /** The time by the local clock at which a document with another revision was first seen. */
+  /** The time by the local clock at which the present revision of the document was first seen. */
   #changedAt = 0
   #offset: number | undefined
   #lastReadAt: number | undefined
@@ -41,7 +41,7 @@ export class SharedState {
     this.#ramp = new Ramp(clock)
   }
 
-  /** The last state that was read or written, without a ramp that is over; a corrupt or lost document does not change it. */
+  /** The last state that was read or written, without a ramp that is over. A damaged or lost document does not change it. */
   get state (): CanaryState | undefined {
     if (this.#state?.ramp !== undefined && this.#ramp.isOver) {
       const { ramp: _over, ...settled } = this.#state
@@ -50,7 +50,7 @@ export class SharedState {
     return this.#state
   }
 
-  /** Returns the time of the store's clock, as of the last read; `undefined` before the first one. */
+  /** Returns the present time of the store's clock, derived from the last read; `undefined` before the first read. */
   now (): number | undefined {
     return this.#offset === undefined ? undefined : this.#offset + this.#clock().now()
   }
@@ -60,7 +60,7 @@ export class SharedState {
     return this.#lastReadAt === undefined || (this.#hasFailed && this.#clock().now() - this.#lastReadAt > AWAY_MS)
   }
 
-  /** Returns what keeps this process from deciding; `undefined`: nothing. */
+  /** Returns the reason why this process does not take part in decisions; `undefined`: it does. */
   get problem (): Problem | undefined {
     if (this.isAway) return { kind: 'away', text: 'the state cannot be read: this process caches nothing until it can' }
     if (this.unreadable !== undefined) return this.unreadable
@@ -69,44 +69,50 @@ export class SharedState {
     return { kind: 'other-plan', text: `the state is that of other stages or criteria, of another version of the app or of another app with this key prefix: this process follows its percent and decides nothing${until}` }
   }
 
-  /** Returns the percent of the subjects that this process caches now. */
+  /** Returns the percent of subjects that this process caches now; 0 while the state cannot be read. */
   get percent (): number {
     return this.isAway ? 0 : this.rampPercent
   }
 
-  /** The percent of the state, during a ramp between the percents before and after; 0: no state, or one that is killed. */
+  /** The percent of the last known state, during a ramp between two stages; 0 if there is no state, or if the kill switch was used. */
   get rampPercent (): number {
     const { state } = this
     return state === undefined || state.killed ? 0 : this.#ramp.percentOf(state)
   }
 
-  /** Whether this process may go on with the state of another plan: with `advance: 'manual'` only if that moves no percent. */
+  /**
+   * Whether this process may continue a rollout that was begun under other options (another plan). With `advance: 'manual'` it may only if
+   * that changes no percent.
+   */
   get mayAdopt (): boolean {
     return this.#plan.advance === 'auto' || this.state === undefined || ownPercents(this.#plan).includes(this.state.percent)
   }
 
-  /** Returns the milliseconds by the local clock for which no other revision of the document was seen. */
+  /** Returns the milliseconds, by the local clock, since the revision of the document last changed. */
   unchangedForMs (): number {
     return this.#clock().now() - this.#changedAt
   }
 
-  /** Forgets everything, for another store. */
+  /** Forgets all that was read from the store, since another store will be used. */
   reset (): void {
     this.#state = this.storedRevision = this.unreadable = this.#emptySince = this.#offset = this.#lastReadAt = undefined
     this.#hasFailed = false
   }
 
-  /** Returns the milliseconds for which no document was stored and none was known; 0: there is one. */
+  /** Returns the milliseconds for which the store has had no document and this process has known none; 0: there is a document. */
   emptyForMs (): number {
     return this.#emptySince === undefined ? 0 : this.#clock().now() - this.#emptySince
   }
 
-  /** Reads the document; `false`: the store cannot be reached. Calls at the same time share one read. Never rejects. */
+  /** Reads the document; `false`: the store cannot be reached. Calls during a read share its result. Never rejects. */
   refresh (): Promise<boolean> {
     return (this.#reading ??= this.#refresh().finally(() => { this.#reading = undefined }))
   }
 
-  /** Replaces the stored document by that of a transition; `false`: another process was faster. Rejects if the store cannot be reached. */
+  /**
+   * Replaces the stored document by the state of a transition; `false`: another process has replaced it first. Rejects if the store cannot
+   * be reached.
+   */
   async replace ({ state, record }: Transition): Promise<boolean> {
     const expected = this.storedRevision
     const isReplaced = await this.#calls().call('replace', (store) =>
@@ -120,7 +126,7 @@ export class SharedState {
     const calls = this.#calls()
     try {
       const [text, now] = await Promise.all([calls.call('read', (store) => store.read()), calls.call('now', (store) => store.now())])
-      // The store was exchanged during the read.
+      // The canary got another store during the read, so this result does not count.
       if (calls !== this.#calls()) return false
       const local = this.#clock().now()
       this.#offset = now - local
@@ -131,7 +137,7 @@ export class SharedState {
       if (lost !== undefined) await this.replace(lost)
       return true
     } catch {
-      // The failure is the state `isAway`, which the status and the log name.
+      // The status and the log report the failure, by `isAway`.
       if (calls === this.#calls()) this.#hasFailed = true
       return false
     }
@@ -158,17 +164,19 @@ export class SharedState {
     this.unreadable = { kind: parsed.kind, text: unreadableText(parsed.problem) }
   }
 
-  /** Whether a state of this plan names a stage or percent that the plan lacks: it was written by hand. */
+  /**
+   * Whether a state claims to be of this plan, but has a stage or percent that the plan lacks, so that it must have been edited by hand.
+   */
   #contradicts ({ plan, stage, percent }: CanaryState): boolean {
     return plan === this.#plan.hash && (stage > this.#plan.stages.length || percentOf(this.#plan, stage) !== percent)
   }
 
-  /** Whether a stored state is older than the known one: the store lost its last documents, as after a failover. */
+  /** Whether a stored state is older than the known one: the store has lost its last writes, as after a failover. */
   #isBefore (stored: CanaryState): boolean {
     return this.state !== undefined && stored.revision < this.state.revision && stored.decidedAt < this.state.decidedAt
   }
 
-  /** Returns the known state for a store that lost it; `undefined`: it is stored, or none is known. */
+  /** Returns the transition that stores the known state again if the store has lost it; `undefined`: it is stored, or none is known. */
   #lost (): Transition | undefined {
     const { state, storedRevision, unreadable } = this
     const now = this.now()
@@ -176,7 +184,7 @@ export class SharedState {
     return rewritten(state, now)
   }
 
-  /** Notes the revision of the stored document, and when it changed. */
+  /** Records the revision of the stored document, and the time if the revision has changed. */
   #see (revision: number | undefined): void {
     if (revision !== this.storedRevision) this.#changedAt = this.#clock().now()
     this.storedRevision = revision

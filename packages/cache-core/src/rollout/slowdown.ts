@@ -1,11 +1,11 @@
 import { LATENCY_RATIO, type LatencySketch } from './latency-sketch.js'
 
-/** The regression that a stage must be able to see before it goes on: a fifth slower. */
+/** The slowdown that must be detectable before a stage may go on: 1.2 stands for durations that are a fifth longer. */
 export const REGRESSION = 1.2
 
 /**
- * The logarithm of the odds ratio of a request to last longer than a quantile, once all requests last `REGRESSION` times as long. An odds
- * ratio has no fixed size in milliseconds: it is large where durations are alike, and small in a heavy tail. 0 without durations.
+ * The logarithm of the odds ratio that requests exceed a quantile once all requests last `REGRESSION` times as long. The odds ratio depends
+ * on the distribution: it is large if durations are alike, and small in a heavy tail. 0 without durations.
  */
 export function oddsOfRegression (sketch: LatencySketch, quantile: number): number {
   const { total } = sketch
@@ -17,7 +17,7 @@ export function oddsOfRegression (sketch: LatencySketch, quantile: number): numb
   return logit(slowed, total) - logit(sketch.above(bucket), total)
 }
 
-/** The logarithm of the odds of a share; none and all count as half a request less than that. */
+/** The logarithm of the odds of a share. Counts of none and of all are moved by half a request, since their odds would be infinite. */
 function logit (count: number, total: number): number {
   const bounded = Math.min(total - 0.5, Math.max(0.5, count))
   return Math.log(bounded / (total - bounded))

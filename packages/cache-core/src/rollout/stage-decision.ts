@@ -9,22 +9,24 @@ export function percentOf (plan: CanaryPlan, stage: number): number {
   return stage === 0 ? 0 : plan.stages[stage - 1]!.percent
 }
 
-/** Returns the minutes to count in the stage of a state before the next one may begin. */
+/** Returns the minutes that must be counted in the current stage before the next one may begin. */
 export function minutesToCount (plan: CanaryPlan, { stage, failures }: Pick<CanaryState, 'stage' | 'failures'>): number {
   const holdHours = stage === 0 ? plan.baselineHours : plan.stages[stage - 1]!.criteria.holdHours
   return Math.ceil(requiredMinutes(60 * holdHours, failures, stage))
 }
 
-/** Judges the stage of a state by its evidence. The baseline is judged by its length alone, since it has no cached arm. */
+/** Judges the current stage by its evidence. The baseline is judged by its length alone, since no request is cached in it. */
 export function judgeStage (plan: CanaryPlan, state: Pick<CanaryState, 'stage' | 'failures'>, evidence: Evidence): Verdict {
   const holdHours = minutesToCount(plan, state) / 60
   return judge(evidence, state.stage === 0 ? baselineCriteria(holdHours) : { ...plan.stages[state.stage - 1]!.criteria, holdHours })
 }
 
-/** A decision of the canary: what becomes of the state, and whether a raise begins, which loads the warm items first. */
+/**
+ * A decision of the canary: the transition of the state, and whether it raises the percent, so that the warm items must be loaded first.
+ */
 export interface StageDecision { readonly transition: Transition; readonly isRaise: boolean }
 
-/** Decides on the stage of a state. Pure: the same verdict at the same time gives the same transition. */
+/** Decides on the current stage. A pure function: the same verdict at the same time gives the same transition. */
 export function decideStage (plan: CanaryPlan, state: CanaryState, verdict: Verdict, evidence: Evidence, now: number): StageDecision {
   const { observedMinutes } = evidence
   const seen: CanaryState = { ...state, observedMinutes }
@@ -40,14 +42,14 @@ export function decideStage (plan: CanaryPlan, state: CanaryState, verdict: Verd
   return { transition: moveTo(seen, { stage: next, percent, rampMs: plan.rampMs }, cause), isRaise: true }
 }
 
-/** Records a recommendation once; a verdict that gives the same one again changes nothing. */
+/** Records a recommendation to the operator; a repeated recommendation of the same change adds no history record. */
 function recommend (state: CanaryState, change: string, cause: Cause): Transition {
   if (state.recommendation?.startsWith(`${change}:`) === true) return looked(state, cause.now, state.observedMinutes)
   const recommendation = `${change}: ${cause.reason}`
   return amend(state, { recommendation }, { ...cause, reason: recommendation })
 }
 
-/** A recommendation ends when its verdict does. */
+/** Returns the transition without a change of the percent; an earlier recommendation ends, since the verdict no longer supports it. */
 function unchanged (state: CanaryState, now: number): Transition {
   const { recommendation: _ended, ...rest } = state
   return looked(rest, now, state.observedMinutes)

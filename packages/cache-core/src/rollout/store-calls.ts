@@ -2,20 +2,23 @@ import { timeout } from '../contract/errors.js'
 import { Deadlines } from '../lib/deadlines.js'
 import type { RolloutStore } from './rollout-store.js'
 
-/** Milliseconds after which a call of a store has failed. */
+/** Milliseconds after which a call of the rollout's store has failed. */
 export const STORE_LIMIT_MS = 2000
 
-/** The calls of one store, each bounded in time: a store that hangs must not stop the canary. Pending calls do not keep the process running. */
+/**
+ * Calls of the rollout's store, each with a time limit: a store that hangs must not stop the canary. Pending calls do not keep the process
+ * running.
+ */
 export class StoreCalls {
   readonly #limits = new Deadlines(STORE_LIMIT_MS, { holdsProcess: false })
 
   constructor (readonly store: RolloutStore) {}
 
-  /** Settles as the call does; rejects with `CACHE_ERR_TIMEOUT` once the limit has passed. */
+  /** Settles as the call does, or rejects with `CACHE_ERR_TIMEOUT` once the time limit has passed. */
   call<T> (operation: string, start: (store: RolloutStore) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const watched = this.#limits.watch((ms) => reject(timeout(`rollout.${operation}`, ms)))
-      // The function is async, so that a store that throws is a store that rejects.
+      // The function is async, so that a store that throws synchronously has the same effect as one that rejects.
       const pending = (async () => start(this.store))()
       pending.then(resolve, reject).finally(() => this.#limits.unwatch(watched))
     })

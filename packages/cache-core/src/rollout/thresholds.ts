@@ -3,24 +3,26 @@ import { LatencySketch, SKETCH_BUCKETS } from './latency-sketch.js'
 import type { Minute } from './minute-counts.js'
 
 const QUANTILES = [0.5, 0.95, 0.99] as const
-/** Thresholds are renewed after an hour, or later, once they come from enough requests: 10 of 1000 lie above the 99th percentile. */
+/**
+ * The minutes, and the requests, from which thresholds are computed anew: the 99th percentile of 1000 requests has 10 requests above it.
+ */
 const MIN_MINUTES = 60
 const MIN_REQUESTS = 1000
 
 /**
- * The quantiles of the latency over the last whole hour, as buckets of `LatencySketch`: of the groups that are control in a stage, during the
- * stage and before it, so that a standing difference is measured at the same height. A threshold is fixed before the minute that it is held
- * against, or that minute's own slow requests would hide themselves.
+ * The latency quantiles of the last whole hour, as buckets of `LatencySketch`, in the groups that are in the control arm of a stage. They
+ * are taken from the same groups during the stage and before it, so that both times are measured at the same latency. A threshold is fixed
+ * before the minute that is compared with it: the slow requests of that minute would otherwise raise it.
  */
 export class Thresholds {
   #sketch = new LatencySketch()
   #minutes = 0
   #buckets: readonly number[] | undefined
 
-  /** The buckets above which requests count as slower than p50, p95 and p99; `undefined` in the first hour. */
+  /** The buckets above which a request counts as slower than p50, p95 and p99; `undefined` in the first hour. */
   get buckets (): readonly number[] | undefined { return this.#buckets }
 
-  /** Adds the minute's requests of the groups from `first` on. */
+  /** Adds the durations of one minute, of the groups from `first` on. */
   add (counts: Minute, first: number): void {
     for (let group = first; group < counts.requests.length; group++) counts.addDurations(group, this.#sketch)
     const sketch = this.#sketch
@@ -37,7 +39,10 @@ export class Thresholds {
     for (const bucket of this.#buckets ?? []) writer.integer(bucket)
   }
 
-  /** Reads what `write` wrote. @throws `Malformed` for other bytes */
+  /**
+   * Reads the thresholds that `write` wrote.
+   * @throws `Malformed` for other bytes
+   */
   read (reader: ByteReader): void {
     this.#minutes = reader.integer()
     this.#sketch = LatencySketch.read(reader)

@@ -1,9 +1,9 @@
 import type { ByteReader, ByteWriter } from './bytes.js'
 
 /**
- * The lengths of the windows in minutes. Each divides the next one. A window begins again when its length has passed, so a change that comes
- * late in a stage is soon alone in a window, while the sums of the whole stage dilute it. Twenty minutes show a sudden large change, two hours
- * and a day show what few requests show only slowly.
+ * The lengths of the windows of a stage in minutes; each length divides the next. A window starts again when its length has passed, so that
+ * a change late in a stage soon fills a window, while the sums of the whole stage dilute it. Twenty minutes show a sudden large change; two
+ * hours and a day show a change that needs more requests.
  */
 export const WINDOW_MINUTES = [20, 120, 1440] as const
 
@@ -16,12 +16,12 @@ export interface Addable<S> {
 }
 
 /**
- * The sums of a stage by windows. A minute is added to the sums of the shortest window. When a window ends, its sums are added to those of the
- * next longer window, and at last to those of the stage: so a minute costs one addition, and the windows need little room.
+ * The sums of a stage for each window. A minute is added to the shortest window only. When a window ends, its sums are added to the next
+ * longer window, and at last to the sums of the stage. So a minute costs one addition, and nothing is stored per minute.
  */
 export class WindowedSums<S extends Addable<S>> {
   readonly #create: () => S
-  /** By window those minutes that no shorter window has; the last are those of the stage. */
+  /** For each window the minutes that no shorter window contains; the last element has the earlier minutes of the stage. */
   readonly #levels: readonly S[]
 
   constructor (create: () => S) {
@@ -29,10 +29,10 @@ export class WindowedSums<S extends Addable<S>> {
     this.#levels = [...WINDOW_MINUTES, 0].map(create)
   }
 
-  /** The sums that the next minute is added to. */
+  /** The sums to which the next minute is added: those of the shortest window. */
   get current (): S { return this.#levels[0]! }
 
-  /** Ends the windows that are complete; called before a minute is added. */
+  /** Ends the windows whose length has passed; called before a minute is added. */
   roll (minutesBefore: number): void {
     if (minutesBefore === 0) return
     for (const [at, length] of WINDOW_MINUTES.entries()) {
@@ -46,7 +46,7 @@ export class WindowedSums<S extends Addable<S>> {
     for (const level of this.#levels) level.clear()
   }
 
-  /** The sums of each window, the shortest first; the last are those of the whole stage. */
+  /** Returns the sums of each window, the shortest first; the last element has the sums of the whole stage. */
   sums (): S[] {
     let shorter: S | undefined
     return this.#levels.map((level) => {
@@ -62,13 +62,16 @@ export class WindowedSums<S extends Addable<S>> {
     for (const level of this.#levels) level.write(writer)
   }
 
-  /** Reads what `write` wrote. @throws `Malformed` for other bytes */
+  /**
+   * Reads the sums that `write` wrote.
+   * @throws `Malformed` for other bytes
+   */
   read (reader: ByteReader): void {
     for (const level of this.#levels) level.read(reader)
   }
 }
 
-/** The minutes that a window has after some minutes of its stage. */
+/** Returns the number of minutes that the current window of a length contains, after a number of minutes of its stage. */
 export function minutesOfWindow (length: number, minutes: number): number {
   return minutes === 0 ? 0 : (minutes - 1) % length + 1
 }

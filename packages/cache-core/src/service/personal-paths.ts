@@ -28,7 +28,7 @@ export class PersonalPaths {
     const end = url.search(/[?#]/)
     let path: string | undefined = end < 0 ? url : url.slice(0, end)
     if (!AMBIGUOUS.test(path)) return this.#isUnder(path.toLowerCase())
-    // A request line may hold a whole URL, whose path the router uses.
+    // A request line may contain a whole URL instead of a path; the router then uses the path of that URL.
     if (!path.startsWith('/')) path = path.replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '')
     // The path is decoded twice, since a proxy or a handler may decode the remaining escapes.
     for (let times = 0; times < 2 && path.includes('%'); times++) {
@@ -75,7 +75,7 @@ function decode (path: string): string | undefined {
   try {
     return decodeURIComponent(path)
   } catch {
-    // The path cannot be decoded: the caller counts the URL as personal.
+    // `undefined` stands for a path that cannot be decoded: the caller counts the URL as personal.
     return undefined
   }
 }

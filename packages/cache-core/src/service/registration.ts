@@ -39,7 +39,9 @@ export class Registration {
     this.#writes = limits.writes
   }
 
-  /** The copies that the implementation holds in this process; `undefined`: it holds none, or they must not be read now. */
+  /**
+   * The near cache of the implementation; `undefined`: it has none, or the implementation is being cleared, so that reads must be misses.
+   */
   get near (): NearReads | undefined { return this.#isWithheld ? undefined : this.#near }
 
   /** Resolves when the pending calls have ended. */
@@ -149,7 +151,7 @@ export class Registration {
 
   async lock (key: string, options: LockOptions): Promise<Result<Lock | null>> {
     if (this.impl.lock === undefined) return this.#lacks('lock')
-    // The wait that the caller asked for is added to the time limit of a read.
+    // The time that the caller is willing to wait for the lock is added to the time limit of a call.
     const limit = new Deadlines(this.#reads.ms + (options.waitMs ?? 0))
     const result = await this.#call('lock', limit, () => this.impl.lock!(key, options), toRead<Lock>)
     return result.ok && result.value !== null ? ok(this.#bounded(result.value)) : result

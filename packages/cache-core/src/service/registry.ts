@@ -72,23 +72,23 @@ export class CacheRegistry {
   readonly personal = new PersonalPaths()
   /** Names that no namespace of the app may have: the keys and tags of sibling packages begin with these names. */
   readonly reservedNames = new Set<string>()
-  /** Further members of `status()`, from sibling packages; a function must not throw. */
+  /** Functions by name whose results sibling packages add to `status()`; a function must not throw. */
   readonly statusParts = new Map<string, () => unknown>()
   /** The clock by which all lifetimes in this process are measured. */
   clock: Clock = monotonicClock
   /** The counters of calls outside of the rollout. */
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
-  /** Emits `doubted` for likely mistakes, once per key pattern and reason. */
+  /** Emits the event `doubted` for likely mistakes of the app, once per key pattern and reason. */
   readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt))
-  /** Returns the status of the canary; set if there is one. */
+  /** Returns the status of the canary; `undefined`: no canary runs. */
   canaryStatus: (() => CanaryStatus) | undefined
   /** The sample of shadow reads, and their counts. */
   readonly shadow = new ShadowSettings((key) => this.rollout.allows(this.stats.patterns.of(key)))
   readonly #recent = new RecentStats(this.stats)
   readonly #limits = { reads: new Deadlines(DEFAULTS.readTimeoutMs), writes: new Deadlines(DEFAULTS.writeTimeoutMs) }
   /**
-   * Implementations that were in service before, each with a promise that its last calls have ended. They may hold entries that were
-   * invalidated since.
+   * Implementations that were in service before, each with a promise that resolves when its last calls have ended. Such an implementation
+   * may hold entries that were invalidated while it was out of service.
    */
   readonly #retired = new WeakMap<Cache, Promise<unknown>>()
   #active: Registration

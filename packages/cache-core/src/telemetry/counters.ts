@@ -50,7 +50,7 @@ export class ImplStats {
   readonly errors = new Map<string, number>()
   /** The number of invalidations by the pattern of the tag. */
   readonly invalidations = new Map<string, number>()
-  /** The durations by operation; empty unless durations are measured. */
+  /** Histograms of durations by operation; empty unless durations are measured. */
   readonly durations = new Map<string, DurationHistogram>()
   readonly #stats: Stats
 

@@ -1,18 +1,21 @@
 import { isResponse } from '../contract/response-keys.js'
 import { changeOf } from './stored-form.js'
 
-/** Seconds above which a ttl given as a number is doubted: such a number is most likely in milliseconds. */
+/** Seconds above which a ttl given as a number is reported as a likely mistake: such a number is most likely in milliseconds. */
 const DOUBTED_TTL = 24 * 3600
-/** Seconds above which a stale window is doubted. A stale window is often longer than a ttl: some apps serve a stale value for days. */
+/**
+ * Seconds above which a stale window is reported as a likely mistake. It is more than for a ttl, since some apps serve a stale value for
+ * days.
+ */
 const DOUBTED_WINDOW = 30 * 24 * 3600
 /** The number of values per key pattern that are checked; later values are not checked. */
 const SAMPLES = 8
 const HOLLOW = /(?:^|[^A-Za-z0-9])(undefined|null|NaN|\[object [A-Za-z]+\])(?![A-Za-z0-9])/
 
-/** A function that is called with a doubt about a key pattern. */
+/** A function that receives a likely mistake that was found under a key pattern. */
 export type OnDoubt = (keyPattern: string, message: string) => void
 
-/** The options of a store, as the caller gave them; a member of another type is not doubted here. */
+/** The options of a store, as the caller gave them, unchecked: a member of a wrong type is ignored here. */
 export interface DoubtedOptions {
   readonly ttl?: unknown
   readonly staleWhileRevalidate?: unknown
@@ -22,7 +25,9 @@ export interface DoubtedOptions {
 
 interface Seen { samples: number; change: string | undefined; readonly reasons: Set<string> }
 
-/** Reports likely mistakes in keys, ttls and values, once per key pattern and reason. Only stores are checked, never hits. */
+/**
+ * Reports likely mistakes of the app in keys, ttls, tags and values, once per key pattern and reason. Only stores are checked, never hits.
+ */
 export class Doubts {
   readonly #seen = new Map<string, Seen>()
   readonly #onDoubt: OnDoubt
@@ -33,11 +38,11 @@ export class Doubts {
 
   /**
    * Checks one store for likely mistakes.
-   * @param options as the caller gave them; lifetimes and tags that are functions, and `Infinity`, are not doubted
+   * @param options as the caller gave them; functions and `Infinity` are never reported
    * @param tags the tags of the entry, where they are known; by default those of the options
    */
   look (keyPattern: string, key: string, value: unknown, options: DoubtedOptions, tags = options.tags): void {
-    // Keys and values of stored responses are made by @x/cache-edge, and clients choose the URLs.
+    // A stored response is not checked: @x/cache-edge makes its key and value, and clients choose its URL, so the app made no mistake.
     if (isResponse(key)) return
     let seen = this.#seen.get(keyPattern)
     if (seen === undefined) this.#seen.set(keyPattern, seen = { samples: 0, change: undefined, reasons: new Set() })
@@ -75,7 +80,10 @@ function isAbove (seconds: unknown, limit: number): seconds is number {
   return typeof seconds === 'number' && seconds > limit && Number.isFinite(seconds)
 }
 
-/** Returns the hollow part of the first tag that has one. */
+/**
+ * Returns the first text such as `undefined` or `[object Object]` in the tags, which a failed interpolation has left there; `undefined`:
+ * none.
+ */
 function hollowIn (tags: readonly unknown[]): string | undefined {
   for (const tag of tags) {
     const hollow = typeof tag === 'string' ? HOLLOW.exec(tag)?.[1] : undefined

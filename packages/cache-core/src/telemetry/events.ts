@@ -63,7 +63,7 @@ interface Subscription<K extends keyof CacheEvents> {
  * that event has no listener. A failing listener affects neither the cache nor the other listeners.
  */
 export class Events {
-  /** Whether `read` has a listener: a field, since every hit reads it. */
+  /** Whether the event `read` has a listener. This is a field and no method, since every hit reads it. */
   hasReaders = false
   readonly #subscriptions: { [K in keyof CacheEvents]?: Subscription<K>[] } = {}
 

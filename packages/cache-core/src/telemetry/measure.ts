@@ -28,7 +28,7 @@ function noteSeconds ({ events }: MeasuredService, stats: ImplStats, operation: 
   events.emit('operated', stats.label, operation, seconds)
 }
 
-/** Returns the result of a synchronous read; its duration is recorded where durations are measured. */
+/** Returns the result of a synchronous read. The duration is recorded if the registry measures durations. */
 export function readMeasured<M extends keyof Immediate> (
   service: MeasuredService, stats: ImplStats, immediate: Immediate, method: M, key: string
 ): ReturnType<Immediate[M]> {
@@ -40,8 +40,8 @@ export function readMeasured<M extends keyof Immediate> (
 }
 
 /**
- * Returns the result of a read from the copies in this process; its duration is recorded where durations are measured. `undefined`, which
- * is not recorded: there is no such copy.
+ * Returns the result of a read from the near cache; its duration is recorded if the registry measures durations. `undefined`, which is not
+ * recorded: the near cache has no such entry.
  */
 export function readNearMeasured<M extends keyof NearReads> (
   service: MeasuredService, stats: ImplStats, near: NearReads, method: M, key: string
@@ -54,8 +54,8 @@ export function readNearMeasured<M extends keyof NearReads> (
 }
 
 /**
- * Returns the result of a read if `user` used its entry; its duration, without that of the use, is recorded where durations are measured.
- * `undefined`, which is not recorded: there is no entry, or it was not used.
+ * Returns the result of a read if `user` used its entry; its duration, without that of the use, is recorded if the registry measures
+ * durations. `undefined`, which is not recorded: there is no entry, or it was not used.
  */
 export function useMeasured (
   service: MeasuredService, { immediate, near, stats }: LocalReads, key: string, user: EntryUser
@@ -69,7 +69,7 @@ export function useMeasured (
   return result
 }
 
-/** Returns `pending`, which never rejects; its duration is recorded where durations are measured. */
+/** Returns `pending`, which never rejects; its duration is recorded if the registry measures durations. */
 export function measured<T> (service: MeasuredService, stats: ImplStats, operation: string, pending: Promise<T>): Promise<T> {
   if (!service.stats.measuresDurations) return pending
   const began = readStopwatch(service.clock)

@@ -49,7 +49,7 @@ export class ShadowCounts {
   readonly ages = { match: new AgeHistogram(), differs: new AgeHistogram(), mismatch: new AgeHistogram() }
   /** The number of values that the implementation was given to store. */
   stored = 0
-  /** By group of keys: fresh and stale entries. A value that differs as a whole on every load is neither. */
+  /** The numbers of fresh and stale entries in each group of keys. A value that differs as a whole on every load counts as neither. */
   readonly groups = Array.from({ length: SHADOW_GROUPS }, () => ({ fresh: 0, stale: 0 }))
   /** The number of mismatches by path; at most eight paths. */
   readonly mismatchPaths = new Map<string, number>()

@@ -5,7 +5,7 @@ const MAX_MEMBERS = 1000
 /** The maximum number of characters of a path in a message. */
 const MAX_PATH = 100
 
-/** A member of a value that is not yet checked, and its parent. */
+/** A member of a value that is still to be checked, with its path and its parent. */
 interface Open { readonly part: unknown; readonly path: string; readonly parent: Open | undefined }
 
 /**
@@ -32,7 +32,7 @@ export function changeOf (value: unknown): string | undefined {
       }
     }
   } catch {
-    // A trap of the app's proxy threw; the check must not fail a load.
+    // A proxy of the app threw when it was read; the check must not fail a load.
   }
   return undefined
 }
@@ -60,7 +60,7 @@ export function memberOf (name: string): string {
 /** Returns the kind of a value that JSON changes or refuses. A value that consists of bytes as a whole is stored as bytes. */
 function changedKind (value: unknown, isWhole: boolean): string | undefined {
   switch (typeof value) {
-    // A loader that returns `undefined` stores nothing, so this is no mistake.
+    // A loader returns `undefined` to store nothing, so a value that is `undefined` as a whole is no mistake.
     case 'undefined': return isWhole ? undefined : 'undefined'
     case 'function': case 'symbol': return typeof value
     case 'bigint': return 'BigInt'

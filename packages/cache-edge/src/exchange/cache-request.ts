@@ -17,11 +17,12 @@ export interface StoredRoute<R = never> {
   readonly choice: string
 }
 
-/** The properties that two requests have in common if a handler has the same view of both: cache key, route, and client address. */
+/** The properties by which requests are compared: if they are equal in two requests, the handler sees the same parts of both. */
 export interface ViewIdentity { readonly key: string; readonly route: StoredRoute; readonly ip: string }
 
 /**
- * A background request that renews a stored response, with the cache and the view of the client's request that received the stale response.
+ * A background request that renews a stored response. It uses the cache of the client's request that received the stale response, and its
+ * handler must see the same parts of the request.
  */
 export interface Refresh {
   readonly cache: FastifyCache
@@ -47,7 +48,8 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   readonly target: TargetUri
   readonly identity: ViewIdentity
   /**
-   * The key of a flight: a request may wait for the handler run of another with the same key, since the handler has the same view of both.
+   * The key by which handler runs are shared: a request may wait for the run of another request with this key, since the handler sees the
+   * same of both.
    */
   readonly flightKey: string
   readonly cache: FastifyCache

@@ -14,7 +14,7 @@ import { RecordingMemory } from './recording.js'
 import { Refresher } from './refresh.js'
 import { UnstoredRoutes } from './unstored-routes.js'
 
-/** Settings of the exchanges of one app. */
+/** The settings by which the requests of one app are answered from the store or by their handlers. */
 export interface ExchangeSettings {
   readonly maxBodyBytes: number
   readonly maxVariants: number
@@ -23,7 +23,7 @@ export interface ExchangeSettings {
   readonly onMemoryFull: () => void
 }
 
-/** Minimum of the limit for the bytes that all streams together may hold while they are recorded. */
+/** The minimum of the limit, in bytes, for all recordings of streams together; with a large `maxBodyBytes` the limit is higher. */
 const RECORDING_BYTES = 32 * 1024 * 1024
 
 type Waiting = Extract<ForwardState, { kind: 'waiting' }>
@@ -89,7 +89,10 @@ export class ExchangeRunner {
     return looked instanceof Promise ? looked.then((lookup) => this.#decide(request, lookup)) : this.#decide(request, looked)
   }
 
-  /** Counts a request for a variant that was read without `answer`; the least requested variants are replaced first. */
+  /**
+   * Counts a request for a variant, if an early answer was sent and `answer` was not called. If a URL has too many variants, the least
+   * requested ones are replaced first.
+   */
   countVariant (key: string): void {
     this.#variants.countRequest(key)
   }
@@ -127,8 +130,8 @@ export class ExchangeRunner {
   }
 
   /**
-   * Follows a forwarded request from state to state. The code does not await between the look-up of a run to join and the begin of an own
-   * run. If the leader of a run left, therefore only one of its waiting requests leads the next run.
+   * Follows a forwarded request from state to state. There is no `await` between the look-up of a run to join and the begin of an own run.
+   * Therefore, if the client of a run disconnects, only one of the waiting requests begins the next run.
    */
   async #forward (request: CacheRequest, found: SelectedVariant | undefined, fwd: Miss): Promise<void> {
     let state: ForwardState = this.#arrive(request, Infinity)

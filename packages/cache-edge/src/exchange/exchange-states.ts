@@ -36,7 +36,7 @@ export type ForwardState =
 
 const ALONE: ForwardState = { kind: 'alone' }
 
-/** The state after the look-up of a handler run to join. */
+/** Returns the state of a request after it has looked for a handler run to join. */
 export function afterArrival (facts: {
   /** The key of the runs that the request may join; `undefined`: it joins no run, and no other request joins its own run. */
   readonly flightKey: string | undefined
@@ -69,12 +69,12 @@ export function afterWait ({ flight, isLate, until }: Extract<ForwardState, { ki
   return isLate ? { kind: 'proving', flight, response } : { kind: 'shared', response }
 }
 
-/** The state after the tags of the run were compared once more. */
+/** Returns the state of a request after the tags of the joined run were compared once more. */
 export function afterProof ({ response }: Extract<ForwardState, { kind: 'proving' }>, isCurrent: boolean): ForwardState {
   return isCurrent ? { kind: 'shared', response } : ALONE
 }
 
-/** The state once the handler has sent a response. */
+/** Returns the state of a request once its handler has sent a response. */
 export function afterResponse (
   state: RunState, { status, isError }: { readonly status: number; readonly isError: boolean }, facts: RunFacts
 ): RunState {

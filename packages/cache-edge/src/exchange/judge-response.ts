@@ -133,8 +133,9 @@ export function selectingHeaders ({ headers, before }: Pick<RecordedResponse, 'h
 type Vary = string | readonly string[] | undefined
 
 /**
- * Whether a hook names this header in `Vary` for a change that the hook makes to each response, stored or not. Such a change encodes the
- * body, or adds the headers of CORS (Fetch §3.2.5). By a policy, the handler sees neither header unless `vary` names it.
+ * Whether a hook names this header in `Vary` for a change that it makes to every response, whether stored or not: an encoding of the body,
+ * or headers of CORS (Fetch §3.2.5). With `store: true` the handler sees `Origin` and `Accept-Encoding` only if the policy's `vary` names
+ * them, so otherwise its response does not depend on them.
  */
 function isOfWrapping (name: string, isEncoded: boolean): boolean {
   return name === 'origin' || (name === 'accept-encoding' && !isEncoded)

@@ -28,8 +28,8 @@ export class LoneRuns {
   }
 
   /**
-   * Runs the handler for a request whose hooks set another type or language than those of the stored response. The response is not stored,
-   * since the two would replace each other.
+   * Runs the handler for a request whose hooks set another `Content-Type` or `Content-Language` than those of the stored response. The new
+   * response is not stored: two such responses would replace each other in turn.
    */
   async runLabelled (request: CacheRequest): Promise<void> {
     const { log, route: { pattern } } = request
@@ -38,8 +38,8 @@ export class LoneRuns {
   }
 
   /**
-   * Runs the handler of a route whose responses are not stored, with a view of the whole request. The handler may read any header, so its
-   * response is for this client alone; a storable response loses its own `Cache-Control`.
+   * Runs the handler of a route whose responses are not stored, and shows it the whole request. The handler may then read any header, so
+   * its response is for this client alone, and gets no `Cache-Control` that lets shared caches store it.
    * @param mayEnd whether responses of the route are stored again after a storable response
    */
   async runShown (request: CacheRequest, status: CacheStatus, mayEnd = false): Promise<void> {

@@ -2,7 +2,7 @@
 export interface Tagged {
   readonly etag: string
   readonly body: string | Uint8Array
-  /** The `Content-Encoding` of that body. */
+  /** The `Content-Encoding` of the body that the tag was computed of. */
   readonly coding: unknown
 }
 
@@ -12,7 +12,7 @@ export const LABELS = ['content-type', 'content-language'] as const
 /** The response headers that hooks had set before the handler ran. */
 export type Before = Readonly<Record<string, string | string[]>>
 
-/** The headers among these that are {@link LABELS}, with their values. */
+/** Returns those of the given headers that are {@link LABELS}, with their values. */
 export function labelsIn (headers: Before): [name: typeof LABELS[number], value: string | string[]][] {
   return LABELS.flatMap((name) => headers[name] === undefined ? [] : [[name, headers[name]]])
 }

@@ -56,7 +56,7 @@ export class Refresher {
     // The background request is prepared before the first await, since the connection of the client may close meanwhile.
     const send = request.prepareRefresh(refresh)
     const lock = await refresh.cache.lock(`${refresh.identity.key}:refresh`, { ttl: LIMIT_SECONDS })
-    // Another process holds the lock and refreshes the response. A cache without locks, or a cache that fails, does not prevent the
+    // If another process holds the lock, it refreshes the response. A cache without locks, or a cache that fails, does not prevent the
     // refresh.
     if (lock.ok && lock.value === null) return
     try {

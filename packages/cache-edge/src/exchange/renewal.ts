@@ -25,7 +25,8 @@ export function renew (exchange: Exchange, stale: StoredHead, update: Update, re
   const receivedAt = Date.now()
   const fields = Object.entries(storableHeaders(update.own)).filter(([name]) => name !== 'content-range' && (match === 'strong' || !isDigest(name)))
   const headers: Record<string, string | string[]> = { ...stale.headers, date: formatHttpDate(receivedAt), ...Object.fromEntries(fields) }
-  // On a by-policy route the `Vary` of hooks selects the response; on a by-response route the stored `Vary` has the names of hooks already.
+  // With `store: true` the `Vary` of hooks is not stored, so it is added here. With `store: 'by-response'` the stored `Vary` contains it
+  // already.
   const before = update.own.vary === undefined && policy.store === 'by-response' ? {} : update.before
   const vary = selectingHeaders({ headers, before }, undefined, policy)
   if (vary === '*') headers.vary = '*'

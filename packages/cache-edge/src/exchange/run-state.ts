@@ -1,4 +1,4 @@
-/** The state of a leading handler run. */
+/** The state of a handler run that other requests may join. */
 export type RunState =
   /** The handler runs, or its own response is sent. */
   | { readonly kind: 'running' }

@@ -63,7 +63,8 @@ export class UnstoredRoutes {
     const seen = this.#of(route)
     const times = (seen.unstored.get(reason) ?? 0) + 1
     seen.unstored.set(reason, times)
-    // A reason that a single response may have counts only after several responses, and not on a route with storable responses.
+    // A reason that may concern a single response only is logged after several responses with it, and not for a route that has storable
+    // responses.
     if (times < (isWordOfUpstream ? MANY : lasting.after) || (lasting.after > 1 && seen.hasStorable)) return
     const isShown = lasting.showsAll && !seen.hasStorable && !isWordOfUpstream
     if (isShown && times >= (isByResponse ? MANY : lasting.after)) seen.isShownAll = true

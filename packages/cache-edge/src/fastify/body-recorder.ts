@@ -69,7 +69,7 @@ export class BodyRecorder {
     return payload
   }
 
-  /** Reads a stream ahead of its client. */
+  /** Reads a streamed body ahead of its client, since other requests wait for it. */
   hurry (): void {
     this.#isHurried = true
     this.#recording?.runAhead()
@@ -101,7 +101,7 @@ export class BodyRecorder {
     const isTaken = whenSerialised(this.#reply, this.#settings.seen, (text) => {
       // A text that a serializer changes is not stored, since the serializer would change the stored response once more.
       if (typeof payload === 'string') return this.#end('serialized-text')
-      // Other results of the app's serializer are not stored: Fastify refuses them, or they are no body.
+      // A result of the app's serializer that is neither text nor bytes is not stored: Fastify refuses it, or it is no body.
       if (typeof text !== 'string' && !(text instanceof Uint8Array)) return this.#end('unsupported-payload')
       this.isText = typeof text === 'string'
       this.#complete(Buffer.from(text as string))

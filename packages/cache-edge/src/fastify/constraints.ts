@@ -48,7 +48,7 @@ export class Constraints {
   add ({ url, method, constraints = {} }: RouteOptions, vary: Chosen['vary']): string | undefined {
     const read = Object.keys(constraints).map((name) => ({ name, headers: this.#headersOf(name) }))
     this.#unknown ??= read.find(({ headers }) => headers === undefined)?.name
-    // Other methods are ignored, since only routes with GET or HEAD have shared responses.
+    // Routes without GET and HEAD are ignored, since only responses to these methods are shared.
     if (![method].flat().some((name) => name === 'GET' || name === 'HEAD')) return undefined
     const route: Chosen = {
       url,
@@ -70,7 +70,8 @@ export class Constraints {
   #headersOf (name: string): readonly string[] | undefined {
     if (Object.hasOwn(this.#known, name)) return this.#known[name]
     if (name !== 'host' && name !== 'version') return undefined
-    // The check precedes the first route with the constraint: a strategy that exists already is the app's own under that name.
+    // The existence of a strategy is checked before the first route with the constraint: a strategy that exists by then is the app's own
+    // under a built-in name.
     let isBuiltIn = this.#isBuiltIn.get(name)
     if (isBuiltIn === undefined) this.#isBuiltIn.set(name, isBuiltIn = !this.#hasStrategy(name))
     if (!isBuiltIn) return undefined

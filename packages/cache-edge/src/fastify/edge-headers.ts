@@ -68,7 +68,7 @@ export class EdgeHeaders {
   }
 
   /**
-   * Sets the headers that `finish` sets for a stored response, on a reply that has the stored fields and none of hooks.
+   * Sets the headers that `finish` sets for a stored response, on a reply that has the stored fields and no headers of hooks.
    * @param vary the names of the request headers that select the response; a hook may have named some of them
    * @param tags the tags of the policy for the request
    */
@@ -101,7 +101,7 @@ export class EdgeHeaders {
     if (events.has('etagMatch')) events.emit('etagMatch', route, method)
   }
 
-  /** Emits the event `edgeCandidate` for a request that the edge may answer. */
+  /** Emits the event `edgeCandidate` for a GET or HEAD whose response a shared cache may store. */
   announceCandidate (route: string, method: string): void {
     const { events } = this.#core.registry
     if (events.has('edgeCandidate')) events.emit('edgeCandidate', route, method)
@@ -116,8 +116,8 @@ export class EdgeHeaders {
     const { personal } = this.#settings
     const isPersonal = rule === undefined ? personal.hasPersonalUrl(request) : personal.reasonOf(request, rule) !== null
     const isShared = rule !== undefined && rule !== 'personal' && rule.isShared && !isPersonal
-    // The handler's own `Cache-Control` takes precedence. Its targeted field for a CDN is dropped, since that field would share a response
-    // for one client.
+    // The handler's own `Cache-Control` takes precedence. The handler's targeted fields for CDNs are removed, since they would let CDNs
+    // share a response that is for one client.
     if (!isShared && (isPersonal || rule !== undefined)) dropAll(reply, TARGETED)
     if (statusCode >= 500 && (rule !== undefined || isPersonal)) this.#restrict(reply, NO_STORE)
     else if (isPersonal) this.#restrict(reply, PRIVATE)

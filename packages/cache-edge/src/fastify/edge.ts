@@ -18,7 +18,7 @@ import { ResponseCache } from './response-cache.js'
 import { RouteRules } from './route-rules.js'
 import { Writes } from './unsafe-methods.js'
 
-/** Marks the config of routes that have their own last hook. */
+/** The property in a route's `config` which shows that the route has a last onSend hook of its own. */
 const kEdge = Symbol.for('@x/cache-edge.edge')
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'])
 
@@ -90,7 +90,7 @@ export class Edge {
       edge.#finish(request, reply, payload, { rule, url: route.url }, done)
     }
     surround(route, { first: tagBody, between: tagBetween, last: finishRoute })
-    // Routes with safe methods alone do not get this hook, which would cost them time.
+    // Routes that have only safe methods, such as GET, do not get this hook, which would slow them down.
     if ([route.method].flat().some((method) => !SAFE.has(method.toUpperCase()))) {
       const noteWrite: onRequestHookHandler = function noteWrite (request, _reply, done) {
         edge.#noteWrite(request)
@@ -173,7 +173,8 @@ export class Edge {
     const { statusCode } = reply
     this.#responses.complete(reply)
     if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
-      // Invalidates before the response is sent, so that a client that has received the response reads the changed state.
+      // Stored responses are invalidated before the response is sent, so that a client that has received the response reads the changed
+      // state.
       void this.#writes.invalidate(request, reply).then(() => {
         try {
           done(null, payload)

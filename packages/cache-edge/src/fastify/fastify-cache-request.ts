@@ -37,7 +37,7 @@ export function toStoredRoute ({ url, constraints = {} }: Pick<RouteOptions, 'ur
   return { pattern: url, policy, choice: own.length === 0 ? '' : JSON.stringify(own) }
 }
 
-/** The parts of one app that its requests to stored routes have in common. */
+/** The parts of an app that all its requests to stored routes share. */
 export class CacheRequests {
   readonly fastify: FastifyInstance
   readonly core: Core
@@ -113,7 +113,7 @@ export class FastifyCacheRequest implements CacheRequest {
 
   get isGone (): boolean { return isGone(this.reply) }
 
-  // The client of the request decides, as it does on the reads and stores of the response.
+  // The cache client of the request decides by its arm, so that this answer agrees with its reads and stores.
   get isServed (): boolean { return this.refresh === undefined && this.#app.core.requests.of(this.request).serves(this.key) }
 
   get flightKey (): string {

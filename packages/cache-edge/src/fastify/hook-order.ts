@@ -28,7 +28,7 @@ export function surround (route: RouteOptions, { first, between, last }: Surroun
   }
   const replace = (value: RouteOptions['onSend']): void => { hooks = value === undefined ? [] : [value as onSendHookHandler | onSendHookHandler[]].flat() }
   replace(route.onSend)
-  // Hooks that are pushed or set until Fastify reads the property come in between.
+  // Hooks that are added to the route's `onSend` before Fastify reads it run between the first and the last hook.
   accessOnSend(route, arrange, replace)
 }
 

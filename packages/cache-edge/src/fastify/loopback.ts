@@ -17,7 +17,7 @@ export interface LoopbackRequest {
 /** The address and protocol of a connection. */
 export type Peer = Readonly<Partial<Record<typeof OF_PEER[number], unknown>>>
 
-/** Properties of a socket that describe the peer and the protocol of a request; `undefined` over a Unix socket. */
+/** Properties of a socket that describe the peer and the protocol of a request; over a Unix socket they are `undefined`. */
 const OF_PEER = ['remoteAddress', 'remotePort', 'remoteFamily', 'localAddress', 'localPort', 'localFamily', 'encrypted', 'servername', 'alpnProtocol'] as const
 
 /** The peer of a socket, read while the connection is open. */

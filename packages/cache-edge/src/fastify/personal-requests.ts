@@ -33,7 +33,7 @@ export class PersonalRequests {
     return known === undefined ? (judged[kReason] = this.#judge(request, rule)) : known
   }
 
-  /** Marks a request as personal while its handler runs, since the handler read a part of the request that is in no key. */
+  /** Records, while the handler runs, that the request is personal: the handler has read a part of the request that is in no cache key. */
   mark (request: FastifyRequest): void {
     (request as Judged)[kReason] = 'personal'
   }
@@ -49,7 +49,7 @@ export class PersonalRequests {
     if (rule === 'personal' || this.hasPersonalUrl(request)) return 'personal'
     const { raw } = request
     const headers = rule?.hasHeaderSchema() === true ? sentHeaders(raw) : raw.headers
-    // The response to an upgrade is a connection (RFC 9110 §7.8), or its refusal.
+    // An upgrade request is personal: its response is a connection (RFC 9110 §7.8), or the refusal of one.
     if (raw.headers.upgrade !== undefined) return 'upgrade'
     // The response may depend on the body, which is not in the key.
     if (hasBody(raw, headers)) return 'request-body'

@@ -29,7 +29,10 @@ export interface ResponseCacheSettings {
   readonly coalesceMs: number
 }
 
-/** Details of bypassed requests whose handler sees the whole request, so that their responses are marked as for this client alone. */
+/**
+ * Reasons for bypassing the store, as `detail` of `Cache-Status` names them, with which the handler sees the whole request. Responses are
+ * then marked as for this client alone.
+ */
 const SHOWN_ALL = new Set(['method', 'upgrade', 'personal', 'request-body', 'target'])
 
 /** The option of the router that Fastify's types of `routerOptions` lack. */
@@ -80,7 +83,7 @@ export class ResponseCache {
 
   /** Wraps a handler: the result answers from the cache where it may, and otherwise runs the route's own handler. */
   wrap (handler: RouteHandlerMethod, route: StoredRoute<FastifyRequest>): RouteHandlerMethod {
-    // Reserves the label before the first response, since the number of labels is limited.
+    // The metric label of stored responses is reserved before the first response, since the number of labels is limited.
     if (!this.hasRoutes) this.#core.registry.stats.patterns.reserve([RESPONSE_KEYS])
     this.hasRoutes = true
     if (route.policy.early) this.early.hasRoutes = true
@@ -93,12 +96,12 @@ export class ResponseCache {
     return Object.defineProperty(cached, 'name', { value: handler.name })
   }
 
-  /** See {@link StoredResponses.dropStandIn}. */
+  /** Removes the stand-in `Content-Type` of a stored response that has none; see {@link StoredResponses.dropStandIn}. */
   dropStandIn (reply: FastifyReply): void {
     this.#responses.dropStandIn(reply)
   }
 
-  /** See {@link StoredResponses.complete}. */
+  /** Appends the member of this cache to `Cache-Status`, after all hooks; see {@link StoredResponses.complete}. */
   complete (reply: FastifyReply): void {
     this.#responses.complete(reply)
   }

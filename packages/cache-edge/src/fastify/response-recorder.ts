@@ -137,7 +137,7 @@ export class ResponseRecorder implements RecordedRun, Pending {
     if (this.#isOver) return
     this.#final = this.#headers.finalWith(status)
     if (this.#body.body !== undefined) return this.#settleIfComplete()
-    // A response other than the handler's is sent, such as that of an error in a serializer.
+    // The handler has sent no body, so this head belongs to another response, such as that of an error in a serializer.
     if (!this.#body.hasBegun) return this.#end('replaced')
     // A stream is judged before its body is complete, so that no memory is held for a client that does not read.
     const judgement = this.#listener.judge(this.#recordedWith(NO_BODY), this.#final)

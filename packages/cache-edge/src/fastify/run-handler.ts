@@ -9,7 +9,7 @@ export async function runHandler (run: () => unknown, reply: FastifyReply, pendi
   const returned = run()
   if (returned === reply || (returned === undefined && !reply.sent)) return
   const payload = isThenable(returned) ? await settled(returned, reply) : returned
-  // The reply is hijacked: the handler writes the response past Fastify.
+  // If the handler has hijacked the reply, it writes the response itself, so that nothing can be recorded.
   if (reply.sent && pending.isOpen) pending.takeOver()
   else if (payload !== WILL_SEND && pending.isOpen) reply.send(payload)
   // Another response was sent, so the payload is not read.

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { ReplacedProperties, requestAccessors } from './patches.js'
 
-/** A request of which only some parts, or all parts, are visible. */
+/** The functions that hide parts of a request from code that runs later, or show all parts again. */
 export interface SeenRequest { readonly showSome: () => void; readonly showAll: () => void }
 
 /** The parts of a request that a handler sees. */
@@ -34,8 +34,8 @@ const WITHOUT_PROXY = { id, ip } as PropertyDescriptorMap
 type Seen = FastifyRequest & { [kSeen]?: ShownRequest; additionalHeaders?: Record<string, unknown> | null; cookies?: unknown }
 
 /**
- * Shows a handler only these parts of a request, in every place where Node and Fastify store them. These are the raw message with its
- * header lines, the copy of a header validator, and the cookies that `@fastify/cookie` parsed. Trailers are not hidden, since a request
+ * Shows a handler only the given parts of a request, in every place where Node and Fastify store them: the raw message with its header
+ * lines, the headers as a validator copied them, and the cookies that `@fastify/cookie` parsed. Trailers are not hidden, since a request
  * with a body is shown whole.
  */
 export function showTo (request: FastifyRequest, shown: Shown): SeenRequest {
@@ -79,7 +79,7 @@ class ShownRequest implements SeenRequest {
     if (Object.hasOwn(raw, 'client')) replaced.replace(raw, 'client', watched)
   }
 
-  /** The value of an identifying part of the whole request. */
+  /** Returns the original value of a part that identifies the client or the request, such as `ip`. */
   identify (part: string): unknown {
     if (!this.#isOn) return this.#read(part)
     this.#onIdentity?.(`request.${part}`)

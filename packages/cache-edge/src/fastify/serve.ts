@@ -11,7 +11,10 @@ import { ageOf } from '../rules/stored-state.js'
 import type { StoredHead } from '../store/stored-response.js'
 import { timeOf, type Servable } from '../store/variants.js'
 
-/** The type of a stored body that has none, since Fastify would otherwise set a type. Only hooks of the instance see it. */
+/**
+ * A stand-in `Content-Type` for a stored response that has none: Fastify would set a type itself. It is removed before hooks of the route
+ * run.
+ */
 const STAND_IN = 'application/octet-stream'
 const kUntyped = Symbol('@x/cache-edge.untyped')
 type Untyped = FastifyReply & { [kUntyped]?: boolean }
@@ -29,7 +32,7 @@ export class StoredResponses {
   readonly #hit: string
 
   /**
-   * Prepares the member for a hit.
+   * Prepares the member of this cache in `Cache-Status` for a hit.
    * @param name the name of this cache in `Cache-Status`
    */
   constructor (name: string, headers: EdgeHeaders) {

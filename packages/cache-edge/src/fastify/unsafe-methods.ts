@@ -27,7 +27,7 @@ export class Writes {
 
   /** Invalidates the targets of a write that succeeded. Never rejects: the write is done, and its response must not report a failure. */
   async invalidate (request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    // The target is read again, since a hook may have rewritten the URL.
+    // The target is read again after the handler, since a hook may have rewritten the URL.
     const own = [(request as WriteRequest)[kTarget], this.#targetOf(request)].filter((target) => target !== undefined)
     const tags = tagsOfWrite(own, { location: reply.getHeader('location'), contentLocation: reply.getHeader('content-location') })
     if (tags.size > 0) await this.#fastify.cache.tags.invalidate([...tags])

@@ -49,7 +49,8 @@ export function dropBodyFields (reply: FastifyReply): void {
 
 /** Removes the headers with these names. */
 export function dropAll (reply: FastifyReply, names: ReadonlySet<string>): void {
-  // The loop is over the headers of the response, which are fewer than the names. Each read by Fastify converts a name to lower case.
+  // The loop runs over the headers of the response, which are fewer than the given names: for each name that is read, Fastify makes a
+  // lower-case text.
   for (const name in reply.getHeaders()) {
     if (!names.has(name)) continue
     // The value is noted before its removal, since storability depends on every header of the handler: a cookie forbids it.

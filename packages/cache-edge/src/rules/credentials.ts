@@ -17,7 +17,7 @@ export interface CredentialOptions {
 export class Credentials {
   readonly #ignored: ReadonlySet<string>
   readonly #names: ReadonlySet<string>
-  /** Whether a name in `#names` has this length, by length; most names of headers have another, and need no look-up. */
+  /** For each length, whether a credential header has a name of this length; most header names have another length and need no look-up. */
   readonly #lengths: readonly boolean[]
 
   constructor ({ ignoreCookies = [], credentialHeaders = [] }: CredentialOptions = {}) {

@@ -80,7 +80,7 @@ export function bypassOf<P, R extends { readonly method: string; readonly raw: {
 export function decide<H extends Dated> (
   request: DecidedRequest, { found, isOther }: LookedUp<H>, failures: RecentFailures<H>, now: number
 ): AfterLookup {
-  // A background refresh runs the handler, so the state of the stored response does not matter.
+  // A background refresh always runs the handler, whatever the state of the stored response is.
   if (found !== undefined && request.refresh === undefined) {
     const { head } = found
     const state = stateOf(head, found.isStale, now)

@@ -11,7 +11,7 @@ const LIFETIMES = ['maxAge', 'sMaxAge', 'cdnMaxAge', 'staleWhileRevalidate', 'st
 const DEFAULT_MAX_AGE = 60
 const DEFAULT_STALE_AFTER_MS = 5000
 
-/** The tags of a route's responses, by request. */
+/** A function that returns the tags of a route's response to a request. */
 type TagsOf<R> = (request: R) => readonly string[]
 
 /** The members of a policy as the app writes them; see option `rules` for the meaning of each. `R`: the request of the framework. */
@@ -124,7 +124,8 @@ function contradictionIn (
 /** The contradiction between `early` and another member of a policy; `undefined`: the members agree. */
 function earlyContradictionIn ({ store = false, sameForAll, currentTag }: PolicyMembers<never>): string | undefined {
   if (store === false) return 'early: true is for stored responses, and store is false'
-  // Behind a login `sameForAll` shares a response among clients that a hook has let in; an early response would reach everybody.
+  // With `sameForAll` all clients that a login hook has let in share a response; an early answer would reach clients that no hook has
+  // checked.
   if (sameForAll === true) return 'early: true sends responses before the hooks that check credentials, and sameForAll: true is for requests with credentials'
   return currentTag === undefined ? undefined : 'early: true sends the stored entity tag, and currentTag asks for the current one first'
 }

@@ -15,13 +15,13 @@ export interface TargetUri {
 }
 
 /**
- * The cache key of a target URI (RFC 9111 §4), of any length and any characters. Scheme and host are compared in lower case, the rest byte
- * for byte, since router and handler see all of it. `app` separates the keys of apps that share a store. Their tags are common, since a
- * write to a target invalidates its responses in all apps.
+ * Returns the cache key of a target URI (RFC 9111 §4), which may have any length and any characters. Scheme and host are compared in lower
+ * case, the rest byte for byte, since the router and the handler see it unchanged. `app` makes the keys of apps that share a store
+ * different. Their tags are the same, so that a write to a target invalidates its responses in all apps.
  */
 export function responseKey (target: TargetUri, app?: string): string {
   const own = parts(target)
-  // The list has one more part than that of a target without an app, so their keys are never equal.
+  // With an app the list has one part more, so that keys with and without an app are never equal.
   return `${RESPONSE_KEYS}:${digest(app === undefined ? own : [app, ...own, 'app'])}`
 }
 
@@ -35,7 +35,7 @@ export function uriTag ({ scheme, host, url }: TargetUri): string {
   return `${TAG_PREFIX}:${digest(parts({ scheme, host, url }))}`
 }
 
-/** The tags of both spellings of a rewritten target URI; otherwise the only tag of the target URI. */
+/** Returns the tags of a target URI: one, or two for a URL that `rewriteUrl` replaced, whose both spellings have a tag. */
 export function uriTags (target: TargetUri): string[] {
   const tag = uriTag(target)
   return target.originalUrl === undefined ? [tag] : [tag, uriTag({ ...target, url: target.originalUrl })]
@@ -46,7 +46,7 @@ function parts ({ scheme, host, url, originalUrl }: TargetUri): string[] {
   return originalUrl === undefined ? own : [...own, originalUrl]
 }
 
-// The hash is computed of JSON, in which two lists never have the same text, whatever characters their parts have.
+// The hash is computed of JSON text: two different lists never have the same text, whatever characters their parts have.
 function digest (value: string | readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64url')
 }

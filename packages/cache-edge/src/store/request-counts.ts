@@ -2,8 +2,8 @@ const ROWS = 4
 const WIDTH = 2 ** 12
 const MAX_COUNT = 255
 /**
- * Number of requests after which all counts are halved. Until then requests for other keys add about two to a count, and less in one of the
- * four rows.
+ * The number of requests after which all counts are halved. Until then requests for other keys add about two to each of the four counts of
+ * a key; the lowest of these counts, which is used, gets less.
  */
 const AGED_AFTER = 2 * WIDTH
 /** Number of characters at the end of a key that are treated as random: two characters for each row. */

@@ -99,7 +99,7 @@ export class Variants {
     const now = Date.now()
     // An index with other names in `Vary` than this response is dropped, since its variants cannot be distinguished from new ones.
     const before = first !== undefined && 'variants' in first && first.vary.join() === response.vary.join() ? first : undefined
-    // Without an index, the look-up has not counted the request yet.
+    // If the URL has no index, the look-up has not counted this request yet.
     if (before === undefined) this.#requests.add(own)
     const places = before === undefined ? new Map<string, number>() : placesOf(before, key, now)
     const until = now + (options.ttl + options.staleIfError) * 1000
@@ -108,8 +108,8 @@ export class Variants {
     for (const other of replaced) places.delete(other)
     places.set(own, until)
     const index = toIndex(response.vary, places)
-    // The lifetime of the index is that of its last variant. It has only the tag that all variants have, so that no other tag invalidates
-    // it.
+    // The lifetime of the index is that of its last variant. The index has only the tag that all variants have, so that no other tag
+    // invalidates it.
     const { snapshot } = options
     if (!(await cache.set(key, encodeIndex(index), { ttl: (index.until - now) / 1000, tags: [uriTag], snapshot })).ok) return false
     await Promise.all(replaced.map((other) => cache.del(other)))
@@ -177,7 +177,7 @@ export class Variants {
 
 /** The time of a read in milliseconds of the epoch, by the clock of the store. */
 export function readAtOf ({ receivedAt }: Pick<StoredHead, 'receivedAt'>, { age }: { readonly age: number }): number {
-  // The age is `NaN` if the store does not report it, and then counts as 0.
+  // An unknown age (`NaN`) counts as 0.
   return receivedAt + (age > 0 ? age * 1000 : 0)
 }
 

@@ -145,7 +145,7 @@ export class Advisor {
   #noteLoad (key: string, pattern: string, value: unknown, error: unknown): void {
     const seen = this.#seen
     this.#seen = undefined
-    // While a cache stores values, only misses load, so the loads are no sample of the requests.
+    // While a cache stores values, only misses load, so that loads do not represent all requests.
     if (error !== undefined || !this.#core.registry.isObserving || checkKey(key) !== undefined) return
     const observed = this.#patterns.get(pattern)
     const hash = this.#hash(key)

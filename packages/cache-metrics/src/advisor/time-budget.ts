@@ -1,13 +1,13 @@
-/** The time budget at the start, in milliseconds: the first values of an app say most. */
+/** The time budget at the start, in milliseconds: comparing the first values of an app gives the most information. */
 const START_MS = 200
 /**
- * The maximum that is saved up in half a second without traffic, in milliseconds. With a larger one the first requests after each pause would
- * pay for the pause.
+ * The maximum of the budget after the start, in milliseconds, which half a second without traffic saves up. With a larger maximum the first
+ * requests after each pause would be slowed down by more comparisons.
  */
 const BURST_MS = 5
-/** The maximum of the debt, in milliseconds: one slow value blocks the budget for 20 s at most. */
+/** The maximum by which the budget may be overspent, in milliseconds: one slow value stops comparisons for 20 s at most. */
 const MAX_DEBT_MS = 200
-/** Milliseconds of time budget that each passing millisecond adds. */
+/** The share of the passing time that may be spent on comparisons: milliseconds of budget per millisecond. */
 const SHARE = 0.01
 
 /** Limits the time for comparing values to 1 % of the passing time and a burst at the beginning (a token bucket). */

@@ -48,7 +48,7 @@ export const ROLLOUT_ACTIONS = ['status', 'pause', 'resume', 'back', 'to', 'off'
 export interface RolloutCommand {
   readonly name: 'rollout'
   readonly action: typeof ROLLOUT_ACTIONS[number]
-  /** The percent of `to`. */
+  /** The percent that the action `to` sets. */
   readonly percent: number | undefined
   /** The key pattern that the action is for; `undefined`: the whole rollout. */
   readonly pattern: string | undefined

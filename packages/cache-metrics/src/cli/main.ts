@@ -85,7 +85,7 @@ function statusOf ({ name }: Command, { advice, gates, plan, verdict, rollout }:
   return STATUS[isKnown ? 'no-go' : 'not enough data']
 }
 
-/** The status of a rollout that goes well is 0, of one that is off or that its criteria step back is 1, of one that waits is 2. */
+/** Returns the exit status for a rollout: 0 if it goes well, 1 if it is off or its criteria step back, 2 if it waits. */
 function rolloutStatus ({ killed, completed, verdict, problem }: SentRollout): number {
   if (killed || verdict === 'back') return STATUS['no-go']
   if (typeof problem === 'string') return STATUS['not enough data']

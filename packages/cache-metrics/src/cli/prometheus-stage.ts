@@ -5,15 +5,15 @@ import { PrometheusQuery, type Sample } from './prometheus-query.js'
 
 /** Hours of the baseline unless an app has another number, which Prometheus does not know. */
 const BASELINE_HOURS = 24
-/** Seconds in which failures of the cached arm are a burst. */
+/** Seconds of the last counts in which many failures of the cached arm are judged as an error burst. */
 const RECENT_SECONDS = 600
 
-/** The stage of a canary as Prometheus knows it, with sentences about the limits of that. */
+/** The stage of a canary as far as metrics in Prometheus show it, with sentences about what they cannot show. */
 export interface MeasuredStage { readonly stage: StageFindings | undefined; readonly notes: readonly string[] }
 
 /**
- * Judges the stage of a canary by the same function as the app. Prometheus knows no subjects, so the criteria that compare subjects with
- * themselves are left out. `undefined`: there is no canary, or its stage changed within the window.
+ * Judges the stage of a canary by the same function as the app. Prometheus has no data on single subjects, so the criteria that compare the
+ * same subjects before and during the stage are left out. `undefined`: there is no canary, or its stage changed within the window.
  */
 export async function stageOfPrometheus (source: PrometheusSource, seconds: number, timeoutMs: number): Promise<MeasuredStage> {
   const query = new PrometheusQuery(source, timeoutMs)
@@ -58,7 +58,7 @@ export async function stageOfPrometheus (source: PrometheusSource, seconds: numb
   }
 }
 
-/** The criteria that need no subjects. */
+/** Returns those criteria of a stage that need no data on single subjects. */
 function absolute ({ back: { errorPercent, cacheErrorPercent }, ...criteria }: Criteria): Criteria {
   return { ...criteria, back: { errorPercent, cacheErrorPercent } }
 }
@@ -97,7 +97,7 @@ async function totals (query: PrometheusQuery): Promise<Pick<Evidence, 'cached' 
   return { cached: of('cached'), control: of('control') }
 }
 
-/** A whole number: an increase that Prometheus extrapolates has digits after the point. */
+/** Returns the sum as a whole number: Prometheus extrapolates increases, so that they have fractions. */
 function sum (samples: readonly Sample[] = []): number {
   return Math.round(samples.reduce((all, { value }) => all + value, 0))
 }

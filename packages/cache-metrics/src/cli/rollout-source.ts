@@ -7,7 +7,7 @@ import { ask, pageOf, shown, withoutSecrets, type Answer, type Server } from './
 
 /** The path of the endpoints of a rollout, below the address of the app. */
 const ROLLOUT_PATH = '/internal/cache/rollout'
-/** The longest text of an app that a message repeats. */
+/** The maximum length, in characters, of a text from the app that an error message quotes. */
 const MAX_TEXT = 500
 
 const maybe = <T extends Parameters<typeof Type.Optional>[0]>(type: T) => Type.Optional(Type.Union([type, Type.Null()]))
@@ -81,7 +81,7 @@ function parse ({ status, json }: Answer, page: URL, server: Server): SentRollou
   return json
 }
 
-/** The message of a coded refusal, which names what to do; `undefined`: the response is none. */
+/** Returns the message of a coded error in a response, which names the remedy; `undefined`: the response has no such message. */
 function refusalOf (json: unknown, server: Server): string | undefined {
   const { code, message } = (json ?? {}) as { code?: unknown; message?: unknown }
   if (typeof code !== 'string' || !code.startsWith('CACHE_ERR_ROLLOUT') || typeof message !== 'string') return undefined

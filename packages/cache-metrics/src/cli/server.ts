@@ -1,7 +1,7 @@
 import { AdvisorError } from './errors.js'
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024
-/** The length of a text below which it is no secret, but a word that may occur in any message. */
+/** The minimum length of a secret that is removed from messages: a shorter text may be a word that occurs in any message. */
 const MIN_SECRET = 4
 
 /** A server that `cache-advisor` queries: its address, and the headers of each request. */
@@ -42,7 +42,7 @@ export function readServer (option: string, text: string, headerLines: readonly 
   return { url, headers, secrets: long.sort((one, other) => other.length - one.length) }
 }
 
-/** The address of a page below the server's own path, with the server's own query. */
+/** Returns the address of a page: the path of the server's address, extended by the path of the page, with the query parameters of both. */
 export function pageOf ({ url }: Server, path: string, query: Readonly<Record<string, string>> = {}): URL {
   const page = new URL(url)
   page.pathname = `${url.pathname.replace(/\/+$/, '')}${path}`
@@ -56,7 +56,7 @@ export function shown (url: URL): string {
   return `${url.origin}${url.pathname}`
 }
 
-/** A text of the server without what was sent to it as a secret, which the server may repeat. */
+/** Returns a text that came from the server without the secrets that were sent to the server, which may repeat them. */
 export function withoutSecrets (text: string, { secrets }: Server): string {
   return secrets.reduce((shorter, secret) => shorter.replaceAll(secret, '…'), text)
 }

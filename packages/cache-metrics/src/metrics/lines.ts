@@ -48,7 +48,8 @@ export class Lines {
   }
 }
 
-// The text of a line before its number. `join` makes one flat string; V8 would flatten a concatenated string at each scrape.
+// Returns the text of a line before its number. The parts are joined to one flat string, since V8 would have to flatten a concatenated
+// string at each scrape.
 function headOf (name: string, pairs: readonly string[]): string {
   return (pairs.length === 0 ? ['\n', name, ' '] : ['\n', name, '{', pairs.join(','), '} ']).join('')
 }

@@ -50,7 +50,7 @@ export function statusOf ({ active }: CacheRegistry): ImplementationStatus {
   try {
     return active.impl.status?.() ?? {}
   } catch {
-    // The `status()` of an app's own implementation may throw; the other metrics are still exported.
+    // If the `status()` of an app's own implementation throws, the metrics that do not need it are still exported.
     return {}
   }
 }

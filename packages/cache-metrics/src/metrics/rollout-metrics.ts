@@ -38,8 +38,8 @@ export const ROLLOUT_METRICS: readonly Metric[] = [
   {
     name: 'cache_rollout_percent',
     help: 'The share of subjects that are in, in percent; 0 while nothing is cached for anybody.',
-    // Without an implementation that stores values the share is 0, so that a rollout that starts at 50 % is no decrease. An outage of the
-    // implementation does not change the share.
+    // The metric is 0 as long as no cache that stores values is registered, so that a rollout that starts at 50 % shows as an increase.
+    // During an outage of a cache the metric keeps its value.
     ...ofTheWhole('gauge', (cache) => cache.active.passThrough && statusOf(cache).degraded !== true ? 0 : cache.rollout.percent)
   },
   {

@@ -2,16 +2,19 @@ import type { CacheRegistry } from '@x/cache-core'
 import { armSentence, CONTROL_LABEL, LatencySketch, type ArmMeasurement, type Stats } from '@x/cache-core/suite'
 import { wilson } from '../advisor/staleness/ratio-interval.js'
 
-/** The groups that the subjects are divided into: an interval needs the differences between subjects, and a sketch takes 2 KiB. */
+/**
+ * The number of groups into which subjects are divided. A confidence interval needs the spread between groups; the number is small, since
+ * each group has a sketch of durations of 2 KiB.
+ */
 const GROUPS = 10
-/** The requests of an arm below which a row is left out: its numbers would be chance. */
+/** The number of requests of an arm below which a route or key pattern is left out: its numbers would be chance. */
 const MIN_REQUESTS = 20
 
 type Arm = 'cached' | 'control'
 
 declare module '@x/cache-core' {
   interface CacheStatus {
-    /** Both arms of the rollout by route and key pattern; absent while there are not enough requests of both. */
+    /** The measurements of both arms of the rollout, by route and key pattern; absent while an arm has too few requests. */
     arms?: ArmsReport | undefined
   }
 }
@@ -22,7 +25,7 @@ export interface ShareInterval { readonly rate: number; readonly low: number; re
 /** The measurements of a route in one arm. Percentiles are in milliseconds. */
 export interface RouteArm {
   readonly requests: number
-  /** Responses with a status of 500 or more, and requests whose client waited in vain, per request. */
+  /** The share of requests that failed: with a status of 500 or more, or with no response before the client gave up. */
   readonly failures: ShareInterval
   readonly p50: number | undefined
   readonly p95: number | undefined
@@ -33,12 +36,12 @@ export interface RouteArm {
 export interface PatternArm {
   readonly reads: number
   readonly hits: ShareInterval
-  /** Loads, and loads per read. */
+  /** The number of loads; `loadsPerRead` is their number per read. */
   readonly loads: number
   readonly loadsPerRead: number
 }
 
-/** Both arms of one route or key pattern, and their difference in words. */
+/** Both arms of one route or key pattern; `sentence` describes their difference. */
 export interface ArmsRow<T> { readonly name: string; readonly sentence: string; readonly cached: T; readonly control: T }
 
 /** Both arms of a rollout as one process measured them since the percent last changed. */
@@ -46,7 +49,7 @@ export interface ArmsReport {
   readonly percent: number
   /** Seconds since the percent last changed. */
   readonly seconds: number
-  /** All requests that used `request.cache`, as a sentence. */
+  /** The difference of the arms over all requests that used `request.cache`, as a sentence. */
   readonly sentence: string
   readonly routes: readonly ArmsRow<RouteArm>[]
   readonly patterns: readonly ArmsRow<PatternArm>[]
@@ -80,8 +83,8 @@ type ByArm<T> = Record<Arm, T>
 type CountsByArm = Map<string, Partial<ByArm<PatternCounts>>>
 
 /**
- * Compares the arms of a rollout within one process. Counting begins anew when the percent changes, or the arms would be compared over
- * different times and subjects.
+ * Compares the arms of a rollout within one process. Counting begins anew when the percent changes: before and after the change the arms
+ * consist of different subjects.
  */
 export class Arms {
   readonly #cache: CacheRegistry
@@ -107,7 +110,7 @@ export class Arms {
     arms[arm].add(bucket, milliseconds, failed)
   }
 
-  /** Returns both arms, routes and key patterns with the most requests first; `undefined`: there are not both arms. */
+  /** Returns both arms; routes and key patterns with the most requests come first. `undefined`: an arm has too few requests. */
   report (): ArmsReport | undefined {
     this.#follow()
     const routes = [...this.#routes].map(([name, arms]) => ({ name, ...arms }))
@@ -139,7 +142,7 @@ export class Arms {
     }
   }
 
-  /** Begins anew if the percent has changed. */
+  /** Begins the counts anew if the percent has changed. */
   #follow (): void {
     const { limit, patterns } = this.#cache.rollout
     if (limit === this.#limit && patterns === this.#percents) return
@@ -188,7 +191,7 @@ function noCounts (): PatternCounts {
   return { reads: 0, hits: 0, loads: 0 }
 }
 
-/** The sums of one arm, whose sketches are those of each group of subjects. */
+/** Returns the sums of one arm, with one sketch of durations per group of subjects. */
 function measurementOf (routes: readonly ArmRequests[], patterns: readonly PatternCounts[]): ArmMeasurement {
   const sketches = Array.from({ length: GROUPS }, (_, group) => {
     const sum = new LatencySketch()

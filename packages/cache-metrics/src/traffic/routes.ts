@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 /** The value of the label `route` for requests that match no route. */
 export const UNMATCHED = 'unmatched'
 
-/** Marks a route of the suite in its `config`; requests for such a route are not traffic of the app. */
+/** The property in a route's `config` that marks a route of the suite itself; requests to it are not traffic of the app. */
 export const kOwnRoute = Symbol.for('@x/cache-metrics.ownRoute')
 
 // Matches `/internal/cache`, the status page of the core, and all paths under it, with any prefix of the Fastify instance.
@@ -17,7 +17,7 @@ export class RouteTraffic {
   /** The number of answered requests that a shared cache could have answered, by method. */
   readonly candidates = { GET: 0, HEAD: 0 }
   readonly durations: Record<RequestArm, DurationHistogram | undefined> = { cached: undefined, control: undefined, none: undefined }
-  /** The number of requests that were answered with a status of 500 or more, or too late for their client, by arm. */
+  /** The number of failed requests by arm: answered with a status of 500 or more, or not answered before the client gave up. */
   readonly failures: Record<RequestArm, number> = { cached: 0, control: 0, none: 0 }
   constructor (readonly label: string) {}
 

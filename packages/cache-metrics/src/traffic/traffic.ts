@@ -8,8 +8,8 @@ const kBegan = Symbol('@x/cache-metrics.began')
 const COUNTED = -1
 
 /**
- * A request with the time at which it began, in milliseconds of `readStopwatch`, or `COUNTED`. The time is no decorator, since Fastify
- * would set a decorator on every request.
+ * A request with the time at which it began, in milliseconds of `readStopwatch`; the value `COUNTED` once it was counted. The time is no
+ * request decorator, since Fastify would set a decorator on every request.
  */
 interface Timed { [kBegan]?: number }
 
@@ -86,7 +86,7 @@ export class Traffic {
         if (method === 'GET') this.onCandidate?.(traffic.label, reply, payload, began === undefined ? undefined : (now - began) / 1000)
       }
     }
-    // If an earlier hook answered the request, its begin is not known, and its duration is not measured.
+    // If a hook that ran earlier has answered the request, the time of its begin is unknown and its duration is not measured.
     if (began !== undefined) this.#count(request, route, now - began, reply.statusCode >= 500)
   }
 

@@ -10,7 +10,7 @@ import { SentinelWatch } from './sentinel-watch.js'
 
 /** The Redis clients of a cache. */
 export interface Clients {
-  /** At least one client, connecting. The first one also carries tokens, locks and messages. */
+  /** The clients, at least one, which have begun to connect. The first one also carries tokens, locks and messages. */
   readonly lanes: readonly Client[]
   /** Closes all clients except the app's own. */
   close (): void
@@ -113,7 +113,7 @@ function sentinelClients ({ settings, endpoints, tls, common, natMap }: Target, 
 }
 
 function clusterClient ({ settings, endpoints, tls, common, natMap }: Target, stops: (() => void)[]): Cluster {
-  // `retryStrategy` and `enableOfflineQueue` are left out: the pool of ioredis sets both for each of its nodes.
+  // `retryStrategy` and `enableOfflineQueue` are left out of the options for a Cluster's nodes, since ioredis sets both for each node.
   const { retryStrategy, enableOfflineQueue, ...ofNodes } = common
   const nodes = endpoints.map(({ host, port, servername }) =>
     servername === undefined ? { host, port } : { host, port, tls: { ...tls, servername } })

@@ -13,7 +13,7 @@ export type { Client }
 export interface ConnectionEvents {
   /** Is called when a server answers again, or another server answers: waiting operations may be tried again. */
   readonly onChange: () => void
-  /** Is called once per kind of failure of the connection. The message contains no credentials. */
+  /** Called when the connection fails, once per kind of failure. The message contains no credentials. */
   readonly onError: (error: Error) => void
   /** Is called once, for any number of nodes and attempts, when the server refuses a command or channel that the cache needs. */
   readonly onRefused: Warn
@@ -36,7 +36,7 @@ export class Connection {
   readonly #events: ConnectionEvents
   readonly #timer: NodeJS.Timeout
   readonly #stops: (() => void)[]
-  /** Kinds of failure that were reported since the client was last connected. */
+  /** The kinds of failure that were reported since the client was last connected; they are not reported again. */
   readonly #told = new Set<string>()
   readonly #toldRefusals = new Set<string>()
   #isClosed = false
@@ -121,7 +121,7 @@ export class Connection {
 
   /** Reports each kind of failure once. One cause may alternate between kinds: a server that wants TLS resets reads and writes. */
   async #noteFailure (error: ConnectionError): Promise<void> {
-    // The error of a Cluster names no reason; `lastNodeError` does.
+    // The error of a Cluster does not name the reason; its property `lastNodeError` does.
     this.failure = withoutSecrets(error.lastNodeError ?? error)
     const kind = error.code ?? (error.lastNodeError === undefined ? error.message : 'Cluster')
     if (this.#told.has(kind)) return

@@ -6,7 +6,10 @@ export class Lanes {
   readonly first: Client
   readonly #clients: readonly Client[]
 
-  /** @param clients at least one */
+  /**
+   * Makes the lanes.
+   * @param clients the clients of the cache, at least one
+   */
   constructor (clients: readonly Client[]) {
     this.first = clients[0]!
     this.#clients = clients

@@ -34,7 +34,9 @@ export class Node {
   #tracker: Tracker | undefined
   #writer: Redis | undefined
   #runId: string | undefined
-  /** The tracker's `runId`, once it was found to be that of this server. */
+  /**
+   * The server that the tracking connection reports (`runId`), once it was compared with the server of the data connection and found equal.
+   */
   #sameRunId: string | undefined
   #connection = 0
   #refusals = 0
@@ -56,11 +58,11 @@ export class Node {
     return this.isTrustedAt(this.#settings.now())
   }
 
-  /** As `isTrusted`, for a caller that has read the clock. */
+  /** As `isTrusted`, for a caller that has read the clock already. */
   isTrustedAt (now: number): boolean {
     const tracker = this.#tracker
     if (tracker === undefined) return false
-    // The text of the two identities is compared once: a near cache asks at each read.
+    // The two identities are compared as text only once, since a near cache calls this at each read.
     if (tracker.runId !== this.#sameRunId) {
       if (tracker.runId !== this.#runId) return false
       this.#sameRunId = tracker.runId

@@ -57,12 +57,12 @@ export function publicText (error: Error): string {
   const text = error.message.slice(0, MAX_TEXT)
     .replace(/NOPERM .*$/s, (text) => `${REFUSED}${refusedBy(text)}`).replace(/, with args beginning with: .*$/s, '')
   const { command } = error as { command?: { args?: unknown } }
-  // The first word, which is the kind of the error, stays.
+  // The first word of the text is not removed, since it is the kind of the error.
   const kind = /^\S* ?/.exec(text)![0]
   let shown = text.slice(kind.length)
   for (const argument of Array.isArray(command?.args) ? command.args : []) {
     if (typeof argument !== 'string' && !(argument instanceof Uint8Array)) continue
-    // A reply may repeat only the beginning of a long argument.
+    // A reply may repeat only the beginning of a long argument, so only the beginning is removed.
     const part = String(argument.slice(0, MAX_TEXT))
     if (part.length >= MIN_ARGUMENT) shown = shown.replaceAll(part, '…')
   }
@@ -85,7 +85,7 @@ export function withoutSecrets (thrown: unknown): Error {
 
 /** The command, key or channel that a NOPERM reply refuses. */
 function refusedBy (message: string): string {
-  // The user's name may already be removed from the text.
+  // The name of the user may already be removed from the text, so both forms are recognised.
   if (message.startsWith(REFUSED)) return message.slice(REFUSED.length)
   const command = /'([^']+)' command/.exec(message)?.[1]
   if (command !== undefined) return `the command "${command}" (ACL: +${command})`

@@ -33,7 +33,7 @@ export class SentinelWatch {
         // Errors are ignored here: the data connection connects to all Sentinels, and reports those that do not answer.
       })
       sentinel.on('message', (channel: string, message: string) => {
-        // The message contains the name, the old address and the new address.
+        // The message of the Sentinels has the name of the master, its old address and its new address.
         const [name, , , host, port] = message.split(' ')
         if (channel === CHANNEL && name === masterName && host !== undefined) onSwitch(host, Number(port))
       })

@@ -6,7 +6,7 @@ type Listener = (message: string) => void
 /** Is called when the channel is subscribed again after a lost connection, so that messages may have been missed. Must not throw. */
 type Resumed = () => void
 
-/** Milliseconds before the next node of a Cluster is tried. */
+/** Milliseconds after a lost connection before the next node of a Cluster is tried. */
 const MOVE_ON_MS = 250
 
 /** Subscribes to channels on a connection of its own, which is made for the first channel. Messages may be missed. */
@@ -35,7 +35,7 @@ export class Subscriber {
       if (left?.delete(listener) !== true || left.size > 0) return
       this.#listeners.delete(channel)
       this.#own?.unsubscribe(channel).catch(() => {
-        // A closed connection has no subscriptions.
+        // A failed UNSUBSCRIBE is ignored: a closed connection has no subscriptions.
       })
     }
     try {

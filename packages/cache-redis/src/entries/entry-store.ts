@@ -83,7 +83,7 @@ export class Entries {
   find (key: string, options: ReadOptions): Promise<FoundEntry | null> {
     if (this.#near !== undefined) return this.#findNear(this.#near, key, options)
     const known = this.#tokens.remembered(GENERATION)
-    // The usual read, with a remembered generation and without tags, makes as few promises as possible.
+    // The most frequent read (a remembered generation, no tags) has its own path with as few promises as possible.
     if (known !== undefined && !options.wantsTime && options.tags.length === 0) {
       return this.#get(known, key, (place, bytes) => isNone(bytes) ? null : this.#open(place, bytes, undefined, NONE_ASKED))
     }
@@ -159,7 +159,7 @@ export class Entries {
       return this.#dataFor(name).unlink(name)
     }
     const [current] = await Promise.all([this.#tokens.ask(GENERATION), known === undefined ? undefined : unlink(known)])
-    // Without a generation there are no entries.
+    // If Redis has no generation, it has no entries either.
     if (current === undefined || (current.token === known?.token && current.serverId === known.serverId)) return
     await unlink(current)
   }
@@ -191,7 +191,7 @@ export class Entries {
     const guess = this.#lastGeneration
     const early = guess === undefined ? undefined : quiet(this.#readNamed(guess, key, wantsTime))
     const generation = await this.#tokens.ask(GENERATION)
-    // Without a generation there are no entries.
+    // If Redis has no generation, it has no entries either.
     if (generation === undefined) return undefined
     this.#lastGeneration = generation
     const isGuessed = early !== undefined && generation.token === guess?.token && generation.serverId === guess.serverId

@@ -102,8 +102,8 @@ export class EntryWriter {
     }
     const { snapshot } = options
     const leased = snapshot instanceof RedisLease && snapshot.slot.name === name ? snapshot : undefined
-    // The tokens are extended at the same time: a token that expires before its entry makes the entry a miss.
-    // The entry is awaited first: the turn of the key ends when it is written or refused, so that a later removal does not overtake it.
+    // Tokens are extended while the entry is written, since a token that expires before its entry makes the entry a miss. The entry is
+    // awaited first: the next write of the key may start once it is written or refused, so that a later removal does not overtake it.
     const extended = quiet(this.#deps.tokens.extend(tokens, lifetimeMs))
     await (leased === undefined ? entries.write(name, generation, lifetimeMs, encode) : leases.store(leased, lifetimeMs, encode))
     await extended
@@ -133,8 +133,8 @@ export class EntryWriter {
     const written = before === undefined ? write() : before.then(write)
     const end = (): void => {
       if (this.#writes.get(key) === ended) this.#writes.delete(key)
-      // A read that was sent before the write reached Redis has the earlier value, and the message of the write may arrive after its reply.
-      // The caller's callbacks run after this one.
+      // The near cache is cleared of the key again after the write. A read that was sent earlier may have returned the earlier value, and
+      // the message about the write may still be on its way. This callback runs before those of the caller.
       near?.forget(key)
     }
     const ended = written.then(end, end)

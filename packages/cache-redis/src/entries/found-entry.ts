@@ -13,7 +13,7 @@ export function longestMs ({ ttlMs, windowMs }: Pick<Decoded, 'ttlMs' | 'windowM
   return ttlMs === undefined ? MAX_TTL * 1000 : ttlMs + windowMs
 }
 
-/** The age of an entry in seconds. Without the ttl of the store, as in plain JSON, the age is not known. */
+/** Returns the age of an entry in seconds; `NaN` if the entry has no stored ttl, as plain JSON. */
 export function ageOf (ttlMs: number | undefined, ttlLeft: number): number {
   return ttlMs === undefined ? NaN : Math.max(0, ttlMs / 1000 - ttlLeft)
 }

@@ -61,7 +61,8 @@ export class Keys {
     }
   }
 
-  // The hash tag gives all keys one Cluster slot. A hash tag of the prefix comes first and does the same.
+  // The hash tag gives all keys of the rollout one Cluster slot. If the key prefix has a hash tag, that one comes first, with the same
+  // effect.
   get rollout (): RolloutKeys {
     const prefix = `${this.#prefix}{rollout}:`
     return {

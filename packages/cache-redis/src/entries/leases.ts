@@ -68,7 +68,7 @@ export class Leases {
     const { tokens, entries } = this.#deps
     const guess = tokens.remembered(GENERATION) ?? this.#lastGeneration
     const guessed = guess === undefined ? undefined : entries.nameOf(guess, key)
-    // If the tokens are refused first, nothing awaits the mark.
+    // If reading the tokens fails first, this promise is never awaited, so its rejection is handled here.
     const early = guessed === undefined ? undefined : quiet(this.#mark(guessed, leaseMs))
     const captured = await tokens.capture([GENERATION, ...tags], lifetimeMs)
     const generation = captured.get(GENERATION)!
@@ -113,7 +113,7 @@ export class Leases {
     const mark = newMark()
     const args = [mark, Math.ceil(leaseMs), isPlainJson ? newPlainPrefix() : NO_PREFIX] as const
     const { value: header, serverId } = connection.isCluster
-      // EVAL, not EVALSHA: ASKING covers one command, so it would not cover the EVAL that follows NOSCRIPT.
+      // EVAL is used instead of EVALSHA: ASKING covers one command, so it would not cover the EVAL that follows a NOSCRIPT reply.
       ? await callMaster(connection, name, (redis) => redis.callBuffer('EVAL', SCRIPTS.cacheLease.lua, 1, name, ...args) as Promise<Buffer>)
       : { value: await dataFor(name).cacheLeaseBuffer(name, ...args), serverId: undefined }
     if (!Buffer.isBuffer(header)) throw corrupt('leases.take', 'what a script of the cache does not answer')

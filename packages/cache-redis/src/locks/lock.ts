@@ -15,7 +15,10 @@ const FREE = 'free'
 /** The result of an attempt to take a lock: the lock, or the fencing token of its holder; 0: the holder has dismissed its waiters. */
 type Try = { readonly lock: Lock } | { readonly holder: number }
 
-/** Locks across processes: a key with an expiry, a random mark known to its owner alone, and a growing fencing token. */
+/**
+ * Locks across processes. A lock is a Redis key with an expiry; its value is a random text that only the owner knows. Each owner gets a
+ * fencing token higher than the last.
+ */
 export class RedisLocks {
   readonly #client: Client
   readonly #keys: Keys
@@ -55,7 +58,7 @@ export class RedisLocks {
     // The subscription is not awaited: without the channel the waiter still polls.
     // A message only causes an attempt, since any client may publish.
     const listening = this.#subscriber.listen(names.channel, () => waiter.wake()).then((stop) => {
-      // A first attempt follows the subscription: the lock may have been released before it.
+      // The lock is tried once after the subscription, since a release before the subscription has sent no message to this waiter.
       waiter.wake()
       return stop
     }, () => () => {})

@@ -28,7 +28,7 @@ export interface NearDeps {
 export interface NearRead { readonly pending: PendingRead; readonly sentAt: number }
 
 const NO_STATES: NewEntry['states'] = []
-/** Milliseconds that the clock may be late. */
+/** Milliseconds by which the clock may be behind the exact time. */
 const CLOCK_MS = 1
 /** The version of an entry that no tokens have proved. */
 const NEVER = -1
@@ -46,12 +46,12 @@ export class NearCache {
   readonly #bounds: MemoryBounds
   readonly #freezer: Freezer | undefined
   readonly #reads = new PendingReads()
-  // The parts that each read needs have fields of their own.
+  // These parts are copied to fields of their own, since every read uses them and a field is faster than a nested property.
   readonly #now: () => number
   readonly #tokens: TagTokens
   readonly #cluster: Connection | undefined
   readonly #deserialize: (bytes: Buffer) => unknown
-  /** The proofs of the last entry without tags, which such entries share. */
+  /** The tokens that prove entries without tags, shared by all such entries to save memory. */
   #untagged: readonly EntryTag[] = []
   #hits = 0
 
@@ -63,7 +63,7 @@ export class NearCache {
     this.#deserialize = (bytes) => deps.serializer.deserialize(bytes)
     this.#freezer = isolation === 'freeze' ? new Freezer() : undefined
     this.#entries = new MemoryEntries(maxEntries)
-    // The table has no tag states: its entries are proved by tokens.
+    // The shared table of entries needs tag states, but here entries are proved by tokens, so the table gets an empty set of them.
     const noTags = new MemoryTags({ maxIdle: 1, maxIdleBytes: 0 })
     this.#bounds = new MemoryBounds(this.#entries, noTags, { maxEntries, maxBytes, responseShare: RESPONSE_SHARE })
   }
@@ -72,7 +72,7 @@ export class NearCache {
     return { entries: this.#entries.size, bytes: this.#bounds.bytes, hits: this.#hits, ageBoundMs: this.#deps.ageBoundMs }
   }
 
-  /** The value of a fresh entry; `undefined`: read it from Redis. */
+  /** Returns the value of a fresh entry; `undefined`: the caller must read it from Redis. */
   read<T> (key: string): Result<T | null> | undefined {
     const now = this.#now()
     const slot = this.#servable(key, now)
@@ -83,7 +83,7 @@ export class NearCache {
     return value === null ? STORED_NULL : { ok: true, value: value as T }
   }
 
-  /** The entry, fresh or stale, with bytes that other readers share; `undefined`: read it from Redis. */
+  /** Returns the entry, fresh or stale, with bytes that other readers share; `undefined`: the caller must read it from Redis. */
   share (key: string): Result<SharedEntry | null> | undefined {
     const now = this.#now()
     const slot = this.#servable(key, now)
@@ -96,7 +96,7 @@ export class NearCache {
     return ok({ value: shared, fresh: ttlLeft > 0, age: ageOf(ttlMs, ttlLeft) })
   }
 
-  /** The entry, fresh or stale, as a read from Redis gives it; `undefined`: read it from Redis. */
+  /** Returns the entry, fresh or stale, in the form of a read from Redis; `undefined`: the caller must read it from Redis. */
   find (key: string): FoundEntry | undefined {
     const now = this.#now()
     const slot = this.#servable(key, now)
@@ -115,11 +115,14 @@ export class NearCache {
     return { pending: this.#reads.begin(key), sentAt: this.#now() }
   }
 
-  /** Ends a read. The entry that it found is held unless a message about the key arrived meanwhile, or trust ended. */
+  /**
+   * Ends a read. The entry that it found is held in memory, unless a message about the key arrived meanwhile or messages may have been
+   * missed.
+   */
   end ({ pending, sentAt }: NearRead, found: StoredEntry | null): void {
     const mayBeHeld = this.#reads.end(pending)
     const key = pending.name
-    // With 'freeze' every object is frozen: whether a reader may change it does not depend on whether it is held.
+    // With 'freeze' the value is frozen even if no copy of it is held, so that a reader always gets an object that cannot be changed.
     const stored = found !== null && (mayBeHeld || this.#freezer !== undefined)
       ? toNearValue(found.decoded, this.#deps.isJson, this.#freezer)
       : undefined
@@ -148,11 +151,11 @@ export class NearCache {
     else this.#entries.replace(slot, held)
     if (!this.#bounds.isExceeded) return
     this.#bounds.makeRoom()
-    // An entry that is larger than the limits remains as the last one.
+    // If the limits are still exceeded, only this entry is left and it is too large by itself, so it is removed.
     if (this.#bounds.isExceeded) this.#remove(key)
   }
 
-  /** Removes the copy of a key, and outdates the pending reads of the key. */
+  /** Removes the copy of a key. Reads of the key that are in progress store no copy. */
   forget (key: string): void {
     this.#reads.outdate(key)
     this.#remove(key)
@@ -166,7 +169,7 @@ export class NearCache {
     }
   }
 
-  /** Removes all copies, and outdates all pending reads. */
+  /** Removes all copies. Reads that are in progress store no copy. */
   clear (): void {
     this.#reads.outdateAll()
     this.#entries.clear()
@@ -220,7 +223,7 @@ export class NearCache {
     try {
       return valueOf(kind, value, this.#deserialize)
     } catch {
-      // The read from Redis reports the error.
+      // The error is not reported here: the value is now read from Redis, and that read reports it.
       this.#bounds.remove(slot)
       return undefined
     }

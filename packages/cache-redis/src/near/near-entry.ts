@@ -3,7 +3,7 @@ import type { Node } from '../connection/node.js'
 import type { DecodedPayload } from '../entries/codec.js'
 import type { EntryTag } from '../entries/frame.js'
 
-/** The form of a value that is read by the app's own serializer, beside the forms of a `MemoryCache`. */
+/** The form of a value that the app's own serializer parses on each read; it is used in addition to the forms of a `MemoryCache`. */
 export const SERIALISED = 3
 
 /** The value that the table stores for an entry, beside its key and lifetimes. */

@@ -10,11 +10,14 @@ import { Subscription } from '../connection/subscription.js'
 import type { RolloutKeys } from '../entries/keys.js'
 import { defineRolloutScripts, MAX_LEASE_MS } from './rollout-scripts.js'
 
-/** The largest values in bytes: the state, one record, the counts of one process and minute, and the sums of the decider. */
+/**
+ * The maximum sizes, in bytes, of the documents of a rollout: the state, one history record, the counts of one process and minute, and the
+ * decider's evidence.
+ */
 export const LIMITS = { state: 256 * 1024, record: 16 * 1024, report: 512 * 1024, evidence: 8 * 1024 * 1024 }
 /** The number of reports that are read with one command. */
 const REPORTS_AT_ONCE = 32
-/** The bytes of all reports of one minute up to which they are read. */
+/** The maximum number of bytes of all reports of one minute; more are an error, since this package writes less. */
 const MAX_REPORTS_BYTES = 64 * 1024 * 1024
 
 /** The parts that a `RedisRolloutStore` uses. */
@@ -115,7 +118,7 @@ export class RedisRolloutStore implements RolloutStore {
     for (let at = 0; at < names.length; at += REPORTS_AT_ONCE) {
       const some = names.slice(at, at + REPORTS_AT_ONCE)
       for (const report of await this.#run('rollout.reports', () => this.#client.hmgetBuffer(key, ...some))) {
-        // The key may expire meanwhile. A larger report is not one of this package.
+        // The key of a report may expire before it is read; a report that is too large is not from this package.
         if (report === null || report.byteLength > LIMITS.report) continue
         bytes += report.byteLength
         reports.push(report)
@@ -144,9 +147,9 @@ export class RedisRolloutStore implements RolloutStore {
   }
 
   #run<T> (operation: string, start: () => Promise<T>): Promise<T> {
-    // The app's own client may outlive the cache, so the client alone does not end the calls.
+    // Calls reject once the cache is closed: a client of the app's own stays open, so that the calls would still succeed.
     if (this.#isClosed) return Promise.reject(unavailable(operation))
-    // Most caches have no canary, so their client gets the scripts at the first call.
+    // The scripts are added to the client at the first call, since most caches have no canary.
     if (!this.#hasScripts) defineRolloutScripts(this.#client)
     this.#hasScripts = true
     return this.#deadlines.bound<T, T | Promise<T>>(start(),

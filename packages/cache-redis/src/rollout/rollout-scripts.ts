@@ -25,7 +25,10 @@ export const MAX_REPORTERS = 1024
 /** The longest lease, in milliseconds; a longer one was not written by this package. */
 export const MAX_LEASE_MS = 600_000
 
-/** Lua: the first bytes of a string; '' for a key of another type, which is a text that nothing can read; false if the key does not exist. */
+/**
+ * Lua: returns the first bytes of a string; false if the key does not exist, and '', which is no valid document, if the key has another
+ * type.
+ */
 const PART = `local function part(key, max)
   local bytes = redis.pcall('GETRANGE', key, 0, max)
   if type(bytes) == 'table' then
@@ -36,7 +39,7 @@ const PART = `local function part(key, max)
   return bytes
 end`
 
-/** Lua: runs a command on a key; a key of another type is removed first. */
+/** Lua: runs a command on a key, after removing a value of another type. */
 const REPAIRED = `local function repaired(command, key, ...)
   local reply = redis.pcall(command, key, ...)
   if type(reply) ~= 'table' or not reply.err then return reply end
@@ -51,10 +54,10 @@ const SCRIPTS = {
   /** Returns at most ARGV[1] + 1 bytes, so that a longer value, which another program wrote, is not transferred as a whole. */
   cacheRolloutRead: { numberOfKeys: 1, lua: `${PART}\nreturn part(KEYS[1], ARGV[1])` },
   /**
-   * Replaces the state by ARGV[1] if the SHA-1 of the stored text is ARGV[2]; '': if none is stored. Adds the record ARGV[5] to the history
-   * and publishes to the channel ARGV[4]. Returns 0 if nothing was replaced, 2 if the message was refused, else 1. LTRIM comes first: after a
-   * write that needs no memory, Redis does not refuse the other writes of a script at its memory limit. The state must be writable then, or a
-   * full server could not be taken out of use.
+   * Replaces the state by ARGV[1] if the SHA-1 of the stored text is ARGV[2] ('': if none is stored). Adds the record ARGV[5] to the
+   * history and publishes to the channel ARGV[4]. Returns 0 if nothing was replaced, 2 if the message was refused, else 1. LTRIM runs
+   * first: at its memory limit Redis accepts the writes of a script whose first write needs no memory. So an operator can stop a rollout
+   * even if Redis is full.
    */
   cacheRolloutReplace: {
     numberOfKeys: 2,
@@ -69,7 +72,10 @@ redis.call('SET', KEYS[1], ARGV[1])
 local heard = redis.pcall('PUBLISH', ARGV[4], '')
 return type(heard) == 'table' and 2 or 1`
   },
-  /** Sets the lease to ARGV[1] for ARGV[2] ms; returns 0 if another process holds it. A lease without a believable end is not held. */
+  /**
+   * Sets the lease to ARGV[1] for ARGV[2] ms; returns 0 if another process holds it. A lease without an expiry, or with a longer one than
+   * this package sets, counts as free.
+   */
   cacheRolloutLead: {
     numberOfKeys: 1,
     lua: `${TEXT}
@@ -87,7 +93,7 @@ return 1`
 if text(KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])`
   },
-  /** Stores the evidence ARGV[2] if ARGV[1] holds the lease; returns 0 if another process does. */
+  /** Stores the evidence ARGV[2] if the process ARGV[1] holds the lease; returns 0 if it does not. */
   cacheRolloutEvidence: {
     numberOfKeys: 2,
     lua: `${TEXT}

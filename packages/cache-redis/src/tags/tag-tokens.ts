@@ -45,7 +45,7 @@ export class TagTokens {
   }
 
   get known (): number { return this.#memory.size }
-  /** Grows whenever a remembered token is forgotten or becomes another. */
+  /** A number that grows whenever a remembered token is forgotten or replaced by another. */
   get version (): number { return this.#memory.version }
 
   /** Forgets the tokens whose Redis keys have changed according to an invalidation message. */
@@ -87,7 +87,7 @@ export class TagTokens {
       if (captured?.token !== token || captured.serverId !== serverId) return false
       const node = this.#connection.owner(this.#keys.token(tag))
       if (node?.serverId !== serverId) return false
-      // The check is skipped for the node of the previous token: `isTrusted` reads the clock.
+      // A node that the previous token has already checked is not checked again, since `isTrusted` reads the clock.
       if (node !== trusted && !node.isTrusted) return false
       trusted = node
     }

@@ -26,7 +26,7 @@ export class TokenMemory {
     return this.#reads.begin(tag)
   }
 
-  /** Ends a read, and remembers its token unless the read is outdated. */
+  /** Ends a read, and remembers its token unless a message about the token has arrived since the read began. */
   end (read: PendingRead, token?: BoundToken): void {
     if (!this.#reads.end(read) || token === undefined) return
     const known = this.#tokens.get(read.name)

@@ -28,7 +28,10 @@ export class TokenStore {
   readonly #memory: TokenMemory
   readonly #onForeign: (error: CacheError) => void
 
-  /** @param onForeign is called with the error of each token that another program wrote and that was replaced; must not throw */
+  /**
+   * Makes the store of tokens.
+   * @param onForeign is called with the error of each token that another program wrote and that was replaced; must not throw
+   */
   constructor (connection: Connection, keys: Keys, memory: TokenMemory, onForeign: (error: CacheError) => void) {
     this.#connection = connection
     this.#keys = keys
@@ -44,7 +47,7 @@ export class TokenStore {
       return textOf(await redis.callBuffer('SET', key, made, 'NX', 'GET', 'PX', String(ttlMs))) ?? made
     }
     for (let tries = 0; tries <= MAX_RENEWALS; tries++) {
-      // `undefined`: the token expired before it was replaced, so another one is made.
+      // The result is `undefined` if the token expired before it was replaced; another one is then made.
       const seeded = await this.#read(tag, seed)
       if (seeded !== undefined) return seeded
     }
@@ -93,7 +96,7 @@ export class TokenStore {
     const known = isOwn(token) ? token : FOREIGN
     if (known === FOREIGN) this.#onForeign(corrupt('tags.capture', 'a token that is not the cache\'s own; it is replaced, and its entries are gone'))
     const reply = await callMaster(this.#connection, key, (redis, serverId) =>
-      // EVAL, not EVALSHA: ASKING covers one command, so it would not cover the EVAL that follows NOSCRIPT.
+      // EVAL is used instead of EVALSHA: ASKING covers one command, so it would not cover the EVAL that follows a NOSCRIPT reply.
       redis.callBuffer('EVAL', SCRIPTS.cacheRenew.lua, 1, key, known, writeToken(serverId), toHex(serverId), SPARE_MS))
     if (reply.value !== 0) return { ...reply, value: textOf(reply.value) }
     await reply.node.readServerId()

@@ -39,7 +39,7 @@ export class Announcer {
   /** Publishes an invalidation, and calls this process's listener at once. Never throws. */
   announce (tags: readonly string[], soft: boolean): void {
     this.#listener(tags, soft)
-    // A message may be lost by contract, so the promise is not awaited.
+    // The promise is not awaited: announcements may be lost, as their contract says.
     this.#client.publish(this.#channel, JSON.stringify({ from: this.#id, tags, soft })).catch((error: unknown) => this.#note('PUBLISH', error))
   }
 

@@ -17,7 +17,7 @@ export class PendingReads {
     return read
   }
 
-  /** Ends a read; returns whether its reply may be remembered. */
+  /** Ends a read; returns whether its reply may be remembered: no message about the key has arrived since the read began. */
   end (read: PendingRead): boolean {
     const reads = this.#reads.get(read.name)
     if (reads?.delete(read) === true && reads.size === 0) this.#reads.delete(read.name)

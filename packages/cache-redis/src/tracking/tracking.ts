@@ -61,7 +61,8 @@ export class Tracker {
     })
     this.#redis.on('ready', () => { void this.#arm() })
     this.#redis.on('close', () => this.#doubt())
-    // Only refusals are reported. Other errors of this connection end the trust in the tokens; the data connection reports outages.
+    // Only refusals are reported. After other errors of this connection remembered tokens are not relied on; the data connection reports
+    // outages.
     this.#redis.on('error', (error) => this.#note(error, 'the connection'))
     this.#redis.on('messageBuffer', (channel: Buffer, keys: unknown) => {
       if (channel.toString() !== CHANNEL) return
@@ -132,7 +133,7 @@ export class Tracker {
       await this.#redis.ping()
       this.#provenAt = sentAt
     } catch (error) {
-      // Only refusals are reported: other errors close the connection, which ends the trust.
+      // Only refusals are reported: other errors close the connection, after which remembered tokens are not relied on.
       this.#note(error, 'PING')
     } finally {
       this.#isPinging = false

@@ -1,14 +1,17 @@
 import { arrayBytes, dictionaryBytes, elementsBytes, numberBytes, objectBytes, textBytes } from './heap-size.js'
 import { isOneByte } from '../../lib/own-text.js'
 
-/** The maximum length, in UTF-16 units, of a text that `JSON.parse` finds in V8's table of unique texts. */
+/**
+ * The maximum length, in UTF-16 units, of a text that V8's `JSON.parse` looks up in its table of unique texts: equal short texts share
+ * memory.
+ */
 const MAX_SHARED = 10
 const MAX_REMEMBERED = 32
 const REMEMBERED = 4096
 
 /** Freezes values that were parsed from JSON, and counts the bytes that they take in the heap. */
 export class Freezer {
-  /** Hashes of the texts that were counted before: V8 stores each property name and each short text once. */
+  /** Hashes of the texts that were counted before: V8 stores each property name and each short text once, so its bytes count once. */
   #known: string[] | undefined
 
   /**
@@ -18,8 +21,8 @@ export class Freezer {
    */
   freeze (value: unknown, isNarrow: boolean): number {
     let bytes = 0
-    // A list of open parts replaces recursion, since a value may be deeper than the stack: JSON.stringify of Node 26 needs no frame per
-    // level.
+    // The parts still to be frozen stand in a list, since recursion could exceed the call stack: values can be nested deeper than the stack
+    // is.
     const open = [value]
     while (open.length > 0) {
       const part = open.pop()
@@ -54,7 +57,7 @@ export class Freezer {
     }
     const named = names.length - indices
     return (indices === 0 ? 0 : elementsBytes(indices, Number(names[indices - 1]))) +
-      // An object with new property names is counted as a dictionary: V8 has no other object of the same shape.
+      // An object with new property names is counted as a dictionary: V8 makes a hash table of it while no other object has the same names.
       (newBytes === 0 ? objectBytes(named) : newBytes + dictionaryBytes(named))
   }
 

@@ -1,4 +1,4 @@
-// Sizes are those of V8 on a 64-bit machine without pointer compression, which is the default build of Node.
+// All sizes in this file are those of V8 on a 64-bit machine without pointer compression, which is the default build of Node.
 const WORD = 8
 const TEXT_HEADER = 16
 const OBJECT_HEADER = 24

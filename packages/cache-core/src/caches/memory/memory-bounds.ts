@@ -64,7 +64,7 @@ export class MemoryBounds {
     const { size, contentBytes } = this.#entries
     const share = this.#responseShare
     if (size > this.#maxEntries) return room.size > Math.max(1, share * this.#maxEntries)
-    // The bytes of tables and tags are attributed to responses in proportion to their number.
+    // The bytes of tables and tags belong to all entries: stored responses get the part that is their share of the number of entries.
     return room.contentBytes + (this.bytes - contentBytes) * room.size / size > share * this.maxBytes
   }
 }

@@ -17,7 +17,7 @@ import { toStored } from './stored-value.js'
 export type { MemoryCacheOptions }
 
 const NO_TAGS: EntryTags = { states: [], version: 0 }
-/** The part of `maxBytes` for tags that no entry has. */
+/** The part of `maxBytes` that tags without an entry may take; such tags are remembered for loads in progress. */
 const IDLE_TAGS_SHARE = 1 / 8
 
 /** The cache in the memory of this process. Entries and bytes are bounded; values are stored as JSON text, as bytes, or frozen. */
@@ -72,7 +72,7 @@ export class MemoryCache implements Cache, Immediate {
     if (slot === 0) return MISS
     const now = this.#now()
     const tags = entries.tagsOf(slot)
-    // A fresh entry is also valid: no invalidation has removed it. A hit therefore needs one check.
+    // A fresh entry needs no further check: an entry counts as fresh only if no invalidation has removed it.
     if (now - entries.storedAt[slot]! < entries.ttl[slot]! && (tags === undefined || this.#tags.isFresh(tags, entries.versionOf(slot)))) {
       entries.use(slot)
       const value = this.#valueOf<T>(slot)
@@ -177,7 +177,7 @@ export class MemoryCache implements Cache, Immediate {
     const slot = entries.slotOf(key)
     const ttl = Math.min(options.ttl ?? DEFAULT_TTL, MAX_TTL)
     const tags = ttl === 0 ? undefined : this.#tagsFor(options)
-    // The earlier value is removed here in any case, even if the new value is not stored.
+    // The earlier value is removed even if the new value is not stored: a write has ended its validity.
     if (tags === undefined) {
       this.#bounds.remove(slot)
       return DONE
@@ -198,7 +198,7 @@ export class MemoryCache implements Cache, Immediate {
     const least = entryBytes(key, entry) + MemoryTags.bytesOf(states)
     const limit = this.#bounds.limitOf(key)
     if (least <= limit) this.#bounds.makeRoom()
-    // The new response itself may have been evicted.
+    // Making room may have evicted the new entry itself, if it is a stored response: responses have a limit of their own.
     if (!this.#bounds.isExceeded && (limit === this.#bounds.maxBytes || entries.slotOf(key) !== 0)) return DONE
     this.#bounds.remove(entries.slotOf(key))
     return err(tooLarge(least, limit))
@@ -209,7 +209,7 @@ export class MemoryCache implements Cache, Immediate {
     return tags === undefined && snapshot === undefined ? NO_TAGS : this.#tags.resolve(tags, snapshot)
   }
 
-  /** Returns the slot of an entry; `0` if the key has no entry, or the entry is invalidated or past its stale end. */
+  /** Returns the slot of an entry; `0` if the key has no entry, or the entry is invalidated, or its stale window has ended. */
   #find (key: string, now: number): number {
     const entries = this.#entries
     const slot = entries.slotOf(key)

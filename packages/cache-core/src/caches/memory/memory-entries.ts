@@ -12,7 +12,7 @@ import { ownText } from '../../lib/own-text.js'
  */
 export class MemoryEntries {
   values: unknown[] = []
-  /** The times of storing, in milliseconds of the clock. */
+  /** The time at which each entry was stored, in milliseconds of the clock. */
   storedAt: number[] = []
   ttl: number[] = []
   #keys: (string | undefined)[] = []

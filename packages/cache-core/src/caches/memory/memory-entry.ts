@@ -10,7 +10,7 @@ export const JSON_TEXT = 1
 /** The form of a stored value that is read by copying its bytes. */
 export const BYTES = 2
 
-/** The factor of sizes: `bytes` is a multiple of this number, so that the remainder can hold the form of the value. */
+/** Bytes of a value are rounded up to a multiple of this number, so that the remainder can hold the form of the value. */
 export const KINDS = 8
 /** Bytes per slot in the lists of a table, without the lists that are made only when they are needed. */
 export const SLOT_BYTES = 56

@@ -2,9 +2,9 @@ import type { TagSnapshot } from '../../contract/cache.js'
 import { arrayBytes, MapSize, objectBytes, textBytes } from './heap-size.js'
 import { isOneByte, ownText } from '../../lib/own-text.js'
 
-/** The `soft` version of a tag that was invalidated or forgotten: entries and snapshots with this tag state are invalid. */
+/** The value of `TagState.soft` once its tag was invalidated or forgotten: entries and snapshots that refer to this state are invalid. */
 const GONE = -1
-/** The version of an entry that was invalidated softly during its load: the entry is stale whatever tags it has. */
+/** The version of an entry whose tags were invalidated softly during its load: the entry counts as stale in any case. */
 const NEVER_FRESH = -2
 const STATE_BYTES = objectBytes(4)
 
@@ -13,13 +13,13 @@ export interface TagState {
   readonly tag: string
   /** Bytes of the state, including the text of the tag. */
   readonly bytes: number
-  /** The version of all tags at the last soft invalidation of this tag. */
+  /** The number of soft invalidations of this cache at the last soft invalidation of this tag; an entry with a lower version is stale. */
   soft: number
   /** The number of entries with the tag. */
   uses: number
 }
 
-/** The tag states of an entry, and the version at which the tags were known to be fresh. */
+/** The tag states of an entry, and the version at that time: the number of soft invalidations, which shows later ones. */
 export interface EntryTags { readonly states: readonly TagState[]; readonly version: number }
 
 /** The snapshot that `capture` returns. */
@@ -120,7 +120,7 @@ export class MemoryTags {
     return true
   }
 
-  /** Whether none of the tags was invalidated, softly or not, since the version. */
+  /** Whether none of the tags was invalidated, softly or not, after the given version (a number of soft invalidations). */
   isFresh (states: readonly TagState[], version: number): boolean {
     for (const { soft } of states) if (soft > version || soft === GONE) return false
     return version !== NEVER_FRESH
@@ -154,7 +154,7 @@ export class MemoryTags {
     this.#usedSize.clear()
   }
 
-  /** Returns the state of a tag. If no entry has the tag, it becomes the last one to be forgotten. */
+  /** Returns the state of a tag. A tag that no entry has moves to the end of the order in which tags are forgotten. */
   #touch (tag: string): TagState {
     const used = this.#used.get(tag)
     if (used !== undefined) return used

@@ -7,7 +7,7 @@ const MAX_PATH = 100
 /** The number of members above which an object counts as a map, whose names are data. */
 const MAX_NAMED = 32
 
-/** Two values at the same place, and the place. */
+/** A pair of values at the same path in two compared values, with the path. */
 interface Pair { readonly one: unknown; readonly other: unknown; readonly name: string; readonly parent: Pair | undefined }
 
 /**

@@ -9,7 +9,7 @@ import { LOAD_LIMIT_MS } from '../load.js'
 const MAX_KEYS = 1000
 /** Seconds for which a lease waits for the next load of its key. */
 const LEASE_TTL = 600
-/** Milliseconds of a lease that must be left when a load begins: the limit of the load, and of its store. */
+/** Milliseconds that a lease must still last when a load begins: the time limit of the load, and of the store of its value. */
 const SPARE_MS = LOAD_LIMIT_MS + 10_000
 
 interface EarlyLease { readonly target: LoadTarget; readonly tags: string; readonly snapshot: TagSnapshot; readonly until: number }

@@ -13,7 +13,7 @@ export function formOf (value: unknown): Form | 'too large' | 'none' {
   try {
     return measuredForm(value)
   } catch {
-    // The value is of the app or its implementation; the caller counts it as not comparable.
+    // Whatever the app's value throws on reading must not fail its load; the caller counts the value as not comparable.
     return 'none'
   }
 }
@@ -23,7 +23,7 @@ function measuredForm (value: unknown): Form | 'too large' | 'none' {
   if (typeof value === 'object' && !(value instanceof Uint8Array) && !isWithinBytes(value, MAX_VALUE_BYTES)) return 'too large'
   const isolated = isolate(value)
   if ('error' in isolated) return 'none'
-  // A `toJSON` may have made the value larger.
+  // The size is checked again, since a `toJSON` may have made the value larger.
   return sizeOf(isolated) > MAX_VALUE_BYTES ? 'too large' : isolated
 }
 

@@ -6,13 +6,13 @@ import type { Evidence, VolatileMembers } from './volatile-members.js'
 
 /** Milliseconds within which an invalidation explains a mismatch. */
 export const EXPLAIN_MS = 5000
-/** Milliseconds for which equal mismatches of a key are checked together. */
+/** Milliseconds for which equal mismatches of one key are collected into one check. */
 const TOGETHER_MS = 500
-/** Milliseconds for which a mismatch waits until it is known whether its members differ on every load. */
+/** Milliseconds after which a mismatch is counted even if it is still unknown whether its members differ on every load. */
 const DECIDE_MS = 60_000
 const MAX_CHECKS = 4096
 
-/** A load that differed from the entry. */
+/** A value that was loaded in the control arm and that differed from the cache's entry. */
 export interface Mismatch {
   readonly target: LoadTarget
   readonly key: string
@@ -29,10 +29,10 @@ export interface Mismatch {
   readonly evidence: readonly Evidence[]
 }
 
-/** The mismatches of one key with one entry and the same differing members, within half a second. */
+/** The mismatches of one key within half a second that have the same entry and the same differing members; they are decided together. */
 interface Check { readonly first: Mismatch; readonly at: number; readonly evidence: Evidence[]; count: number }
 
-/** The final outcome of a mismatch; `path`: the first member that differs. */
+/** Receives the final outcome of a mismatch. `path`: the first member that differs; `times`: the number of equal mismatches. */
 export type Decided = (mismatch: Mismatch, outcome: 'mismatch' | 'explained' | 'differs' | 'undecided' | 'failed', path: string, times: number) => void
 
 /** The parts that the checks use. */
@@ -40,23 +40,23 @@ export interface ChecksDeps {
   readonly now: () => number
   readonly members: VolatileMembers
   readonly read: (target: LoadTarget, key: string) => ReturnType<LoadTarget['lookup']>
-  /** Ends the registration of a flight. */
+  /** Stops recording removals for a flight. */
   readonly end: (flight: Flight) => void
   readonly decided: Decided
 }
 
 /**
- * Decides whether a mismatch is a stale entry: not if this process invalidated the entry within 5 s, nor if the entry is gone or replaced after
- * 5 s, nor if the members differ on every load.
+ * Decides whether a mismatch shows a stale entry. It does not if this process invalidated the entry within 5 s, if the entry is gone or
+ * replaced after 5 s, or if the differing members differ on every load.
  */
 export class MismatchChecks {
   readonly #deps: ChecksDeps
-  /** The checks that began last, by key and differing members. */
+  /** The last check of each combination of key and differing members; equal mismatches join it. */
   readonly #recent = new Map<string, Check>()
   readonly #explaining = new Deadlines(EXPLAIN_MS + TOGETHER_MS, { holdsProcess: false })
   readonly #deciding = new Deadlines(DECIDE_MS, { holdsProcess: false })
   readonly #pending = new Set<Check>()
-  /** The checks for which nothing but their members is left to decide. */
+  /** The checks that only wait until it is known whether their members differ on every load. */
   readonly #waiting = new Map<Check, Watched>()
 
   constructor (deps: ChecksDeps) {
@@ -101,14 +101,15 @@ export class MismatchChecks {
     const { key, target, flight } = first
     const result = flight.isSuperseded ? undefined : await this.#deps.read(target, key)
     this.#deps.end(flight)
-    // The checks were stopped during the read.
+    // `stop` was called during the read.
     if (!this.#pending.has(check)) return
     if (flight.isSuperseded || result === undefined) return this.#decide(check, 'explained')
     if (!result.ok) return this.#decide(check, 'failed')
     const entry = result.value
     if (entry !== null && entry.fresh && this.#isSame(entry.value, check)) return this.#decide(check, undefined)
     const hasEnded = (this.#deps.now() - check.at) / 1000 >= first.ttlLeft
-    // The ttl may hide a removal by another process. In a store of this process alone, `isSuperseded` has shown that there was none.
+    // An entry that is gone after the end of its ttl may have been removed before by another process. If no other process uses the store,
+    // `isSuperseded` has shown that there was no removal.
     this.#decide(check, !hasEnded ? 'explained' : target.isLocal ? undefined : 'undecided')
   }
 
@@ -117,7 +118,7 @@ export class MismatchChecks {
     return typeof form !== 'string' && printOf(form) === print
   }
 
-  /** Ends a check with an outcome; `undefined`: the entry was stale, unless its members differ on every load. */
+  /** Ends a check with an outcome. `undefined`: the check counts as a stale entry, unless its members differ on every load. */
   #decide (check: Check, outcome: 'explained' | 'undecided' | 'failed' | undefined): void {
     const { keyPattern, paths } = check.first
     if (outcome !== undefined) return this.#end(check, outcome, paths[0]!)
@@ -126,11 +127,11 @@ export class MismatchChecks {
       this.#end(check, stale === undefined ? 'differs' : 'mismatch', stale ?? paths[0]!)
     }))
     this.#deps.members.learn(keyPattern, check.evidence)
-    // The member's evidence may decide other pending checks of the same key pattern, too.
+    // The evidence of this check may also decide other waiting checks of the same key pattern.
     for (const waiting of this.#waiting.keys()) if (waiting.first.keyPattern === keyPattern) this.#settle(waiting)
   }
 
-  /** Ends a check if it is known whether its members differ on every load. */
+  /** Ends a check once it is known whether its differing members differ on every load. */
   #settle (check: Check): void {
     const { first: { keyPattern, paths } } = check
     const settled = this.#settledOf(check)
@@ -138,7 +139,7 @@ export class MismatchChecks {
     else if (settled.some((path) => this.#deps.members.isVolatile(keyPattern, path) === false)) this.#end(check, 'mismatch', settled[0]!)
   }
 
-  /** The differing members that are not known to differ on every load. */
+  /** The differing members of a check, without those that are known to differ on every load. */
   #settledOf ({ first: { keyPattern, paths } }: Check): string[] {
     return paths.filter((path) => this.#deps.members.isVolatile(keyPattern, path) !== true)
   }

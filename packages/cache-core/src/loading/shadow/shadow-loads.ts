@@ -18,18 +18,21 @@ import { VolatileMembers } from './volatile-members.js'
 
 /** The maximum number of loads and comparisons in flight; further ones are dropped and counted. */
 const MAX_IN_FLIGHT = 256
-/** Seconds of a ttl that must be left for a comparison with a store that other processes write to: no removal is seen after its end. */
+/**
+ * Seconds of ttl that an entry must have left to be compared, if other processes write to the store too: once its ttl has ended, a removal
+ * by another process cannot be seen.
+ */
 const MIN_TTL_LEFT = EXPLAIN_MS / 1000 + 1
 
 /** One load of a sampled key in the control arm. */
 export interface ShadowLoad {
   /** The loader returned a value that would be stored; called before the caller gets the value. Never throws. */
   readonly loaded: (value: unknown) => void
-  /** The load failed, or its value would not be stored. */
+  /** Called if the load failed, or if its value would not be stored. */
   readonly end: () => void
 }
 
-/** A load under way, with what is needed to store its value as the cached arm would. */
+/** A load in progress, with all that is needed to store its value as the cached arm would. */
 interface Pending {
   readonly target: LoadTarget
   readonly key: string
@@ -38,15 +41,15 @@ interface Pending {
   readonly options: GetOrSetOptions<unknown>
   readonly flight: Flight
   readonly tags: string[]
-  /** The lease or snapshot from before the load; `undefined`: none is needed, `null`: the value must not be stored. */
+  /** The lease or snapshot from before the load; `undefined`: the implementation needs none, `null`: the value must not be stored. */
   readonly snapshot: Promise<TagSnapshot | undefined | null>
   readonly began: number
 }
 
 /**
- * Compares the values that are loaded in the control arm with the entries of the cache. A comparison begins after the load, and its caller
- * does not wait for it. If there is no entry, the value is stored as in the cached arm; an entry is left in place until its ttl ends, as
- * it would be in the cached arm.
+ * Compares the values that are loaded in the control arm with the entries of the cache. A comparison runs after the load, and the caller of
+ * the load does not wait for it. A key without an entry gets the loaded value, as in the cached arm; an existing entry stays until its ttl
+ * ends, as in the cached arm.
  */
 export class ShadowLoads {
   readonly #service: LoadService
@@ -121,7 +124,9 @@ export class ShadowLoads {
     for (const flight of this.#inFlight) this.#end(flight)
   }
 
-  /** Returns what the value must be stored with. In an implementation of this process a snapshot is taken when the call is made. */
+  /**
+   * Returns the lease or snapshot with which the value must be stored. An implementation in this process takes its snapshot synchronously.
+   */
   async #snapshot (target: LoadTarget, key: string, tags: string[]): Promise<TagSnapshot | undefined | null> {
     const { leases, tags: ofImpl } = target.impl
     if (target.immediate === undefined) return leases === undefined && ofImpl === undefined ? undefined : this.#leases.of(target, key, tags)
@@ -139,7 +144,7 @@ export class ShadowLoads {
       this.#note(keyPattern, group, form === 'none' ? 'failed' : 'dropped')
       return this.#end(flight)
     }
-    // The functions of the caller's options get the value before the caller does, as in the cached arm.
+    // Option functions of the caller, such as `ttl` and `tags`, are called before the caller gets the value, as in the cached arm.
     const stored = storeOptions(pending.options, flight as Flight<unknown>, value, undefined, this.#ttlFor)
     if (isError(stored)) this.#fail(pending.target.stats, 'shadow set', stored)
     void this.#compare(pending, form, isError(stored) ? undefined : stored)
@@ -156,7 +161,7 @@ export class ShadowLoads {
       await this.#store(pending, form, stored)
     } else {
       this.#leases.forget(key)
-      // A check goes on with the flight.
+      // A mismatch that is being checked still needs the flight, which records removals; the check ends it.
       if (this.#judge(pending, form, result.value)) {
         this.#inFlight.delete(flight)
         return
@@ -165,7 +170,7 @@ export class ShadowLoads {
     this.#end(flight)
   }
 
-  /** Compares an entry with the loaded value; returns whether the difference is being checked. */
+  /** Compares an entry with the loaded value; returns `true` if a mismatch is to be checked further, which needs the flight. */
   #judge ({ target, key, keyPattern, group, flight, began }: Pending, form: Form, { value, age, ttlLeft }: Entry<unknown>): boolean {
     const now = this.#service.clock.now()
     const entry = formOf(value)
@@ -173,7 +178,8 @@ export class ShadowLoads {
       this.#note(keyPattern, group, entry === 'none' ? 'failed' : 'dropped')
       return false
     }
-    // Without the remaining ttl, the implementation has not given the age either.
+    // An implementation that does not return the remaining ttl does not return a usable age either; the time since the entry was first seen
+    // is used instead.
     const known = ttlLeft === Infinity || Number.isNaN(age) ? this.#seen.ageOf(key, printOf(entry), now) : age
     const paths = isSame(entry, form) ? [] : differences(read(entry), read(form))
     if (!target.isLocal && ttlLeft < MIN_TTL_LEFT) this.#note(keyPattern, group, 'undecided', known)
@@ -181,7 +187,7 @@ export class ShadowLoads {
       this.#members.forget(key)
       this.#note(keyPattern, group, 'match', known)
     } else if (flight.isSuperseded) this.#note(keyPattern, group, 'explained', known)
-    // An entry that was stored after the load began may be newer than the loaded value.
+    // An entry that was stored after the load began may be newer than the loaded value, so that their difference shows nothing.
     else if (!(known * 1000 > now - began)) this.#note(keyPattern, group, 'undecided', known)
     else {
       const print = printOf(entry)
@@ -208,7 +214,7 @@ export class ShadowLoads {
       if (checkTagOptions(pending.options) === undefined) await this.#leases.take(target, key, tags)
       return
     }
-    // A load of the cached arm, or a write, stores a value of its own.
+    // The value of a pending load or write in the cached arm is newer, so the value of this load is not stored.
     if (flights.joinable(key) !== undefined || flights.storing([key]) !== undefined) return
     this.#leases.forget(key)
     if (snapshot !== undefined) stored.snapshot = snapshot

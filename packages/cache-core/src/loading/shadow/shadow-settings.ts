@@ -1,7 +1,7 @@
 import { OptionInvalid } from '../../contract/errors.js'
 import { SHADOW_GROUPS, ShadowStats } from '../../telemetry/shadow-stats.js'
 
-/** The number of buckets of keys: two decimals of a percent count. */
+/** The number of buckets to which keys are assigned: a percent with two decimals is a whole number of buckets. */
 const BUCKETS = 10_000
 
 /** The sample of shadow reads, and their counts. The same keys are sampled in all processes. */

@@ -2,23 +2,23 @@ import { ownText } from '../../lib/own-text.js'
 import { differences } from './differences.js'
 import { isSame, read, sizeOf, type Form } from './form.js'
 
-/** The bounds of the remembered values: keys, and the characters or bytes of all values. */
+/** The maximum number of keys whose values are remembered, and the maximum size of all these values, in characters or bytes. */
 const MAX_KEYS = 256
 const MAX_BYTES = 2 * 1024 * 1024
 /** Milliseconds for which a remembered value waits for the next load of its key, if there is no room for another. */
 const MAX_WAIT_MS = 60_000
-/** The maximum number of members of a key pattern that are watched. */
+/** The maximum number of members per key pattern for which evidence is counted. */
 const MAX_MEMBERS = 16
-/** The number of differing members, seen again on the next load, after which a member counts as different on every load or not. */
+/** The number of repeated differences from which a member is judged: 2 to count as different on every load, 3 to count as not. */
 const MIN_VOLATILE = 2
 const MIN_SETTLED = 3
 /** The share of repeated differences from which a member counts as different on every load. */
 const VOLATILE_SHARE = 0.9
 
-/** A loaded value that differed from the entry, in the given members. */
+/** A loaded value that differed from the cache's entry, and the paths of the members that differed. */
 interface Differing { readonly entryPrint: string; readonly form: Form; readonly paths: readonly string[]; readonly at: number }
 
-/** A member that had differed between the entry and a load: whether the next load differed again from the load before. */
+/** Whether a member that differed between the entry and one load differed between that load and the next load, too. */
 export interface Evidence { readonly path: string; readonly isAgain: boolean }
 
 /**
@@ -46,7 +46,10 @@ export class VolatileMembers {
     return last.paths.map((path) => ({ path, isAgain: changed.includes(path) }))
   }
 
-  /** Remembers a load, in place of loads that are too old; without room the load is left out, so that the next load of an earlier key counts. */
+  /**
+   * Remembers a load in place of loads that are older than `MAX_WAIT_MS`. If there are none, this load is not remembered: earlier keys then
+   * keep their place until their next load.
+   */
   #remember (key: string, last: Differing): void {
     const bytes = sizeOf(last.form)
     for (const [oldest, { at }] of this.#last) {

@@ -36,7 +36,7 @@ type Forwarded = readonly [host: string, proto: string, peer: string | undefined
 export class Origin {
   readonly #isSecure: boolean
   readonly #host: string
-  /** `undefined`: the app trusts no proxy, and ignores forwarded headers. */
+  /** The forwarded host and scheme with the proxy's address; `undefined`: the app trusts no proxy, and ignores forwarded headers. */
   readonly #forwarded: Forwarded | undefined
 
   private constructor (isSecure: boolean, host: string, forwarded: Forwarded | undefined) {

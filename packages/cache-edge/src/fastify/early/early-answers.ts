@@ -23,7 +23,7 @@ import { PreparedAnswer, type HeadFields } from './prepared-answer.js'
 import { sentType } from './sent-type.js'
 
 type Raw = FastifyRequest['raw']
-/** The cache of requests, with the read that counts only what is used. */
+/** The type of `request.cache`, with the method that counts a read only if its entry is used. */
 type EarlyReads = FastifyCache & { [useNow] (key: string, user: EntryUser): boolean }
 
 /** The parts of the response cache that early answers use. */
@@ -58,7 +58,7 @@ class PreparedIndex {
   }
 }
 
-/** The targets of one method, and the prepared answers by the stored bytes, which they are freed with. */
+/** The targets of one method, and the answers prepared for stored bytes; each answer is freed with its bytes. */
 class MethodTargets {
   readonly targets = new EarlyTargets()
   readonly prepared = new WeakMap<object, PreparedAnswer | PreparedIndex>()
@@ -78,7 +78,7 @@ const NO_BODY = Buffer.alloc(0)
 export class EarlyAnswers {
   /** The number of requests that were answered. */
   count = 0
-  /** Whether a route allows early answers. */
+  /** Whether any route allows early answers. */
   hasRoutes = false
   readonly #core: Core
   readonly #headers: EdgeHeaders
@@ -118,7 +118,8 @@ export class EarlyAnswers {
     if (targets !== undefined) {
       for (let at = 0; at < targets.length; at++) {
         const target = targets[at]!
-        // Constraints may choose between several routes of one URL; the headers of a request are in the variants of one of them.
+        // Constraints may choose between several routes of one URL. The tags of a target are known only for header values that reached its
+        // route.
         const tags = target.origin.isOf(raw) ? this.#tagsOf(target, raw) : undefined
         if (tags === undefined) continue
         if (!this.#tryTarget(target, tags, raw, response)) break
@@ -137,7 +138,7 @@ export class EarlyAnswers {
   learn (request: FastifyRequest, route: StoredRoute<FastifyRequest>, key: string, tags: readonly string[]): void {
     const { raw } = request
     const { originalUrl } = raw as { originalUrl?: string }
-    // A function of the app may rewrite the URL by any part of the request.
+    // `rewriteUrl` and middleware may choose the URL by any part of the request, so a rewritten URL is never answered early.
     if (originalUrl !== undefined) return this.#notices.warnOnce(request.log, 'rewritten', {}, 'Cache: no response is sent early, since rewriteUrl or a middleware of this app rewrites URLs; take early out of the policies')
     const side = this.#sideOf(raw)
     if (side === undefined || raw.url!.length > MAX_LENGTH || !isUnchanged(raw, [...route.policy.vary, ...this.#routing])) return
@@ -154,8 +155,8 @@ export class EarlyAnswers {
   }
 
   /**
-   * The values of the headers in `vary`, by which the router chooses between the routes of a URL. `undefined`: a constraint may read another
-   * header of the request, so that it may reach no route.
+   * Returns the values of the headers in `vary`, by which the router chooses between the routes of a URL. `undefined`: the request has
+   * another header that a constraint reads, so that it may reach no route.
    */
   #variantIn ({ vary }: Policy<FastifyRequest>, headers: IncomingHttpHeaders): string | undefined {
     for (const name of this.#routing) if (headers[name] !== undefined && !vary.includes(name)) return undefined
@@ -173,14 +174,14 @@ export class EarlyAnswers {
 
   #tryTarget (target: EarlyTarget, tags: readonly string[], raw: Raw, response: FastifyReply['raw']): boolean {
     const { policy } = target.route
-    // The arm of a request depends on its user or address, which functions of the app determine.
+    // If a percent decides, the arm of a request depends on its user or address, which hooks determine, so no early answer is possible.
     if (!this.#core.registry.rollout.isAllOrNothing || policy.hasHeaderSchema()) return false
     const request = new EarlyRequest(raw, response, target, tags, this.#use)
     if (bypassOf(request.asRequest, policy, this.#bypassRules) !== undefined) return false
     return this.#cache[useNow](target.key, request)
   }
 
-  /** Answers with a stored entry, or with the one that an index names for the request. */
+  /** Answers with the stored response of an entry; if the entry is an index of variants, with the variant that the request selects. */
   readonly #use = (request: EarlyRequest, entry: SharedEntry): boolean => {
     const prepared = this.#preparedOf(entry.value, request)
     if (prepared instanceof PreparedAnswer) return this.#send(entry, prepared, request)
@@ -207,7 +208,7 @@ export class EarlyAnswers {
     return true
   }
 
-  /** The prepared form of stored bytes; `undefined`: they are no response that can be sent early. */
+  /** Returns the prepared answer for stored bytes; `undefined`: they are no response that can be sent early. */
   #preparedOf (stored: unknown, request: EarlyRequest): PreparedAnswer | PreparedIndex | undefined {
     if (typeof stored !== 'object' || stored === null) return undefined
     const { policy } = request.target.route

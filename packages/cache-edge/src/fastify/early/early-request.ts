@@ -39,7 +39,10 @@ export class EarlyRequest implements DecidedRequest, EntryUser {
   get host (): string { return this.target.host }
   get key (): string { return this.target.key }
 
-  /** This object, as the rules of this package take a request. They use the members of this class and own symbols alone. */
+  /**
+   * This object in the type of Fastify's request, for the rules of this package. The rules use only members of this class and symbols of
+   * this package.
+   */
   get asRequest (): FastifyRequest { return this as unknown as FastifyRequest }
 
   use (entry: SharedEntry): boolean { return this.#send(this, entry) }

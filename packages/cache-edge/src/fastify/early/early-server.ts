@@ -14,7 +14,7 @@ type ServerOptions = Pick<
   readonly http?: object; readonly https?: object | true | null; readonly http2?: boolean; readonly http2SessionTimeout?: number
 }
 
-// The symbol is registered, since an app may load two copies of this module.
+// The symbol is in the global symbol registry (`Symbol.for`), since an app may load two copies of this module.
 const kSeam = Symbol.for('@x/cache-edge.early-seam')
 type SeamServer = { [kSeam]?: Seam }
 
@@ -22,11 +22,12 @@ type SeamServer = { [kSeam]?: Seam }
 export type EarlyServerFactory = NonNullable<FastifyServerOptions['serverFactory']>
 
 /**
- * Returns a `serverFactory` for `Fastify()`. Its server is the one that Fastify would make of its options (HTTP/1, HTTPS, HTTP/2), and sends
- * the responses of policies with `early` in front of Fastify's routing. It may be used for several apps.
+ * Returns a `serverFactory` for `Fastify()`. Its server is the one that Fastify would make of its options (HTTP/1, HTTPS, HTTP/2). In
+ * addition, it sends the responses of policies with `early` before Fastify's routing. One factory may be used for several apps.
  */
 export function earlyServer (): EarlyServerFactory {
-  // Fastify makes further servers for one app, with the same handler.
+  // One app may have several servers with the same handler: Fastify makes one per address if `localhost` has several. They share their
+  // early answers.
   const seams = new WeakMap<object, Seam>()
   return ((handler: RequestListener, options: ServerOptions): Server => {
     let seam = seams.get(handler)

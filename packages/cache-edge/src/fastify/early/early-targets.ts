@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { StoredRoute } from '../../exchange/cache-request.js'
 import type { Origin } from './arrival.js'
 
-/** A URL at one origin, of which some requests reach one route. */
+/** A URL at one origin, with a route that some of the requests for this URL reach. */
 export interface EarlyTarget {
   readonly origin: Origin
   readonly route: StoredRoute<FastifyRequest>

@@ -7,7 +7,10 @@ export class HeaderReply {
   statusCode = 200
   readonly #headers: Record<string, Value> = {}
 
-  /** This object, as the functions of this package take a reply. They use the members of this class and own symbols alone. */
+  /**
+   * This object in the type of Fastify's reply, for the functions of this package. They use only members of this class and symbols of this
+   * package.
+   */
   get asReply (): FastifyReply { return this as unknown as FastifyReply }
 
   code (status: number): this {

@@ -36,7 +36,7 @@ class PreparedHead {
       list[this.#ageAt] = String(age)
       list[this.#ageAt + 2] = hitWith(ttl)
     }
-    // The response object of HTTP/2 takes no flat list in every version of Node.
+    // In some versions of Node the response object of HTTP/2 does not accept a flat list of names and values.
     if (isHttp2) raw.writeHead(this.#status, toObject(list))
     else raw.writeHead(this.#status, list as OutgoingHttpHeader[])
   }
@@ -57,8 +57,8 @@ export class PreparedAnswer {
   readonly #notModified: PreparedHead
 
   /**
-   * Prepares a response.
-   * @param body that is sent; empty for HEAD
+   * Prepares a stored response.
+   * @param body the body that is sent; empty for HEAD
    */
   constructor (policy: Policy<never>, head: StoredHead, body: Buffer, full: HeadFields, notModified: HeadFields) {
     this.policy = policy

@@ -1,9 +1,9 @@
 // Offsets in the record of an entry: hash, three links, then the load time under each ttl. One record takes one or two cache lines of
 // memory, so that `touch` is fast. A link is the offset of another record; 0 is no link, since record 0 is unused.
 const HASH = 0
-/** Link to the next entry of the same bucket. */
+/** The offset of the link to the next entry in the same bucket of the hash table. */
 const NEXT = 1
-// Links of the LRU list, which is a ring: the newer neighbour of the newest entry is the oldest entry.
+// The offsets of the links of the LRU list, which is a ring: the newer neighbour of the newest entry is the oldest entry.
 const NEWER = 2
 const OLDER = 3
 const LOADS = 4
@@ -96,7 +96,10 @@ export class MiniatureCache {
     for (let at = 1; at <= this.#entries; at++) this.#linkBucket(at * this.#stride)
   }
 
-  /** Evicts the least recently used entry, and makes its record the newest entry: in the ring only `#newest` moves. */
+  /**
+   * Reuses the record of the least recently used entry for a new entry, which becomes the newest one. The two are neighbours in the ring,
+   * so that only `#newest` changes.
+   */
   #takeOldest (): number {
     const records = this.#records
     const oldest = records[this.#newest + NEWER]!

@@ -216,7 +216,7 @@ class Level {
     return this.sampled === 0 ? 1 : this.#misses.of(ttl, 0) / this.sampled
   }
 
-  /** Of the misses of the next smaller size, the share that also misses in this size, 0 to 1; and the variance of that share. */
+  /** Returns the share, 0 to 1, of the next smaller size's misses that are also misses in this size, and the variance of that share. */
   left (ttl: number, distinctKeys: number): { ratio: number, variance: number } {
     let misses = 0
     let before = 0

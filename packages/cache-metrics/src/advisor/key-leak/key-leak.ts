@@ -34,7 +34,7 @@ const NOISE_PAIRS = 50
 const NOISE_SHARE = 0.95
 /** ln of the odds from which on a dimension is reported; chance alone reaches these odds with a probability of at most 10⁻⁶. */
 const CERTAIN = Math.log(1e6)
-/** The share of the stake on `predicted`, and the chance of a return from which on no bet is made. */
+/** The fraction of the capital that is bet on a return being predicted; also the chance of a return above which no bet is made. */
 const BET = 0.5
 /** The number of returns at which the evidence is halved, so that earlier evidence does not hide a leak that starts late. */
 const FORGOTTEN_AT = 256
@@ -52,7 +52,7 @@ interface Request {
   readonly print: number
   /** The number of requests since the last request with this answer; 0: no earlier request had it. */
   readonly printLag: number
-  /** The chances of this return; `undefined`: the answer is not a return. */
+  /** The opportunities for this return, by which its probability is estimated; `undefined`: the answer is not a return. */
   readonly returned: Chances | undefined
 }
 
@@ -192,7 +192,7 @@ export class KeyLeak {
         if (printLag !== 1) suspect.differing++
       }
     }
-    // Requests from before a dimension's name was observed have no label, so a return to such a request is neither predicted nor missed.
+    // A request from before the dimension's name was observed has no value of the dimension, so a return to that request is left out.
     if (reach === 0 || labels[this.#rings.at(slot, reach)] !== UNKNOWN) {
       this.#judge(suspect, lag, request)
       suspect.lags.add(slot, lag)

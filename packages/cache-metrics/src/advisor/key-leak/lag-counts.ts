@@ -1,10 +1,10 @@
-/** The number of requests after which the counts of a slot are halved; counts up to twice this number fit into 8 bits. */
+/** The number of requests for one key after which its counts are halved; counts up to twice this number fit into 8 bits. */
 const SLOT_HALVED_AT = 120
 const ALL_HALVED_AT = 1024
 
 /**
- * Counts of events by lag, the number of requests between two events, for each slot and for all slots. Counts are halved regularly, so
- * that recent traffic outweighs older traffic; with `isRoundedUp` a count of 1 stays 1.
+ * Counts of events by lag (the number of requests between two events), for each slot, which holds one key, and for all slots together.
+ * Counts are halved regularly, so that recent traffic outweighs older traffic; with `isRoundedUp` a count of 1 stays 1.
  */
 export class LagCounts {
   readonly #slots: Uint8Array
@@ -38,7 +38,10 @@ export class LagCounts {
     return sum
   }
 
-  /** Halves the counts of the slot, and the counts over all slots, after a fixed number of requests. Must be called after each request. */
+  /**
+   * Halves the counts of a slot, and the counts over all slots, whenever a fixed number of requests has passed. Must be called after each
+   * request.
+   */
   age (slot: number, slotRequests: number, requests: number): void {
     if (slotRequests % SLOT_HALVED_AT === 0) this.#halve(this.#slots, slot * this.size)
     if (requests % ALL_HALVED_AT === 0) this.#halve(this.#all, 0)

@@ -1,10 +1,12 @@
 import type { LagCounts } from './lag-counts.js'
 
-/** The chances of a return after n requests: earlier requests with at least n requests before them, on one key and on all keys. */
+/**
+ * The opportunities for a return after n requests: the earlier requests with at least n requests before them, on one key and on all keys.
+ */
 export interface Chances {
-  /** The sum of the chances after 1 to n requests, on this key. */
+  /** The sum of the opportunities after 1 to n requests, on this key. */
   readonly upTo: number
-  /** The chances after exactly n requests, on this key and on all keys. */
+  /** The opportunities after exactly n requests, on this key and on all keys. */
   readonly here: number
   readonly anywhere: number
   /** The number of all requests, on this key and on all keys. */
@@ -13,8 +15,7 @@ export interface Chances {
 }
 
 /**
- * Counts the chances of a return after `lag` requests.
- *
+ * Counts the opportunities for a return after `lag` requests.
  * @param size the number of remembered requests per key, including the request that is being written
  * @param reaches the number of requests by their reach, the number of earlier requests that each could be compared with
  */
@@ -36,7 +37,7 @@ export function chancesOf (size: number, reaches: LagCounts, slot: number, lag: 
 export function chanceOf (
   lags: LagCounts, slot: number, lag: number, { upTo, here, anywhere, requestsHere, requestsAnywhere }: Chances
 ): number {
-  // A dimension that was not observed from the first request on had only a share of the chances.
+  // A dimension that was not observed from the first request on had fewer opportunities, so their number is reduced in proportion.
   const shareHere = Math.min(1, lags.sumHere(slot) / Math.max(1, requestsHere))
   const shareAnywhere = Math.min(1, lags.sumAnywhere() / Math.max(1, requestsAnywhere))
   let back = 0

@@ -28,23 +28,25 @@ const MAX_CREDIT = 15
 const TRIED = 64
 /** The number of returns after which a name that did not predict them better than chance may be replaced. */
 const JUDGED = 128
-/** ln of the odds from which on a name is not replaced. */
+/** The score of a dimension, the ln of the odds, from which on its name is not replaced by another. */
 const SUSPICIOUS = Math.log(1e6) / 4
 /** The maximum number of contradicting returns per predicted return. */
 const MAX_CONTRADICTED = 0.25
 /** Of the answers that a key had before, the maximum share that differs from the last answer to the same value of the dimension. */
 const MAX_ASTRAY = 0.1
-/** The lowest ln of the odds, so that a leak which starts late is found. */
+/**
+ * The lower bound of a dimension's score, the ln of the odds: with it a leak that starts late need not make up for all earlier evidence.
+ */
 export const FLOOR = -Math.log(100)
 
-/** The label of a request from before the dimension's name was observed. */
+/** The number in `labels` for a request from before the dimension was observed. */
 export const UNKNOWN = 0
-/** The label of a request without the dimension. */
+/** The number in `labels` for a request without the dimension. */
 const ABSENT = 1
 
 /** An observed dimension, and the evidence for and against a leak by it (see `KeyLeak`). */
 export class Suspect {
-  /** The label of the value of the dimension in each remembered request. */
+  /** A number for each remembered request that stands for its value of the dimension. */
   readonly labels: Uint16Array
   /** The number of requests by the lag since the last request with the same value of the dimension. */
   readonly lags: LagCounts

@@ -2,7 +2,7 @@ import type { ArmsReport, ArmsRow, PatternArm, RouteArm, ShareInterval } from '.
 import { forMarkdown } from './escape.js'
 import { duration, table } from './figures.js'
 
-/** Both arms of a rollout as Markdown: the sentence, then routes and key patterns. */
+/** Describes both arms of a rollout as Markdown: a sentence that compares them, then tables of routes and key patterns. */
 export function armsText ({ percent, seconds, sentence, routes, patterns }: ArmsReport): string[] {
   return [
     '## With and without the cache',

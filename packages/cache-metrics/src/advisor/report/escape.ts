@@ -56,7 +56,7 @@ export function jsLiteral (value: unknown): string {
   return asciiJson(JSON.stringify(value, (key, part: unknown) => key === '__proto__' ? undefined : part, 2))
 }
 
-/** JSON text of the same value in ASCII. */
+/** Returns JSON text of the same value with ASCII characters only; other characters are escaped. */
 export function asciiJson (json: string): string {
   return json.replace(/[^ -~\n]/g, unicodeEscape)
 }

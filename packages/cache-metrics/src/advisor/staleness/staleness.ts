@@ -149,7 +149,7 @@ export class Staleness {
     return wilson(rate, rate * (1 - rate) * Z ** 2 / variance)
   }
 
-  /** The hits by period of `together` blocks, without periods that had no hits. */
+  /** Returns the hits by period, each of `together` consecutive blocks; periods without hits are left out. */
   #stretches (index: number, together: number): Cluster[] {
     const stretches: Cluster[] = []
     for (let from = 0; from < BLOCKS; from += together) {
