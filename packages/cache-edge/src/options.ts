@@ -104,8 +104,8 @@ const policy = {
   statuses: Type.Optional(Type.Array(Type.Unsafe<typeof STATUSES[number]>(Type.Union(STATUSES.map((status) => Type.Literal(status)))))),
   /**
    * A function that returns the current entity tag of the target, so that a 304, or the 412 of an unsafe method, needs no handler run. `7`
-   * is sent as `"7"`; `"7"` and `W/"7"` are sent unchanged. `If-Match` never matches a weak tag: 412. `undefined`: the target does not
-   * exist yet. If the function fails or takes longer than 5 s, this is logged once for the route and the handler runs without the tag. A
+   * is sent as `"7"`; `"7"` and `W/"7"` are sent unchanged. `If-Match` never matches a weak ETag: 412. `undefined`: the target does not
+   * exist yet. If the function fails or takes longer than 5 s, this is logged once for the route and the handler runs without the ETag. A
    * write with preconditions is then refused with the error of the function, or with 503 `CACHE_ERR_CURRENT_TAG`.
    * @default none
    */
@@ -130,9 +130,9 @@ const etag = Type.Object({
    * @default that of `@fastify/etag`
    */
   algorithm: Type.Optional(Type.Refine(Type.String(), isHash, () => 'a hash of crypto.getHashes()')),
-  /** Whether computed tags are weak, since compression and proxies change the bytes. */
+  /** Whether computed ETags are weak, since compression and proxies change the bytes. */
   weak: Type.Optional(Type.Boolean({ default: true })),
-  /** Whether a response with a computed tag and no lifetime has `no-cache`, since some proxies store a response because it has a validator. */
+  /** Whether a response with a computed ETag and no lifetime has `no-cache`, since some proxies store a response because it has a validator. */
   noCache: Type.Optional(Type.Boolean({ default: true }))
 }, { additionalProperties: false })
 

@@ -121,7 +121,7 @@ export const SiblingContexts = createError<[name: string]>('CACHE_ERR_SIBLING_CO
 /** Two explicit registrations of the core are in one app. */
 export const AlreadyRegistered = createError('CACHE_ERR_ALREADY_REGISTERED',
   '@x/cache-core is registered twice with options of its own: keep one registration, and swap implementations with fastify.cache.registry.register()')
-/** The status route is exposed without a guard in an environment where it would be closed. */
+/** The option `expose` opens the status route in an environment such as production, but no `guard` hook refuses strangers there. */
 export const StatusUnguarded = createError('CACHE_ERR_STATUS_UNGUARDED',
   'expose opens %s outside of development, test and staging only together with a guard: set option "guard" to an onRequest hook that refuses strangers')
 /** An implementation without `clear` cannot be put back into service: it may hold entries that were invalidated in the meantime. */

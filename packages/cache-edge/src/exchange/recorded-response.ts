@@ -2,7 +2,7 @@
 export interface Tagged {
   readonly etag: string
   readonly body: string | Uint8Array
-  /** The `Content-Encoding` of the body that the tag was computed of. */
+  /** The `Content-Encoding` of the body that the ETag was computed of. */
   readonly coding: unknown
 }
 

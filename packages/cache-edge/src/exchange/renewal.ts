@@ -69,7 +69,7 @@ function matchOf (stale: StoredHead, { etag, 'last-modified': modified }: Record
 }
 
 /**
- * Whether a 304 names another language or coding than the stored response. Without a strong match of tags, such a 304 is for another body.
+ * Whether a 304 names another language or coding than the stored response. Without a strong match of ETags, such a 304 is for another body.
  */
 function isRelabelled (stale: StoredHead, own: RecordedResponse['headers']): boolean {
   return ['content-language', 'content-encoding'].some((name) => own[name] !== undefined && String(own[name]) !== String(stale.headers[name]))

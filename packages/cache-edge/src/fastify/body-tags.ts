@@ -8,30 +8,30 @@ const kComputed = Symbol('@x/cache-edge.computed')
 type ComputedReply = FastifyReply & { [kComputed]?: boolean }
 type TaggedReply = FastifyReply & { [kTagged]?: Tagged | undefined }
 
-/** The computed tag of a response; `undefined`: the response has no tag, or one that the app set. */
+/** The computed ETag of a response; `undefined`: the response has no ETag, or one that the app set. */
 export function taggedOf (reply: FastifyReply): Tagged | undefined {
   return (reply as TaggedReply)[kTagged]
 }
 
-/** Notes that the tag of a 304 was computed of the body that the 304 omits. */
+/** Notes that the ETag of a 304 was computed of the body that the 304 omits. */
 export function setComputed (reply: FastifyReply): void {
   (reply as ComputedReply)[kComputed] = true
 }
 
-/** Whether the tag of a response was computed here: of its body, or of the body that a 304 omits. */
+/** Whether the ETag of a response was computed here: of its body, or of the body that a 304 omits. */
 export function hasComputedTag (reply: FastifyReply): boolean {
   return (reply as ComputedReply)[kComputed] === true || taggedOf(reply) !== undefined
 }
 
-/** Sets a tag that was computed of this body earlier. */
+/** Sets an ETag that was computed of this body earlier. */
 export function setTagged (reply: FastifyReply, etag: string, body: string | Uint8Array): void {
   (reply as TaggedReply)[kTagged] = { etag, body, coding: reply.getHeader('content-encoding') }
   reply.header('etag', etag)
 }
 
 /**
- * Entity tags of `@fastify/etag`, each computed of the body that is sent. onSend hooks may change a body, so the tag is checked against the
- * body after the hooks. A tag that the app set is never changed.
+ * Entity tags of `@fastify/etag`, each computed of the body that is sent. onSend hooks may change a body, so the ETag is checked against the
+ * body after the hooks. An ETag that the app set is never changed.
  */
 export class BodyTags {
   readonly #addTag: onSendHookHandler
@@ -41,7 +41,7 @@ export class BodyTags {
   }
 
   /**
-   * Obtains the hook of `@fastify/etag` that computes tags.
+   * Obtains the hook of `@fastify/etag` that computes ETags.
    * @throws the errors of `@fastify/etag` for its options
    */
   static async create (options: FastifyEtagOptions): Promise<BodyTags> {
@@ -52,14 +52,14 @@ export class BodyTags {
     return new BodyTags(hooks[0]!)
   }
 
-  /** Sets the tag of this body, and removes a tag that was computed of another body. A stream has no tag. */
+  /** Sets the ETag of this body, and removes an ETag that was computed of another body. A stream gets no ETag. */
   tag (request: FastifyRequest, reply: FastifyReply, body: unknown): void {
     const known = taggedOf(reply)
-    // A response without a body and without a computed tag, such as a 304, needs no tag.
+    // A response without a body, such as a 304, has nothing that an ETag could be computed of. If it has a computed ETag, that is checked.
     if (known === undefined && (body === undefined || body === null)) return
     const current = reply.getHeader('etag')
     if (known !== undefined) {
-      // A hook has removed or replaced the tag, so it is left unchanged.
+      // A hook has removed or replaced the ETag, so it is left unchanged.
       if (current !== known.etag) return
       if (known.body === body) return
       reply.removeHeader('etag')
@@ -73,8 +73,8 @@ export class BodyTags {
   }
 
   /**
-   * Sets the tag again after the hooks of the route. If the body got a `Content-Encoding`, it counts as the tagged body in that coding: the
-   * tag remains and becomes weak (RFC 9110 §8.8.3.3). The tag of a HEAD remains, too, since Fastify removes its body.
+   * Sets the ETag again after the hooks of the route. If the body got a `Content-Encoding`, it counts as the tagged body in that coding: the
+   * ETag remains and becomes weak (RFC 9110 §8.8.3.3). The ETag of a HEAD remains, too, since Fastify removes its body.
    */
   settle (request: FastifyRequest, reply: FastifyReply, body: unknown): void {
     const known = taggedOf(reply)

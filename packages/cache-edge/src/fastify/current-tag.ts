@@ -8,11 +8,11 @@ import { within } from '../lib/within.js'
 
 type CurrentTag = NonNullable<Policy<FastifyRequest>['currentTag']>
 
-/** Milliseconds after which a call of `currentTag` has failed, and the tag counts as unknown. */
+/** Milliseconds after which a call of `currentTag` has failed, and the ETag counts as unknown. */
 const LIMIT_MS = 5000
 const PRECONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since']
 
-/** Wraps a handler: evaluates the preconditions before it runs, by the current tag of the route (RFC 9110 §13.2.1). */
+/** Wraps a handler: evaluates the preconditions before it runs, by the current ETag of the route (RFC 9110 §13.2.1). */
 export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentTag): RouteHandlerMethod {
   const notices = new Notices()
   const checked: RouteHandlerMethod = async function (request, reply) {

@@ -28,7 +28,7 @@ type FieldLines = Parameters<typeof joinLines>[0]
 export interface HeaderSettings {
   readonly personal: PersonalRequests
   readonly tagHeader: NonNullable<CacheEdgeOptions['tagHeader']>
-  /** Whether a response with a computed tag and no lifetime gets `no-cache`. */
+  /** Whether a response with a computed ETag and no lifetime gets `no-cache`. */
   readonly saysNoCache: boolean
   /** Whether a plugin of this app compresses responses by `Accept-Encoding`. */
   readonly isCompressed: () => boolean
@@ -90,7 +90,7 @@ export class EdgeHeaders {
     return this.hasTag(request, etag) ? 'not-modified' : evaluate({ method: method!, headers }, { status, etag, lastModified: joinLines(modifiedLines) })
   }
 
-  /** Whether `If-None-Match` is this tag alone, as a browser sends it, without another precondition except a date. */
+  /** Whether `If-None-Match` is this ETag alone, as a browser sends it, without another precondition except a date. */
   hasTag ({ raw: { headers } }: RawRequest, etag: string | undefined): boolean {
     return etag !== undefined && etag.endsWith('"') && headers['if-none-match'] === etag && headers['if-match'] === undefined && headers['if-unmodified-since'] === undefined
   }
@@ -157,7 +157,7 @@ export class EdgeHeaders {
   }
 
   /**
-   * Writes `no-cache` on a response with a computed tag. Some shared caches store a 200 without a lifetime because it has a validator, even
+   * Writes `no-cache` on a response with a computed ETag. Some shared caches store a 200 without a lifetime because it has a validator, even
    * if the response is for one client. The header is written last, so that no hook sees it.
    */
   #askFirst (request: FastifyRequest, reply: FastifyReply, rule: RouteRule<FastifyRequest>): void {

@@ -71,7 +71,7 @@ export function visibleHeaders (
     shown['x-forwarded-proto'] = target.scheme
   }
   const modified = stale?.headers['last-modified']
-  // A computed tag is not sent beside a date: the handler, which never gave that tag, would have to ignore its own date (RFC 9110 §13.1.3).
+  // A computed ETag is not sent beside a date: the handler, which never gave that ETag, would have to ignore its own date (RFC 9110 §13.1.3).
   if (stale?.etag !== undefined && (stale.isTagOfBody !== true || modified === undefined)) shown['if-none-match'] = stale.etag
   if (typeof modified === 'string') shown['if-modified-since'] = modified
   return shown

@@ -16,7 +16,7 @@ export class TimeBudget {
   #at = 0
 
   /**
-   * Adds the budget for the time since the last call; returns whether there is any budget.
+   * Adds the advisor's time budget that accrued since the last call; returns whether any of the budget is left.
    * @param now milliseconds of a clock that does not go back
    */
   has (now: number): boolean {

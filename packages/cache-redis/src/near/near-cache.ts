@@ -32,7 +32,7 @@ const NO_STATES: NewEntry['states'] = []
 const CLOCK_MS = 1
 /** The version of an entry that no tokens have proved. */
 const NEVER = -1
-/** The share of `maxEntries` and of `maxBytes` above which stored responses are evicted before other entries. */
+/** The share of `maxEntries` and of `maxBytes` that stored HTTP responses may fill. While they fill more, they are evicted before other entries. */
 const RESPONSE_SHARE = 0.5
 
 /**

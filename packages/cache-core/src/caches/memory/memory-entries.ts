@@ -127,7 +127,7 @@ export class MemoryEntries {
       (this.#room === undefined ? 0 : OPTIONAL_BYTES.room)
   }
 
-  /** Adds bytes of an entry to the count; a negative number subtracts them. */
+  /** Adds bytes of one entry to the bytes of all entries, and to those of its room if it is in one; a negative number subtracts them. */
   #count (slot: number, bytes: number): void {
     this.#contentBytes += bytes
     if (this.#room !== undefined && this.#room.has(slot)) this.#room.contentBytes += bytes
