@@ -65,6 +65,8 @@ export interface CacheRequest extends Exchange, DecidedRequest {
 
   /** Whether `Content-Type` and `Content-Language`, as hooks set them before the handler, are the same as when a response was stored. */
   hasLabelsOf (stored: StoredHead): boolean
+  /** Notes that a stored response of the request exists, which is fresh. */
+  noteStored (): void
   /** Marks the response as one for this client alone. */
   markPersonal (): void
   /**

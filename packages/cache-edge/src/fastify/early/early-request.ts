@@ -36,8 +36,8 @@ export class EarlyRequest implements DecidedRequest, EntryUser {
     this.#send = send
   }
 
-  get host (): string { return this.target.host }
-  get key (): string { return this.target.key }
+  get host (): string { return this.target.place.host }
+  get key (): string { return this.target.place.key }
 
   /** This object, as the rules of this package take a request. They use the members of this class and own symbols alone. */
   get asRequest (): FastifyRequest { return this as unknown as FastifyRequest }
