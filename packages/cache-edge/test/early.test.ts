@@ -6,7 +6,7 @@ import t from 'tap'
 import { cacheEdge, earlyServer } from '../src/index.js'
 import { build, comparable, SEAMS, type Setup } from './fixtures/early-app.js'
 import { Time, until } from './fixtures/edge-app.js'
-import { Http2Client, isStored, portOf, send, type WireAnswer, type WireRequest } from './fixtures/two-clients.js'
+import { Http2Client, isStored, portOf, send, type WireRequest } from './fixtures/two-clients.js'
 
 for (const seam of ['server', 'hook'] as const) {
   t.test(`early, by ${seam}: a stored response and its 304 are those of the normal path, and no hook of the app runs`, async (t) => {

@@ -6,7 +6,7 @@ import type { Origin } from './arrival.js'
 const MAX_URLS = 2500
 const MAX_TARGETS = 16
 const MAX_VARIANTS = 200
-/** The maximum number of characters of one lesson: URL, origin, host and the values of the headers in `vary`. */
+/** The maximum number of characters of one lesson: URL, origin and the values of the headers in `vary`. */
 const MAX_LENGTH = 2000
 /** The approximate maximum size in bytes of one target, and of each of two generations. */
 const MAX_TARGET_BYTES = 64 * 1024
@@ -98,8 +98,8 @@ export class EarlyTargets {
 
   /** Learns a target, in place of the one with the same URL, origin and route and another key. */
   learn (lesson: Lesson): void {
-    const { url, variant, place: { origin, route, key, host } } = lesson
-    if (url.length + origin.length + host.length + variant.length > MAX_LENGTH) return
+    const { url, variant, place: { origin, route, key } } = lesson
+    if (url.length + origin.length + variant.length > MAX_LENGTH) return
     const targets = this.of(url) ?? []
     const before = targets.find(({ place }) => place.route === route && place.origin.equals(origin))
     const size = before?.bytes ?? 0
