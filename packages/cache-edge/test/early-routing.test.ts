@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { CacheRegistry } from '@x/cache-core'
+import { cacheCore, type CacheRegistry } from '@x/cache-core'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import t from 'tap'
 import { cacheEdge, earlyServer } from '../src/index.js'
@@ -81,6 +81,7 @@ for (const seam of BOTH) {
     const app = Fastify({ ...seam === 'server' ? { serverFactory: earlyServer() } : {}, routerOptions: { constraints: { tenant: strategy() } } } as object) as unknown as FastifyInstance
     t.teardown(() => app.close())
     app.get('/other', TENANT, async () => 'tenant')
+    await app.register(cacheCore, { implementation: 'memory' })
     await app.register(cacheEdge, { constraintHeaders: { tenant: ['X-Tenant'] }, rules: [{ prefix: '/', store: true, early: true }] })
     app.get('/', async () => 'all')
     app.get('/', TENANT, async () => 'tenant')
@@ -92,6 +93,7 @@ for (const seam of BOTH) {
       t.equal((await ask('/other')).body, 'page')
       t.match(await ask('/other', 'X-Tenant: a'), { body: 'tenant', isEarly: false })
     }
+    t.ok(app.cacheEdge.earlyAnswers >= 4, 'the page with and without the header')
   })
 
   t.test(`early, by ${seam}: a version that a route before the plugin has is no other route's`, async (t) => {
@@ -153,3 +155,37 @@ for (const seam of BOTH) {
     await closing
   })
 }
+
+t.test('early: an app whose creation another one came between is answered by the hook', async (t) => {
+  const early = earlyServer()
+  const app = Fastify({
+    serverFactory: (handler, options) => {
+      const server = early(handler, options)
+      void Fastify()
+      return server
+    }
+  }) as unknown as FastifyInstance
+  t.teardown(() => app.close())
+  const hooks: string[] = []
+  app.addHook('onRequest', async () => { hooks.push('onRequest') })
+  await app.register(cacheCore, { implementation: 'memory' })
+  await app.register(cacheEdge, { rules: [{ prefix: '/', store: true, early: true }] })
+  app.get('/', async () => 'page')
+  for (let times = 0; times < 3; times++) await send(app, {})
+  t.equal(hooks.length, 3, 'hooks before the plugin run')
+  t.equal(app.cacheEdge.earlyAnswers, 2)
+})
+
+t.test('early: a constraint that is not named is logged once, with its name', async (t) => {
+  for (const isNamed of [false, true]) {
+    const lines: string[] = []
+    const stream = { write: (line: string) => { lines.push(line) } }
+    const app = Fastify({ serverFactory: earlyServer(), logger: { level: 'warn', stream } }) as unknown as FastifyInstance
+    t.teardown(() => app.close())
+    app.addConstraintStrategy(strategy() as never)
+    await app.register(cacheEdge, { rules: [{ prefix: '/', store: true, early: true }], ...isNamed && { constraintHeaders: { tenant: ['X-Tenant'] } } })
+    app.get('/', async () => 'page')
+    await app.ready()
+    t.equal(lines.filter((line) => /"tenant".*constraintHeaders/.test(line)).length, isNamed ? 0 : 1)
+  }
+})

@@ -75,7 +75,14 @@ export class ResponseCache {
     })
     const runner = this.#runner
     this.early = new EarlyAnswers({
-      core, headers, tags, runner, log: fastify.log, responses: this.#responses, bypassRules: this.#bypassRules, routing: constraints.headers
+      core,
+      headers,
+      tags,
+      runner,
+      log: fastify.log,
+      responses: this.#responses,
+      bypassRules: this.#bypassRules,
+      routing: constraints.headers
     })
     fastify.addHook('onClose', async function forgetInvalidations () { runner.close() })
   }

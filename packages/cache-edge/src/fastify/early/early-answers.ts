@@ -136,7 +136,8 @@ export class EarlyAnswers {
       const target = targets[at]!
       // Constraints may choose between several routes of one URL; the headers of a request are in the variants of one of them.
       const tags = target.place.origin.isOf(raw) ? this.#tagsOf(target, raw) : undefined
-      if (tags !== undefined && (config === undefined || config === target.place.config)) return this.#tryTarget(target, tags, raw, response)
+      if (tags === undefined || (config !== undefined && config !== target.place.config)) continue
+      return this.#tryTarget(target, tags, raw, response)
     }
     return false
   }

@@ -8,7 +8,10 @@ import { Seam, type Strategies } from './seam.js'
 type ServerOptions = Pick<
   FastifyServerOptions, 'keepAliveTimeout' | 'requestTimeout' | 'connectionTimeout' | 'maxRequestsPerSocket' | 'forceCloseConnections'
 > & {
-  readonly http?: object; readonly https?: object | true | null; readonly http2?: boolean; readonly http2SessionTimeout?: number
+  readonly http?: object
+  readonly https?: object | true | null
+  readonly http2?: boolean
+  readonly http2SessionTimeout?: number
   readonly routerOptions?: { readonly constraints?: Strategies }
 }
 

@@ -14,6 +14,9 @@ type FieldValue = string | string[]
 /** Status and fields of a response, without `Age` and `Cache-Status`. */
 export interface HeadFields { readonly status: number; readonly headers: Readonly<Record<string, FieldValue>> }
 
+/** The heads of a response, and of the 304 in its place. */
+interface Heads { readonly full: HeadFields; readonly notModified: HeadFields }
+
 /** A head that is ready to be sent. `Age` and `Cache-Status` are written once per second. */
 class PreparedHead {
   readonly #status: number
@@ -67,7 +70,7 @@ export class PreparedAnswer {
    * Prepares a response.
    * @param body that is sent; empty for HEAD
    */
-  constructor (audience: Audience, head: StoredHead, body: Buffer, { full, notModified }: { readonly full: HeadFields; readonly notModified: HeadFields }) {
+  constructor (audience: Audience, head: StoredHead, body: Buffer, { full, notModified }: Heads) {
     this.head = head
     this.etag = full.headers.etag
     this.#audience = audience
