@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { PreparedAnswer } from '../src/fastify/early/prepared-answer.js'
 import type { EdgePolicy } from '../src/index.js'
-import { bare, BOTH, comparable, sendEarly } from './fixtures/early-app.js'
+import { bare, BOTH, comparable, sendEarly, type Seam } from './fixtures/early-app.js'
 import { Time } from './fixtures/edge-app.js'
 import { Http2Client, portOf, send } from './fixtures/two-clients.js'
 
@@ -30,8 +30,8 @@ const HANDLERS: Record<string, Handler> = {
   'own lifetime': (reply) => reply.header('cache-control', 'max-age=20').send(Readable.from(['a']))
 }
 
-async function handling (t: Parameters<typeof bare>[0], seam: 'server' | 'hook', policy: EdgePolicy, server = {}): Promise<FastifyInstance> {
-  const app = await bare(t, seam, { policy: { statuses: [204, 404], ...policy }, server })
+async function handling (t: Test, time: Time, seam: Seam, policy: EdgePolicy, server = {}): Promise<FastifyInstance> {
+  const app = await bare(t, seam, { policy: { statuses: [204, 404], ...policy }, server, core: { clock: time.clock } })
   for (const [at, handler] of Object.values(HANDLERS).entries()) app.get(`/${at}`, async (_request, reply) => handler(reply))
   return app
 }
@@ -41,7 +41,7 @@ for (const seam of BOTH) {
     t.test(`early, by ${seam}: each kind of response is sent as without early answers, ${name}`, async (t) => {
       const time = new Time(t)
       time.advance(0)
-      const [one, other] = [await handling(t, seam, policy), await handling(t, seam, { ...policy, early: false })]
+      const [one, other] = [await handling(t, time, seam, policy), await handling(t, time, seam, { ...policy, early: false })]
       let count = 0
       for (const [at, kind] of Object.keys(HANDLERS).entries()) {
         const target = `/${at}`
@@ -63,7 +63,7 @@ for (const seam of BOTH) {
   t.test(`early, by ${seam}: over HTTP/2, each kind of response is sent as without early answers`, async (t) => {
     const time = new Time(t)
     time.advance(0)
-    const apps = [await handling(t, seam, {}, { http2: true }), await handling(t, seam, { early: false }, { http2: true })] as const
+    const apps = [await handling(t, time, seam, {}, { http2: true }), await handling(t, time, seam, { early: false }, { http2: true })] as const
     const clients = [await Http2Client.to(t, apps[0]), await Http2Client.to(t, apps[1])] as const
     for (const [at, kind] of Object.keys(HANDLERS).entries()) {
       // Fastify sends the type and the length that a 204 has not to a HEAD, which clients of HTTP/2 refuse.
@@ -107,6 +107,23 @@ for (const seam of BOTH) {
     t.equal(lines.filter((line) => line.includes('early response')).length, 1)
     for (let times = 0; times < 3; times++) t.match(await client.ask({ ':path': '/other' }), { status: 200, body: 'other' })
     t.equal(app.cacheEdge.earlyAnswers, 2)
+  })
+
+  t.test(`early, by ${seam}: after an exception before the head was sent, the route answers as if no early response had begun`, async (t) => {
+    const app = await bare(t, seam, {
+      before: (app) => { app.addHook('onRequest', async (_request, reply) => { reply.raw.setHeader('x-before', 'hook') }) }
+    })
+    app.get('/', async () => 'page')
+    for (let times = 0; times < 2; times++) await send(app, {})
+    const { send: sendWhole } = PreparedAnswer.prototype
+    t.teardown(() => { PreparedAnswer.prototype.send = sendWhole })
+    PreparedAnswer.prototype.send = function ({ response }) {
+      response.statusCode = 500
+      response.setHeader('x-before', 'early').setHeader('x-early', 'yes')
+      throw new Error('no head')
+    }
+    const { isEarly, status, body, fields } = await sendEarly(app)
+    t.match({ isEarly, status, body, fields }, { isEarly: false, status: 200, body: 'page', fields: { 'x-before': 'hook', 'x-early': undefined, 'cache-status': /hit/ } })
   })
 
   t.test(`early, by ${seam}: an exception after the head was sent ends that stream alone`, async (t) => {

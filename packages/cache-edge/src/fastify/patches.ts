@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream'
 import { warn } from '../lib/notices.js'
 
 // This file has every use of Fastify and Node beyond their documented interfaces, except `writeHead` (core's `whenHeadIsWritten`) and
-// `addConstraintStrategy` (`early/seam.ts`). The comment of each use names the alternatives that were tried. `checkFastify` checks the uses against the app's version of Fastify at start.
+// `addConstraintStrategy` (`early/seam.ts`). The comment of each use names the alternatives that were tried. `checkFastify` checks the uses
+// against the app's version of Fastify at start.
 
 const NONE = Symbol('no slot')
 

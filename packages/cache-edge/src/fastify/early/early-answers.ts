@@ -74,6 +74,8 @@ export class EarlyAnswers {
    * @param route the config of the route that Fastify has chosen; `undefined`: none was chosen yet
    */
   answer (raw: Raw, response: FastifyReply['raw'], route?: object): boolean {
+    // In front of the routing no header has been set.
+    const before = route === undefined ? undefined : response.getHeaders()
     try {
       if (this.#tryTargets(raw, response, route)) {
         this.count++
@@ -85,8 +87,9 @@ export class EarlyAnswers {
         response.destroy()
         return true
       }
-      for (const name of response.getHeaderNames()) response.removeHeader(name)
       response.statusCode = 200
+      for (const name of response.getHeaderNames()) response.removeHeader(name)
+      for (const [name, value] of Object.entries(before ?? {})) if (value !== undefined) response.setHeader(name, value)
     }
     noteArrival(raw)
     return false
