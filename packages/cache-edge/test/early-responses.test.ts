@@ -63,7 +63,8 @@ for (const seam of BOTH) {
   t.test(`early, by ${seam}: over HTTP/2, each kind of response is sent as without early answers`, async (t) => {
     const time = new Time(t)
     time.advance(0)
-    const apps = [await handling(t, time, seam, {}, { http2: true }), await handling(t, time, seam, { early: false }, { http2: true })] as const
+    const server = { http2: true }
+    const apps = [await handling(t, time, seam, {}, server), await handling(t, time, seam, { early: false }, server)] as const
     const clients = [await Http2Client.to(t, apps[0]), await Http2Client.to(t, apps[1])] as const
     for (const [at, kind] of Object.keys(HANDLERS).entries()) {
       // Fastify sends the type and the length that a 204 has not to a HEAD, which clients of HTTP/2 refuse.
