@@ -5,8 +5,9 @@ import { EdgeRegistered, EtagClash } from './errors.js'
 import { removeResponseHeaders } from './fastify/edge-headers.js'
 import { BodyTags } from './fastify/body-tags.js'
 import { Edge } from './fastify/edge.js'
-import { placeInFront } from './fastify/early/early-server.js'
+import { Seam } from './fastify/early/seam.js'
 import { isLastHook } from './fastify/hook-order.js'
+import { configOf } from './fastify/patches.js'
 import { resolveEdgeOptions, type CacheEdgeOptions, type EdgePolicy } from './options.js'
 import { TAG_PREFIX } from './store/cache-key.js'
 
@@ -64,14 +65,14 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
     edge.finishOlder(request, reply, payload, isLastHook(request, 'finishAnswer'), done)
   })
   const { early } = edge
-  if (!placeInFront(fastify, early)) {
+  const seam = Seam.of(fastify)
+  if (seam === undefined) {
     fastify.addHook('onRequest', function answerEarly (request, reply, done) {
-      if (early.answer(request.raw, reply.raw)) reply.hijack()
+      if (early.hasRoutes && early.answer(request.raw, reply.raw, configOf(request))) reply.hijack()
       else done()
     })
   }
-  fastify.addHook('preClose', async function endEarly () { early.stop() })
-  fastify.addHook('onReady', async function startEdge () { edge.start() })
+  fastify.addHook('onReady', async function startEdge () { edge.start(seam) })
   fastify.addHook('onClose', async function closeEdge () { await edge.close() })
 }
 

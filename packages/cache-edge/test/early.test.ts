@@ -2,47 +2,11 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { cacheCore, CacheRegistry } from '@x/cache-core'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import t, { type Test } from 'tap'
-import { cacheEdge, earlyServer, type CacheEdgeOptions, type EdgePolicy } from '../src/index.js'
-import type { CacheCoreOptions } from '@x/cache-core'
+import t from 'tap'
+import { cacheEdge, earlyServer } from '../src/index.js'
+import { build, comparable, SEAMS, type Setup } from './fixtures/early-app.js'
 import { Time, until } from './fixtures/edge-app.js'
-import { Http2Client, isStored, portOf, send, type WireAnswer, type WireRequest } from './fixtures/two-clients.js'
-
-/** The seams: in front of Fastify's routing, and in its first hook. */
-const SEAMS = { server: () => ({ serverFactory: earlyServer() }), hook: () => ({}) }
-type Seam = keyof typeof SEAMS
-
-interface Setup {
-  seam?: Seam; early?: boolean; policy?: EdgePolicy; edge?: CacheEdgeOptions; core?: CacheCoreOptions; server?: FastifyServerOptions
-}
-interface Built { app: FastifyInstance; runs: () => number; hooks: Record<string, number>; early: () => number }
-
-/** An app with one stored page at every path, which counts the runs of its handler and of its hooks. */
-async function build (t: Test, { seam = 'server', early = true, policy, edge, core, server }: Setup = {}): Promise<Built> {
-  const app = Fastify({ ...SEAMS[seam](), ...server }) as FastifyInstance
-  t.teardown(() => app.close())
-  await app.register(cacheCore, { implementation: 'memory', ...core })
-  await app.register(cacheEdge, edge ?? {})
-  const hooks: Record<string, number> = { onRequest: 0, preHandler: 0, onSend: 0 }
-  app.addHook('onRequest', async () => { hooks.onRequest!++ })
-  app.addHook('preHandler', async () => { hooks.preHandler!++ })
-  app.addHook('onSend', async () => { hooks.onSend!++ })
-  let runs = 0
-  app.route({
-    method: ['GET', 'HEAD', 'PUT'],
-    url: '/*',
-    config: { cache: { store: true, early, ...policy } },
-    handler: async (request, reply) => reply.header('x-page', 'yes').send({ run: ++runs, url: request.url })
-  })
-  await app.ready()
-  return { app, hooks, runs: () => runs, early: () => app.cacheEdge.earlyAnswers }
-}
-
-/** The fields of a response without those of its connection and its time. */
-function comparable ({ status, body, fields }: WireAnswer): object {
-  const { date, connection, 'keep-alive': _, ...rest } = fields
-  return { status, body, fields: rest }
-}
+import { Http2Client, isStored, portOf, send, type WireRequest } from './fixtures/two-clients.js'
 
 for (const seam of ['server', 'hook'] as const) {
   t.test(`early, by ${seam}: a stored response and its 304 are those of the normal path, and no hook of the app runs`, async (t) => {

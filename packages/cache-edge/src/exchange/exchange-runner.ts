@@ -108,6 +108,7 @@ export class ExchangeRunner {
     const decision = decide(request, looked, this.#failures, found === undefined ? 0 : timeOf(found))
     switch (decision.kind) {
       case 'hit':
+        request.noteStored()
         request.serve(found!)
         return undefined
       case 'stale-while-revalidate':

@@ -225,6 +225,7 @@ export class LeadingRun implements RunListener {
     const staleIfError = Math.max(0, secondsToKeep(response) - ttl)
     const isStored = await this.#settings.variants.store(cache, key, response, uriTag(target), { ttl, staleIfError, tags, snapshot })
     if (refresh !== undefined) refresh.hasRenewed = isStored
+    if (isStored) this.#request.noteStored()
   }
 }
 

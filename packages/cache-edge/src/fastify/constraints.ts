@@ -22,8 +22,6 @@ export class Constraints {
   readonly #hasStrategy: (name: string) => boolean
   readonly #routes: Chosen[] = []
   readonly #isBuiltIn = new Map<string, boolean>()
-  /** A constraint of any route whose request headers are unknown; `undefined`: all are known. */
-  #unknown: string | undefined
 
   /**
    * Notes which request headers the constraints of the app read.
@@ -39,7 +37,10 @@ export class Constraints {
     return ['accept-version', ...Object.values(this.#known).flat()].map((name) => name.toLowerCase())
   }
 
-  get unknown (): string | undefined { return this.#unknown }
+  /** The first of these constraints of the app's own whose request headers are unknown; `undefined`: all are known. */
+  unnamedOf (own: Iterable<string>): string | undefined {
+    return [...own].find((name) => !Object.hasOwn(this.#known, name))
+  }
 
   /**
    * Notes a route that is about to be declared. Calls `vary`, at once and for routes to come, with the lower-case headers that choose
@@ -47,8 +48,7 @@ export class Constraints {
    */
   add ({ url, method, constraints = {} }: RouteOptions, vary: Chosen['vary']): string | undefined {
     const read = Object.keys(constraints).map((name) => ({ name, headers: this.#headersOf(name) }))
-    this.#unknown ??= read.find(({ headers }) => headers === undefined)?.name
-    // Routes without GET and HEAD are ignored, since only responses to these methods are shared.
+    // Other methods are ignored, since only routes with GET or HEAD have shared responses.
     if (![method].flat().some((name) => name === 'GET' || name === 'HEAD')) return undefined
     const route: Chosen = {
       url,

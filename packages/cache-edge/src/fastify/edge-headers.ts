@@ -79,7 +79,6 @@ export class EdgeHeaders {
     if (vary.length > 0) this.#write(reply, 'vary', mergeVary(joinLines(reply.getHeader('vary')), vary))
     this.#describe(request, reply, policy, tags)
     if (this.#settings.saysNoCache) this.#askFirst(request, reply, policy)
-    if (reply.statusCode === 304) dropBodyFields(reply)
   }
 
   /** The result of the preconditions of a GET or HEAD request for a response with these fields. */

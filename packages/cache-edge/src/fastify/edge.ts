@@ -7,12 +7,13 @@ import { Purger } from '../purge/purger.js'
 import { Credentials } from '../rules/credentials.js'
 import type { Policy, RouteRule } from '../rules/policy.js'
 import type { EarlyAnswers } from './early/early-answers.js'
+import type { Seam } from './early/seam.js'
 import { EdgeHeaders } from './edge-headers.js'
 import type { BodyTags } from './body-tags.js'
 import { toStoredRoute } from './fastify-cache-request.js'
 import { checkingFirst } from './current-tag.js'
 import { surround } from './hook-order.js'
-import { checkFastify, contextOf } from './patches.js'
+import { checkFastify, configOf } from './patches.js'
 import { PersonalRequests } from './personal-requests.js'
 import { ResponseCache } from './response-cache.js'
 import { RouteRules } from './route-rules.js'
@@ -61,6 +62,7 @@ export class Edge {
     })
     this.#responses = new ResponseCache(fastify, core, this.#headers, personal, {
       constraints: this.#rules.constraints,
+      tags,
       ...EDGE_DEFAULTS,
       ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']),
       app: options.app,
@@ -107,10 +109,7 @@ export class Edge {
 
   /** Whether the route of a request has its own last hook. */
   isApplied (request: FastifyRequest): boolean {
-    // The shared context of the route is read first: Fastify creates `routeOptions` at each access, and this method runs for every
-    // response.
-    const config: object | undefined = (contextOf(request) ?? request.routeOptions).config
-    return (config as { [kEdge]?: boolean } | undefined)?.[kEdge] === true
+    return (configOf(request) as { [kEdge]?: boolean } | undefined)?.[kEdge] === true
   }
 
   /**
@@ -126,10 +125,11 @@ export class Edge {
   }
 
   /**
-   * Logs settings that apply to all responses, and options without effect.
+   * Logs settings that apply to all responses, and options without effect; begins early answers.
+   * @param seam the place in front of the routing; `undefined`: a hook answers early
    * @throws `CACHE_ERR_APP_UNNAMED` where another app stores responses under the same keys
    */
-  start (): void {
+  start (seam: Seam | undefined): void {
     checkFastify(this.#fastify)
     if (this.#responses.hasRoutes && !this.#isNamed) this.#freeName = takeUnnamed(this.#core.registry)
     const { log } = this.#fastify
@@ -137,24 +137,24 @@ export class Edge {
     for (const prefix of this.#rules.unused) {
       warn(log, { prefix }, `Cache: the rule "${prefix}" covers no route. It is compared with the patterns of routes that are declared after cacheEdge has loaded: await its registration before them`)
     }
-    if (this.early.hasRoutes) this.#sayEarly()
+    if (this.early.hasRoutes) this.#startEarly(seam)
     if (this.#responses.hasRoutes && this.#core.registry.active.isLocal) {
       warn(log, {}, 'Cache: responses are stored in the memory of this process; other processes do not see its invalidations')
     }
   }
 
-  #sayEarly (): void {
+  #startEarly (seam: Seam | undefined): void {
     const { log } = this.#fastify
     const { active } = this.#core.registry
     warn(log, {}, 'Cache: responses of policies with early are sent before the hooks of this app, so without its authentication, rate limits and logs')
-    const { unknown } = this.#rules.constraints
-    if (unknown !== undefined) {
-      this.early.stop()
-      warn(log, { constraint: unknown }, `Cache: no response is sent early, since the constraint "${unknown}" may read any request header; name those that it reads in the option constraintHeaders`)
-    }
     if (!active.passThrough && active.immediate === undefined && active.near === undefined) {
       warn(log, { implName: active.implName }, 'Cache: no response is sent early, since the implementation holds no copies in this process; give cacheRedis the option near')
     }
+    if (seam === undefined) return
+    // A constraint chooses routes in the whole app, also those that were declared before this plugin.
+    const constraint = this.#rules.constraints.unnamedOf(seam.strategies!)
+    if (constraint === undefined) seam.open(this.early)
+    else warn(log, { constraint }, `Cache: no response is sent early, since the constraint "${constraint}" may read any request header; name those that it reads in the option constraintHeaders`)
   }
 
   async close (): Promise<void> {

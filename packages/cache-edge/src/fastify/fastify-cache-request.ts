@@ -82,6 +82,7 @@ export class FastifyCacheRequest implements CacheRequest {
   cache!: FastifyCache
   readonly #app: CacheRequests
   readonly #run: () => unknown
+  #whenStored: (() => void) | undefined
 
   constructor (app: CacheRequests, request: FastifyRequest, reply: FastifyReply, route: StoredRoute, run: () => unknown) {
     const target = targetOf(request)
@@ -99,8 +100,12 @@ export class FastifyCacheRequest implements CacheRequest {
     this.#run = run
   }
 
-  /** Begins the exchange: adds the tags of the policy, and selects the cache of the request. */
-  enter (own: readonly string[]): void {
+  /**
+   * Begins the exchange: adds the tags of the policy, and selects the cache of the request.
+   * @param whenStored called once a stored response of the request exists
+   */
+  enter (own: readonly string[], whenStored: (() => void) | undefined): void {
+    this.#whenStored = whenStored
     this.tags = [...own, ...this.tags]
     this.cache = this.refresh?.cache ?? this.request.cache
   }
@@ -137,6 +142,10 @@ export class FastifyCacheRequest implements CacheRequest {
       if (given === undefined ? labels?.[name] !== undefined : labels?.[name] !== String(given)) return false
     }
     return true
+  }
+
+  noteStored (): void {
+    this.#whenStored?.()
   }
 
   markPersonal (): void {

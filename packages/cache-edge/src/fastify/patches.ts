@@ -2,8 +2,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler, 
 import type { Readable } from 'node:stream'
 import { warn } from '../lib/notices.js'
 
-// This file has every use of Fastify and Node beyond their documented interfaces, except `writeHead` (core's `whenHeadIsWritten`). The
-// comment of each use names the alternatives that were tried. `checkFastify` checks the uses against the app's version of Fastify at start.
+// This file has every use of Fastify and Node beyond their documented interfaces, except `writeHead` (core's `whenHeadIsWritten`) and
+// `addConstraintStrategy` (`early/seam.ts`). The comment of each use names the alternatives that were tried. `checkFastify` checks the uses
+// against the app's version of Fastify at start.
 
 const NONE = Symbol('no slot')
 
@@ -80,6 +81,12 @@ export function signalOf (request: FastifyRequest): AbortSignal | undefined {
 export function contextOf (request: FastifyRequest): RouteContext | undefined {
   const found = context.read(request)
   return typeof found === 'object' && found !== null ? found : undefined
+}
+
+/** The config of the route of a request: one object for each route, which no two routes share. */
+export function configOf (request: FastifyRequest): object | undefined {
+  // The shared context is read first, since Fastify creates `routeOptions` at each access.
+  return (contextOf(request) ?? request.routeOptions).config
 }
 
 /** The name under which Fastify binds an onSend hook of this package to the instance. */

@@ -8,6 +8,7 @@ import { bypassOf, type BypassRules } from '../rules/decide.js'
 import type { Policy } from '../rules/policy.js'
 import { hasOtherParameter } from '../rules/query.js'
 import { CONDITIONAL } from '../rules/visibility.js'
+import type { BodyTags } from './body-tags.js'
 import type { Constraints } from './constraints.js'
 import { EarlyAnswers } from './early/early-answers.js'
 import type { EdgeHeaders } from './edge-headers.js'
@@ -20,6 +21,7 @@ import { StoredResponses } from './serve.js'
 /** Settings of the response cache. */
 export interface ResponseCacheSettings {
   readonly constraints: Pick<Constraints, 'headers'>
+  readonly tags: BodyTags | undefined
   readonly name: string
   /** The name of the app in the keys; `undefined`: no other app shares the store. */
   readonly app: string | undefined
@@ -53,7 +55,7 @@ export class ResponseCache {
 
   constructor (
     fastify: FastifyInstance, core: Core, headers: EdgeHeaders, personal: PersonalRequests,
-    { name, app, hosts, constraints, ...limits }: ResponseCacheSettings
+    { name, app, hosts, constraints, tags, ...limits }: ResponseCacheSettings
   ) {
     const { useSemicolonDelimiter, routerOptions } = fastify.initialConfig as RouterConfig
     this.#hasSemicolon = useSemicolonDelimiter === true || routerOptions?.useSemicolonDelimiter === true
@@ -76,7 +78,14 @@ export class ResponseCache {
     })
     const runner = this.#runner
     this.early = new EarlyAnswers({
-      core, headers, responses: this.#responses, runner, bypassRules: this.#bypassRules, routing: constraints.headers
+      core,
+      headers,
+      tags,
+      runner,
+      log: fastify.log,
+      responses: this.#responses,
+      bypassRules: this.#bypassRules,
+      routing: constraints.headers
     })
     fastify.addHook('onClose', async function forgetInvalidations () { runner.close() })
   }
@@ -138,8 +147,8 @@ export class ResponseCache {
     if (refresh !== undefined && !own.isSeenAs(refresh.identity, refresh.stale)) return refuse(refresh, reply)
     const tags = this.#headers.tagsOf(request, route.policy)
     if (tags === undefined) return failing(this.#runner.lone.runAlone(own, { fwd: 'bypass', detail: 'tags' }))
-    if (route.policy.early && refresh === undefined) this.early.learn(request, route, own.key, tags)
-    own.enter(tags)
+    const lesson = route.policy.early && refresh === undefined ? this.early.lessonOf(request, route, own.key, tags) : undefined
+    own.enter(tags, lesson)
     const answering = this.#runner.answer(own)
     return answering === undefined ? undefined : failing(answering)
   }

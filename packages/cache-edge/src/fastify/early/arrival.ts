@@ -60,6 +60,11 @@ export class Origin {
     return host === this.#forwarded[0] && proto === this.#forwarded[1] && raw.socket.remoteAddress === this.#forwarded[2]
   }
 
+  /** The number of characters. */
+  get length (): number {
+    return [this.#host, ...this.#forwarded ?? []].reduce((sum, text) => sum + (text?.length ?? 0), 0)
+  }
+
   equals (other: Origin): boolean {
     return this.#host === other.#host && this.#isSecure === other.#isSecure &&
       JSON.stringify(this.#forwarded) === JSON.stringify(other.#forwarded)

@@ -5,22 +5,19 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { StoredRoute } from '../../exchange/cache-request.js'
 import type { ExchangeRunner } from '../../exchange/exchange-runner.js'
-import { Notices } from '../../lib/notices.js'
+import { Notices, type Log } from '../../lib/notices.js'
 import { bypassOf, type BypassRules } from '../../rules/decide.js'
 import type { Policy } from '../../rules/policy.js'
-import { variantKey } from '../../store/cache-key.js'
-import { decode, type StoredHead, type StoredResponse } from '../../store/stored-response.js'
 import { matches, readAtOf, timeOf } from '../../store/variants.js'
-import { setComputed } from '../body-tags.js'
+import type { BodyTags } from '../body-tags.js'
 import type { EdgeHeaders } from '../edge-headers.js'
-import { setFromStore } from '../written-headers.js'
-import { setStoredFields, type StoredResponses } from '../serve.js'
+import { configOf } from '../patches.js'
+import type { StoredResponses } from '../serve.js'
 import { isUnchanged, noteArrival, Origin } from './arrival.js'
 import { EarlyRequest } from './early-request.js'
 import { EarlyTargets, type EarlyTarget } from './early-targets.js'
-import { HeaderReply } from './header-reply.js'
-import { PreparedAnswer, type HeadFields } from './prepared-answer.js'
-import { sentType } from './sent-type.js'
+import { PreparedAnswer } from './prepared-answer.js'
+import { Preparer, type PreparedAnswers } from './preparer.js'
 
 type Raw = FastifyRequest['raw']
 /** The type of `request.cache`, with the method that counts a read only if its entry is used. */
@@ -29,6 +26,8 @@ type EarlyReads = FastifyCache & { [useNow] (key: string, user: EntryUser): bool
 /** The parts of the response cache that early answers use. */
 export interface EarlyParts {
   readonly core: Core
+  readonly log: Log
+  readonly tags: BodyTags | undefined
   readonly headers: EdgeHeaders
   readonly responses: StoredResponses
   readonly runner: ExchangeRunner
@@ -37,121 +36,86 @@ export interface EarlyParts {
   readonly routing: readonly string[]
 }
 
-/** The names in `Vary` of a URL with several representations, and the keys of the representations by their variant. */
-class PreparedIndex {
-  readonly #vary: readonly string[]
-  readonly #keys = new Map<string, string>()
-
-  constructor (vary: readonly string[]) {
-    this.#vary = vary
-  }
-
-  /** The key of the representation that a request selects. */
-  keyOf ({ headers, key }: EarlyRequest): string {
-    const variant = variantOf(this.#vary, headers)
-    let own = this.#keys.get(variant)
-    if (own === undefined) {
-      own = variantKey(key, variant)
-      if (this.#keys.size < MAX_VARIANTS) this.#keys.set(variant, own)
-    }
-    return own
-  }
-}
-
-/** The targets of one method, and the answers prepared for stored bytes; each answer is freed with its bytes. */
+/** The targets of one method, and the prepared answers. */
 class MethodTargets {
   readonly targets = new EarlyTargets()
-  readonly prepared = new WeakMap<object, PreparedAnswer | PreparedIndex>()
+  readonly prepared: PreparedAnswers = new WeakMap()
 }
 
-/** The maximum length of a target, in characters, that is remembered. */
-const MAX_LENGTH = 1000
-/** The maximum number of variants of a target that are remembered. */
-const MAX_VARIANTS = 200
 const NO_VARIANT = ''
-const NO_BODY = Buffer.alloc(0)
 
 /**
- * Answers requests with stored responses before the hooks of the app. Targets are learned from requests that have reached a handler, so the
- * router, `rewriteUrl` and constraints have chosen the route. A request that is not surely a hit is left to the route unchanged.
+ * Answers requests with stored responses before the hooks of the app. Targets are learned from requests that have reached a handler and
+ * have a stored response, so the router, `rewriteUrl` and constraints have chosen the route. A request that is not surely a hit is left to
+ * the route unchanged.
  */
 export class EarlyAnswers {
   /** The number of requests that were answered. */
   count = 0
   /** Whether any route allows early answers. */
   hasRoutes = false
-  readonly #core: Core
-  readonly #headers: EdgeHeaders
-  readonly #responses: StoredResponses
-  readonly #runner: ExchangeRunner
-  readonly #bypassRules: BypassRules<FastifyRequest, Policy<FastifyRequest>>
-  readonly #routing: readonly string[]
+  readonly #parts: EarlyParts
+  readonly #preparer: Preparer
   readonly #cache: EarlyReads
   readonly #get = new MethodTargets()
   readonly #head = new MethodTargets()
   readonly #notices = new Notices()
   readonly #hitWith: (ttl: number) => string
-  #isStopped = false
 
-  constructor ({ core, headers, responses, runner, bypassRules, routing }: EarlyParts) {
-    this.#core = core
-    this.#headers = headers
-    this.#responses = responses
-    this.#runner = runner
-    this.#bypassRules = bypassRules
-    this.#routing = routing
-    this.#cache = core.client.withArm('cached') as unknown as EarlyReads
-    this.#hitWith = (ttl) => this.#responses.hitWith(ttl)
+  constructor (parts: EarlyParts) {
+    this.#parts = parts
+    this.#preparer = new Preparer(parts.headers, parts.tags)
+    this.#cache = parts.core.client.withArm('cached') as unknown as EarlyReads
+    this.#hitWith = (ttl) => parts.responses.hitWith(ttl)
   }
 
-  /** Ends early answers, since the app closes: it answers the remaining requests with 503. */
-  stop (): void {
-    this.#isStopped = true
-  }
-
-  /** Answers a request if it is surely a hit. `false`: nothing was sent or counted. */
-  answer (raw: Raw, response: FastifyReply['raw']): boolean {
-    if (!this.hasRoutes || this.#isStopped) return false
-    const side = this.#sideOf(raw)
-    if (side === undefined) return false
-    const targets = side.targets.of(raw.url!)
-    if (targets !== undefined) {
-      for (let at = 0; at < targets.length; at++) {
-        const target = targets[at]!
-        // Constraints may choose between several routes of one URL. The tags of a target are known only for header values that reached its
-        // route.
-        const tags = target.origin.isOf(raw) ? this.#tagsOf(target, raw) : undefined
-        if (tags === undefined) continue
-        if (!this.#tryTarget(target, tags, raw, response)) break
+  /**
+   * Answers a request if it is surely a hit. `false`: nothing was sent or counted.
+   * @param route the config of the route that Fastify has chosen; `undefined`: none was chosen yet
+   */
+  answer (raw: Raw, response: FastifyReply['raw'], route?: object): boolean {
+    // In front of the routing no header has been set.
+    const before = route === undefined ? undefined : response.getHeaders()
+    try {
+      if (this.#tryTargets(raw, response, route)) {
         this.count++
         return true
       }
+    } catch (err) {
+      this.#notices.warnOnce(this.#parts.log, 'failed', { err }, 'Cache: an early response could not be sent; its route answers instead, or the stream is destroyed if a part was sent')
+      if (response.headersSent) {
+        response.destroy()
+        return true
+      }
+      response.statusCode = 200
+      for (const name of response.getHeaderNames()) response.removeHeader(name)
+      for (const [name, value] of Object.entries(before ?? {})) if (value !== undefined) response.setHeader(name, value)
     }
     noteArrival(raw)
     return false
   }
 
   /**
-   * Learns the target of a request that has reached the handler of its route and does not bypass the store.
+   * Prepares what is learned from a request that has reached the handler of its route and does not bypass the store. Call the result once a
+   * stored response of the request exists; `undefined`: nothing is learned.
    * @param tags the tags of the policy for this request
    */
-  learn (request: FastifyRequest, route: StoredRoute<FastifyRequest>, key: string, tags: readonly string[]): void {
+  lessonOf (request: FastifyRequest, route: StoredRoute<FastifyRequest>, key: string, tags: readonly string[]): (() => void) | undefined {
     const { raw } = request
     const { originalUrl } = raw as { originalUrl?: string }
-    // `rewriteUrl` and middleware may choose the URL by any part of the request, so a rewritten URL is never answered early.
-    if (originalUrl !== undefined) return this.#notices.warnOnce(request.log, 'rewritten', {}, 'Cache: no response is sent early, since rewriteUrl or a middleware of this app rewrites URLs; take early out of the policies')
-    const side = this.#sideOf(raw)
-    if (side === undefined || raw.url!.length > MAX_LENGTH || !isUnchanged(raw, [...route.policy.vary, ...this.#routing])) return
-    const variant = this.#variantIn(route.policy, raw.headers)
-    if (variant === undefined) return
-    let target = side.targets.of(raw.url!)?.find((each) => each.route === route && each.key === key && each.origin.isOf(raw))
-    if (target === undefined) {
-      const origin = Origin.of(raw, 'ips' in request)
-      if (origin === undefined) return
-      target = { origin, route, key, host: request.host, tags: new Map() }
-      side.targets.add(raw.url!, target)
+    // A function of the app may rewrite the URL by any part of the request.
+    if (originalUrl !== undefined) {
+      this.#notices.warnOnce(request.log, 'rewritten', {}, 'Cache: no response is sent early, since rewriteUrl or a middleware of this app rewrites URLs; take early out of the policies')
+      return undefined
     }
-    if (target.tags.size < MAX_VARIANTS || target.tags.has(variant)) target.tags.set(variant, tags)
+    const side = this.#sideOf(raw)
+    if (side === undefined || !isUnchanged(raw, [...route.policy.vary, ...this.#parts.routing])) return undefined
+    const variant = this.#variantIn(route.policy, raw.headers)
+    const origin = variant === undefined ? undefined : Origin.of(raw, 'ips' in request)
+    if (origin === undefined) return undefined
+    // The request is read now, since its handler sees only a part of it.
+    const lesson = { url: raw.url!, variant: variant!, tags, place: { origin, route, key, host: request.host, config: configOf(request) } }
+    return () => side.targets.learn(lesson)
   }
 
   /**
@@ -159,7 +123,7 @@ export class EarlyAnswers {
    * another header that a constraint reads, so that it may reach no route.
    */
   #variantIn ({ vary }: Policy<FastifyRequest>, headers: IncomingHttpHeaders): string | undefined {
-    for (const name of this.#routing) if (headers[name] !== undefined && !vary.includes(name)) return undefined
+    for (const name of this.#parts.routing) if (headers[name] !== undefined && !vary.includes(name)) return undefined
     return vary.length === 0 ? NO_VARIANT : variantOf(vary, headers)
   }
 
@@ -167,82 +131,61 @@ export class EarlyAnswers {
     return method === 'GET' ? this.#get : method === 'HEAD' ? this.#head : undefined
   }
 
-  #tagsOf ({ route: { policy }, tags }: EarlyTarget, { headers }: Raw): readonly string[] | undefined {
-    const variant = this.#variantIn(policy, headers)
-    return variant === undefined ? undefined : tags.get(variant)
+  #tryTargets (raw: Raw, response: FastifyReply['raw'], config: object | undefined): boolean {
+    const side = this.#sideOf(raw)
+    const targets = side?.targets.of(raw.url!)
+    if (targets === undefined) return false
+    for (let at = 0; at < targets.length; at++) {
+      const target = targets[at]!
+      // Constraints may choose between several routes of one URL; the headers of a request are in the variants of one of them.
+      const tags = target.place.origin.isOf(raw) ? this.#tagsOf(target, raw) : undefined
+      if (tags === undefined || (config !== undefined && config !== target.place.config)) continue
+      return this.#tryTarget(target, tags, raw, response)
+    }
+    return false
+  }
+
+  #tagsOf (target: EarlyTarget, { headers }: Raw): readonly string[] | undefined {
+    const variant = this.#variantIn(target.place.route.policy, headers)
+    return variant === undefined ? undefined : target.tagsOf(variant)
   }
 
   #tryTarget (target: EarlyTarget, tags: readonly string[], raw: Raw, response: FastifyReply['raw']): boolean {
-    const { policy } = target.route
-    // If a percent decides, the arm of a request depends on its user or address, which hooks determine, so no early answer is possible.
-    if (!this.#core.registry.rollout.isAllOrNothing || policy.hasHeaderSchema()) return false
+    const { policy } = target.place.route
+    const { core: { registry: { rollout } }, bypassRules } = this.#parts
+    // Below 100 % the arm of a request depends on its user or address, which functions of the app determine; at 0 % no request is cached.
+    if (!rollout.isAllOrNothing || rollout.limit === 0 || policy.hasHeaderSchema()) return false
     const request = new EarlyRequest(raw, response, target, tags, this.#use)
-    if (bypassOf(request.asRequest, policy, this.#bypassRules) !== undefined) return false
-    return this.#cache[useNow](target.key, request)
+    if (bypassOf(request.asRequest, policy, bypassRules) !== undefined) return false
+    return this.#cache[useNow](target.place.key, request)
   }
 
   /** Answers with the stored response of an entry; if the entry is an index of variants, with the variant that the request selects. */
   readonly #use = (request: EarlyRequest, entry: SharedEntry): boolean => {
-    const prepared = this.#preparedOf(entry.value, request)
+    const prepared = this.#preparer.of(entry.value, request, this.#sideOf(request.raw)!.prepared)
     if (prepared instanceof PreparedAnswer) return this.#send(entry, prepared, request)
     if (prepared === undefined || request.variantKey !== undefined) return false
     const own = prepared.keyOf(request)
     request.variantKey = own
     if (!this.#cache[useNow](own, request)) return false
-    this.#runner.countVariant(own)
+    prepared.remember(request, own)
+    this.#parts.runner.countVariant(own)
     return true
   }
 
   #send (entry: SharedEntry, prepared: PreparedAnswer, request: EarlyRequest): boolean {
+    const { headers, runner } = this.#parts
     const { head } = prepared
-    const { raw, method, target: { route: { pattern } } } = request
+    const { method, target: { place: { route: { pattern } } } } = request
     if (!matches(head, request.headers)) return false
     const now = timeOf({ readAt: readAtOf(head, entry) })
-    if (!this.#runner.isHit(request, { head, isStale: !entry.fresh }, now)) return false
-    const verdict = this.#headers.verdictOn(request, head.status, head.etag, head.headers['last-modified'])
+    if (!runner.isHit(request, { head, isStale: !entry.fresh }, now)) return false
+    const verdict = headers.verdictOn(request, head.status, prepared.etag, head.headers['last-modified'])
     if (verdict === 'precondition-failed') return false
     const isNotModified = verdict === 'not-modified'
-    this.#headers.announceCandidate(pattern, method)
-    if (isNotModified) this.#headers.announceMatch(pattern, method)
-    prepared.send(request.response, raw.httpVersionMajor >= 2, isNotModified, now, this.#hitWith)
+    prepared.send(request, isNotModified, now, this.#hitWith)
+    headers.announceCandidate(pattern, method)
+    if (isNotModified) headers.announceMatch(pattern, method)
     return true
   }
-
-  /** Returns the prepared answer for stored bytes; `undefined`: they are no response that can be sent early. */
-  #preparedOf (stored: unknown, request: EarlyRequest): PreparedAnswer | PreparedIndex | undefined {
-    if (typeof stored !== 'object' || stored === null) return undefined
-    const { policy } = request.target.route
-    const prepared = this.#sideOf(request.raw)!.prepared
-    const known = prepared.get(stored)
-    if (known !== undefined && (known instanceof PreparedIndex || known.policy === policy)) return known
-    const decoded = decode(stored)
-    if (decoded === undefined || ('response' in decoded && !isSendable(decoded.response))) return undefined
-    const made = 'index' in decoded ? new PreparedIndex(decoded.index.vary) : this.#prepare(decoded.response, request)
-    prepared.set(stored, made)
-    return made
-  }
-
-  #prepare ({ body, ...head }: StoredResponse, request: EarlyRequest): PreparedAnswer {
-    const { target: { route: { policy } }, tags } = request
-    const fieldsOf = (isNotModified: boolean): HeadFields => {
-      const described = new HeaderReply()
-      const reply = described.asReply
-      setFromStore(reply, true)
-      setStoredFields(reply, head, isNotModified)
-      const type = sentType(head)
-      if (type !== undefined && !isNotModified) reply.header('content-type', type)
-      if (head.isTagOfBody === true) setComputed(reply)
-      this.#headers.describeStored(request.asRequest, reply, policy, { vary: head.vary, tags })
-      return { status: described.statusCode, headers: described.getHeaders() }
-    }
-    const full = fieldsOf(false)
-    // A 204 has no `Content-Length` (RFC 9110 §8.6).
-    const headers = full.status === 204 ? full.headers : { ...full.headers, 'content-length': String(body.length) }
-    return new PreparedAnswer(policy, head, request.method === 'HEAD' ? NO_BODY : body, { status: full.status, headers }, fieldsOf(true))
-  }
-}
-
-/** Whether the head of a stored response is known without hooks: hooks set no labels, and Fastify changes no type. */
-function isSendable (head: StoredHead): boolean {
-  return Object.keys(head.labels ?? {}).length === 0 && sentType(head) !== 'unclear'
 }

@@ -36,8 +36,8 @@ export class EarlyRequest implements DecidedRequest, EntryUser {
     this.#send = send
   }
 
-  get host (): string { return this.target.host }
-  get key (): string { return this.target.key }
+  get host (): string { return this.target.place.host }
+  get key (): string { return this.target.place.key }
 
   /**
    * This object in the type of Fastify's request, for the rules of this package. The rules use only members of this class and symbols of

@@ -1,22 +1,19 @@
-import type { FastifyInstance, FastifyServerOptions } from 'fastify'
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import type { FastifyServerOptions } from 'fastify'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import { createSecureServer, createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
-import type { EarlyAnswers } from './early-answers.js'
-
-/** The early answers of one app; `undefined` until its plugin has loaded. */
-interface Seam { answers: EarlyAnswers | undefined }
+import { Seam, type Strategies } from './seam.js'
 
 /** The options of Fastify that apply to its server. */
 type ServerOptions = Pick<
   FastifyServerOptions, 'keepAliveTimeout' | 'requestTimeout' | 'connectionTimeout' | 'maxRequestsPerSocket' | 'forceCloseConnections'
 > & {
-  readonly http?: object; readonly https?: object | true | null; readonly http2?: boolean; readonly http2SessionTimeout?: number
+  readonly http?: object
+  readonly https?: object | true | null
+  readonly http2?: boolean
+  readonly http2SessionTimeout?: number
+  readonly routerOptions?: { readonly constraints?: Strategies }
 }
-
-// The symbol is in the global symbol registry (`Symbol.for`), since an app may load two copies of this module.
-const kSeam = Symbol.for('@x/cache-edge.early-seam')
-type SeamServer = { [kSeam]?: Seam }
 
 /** A value of Fastify's option `serverFactory`. */
 export type EarlyServerFactory = NonNullable<FastifyServerOptions['serverFactory']>
@@ -30,23 +27,15 @@ export function earlyServer (): EarlyServerFactory {
   // early answers.
   const seams = new WeakMap<object, Seam>()
   return ((handler: RequestListener, options: ServerOptions): Server => {
-    let seam = seams.get(handler)
-    if (seam === undefined) seams.set(handler, seam = { answers: undefined })
-    const own = seam
-    const server = serverOf(options, (request: IncomingMessage, response: ServerResponse) => {
-      if (own.answers?.answer(request, response) !== true) handler(request, response)
-    })
-    ;(server as SeamServer)[kSeam] = own
+    const known = seams.get(handler)
+    const seam = known ?? new Seam(handler)
+    const server = serverOf(options, seam.listener)
+    if (known === undefined) {
+      seams.set(handler, seam)
+      seam.expectApp(server as object, options.routerOptions?.constraints ?? {})
+    }
     return server
   }) as EarlyServerFactory
-}
-
-/** Places early answers in front of the routing of an app. `false`: its server does not come from {@link earlyServer}. */
-export function placeInFront (fastify: FastifyInstance, answers: EarlyAnswers): boolean {
-  const seam = (fastify.server as SeamServer)[kSeam]
-  if (seam === undefined) return false
-  seam.answers = answers
-  return true
 }
 
 /** The server that Fastify makes of its options without a `serverFactory`. */

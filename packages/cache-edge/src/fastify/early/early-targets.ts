@@ -2,24 +2,80 @@ import type { FastifyRequest } from 'fastify'
 import type { StoredRoute } from '../../exchange/cache-request.js'
 import type { Origin } from './arrival.js'
 
-/** A URL at one origin, with a route that some of the requests for this URL reach. */
-export interface EarlyTarget {
+/** The maximum number of URLs of each of two generations, of targets per URL, and of variants per target. */
+const MAX_URLS = 2500
+const MAX_TARGETS = 16
+const MAX_VARIANTS = 200
+/** The maximum number of characters of one lesson: URL, origin and the values of the headers in `vary`. */
+const MAX_LENGTH = 2000
+/** The approximate maximum size in bytes of one target, and of each of two generations. */
+const MAX_TARGET_BYTES = 64 * 1024
+const MAX_BYTES = 2 * 1024 * 1024
+/** The approximate bytes of the objects of a target, of a variant and of a tag, beside their texts. */
+const TARGET_BYTES = 500
+const VARIANT_BYTES = 100
+const TAG_BYTES = 20
+
+/** The route that requests with one URL and one origin reach. */
+export interface Place {
   readonly origin: Origin
   readonly route: StoredRoute<FastifyRequest>
+  /** The config of the route, by which the routes of Fastify are distinguished; see `configOf`. */
+  readonly config: object | undefined
   /** The cache key, without the variant. */
   readonly key: string
   /** The host as Fastify reads it, with `trustProxy` the forwarded one. */
   readonly host: string
+}
+
+/** What the requests for a URL with some values of the headers in `vary` have in common. */
+export interface Lesson {
+  readonly url: string
+  readonly place: Place
+  /** The values of the headers in `vary`. */
+  readonly variant: string
+  /** The tags of the policy. */
+  readonly tags: readonly string[]
+}
+
+/** A URL at one origin, of which some requests reach one route. */
+export class EarlyTarget {
+  readonly place: Place
   /**
    * The tags of the policy, by the values of the headers in `vary`. A request with other values may belong to another route, so it is not
    * answered early.
    */
-  readonly tags: Map<string, readonly string[]>
+  readonly #tags = new Map<string, readonly string[]>()
+  #bytes: number
+
+  constructor (place: Place) {
+    this.place = place
+    this.#bytes = TARGET_BYTES + place.origin.length + place.host.length + place.key.length
+  }
+
+  /** The approximate size in bytes. */
+  get bytes (): number { return this.#bytes }
+
+  tagsOf (variant: string): readonly string[] | undefined {
+    return this.#tags.get(variant)
+  }
+
+  /** Learns the tags of a variant. `false`: the target has as many variants as it may have. */
+  learn ({ variant, tags }: Lesson): boolean {
+    const known = this.#tags.get(variant)
+    if (known !== undefined && areEqual(known, tags)) return true
+    const added = VARIANT_BYTES + variant.length + tags.reduce((sum, { length }) => sum + TAG_BYTES + length, 0)
+    if (this.#tags.size >= MAX_VARIANTS || this.#bytes + added > MAX_TARGET_BYTES) return false
+    this.#tags.set(variant, tags)
+    this.#bytes += added
+    return true
+  }
 }
 
-/** The maximum number of URLs of each of two generations, and of targets per URL. */
-const MAX_URLS = 2500
-const MAX_TARGETS = 16
+/** Whether two lists of tags are equal. */
+export function areEqual (one: readonly string[], other: readonly string[]): boolean {
+  return one === other || (one.length === other.length && one.every((tag, at) => tag === other[at]))
+}
 
 /**
  * A bounded table of targets by their URL. The URLs are in two generations. A full generation becomes the old one, and an old URL that is
@@ -28,6 +84,8 @@ const MAX_TARGETS = 16
 export class EarlyTargets {
   #young = new Map<string, readonly EarlyTarget[]>()
   #old = new Map<string, readonly EarlyTarget[]>()
+  /** The approximate size of the young generation. */
+  #bytes = 0
 
   /** The targets of a URL at all origins. */
   of (url: string): readonly EarlyTarget[] | undefined {
@@ -38,17 +96,42 @@ export class EarlyTargets {
     return old
   }
 
-  /** Adds a target in place of the one with the same URL, origin and route. */
-  add (url: string, target: EarlyTarget): void {
-    const others = (this.of(url) ?? []).filter(({ origin, route }) => route !== target.route || !origin.equals(target.origin))
-    this.#set(url, [target, ...others.slice(0, MAX_TARGETS - 1)])
+  /** Learns a target, in place of the one with the same URL, origin and route and another key. */
+  learn (lesson: Lesson): void {
+    const { url, variant, place: { origin, route, key } } = lesson
+    if (url.length + origin.length + variant.length > MAX_LENGTH) return
+    const targets = this.of(url) ?? []
+    const before = targets.find(({ place }) => place.route === route && place.origin.equals(origin))
+    const size = before?.bytes ?? 0
+    if (before?.place.key === key && before.learn(lesson)) {
+      this.#grow(before.bytes - size)
+      return
+    }
+    // A full target is replaced by one that knows this variant alone, so that no variant is excluded permanently.
+    const target = new EarlyTarget(lesson.place)
+    target.learn(lesson)
+    this.#set(url, [target, ...targets.filter((each) => each !== before).slice(0, MAX_TARGETS - 1)])
   }
 
   #set (url: string, targets: readonly EarlyTarget[]): void {
-    if (this.#young.size >= MAX_URLS && !this.#young.has(url)) {
-      this.#old = this.#young
-      this.#young = new Map()
-    }
+    const before = this.#young.get(url)
+    if (this.#young.size >= MAX_URLS && before === undefined) this.#age()
     this.#young.set(url, targets)
+    this.#grow(sizeOf(url, targets) - (before === undefined ? 0 : sizeOf(url, before)))
   }
+
+  #grow (bytes: number): void {
+    this.#bytes += bytes
+    if (this.#bytes > MAX_BYTES) this.#age()
+  }
+
+  #age (): void {
+    this.#old = this.#young
+    this.#young = new Map()
+    this.#bytes = 0
+  }
+}
+
+function sizeOf (url: string, targets: readonly EarlyTarget[]): number {
+  return targets.reduce((sum, { bytes }) => sum + bytes, url.length)
 }

@@ -3,6 +3,8 @@ import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http'
 import type { Policy } from '../../rules/policy.js'
 import { ageOf } from '../../rules/stored-state.js'
 import type { StoredHead } from '../../store/stored-response.js'
+import type { EarlyRequest } from './early-request.js'
+import { areEqual } from './early-targets.js'
 
 /** The response object of Node, over HTTP/1 or HTTP/2. */
 type Raw = FastifyReply['raw']
@@ -11,6 +13,9 @@ type FieldValue = string | string[]
 
 /** Status and fields of a response, without `Age` and `Cache-Status`. */
 export interface HeadFields { readonly status: number; readonly headers: Readonly<Record<string, FieldValue>> }
+
+/** The heads of a response, and of the 304 in its place. */
+interface Heads { readonly full: HeadFields; readonly notModified: HeadFields }
 
 /** A head that is ready to be sent. `Age` and `Cache-Status` are written once per second. */
 class PreparedHead {
@@ -48,10 +53,15 @@ function toObject (list: readonly FieldValue[]): OutgoingHttpHeaders {
   return headers
 }
 
+/** The requests that a prepared answer is for: those with this policy and these tags. */
+interface Audience { readonly policy: Policy<never>; readonly tags: readonly string[] }
+
 /** A stored response in the form in which it is sent early. The body shares the memory of the stored bytes, and is never changed. */
 export class PreparedAnswer {
-  readonly policy: Policy<never>
   readonly head: StoredHead
+  /** The entity tag with which the response is sent. */
+  readonly etag: FieldValue | undefined
+  readonly #audience: Audience
   readonly #body: Buffer
   readonly #full: PreparedHead
   readonly #notModified: PreparedHead
@@ -60,23 +70,29 @@ export class PreparedAnswer {
    * Prepares a stored response.
    * @param body the body that is sent; empty for HEAD
    */
-  constructor (policy: Policy<never>, head: StoredHead, body: Buffer, full: HeadFields, notModified: HeadFields) {
-    this.policy = policy
+  constructor (audience: Audience, head: StoredHead, body: Buffer, { full, notModified }: Heads) {
     this.head = head
+    this.etag = full.headers.etag
+    this.#audience = audience
     this.#body = body
     this.#full = new PreparedHead(full)
     this.#notModified = new PreparedHead(notModified)
+  }
+
+  /** Whether the answer is for the policy and the tags of a request; the tags of a policy may change while a response is stored. */
+  isFor ({ target: { place: { route: { policy } } }, tags }: EarlyRequest): boolean {
+    return this.#audience.policy === policy && areEqual(this.#audience.tags, tags)
   }
 
   /**
    * Sends the response, or 304 without its body.
    * @param now milliseconds of the epoch
    */
-  send (raw: Raw, isHttp2: boolean, isNotModified: boolean, now: number, hitWith: (ttl: number) => string): void {
+  send ({ raw, response }: EarlyRequest, isNotModified: boolean, now: number, hitWith: (ttl: number) => string): void {
     const age = ageOf(this.head, now)
     const head = isNotModified ? this.#notModified : this.#full
-    head.write(raw, isHttp2, Math.floor(age), Math.floor(this.head.freshness.lifetime - age), hitWith)
-    if (isNotModified || this.#body.length === 0) raw.end()
-    else raw.end(this.#body)
+    head.write(response, raw.httpVersionMajor >= 2, Math.floor(age), Math.floor(this.head.freshness.lifetime - age), hitWith)
+    if (isNotModified || this.#body.length === 0) response.end()
+    else response.end(this.#body)
   }
 }

@@ -1,0 +1,100 @@
+import { variantOf } from '@x/cache-core/suite'
+import { variantKey } from '../../store/cache-key.js'
+import { decode, type StoredHead, type StoredResponse } from '../../store/stored-response.js'
+import { setComputed, setTagged, type BodyTags } from '../body-tags.js'
+import type { EdgeHeaders } from '../edge-headers.js'
+import { setStoredFields } from '../serve.js'
+import { dropBodyFields, setFromStore } from '../written-headers.js'
+import type { EarlyRequest } from './early-request.js'
+import { HeaderReply } from './header-reply.js'
+import { PreparedAnswer, type HeadFields } from './prepared-answer.js'
+import { sentType } from './sent-type.js'
+
+/** The maximum number of variants of a URL whose keys are remembered. */
+const MAX_VARIANTS = 200
+const NO_BODY = Buffer.alloc(0)
+const NO_CONTENT = 204
+/** The status whose body HTTP/1 sends, and HTTP/2 does not. */
+const RESET_CONTENT = 205
+
+/** The names in `Vary` of a URL with several representations, and the keys of the representations by their variant. */
+export class PreparedIndex {
+  readonly #vary: readonly string[]
+  readonly #keys = new Map<string, string>()
+
+  constructor (vary: readonly string[]) {
+    this.#vary = vary
+  }
+
+  /** The key of the representation that a request selects. */
+  keyOf ({ headers, target: { place: { key } } }: EarlyRequest): string {
+    const variant = variantOf(this.#vary, headers)
+    return this.#keys.get(variant) ?? variantKey(key, variant)
+  }
+
+  /** Remembers the key of a representation that is stored. Clients invent any number of others. */
+  remember ({ headers }: EarlyRequest, key: string): void {
+    const variant = variantOf(this.#vary, headers)
+    if (this.#keys.size < MAX_VARIANTS) this.#keys.set(variant, key)
+  }
+}
+
+/** Stored responses in the form in which they are sent early, by their bytes, which they are freed with. */
+export type PreparedAnswers = WeakMap<object, PreparedAnswer | PreparedIndex>
+
+/** Prepares stored responses to be sent early. */
+export class Preparer {
+  readonly #headers: EdgeHeaders
+  readonly #tags: BodyTags | undefined
+
+  /**
+   * Makes a preparer.
+   * @param tags computes the entity tags of bodies; `undefined`: the option `etag` is off
+   */
+  constructor (headers: EdgeHeaders, tags: BodyTags | undefined) {
+    this.#headers = headers
+    this.#tags = tags
+  }
+
+  /** The prepared form of stored bytes; `undefined`: they are no response that can be sent early. */
+  of (stored: unknown, request: EarlyRequest, prepared: PreparedAnswers): PreparedAnswer | PreparedIndex | undefined {
+    if (typeof stored !== 'object' || stored === null) return undefined
+    const known = prepared.get(stored)
+    if (known !== undefined && (known instanceof PreparedIndex || known.isFor(request))) return known
+    const decoded = decode(stored)
+    if (decoded === undefined || ('response' in decoded && !isSendable(decoded.response))) return undefined
+    const made = 'index' in decoded ? new PreparedIndex(decoded.index.vary) : this.#prepare(decoded.response, request)
+    prepared.set(stored, made)
+    return made
+  }
+
+  /** Describes a response as the normal path does: in front of the hooks, in the first onSend hook, and in the last one. */
+  #prepare ({ body, ...head }: StoredResponse, request: EarlyRequest): PreparedAnswer {
+    const { target: { place: { route: { policy } } }, tags } = request
+    const described = new HeaderReply()
+    const reply = described.asReply
+    setFromStore(reply, true)
+    setStoredFields(reply, head, false)
+    const type = sentType(head)
+    if (type !== undefined) reply.header('content-type', type)
+    const payload = head.isText ? body.toString() : body
+    if (head.isTagOfBody === true) setTagged(reply, head.etag!, payload)
+    // A response without a type and without a body has no payload, so it gets no tag.
+    if (type !== undefined || body.length > 0) this.#tags?.tag(request.asRequest, reply, payload)
+    else if (head.isTagOfBody === true) setComputed(reply)
+    this.#headers.describeStored(request.asRequest, reply, policy, { vary: head.vary, tags })
+    // Fastify sends neither body nor type with a 204, which has no `Content-Length` (RFC 9110 §8.6).
+    const hasContent = head.status !== NO_CONTENT
+    if (!hasContent) reply.removeHeader('content-type')
+    const full: HeadFields = { status: head.status, headers: { ...described.getHeaders(), ...hasContent && { 'content-length': String(body.length) } } }
+    dropBodyFields(reply)
+    return new PreparedAnswer({ policy, tags }, head, hasContent && request.method !== 'HEAD' ? body : NO_BODY, {
+      full, notModified: { status: 304, headers: { ...described.getHeaders() } }
+    })
+  }
+}
+
+/** Whether the head of a stored response is known without hooks: hooks set no labels, and Fastify changes no type. */
+function isSendable (head: StoredHead): boolean {
+  return Object.keys(head.labels ?? {}).length === 0 && sentType(head) !== 'unclear' && head.status !== RESET_CONTENT
+}

@@ -1,0 +1,72 @@
+import type { FastifyInstance } from 'fastify'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { RequestListener } from 'node:http'
+import type { EarlyAnswers } from './early-answers.js'
+
+/** Constraint strategies as the options of Fastify have them. */
+export type Strategies = Readonly<Record<string, { readonly name: string }>>
+
+/** The channel at which Fastify announces each new app, before the code of the app can change it. */
+const CREATED = 'fastify.initialization'
+
+// The symbol is registered, since an app may load two copies of this module.
+const kSeam = Symbol.for('@x/cache-edge.early-seam')
+type SeamServer = { [kSeam]?: Seam }
+
+/** The place in front of the routing of one app. */
+export class Seam {
+  /** Answers early, or calls the listener of Fastify. */
+  readonly listener: RequestListener
+  /** The names of the constraint strategies that are the app's own, wherever they were added; `undefined`: the app is not known yet. */
+  strategies: ReadonlySet<string> | undefined
+  #answers: EarlyAnswers | undefined
+  #isClosing = false
+
+  constructor (routing: RequestListener) {
+    this.listener = (request, response) => {
+      if (this.#isClosing || this.#answers?.answer(request, response) !== true) routing(request, response)
+    }
+  }
+
+  /** The seam of an app; `undefined`: its server does not come from `earlyServer`, or its creation was not announced. */
+  static of ({ server }: FastifyInstance): Seam | undefined {
+    const seam = (server as SeamServer)[kSeam]
+    return seam?.strategies === undefined ? undefined : seam
+  }
+
+  /**
+   * Waits for the app that is being created with this server.
+   * @param given the constraint strategies in the options of the app
+   */
+  expectApp (server: SeamServer, given: Strategies): void {
+    server[kSeam] = this
+    const noteApp = (message: unknown): void => {
+      // The announcement may be that of another app, since an app that could not be created is not announced.
+      unsubscribe(CREATED, noteApp)
+      const { fastify } = message as { fastify: FastifyInstance }
+      if (fastify.server as object === server) this.#watch(fastify, given)
+    }
+    subscribe(CREATED, noteApp)
+  }
+
+  /** Begins early answers, once the routes of the app are known. */
+  open (answers: EarlyAnswers): void {
+    this.#answers = answers
+  }
+
+  #watch (fastify: FastifyInstance, given: Strategies): void {
+    const strategies = new Set(Object.values(given).map(({ name }) => name))
+    this.strategies = strategies
+    const { addConstraintStrategy } = fastify
+    // The method is replaced, since Fastify reports whether it has a strategy of a given name, and no list of names.
+    fastify.addConstraintStrategy = function (strategy) {
+      addConstraintStrategy.call(this, strategy)
+      strategies.add(strategy.name)
+    }
+    // The hook is the first of the app, so that no other delays it. From then on Fastify answers requests with 503.
+    fastify.addHook('preClose', (done) => {
+      this.#isClosing = true
+      done()
+    })
+  }
+}
