@@ -67,9 +67,9 @@ export interface CacheRequest extends Exchange, DecidedRequest {
 
   /** Whether `Content-Type` and `Content-Language`, as hooks set them before the handler, are the same as when a response was stored. */
   hasLabelsOf (stored: StoredHead): boolean
-  /** Notes that a stored response of the request exists, which is fresh. */
+  /** Notes that the store has a fresh response to the request. */
   noteStored (): void
-  /** Marks the response as one for this client alone. */
+  /** Marks the response as personal: it is sent to this HTTP client, and no other request may get it from a store. */
   markPersonal (): void
   /**
    * Returns a function that sends the background request for a refresh, from the current state of this request. The function resolves with
