@@ -15,8 +15,9 @@ export interface RequestListener {
   /**
    * The response is ready: all hooks before have seen it, and its payload is what this instance's `onSend` hooks receive.
    * @param milliseconds since the first hook; `undefined`: a hook before the measurement answered the request, so its begin is not known
+   * @param endedAt the time of the response, in milliseconds of `readStopwatch`: listeners need no reading of their own
    */
-  answered (reply: FastifyReply, milliseconds: number | undefined, payload: unknown): void
+  answered (reply: FastifyReply, milliseconds: number | undefined, payload: unknown, endedAt: number): void
   /** The connection ended without a response after `milliseconds` of waiting; `hasFailed`: it lasted so long that the app has failed. */
   unanswered (reply: FastifyReply, milliseconds: number, hasFailed: boolean): void
 }
@@ -89,13 +90,14 @@ export class MeasuredRequests {
     const place = placed[kPlace]
     if (place === ENDED) return
     placed[kPlace] = ENDED
+    const endedAt = readStopwatch(this.#clock())
     let milliseconds: number | undefined
     if (place !== undefined) {
-      milliseconds = readStopwatch(this.#clock()) - place.began
+      milliseconds = endedAt - place.began
       // A request that `#forget` was called for owns its place.
       if (place.reply !== undefined) this.#release(place)
     }
-    for (const listener of this.#listeners) listener.answered(reply, milliseconds, payload)
+    for (const listener of this.#listeners) listener.answered(reply, milliseconds, payload, endedAt)
   }
 
   #release (place: Place): void {

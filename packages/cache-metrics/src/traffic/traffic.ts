@@ -5,8 +5,8 @@ import { Arms } from './arms.js'
 import { Routes, type MeasuredRoute, type RouteTraffic } from './routes.js'
 
 type Listener = (seconds: number, route: string, arm: RequestArm) => void
-/** Receives the response to a GET request that a shared cache could have answered. */
-export type OnCandidate = (route: string, reply: FastifyReply, payload: unknown, seconds: number | undefined) => void
+/** Receives the response to a GET request that a shared cache could have answered; `endedAt` is a reading of `readStopwatch`. */
+export type OnCandidate = (route: string, reply: FastifyReply, payload: unknown, milliseconds: number | undefined, endedAt: number) => void
 
 /** The requests of one app: their durations, and the number of requests that a shared cache could have answered. */
 export class Traffic {
@@ -43,7 +43,7 @@ export class Traffic {
    */
   watch (fastify: FastifyInstance): void {
     this.#core.measurements.of(fastify).listen({
-      answered: (reply, milliseconds, payload) => this.#noteAnswered(reply, milliseconds, payload),
+      answered: (reply, milliseconds, payload, endedAt) => this.#noteAnswered(reply, milliseconds, payload, endedAt),
       unanswered: ({ request }, milliseconds, hasFailed) => {
         const route = this.#routes.of(request, this.#core.routeOf(request))
         if (route !== undefined) this.#count(request, route, milliseconds, hasFailed)
@@ -51,7 +51,7 @@ export class Traffic {
     })
   }
 
-  #noteAnswered (reply: FastifyReply, milliseconds: number | undefined, payload: unknown): void {
+  #noteAnswered (reply: FastifyReply, milliseconds: number | undefined, payload: unknown, endedAt: number): void {
     const { request } = reply
     const route = this.#routes.of(request, this.#core.routeOf(request))
     if (route === undefined) return
@@ -60,7 +60,7 @@ export class Traffic {
       const { method, url } = request.raw
       if ((method === 'GET' || method === 'HEAD') && (candidates === 'always' || !this.#core.registry.personal.hasUrl(url!))) {
         traffic.candidates[method]++
-        if (method === 'GET') this.onCandidate?.(traffic.label, reply, payload, milliseconds === undefined ? undefined : milliseconds / 1000)
+        if (method === 'GET') this.onCandidate?.(traffic.label, reply, payload, milliseconds, endedAt)
       }
     }
     if (milliseconds !== undefined) this.#count(request, route, milliseconds, reply.statusCode >= 500)
