@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { CacheClient } from '../client/client.js'
 import { OptionInvalid } from '../contract/errors.js'
 import type { Log } from '../lib/harmless.js'
@@ -8,9 +8,9 @@ import { processCounts } from '../rollout/process-counts.js'
 import type { RolloutStore } from '../rollout/rollout-store.js'
 import { warmStage } from '../rollout/warm-stage.js'
 import type { CacheCoreOptions } from './options.js'
+import type { RequestMeasurements } from './measured-requests.js'
 import type { RequestCaches } from './request-cache.js'
 import { addRolloutRoutes, ROLLOUT_PATH } from './rollout-routes.js'
-import { measureRollout } from './rollout-traffic.js'
 import type { InternalAccess } from './status-route.js'
 
 /** The parts of a core that its rollout needs. */
@@ -18,6 +18,7 @@ export interface RolloutParts {
   readonly fastify: FastifyInstance
   readonly client: CacheClient
   readonly requests: RequestCaches
+  readonly measurements: RequestMeasurements
   readonly log: Log
   readonly access: () => InternalAccess
   readonly warmOptions: () => CacheCoreOptions['warm']
@@ -91,9 +92,18 @@ export class CoreRollout {
   #addHooks (): void {
     if (this.#hasHooks) return
     this.#hasHooks = true
-    const { fastify, requests, client, access } = this.#parts
-    measureRollout(fastify, { requests, clock: () => client.registry.clock, recorder: () => this.#canary?.recorder })
+    const { fastify, measurements, access } = this.#parts
+    measurements.of(fastify).listen({
+      answered: (reply, milliseconds) => this.#count(reply, milliseconds, reply.statusCode >= 500),
+      unanswered: (reply, milliseconds, hasFailed) => this.#count(reply, milliseconds, hasFailed)
+    })
     addRolloutRoutes(fastify, () => this.#canary!, access)
+  }
+
+  /** Counts a request that used `request.cache`: in both arms the same requests do, so that the arms are comparable. */
+  #count ({ request }: FastifyReply, milliseconds: number | undefined, hasFailed: boolean): void {
+    const bucket = this.#parts.requests.bucketOf(request)
+    if (bucket !== undefined && milliseconds !== undefined) this.#canary!.recorder.addRequest(bucket, milliseconds, hasFailed)
   }
 
   #warm (): Promise<void> {

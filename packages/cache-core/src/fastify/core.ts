@@ -9,6 +9,7 @@ import { MemoryCache } from '../caches/memory/memory-cache.js'
 import { NullCache } from '../caches/null-cache.js'
 import { CORE_DEFAULTS, resolveCoreOptions, type CacheCoreOptions } from './options.js'
 import { CacheRegistry } from '../service/registry.js'
+import { RequestMeasurements } from './measured-requests.js'
 import { defaultSubject, RequestCaches, type RequestArm, type RouteMark } from './request-cache.js'
 import { announceAccess, needsNoGuard } from './internal-access.js'
 import { refuseClash, type SharedOptions } from './option-clash.js'
@@ -25,6 +26,7 @@ export class Core {
   readonly registry: CacheRegistry
   readonly client: CacheClient
   readonly requests: RequestCaches
+  readonly measurements = new RequestMeasurements(() => this.registry.clock)
   readonly #fastify: FastifyInstance
   readonly #log: Log
   readonly #failures: FailureLog
@@ -57,6 +59,7 @@ export class Core {
       fastify,
       client: this.client,
       requests: this.requests,
+      measurements: this.measurements,
       log: this.#log,
       access: () => this.access(),
       warmOptions: () => this.#options.warm

@@ -39,7 +39,7 @@ export class ElapsedClock implements Clock {
 
   /**
    * Makes a clock that starts now.
-   * @param monotonic reads a monotonic clock in milliseconds; the default is `process.hrtime`
+   * @param monotonic reads a monotonic clock in milliseconds; the default is `performance.now`
    */
   constructor (monotonic: () => number = sinceStart) {
     this.#monotonic = monotonic
@@ -95,8 +95,7 @@ export class ElapsedClock implements Clock {
 /** The clock of this process, by which all lifetimes are measured. */
 export const monotonicClock: Clock = new ElapsedClock()
 
-// `process.hrtime` is read, since it takes two thirds of the time of `performance.now`, which every request would wait for.
+// `performance.now` makes no object, unlike `process.hrtime`, and takes two thirds of its time, which every request would wait for.
 function sinceStart (): number {
-  const [seconds, nanoseconds] = process.hrtime()
-  return seconds * 1e3 + nanoseconds / 1e6
+  return performance.now()
 }

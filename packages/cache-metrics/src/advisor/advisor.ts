@@ -49,8 +49,8 @@ export class Advisor {
   readonly #timeBudget = new TimeBudget()
   #stops: readonly (() => void)[] = []
   #leftOut = 0
-  /** The time of the last read or request. Its loads and values use the same time, to save readings of the clock. */
-  #now: number
+  /** The time of the last read or request, by the stopwatch. Its loads and values use the same time, to save readings of the clock. */
+  #now = 0
   /** The number of throws of a getter, a proxy or a `toJSON` of the app. */
   #failures = 0
   #lastKey = ''
@@ -67,15 +67,24 @@ export class Advisor {
       staleTolerance: settings.staleTolerance ?? DEFAULT_WISHES.staleTolerance,
       minRequests: settings.minRequests ?? DEFAULT_WISHES.minRequests
     }
-    this.#began = this.#now = core.registry.clock.now()
+    this.#began = core.registry.clock.now()
   }
 
   start (): void {
     const core = this.#core
     const { clock, events } = core.registry
-    this.#began = this.#now = clock.now()
+    this.#began = clock.now()
+    this.#now = readStopwatch(clock)
     this.#numbers.begin()
-    this.#traffic.onCandidate = (...candidate) => this.#safely(() => this.#noteCandidate(...candidate))
+    this.#traffic.onCandidate = (route, reply, payload, milliseconds, endedAt) => {
+      this.#now = endedAt
+      // Neither a closure nor a list of arguments is made for each request.
+      try {
+        this.#noteCandidate(route, reply, payload, milliseconds)
+      } catch {
+        this.#failures++
+      }
+    }
     this.#stops = [
       events.on('read', (key, pattern, outcome) => { if (outcome !== 'failed') this.#noteRead(key, pattern) }),
       events.on('loaded', (key, pattern, _seconds, value, error) => {
@@ -138,8 +147,8 @@ export class Advisor {
   }
 
   #noteRead (key: string, pattern: string): void {
-    const now = this.#readClock()
-    this.#observedOf(this.#patterns, 'pattern', pattern)?.noteRead(this.#hash(key), key.length, now)
+    this.#now = readStopwatch(this.#core.registry.clock)
+    this.#observedOf(this.#patterns, 'pattern', pattern)?.noteRead(this.#hash(key), key.length, this.#now)
   }
 
   #noteLoad (key: string, pattern: string, value: unknown, error: unknown): void {
@@ -169,15 +178,15 @@ export class Advisor {
     })
   }
 
-  #noteCandidate (route: string, reply: FastifyReply, payload: unknown, seconds: number | undefined): void {
+  #noteCandidate (route: string, reply: FastifyReply, payload: unknown, milliseconds: number | undefined): void {
     const { request } = reply
-    const now = this.#readClock()
+    const now = this.#now
     const observed = this.#observedOf(this.#routes, 'route', route)
     if (observed === undefined) return
     const url = request.raw.url!
     const hash = hashKey(url)
     observed.noteRead(hash, url.length, now)
-    if (seconds !== undefined) observed.noteDuration(seconds)
+    if (milliseconds !== undefined) observed.noteDuration(milliseconds / 1000)
     if (!this.#timeBudget.has(now)) return
     this.#spend(() => {
       // `finish` costs less than a replaced `writeHead`, after which Node's code takes slower paths for the response.
@@ -208,12 +217,6 @@ export class Advisor {
     const made = new RouteObservation(kind, kind === 'route' ? `GET ${name}` : name, { ...ttls === undefined ? {} : { ttls }, ...entries === undefined ? {} : { entries } })
     known.set(name, made)
     return made
-  }
-
-  /** Reads the time of a read or a request, to the millisecond. */
-  #readClock (): number {
-    const { clock } = this.#core.registry
-    return (this.#now = clock.coarse === undefined ? clock.now() : clock.coarse())
   }
 
   /** The hash of a key. The last hash is cached, since one operation needs the hash up to three times. */

@@ -1,21 +1,12 @@
-import { FAILED_AFTER_MS, PendingRequests, readStopwatch, type Core, type RequestArm } from '@x/cache-core/suite'
+import type { Core, RequestArm } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { METRICS_DEFAULTS } from '../options.js'
 import { Arms } from './arms.js'
 import { Routes, type MeasuredRoute, type RouteTraffic } from './routes.js'
 
-const kBegan = Symbol('@x/cache-metrics.began')
-const COUNTED = -1
-
-/**
- * A request with the time at which it began, in milliseconds of `readStopwatch`; the value `COUNTED` once it was counted. The time is no
- * request decorator, since Fastify would set a decorator on every request.
- */
-interface Timed { [kBegan]?: number }
-
 type Listener = (seconds: number, route: string, arm: RequestArm) => void
-/** Receives the response to a GET request that a shared cache could have answered. */
-export type OnCandidate = (route: string, reply: FastifyReply, payload: unknown, seconds: number | undefined) => void
+/** Receives the response to a GET request that a shared cache could have answered; `endedAt` is a reading of `readStopwatch`. */
+export type OnCandidate = (route: string, reply: FastifyReply, payload: unknown, milliseconds: number | undefined, endedAt: number) => void
 
 /** The requests of one app: their durations, and the number of requests that a shared cache could have answered. */
 export class Traffic {
@@ -47,57 +38,32 @@ export class Traffic {
   }
 
   /**
-   * Measures every request of the Fastify instance, from its first hook to `onSend`, or to the end of its connection if there is no
+   * Counts every request of the Fastify instance, from its first hook to `onSend`, or to the end of its connection if there is no
    * response.
    */
   watch (fastify: FastifyInstance): void {
-    const traffic = this
-    const pending = new PendingRequests(() => this.#core.registry.clock, (reply, seenAt) => this.#measureUnanswered(reply, seenAt))
-    fastify.addHook('onClose', async function endMeasurement () { pending.close() })
-    // The hooks belong to the instance, not to each route. Hooks of the instance also run for unmatched requests, and for routes that were
-    // declared before the plugin was loaded. `onResponse` is not used: for this hook Fastify adds two listeners to every response, which
-    // costs more than the other hooks.
-    fastify.addHook('onRequest', function noteBegin (request, reply, done) {
-      (request as unknown as Timed)[kBegan] = readStopwatch(traffic.#core.registry.clock)
-      pending.begin(reply)
-      done()
-    })
-    fastify.addHook('onSend', function measureRequest (request, reply, payload, done) {
-      pending.answer(reply)
-      traffic.#measure(request, reply, payload)
-      done()
+    this.#core.measurements.of(fastify).listen({
+      answered: (reply, milliseconds, payload, endedAt) => this.#noteAnswered(reply, milliseconds, payload, endedAt),
+      unanswered: ({ request }, milliseconds, hasFailed) => {
+        const route = this.#routes.of(request, this.#core.routeOf(request))
+        if (route !== undefined) this.#count(request, route, milliseconds, hasFailed)
+      }
     })
   }
 
-  #measure (request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
-    const timed = request as unknown as Timed
-    const began = timed[kBegan]
-    // Each request is counted once, although `onSend` runs again for the error response when a later hook fails.
-    if (began === COUNTED) return
-    timed[kBegan] = COUNTED
+  #noteAnswered (reply: FastifyReply, milliseconds: number | undefined, payload: unknown, endedAt: number): void {
+    const { request } = reply
     const route = this.#routes.of(request, this.#core.routeOf(request))
     if (route === undefined) return
     const { traffic, candidates } = route
-    const now = readStopwatch(this.#core.registry.clock)
     if (candidates !== 'never') {
       const { method, url } = request.raw
       if ((method === 'GET' || method === 'HEAD') && (candidates === 'always' || !this.#core.registry.personal.hasUrl(url!))) {
         traffic.candidates[method]++
-        if (method === 'GET') this.onCandidate?.(traffic.label, reply, payload, began === undefined ? undefined : (now - began) / 1000)
+        if (method === 'GET') this.onCandidate?.(traffic.label, reply, payload, milliseconds, endedAt)
       }
     }
-    // If a hook that ran earlier has answered the request, the time of its begin is unknown and its duration is not measured.
-    if (began !== undefined) this.#count(request, route, now - began, reply.statusCode >= 500)
-  }
-
-  /** Counts a request whose connection ended before its response, such as one that hangs. */
-  #measureUnanswered ({ request }: FastifyReply, seenAt: number): void {
-    const timed = request as unknown as Timed
-    const milliseconds = seenAt - timed[kBegan]!
-    if (milliseconds <= 0) return
-    timed[kBegan] = COUNTED
-    const route = this.#routes.of(request, this.#core.routeOf(request))
-    if (route !== undefined) this.#count(request, route, milliseconds, milliseconds >= FAILED_AFTER_MS)
+    if (milliseconds !== undefined) this.#count(request, route, milliseconds, reply.statusCode >= 500)
   }
 
   #count (request: FastifyRequest, { traffic }: MeasuredRoute, milliseconds: number, failed: boolean): void {

@@ -120,7 +120,7 @@ export class ReuseCurve {
   /**
    * Notes a request for a key.
    * @param hash the hash of the key, by `hashKey`
-   * @param now milliseconds of any clock, without fractions. If the clock goes back, earlier loads count as expired
+   * @param now milliseconds of any clock; fractions are cut off. If the clock goes back, earlier loads count as expired
    */
   note (hash: number, now: number): void {
     this.#hashes[this.#pending] = hash

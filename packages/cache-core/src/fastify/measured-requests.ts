@@ -1,0 +1,152 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { readStopwatch, type Clock } from '../lib/clock.js'
+import { isGone } from './client-gone.js'
+
+/** Milliseconds between two looks at the requests without a response. */
+const LOOK_EVERY_MS = 1000
+/**
+ * Milliseconds of waiting without a response after which a request has failed, as the 504 of a proxy would say. A client that leaves sooner
+ * is none of the app's failures.
+ */
+const FAILED_AFTER_MS = 5000
+
+/** Receives the end of each request of a Fastify instance once. Its functions must not throw. */
+export interface RequestListener {
+  /**
+   * The response is ready: all hooks before have seen it, and its payload is what this instance's `onSend` hooks receive.
+   * @param milliseconds since the first hook; `undefined`: a hook before the measurement answered the request, so its begin is not known
+   * @param endedAt the time of the response, in milliseconds of `readStopwatch`: listeners need no reading of their own
+   */
+  answered (reply: FastifyReply, milliseconds: number | undefined, payload: unknown, endedAt: number): void
+  /** The connection ended without a response after `milliseconds` of waiting; `hasFailed`: it lasted so long that the app has failed. */
+  unanswered (reply: FastifyReply, milliseconds: number, hasFailed: boolean): void
+}
+
+/**
+ * A place for one pending request. Places are used again: a `Set` of the replies would have a table that outlives them, and the garbage
+ * collector would copy a third of all requests to the old space.
+ */
+interface Place { reply: FastifyReply | undefined; began: number }
+
+const kPlace = Symbol('@x/cache-core.place')
+const ENDED: Place = Object.freeze({ reply: undefined, began: NaN })
+
+/** A request with its place, or `ENDED`. The place is no decorator, since Fastify would set a decorator on every request. */
+interface Placed { [kPlace]?: Place }
+
+/**
+ * The one measurement of the requests of a Fastify instance, from their first hook to their response or, without one, to the end of their
+ * connection. The hooks are added with the first listener, so that an app without listeners pays nothing.
+ */
+export class MeasuredRequests {
+  readonly #clock: () => Clock
+  #listeners: readonly RequestListener[] = []
+  /** The places of requests without a response, and free ones. */
+  readonly #places: Place[] = []
+  readonly #free: Place[] = []
+  #lookedAt = -Infinity
+
+  constructor (fastify: FastifyInstance, clock: () => Clock) {
+    this.#clock = clock
+    const measured = this
+    // The connections are looked at once per second, since a listener for the end of each connection would cost every request more. A
+    // client that leaves within the second is therefore not noticed.
+    const timer = setInterval(() => this.#look(), LOOK_EVERY_MS)
+    timer.unref()
+    fastify.addHook('onClose', async function endMeasurement () {
+      clearInterval(timer)
+      measured.#places.length = 0
+    })
+    // The hooks belong to the instance, not to each route. Hooks of the instance also run for unmatched requests, and for routes that were
+    // declared before. `onResponse` is not used: for this hook Fastify adds two listeners to every response, which costs more than the
+    // other hooks.
+    fastify.addHook('onRequest', function noteBegin (request, reply, done) {
+      measured.#begin(request, reply)
+      done()
+    })
+    fastify.addHook('onSend', function measureRequest (request, reply, payload, done) {
+      measured.#answer(request, reply, payload)
+      done()
+    })
+  }
+
+  /** Adds a listener; returns the function that removes it. */
+  listen (listener: RequestListener): () => void {
+    this.#listeners = [...this.#listeners, listener]
+    return () => { this.#listeners = this.#listeners.filter((other) => other !== listener) }
+  }
+
+  #begin (request: FastifyRequest, reply: FastifyReply): void {
+    let place = this.#free.pop()
+    if (place === undefined) this.#places.push(place = { reply: undefined, began: 0 })
+    place.reply = reply
+    place.began = readStopwatch(this.#clock())
+    ;(request as Placed)[kPlace] = place
+  }
+
+  /** Ends a request once, although `onSend` runs again for the error response when a later hook fails. */
+  #answer (request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
+    const placed = request as Placed
+    const place = placed[kPlace]
+    if (place === ENDED) return
+    placed[kPlace] = ENDED
+    const endedAt = readStopwatch(this.#clock())
+    let milliseconds: number | undefined
+    if (place !== undefined) {
+      milliseconds = endedAt - place.began
+      // A request that `#forget` was called for owns its place.
+      if (place.reply !== undefined) this.#release(place)
+    }
+    for (const listener of this.#listeners) listener.answered(reply, milliseconds, payload, endedAt)
+  }
+
+  #release (place: Place): void {
+    place.reply = undefined
+    this.#free.push(place)
+  }
+
+  /** Ends the requests whose connection has ended since the last look, with the time at which it was last seen open. */
+  #look (): void {
+    const now = readStopwatch(this.#clock())
+    for (let at = this.#places.length - 1; at >= 0; at--) {
+      const place = this.#places[at]!
+      const { reply } = place
+      if (reply === undefined) continue
+      // A response past Fastify is the app's own: its begin and status are not known.
+      if (reply.sent) this.#forget(place, at)
+      else if (isGone(reply)) this.#leave(place, at, reply)
+    }
+    this.#lookedAt = now
+  }
+
+  #leave (place: Place, at: number, reply: FastifyReply): void {
+    const milliseconds = this.#lookedAt - place.began
+    if (milliseconds <= 0) return this.#forget(place, at)
+    ;(reply.request as Placed)[kPlace] = ENDED
+    this.#release(place)
+    for (const listener of this.#listeners) listener.unanswered(reply, milliseconds, milliseconds >= FAILED_AFTER_MS)
+  }
+
+  /** Stops watching the connection of a request. The request keeps its place, so that a response that still comes is measured as any other. */
+  #forget (place: Place, at: number): void {
+    place.reply = undefined
+    this.#places[at] = this.#places.at(-1)!
+    this.#places.pop()
+  }
+}
+
+/** The measurements of one core: one per Fastify instance that has a listener. */
+export class RequestMeasurements {
+  readonly #clock: () => Clock
+  readonly #measured = new Map<FastifyInstance, MeasuredRequests>()
+
+  constructor (clock: () => Clock) {
+    this.#clock = clock
+  }
+
+  of (fastify: FastifyInstance): MeasuredRequests {
+    let measured = this.#measured.get(fastify)
+    if (measured === undefined) this.#measured.set(fastify, measured = new MeasuredRequests(fastify, this.#clock))
+    return measured
+  }
+}
