@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fastify 5.12.8: a handler that answers 204 with a payload (`reply.code(204).send({ ok: true })`). To GET Fastify drops the payload with its
-# content-type and content-length. To HEAD it sends both, although a 204 must not have a Content-Length (RFC 9110 §8.6), so an HTTP/2 client
+# fastify 5.12.8: a handler that answers 204 with a payload (`reply.code(204).send({ ok: true })`). To GET Fastify drops the payload with
+# its content-type and content-length. To HEAD it sends both, although a 204 must not have a Content-Length (RFC 9110 §8.6), so an HTTP/2 client
 # on nghttp2 (Node 20.20.2) gets no response: its stream ends with NGHTTP2_PROTOCOL_ERROR. Node's HTTP/1.1 client takes it.
 # It matters to us because a stored 204 has to be sent without both to HEAD, too, although the route itself sends them.
 set -euo pipefail
