@@ -107,7 +107,7 @@ export class CoreRollout {
     this.#hasHooks = true
     const { fastify, requests, client, access } = this.#parts
     measureRollout(fastify, { requests, clock: () => client.registry.clock, recorder: () => this.#canary?.recorder })
-    addRolloutRoutes(fastify, () => this.#canary!, access)
+    addRolloutRoutes(fastify, () => this.#canary!, access, (pattern) => client.registry.stats.patterns.has(pattern))
   }
 
   #warm (): Promise<void> {
