@@ -10,7 +10,9 @@ export const ROLLOUT_PATH = `${STATUS_PATH}/rollout`
  * an unknown route where the internal endpoints are closed.
  * @param isSeen whether a key of a pattern was used in this process; an action on a misspelt pattern stops nothing
  */
-export function addRolloutRoutes (fastify: FastifyInstance, canary: () => Canary, access: () => InternalAccess, isSeen: (pattern: string) => boolean): void {
+export function addRolloutRoutes (
+  fastify: FastifyInstance, canary: () => Canary, access: () => InternalAccess, isSeen: (pattern: string) => boolean
+): void {
   const options = { onRequest: guardInternal(access), schema: { hide: true } as object }
   fastify.get(ROLLOUT_PATH, options, async function showRollout (_request, reply) {
     reply.header('cache-control', 'no-store')

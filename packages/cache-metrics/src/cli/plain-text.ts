@@ -47,9 +47,10 @@ function aligned (rows: readonly string[][], width: number): string[] {
   const indent = isBeside ? beside : 2
   return aligned.flatMap((cells, index) => {
     const row = cells.slice(0, -1).join('  ')
-    const texts = index === 1 ? ['-'.repeat(width - indent)] : wrapped(cells.at(-1)!.trimEnd(), width - indent)
-    const lines = texts.map((text) => ' '.repeat(indent) + text)
-    return isBeside ? [row.padEnd(indent) + texts[0]!, ...lines.slice(1)] : [row.trimEnd(), ...lines]
+    const text = index === 1 ? '-'.repeat(width - indent) : cells.at(-1)!.trimEnd()
+    const lines = wrapped(text, width - indent).map((line) => ' '.repeat(indent) + line)
+    if (isBeside) return [row + lines[0]!.slice(row.length), ...lines.slice(1)]
+    return index === 1 ? [row] : [row.trimEnd(), ...lines]
   })
 }
 

@@ -68,7 +68,8 @@ t.test('rollout status: --format text is read in a terminal of 80 columns', asyn
   const gates = ['latency against the control arm', 'loads per read against the control arm'].map((name) => ({ ...VIEW.gates[1], name, reason }))
   const measured = { ...arm, requests: 1_234_567, p50: 0.56521, p95: 12.3456, p99: 1234.56 }
   const history = [{ ...VIEW.history[0], reason }]
-  const { url } = await answering(t, 200, { ...VIEW, arms: { cached: measured, control: measured }, reason, gates, history, problem: reason })
+  const arms = { cached: measured, control: measured }
+  const { url } = await answering(t, 200, { ...VIEW, arms, reason, gates, history, problem: reason })
   const { stdout } = await run(['rollout', 'status', '--app', url, '--format', 'text'])
   t.same(stdout.split('\n').filter((line) => line.length > 80), [])
   t.equal(stdout.replace(/\s+/g, ' ').split(reason).length, 6, 'the reason is in the verdict, both gates, the history and the problem')
