@@ -17,6 +17,28 @@ t.test('CacheRegistry: begins by observing', async (t) => {
   t.match(registry.status(), { enabled: false, implName: 'NullCache', recentStats: { hits: 0, misses: 0, errors: 0, hitRate: 0 } })
 })
 
+t.test('CacheRegistry: a misspelt or impossible option is refused, so that no typo caches everything', async (t) => {
+  for (const [options, path] of [
+    [{ rolout: { percent: 10 } }, 'rolout'],
+    [{ rollout: { percnt: 10 } }, 'rollout.percnt'],
+    [{ rollout: { canary: true } }, 'rollout.canary'],
+    [{ rollout: 10 }, 'rollout'],
+    [{ rollout: { percent: '10' } }, 'rollout.percent'],
+    [{ rollout: { holdOut: 60 } }, 'rollout.holdOut'],
+    [{ rollout: { allow: 'user' } }, 'rollout.allow'],
+    [{ rollout: { shadow: null } }, 'rollout.shadow'],
+    [{ rollout: { shadow: { percnt: 5 } } }, 'rollout.shadow.percnt'],
+    [{ readTimeoutMs: NaN }, 'readTimeoutMs'],
+    ['memory', 'options']
+  ] as const) {
+    t.throws(() => new CacheRegistry(options as never), { code: 'CACHE_ERR_OPTION_INVALID', message: new RegExp(`^Option "${path}" is invalid`) })
+  }
+  const clock = new FakeClock()
+  const registry = new CacheRegistry({ rollout: { percent: 10, allow: ['user'], holdOut: undefined as never }, clock })
+  t.match(registry.rollout, { percent: 10, allow: ['user'] })
+  t.equal(registry.clock, clock)
+})
+
 t.test('register: puts an implementation into service at once, and says what was before', async (t) => {
   const registry = new CacheRegistry()
   const swapped: string[] = []

@@ -275,6 +275,20 @@ t.test('near: entries and bytes stay within their bounds, and the least recently
   t.equal(small.read('large'), undefined, 'an entry above maxBytes is not held')
 })
 
+t.test('near: a value larger than maxBytes does not empty the near cache each time that it is read', async (t) => {
+  const { near, hold, read } = setUp({ maxBytes: 20_000 })
+  for (const key of ['a', 'b', 'c']) await hold(key, key)
+  await hold('large', 'x'.repeat(30_000))
+  t.strictSame(['a', 'b', 'c', 'large'].map(read), ['a', 'b', 'c', undefined])
+  await hold('edge:large', 'x'.repeat(15_000))
+  t.strictSame(['a', 'b', 'c'].map(read), ['a', 'b', 'c'], 'a stored response that needs more than its share and fits evicts nothing')
+  await hold('edge:larger', 'x'.repeat(15_000))
+  t.strictSame(['a', 'b', 'c', 'edge:larger'].map(read), ['a', 'b', 'c', undefined], 'a stored response above its share is not held where room is needed')
+  await hold('b', 'x'.repeat(30_000))
+  t.equal(read('b'), undefined, 'the copy of the earlier value is gone')
+  t.equal(near.status.entries, 3)
+})
+
 t.test('near: messages about other keys, and names that are no entries, remove nothing', async (t) => {
   const { near, hold, read } = setUp()
   await hold('key', 1)

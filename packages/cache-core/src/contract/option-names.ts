@@ -13,8 +13,7 @@ const NAMES = {
   warm: new Set(['concurrency']),
   setItem: new Set(['key', 'value', 'options']),
   warmItem: new Set(['key', 'loader', 'options']),
-  MemoryCache: new Set(['maxEntries', 'maxBytes', 'isolation', 'maxTags', 'responseShare', 'clock']),
-  CacheRegistry: new Set(['readTimeoutMs', 'writeTimeoutMs', 'maxKeyPatterns', 'keyPattern', 'rollout', 'clock'])
+  MemoryCache: new Set(['maxEntries', 'maxBytes', 'isolation', 'maxTags', 'responseShare', 'clock'])
 } as const
 
 /**

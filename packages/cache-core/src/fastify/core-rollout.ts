@@ -13,6 +13,9 @@ import type { RequestCaches } from './request-cache.js'
 import { addRolloutRoutes, ROLLOUT_PATH } from './rollout-routes.js'
 import type { InternalAccess } from './status-route.js'
 
+/** The members of option `rollout` that a canary decides on for all apps of its registry. */
+const CANARY_DECIDES = ['percent', 'allow', 'salt', 'holdOut', 'canary'] as const
+
 /** The parts of a core that its rollout needs. */
 export interface RolloutParts {
   readonly fastify: FastifyInstance
@@ -36,14 +39,25 @@ export class CoreRollout {
   }
 
   /**
-   * Applies option `rollout`, which the core and a sibling package may give one after the other.
+   * Refuses rollout options for a registry with the canary of another app. They would change the percent and the subjects that this canary
+   * compares.
+   * @throws `CACHE_ERR_OPTION_INVALID`
+   */
+  refuseBesideOther (rollout: RolloutWithCanary = {}): void {
+    if (this.#canary !== undefined || this.#parts.client.registry.canaryStatus === undefined) return
+    const name = CANARY_DECIDES.find((each) => rollout[each] !== undefined && rollout[each] !== false)
+    if (name !== undefined) throw new OptionInvalid(`rollout.${name}`, 'an option beside the canary of another app with this registry', `none of ${CANARY_DECIDES.join(', ')}: a registry has one canary, which decides for all of its apps`)
+  }
+
+  /**
+   * Applies option `rollout`, which the core and a sibling package may give one after the other, and the app to its registry.
    * @throws `CACHE_ERR_OPTION_INVALID` for stages and criteria that contradict one another
    */
   configure (rollout: RolloutWithCanary): void {
-    const plan = planOf(rollout)
-    if (plan === undefined || plan.hash === this.#canary?.plan.hash) return
     const { registry } = this.#parts.client
-    if (this.#canary === undefined && registry.canaryStatus !== undefined) throw new OptionInvalid('rollout.canary', 'a second canary of one registry', 'one canary for each registry')
+    const { allow, salt, holdOut } = registry.rollout
+    const plan = planOf({ allow, salt, ...holdOut === 0 ? {} : { holdOut }, ...rollout })
+    if (plan === undefined || plan.hash === this.#canary?.plan.hash) return
     this.#canary = new Canary(plan, {
       rollout: registry.rollout,
       clock: () => registry.clock,
@@ -92,12 +106,9 @@ export class CoreRollout {
   #addHooks (): void {
     if (this.#hasHooks) return
     this.#hasHooks = true
-    const { fastify, measurements, access } = this.#parts
-    measurements.of(fastify).listen({
-      answered: (reply, milliseconds) => this.#count(reply, milliseconds, reply.statusCode >= 500),
-      unanswered: (reply, milliseconds, hasFailed) => this.#count(reply, milliseconds, hasFailed)
-    })
-    addRolloutRoutes(fastify, () => this.#canary!, access)
+    const { fastify, requests, client, access } = this.#parts
+    measureRollout(fastify, { requests, clock: () => client.registry.clock, recorder: () => this.#canary?.recorder })
+    addRolloutRoutes(fastify, () => this.#canary!, access, (pattern) => client.registry.stats.patterns.has(pattern))
   }
 
   /** Counts a request that used `request.cache`: in both arms the same requests do, so that the arms are comparable. */

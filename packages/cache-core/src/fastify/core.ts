@@ -84,6 +84,7 @@ export class Core {
     if (options.expose === true && options.guard === undefined && !needsNoGuard()) throw new StatusUnguarded(STATUS_PATH)
     this.#isExplicit = isExplicit
     refuseClash(options, this.#siblingOptions, this.#siblingName)
+    this.#rollout.refuseBesideOther(options.rollout)
     this.#options = options
     this.registry.configure(options)
     this.registry.personal.add(options.personal ?? [])
@@ -102,6 +103,7 @@ export class Core {
   configureFor (by: string, { rollout, defaultTtl }: SharedOptions): void {
     const given = resolveCoreOptions({ rollout, defaultTtl })
     refuseClash(this.#options, given, by)
+    this.#rollout.refuseBesideOther(given.rollout)
     this.#siblingOptions = given
     this.#siblingName = by
     this.registry.configure(given)

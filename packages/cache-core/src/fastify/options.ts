@@ -8,11 +8,10 @@ import { defaultTtlSchema } from '../contract/default-ttl.js'
 import { defaultsOf } from '../lib/schema-defaults.js'
 import { rolloutOptionProperties } from '../rollout/canary-options.js'
 import { registryProperties } from '../service/registry-options.js'
-import { OptionInvalid } from '../contract/errors.js'
 import type { WarmItem } from '../client/fastify-cache.js'
 import type { CacheRegistry } from '../service/registry.js'
 import { refuseNames } from '../contract/option-names.js'
-import { kindOf, shown } from '../contract/shown.js'
+import { checked, copyBy } from '../contract/option-schema.js'
 
 /** A function that makes the implementation for a Fastify instance, which closes the implementation when it closes itself. */
 export type CacheFactory = (fastify: FastifyInstance) => Cache | Promise<Cache>
@@ -105,66 +104,6 @@ export function checkOptions<S extends TSchema> (of: S, raw: object): Static<S> 
 function ownOf (raw: object): object {
   return Object.fromEntries(Object.entries(raw).filter(([name]) => !FASTIFY_KEYS.has(name)))
 }
-
-function checked<S extends TSchema> (of: S, options: unknown): Static<S> {
-  if (Value.Check(of, options)) return options as Static<S>
-  throw describe(of, options)
-}
-
-/**
- * Copies the objects and lists that the schema describes, without members that are `undefined`: filling in defaults changes its argument,
- * which belongs to the app. Values that the schema leaves open, such as live objects, are not copied.
- */
-function copyBy (of: TSchema | undefined, value: unknown): unknown {
-  if (Array.isArray(value)) {
-    const items = partOf(of, '0')
-    return items === undefined ? value : value.map((item) => copyBy(items, item))
-  }
-  if (typeof value !== 'object' || value === null || propertiesOf(of) === undefined) return value
-  const entries = Object.entries(value).filter(([, part]) => part !== undefined)
-  return Object.fromEntries(entries.map(([name, part]) => [name, copyBy(partOf(of, name), part)]))
-}
-
-interface SchemaParts { properties?: Record<string, TSchema>; items?: TSchema; anyOf?: TSchema[] }
-
-/** The properties of an object schema, or of the object schema in a union. */
-function propertiesOf (of: TSchema | undefined): Record<string, TSchema> | undefined {
-  const { properties, anyOf } = (of ?? {}) as SchemaParts
-  return properties ?? anyOf?.map(propertiesOf).find((each) => each !== undefined)
-}
-
-function partOf (of: TSchema | undefined, name: string): TSchema | undefined {
-  const properties = propertiesOf(of)
-  if (properties !== undefined) return Object.hasOwn(properties, name) ? properties[name] : undefined
-  const { items, anyOf } = (of ?? {}) as SchemaParts
-  return items ?? anyOf?.map((each) => partOf(each, name)).find((each) => each !== undefined)
-}
-
-function describe (of: TSchema, options: unknown): Error {
-  // If a value matches no alternative of a union, each alternative reports an error. The deepest path is that of the mistake, and the last
-  // error on that path covers all alternatives.
-  const errors = Value.Errors(of, options)
-  const unknown = errors.find(({ keyword }) => keyword === 'additionalProperties')
-  const worst = unknown ?? errors.reduce((worst, each) => each.instancePath.length >= worst.instancePath.length ? each : worst)
-  const at = worst.instancePath.split('/').slice(1)
-  if (unknown !== undefined) {
-    const { additionalProperties } = unknown.params as { additionalProperties: string[] }
-    const known = Object.keys(propertiesOf(at.reduce(partOf, of as TSchema | undefined)) ?? {})
-    return new OptionInvalid([...at, additionalProperties[0]!].join('.'), 'an unknown option', known.join(', '))
-  }
-  const got = at.reduce<any>((part, name) => part?.[name], options)
-  const allowed = errors
-    .filter(({ instancePath }) => instancePath === worst.instancePath)
-    .flatMap(({ keyword, params, message }) => {
-      if (keyword === 'anyOf') return []
-      if (keyword === 'required') return [`an object with ${(params as { requiredProperties: string[] }).requiredProperties.join(', ')}`]
-      return [keyword === 'const' ? JSON.stringify((params as { allowedValue: unknown }).allowedValue) : message.replace(/^must be /, '')]
-    })
-  return new OptionInvalid(at.join('.') || 'options', SECRET.test(at.join('.')) ? kindOf(got) : shown(got), [...new Set(allowed)].join(' or '))
-}
-
-/** Options whose value an error never shows: credentials, and options that may contain a URL. */
-const SECRET = /pass|secret|token|credential|auth|user|tls|url|varnish|^nodes(\.\d+)?$/i
 
 /**
  * Checks the options of the core and returns them without defaults; throws `CACHE_ERR_OPTION_INVALID`. An option that is left out does not

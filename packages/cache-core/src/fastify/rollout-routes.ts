@@ -8,8 +8,11 @@ export const ROLLOUT_PATH = `${STATUS_PATH}/rollout`
 /**
  * Adds `GET` and `POST /internal/cache/rollout`: the status with the history, and the actions of an operator. Both respond with the 404 of
  * an unknown route where the internal endpoints are closed.
+ * @param isSeen whether a key of a pattern was used in this process; an action on a misspelt pattern stops nothing
  */
-export function addRolloutRoutes (fastify: FastifyInstance, canary: () => Canary, access: () => InternalAccess): void {
+export function addRolloutRoutes (
+  fastify: FastifyInstance, canary: () => Canary, access: () => InternalAccess, isSeen: (pattern: string) => boolean
+): void {
   const options = { onRequest: guardInternal(access), schema: { hide: true } as object }
   fastify.get(ROLLOUT_PATH, options, async function showRollout (_request, reply) {
     reply.header('cache-control', 'no-store')
@@ -18,7 +21,10 @@ export function addRolloutRoutes (fastify: FastifyInstance, canary: () => Canary
   fastify.post(ROLLOUT_PATH, options, async function changeRollout (request, reply) {
     reply.header('cache-control', 'no-store')
     try {
-      return await canary().act(request.body)
+      const { pattern } = (request.body ?? {}) as { pattern?: unknown }
+      const isUnknown = typeof pattern === 'string' && !isSeen(pattern)
+      const view = await canary().act(request.body)
+      return isUnknown ? { ...view, note: [`no key of the pattern ${pattern} was used in this process`, ...view.note === undefined ? [] : [view.note]].join('; ') } : view
     } catch (error) {
       return refuse(reply, error as FastifyError)
     }

@@ -7,6 +7,9 @@ import { Cohorts } from './cohorts.js'
 import { defaultCriteria, type Criteria } from './criteria.js'
 import { rolloutProperties } from './rollout-options.js'
 
+/** The largest required sample: more requests than 10 000 a second in three years. */
+const MAX_SAMPLE = 1e12
+
 const percentBelow100 = () => Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 100 })
 
 const goSchema = Type.Object({
@@ -46,7 +49,7 @@ const stageSchema = Type.Object({
   /** Hours for which the stage lasts at least; only minutes in which the percent was that of the stage count. */
   holdHours: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 8760 })),
   /** The number of requests in the cached arm below which the stage neither goes on nor steps back, except for an error burst. */
-  minSample: Type.Optional(Type.Integer({ minimum: 1 })),
+  minSample: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_SAMPLE })),
   /** Criteria that must all hold before the next stage begins; replaces all of the default criteria. */
   go: Type.Optional(goSchema),
   /** Criteria of which each steps back to the stage below, once it is certain; replaces all of the default criteria. */
@@ -62,7 +65,7 @@ export const canarySchema = Type.Object({
   /** Hours at percent 0 before the first stage, in which both arms are measured without a cache. */
   baselineHours: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 8760, default: 24 })),
   /** The number of requests in the cached arm below which a stage waits, unless the stage has a `minSample` of its own. */
-  minSample: Type.Optional(Type.Integer({ minimum: 1, default: 10_000 })),
+  minSample: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_SAMPLE, default: 10_000 })),
   /** `'manual'`: the canary changes no percent; its status and history contain what it would do. */
   advance: Type.Optional(Type.Union([Type.Literal('auto'), Type.Literal('manual')], { default: 'auto' })),
   /** Seconds over which the subjects of a higher stage are added, some at a time; 0: all at once. */

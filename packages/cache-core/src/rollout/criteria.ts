@@ -1,6 +1,3 @@
-import { OptionInvalid } from '../contract/errors.js'
-import { LOWEST_MS } from './latency-sketch.js'
-
 /**
  * The criteria of one stage. A criterion that is `undefined` does not apply. Shares are given in percent, differences of shares in
  * percentage points.
@@ -72,49 +69,4 @@ const DEFAULTS: readonly (readonly [fromPercent: number, criteria: Criteria])[] 
 /** Returns the default criteria of a stage by its percent: one set below 50 %, one from 50 %, one at 100 %. */
 export function defaultCriteria (percent: number): Criteria {
   return DEFAULTS.find(([from]) => percent >= from)![1]
-}
-
-/** The longest hold time: a year. */
-const MAX_HOURS = 8784
-
-/** A number among the criteria, and the range that is allowed for it. */
-interface Range {
-  readonly path: string
-  readonly value: number | undefined
-  readonly allows: (value: number) => boolean
-  readonly allowed: string
-}
-
-const isHoldTime = (hours: number): boolean => hours > 0 && hours <= MAX_HOURS
-const shareBelow = (value: number): boolean => value > 0 && value <= 100
-const shareAbove = (value: number): boolean => value >= 0 && value < 100
-
-/**
- * Checks the criteria of a stage.
- * @param path the place of the criteria in the options, such as `rollout.canary.stages[0]`
- * @throws `CACHE_ERR_OPTION_INVALID` for numbers out of range, for criteria that can never be met, and for those that contradict each other
- */
-export function checkCriteria ({ holdHours, minSample, go, back }: Criteria, path: string): void {
-  const below = 'a number above 0 and at most 100: a share is never below 0'
-  const above = 'a number from 0 and below 100: a share is never above 100'
-  const ranges: Range[] = [
-    { path: 'holdHours', value: holdHours, allows: isHoldTime, allowed: `a number above 0 and at most ${MAX_HOURS}` },
-    { path: 'minSample', value: minSample, allows: (count) => Number.isSafeInteger(count) && count >= 0, allowed: 'an integer of at least 0' },
-    { path: 'go.errorPercent', value: go.errorPercent, allows: shareBelow, allowed: below },
-    { path: 'go.cacheErrorPercent', value: go.cacheErrorPercent, allows: shareBelow, allowed: below },
-    { path: 'go.hitPercent', value: go.hitPercent, allows: shareAbove, allowed: above },
-    { path: 'go.p99Ms', value: go.p99Ms, allows: (ms) => ms > LOWEST_MS, allowed: `a number above ${LOWEST_MS}, the shortest duration` },
-    { path: 'back.errorPercent', value: back.errorPercent, allows: shareAbove, allowed: above },
-    { path: 'back.cacheErrorPercent', value: back.cacheErrorPercent, allows: shareAbove, allowed: above },
-    { path: 'back.hitPointsFallen', value: back.hitPointsFallen, allows: shareAbove, allowed: above }
-  ]
-  for (const { path: name, value, allows, allowed } of ranges) {
-    if (value !== undefined && !allows(value)) throw new OptionInvalid(`${path}.${name}`, String(value), allowed)
-  }
-  for (const name of ['errorPercent', 'cacheErrorPercent'] as const) {
-    const goes = go[name]
-    const steps = back[name]
-    if (goes === undefined || steps === undefined || goes <= steps) continue
-    throw new OptionInvalid(`${path}.go.${name}`, String(goes), `at most back.${name}, ${steps}: a stage cannot go on and step back at once`)
-  }
 }

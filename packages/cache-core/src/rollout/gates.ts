@@ -154,7 +154,7 @@ function fallRow ({ hitRates, recent }: Evidence, limit: number | undefined): Ga
 
 function limitRow (name: 'hit rate' | 'p99', unit: 'percent' | 'ms', value: number | undefined, limit: number, side: 'above' | 'below'): GateRow {
   const holds = value !== undefined && (side === 'above' ? value > limit : value < limit)
-  const shown = (some: number | undefined): string => unit === 'ms' ? `${number(some)} ms` : percent(some)
+  const shown = (some: number | undefined): string => unit === 'ms' && some !== undefined ? `${number(some)} ms` : percent(some)
   return {
     name,
     value,

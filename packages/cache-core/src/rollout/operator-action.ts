@@ -67,7 +67,7 @@ export function actOn (shared: SharedState, wanted: OperatorAction, plan: Canary
     case 'off': return kill(state, because('an operator used the kill switch'))
     case 'back':
       if (state.plan !== plan.hash) throw new RolloutConflict('the state is that of other stages', 'send "to" or "off", or send "back" to a process with those stages')
-      if (state.stage === 0) throw new RolloutConflict('the rollout is at the baseline', 'there is no stage below it')
+      if (state.stage === 0) throw new RolloutConflict('the rollout is at the baseline, with no stage below it', 'send "to" with the percent of a stage')
       return stepBack(state, (stage) => percentOf(plan, stage), because('an operator stepped back'))
     case 'to': {
       const stage = [0, ...plan.stages.map((each) => each.percent)].indexOf(percent!)

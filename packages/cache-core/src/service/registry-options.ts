@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { MAX_KEY_PATTERNS } from '../telemetry/key-pattern.js'
-import type { RolloutSettings } from '../rollout/rollout-options.js'
+import { settingsSchema } from '../rollout/rollout-options.js'
 import type { Clock } from '../lib/clock.js'
 
 const milliseconds = (fallback: number) => Type.Number({ minimum: 1, maximum: 600_000, default: fallback })
@@ -27,9 +27,10 @@ export const registryProperties = {
     (value) => typeof (value as Partial<Clock> | null | undefined)?.now === 'function', () => 'an object with now()')))
 }
 
-export const registrySchema = Type.Object(registryProperties)
-/** Options of a `CacheRegistry`. */
-export type RegistryOptions = Static<typeof registrySchema> & {
+export const registrySchema = Type.Object({
+  ...registryProperties,
   /** Which keys, and which share of the subjects, are cached. */
-  rollout?: RolloutSettings
-}
+  rollout: Type.Optional(settingsSchema)
+}, { additionalProperties: false })
+/** Options of a `CacheRegistry`. */
+export type RegistryOptions = Static<typeof registrySchema>

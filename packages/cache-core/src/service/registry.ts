@@ -7,7 +7,7 @@ import { ImplementationStale, implementationFailed, NotACache, OptionInvalid } f
 import { Events } from '../telemetry/events.js'
 import { Flights } from '../loading/single-flight.js'
 import { NullCache } from '../caches/null-cache.js'
-import { refuseNames } from '../contract/option-names.js'
+import { checked, copyBy } from '../contract/option-schema.js'
 import { Observer } from '../telemetry/read-outcomes.js'
 import { PersonalPaths } from './personal-paths.js'
 import { RecentStats } from '../telemetry/recent-stats.js'
@@ -95,8 +95,7 @@ export class CacheRegistry {
   #users = 0
 
   constructor (options: RegistryOptions = {}) {
-    refuseNames('CacheRegistry', options)
-    this.configure(options)
+    this.configure(checked(registrySchema, copyBy(registrySchema, options)))
     this.#active = this.#registration(new NullCache(), 'NullCache')
   }
 

@@ -63,6 +63,11 @@ export class KeyPatterns {
     }
   }
 
+  /** Whether a pattern has a label of its own: a key had it, or an operator listed it. */
+  has (pattern: string): boolean {
+    return this.#known.has(pattern)
+  }
+
   /** Returns the label of a key. The label is `other` if the app's pattern function throws or returns no usable label. */
   of (key: string): string {
     const isDefault = this.patternOf === defaultKeyPattern

@@ -40,11 +40,34 @@ const wrong: Record<string, object> = {
   'an unknown name': { canary: { steps: [10] } },
   'an unknown criterion': { canary: { stages: [{ percent: 10, go: { errors: 1 } }] } },
   'a text': { canary: 'yes' },
-  'a hold time of 0': { canary: { stages: [{ percent: 10, holdHours: 0 }] } }
+  'a hold time of 0': { canary: { stages: [{ percent: 10, holdHours: 0 }] } },
+  'a hold time that never ends': { canary: { stages: [{ percent: 10, holdHours: Infinity }] } },
+  'a hold time that is no number': { canary: { stages: [{ percent: 10, holdHours: NaN }] } },
+  'cache errors that are good and bad at once': { canary: { stages: [{ percent: 10, go: { cacheErrorPercent: 6 } }] } },
+  'half a request': { canary: { minSample: 0.5 } },
+  'a sample that no app reaches': { canary: { minSample: 1e300 } },
+  'a sample of a stage that no app reaches': { canary: { stages: [{ percent: 10, minSample: Number.MAX_SAFE_INTEGER }] } }
 }
 for (const [name, rollout] of Object.entries(wrong)) {
   t.test(`rollout.canary: ${name} is refused`, async (t) => {
     await t.rejects(buildApp(t, { rollout }), { code: 'CACHE_ERR_OPTION_INVALID', message: /^Option "rollout\./ })
+  })
+}
+
+for (const [rollout, allowed] of [
+  [{ canary: { stages: [{ percent: 10, holdHours: Infinity }] } }, 'a number above 0 and at most 8760'],
+  [{ canary: { stages: [{ percent: 10, go: { hitPercent: NaN } }] } }, 'a number above 0 and below 100'],
+  [{ canary: { stages: ['10'] } }, 'a number above 0 and at most 100 or object'],
+  [{ canary: { stages: [] } }, 'at least 1 items'],
+  [{ canary: { minSample: Infinity } }, 'a whole number from 1 to 1000000000000'],
+  [{ percent: NaN }, 'a number from 0 to 100'],
+  [{ percent: 100.5 }, 'a number from 0 to 100'],
+  [{ holdOut: '1' }, 'a number from 0 to 50'],
+  [{ shadow: { percent: Infinity } }, 'a number from 0 to 100']
+] as const) {
+  t.test(`rollout: ${JSON.stringify(rollout)} is refused with the range of the option`, async (t) => {
+    const error = await buildApp(t, { rollout: rollout as object }).then(() => undefined, (reason: Error) => reason)
+    t.equal(/allowed is (.*)$/.exec(error!.message)?.[1], allowed)
   })
 }
 

@@ -46,7 +46,9 @@ function minuteOf (shape: Shape): MinuteCounts {
 function comparisonAt (stage: number): { comparison: Comparison, fold: (minutes: number, shape: Omit<Shape, 'stage'>) => void } {
   const comparison = new Comparison(cohorts)
   let minute = EPOCH
-  const foldAll = (minutes: number, counts: MinuteCounts): void => { for (let at = 0; at < minutes; at++) comparison.fold(++minute, counts) }
+  const foldAll = (minutes: number, counts: MinuteCounts): void => {
+    for (let at = 0; at < minutes; at++) comparison.fold(++minute, counts)
+  }
   foldAll(180, minuteOf({ stage: 0 }))
   comparison.startStage(stage)
   return { comparison, fold: (minutes, shape) => { foldAll(minutes, minuteOf({ stage, ...shape })) } }

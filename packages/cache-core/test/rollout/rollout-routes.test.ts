@@ -59,6 +59,16 @@ t.test('POST rollout: to, back, pause, resume and off', async (t) => {
   t.match(await post({ action: 'back' }), { statusCode: 409, code: 'CACHE_ERR_ROLLOUT_CONFLICT' })
 })
 
+t.test('POST rollout: the kill switch of a misspelt key pattern is answered with a note', async (t) => {
+  const { app, post } = await canaryApp(t)
+  app.get('/', async (request) => request.cache.getOrSet('user:1', () => 1))
+  await app.inject('/')
+  t.match(await post({ action: 'off', pattern: 'usr' }), { statusCode: 200, patterns: { usr: 0 }, note: /no key of the pattern usr was used in this process/ })
+  t.notHas(await post({ action: 'off', pattern: 'user' }), { note: /./ })
+  t.notHas(await post({ action: 'pause' }), { note: /./ })
+  t.match(await post({ action: 'back' }), { statusCode: 409, message: /at the baseline, with no stage below it\. Instead: send "to"/ })
+})
+
 t.test('POST rollout: a key pattern has a percent of its own', async (t) => {
   const { app, wait, post, show } = await canaryApp(t)
   let loads = 0

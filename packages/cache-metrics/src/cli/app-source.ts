@@ -30,7 +30,7 @@ export async function reportOfApp ({ server }: AppSource, timeoutMs: number): Pr
 
 function hintFor (status: number): string {
   if (status === 401 || status === 403) return ': give what its guard wants with --header'
-  if (status === 404) return ': is @x/cache-metrics registered, and is the page exposed where NODE_ENV is neither development nor test?'
+  if (status === 404) return ': is @x/cache-metrics registered, and is the page exposed where NODE_ENV is another than development, test or staging?'
   if (status >= 300 && status < 400) return ', a redirect: give the address that it leads to'
   return ''
 }

@@ -90,7 +90,7 @@ function refusalOf (json: unknown, server: Server): string | undefined {
 
 function hintFor (status: number): string {
   if (status === 401 || status === 403) return ': give what its guard wants with --header'
-  if (status === 404) return ': has the app a canary (rollout: { canary: true } of @x/cache-core), and is the page exposed, with a guard, where NODE_ENV is neither development nor test?'
+  if (status === 404) return ': is this the address of the app, with its prefix, has the app a canary (rollout: { canary: true } of @x/cache-core), and is the page exposed, with a guard, where NODE_ENV is another than development, test or staging?'
   if (status === 405) return ': something in front of the app refuses the method'
   if (status >= 300 && status < 400) return ', a redirect: give the address that it leads to'
   return ''

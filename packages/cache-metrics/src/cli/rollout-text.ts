@@ -7,11 +7,14 @@ import type { SentRollout } from './rollout-source.js'
 /** The number of history records that are printed; JSON has all that the app sends. */
 const SHOWN_RECORDS = 10
 
+/** The number of characters in a line of `--format text`: the width of a terminal. */
+const TEXT_WIDTH = 80
+
 /** The text that `cache-advisor rollout` prints. */
 export function showRollout ({ format }: Pick<RolloutCommand, 'format'>, rollout: SentRollout): string {
   if (format === 'json') return `${asciiJson(JSON.stringify(rollout, undefined, 2))}\n`
   const markdown = `${['# Rollout', ...summaryOf(rollout), ...armsOf(rollout), ...rolloutGates(rollout), ...historyOf(rollout)].join('\n\n')}\n`
-  return printable(format === 'text' ? toText(markdown) : markdown)
+  return printable(format === 'text' ? toText(markdown, TEXT_WIDTH) : markdown)
 }
 
 /** The gates of the stage as Markdown; none before the first decision. */
@@ -41,10 +44,10 @@ function summaryOf (rollout: SentRollout): string[] {
 }
 
 function armsOf ({ arms }: SentRollout): string[] {
-  const ms = (value: number | null | undefined): string => value === undefined || value === null ? '–' : `${number(value)} ms`
+  const ms = (value: number | null | undefined): string => value === undefined || value === null ? '–' : `${number(Number(value.toPrecision(3)))} ms`
   const share = (count: number | null | undefined, total: number | null | undefined): string =>
     typeof count !== 'number' || typeof total !== 'number' || total === 0 ? '–' : `${number(100 * count / total)} %`
-  return ['## Arms', table(['Arm', 'Requests', 'Failures', 'p50', 'p95', 'p99', 'Hit Rate', 'Loads per Read'], Object.entries(arms).map(([name, each]) => [
+  return ['## Arms', table(['Arm', 'Requests', 'Failures', 'p50', 'p95', 'p99', 'Hit Rate', 'Loads/Read'], Object.entries(arms).map(([name, each]) => [
     name, each.requests.toLocaleString('en-US'), share(each.failures, each.requests), ms(each.p50), ms(each.p95), ms(each.p99),
     share(each.hits, each.reads), share(each.loads, each.reads)
   ].map(forMarkdown)))]

@@ -63,6 +63,18 @@ t.test('rollout status: reads, and prints stage, arms, criteria and history', as
   t.same(JSON.parse((await run(['rollout', 'status', '--app', url, '--format', 'json'])).stdout), VIEW)
 })
 
+t.test('rollout status: --format text is read in a terminal of 80 columns', async (t) => {
+  const reason = 'not enough data: a regression of 20 % could not be seen yet (±43 %), the hold-out has had 2412 requests'
+  const gates = ['latency against the control arm', 'loads per read against the control arm'].map((name) => ({ ...VIEW.gates[1], name, reason }))
+  const measured = { ...arm, requests: 1_234_567, p50: 0.56521, p95: 12.3456, p99: 1234.56 }
+  const history = [{ ...VIEW.history[0], reason }]
+  const arms = { cached: measured, control: measured }
+  const { url } = await answering(t, 200, { ...VIEW, arms, reason, gates, history, problem: reason })
+  const { stdout } = await run(['rollout', 'status', '--app', url, '--format', 'text'])
+  t.same(stdout.split('\n').filter((line) => line.length > 80), [])
+  t.equal(stdout.replace(/\s+/g, ' ').split(reason).length, 6, 'the reason is in the verdict, both gates, the history and the problem')
+})
+
 t.test('rollout status: the exit status says how the stage goes', async (t) => {
   for (const [changed, status] of [
     [{ verdict: 'go' }, 0], [{ completed: true }, 0], [{ verdict: 'back' }, 1], [{ killed: true, verdict: 'go' }, 1], [{ verdict: undefined }, 2],
@@ -95,7 +107,7 @@ t.test('rollout: a refusal is one sentence that names what to do, without what w
   t.equal(stdout, '')
   t.match(stderr, /answers 409: The rollout cannot do that now: …\[2J Instead: …\n$/)
   const cases: [number, unknown, RegExp][] = [
-    [404, {}, /answers 404: has the app a canary .*exposed/],
+    [404, {}, /answers 404: is this the address of the app, with its prefix.*has the app a canary .*exposed/],
     [401, {}, /answers 401: .*--header/],
     [302, {}, /a redirect/],
     [405, {}, /refuses the method/],

@@ -1,6 +1,6 @@
 import type { Result } from '@x/cache-core'
 import { ok, STORED_NULL, type SharedEntry } from '@x/cache-core/implementing'
-import { BYTES, Freezer, MemoryBounds, MemoryEntries, MemoryTags, type NewEntry } from '@x/cache-core/suite'
+import { BYTES, entryBytes, Freezer, MemoryBounds, MemoryEntries, MemoryTags, type NewEntry } from '@x/cache-core/suite'
 import type { Connection } from '../connection/connection.js'
 import type { Serializer } from '../entries/codec.js'
 import { ageOf, longestMs, type FoundEntry, type StoredEntry } from '../entries/found-entry.js'
@@ -150,8 +150,8 @@ export class NearCache {
     if (slot === 0) this.#entries.add(key, held)
     else this.#entries.replace(slot, held)
     if (!this.#bounds.isExceeded) return
-    this.#bounds.makeRoom()
-    // If the limits are still exceeded, only this entry is left and it is too large by itself, so it is removed.
+    // An entry that is too large by itself is removed, and evicts no other copy.
+    if (entryBytes(key, held) <= this.#bounds.limitOf(key)) this.#bounds.makeRoom()
     if (this.#bounds.isExceeded) this.#remove(key)
   }
 
