@@ -1,0 +1,23 @@
+import t from 'tap'
+import { FakeClock } from '@x/test-kit/fake-clock'
+import { Activity } from '../src/service/activity.js'
+
+t.test('activity: a process is idle once no operation ran for five seconds, and busy again with the next', async (t) => {
+  const clock = new FakeClock()
+  let operations = 0
+  const activity = new Activity(() => operations, () => clock.now())
+  t.notOk(activity.isIdle(), 'a process that has just begun is busy')
+  clock.advance(4.999)
+  t.notOk(activity.isIdle())
+  clock.advance(0.001)
+  t.ok(activity.isIdle())
+  operations++
+  t.notOk(activity.isIdle())
+  clock.advance(4)
+  operations++
+  t.notOk(activity.isIdle())
+  clock.advance(4)
+  t.notOk(activity.isIdle())
+  clock.advance(1)
+  t.ok(activity.isIdle())
+})
