@@ -64,7 +64,7 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
   const warn = guard('onWarning', events.onWarning, () => {})
   const onChange = guard('onChange', events.onChange, warn)
   const onCorrupt = guard('onCorrupt', events.onCorrupt, warn)
-  const activity = new Activity(() => service.operations + (storage.near?.hits ?? 0), now)
+  const activity = new Activity(() => service.operations + (storage.near?.status.hits ?? 0), now)
   const isIdle = (): boolean => activity.isIdle()
   const clients = connect(settings, isIdle, warn)
   const lanes = new Lanes(clients.lanes)

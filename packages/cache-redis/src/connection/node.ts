@@ -19,7 +19,7 @@ export interface NodeSettings extends TrackerEvents {
   readonly isIdle: () => boolean
 }
 
-/** Milliseconds between two heartbeats of an idle process: often enough to find a lost connection, and to be no load for Redis. */
+/** Milliseconds between two heartbeats of an idle process, which find a lost connection before the next operation needs it. */
 const IDLE_BEAT_MS = 5000
 /** The longest pause, in milliseconds, between two INFO commands that the server refuses. */
 const MAX_PAUSE_MS = 60_000
@@ -45,9 +45,9 @@ export class Node {
   #connection = 0
   #refusals = 0
   #nextPollAt = -Infinity
-  /** The time of the last INFO. */
+  /** The time at which the last INFO was sent. */
   #askedAt = -Infinity
-  /** The first INFO after a pause, while its reply is pending: until then the server may have changed its role unnoticed. */
+  /** The first INFO after a pause of the heartbeats, while its reply is pending: the role may have changed unnoticed during the pause. */
   #proof: Promise<void> | undefined
 
   constructor (redis: Redis, settings: NodeSettings, changed: () => void) {
@@ -61,7 +61,10 @@ export class Node {
     if (redis.status === 'ready') void this.readServerId()
   }
 
-  /** Whether this server sends its messages, and no heartbeat is missing. After a pause of the heartbeats `isTrusted` may still be `false`. */
+  /**
+   * Whether messages of this server are tracked and no reply to a heartbeat is missing. A pause of the heartbeats ends `isTrusted`, not
+   * `isTracked`.
+   */
   get isTracked (): boolean {
     const runId = this.#tracker?.runId
     return runId !== undefined && runId === this.#runId
@@ -110,15 +113,15 @@ export class Node {
     return this.serverId
   }
 
-  /** Sends the heartbeat of this interval; an idle process leaves most of them out. */
+  /** Sends the heartbeat of one `heartbeatMs`; in an idle process only every five seconds. */
   tick (isIdle: boolean): void {
     if (!isIdle || this.#settings.now() - this.#askedAt >= IDLE_BEAT_MS) this.#beat()
     else this.#tracker?.restartIfLate()
   }
 
   /**
-   * Sends a heartbeat if none was sent for `heartbeatTimeoutMs`, as in an idle process. Returns the promise of a server identity that is
-   * proved after that pause; `undefined` if there was no pause.
+   * Sends a heartbeat if none was sent for `heartbeatTimeoutMs`, as in an idle process. Resolves when the server identity was read after
+   * that pause; `undefined`: no such reading is pending.
    */
   prove (): Promise<void> | undefined {
     if (this.serverId !== undefined && this.#isOverdueAt(this.#settings.now())) this.#beat()
@@ -176,7 +179,7 @@ export class Node {
     return now - this.#askedAt > this.#settings.heartbeatTimeoutMs
   }
 
-  /** Asks for the server identity, unless the pause after a refused INFO has not passed, and for the messages until now. */
+  /** Sends INFO, unless the pause after a refused INFO has not passed, and PING on the tracking connection, which accepts no INFO. */
   #beat (): void {
     if (this.redis.status === 'ready' && this.#settings.now() >= this.#nextPollAt) void this.readServerId()
     this.#tracker?.beat()

@@ -68,8 +68,6 @@ export class NearCache {
     this.#bounds = new MemoryBounds(this.#entries, noTags, { maxEntries, maxBytes, responseShare: RESPONSE_SHARE })
   }
 
-  get hits (): number { return this.#hits }
-
   get status (): NearStatus {
     return { entries: this.#entries.size, bytes: this.#bounds.bytes, hits: this.#hits, ageBoundMs: this.#deps.ageBoundMs }
   }

@@ -2,8 +2,8 @@
 const IDLE_MS = 5000
 
 /**
- * Tells an idle process from a busy one. A count is compared at each question, so that an operation, above all a hit of the near cache,
- * reads no clock and calls nothing.
+ * Whether a process is idle. The number of operations is compared at each call of `isIdle`, so that an operation, above all a hit of the
+ * near cache, neither reads a clock nor calls a function.
  */
 export class Activity {
   readonly #count: () => number
@@ -12,7 +12,7 @@ export class Activity {
   #changedAt: number
 
   /**
-   * Makes the activity of a process, which is busy at first.
+   * Makes the activity of a process, which is not idle at first.
    * @param count returns the number of operations until now
    */
   constructor (count: () => number, now: () => number) {
@@ -21,7 +21,7 @@ export class Activity {
     this.#changedAt = now()
   }
 
-  /** Whether no operation was counted for five seconds. The answer is exact to the interval at which the method is called. */
+  /** Whether no operation was counted for five seconds. The times of operations are known only as exactly as this method is called. */
   isIdle (): boolean {
     const count = this.#count()
     const now = this.#now()

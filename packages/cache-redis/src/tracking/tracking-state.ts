@@ -1,7 +1,7 @@
 import type { Node } from '../connection/node.js'
 import type { RedisStatus } from '../status.js'
 
-/** Whether the invalidation channel works, over all masters: `trusted` while each master sends its messages and misses no heartbeat. */
+/** Whether the invalidation channel works, over all masters: `trusted` while the messages of each master are tracked. */
 export class TrackingState {
   value: RedisStatus['tracking'] = 'in doubt'
   readonly #isOff: boolean

@@ -16,7 +16,7 @@ export interface TrackerEvents {
 
 interface TrackerSettings extends TrackerEvents {
   readonly prefixes: readonly string[]
-  /** The first pause before a lost connection is made again, in milliseconds. */
+  /** The first pause before a reconnection, in milliseconds. */
   readonly heartbeatMs: number
   readonly heartbeatTimeoutMs: number
   readonly now: () => number
@@ -89,13 +89,13 @@ export class Tracker {
     return this.runId !== undefined && now - this.#provenAt <= this.#settings.heartbeatTimeoutMs
   }
 
-  /** Sends a heartbeat unless one is pending; a heartbeat that is not answered in time makes the connection anew. */
+  /** Sends a PING unless one is pending; reconnects if the pending PING is late. */
   beat (): void {
     this.restartIfLate()
     if (this.runId !== undefined && this.#pingedAt === undefined) void this.#ping()
   }
 
-  /** Makes the connection anew if a heartbeat was not answered in time. */
+  /** Reconnects if a PING has had no reply for `heartbeatTimeoutMs`. */
   restartIfLate (): void {
     const { now, heartbeatTimeoutMs } = this.#settings
     if (this.#pingedAt !== undefined && now() - this.#pingedAt > heartbeatTimeoutMs) this.#restart()
