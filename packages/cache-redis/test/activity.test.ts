@@ -21,3 +21,16 @@ t.test('activity: a process is idle once no operation ran for five seconds, and 
   clock.advance(1)
   t.ok(activity.isIdle())
 })
+
+t.test('activity: a process is not idle while Redis is out of service, and for five seconds after that', async (t) => {
+  const clock = new FakeClock()
+  let operations: number | undefined = 0
+  const activity = new Activity(() => operations, () => clock.now())
+  operations = undefined
+  clock.advance(60)
+  t.notOk(activity.isIdle())
+  operations = 7
+  t.notOk(activity.isIdle())
+  clock.advance(5)
+  t.ok(activity.isIdle())
+})

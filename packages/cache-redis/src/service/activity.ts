@@ -6,26 +6,26 @@ const IDLE_MS = 5000
  * near cache, neither reads a clock nor calls a function.
  */
 export class Activity {
-  readonly #count: () => number
+  readonly #count: () => number | undefined
   readonly #now: () => number
-  #lastCount = 0
+  #lastCount: number | undefined = 0
   #changedAt: number
 
   /**
    * Makes the activity of a process, which is not idle at first.
-   * @param count returns the number of operations until now
+   * @param count returns the number of operations until now; `undefined`: Redis is out of service, so the process must find its return
    */
-  constructor (count: () => number, now: () => number) {
+  constructor (count: () => number | undefined, now: () => number) {
     this.#count = count
     this.#now = now
     this.#changedAt = now()
   }
 
   /** Whether no operation was counted for five seconds. The times of operations are known only as exactly as this method is called. */
-  isIdle (): boolean {
+  readonly isIdle = (): boolean => {
     const count = this.#count()
     const now = this.#now()
-    if (count !== this.#lastCount) {
+    if (count === undefined || count !== this.#lastCount) {
       this.#lastCount = count
       this.#changedAt = now
     }
