@@ -17,6 +17,7 @@ import { RedisLocks } from './locks/lock.js'
 import type { RedisCacheOptions, RedisCacheSettings } from './options.js'
 import { resolveRedisOptions } from './resolve-options.js'
 import { RedisRolloutStore } from './rollout/redis-rollout-store.js'
+import { Activity } from './service/activity.js'
 import { Health } from './service/health.js'
 import { applyHere, sendRemoval } from './service/removals.js'
 import { Service } from './service/service.js'
@@ -33,7 +34,6 @@ export interface RedisParts extends Storage {
   readonly announcer: Announcer | undefined
   readonly onCorrupt: NonNullable<RedisCacheEvents['onCorrupt']>
   readonly warn: Warn
-  readonly ping: () => Promise<void>
   readonly status: () => RedisStatus
   readonly rolloutStore: RedisRolloutStore
   /** Ends timers and connections; `onLost` gets the number of removals that Redis has not acknowledged. */
@@ -64,7 +64,8 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
   const warn = guard('onWarning', events.onWarning, () => {})
   const onChange = guard('onChange', events.onChange, warn)
   const onCorrupt = guard('onCorrupt', events.onCorrupt, warn)
-  const clients = connect(settings, warn)
+  const { isIdle } = new Activity(() => service.isUp ? service.operations + (storage.near?.status.hits ?? 0) : undefined, now)
+  const clients = connect(settings, isIdle, warn)
   const lanes = new Lanes(clients.lanes)
   const tracking = new TrackingState(settings.consistency === 'strong', () => onChange(status()))
   const connection = new Connection(lanes.first, {
@@ -73,6 +74,7 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
     heartbeatMs: settings.heartbeatMs,
     heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
     now,
+    isIdle,
     onInvalidated: (changed) => {
       storage.tokens.forgetKeys(changed)
       storage.near?.forgetNames(changed)
@@ -106,19 +108,17 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
   })
   const subscriber = new Subscriber(lanes.first)
   const locks = new RedisLocks(lanes.first, keys, service, subscriber)
-  const { onInvalidated } = settings
-  const announcer = onInvalidated && new Announcer(lanes.first, subscriber, keys.channel, onInvalidated, warn)
-  const health = new Health(settings.healthCheckMs, async () => (await service.run('health', () => ping(connection))).ok)
+  const announcer = settings.onInvalidated && new Announcer(lanes.first, subscriber, keys.channel, settings.onInvalidated, warn)
+  const health = new Health(settings.healthCheckMs, async () => (await service.check()).ok)
   const status = (): RedisStatus => statusOf(connection, service, tracking, health, storage.near)
   const rolloutStore = new RedisRolloutStore({ client: lanes.first, subscriber, keys: keys.rollout, commandTimeoutMs, warn })
   const close = async (onLost: (removals: number) => void): Promise<void> => {
-    health.close()
-    locks.close()
+    for (const part of [health, locks]) part.close()
     const lost = await service.close()
     if (lost > 0) guard('onLost', onLost, warn)(lost)
     for (const part of [announcer, rolloutStore, subscriber, connection, clients]) part?.close()
   }
-  return { ...storage, settings, service, locks, announcer, onCorrupt, warn, ping: () => ping(connection), status, rolloutStore, close }
+  return { ...storage, settings, service, locks, announcer, onCorrupt, warn, status, rolloutStore, close }
 }
 
 function composeStorage (settings: RedisCacheSettings, connection: Connection, lanes: Lanes, keys: Keys, onForeign: RedisParts['onCorrupt']): Storage {

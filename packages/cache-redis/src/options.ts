@@ -129,7 +129,7 @@ export const redisSchema = Type.Object({
   near: nearOption(),
   /** The number of replicas that must acknowledge an invalidation before its result is `ok`. */
   waitReplicas: Type.Integer({ minimum: 0, maximum: 16, default: 0 }),
-  /** Milliseconds between the heartbeats of the invalidation connection. */
+  /** Milliseconds between the heartbeats of each master; five seconds without an operation make it 5000. */
   heartbeatMs: milliseconds(250),
   /** Milliseconds without a heartbeat after which remembered tokens are not relied on. */
   heartbeatTimeoutMs: milliseconds(1000),

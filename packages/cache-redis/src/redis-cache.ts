@@ -143,8 +143,7 @@ export class RedisCache implements Cache, Partial<NearReads> {
   }
 
   async health (): Promise<Result<void>> {
-    const result = await this.#service.run('health', () => this.#parts.ping())
-    return result.ok ? DONE : result
+    return this.#service.check()
   }
 
   /**

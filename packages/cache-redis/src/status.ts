@@ -27,7 +27,10 @@ export interface RedisStatus extends ImplementationStatus {
   breaker: 'closed' | 'half-open' | 'open'
   /** Removals that wait for Redis. */
   queuedInvalidations: number
-  /** `trusted`: remembered tokens are relied on; `in doubt`: each token is read from Redis; `off`: `consistency` is `strong`. */
+  /**
+   * `trusted`: remembered tokens are relied on, in an idle process after a check beside its first read; `in doubt`: each token is read from
+   * Redis; `off`: `consistency` is `strong`.
+   */
   tracking: 'trusted' | 'in doubt' | 'off'
   /** The last health check; `undefined` before the first. */
   health: HealthReport | undefined

@@ -7,7 +7,7 @@ import { resolveRedisOptions } from '../src/resolve-options.js'
 
 /** Clients that are closed before any of them is connected. */
 function made (_t: Test, options: RedisCacheOptions): readonly Client[] {
-  const clients = connect(resolveRedisOptions(options), () => {})
+  const clients = connect(resolveRedisOptions(options), () => false, () => {})
   clients.close()
   return clients.lanes
 }
@@ -80,7 +80,7 @@ t.test('connect: makes as many clients as it is told, all of a kind', async (t) 
 
 t.test('connect: takes the client of the app, with the scripts added', async (t) => {
   const client = new Redis({ lazyConnect: true })
-  const { lanes: [taken] } = connect(resolveRedisOptions({ client }), () => {})
+  const { lanes: [taken] } = connect(resolveRedisOptions({ client }), () => false, () => {})
   t.equal(taken, client)
   t.type(taken!.cacheExtend, 'function')
   client.disconnect()

@@ -7,7 +7,7 @@ function reply (message: string): Error {
   return Object.assign(new Error(message), { name: 'ReplyError' })
 }
 
-interface FakeNode { serverId: string | undefined; answers: (Error | string)[]; sent: string[] }
+interface FakeNode { serverId: string | undefined; answers: (Error | string)[]; sent: string[]; prove?: () => Promise<void> | undefined }
 
 /** A cluster of servers that answer what they are told to, and a client whose slot table says `owner`. */
 function cluster (
@@ -20,6 +20,7 @@ function cluster (
     return {
       get serverId () { return node.serverId },
       identify: async () => node.serverId,
+      prove: () => node.prove?.(),
       redis: {
         asking: async () => { node.sent.push('ASKING') },
         send: async () => {
@@ -136,4 +137,30 @@ t.test('parseRedirection: reads MOVED and ASK, also of IPv6 addresses, and nothi
   t.strictSame(parseRedirection(reply('MOVED 3999 127.0.0.1:6381')), { isMoved: true, address: '127.0.0.1:6381' })
   t.strictSame(parseRedirection(reply('ASK 3999 ::1:6381')), { isMoved: false, address: '::1:6381' })
   for (const error of [reply('MOVED'), reply('MOVED 3999'), reply('ERR MOVED 1 a:1'), new Error(''), 'MOVED 1 a:1', undefined]) t.equal(parseRedirection(error), undefined)
+})
+
+t.test('callMaster: after a pause of the heartbeats the reply counts only under the identity that was proved beside it', async (t) => {
+  for (const isCluster of [true, false]) {
+    const one = node('server a', 'old', 'value')
+    let proofs = 0
+    one.prove = () => {
+      if (++proofs > 1) return undefined
+      t.strictSame(one.sent, [], 'the proof is asked for before the command')
+      return Promise.resolve().then(() => { one.serverId = 'server b' })
+    }
+    const { connection, searches } = cluster({ 'a:1': one }, { owner: 'a:1' }, isCluster)
+    t.match(await callMaster(connection, 'key', send), { value: 'value', serverId: 'server b' })
+    t.strictSame(one.sent, ['send', 'send'])
+    t.equal(searches(), 0)
+  }
+})
+
+t.test('callMaster: after a pause of the heartbeats one command is enough for a server that is the same', async (t) => {
+  const one = node('server a', 'value')
+  const order: string[] = []
+  one.prove = () => Promise.resolve().then(() => { order.push('proved') })
+  const { connection } = cluster({ 'a:1': one }, { owner: 'a:1' })
+  t.match(await callMaster(connection, 'key', send), { value: 'value', serverId: 'server a' })
+  t.strictSame(order, ['proved'], 'the reply waits for the proof')
+  t.strictSame(one.sent, ['send'])
 })

@@ -33,7 +33,10 @@ class FakeRedis extends EventEmitter {
   }
 }
 
-function start (t: Test): { redis: FakeRedis; tracker: Tracker; forgotten: string[]; doubts: () => number; warnings: string[] } {
+interface Started { redis: FakeRedis; tracker: Tracker; now: { ms: number }; forgotten: string[]; doubts: () => number; warnings: string[] }
+
+function start (t: Test): Started {
+  const now = { ms: 0 }
   const redis = new FakeRedis()
   const forgotten: string[] = []
   const warnings: string[] = []
@@ -42,13 +45,13 @@ function start (t: Test): { redis: FakeRedis; tracker: Tracker; forgotten: strin
     prefixes: ['p'],
     heartbeatMs: 250,
     heartbeatTimeoutMs: 1000,
-    now: () => 0,
+    now: () => now.ms,
     onInvalidated: (keys) => { forgotten.push(...keys) },
     onDoubt: () => { doubts++ },
     onRefused: ({ message }) => { warnings.push(message) }
   })
   t.teardown(() => tracker.close())
-  return { redis, tracker, forgotten, doubts: () => doubts, warnings }
+  return { redis, tracker, now, forgotten, doubts: () => doubts, warnings }
 }
 
 t.test('tracking: a message that a stranger published is no list of keys: it throws nothing and removes nothing', async (t) => {
@@ -120,4 +123,37 @@ t.test('tracking: a server that is loading refuses nothing', async (t) => {
   redis.emit('ready')
   await settle()
   t.same(warnings, [])
+})
+
+t.test('tracking: a heartbeat after a pause proves that no earlier message was missed, and restarts nothing', async (t) => {
+  const { redis, tracker, now, doubts } = start(t)
+  redis.emit('ready')
+  await settle()
+  const before = doubts()
+  now.ms = 1001
+  t.notOk(tracker.isAlive)
+  tracker.restartIfLate()
+  tracker.beat()
+  t.notOk(tracker.isAlive, 'not before the reply')
+  await settle()
+  t.ok(tracker.isAlive)
+  now.ms = 2001
+  t.ok(tracker.isAlive, 'for heartbeatTimeoutMs since the heartbeat was sent')
+  now.ms = 2002
+  t.notOk(tracker.isAlive)
+  t.equal(doubts(), before)
+  t.equal(redis.ends, 0)
+})
+
+t.test('tracking: a refused PING restarts the connection, and is reported', async (t) => {
+  const { redis, tracker, warnings, doubts } = start(t)
+  redis.emit('ready')
+  await settle()
+  const before = doubts()
+  redis.refuses = { PING: "NOPERM User least has no permissions to run the 'ping' command" }
+  tracker.beat()
+  await settle()
+  t.equal(redis.ends, 1)
+  t.equal(doubts(), before + 1)
+  t.match(warnings, [/Redis refuses PING/])
 })

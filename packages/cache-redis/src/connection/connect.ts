@@ -20,11 +20,11 @@ export interface Clients {
 const LEAVE_MS = 250
 
 /** Makes the clients of a cache, or uses the app's own. */
-export function connect (settings: RedisCacheSettings, warn: Warn): Clients {
+export function connect (settings: RedisCacheSettings, isIdle: () => boolean, warn: Warn): Clients {
   const { client, connections } = settings
   const stops: (() => void)[] = []
   const lanes = client === undefined
-    ? makeClients(settings, warn, stops)
+    ? makeClients(settings, isIdle, warn, stops)
     : [client, ...Array.from({ length: connections - 1 }, () => (client as Redis).duplicate())]
   for (const each of lanes) {
     defineScripts(each)
@@ -43,6 +43,7 @@ export function connect (settings: RedisCacheSettings, warn: Warn): Clients {
 /** The servers that the clients of a cache connect to, and the options of the connections. */
 interface Target {
   readonly settings: RedisCacheSettings
+  readonly isIdle: () => boolean
   readonly endpoints: readonly Endpoint[]
   readonly tls: ConnectionOptions | undefined
   /** The options of ioredis that all modes have. */
@@ -51,13 +52,13 @@ interface Target {
 }
 
 /** Makes the Redis clients for the mode. `stops` receives the functions that end the timer or watch started with the clients. */
-function makeClients (settings: RedisCacheSettings, warn: Warn, stops: (() => void)[]): Client[] {
+function makeClients (settings: RedisCacheSettings, isIdle: () => boolean, warn: Warn, stops: (() => void)[]): Client[] {
   const endpoints = endpointsOf(settings)
   const [first] = endpoints as [Endpoint]
   const tls = tlsOf(settings.tls, first.tls)
   const common = commonOptions(settings, first, tls)
   const natMap = settings.natMap === undefined ? undefined : natMapFor(settings.natMap, tls, warn) as ClusterOptions['natMap']
-  const target: Target = { settings, endpoints, tls, common, natMap }
+  const target: Target = { settings, isIdle, endpoints, tls, common, natMap }
   switch (settings.mode) {
     case 'single':
       return Array.from({ length: settings.connections }, () =>
@@ -112,7 +113,7 @@ function sentinelClients ({ settings, endpoints, tls, common, natMap }: Target, 
   return lanes
 }
 
-function clusterClient ({ settings, endpoints, tls, common, natMap }: Target, stops: (() => void)[]): Cluster {
+function clusterClient ({ settings, isIdle, endpoints, tls, common, natMap }: Target, stops: (() => void)[]): Cluster {
   // `retryStrategy` and `enableOfflineQueue` are left out of the options for a Cluster's nodes, since ioredis sets both for each node.
   const { retryStrategy, enableOfflineQueue, ...ofNodes } = common
   const nodes = endpoints.map(({ host, port, servername }) =>
@@ -125,7 +126,7 @@ function clusterClient ({ settings, endpoints, tls, common, natMap }: Target, st
     clusterRetryStrategy: (times) => Math.min(50 * times, 500),
     ...dnsLookupFor(settings, tls)
   })
-  stops.push(refreshSlots(cluster, settings.socketTimeoutMs))
+  stops.push(refreshSlots(cluster, settings.socketTimeoutMs, isIdle))
   return cluster
 }
 
@@ -167,11 +168,12 @@ function leaveReplicas (): (error: Error) => boolean {
 }
 
 /**
- * Refreshes the slot table at an interval, which detects a stopped master; returns the function that ends the interval. The option
+ * Refreshes the slot table at an interval, which detects a stopped master; returns the function that ends the interval. ioredis opens
+ * a connection for each refresh, so an idle process makes none: its first operation follows a redirection. The option
  * `slotsRefreshInterval` is not used: a client closed during a refresh keeps the process alive (ioredis 6.0.0).
  */
-function refreshSlots (cluster: Cluster, everyMs: number): () => void {
-  const timer = setInterval(() => { if (cluster.status === 'ready') cluster.refreshSlotsCache() }, everyMs)
+function refreshSlots (cluster: Cluster, everyMs: number, isIdle: () => boolean): () => void {
+  const timer = setInterval(() => { if (cluster.status === 'ready' && !isIdle()) cluster.refreshSlotsCache() }, everyMs)
   timer.unref()
   return () => clearInterval(timer)
 }

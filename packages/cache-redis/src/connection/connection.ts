@@ -68,7 +68,10 @@ export class Connection {
     } else {
       this.#nodes.set('', new Node(client, this.#settings, events.onChange))
     }
-    this.#timer = setInterval(() => { for (const node of this.#nodes.values()) node.poll() }, settings.heartbeatMs)
+    this.#timer = setInterval(() => {
+      const isIdle = settings.isIdle()
+      for (const node of this.#nodes.values()) node.tick(isIdle)
+    }, settings.heartbeatMs)
     this.#timer.unref()
   }
 

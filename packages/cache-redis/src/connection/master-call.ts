@@ -46,7 +46,13 @@ export async function callMaster<T, P = undefined> (
           // A failure of ASKING is ignored: the command itself then fails for the same reason.
         })
       }
-      return { value: await send(redis, serverId, prepared), node, serverId }
+      // After a pause of the heartbeats, INFO is sent before the command: the server may have become a replica, which may lack an
+      // invalidation. The command is sent again if the identity has changed.
+      const proof = node.prove()
+      const value = await send(redis, serverId, prepared)
+      await proof
+      if (proof !== undefined && node.serverId !== serverId) continue
+      return { value, node, serverId }
     } catch (error) {
       failure = error
     }

@@ -15,8 +15,12 @@ export interface NodeSettings extends TrackerEvents {
   readonly heartbeatMs: number
   readonly heartbeatTimeoutMs: number
   readonly now: () => number
+  /** Whether no operation of the cache ran lately; heartbeats are then sent less often. */
+  readonly isIdle: () => boolean
 }
 
+/** Milliseconds between two heartbeats of an idle process, which find a lost connection before the next operation needs it. */
+const IDLE_BEAT_MS = 5000
 /** The longest pause, in milliseconds, between two INFO commands that the server refuses. */
 const MAX_PAUSE_MS = 60_000
 
@@ -41,6 +45,10 @@ export class Node {
   #connection = 0
   #refusals = 0
   #nextPollAt = -Infinity
+  /** The time at which the last INFO was sent. */
+  #askedAt = -Infinity
+  /** The first INFO after a pause of the heartbeats, while its reply is pending: the role may have changed unnoticed during the pause. */
+  #proof: Promise<void> | undefined
 
   constructor (redis: Redis, settings: NodeSettings, changed: () => void) {
     this.redis = redis
@@ -53,6 +61,15 @@ export class Node {
     if (redis.status === 'ready') void this.readServerId()
   }
 
+  /**
+   * Whether messages of this server are tracked and no reply to a heartbeat is missing. A pause of the heartbeats ends `isTrusted`, not
+   * `isTracked`.
+   */
+  get isTracked (): boolean {
+    const runId = this.#tracker?.runId
+    return runId !== undefined && runId === this.#runId
+  }
+
   /** Whether every message of this server has arrived, except those since the last heartbeat. */
   get isTrusted (): boolean {
     return this.isTrustedAt(this.#settings.now())
@@ -61,7 +78,7 @@ export class Node {
   /** As `isTrusted`, for a caller that has read the clock already. */
   isTrustedAt (now: number): boolean {
     const tracker = this.#tracker
-    if (tracker === undefined) return false
+    if (tracker === undefined || this.#proof !== undefined || this.#isOverdueAt(now)) return false
     // The two identities are compared as text only once, since a near cache calls this at each read.
     if (tracker.runId !== this.#sameRunId) {
       if (tracker.runId !== this.#runId) return false
@@ -96,13 +113,35 @@ export class Node {
     return this.serverId
   }
 
-  /** Reads the server identity anew, unless the pause after a refused INFO has not passed yet. */
-  poll (): void {
-    if (this.redis.status === 'ready' && this.#settings.now() >= this.#nextPollAt) void this.readServerId()
+  /** Sends the heartbeat of one `heartbeatMs`; in an idle process only every five seconds. */
+  tick (isIdle: boolean): void {
+    if (!isIdle || this.#settings.now() - this.#askedAt >= IDLE_BEAT_MS) this.#beat()
+    else this.#tracker?.restartIfLate()
+  }
+
+  /**
+   * Sends a heartbeat if none was sent for `heartbeatTimeoutMs`, as in an idle process. Resolves when the server identity was read after
+   * that pause; `undefined`: no such reading is pending.
+   */
+  prove (): Promise<void> | undefined {
+    if (this.serverId !== undefined && this.#isOverdueAt(this.#settings.now())) this.#beat()
+    return this.#proof
   }
 
   /** Reads the server identity with INFO: a role can change without a new connection. Never rejects. */
-  async readServerId (): Promise<void> {
+  readServerId (): Promise<void> {
+    const now = this.#settings.now()
+    const isAfterPause = this.#isOverdueAt(now)
+    this.#askedAt = now
+    const reading = this.#readServerId()
+    if (isAfterPause) {
+      const proof = reading.then(() => { if (this.#proof === proof) this.#proof = undefined })
+      this.#proof = proof
+    }
+    return reading
+  }
+
+  async #readServerId (): Promise<void> {
     const connection = this.#connection
     let info: string
     try {
@@ -134,6 +173,16 @@ export class Node {
     for (const stop of this.#stops) stop()
     this.#forget()
     if (this.#writer !== undefined) closeClient(this.#writer)
+  }
+
+  #isOverdueAt (now: number): boolean {
+    return now - this.#askedAt > this.#settings.heartbeatTimeoutMs
+  }
+
+  /** Sends INFO, unless the pause after a refused INFO has not passed, and PING on the tracking connection, which accepts no INFO. */
+  #beat (): void {
+    if (this.redis.status === 'ready' && this.#settings.now() >= this.#nextPollAt) void this.readServerId()
+    this.#tracker?.beat()
   }
 
   #forget (): void {

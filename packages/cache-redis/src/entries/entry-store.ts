@@ -170,6 +170,7 @@ export class Entries {
    */
   #get<T> (generation: BoundToken, key: string, use: (place: Place, bytes: Buffer | null) => T | Promise<T>): Promise<T> {
     const name = this.nameOf(generation, key)
+    this.#lastGeneration = generation
     if (!this.#connection.isCluster) {
       const node = this.#connection.owner(name)
       return this.#dataFor(name).getBuffer(name).then((bytes) => use({ name, generation, node }, bytes))

@@ -34,6 +34,8 @@ const REPLAY_MS = 100
  * this process, wait in a queue, and are replayed before the next read.
  */
 export class Service {
+  /** The number of operations that were begun; checks of the health are none. */
+  operations = 0
   readonly #deps: ServiceDeps
   readonly #breaker: Breaker
   readonly #queue: InvalidationQueue
@@ -77,6 +79,7 @@ export class Service {
 
   /** Runs a read or a store within `commandTimeoutMs`; fails at once while the store is out of service. Never rejects. */
   run<T, R = Result<T>> (operation: string, start: () => Promise<T>, toAnswer: (value: T) => R = plain): Promise<R | Err> {
+    this.operations++
     if (!this.isUp) return Promise.resolve(err(this.#outOfService(operation)))
     return this.#bounded(operation, start, toAnswer)
   }
@@ -86,12 +89,19 @@ export class Service {
    * error has `queued: true`, and unacknowledged removals are replayed later.
    */
   async remove (operation: string, removals: readonly Removal[]): Promise<Result<void>> {
+    this.operations++
     for (const removal of removals) this.#deps.applyHere(removal)
     if (!this.isUp) return this.#enqueue(operation, removals, this.#outOfService(operation))
     const results = await Promise.all(removals.map((removal) => this.#bounded(operation, () => this.#deps.send(removal))))
     const left = removals.filter((_removal, at) => !results[at]!.ok)
     const failure = results.find((result) => !result.ok)
     return failure === undefined || failure.ok ? DONE : this.#enqueue(operation, left, failure.error)
+  }
+
+  /** Pings the store within `commandTimeoutMs`; fails at once while the store is out of service. Never rejects. */
+  async check (): Promise<Result<void>> {
+    if (!this.isUp) return err(this.#outOfService('health'))
+    return this.#bounded('health', this.#deps.ping, () => DONE)
   }
 
   /** Sends the waiting removals once more; resolves with the number of lost removals. */

@@ -1,7 +1,7 @@
 import type { Node } from '../connection/node.js'
 import type { RedisStatus } from '../status.js'
 
-/** Whether remembered tokens are relied on, over all masters: `trusted` only while the messages of each master arrive. */
+/** Whether the invalidation channel works, over all masters: `trusted` while the messages of each master are tracked. */
 export class TrackingState {
   value: RedisStatus['tracking'] = 'in doubt'
   readonly #isOff: boolean
@@ -19,7 +19,7 @@ export class TrackingState {
   /** Computes the value anew; a node whose server identity is not known counts as no master. */
   note (nodes: Iterable<Node>): void {
     const masters = [...nodes].filter(({ serverId }) => serverId !== undefined)
-    const value = this.#isOff ? 'off' : masters.length > 0 && masters.every(({ isTrusted }) => isTrusted) ? 'trusted' : 'in doubt'
+    const value = this.#isOff ? 'off' : masters.length > 0 && masters.every(({ isTracked }) => isTracked) ? 'trusted' : 'in doubt'
     if (value === this.value) return
     this.value = value
     this.#changed()

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { closeClient } from '../connection/client.js'
 import { serverIdentityOf } from '../connection/server-identity.js'
 import type { Warn } from '../connection/app-callback.js'
-import { isRefusal, publicText } from '../connection/redis-errors.js'
+import { isRefusal, isReply, publicText } from '../connection/redis-errors.js'
 
 /** The callbacks of a `Tracker`. */
 export interface TrackerEvents {
@@ -16,6 +16,7 @@ export interface TrackerEvents {
 
 interface TrackerSettings extends TrackerEvents {
   readonly prefixes: readonly string[]
+  /** The first pause before a reconnection, in milliseconds. */
   readonly heartbeatMs: number
   readonly heartbeatTimeoutMs: number
   readonly now: () => number
@@ -31,7 +32,7 @@ const MAX_PAUSE_MS = { refused: 60_000, failed: 2000 }
 /**
  * Client-side tracking of Redis (CLIENT TRACKING), on a RESP2 connection that redirects to itself. RESP3 is not used, since ioredis drops
  * its pushes; with two connections the loss of the subscriber would go unnoticed. The reply to a PING follows all earlier messages, so that
- * each answered heartbeat proves that no message before it was missed.
+ * each answered heartbeat proves that no message before it was missed, also after a pause of the heartbeats.
  */
 export class Tracker {
   /** `run_id` of the server that sends the messages; `undefined` while tracking is off. */
@@ -39,8 +40,8 @@ export class Tracker {
   readonly #redis: Redis
   readonly #settings: TrackerSettings
   #provenAt = -Infinity
-  #timer: NodeJS.Timeout | undefined
-  #isPinging = false
+  /** The time of the PING that has no reply yet. */
+  #pingedAt: number | undefined
   #isClosed = false
   /** The number of failed attempts in a row; each failed attempt doubles the next pause. */
   #failures = 0
@@ -88,15 +89,26 @@ export class Tracker {
     return this.runId !== undefined && now - this.#provenAt <= this.#settings.heartbeatTimeoutMs
   }
 
+  /** Sends a PING unless one is pending; reconnects if the pending PING is late. */
+  beat (): void {
+    this.restartIfLate()
+    if (this.runId !== undefined && this.#pingedAt === undefined) void this.#ping()
+  }
+
+  /** Reconnects if a PING has had no reply for `heartbeatTimeoutMs`. */
+  restartIfLate (): void {
+    const { now, heartbeatTimeoutMs } = this.#settings
+    if (this.#pingedAt !== undefined && now() - this.#pingedAt > heartbeatTimeoutMs) this.#restart()
+  }
+
   close (): void {
     this.#isClosed = true
-    clearInterval(this.#timer)
     this.#doubt()
     closeClient(this.#redis)
   }
 
   async #arm (): Promise<void> {
-    const { prefixes, heartbeatMs, now } = this.#settings
+    const { prefixes, now } = this.#settings
     const sentAt = now()
     let command = 'INFO'
     try {
@@ -116,27 +128,22 @@ export class Tracker {
       this.#settings.onDoubt()
     } catch (error) {
       this.#note(error, command)
-      return this.#restart()
+      this.#restart()
     }
-    clearInterval(this.#timer)
-    this.#timer = setInterval(() => { void this.#beat() }, heartbeatMs)
-    this.#timer.unref()
   }
 
-  async #beat (): Promise<void> {
-    const { now, heartbeatTimeoutMs } = this.#settings
-    if (now() - this.#provenAt > heartbeatTimeoutMs) return this.#restart()
-    if (this.#isPinging) return
-    this.#isPinging = true
-    const sentAt = now()
+  async #ping (): Promise<void> {
+    const sentAt = this.#settings.now()
+    this.#pingedAt = sentAt
     try {
       await this.#redis.ping()
       this.#provenAt = sentAt
     } catch (error) {
       // Only refusals are reported: other errors close the connection, after which remembered tokens are not relied on.
       this.#note(error, 'PING')
+      if (isReply(error)) this.#restart()
     } finally {
-      this.#isPinging = false
+      this.#pingedAt = undefined
     }
   }
 
@@ -153,9 +160,8 @@ export class Tracker {
   }
 
   #doubt (): void {
-    clearInterval(this.#timer)
-    this.#timer = undefined
     this.#provenAt = -Infinity
+    this.#pingedAt = undefined
     if (this.runId === undefined) return
     this.runId = undefined
     this.#settings.onDoubt()

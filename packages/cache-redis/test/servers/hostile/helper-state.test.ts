@@ -80,6 +80,7 @@ t.test('tags: what this process remembers is bounded by maxTags', async (t) => {
     heartbeatMs: 100,
     heartbeatTimeoutMs: 3000,
     now,
+    isIdle: () => false,
     onInvalidated: (changed) => tokens[0]?.forgetKeys(changed),
     onDoubt: () => tokens[0]?.forgetAll()
   }, { onChange: () => {}, onError: () => {}, onRefused: () => {} })

@@ -1,0 +1,34 @@
+/** Milliseconds without an operation after which a process is idle. */
+const IDLE_MS = 5000
+
+/**
+ * Whether a process is idle. The number of operations is compared at each call of `isIdle`, so that an operation, above all a hit of the
+ * near cache, neither reads a clock nor calls a function.
+ */
+export class Activity {
+  readonly #count: () => number | undefined
+  readonly #now: () => number
+  #lastCount: number | undefined = 0
+  #changedAt: number
+
+  /**
+   * Makes the activity of a process, which is not idle at first.
+   * @param count returns the number of operations until now; `undefined`: Redis is out of service, so the process must find its return
+   */
+  constructor (count: () => number | undefined, now: () => number) {
+    this.#count = count
+    this.#now = now
+    this.#changedAt = now()
+  }
+
+  /** Whether no operation was counted for five seconds. The times of operations are known only as exactly as this method is called. */
+  readonly isIdle = (): boolean => {
+    const count = this.#count()
+    const now = this.#now()
+    if (count === undefined || count !== this.#lastCount) {
+      this.#lastCount = count
+      this.#changedAt = now
+    }
+    return now - this.#changedAt >= IDLE_MS
+  }
+}
