@@ -33,9 +33,14 @@ const UNITS: Readonly<Record<string, string>> = { percent: '%', hours: 'h' }
 function summaryOf (rollout: SentRollout): string[] {
   const { percent, stage, stages, paused, killed, completed, advance, holdOut } = rollout
   const { patterns, observedMinutes, minutesToCount, recommendation, problem, note, comparison } = rollout
-  const state = killed ? 'off by the kill switch' : completed ? 'complete' : paused ? 'paused' : advance === 'manual' ? 'recommends only' : 'goes on by itself'
+  const states = [
+    ...killed ? ['off by the kill switch'] : [],
+    ...completed ? ['complete'] : [],
+    ...paused ? ['paused'] : []
+  ]
+  if (states.length === 0) states.push(advance === 'manual' ? 'recommends only' : 'goes on by itself')
   const lines = [
-    `${number(percent)} % of the subjects are cached, hold-out ${number(holdOut)} %: ${stage === 0 ? 'the baseline' : `stage ${stage} of ${stages.length}`} (${stages.map(number).join(' → ')}), ${state}`,
+    `${number(percent)} % of the subjects are cached, hold-out ${number(holdOut)} %: ${stage === 0 ? 'the baseline' : `stage ${stage} of ${stages.length}`} (${stages.map(number).join(' → ')}), ${states.join(', ')}`,
     `${number(observedMinutes)} of ${number(minutesToCount)} minutes counted in this stage`,
     ...Object.entries(patterns).map(([pattern, limit]) => `key pattern ${pattern}: ${number(limit)} %`),
     ...[comparison, recommendation, problem === undefined || problem === null ? problem : `problem: ${problem}`, note].filter((line) => typeof line === 'string')

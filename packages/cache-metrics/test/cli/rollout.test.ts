@@ -75,6 +75,11 @@ t.test('rollout status: --format text is read in a terminal of 80 columns', asyn
   t.equal(stdout.replace(/\s+/g, ' ').split(reason).length, 6, 'the reason is in the verdict, both gates, the history and the problem')
 })
 
+t.test('rollout status: a completed rollout that is paused says both', async (t) => {
+  const { url } = await answering(t, 200, { ...VIEW, completed: true, paused: true })
+  t.match((await run(['rollout', 'status', '--app', url])).stdout, /, complete, paused\n/)
+})
+
 t.test('rollout status: the exit status says how the stage goes', async (t) => {
   for (const [changed, status] of [
     [{ verdict: 'go' }, 0], [{ completed: true }, 0], [{ verdict: 'back' }, 1], [{ killed: true, verdict: 'go' }, 1], [{ verdict: undefined }, 2],
