@@ -106,8 +106,11 @@ export class CoreRollout {
   #addHooks (): void {
     if (this.#hasHooks) return
     this.#hasHooks = true
-    const { fastify, requests, client, access } = this.#parts
-    measureRollout(fastify, { requests, clock: () => client.registry.clock, recorder: () => this.#canary?.recorder })
+    const { fastify, measurements, client, access } = this.#parts
+    measurements.of(fastify).listen({
+      answered: (reply, milliseconds) => this.#count(reply, milliseconds, reply.statusCode >= 500),
+      unanswered: (reply, milliseconds, hasFailed) => this.#count(reply, milliseconds, hasFailed)
+    })
     addRolloutRoutes(fastify, () => this.#canary!, access, (pattern) => client.registry.stats.patterns.has(pattern))
   }
 
