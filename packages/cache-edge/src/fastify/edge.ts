@@ -80,10 +80,7 @@ export class Edge {
     this.#wrapHandler(route, rule)
     const edge = this
     const tagBody: onSendHookHandler = function tagBody (request, reply, payload, done) {
-      if (!isReady(reply)) {
-        edge.#responses.dropStandIn(reply)
-        edge.#tags?.tag(request, reply, payload)
-      }
+      if (!isReady(reply)) edge.#tagBody(request, reply, payload)
       done(null, payload)
     }
     const tagBetween: onSendHookHandler = function tagBetween (request, reply, payload, done) {
@@ -95,7 +92,12 @@ export class Edge {
       edge.#tags?.settle(request, reply, payload)
       edge.#finish(request, reply, payload, { rule, url: route.url }, done)
     }
-    surround(route, { first: tagBody, between: tagBetween, last: finishRoute })
+    const finishAlone: onSendHookHandler = function finishAlone (request, reply, payload, done) {
+      if (isReady(reply)) return edge.#finishReady(request, reply, payload, route.url, done)
+      edge.#tagBody(request, reply, payload)
+      edge.#finish(request, reply, payload, { rule, url: route.url }, done)
+    }
+    surround(route, { first: tagBody, between: tagBetween, last: finishRoute, only: finishAlone })
     // Routes that have only safe methods, such as GET, do not get this hook, which would slow them down.
     if ([route.method].flat().some((method) => !SAFE.has(method.toUpperCase()))) {
       const noteWrite: onRequestHookHandler = function noteWrite (request, _reply, done) {
@@ -164,6 +166,11 @@ export class Edge {
   async close (): Promise<void> {
     this.#freeName?.()
     await this.#purger?.close()
+  }
+
+  #tagBody (request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
+    this.#responses.dropStandIn(reply)
+    this.#tags?.tag(request, reply, payload)
   }
 
   #noteWrite (request: FastifyRequest): void {

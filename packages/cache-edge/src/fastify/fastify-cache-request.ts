@@ -162,7 +162,7 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 
   serve (response: Servable, status?: CacheStatus): void {
-    if (status === undefined && this.#app.ready.serve(this.request, this.reply, response, { policy: this.route.policy as never, tags: this.#own })) return
+    if (status === undefined && this.#app.ready.serve(this.reply, response, this.policy as Policy<FastifyRequest>, this.#own)) return
     this.#app.responses.serve(this.reply, response, status)
   }
 

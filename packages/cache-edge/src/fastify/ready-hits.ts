@@ -16,9 +16,6 @@ import { setFromStore } from './written-headers.js'
 type FieldValue = string | string[]
 type Fields = Record<string, FieldValue>
 
-/** The requests that a hit is for: those with this policy and these tags of the policy. */
-export interface Audience { readonly policy: Policy<FastifyRequest>; readonly tags: readonly string[] }
-
 const kLast = Symbol('@x/cache-edge.last-fields')
 type ReadyReply = FastifyReply & { [kLast]?: readonly (readonly [string, FieldValue])[] | undefined }
 
@@ -46,9 +43,10 @@ class TimedFields {
   }
 }
 
-/** The fields of the hits on one stored response. */
+/** The fields of the hits on one stored response, by requests with this policy and these tags of the policy. */
 interface ReadyHit {
-  readonly audience: Audience
+  readonly policy: Policy<FastifyRequest>
+  readonly tags: readonly string[]
   readonly full: TimedFields
   readonly notModified: TimedFields
   /** The fields that the last onSend hook writes; `undefined`: that hook removes fields, so that hits are not prepared. */
@@ -77,14 +75,15 @@ export class ReadyHits {
   }
 
   /** Sends a hit, or its 304. `false`: nothing was changed, and the fields of this hit are to be written one by one. */
-  serve (request: FastifyRequest, reply: FastifyReply, answer: Servable, audience: Audience): boolean {
+  serve (reply: FastifyReply, answer: Servable, policy: Policy<FastifyRequest>, tags: readonly string[]): boolean {
     const { head } = answer
+    const { request } = reply
     const { headers } = request.raw
     const isNotModified = head.status === 200 && this.#headers.hasTag(request, head.etag)
     if ((!isNotModified && isConditional(headers)) || mayChangeBody(request) || serializerOf(reply) !== null) return false
     const fields = fieldsOf(reply)
     if (fields === undefined || hasDeciding(fields, reply)) return false
-    const hit = this.#of(request, head, audience)
+    const hit = this.#of(request, head, policy, tags)
     if (hit?.last === undefined) return false
     const age = ageOf(head, timeOf(answer))
     const own = (isNotModified ? hit.notModified : hit.full).at(Math.floor(age), Math.floor(head.freshness.lifetime - age), this.#hitWith)
@@ -97,29 +96,30 @@ export class ReadyHits {
     return true
   }
 
-  #of (request: FastifyRequest, head: StoredHead, audience: Audience): ReadyHit | undefined {
+  #of (request: FastifyRequest, head: StoredHead, policy: Policy<FastifyRequest>, tags: readonly string[]): ReadyHit | undefined {
     const known = this.#ready.get(head)
-    if (known !== undefined && known.audience.policy === audience.policy && areEqual(known.audience.tags, audience.tags)) return known
+    if (known !== undefined && known.policy === policy && areEqual(known.tags, tags)) return known
     // A response without a type or a body, and one whose tag is computed of its body at each hit, take the normal path.
     if (head.headers['content-type'] === undefined || (head.etag === undefined && this.#addsTags)) return undefined
-    const hit = this.#prepare(request, head, audience)
+    const hit = this.#prepare(request, head, policy, tags)
     this.#ready.set(head, hit)
     return hit
   }
 
   /** Writes the fields as the normal path does: in front of the hooks, and in the last one. */
-  #prepare (request: FastifyRequest, head: StoredHead, audience: Audience): ReadyHit {
+  #prepare (request: FastifyRequest, head: StoredHead, policy: Policy<FastifyRequest>, tags: readonly string[]): ReadyHit {
     const described = new HeaderReply()
     const reply = described.asReply
     setFromStore(reply, true)
     setStoredFields(reply, head, false)
     const served = { ...described.getHeaders() }
     if (head.isTagOfBody === true) setComputed(reply)
-    this.#headers.describeStored(request, reply, audience.policy, { vary: [], tags: audience.tags })
+    this.#headers.describeStored(request, reply, policy, { vary: [], tags })
     const finished = described.getHeaders()
     const isRemoving = Object.keys(served).some((name) => finished[name] === undefined)
     return {
-      audience,
+      policy,
+      tags,
       full: new TimedFields(served),
       notModified: new TimedFields(Object.fromEntries(Object.entries(served).filter(([name]) => !DROPPED_FROM_304.has(name)))),
       last: isRemoving ? undefined : Object.entries(finished).filter(([name, value]) => served[name] !== value)
