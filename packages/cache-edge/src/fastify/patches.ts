@@ -15,7 +15,7 @@ const context = new Slot('fastify.context')
 const replyClass = new Slot('fastify.Reply')
 const requestClass = new Slot('fastify.Request')
 
-/** An object of Fastify with its private properties. Each hit reads some of them, so that their readers look in the last known place first. */
+/** An object of Fastify with its private properties. The readers that each hit calls try the last symbol at their own place, which V8 optimises for one symbol. */
 type Slotted = object & { readonly [slot: symbol]: unknown }
 
 /** The object that Fastify has for all requests to a route. */

@@ -88,7 +88,7 @@ export class ReadyHits {
     const age = ageOf(head, timeOf(answer))
     const own = (isNotModified ? hit.notModified : hit.full).at(Math.floor(age), Math.floor(head.freshness.lifetime - age), this.#hitWith)
     reply.code(isNotModified ? 304 : head.status)
-    // The fields are no copy by a spread, to which V8 adds further fields in the twentyfold time.
+    // The fields are not copied by a spread: each field that is added to such a copy takes V8 more than a microsecond.
     Object.assign(fields, own)
     ;(reply as ReadyReply)[kLast] = hit.last
     if (isNotModified) reply.send()

@@ -82,17 +82,14 @@ export class Variants {
    * Reads the stored response that a request selects.
    */
   find (cache: FastifyCache, key: string, request: Selecting): Lookup | Promise<Lookup> {
-    const read = this.#read(cache, key, request)
-    return read instanceof Promise ? read.then((first) => this.#select(cache, key, request, first)) : this.#select(cache, key, request, read)
-  }
-
-  #select (cache: FastifyCache, key: string, request: Selecting, first: Read): Lookup | Promise<Lookup> {
     const { headers } = request
-    if (first === undefined) return NOTHING
-    if (first instanceof SelectedVariant) return toLookup(first, headers)
-    const own = variantKey(key, variantOf(first.vary, headers))
-    this.#requests.add(own)
-    return whenRead(this.#read(cache, own, request), (second) => second instanceof SelectedVariant ? toLookup(second, headers) : OTHER)
+    return whenRead(this.#read(cache, key, request), (first) => {
+      if (first === undefined) return NOTHING
+      if (first instanceof SelectedVariant) return toLookup(first, headers)
+      const own = variantKey(key, variantOf(first.vary, headers))
+      this.#requests.add(own)
+      return whenRead(this.#read(cache, own, request), (second) => second instanceof SelectedVariant ? toLookup(second, headers) : OTHER)
+    })
   }
 
   /**
