@@ -6,6 +6,7 @@ import { removeResponseHeaders } from './fastify/edge-headers.js'
 import { BodyTags } from './fastify/body-tags.js'
 import { Edge } from './fastify/edge.js'
 import { Seam } from './fastify/early/seam.js'
+import { forgetReady } from './fastify/ready-hits.js'
 import { isLastHook } from './fastify/hook-order.js'
 import { configOf } from './fastify/patches.js'
 import { resolveEdgeOptions, type CacheEdgeOptions, type EdgePolicy } from './options.js'
@@ -56,6 +57,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   if (options.etag !== false) refuseEtagIn(fastify)
   // The headers of a failed response are removed in the onError hook, which runs after the handler and before the error handler.
   fastify.addHook('onError', function forgetFailed (request, reply, _error, done) {
+    forgetReady(reply)
     if (request.method === 'GET' || request.method === 'HEAD') removeResponseHeaders(reply)
     done()
   })

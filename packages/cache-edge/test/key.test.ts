@@ -81,3 +81,17 @@ t.test('Names: long targets are not remembered, and have the same names', async 
   const short = { ...target, url: '/a' }
   t.equal(names.of(short), names.of(short))
 })
+
+t.test('Names: a full table loses the oldest targets, of one origin after the other', async (t) => {
+  const names = new Names()
+  const at = (host: string, url: number) => ({ scheme: 'http', host, url: `/${url}` })
+  const known = Array.from({ length: Names.MAX - 1 }, (_, url) => names.of(at('a.example', url)))
+  const other = names.of(at('b.example', 0))
+  names.of(at('c.example', 0))
+  t.equal(names.of(at('b.example', 0)), other)
+  t.equal(names.of(at('a.example', 1)), known[1])
+  names.of(at('c.example', 1))
+  t.not(names.of(at('b.example', 0)), other)
+  t.same(names.of(at('a.example', 0)), known[0])
+  t.not(names.of(at('a.example', 0)), known[0])
+})

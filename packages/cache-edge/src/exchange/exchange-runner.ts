@@ -85,7 +85,7 @@ export class ExchangeRunner {
    * the handler.
    */
   answer (request: CacheRequest): Promise<void> | undefined {
-    const looked = this.#variants.find(request.cache, request.key, request.headers, request.tags)
+    const looked = this.#variants.find(request.cache, request.key, request)
     return looked instanceof Promise ? looked.then((lookup) => this.#decide(request, lookup)) : this.#decide(request, looked)
   }
 

@@ -18,7 +18,7 @@ const TARGETED = new Set(['cdn-cache-control', 'cloudflare-cdn-cache-control', '
 const NAMING_LIFETIME = ['expires', ...TARGETED]
 const NO_CACHE = 'no-cache'
 /** Headers that describe one representation. They are removed when an error is sent in place of the response. */
-const OF_RESPONSE = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
+export const OF_RESPONSE = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
 
 /** The part of a request that its preconditions are in. */
 type RawRequest = Pick<FastifyRequest, 'raw'>
@@ -220,7 +220,8 @@ function statusOf ({ statusCode }: FastifyReply): number {
   return statusCode === 304 ? 200 : statusCode
 }
 
-function isConditional (headers: IncomingHttpHeaders): boolean {
+/** Whether a request has a precondition. */
+export function isConditional (headers: IncomingHttpHeaders): boolean {
   return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined || headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined
 }
 

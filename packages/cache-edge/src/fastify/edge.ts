@@ -14,6 +14,7 @@ import { toStoredRoute } from './fastify-cache-request.js'
 import { checkingFirst } from './current-tag.js'
 import { surround } from './hook-order.js'
 import { checkFastify, configOf } from './patches.js'
+import { finishReady, isReady } from './ready-hits.js'
 import { PersonalRequests } from './personal-requests.js'
 import { ResponseCache } from './response-cache.js'
 import { RouteRules } from './route-rules.js'
@@ -79,8 +80,7 @@ export class Edge {
     this.#wrapHandler(route, rule)
     const edge = this
     const tagBody: onSendHookHandler = function tagBody (request, reply, payload, done) {
-      edge.#responses.dropStandIn(reply)
-      edge.#tags?.tag(request, reply, payload)
+      if (!isReady(reply)) edge.#tagBody(request, reply, payload)
       done(null, payload)
     }
     const tagBetween: onSendHookHandler = function tagBetween (request, reply, payload, done) {
@@ -88,10 +88,16 @@ export class Edge {
       done(null, payload)
     }
     const finishRoute: onSendHookHandler = function finishRoute (request, reply, payload, done) {
+      if (isReady(reply)) return edge.#finishReady(request, reply, payload, route.url, done)
       edge.#tags?.settle(request, reply, payload)
       edge.#finish(request, reply, payload, { rule, url: route.url }, done)
     }
-    surround(route, { first: tagBody, between: tagBetween, last: finishRoute })
+    const finishAlone: onSendHookHandler = function finishAlone (request, reply, payload, done) {
+      if (isReady(reply)) return edge.#finishReady(request, reply, payload, route.url, done)
+      edge.#tagBody(request, reply, payload)
+      edge.#finish(request, reply, payload, { rule, url: route.url }, done)
+    }
+    surround(route, { first: tagBody, between: tagBetween, last: finishRoute, only: finishAlone })
     // Routes that have only safe methods, such as GET, do not get this hook, which would slow them down.
     if ([route.method].flat().some((method) => !SAFE.has(method.toUpperCase()))) {
       const noteWrite: onRequestHookHandler = function noteWrite (request, _reply, done) {
@@ -162,6 +168,11 @@ export class Edge {
     await this.#purger?.close()
   }
 
+  #tagBody (request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
+    this.#responses.dropStandIn(reply)
+    this.#tags?.tag(request, reply, payload)
+  }
+
   #noteWrite (request: FastifyRequest): void {
     if (!SAFE.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
   }
@@ -186,6 +197,13 @@ export class Edge {
       return
     }
     done(null, this.#headers.finish(request, reply, payload, route.rule, route.url))
+  }
+
+  #finishReady (request: FastifyRequest, reply: FastifyReply, payload: unknown, route: string, done: Done): void {
+    finishReady(reply)
+    this.#headers.announceCandidate(route, request.method)
+    if (reply.statusCode === 304) this.#headers.announceMatch(route, request.method)
+    done(null, payload)
   }
 
   #tellOlder (request: FastifyRequest, route: string, config: object): void {

@@ -16,6 +16,7 @@ import { matches, type Servable } from '../store/variants.js'
 import { showAllBeforeSend } from './handler-view.js'
 import { askItself, peerOf, type LoopbackRequest } from './loopback.js'
 import { wasFoundPersonal, type PersonalRequests } from './personal-requests.js'
+import type { ReadyHits } from './ready-hits.js'
 import { ResponseRecorder } from './response-recorder.js'
 import { runHandler } from './run-handler.js'
 import { showTo, type SeenRequest } from './seen-request.js'
@@ -26,6 +27,7 @@ import { sentHeaders, targetOf } from './target.js'
 const kRefresh = Symbol('@x/cache-edge.refresh')
 type Raw = FastifyRequest['raw'] & { [kRefresh]?: Refresh }
 
+const NO_TAGS: readonly string[] = []
 const NOTHING_HIDDEN: SeenRequest = { showSome: () => {}, showAll: () => {} }
 
 /** Describes a route and its constraints for the exchange. */
@@ -44,16 +46,18 @@ export class CacheRequests {
   readonly names: Names
   readonly responses: StoredResponses
   readonly personal: PersonalRequests
+  readonly ready: ReadyHits
   readonly #notices = new Notices()
 
-  constructor (fastify: FastifyInstance, core: Core, { personal, responses, app }: {
-    readonly personal: PersonalRequests; readonly responses: StoredResponses; readonly app: string | undefined
+  constructor (fastify: FastifyInstance, core: Core, { personal, responses, ready, app }: {
+    readonly personal: PersonalRequests; readonly responses: StoredResponses; readonly ready: ReadyHits; readonly app: string | undefined
   }) {
     this.fastify = fastify
     this.core = core
     this.names = new Names(app)
     this.responses = responses
     this.personal = personal
+    this.ready = ready
   }
 
   /** Notes that the handler read a part that identifies the client or the request, so its response is for this client alone. */
@@ -78,10 +82,12 @@ export class FastifyCacheRequest implements CacheRequest {
   /** The cache key, without the variant. */
   readonly key: string
   readonly refresh: Refresh | undefined
-  tags: string[]
   cache!: FastifyCache
   readonly #app: CacheRequests
   readonly #run: () => unknown
+  readonly #uriTags: readonly string[]
+  /** The tags of the policy. */
+  #own: readonly string[] = NO_TAGS
   #whenStored: (() => void) | undefined
 
   constructor (app: CacheRequests, request: FastifyRequest, reply: FastifyReply, route: StoredRoute, run: () => unknown) {
@@ -95,7 +101,7 @@ export class FastifyCacheRequest implements CacheRequest {
     this.target = target
     this.key = route.choice === '' ? key : variantKey(key, route.choice)
     this.refresh = refreshOf(request)
-    this.tags = tags as string[]
+    this.#uriTags = tags
     this.#app = app
     this.#run = run
   }
@@ -106,9 +112,12 @@ export class FastifyCacheRequest implements CacheRequest {
    */
   enter (own: readonly string[], whenStored: (() => void) | undefined): void {
     this.#whenStored = whenStored
-    this.tags = [...own, ...this.tags]
+    this.#own = own
     this.cache = this.refresh?.cache ?? this.request.cache
   }
+
+  // The list is made at each access, since a hit from memory needs none.
+  get tags (): string[] { return [...this.#own, ...this.#uriTags] }
 
   get headers (): IncomingHttpHeaders { return this.request.raw.headers }
 
@@ -153,6 +162,7 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 
   serve (response: Servable, status?: CacheStatus): void {
+    if (status === undefined && this.#app.ready.serve(this.reply, response, this.policy as Policy<FastifyRequest>, this.#own)) return
     this.#app.responses.serve(this.reply, response, status)
   }
 

@@ -9,21 +9,28 @@ export interface Surrounding {
   readonly between: onSendHookHandler
   /** The hook that runs after all other hooks of the route. */
   readonly last: onSendHookHandler
+  /** The hook in place of all of these, if the route has no other hooks, since each call of a hook takes time. */
+  readonly only: onSendHookHandler
 }
+
+/** The names of the hooks, by which they are found on a response. They are set, since a bundler may rename functions. */
+const NAMES: Readonly<Record<keyof Surrounding, string>> = { first: 'tagBody', between: 'tagBetween', last: 'finishRoute', only: 'finishAlone' }
 
 /**
  * Puts hooks around those of a route, and around those that onRoute hooks of later plugins add. The body of a HEAD is dropped after the
  * last of them, so that its fields are those of the GET (RFC 9110 §9.3.2).
  */
-export function surround (route: RouteOptions, { first, between, last }: Surrounding): void {
-  const own = new Set([first, between, last])
+export function surround (route: RouteOptions, surrounding: Surrounding): void {
+  const { first, between, last, only } = surrounding
+  for (const role of Object.keys(NAMES) as (keyof Surrounding)[]) Object.defineProperty(surrounding[role], 'name', { value: NAMES[role] })
+  const own = new Set([first, between, last, only])
   let hooks: onSendHookHandler[] = []
   const arrange = (): onSendHookHandler[] => {
     const others = hooks.filter((hook) => !own.has(hook))
     const head = others.filter(isHeadHook)
     const end = head.length === 0 ? [last] : [between, ...head, last]
     const changing = others.filter((hook) => !head.includes(hook)).flatMap((hook, at) => at === 0 ? [hook] : [between, hook])
-    hooks.splice(0, hooks.length, first, ...changing, ...end)
+    hooks.splice(0, hooks.length, ...others.length === 0 ? [only] : [first, ...changing, ...end])
     return hooks
   }
   const replace = (value: RouteOptions['onSend']): void => { hooks = value === undefined ? [] : [value as onSendHookHandler | onSendHookHandler[]].flat() }
@@ -38,7 +45,7 @@ export function isLastHook (request: FastifyRequest, name: string): boolean {
 }
 
 /** onSend hooks of the suite, which leave the body of a response unchanged. */
-const LEAVE_BODIES = new Set(['tagBody', 'tagBetween', 'finishRoute', 'finishAnswer', 'measureRequest'].map(boundName))
+const LEAVE_BODIES = new Set([...Object.values(NAMES), 'finishAnswer', 'measureRequest'].map(boundName))
 const changeBodies = new WeakMap<object, boolean>()
 
 /** Whether an onSend hook of the app or of another plugin may change the body that a handler sends; `true` also means unknown. */

@@ -1,42 +1,22 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler, RouteOptions } from 'fastify'
 import type { Readable } from 'node:stream'
 import { warn } from '../lib/notices.js'
+import { NONE, Slot } from './slot.js'
 
 // This file has every use of Fastify and Node beyond their documented interfaces, except `writeHead` (core's `whenHeadIsWritten`) and
 // `addConstraintStrategy` (`early/seam.ts`). The comment of each use names the alternatives that were tried. `checkFastify` checks the uses
 // against the app's version of Fastify at start.
 
-const NONE = Symbol('no slot')
-
-/** One private property of Fastify's objects, found by the description of its symbol, since each copy of Fastify has its own symbols. */
-class Slot {
-  readonly #description: string
-  #last: symbol = NONE
-
-  constructor (description: string) {
-    this.#description = description
-  }
-
-  /** The symbol of the property; `undefined`: this version of Fastify has no such property. */
-  in (owner: object): symbol | undefined {
-    if (this.#last in owner) return this.#last
-    const slot = Object.getOwnPropertySymbols(owner).find((symbol) => symbol.description === this.#description)
-    if (slot !== undefined) this.#last = slot
-    return slot
-  }
-
-  read (owner: object): unknown {
-    const slot = this.in(owner)
-    return slot === undefined ? NONE : (owner as Record<symbol, unknown>)[slot]
-  }
-}
-
 const serializer = new Slot('fastify.reply.serializer')
+const headers = new Slot('fastify.reply.headers')
 const isError = new Slot('fastify.reply.isError')
 const signal = new Slot('fastify.request.signal')
 const context = new Slot('fastify.context')
 const replyClass = new Slot('fastify.Reply')
 const requestClass = new Slot('fastify.Request')
+
+/** An object of Fastify with its private properties. The readers that each hit calls try the last symbol at their own place, which V8 optimises for one symbol. */
+type Slotted = object & { readonly [slot: symbol]: unknown }
 
 /** The object that Fastify has for all requests to a route. */
 export interface RouteContext {
@@ -50,11 +30,21 @@ export interface RouteContext {
  * Fastify has no getter for the serializer, and `reply.serialize()` does not show which function it calls.
  */
 export function serializerOf (reply: FastifyReply): unknown {
-  return serializer.read(reply)
+  const known = (reply as unknown as Slotted)[serializer.last]
+  return known === undefined ? serializer.read(reply) : known
 }
 
 /** The result of {@link serializerOf} in a version of Fastify without a slot for the serializer. */
 export const UNKNOWN: unknown = NONE
+
+/**
+ * The fields that were set by `reply.header()`, with lower-case names, in the object that Fastify holds; `undefined`: this version of Fastify
+ * has no such slot. `reply.getHeaders()` copies the fields, and `reply.header()` makes a lower-case text of each name.
+ */
+export function fieldsOf (reply: FastifyReply): Record<string, unknown> | undefined {
+  const known = (reply as unknown as Slotted)[headers.last] ?? headers.read(reply)
+  return known === NONE ? undefined : known as Record<string, unknown>
+}
 
 /**
  * Resets Fastify's flag for an error response, as after `handlerTimeout`, so that the next payload is not sent as an error. Fastify itself
@@ -79,7 +69,7 @@ export function signalOf (request: FastifyRequest): AbortSignal | undefined {
  * `request.routeOptions` lacks the hooks of the instance, and is created at each access.
  */
 export function contextOf (request: FastifyRequest): RouteContext | undefined {
-  const found = context.read(request)
+  const found = (request as unknown as Slotted)[context.last] ?? context.read(request)
   return typeof found === 'object' && found !== null ? found : undefined
 }
 

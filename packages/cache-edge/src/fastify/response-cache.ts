@@ -15,6 +15,7 @@ import type { EdgeHeaders } from './edge-headers.js'
 import { CacheRequests, FastifyCacheRequest, refreshOf } from './fastify-cache-request.js'
 import { showAllBeforeSend } from './handler-view.js'
 import type { PersonalRequests } from './personal-requests.js'
+import { ReadyHits } from './ready-hits.js'
 import { failing } from './run-handler.js'
 import { StoredResponses } from './serve.js'
 
@@ -62,7 +63,8 @@ export class ResponseCache {
     this.#core = core
     this.#headers = headers
     this.#responses = new StoredResponses(name, headers)
-    this.#requests = new CacheRequests(fastify, core, { personal, responses: this.#responses, app })
+    const ready = new ReadyHits(headers, tags !== undefined, (ttl) => this.#responses.hitWith(ttl))
+    this.#requests = new CacheRequests(fastify, core, { personal, responses: this.#responses, ready, app })
     this.#bypassRules = {
       personalReason: (request, policy) => personal.reasonOf(request, policy),
       hasOtherParameter: (request, { query }) => query !== undefined && this.#hasOtherParameter(request, query),

@@ -57,11 +57,19 @@ const MAX_CACHED_LENGTH = 1000
 /** The key and the tags of one target URI. */
 export interface TargetNames { readonly key: string; readonly tags: readonly string[] }
 
-/** A bounded cache of keys and tags, since a hash takes longer than the rest of a hit. The oldest entry is evicted. */
+/** The names of the targets of one origin, by their URL. */
+interface OriginNames { readonly scheme: string; readonly host: string; readonly names: Map<string, TargetNames> }
+
+/**
+ * A bounded cache of keys and tags, since a hash takes longer than the rest of a hit. The origins lose their oldest entries in turn. The
+ * table has two levels, since a joined text of origin and URL would take longer than both look-ups.
+ */
 export class Names {
   static readonly MAX = 5000
-  readonly #known = new Map<string, TargetNames>()
+  readonly #origins = new Map<string, OriginNames>()
   readonly #app: string | undefined
+  #last: OriginNames | undefined
+  #size = 0
 
   constructor (app?: string) {
     this.#app = app
@@ -69,15 +77,39 @@ export class Names {
 
   of (target: TargetUri): TargetNames {
     const { scheme, host, url, originalUrl } = target
+    const origin = this.#originOf(scheme, host)
     // A line break separates the parts, since HTTP allows no line break in them; a target that has one anyway is not cached.
-    const text = originalUrl === undefined ? `${scheme}\n${host}\n${url}` : `${scheme}\n${host}\n${url}\n${originalUrl}`
-    let names = this.#known.get(text)
-    if (names === undefined) {
-      names = { key: responseKey(target, this.#app), tags: uriTags(target) }
-      if (text.length > MAX_CACHED_LENGTH || text.split('\n').length > (originalUrl === undefined ? 3 : 4)) return names
-      if (this.#known.size >= Names.MAX) this.#known.delete(this.#known.keys().next().value!)
-      this.#known.set(text, names)
-    }
+    const text = originalUrl === undefined ? url : `${url}\n${originalUrl}`
+    const known = origin?.names.get(text)
+    if (known !== undefined) return known
+    const names = { key: responseKey(target, this.#app), tags: uriTags(target) }
+    const whole = `${scheme}\n${host}\n${text}`
+    if (whole.length <= MAX_CACHED_LENGTH && whole.split('\n').length === (originalUrl === undefined ? 3 : 4)) this.#add(scheme, host, text, names)
     return names
+  }
+
+  #originOf (scheme: string, host: string): OriginNames | undefined {
+    if (this.#last?.host === host && this.#last.scheme === scheme) return this.#last
+    const origin = this.#origins.get(`${scheme}\n${host}`)
+    if (origin !== undefined) this.#last = origin
+    return origin
+  }
+
+  #add (scheme: string, host: string, text: string, names: TargetNames): void {
+    if (this.#size >= Names.MAX) this.#evict()
+    let origin = this.#originOf(scheme, host)
+    if (origin === undefined) this.#origins.set(`${scheme}\n${host}`, origin = { scheme, host, names: new Map() })
+    origin.names.set(text, names)
+    this.#size++
+  }
+
+  /** Removes the oldest entry of the origin that has lost none for the longest time. */
+  #evict (): void {
+    const [name, origin] = this.#origins.entries().next().value!
+    origin.names.delete(origin.names.keys().next().value!)
+    this.#size--
+    this.#origins.delete(name)
+    if (origin.names.size > 0) this.#origins.set(name, origin)
+    else if (this.#last === origin) this.#last = undefined
   }
 }

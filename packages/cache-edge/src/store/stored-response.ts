@@ -92,7 +92,8 @@ export class KnownHead {
   /** Approximate size in the heap in bytes, with the text of a body that may be cached here. */
   readonly bytes: number
   readonly #bytes: Buffer
-  // The reference is weak, so that a response that the cache evicted is freed.
+  // The references are weak, so that a response that the cache evicted is freed.
+  #last: WeakRef<Uint8Array> | undefined
   #textOf: WeakRef<Uint8Array> | undefined
   #text = ''
 
@@ -103,8 +104,18 @@ export class KnownHead {
     this.bytes = 4 * this.#bytes.length + (head.isText && body.length <= MAX_TEXT ? 2 * body.length : 0)
   }
 
-  /** Whether a stored response begins with this head. */
-  isIn (stored: unknown): stored is Uint8Array {
+  /**
+   * Whether a stored response begins with this head.
+   * @param isShared whether the cache gives the same object at each read, whose bytes are then compared once
+   */
+  isIn (stored: unknown, isShared = false): stored is Uint8Array {
+    if (isShared && this.#last?.deref() === stored) return true
+    const isIn = this.#isBegin(stored)
+    if (isShared && isIn) this.#last = new WeakRef(stored)
+    return isIn
+  }
+
+  #isBegin (stored: unknown): stored is Uint8Array {
     return stored instanceof Uint8Array && stored.byteLength >= this.#bytes.length &&
       this.#bytes.compare(stored, 0, this.#bytes.length) === 0
   }

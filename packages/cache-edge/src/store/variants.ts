@@ -43,6 +43,11 @@ export class SelectedVariant implements Servable {
   text (): string { return this.#known.textIn(this.#stored) }
 }
 
+/** A request that selects a stored response. `tags`: known tags of the entry, which are read in the same round trip. */
+interface Selecting { readonly headers: IncomingHttpHeaders; readonly tags: string[] }
+
+type Read = SelectedVariant | VariantIndex | undefined
+
 /** The result of a look-up. `isOther`: the URL has representations, but the request selects none of them. */
 export interface Lookup { readonly found: SelectedVariant | undefined; readonly isOther: boolean }
 
@@ -75,15 +80,15 @@ export class Variants {
 
   /**
    * Reads the stored response that a request selects.
-   * @param tags known tags of the entry, which are read in the same round trip
    */
-  find (cache: FastifyCache, key: string, headers: IncomingHttpHeaders, tags: string[]): Lookup | Promise<Lookup> {
-    return whenRead(this.#read(cache, key, tags), (first) => {
+  find (cache: FastifyCache, key: string, request: Selecting): Lookup | Promise<Lookup> {
+    const { headers } = request
+    return whenRead(this.#read(cache, key, request), (first) => {
       if (first === undefined) return NOTHING
       if (first instanceof SelectedVariant) return toLookup(first, headers)
       const own = variantKey(key, variantOf(first.vary, headers))
       this.#requests.add(own)
-      return whenRead(this.#read(cache, own, tags), (second) => second instanceof SelectedVariant ? toLookup(second, headers) : OTHER)
+      return whenRead(this.#read(cache, own, request), (second) => second instanceof SelectedVariant ? toLookup(second, headers) : OTHER)
     })
   }
 
@@ -95,7 +100,7 @@ export class Variants {
   async store (cache: FastifyCache, key: string, response: StoredResponse, uriTag: string, options: VariantOptions): Promise<boolean> {
     if (response.vary.length === 0) return (await cache.set(key, encodeResponse(response), options)).ok
     const own = variantKey(key, response.variant)
-    const first = await this.#read(cache, key, [...response.tags])
+    const first = await this.#read(cache, key, { tags: [...response.tags] })
     const now = Date.now()
     // An index with other names in `Vary` than this response is dropped, since its variants cannot be distinguished from new ones.
     const before = first !== undefined && 'variants' in first && first.vary.join() === response.vary.join() ? first : undefined
@@ -134,12 +139,10 @@ export class Variants {
     this.#requests.add(own)
   }
 
-  #read (
-    cache: Reads, key: string, tags: string[]
-  ): SelectedVariant | VariantIndex | undefined | Promise<SelectedVariant | VariantIndex | undefined> {
+  #read (cache: Reads, key: string, request: Pick<Selecting, 'tags'>): Read | Promise<Read> {
     const shared = cache[shareNow]?.(key)
     if (shared !== undefined) return this.#decode(key, shared, true)
-    return cache.getEntry(key, { tags }).then((result) => this.#decode(key, result, false))
+    return cache.getEntry(key, { tags: request.tags }).then((result) => this.#decode(key, result, false))
   }
 
   /** Removes the decoded heads, since the cache was cleared. */
@@ -154,11 +157,11 @@ export class Variants {
   }
 
   /** Decodes a stored value; a head that was read before is not parsed again. */
-  #decode (key: string, result: Result<SharedEntry | null>, isShared: boolean): SelectedVariant | VariantIndex | undefined {
+  #decode (key: string, result: Result<SharedEntry | null>, isShared: boolean): Read {
     if (!result.ok || result.value === null) return undefined
     const { value: stored } = result.value
     let known = this.#known.get(key)
-    if (known?.isIn(stored) !== true) {
+    if (known?.isIn(stored, isShared) !== true) {
       const kept = decode(stored)
       if (kept === undefined) {
         this.#onCorrupt(key)

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { StoredRoute } from '../../exchange/cache-request.js'
+import { areEqual } from '../../lib/are-equal.js'
 import type { Origin } from './arrival.js'
 
 /** The maximum number of URLs of each of two generations, of targets per URL, and of variants per target. */
@@ -70,11 +71,6 @@ export class EarlyTarget {
     this.#bytes += added
     return true
   }
-}
-
-/** Whether two lists of tags are equal. */
-export function areEqual (one: readonly string[], other: readonly string[]): boolean {
-  return one === other || (one.length === other.length && one.every((tag, at) => tag === other[at]))
 }
 
 /**

@@ -1,10 +1,10 @@
 import type { FastifyReply } from 'fastify'
 import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http'
+import { areEqual } from '../../lib/are-equal.js'
 import type { Policy } from '../../rules/policy.js'
 import { ageOf } from '../../rules/stored-state.js'
 import type { StoredHead } from '../../store/stored-response.js'
 import type { EarlyRequest } from './early-request.js'
-import { areEqual } from './early-targets.js'
 
 /** The response object of Node, over HTTP/1 or HTTP/2. */
 type Raw = FastifyReply['raw']

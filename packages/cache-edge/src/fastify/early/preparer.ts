@@ -6,7 +6,7 @@ import type { EdgeHeaders } from '../edge-headers.js'
 import { setStoredFields } from '../serve.js'
 import { dropBodyFields, setFromStore } from '../written-headers.js'
 import type { EarlyRequest } from './early-request.js'
-import { HeaderReply } from './header-reply.js'
+import { HeaderReply } from '../header-reply.js'
 import { PreparedAnswer, type HeadFields } from './prepared-answer.js'
 import { sentType } from './sent-type.js'
 
