@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 
@@ -9,24 +9,34 @@ interface Run { readonly file: string; claims: number; done: number; failed: str
 /** Between two lines of progress while a long file runs. */
 const PROGRESS_MS = 20_000
 
-/** Runs the test files below folders, but for those in `servers/`, in this process: to start one for each takes longer than the tests. */
+/** Guards against hangs alone: on a machine that is busy with other work a process may take many times as long. */
+const HANGS_MS = 3_600_000
+
+/**
+ * Runs the test files below folders in this process: to start a process for each takes longer than the tests. Folders below them that have a
+ * `together.ts` of their own, and `servers/`, run in other processes.
+ */
 export async function runTogether (...folders: string[]): Promise<void> {
-  await runFiles(folders.flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.ts') && !name.startsWith('servers/')).sort().map((name) => join(folder, name))))
+  await runFiles(folders.flatMap((folder) => {
+    const hasOwn = (path: string): boolean => path !== folder && (existsSync(join(path, 'together.ts')) || hasOwn(dirname(path)))
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.test.ts') && !name.startsWith('servers/')).sort()
+      .map((name) => join(folder, name)).filter((file) => !hasOwn(dirname(file)))
+  }))
 }
 
 /** Runs test files in this process. */
 export async function runFiles (files: readonly string[]): Promise<void> {
   const loading = reportProgress()
   // As a test, so that those of the files wait until all are loaded.
-  await t.test('every file is loaded', { timeout: 1_200_000 }, async () => {
+  await t.test('every file is loaded', { timeout: HANGS_MS }, async () => {
     for (const file of files) {
       const loaded = loading(relative(process.cwd(), file))
       await import(pathToFileURL(file).href)
       loaded()
     }
   })
-  t.setTimeout(1_200_000)
+  t.setTimeout(HANGS_MS)
 }
 
 /**

@@ -1,0 +1,3 @@
+import { runTogether } from '../../../../.config/run-together.js'
+
+await runTogether(import.meta.dirname)
