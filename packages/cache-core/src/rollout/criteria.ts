@@ -6,7 +6,7 @@ import { LOWEST_MS } from './latency-sketch.js'
  * percentage points.
  */
 export interface Criteria {
-  /** Hours that must be counted before the next stage may begin; above 0. */
+  /** Hours whose minutes must be counted before the next stage may begin; above 0. */
   readonly holdHours: number
   /** The number of requests of the cached arm below which the verdict is `wait`. Only an error burst steps back earlier. */
   readonly minSample: number
@@ -47,7 +47,7 @@ export function baselineCriteria (hours: number): Criteria {
 }
 
 const COMPARED = { slower: true, moreLoads: true } as const
-/** The default criteria of stages; each row applies from its percent on. */
+/** The default criteria of stages; each row applies from its percent of cached subjects on. */
 const DEFAULTS: readonly (readonly [fromPercent: number, criteria: Criteria])[] = [
   [100, {
     holdHours: 168,
@@ -69,15 +69,15 @@ const DEFAULTS: readonly (readonly [fromPercent: number, criteria: Criteria])[] 
   }]
 ]
 
-/** Returns the default criteria of a stage by its percent: one set below 50 %, one from 50 %, one at 100 %. */
+/** Returns the default criteria of a stage by its percent of cached subjects: one set below 50 %, one from 50 %, one at 100 %. */
 export function defaultCriteria (percent: number): Criteria {
   return DEFAULTS.find(([from]) => percent >= from)![1]
 }
 
-/** The longest hold time: a year. */
+/** The longest hold time of a stage in hours: a year. */
 const MAX_HOURS = 8784
 
-/** A number among the criteria, and the range that is allowed for it. */
+/** A number among the criteria of a stage, and the range that is allowed for it. */
 interface Range {
   readonly path: string
   readonly value: number | undefined
