@@ -8,10 +8,10 @@ import { measured } from '../telemetry/measure.js'
 import type { ImplStats } from '../telemetry/counters.js'
 import type { WarmLog } from './warm.js'
 
-/** Settings that the clients of one app share. `defaultTtl` is in seconds. */
+/** Settings that the cache clients (`fastify.cache`, `request.cache`) of one app share. `defaultTtl` is in seconds. */
 export interface ClientSettings { defaultTtl?: number | undefined; log?: WarmLog | undefined }
 
-/** Measures the calls of `fastify.cache` and counts their failures. The clients of all arms share one instance. */
+/** Measures the calls of the cache clients and counts their failures. The clients of all arms share one instance. */
 export class ClientCalls {
   readonly registry: CacheRegistry
   readonly #settings: ClientSettings
@@ -26,24 +26,24 @@ export class ClientCalls {
     return Math.min(ttl ?? this.#settings.defaultTtl ?? DEFAULT_TTL, MAX_TTL)
   }
 
-  /** Returns `pending`. The duration of the call is recorded if the registry measures durations. */
+  /** Returns `pending`, the promise of a cache call. Its duration is recorded if the registry measures durations. */
   timed<T> (registration: Registration, operation: string, pending: Promise<Result<T>>): Promise<Result<T>> {
     return measured(this.registry, registration.stats, operation, pending)
   }
 
-  /** Counts an error in the arguments of a call and returns it as the result. */
+  /** Counts an error in the arguments of a cache call and returns it as the result. */
   refuse (operation: string, error: CacheError): Promise<Result<never>> {
     this.fail(this.registry.active.stats, operation, error)
     return Promise.resolve(err(error))
   }
 
-  /** Returns a result; if it is an error, the error is counted. */
+  /** Returns the result of a cache call; if it is an error, the error is counted. */
   failed<R extends Result<unknown>> (stats: ImplStats, operation: string, result: R): R {
     if (!result.ok) this.fail(stats, operation, result.error)
     return result
   }
 
-  /** Counts an error and emits `failed`. */
+  /** Counts an error of a cache call and emits `failed`. */
   fail (stats: ImplStats, operation: string, error: CacheError): void {
     this.registry.observer.fail(stats, operation, error)
   }

@@ -25,7 +25,7 @@ export type OnLoad = (key: string, value: unknown) => void
 const NO_OPTIONS = Object.freeze({})
 const missed = Promise.resolve(MISS)
 
-/** `fastify.cache`: checks arguments, counts results, and calls the implementation in service. */
+/** `fastify.cache`: checks arguments, counts results, and calls the registered implementation. */
 export class CacheClient implements FastifyCache {
   readonly tags: Required<Tags>
   readonly registry: CacheRegistry
@@ -40,7 +40,7 @@ export class CacheClient implements FastifyCache {
   #caller: Caller | undefined
 
   /**
-   * Makes a client.
+   * Makes a client of the cache.
    * @param of another client of the same registry: the new client shares its counters and its `getOrSet` with it
    */
   constructor (registry: CacheRegistry, settings: ClientSettings = {}, arm: Arm = 'by-key', of?: CacheClient) {

@@ -9,7 +9,7 @@ export type { WarmOptions }
 /** One critical key that `warm` loads before the first request. */
 export interface WarmItem<T = any> { key: string; loader: Loader<T>; options?: GetOrSetOptions<T> }
 
-/** The result of `warm`. `skipped` counts keys outside of the rollout, and every key in front of a pass-through implementation. */
+/** The result of `warm`. `skipped` counts keys that the rollout does not cache, and every key in front of a pass-through implementation. */
 export interface WarmReport { warmed: number; failed: number; skipped: number }
 
 /** The type of `fastify.cache` and `request.cache`: it has every member of the contract, even if the implementation lacks the member. */
@@ -24,8 +24,8 @@ export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough
   getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T>
   /** Returns the same cache with every key and tag prefixed by `name:`; `clear` clears the namespace alone. */
   namespace (name: string): FastifyCache
-  /** Loads the missing items, `concurrency` at a time. Never rejects: failures are counted and logged. */
+  /** Loads the items of the list that have no entry, `concurrency` at a time. Never rejects: failures are counted and logged. */
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport>
-  /** The registry of the implementation in service; its `register` replaces the implementation. */
+  /** The registry with the registered implementation; its `register` replaces the implementation. */
   readonly registry: CacheRegistry
 }

@@ -8,8 +8,8 @@ import { ok, type Result } from '../contract/result.js'
 import { shown } from '../contract/shown.js'
 
 /**
- * A cache whose keys and tags are prefixed. Each entry has the tag of the namespace itself, which `clear` invalidates, and the tags of the
- * namespaces around it.
+ * A cache client whose keys and tags are prefixed. Each entry has the tag of the namespace itself, which `clear` invalidates, and the tags
+ * of the namespaces around it.
  */
 export class NamespacedCache implements FastifyCache {
   readonly tags: Required<Tags>

@@ -12,8 +12,8 @@ export interface WarmLog {
 }
 
 /**
- * Loads the missing items, `concurrency` at a time, and logs each quarter of the progress. An item whose load does not end within its
- * `timeoutMs`, or else 30 s, counts as failed; its load continues.
+ * Loads the warm items that have no entry, `concurrency` at a time, and logs each quarter of the progress. An item whose load does not end
+ * within its `timeoutMs`, or else 30 s, counts as failed; its load continues.
  * @param isStored whether the value of a key would be stored; other keys are skipped, since their loads would only cost the source
  */
 export async function warm (
@@ -23,7 +23,7 @@ export async function warm (
   const stored = items.filter((item) => isStored(item?.key))
   const total = stored.length
   const report: WarmReport = { warmed: 0, failed: 0, skipped: items.length - total }
-  // A load that hangs does not keep the process of a closing app running.
+  // A warm item's load that hangs does not keep the process of a closing app running.
   const limit = new Deadlines(LOAD_LIMIT_MS, { holdsProcess: false })
   let quarter = 1
   const queue = stored.values()

@@ -12,7 +12,7 @@ import { hasTakenEffect, type ClientCalls } from './client-calls.js'
 const NO_OPTIONS = Object.freeze({})
 const done = Promise.resolve(DONE)
 
-/** An entry to store, with checked options. */
+/** An entry to store, with the checked options of its call. */
 type Item = Required<SetItem>
 
 /** The calls of `fastify.cache` that store and remove. Each one supersedes the pending loads of its keys. */
@@ -94,7 +94,7 @@ export class Writes {
     if (options.ttl !== 0) this.#calls.registry.doubts.look(this.#calls.registry.stats.patterns.of(key), key, value, options)
   }
 
-  /** Writes after the pending stores of these keys have ended; later writes and removals of the keys wait for this write. */
+  /** Carries out a write after the pending stores of these keys have ended; later writes and removals of the keys wait for this write. */
   #write (keys: string[], write: () => Promise<Result<void>>): Promise<Result<void>> {
     const { active, flights } = this.#calls.registry
     flights.supersede(keys)

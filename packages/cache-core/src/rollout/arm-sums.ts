@@ -7,29 +7,29 @@ import { RatioSums } from './ratio-sums.js'
 import type { ArmMeasurement } from './sentence.js'
 import { WindowedSums } from './windows.js'
 
-/** The counts of one arm since the current stage of the canary began. */
+/** The counts of one arm (cached or control) since the current stage of the canary began. */
 export class ArmSums {
   requests = 0
   failures = 0
   readonly counts = noCounts()
-  /** Ratios of loads to reads, and of failures to requests, for each window of the stage. */
+  /** Ratios of loads to reads, and of failures to requests, for each window of the canary's stage. */
   readonly loads = new WindowedSums(() => new RatioSums())
   readonly failed = new WindowedSums(() => new RatioSums())
-  /** The loads and reads of the current block of minutes, which is one observation for the variance. */
+  /** The loads and reads of the current block of minutes, which is one observation for the variance of loads per read. */
   readonly block = { loads: 0, reads: 0 }
   /**
-   * Durations by group of subjects, with the group's number in its cohort as index: a confidence interval of a quantile needs the spread
-   * between groups.
+   * Durations of requests by group of subjects, with the group's number in its cohort as index: a confidence interval of a quantile needs
+   * the spread between groups.
    */
   sketches = Array.from({ length: GROUPS_PER_COHORT }, () => new LatencySketch())
 
-  /** Ends the windows whose length has passed; called before a minute is added. */
+  /** Ends the windows of the stage whose length has passed; called before the counts of a minute are added. */
   roll (minutesBefore: number): void {
     this.loads.roll(minutesBefore)
     this.failed.roll(minutesBefore)
   }
 
-  /** Adds the requests of a group of subjects in one minute. */
+  /** Adds the requests of a group of subjects in one minute, and how many of them failed. */
   addGroup (requests: number, failures: number): void {
     this.requests += requests
     this.failures += failures
@@ -46,7 +46,7 @@ export class ArmSums {
     this.block.reads = 0
   }
 
-  /** The durations of all groups. */
+  /** Returns the durations of the requests of all groups of the arm in one sketch. */
   durations (): LatencySketch {
     const all = new LatencySketch()
     for (const sketch of this.sketches) all.merge(sketch)

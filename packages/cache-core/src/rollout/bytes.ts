@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 
 const FIRST_CAPACITY = 1024
-/** The most bytes of one number. */
+/** The maximum number of bytes of one encoded number. */
 const NUMBER_BYTES = 8
 const CHECKSUM_BYTES = 4
 
@@ -37,7 +37,6 @@ export class ByteWriter {
     this.#length += NUMBER_BYTES
   }
 
-  /** Makes room for one more number. */
   #makeRoom (): void {
     if (this.#length + NUMBER_BYTES <= this.#bytes.length) return
     const larger = new Uint8Array(2 * this.#bytes.length)
@@ -46,7 +45,8 @@ export class ByteWriter {
     this.#view = new DataView(larger.buffer)
   }
 
-  /** Writes numbers, most of which are zero, as runs: the number of zeros, the number of values that follow, and these values. */
+  /** Writes an array of numbers, most of which are zero, as runs: the number of zeros, the number of values that follow, and these values.
+   */
   sparse (values: ArrayLike<number>, write: (value: number) => void): void {
     this.integer(values.length)
     for (let at = 0; at < values.length;) {
@@ -69,7 +69,7 @@ export class ByteWriter {
     this.sparse(values, (value) => { this.double(value) })
   }
 
-  /** Returns the bytes with a checksum (CRC-32, little-endian) at their end. */
+  /** Returns the written bytes with a checksum (CRC-32, little-endian) at their end. */
   end (): Uint8Array {
     this.#makeRoom()
     this.#view.setUint32(this.#length, crc32(this.#bytes.subarray(0, this.#length)), true)
@@ -86,7 +86,7 @@ export class ByteReader {
   #at = 0
 
   /**
-   * Creates a reader.
+   * Creates a reader of encoded numbers.
    * @throws `Malformed` if the checksum at the end is not that of the bytes
    */
   constructor (bytes: Uint8Array) {
@@ -121,7 +121,7 @@ export class ByteReader {
     return value
   }
 
-  /** Reads into an array that has the length of the array that was written. */
+  /** Reads numbers that `ByteWriter.sparse` wrote into an array that has the length of the written array. */
   sparse (into: { [at: number]: number, readonly length: number }, read: () => number): void {
     if (this.integer() !== into.length) throw new Malformed('an array of another length')
     for (let at = 0; at < into.length;) {
@@ -140,7 +140,7 @@ export class ByteReader {
     this.sparse(into, () => this.double())
   }
 
-  /** Ends the reading. @throws `Malformed` if bytes are left. */
+  /** Ends the reading of the encoded numbers. @throws `Malformed` if bytes are left. */
   end (): void {
     if (this.#at !== this.#end) throw new Malformed('too many bytes')
   }

@@ -44,9 +44,9 @@ const backSchema = Type.Object({
 }, { additionalProperties: false })
 
 const stageSchema = Type.Object({
-  /** The share of subjects in the cached arm, in percent. */
+  /** The share of subjects in the cached arm during the stage, in percent. */
   percent: Type.Number({ exclusiveMinimum: 0, maximum: 100 }),
-  /** Hours for which the stage lasts at least; only minutes in which the percent was that of the stage count. */
+  /** Hours for which the stage lasts at least; only minutes in which the percent of cached subjects was that of the stage count. */
   holdHours: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 8760 })),
   /** The number of requests in the cached arm below which the stage neither goes on nor steps back, except for an error burst. */
   minSample: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_SAMPLE })),
@@ -62,7 +62,7 @@ export const canarySchema = Type.Object({
   stages: Type.Optional(Type.Array(Type.Union([Type.Number({ exclusiveMinimum: 0, maximum: 100 }), stageSchema]), {
     minItems: 1, maxItems: 50, default: [10, 50, 100]
   })),
-  /** Hours at percent 0 before the first stage, in which both arms are measured without a cache. */
+  /** Hours before the first stage, in which no request is cached and both arms are measured (the baseline). */
   baselineHours: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 8760, default: 24 })),
   /** The number of requests in the cached arm below which a stage waits, unless the stage has a `minSample` of its own. */
   minSample: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_SAMPLE, default: 10_000 })),
@@ -77,12 +77,12 @@ export const canarySchema = Type.Object({
 /** Option `rollout.canary` as an object. */
 export type CanaryOptions = Static<typeof canarySchema>
 
-/** The members of option `rollout`, without those that need Fastify. */
+/** The members of option `rollout` that do not need Fastify. */
 export const rolloutOptionProperties = {
   ...rolloutProperties,
   /**
-   * Raises the percent in stages. Each stage is compared with the requests without the cache; a harmful stage steps back by itself; see
-   * Canary. Excludes `percent`.
+   * Raises the percent of cached subjects in stages. Each stage is compared with the requests without the cache; a harmful stage steps back
+   * by itself; see Canary. Excludes `percent`.
    * @default none
    */
   canary: Type.Optional(Type.Union([Type.Boolean(), canarySchema]))
@@ -92,15 +92,15 @@ export const rolloutOptionProperties = {
 export const rolloutSchema = Type.Object(rolloutOptionProperties, { additionalProperties: false })
 
 const DEFAULTS = defaultsOf(canarySchema, 'stages', 'baselineHours', 'minSample', 'advance', 'rampSeconds', 'minuteMs')
-/** The share of subjects, in percent, that a canary leaves without the cache unless option `holdOut` is given. */
+/** The default of option `rollout.holdOut` with a canary: the share of subjects, in percent, that no stage caches. */
 export const DEFAULT_HOLD_OUT = 1
 
-/** One stage of a canary: its percent and its criteria. */
+/** One stage of a canary: its percent of cached subjects, and its criteria. */
 export interface Stage { readonly percent: number; readonly criteria: Criteria }
 
 /** The options of a canary, checked and with their defaults. */
 export interface CanaryPlan {
-  /** A hash of all options that decide on the stage; processes with the same hash make the same decisions. */
+  /** A hash of all options that a decision on the stage depends on; processes with the same hash make the same decisions. */
   readonly hash: string
   readonly stages: readonly Stage[]
   readonly cohorts: Cohorts
@@ -111,7 +111,7 @@ export interface CanaryPlan {
   readonly minuteMs: number
 }
 
-/** The members of option `rollout` that a canary reads. */
+/** The members of option `rollout` that the plan of a canary is made from. */
 export interface RolloutWithCanary {
   readonly percent?: number | undefined
   readonly allow?: readonly string[] | undefined
@@ -175,7 +175,7 @@ function stageOf (given: StageOptions, name: string, minSample: number, holdOut:
   return { percent, criteria }
 }
 
-/** Refuses criteria by which one value would both let the stage go on and make it step back. */
+/** Refuses criteria of a stage by which one measured value would both let the stage go on and make it step back. */
 function refuseContradiction ({ go, back }: Criteria, name: string): void {
   for (const rate of ['errorPercent', 'cacheErrorPercent'] as const) {
     const [below, above] = [go[rate], back[rate]]

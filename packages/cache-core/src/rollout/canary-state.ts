@@ -2,14 +2,14 @@ import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { MAX_REVISION, revisionOf } from './rollout-store.js'
 
-/** The format of the state document that this version writes. */
+/** The format number of the state document of a rollout that this version of the package writes. */
 export const FORMAT = 1
 /**
- * The maximum number of minutes to which earlier failures extend the hold time of a stage; a configured hold time that is longer is not
- * shortened.
+ * The maximum number of minutes to which earlier failures of a stage extend the time before it is tried again; a configured hold time that
+ * is longer is not shortened.
  */
 const MAX_WAIT_MINUTES = 7 * 24 * 60
-/** The maximum number of key patterns with a percent of their own. */
+/** The maximum number of key patterns for which an operator may limit the percent. */
 export const MAX_PATTERNS = 100
 
 const percent = () => Type.Number({ minimum: 0, maximum: 100 })
@@ -17,76 +17,78 @@ const count = () => Type.Integer({ minimum: 0 })
 
 const stateSchema = Type.Object({
   format: Type.Literal(FORMAT),
-  /** The number of replacements of the document so far; shows whether another process has replaced it. */
+  /** The number of replacements of the state document so far; shows whether another process has replaced it. */
   revision: Type.Integer({ minimum: 0, maximum: MAX_REVISION }),
-  /** The hash of the canary's options in the process that wrote the document last. */
+  /** The hash of the canary's options in the process that last wrote the state document. */
   plan: Type.String(),
-  /** 0: the baseline; 1: the first stage. */
+  /** The number of the canary's stage. 0: the baseline; 1: the first stage. */
   stage: count(),
-  /** The percent of the stage; during a ramp the percent that the ramp ends at. */
+  /** The percent of cached subjects in the stage; during a ramp the percent that the ramp ends at. */
   percent: percent(),
   /**
-   * The time of the last change of the percent, in milliseconds since 1970 by the store's clock; the evidence of the stage counts from then
-   * on.
+   * The time of the last change of the percent, in milliseconds since 1970 by the rollout store's clock; the evidence of the stage counts
+   * from then on.
    */
   since: Type.Number(),
-  /** Absent unless the percent is being raised gradually: from `from` percent at the time `since`, over `ms` milliseconds. */
+  /** Present while the percent is raised gradually: from `from` percent at the time `since`, over `ms` milliseconds. */
   ramp: Type.Optional(Type.Object({ from: percent(), ms: Type.Number({ minimum: 0 }) })),
-  /** Minutes that were counted in this stage. */
+  /** The number of minutes of this stage whose counts are part of its evidence. */
   observedMinutes: count(),
-  /** Whether an operator has paused the canary: it raises no percent, but it still steps back. */
+  /** Whether an operator has paused the canary: it does not raise the percent, but it still steps back. */
   paused: Type.Boolean(),
-  /** Whether an operator has used the kill switch: the percent is 0, and the canary decides nothing before the action `resume` or `to`. */
+  /** Whether an operator has used the kill switch: no request is cached, and the canary decides nothing before the operator's action
+   * `resume` or `to`. */
   killed: Type.Boolean(),
-  /** Whether the last stage has met its criteria. */
+  /** Whether the last stage of the canary has met its criteria. */
   completed: Type.Boolean(),
-  /** The percents of key patterns that an operator has limited, by pattern. */
+  /** The percents of key patterns that an operator has limited, by key pattern. */
   patterns: Type.Record(Type.String(), percent()),
-  /** How often each stage has failed, so that the rollout stepped back to the stage below. */
+  /** How often each stage has failed, so that the rollout stepped back to the stage below; by number of the stage. */
   failures: Type.Record(Type.String(), count()),
   /** The change that the canary recommends to the operator, with `advance: 'manual'`; absent: it recommends none. */
   recommendation: Type.Optional(Type.String()),
-  /** The time at which the canary last evaluated the stage, in milliseconds since 1970 by the store's clock. */
+  /** The time at which the canary last evaluated the stage, in milliseconds since 1970 by the rollout store's clock. */
   decidedAt: Type.Number()
 })
 
-/** The state that the processes of one app share. */
+/** The state of a canary that the processes of one app share. */
 export type CanaryState = Readonly<Static<typeof stateSchema>>
 
-/** One change of the rollout, described for an operator; the history holds the last changes. */
+/** One change of the rollout, described for an operator; the history of the rollout has the last changes. */
 export interface HistoryRecord {
-  /** ISO 8601, by the store's clock. */
+  /** The time of the change in ISO 8601, by the rollout store's clock. */
   readonly at: string
-  /** The percents before and after the change; equal if another setting was changed. */
+  /** The percents of cached subjects before and after the change; equal if another setting was changed. */
   readonly from: number
   readonly to: number
   readonly reason: string
-  /** `canary`: the criteria of the stage caused the change; `operator`: the endpoint or the command did. */
+  /** The author of the change. `canary`: it follows from the criteria of the stage; `operator`: the endpoint or the command caused it. */
   readonly by: 'canary' | 'operator'
   readonly stage: number
-  /** The key pattern whose percent changed. */
+  /** The key pattern whose percent was changed. */
   readonly pattern?: string
   /** The measurements and criteria on which the canary based the change. */
   readonly numbers?: unknown
 }
 
-/** A new state, and the history record of the change; without a record if an operator need not see the change. */
+/** A new state of the canary, and the history record of the change; without a record if an operator need not see the change. */
 export interface Transition { readonly state: CanaryState; readonly record?: HistoryRecord }
 
 /**
- * The result of parsing a state document. `older`, `newer`: it has another format than this version's; `corrupt`: it is no state document.
+ * The result of parsing a state document. `older`, `newer`: the document has the format of an older or newer version of the package;
+ * `corrupt`: it is no state document.
  */
 export type ParsedState = { readonly kind: 'state'; readonly state: CanaryState } |
   { readonly kind: 'older' | 'newer' | 'corrupt'; readonly problem: string; readonly revision: number }
 
-/** Parses a state document; never throws. */
+/** Parses a state document of a rollout; never throws. */
 export function parseState (text: string): ParsedState {
   const revision = revisionOf(text)
   let document: unknown
   try {
     document = JSON.parse(text)
   } catch {
-    // A corrupt text is no failure of the read: an operator's action may replace it.
+    // A corrupt document is no failure of the read: an operator's action may replace it.
     return { kind: 'corrupt', revision, problem: 'the stored state is no JSON' }
   }
   if (Value.Check(stateSchema, document)) return { kind: 'state', state: document }
@@ -116,7 +118,7 @@ export function initialState (plan: string, now: number, revision = 1): CanarySt
 }
 
 /**
- * Returns the percent of a state: during a ramp between the percents before and after.
+ * Returns the percent of cached subjects in a state: during a ramp it lies between the percents before and after the ramp.
  * @param rampedMs the milliseconds since the ramp began
  */
 export function effectivePercent ({ percent, ramp }: Pick<CanaryState, 'percent' | 'ramp'>, rampedMs: number): number {
@@ -127,15 +129,16 @@ export function effectivePercent ({ percent, ramp }: Pick<CanaryState, 'percent'
 }
 
 /**
- * Returns the minutes to count in a stage before the next one may begin. Each earlier failure of the next stage doubles them, to seven days
- * at most.
+ * Returns the minutes that must be counted in a stage before the next one may begin. Each earlier failure of the next stage doubles them,
+ * to seven days at most.
  */
 export function requiredMinutes (holdMinutes: number, failures: CanaryState['failures'], stage: number): number {
   const doubled = holdMinutes * 2 ** Math.min(failures[stage + 1] ?? 0, 30)
   return Math.min(doubled, Math.max(holdMinutes, MAX_WAIT_MINUTES))
 }
 
-/** The reason for a change, and its author. `from`: the percent reached by a ramp that the change ends; absent: no ramp is in progress. */
+/** The reason for a change of the rollout, and its author. `from`: the percent reached by a ramp that the change ends; absent: no ramp is
+ * in progress. */
 export interface Cause {
   readonly now: number
   readonly by: HistoryRecord['by']
@@ -144,7 +147,7 @@ export interface Cause {
   readonly from?: number
 }
 
-/** Returns the transition to a stage and its percent; a higher percent is reached over `rampMs` milliseconds. */
+/** Returns the transition of the canary to a stage and its percent; a higher percent is reached by a ramp of `rampMs` milliseconds. */
 export function moveTo (
   state: CanaryState, { stage, percent, rampMs }: { stage: number; percent: number; rampMs: number }, cause: Cause
 ): Transition {
@@ -161,19 +164,19 @@ export function moveTo (
   }, from, cause)
 }
 
-/** Returns the transition after a stage failed: to the stage below. That stage lasts longer before the failed stage is tried again. */
+/** Returns the transition of the canary to the stage below a failed one. That stage lasts longer before the failed stage is tried again. */
 export function stepBack (state: CanaryState, percentOf: (stage: number) => number, cause: Cause): Transition {
   const stage = Math.max(0, state.stage - 1)
   const failures = { ...state.failures, [state.stage]: (state.failures[state.stage] ?? 0) + 1 }
   return moveTo({ ...state, failures }, { stage, percent: percentOf(stage), rampMs: 0 }, cause)
 }
 
-/** Returns the transition that the kill switch causes: the percent becomes 0. */
+/** Returns the transition that the kill switch causes: the percent of cached subjects becomes 0. */
 export function kill (state: CanaryState, cause: Cause): Transition {
   return moveTo({ ...state, killed: true }, { stage: 0, percent: 0, rampMs: 0 }, cause)
 }
 
-/** Returns a transition that changes no percent. */
+/** Returns a transition of the canary that leaves the percent of cached subjects as it is. */
 export function amend (
   state: CanaryState, changed: Partial<Pick<CanaryState, 'paused' | 'killed' | 'recommendation'>>, cause: Cause
 ): Transition {
@@ -192,9 +195,9 @@ export function complete (state: CanaryState, cause: Cause): Transition {
 }
 
 /**
- * Returns the transition to another percent of one key pattern; 100 removes the limit of the pattern. The evidence of the stage begins
- * anew, since other requests are cached from then on. It does not during a ramp, when no evidence is counted yet, nor in the baseline, when
- * no request is cached.
+ * Returns the transition to another percent of cached subjects for one key pattern; 100 removes the pattern's limit. The evidence of the
+ * stage begins anew, since other requests are cached from then on. It does not during a ramp, when no evidence is counted yet, nor in the
+ * baseline, when no request is cached.
  */
 export function limitPattern (state: CanaryState, pattern: string, percent: number, cause: Cause): Transition {
   const { [pattern]: stored, ...others } = state.patterns
@@ -211,8 +214,8 @@ export function limitPattern (state: CanaryState, pattern: string, percent: numb
 }
 
 /**
- * Converts a state that was written under other options (another plan): to the highest stage of this plan whose percent is not above the
- * state's.
+ * Converts a state of the canary that was written under other options (another plan): to the highest stage of this plan whose percent is
+ * not above the state's.
  */
 export function adopt (state: CanaryState, plan: string, percents: readonly number[], now: number): Transition {
   const stage = percents.filter((each) => each <= state.percent).length
@@ -221,7 +224,7 @@ export function adopt (state: CanaryState, plan: string, percents: readonly numb
   return moveTo({ ...state, plan, failures: {} }, { stage, percent, rampMs: 0 }, { now, by: 'canary', reason })
 }
 
-/** Returns the transition that stores a known state again, after the store has lost it. */
+/** Returns the transition that stores a known state of the canary again, after the rollout store has lost it. */
 export function rewritten (state: CanaryState, now: number): Transition {
   return change(state, state.percent, { now, by: 'canary', reason: 'the store lost the state; a process that knew it wrote it again' })
 }

@@ -10,36 +10,37 @@ import type { SharedState } from './shared-state.js'
 import { judgeStage, minutesToCount } from './stage-decision.js'
 import type { StoreCalls } from './store-calls.js'
 
-/** The number of history records that a view has. */
+/** The maximum number of history records in the response of `GET /internal/cache/rollout`. */
 const SHOWN_RECORDS = 100
 
-/** The status of a rollout as one process knows it, without the measurements of other processes. */
+/** The status of a rollout as one process knows it, without the counts of other processes. */
 export interface CanaryStatus {
-  /** The percent that this process applies now; during a ramp it lies between two stages. At 100 the hold-out is still not cached. */
+  /** The percent of subjects that this process caches now; during a ramp it lies between two stages. At 100 the hold-out is still not
+   * cached. */
   readonly percent: number
-  /** 0: the baseline; 1: the first stage. */
+  /** The number of the current stage. 0: the baseline; 1: the first stage. */
   readonly stage: number
-  /** The percents of the stages. */
+  /** The percents of cached subjects in the stages of the canary. */
   readonly stages: readonly number[]
   readonly paused: boolean
   /** Whether an operator has used the kill switch. */
   readonly killed: boolean
-  /** Whether the last stage has met its criteria. */
+  /** Whether the last stage of the canary has met its criteria. */
   readonly completed: boolean
   readonly advance: 'auto' | 'manual'
   readonly holdOut: number
-  /** The percents of key patterns that an operator has limited, by pattern. */
+  /** The percents of key patterns that an operator has limited, by key pattern. */
   readonly patterns: Readonly<Record<string, number>>
-  /** The minutes that were counted in this stage, and the minutes to count before the next stage may begin. */
+  /** The minutes that were counted in the current stage, and the minutes to count before the next stage may begin. */
   readonly observedMinutes: number
   readonly minutesToCount: number
   /** The last verdict on the stage; present only in the process that decides for all processes. */
   readonly lastVerdict?: StageVerdict
   /** The change that the canary recommends to the operator, with `advance: 'manual'`. */
   readonly recommendation?: string
-  /** The reason why this process does not take part in decisions, and what the operator can do about it. */
+  /** The reason why this process does not take part in decisions on the stage, and what the operator can do about it. */
   readonly problem?: string
-  /** A notice about a criterion that cannot be applied, such as a comparison without a control arm. */
+  /** A notice about a criterion of the stage that cannot be applied, such as a comparison without a control arm. */
   readonly note?: string
   /** The requests of this process since its start, by arm. */
   readonly arms: { readonly cached: MeasuredArm | ArmTotals; readonly control: MeasuredArm | ArmTotals }
@@ -47,9 +48,9 @@ export interface CanaryStatus {
 
 /** The response of `GET /internal/cache/rollout`. */
 export interface CanaryView extends CanaryStatus {
-  /** The requests of all processes since the beginning of the stage, by arm. */
+  /** The counts of requests of all processes since the beginning of the stage, by arm. */
   readonly arms: { readonly cached: ArmTotals | MeasuredArm; readonly control: ArmTotals | MeasuredArm }
-  /** The difference between the arms, as a sentence. */
+  /** The difference between the cached arm and the control arm, as a sentence. */
   readonly comparison?: string
   readonly verdict?: StageVerdict
   /** The reason of the verdict on the stage, with its numbers. */
@@ -83,8 +84,8 @@ export function statusOf (plan: CanaryPlan, shared: SharedState, rollout: Rollou
 }
 
 /**
- * Adds the history and the measurements of all processes to a status; leaves the status as it is if the store cannot be reached. Never
- * rejects.
+ * Adds the history of the rollout and the counts of all processes to a status; leaves the status as it is if the rollout store cannot be
+ * reached. Never rejects.
  */
 export async function viewOf (status: CanaryStatus, plan: CanaryPlan, { state }: SharedState, calls: StoreCalls): Promise<CanaryView> {
   try {
@@ -108,8 +109,8 @@ export async function viewOf (status: CanaryStatus, plan: CanaryPlan, { state }:
       history
     }
   } catch {
-    // A store that cannot be reached is no error here: property `problem` of the status reports it once the state is older than five
-    // seconds.
+    // A rollout store that cannot be reached is no error here: property `problem` of the status reports it once the state is older than
+    // five seconds.
     return { ...status, history: [] }
   }
 }
@@ -118,7 +119,7 @@ function parseRecord (text: string): HistoryRecord[] {
   try {
     return [JSON.parse(text) as HistoryRecord]
   } catch {
-    // Only a foreign program can have written a record that is no JSON; the record is left out.
+    // Only a foreign program can have written a history record that is no JSON; the record is left out.
     return []
   }
 }

@@ -14,29 +14,30 @@ import { SharedState } from './shared-state.js'
 import { StoreCalls } from './store-calls.js'
 
 /**
- * Milliseconds between two reads of the shared state: less than the five seconds after which a process without the state caches nothing.
+ * Milliseconds between two reads of the state document: less than the five seconds after which a process without the state caches nothing.
  */
 const READ_EVERY_MS = 2000
-/** Milliseconds between two extensions of the lease, which makes one process the decider. */
+/** Milliseconds between two extensions of the lease by which one process is the decider. */
 const LEAD_EVERY_MS = 5000
 const TICK_MS = 1000
-/** The number of attempts at an operator's action, if other processes replace the state in between. */
+/** The number of attempts to carry out an operator's action while other processes replace the state document in between. */
 const ATTEMPTS = 5
 
-/** The parts of the process that a canary uses. */
+/** The functions and objects of the process that a canary uses. */
 export interface CanaryHost {
   readonly rollout: Rollout
   readonly clock: () => Clock
   readonly log: Log
-  /** Whether an implementation that stores values is in service: without one there is nothing to compare. */
+  /** Whether a registered implementation stores values: without one there is nothing to compare. */
   readonly isServing: () => boolean
-  /** Returns the counts of the process since its start, by arm. */
+  /** Returns the counts of cache calls in this process since its start, by arm. */
   readonly totals: () => ProcessCounts
-  /** Loads the warm items before a raise of the percent; resolves in bounded time and never rejects. */
+  /** Loads the warm items before a raise of the percent of cached subjects; resolves in bounded time and never rejects. */
   readonly warm: () => Promise<void>
 }
 
-/** The canary in one process: reports the requests of each minute, applies the shared state, and decides while it holds the lease. */
+/** The canary in one process: reports the requests of each minute to the rollout store, applies the shared state, and decides on the stage
+ * while it holds the lease. */
 export class Canary {
   readonly plan: CanaryPlan
   readonly recorder: MinuteRecorder
@@ -76,7 +77,8 @@ export class Canary {
   /** Whether this process holds the lease, and so decides for all processes. */
   get isLeading (): boolean { return this.#decider.isLeading }
 
-  /** Uses the store that the processes of the app share, from now on; the percent is 0 until the state has been read from it. */
+  /** Uses the rollout store that the processes of the app share, from now on; the percent of cached subjects is 0 until the state has been
+   * read from it. */
   share (store: RolloutStore): void {
     this.#stopWatching?.()
     this.#stopWatching = undefined
@@ -86,7 +88,7 @@ export class Canary {
     if (this.#timer !== undefined) this.#watch()
   }
 
-  /** Reads the state and starts the timer, which does not keep the process running. */
+  /** Reads the state of the rollout and starts the canary's timer, which does not keep the process running. */
   async start (): Promise<void> {
     if (this.#timer !== undefined || this.#isClosed) return
     this.#timer = setInterval(() => { void this.tick() }, Math.min(TICK_MS, this.plan.minuteMs / 10))
@@ -95,7 +97,8 @@ export class Canary {
     await this.tick()
   }
 
-  /** Stops the timer and frees the lease. Pending calls of the store end within their time limit and then change nothing. */
+  /** Stops the canary's timer and frees the decider's lease. Pending calls of the rollout store end within their time limit and then change
+   * nothing. */
   async close (): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#timer)
@@ -103,11 +106,12 @@ export class Canary {
     try {
       await this.#decider.resign()
     } catch {
-      // A store that cannot be reached must not fail the close; the lease ends by itself.
+      // A rollout store that cannot be reached must not fail the close; the lease ends by itself.
     }
   }
 
-  /** Applies the percent, reports a minute that has ended, reads the state and decides, whichever of these is due. Never rejects. */
+  /** Does those that are due: applies the percent of cached subjects, reports the counts of an ended minute, reads the state, decides on
+   * the stage. Never rejects. */
   async tick (): Promise<void> {
     if (this.#isClosed) return
     this.#apply()
@@ -115,25 +119,27 @@ export class Canary {
     const now = this.#host.clock().now()
     if (this.#shared.isAway || now - this.#readAt >= READ_EVERY_MS || now < this.#readAt) await this.#refresh(now)
     await reporting
-    // Decisions run one at a time, since a raise of the percent waits for the warm items.
+    // Decisions on the stage run one at a time, since a raise of the percent waits for the warm items.
     await (this.#deciding ??= this.#decide().finally(() => { this.#deciding = undefined }))
   }
 
-  /** Returns the status of the rollout without asking the store; the counts of the arms are those of this process since its start. */
+  /** Returns the status of the rollout without a call of the rollout store; the counts of the arms are those of this process since its
+   * start. */
   status (): CanaryStatus {
     const { lastVerdict } = this.#decider
     const status = statusOf(this.plan, this.#shared, this.#host.rollout, this.recorder.arms())
     return lastVerdict === undefined ? status : { ...status, lastVerdict }
   }
 
-  /** Returns the status with the measurements of all processes and the history; without both if the store cannot be reached. */
+  /** Returns the status of the rollout with the counts of all processes and the history; without both if the rollout store cannot be
+   * reached. */
   async view (): Promise<CanaryView> {
     await this.#refresh()
     return viewOf(this.status(), this.plan, this.#shared, this.#calls)
   }
 
   /**
-   * Carries out an operator's action for all processes, and returns the view after it.
+   * Carries out an operator's action for all processes, and returns the status of the rollout after it.
    * @throws `CACHE_ERR_ROLLOUT_ACTION`, `CACHE_ERR_ROLLOUT_CONFLICT`, `CACHE_ERR_ROLLOUT_UNAVAILABLE`
    */
   async act (body: unknown): Promise<CanaryView> {
@@ -143,7 +149,7 @@ export class Canary {
     let wasKilled: boolean | undefined
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (!await this.#refresh()) throw new RolloutUnavailable()
-      // A raise must not undo the kill switch that an operator used while the warm items were loaded.
+      // A raise of the percent must not undo the kill switch that an operator used while the warm items were loaded.
       if (wasKilled === false && shared.state?.killed === true) throw new RolloutConflict('the kill switch was used meanwhile', 'send the action again if the percent is to rise')
       const now = shared.now()!
       const transition = actOn(shared, action, this.plan, now)
@@ -173,7 +179,7 @@ export class Canary {
     try {
       this.#stopWatching = this.#calls.store.watch(() => { void this.#refresh() })
     } catch (err) {
-      // Without notifications of the store a change is seen at the next read of the state, within two seconds.
+      // Without notifications of the rollout store a change of the state is seen at the next read, within two seconds.
       this.#host.log.warn({ err }, 'Cache: the rollout\'s store cannot be watched; changes arrive later')
     }
   }
@@ -188,7 +194,7 @@ export class Canary {
     return isRead
   }
 
-  /** Sets the percents of this process to those of the shared state. */
+  /** Sets the percents of cached subjects in this process to those of the shared state. */
   #apply (): void {
     const { rollout, isServing } = this.#host
     const { state, percent } = this.#shared
@@ -201,7 +207,7 @@ export class Canary {
     else this.recorder.markMixed()
   }
 
-  /** Reports the requests of a minute that has ended. A report that fails is lost: the minute is counted without this process. */
+  /** Stores the counts of an ended minute in the rollout store. If that fails they are lost: the minute is counted without this process. */
   async #report (): Promise<void> {
     const now = this.#shared.now()
     const ended = now === undefined ? undefined : this.recorder.roll(Math.floor(now / this.plan.minuteMs))
@@ -210,7 +216,7 @@ export class Canary {
     try {
       await this.#calls.call('report', (store) => store.report(minute, this.#processId, counts.encode()))
     } catch {
-      // A store that cannot be reached shows at the next read of the state, which reports the problem.
+      // A rollout store that cannot be reached shows at the next read of the state, which reports the problem.
     }
   }
 
@@ -223,7 +229,7 @@ export class Canary {
       }
       if (!this.#isClosed) await this.#decider.look()
     } catch {
-      // A store that cannot be reached shows at the next read of the state; the decision is then made again.
+      // A rollout store that cannot be reached shows at the next read of the state; the decision on the stage is then made again.
     }
     this.#apply()
   }
@@ -236,7 +242,7 @@ export class Canary {
     this.#host.log[to < from ? 'warn' : 'info'](details, `Cache: rollout: ${reason}`)
   }
 
-  /** Logs once why this process does not take part in decisions, and once that it does again. */
+  /** Logs once why this process does not take part in decisions on the stage, and once that it does again. */
   #noteProblem (): void {
     const { problem } = this.#shared
     if (problem?.kind === this.#problem) return

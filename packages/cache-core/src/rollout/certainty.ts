@@ -2,13 +2,13 @@ import type { Difference } from './evidence.js'
 import { excessOver, SUSPECTED } from './sequential-test.js'
 
 /**
- * The logarithm of the likelihood ratio above which a share of failures is certain. Chance alone exceeds it in one of 10^7 evaluations;
- * with one evaluation per minute that is less than once in ten years.
+ * The logarithm of the likelihood ratio above which a share of failed requests is certainly too high. Chance alone exceeds it in one of
+ * 10^7 evaluations; with one evaluation per minute that is less than once in ten years.
  */
 export const CERTAIN = Math.log(1e7)
 /**
- * The number of standard errors above which a difference in a window, or in failures, is suspected, so that the stage waits. Two equal arms
- * exceed it by chance in 0.1 % of the comparisons. The percentage is low, since a stage has several windows.
+ * The number of standard errors above which a difference between the arms in a window, or in failed requests, is suspected, so that the
+ * stage waits. Two equal arms exceed it by chance in 0.1 % of the comparisons. The percentage is low, since a stage has several windows.
  */
 const WINDOW_SUSPECTED = 3.1
 /**
@@ -28,17 +28,18 @@ export function failsMore (cached: Counts, control: Counts, ownFailures: Differe
   return ownFailures !== undefined && ownFailures.z > WINDOW_SUSPECTED && hasMoreFailures(cached, control, CERTAIN)
 }
 
-/** Whether the cached arm has more failures by an exact comparison of the counts: few failures do not follow a normal distribution. */
+/** Whether the cached arm has more failed requests by an exact comparison of the counts: few failures do not follow a normal distribution.
+ */
 export function hasMoreFailures (cached: Counts, control: Counts, certain = FEW_CERTAIN): boolean {
   return excessOver(cached.failures, cached.requests, control.failures, control.requests) > certain
 }
 
-/** Whether a difference over the whole stage is suspected, so that the stage waits for more requests. */
+/** Whether a difference between the arms over the whole stage is suspected, so that the stage waits for more requests. */
 export function isSuspected ({ z }: Difference): boolean {
   return z > SUSPECTED
 }
 
-/** Whether a difference in one window of the stage is suspected, so that the stage waits for more requests. */
+/** Whether a difference between the arms in one window of the stage is suspected, so that the stage waits for more requests. */
 export function isSuspectedInWindow ({ z, estimate }: Difference, tolerance: number): boolean {
   return z > WINDOW_SUSPECTED && estimate > tolerance
 }

@@ -1,6 +1,7 @@
-/** The number of buckets of subjects; `bucketOf` of the rollout returns a bucket. */
+/** The number of buckets to which the rollout assigns subjects. */
 const BUCKETS = 10_000
-/** The number of groups per cohort. A variance is computed between groups: more groups estimate it better, and make larger documents. */
+/** The number of groups per cohort of subjects. A variance is computed between groups: more groups estimate it better, and make larger
+ * documents of evidence. */
 export const GROUPS_PER_COHORT = 20
 
 /**
@@ -10,19 +11,19 @@ export const GROUPS_PER_COHORT = 20
  * Stages are counted from 1; stage 0 is the baseline, in which no subject is cached.
  */
 export class Cohorts {
-  /** The percents of the stages, ascending, as they were given. */
+  /** The percents of cached subjects in the stages, ascending, as they were given. */
   readonly stages: readonly number[]
   /** The share of subjects that no stage caches, in percent. */
   readonly holdOut: number
   /** The number of groups of all cohorts. */
   readonly groups: number
-  /** A hash of the division: processes with the same number assign each subject to the same group. */
+  /** A hash of the division of subjects: processes with the same number assign each subject to the same group. */
   readonly layout: number
   readonly #limits: readonly number[]
   readonly #cohortByBucket = new Uint8Array(BUCKETS)
 
   /**
-   * Creates the division.
+   * Creates the division of subjects into cohorts and groups.
    * @param stages percents above 0 and at most 100, ascending, at most 50
    * @param holdOut percent of the subjects, 0 to 50, that are in the control arm at every stage, at 100 %, too
    */
@@ -40,17 +41,17 @@ export class Cohorts {
     this.layout = layoutOf([...this.#limits, cacheable])
   }
 
-  /** The group of a bucket (0 to 9999): `20 * cohort + bucket % 20`. */
+  /** Returns the group of subjects that a bucket (0 to 9999) belongs to: `20 * cohort + bucket % 20`. */
   groupOf (bucket: number): number {
     return this.#cohortByBucket[bucket]! * GROUPS_PER_COHORT + bucket % GROUPS_PER_COHORT
   }
 
-  /** The cohort of a group: `0` to the number of stages. */
+  /** Returns the cohort that a group of subjects belongs to: `0` to the number of stages. */
   cohortOf (group: number): number {
     return Math.floor(group / GROUPS_PER_COHORT)
   }
 
-  /** The number of buckets that are cached in a stage: 0 to 10 000, or 9900 at 100 % with a hold-out of 1 percent. */
+  /** Returns the number of buckets whose subjects are cached in a stage: 0 to 10 000, or 9900 at 100 % with a hold-out of 1 percent. */
   limitOf (stage: number): number {
     return stage === 0 ? 0 : this.#limits[stage - 1]!
   }

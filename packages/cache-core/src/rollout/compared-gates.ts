@@ -9,10 +9,10 @@ const NO_CONTROL = 'there is no control arm (holdOut 0): only absolute criteria 
 const QUANTILES = ['p50', 'p95', 'p99'] as const
 const REGRESSION_PERCENT = Math.round(100 * (REGRESSION - 1))
 
-/** A difference between the arms in the last minutes. */
+/** A difference between the arms in the last minutes, and the number of these minutes. */
 interface Recent { readonly minutes: number, readonly difference: Difference, readonly tolerance: number }
 
-/** One comparison of the cached arm with the control arm. */
+/** One comparison of the cached arm with the control arm, from which a criterion of the stage follows. */
 interface Compared {
   readonly name: GateRow['name']
   readonly isAsked: boolean | undefined
@@ -20,11 +20,11 @@ interface Compared {
   readonly recent: readonly Recent[]
   readonly scale: Scale
   readonly of: string
-  /** The data that is missing as long as no difference can be computed, for the reason of the verdict. */
+  /** The data that is missing as long as no difference between the arms can be computed, for the reason of the verdict. */
   readonly missing: string
 }
 
-/** Evaluates the criteria that compare the arms, of those that the options ask for. */
+/** Evaluates those criteria of a stage that compare the arms and that the options ask for. */
 export function comparedRows (evidence: Evidence, { back }: Criteria): GateRow[] {
   const { windows, recent: { minutes, loads } } = evidence
   const rows: Compared[] = [
@@ -95,7 +95,7 @@ function comparedRow (evidence: Evidence, { name, difference, recent, scale, of,
   return { ...row, ...shown(difference), verdict: 'go' }
 }
 
-/** Returns the reason why the difference cannot be compared with that before the stage. */
+/** Returns the reason why the difference between the arms cannot be compared with that before the stage. */
 function missingChange ({ missing }: Evidence, name: string): string {
   if (missing?.of === 'before') {
     return 'a stage is compared with the time before it, of which nothing is known: ' +
@@ -106,8 +106,8 @@ function missingChange ({ missing }: Evidence, name: string): string {
 }
 
 /**
- * Whether the latency was measured precisely enough to go on: a slowdown of 20 % in all requests would show at one quantile at least, or is
- * ruled out. After a few requests no difference shows, whatever the cache does.
+ * Whether the latency was measured precisely enough for the stage to go on: a slowdown of 20 % in all requests would show at one quantile
+ * at least, or is ruled out. After a few requests no difference shows, whatever the cache does.
  */
 function detectableRow ({ hasControl, percent: stage, latency, regression, control }: Evidence): GateRow[] {
   if (!hasControl || regression === undefined) return []
@@ -116,7 +116,7 @@ function detectableRow ({ hasControl, percent: stage, latency, regression, contr
     return difference === undefined ? [] : [{ ...difference, size: regression[name] }]
   })
   if (known.length === 0) return []
-  // If all requests lie on one side of a quantile, this quantile has no variance to compute a detectable size from.
+  // If all requests are faster, or all slower, than a quantile, this quantile has no variance to compute a detectable slowdown from.
   const varied = known.filter(({ detectable }) => detectable > 0)
   const reaches = varied.map(({ estimate, detectable, size }) => Math.max(0, Math.min(detectable, estimate + detectable)) / size)
   const reach = reaches.length === 0 ? 0 : Math.min(...reaches)

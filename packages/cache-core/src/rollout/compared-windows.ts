@@ -6,34 +6,35 @@ import { differenceOf, differenceOfLook } from './sequential-test.js'
 import { minutesOfWindow, WINDOW_MINUTES } from './windows.js'
 
 /**
- * The change of latency that is tolerated in a window, as the logarithm of an odds ratio, by the window's minutes. In a short window only
- * some of the subjects send requests, and a burst changes the difference that both arms always have. The shortest window is for sudden,
- * large changes.
+ * The change of latency that is tolerated in a window of the stage, as the logarithm of an odds ratio, by the window's length in minutes.
+ * In a short window only some of the subjects send requests, and a burst changes the difference that both arms always have. The shortest
+ * window is for sudden, large changes.
  */
 const TOLERANCES: Readonly<Record<typeof WINDOW_MINUTES[number], number>> = { 20: 0.3, 120: 0.1, 1440: 0 }
 /**
- * The minimum degrees of freedom of a window's variance. The variance is at least that of independent requests, so it is less likely to be
- * too small by chance than one that is estimated from few groups alone.
+ * The minimum degrees of freedom of a variance in a window of the stage. The variance is at least that of independent requests, so it is
+ * less likely to be too small by chance than one that is estimated from few groups alone.
  */
 const MIN_DEGREES = 20
 /**
- * The minimum weight of a comparison, about the number of slow requests on each side: from it on the logarithm of an odds ratio is nearly
- * normally distributed.
+ * The minimum weight of a comparison of latency, about the number of slow requests in each arm: from it on the logarithm of an odds ratio
+ * is nearly normally distributed.
  */
 const MIN_WEIGHT = 25
 
 interface Ratios { readonly cached: RatioSums, readonly control: RatioSums }
 
-/** The comparisons of a stage, over the whole stage and over each of its windows. */
+/** The comparisons of the cached arm with the control arm, over the whole stage and over each of its windows. */
 export class ComparedWindows {
-  /** Changes by channel (p50, p95, p99, failures, failures of the stage alone), then by window; the last window is the whole stage. */
+  /** Changes of the difference between the arms by channel (p50, p95, p99, failures, failures of the stage alone), then by window; the last
+   * window is the whole stage. */
   readonly #changes: (readonly (ChangeEstimate | undefined)[])[]
   readonly #loads: readonly Ratios[]
   readonly #failed: readonly Ratios[]
   readonly #minutes: number
 
   /**
-   * Creates the comparisons.
+   * Creates the comparisons of the arms.
    * @param channels the channels of the stage; none in the baseline
    * @param minutes the number of minutes in the stage
    */
@@ -46,7 +47,7 @@ export class ComparedWindows {
   }
 
   /**
-   * Returns the differences over the whole stage.
+   * Returns the differences between the arms over the whole stage.
    * @param alpha the probability of a false alarm for each comparison; the three quantiles share one
    */
   stage (alpha: number): Pick<Evidence, 'latency' | 'failures' | 'ownFailures' | 'loads'> {
@@ -79,7 +80,7 @@ export class ComparedWindows {
         cached: { requests: cached.reads, failures: cached.count },
         control: { requests: control.reads, failures: control.count },
         latency: { p50: change(0, MIN_WEIGHT), p95: change(1, MIN_WEIGHT), p99: change(2, MIN_WEIGHT) },
-        // No minimum weight: few failures are judged by their exact counts as well.
+        // The comparison of failures has no minimum weight: few failures are judged by their exact counts as well.
         failures: change(3, 0),
         ownFailures: change(4, 0),
         loads: ratioLook(loads.cached, loads.control)

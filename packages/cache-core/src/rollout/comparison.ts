@@ -16,20 +16,21 @@ import { Thresholds } from './thresholds.js'
 
 const MAGIC = 0xc4
 const VERSION = 3
-/** The shares above which a minute weighs less, by channel: requests slower than p50, p95 and p99 of the control arm, and failures. */
+/** The share of slow or failed requests above which a minute weighs less, by channel: requests slower than p50, p95 and p99 of the control
+ * arm, and failures. */
 const CAPS = [0.5, 0.15, 0.03, 0.01] as const
 const FAILURES = 3
-/** The number of minutes in a block of loads and reads, which is one observation for their variance. */
+/** The number of minutes whose loads and reads form one block, the observation for the variance of loads per read. */
 const BLOCK_MINUTES = 5
 /**
- * The probability of a false alarm, by which a stage without a difference steps back: for p50, p95 and p99 together, and for each other
- * comparison. Three stages with four such comparisons each give a rollout about 0.6 %.
+ * The probability of a false alarm, by which a stage steps back although the arms do not differ: for p50, p95 and p99 together, and for
+ * each other comparison. Three stages with four such comparisons each give a rollout about 0.6 %.
  */
 const ALPHA = 0.0005
 
 /**
- * Adds minutes to the evidence of a stage. The evidence takes 20 to 50 KB and can be stored, so that another process can continue as the
- * decider.
+ * Adds the counts of minutes to the evidence of a stage. The evidence takes 20 to 50 KB and can be stored, so that another process can
+ * continue as the decider.
  *
  * The subjects that a stage adds are compared with the control arm of the stage, and this difference with that of the same subjects before
  * the stage (difference in differences). Each arm is a fixed set of subjects, which may always be slower or faster than the other set: that
@@ -45,12 +46,13 @@ export class Comparison {
   readonly #thresholds: readonly Thresholds[]
   readonly #recent: RecentWindow
   readonly #hits = new HitHistory()
-  /** The compared differences by stage, then by channel: the shares of requests above the thresholds of p50, p95 and p99, and failures. */
+  /** The differences between the arms by stage, then by channel: the shares of requests above the thresholds of p50, p95 and p99, and
+   * failures. */
   readonly #differences: readonly (readonly GroupDifference[])[]
-  /** Requests above a threshold by channel and group, in the minute that is being added. */
+  /** Requests above a latency threshold by channel and group, in the minute whose counts are being added. */
   readonly #above: readonly Float64Array[]
 
-  /** Creates a comparison in the baseline, without evidence. */
+  /** Creates a comparison of the arms in the baseline, without evidence. */
   constructor (cohorts: Cohorts) {
     this.#cohorts = cohorts
     this.#recent = new RecentWindow(cohorts.groups)
@@ -62,10 +64,10 @@ export class Comparison {
   /** The stage whose evidence is collected: 0 is the baseline. */
   get stage (): number { return this.#stage }
 
-  /** The number of minutes that were added in this stage. */
+  /** The number of minutes whose counts were added in this stage. */
   get observedMinutes (): number { return this.#minutes }
 
-  /** Begins a stage, or begins it again. The evidence from before the stage is kept, that of the stage itself is dropped. */
+  /** Begins a stage, or begins it again. The evidence from before the stage remains, that of the stage itself is dropped. */
   startStage (stage: number): void {
     this.#stage = stage
     this.#minutes = 0
@@ -76,7 +78,7 @@ export class Comparison {
   }
 
   /**
-   * Adds one minute, the summed counts of all processes. Returns whether the minute counts: it does not with other cohorts or another
+   * Adds the counts of one minute, summed over all processes. Returns whether the minute counts: it does not with other cohorts or another
    * percent than the stage's, nor if it is not later than the last minute.
    * @param minute minutes since the epoch by the store's clock; minutes may be missing
    */
@@ -103,7 +105,7 @@ export class Comparison {
   }
 
   #foldDifferences (counts: Minute): void {
-    // A stage below the current one is over, so its differences are not continued.
+    // A stage below the current one is over, so the differences between its arms are not continued.
     for (let stage = Math.max(1, this.#stage); stage <= this.#differences.length; stage++) {
       if (!this.#cohorts.hasControl(stage)) continue
       const period = stage === this.#stage ? 'now' : 'before'
@@ -114,14 +116,15 @@ export class Comparison {
         const counted = channel === FAILURES ? counts.failures : buckets === undefined ? undefined : this.#above[channel]
         if (counted !== undefined) difference.fold(period, counts.requests, counted)
       }
-      // The minute is added to the thresholds last, since it must be compared with thresholds from before it.
+      // The minute is added to the latency thresholds last, since it must be compared with thresholds from before it.
       thresholds.add(counts, stage * GROUPS_PER_COHORT)
     }
   }
 
   /**
-   * The thresholds of a stage. Until its control arm has had enough requests, they are the thresholds of the nearest earlier stage that has
-   * some: the control arm of that stage is larger, and includes the subjects of this one. A small hold-out thus delays no comparison.
+   * The latency thresholds of a stage. Until its control arm has had enough requests, they are the thresholds of the nearest earlier stage
+   * that has some: the control arm of that stage is larger, and includes the subjects of this one. A small hold-out thus delays no
+   * comparison.
    */
   #bucketsOf (stage: number): readonly number[] | undefined {
     return this.#thresholds.slice(0, stage).findLast(({ buckets }) => buckets !== undefined)?.buckets
@@ -165,12 +168,12 @@ export class Comparison {
     }
   }
 
-  /** Returns the measurements of both arms in this stage, as `armSentence` needs them. */
+  /** Returns the measurements of both arms in this stage for `armSentence`. */
   measurements (): { cached: ArmMeasurement, control: ArmMeasurement } {
     return { cached: this.#arms.cached.measurement(), control: this.#arms.control.measurement() }
   }
 
-  /** Returns the evidence as bytes, with a version and a checksum. */
+  /** Returns the evidence of all stages as bytes, with a format version and a checksum. */
   encode (): Uint8Array {
     const writer = new ByteWriter()
     writer.byte(MAGIC)
@@ -187,7 +190,7 @@ export class Comparison {
   }
 
   /**
-   * Reads the bytes that `encode` returned. Damaged bytes, and bytes of another version or of other cohorts, give the error
+   * Reads the bytes that `encode` returned. Damaged bytes, and bytes of another format version or of other cohorts, give the error
    * `CACHE_ERR_CORRUPT`.
    */
   static decode (bytes: Uint8Array, cohorts: Cohorts): Result<Comparison> {

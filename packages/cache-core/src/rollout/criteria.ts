@@ -3,7 +3,7 @@
  * percentage points.
  */
 export interface Criteria {
-  /** Hours that must be counted before the next stage may begin; above 0. */
+  /** Hours whose minutes must be counted before the next stage may begin; above 0. */
   readonly holdHours: number
   /** The number of requests of the cached arm below which the verdict is `wait`. Only an error burst steps back earlier. */
   readonly minSample: number
@@ -44,7 +44,7 @@ export function baselineCriteria (hours: number): Criteria {
 }
 
 const COMPARED = { slower: true, moreLoads: true } as const
-/** The default criteria of stages; each row applies from its percent on. */
+/** The default criteria of stages; each row applies from its percent of cached subjects on. */
 const DEFAULTS: readonly (readonly [fromPercent: number, criteria: Criteria])[] = [
   [100, {
     holdHours: 168,
@@ -66,7 +66,7 @@ const DEFAULTS: readonly (readonly [fromPercent: number, criteria: Criteria])[] 
   }]
 ]
 
-/** Returns the default criteria of a stage by its percent: one set below 50 %, one from 50 %, one at 100 %. */
+/** Returns the default criteria of a stage by its percent of cached subjects: one set below 50 %, one from 50 %, one at 100 %. */
 export function defaultCriteria (percent: number): Criteria {
   return DEFAULTS.find(([from]) => percent >= from)![1]
 }

@@ -13,17 +13,18 @@ import type { StoreCalls } from './store-calls.js'
 
 /** Milliseconds after which the decider's lease ends unless it is extended. */
 export const LEASE_MS = 15_000
-/** Minutes in which the processes with other options (another plan) decide nothing, after which this process continues their rollout. */
+/** Minutes in which the processes with other options (another plan) make no decision on the stage, after which this process continues their
+ * rollout. */
 const ADOPT_MINUTES = 2
-/** Milliseconds for which an empty store may still get its lost state back from a process that knows the state. */
+/** Milliseconds for which an empty rollout store may still get its lost state back from a process that knows the state. */
 const EMPTY_MS = 15_000
-/** The maximum number of milliseconds after the end of a minute in which reports of other processes are waited for. */
+/** The maximum number of milliseconds after the end of a minute in which its counts from other processes are waited for. */
 const REPORT_WAIT_MS = 5000
 const MINUTES_PER_DAY = 1440
-/** The number of attempts at a decision, if other processes replace the state in between. */
+/** The number of attempts at a decision on the stage while other processes replace the state document in between. */
 const ATTEMPTS = 5
 
-/** The parts of the process that a decider uses. */
+/** The functions and objects of the process that a decider uses. */
 export interface DeciderHost {
   readonly plan: CanaryPlan
   readonly processId: string
@@ -31,15 +32,15 @@ export interface DeciderHost {
   readonly calls: () => StoreCalls
   /** Loads the warm items; never rejects. */
   readonly warm: () => Promise<void>
-  /** Called after a decision was written to the store. */
+  /** Called after a decision on the stage was written to the rollout store. */
   readonly decided: (transition: Transition) => void
 }
 
-/** Sums up the minutes of all processes and decides on the stage, while this process holds the lease. */
+/** Sums up the counts of all processes by minute and decides on the canary's stage, while this process holds the lease. */
 export class Decider {
   readonly #host: DeciderHost
   #document: EvidenceDocument | undefined
-  /** The last verdict on the stage; `undefined`: another process decides, or no verdict was reached yet. */
+  /** The last verdict on the stage; `undefined`: another process decides on the stage, or no verdict was reached yet. */
   lastVerdict: StageVerdict | undefined
   #isLeading = false
 
@@ -49,12 +50,13 @@ export class Decider {
 
   get isLeading (): boolean { return this.#isLeading }
 
-  /** Returns the evidence of this decider; `undefined`: another process decides, or no minute was added yet. */
+  /** Returns the evidence by which this process decides on the stage; `undefined`: another process decides, or no minute was added yet. */
   get evidence (): Evidence | undefined {
     return this.#document?.comparison.evidence()
   }
 
-  /** Acquires or extends the lease, if this process is able to decide; rejects if the store cannot be reached. */
+  /** Acquires or extends the decider's lease, if this process is able to decide on the stage; rejects if the rollout store cannot be
+   * reached. */
   async lead (): Promise<void> {
     const { calls, processId } = this.#host
     if (!this.#mayLead()) return this.#stop()
@@ -63,24 +65,25 @@ export class Decider {
     this.#isLeading = true
   }
 
-  /** Releases the lease. Rejects if the store cannot be reached; the lease then ends by itself. */
+  /** Releases the decider's lease. Rejects if the rollout store cannot be reached; the lease then ends by itself. */
   async resign (): Promise<void> {
     if (!this.#isLeading) return
     this.#stop()
     await this.#host.calls().call('resign', (store) => store.resign(this.#host.processId))
   }
 
-  /** Forgets the evidence, since another process holds the lease or the store cannot be reached. */
+  /** Forgets the evidence of the stage, since another process holds the decider's lease or the rollout store cannot be reached. */
   #stop (): void {
     this.#isLeading = false
     this.#document = this.lastVerdict = undefined
   }
 
-  /** Adds the minutes that have ended since the last call, and decides once if there are any. Rejects if the store cannot be reached. */
+  /** Adds the minutes that have ended since the last call to the evidence, and decides once on the stage if there are any. Rejects if the
+   * rollout store cannot be reached. */
   async look (): Promise<void> {
     const { shared, plan } = this.#host
     const now = shared.now()
-    // A newer version may have written a document that this version cannot read, so only an operator replaces it.
+    // A newer version of the package may have written a state document that this version cannot read, so only an operator replaces it.
     if (!this.#isLeading || now === undefined || shared.unreadable !== undefined) return
     if (shared.state === undefined) {
       if (this.#mayBegin()) await this.#write(initialState(plan.hash, now, 1))
@@ -94,30 +97,31 @@ export class Decider {
     if (await this.#fold(now)) await this.#decide()
   }
 
-  /** Whether this process may decide: it can read the state, and no process with other options (another plan) is deciding. */
+  /** Whether this process may decide on the stage: it can read the state, and no process with other options (another plan) is deciding. */
   #mayLead (): boolean {
     const { shared, plan } = this.#host
     if (shared.now() === undefined) return false
     if (shared.problem === undefined) return true
     if (shared.problem.kind !== 'other-plan' || !shared.mayAdopt || shared.state!.ramp !== undefined) return false
-    // The local clock is used instead of `decidedAt`: after a jump of the store's clock a working decider would seem gone.
+    // The local clock is used instead of `decidedAt`: after a jump of the rollout store's clock a working decider would seem gone.
     return shared.unchangedForMs() > ADOPT_MINUTES * plan.minuteMs
   }
 
-  /** Whether the state of an empty store counts as never written: every process that knows a state has had the time to write it again. */
+  /** Whether the state in an empty rollout store counts as never written: every process that knows a state has had the time to write it
+   * again. */
   #mayBegin (): boolean {
     const { shared, plan } = this.#host
     return shared.unreadable === undefined && shared.emptyForMs() >= Math.min(EMPTY_MS, plan.minuteMs / 4)
   }
 
-  /** Writes a transition that follows from no evidence, such as the first state of a rollout. */
+  /** Writes a transition of the canary that follows from no evidence, such as the first state of a rollout. */
   async #write (next: Transition | Transition['state']): Promise<void> {
     const transition = 'state' in next ? next : { state: next }
     if (await this.#host.shared.replace(transition)) this.#host.decided(transition)
     else await this.#host.shared.refresh()
   }
 
-  /** Adds the minutes that have ended since the last call; returns whether there were any. */
+  /** Adds the counts of the minutes that have ended since the last call to the evidence; returns whether there were any. */
   async #fold (now: number): Promise<boolean> {
     const { shared, plan } = this.#host
     const { since, stage } = shared.state!
@@ -125,7 +129,7 @@ export class Decider {
     let { comparison, lastMinute, shift } = document
     if (document.since !== since || comparison.stage !== stage) comparison.startStage(stage)
     const current = Math.floor((now - Math.min(REPORT_WAIT_MS, plan.minuteMs / 4)) / plan.minuteMs)
-    // If the store's clock was set back, the numbers of new minutes are shifted behind those of the minutes already added.
+    // If the rollout store's clock was set back, the numbers of new minutes are shifted behind those of the minutes already added.
     if (lastMinute > current + 1) {
       shift += Math.ceil((lastMinute - current) / MINUTES_PER_DAY) * MINUTES_PER_DAY
       lastMinute = current - 1
@@ -140,14 +144,15 @@ export class Decider {
     return lastMinute !== document.lastMinute
   }
 
-  /** Returns the summed counts of one minute; `undefined`: no process reported this minute with the percent of the stage. */
+  /** Returns the counts of one minute, summed over all processes; `undefined`: no process reported this minute with the percent of the
+   * stage. */
   async #countsOf (minute: number, cohorts: Cohorts): Promise<MinuteCounts | undefined> {
     const reports = await this.#host.calls().call('reports', (store) => store.reports(minute))
     const limit = cohorts.limitOf(this.#host.shared.state!.stage)
     let sum: MinuteCounts | undefined
     for (const report of reports) {
       const counts = MinuteCounts.decode(report, cohorts)
-      // The report of a process with other stages, or whose percent changed within the minute, is left out.
+      // The counts of a process with other stages, or whose percent changed within the minute, are left out.
       if (!counts.ok || counts.value.limit !== limit) continue
       if (sum === undefined) sum = counts.value
       else sum.merge(counts.value)
@@ -163,8 +168,8 @@ export class Decider {
   }
 
   /**
-   * Stores the evidence, and the decision that follows from it. If another process replaces the state first, the decision is made again for
-   * the new state.
+   * Stores the evidence of the stage, and the decision that follows from it. If another process replaces the state first, the decision is
+   * made again for the new state.
    */
   async #decide (): Promise<void> {
     const { shared, plan, calls, processId, warm, decided } = this.#host
@@ -183,7 +188,7 @@ export class Decider {
       if (isRaise) {
         await warm()
         if (shared.state !== state || shared.unreadable !== undefined) continue
-        // The decision is computed again, so that the ramp begins after the warm items were loaded.
+        // The decision on the stage is computed again, so that the ramp begins after the warm items were loaded.
         written = decideStage(plan, state, verdict, evidence, shared.now()!).transition
       }
       if (await shared.replace(written)) return decided(written)

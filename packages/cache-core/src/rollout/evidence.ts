@@ -1,8 +1,8 @@
-/** The total counts of one arm since the current stage began. */
+/** The total counts of requests in one arm since the current stage began. */
 export interface ArmTotals {
   readonly requests: number
   readonly failures: number
-  /** Percentiles in milliseconds, with an error of at most 2.5 %; `undefined` without requests. */
+  /** Percentiles of request durations in milliseconds, with an error of at most 2.5 %; `undefined` without requests. */
   readonly p50: number | undefined
   readonly p95: number | undefined
   readonly p99: number | undefined
@@ -16,29 +16,31 @@ export interface ArmTotals {
 /** The difference between the cached arm and the control arm, with its uncertainty. Positive: the cached arm has more. */
 export interface Difference {
   /**
-   * The estimated difference: the logarithm of an odds ratio (0.1: a tenth more often), or a difference of ratios (0.01: one percentage
-   * point). The property that holds the difference says which.
+   * The estimated difference between the arms: the logarithm of an odds ratio (0.1: a tenth more often), or a difference of ratios (0.01:
+   * one percentage point). The property that holds the difference says which.
    */
   readonly estimate: number
   /**
-   * The bounds of the confidence sequence. They stay valid however often the evidence is evaluated, with the allowed probability of error
-   * for the stage.
+   * The bounds of the difference: a confidence sequence. They stay valid however often the evidence is evaluated, with the allowed
+   * probability of error for the stage.
    */
   readonly low: number
   readonly high: number
   /**
-   * The estimate in standard errors, corrected for the number of groups. A test that is evaluated once would compare it with 1.64 (5 %).
+   * The estimated difference in standard errors, corrected for the number of groups. A test that is evaluated once would compare it with
+   * 1.64 (5 %).
    */
   readonly z: number
-  /** The smallest true difference that one evaluation suspects with a probability of at least 95 %. */
+  /** The smallest true difference between the arms that one evaluation suspects with a probability of at least 95 %. */
   readonly detectable: number
 }
 
-/** The counts of one arm in the last ten minutes. */
+/** The counts of requests in one arm in the last ten minutes. */
 export interface RecentCounts {
   readonly requests: number
   readonly failures: number
-  /** The requests without those of the group of subjects that has the most failures: one broken client is no failure of the cache. */
+  /** The number of requests without those of the group of subjects that has the most failures: one broken client is no failure of the
+   * cache. */
   readonly requestsOfOthers: number
   readonly failuresOfOthers: number
 }
@@ -49,7 +51,7 @@ export interface HitRates {
   readonly hits: number
   readonly firstDayReads: number
   readonly firstDayHits: number
-  /** The decrease of the hit rate since the first day, as a difference of ratios; positive: fewer hits than then. */
+  /** The decrease of the hit rate since the first day of the stage, as a difference of ratios; positive: fewer hits than then. */
   readonly fall: Difference
 }
 
@@ -65,13 +67,14 @@ export interface ByQuantile<T> {
  * change.
  */
 export interface WindowEvidence {
-  /** The number of minutes that the current window contains. */
+  /** The number of minutes that the current window of the stage contains. */
   readonly minutes: number
-  /** The change of latency that is tolerated in this window, as the logarithm of an odds ratio: short windows vary by chance. */
+  /** The change of latency that is tolerated in this window of the stage, as the logarithm of an odds ratio: short windows vary by chance.
+   */
   readonly tolerance: number
   readonly cached: { readonly requests: number, readonly failures: number }
   readonly control: { readonly requests: number, readonly failures: number }
-  /** Differences as in `Evidence`, but with bounds that hold for each single evaluation of a window. */
+  /** Differences between the arms as in `Evidence`, but with bounds that hold for each single evaluation of a window. */
   readonly latency: ByQuantile<Difference | undefined>
   readonly failures: Difference | undefined
   readonly ownFailures: Difference | undefined
@@ -89,9 +92,9 @@ export type Missing = { readonly of: 'before' } | { readonly of: 'groups', reado
 export interface Evidence {
   /** 0: the baseline, in which no subject is cached. */
   readonly stage: number
-  /** The percent of the stage. */
+  /** The percent of cached subjects in the stage. */
   readonly percent: number
-  /** The number of minutes that were added in this stage; minutes in which the percent changed are left out. */
+  /** The number of minutes whose counts were added in this stage; minutes in which the percent changed are left out. */
   readonly observedMinutes: number
   /** Whether the stage leaves subjects in the control arm. Without a control arm only the criteria without comparison apply. */
   readonly hasControl: boolean
@@ -109,15 +112,15 @@ export interface Evidence {
    * has no durations.
    */
   readonly regression: ByQuantile<number> | undefined
-  /** How much likelier a request of the added subjects is to fail, compared as in `latency`. */
+  /** How much likelier a request of the subjects that this stage added is to fail, compared as in `latency`. */
   readonly failures: Difference | undefined
   /** As `failures`, but of the stage alone: the time before the stage may have had too few failures to compare with. */
   readonly ownFailures: Difference | undefined
   /** Loads per read in the cached arm minus loads per read in the control arm. */
   readonly loads: Difference | undefined
-  /** The evidence of up to the last twenty minutes, two hours and day of the stage. */
+  /** The evidence of three windows: up to the last twenty minutes, two hours and day of the stage. */
   readonly windows: readonly WindowEvidence[]
-  /** The counts of the last minutes, up to ten. */
+  /** The counts of requests in the last minutes, up to ten. */
   readonly recent: {
     readonly minutes: number
     readonly cached: RecentCounts
@@ -126,6 +129,6 @@ export interface Evidence {
     readonly loads: Difference | undefined
     readonly hitRates: HitRates | undefined
   }
-  /** The hit rates now and on the first day; `undefined` before the second day of the stage. */
+  /** The hit rates now and on the first day of the stage; `undefined` before its second day. */
   readonly hitRates: HitRates | undefined
 }

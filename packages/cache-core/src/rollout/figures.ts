@@ -1,6 +1,7 @@
 import type { Difference } from './evidence.js'
 
-/** The largest number that is shown; larger ones are shown as `more than 1000`, since they come from few requests and are imprecise. */
+/** The largest number that is shown to an operator; larger ones are shown as `more than 1000`, since they come from few requests and are
+ * imprecise. */
 const LARGEST = 1000
 
 /** Formats a number with at most three significant digits, but with all digits before the decimal point. */
@@ -25,14 +26,14 @@ export function lastMinutes (minutes: number): string {
   return minutes < 120 ? `in the last ${minutes} minutes` : `in the last ${number(minutes / 60)} hours`
 }
 
-/** The unit in which a difference is shown to an operator. */
+/** The unit in which a difference between the arms is shown to an operator. */
 export interface Scale {
   readonly unit: 'percent' | 'points'
   value (difference: number): number
   shown (difference: Difference): string
 }
 
-/** Shows the logarithm of an odds ratio as a change in percent. */
+/** Shows the logarithm of an odds ratio as a change of the odds in percent. */
 export const asOdds: Scale = scale('percent', '%', (difference) => 100 * Math.expm1(difference))
 /** Shows a difference of ratios in percentage points. */
 export const asPoints: Scale = scale('points', 'points', (difference) => 100 * difference)

@@ -8,15 +8,15 @@ import { excess, excessOver } from './sequential-test.js'
 
 export type { GateName, GateRow, StageVerdict } from './gate-row.js'
 
-/** The verdict on a stage, with all of its criteria. At the last stage `go` means that the rollout is complete. */
+/** The verdict on a stage of the canary, with all of its criteria. At the last stage `go` means that the rollout is complete. */
 export interface Verdict {
   readonly kind: StageVerdict
-  /** The reason of the verdict: one sentence with the numbers. */
+  /** The reason of the verdict on the stage: one sentence with the numbers. */
   readonly reason: string
   readonly gates: readonly GateRow[]
 }
 
-/** Judges a stage by its evidence. Pure: the same evidence and criteria give the same verdict. */
+/** Judges a stage of the canary by its evidence. Pure: the same evidence and criteria give the same verdict. */
 export function judge (evidence: Evidence, criteria: Criteria): Verdict {
   const gates = [
     ...absoluteRows(evidence, criteria),
@@ -69,7 +69,7 @@ function absoluteRows (evidence: Evidence, criteria: Criteria): GateRow[] {
   ]
 }
 
-/** Evaluates the last ten minutes alone: many failures of the cached arm make the stage step back before its sample is complete. */
+/** Evaluates the last ten minutes alone: many failed requests in the cached arm make the stage step back before its sample is complete. */
 function burstRow ({ recent: { minutes, cached, control }, hasControl }: Evidence, limit: number): GateRow {
   const value = share(cached.failures, cached.requests)
   const isAbove = excess(cached.failures, cached.requests, limit / 100) > CERTAIN &&
@@ -113,7 +113,8 @@ type Failures = Pick<WindowEvidence, 'cached' | 'control'>
 type FailingCounts = Pick<WindowEvidence, 'cached' | 'control' | 'ownFailures'>
 
 /**
- * Whether the share of failures in the cached arm is certainly above a limit in percent and, if there is a control arm, above its share.
+ * Whether the share of failed requests in the cached arm is certainly above a limit in percent and, if there is a control arm, above its
+ * share.
  */
 function isFailing ({ cached, control, ownFailures }: FailingCounts, { hasControl }: Evidence, limit = Infinity): boolean {
   return excess(cached.failures, cached.requests, limit / 100) > CERTAIN && (!hasControl || failsMore(cached, control, ownFailures))

@@ -5,18 +5,19 @@ import { GroupSums } from './group-sums.js'
 import type { Estimate } from './sequential-test.js'
 import { WindowedSums } from './windows.js'
 
-/** The minimum number of groups with requests in each arm: fewer groups give no usable variance. */
+/** The minimum number of groups of subjects with requests in each arm: fewer groups give no usable variance. */
 const MIN_GROUPS = 5
 
 /** The change of the difference between the arms since the time before the stage. */
 export interface ChangeEstimate extends Estimate {
   /**
-   * The amount of information: the inverse of the variance that the estimate would have if requests were independent; bursts count less.
+   * The amount of information in the estimate: the inverse of the variance that it would have if requests were independent; bursts count
+   * less.
    */
   readonly weight: number
 }
 
-/** The change in one group of subjects, and the variance that it would have if requests were independent. */
+/** The change of a channel's difference in one group of subjects, and the variance that it would have if requests were independent. */
 interface Change { readonly change: number, readonly variance: number }
 
 /**
@@ -38,7 +39,7 @@ export class GroupDifference {
   readonly #now: WindowedSums<GroupSums>
 
   /**
-   * Creates a difference without minutes.
+   * Creates a difference between the arms, without minutes.
    * @param stage 1 to the number of stages
    * @param groups the number of groups of all cohorts
    * @param cap the share above which a minute gets less weight
@@ -52,17 +53,17 @@ export class GroupDifference {
     this.#now = new WindowedSums(() => new GroupSums(groups - this.#first))
   }
 
-  /** Drops the minutes of the stage, but not those before the stage. */
+  /** Drops the sums of the stage's minutes, but not those of the minutes before the stage. */
   restart (): void {
     this.#now.clear()
   }
 
-  /** Ends the windows whose length has passed; called before a minute of the stage is added. */
+  /** Ends the windows of the stage whose length has passed; called before a minute of the stage is added. */
   roll (minutesBefore: number): void {
     this.#now.roll(minutesBefore)
   }
 
-  /** Returns the reason why no change can be computed in the stage; `undefined`: nothing is missing. */
+  /** Returns the reason why the stage cannot be compared with the time before it; `undefined`: nothing is missing. */
   missing (): Missing | undefined {
     if (this.#before.size === 0) return { of: 'before' }
     const stage = this.#now.sums().at(-1)!
@@ -77,7 +78,7 @@ export class GroupDifference {
   }
 
   /**
-   * Adds one minute.
+   * Adds the counts of one minute.
    * @param period whether the minute lies in the stage or before it
    * @param requests all requests by group
    * @param counted the requests that the channel counts, such as slow ones, by group
@@ -117,9 +118,9 @@ export class GroupDifference {
   }
 
   /**
-   * Returns the change of the difference as the logarithm of an odds ratio: in each window, the shortest first, and at the end in the whole
-   * stage. `undefined`: an arm has too few groups with requests, in the stage or before it. If the channel counts no request, or every one,
-   * the change is 0 with a variance of 0.
+   * Returns the change of the difference between the arms, as the logarithm of an odds ratio: in each window, the shortest first, and at
+   * the end in the whole stage. `undefined`: an arm has too few groups with requests, in the stage or before it. If the channel counts no
+   * request, or every one, the change is 0 with a variance of 0.
    */
   estimates (): (ChangeEstimate | undefined)[] {
     return this.#now.sums().map((now) => this.#estimate(now, this.#before))
@@ -149,7 +150,6 @@ export class GroupDifference {
     }
   }
 
-  /** Returns the sum of the weights of the cohort's groups; the weights of the control groups have the same sum. */
   #weight ({ weight }: GroupSums): number {
     let sum = 0
     for (let at = 0; at < this.#control - this.#first; at++) sum += weight[at]!
@@ -157,17 +157,18 @@ export class GroupDifference {
   }
 
   /**
-   * The mean change of the groups of one arm. The groups are weighted as in a meta-analysis with random effects (DerSimonian and Laird,
-   * "Meta-analysis in clinical trials", 1986): by their number of requests if chance explains how they differ, more equally if it does not.
-   * One subject with many requests thus does not decide alone. Each group's deviation is divided by one minus its weight, which gives the
-   * variance of leaving one group out (CR3; Bell and McCaffrey, "Bias reduction in standard errors", Survey Methodology 2002). The degrees
-   * of freedom follow from the effective number of groups (Carter, Schnepel and Steigerwald, "Asymptotic behavior of a t-test robust to
-   * cluster heterogeneity", 2017).
+   * The mean change of a channel in the groups of one arm. The groups are weighted as in a meta-analysis with random effects (DerSimonian
+   * and Laird, "Meta-analysis in clinical trials", 1986): by their number of requests if chance explains how they differ, more equally if
+   * it does not. One subject with many requests thus does not decide alone. Each group's deviation is divided by one minus its weight,
+   * which gives the variance of leaving one group out (CR3; Bell and McCaffrey, "Bias reduction in standard errors", Survey Methodology
+   * 2002). The degrees of freedom follow from the effective number of groups (Carter, Schnepel and Steigerwald, "Asymptotic behavior of a
+   * t-test robust to cluster heterogeneity", 2017).
    */
   #change (now: GroupSums, before: GroupSums | undefined, [from, to]: readonly [number, number]): MeanChange | undefined {
     const chanceOf = (of: GroupSums): number => (from === 0 ? of.cohortSpread : of.controlSpread) / this.#weight(of)
     const chanceNow = chanceOf(now)
-    // If the channel counted no request before the stage, such as no failure, the difference before the stage is taken as zero.
+    // If the channel counted no request before the stage, such as no failure, the difference between the arms before the stage is taken as
+    // zero.
     const standing = before !== undefined && this.#weight(before) > 0 ? before : undefined
     const chanceBefore = standing === undefined ? 0 : chanceOf(standing)
     const changes: Change[] = []
@@ -189,7 +190,7 @@ export class GroupDifference {
   }
 
   /**
-   * Reads the sums that `write` wrote.
+   * Reads the sums of both arms that `write` wrote.
    * @throws `Malformed` for other bytes
    */
   read (reader: ByteReader): void {
@@ -215,7 +216,7 @@ function meanChange (changes: readonly Change[]): MeanChange {
   return { mean, variance: Math.max(variance * (1 - squares), 1 / certainty), degrees: Math.max(1, 1 / squares - 1) }
 }
 
-/** The variance between the groups that chance does not explain, by the method of moments of DerSimonian and Laird. */
+/** The variance between the groups of subjects that chance does not explain, by the method of moments of DerSimonian and Laird. */
 function varianceBetween (changes: readonly Change[]): number {
   const { mean, all } = weighedMean(changes, 0)
   let heterogeneity = 0
@@ -227,7 +228,8 @@ function varianceBetween (changes: readonly Change[]): number {
   return Math.max(0, (heterogeneity - (changes.length - 1)) / (all - squares / all))
 }
 
-/** The mean of changes, each weighed by the inverse of its variance and the variance between groups; and the sum of the weights. */
+/** The mean of the changes in groups of subjects, each weighed by the inverse of its variance and the variance between groups; and the sum
+ * of the weights. */
 function weighedMean (changes: readonly Change[], between: number): { mean: number, all: number } {
   let all = 0
   let sum = 0

@@ -1,13 +1,14 @@
 import type { ByteReader, ByteWriter } from './bytes.js'
 
-/** Sums of one channel over minutes: for each group a numerator and a denominator, whose ratio is the group's log odds ratio. */
+/** Sums of one channel over minutes: for each group of subjects a numerator and a denominator, whose ratio is the group's log odds ratio.
+ */
 export class GroupSums {
   readonly excess: Float64Array
   readonly weight: Float64Array
-  /** The variance of the numerators in each arm, if requests were independent. */
+  /** The variance of the numerators of the groups in each arm, if requests were independent. */
   cohortSpread = 0
   controlSpread = 0
-  /** The information of the sums as a number of requests; arms of unequal size give less information than equal ones. */
+  /** The information in the sums of all groups, as a number of requests; arms of unequal size give less information than equal ones. */
   size = 0
 
   constructor (groups: number) {
@@ -40,7 +41,7 @@ export class GroupSums {
   }
 
   /**
-   * Reads the sums that `write` wrote.
+   * Reads the sums of groups that `write` wrote.
    * @throws `Malformed` for other bytes
    */
   read (reader: ByteReader): void {

@@ -5,7 +5,8 @@ import { differenceOf, differenceOfLook } from './sequential-test.js'
 
 const HOURS = 24
 const MINUTES = 60
-/** The number of last minutes whose hit rate is compared by itself: earlier minutes of the hour do not dilute a sudden fall there. */
+/** The number of last minutes whose hit rate is compared by itself: earlier minutes of the hour do not dilute a sudden fall of the hit
+ * rate. */
 const LAST_MINUTES = 10
 
 interface Minute { readonly hits: number, readonly reads: number }
@@ -14,7 +15,7 @@ interface Minute { readonly hits: number, readonly reads: number }
 export class HitHistory {
   #first: RatioSums[] = []
   #current = new RatioSums()
-  /** The counts of the last minutes of the current hour. */
+  /** The counts of hits and reads in the last minutes of the current hour. */
   #last: Minute[] = []
   /** Hours since the epoch: `#firstHour` is that in which the stage began, `#hour` that of `#current`. */
   #firstHour = 0
@@ -29,7 +30,7 @@ export class HitHistory {
   }
 
   /**
-   * Adds the counts of one minute.
+   * Adds the hits and reads of one minute.
    * @param minute the number of the minute since the epoch
    */
   add (minute: number, hits: number, reads: number): void {
@@ -50,8 +51,9 @@ export class HitHistory {
   }
 
   /**
-   * Compares the current hour with the same hour of the first day; `undefined` on the first day, or with too few minutes. Each hour is a
-   * test of its own. Hour `n` has the probability of a false alarm `alpha / (n * (n + 1))`, so that all hours together have `alpha`.
+   * Compares the hit rate of the current hour with that of the same hour of the stage's first day; `undefined` on that day, or with too few
+   * minutes. Each hour is a test of its own. Hour `n` has the probability of a false alarm `alpha / (n * (n + 1))`, so that all hours
+   * together have `alpha`.
    */
   rates (alpha: number): HitRates | undefined {
     const hours = this.#hour - this.#firstHour
@@ -64,9 +66,9 @@ export class HitHistory {
   }
 
   /**
-   * Compares the last minutes of the current hour, up to ten, with the same hour of the first day; `undefined` in the same cases as
-   * `rates`. The variance is at least that between the minutes of the first day: an hour whose hit rate dips for some minutes every day is
-   * no fall.
+   * Compares the hit rate of the last minutes, up to ten, with that of the same hour of the stage's first day; `undefined` in the same
+   * cases as `rates`. The variance is at least that between the minutes of the first day: an hour whose hit rate dips for some minutes
+   * every day is no fall.
    */
   recentRates (): HitRates | undefined {
     const then = this.#then()

@@ -1,39 +1,40 @@
 import type { ByteReader, ByteWriter } from './bytes.js'
 
-/** The ratio of the upper bound of a bucket to its lower bound: a bucket is 5 % wide. */
+/** The ratio of the upper bound to the lower bound of a bucket of durations: a bucket is 5 % wide. */
 export const LATENCY_RATIO = 1.05
-/** The lower bound of the first bucket in milliseconds; shorter durations are counted in bucket 0. */
+/** The lower bound of the first bucket of durations, in milliseconds; shorter durations are counted in bucket 0. */
 export const LOWEST_MS = 0.1
 /** The duration in milliseconds up to which buckets are 5 % wide; longer durations share the last bucket. */
 const HIGHEST_MS = 100_000
 const LOG_RATIO = Math.log(LATENCY_RATIO)
 const LOG_LOWEST = Math.log(LOWEST_MS)
-/** The number of the last bucket, which counts all durations above the others. */
+/** The number of the last bucket of a sketch, which counts all durations above the other buckets. */
 const OVERFLOW = Math.ceil((Math.log(HIGHEST_MS) - LOG_LOWEST) / LOG_RATIO) + 1
 
-/** The number of buckets of a sketch. */
+/** The number of buckets of a latency sketch. */
 export const SKETCH_BUCKETS = OVERFLOW + 1
 
-/** The bucket of a duration in milliseconds: 0 below 0.1 ms, `SKETCH_BUCKETS - 1` above 100 s. `NaN` has the bucket 0. */
+/** Returns the bucket of the sketch that counts a duration in milliseconds: 0 below 0.1 ms, `SKETCH_BUCKETS - 1` above 100 s. `NaN` has the
+ * bucket 0. */
 export function sketchBucket (milliseconds: number): number {
   if (!(milliseconds >= LOWEST_MS)) return 0
   return Math.min(OVERFLOW, 1 + Math.floor((Math.log(milliseconds) - LOG_LOWEST) / LOG_RATIO))
 }
 
-/** The upper bound of a bucket in milliseconds; `Infinity` for the last one. */
+/** Returns the upper bound of a bucket of durations in milliseconds; `Infinity` for the last one. */
 export function upperBound (bucket: number): number {
   return bucket >= OVERFLOW ? Infinity : LOWEST_MS * LATENCY_RATIO ** bucket
 }
 
-/** The value of a bucket in milliseconds: the geometric mean of its bounds, at most 2.5 % from each duration in it. */
+/** The duration that stands for a bucket, in milliseconds: the geometric mean of its bounds, at most 2.5 % from each duration in it. */
 function middle (bucket: number): number {
   if (bucket === 0) return LOWEST_MS
   return LOWEST_MS * LATENCY_RATIO ** (bucket >= OVERFLOW ? OVERFLOW - 1 : bucket - 0.5)
 }
 
 /**
- * Durations in logarithmic buckets that are 5 % wide, from 0.1 ms to 100 s, with a bucket below and one above. Sketches are merged by
- * adding their counts, as in DDSketch (Masson, Rim, Lee, "DDSketch", VLDB 2019).
+ * Counts of durations in logarithmic buckets that are 5 % wide, from 0.1 ms to 100 s, with a bucket below and one above. Sketches are
+ * merged by adding their counts, as in DDSketch (Masson, Rim, Lee, "DDSketch", VLDB 2019).
  */
 export class LatencySketch {
   /** The number of durations per bucket. */
@@ -43,7 +44,7 @@ export class LatencySketch {
     this.counts[sketchBucket(milliseconds)]! += times
   }
 
-  /** Adds the counts of another sketch, or subtracts them (`times: -1`). */
+  /** Adds the counts of another latency sketch, or subtracts them (`times: -1`). */
   merge (other: LatencySketch, times = 1): void {
     for (let bucket = 0; bucket < SKETCH_BUCKETS; bucket++) this.counts[bucket]! += times * other.counts[bucket]!
   }
@@ -54,7 +55,7 @@ export class LatencySketch {
     return total
   }
 
-  /** Returns the number of durations in the buckets above the given one. */
+  /** Returns the number of durations in the buckets above the given bucket of the sketch. */
   above (bucket: number): number {
     let above = 0
     for (let at = bucket + 1; at < SKETCH_BUCKETS; at++) above += this.counts[at]!
@@ -62,8 +63,8 @@ export class LatencySketch {
   }
 
   /**
-   * The bucket of a quantile (0 to 1): the lowest bucket at or below which at least that share of the durations lies; -1 without
-   * durations.
+   * Returns the bucket of a quantile (0 to 1) of the durations: the lowest bucket at or below which at least that share of them lies; -1
+   * without durations.
    */
   quantileBucket (quantile: number): number {
     const rank = Math.max(1, quantile * this.total)
@@ -77,8 +78,8 @@ export class LatencySketch {
   }
 
   /**
-   * A quantile (0 to 1) in milliseconds, with an error of at most 2.5 %; `undefined` without durations. Durations below 0.1 ms count as
-   * 0.1 ms, durations above 100 s as about 100 s.
+   * Returns a quantile (0 to 1) of the durations in milliseconds, with an error of at most 2.5 %; `undefined` without durations. Durations
+   * below 0.1 ms count as 0.1 ms, durations above 100 s as about 100 s.
    */
   quantile (quantile: number): number | undefined {
     const bucket = this.quantileBucket(quantile)
@@ -86,8 +87,8 @@ export class LatencySketch {
   }
 
   /**
-   * Returns a quantile in milliseconds, interpolated within its bucket. For differences between quantiles a step of a whole bucket, 5 %,
-   * would be too coarse.
+   * Returns a quantile of the durations in milliseconds, interpolated within its bucket. For differences between quantiles a step of a
+   * whole bucket, 5 %, would be too coarse.
    */
   interpolated (quantile: number): number | undefined {
     const bucket = this.quantileBucket(quantile)
@@ -98,7 +99,7 @@ export class LatencySketch {
     return LOWEST_MS * LATENCY_RATIO ** (bucket - 1 + Math.min(1, Math.max(0, part)))
   }
 
-  /** Writes the sketch: 2 bytes per run of empty buckets, and about 1 byte per bucket with few durations. */
+  /** Writes the latency sketch: 2 bytes per run of empty buckets, and about 1 byte per bucket with few durations. */
   write (writer: ByteWriter): void {
     writer.integers(this.counts)
   }

@@ -4,13 +4,13 @@ import { ByteReader, ByteWriter, Malformed } from './bytes.js'
 import type { Cohorts } from './cohorts.js'
 import { LatencySketch } from './latency-sketch.js'
 
-/** The first byte of the binary form, with which no JSON text begins, and the version of the form. */
+/** The first byte of encoded counts of a minute, with which no JSON text begins, and the version of their format. */
 const MAGIC = 0xc3
 const VERSION = 2
-/** The stored value of `limit` for a minute in which the percent changed. */
+/** The number that encoded counts have as `limit` for a minute in which the percent of cached subjects changed. */
 const MIXED = 65_535
 
-/** Counts of one arm: of reads and of operations of the cache. */
+/** Counts of reads and of operations of the cache in one arm of the rollout. */
 export interface ArmCounts {
   /** Reads of a key: hits and misses. */
   reads: number
@@ -24,7 +24,7 @@ export interface ArmCounts {
   operations: number
 }
 
-/** The names of the counts, in their order in the binary form. */
+/** The names of the counts of an arm, in the order in which they are encoded. */
 export const ARM_COUNTS = ['reads', 'hits', 'loads', 'cacheErrors', 'operations'] as const
 
 /** Returns counts of an arm that are all 0. */
@@ -32,21 +32,21 @@ export function noCounts (): ArmCounts {
   return { reads: 0, hits: 0, loads: 0, cacheErrors: 0, operations: 0 }
 }
 
-/** The counts of one minute that `Comparison.fold` reads, of one process or summed over all processes. */
+/** The counts of requests and cache calls in one minute that `Comparison.fold` reads, of one process or summed over all processes. */
 export interface Minute {
-  /** The hash of the division into cohorts (`Cohorts.layout`) by which the requests were counted. */
+  /** The hash of the division of subjects into cohorts (`Cohorts.layout`) by which the requests were counted. */
   readonly layout: number
-  /** The number of buckets that were cached during the whole minute; `undefined`: the percent changed within the minute. */
+  /** The number of buckets of subjects that were cached during the whole minute; `undefined`: the percent changed within the minute. */
   readonly limit: number | undefined
-  /** Requests by group. */
+  /** The number of requests by group of subjects. */
   readonly requests: ArrayLike<number>
-  /** Requests with a status of 500 or more, by group. */
+  /** The number of requests with a status of 500 or more, by group of subjects. */
   readonly failures: ArrayLike<number>
   readonly cached: Readonly<ArmCounts>
   readonly control: Readonly<ArmCounts>
-  /** Returns the number of a group's requests whose duration is above the given bucket of `LatencySketch`. */
+  /** Returns how many requests of a group of subjects took longer than the given bucket of `LatencySketch`. */
   above (group: number, bucket: number): number
-  /** Adds the durations of a group to a sketch. */
+  /** Adds the durations of a group's requests to a latency sketch. */
   addDurations (group: number, sketch: LatencySketch): void
 }
 
@@ -64,7 +64,7 @@ export class MinuteCounts implements Minute {
   readonly #sketches: (LatencySketch | undefined)[]
 
   /**
-   * Creates counts without requests.
+   * Creates counts of a minute without requests.
    * @param limit the number of buckets, 0 to 10 000, that are cached during the whole minute; `undefined`: the number changes within the
    * minute
    */
@@ -76,7 +76,7 @@ export class MinuteCounts implements Minute {
     this.#sketches = new Array<undefined>(cohorts.groups).fill(undefined)
   }
 
-  /** Counts one request of a group: its duration in milliseconds, and whether its status was 500 or more. */
+  /** Counts one request of a group of subjects: its duration in milliseconds, and whether its status was 500 or more. */
   addRequest (group: number, milliseconds: number, failed: boolean): void {
     this.requests[group]!++
     if (failed) this.failures[group]!++
@@ -92,7 +92,8 @@ export class MinuteCounts implements Minute {
     if (own !== undefined) sketch.merge(own)
   }
 
-  /** Adds the counts of another process that has the same `layout`. The sum has a `limit` only if both counts have the same `limit`. */
+  /** Adds the counts of another process in the same minute, which has the same `layout`. The sum has a `limit` only if both counts have the
+   * same `limit`. */
   merge (other: MinuteCounts): void {
     if (other.limit !== this.limit) this.limit = undefined
     for (let group = 0; group < this.requests.length; group++) {
@@ -107,7 +108,8 @@ export class MinuteCounts implements Minute {
     }
   }
 
-  /** Returns the counts as bytes, with a version and a checksum: about 3 bytes per bucket of a sketch that has durations. */
+  /** Returns the counts of the minute as bytes, with a format version and a checksum: about 3 bytes per bucket of a sketch that has
+   * durations. */
   encode (): Uint8Array {
     const writer = new ByteWriter()
     writer.byte(MAGIC)
@@ -122,7 +124,7 @@ export class MinuteCounts implements Minute {
   }
 
   /**
-   * Reads the bytes that `encode` returned. Damaged bytes, and bytes of another version or another layout, give the error
+   * Reads the bytes that `encode` returned. Damaged bytes, and bytes of another format version or another layout, give the error
    * `CACHE_ERR_CORRUPT`.
    */
   static decode (bytes: Uint8Array, cohorts: Pick<Cohorts, 'layout' | 'groups'>): Result<MinuteCounts> {

@@ -6,7 +6,8 @@ import type { Rollout } from './rollout.js'
 /** Counts of the cache's calls in this process since its start, by arm. */
 export interface ProcessCounts { readonly cached: ArmCounts; readonly control: ArmCounts }
 
-/** The measurements of one arm in one process since its start. Percentiles are in milliseconds, and absent if there were no requests. */
+/** The measurements of requests in one arm in one process since its start. Percentiles are in milliseconds, and absent if there were no
+ * requests. */
 export interface MeasuredArm {
   readonly requests: number
   readonly failures: number
@@ -43,25 +44,26 @@ export class MinuteRecorder {
     this.#counts = new MinuteCounts(cohorts, rollout.limit)
   }
 
-  /** Counts one request of a bucket: its duration in milliseconds, and whether its status was 500 or more. */
+  /** Counts one request of a subject's bucket: its duration in milliseconds, and whether its status was 500 or more. */
   addRequest (bucket: number, milliseconds: number, failed: boolean): void {
     this.#counts.addRequest(this.#cohorts.groupOf(bucket), milliseconds, failed)
   }
 
   /**
-   * Excludes the current minute from comparisons if the percent has changed since the minute began, since both arms are then mixed in it.
+   * Excludes the current minute from comparisons of the arms if the percent has changed since the minute began, since both arms are then
+   * mixed in it.
    */
   notePercent (): void {
     if (this.#counts.limit !== this.#rollout.limit || this.#patterns !== this.#rollout.patterns) this.markMixed()
   }
 
-  /** Excludes the current minute from comparisons. */
+  /** Excludes the current minute from comparisons of the arms. */
   markMixed (): void {
     this.#counts.limit = undefined
     this.#patterns = this.#rollout.patterns
   }
 
-  /** Ends the current minute if `minute` is the number of another one; returns the counts of the ended minute. */
+  /** Ends the current minute of counting if `minute` is the number of another one; returns the counts of the ended minute. */
   roll (minute: number): { minute: number; counts: MinuteCounts } | undefined {
     if (minute === this.#minute) return undefined
     const ended = { minute: this.#minute, counts: this.#counts }
@@ -89,7 +91,7 @@ export class MinuteRecorder {
   #addToArms (counts: MinuteCounts): void {
     const { limit } = counts
     const stage = this.#cohorts.stages.findIndex((_percent, at) => this.#cohorts.limitOf(at + 1) === limit) + 1
-    // A percent that is none of the stages does not tell which groups were cached, so the minute is left out.
+    // A percent that is none of the stages does not show which groups of subjects were cached, so the minute is left out.
     if (limit !== this.#cohorts.limitOf(stage)) return
     for (let group = 0; group < this.#cohorts.groups; group++) {
       if (counts.requests[group] === 0) continue

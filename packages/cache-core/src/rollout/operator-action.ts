@@ -16,11 +16,11 @@ const actionSchema = Type.Object({
   pattern: Type.Optional(Type.String())
 }, { additionalProperties: false })
 
-/** An operator's action: the body of `POST /internal/cache/rollout`. */
+/** An operator's action on the canary: the body of `POST /internal/cache/rollout`. */
 export type OperatorAction = Readonly<Static<typeof actionSchema>>
 
 /**
- * Checks the body of an operator's action.
+ * Checks the body of an operator's action on the canary.
  * @throws `CACHE_ERR_ROLLOUT_ACTION`, whose message has the allowed actions
  */
 export function checkAction (body: unknown, plan: CanaryPlan): OperatorAction {
@@ -44,7 +44,7 @@ export function checkAction (body: unknown, plan: CanaryPlan): OperatorAction {
 }
 
 /**
- * Returns the transition that an operator's action causes in the stored state.
+ * Returns the transition of the canary that an operator's action causes.
  * @throws `CACHE_ERR_ROLLOUT_CONFLICT` if the stored state does not allow the action
  */
 export function actOn (shared: SharedState, wanted: OperatorAction, plan: CanaryPlan, now: number): Transition {
@@ -76,7 +76,8 @@ export function actOn (shared: SharedState, wanted: OperatorAction, plan: Canary
   }
 }
 
-/** Returns the state that an action changes. If the stored state cannot be read, only `to` and `off` are allowed, which replace it. */
+/** Returns the state of the canary that an operator's action changes. If the stored state cannot be read, only `to` and `off` are allowed,
+ * which replace it. */
 function stateToChange (
   { state, unreadable, storedRevision }: SharedState, { action, pattern }: OperatorAction, plan: CanaryPlan, now: number
 ): CanaryState {

@@ -6,7 +6,8 @@ import type { ProcessCounts } from './minute-recorder.js'
 export const NOT_OF_THE_CACHE = new Set<string>(['key_invalid', 'tag_invalid', 'value_invalid', 'ttl_invalid', 'option_unknown', 'load_overdue'])
 
 /**
- * Returns the counts of a process since its start. Counts under the label `null` belong to the control arm, all others to the cached arm.
+ * Returns the counts of cache calls in a process since its start, by arm. Counts under the label `null` belong to the control arm, all
+ * others to the cached arm.
  */
 export function processCounts (stats: Stats): ProcessCounts {
   const counts = { cached: noCounts(), control: noCounts() }

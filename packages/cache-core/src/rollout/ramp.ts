@@ -3,15 +3,14 @@ import { effectivePercent, type CanaryState } from './canary-state.js'
 
 /**
  * The progress of a gradual raise of the percent (a ramp) in this process. When the process first sees the ramp, its progress follows from
- * the store's clock, so that all processes agree. From then on the local clock counts, since the ramp would stand still if the store's
- * clock were set back.
+ * the store's clock, so that all processes agree. From then on the local clock counts, since the ramp would stand still if the rollout
+ * store's clock were set back.
  */
 export class Ramp {
   readonly #clock: () => Clock
   #since = NaN
   #ms = 0
   #rampedMs = 0
-  /** The time by the local clock up to which `#rampedMs` was counted. */
   #seenAt = 0
 
   constructor (clock: () => Clock) {
@@ -19,8 +18,8 @@ export class Ramp {
   }
 
   /**
-   * Begins to follow the ramp of a state; does nothing if that ramp is already followed.
-   * @param now the time of the store's clock
+   * Begins to follow the ramp of the canary's state; does nothing if that ramp is already followed.
+   * @param now the time of the rollout store's clock
    */
   follow ({ since, ramp }: CanaryState, now: number): void {
     if (since === this.#since) return
@@ -32,14 +31,14 @@ export class Ramp {
 
   get isOver (): boolean { return this.#goOn() >= this.#ms }
 
-  /** Returns the percent of the given state at the present progress of the ramp. */
+  /** Returns the percent of cached subjects in the given state, at the present progress of the ramp. */
   percentOf (state: CanaryState): number {
     return effectivePercent(state, this.#goOn())
   }
 
   #goOn (): number {
     const now = this.#clock().now()
-    // A clock that the app provides may be set back, which must not reverse the ramp.
+    // A clock that the app provides may be set back, which must not make the percent of the ramp fall.
     this.#rampedMs += Math.max(0, now - this.#seenAt)
     this.#seenAt = now
     return this.#rampedMs

@@ -2,7 +2,7 @@ import type { ByteReader, ByteWriter } from './bytes.js'
 import type { Difference } from './evidence.js'
 import { differenceOfLook, type Estimate } from './sequential-test.js'
 
-/** The minimum number of blocks: fewer give no usable variance. */
+/** The minimum number of blocks of minutes: fewer blocks give no usable variance of the ratio. */
 const MIN_BLOCKS = 5
 
 /**
@@ -13,12 +13,11 @@ export class RatioSums {
   blocks = 0
   count = 0
   reads = 0
-  /** Sums over blocks of the squares and products of both counts, for the variance. */
   #counts2 = 0
   #product = 0
   #reads2 = 0
 
-  /** Adds the counts of one block; a block without reads is left out. */
+  /** Adds the counts of one block of minutes; a block without reads is left out. */
   addBlock (count: number, reads: number): void {
     if (reads === 0) return
     this.blocks++
@@ -46,7 +45,7 @@ export class RatioSums {
     return this.reads === 0 ? 0 : this.count / this.reads
   }
 
-  /** The variance of the ratio: between blocks, linearised, and at least the variance that independent reads would have. */
+  /** The variance of the ratio: that between blocks of minutes, linearised, and at least the variance that independent reads would have. */
   get variance (): number {
     if (this.blocks < 2) return Infinity
     const { ratio } = this
@@ -61,7 +60,7 @@ export class RatioSums {
   }
 
   /**
-   * Reads the sums that `write` wrote.
+   * Reads the sums of a ratio that `write` wrote.
    * @throws `Malformed` for other bytes
    */
   read (reader: ByteReader): void {
@@ -74,7 +73,7 @@ export class RatioSums {
   }
 }
 
-/** The difference of two ratios, `one - other`; `undefined`: too few blocks for a variance. */
+/** The difference of two ratios of counts, `one - other`; `undefined`: too few blocks of minutes for a variance. */
 export function ratioDifference (one: RatioSums, other: RatioSums): Estimate | undefined {
   if (one.blocks < MIN_BLOCKS || other.blocks < MIN_BLOCKS) return undefined
   return {
@@ -85,7 +84,8 @@ export function ratioDifference (one: RatioSums, other: RatioSums): Estimate | u
   }
 }
 
-/** Returns the difference of two ratios with the bounds for one evaluation of a window; `undefined`: too few blocks for a variance. */
+/** Returns the difference of two ratios of counts with the bounds for one evaluation of a window; `undefined`: too few blocks of minutes
+ * for a variance. */
 export function ratioLook (one: RatioSums, other: RatioSums): Difference | undefined {
   const estimate = ratioDifference(one, other)
   return estimate && differenceOfLook(estimate)

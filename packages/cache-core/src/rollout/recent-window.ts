@@ -4,8 +4,8 @@ import type { RecentCounts } from './evidence.js'
 import { RatioSums } from './ratio-sums.js'
 
 /**
- * The length of the window in minutes: short enough that a burst of errors within one minute counts, and that two outages on one day are
- * two windows.
+ * The length in minutes of the window that shows a burst of errors: short enough that a burst within one minute counts, and that two
+ * outages on one day are two windows.
  */
 export const RECENT_MINUTES = 10
 
@@ -17,7 +17,7 @@ interface Row {
   readonly control: Float64Array
 }
 
-/** Requests and failures by group, and loads and reads by arm, in the last ten minutes that were added. */
+/** Requests and failures by group of subjects, and loads and reads by arm, in the last ten minutes that were added. */
 export class RecentWindow {
   readonly #groups: number
   #rows: Row[] = []
@@ -41,14 +41,15 @@ export class RecentWindow {
     this.#rows.push(row)
   }
 
-  /** Returns the loads per read of an arm; each minute is one block for the variance. */
+  /** Returns the loads per read of an arm in the last ten minutes; each minute is one block for the variance. */
   loads (arm: 'cached' | 'control'): RatioSums {
     const sums = new RatioSums()
     for (const { [arm]: [loads, reads] } of this.#rows) sums.addBlock(loads!, reads!)
     return sums
   }
 
-  /** Returns the sums over the groups from `first` up to, but not including, `end`. */
+  /** Returns the counts of requests in the last ten minutes, summed over the groups of subjects from `first` up to, but not including,
+   * `end`. */
   counts (first: number, end: number): RecentCounts {
     let requests = 0
     let failures = 0
@@ -84,7 +85,7 @@ export class RecentWindow {
   }
 
   /**
-   * Reads the window that `write` wrote.
+   * Reads the counts of the last ten minutes that `write` wrote.
    * @throws `Malformed` for other bytes
    */
   read (reader: ByteReader): void {

@@ -1,8 +1,8 @@
 import type { Clock } from '../lib/clock.js'
 
-/** The maximum number of history records that a store holds. */
+/** The maximum number of history records that a rollout store holds. */
 export const MAX_HISTORY = 1000
-/** The number of minutes for which a store holds the reports of the processes. */
+/** The number of minutes for which a rollout store holds the counts of the processes. */
 export const REPORT_MINUTES = 60
 
 /**
@@ -10,9 +10,9 @@ export const REPORT_MINUTES = 60
  * caller limits the time of a call that hangs.
  */
 export interface RolloutStore {
-  /** Returns the time of the store's clock, in milliseconds since 1970. */
+  /** Returns the time of the rollout store's clock, in milliseconds since 1970. */
   now (): Promise<number>
-  /** Returns the text of the state document, unchecked; `undefined`: none is stored. */
+  /** Returns the text of the state document of the rollout, unchecked; `undefined`: none is stored. */
   read (): Promise<string | undefined>
   /**
    * Replaces the state document if the stored one still has the revision `expected` (`undefined`: if none is stored). In the same step the
@@ -22,8 +22,8 @@ export interface RolloutStore {
    */
   replace (text: string, revision: number, expected: number | undefined, record?: string): Promise<boolean>
   /**
-   * Calls the listener when the document may have changed, also after a lost connection to the store; returns the function that removes the
-   * listener. Never throws.
+   * Calls the listener when the state document may have changed, also after a lost connection to the store; returns the function that
+   * removes the listener. Never throws.
    */
   watch (listener: () => void): () => void
   /**
@@ -33,13 +33,11 @@ export interface RolloutStore {
   lead (processId: string, ttlMs: number): Promise<boolean>
   /** Frees the lease if `processId` holds it. */
   resign (processId: string): Promise<void>
-  /** Returns the last records, the newest first; at most `MAX_HISTORY` are stored. */
+  /** Returns the last history records of the rollout, the newest first; at most `MAX_HISTORY` are stored. */
   history (limit: number): Promise<string[]>
-  /**
-   * Stores the counts of one process in one minute, for `REPORT_MINUTES`, and replaces an earlier report of the same process and minute.
-   */
+  /** Stores the counts of one process in one minute, for `REPORT_MINUTES`, in place of earlier counts of the same process and minute. */
   report (minute: number, processId: string, counts: Uint8Array): Promise<void>
-  /** Returns the reports of all processes of one minute. */
+  /** Returns the counts that all processes stored for one minute. */
   reports (minute: number): Promise<Uint8Array[]>
   /** Returns the evidence that the decider has stored; `undefined`: none is stored. */
   readEvidence (): Promise<Uint8Array | undefined>
@@ -47,7 +45,7 @@ export interface RolloutStore {
   writeEvidence (processId: string, evidence: Uint8Array): Promise<boolean>
 }
 
-/** The highest revision of a document. A higher one cannot be from this package, and no later document could exceed it. */
+/** The highest revision of a state document. A higher one cannot be from this package, and no later document could exceed it. */
 export const MAX_REVISION = 2 ** 52
 
 /** Returns the member `revision` of a JSON document; 0 if the text is no JSON object, or the member is no whole number from 0 to 2^52. */
@@ -56,12 +54,12 @@ export function revisionOf (text: string): number {
     const { revision } = JSON.parse(text) as { revision?: unknown }
     return Number.isSafeInteger(revision) && (revision as number) >= 0 && (revision as number) <= MAX_REVISION ? revision as number : 0
   } catch {
-    // A text that cannot be parsed counts as revision 0.
+    // A text that cannot be parsed counts as a state document of revision 0.
     return 0
   }
 }
 
-/** The store of a single process, in memory: no other process sees it, and its contents end with the process. */
+/** The rollout store of a single process, in memory: no other process sees it, and its contents end with the process. */
 export class MemoryRolloutStore implements RolloutStore {
   readonly #clock: () => Clock
   readonly #epoch: number
@@ -73,7 +71,7 @@ export class MemoryRolloutStore implements RolloutStore {
   #lease: { holder: string; until: number } | undefined
 
   /**
-   * Makes an empty store.
+   * Makes an empty rollout store.
    * @param clock returns the clock that the lease and the minutes are measured by
    * @param startedAt the present time, in milliseconds since 1970
    */
@@ -95,7 +93,7 @@ export class MemoryRolloutStore implements RolloutStore {
   }
 
   watch (listener: () => void): () => void {
-    // Each call adds a function of its own, so that a listener that was added twice can be removed once at a time.
+    // Each call of `watch` adds a function of its own, so that a listener that was added twice can be removed once at a time.
     const own = (): void => listener()
     this.#listeners.add(own)
     return () => { this.#listeners.delete(own) }

@@ -37,16 +37,16 @@ function hashBytes (text: string, begun: number): number {
   return hash
 }
 
-/** Returns the number of buckets for a share in percent. The number is rounded, since `0.07 * 100` is slightly more than 7. */
+/** Returns the number of buckets of subjects for a share in percent. The number is rounded, since `0.07 * 100` is slightly more than 7. */
 export function bucketsOf (percent: number): number {
   return Math.round(percent * (BUCKETS / 100))
 }
 
 /** Decides which keys and subjects are cached. A higher percent adds subjects and removes none. */
 export class Rollout {
-  /** Whether all keys and subjects are cached, so that no decision is needed. A field, since every call reads it. */
+  /** Whether the rollout caches all keys and subjects, so that no decision is needed. A field, since every call of the cache reads it. */
   isComplete = true
-  /** Whether the percent alone decides, so that no subject is needed. */
+  /** Whether the percent of cached subjects alone decides (0 or 100), so that no subject is needed. */
   isAllOrNothing = true
   /** Whether any key pattern has a percent of its own. */
   hasPatternPercents = false
@@ -58,7 +58,7 @@ export class Rollout {
   #patternLimits: ReadonlyMap<string, number> = new Map()
   #patterns: Readonly<Record<string, number>> = {}
   #isMeasured = false
-  /** Subjects whose bucket is below this number are cached. */
+  /** Subjects whose bucket is below this number are in the cached arm. */
   #limit = BUCKETS
   readonly #changed: (percent: number) => void
   readonly #allowed: (patterns: readonly string[]) => void
@@ -93,7 +93,7 @@ export class Rollout {
     this.#changed(percent)
   }
 
-  /** The number of buckets that are cached: 0 to 10 000, without the hold-out. */
+  /** The number of buckets whose subjects are cached: 0 to 10 000, without the hold-out. */
   get limit (): number { return this.#limit }
 
   get holdOut (): number { return this.#holdOut }
@@ -115,11 +115,12 @@ export class Rollout {
     this.#update()
   }
 
-  /** The percents of single key patterns. A pattern is cached for the subjects below its own percent and the common percent. */
+  /** The percents of cached subjects for single key patterns. A pattern is cached for the subjects below its own percent and the common
+   * percent. */
   get patterns (): Readonly<Record<string, number>> { return this.#patterns }
 
   /**
-   * Sets the percents of single key patterns, in place of the earlier ones.
+   * Sets the percents of cached subjects for single key patterns, in place of the earlier ones.
    * @throws `CACHE_ERR_OPTION_INVALID` for a percent outside of 0 to 100
    */
   set patterns (percents: Readonly<Record<string, number>>) {
@@ -154,7 +155,7 @@ export class Rollout {
     return bucket < this.#limit
   }
 
-  /** Whether a bucket lies within the percent of a key pattern; `true` for a pattern without a percent of its own. */
+  /** Whether a subject's bucket lies within the percent of a key pattern; `true` for a pattern without a percent of its own. */
   includesPattern (keyPattern: string, bucket: number): boolean {
     return bucket < (this.#patternLimits.get(keyPattern) ?? BUCKETS)
   }

@@ -2,9 +2,9 @@ import { bounded, percent } from './figures.js'
 import { LatencySketch } from './latency-sketch.js'
 import { excessOver, tOfNormal } from './sequential-test.js'
 
-/** The measurements of one arm, for the sentence that compares both arms. */
+/** The measurements of one arm (cached or control), for the sentence that compares both arms. */
 export interface ArmMeasurement {
-  /** The durations of each group of subjects: the confidence interval needs the spread between groups. */
+  /** The request durations of each group of subjects: the confidence interval needs the spread between groups. */
   readonly sketches: readonly LatencySketch[]
   readonly requests: number
   readonly failures: number
@@ -14,21 +14,21 @@ export interface ArmMeasurement {
 
 /** The number of standard errors in a two-sided confidence interval of 95 % (normal distribution). */
 const CONFIDENCE = 1.96
-/** The minimum numbers of groups with requests, and of requests, for a confidence interval of a 99th percentile. */
+/** The minimum numbers of groups of subjects with requests, and of requests, for a confidence interval of a 99th percentile. */
 const MIN_GROUPS = 5
 const MIN_REQUESTS = 1000
 /**
- * The logarithm of the likelihood ratio above which two shares of failures count as different. Two equal arms exceed it by chance once in
- * 20 comparisons.
+ * The logarithm of the likelihood ratio above which two shares of failed requests count as different. Two equal arms exceed it by chance
+ * once in 20 comparisons.
  */
 const DIFFERS = Math.log(20)
 
-/** A quantile of the cached arm divided by that of the control arm, with its confidence interval of 95 %. */
+/** A quantile of the cached arm's request durations divided by that of the control arm, with its confidence interval of 95 %. */
 export interface QuantileRatio { readonly ratio: number, readonly low: number, readonly high: number }
 
 /**
- * The ratio of a quantile in the cached arm to that in the control arm, with its confidence interval of 95 %; `undefined`: an arm has less
- * than 1000 requests, or less than 5 groups with requests.
+ * The ratio of a quantile of request durations in the cached arm to that in the control arm, with its confidence interval of 95 %;
+ * `undefined`: an arm has less than 1000 requests, or less than 5 groups with requests.
  *
  * The interval comes from estimates that leave out one group of subjects at a time (delete-a-group jackknife; Kott, "The delete-a-group
  * jackknife", Journal of Official Statistics 2001): groups are independent of one another, single requests are not. To leave out single
@@ -78,7 +78,7 @@ export function armSentence (cached: ArmMeasurement, control: ArmMeasurement, ab
   return `cached arm: ${about.map((part) => PARTS[part](cached, control)).join(', ')}`
 }
 
-/** A part of the sentence about two arms. */
+/** A part of the sentence that compares both arms. */
 export type SentencePart = 'latency' | 'errors' | 'loads'
 
 const PARTS: Readonly<Record<SentencePart, (cached: ArmMeasurement, control: ArmMeasurement) => string>> = {

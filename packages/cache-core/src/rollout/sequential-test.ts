@@ -37,23 +37,24 @@ export function tOfNormal (normal: number, degrees: number): number {
 }
 
 /**
- * The number of standard errors above which a difference is suspected, so that the stage waits for more requests. Two equal arms exceed it
- * by chance in 1 % of the comparisons.
+ * The number of standard errors above which a difference between the arms is suspected, so that the stage waits for more requests. Two
+ * equal arms exceed it by chance in 1 % of the comparisons.
  */
 export const SUSPECTED = 2.33
-/** The 95 % quantile of the standard normal distribution: a difference is to be detected with this probability. */
+/** The 95 % quantile of the standard normal distribution: a difference between the arms is to be detected with this probability. */
 const POWER = 1.645
 
-/** An estimated difference with its variance, and the degrees of freedom of that variance. */
+/** An estimated difference between the arms with its variance, and the degrees of freedom of that variance. */
 export interface Estimate {
   readonly estimate: number
   readonly variance: number
   readonly degrees: number
-  /** The amount of information, as a number of requests; see `boundary`. */
+  /** The amount of information in the estimate, as a number of requests; see `boundary`. */
   readonly information: number
 }
 
-/** Returns the difference with its confidence sequence: bounds that hold at all evaluations together with probability `1 - alpha`. */
+/** Returns the difference between the arms with its confidence sequence: bounds that hold at all evaluations together with probability `1 -
+ * alpha`. */
 export function differenceOf (estimate: Estimate, alpha: number): Difference {
   return differenceAt(estimate, boundary(estimate.information, alpha))
 }
@@ -67,7 +68,7 @@ export function differenceOf (estimate: Estimate, alpha: number): Difference {
  */
 const LOOK_HEIGHT = 5.49
 
-/** Returns the difference with bounds that chance exceeds in one evaluation with a probability of 2 * 10^-8. */
+/** Returns the difference between the arms with bounds that chance exceeds in one evaluation with a probability of 2 * 10^-8. */
 export function differenceOfLook (estimate: Estimate): Difference {
   return differenceAt(estimate, LOOK_HEIGHT)
 }
@@ -85,14 +86,15 @@ function differenceAt ({ estimate, variance, degrees }: Estimate, height: number
 }
 
 /**
- * The logarithm of the likelihood ratio of a measured share against a fixed one: `n * KL(share, fixed)`, 0 if the share is not above it. By
- * Chernoff's bound, chance gives such a share or a higher one with at most the probability `exp(-ratio)`.
+ * The logarithm of the likelihood ratio of a measured share of failures against a fixed one: `n * KL(share, fixed)`, 0 if the share is not
+ * above it. By Chernoff's bound, chance gives such a share or a higher one with at most the probability `exp(-ratio)`.
  */
 export function excess (count: number, total: number, fixed: number): number {
   return total === 0 || count / total <= fixed ? 0 : divergence(count, total, fixed)
 }
 
-/** The logarithm of the likelihood ratio of two different shares against one common share; 0 if the first share is not the higher one. */
+/** The logarithm of the likelihood ratio of two different shares of failures against one common share; 0 if the first share is not the
+ * higher one. */
 export function excessOver (count: number, total: number, otherCount: number, otherTotal: number): number {
   if (total === 0 || otherTotal === 0 || count / total <= otherCount / otherTotal) return 0
   const common = (count + otherCount) / (total + otherTotal)

@@ -5,10 +5,10 @@ import { Ramp } from './ramp.js'
 import { percentOf } from './stage-decision.js'
 import type { StoreCalls } from './store-calls.js'
 
-/** Milliseconds without a successful read of the state after which a process caches nothing (percent 0). */
+/** Milliseconds without a successful read of the rollout's state after which a process caches nothing (percent 0). */
 const AWAY_MS = 5000
 
-/** The reason why a process does not take part in decisions: a sentence for the status and the log. */
+/** The reason why a process does not take part in decisions on the stage: a sentence for the status and the log. */
 export interface Problem {
   readonly kind: 'away' | 'older' | 'newer' | 'corrupt' | 'other-plan'
   readonly text: string
@@ -16,18 +16,19 @@ export interface Problem {
 
 /** The state document of a rollout as one process knows it. */
 export class SharedState {
-  /** The revision of the stored document; `undefined`: none is stored. */
+  /** The revision of the stored state document; `undefined`: none is stored. */
   storedRevision: number | undefined
-  /** Set if the stored document cannot be used: it has another format, or is damaged. */
+  /** Set if the stored state document cannot be used: it has another format, or is damaged. */
   unreadable: Problem | undefined
-  /** The time by the local clock since which the store has no document and this process knows none; `undefined`: there is a document. */
+  /** The time by the local clock since which the rollout store has no state document and this process knows none; `undefined`: there is a
+   * document. */
   #emptySince: number | undefined
   readonly #calls: () => StoreCalls
   readonly #clock: () => Clock
   readonly #plan: CanaryPlan
   readonly #ramp: Ramp
   #state: CanaryState | undefined
-  /** The time by the local clock at which the present revision of the document was first seen. */
+  /** The time by the local clock at which the present revision of the state document was first seen. */
   #changedAt = 0
   #offset: number | undefined
   #lastReadAt: number | undefined
@@ -41,7 +42,7 @@ export class SharedState {
     this.#ramp = new Ramp(clock)
   }
 
-  /** The last state that was read or written, without a ramp that is over. A damaged or lost document does not change it. */
+  /** The last state of the canary that was read or written, without a ramp that is over. A damaged or lost document does not change it. */
   get state (): CanaryState | undefined {
     if (this.#state?.ramp !== undefined && this.#ramp.isOver) {
       const { ramp: _over, ...settled } = this.#state
@@ -50,17 +51,17 @@ export class SharedState {
     return this.#state
   }
 
-  /** Returns the present time of the store's clock, derived from the last read; `undefined` before the first read. */
+  /** Returns the present time of the rollout store's clock, derived from the last read; `undefined` before the first read. */
   now (): number | undefined {
     return this.#offset === undefined ? undefined : this.#offset + this.#clock().now()
   }
 
-  /** Whether the document could not be read for more than five seconds. */
+  /** Whether the state document could not be read for more than five seconds. */
   get isAway (): boolean {
     return this.#lastReadAt === undefined || (this.#hasFailed && this.#clock().now() - this.#lastReadAt > AWAY_MS)
   }
 
-  /** Returns the reason why this process does not take part in decisions; `undefined`: it does. */
+  /** Returns the reason why this process does not take part in decisions on the stage; `undefined`: it does. */
   get problem (): Problem | undefined {
     if (this.isAway) return { kind: 'away', text: 'the state cannot be read: this process caches nothing until it can' }
     if (this.unreadable !== undefined) return this.unreadable
@@ -74,7 +75,8 @@ export class SharedState {
     return this.isAway ? 0 : this.rampPercent
   }
 
-  /** The percent of the last known state, during a ramp between two stages; 0 if there is no state, or if the kill switch was used. */
+  /** The percent of cached subjects in the last known state, during a ramp between two stages; 0 if there is no state, or if the kill
+   * switch was used. */
   get rampPercent (): number {
     const { state } = this
     return state === undefined || state.killed ? 0 : this.#ramp.percentOf(state)
@@ -88,30 +90,31 @@ export class SharedState {
     return this.#plan.advance === 'auto' || this.state === undefined || ownPercents(this.#plan).includes(this.state.percent)
   }
 
-  /** Returns the milliseconds, by the local clock, since the revision of the document last changed. */
+  /** Returns the milliseconds, by the local clock, since the revision of the state document last changed. */
   unchangedForMs (): number {
     return this.#clock().now() - this.#changedAt
   }
 
-  /** Forgets all that was read from the store, since another store will be used. */
+  /** Forgets all that was read from the rollout store, since another store will be used. */
   reset (): void {
     this.#state = this.storedRevision = this.unreadable = this.#emptySince = this.#offset = this.#lastReadAt = undefined
     this.#hasFailed = false
   }
 
-  /** Returns the milliseconds for which the store has had no document and this process has known none; 0: there is a document. */
+  /** Returns the milliseconds for which the rollout store has had no state document and this process has known none; 0: there is a
+   * document. */
   emptyForMs (): number {
     return this.#emptySince === undefined ? 0 : this.#clock().now() - this.#emptySince
   }
 
-  /** Reads the document; `false`: the store cannot be reached. Calls during a read share its result. Never rejects. */
+  /** Reads the state document; `false`: the rollout store cannot be reached. Calls during a read share its result. Never rejects. */
   refresh (): Promise<boolean> {
     return (this.#reading ??= this.#refresh().finally(() => { this.#reading = undefined }))
   }
 
   /**
-   * Replaces the stored document by the state of a transition; `false`: another process has replaced it first. Rejects if the store cannot
-   * be reached.
+   * Replaces the stored state document by the state of a transition; `false`: another process has replaced it first. Rejects if the rollout
+   * store cannot be reached.
    */
   async replace ({ state, record }: Transition): Promise<boolean> {
     const expected = this.storedRevision
@@ -126,7 +129,7 @@ export class SharedState {
     const calls = this.#calls()
     try {
       const [text, now] = await Promise.all([calls.call('read', (store) => store.read()), calls.call('now', (store) => store.now())])
-      // The canary got another store during the read, so this result does not count.
+      // The canary got another rollout store during the read, so this result does not count.
       if (calls !== this.#calls()) return false
       const local = this.#clock().now()
       this.#offset = now - local
@@ -137,7 +140,7 @@ export class SharedState {
       if (lost !== undefined) await this.replace(lost)
       return true
     } catch {
-      // The status and the log report the failure, by `isAway`.
+      // The status and the log of the rollout report the failure, by `isAway`.
       if (calls === this.#calls()) this.#hasFailed = true
       return false
     }
@@ -165,18 +168,21 @@ export class SharedState {
   }
 
   /**
-   * Whether a state claims to be of this plan, but has a stage or percent that the plan lacks, so that it must have been edited by hand.
+   * Whether a state of the canary claims to be of this plan, but has a stage or percent that the plan lacks, so that it must have been
+   * edited by hand.
    */
   #contradicts ({ plan, stage, percent }: CanaryState): boolean {
     return plan === this.#plan.hash && (stage > this.#plan.stages.length || percentOf(this.#plan, stage) !== percent)
   }
 
-  /** Whether a stored state is older than the known one: the store has lost its last writes, as after a failover. */
+  /** Whether the stored state of the canary is older than the known one: the rollout store has lost its last writes, as after a failover.
+   */
   #isBefore (stored: CanaryState): boolean {
     return this.state !== undefined && stored.revision < this.state.revision && stored.decidedAt < this.state.decidedAt
   }
 
-  /** Returns the transition that stores the known state again if the store has lost it; `undefined`: it is stored, or none is known. */
+  /** Returns the transition that stores the canary's known state again if the rollout store has lost it; `undefined`: it is stored, or none
+   * is known. */
   #lost (): Transition | undefined {
     const { state, storedRevision, unreadable } = this
     const now = this.now()
@@ -184,7 +190,6 @@ export class SharedState {
     return rewritten(state, now)
   }
 
-  /** Records the revision of the stored document, and the time if the revision has changed. */
   #see (revision: number | undefined): void {
     if (revision !== this.storedRevision) this.#changedAt = this.#clock().now()
     this.storedRevision = revision

@@ -4,7 +4,7 @@ import { baselineCriteria } from './criteria.js'
 import type { Evidence } from './evidence.js'
 import { judge, type Verdict } from './gates.js'
 
-/** Returns the percent of a stage; 0 for the baseline. */
+/** Returns the percent of cached subjects in a stage; 0 for the baseline. */
 export function percentOf (plan: CanaryPlan, stage: number): number {
   return stage === 0 ? 0 : plan.stages[stage - 1]!.percent
 }
@@ -22,11 +22,12 @@ export function judgeStage (plan: CanaryPlan, state: Pick<CanaryState, 'stage' |
 }
 
 /**
- * A decision of the canary: the transition of the state, and whether it raises the percent, so that the warm items must be loaded first.
+ * A decision of the canary: the transition to another state, and whether it raises the percent, so that the warm items must be loaded
+ * first.
  */
 export interface StageDecision { readonly transition: Transition; readonly isRaise: boolean }
 
-/** Decides on the current stage. A pure function: the same verdict at the same time gives the same transition. */
+/** Decides on the current stage of the canary. A pure function: the same verdict at the same time gives the same transition. */
 export function decideStage (plan: CanaryPlan, state: CanaryState, verdict: Verdict, evidence: Evidence, now: number): StageDecision {
   const { observedMinutes } = evidence
   const seen: CanaryState = { ...state, observedMinutes }
@@ -42,14 +43,15 @@ export function decideStage (plan: CanaryPlan, state: CanaryState, verdict: Verd
   return { transition: moveTo(seen, { stage: next, percent, rampMs: plan.rampMs }, cause), isRaise: true }
 }
 
-/** Records a recommendation to the operator; a repeated recommendation of the same change adds no history record. */
+/** Records a recommendation of the canary to the operator; a repeated recommendation of the same change adds no history record. */
 function recommend (state: CanaryState, change: string, cause: Cause): Transition {
   if (state.recommendation?.startsWith(`${change}:`) === true) return looked(state, cause.now, state.observedMinutes)
   const recommendation = `${change}: ${cause.reason}`
   return amend(state, { recommendation }, { ...cause, reason: recommendation })
 }
 
-/** Returns the transition without a change of the percent; an earlier recommendation ends, since the verdict no longer supports it. */
+/** Returns the transition that leaves the percent of cached subjects as it is; an earlier recommendation ends, since the verdict no longer
+ * supports it. */
 function unchanged (state: CanaryState, now: number): Transition {
   const { recommendation: _ended, ...rest } = state
   return looked(rest, now, state.observedMinutes)

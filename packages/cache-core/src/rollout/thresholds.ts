@@ -4,7 +4,8 @@ import type { Minute } from './minute-counts.js'
 
 const QUANTILES = [0.5, 0.95, 0.99] as const
 /**
- * The minutes, and the requests, from which thresholds are computed anew: the 99th percentile of 1000 requests has 10 requests above it.
+ * The numbers of minutes and of requests after which latency thresholds are computed anew: the 99th percentile of 1000 requests has 10
+ * requests above it.
  */
 const MIN_MINUTES = 60
 const MIN_REQUESTS = 1000
@@ -19,10 +20,10 @@ export class Thresholds {
   #minutes = 0
   #buckets: readonly number[] | undefined
 
-  /** The buckets above which a request counts as slower than p50, p95 and p99; `undefined` in the first hour. */
+  /** The buckets of durations above which a request counts as slower than p50, p95 and p99; `undefined` in the first hour. */
   get buckets (): readonly number[] | undefined { return this.#buckets }
 
-  /** Adds the durations of one minute, of the groups from `first` on. */
+  /** Adds the request durations of one minute, of the groups of subjects from `first` on. */
   add (counts: Minute, first: number): void {
     for (let group = first; group < counts.requests.length; group++) counts.addDurations(group, this.#sketch)
     const sketch = this.#sketch
@@ -40,7 +41,7 @@ export class Thresholds {
   }
 
   /**
-   * Reads the thresholds that `write` wrote.
+   * Reads the latency thresholds that `write` wrote.
    * @throws `Malformed` for other bytes
    */
   read (reader: ByteReader): void {

@@ -7,7 +7,7 @@ import type { ByteReader, ByteWriter } from './bytes.js'
  */
 export const WINDOW_MINUTES = [20, 120, 1440] as const
 
-/** Sums that can be added to one another. */
+/** Sums of counts that can be added to one another. */
 export interface Addable<S> {
   add (other: S): void
   clear (): void
@@ -16,12 +16,13 @@ export interface Addable<S> {
 }
 
 /**
- * The sums of a stage for each window. A minute is added to the shortest window only. When a window ends, its sums are added to the next
- * longer window, and at last to the sums of the stage. So a minute costs one addition, and nothing is stored per minute.
+ * The sums of a canary's stage for each of its windows. The counts of a minute are added to the shortest window only. When a window ends,
+ * its sums are added to the next longer window, and at last to the sums of the stage. So a minute costs one addition, and nothing is stored
+ * per minute.
  */
 export class WindowedSums<S extends Addable<S>> {
   readonly #create: () => S
-  /** For each window the minutes that no shorter window contains; the last element has the earlier minutes of the stage. */
+  /** For each window the sums of the minutes that no shorter window contains; the last element has the earlier minutes of the stage. */
   readonly #levels: readonly S[]
 
   constructor (create: () => S) {
@@ -29,10 +30,10 @@ export class WindowedSums<S extends Addable<S>> {
     this.#levels = [...WINDOW_MINUTES, 0].map(create)
   }
 
-  /** The sums to which the next minute is added: those of the shortest window. */
+  /** The sums to which the counts of the next minute are added: those of the shortest window. */
   get current (): S { return this.#levels[0]! }
 
-  /** Ends the windows whose length has passed; called before a minute is added. */
+  /** Ends the windows of the stage whose length has passed; called before the counts of a minute are added. */
   roll (minutesBefore: number): void {
     if (minutesBefore === 0) return
     for (const [at, length] of WINDOW_MINUTES.entries()) {
@@ -46,7 +47,7 @@ export class WindowedSums<S extends Addable<S>> {
     for (const level of this.#levels) level.clear()
   }
 
-  /** Returns the sums of each window, the shortest first; the last element has the sums of the whole stage. */
+  /** Returns the sums of each window of the stage, the shortest first; the last element has the sums of the whole stage. */
   sums (): S[] {
     let shorter: S | undefined
     return this.#levels.map((level) => {
@@ -63,7 +64,7 @@ export class WindowedSums<S extends Addable<S>> {
   }
 
   /**
-   * Reads the sums that `write` wrote.
+   * Reads the sums of the windows that `write` wrote.
    * @throws `Malformed` for other bytes
    */
   read (reader: ByteReader): void {

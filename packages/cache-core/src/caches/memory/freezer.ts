@@ -9,9 +9,9 @@ const MAX_SHARED = 10
 const MAX_REMEMBERED = 32
 const REMEMBERED = 4096
 
-/** Freezes values that were parsed from JSON, and counts the bytes that they take in the heap. */
+/** Freezes values that were parsed from JSON, and counts the bytes that they use in the heap. */
 export class Freezer {
-  /** Hashes of the texts that were counted before: V8 stores each property name and each short text once, so its bytes count once. */
+  /** Hashes of the property names and short texts that were counted before: V8 stores each of them once, so their bytes count once. */
   #known: string[] | undefined
 
   /**
@@ -21,8 +21,8 @@ export class Freezer {
    */
   freeze (value: unknown, isNarrow: boolean): number {
     let bytes = 0
-    // The parts still to be frozen stand in a list, since recursion could exceed the call stack: values can be nested deeper than the stack
-    // is.
+    // The parts of the value that are still to be frozen stand in a list, since recursion could exceed the call stack: values can be nested
+    // deeper than the stack is.
     const open = [value]
     while (open.length > 0) {
       const part = open.pop()
@@ -37,7 +37,7 @@ export class Freezer {
     return bytes
   }
 
-  /** Removes all recorded texts, and frees their memory. */
+  /** Removes all recorded hashes of texts, and frees their memory. */
   clear (): void {
     this.#known = undefined
   }
@@ -61,7 +61,6 @@ export class Freezer {
       (newBytes === 0 ? objectBytes(named) : newBytes + dictionaryBytes(named))
   }
 
-  /** Whether a text was counted before; records the text. */
   #isKnown (text: string): boolean {
     if (text.length > MAX_REMEMBERED) return true
     let hash = text.length

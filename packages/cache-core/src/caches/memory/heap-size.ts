@@ -12,23 +12,23 @@ const TYPED_ARRAY = 184
 /** The maximum number of bytes of a typed array's contents that V8 stores in the heap. */
 const MAX_ON_HEAP = 64
 
-/** Returns the bytes of a text with `length` UTF-16 units. */
+/** Returns the bytes that V8 uses for a text of `length` UTF-16 units. */
 export function textBytes (length: number, isOneByte: boolean): number {
   // V8 shares the empty text, and the texts of one Latin-1 character.
   return length === 0 || (length === 1 && isOneByte) ? 0 : TEXT_HEADER + toWords(isOneByte ? length : 2 * length)
 }
 
-/** Returns the bytes of a `Uint8Array` with its own buffer, contents included. */
+/** Returns the bytes that V8 uses for a `Uint8Array` with its own buffer, contents included. */
 export function typedArrayBytes (length: number): number {
   return TYPED_ARRAY + (length > MAX_ON_HEAP ? toWords(length) : STORE_HEADER + toWords(length))
 }
 
-/** Returns the bytes of an array whose elements are references or small integers. */
+/** Returns the bytes that V8 uses for an array whose elements are references or small integers. */
 export function arrayBytes (length: number): number {
   return ARRAY_OBJECT + (length === 0 ? 0 : STORE_HEADER + length * WORD)
 }
 
-/** Returns the bytes of an object with this number of named properties, without their values. */
+/** Returns the bytes that V8 uses for an object with this number of named properties, without their values. */
 export function objectBytes (properties: number): number {
   return OBJECT_HEADER + (properties === 0 ? EMPTY_OBJECT_FIELDS : properties) * WORD
 }
@@ -38,13 +38,13 @@ export function dictionaryBytes (properties: number): number {
   return OBJECT_HEADER + DICTIONARY_HEADER + 3 * WORD * toCapacity(properties)
 }
 
-/** Returns the bytes of `count` properties whose names are array indices, the highest of which is `last`. */
+/** Returns the bytes that V8 uses for `count` properties whose names are array indices, the highest of which is `last`. */
 export function elementsBytes (count: number, last: number): number {
   const capacity = toCapacity(count)
   return 3 * capacity <= last ? DICTIONARY_HEADER + 3 * WORD * capacity : STORE_HEADER + (last + 1) * WORD
 }
 
-/** Returns the bytes of a number, without the reference to it: none for an integer of 32 bits. */
+/** Returns the bytes that V8 uses for a number, without the reference to it: none for an integer of 32 bits. */
 export function numberBytes (value: number): number {
   return (value | 0) === value && !Object.is(value, -0) ? 0 : HEAP_NUMBER
 }
@@ -58,10 +58,10 @@ export class MapSize {
   #live = 0
   #deleted = 0
 
-  /** Bytes of the table; `0` before the first entry is added. */
+  /** Bytes of the hash table of the `Map`; `0` before the first entry is added. */
   get bytes (): number { return this.#capacity === 0 ? 0 : 72 + this.#capacity * 28 }
 
-  /** Counts a new key of the map. */
+  /** Counts a new key of the `Map`. */
   add (): void {
     if (this.#live + this.#deleted >= this.#capacity) {
       if (this.#capacity === 0) this.#capacity = 4
@@ -71,7 +71,7 @@ export class MapSize {
     this.#live++
   }
 
-  /** Counts the removal of a key from the map. */
+  /** Counts the removal of a key from the `Map`. */
   remove (): void {
     this.#live--
     this.#deleted++
@@ -80,13 +80,13 @@ export class MapSize {
     this.#deleted = 0
   }
 
-  /** Resets the count, when the map was replaced by a new one. */
+  /** Resets the counted size, when the `Map` was replaced by a new one. */
   clear (): void {
     this.#capacity = this.#live = this.#deleted = 0
   }
 }
 
-/** Returns the number of entries that a hash table has room for: half as many again, rounded up to a power of two. */
+/** Returns the capacity of V8's hash table for a number of entries: half as many again, rounded up to a power of two. */
 function toCapacity (entries: number): number {
   return Math.max(4, 2 ** Math.ceil(Math.log2(entries * 1.5)))
 }

@@ -4,8 +4,8 @@ import type { MemoryRoom } from './memory-room.js'
 import type { MemoryTags } from './memory-tags.js'
 
 /**
- * The limits of a `MemoryCache`. `responseShare`: the share of `maxEntries` and of `maxBytes` above which stored responses are evicted before
- * other entries.
+ * The limits of a `MemoryCache`. `responseShare`: the fraction of `maxEntries` and of `maxBytes` that stored responses may use; above it
+ * they are evicted before other entries.
  */
 export interface MemoryLimits {
   readonly maxEntries: number
@@ -13,7 +13,7 @@ export interface MemoryLimits {
   readonly responseShare: number
 }
 
-/** Evicts entries of a table when they exceed its limits, and counts the bytes of the table and its tags. */
+/** Evicts entries of a `MemoryCache` when they exceed its limits, and counts the bytes of its entries and tags. */
 export class MemoryBounds {
   readonly maxBytes: number
   readonly #entries: MemoryEntries
@@ -29,24 +29,24 @@ export class MemoryBounds {
     this.#responseShare = responseShare
   }
 
-  /** Bytes of the entries, of their tags, and of the tables of entries and tags. */
+  /** Bytes of the cache: of its entries, of their tags, and of the arrays and maps that hold both. */
   get bytes (): number { return this.#entries.bytes + this.#tags.bytes }
 
-  /** Whether there are more entries than `maxEntries`, or more bytes than `maxBytes`. */
+  /** Whether the cache has more entries than `maxEntries`, or more bytes than `maxBytes`. */
   get isExceeded (): boolean { return this.#entries.size > this.#maxEntries || this.bytes > this.maxBytes }
 
-  /** Returns the maximum bytes of one entry: all of `maxBytes`, or for a stored response the part of `responseShare`. */
+  /** Returns the maximum bytes of one entry: all of `maxBytes`, or for a stored response the fraction `responseShare` of it. */
   limitOf (key: string): number {
     return isResponse(key) ? this.#responseShare * this.maxBytes : this.maxBytes
   }
 
-  /** Evicts entries while a limit is exceeded; the last entry is never evicted. */
+  /** Evicts entries of the cache while one of its limits is exceeded; the last entry is never evicted. */
   makeRoom (): void {
     while (this.isExceeded && this.#entries.size > 1) this.remove(this.#evicted)
     if (this.isExceeded) this.#tags.clearIdle()
   }
 
-  /** Removes the entry of a slot and releases its tags; does nothing for slot `0`. */
+  /** Removes the entry in a slot of the cache and releases its tags; does nothing for slot `0`. */
   remove (slot: number): void {
     if (slot === 0) return
     const tags = this.#entries.tagsOf(slot)
@@ -54,7 +54,8 @@ export class MemoryBounds {
     if (tags !== undefined) this.#tags.release(tags)
   }
 
-  /** The slot of the entry to evict: the least recently used entry, or the least recently used response if responses exceed their share. */
+  /** The slot of the entry to evict: the least recently used entry, or the least recently used stored response if responses exceed
+   * `responseShare`. */
   get #evicted (): number {
     const { room, oldest } = this.#entries
     return room !== undefined && room.size > 0 && this.#exceedsShare(room) ? room.oldest : oldest
@@ -64,7 +65,7 @@ export class MemoryBounds {
     const { size, contentBytes } = this.#entries
     const share = this.#responseShare
     if (size > this.#maxEntries) return room.size > Math.max(1, share * this.#maxEntries)
-    // The bytes of tables and tags belong to all entries: stored responses get the part that is their share of the number of entries.
+    // The bytes of arrays and maps belong to all entries: stored responses are charged a part in proportion to their number.
     return room.contentBytes + (this.bytes - contentBytes) * room.size / size > share * this.maxBytes
   }
 }

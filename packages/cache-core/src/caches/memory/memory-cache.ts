@@ -17,7 +17,7 @@ import { toStored } from './stored-value.js'
 export type { MemoryCacheOptions }
 
 const NO_TAGS: EntryTags = { states: [], version: 0 }
-/** The part of `maxBytes` that tags without an entry may take; such tags are remembered for loads in progress. */
+/** The fraction of `maxBytes` that tags without an entry may use; such tags are remembered for loads in progress. */
 const IDLE_TAGS_SHARE = 1 / 8
 
 /** The cache in the memory of this process. Entries and bytes are bounded; values are stored as JSON text, as bytes, or frozen. */
@@ -58,11 +58,11 @@ export class MemoryCache implements Cache, Immediate {
     }
   }
 
-  /** The number of entries, including expired entries that were neither read nor evicted. */
+  /** The number of entries in the cache, including expired entries that were neither read nor evicted. */
   get size (): number { return this.#entries.size }
   /**
-   * Bytes in the heap and in the contents of Buffers, for entries, their tags, and the tables of both. The number is within 15 % of V8's
-   * own count if there are some thousand entries or more.
+   * The bytes of the cache in the heap and in the contents of Buffers: entries, their tags, and the arrays and maps of both. The number is
+   * within 15 % of V8's own count if there are some thousand entries or more.
    */
   get bytes (): number { return this.#bounds.bytes }
 
@@ -177,7 +177,7 @@ export class MemoryCache implements Cache, Immediate {
     const slot = entries.slotOf(key)
     const ttl = Math.min(options.ttl ?? DEFAULT_TTL, MAX_TTL)
     const tags = ttl === 0 ? undefined : this.#tagsFor(options)
-    // The earlier value is removed even if the new value is not stored: a write has ended its validity.
+    // The earlier value of the key is removed even if the new value is not stored: a write has ended its validity.
     if (tags === undefined) {
       this.#bounds.remove(slot)
       return DONE
@@ -204,7 +204,7 @@ export class MemoryCache implements Cache, Immediate {
     return err(tooLarge(least, limit))
   }
 
-  /** Returns the tags of an entry to be stored; `undefined`: a tag was invalidated since the snapshot. */
+  /** Returns the tags of an entry to be stored; `undefined`: a tag was invalidated since the snapshot of the tags. */
   #tagsFor ({ tags, snapshot }: SetOptions): EntryTags | undefined {
     return tags === undefined && snapshot === undefined ? NO_TAGS : this.#tags.resolve(tags, snapshot)
   }

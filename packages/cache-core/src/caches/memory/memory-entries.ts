@@ -6,20 +6,20 @@ import { statesBytes, type TagState } from './memory-tags.js'
 import { ownText } from '../../lib/own-text.js'
 
 /**
- * The entries of a cache in the order of their use. An entry is a number, its slot; each property of the entries has a list of its own. An
- * object per entry, with its header and its boxed numbers, takes more than twice the memory. Slot 0 is the link between the newest entry
- * and the oldest, and means "no entry".
+ * The entries of a `MemoryCache` in the order of their use. An entry is a number, its slot; each property of the entries has an array of
+ * its own, indexed by slot. An object per entry, with its header and its boxed numbers, would use more than twice the memory. Slot 0 is the
+ * link between the newest entry and the oldest, and means "no entry".
  */
 export class MemoryEntries {
   values: unknown[] = []
-  /** The time at which each entry was stored, in milliseconds of the clock. */
+  /** The time at which the entry in each slot was stored, in milliseconds of the clock. */
   storedAt: number[] = []
   ttl: number[] = []
   #keys: (string | undefined)[] = []
   #sizes: number[] = []
   #older: number[] = []
   #newer: number[] = []
-  // The lists of tags; `undefined` until an entry has tags, since most caches have no such entry.
+  // The tags of the entry in each slot; `undefined` until an entry has tags, since most caches have no such entry.
   #tags: (readonly TagState[] | undefined)[] | undefined
   #versions: number[] | undefined
   #windows: number[] | undefined
@@ -38,18 +38,18 @@ export class MemoryEntries {
 
   get size (): number { return this.#slots.size }
 
-  /** Bytes of keys, values and lists of tags. */
+  /** Bytes of the keys, the values and the arrays of tags of all entries. */
   get contentBytes (): number { return this.#contentBytes }
 
-  /** The stored responses among the entries; `undefined`: no entry is a stored response. */
+  /** The order of use of the stored responses among the entries; `undefined`: no entry is a stored response. */
   get room (): MemoryRoom | undefined { return this.#room }
 
-  /** Bytes of keys and values, and of the tables in which they are found. */
+  /** Bytes of the keys and values of all entries, and of the arrays and the map in which they are found. */
   get bytes (): number {
     return this.#slots.size === 0 ? 0 : this.#contentBytes + this.#slotsSize.bytes + this.#slotBytes * this.values.length
   }
 
-  /** Returns the slot of a key; `0`: the key has no entry. */
+  /** Returns the slot of the entry with a key; `0`: the key has no entry. */
   slotOf (key: string): number {
     return this.#slots.get(key) ?? 0
   }
@@ -59,7 +59,7 @@ export class MemoryEntries {
   tagsOf (slot: number): readonly TagState[] | undefined { return this.#tags === undefined ? undefined : this.#tags[slot] }
   versionOf (slot: number): number { return this.#versions![slot]! }
 
-  /** Makes an entry the newest, which is evicted last. */
+  /** Makes the entry in a slot the newest, which is evicted last. */
   use (slot: number): void {
     if (this.#older[0] === slot) return
     this.#unlink(slot)
@@ -70,7 +70,7 @@ export class MemoryEntries {
   /** The slot of the least recently used entry; `0`: the cache is empty. */
   get oldest (): number { return this.#newer[0]! }
 
-  /** Stores an entry under a key that has none. The number of entries may exceed `maxEntries` by one. */
+  /** Stores an entry under a key that has no entry. The number of entries may exceed `maxEntries` by one. */
   add (key: string, entry: NewEntry): void {
     if (this.#free === 0) this.#grow()
     const slot = this.#free
@@ -84,7 +84,7 @@ export class MemoryEntries {
     this.#link(slot)
   }
 
-  /** Stores an entry in place of the entry with the same key. */
+  /** Stores an entry in the slot of the entry with the same key. */
   replace (slot: number, entry: NewEntry): void {
     this.#count(slot, this.kindOf(slot) - this.#sizes[slot]!)
     this.#fill(slot, entry, keyBytes(this.#keys[slot]!))
@@ -106,7 +106,7 @@ export class MemoryEntries {
     else if (this.values.length > 2 * MIN_SLOTS && this.#slots.size < this.values.length / 4) this.#shrink()
   }
 
-  /** Removes all entries, and frees their memory. */
+  /** Removes all entries of the cache, and frees their memory. */
   clear (): void {
     this.#slots = new Map()
     this.#slotsSize.clear()
@@ -127,7 +127,8 @@ export class MemoryEntries {
       (this.#room === undefined ? 0 : OPTIONAL_BYTES.room)
   }
 
-  /** Adds bytes of one entry to the bytes of all entries, and to those of its room if it is in one; a negative number subtracts them. */
+  /** Adds bytes of one entry to the total of all entries, and to the total of stored responses if it is one; a negative number subtracts
+   * them. */
   #count (slot: number, bytes: number): void {
     this.#contentBytes += bytes
     if (this.#room !== undefined && this.#room.has(slot)) this.#room.contentBytes += bytes
@@ -168,7 +169,8 @@ export class MemoryEntries {
     this.#older[newer] = older
   }
 
-  /** Grows the lists by a quarter: V8 would grow them by a half, whose unused part would be a tenth of the bytes of a small entry. */
+  /** Grows the arrays of entry properties by a quarter: V8 would grow them by a half, whose unused part would be a tenth of the bytes of a
+   * small entry. */
   #grow (): void {
     const before = this.values.length
     const length = Math.min(this.#maxEntries + 2, Math.max(1 + MIN_SLOTS, Math.ceil(before * 1.25)))
@@ -187,7 +189,7 @@ export class MemoryEntries {
     this.#freeFrom(before)
   }
 
-  /** Moves the remaining entries to the front of shorter lists, to free memory. */
+  /** Moves the remaining entries to the front of shorter arrays of entry properties, to free memory. */
   #shrink (): void {
     const slots: number[] = [0]
     for (let slot = this.oldest; slot !== 0; slot = this.#newer[slot]!) slots.push(slot)

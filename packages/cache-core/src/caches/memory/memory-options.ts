@@ -7,7 +7,7 @@ import { defaultsOf } from '../../lib/schema-defaults.js'
 /** The maximum number of entries of a `Map` in V8. */
 const MAX_MAP_SIZE = 2 ** 24
 
-/** Bounds of a `MemoryCache`. */
+/** Bounds of a `MemoryCache`: the maximum number of its entries, bytes and tags. */
 export const memorySchema = Type.Object({
   /** The maximum number of entries, at most 2^24. The least recently used entry makes room. */
   maxEntries: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_MAP_SIZE, default: 10_000 })),

@@ -1,19 +1,19 @@
 const OUTSIDE = -1
 
 /**
- * The stored responses among the entries of a table, in the order of their use: a second list through the same slots. Slot 0 is the link
- * between the newest response and the oldest, and means "no response".
+ * The stored responses of `@x/cache-edge` among the entries of a `MemoryCache`, as a second linked list in the order of their use, by slot
+ * of the entry. Slot 0 is the link between the newest response and the oldest, and means "no response".
  */
 export class MemoryRoom {
   size = 0
-  /** Bytes of keys, values and lists of tags of the stored responses. */
+  /** Bytes of the keys, the values and the arrays of tags of the stored responses. */
   contentBytes = 0
   #older: number[]
   #newer: number[]
 
   /**
-   * Makes an empty list.
-   * @param slots the number of slots of the table, slot 0 included
+   * Makes an empty list of stored responses.
+   * @param slots the number of slots of the cache's entries, slot 0 included
    */
   constructor (slots: number) {
     this.#older = emptySlots(slots)
@@ -21,14 +21,14 @@ export class MemoryRoom {
     this.#older[0] = this.#newer[0] = 0
   }
 
-  /** The slot of the least recently used response; `0`: there is no response. */
+  /** The slot of the least recently used stored response; `0`: there is none. */
   get oldest (): number { return this.#newer[0]! }
 
   has (slot: number): boolean {
     return this.#newer[slot] !== OUTSIDE
   }
 
-  /** Adds a response as the newest one. */
+  /** Adds a stored response as the most recently used one. */
   link (slot: number): void {
     const newest = this.#older[0]!
     this.#older[slot] = newest
@@ -38,7 +38,7 @@ export class MemoryRoom {
     this.size++
   }
 
-  /** Makes a response the newest one; does nothing if the entry is no response. */
+  /** Makes a stored response the most recently used one; does nothing if the entry in the slot is no response. */
   use (slot: number): void {
     if (!this.has(slot)) return
     this.unlink(slot)
@@ -54,13 +54,14 @@ export class MemoryRoom {
     this.size--
   }
 
-  /** Extends the lists by further slots. */
+  /** Extends the linked list of stored responses when the cache gets more slots for entries. */
   grow (added: number): void {
     this.#older = this.#older.concat(emptySlots(added))
     this.#newer = this.#newer.concat(emptySlots(added))
   }
 
-  /** Copies the list for a table of another length. An entry's new slot is its position in `slots`, which are in the order of use. */
+  /** Copies the linked list of stored responses when the entries move to other slots. An entry's new slot is its position in `slots`, which
+   * are in the order of use. */
   moved (slots: readonly number[], length: number): MemoryRoom {
     const room = new MemoryRoom(length)
     for (let slot = 1; slot < slots.length; slot++) if (this.has(slots[slot]!)) room.link(slot)

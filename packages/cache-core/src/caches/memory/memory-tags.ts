@@ -2,38 +2,38 @@ import type { TagSnapshot } from '../../contract/cache.js'
 import { arrayBytes, MapSize, objectBytes, textBytes } from './heap-size.js'
 import { isOneByte, ownText } from '../../lib/own-text.js'
 
-/** The value of `TagState.soft` once its tag was invalidated or forgotten: entries and snapshots that refer to this state are invalid. */
+/** The value of `TagState.soft` of a tag that was invalidated or forgotten: entries and snapshots that refer to this state are invalid. */
 const GONE = -1
-/** The version of an entry whose tags were invalidated softly during its load: the entry counts as stale in any case. */
+/** The version of an entry's tags if they were invalidated softly during its load: the entry counts as stale in any case. */
 const NEVER_FRESH = -2
 const STATE_BYTES = objectBytes(4)
 
-/** The state of a tag, from its first capture until it is invalidated or forgotten; afterwards the tag gets a new state. */
+/** The state of a tag in this process, from its first capture until it is invalidated or forgotten; afterwards the tag gets a new state. */
 export interface TagState {
   readonly tag: string
-  /** Bytes of the state, including the text of the tag. */
+  /** Bytes of the tag's state, including the text of the tag. */
   readonly bytes: number
-  /** The number of soft invalidations of this cache at the last soft invalidation of this tag; an entry with a lower version is stale. */
+  /** The number of soft invalidations of this cache at the last soft invalidation of this tag; an entry whose version is lower is stale. */
   soft: number
-  /** The number of entries with the tag. */
+  /** The number of entries that have the tag. */
   uses: number
 }
 
-/** The tag states of an entry, and the version at that time: the number of soft invalidations, which shows later ones. */
+/** The states of an entry's tags, and their version: the number of soft invalidations of the cache at that time, which shows later ones. */
 export interface EntryTags { readonly states: readonly TagState[]; readonly version: number }
 
-/** The snapshot that `capture` returns. */
+/** The snapshot of tags that `capture` returns. */
 export class MemorySnapshot implements EntryTags {
   constructor (readonly generation: object, readonly states: readonly TagState[], readonly version: number) {}
 }
 
-/** Limits of the tags that no entry has. */
+/** The maximum number, and the maximum bytes, of tags that no entry has. */
 export interface TagLimits { readonly maxIdle: number; readonly maxIdleBytes: number }
 
 /**
- * The states of the tags. An invalidation is one assignment, whatever the number of entries. The state of a tag that an entry has is never
- * forgotten. Tags that were only captured, for a pending load, are bounded: the tag captured longest ago is forgotten, and a value loaded
- * under it is not stored.
+ * The states of the tags of a `MemoryCache`. An invalidation is one assignment, whatever the number of entries. The state of a tag that an
+ * entry has is never forgotten. Tags that were only captured, for a pending load, are bounded: the tag captured longest ago is forgotten,
+ * and a value loaded under it is not stored.
  */
 export class MemoryTags {
   #used = new Map<string, TagState>()
@@ -51,7 +51,7 @@ export class MemoryTags {
     this.#limits = limits
   }
 
-  /** Returns the bytes of the tags of an entry with these states, if no other entry has the tags. */
+  /** Returns the bytes of the tags in these states, if no other entry has the tags. */
   static bytesOf (states: readonly TagState[]): number {
     const size = new MapSize()
     let bytes = 0
@@ -62,13 +62,13 @@ export class MemoryTags {
     return bytes + size.bytes
   }
 
-  /** The number of known tags. */
+  /** The number of tags whose state is known. */
   get size (): number { return this.#used.size + this.#idle.size }
 
-  /** Bytes of all known tags, and of invalidated tags that entries still refer to. */
+  /** Bytes of all tags whose state is known, and of invalidated tags that entries still refer to. */
   get bytes (): number { return this.#stateBytes + this.#usedSize.bytes + this.#idleSize.bytes }
 
-  /** Counts one more entry for each of these tags. */
+  /** Counts one more entry with each of these tags. */
   hold (states: readonly TagState[]): void {
     for (const state of states) {
       if (state.uses++ > 0 || this.#idle.get(state.tag) !== state) continue
@@ -78,7 +78,7 @@ export class MemoryTags {
     }
   }
 
-  /** Counts one entry less for each of these tags. */
+  /** Counts one entry less with each of these tags. */
   release (states: readonly TagState[]): void {
     for (const state of states) {
       if (--state.uses > 0) continue
@@ -100,7 +100,7 @@ export class MemoryTags {
   }
 
   /**
-   * Returns the tags of an entry: those of the snapshot, or the given tags; given tags that the snapshot lacks are captured now.
+   * Returns the tags of an entry: those of the snapshot, or the given tags; given tags that the snapshot lacks are captured now. Returns
    * `undefined` if the snapshot is outdated, or was made by another cache. Call `hold` with the result before the next capture.
    */
   resolve (tags: readonly string[] | undefined, snapshot: TagSnapshot | undefined): EntryTags | undefined {
@@ -144,7 +144,7 @@ export class MemoryTags {
     this.#idleSize.clear()
   }
 
-  /** Makes every snapshot outdated, and forgets every tag. */
+  /** Makes every snapshot of tags outdated, and forgets every tag. */
   clear (): void {
     this.#generation = {}
     for (const state of this.#used.values()) state.soft = GONE
@@ -190,7 +190,7 @@ export class MemoryTags {
   #forget (state: TagState): void {
     state.soft = GONE
     if (state.uses > 0) {
-      // Entries with the tag still refer to its state, whose bytes are counted until the entries are removed.
+      // Entries with the tag still refer to its state, so the bytes of the state are counted until these entries are removed.
       this.#used.delete(state.tag)
       this.#usedSize.remove()
     } else {

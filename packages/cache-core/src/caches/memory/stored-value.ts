@@ -4,7 +4,7 @@ import type { Freezer } from './freezer.js'
 import { numberBytes, textBytes, typedArrayBytes } from './heap-size.js'
 import { AS_IS, BYTES, JSON_TEXT, type NewEntry } from './memory-entry.js'
 
-/** A value in the form in which an entry stores it, and the bytes of that form. */
+/** A value in the form in which a `MemoryCache` stores it, and the bytes of that form. */
 export type StoredValue = Pick<NewEntry, 'kind' | 'value' | 'bytes'>
 
 /** Returns the stored form of a value, which shares no memory with other values. With a `freezer`, JSON is stored parsed and frozen. */
