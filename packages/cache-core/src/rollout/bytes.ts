@@ -45,7 +45,8 @@ export class ByteWriter {
     this.#view = new DataView(larger.buffer)
   }
 
-  /** Writes an array of numbers, most of which are zero, as runs: the number of zeros, the number of values that follow, and these values.
+  /**
+   * Writes an array of numbers, most of which are zero, as runs: the number of zeros, the number of values that follow, and these values.
    */
   sparse (values: ArrayLike<number>, write: (value: number) => void): void {
     this.integer(values.length)

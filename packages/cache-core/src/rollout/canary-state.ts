@@ -4,10 +4,7 @@ import { MAX_REVISION, revisionOf } from './rollout-store.js'
 
 /** The format number of the state document of a rollout that this version of the package writes. */
 export const FORMAT = 1
-/**
- * The maximum number of minutes to which earlier failures of a stage extend the time before it is tried again; a configured hold time that
- * is longer is not shortened.
- */
+/** The most minutes to which earlier failures of a stage extend the time before it is tried again; a longer hold time remains. */
 const MAX_WAIT_MINUTES = 7 * 24 * 60
 /** The maximum number of key patterns for which an operator may limit the percent. */
 export const MAX_PATTERNS = 100
@@ -36,8 +33,7 @@ const stateSchema = Type.Object({
   observedMinutes: count(),
   /** Whether an operator has paused the canary: it does not raise the percent, but it still steps back. */
   paused: Type.Boolean(),
-  /** Whether an operator has used the kill switch: no request is cached, and the canary decides nothing before the operator's action
-   * `resume` or `to`. */
+  /** Whether an operator used the kill switch: no request is cached, and the canary decides nothing before the action `resume` or `to`. */
   killed: Type.Boolean(),
   /** Whether the last stage of the canary has met its criteria. */
   completed: Type.Boolean(),
@@ -137,8 +133,10 @@ export function requiredMinutes (holdMinutes: number, failures: CanaryState['fai
   return Math.min(doubled, Math.max(holdMinutes, MAX_WAIT_MINUTES))
 }
 
-/** The reason for a change of the rollout, and its author. `from`: the percent reached by a ramp that the change ends; absent: no ramp is
- * in progress. */
+/**
+ * The reason for a change of the rollout, and its author. `from`: the percent reached by a ramp that the change ends; absent: no ramp is in
+ * progress.
+ */
 export interface Cause {
   readonly now: number
   readonly by: HistoryRecord['by']
@@ -213,10 +211,7 @@ export function limitPattern (state: CanaryState, pattern: string, percent: numb
   return { state: changed, record: { ...record!, to: percent, pattern } }
 }
 
-/**
- * Converts a state of the canary that was written under other options (another plan): to the highest stage of this plan whose percent is
- * not above the state's.
- */
+/** Converts a state that was written by other options (another plan), to the highest stage of this plan whose percent is not above it. */
 export function adopt (state: CanaryState, plan: string, percents: readonly number[], now: number): Transition {
   const stage = percents.filter((each) => each <= state.percent).length
   const percent = stage === 0 ? 0 : percents[stage - 1]!

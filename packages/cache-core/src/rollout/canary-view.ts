@@ -15,8 +15,10 @@ const SHOWN_RECORDS = 100
 
 /** The status of a rollout as one process knows it, without the counts of other processes. */
 export interface CanaryStatus {
-  /** The percent of subjects that this process caches now; during a ramp it lies between two stages. At 100 the hold-out is still not
-   * cached. */
+  /**
+   * The percent of subjects that this process caches now; during a ramp it lies between two stages. At 100 the hold-out is still not
+   * cached.
+   */
   readonly percent: number
   /** The number of the current stage. 0: the baseline; 1: the first stage. */
   readonly stage: number

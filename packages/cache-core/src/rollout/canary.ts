@@ -13,9 +13,7 @@ import { MemoryRolloutStore, type RolloutStore } from './rollout-store.js'
 import { SharedState } from './shared-state.js'
 import { StoreCalls } from './store-calls.js'
 
-/**
- * Milliseconds between two reads of the state document: less than the five seconds after which a process without the state caches nothing.
- */
+/** Milliseconds between two reads of the state document: a process that has not read it for five seconds caches nothing. */
 const READ_EVERY_MS = 2000
 /** Milliseconds between two extensions of the lease by which one process is the decider. */
 const LEAD_EVERY_MS = 5000
@@ -36,8 +34,7 @@ export interface CanaryHost {
   readonly warm: () => Promise<void>
 }
 
-/** The canary in one process: reports the requests of each minute to the rollout store, applies the shared state, and decides on the stage
- * while it holds the lease. */
+/** The canary in one process: reports each minute to the rollout store, applies the shared state, and decides while it holds the lease. */
 export class Canary {
   readonly plan: CanaryPlan
   readonly recorder: MinuteRecorder
@@ -77,8 +74,7 @@ export class Canary {
   /** Whether this process holds the lease, and so decides for all processes. */
   get isLeading (): boolean { return this.#decider.isLeading }
 
-  /** Uses the rollout store that the processes of the app share, from now on; the percent of cached subjects is 0 until the state has been
-   * read from it. */
+  /** Uses the rollout store that all processes share; the percent of cached subjects is 0 until the state was read from it. */
   share (store: RolloutStore): void {
     this.#stopWatching?.()
     this.#stopWatching = undefined
@@ -97,8 +93,7 @@ export class Canary {
     await this.tick()
   }
 
-  /** Stops the canary's timer and frees the decider's lease. Pending calls of the rollout store end within their time limit and then change
-   * nothing. */
+  /** Stops the canary's timer and frees the decider's lease. Pending calls of the rollout store end in time and change nothing. */
   async close (): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#timer)
@@ -110,8 +105,7 @@ export class Canary {
     }
   }
 
-  /** Does those that are due: applies the percent of cached subjects, reports the counts of an ended minute, reads the state, decides on
-   * the stage. Never rejects. */
+  /** Does what is due: applies the percent, reports the counts of an ended minute, reads the state, decides on the stage. Never rejects. */
   async tick (): Promise<void> {
     if (this.#isClosed) return
     this.#apply()
@@ -123,16 +117,14 @@ export class Canary {
     await (this.#deciding ??= this.#decide().finally(() => { this.#deciding = undefined }))
   }
 
-  /** Returns the status of the rollout without a call of the rollout store; the counts of the arms are those of this process since its
-   * start. */
+  /** Returns the status of the rollout without a call of its store; the counts of the arms are those of this process since its start. */
   status (): CanaryStatus {
     const { lastVerdict } = this.#decider
     const status = statusOf(this.plan, this.#shared, this.#host.rollout, this.recorder.arms())
     return lastVerdict === undefined ? status : { ...status, lastVerdict }
   }
 
-  /** Returns the status of the rollout with the counts of all processes and the history; without both if the rollout store cannot be
-   * reached. */
+  /** Returns the status of the rollout with the counts of all processes and the history, without both if its store cannot be reached. */
   async view (): Promise<CanaryView> {
     await this.#refresh()
     return viewOf(this.status(), this.plan, this.#shared, this.#calls)

@@ -28,7 +28,8 @@ export function failsMore (cached: Counts, control: Counts, ownFailures: Differe
   return ownFailures !== undefined && ownFailures.z > WINDOW_SUSPECTED && hasMoreFailures(cached, control, CERTAIN)
 }
 
-/** Whether the cached arm has more failed requests by an exact comparison of the counts: few failures do not follow a normal distribution.
+/**
+ * Whether the cached arm has more failed requests by an exact comparison of the counts: few failures do not follow a normal distribution.
  */
 export function hasMoreFailures (cached: Counts, control: Counts, certain = FEW_CERTAIN): boolean {
   return excessOver(cached.failures, cached.requests, control.failures, control.requests) > certain

@@ -1,7 +1,9 @@
 /** The number of buckets to which the rollout assigns subjects. */
 const BUCKETS = 10_000
-/** The number of groups per cohort of subjects. A variance is computed between groups: more groups estimate it better, and make larger
- * documents of evidence. */
+/**
+ * The number of groups per cohort of subjects. A variance is computed between groups: more groups estimate it better, and make larger
+ * documents of evidence.
+ */
 export const GROUPS_PER_COHORT = 20
 
 /**

@@ -26,8 +26,10 @@ interface Ratios { readonly cached: RatioSums, readonly control: RatioSums }
 
 /** The comparisons of the cached arm with the control arm, over the whole stage and over each of its windows. */
 export class ComparedWindows {
-  /** Changes of the difference between the arms by channel (p50, p95, p99, failures, failures of the stage alone), then by window; the last
-   * window is the whole stage. */
+  /**
+   * Changes of the difference between the arms by channel (p50, p95, p99, failures, failures of the stage alone), then by window; the last
+   * window is the whole stage.
+   */
   readonly #changes: (readonly (ChangeEstimate | undefined)[])[]
   readonly #loads: readonly Ratios[]
   readonly #failed: readonly Ratios[]

@@ -16,8 +16,10 @@ import { Thresholds } from './thresholds.js'
 
 const MAGIC = 0xc4
 const VERSION = 3
-/** The share of slow or failed requests above which a minute weighs less, by channel: requests slower than p50, p95 and p99 of the control
- * arm, and failures. */
+/**
+ * The share of slow or failed requests above which a minute weighs less, by channel: requests slower than p50, p95 and p99 of the control
+ * arm, and failures.
+ */
 const CAPS = [0.5, 0.15, 0.03, 0.01] as const
 const FAILURES = 3
 /** The number of minutes whose loads and reads form one block, the observation for the variance of loads per read. */
@@ -46,8 +48,10 @@ export class Comparison {
   readonly #thresholds: readonly Thresholds[]
   readonly #recent: RecentWindow
   readonly #hits = new HitHistory()
-  /** The differences between the arms by stage, then by channel: the shares of requests above the thresholds of p50, p95 and p99, and
-   * failures. */
+  /**
+   * The differences between the arms by stage, then by channel: the shares of requests above the thresholds of p50, p95 and p99, and
+   * failures.
+   */
   readonly #differences: readonly (readonly GroupDifference[])[]
   /** Requests above a latency threshold by channel and group, in the minute whose counts are being added. */
   readonly #above: readonly Float64Array[]

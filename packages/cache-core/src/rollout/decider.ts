@@ -13,8 +13,10 @@ import type { StoreCalls } from './store-calls.js'
 
 /** Milliseconds after which the decider's lease ends unless it is extended. */
 export const LEASE_MS = 15_000
-/** Minutes in which the processes with other options (another plan) make no decision on the stage, after which this process continues their
- * rollout. */
+/**
+ * Minutes in which the processes with other options (another plan) make no decision on the stage, after which this process continues their
+ * rollout.
+ */
 const ADOPT_MINUTES = 2
 /** Milliseconds for which an empty rollout store may still get its lost state back from a process that knows the state. */
 const EMPTY_MS = 15_000
@@ -55,8 +57,10 @@ export class Decider {
     return this.#document?.comparison.evidence()
   }
 
-  /** Acquires or extends the decider's lease, if this process is able to decide on the stage; rejects if the rollout store cannot be
-   * reached. */
+  /**
+   * Acquires or extends the decider's lease, if this process is able to decide on the stage; rejects if the rollout store cannot be
+   * reached.
+   */
   async lead (): Promise<void> {
     const { calls, processId } = this.#host
     if (!this.#mayLead()) return this.#stop()
@@ -78,8 +82,10 @@ export class Decider {
     this.#document = this.lastVerdict = undefined
   }
 
-  /** Adds the minutes that have ended since the last call to the evidence, and decides once on the stage if there are any. Rejects if the
-   * rollout store cannot be reached. */
+  /**
+   * Adds the minutes that have ended since the last call to the evidence, and decides once on the stage if there are any. Rejects if the
+   * rollout store cannot be reached.
+   */
   async look (): Promise<void> {
     const { shared, plan } = this.#host
     const now = shared.now()
@@ -107,8 +113,10 @@ export class Decider {
     return shared.unchangedForMs() > ADOPT_MINUTES * plan.minuteMs
   }
 
-  /** Whether the state in an empty rollout store counts as never written: every process that knows a state has had the time to write it
-   * again. */
+  /**
+   * Whether the state in an empty rollout store counts as never written: every process that knows a state has had the time to write it
+   * again.
+   */
   #mayBegin (): boolean {
     const { shared, plan } = this.#host
     return shared.unreadable === undefined && shared.emptyForMs() >= Math.min(EMPTY_MS, plan.minuteMs / 4)
@@ -144,8 +152,10 @@ export class Decider {
     return lastMinute !== document.lastMinute
   }
 
-  /** Returns the counts of one minute, summed over all processes; `undefined`: no process reported this minute with the percent of the
-   * stage. */
+  /**
+   * Returns the counts of one minute, summed over all processes; `undefined`: no process reported this minute with the percent of the
+   * stage.
+   */
   async #countsOf (minute: number, cohorts: Cohorts): Promise<MinuteCounts | undefined> {
     const reports = await this.#host.calls().call('reports', (store) => store.reports(minute))
     const limit = cohorts.limitOf(this.#host.shared.state!.stage)

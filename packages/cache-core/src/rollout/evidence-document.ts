@@ -28,8 +28,10 @@ export function encodeEvidence ({ comparison, since, lastMinute, shift }: Eviden
   return bytes
 }
 
-/** Reads the bytes that `encodeEvidence` returned; `undefined`: they are damaged, or come from another version of the package or from other
- * stages. */
+/**
+ * Reads the bytes that `encodeEvidence` returned; `undefined`: they are damaged, or come from another version of the package or from other
+ * stages.
+ */
 export function decodeEvidence (bytes: Uint8Array, cohorts: Cohorts): EvidenceDocument | undefined {
   if (bytes.length < HEAD_BYTES) return undefined
   const head = new DataView(bytes.buffer, bytes.byteOffset, HEAD_BYTES)

@@ -39,8 +39,9 @@ export interface Difference {
 export interface RecentCounts {
   readonly requests: number
   readonly failures: number
-  /** The number of requests without those of the group of subjects that has the most failures: one broken client is no failure of the
-   * cache. */
+  /**
+   * The number of requests without those of the group of subjects that has the most failures: one broken client is no failure of the cache.
+   */
   readonly requestsOfOthers: number
   readonly failuresOfOthers: number
 }
@@ -69,7 +70,8 @@ export interface ByQuantile<T> {
 export interface WindowEvidence {
   /** The number of minutes that the current window of the stage contains. */
   readonly minutes: number
-  /** The change of latency that is tolerated in this window of the stage, as the logarithm of an odds ratio: short windows vary by chance.
+  /**
+   * The change of latency that is tolerated in this window of the stage, as the logarithm of an odds ratio: short windows vary by chance.
    */
   readonly tolerance: number
   readonly cached: { readonly requests: number, readonly failures: number }

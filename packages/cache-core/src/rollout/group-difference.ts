@@ -228,8 +228,10 @@ function varianceBetween (changes: readonly Change[]): number {
   return Math.max(0, (heterogeneity - (changes.length - 1)) / (all - squares / all))
 }
 
-/** The mean of the changes in groups of subjects, each weighed by the inverse of its variance and the variance between groups; and the sum
- * of the weights. */
+/**
+ * The mean of the changes in groups of subjects, each weighed by the inverse of its variance and the variance between groups; and the sum
+ * of the weights.
+ */
 function weighedMean (changes: readonly Change[], between: number): { mean: number, all: number } {
   let all = 0
   let sum = 0

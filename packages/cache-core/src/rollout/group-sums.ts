@@ -1,6 +1,7 @@
 import type { ByteReader, ByteWriter } from './bytes.js'
 
-/** Sums of one channel over minutes: for each group of subjects a numerator and a denominator, whose ratio is the group's log odds ratio.
+/**
+ * Sums of one channel over minutes: for each group of subjects a numerator and a denominator, whose ratio is the group's log odds ratio.
  */
 export class GroupSums {
   readonly excess: Float64Array

@@ -5,8 +5,9 @@ import { differenceOf, differenceOfLook } from './sequential-test.js'
 
 const HOURS = 24
 const MINUTES = 60
-/** The number of last minutes whose hit rate is compared by itself: earlier minutes of the hour do not dilute a sudden fall of the hit
- * rate. */
+/**
+ * The number of last minutes whose hit rate is compared by itself: earlier minutes of the hour do not dilute a sudden fall of the hit rate.
+ */
 const LAST_MINUTES = 10
 
 interface Minute { readonly hits: number, readonly reads: number }

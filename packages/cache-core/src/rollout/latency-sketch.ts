@@ -14,8 +14,10 @@ const OVERFLOW = Math.ceil((Math.log(HIGHEST_MS) - LOG_LOWEST) / LOG_RATIO) + 1
 /** The number of buckets of a latency sketch. */
 export const SKETCH_BUCKETS = OVERFLOW + 1
 
-/** Returns the bucket of the sketch that counts a duration in milliseconds: 0 below 0.1 ms, `SKETCH_BUCKETS - 1` above 100 s. `NaN` has the
- * bucket 0. */
+/**
+ * Returns the bucket of the sketch that counts a duration in milliseconds: 0 below 0.1 ms, `SKETCH_BUCKETS - 1` above 100 s. `NaN` has the
+ * bucket 0.
+ */
 export function sketchBucket (milliseconds: number): number {
   if (!(milliseconds >= LOWEST_MS)) return 0
   return Math.min(OVERFLOW, 1 + Math.floor((Math.log(milliseconds) - LOG_LOWEST) / LOG_RATIO))

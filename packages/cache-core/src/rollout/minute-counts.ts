@@ -92,8 +92,10 @@ export class MinuteCounts implements Minute {
     if (own !== undefined) sketch.merge(own)
   }
 
-  /** Adds the counts of another process in the same minute, which has the same `layout`. The sum has a `limit` only if both counts have the
-   * same `limit`. */
+  /**
+   * Adds the counts of another process in the same minute, which has the same `layout`. The sum has a `limit` only if both counts have the
+   * same `limit`.
+   */
   merge (other: MinuteCounts): void {
     if (other.limit !== this.limit) this.limit = undefined
     for (let group = 0; group < this.requests.length; group++) {
@@ -108,8 +110,10 @@ export class MinuteCounts implements Minute {
     }
   }
 
-  /** Returns the counts of the minute as bytes, with a format version and a checksum: about 3 bytes per bucket of a sketch that has
-   * durations. */
+  /**
+   * Returns the counts of the minute as bytes, with a format version and a checksum: about 3 bytes per bucket of a sketch that has
+   * durations.
+   */
   encode (): Uint8Array {
     const writer = new ByteWriter()
     writer.byte(MAGIC)

@@ -6,8 +6,10 @@ import type { Rollout } from './rollout.js'
 /** Counts of the cache's calls in this process since its start, by arm. */
 export interface ProcessCounts { readonly cached: ArmCounts; readonly control: ArmCounts }
 
-/** The measurements of requests in one arm in one process since its start. Percentiles are in milliseconds, and absent if there were no
- * requests. */
+/**
+ * The measurements of requests in one arm in one process since its start. Percentiles are in milliseconds, and absent if there were no
+ * requests.
+ */
 export interface MeasuredArm {
   readonly requests: number
   readonly failures: number

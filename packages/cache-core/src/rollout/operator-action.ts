@@ -76,8 +76,10 @@ export function actOn (shared: SharedState, wanted: OperatorAction, plan: Canary
   }
 }
 
-/** Returns the state of the canary that an operator's action changes. If the stored state cannot be read, only `to` and `off` are allowed,
- * which replace it. */
+/**
+ * Returns the state of the canary that an operator's action changes. If the stored state cannot be read, only `to` and `off` are allowed,
+ * which replace it.
+ */
 function stateToChange (
   { state, unreadable, storedRevision }: SharedState, { action, pattern }: OperatorAction, plan: CanaryPlan, now: number
 ): CanaryState {

@@ -84,8 +84,10 @@ export function ratioDifference (one: RatioSums, other: RatioSums): Estimate | u
   }
 }
 
-/** Returns the difference of two ratios of counts with the bounds for one evaluation of a window; `undefined`: too few blocks of minutes
- * for a variance. */
+/**
+ * Returns the difference of two ratios of counts with the bounds for one evaluation of a window; `undefined`: too few blocks of minutes for
+ * a variance.
+ */
 export function ratioLook (one: RatioSums, other: RatioSums): Difference | undefined {
   const estimate = ratioDifference(one, other)
   return estimate && differenceOfLook(estimate)

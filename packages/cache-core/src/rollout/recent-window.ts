@@ -48,8 +48,10 @@ export class RecentWindow {
     return sums
   }
 
-  /** Returns the counts of requests in the last ten minutes, summed over the groups of subjects from `first` up to, but not including,
-   * `end`. */
+  /**
+   * Returns the counts of requests in the last ten minutes, summed over the groups of subjects from `first` up to, but not including,
+   * `end`.
+   */
   counts (first: number, end: number): RecentCounts {
     let requests = 0
     let failures = 0

@@ -115,8 +115,10 @@ export class Rollout {
     this.#update()
   }
 
-  /** The percents of cached subjects for single key patterns. A pattern is cached for the subjects below its own percent and the common
-   * percent. */
+  /**
+   * The percents of cached subjects for single key patterns. A pattern is cached for the subjects below its own percent and the common
+   * percent.
+   */
   get patterns (): Readonly<Record<string, number>> { return this.#patterns }
 
   /**

@@ -53,8 +53,10 @@ export interface Estimate {
   readonly information: number
 }
 
-/** Returns the difference between the arms with its confidence sequence: bounds that hold at all evaluations together with probability `1 -
- * alpha`. */
+/**
+ * Returns the difference between the arms with its confidence sequence: bounds that hold at all evaluations together with probability `1 -
+ * alpha`.
+ */
 export function differenceOf (estimate: Estimate, alpha: number): Difference {
   return differenceAt(estimate, boundary(estimate.information, alpha))
 }
@@ -93,8 +95,10 @@ export function excess (count: number, total: number, fixed: number): number {
   return total === 0 || count / total <= fixed ? 0 : divergence(count, total, fixed)
 }
 
-/** The logarithm of the likelihood ratio of two different shares of failures against one common share; 0 if the first share is not the
- * higher one. */
+/**
+ * The logarithm of the likelihood ratio of two different shares of failures against one common share; 0 if the first share is not the
+ * higher one.
+ */
 export function excessOver (count: number, total: number, otherCount: number, otherTotal: number): number {
   if (total === 0 || otherTotal === 0 || count / total <= otherCount / otherTotal) return 0
   const common = (count + otherCount) / (total + otherTotal)

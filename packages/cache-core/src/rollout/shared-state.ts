@@ -20,8 +20,10 @@ export class SharedState {
   storedRevision: number | undefined
   /** Set if the stored state document cannot be used: it has another format, or is damaged. */
   unreadable: Problem | undefined
-  /** The time by the local clock since which the rollout store has no state document and this process knows none; `undefined`: there is a
-   * document. */
+  /**
+   * The time by the local clock since which the rollout store has no state document and this process knows none; `undefined`: there is a
+   * document.
+   */
   #emptySince: number | undefined
   readonly #calls: () => StoreCalls
   readonly #clock: () => Clock
@@ -75,8 +77,10 @@ export class SharedState {
     return this.isAway ? 0 : this.rampPercent
   }
 
-  /** The percent of cached subjects in the last known state, during a ramp between two stages; 0 if there is no state, or if the kill
-   * switch was used. */
+  /**
+   * The percent of cached subjects in the last known state, during a ramp between two stages; 0 if there is no state, or if the kill switch
+   * was used.
+   */
   get rampPercent (): number {
     const { state } = this
     return state === undefined || state.killed ? 0 : this.#ramp.percentOf(state)
@@ -101,8 +105,9 @@ export class SharedState {
     this.#hasFailed = false
   }
 
-  /** Returns the milliseconds for which the rollout store has had no state document and this process has known none; 0: there is a
-   * document. */
+  /**
+   * Returns the milliseconds for which the rollout store has had no state document and this process has known none; 0: there is a document.
+   */
   emptyForMs (): number {
     return this.#emptySince === undefined ? 0 : this.#clock().now() - this.#emptySince
   }
@@ -175,14 +180,17 @@ export class SharedState {
     return plan === this.#plan.hash && (stage > this.#plan.stages.length || percentOf(this.#plan, stage) !== percent)
   }
 
-  /** Whether the stored state of the canary is older than the known one: the rollout store has lost its last writes, as after a failover.
+  /**
+   * Whether the stored state of the canary is older than the known one: the rollout store has lost its last writes, as after a failover.
    */
   #isBefore (stored: CanaryState): boolean {
     return this.state !== undefined && stored.revision < this.state.revision && stored.decidedAt < this.state.decidedAt
   }
 
-  /** Returns the transition that stores the canary's known state again if the rollout store has lost it; `undefined`: it is stored, or none
-   * is known. */
+  /**
+   * Returns the transition that stores the canary's known state again if the rollout store has lost it; `undefined`: it is stored, or none
+   * is known.
+   */
   #lost (): Transition | undefined {
     const { state, storedRevision, unreadable } = this
     const now = this.now()

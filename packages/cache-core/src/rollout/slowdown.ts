@@ -17,8 +17,10 @@ export function oddsOfRegression (sketch: LatencySketch, quantile: number): numb
   return logit(slowed, total) - logit(sketch.above(bucket), total)
 }
 
-/** The logarithm of the odds of a share of requests. Counts of none and of all are moved by half a request, since their odds would be
- * infinite. */
+/**
+ * The logarithm of the odds of a share of requests. Counts of none and of all are moved by half a request, since their odds would be
+ * infinite.
+ */
 function logit (count: number, total: number): number {
   const bounded = Math.min(total - 0.5, Math.max(0.5, count))
   return Math.log(bounded / (total - bounded))

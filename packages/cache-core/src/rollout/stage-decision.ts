@@ -50,8 +50,10 @@ function recommend (state: CanaryState, change: string, cause: Cause): Transitio
   return amend(state, { recommendation }, { ...cause, reason: recommendation })
 }
 
-/** Returns the transition that leaves the percent of cached subjects as it is; an earlier recommendation ends, since the verdict no longer
- * supports it. */
+/**
+ * Returns the transition that leaves the percent of cached subjects as it is; an earlier recommendation ends, since the verdict no longer
+ * supports it.
+ */
 function unchanged (state: CanaryState, now: number): Transition {
   const { recommendation: _ended, ...rest } = state
   return looked(rest, now, state.observedMinutes)

@@ -54,8 +54,10 @@ export class MemoryBounds {
     if (tags !== undefined) this.#tags.release(tags)
   }
 
-  /** The slot of the entry to evict: the least recently used entry, or the least recently used stored response if responses exceed
-   * `responseShare`. */
+  /**
+   * The slot of the entry to evict: the least recently used entry, or the least recently used stored response if responses exceed
+   * `responseShare`.
+   */
   get #evicted (): number {
     const { room, oldest } = this.#entries
     return room !== undefined && room.size > 0 && this.#exceedsShare(room) ? room.oldest : oldest

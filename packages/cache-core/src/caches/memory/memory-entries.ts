@@ -127,8 +127,10 @@ export class MemoryEntries {
       (this.#room === undefined ? 0 : OPTIONAL_BYTES.room)
   }
 
-  /** Adds bytes of one entry to the total of all entries, and to the total of stored responses if it is one; a negative number subtracts
-   * them. */
+  /**
+   * Adds bytes of one entry to the total of all entries, and to the total of stored responses if it is one; a negative number subtracts
+   * them.
+   */
   #count (slot: number, bytes: number): void {
     this.#contentBytes += bytes
     if (this.#room !== undefined && this.#room.has(slot)) this.#room.contentBytes += bytes
@@ -169,8 +171,10 @@ export class MemoryEntries {
     this.#older[newer] = older
   }
 
-  /** Grows the arrays of entry properties by a quarter: V8 would grow them by a half, whose unused part would be a tenth of the bytes of a
-   * small entry. */
+  /**
+   * Grows the arrays of entry properties by a quarter: V8 would grow them by a half, whose unused part would be a tenth of the bytes of a
+   * small entry.
+   */
   #grow (): void {
     const before = this.values.length
     const length = Math.min(this.#maxEntries + 2, Math.max(1 + MIN_SLOTS, Math.ceil(before * 1.25)))

@@ -60,8 +60,10 @@ export class MemoryRoom {
     this.#newer = this.#newer.concat(emptySlots(added))
   }
 
-  /** Copies the linked list of stored responses when the entries move to other slots. An entry's new slot is its position in `slots`, which
-   * are in the order of use. */
+  /**
+   * Copies the linked list of stored responses when the entries move to other slots. An entry's new slot is its position in `slots`, which
+   * are in the order of use.
+   */
   moved (slots: readonly number[], length: number): MemoryRoom {
     const room = new MemoryRoom(length)
     for (let slot = 1; slot < slots.length; slot++) if (this.has(slots[slot]!)) room.link(slot)
