@@ -3,9 +3,9 @@ import { SiblingContexts } from '../contract/errors.js'
 
 const kPackages = Symbol.for('@x/cache-core.packages')
 
-/** The names of the packages that are registered in any context of an app. */
+/** The names of the packages of the suite that are registered in any context of an app. */
 export function packagesOf (fastify: FastifyInstance): Set<string> {
-  // Each Fastify context inherits from the app, so that all contexts share a property of the app.
+  // Each Fastify context inherits from the app, so that all contexts share this property of the app.
   let app: FastifyInstance & { [kPackages]?: Set<string> } = fastify
   for (let around = Object.getPrototypeOf(app); around !== null && around !== Object.prototype; around = Object.getPrototypeOf(app)) {
     app = around
@@ -13,7 +13,8 @@ export function packagesOf (fastify: FastifyInstance): Set<string> {
   return (app[kPackages] ??= new Set())
 }
 
-/** Throws `CACHE_ERR_SIBLING_CONTEXTS` if a package is registered in another context of the app that is not around this one. */
+/** Throws `CACHE_ERR_SIBLING_CONTEXTS` if a package of the suite is registered in another context of the app that is not around this one.
+ */
 export function refuseSiblings (fastify: FastifyInstance, name: string): void {
   const packages = packagesOf(fastify)
   if (packages.has(name)) throw new SiblingContexts(name)

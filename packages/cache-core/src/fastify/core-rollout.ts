@@ -16,7 +16,7 @@ import type { InternalAccess } from './status-route.js'
 /** The members of option `rollout` that a canary decides on for all apps of its registry. */
 const CANARY_DECIDES = ['percent', 'allow', 'salt', 'holdOut', 'canary'] as const
 
-/** The parts of a core that its rollout needs. */
+/** The functions and objects of a core that its rollout uses. */
 export interface RolloutParts {
   readonly fastify: FastifyInstance
   readonly client: CacheClient
@@ -27,7 +27,7 @@ export interface RolloutParts {
   readonly warmOptions: () => CacheCoreOptions['warm']
 }
 
-/** The canary of one Fastify instance, with its hooks and routes; without option `canary` it adds none. */
+/** The canary of one Fastify instance, with its hooks and routes; without option `canary` none of them is added. */
 export class CoreRollout {
   readonly #parts: RolloutParts
   #canary: Canary | undefined
@@ -71,7 +71,7 @@ export class CoreRollout {
     this.#addHooks()
   }
 
-  /** Gives the canary the store that the processes of the app share. */
+  /** Gives the canary the rollout store that the processes of the app share. */
   share (store: RolloutStore): void {
     this.#store = store
     this.#canary?.share(store)
@@ -83,8 +83,8 @@ export class CoreRollout {
   }
 
   /**
-   * The client that loads the warm items. With a canary and a percent above 0 every item is stored, whatever the bucket of its key is: some
-   * request of the cached arm reads it.
+   * The cache client that loads the warm items. With a canary and a percent above 0 every item is stored, whatever the bucket of its key
+   * is: some request of the cached arm reads it.
    */
   get warmingClient (): CacheClient {
     const { client } = this.#parts
@@ -114,7 +114,7 @@ export class CoreRollout {
     addRolloutRoutes(fastify, () => this.#canary!, access, (pattern) => client.registry.stats.patterns.has(pattern))
   }
 
-  /** Counts a request that used `request.cache`: in both arms the same requests do, so that the arms are comparable. */
+  /** Counts a request that used `request.cache`: the same requests use it in both arms, so that the arms are comparable. */
   #count ({ request }: FastifyReply, milliseconds: number | undefined, hasFailed: boolean): void {
     const bucket = this.#parts.requests.bucketOf(request)
     if (bucket !== undefined && milliseconds !== undefined) this.#canary!.recorder.addRequest(bucket, milliseconds, hasFailed)

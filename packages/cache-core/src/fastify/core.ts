@@ -18,7 +18,7 @@ import { warmAtStart } from './warm-at-start.js'
 import { CoreRollout } from './core-rollout.js'
 import type { RolloutStore } from '../rollout/rollout-store.js'
 
-/** The time limit, in milliseconds, for the close of an implementation. */
+/** Milliseconds that the close of an implementation may last. */
 const CLOSE_LIMIT_MS = 10_000
 
 /** The core of one Fastify instance: applies the options to the registry, and makes the clients of app and requests. */
@@ -32,13 +32,13 @@ export class Core {
   readonly #failures: FailureLog
   readonly #stopListening: () => void
   readonly #rollout: CoreRollout
-  /** The implementation that this instance made, and closes when the instance closes. */
+  /** The implementation that this Fastify instance made, and that it closes when it closes itself. */
   #own: Cache | undefined
   #options: CacheCoreOptions = {}
-  /** Options of the core that were given to a sibling package. */
+  /** Options of the core that were given in the registration of a sibling package, such as `@x/cache-redis`. */
   #siblingOptions: SharedOptions = {}
   #siblingName = ''
-  /** The registration whose options chose the implementation, for the error message about a second choice. */
+  /** The plugin registration whose options chose the implementation, for the error message about a second choice. */
   #chosenBy: string | undefined
   #isExplicit = false
   #isStarted = false
@@ -75,8 +75,8 @@ export class Core {
   }
 
   /**
-   * Applies the options of a registration. An explicit registration adopts the core that a sibling package registered; two explicit
-   * registrations throw `CACHE_ERR_ALREADY_REGISTERED`.
+   * Applies the options of a plugin registration. An explicit one (`register(cacheCore, …)`) adopts the core that a sibling package
+   * registered; two explicit registrations throw `CACHE_ERR_ALREADY_REGISTERED`.
    */
   async configure (options: CacheCoreOptions, isExplicit: boolean): Promise<void> {
     if (!isExplicit && this.#isExplicit) return
@@ -111,29 +111,29 @@ export class Core {
     this.#rollout.configure({ ...given.rollout, ...this.#options.rollout })
   }
 
-  /** Gives the canary the store that the processes of the app share; without one its state is that of this process alone. */
+  /** Gives the canary the rollout store that the processes of the app share; without one its state is that of this process alone. */
   shareRollout (store: RolloutStore): void {
     this.#rollout.share(store)
   }
 
   /**
-   * Ends the canary and frees its lease. A package that provides the canary's shared state calls this before it closes its connection;
-   * this core closes later.
+   * Ends the canary and frees the decider's lease. A package that provides the canary's shared state calls this before it closes its
+   * connection; this core closes later.
    */
   async closeRollout (): Promise<void> {
     await this.#rollout.close()
   }
 
   /**
-   * Records that the registration `by` puts its implementation into service. Throws `CACHE_ERR_IMPLEMENTATION_CLASH` if another registration
-   * has done so: the later implementation would replace the earlier one unnoticed.
+   * Records that the plugin registration `by` puts its implementation into service. Throws `CACHE_ERR_IMPLEMENTATION_CLASH` if another
+   * registration has done so: the later implementation would replace the earlier one unnoticed.
    */
   chooseImplementation (by: string): void {
     if (this.#chosenBy !== undefined) throw new ImplementationClash(this.#chosenBy, by)
     this.#chosenBy = by
   }
 
-  /** Returns whether the internal endpoints are open, and the guard in front of them. */
+  /** Returns whether the internal endpoints are open, and the app's `guard` hook in front of them. */
   access (): InternalAccess {
     return { isOpen: needsNoGuard() || (this.#options.expose ?? CORE_DEFAULTS.expose), guard: this.#options.guard }
   }
@@ -159,7 +159,7 @@ export class Core {
     return () => { if (this.requests.isWatched === isWatched) this.requests.isWatched = undefined }
   }
 
-  /** Runs at the start of the app: writes the log line, and warms the keys. */
+  /** Runs at the start of the app: logs the state of the cache, and loads the warm items. */
   async start (): Promise<void> {
     this.#refuseMissing()
     this.registry.start()
@@ -181,8 +181,8 @@ export class Core {
   }
 
   /**
-   * Logs once, after the start, that the cache is enabled, observing or disabled. An implementation that is out of service at the start calls
-   * this when it comes into service.
+   * Logs once, after the start, that the cache is enabled, observing or disabled. Called again by an implementation that is out of service
+   * at the start calls this when it comes into service.
    */
   announce (): void {
     const { implName, passThrough } = this.registry.active
@@ -192,7 +192,7 @@ export class Core {
     this.#log.info({}, `Cache: ${state} (impl: ${implName})`)
   }
 
-  /** Logs why shadow reads compare nothing, if the configuration is the reason: no cache that stores, or a rollout of 100 %. */
+  /** Logs why shadow reads compare nothing, if the configuration is the reason: no cache that stores values, or a rollout of 100 %. */
   #announceShadow (): void {
     const { active, rollout, shadow } = this.registry
     if (!shadow.isOn) return

@@ -31,7 +31,8 @@ function listen (raw: Raw, listeners: HeadListener[]): void {
       for (const { failed } of listeners) failed?.()
       throw error
     }
-    // A function that replaced this `writeHead` later still calls it, so it is restored only if it is the current one.
+    // A function that replaced this `writeHead` later still calls it, so the original is restored only if this one is the current
+    // `writeHead`.
     if (raw.writeHead === listening) restore(raw, before)
     delete raw[kListeners]
     for (const { written } of listeners.splice(0)) written(args[0])

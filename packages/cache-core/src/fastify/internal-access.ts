@@ -2,15 +2,16 @@ import type { Log } from '../lib/harmless.js'
 import { STATUS_PATH, type InternalAccess } from './status-route.js'
 
 /**
- * Whether the internal endpoints may be open without `expose`. Any other value of NODE_ENV, such as `prod`, `Production` or an empty one,
- * may be that of a public server, so that the endpoints are closed.
+ * Whether the internal endpoints may be open without option `expose` and its guard: in development, test and staging. Any other value of
+ * `NODE_ENV`, such as `prod`, `Production` or an empty one, may be that of a public server.
  */
 export function needsNoGuard (): boolean {
   const { NODE_ENV } = process.env
   return NODE_ENV === undefined || NODE_ENV === 'development' || NODE_ENV === 'test' || NODE_ENV === 'staging'
 }
 
-/** Logs which clients may read the internal endpoints, so that neither an open nor a closed endpoint is a surprise; `also`: further endpoints. */
+/** Logs which clients may read the internal endpoints, so that neither an open nor a closed endpoint is a surprise; `also`: paths of
+ * further endpoints. */
 export function announceAccess (log: Log, { isOpen, guard }: InternalAccess, also: string): void {
   const { NODE_ENV } = process.env
   const environment = NODE_ENV === undefined ? 'NODE_ENV is not set' : `NODE_ENV is ${JSON.stringify(NODE_ENV.slice(0, 32))}`

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { readStopwatch, type Clock } from '../lib/clock.js'
 import { isGone } from './client-gone.js'
 
-/** Milliseconds between two looks at the requests without a response. */
+/** Milliseconds between two checks of the connections of requests that have no response yet. */
 const LOOK_EVERY_MS = 1000
 /**
  * Milliseconds of waiting without a response after which a request has failed, as the 504 of a proxy would say. A client that leaves sooner
@@ -13,25 +13,27 @@ const FAILED_AFTER_MS = 5000
 /** Receives the end of each request of a Fastify instance once. Its functions must not throw. */
 export interface RequestListener {
   /**
-   * The response is ready: all hooks before have seen it, and its payload is what this instance's `onSend` hooks receive.
+   * Called when the response is ready: all hooks before have seen it, and its payload is what this instance's `onSend` hooks receive.
    * @param milliseconds since the first hook; `undefined`: a hook before the measurement answered the request, so its begin is not known
    * @param endedAt the time of the response, in milliseconds of `readStopwatch`: listeners need no reading of their own
    */
   answered (reply: FastifyReply, milliseconds: number | undefined, payload: unknown, endedAt: number): void
-  /** The connection ended without a response after `milliseconds` of waiting; `hasFailed`: it lasted so long that the app has failed. */
+  /** Called when the connection ended without a response after `milliseconds` of waiting; `hasFailed`: it lasted so long that the app has
+   * failed. */
   unanswered (reply: FastifyReply, milliseconds: number, hasFailed: boolean): void
 }
 
 /**
- * A place for one pending request. Places are used again: a `Set` of the replies would have a table that outlives them, and the garbage
- * collector would copy a third of all requests to the old space.
+ * A place in the list of requests that have no response yet. Places are used again: a `Set` of the replies would have a table that outlives
+ * them, and the garbage collector would copy a third of all requests to the old space.
  */
 interface Place { reply: FastifyReply | undefined; began: number }
 
 const kPlace = Symbol('@x/cache-core.place')
 const ENDED: Place = Object.freeze({ reply: undefined, began: NaN })
 
-/** A request with its place, or `ENDED`. The place is no decorator, since Fastify would set a decorator on every request. */
+/** A request with its place in the list of pending requests, or `ENDED`. The place is no decorator, since Fastify would set a decorator on
+ * every request. */
 interface Placed { [kPlace]?: Place }
 
 /**
@@ -41,7 +43,7 @@ interface Placed { [kPlace]?: Place }
 export class MeasuredRequests {
   readonly #clock: () => Clock
   #listeners: readonly RequestListener[] = []
-  /** The places of requests without a response, and free ones. */
+  /** The places of requests that have no response yet, and free places. */
   readonly #places: Place[] = []
   readonly #free: Place[] = []
   #lookedAt = -Infinity
@@ -70,7 +72,7 @@ export class MeasuredRequests {
     })
   }
 
-  /** Adds a listener; returns the function that removes it. */
+  /** Adds a listener to the ends of requests; returns the function that removes it. */
   listen (listener: RequestListener): () => void {
     this.#listeners = [...this.#listeners, listener]
     return () => { this.#listeners = this.#listeners.filter((other) => other !== listener) }
@@ -94,7 +96,7 @@ export class MeasuredRequests {
     let milliseconds: number | undefined
     if (place !== undefined) {
       milliseconds = endedAt - place.began
-      // A request that `#forget` was called for owns its place.
+      // A request whose connection is no longer watched (`#forget`) owns its place.
       if (place.reply !== undefined) this.#release(place)
     }
     for (const listener of this.#listeners) listener.answered(reply, milliseconds, payload, endedAt)
@@ -105,14 +107,14 @@ export class MeasuredRequests {
     this.#free.push(place)
   }
 
-  /** Ends the requests whose connection has ended since the last look, with the time at which it was last seen open. */
+  /** Ends the requests whose connection has ended since the last check, with the time at which it was last seen open. */
   #look (): void {
     const now = readStopwatch(this.#clock())
     for (let at = this.#places.length - 1; at >= 0; at--) {
       const place = this.#places[at]!
       const { reply } = place
       if (reply === undefined) continue
-      // A response past Fastify is the app's own: its begin and status are not known.
+      // A response that was sent past Fastify is the app's own: its begin and status are not known.
       if (reply.sent) this.#forget(place, at)
       else if (isGone(reply)) this.#leave(place, at, reply)
     }
@@ -127,7 +129,8 @@ export class MeasuredRequests {
     for (const listener of this.#listeners) listener.unanswered(reply, milliseconds, milliseconds >= FAILED_AFTER_MS)
   }
 
-  /** Stops watching the connection of a request. The request keeps its place, so that a response that still comes is measured as any other. */
+  /** Stops watching the connection of a request. The request keeps its place in the list, so that a response that still comes is measured
+   * as any other. */
   #forget (place: Place, at: number): void {
     place.reply = undefined
     this.#places[at] = this.#places.at(-1)!
@@ -135,7 +138,7 @@ export class MeasuredRequests {
   }
 }
 
-/** The measurements of one core: one per Fastify instance that has a listener. */
+/** The measurements of requests for one core: one object per Fastify instance that has a listener. */
 export class RequestMeasurements {
   readonly #clock: () => Clock
   readonly #measured = new Map<FastifyInstance, MeasuredRequests>()

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { OptionClash } from '../contract/errors.js'
 import type { CacheCoreOptions } from './options.js'
 
-/** Options of the core that sibling packages accept as well. */
+/** Options of the core that its sibling packages, such as `@x/cache-redis`, accept as well. */
 export type SharedOptions = { readonly [Name in 'rollout' | 'defaultTtl']?: CacheCoreOptions[Name] | undefined }
 
 /**

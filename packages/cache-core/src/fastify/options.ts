@@ -21,7 +21,7 @@ const live = <T>(method: string, allowed: string) => Type.Unsafe<T>(Type.Refine(
   (value) => typeof (value as Record<string, unknown> | null | undefined)?.[method] === 'function', () => allowed))
 /** The options of `register(cacheCore, …)`. */
 export const coreSchema = Type.Object({
-  /** `false`: NullCache is used, whatever the other options are. */
+  /** `false`: `NullCache` is registered, whatever the other options are. */
   enabled: Type.Optional(Type.Boolean({ default: true })),
   /**
    * The cache: `'null'` (observe), `'memory'`, an instance (its maker closes it), or a function `(fastify) => cache`, also with a promise.

@@ -21,7 +21,7 @@ declare module 'fastify' {
 const kCore = Symbol.for('@x/cache-core.core')
 const NAME = '@x/cache-core'
 
-/** Returns the core of an instance; `undefined` before any package of the suite is registered. */
+/** Returns the core of a Fastify instance; `undefined` before any package of the suite is registered. */
 export function coreOf (fastify: FastifyInstance): Core | undefined {
   return (fastify as FastifyInstance & { [kCore]?: Core })[kCore]
 }
@@ -34,8 +34,8 @@ const plugin: FastifyPluginAsync<CacheCoreOptions> = async function cacheCore (f
 export const cacheCore = fp(plugin, { fastify: '5.x', name: NAME })
 
 /**
- * Returns the core of an instance, and registers a core if the instance has none, so that every package of the suite works alone. A later
- * explicit registration adopts that core with its own options.
+ * Returns the core of a Fastify instance, and registers a core if the instance has none, so that every package of the suite works alone. A
+ * later explicit registration adopts that core with its own options.
  */
 export async function ensureCore (fastify: FastifyInstance): Promise<Core> {
   return coreOf(fastify) ?? await install(fastify, {}, false)

@@ -7,7 +7,8 @@ import { isPromise } from '../lib/harmless.js'
 /** The arm of a request; `control` also in front of a pass-through implementation; `none`: the request used no cache. */
 export type RequestArm = 'cached' | 'control' | 'none'
 
-// The symbols are in the global symbol registry (`Symbol.for`), since metrics or edge may load their own copy of this module.
+// The symbols are in the global symbol registry (`Symbol.for`), since `@x/cache-metrics` or `@x/cache-edge` may load their own copy of this
+// module.
 const kRoute = Symbol.for('@x/cache-core.route')
 const kClient = Symbol.for('@x/cache-core.client')
 const kBucket = Symbol.for('@x/cache-core.bucket')
@@ -15,14 +16,14 @@ const kBucket = Symbol.for('@x/cache-core.bucket')
 /** An object that identifies a route. It is stored in the route's `config`, and on each request that has reached the handler. */
 export type RouteMark = object
 
-// Properties that are set on a request once their values are known. Fastify would set a decoration on every request, at a higher cost.
+// Properties that are set on a request once their values are known. Fastify would set a decorator on every request, at a higher cost.
 interface Armed {
   [kRoute]?: RouteMark
   [kClient]?: CacheClient
   [kBucket]?: number | undefined
 }
 
-// The route object of all requests whose route has none of its own.
+// The route object of all requests whose route has no object of its own.
 const UNMARKED: RouteMark = Object.freeze({})
 
 /** Returns the subject of a request, which decides on its arm. */
@@ -48,7 +49,7 @@ export function hasUser (request: FastifyRequest): boolean {
   }
 }
 
-/** Gives each request the cache of its arm. */
+/** Gives each request the cache client of its arm. */
 export class RequestCaches {
   readonly #cached: CacheClient
   readonly #control: CacheClient
@@ -70,7 +71,7 @@ export class RequestCaches {
     fastify.addHook('onRoute', markHandlerPhase)
   }
 
-  /** Returns the client of a request's arm, which is drawn at the first use in the handler phase, after authentication. */
+  /** Returns the cache client of a request's arm. The arm is drawn at the first use in the handler phase, after authentication. */
   of (request: FastifyRequest): CacheClient {
     const armed = request as unknown as Armed
     const drawn = armed[kClient]
@@ -79,17 +80,17 @@ export class RequestCaches {
     if (!rollout.isAllOrNothing && armed[kRoute] === undefined && markOf(request) !== undefined) return this.#control
     const bucket = rollout.isAllOrNothing ? 0 : this.#bucketOf(request)
     if (!rollout.isAllOrNothing) armed[kBucket] = bucket
-    // A request without a bucket is in the control arm: a subject that cannot be determined must not make the request fail.
+    // A request whose bucket is unknown is in the control arm: a subject that cannot be determined must not make the request fail.
     const isIn = bucket !== undefined && rollout.includesBucket(bucket)
     return (armed[kClient] = this.#clientFor(request, isIn ? this.#cached : this.#control, bucket))
   }
 
-  /** Returns the bucket of a request whose arm was drawn by its bucket; `undefined`: it was not, or the request has no bucket. */
+  /** Returns the bucket of a request whose arm was drawn by its bucket; `undefined`: it was not, or the bucket is unknown. */
   bucketOf (request: FastifyRequest): number | undefined {
     return (request as unknown as Armed)[kBucket]
   }
 
-  /** Makes a client for one request if its loads are watched, or may be joined by other requests; else returns the shared client. */
+  /** Makes a cache client for one request if its loads are watched, or may be joined by other requests; else returns the shared client. */
   #clientFor (request: FastifyRequest, client: CacheClient, bucket: number | undefined): CacheClient {
     const { active, events } = client.registry
     const isShared = client === this.#cached && !active.passThrough
@@ -99,7 +100,7 @@ export class RequestCaches {
     return isShared ? client.withArm(client.arm, undefined, request, bucket) : client
   }
 
-  /** Draws the bucket of a request; `undefined`: its subject cannot be determined. */
+  /** Draws the bucket of a request's subject; `undefined`: the subject cannot be determined. */
   #bucketOf (request: FastifyRequest): number | undefined {
     try {
       const subject: unknown = this.subject(request)
@@ -128,7 +129,8 @@ export class RequestCaches {
   }
 }
 
-/** Whether a subject is a number, as ids are. Any other value would have the same text for many subjects, such as `[object Object]`. */
+/** Whether a subject is a number, as ids are. Any other value that is no string would have the same text for many subjects, such as
+ * `[object Object]`. */
 function isNumeral (subject: unknown): boolean {
   return typeof subject === 'bigint' || (typeof subject === 'number' && !Number.isNaN(subject))
 }

@@ -1,10 +1,10 @@
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { CacheRegistry } from '../service/registry.js'
 
-/** The path of the status route. */
+/** The path of the route that returns the status of the cache. */
 export const STATUS_PATH = '/internal/cache'
 
-/** The access to the internal endpoints: whether they are open, and their guard. */
+/** The access to the internal endpoints: whether they are open, and the app's `guard` hook in front of them. */
 export interface InternalAccess {
   readonly isOpen: boolean
   readonly guard: onRequestHookHandler | undefined
@@ -31,7 +31,7 @@ export function guardInternal (access: () => InternalAccess): onRequestHookHandl
       return
     }
     if (guard === undefined) return done()
-    // The guard may be async or call `done`: Fastify handles its return value like that of any hook.
+    // The app's `guard` hook may be async or call `done`: Fastify handles its return value like that of any hook.
     return guard.call(this, request, reply, done)
   }
 }

@@ -1,11 +1,11 @@
 import type { Log } from '../lib/harmless.js'
 
-/** The fraction of Fastify's `pluginTimeout` for which the start waits for warming. */
+/** The fraction of Fastify's `pluginTimeout` for which the start waits for the load of the warm items. */
 const WARM_SHARE = 0.8
 
 /**
- * Waits for `warming`, at most for a fraction of Fastify's `pluginTimeout`. Warming then continues in the background, since Fastify fails
- * a start whose hook takes longer.
+ * Waits for `warming`, the load of the warm items, at most for a fraction of Fastify's `pluginTimeout`. Warming then continues in the
+ * background, since Fastify fails a start whose hook takes longer.
  * @param pluginTimeout milliseconds; `0` or `undefined`: Fastify has no limit
  */
 export async function warmAtStart (warming: Promise<unknown>, pluginTimeout: number | undefined, log: Log): Promise<void> {

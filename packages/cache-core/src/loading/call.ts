@@ -11,27 +11,27 @@ export interface Call<T> {
   readonly key: string
   readonly loader: Loader<T>
   readonly options: GetOrSetOptions<T>
-  /** The request that the call is made for. */
+  /** The request that the call of `getOrSet` is made for. */
   readonly caller: Caller | undefined
-  /** The loader run during whose synchronous part, before its first `await`, the call was made; `undefined`: none. */
+  /** The loader run during whose synchronous part, before its first `await`, this call of `getOrSet` was made; `undefined`: none. */
   readonly entered: LoadScope | undefined
   /**
    * The number of flights that had begun when the call was made. A flight with a higher number began later, so its load saw all earlier
-   * changes.
+   * changes of the data.
    */
   readonly since: number
   /**
-   * Whether the store failed to answer an earlier request of this call. The call then asks for no lock and no tags, so that its caller
-   * waits once only.
+   * Whether the cache's store (Redis, say) did not answer an earlier operation of this call. The call then asks for no lock and no tags, so
+   * that its caller waits once only.
    */
   isStoreAway: boolean
 }
 
-/** Counts and emits a failure. */
+/** Counts and emits a failure of the operation that is named. */
 export type Fail = (stats: ImplStats, operation: string, error: CacheError) => void
 
 /**
- * The answer of the store whether a pending load would give the same value as a load that begins now; `unknown`: the store does not
- * answer.
+ * The answer of the cache's store to the question whether a pending load would give the same value as a load that begins now; `unknown`:
+ * the store does not answer.
  */
 export type Proof = 'current' | 'changed' | 'unknown'

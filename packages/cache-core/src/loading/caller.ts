@@ -2,12 +2,12 @@ import { causeOf } from '../contract/coded-error.js'
 
 /** The part of a Fastify request that shows whether its client still waits. */
 export interface Caller {
-  /** The signal of the request; early releases of Fastify 5 have none. */
+  /** The abort signal of the request; early releases of Fastify 5 have none. */
   readonly signal?: AbortSignal
   readonly raw: { readonly aborted?: boolean; readonly socket?: { readonly destroyed?: boolean } | null }
 }
 
-/** The maximum number of causes of an error that are checked. */
+/** The maximum number of nested causes of an error that are checked for an abort. */
 const MAX_CAUSES = 4
 
 /** Whether an error is an AbortError or the abort `reason`, or is caused by such an error. */
@@ -26,8 +26,8 @@ export function hasLeft (caller: Caller | undefined): boolean {
 }
 
 /**
- * Whether a load failed because its caller ended, and not because its source failed. Fastify also aborts `request.signal` when the body of
- * the request has been read. While the connection is open, the error must therefore be an AbortError, too.
+ * Whether a load failed because the request of its caller ended, and not because its source failed. Fastify also aborts `request.signal`
+ * when the body of the request has been read. While the connection is open, the error must therefore be an AbortError, too.
  */
 export function isEndOfCaller (caller: Caller | undefined, error: unknown): boolean {
   if (caller === undefined) return isAbort(error)

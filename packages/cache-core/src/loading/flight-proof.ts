@@ -3,8 +3,8 @@ import type { Call, Proof } from './call.js'
 import type { LoadStore } from './load-store.js'
 
 /**
- * Asks the store whether a pending load is current, for callers that want to join the load: another process may have removed the key, or
- * invalidated a tag, since the load began. One question per flight is pending at a time; later callers share the next question.
+ * Asks the cache's store whether a pending load is current, for callers that want to join the load: another process may have removed the
+ * key, or invalidated a tag, since the load began. One question per flight is pending at a time; later callers share the next question.
  */
 export class FlightProofs {
   readonly #store: LoadStore
@@ -15,7 +15,7 @@ export class FlightProofs {
     this.#store = store
   }
 
-  /** Returns the store's answer to a question about the flight that is sent after this call, never to an earlier question. */
+  /** Returns the answer of the cache's store to a question about the flight that is sent after this call, never to an earlier question. */
   prove<T> (call: Call<T>, flight: Flight<T>): Promise<Proof> {
     const key = flight as Flight
     const next = this.#next.get(key)

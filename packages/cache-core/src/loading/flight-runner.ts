@@ -18,15 +18,15 @@ import type { LoadService } from './load-service.js'
 const RETRY_AFTER_MS = 1000
 
 /**
- * Options of a flight. `ttlLeft`: the remaining ttl of the entry that the flight replaces, in seconds. If another process stores an entry
- * with a longer remaining ttl, the flight ends without a load.
+ * Options of a flight (one load). `ttlLeft`: the remaining ttl of the entry that the flight replaces, in seconds. If another process stores
+ * an entry with a longer remaining ttl, the flight ends without a load.
  */
 export interface Start extends Pick<FlightOptions, 'isBackground' | 'isSuspected'> { ttlLeft?: number }
 
-/** A loaded value. `snapshot`: the tags before the load; `null`: the value must not be stored. */
+/** A loaded value. `snapshot`: the state of its tags before the load; `null`: the value must not be stored. */
 interface Loaded<T> { readonly value: T; readonly snapshot: TagSnapshot | undefined | null; readonly isSkipped: boolean }
 
-/** Carries out one load: lock, snapshot, loader, store. */
+/** Carries out one load of a key: lock, snapshot of the tags, loader, store of the value. */
 export class FlightRunner {
   readonly #service: LoadService
   readonly #store: LoadStore
@@ -42,11 +42,11 @@ export class FlightRunner {
     this.#ttlFor = ttlFor
   }
 
-  /** Begins a load that other callers may join. */
+  /** Begins a load of a key that other callers may join. */
   begin<T> (call: Call<T>, { ttlLeft = 0, isBackground = false, isSuspected = false }: Start = {}): Promise<T> {
     const { options } = call
     const { active, flights } = this.#service
-    // No caller waits for a load in the background, so such a load may wait for the run that started it.
+    // No caller waits for a load in the background, so such a load may wait for the loader run that started it.
     const parent = isBackground ? undefined : flights.scopes.of(call.entered)
     const flight = new Flight<T>(call.key, [...knownTags(options)], { hasLateTags: typeof options.tags === 'function', isBackground, isSuspected, parent })
     flights.begin(flight)
@@ -57,8 +57,8 @@ export class FlightRunner {
   }
 
   /**
-   * Runs the loader of a call that would otherwise wait for itself; the value answers this call alone and is not stored. Rejects with
-   * `CACHE_ERR_LOAD_CYCLE` if that loader asks for the same key again.
+   * Runs the loader of a call of `getOrSet` that would otherwise wait for itself; the value answers this call alone and is not stored.
+   * Rejects with `CACHE_ERR_LOAD_CYCLE` if that loader asks for the same key again.
    */
   async runUnshared<T> ({ target, key, loader, options }: Call<T>, parent: LoadScope): Promise<T> {
     if (parent.isRecursion(key)) throw new LoadCycle()
@@ -133,7 +133,7 @@ export class FlightRunner {
       ? undefined
       : this.#limit.watch((ms) => {
         untrack?.()
-        // The flight ends before its callers are notified: they call again, and must not join this flight a second time.
+        // The flight ends before its callers are notified that it is overdue: they call again, and must not join this flight a second time.
         this.#end(flight, lock)
         flight.expire()
         this.#store.fail(target, 'getOrSet', loadOverdue(ms))
@@ -152,8 +152,8 @@ export class FlightRunner {
   #failed<T> (call: Call<T>, flight: Flight<T>, lock: LoadLock | undefined, error: unknown): void {
     const { key, caller, options } = call
     flight.isAbandoned = isEndOfCaller(caller, error)
-    // The backoff starts only for a failure of the source. If the caller disconnected, or another load has replaced this one, the next load
-    // may succeed.
+    // The backoff after a failed load starts only for a failure of the source. If the caller disconnected, or another load has replaced
+    // this one, the next load may succeed.
     if (!flight.isAbandoned && !flight.isOverdue) this.#backoff.start(key, options.retryAfterMs ?? RETRY_AFTER_MS)
     // The lease of an abandoned load is not released, since the load that replaces it uses the same lease.
     if (!flight.isAbandoned) this.#store.release(call, flight)
@@ -161,7 +161,7 @@ export class FlightRunner {
     this.#end(flight, lock, flight.isAbandoned ? undefined : 'not-stored')
   }
 
-  /** Stores a loaded value. No caller waits for the store; until the store has ended, callers get the loaded value. */
+  /** Stores a loaded value in the cache. No caller waits for this; until it has ended, callers get the loaded value. */
   #storeLoaded<T> (call: Call<T>, flight: Flight<T>, lock: LoadLock | undefined, { value, snapshot, isSkipped }: Loaded<T>): void {
     const { target, key } = call
     const options = snapshot === null || isSkipped || flight.isSuperseded

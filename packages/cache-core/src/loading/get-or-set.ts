@@ -40,7 +40,7 @@ export class GetOrSet {
     this.#shadow = new ShadowLoads(service, fail, ttlFor)
   }
 
-  /** Drops the pending shadow reads and their timers; later loads begin none. */
+  /** Drops the pending shadow reads and their timers; loads that begin later start none. */
   close (): void {
     this.#shadow.close()
   }
@@ -56,7 +56,7 @@ export class GetOrSet {
     if (error === undefined) this.#service.observer.read(counters, key, 'miss')
     const load = new Load(key)
     const run = { load, loader, counters, timeoutMs: options.timeoutMs, isBackground: false }
-    /** Counts the value; returns whether the cached arm would store it. */
+    /** Counts the loaded value; returns whether the cached arm would store it. */
     const note = (value: T): boolean => {
       if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return false
       const unknown = checkNames('getOrSet', options)
@@ -81,7 +81,7 @@ export class GetOrSet {
     }, shadow.end)
   }
 
-  /** Returns the cached value, or the value of one load, which later calls for the key join. */
+  /** Returns the cached value of a key, or the value of one load, which later calls for the key join. */
   run<T> (target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined): Promise<T> {
     const { flights } = this.#service
     const { begun, scopes: { entered } } = flights
@@ -99,7 +99,7 @@ export class GetOrSet {
     return found ? Promise.resolve((result as Ok<T>).value) : this.#joinOrLoad(call)
   }
 
-  /** Reads a value without a promise; `undefined`: the implementation reads this key asynchronously. */
+  /** Reads a value of the cache without a promise; `undefined`: the implementation reads this key asynchronously. */
   #readNow ({ immediate, near, stats }: LoadTarget, key: string): Result<unknown> | undefined {
     if (immediate !== undefined) return readMeasured(this.#service, stats, immediate, readNow, key)
     return near === undefined ? undefined : readNearMeasured(this.#service, stats, near, readNear, key)
@@ -118,7 +118,7 @@ export class GetOrSet {
     return entry.value
   }
 
-  /** Returns the outcome of a read; a stale entry that the options do not allow is a `miss`. */
+  /** Returns the outcome of a cache read; a stale entry that the options of the call do not allow is a `miss`. */
   #outcomeOf<T> (entry: Entry<T> | null, { key, options }: Call<T>): 'hit' | 'stale' | 'miss' {
     if (entry === null) return 'miss'
     if (entry.fresh) return 'hit'
@@ -139,7 +139,7 @@ export class GetOrSet {
   #share<T> (call: Call<T>, isSuspected = false): Promise<T> {
     const flight = this.#service.flights.joinable(call.key) as Flight<T> | undefined
     if (flight === undefined) return this.#runner.begin(call, { isSuspected })
-    // A load that began after the call has read the source after all removals by other processes that preceded the call.
+    // A load that began after this call has read the source after all removals by other processes that preceded the call.
     const isProven = flight.number > call.since || flight.lease === undefined
     return isProven ? this.#follow(call, flight) : this.#followProven(call, flight)
   }
@@ -179,11 +179,11 @@ export class GetOrSet {
     return followed.finally(() => scope.unawait(flight.scope))
   }
 
-  /** Loads in the background. The event `loaded` reports a failure, and the stale entry remains. */
+  /** Loads the value of a stale entry in the background. The event `loaded` reports a failure, and the stale entry remains. */
   #refresh<T> (call: Call<T>, ttlLeft: number): void {
     if (this.#service.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
     this.#runner.begin(call, { ttlLeft, isBackground: true }).catch(() => {
-      // The failure was emitted and counted when the load ended; no caller waits for this promise.
+      // The failure of the load was emitted and counted when the load ended; no caller waits for this promise.
     })
   }
 

@@ -3,9 +3,10 @@ import type { CacheError } from '../contract/errors.js'
 import type { Result } from '../contract/result.js'
 import type { LoadTarget } from './load-service.js'
 
-/** The ttl of a lock in seconds. It is extended during the load, so a lock outlasts a process that died by at most this time. */
+/** The ttl, in seconds, of the lock around a load. It is extended during the load, so a lock outlasts a process that died by at most this
+ * time. */
 const LOCK_TTL = 10
-/** Milliseconds after which a waiter loads without the lock. */
+/** Milliseconds after which a waiter for the lock of a key loads the value without the lock. */
 const WAIT_MS = 30_000
 
 /** The outcome of a load, for the callers that wait for its lock. */
@@ -13,7 +14,7 @@ export type LoadOutcome = 'stored' | 'not-stored'
 
 type Failed = (operation: string, error: CacheError) => void
 
-/** The lock around one load across processes. */
+/** The lock around one load of a key, held across processes. */
 export class LoadLock {
   readonly #timer: NodeJS.Timeout
   readonly #lock: Lock
@@ -48,7 +49,7 @@ export class LoadLock {
     return result.value === null ? undefined : new LoadLock(result.value, failed)
   }
 
-  /** Releases the lock; without an outcome the next waiter acquires it. A second release does nothing. */
+  /** Releases the lock of a load; without an outcome the next waiter acquires it. A second release does nothing. */
   async release (outcome?: LoadOutcome): Promise<void> {
     if (this.#isReleased) return
     this.#isReleased = true

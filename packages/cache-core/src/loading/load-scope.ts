@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
-/** One run of a loader, with the runs that it waits for. A cycle in the graph of these runs is a load that waits for itself. */
+/** One run of a loader (a scope), with the runs that it waits for. A cycle in the graph of these runs is a load that waits for itself. */
 export class LoadScope {
   isOver = false
-  /** Whether this run holds the lock of its key, so that no run inside it may wait for another lock. */
+  /** Whether this loader run holds the lock of its key, so that no run inside it may wait for another lock. */
   holdsLock = false
   #awaited: Set<LoadScope> | undefined
 
   /**
-   * Records that `parent` waits for the new run.
+   * Records that the loader run `parent` waits for the new run.
    * @param parent the run whose loader asked for this run and waits for it
    * @param isUnshared no other caller joins the run: its caller would otherwise wait for itself
    */
@@ -16,7 +16,7 @@ export class LoadScope {
     parent?.await(this)
   }
 
-  /** Records that this run waits for another run, until `unawait` is called or the other run ends. */
+  /** Records that this loader run waits for another run, until `unawait` is called or the other run ends. */
   await (other: LoadScope): void {
     (this.#awaited ??= new Set()).add(other)
   }
@@ -30,7 +30,7 @@ export class LoadScope {
     this.parent?.unawait(this)
   }
 
-  /** Whether this run is `other`, or waits for it, directly or through further runs. */
+  /** Whether this loader run is `other`, or waits for it, directly or through further runs. */
   reaches (other: LoadScope, seen = new Set<LoadScope>()): boolean {
     if (this === other) return true
     if (this.isOver || this.#awaited === undefined || seen.has(this)) return false
@@ -40,13 +40,14 @@ export class LoadScope {
   }
 
   /**
-   * Whether this run, or a run around it, is an unshared run of the key: a further run would make the loaders call one another without end.
+   * Whether this loader run, or a run around it, is a run of the key whose value no other call shares: a further run would make the loaders
+   * call one another without end.
    */
   isRecursion (key: string): boolean {
     return (this.isUnshared && this.key === key) || this.parent?.isRecursion(key) === true
   }
 
-  /** Whether this run, or a run around it, holds a lock. */
+  /** Whether this loader run, or a run around it, holds the lock of a load. */
   get isInsideLock (): boolean {
     return this.holdsLock || this.parent?.isInsideLock === true
   }
@@ -62,11 +63,11 @@ function isAsyncContextCheap (): boolean {
 }
 
 /**
- * Finds the loader run that a call is made in. In the synchronous part of a loader the search costs nothing. After an `await` the run is
- * found where AsyncLocalStorage is cheap, and otherwise only for suspected runs, which replace a run that passed its time limit.
+ * Finds the loader run that a call of `getOrSet` is made in. In the synchronous part of a loader the search costs nothing. After an `await`
+ * the run is found where AsyncLocalStorage is cheap, and otherwise only for suspected runs, which replace a run that passed its time limit.
  */
 export class LoadScopes {
-  /** The run whose loader is executing its synchronous part now, before its first `await`; `undefined`: none. */
+  /** The loader run that is executing its synchronous part now, before its first `await`; `undefined`: none. */
   entered: LoadScope | undefined
   readonly #storage = new AsyncLocalStorage<LoadScope>()
   readonly #isAlwaysTracked: boolean
@@ -76,7 +77,7 @@ export class LoadScopes {
     this.#isAlwaysTracked = isAlwaysTracked
   }
 
-  /** Runs a loader inside a scope, and returns its result. */
+  /** Runs a loader in the given scope, and returns its result. */
   run<T> (scope: LoadScope, load: () => T): T {
     const before = this.entered
     this.entered = scope
@@ -87,20 +88,20 @@ export class LoadScopes {
     }
   }
 
-  /** Starts to track a suspected run after its first `await`; the returned function ends the tracking. */
+  /** Starts to track a suspected loader run after its first `await`; the returned function ends the tracking. */
   track (): () => void {
     this.#tracked++
     let isTracking = true
     return () => {
       if (!isTracking) return
       isTracking = false
-      // Without a suspected run AsyncLocalStorage is disabled, so that promises are cheap again.
+      // Without a suspected loader run AsyncLocalStorage is disabled, so that promises are cheap again.
       if (--this.#tracked === 0 && !this.#isAlwaysTracked) this.#storage.disable()
     }
   }
 
   /**
-   * Returns the run that a call is made in.
+   * Returns the loader run that a call of `getOrSet` is made in.
    * @param entered the property `entered` as it was when the call was made
    */
   of (entered: LoadScope | undefined): LoadScope | undefined {

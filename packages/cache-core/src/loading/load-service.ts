@@ -9,8 +9,8 @@ import type { ShadowSettings } from './shadow/shadow-settings.js'
 import type { Flights } from './single-flight.js'
 
 /**
- * The implementation in service, with the calls that a load makes; `Registration` in `service/` implements it. None of the calls throws or
- * rejects.
+ * The registered implementation, with the calls that a load makes of it; `Registration` in `service/` implements it. None of the calls
+ * throws or rejects.
  */
 export interface LoadTarget {
   readonly impl: Pick<Cache, 'lock' | 'leases' | 'tags'>

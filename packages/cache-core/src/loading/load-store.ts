@@ -14,7 +14,8 @@ const AWAY: ReadonlySet<string> = new Set(['CACHE_ERR_UNAVAILABLE', 'CACHE_ERR_T
 const LEASE_SPARE_MS = 10_000
 
 /**
- * The operations of `getOrSet` on the store. Each operation is measured. A failure is emitted, and the result is as if nothing was stored.
+ * The operations of the implementation that `getOrSet` uses. Each operation is measured. A failure is emitted, and the result is as if
+ * nothing was stored.
  */
 export class LoadStore {
   readonly #service: LoadService
@@ -30,7 +31,7 @@ export class LoadStore {
   }
 
   /**
-   * Reads the entry, fresh or stale; `null`: the key has no entry, or the store failed.
+   * Reads the entry of a key, fresh or stale; `null`: there is none, or the read failed.
    * @param near `false`: not from the near cache. After a lock, a lease or a check of a lease the read must not be older than these, so it
    * must go to the store.
    */
@@ -44,7 +45,7 @@ export class LoadStore {
     return null
   }
 
-  /** Takes a lease, or captures the tags, before the load; `null`: the value must not be stored. */
+  /** Takes a lease for the load, or a snapshot of its tags, before the load; `null`: the loaded value must not be stored. */
   async capture<T> (call: Call<T>, flight: Flight<T>): Promise<TagSnapshot | undefined | null> {
     const { target, options } = call
     const hasLeases = target.impl.leases !== undefined
@@ -73,8 +74,8 @@ export class LoadStore {
   }
 
   /**
-   * Asks the store whether the load of a flight is current. A flight without a lease cannot be checked: `changed` if the store grants a
-   * lease again.
+   * Asks the cache's store whether the load of a flight is current. A flight without a lease cannot be checked: `changed` if the store
+   * grants a lease again.
    */
   async prove<T> (call: Call<T>, flight: Flight<T>): Promise<Proof> {
     const { target } = call
@@ -89,7 +90,7 @@ export class LoadStore {
   /** Releases the lease of a load that stores nothing, unless the flight was superseded: the next flight may use the same lease. */
   release<T> ({ target }: Call<T>, flight: Flight<T>): void {
     if (flight.isSuperseded) return
-    // `flight.lease` is released and not the snapshot, since a load with malformed tags has a lease and no snapshot.
+    // `flight.lease` is released and not the snapshot of the tags, since a load with malformed tags has a lease and no snapshot.
     void flight.lease?.then(async (lease) => {
       if (lease === null) return
       const result = await this.#measured(target, 'leases.release', target.releaseLease(lease))
@@ -97,7 +98,8 @@ export class LoadStore {
     })
   }
 
-  /** Stores a value; returns whether it was stored. If the store refuses the value, the lease of the load is released. */
+  /** Stores a loaded value in the cache; returns whether it was stored. If the implementation refuses the value, the lease of the load is
+   * released. */
   async set<T> (call: Call<T>, flight: Flight<T>, value: T, options: SetOptions): Promise<boolean> {
     const { target, key } = call
     const result = await this.#measured(target, 'set', target.set(key, value, options))
@@ -110,7 +112,7 @@ export class LoadStore {
     return false
   }
 
-  /** Takes a lease; `null`: the store grants no lease now. */
+  /** Takes a lease for a load; `null`: the implementation grants no lease now. */
   async #take<T> ({ target, key, options }: Call<T>, tags: string[]): Promise<Lease | null> {
     const ttl = ((limitOf(options.timeoutMs) ?? LOAD_LIMIT_MS) + LEASE_SPARE_MS) / 1000
     const result = await this.#measured(target, 'leases.take', target.takeLease(key, { tags, ttl }))

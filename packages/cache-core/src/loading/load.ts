@@ -12,7 +12,8 @@ export class Load implements LoadContext {
     return (this.#controller ??= new AbortController()).signal
   }
 
-  /** Returns a bound function, so that a loader may destructure its argument; the function is made when the property is read. */
+  /** Returns a bound function that marks the loaded value as not to be stored, so that a loader may destructure its argument; the function
+   * is made when the property is read. */
   get skip (): () => void {
     return () => { this.isSkipped = true }
   }
@@ -31,7 +32,7 @@ export const LOAD_LIMIT_MS = 30_000
 /** The maximum delay of a timer in milliseconds; Node turns a longer delay into 1 ms. */
 const MAX_DELAY_MS = 0x7fffffff
 
-/** Returns a time limit in milliseconds; `undefined` if `timeoutMs` is not a delay that a timer accepts. */
+/** Returns the time limit of a load in milliseconds; `undefined` if `timeoutMs` is not a delay that a timer accepts. */
 export function limitOf (timeoutMs: number | undefined): number | undefined {
   return typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= MAX_DELAY_MS ? timeoutMs : undefined
 }
@@ -43,7 +44,7 @@ export function runLoader<T> (load: Load, loader: Loader<T>, timeoutMs: number |
   return within(limit, (async () => loader(load))(), (reason) => load.abort(reason))
 }
 
-/** Settles as `pending` does, or rejects with `CACHE_ERR_LOAD_TIMEOUT` after `ms`. */
+/** Settles as the promise `pending` of a load does, or rejects with `CACHE_ERR_LOAD_TIMEOUT` after `ms`. */
 export function within<T> (ms: number, pending: Promise<T>, onTimeout: (reason: Error) => void = () => {}): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {

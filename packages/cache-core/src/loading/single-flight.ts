@@ -4,7 +4,7 @@ import { LoadScope, LoadScopes } from './load-scope.js'
 
 /** Options of a `Flight`. */
 export interface FlightOptions {
-  /** Whether the loaded value decides on further tags, which are unknown until the load ends. */
+  /** Whether the loaded value decides on further tags of its entry, which are unknown until the load ends. */
   hasLateTags?: boolean
   isBackground?: boolean
   isSuspected?: boolean
@@ -28,14 +28,14 @@ export class Flight<T = unknown> {
   readonly invalidated: Set<string> | undefined
   readonly scope: LoadScope
   /**
-   * The lease of the load, set when it is requested from the store. A caller that comes later joins only if the store confirms the lease.
-   * `null`: the load has no lease. The promise never rejects.
+   * The lease of the load, set when it is requested from the implementation. A caller that comes later joins only if the implementation
+   * confirms the lease. `null`: the load has no lease. The promise never rejects.
    */
   lease: Promise<Lease | null> | undefined
   /** The ordinal number of this flight among all flights of the process, in the order of their beginnings. */
   number = 0
   readonly key: string
-  /** The tags of the entry that are known before the load begins. */
+  /** The tags of the entry that are known before its load begins. */
   readonly tags: readonly string[]
   /** Whether no caller waits for this flight: until its value is loaded, callers get the stale value. */
   isBackground: boolean
@@ -61,7 +61,8 @@ export class Flight<T = unknown> {
   }
 
   /**
-   * Called before the store is asked for a lease or for the entry: a caller that comes later joins only if the store confirms the lease.
+   * Called before the implementation is asked for a lease or for the entry: a caller that comes later joins the flight only if the
+   * implementation confirms the lease.
    */
   closeToUnproven (): void {
     this.lease ??= new Promise((resolve) => { this.#setLease = resolve })
@@ -83,7 +84,7 @@ export class Flight<T = unknown> {
     (this.#followers ??= []).push(callback)
   }
 
-  /** Marks the flight as overdue when its time limit has passed, and calls the callbacks of `onOverdue`. */
+  /** Marks the flight as overdue when its load has exceeded its time limit, and calls the callbacks of `onOverdue`. */
   expire (): void {
     this.isSuperseded = true
     this.isOverdue = true
@@ -101,7 +102,7 @@ export class Flight<T = unknown> {
     if (!('error' in isolated)) this.#isolated = isolated
   }
 
-  /** Returns a copy of the value as it was when its snapshot was taken, or the value itself if there is no snapshot. */
+  /** Returns a copy of the loaded value as it was when its snapshot was taken, or the value itself if there is no snapshot. */
   copyOf (value: T): T {
     return this.#isolated === undefined ? value : read(this.#isolated) as T
   }
@@ -112,14 +113,14 @@ export class Flight<T = unknown> {
  * one after another, so that an earlier value never overwrites a later one.
  */
 export class Flights<F extends Flight = Flight> {
-  /** Finds the loader run in which a call is made. */
+  /** Finds the loader run in which a call of `getOrSet` is made. */
   readonly scopes = new LoadScopes()
-  /** The number of flights that have begun so far. */
+  /** The number of flights of this process that have begun so far. */
   begun = 0
   readonly #joinable = new Map<string, F>()
   readonly #byTag = new Map<string, Set<F>>()
   readonly #open = new Set<F>()
-  /** The flights of `beginApart`, by key. */
+  /** The flights that no caller joins (`beginApart`), by key. */
   readonly #apart = new Map<string, Set<F>>()
   readonly #storing = new Map<string, Promise<unknown>>()
 
@@ -134,7 +135,7 @@ export class Flights<F extends Flight = Flight> {
     this.#admit(flight)
   }
 
-  /** Begins a flight that no caller joins. It is superseded like any other, until `end`. */
+  /** Begins a flight that no caller joins. It is superseded like any other flight, until `end` is called. */
   beginApart (flight: F): void {
     addTo(this.#apart, flight.key, flight)
     this.#admit(flight)
@@ -156,7 +157,8 @@ export class Flights<F extends Flight = Flight> {
     }
   }
 
-  /** Supersedes the flights that have one of the invalidated tags, and records the tags for flights whose tags are known after the load. */
+  /** Supersedes the flights that have one of the invalidated tags, and records the tags for flights whose tags are known only after the
+   * load. */
   supersedeTags (tags: readonly string[]): void {
     for (const tag of tags) {
       for (const flight of this.#byTag.get(tag) ?? []) this.supersedeFlight(flight)
@@ -171,7 +173,7 @@ export class Flights<F extends Flight = Flight> {
     for (const flight of this.#open) this.supersedeFlight(flight)
   }
 
-  /** Calls `store` after the earlier stores of the same keys have ended; `store` never rejects. */
+  /** Calls `store`, which stores a loaded value, after the earlier stores of the same keys have ended; `store` never rejects. */
   store<T> (keys: readonly string[], store: () => Promise<T>): Promise<T> {
     const before = this.storing(keys)
     const storing = (before === undefined ? store() : before.then(store)).finally(() => {
@@ -181,14 +183,14 @@ export class Flights<F extends Flight = Flight> {
     return storing
   }
 
-  /** Resolves when the pending stores of these keys have ended; `undefined` if no store is pending. */
+  /** Resolves when the pending stores of values under these keys have ended; `undefined` if none is pending. */
   storing (keys: readonly string[]): Promise<unknown> | undefined {
     if (this.#storing.size === 0) return undefined
     const storing = keys.flatMap((key) => this.#storing.get(key) ?? [])
     return storing.length === 0 ? undefined : Promise.all(storing)
   }
 
-  /** Resolves when all pending stores have ended. */
+  /** Resolves when all pending stores of loaded values have ended. */
   async allStored (): Promise<void> {
     await Promise.all(this.#storing.values())
   }

@@ -1,12 +1,12 @@
 import type { Entry } from '../contract/cache.js'
 import type { GetOrSetOptions } from '../contract/loader.js'
 
-/** Whether the options of a call need an entry with its lifetimes, and not only a value. */
+/** Whether the options of a `getOrSet` call need an entry with its lifetimes, and not only a value. */
 export function needsEntry (options: GetOrSetOptions<never>): boolean {
   return options.staleWhileRevalidate !== undefined || options.staleIfError !== undefined || options.earlyRefresh !== undefined
 }
 
-/** Whether a stale entry is within a stale window, which begins at the end of the ttl. */
+/** Whether a stale entry is within a stale window of the given length, which begins at the end of the ttl. */
 export function mayBeServed (entry: Entry<unknown>, window: number | undefined): boolean {
   return window !== undefined && window > 0 && entry.staleLeft > 0 && -entry.ttlLeft <= window
 }

@@ -9,14 +9,15 @@ import { checkReserved } from '../contract/reserved-tags.js'
 
 const NO_TAGS: string[] = []
 
-/** Returns the tags that are known before the load; an empty list if the option is no list, which `checkTagOptions` reports. */
+/** Returns the tags of an entry that are known before its load; an empty list if the option `tags` is no list, which `checkTagOptions`
+ * reports. */
 export function knownTags (options: GetOrSetOptions<never>): string[] {
   const { tags, coveringTags } = options
   const named = Array.isArray(tags) ? tags : NO_TAGS
   return Array.isArray(coveringTags) ? [...named, ...coveringTags] : named
 }
 
-/** Returns the error in the options `tags` and `coveringTags`, if any. */
+/** Returns the error in the options `tags` and `coveringTags` of a `getOrSet` call, if any. */
 export function checkTagOptions (options: GetOrSetOptions<never>): CacheError | undefined {
   const { tags, coveringTags } = options
   const error = coveringTags === undefined ? undefined : checkAppTags(coveringTags)

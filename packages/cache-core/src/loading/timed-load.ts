@@ -8,10 +8,10 @@ import { runLoader, type Load } from './load.js'
 export interface LoaderRun<T> {
   readonly load: Load
   readonly loader: Loader<T>
-  /** The counters of the key pattern on the implementation in front of the loader. */
+  /** The counters of the loaded key's pattern on the implementation in front of the loader. */
   readonly counters: Counters
   readonly timeoutMs: number | undefined
-  /** Whether no caller waits for the value. */
+  /** Whether no caller waits for the loaded value. */
   readonly isBackground: boolean
 }
 

@@ -1,13 +1,13 @@
 import { memberOf } from '../../telemetry/stored-form.js'
 
-/** The maximum number of paths that are returned. */
+/** The maximum number of paths of differing members that are returned. */
 const MAX_PATHS = 8
-/** The maximum number of characters of a path. */
+/** The maximum number of characters in the path of a differing member. */
 const MAX_PATH = 100
 /** The number of members above which an object counts as a map, whose names are data. */
 const MAX_NAMED = 32
 
-/** A pair of values at the same path in two compared values, with the path. */
+/** A pair of parts at the same path in two values that are compared, with the path. */
 interface Pair { readonly one: unknown; readonly other: unknown; readonly name: string; readonly parent: Pair | undefined }
 
 /**
@@ -33,7 +33,7 @@ export function differences (one: unknown, other: unknown): string[] {
   return [...paths]
 }
 
-/** Adds the members of two objects, so that the first member is compared first. A missing member differs from every value. */
+/** Adds the members of two compared objects, so that the first member is compared first. A missing member differs from every value. */
 function compareMembers (one: Record<string, unknown>, other: Record<string, unknown>, parent: Pair, open: Pair[]): void {
   const names = Object.keys(one)
   const added = Object.keys(other).filter((name) => !Object.hasOwn(one, name))

@@ -2,18 +2,18 @@ import { crc32 } from 'node:zlib'
 import { isolate, read, type Isolated } from '../../contract/isolation.js'
 import { isWithinBytes } from '../../lib/within-bytes.js'
 
-/** The largest value that is compared, in characters of its JSON text or in bytes. */
+/** The largest value that shadow reads compare, in characters of its JSON text or in bytes. */
 export const MAX_VALUE_BYTES = 256 * 1024
 
-/** A value as a reader would get it after it was stored: JSON or bytes. */
+/** The form of a value as a reader would get it after it was stored: JSON or bytes. */
 export type Form = Isolated
 
-/** Returns the form of a value; `too large`, or `none` if no cache can store it, or if a getter or a proxy of the value throws. */
+/** Returns the stored form of a value; `too large`, or `none` if no cache can store it, or if a getter or a proxy of the value throws. */
 export function formOf (value: unknown): Form | 'too large' | 'none' {
   try {
     return measuredForm(value)
   } catch {
-    // Whatever the app's value throws on reading must not fail its load; the caller counts the value as not comparable.
+    // An error that the app's value throws when it is read must not fail its load; the caller counts the value as not comparable.
     return 'none'
   }
 }
@@ -27,21 +27,22 @@ function measuredForm (value: unknown): Form | 'too large' | 'none' {
   return sizeOf(isolated) > MAX_VALUE_BYTES ? 'too large' : isolated
 }
 
-/** The size of a form: characters, or bytes. */
+/** The size of a value's stored form: characters of JSON text, or bytes. */
 export function sizeOf (form: Form): number {
   if (form.kind === 'json') return form.text.length
   if (form.kind === 'buffer') return form.value.byteLength
   return typeof form.value === 'string' ? form.value.length : 8
 }
 
-/** Whether two forms are the same, member for member in the same order. */
+/** Whether the stored forms of two values are the same, member for member in the same order. */
 export function isSame (one: Form, other: Form): boolean {
   if (one.kind === 'json') return other.kind === 'json' && one.text === other.text
   if (one.kind === 'buffer') return other.kind === 'buffer' && Buffer.compare(one.value, other.value) === 0
   return other.kind === 'plain' && one.value === other.value
 }
 
-/** A fingerprint: two forms with different fingerprints differ; two different forms share one with a probability of 2⁻³². */
+/** A fingerprint of a value's stored form: two forms with different fingerprints differ; two different forms share one with a probability
+ * of 2⁻³². */
 export function printOf (form: Form): string {
   const content = form.kind === 'json' ? form.text : form.kind === 'buffer' ? form.value : String(form.value)
   return `${form.kind}${typeof (form as { value?: unknown }).value} ${sizeOf(form)} ${crc32(content)}`

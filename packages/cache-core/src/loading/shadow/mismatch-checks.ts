@@ -4,9 +4,9 @@ import type { LoadTarget } from '../load-service.js'
 import { formOf, printOf } from './form.js'
 import type { Evidence, VolatileMembers } from './volatile-members.js'
 
-/** Milliseconds within which an invalidation explains a mismatch. */
+/** Milliseconds within which an invalidation explains why an entry differed from a loaded value. */
 export const EXPLAIN_MS = 5000
-/** Milliseconds for which equal mismatches of one key are collected into one check. */
+/** Milliseconds for which equal mismatches of one key are collected, to be checked once. */
 const TOGETHER_MS = 500
 /** Milliseconds after which a mismatch is counted even if it is still unknown whether its members differ on every load. */
 const DECIDE_MS = 60_000
@@ -18,9 +18,9 @@ export interface Mismatch {
   readonly key: string
   readonly keyPattern: string
   readonly group: number
-  /** The flight that registers the removals of this process since the load began. */
+  /** The flight of the load, which records the removals of this process since the load began. */
   readonly flight: Flight
-  /** The fingerprint of the entry. */
+  /** The fingerprint of the entry that differed. */
   readonly print: string
   /** Seconds since the entry was stored, and until its ttl ends; `NaN` and `Infinity` if they are not known. */
   readonly age: number
@@ -35,12 +35,12 @@ interface Check { readonly first: Mismatch; readonly at: number; readonly eviden
 /** Receives the final outcome of a mismatch. `path`: the first member that differs; `times`: the number of equal mismatches. */
 export type Decided = (mismatch: Mismatch, outcome: 'mismatch' | 'explained' | 'differs' | 'undecided' | 'failed', path: string, times: number) => void
 
-/** The parts that the checks use. */
+/** The functions and objects that the checks of mismatches use. */
 export interface ChecksDeps {
   readonly now: () => number
   readonly members: VolatileMembers
   readonly read: (target: LoadTarget, key: string) => ReturnType<LoadTarget['lookup']>
-  /** Stops recording removals for a flight. */
+  /** Stops the recording of removals for the flight of a load. */
   readonly end: (flight: Flight) => void
   readonly decided: Decided
 }
@@ -51,19 +51,19 @@ export interface ChecksDeps {
  */
 export class MismatchChecks {
   readonly #deps: ChecksDeps
-  /** The last check of each combination of key and differing members; equal mismatches join it. */
+  /** The last check of a mismatch for each combination of key and differing members; equal mismatches join it. */
   readonly #recent = new Map<string, Check>()
   readonly #explaining = new Deadlines(EXPLAIN_MS + TOGETHER_MS, { holdsProcess: false })
   readonly #deciding = new Deadlines(DECIDE_MS, { holdsProcess: false })
   readonly #pending = new Set<Check>()
-  /** The checks that only wait until it is known whether their members differ on every load. */
+  /** The checks of mismatches that only wait until it is known whether their members differ on every load. */
   readonly #waiting = new Map<Check, Watched>()
 
   constructor (deps: ChecksDeps) {
     this.#deps = deps
   }
 
-  /** Adds a mismatch; returns `false` if too many are being checked. */
+  /** Adds a mismatch to be checked; returns `false` if too many are being checked. */
   add (mismatch: Mismatch): boolean {
     const { now, end } = this.#deps
     const id = [mismatch.key, ...mismatch.paths].join('\n')
@@ -86,7 +86,7 @@ export class MismatchChecks {
     return true
   }
 
-  /** Drops all checks and their timers. */
+  /** Drops all checks of mismatches and their timers. */
   stop (): void {
     this.#explaining.clear()
     this.#deciding.clear()
@@ -101,15 +101,15 @@ export class MismatchChecks {
     const { key, target, flight } = first
     const result = flight.isSuperseded ? undefined : await this.#deps.read(target, key)
     this.#deps.end(flight)
-    // `stop` was called during the read.
+    // `stop` was called while the entry was being read again.
     if (!this.#pending.has(check)) return
     if (flight.isSuperseded || result === undefined) return this.#decide(check, 'explained')
     if (!result.ok) return this.#decide(check, 'failed')
     const entry = result.value
     if (entry !== null && entry.fresh && this.#isSame(entry.value, check)) return this.#decide(check, undefined)
     const hasEnded = (this.#deps.now() - check.at) / 1000 >= first.ttlLeft
-    // An entry that is gone after the end of its ttl may have been removed before by another process. If no other process uses the store,
-    // `isSuperseded` has shown that there was no removal.
+    // An entry that is gone after the end of its ttl may have been removed before by another process. If no other process uses the cache's
+    // store, `isSuperseded` has shown that there was no removal.
     this.#decide(check, !hasEnded ? 'explained' : target.isLocal ? undefined : 'undecided')
   }
 
@@ -118,7 +118,8 @@ export class MismatchChecks {
     return typeof form !== 'string' && printOf(form) === print
   }
 
-  /** Ends a check with an outcome. `undefined`: the check counts as a stale entry, unless its members differ on every load. */
+  /** Ends the check of a mismatch with an outcome. `undefined`: the check counts as a stale entry, unless its members differ on every load.
+   */
   #decide (check: Check, outcome: 'explained' | 'undecided' | 'failed' | undefined): void {
     const { keyPattern, paths } = check.first
     if (outcome !== undefined) return this.#end(check, outcome, paths[0]!)
@@ -127,11 +128,10 @@ export class MismatchChecks {
       this.#end(check, stale === undefined ? 'differs' : 'mismatch', stale ?? paths[0]!)
     }))
     this.#deps.members.learn(keyPattern, check.evidence)
-    // The evidence of this check may also decide other waiting checks of the same key pattern.
     for (const waiting of this.#waiting.keys()) if (waiting.first.keyPattern === keyPattern) this.#settle(waiting)
   }
 
-  /** Ends a check once it is known whether its differing members differ on every load. */
+  /** Ends the check of a mismatch once it is known whether its differing members differ on every load. */
   #settle (check: Check): void {
     const { first: { keyPattern, paths } } = check
     const settled = this.#settledOf(check)
@@ -139,7 +139,7 @@ export class MismatchChecks {
     else if (settled.some((path) => this.#deps.members.isVolatile(keyPattern, path) === false)) this.#end(check, 'mismatch', settled[0]!)
   }
 
-  /** The differing members of a check, without those that are known to differ on every load. */
+  /** The differing members of a mismatch, without those that are known to differ on every load. */
   #settledOf ({ first: { keyPattern, paths } }: Check): string[] {
     return paths.filter((path) => this.#deps.members.isVolatile(keyPattern, path) !== true)
   }

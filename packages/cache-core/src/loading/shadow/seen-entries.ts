@@ -1,9 +1,9 @@
 import { ownText } from '../../lib/own-text.js'
 
-/** The maximum number of keys. */
+/** The maximum number of keys whose entries are remembered. */
 const MAX_KEYS = 1000
 
-/** The first times at which entries were seen, for implementations that do not record the time of a store. */
+/** The times at which the entries of keys were first seen, for implementations that do not record when an entry was stored. */
 export class SeenEntries {
   readonly #seen = new Map<string, { readonly print: string; readonly at: number }>()
 

@@ -16,23 +16,23 @@ import { EXPLAIN_MS, MismatchChecks, type Mismatch } from './mismatch-checks.js'
 import { SeenEntries } from './seen-entries.js'
 import { VolatileMembers } from './volatile-members.js'
 
-/** The maximum number of loads and comparisons in flight; further ones are dropped and counted. */
+/** The maximum number of loads and comparisons of shadow reads in flight; further ones are dropped and counted. */
 const MAX_IN_FLIGHT = 256
 /**
- * Seconds of ttl that an entry must have left to be compared, if other processes write to the store too: once its ttl has ended, a removal
- * by another process cannot be seen.
+ * Seconds of ttl that an entry must have left to be compared, if other processes write to the cache's store, too: once its ttl has ended, a
+ * removal by another process cannot be seen.
  */
 const MIN_TTL_LEFT = EXPLAIN_MS / 1000 + 1
 
-/** One load of a sampled key in the control arm. */
+/** One load in the control arm whose value will be compared with the cache's entry. */
 export interface ShadowLoad {
-  /** The loader returned a value that would be stored; called before the caller gets the value. Never throws. */
+  /** Called when the loader returned a value that would be stored, before the caller gets the value. Never throws. */
   readonly loaded: (value: unknown) => void
   /** Called if the load failed, or if its value would not be stored. */
   readonly end: () => void
 }
 
-/** A load in progress, with all that is needed to store its value as the cached arm would. */
+/** A load whose value is to be compared, with all that is needed to store the value as the cached arm would. */
 interface Pending {
   readonly target: LoadTarget
   readonly key: string
@@ -41,7 +41,8 @@ interface Pending {
   readonly options: GetOrSetOptions<unknown>
   readonly flight: Flight
   readonly tags: string[]
-  /** The lease or snapshot from before the load; `undefined`: the implementation needs none, `null`: the value must not be stored. */
+  /** The lease of the load, or the snapshot of tags from before it; `undefined`: the implementation needs none, `null`: the value must not
+   * be stored. */
   readonly snapshot: Promise<TagSnapshot | undefined | null>
   readonly began: number
 }
@@ -115,7 +116,7 @@ export class ShadowLoads {
     }
   }
 
-  /** Drops everything that is in flight. */
+  /** Drops all loads and comparisons of shadow reads in flight. */
   close (): void {
     this.#isClosed = true
     this.#limit.clear()
@@ -125,7 +126,8 @@ export class ShadowLoads {
   }
 
   /**
-   * Returns the lease or snapshot with which the value must be stored. An implementation in this process takes its snapshot synchronously.
+   * Returns the lease, or the snapshot of tags, with which a loaded value must be stored. An implementation in this process takes its
+   * snapshot synchronously.
    */
   async #snapshot (target: LoadTarget, key: string, tags: string[]): Promise<TagSnapshot | undefined | null> {
     const { leases, tags: ofImpl } = target.impl
@@ -161,7 +163,7 @@ export class ShadowLoads {
       await this.#store(pending, form, stored)
     } else {
       this.#leases.forget(key)
-      // A mismatch that is being checked still needs the flight, which records removals; the check ends it.
+      // A mismatch that is being checked still needs the flight of its load, which records removals; the check ends the flight.
       if (this.#judge(pending, form, result.value)) {
         this.#inFlight.delete(flight)
         return
@@ -170,7 +172,8 @@ export class ShadowLoads {
     this.#end(flight)
   }
 
-  /** Compares an entry with the loaded value; returns `true` if a mismatch is to be checked further, which needs the flight. */
+  /** Compares an entry with the loaded value; returns `true` if their mismatch is to be checked further, for which the flight must record
+   * removals. */
   #judge ({ target, key, keyPattern, group, flight, began }: Pending, form: Form, { value, age, ttlLeft }: Entry<unknown>): boolean {
     const now = this.#service.clock.now()
     const entry = formOf(value)

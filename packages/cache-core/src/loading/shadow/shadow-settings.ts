@@ -4,17 +4,17 @@ import { SHADOW_GROUPS, ShadowStats } from '../../telemetry/shadow-stats.js'
 /** The number of buckets to which keys are assigned: a percent with two decimals is a whole number of buckets. */
 const BUCKETS = 10_000
 
-/** The sample of shadow reads, and their counts. The same keys are sampled in all processes. */
+/** The sample of keys that shadow reads compare, and the counts of their outcomes. The same keys are sampled in all processes. */
 export class ShadowSettings {
   readonly stats = new ShadowStats()
-  /** Whether any key is sampled: a field, since every load of the control arm reads it. */
+  /** Whether shadow reads sample any key: a field, since every load of the control arm reads it. */
   isOn = false
   #percent = 0
   #limit = 0
   readonly #allows: (key: string) => boolean
 
   /**
-   * Makes settings that sample no key.
+   * Makes settings of shadow reads that sample no key.
    * @param allows whether the values of a key may be cached
    */
   constructor (allows: (key: string) => boolean) {
@@ -24,7 +24,7 @@ export class ShadowSettings {
   get percent (): number { return this.#percent }
 
   /**
-   * Sets the share of keys that are sampled, in percent.
+   * Sets the share of keys that shadow reads sample, in percent.
    * @throws `CACHE_ERR_OPTION_INVALID` outside of 0 to 100
    */
   set percent (percent: number) {
@@ -36,7 +36,7 @@ export class ShadowSettings {
     this.isOn = this.#limit > 0
   }
 
-  /** Returns the group of a sampled key, 0 to 63; `undefined`: the key is not sampled, or its pattern is not in the rollout. */
+  /** Returns the group of a sampled key, 0 to 63; `undefined`: shadow reads do not sample the key, or its pattern is not in the rollout. */
   groupOf (key: string): number | undefined {
     if (!this.isOn) return undefined
     const hash = hashOf(key)

@@ -2,12 +2,12 @@ import { ownText } from '../../lib/own-text.js'
 import { differences } from './differences.js'
 import { isSame, read, sizeOf, type Form } from './form.js'
 
-/** The maximum number of keys whose values are remembered, and the maximum size of all these values, in characters or bytes. */
+/** The maximum number of keys whose loaded values are remembered, and the maximum size of all these values, in characters or bytes. */
 const MAX_KEYS = 256
 const MAX_BYTES = 2 * 1024 * 1024
-/** Milliseconds for which a remembered value waits for the next load of its key, if there is no room for another. */
+/** Milliseconds for which a remembered value waits for the next load of its key, if the maximum number or size is reached. */
 const MAX_WAIT_MS = 60_000
-/** The maximum number of members per key pattern for which evidence is counted. */
+/** The maximum number of members per key pattern for which it is counted how often they differ. */
 const MAX_MEMBERS = 16
 /** The number of repeated differences from which a member is judged: 2 to count as different on every load, 3 to count as not. */
 const MIN_VOLATILE = 2
@@ -36,7 +36,8 @@ export class VolatileMembers {
     this.#now = now
   }
 
-  /** Remembers a load that differed from its entry; returns the evidence from the load before, if it differed from the same entry. */
+  /** Remembers a loaded value that differed from its entry; returns the evidence from the load before, if that load differed from the same
+   * entry. */
   differ (key: string, entryPrint: string, form: Form, paths: readonly string[]): Evidence[] {
     const last = this.#last.get(key)
     this.forget(key)
@@ -47,8 +48,8 @@ export class VolatileMembers {
   }
 
   /**
-   * Remembers a load in place of loads that are older than `MAX_WAIT_MS`. If there are none, this load is not remembered: earlier keys then
-   * keep their place until their next load.
+   * Remembers a loaded value in place of values that are older than `MAX_WAIT_MS`. If there are none, this load is not remembered: earlier
+   * keys then keep their place until their next load.
    */
   #remember (key: string, last: Differing): void {
     const bytes = sizeOf(last.form)
@@ -68,7 +69,7 @@ export class VolatileMembers {
     this.#bytes -= sizeOf(last.form)
   }
 
-  /** Adds evidence; called once it is certain that no invalidation came between the two loads. */
+  /** Adds evidence about members that differ; called once it is certain that no invalidation came between the two loads. */
   learn (keyPattern: string, evidence: readonly Evidence[]): void {
     if (evidence.length === 0) return
     let members = this.#patterns.get(keyPattern)
