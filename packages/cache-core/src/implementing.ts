@@ -1,5 +1,6 @@
-// The door `./implementing`, for authors of caches: the contract, its results and errors, and the checks of arguments that every cache
-// makes. `contract/cache.js` is exported as a whole, so that sibling packages can merge their members into `ImplementationStatus`.
+// The door (entry of `exports`) `./implementing`, for authors of caches: the contract, its results and errors, and the checks of arguments
+// that every cache makes. `contract/cache.js` is exported as a whole, so that sibling packages can merge their members into
+// `ImplementationStatus`.
 export type * from './contract/cache.js'
 export { DONE, err, MISS, ok, STORED_NULL, type Err, type Ok, type Result } from './contract/result.js'
 export {

@@ -10,9 +10,12 @@ import { snapshotClaims } from './conformance/snapshot-claims.js'
 import { tagClaims } from './conformance/tag-claims.js'
 import { valueClaims } from './conformance/value-claims.js'
 
-/** The number of times that a claim is checked in real time on a machine that is too busy. */
+/** The number of attempts to check a claim in real time on a machine that is too busy. */
 const MAX_ATTEMPTS = 10
-/** The units of real time by which a check may last longer than the claim waits. If it lasts longer, lifetimes may have ended too early. */
+/**
+ * The units of real time by which the check of a claim may last longer than the claim waits. If it lasts longer, lifetimes may have ended
+ * too early.
+ */
 const LATE_UNITS = 0.25
 
 /** Options of `testCache`. */
@@ -31,8 +34,8 @@ export interface CacheTestOptions {
   /** Advances the clock and the timers of the cache by `ms`. Default: waits in real time. */
   advance?: (ms: number) => void | Promise<void>
   /**
-   * Seconds: the shortest lifetime in the suite, of which the others are multiples. Default 1 with `advance`, 0.2 without.
-   * A slow store needs more.
+   * The shortest lifetime of an entry in the claims, in seconds, of which the other lifetimes are multiples. Default 1 with `advance`, 0.2
+   * without. A slow store needs more.
    */
   unit?: number
   /**
@@ -89,7 +92,7 @@ class ClaimTime implements Time {
   readonly unit: number
   readonly #advance: CacheTestOptions['advance']
   readonly #began = performance.now()
-  /** The milliseconds that the claim has waited. */
+  /** The milliseconds that the claim has waited so far. */
   #waited = 0
 
   constructor (advance: CacheTestOptions['advance'], unit: number | undefined) {

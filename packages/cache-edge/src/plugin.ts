@@ -12,7 +12,7 @@ import { configOf } from './fastify/patches.js'
 import { resolveEdgeOptions, type CacheEdgeOptions, type EdgePolicy } from './options.js'
 import { TAG_PREFIX } from './store/cache-key.js'
 
-/** `fastify.cacheEdge`: counters of the edge. */
+/** The decorator `fastify.cacheEdge`: counters of early answers and of failed bans. */
 export interface CacheEdge {
   /** The number of requests that were answered before the hooks of the app; see the policy's `early`. */
   readonly earlyAnswers: number
@@ -22,7 +22,7 @@ export interface CacheEdge {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Counters of the edge. */
+    /** The counters of early answers and of failed bans. */
     cacheEdge: CacheEdge
   }
   interface FastifyContextConfig {

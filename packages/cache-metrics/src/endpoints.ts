@@ -6,14 +6,14 @@ import { toPromText } from './metrics/prom-text.js'
 import { kOwnRoute } from './traffic/routes.js'
 import { TEXT_TYPE } from './metrics/text.js'
 
-/** The default paths of the pages of metrics, on the app and on the second listener. */
+/** The default paths of the pages with metrics, on the app and on the second listener. */
 const PATHS = ENDPOINT_DEFAULTS as { readonly prom: string; readonly otel: string; readonly json: string }
 
-/** One page of metrics. */
+/** One page with metrics, such as `/metrics/prom`. */
 export interface Endpoint {
-  /** Path of the page on the app; `false`: only the second listener serves the page. */
+  /** The path of the page with metrics on the app; `false`: only the second listener serves the page. */
   readonly path: string | false
-  /** Path of the page on the second listener. */
+  /** The path of the page with metrics on the second listener, a server on a port of its own. */
   readonly listenerPath: string
   contentType (): string
   render (): Promise<string | Buffer>

@@ -6,9 +6,9 @@ export const MetricTaken = createError<[name: string]>('CACHE_ERR_METRIC_TAKEN',
 /** The app has another route at the path of an endpoint for metrics. */
 export const EndpointTaken = createError<[path: string]>('CACHE_ERR_ENDPOINT_TAKEN',
   'There is a route GET %s already: give the metrics another path with option "endpoint", or none with endpoint: false')
-/** The second listener, which serves the metrics, cannot listen on its port. */
+/** The second listener, the server on a port of its own for the metrics, cannot listen on this port. */
 export const ListenerFailed = createError<[host: string, port: number, why: string, because: { cause: unknown }]>('CACHE_ERR_METRICS_LISTENER',
   'The metrics cannot listen on %s:%d (%s): choose another port with option "listener" or METRICS_PORT, 0 for any')
-/** The plugin was registered a second time, with options, which would be ignored. */
+/** The plugin `cacheMetrics` was registered a second time, with options, which would be ignored. */
 export const AlreadyMeasured = createError('CACHE_ERR_METRICS_REGISTERED',
   '@x/cache-metrics is registered already, and the options of a second registration would be ignored: keep one')

@@ -6,7 +6,7 @@ import type { Endpoint } from './endpoints.js'
 import { ListenerFailed } from './errors.js'
 import { LISTENER_DEFAULTS } from './options.js'
 
-/** The port and host of the second listener; see the option `listener`. */
+/** The port and host of the second listener, the server for metrics alone; see the option `listener`. */
 export interface ListenerOptions { port?: number; host?: string }
 
 /** A second HTTP server that serves the pages of metrics only. It starts and closes with the app. */
@@ -28,12 +28,12 @@ export class MetricsListener {
     fastify.addHook('onClose', async () => { await this.#stop() })
   }
 
-  /** The address of the second listener; `undefined` while it does not listen. */
+  /** The address of the server for metrics; `undefined` while it does not listen. */
   get address (): AddressInfo | undefined {
     return this.#server.address() as AddressInfo | null ?? undefined
   }
 
-  /** Begins to listen on the port. Rejects with `CACHE_ERR_METRICS_LISTENER` if the server cannot listen. */
+  /** Begins to listen on the port for metrics. Rejects with `CACHE_ERR_METRICS_LISTENER` if the server cannot listen. */
   async #start (): Promise<void> {
     const { port = LISTENER_DEFAULTS.port, host } = this.#options
     this.#server.listen(port, host)
@@ -48,7 +48,8 @@ export class MetricsListener {
     if (!this.#server.listening) return
     const closed = once(this.#server, 'close')
     this.#server.close()
-    // Open connections are closed, too: scrapers leave connections open, and the server closes only after its connections.
+    // Open connections of the metrics server are closed, too: scrapers leave connections open, and the server closes only after its
+    // connections.
     this.#server.closeAllConnections()
     await closed
   }

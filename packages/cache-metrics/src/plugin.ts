@@ -12,11 +12,14 @@ import { METRICS_DEFAULTS, resolveMetricsOptions, type CacheMetricsOptions, type
 import { addTo } from './metrics/prom-metric.js'
 import { Traffic } from './traffic/traffic.js'
 
-/** The decorator `fastify.cacheMetrics`: the registry of the metrics, the second listener's address, and the advisor's size. */
+/**
+ * The decorator `fastify.cacheMetrics`: the prom-client registry of the metrics, the second listener's address, and the size of the
+ * advisor's tables.
+ */
 export interface CacheMetrics {
   /** The prom-client registry of the metrics: the app's, or the plugin's own. */
   readonly registry: PromRegistry
-  /** Address of the second listener; `undefined` without a listener, and before the app is ready. */
+  /** The address of the second listener (option `listener`); `undefined` without one, and before the app is ready. */
   readonly listener: AddressInfo | undefined
   /** Size of the advisor's tables in bytes; 0 without an advisor. */
   readonly advisorBytes: number
@@ -24,7 +27,7 @@ export interface CacheMetrics {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The registry and the listener of the cache metrics. */
+    /** The registry and the second listener of the cache metrics. */
     cacheMetrics: CacheMetrics
   }
 }

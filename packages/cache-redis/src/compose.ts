@@ -26,7 +26,7 @@ import { TagTokens } from './tags/tag-tokens.js'
 import { Announcer } from './tracking/announcer.js'
 import { TrackingState } from './tracking/tracking-state.js'
 
-/** The parts of a `RedisCache`, connected with each other. */
+/** The objects that a `RedisCache` consists of, connected with each other. */
 export interface RedisParts extends Storage {
   readonly settings: RedisCacheSettings
   readonly service: Service
@@ -36,11 +36,11 @@ export interface RedisParts extends Storage {
   readonly warn: Warn
   readonly status: () => RedisStatus
   readonly rolloutStore: RedisRolloutStore
-  /** Ends timers and connections; `onLost` gets the number of removals that Redis has not acknowledged. */
+  /** Ends the timers and connections of the cache; `onLost` gets the number of removals that Redis has not acknowledged. */
   readonly close: (onLost: (removals: number) => void) => Promise<void>
 }
 
-/** The parts that read and write entries. */
+/** The objects that read and write entries in Redis. */
 interface Storage {
   readonly tokens: TagTokens
   readonly validity: Validity
@@ -55,7 +55,7 @@ const now = (): number => monotonicClock.now()
 const coarseNow = (): number => monotonicClock.coarse!()
 
 /**
- * Makes the parts of a cache and begins to connect.
+ * Makes the parts of a `RedisCache` and begins to connect.
  * @throws `CACHE_ERR_OPTION_INVALID`
  */
 export function compose (options: RedisCacheOptions, events: RedisCacheEvents): RedisParts {

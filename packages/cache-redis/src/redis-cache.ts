@@ -33,7 +33,7 @@ export class RedisCache implements Cache, Partial<NearReads> {
   readonly #entries: Entries
 
   /**
-   * Makes a cache, which begins to connect.
+   * Makes a cache on Redis, which begins to connect.
    * @throws `CACHE_ERR_OPTION_INVALID` for options that are wrong or contradict each other
    */
   constructor (options: RedisCacheOptions = {}, events: RedisCacheEvents = {}) {
@@ -63,8 +63,8 @@ export class RedisCache implements Cache, Partial<NearReads> {
   }
 
   /**
-   * The documents and counts that the processes of one app share about a rollout, below the `keyPrefix`. `clear` does not remove them. Ends
-   * with the cache.
+   * The rollout store in Redis, below the `keyPrefix`, with the documents and counts that the processes of one app share. `clear` does not
+   * remove them. Ends with the cache.
    */
   get rolloutStore (): RolloutStore { return this.#parts.rolloutStore }
 

@@ -7,13 +7,13 @@ import type { Removal } from './service/invalidation-queue.js'
 
 declare module '@x/cache-core/implementing' {
   interface ImplementationStatus {
-    /** The circuit breaker in front of the store. */
+    /** The state of the circuit breaker in front of the cache's store. */
     breaker?: 'closed' | 'half-open' | 'open'
     /** Whether remembered tokens of tags are relied on; see `RedisStatus`. */
     tracking?: 'trusted' | 'in doubt' | 'off'
-    /** Removals that wait for the store. */
+    /** The number of removals that wait for the cache's store. */
     queuedInvalidations?: number
-    /** The copies of entries in this process, in front of the store. */
+    /** The state of the near cache: copies of entries in this process, in front of the cache's store. */
     near?: NearStatus
   }
 }
@@ -22,21 +22,21 @@ declare module '@x/cache-core/implementing' {
 export interface RedisStatus extends ImplementationStatus {
   /** Whether Redis is out of service; the app then runs without Redis. */
   degraded: boolean
-  /** The mode of the client. */
+  /** The mode of the Redis client: single, cluster or sentinel. */
   mode: RedisCacheSettings['mode']
   breaker: 'closed' | 'half-open' | 'open'
-  /** Removals that wait for Redis. */
+  /** The number of removals of entries that wait for Redis. */
   queuedInvalidations: number
   /**
    * `trusted`: remembered tokens are relied on, in an idle process after a check beside its first read; `in doubt`: each token is read from
    * Redis; `off`: `consistency` is `strong`.
    */
   tracking: 'trusted' | 'in doubt' | 'off'
-  /** The last health check; `undefined` before the first. */
+  /** The result of the last health check of Redis; `undefined` before the first. */
   health: HealthReport | undefined
   /** Why Redis is out of service although it answers, according to the last probe; contains no credentials. */
   problem: string | undefined
-  /** The near cache; missing without the option `near`. */
+  /** The state of the near cache; missing without the option `near`. */
   near?: NearStatus
 }
 

@@ -3,21 +3,24 @@ import { setImmediate } from 'node:timers/promises'
 import type { Cache, SetOptions } from '../contract/cache.js'
 import type { Result } from '../contract/result.js'
 
-/** Members that an implementation may lack. */
+/** Optional members of the contract `Cache`, which an implementation may lack. */
 export type OptionalMember = 'getEntry' | 'getMany' | 'setMany' | 'delMany' | 'tags' | 'leases' | 'lock' | 'clear' | 'health'
 
 /** A cache that has all optional members, of which a claim uses those that it needs. */
 export type FullCache = Cache & Required<Pick<Cache, OptionalMember>>
 
-/** The source of time for the cache under test: a fake clock, or real time. */
+/** The source of time for the cache that the claims test: a fake clock, or real time. */
 export interface Time {
   /** Seconds of one unit of time. Lifetimes in the claims are multiples of the unit, so that a slow store can be given longer ones. */
   readonly unit: number
-  /** Waits, or advances the clock, by a number of units. */
+  /** Waits, or advances the fake clock, by a number of units. */
   pass (units: number): Promise<void>
 }
 
-/** One sentence of the contract, and its check. `peer`: the cache of another process on the same store, or the same cache. */
+/**
+ * One sentence of the contract, and the function that checks it. `peer`: the cache of another process on the same store, or the same
+ * cache.
+ */
 export interface Claim {
   readonly name: string
   /** The members without which the claim does not apply. */
@@ -72,7 +75,7 @@ export async function write (cache: Cache, key: string, value: unknown, ttl?: nu
   valueOf(await cache.set(key, value, ttl))
 }
 
-/** Whether a call is still pending after the callbacks that were ready have run. */
+/** Whether a call of the cache is still pending after the callbacks that were ready have run. */
 export async function isPending (call: Promise<unknown>): Promise<boolean> {
   let pending = true
   const end = (): void => { pending = false }

@@ -24,7 +24,7 @@ export const BAD_VALUES: readonly unknown[] = [
   { toJSON () { throw new Error('broken toJSON') } }, { get broken () { throw new Error('broken getter') } }
 ]
 
-/** Lifetimes that no cache accepts. */
+/** Numbers of seconds that no cache accepts as a lifetime. */
 export const BAD_SECONDS: readonly unknown[] = [-1, -0.001, -Infinity, NaN, '60', '', true, 1n, Symbol('ttl'), () => 60]
 
 /** Lists of tags that no cache accepts. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Lease } from '../contract/cache.js'
 import { about, read, readAll, valueOf, write, type Claim, type FullCache } from './claim.js'
 
-/** Seconds of the leases in the claims, more than the duration of any claim. */
+/** The ttl, in seconds, of the leases in the claims: more than the duration of any claim. */
 const TTL = 60
 
 /** Claims about leases: a value whose load began before a removal, in any process, is not stored after it. */

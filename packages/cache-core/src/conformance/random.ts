@@ -1,4 +1,4 @@
-/** A function that returns one of the choices. */
+/** A function that returns one of the given choices at random. */
 export type Random = <T>(choices: readonly T[]) => T
 
 /** Returns a function that makes the same choices in every run (mulberry32), so that a failure can be reproduced. */

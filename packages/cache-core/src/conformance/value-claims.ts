@@ -212,7 +212,7 @@ export const valueClaims: Claim[] = [{
   }
 }]
 
-/** Runs a change of a value. A frozen value refuses it with a TypeError; otherwise the change affects only this copy. */
+/** Runs a function that changes a value. A frozen value refuses it with a TypeError; otherwise the change affects only this copy. */
 function tryTo (change: () => void): void {
   try {
     change()
@@ -221,7 +221,7 @@ function tryTo (change: () => void): void {
   }
 }
 
-/** Returns bytes as a list, so that a Buffer equals the Uint8Array that another cache returns. */
+/** Returns bytes as an array, so that a Buffer equals the Uint8Array that another cache returns. */
 function plain (value: unknown): unknown {
   return value instanceof Uint8Array ? [...value] : value
 }

@@ -12,7 +12,7 @@ export const MAX_TAGS = 64
 /** The maximum ttl, in seconds: 30 days, so that no entry lasts without end. */
 export const MAX_TTL = 30 * 24 * 3600
 
-// Messages contain the type or the length, never the key or the tag itself, which may hold personal data.
+// Error messages contain the type or the length of a key or tag, never the text itself, which may hold personal data.
 function describe (value: unknown, limit: number): string {
   if (typeof value !== 'string') return value === null ? 'null' : typeof value
   if (value.length === 0) return 'an empty string'
@@ -62,7 +62,7 @@ export function checkValue (value: unknown): CacheError | undefined {
   }
 }
 
-/** Returns the error in a length of time, if any. `undefined` and `Infinity` are valid. */
+/** Returns the error in a length of time that a caller gave, such as a ttl, if any. `undefined` and `Infinity` are valid. */
 export function checkTime (name: string, time: unknown): CacheError | undefined {
   if (time === undefined || (typeof time === 'number' && time >= 0)) return undefined
   return ttlInvalid(name, kindOf(time))

@@ -28,25 +28,25 @@ export interface SetOptions {
 export interface Entry<T> {
   value: T
   fresh: boolean
-  /** Seconds since the value was stored; `NaN` if the store does not record the time. */
+  /** Seconds since the value was stored; `NaN` if the implementation does not record the time. */
   age: number
   /** Seconds until the entry is stale, negative afterwards; `0` if the entry was invalidated softly. */
   ttlLeft: number
-  /** Seconds until the stale windows end; equals `ttlLeft` for an entry that has no stale window and was not invalidated. */
+  /** Seconds until the stale windows of the entry end; equals `ttlLeft` for an entry that has no stale window and was not invalidated. */
   staleLeft: number
   tags: string[]
 }
 
-/** Facts about an entry that the caller knows before the read, so that an implementation can fetch the entry in one round trip. */
+/** Facts about an entry that the caller of a read knows before it, so that an implementation can fetch the entry in one round trip. */
 export interface ReadHint {
   tags?: string[]
   /** Whether the entry may have a stale window; the read then includes the lifetimes. */
   stale?: boolean
-  /** `false`: the entry is read from the store, even if this process holds a copy of it. */
+  /** `false`: the entry is read from the shared store, such as Redis, even if this process holds a copy of it. */
   near?: boolean
 }
 
-/** Options of a lock. */
+/** Options of a lock around the load of a key. */
 export interface LockOptions {
   /** Seconds after which the lock ends if its holder died. */
   ttl: number
@@ -54,7 +54,7 @@ export interface LockOptions {
   waitMs?: number
 }
 
-/** A lock, from its acquisition to its release. */
+/** The lock of a key, from its acquisition to its release. */
 export interface Lock {
   /** The fencing token, a number that grows with each holder of the key's lock. */
   readonly token: number
@@ -73,7 +73,7 @@ export interface Lock {
  */
 export type Lease = TagSnapshot
 
-/** Options of a lease. */
+/** Options of a lease for the load of a key. */
 export interface LeaseOptions {
   /** Tags whose state is captured with the lease, at most 64. */
   tags?: string[]

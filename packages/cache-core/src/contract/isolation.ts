@@ -1,6 +1,6 @@
 import { valueInvalid, type CacheError } from './errors.js'
 
-/** A value isolated from its owner: its JSON text, or the bytes of a Buffer. `read` makes a copy that no other reader refers to. */
+/** A value isolated from the app's object: its JSON text, or the bytes of a Buffer. `read` makes a copy that no other reader refers to. */
 export type Isolated =
   | { readonly kind: 'plain'; readonly value: string | number | boolean | null }
   | { readonly kind: 'json'; readonly text: string }

@@ -4,7 +4,7 @@ import { kindOf } from './shown.js'
 const OF_SET = ['ttl', 'staleWhileRevalidate', 'staleIfError', 'tags', 'snapshot']
 const OF_LOAD = ['ttl', 'jitter', 'staleWhileRevalidate', 'staleIfError', 'retryAfterMs', 'tags', 'coveringTags', 'timeoutMs', 'lock', 'earlyRefresh']
 
-/** The names of the options that each call accepts, or of the members of one item. */
+/** The names of the options that each call of the cache accepts, or of the members of one item. */
 const NAMES = {
   set: new Set(OF_SET),
   getOrSet: new Set(OF_LOAD),
@@ -17,8 +17,8 @@ const NAMES = {
 } as const
 
 /**
- * Returns the error in the names of options, if any: a misspelled option would leave its default in force, unnoticed. An option that is
- * `undefined` counts as absent.
+ * Returns the error in the names of a call's options, if any: a misspelled option would leave its default in force, unnoticed. An option
+ * that is `undefined` counts as absent.
  */
 export function checkNames (of: keyof typeof NAMES, options: unknown): CacheError | undefined {
   const wrong = wrongIn(of, options)

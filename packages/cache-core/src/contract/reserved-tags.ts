@@ -3,7 +3,7 @@ import { tagInvalid, type CacheError } from './errors.js'
 /** The first character of a namespace's own tag; the name of the namespace follows. */
 export const RESERVED = ':'
 
-/** A reserved tag: a colon and a name. A colon alone is not the tag of a namespace, so the app may use it. */
+/** Matches a reserved tag: a colon and a name. A colon alone is not the tag of a namespace, so the app may use it. */
 const RESERVED_TAG = /^:[\w.-]/
 
 /** The lists of tags that a namespace made. A list is recognised by its identity, since the app could imitate any other mark. */

@@ -1,27 +1,27 @@
 import type { CacheError } from './errors.js'
 
-/** A call that the cache carried out. */
+/** The result of a call that the cache carried out. */
 export interface Ok<T> { readonly ok: true; readonly value: T }
 
-/** A call that the cache could not carry out, with the error. */
+/** The result of a call that the cache could not carry out, with the error. */
 export interface Err { readonly ok: false; readonly error: CacheError }
 
 /** The result of every cache call: a cache never throws and never rejects. */
 export type Result<T> = Ok<T> | Err
 
-/** Wraps a value as a success; without a value, the success of a write. */
+/** Returns the result of a successful call with this value; without a value, the result of a successful write. */
 export function ok (): Ok<void>
 export function ok<T> (value: T): Ok<T>
 export function ok (value?: unknown): Ok<unknown> {
   return { ok: true, value }
 }
 
-/** Wraps a coded error as a failure. */
+/** Returns the result of a failed call with this error. */
 export function err (error: CacheError): Err {
   return { ok: false, error }
 }
 
-/** The successful result of every write: one object, to save an allocation per call. */
+/** The result of every successful write: one object, to save an allocation per call. */
 export const DONE: Ok<void> = Object.freeze({ ok: true, value: undefined })
 
 /** The result of a read that found nothing. */

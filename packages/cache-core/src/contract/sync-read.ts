@@ -12,7 +12,7 @@ export const shareNow = Symbol.for('@x/cache-core.shareNow')
  */
 export const useNow = Symbol.for('@x/cache-core.useNow')
 
-/** A caller that decides, when it sees an entry, whether to use it. */
+/** A caller of a cache read that decides, when it sees the entry, whether to use it. */
 export interface EntryUser {
   /** Uses an entry; `false`: the entry was not used. */
   use (entry: SharedEntry): boolean

@@ -10,8 +10,10 @@ export function needsNoGuard (): boolean {
   return NODE_ENV === undefined || NODE_ENV === 'development' || NODE_ENV === 'test' || NODE_ENV === 'staging'
 }
 
-/** Logs which clients may read the internal endpoints, so that neither an open nor a closed endpoint is a surprise; `also`: paths of
- * further endpoints. */
+/**
+ * Logs which clients may read the internal endpoints, so that neither an open nor a closed endpoint is a surprise; `also`: paths of
+ * further endpoints.
+ */
 export function announceAccess (log: Log, { isOpen, guard }: InternalAccess, also: string): void {
   const { NODE_ENV } = process.env
   const environment = NODE_ENV === undefined ? 'NODE_ENV is not set' : `NODE_ENV is ${JSON.stringify(NODE_ENV.slice(0, 32))}`

@@ -18,8 +18,10 @@ export interface RequestListener {
    * @param endedAt the time of the response, in milliseconds of `readStopwatch`: listeners need no reading of their own
    */
   answered (reply: FastifyReply, milliseconds: number | undefined, payload: unknown, endedAt: number): void
-  /** Called when the connection ended without a response after `milliseconds` of waiting; `hasFailed`: it lasted so long that the app has
-   * failed. */
+  /**
+   * Called when the connection ended without a response after `milliseconds` of waiting; `hasFailed`: it lasted so long that the app has
+   * failed.
+   */
   unanswered (reply: FastifyReply, milliseconds: number, hasFailed: boolean): void
 }
 
@@ -32,8 +34,10 @@ interface Place { reply: FastifyReply | undefined; began: number }
 const kPlace = Symbol('@x/cache-core.place')
 const ENDED: Place = Object.freeze({ reply: undefined, began: NaN })
 
-/** A request with its place in the list of pending requests, or `ENDED`. The place is no decorator, since Fastify would set a decorator on
- * every request. */
+/**
+ * A request with its place in the list of pending requests, or `ENDED`. The place is no decorator, since Fastify would set a decorator on
+ * every request.
+ */
 interface Placed { [kPlace]?: Place }
 
 /**
@@ -129,8 +133,10 @@ export class MeasuredRequests {
     for (const listener of this.#listeners) listener.unanswered(reply, milliseconds, milliseconds >= FAILED_AFTER_MS)
   }
 
-  /** Stops watching the connection of a request. The request keeps its place in the list, so that a response that still comes is measured
-   * as any other. */
+  /**
+   * Stops watching the connection of a request. The request keeps its place in the list, so that a response that still comes is measured
+   * as any other.
+   */
   #forget (place: Place, at: number): void {
     place.reply = undefined
     this.#places[at] = this.#places.at(-1)!

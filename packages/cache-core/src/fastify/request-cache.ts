@@ -129,8 +129,10 @@ export class RequestCaches {
   }
 }
 
-/** Whether a subject is a number, as ids are. Any other value that is no string would have the same text for many subjects, such as
- * `[object Object]`. */
+/**
+ * Whether a subject is a number, as ids are. Any other value that is no string would have the same text for many subjects, such as
+ * `[object Object]`.
+ */
 function isNumeral (subject: unknown): boolean {
   return typeof subject === 'bigint' || (typeof subject === 'number' && !Number.isNaN(subject))
 }

@@ -31,8 +31,10 @@ export function addRolloutRoutes (
   })
 }
 
-/** Sends a coded error as the response without the app's error handler, which could change the form of the error that `cache-advisor`
- * reads. */
+/**
+ * Sends a coded error as the response without the app's error handler, which could change the form of the error that `cache-advisor`
+ * reads.
+ */
 function refuse (reply: FastifyReply, error: FastifyError): FastifyReply {
   const { code, message, statusCode } = error
   if (statusCode === undefined || typeof code !== 'string' || !code.startsWith('CACHE_ERR_')) throw error

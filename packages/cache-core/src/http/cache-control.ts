@@ -1,6 +1,6 @@
 const TOKEN = "[!#$%&'*+\\-.^_`|~\\dA-Za-z]+"
 const QUOTED = '"(?:[\\t !#-[\\]-~\\x80-\\uffff]|\\\\[\\t -~\\x80-\\uffff])*"'
-// Matches one directive of the list, or an empty member, with the comma or the end of the text behind it.
+// Matches one directive of a `Cache-Control` line, or an empty member, with the comma or the end of the text behind it.
 const MEMBER = new RegExp(`[\\t ]*(?:(${TOKEN})(?:=(${TOKEN}|${QUOTED}))?[\\t ]*)?(?:,|$)`, 'y')
 const LEADING_NAME = new RegExp(`^[\\t ]*(${TOKEN})`)
 // RFC 9111 §1.2.2: a cache uses this number of seconds for a larger number that it cannot represent.
@@ -84,7 +84,7 @@ export function toCacheControl (directives: readonly Directive[]): CacheControl 
   }
 }
 
-/** Adds the directives of one line to `directives`; returns `false` if the line is no list of directives. */
+/** Adds the directives of one `Cache-Control` line to `directives`; returns `false` if the line is no list of directives. */
 function readLine (line: string, directives: Directive[]): boolean {
   let at = 0
   while (at < line.length) {
@@ -101,7 +101,7 @@ function readLine (line: string, directives: Directive[]): boolean {
   return true
 }
 
-/** Adds the directives in one part, between two commas, of a malformed list. */
+/** Adds the directives in one part, between two commas, of a malformed `Cache-Control` line. */
 function readPart (part: string, directives: Directive[]): void {
   MEMBER.lastIndex = 0
   const whole = MEMBER.exec(part)

@@ -49,7 +49,7 @@ function withoutParameters (member: string): string {
   return /^(?:[^";]|"(?:[^"\\]|\\.)*"?)*/.exec(member)![0].replace(/^(max-age=\d+)\+\d+[\t ]*$/i, '$1')
 }
 
-/** Parses the `Cache-Control` of header fields, line by line. */
+/** Parses the `Cache-Control` fields of a request or a response, line by line. */
 export function cacheControlOf (headers: HeaderFields): CacheControl {
   const field = Object.hasOwn(headers, 'cache-control') ? headers['cache-control'] : undefined
   return parseCacheControl(typeof field === 'number' ? String(field) : field)

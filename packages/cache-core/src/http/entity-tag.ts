@@ -1,6 +1,7 @@
 const OPAQUE = '[!#-~\\x80-\\uffff]*'
 const TAG = new RegExp(`^(W/)?"(${OPAQUE})"$`)
-// Matches one entity tag of the list, or an empty member, with the comma or the end behind it. An entity tag itself may contain commas.
+// Matches one entity tag of `If-None-Match` or `If-Match`, or an empty member, with the comma or the end behind it. An entity tag itself
+// may contain commas.
 const MEMBER = new RegExp(`[\\t ]*(?:(W/)?"(${OPAQUE})"[\\t ]*)?(?:,|$)`, 'y')
 
 /** An entity tag (RFC 9110 §8.8.3). `opaque`: the text between the quotes, which has no escapes. `weak`: the prefix `W/` is present. */
@@ -39,8 +40,8 @@ export function isEntityTag (text: string): boolean {
 }
 
 /**
- * Makes an entity tag of any text, such as a version; different texts have different tags. Characters that an entity tag cannot contain
- * are percent-encoded. A text that already is an entity tag is unchanged, except that `weak` adds `W/`.
+ * Makes an entity tag of any text, such as a version number; different texts have different entity tags. Characters that an entity tag
+ * cannot contain are percent-encoded. A text that already is an entity tag is unchanged, except that `weak` adds `W/`.
  */
 export function toEntityTag (text: string, weak = false): string {
   const tag = parseEntityTag(text) ?? { weak, opaque: encodeOpaque(text) }

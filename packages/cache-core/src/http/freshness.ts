@@ -6,7 +6,7 @@ const MAX_SECONDS = 2 ** 31
 
 /** The times for which a shared cache may serve a response (RFC 9111 §4.2), in seconds with fractions. */
 export interface Freshness {
-  /** The freshness lifetime; `0` if the response has no explicit one, since heuristic lifetimes are not used. */
+  /** The freshness lifetime of the response; `0` if it has no explicit one, since heuristic lifetimes are not used. */
   readonly lifetime: number
   /** Whether the response has an explicit lifetime, even one of `0`. */
   readonly isExplicit: boolean

@@ -10,7 +10,7 @@ const UNDERSTOOD = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 40
 const NEVER_STORED = new Set([206, 304, 400, 413, 414, 431])
 
 /**
- * Lower-case names of request headers that carry credentials: those of HTTP (RFC 9110 §11), those of common API keys, and those in which
+ * Lower-case names of request headers that contain credentials: those of HTTP (RFC 9110 §11), those of common API keys, and those in which
  * a TLS proxy forwards a client certificate (RFC 9440; Envoy, ingress-nginx, AWS load balancers, Azure App Service).
  */
 export const CREDENTIAL_HEADERS = [
@@ -22,7 +22,7 @@ export const CREDENTIAL_HEADERS = [
 export type NotStoredReason = 'method' | 'request-body' | 'request-no-store' | 'status' | 'partial' | 'must-understand' |
   'no-store' | 'private' | 'set-cookie' | 'vary' | 'content-encoding' | 'authorization' | 'no-lifetime'
 
-/** The part of a route's policy that decides whether its responses are stored. */
+/** The part of a route's cache policy that decides whether its responses are stored. */
 export interface StorageRule {
   /** Whether the response is the same for all credentials. */
   readonly sameForAll: boolean

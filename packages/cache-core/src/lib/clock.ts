@@ -7,8 +7,8 @@ export interface Clock {
    */
   coarse? (): number
   /**
-   * A reading for durations alone, in milliseconds: it has another zero than `now`, and does not follow the wall clock. It costs half of
-   * `now`. Default: `now`.
+   * A reading for measuring durations alone, in milliseconds: it has another zero than `now`, and does not follow the wall clock. It costs
+   * half as much as `now`. Default: `now`.
    */
   stopwatch? (): number
 }
@@ -20,7 +20,10 @@ export function readStopwatch (clock: Clock): number {
 
 /** Milliseconds by which the difference of the two clocks may vary: `Date.now` cuts off fractions of a millisecond. */
 const TOLERANCE_MS = 2
-/** The number of readings, within one turn of the event loop, after which `coarse` reuses the reading of the present millisecond. */
+/**
+ * The number of readings of the clock, within one turn of the event loop, after which `coarse` reuses the reading of the present
+ * millisecond.
+ */
 const BURST = 16
 
 /**
@@ -54,7 +57,8 @@ export class ElapsedClock implements Clock {
     const wall = Date.now()
     if (wall === this.#wall) {
       if (this.#readings > BURST) return this.#coarse
-      // A reading is reused only within this turn of the event loop, so that a test that stops the wall clock does not stop this clock.
+      // A reading of the clock is reused only within this turn of the event loop, so that a test that stops the wall clock does not stop
+      // this clock.
       if (++this.#readings > BURST) setImmediate(() => { this.#readings = 0 }).unref()
     }
     this.#wall = wall

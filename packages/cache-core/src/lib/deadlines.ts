@@ -1,13 +1,13 @@
-/** A call with a time limit. */
+/** A call of the cache with a time limit. */
 export interface Watched {
   expiresAt: number
-  /** Ends the call when it has exceeded the limit; must not throw. */
+  /** Ends the call when it has exceeded its time limit; must not throw. */
   readonly expire: (ms: number) => void
   previous: Watched | undefined
   next: Watched | undefined
 }
 
-/** The number of ticks of the interval within the time limit. */
+/** The number of checks of the pending calls (ticks of an interval) within the time limit. */
 const TICKS = 8
 /**
  * Milliseconds of a tick above which the interval is stopped as soon as no call is pending: until its next tick a running interval would
@@ -28,7 +28,7 @@ export class Deadlines {
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * Makes an empty list of calls.
+   * Makes an empty list of calls with a time limit.
    * @param holdsProcess whether a pending call keeps the process running
    */
   constructor (readonly ms: number, { holdsProcess = true }: { holdsProcess?: boolean } = {}) {
@@ -52,7 +52,7 @@ export class Deadlines {
     })
   }
 
-  /** Calls `expire` when the limit has passed, unless `unwatch` is called before. */
+  /** Calls `expire` when the time limit has passed, unless `unwatch` is called before. */
   watch (expire: (ms: number) => void): Watched {
     const watched: Watched = { expiresAt: this.#tick + TICKS + 1, expire, previous: this.#tail, next: undefined }
     if (this.#tail === undefined) this.#head = watched
@@ -66,7 +66,7 @@ export class Deadlines {
     return watched
   }
 
-  /** Ends the limit of a call; returns `false` if the limit had passed or was ended before. */
+  /** Ends the time limit of a call; returns `false` if the limit had passed or was ended before. */
   unwatch (watched: Watched): boolean {
     if (watched.expiresAt === 0) return false
     watched.expiresAt = 0
@@ -78,7 +78,7 @@ export class Deadlines {
     return true
   }
 
-  /** Ends the limits of all calls, as `unwatch` does, and the interval. */
+  /** Ends the time limits of all calls, as `unwatch` does, and the interval that checks them. */
   clear (): void {
     while (this.#head !== undefined) this.unwatch(this.#head)
     this.#stop()

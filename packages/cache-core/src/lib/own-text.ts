@@ -1,10 +1,10 @@
 /** The length from which V8 makes a slice, or a concatenation, that refers to the original text; a shorter text is copied. */
 const MIN_REFERRING = 13
-/** UTF-16 units that are copied per step: a longer text made from bytes would be placed outside of V8's heap by Node. */
+/** UTF-16 units of a text that are copied per step: a longer text made from bytes would be placed outside of V8's heap by Node. */
 const STEP = 2 ** 19
-/** The length in UTF-16 units above which a native search is faster than a loop. */
+/** The length of a text in UTF-16 units above which a native search is faster than a loop. */
 const MAX_LOOP = 64
-/** A shared buffer for copies: allocating one buffer per text would take longer than the copy. */
+/** A shared buffer for copies of texts: allocating one buffer per text would take longer than the copy. */
 const workspace = Buffer.allocUnsafeSlow(4096)
 
 /** Whether V8 can store a text in one byte per UTF-16 unit: no unit is above U+00FF. */

@@ -7,13 +7,13 @@ export function isWithinBytes (value: unknown, maxBytes: number): boolean {
   const open: unknown[] = [value]
   while (open.length > 0) {
     const part = open.pop()
-    // Each part takes at least one byte of JSON text (a bracket, a comma or a digit), so one byte less is left.
+    // Each part of the value takes at least one byte of JSON text (a bracket, a comma or a digit), so one byte less is left.
     left--
     if (typeof part === 'string') left -= part.length
     else if (typeof part === 'object' && part !== null) {
       if (ArrayBuffer.isView(part) || part instanceof Map || part instanceof Set) return false
       const parts = Array.isArray(part) ? part : Object.values(part)
-      // The number of parts is checked before the loop, so that an array with millions of items is not visited.
+      // The number of parts of an object or array is checked before the loop, so that an array with millions of items is not visited.
       if (parts.length > left) return false
       for (const each of parts) open.push(each)
     }

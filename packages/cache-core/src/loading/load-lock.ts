@@ -3,8 +3,10 @@ import type { CacheError } from '../contract/errors.js'
 import type { Result } from '../contract/result.js'
 import type { LoadTarget } from './load-service.js'
 
-/** The ttl, in seconds, of the lock around a load. It is extended during the load, so a lock outlasts a process that died by at most this
- * time. */
+/**
+ * The ttl, in seconds, of the lock around a load. It is extended during the load, so a lock outlasts a process that died by at most this
+ * time.
+ */
 const LOCK_TTL = 10
 /** Milliseconds after which a waiter for the lock of a key loads the value without the lock. */
 const WAIT_MS = 30_000

@@ -98,8 +98,10 @@ export class LoadStore {
     })
   }
 
-  /** Stores a loaded value in the cache; returns whether it was stored. If the implementation refuses the value, the lease of the load is
-   * released. */
+  /**
+   * Stores a loaded value in the cache; returns whether it was stored. If the implementation refuses the value, the lease of the load is
+   * released.
+   */
   async set<T> (call: Call<T>, flight: Flight<T>, value: T, options: SetOptions): Promise<boolean> {
     const { target, key } = call
     const result = await this.#measured(target, 'set', target.set(key, value, options))

@@ -12,8 +12,10 @@ export class Load implements LoadContext {
     return (this.#controller ??= new AbortController()).signal
   }
 
-  /** Returns a bound function that marks the loaded value as not to be stored, so that a loader may destructure its argument; the function
-   * is made when the property is read. */
+  /**
+   * Returns a bound function that marks the loaded value as not to be stored, so that a loader may destructure its argument; the function
+   * is made when the property is read.
+   */
   get skip (): () => void {
     return () => { this.isSkipped = true }
   }

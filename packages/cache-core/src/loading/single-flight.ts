@@ -157,8 +157,10 @@ export class Flights<F extends Flight = Flight> {
     }
   }
 
-  /** Supersedes the flights that have one of the invalidated tags, and records the tags for flights whose tags are known only after the
-   * load. */
+  /**
+   * Supersedes the flights that have one of the invalidated tags, and records the tags for flights whose tags are known only after the
+   * load.
+   */
   supersedeTags (tags: readonly string[]): void {
     for (const tag of tags) {
       for (const flight of this.#byTag.get(tag) ?? []) this.supersedeFlight(flight)

@@ -9,8 +9,10 @@ import { checkReserved } from '../contract/reserved-tags.js'
 
 const NO_TAGS: string[] = []
 
-/** Returns the tags of an entry that are known before its load; an empty list if the option `tags` is no list, which `checkTagOptions`
- * reports. */
+/**
+ * Returns the tags of an entry that are known before its load; an empty list if the option `tags` is no list, which `checkTagOptions`
+ * reports.
+ */
 export function knownTags (options: GetOrSetOptions<never>): string[] {
   const { tags, coveringTags } = options
   const named = Array.isArray(tags) ? tags : NO_TAGS

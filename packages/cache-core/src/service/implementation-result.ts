@@ -6,7 +6,7 @@ import { DONE, err, MISS, STORED_NULL, type Err, type Ok, type Result } from '..
  */
 export const NULL_MARKER = '\u0000@x/cache-core:null'
 
-/** Returns the result of a read; a result whose value is `undefined` is a miss. */
+/** Returns the result of a read by an implementation; a result whose value is `undefined` is a miss. */
 export function toRead<T> (operation: string, answer: unknown): Result<T | null> {
   const result = toResult<T | null>(operation, answer)
   if (!result.ok) return result
@@ -14,7 +14,7 @@ export function toRead<T> (operation: string, answer: unknown): Result<T | null>
   return result.value === NULL_MARKER ? STORED_NULL : result
 }
 
-/** Returns what an implementation answered if it is a `Result`, else an error that names the operation. */
+/** Returns the value that an implementation's method returned if it is a `Result`, else an error that names the operation. */
 export function toResult<T> (operation: string, result: unknown): Result<T> {
   if (typeof result === 'object' && result !== null) {
     const { ok: isOk, error } = result as Partial<Ok<T> & Err>

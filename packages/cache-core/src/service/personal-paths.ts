@@ -2,7 +2,7 @@
 // without such parts, which are nearly all, need no further reading.
 const AMBIGUOUS = /[%\\;]|\/[./]|^(?!\/)/
 
-// Characters at which some servers end a part of a path, or the whole path: they may stop at a NUL or a line break.
+// Characters at which some servers end a part of a URL's path, or the whole path: they may stop at a NUL or a line break.
 const ENDS = '/;?#\0\r\n'
 
 /**
@@ -17,12 +17,12 @@ export class PersonalPaths {
     for (const prefix of prefixes) this.#prefixes.push(join(resolveDots(split(decode(prefix) ?? prefix))))
   }
 
-  /** Whether a route's pattern lies under a personal prefix. */
+  /** Whether the path of a route lies under a prefix of option `personal`. */
   hasRoute (pattern: string): boolean {
     return this.#prefixes.length > 0 && this.#covers(pattern)
   }
 
-  /** Whether the raw URL of a request lies under a personal prefix. A URL that cannot be decoded counts as personal. */
+  /** Whether the raw URL of a request lies under a prefix of option `personal`. A URL that cannot be decoded counts as personal. */
   hasUrl (url: string): boolean {
     if (this.#prefixes.length === 0) return false
     const end = url.search(/[?#]/)
@@ -30,7 +30,7 @@ export class PersonalPaths {
     if (!AMBIGUOUS.test(path)) return this.#isUnder(path.toLowerCase())
     // A request line may contain a whole URL instead of a path; the router then uses the path of that URL.
     if (!path.startsWith('/')) path = path.replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '')
-    // The path is decoded twice, since a proxy or a handler may decode the remaining escapes.
+    // The path of the URL is decoded twice, since a proxy or a handler may decode the remaining escapes.
     for (let times = 0; times < 2 && path.includes('%'); times++) {
       if (this.#covers(path)) return true
       path = decode(path)
@@ -42,7 +42,7 @@ export class PersonalPaths {
   #covers (path: string): boolean {
     const parts = split(path)
     const readings = [parts]
-    // In `/api;v=1/user` the parameter belongs to its part of the path for some servers, and ends the path for others.
+    // In `/api;v=1/user` the path parameter `v` belongs to its part of the path for some servers, and ends the path for others.
     if (path.includes(';')) readings.push(parts.map((part) => part.replace(/;.*/s, '')))
     return readings.some((reading) => this.#isUnder(join(reading)) ||
       (reading.includes('..') && this.#isUnder(join(resolveDots(reading)))))
@@ -75,7 +75,7 @@ function decode (path: string): string | undefined {
   try {
     return decodeURIComponent(path)
   } catch {
-    // `undefined` stands for a path that cannot be decoded: the caller counts the URL as personal.
+    // `undefined` stands for a URL path that cannot be decoded: the caller counts the URL as personal.
     return undefined
   }
 }

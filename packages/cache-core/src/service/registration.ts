@@ -8,8 +8,8 @@ import type { ImplStats } from '../telemetry/counters.js'
 import { NULL_MARKER, toRead, toResult } from './implementation-result.js'
 
 /**
- * One implementation in service, and the boundary around it: each call returns a `Result` in bounded time. A throw, a rejection, a hang,
- * or a returned value that is no `Result` becomes a coded error here.
+ * One registered implementation, and the boundary around it: each call of it returns a `Result` in bounded time. A throw, a rejection, a
+ * hang, or a returned value that is no `Result` becomes a coded error here.
  */
 export class Registration {
   readonly registeredAt = new Date()
@@ -44,14 +44,14 @@ export class Registration {
    */
   get near (): NearReads | undefined { return this.#isWithheld ? undefined : this.#near }
 
-  /** Resolves when the pending calls have ended. */
+  /** Resolves when the pending calls of the implementation have ended. */
   drain (): Promise<void> {
     if (this.#pending === 0) return Promise.resolve()
     return new Promise((resolve) => { this.#drained = resolve })
   }
 
   /**
-   * Clears the implementation after the calls of its previous time in service have ended, since one of these calls may store a value.
+   * Clears an implementation that is put back into service, after its earlier calls have ended, since one of these calls may store a value.
    * Until the clear is acknowledged, reads are misses and stores are dropped; each read repeats a clear that failed.
    */
   forget (drained: Promise<unknown> = Promise.resolve()): void {
@@ -69,7 +69,7 @@ export class Registration {
     return this.#call('get', this.#reads, () => this.impl.get<T>(key), toRead<T>)
   }
 
-  /** Reads an entry. An implementation without `getEntry` gives a fresh entry whose lifetimes are unknown (`Infinity`). */
+  /** Reads an entry from the implementation. One without `getEntry` gives a fresh entry whose lifetimes are unknown (`Infinity`). */
   async lookup<T> (key: string, hint: ReadHint): Promise<Result<Entry<T> | null>> {
     if (this.impl.getEntry !== undefined) return this.getEntry(key, hint)
     const result = await this.get<T>(key)
@@ -136,7 +136,7 @@ export class Registration {
     return this.#call('tags.invalidate', this.#writes, () => this.impl.tags!.invalidate(tags, soft ? { soft } : undefined))
   }
 
-  /** Takes a lease; called only if the implementation has `leases`. */
+  /** Takes a lease of the implementation; called only if it has `leases`. */
   takeLease (key: string, options: LeaseOptions): Promise<Result<Lease>> {
     return this.#call('leases.take', this.#reads, () => this.impl.leases!.take(key, options))
   }
@@ -162,7 +162,7 @@ export class Registration {
     return this.#call('clear', this.#writes, () => this.impl.clear!())
   }
 
-  /** Returns the status of the implementation; empty if its `status` fails. */
+  /** Returns the status that the implementation reports; empty if its method `status` fails. */
   status (): ImplementationStatus {
     try {
       const status: unknown = this.impl.status?.() ?? {}
@@ -188,7 +188,7 @@ export class Registration {
     return value === null && this.impl.getEntry === undefined ? NULL_MARKER : value
   }
 
-  /** Wraps a lock, so that its calls are bounded in time and return a `Result`, too. */
+  /** Wraps a lock of the implementation, so that the calls of the lock are bounded in time and return a `Result`, too. */
   #bounded (lock: Lock): Lock {
     return {
       token: lock.token,

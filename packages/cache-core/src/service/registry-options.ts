@@ -8,16 +8,16 @@ const functionOf = <T>(allowed: string) => Type.Unsafe<T>(Type.Refine(Type.Unkno
 
 /** The options that a registry has in common with the plugin. */
 export const registryProperties = {
-  /** Milliseconds after which a read that hangs is an error, and a miss. */
+  /** Milliseconds after which a cache read that hangs is an error, and a miss. */
   readTimeoutMs: Type.Optional(milliseconds(500)),
-  /** Milliseconds after which a write that hangs is an error. */
+  /** Milliseconds after which a cache write that hangs is an error. */
   writeTimeoutMs: Type.Optional(milliseconds(2000)),
   /**
    * The pattern of a key or tag: a label of at most 64 characters.
    * @default the text before the first `:`
    */
   keyPattern: Type.Optional(functionOf<(key: string) => string>('a function of the key')),
-  /** The maximum number of patterns with a label; further patterns are counted as `other`. */
+  /** The maximum number of key patterns with a metric label; further patterns are counted as `other`. */
   maxKeyPatterns: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: MAX_KEY_PATTERNS })),
   /**
    * An object with `now()`, the source of time; for tests.

@@ -22,20 +22,20 @@ import { CONTROL_LABEL, Stats, type ImplStats, type Totals } from '../telemetry/
 
 export type { RegistryOptions }
 
-/** The result of `register`. */
+/** The result of `register`, which replaces the implementation of the registry. */
 export interface Swap {
   /** The implementation that went out of service; its creator may close it once it has drained. */
   previous: Cache
-  /** Resolves when the pending calls on `previous` have ended. */
+  /** Resolves when the pending calls of the implementation `previous` have ended. */
   drained: Promise<void>
 }
 
 /** The response of `GET /internal/cache`. `recentStats` are of the last five minutes. */
 export interface CacheStatus extends ImplementationStatus {
-  /** Whether an implementation that stores values is in service. */
+  /** Whether the implementation in service stores values. */
   enabled: boolean
   implName: string
-  /** The time of the registration, in ISO 8601. */
+  /** The time at which the implementation was registered, in ISO 8601. */
   registeredAt: string
   recentStats: Totals
   /** The rollout; absent if all subjects and key patterns are in it. With a canary its stages and arms. */
@@ -50,7 +50,7 @@ const FALLBACK_NAME = 'custom'
 /** The maximum length of the class names that bundlers make. Such names change with each build, and a metric label must not. */
 const MAX_BUNDLED_NAME = 2
 
-/** The implementation in service, and the parts that outlive it: counters, events, pending loads, the rollout. */
+/** The implementation in service of an app, and the parts of the cache that outlive it: counters, events, pending loads, the rollout. */
 export class CacheRegistry {
   /** Returns the registry that the process shares, for several Fastify instances with one cache. */
   static getInstance (): CacheRegistry {
@@ -76,7 +76,7 @@ export class CacheRegistry {
   readonly statusParts = new Map<string, () => unknown>()
   /** The clock by which all lifetimes in this process are measured. */
   clock: Clock = monotonicClock
-  /** The counters of calls outside of the rollout. */
+  /** The counters of cache calls outside of the rollout. */
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
   /** Emits the event `doubted` for likely mistakes of the app, once per key pattern and reason. */
   readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt))

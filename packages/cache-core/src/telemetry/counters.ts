@@ -2,16 +2,16 @@ import { errorType, type CacheError } from '../contract/errors.js'
 import { DurationHistogram } from './histogram.js'
 import { KeyPatterns, type PatternFailed } from './key-pattern.js'
 
-/** The label `impl` of calls in the control arm and of observed calls. */
+/** The label `impl` of cache calls in the control arm and of observed calls. */
 export const CONTROL_LABEL = 'null'
 
-/** Operations on the keys of one pattern on one implementation, counted since the start. */
+/** Counts of cache operations, on the keys of one pattern and on one implementation, since the start of the process. */
 export class Counters {
   hits = 0
   misses = 0
   sets = 0
   dels = 0
-  /** The number of loads that ended under this label of `impl`. */
+  /** The number of loads of the key pattern that were counted for this implementation (metric label `impl`). */
   loaded = 0
   #loads: Loads | undefined
   readonly #stats: Stats
@@ -20,7 +20,7 @@ export class Counters {
     this.#stats = stats
   }
 
-  /** The loads of this pattern; one object for all implementations. */
+  /** The counts and durations of the loads of this key pattern; one object for all implementations. */
   get loads (): Loads {
     return (this.#loads ??= this.#stats.loadsOf(this.keyPattern))
   }
@@ -41,16 +41,16 @@ export class Loads {
   }
 }
 
-/** Hits, misses and errors of a period. `hitRate` is `hits / (hits + misses)`, `0` without reads. */
+/** Hits, misses and errors of cache reads in a period. `hitRate` is `hits / (hits + misses)`, `0` without reads. */
 export interface Totals { hits: number; misses: number; errors: number; hitRate: number }
 
-/** The counts under one value of the label `impl`. */
+/** The counts of cache operations under one value of the metric label `impl`. */
 export class ImplStats {
   readonly counters = new Map<string, Counters>()
   readonly errors = new Map<string, number>()
-  /** The number of invalidations by the pattern of the tag. */
+  /** The number of tag invalidations by the pattern of the tag. */
   readonly invalidations = new Map<string, number>()
-  /** Histograms of durations by operation; empty unless durations are measured. */
+  /** Histograms of the durations of cache operations, by operation; empty unless durations are measured. */
   readonly durations = new Map<string, DurationHistogram>()
   readonly #stats: Stats
 
@@ -94,23 +94,23 @@ export class ImplStats {
   }
 }
 
-/** Adds the hit rate to totals. */
+/** Returns the counts of cache reads together with their hit rate. */
 export function withRate (hits: number, misses: number, errors: number): Totals {
   return { hits, misses, errors, hitRate: hits + misses === 0 ? 0 : hits / (hits + misses) }
 }
 
-/** Cumulative counters of a process: plain integers, which metrics read at scrape time. */
+/** Cumulative counters of a process's cache operations: plain integers, which metrics read at scrape time. */
 export class Stats {
   /** The maximum number of implementations with a label of their own; further implementations share the label `other`. */
   static readonly MAX_LABELS = 16
   readonly impls = new Map<string, ImplStats>()
   readonly loads = new Map<string, Loads>()
   readonly patterns: KeyPatterns
-  /** Whether the durations of operations are measured, which costs two readings of the clock each. */
+  /** Whether the durations of cache operations are measured, which costs two readings of the clock each. */
   measuresDurations = false
 
   /**
-   * Creates counters without counts.
+   * Creates the counters of a process, all 0.
    * @param failed is called once if the app's own pattern function fails
    */
   constructor (failed?: PatternFailed) {

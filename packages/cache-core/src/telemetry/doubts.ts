@@ -8,14 +8,14 @@ const DOUBTED_TTL = 24 * 3600
  * days.
  */
 const DOUBTED_WINDOW = 30 * 24 * 3600
-/** The number of values per key pattern that are checked; later values are not checked. */
+/** The number of stored values per key pattern that are checked for mistakes; later values are not checked. */
 const SAMPLES = 8
 const HOLLOW = /(?:^|[^A-Za-z0-9])(undefined|null|NaN|\[object [A-Za-z]+\])(?![A-Za-z0-9])/
 
-/** A function that receives a likely mistake that was found under a key pattern. */
+/** A function that receives a likely mistake of the app in the values, ttls or tags of a key pattern. */
 export type OnDoubt = (keyPattern: string, message: string) => void
 
-/** The options of a store, as the caller gave them, unchecked: a member of a wrong type is ignored here. */
+/** The options of a store of a value, as the caller gave them, unchecked: a member of a wrong type is ignored here. */
 export interface DoubtedOptions {
   readonly ttl?: unknown
   readonly staleWhileRevalidate?: unknown
@@ -26,7 +26,8 @@ export interface DoubtedOptions {
 interface Seen { samples: number; change: string | undefined; readonly reasons: Set<string> }
 
 /**
- * Reports likely mistakes of the app in keys, ttls, tags and values, once per key pattern and reason. Only stores are checked, never hits.
+ * Reports likely mistakes of the app in keys, ttls, tags and values, once per key pattern and reason. Only calls that store a value are
+ * checked, never hits.
  */
 export class Doubts {
   readonly #seen = new Map<string, Seen>()
@@ -37,7 +38,7 @@ export class Doubts {
   }
 
   /**
-   * Checks one store for likely mistakes.
+   * Checks one store of a value for likely mistakes of the app.
    * @param options as the caller gave them; functions and `Infinity` are never reported
    * @param tags the tags of the entry, where they are known; by default those of the options
    */

@@ -20,7 +20,7 @@ export interface CacheEvents {
   swapped: [from: string, to: string]
   /** An implementation is in service whose class has no name of its own; `implName` is used instead. */
   unnamed: [implName: string]
-  /** An operation failed. */
+  /** An operation of the cache failed. */
   failed: [impl: string, operation: string, error: CacheError]
   /**
    * A ttl, a key or a value under a key pattern is most likely a mistake; `message` has the reason. Emitted once per pattern and reason.
@@ -59,18 +59,18 @@ interface Subscription<K extends keyof CacheEvents> {
 }
 
 /**
- * Synchronous typed events. The first throw or rejection of a listener is emitted as `listenerFailed`, or as a warning of the process if
- * that event has no listener. A failing listener affects neither the cache nor the other listeners.
+ * Synchronous typed events of the cache. The first throw or rejection of a listener is emitted as `listenerFailed`, or as a warning of the
+ * process if that event has no listener. A failing listener affects neither the cache nor the other listeners.
  */
 export class Events {
   /** Whether the event `read` has a listener. This is a field and no method, since every hit reads it. */
   hasReaders = false
   readonly #subscriptions: { [K in keyof CacheEvents]?: Subscription<K>[] } = {}
 
-  /** Adds a listener; returns the function that removes it. */
+  /** Adds a listener to an event; returns the function that removes it. */
   on<K extends keyof CacheEvents> (event: K, listener: Listener<K>): () => void {
     const lists = this.#subscriptions as Record<K, Subscription<K>[] | undefined>
-    // Each call adds an object of its own, so that a listener that was added twice is removed once at a time.
+    // Each call of `on` adds an object of its own, so that a listener that was added twice is removed once at a time.
     const own: Subscription<K> = { listener, hasFailed: false }
     lists[event] = [...lists[event] ?? [], own]
     this.hasReaders = this.has('read')

@@ -3,8 +3,8 @@ import { errorType } from '../contract/errors.js'
 import type { Log } from '../lib/harmless.js'
 
 /**
- * Logs failures by kind: one line at the first failure, and one a minute with their number while failures continue; never one per
- * operation.
+ * Logs failures of the cache by kind: one line at the first failure, and one a minute with their number while failures continue; never one
+ * per operation.
  */
 export class FailureLog {
   static readonly EVERY_MS = 60_000

@@ -1,8 +1,11 @@
-/** Upper bounds of the buckets in seconds: from the duration of an in-process read to that of a slow query. */
+/**
+ * Upper bounds, in seconds, of the buckets by which durations of cache operations are counted: from that of an in-process read to that of
+ * a slow query.
+ */
 export const DURATION_BUCKETS: readonly number[] =
   [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-/** A histogram of durations. An observation costs a few additions; cumulative counts are computed when the histogram is read. */
+/** A histogram of durations. To count a duration costs a few additions; cumulative counts are computed when the histogram is read. */
 export class DurationHistogram {
   /** The number of durations per bound of `DURATION_BUCKETS`, not cumulative; the last number is that of durations above all bounds. */
   readonly counts = new Array<number>(DURATION_BUCKETS.length + 1).fill(0)

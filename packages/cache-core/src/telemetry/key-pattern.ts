@@ -1,13 +1,13 @@
 import { isPromise } from '../lib/harmless.js'
 import { ownText } from '../lib/own-text.js'
 
-/** The default of option `maxKeyPatterns`. */
+/** The default of option `maxKeyPatterns`: the number of key patterns with a metric label of their own. */
 export const MAX_KEY_PATTERNS = 100
-/** The label that all key patterns without a label of their own share. */
+/** The metric label that all key patterns without a label of their own share. */
 export const OTHER = 'other'
 
-// A label starts with a letter, since `12345:profile` or a UUID before the colon is an id. An id must never become a label, nor a part of
-// a label (`user-12345`).
+// The metric label of a key pattern starts with a letter, since `12345:profile` or a UUID before the colon is an id. An id must never
+// become a label, nor a part of a label (`user-12345`).
 const LABEL = /^[A-Za-z][\w./-]{0,63}$/
 const ID_LIKE = /\d{5,}|[0-9a-f]{8}-[0-9a-f]{4}-|[0-9a-f]{16,}/i
 
@@ -16,7 +16,7 @@ export function isIdLike (text: string): boolean {
   return ID_LIKE.test(text)
 }
 
-/** Whether a pattern can be a label: a letter and up to 63 of `A-Z a-z 0-9 _ . / -`, without a likely id. */
+/** Whether a key pattern can be a metric label: a letter and up to 63 of `A-Z a-z 0-9 _ . / -`, without a likely id. */
 export function isLabel (pattern: string): boolean {
   return LABEL.test(pattern) && !isIdLike(pattern)
 }
@@ -30,17 +30,17 @@ export function defaultKeyPattern (key: string): string {
   return colon > 0 ? key.slice(0, colon) : OTHER
 }
 
-/** A function that is called when the app's own pattern function fails; `how`: `threw`, or `answered with a promise`. */
+/** A function that is called when the app's own function `keyPattern` fails; `how`: `threw`, or `answered with a promise`. */
 export type PatternFailed = (how: string, cause?: unknown) => void
 
 /**
- * Maps keys to at most `max` labels, in the order in which patterns appear; further patterns get the label `other`. The memory does not
- * grow with the number of distinct keys.
+ * Maps keys to at most `max` metric labels, in the order in which their key patterns appear; further patterns get the label `other`. The
+ * memory does not grow with the number of distinct keys.
  */
 export class KeyPatterns {
-  /** The known labels by their text. Each text is a copy, since a slice of a key would hold the key in memory. */
+  /** The known metric labels by their text. Each text is a copy, since a slice of a key would hold the key in memory. */
   readonly #known = new Map<string, string>()
-  // The pattern, with its colon, of the last key with a label: most traffic has long runs of keys of one pattern, which need no search.
+  // The pattern, with its colon, of the last key that got a label: most traffic has long runs of keys of one pattern, which need no search.
   #lastPrefix = ':'
   #lastPattern = OTHER
   max = MAX_KEY_PATTERNS
@@ -49,26 +49,26 @@ export class KeyPatterns {
   #hasFailed = false
 
   /**
-   * Creates an empty table of labels.
+   * Creates an empty table of metric labels.
    * @param failed is called once if the app's own pattern function throws or returns a promise
    */
   constructor (failed: PatternFailed = () => {}) {
     this.#failed = failed
   }
 
-  /** Gives labels to patterns that an operator listed, beyond `max` if other patterns came first. */
+  /** Gives metric labels to key patterns that an operator listed, beyond `max` if other patterns came first. */
   reserve (patterns: readonly string[]): void {
     for (const pattern of patterns) {
       if (pattern !== OTHER && isLabel(pattern)) this.#add(pattern)
     }
   }
 
-  /** Whether a pattern has a label of its own: a key had it, or an operator listed it. */
+  /** Whether a key pattern has a metric label of its own: a key had it, or an operator listed it. */
   has (pattern: string): boolean {
     return this.#known.has(pattern)
   }
 
-  /** Returns the label of a key. The label is `other` if the app's pattern function throws or returns no usable label. */
+  /** Returns the metric label of a key. The label is `other` if the app's function `keyPattern` throws or returns no usable label. */
   of (key: string): string {
     const isDefault = this.patternOf === defaultKeyPattern
     if (isDefault && key.startsWith(this.#lastPrefix)) return this.#lastPattern
@@ -96,8 +96,8 @@ export class KeyPatterns {
   }
 
   /**
-   * Reports only the first failure of the pattern function, to `failed`. The operation on the key does not fail, since only its label is
-   * lost.
+   * Reports only the first failure of the app's function `keyPattern`, to `failed`. The operation on the key does not fail, since only its
+   * label is lost.
    */
   #fail (how: string, cause?: unknown): void {
     if (this.#hasFailed) return

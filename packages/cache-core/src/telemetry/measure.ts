@@ -4,7 +4,7 @@ import { readStopwatch, type Clock } from '../lib/clock.js'
 import type { Events } from './events.js'
 import type { ImplStats, Stats } from './counters.js'
 
-/** The parts of the registry that a measurement needs; `CacheRegistry` implements this interface. */
+/** The parts of the registry that a measurement of cache operations needs; `CacheRegistry` implements this interface. */
 export interface MeasuredService {
   readonly clock: Clock
   readonly events: Events
@@ -18,7 +18,7 @@ export interface LocalReads {
   readonly stats: ImplStats
 }
 
-/** Records the duration of an operation that began at `began` (a reading of `readStopwatch`). */
+/** Records the duration of a cache operation that began at `began` (a reading of `readStopwatch`). */
 function noteDuration (service: MeasuredService, stats: ImplStats, operation: string, began: number): void {
   noteSeconds(service, stats, operation, (readStopwatch(service.clock) - began) / 1000)
 }
@@ -28,7 +28,7 @@ function noteSeconds ({ events }: MeasuredService, stats: ImplStats, operation: 
   events.emit('operated', stats.label, operation, seconds)
 }
 
-/** Returns the result of a synchronous read. The duration is recorded if the registry measures durations. */
+/** Returns the result of a synchronous cache read. Its duration is recorded if the registry measures durations. */
 export function readMeasured<M extends keyof Immediate> (
   service: MeasuredService, stats: ImplStats, immediate: Immediate, method: M, key: string
 ): ReturnType<Immediate[M]> {
@@ -54,7 +54,7 @@ export function readNearMeasured<M extends keyof NearReads> (
 }
 
 /**
- * Returns the result of a read if `user` used its entry; its duration, without that of the use, is recorded if the registry measures
+ * Returns the result of a cache read if `user` used its entry; its duration, without that of the use, is recorded if the registry measures
  * durations. `undefined`, which is not recorded: there is no entry, or it was not used.
  */
 export function useMeasured (
@@ -69,7 +69,7 @@ export function useMeasured (
   return result
 }
 
-/** Returns `pending`, which never rejects; its duration is recorded if the registry measures durations. */
+/** Returns the promise `pending` of a cache operation, which never rejects; its duration is recorded if the registry measures durations. */
 export function measured<T> (service: MeasuredService, stats: ImplStats, operation: string, pending: Promise<T>): Promise<T> {
   if (!service.stats.measuresDurations) return pending
   const began = readStopwatch(service.clock)

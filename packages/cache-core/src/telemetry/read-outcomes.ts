@@ -4,12 +4,12 @@ import type { Events, ReadOutcome } from './events.js'
 import type { KeyPatterns } from './key-pattern.js'
 import type { Counters, ImplStats } from './counters.js'
 
-/** Whether a read found a fresh value; a stored `null` is such a value. */
+/** Whether a cache read found a fresh value; a stored `null` is such a value. */
 export function isHit (result: Result<unknown>): boolean {
   return result.ok && (result.value !== null || result === STORED_NULL)
 }
 
-/** Counts and emits the outcome of each read, and each failure. No other code does so. */
+/** Counts and emits the outcome of each cache read, and each failure. No other code does so. */
 export class Observer {
   readonly #events: Events
   readonly #patterns: KeyPatterns
@@ -33,14 +33,14 @@ export class Observer {
     return result
   }
 
-  /** Counts and emits an outcome; `stale` counts as a hit. */
+  /** Counts and emits the outcome of a cache read; `stale` counts as a hit. */
   read (counters: Counters, key: string, outcome: 'hit' | 'stale' | 'miss'): void {
     if (outcome === 'miss') counters.misses++
     else counters.hits++
     if (this.#events.hasReaders) this.#emitRead(key, counters.keyPattern, outcome)
   }
 
-  /** Counts an error under a label and emits `failed`. */
+  /** Counts an error of a cache operation under a label and emits `failed`. */
   fail (stats: ImplStats, operation: string, error: CacheError): void {
     stats.countError(error)
     this.#events.emit('failed', stats.label, operation, error)

@@ -1,6 +1,6 @@
 import { withRate, type Stats, type Totals } from './counters.js'
 
-/** The counts of the last five minutes, from a snapshot of the counters each minute. */
+/** The counts of cache reads in the last five minutes, from a copy of the counters each minute. */
 export class RecentStats {
   static readonly STEP_MS = 60_000
   static readonly STEPS = 5

@@ -9,20 +9,23 @@ export const SHADOW_OUTCOMES = ['match', 'mismatch', 'explained', 'differs', 'ab
  */
 export type ShadowOutcome = typeof SHADOW_OUTCOMES[number]
 
-/** Upper bounds, in seconds, of the ages of compared entries. */
+/** Upper bounds, in seconds, of the buckets by which the ages of entries in shadow reads are counted. */
 export const SHADOW_AGES: readonly number[] = [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400]
-/** The number of groups of keys; the spread between groups shows how far a rate is due to a few keys. */
+/** The number of groups of keys in shadow reads; the spread between groups shows how far a rate of mismatches is due to a few keys. */
 export const SHADOW_GROUPS = 64
-/** The maximum number of paths of a key pattern that are counted. */
+/** The maximum number of member paths of a key pattern that shadow reads count. */
 const MAX_PATHS = 8
 
-/** The ages of compared entries: counts by bound of `SHADOW_AGES`, not cumulative; the last count is that of ages above all bounds. */
+/**
+ * Counts of the ages of entries in shadow reads, by bound of `SHADOW_AGES`, not cumulative; the last count is that of ages above all
+ * bounds.
+ */
 export class AgeHistogram {
   readonly counts = new Array<number>(SHADOW_AGES.length + 1).fill(0)
   count = 0
   sum = 0
 
-  /** Adds an age in seconds; `NaN`, an unknown age, is not added. */
+  /** Counts the age of an entry in seconds; `NaN`, an unknown age, is not counted. */
   observe (age: number): void {
     if (Number.isNaN(age)) return
     let bucket = 0
@@ -39,19 +42,22 @@ export interface ShadowRead {
   readonly age: number
   /** The group of the key, 0 to 63. */
   readonly group: number
-  /** The path of the first member that differs, such as `.price`; an empty text stands for the value itself. */
+  /**
+   * The path of the first member in which the entry differs from the loaded value, such as `.price`; an empty text stands for the value
+   * itself.
+   */
   readonly path: string | undefined
 }
 
-/** The shadow reads of one key pattern. */
+/** The outcomes of the shadow reads of one key pattern. */
 export class ShadowCounts {
   readonly outcomes = Object.fromEntries(SHADOW_OUTCOMES.map((outcome) => [outcome, 0])) as Record<ShadowOutcome, number>
   readonly ages = { match: new AgeHistogram(), differs: new AgeHistogram(), mismatch: new AgeHistogram() }
-  /** The number of values that the implementation was given to store. */
+  /** The number of values that shadow reads gave to the implementation to store. */
   stored = 0
   /** The numbers of fresh and stale entries in each group of keys. A value that differs as a whole on every load counts as neither. */
   readonly groups = Array.from({ length: SHADOW_GROUPS }, () => ({ fresh: 0, stale: 0 }))
-  /** The number of mismatches by path; at most eight paths. */
+  /** The number of mismatches by path of the differing member; at most eight paths. */
   readonly mismatchPaths = new Map<string, number>()
   /** The number of comparisons by path of a member that differs on every load; at most eight paths. */
   readonly volatilePaths = new Map<string, number>()
@@ -75,7 +81,7 @@ export class ShadowCounts {
   }
 }
 
-/** The shadow reads of a process, by key pattern. */
+/** The outcomes of the shadow reads of a process, by key pattern. */
 export class ShadowStats {
   readonly patterns = new Map<string, ShadowCounts>()
 

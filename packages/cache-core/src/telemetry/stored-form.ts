@@ -1,8 +1,8 @@
 import { isIdLike } from './key-pattern.js'
 
-/** The maximum number of members that are checked in one value. */
+/** The maximum number of members that are checked in one value for changes by JSON. */
 const MAX_MEMBERS = 1000
-/** The maximum number of characters of a path in a message. */
+/** The maximum number of characters in the path of a member, in a message. */
 const MAX_PATH = 100
 
 /** A member of a value that is still to be checked, with its path and its parent. */
@@ -37,11 +37,11 @@ export function changeOf (value: unknown): string | undefined {
   return undefined
 }
 
-/** Whether a list has an element at each index and no other members: JSON makes `null` of a hole, and leaves a named member out. */
+/** Whether an array has an element at each index and no other members: JSON makes `null` of a hole, and leaves a named member out. */
 function isPlainList (list: readonly unknown[]): boolean {
   const checked = Math.min(list.length, MAX_MEMBERS)
   for (let index = 0; index < checked; index++) if (!(index in list)) return false
-  // The names of a list come in the order of its indexes, followed by other names.
+  // The names of an array's members come in the order of its indexes, followed by other names.
   return list.length > MAX_MEMBERS || Object.keys(list).length === list.length
 }
 

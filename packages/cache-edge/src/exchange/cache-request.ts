@@ -13,7 +13,7 @@ import type { Exchange, UnstoredReason } from './judge-response.js'
 export interface StoredRoute<R = never> {
   readonly pattern: string
   readonly policy: Policy<R>
-  /** The constraints that distinguish the route from others of the same URL, as text; `''`: the route has no constraint. */
+  /** The constraints of Fastify that distinguish the route from others of the same URL, as text; `''`: the route has no constraint. */
   readonly choice: string
 }
 
@@ -21,8 +21,8 @@ export interface StoredRoute<R = never> {
 export interface ViewIdentity { readonly key: string; readonly route: StoredRoute; readonly ip: string }
 
 /**
- * A background request that renews a stored response. It uses the cache of the client's request that received the stale response, and its
- * handler must see the same parts of the request.
+ * A background request that renews a stored response (a refresh). It uses the cache of the client's request that received the stale
+ * response, and its handler must see the same parts of the request.
  */
 export interface Refresh {
   readonly cache: FastifyCache
@@ -30,14 +30,14 @@ export interface Refresh {
   readonly stale: StoredHead
   /** Whether the request has passed every hook in front of the handler. */
   hasReachedHandler: boolean
-  /** Whether hooks changed the background request, so that it was refused. */
+  /** Whether hooks changed the background request into another one, so that it was refused. */
   isOther: boolean
   /** Whether the response to the background request was stored. */
   hasRenewed: boolean
 }
 
 /**
- * One request to a stored route, and its reply. The exchange acts on request and reply only through this interface, which `fastify/`
+ * One request to a route with `store`, and its reply. The exchange acts on request and reply only through this interface, which `fastify/`
  * implements.
  */
 export interface CacheRequest extends Exchange, DecidedRequest {
@@ -53,7 +53,7 @@ export interface CacheRequest extends Exchange, DecidedRequest {
    */
   readonly flightKey: string
   readonly cache: FastifyCache
-  /** The tags of the target and of the policy. */
+  /** The tags of the request's target URI and of the policy. */
   readonly tags: string[]
   /** The refresh of a background request; `undefined`: the request came from a client. */
   readonly refresh: Refresh | undefined
@@ -61,13 +61,16 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   readonly isGone: boolean
   /**
    * Whether the cache serves the request's key: an implementation stores values, and the rollout includes the request and its key. Other
-   * requests never wait for another, since observing must not delay them.
+   * requests never wait for another request, since observing must not delay them.
    */
   readonly isServed: boolean
 
-  /** Whether `Content-Type` and `Content-Language`, as hooks set them before the handler, are the same as when a response was stored. */
+  /**
+   * Whether the labels (`Content-Type` and `Content-Language`, as hooks set them before the handler) are the same as when a response was
+   * stored.
+   */
   hasLabelsOf (stored: StoredHead): boolean
-  /** Notes that the store has a fresh response to the request. */
+  /** Notes that the cache has a fresh response to the request. */
   noteStored (): void
   /** Marks the response as personal: it is sent to this HTTP client, and no other request may get it from a store. */
   markPersonal (): void
@@ -79,9 +82,9 @@ export interface CacheRequest extends Exchange, DecidedRequest {
 
   /** Sends a stored response, or 304 if the client has that response already. */
   serve (response: Servable, status?: CacheStatus): void
-  /** Sends 504 (RFC 9111 §5.2.1.7). */
+  /** Sends 504 for a request with `only-if-cached` that no stored response answers (RFC 9111 §5.2.1.7). */
   sendGatewayTimeout (): void
-  /** Sends the 304 of the handler unchanged. */
+  /** Sends the 304 that the handler answered, unchanged. */
   sendNotModified (): void
   /**
    * Notes the member of this cache in `Cache-Status`.

@@ -14,7 +14,7 @@ import { RecordingMemory } from './recording.js'
 import { Refresher } from './refresh.js'
 import { UnstoredRoutes } from './unstored-routes.js'
 
-/** The settings by which the requests of one app are answered from the store or by their handlers. */
+/** The settings by which the requests of one app are answered by stored responses or by their handlers. */
 export interface ExchangeSettings {
   readonly maxBodyBytes: number
   readonly maxVariants: number
@@ -28,7 +28,10 @@ const RECORDING_BYTES = 32 * 1024 * 1024
 
 type Waiting = Extract<ForwardState, { kind: 'waiting' }>
 
-/** Answers requests from the store or by a handler run. It acts on the decisions of `rules/` and on the states of `exchange-states.ts`. */
+/**
+ * Answers requests by a stored response or by a handler run. It acts on the decisions of `rules/` and on the states of
+ * `exchange-states.ts`.
+ */
 export class ExchangeRunner {
   readonly unstored = new UnstoredRoutes()
   readonly lone: LoneRuns
@@ -70,7 +73,7 @@ export class ExchangeRunner {
         this.#flights.supersedeAll()
         this.#variants.clear()
       }),
-      // Runs under way are superseded, so that a response made for one implementation is not stored in another.
+      // Handler runs in progress are superseded, so that a response made for one implementation is not stored in another.
       events.on('swapped', () => this.#flights.supersedeAll())
     ]
   }
@@ -81,8 +84,8 @@ export class ExchangeRunner {
   }
 
   /**
-   * Answers a request from the store or by a handler run. `undefined`: the response was sent at once. The promise rejects with the error of
-   * the handler.
+   * Answers a request by a stored response or by a handler run. `undefined`: the response was sent at once. The promise rejects with the
+   * error of the handler.
    */
   answer (request: CacheRequest): Promise<void> | undefined {
     const looked = this.#variants.find(request.cache, request.key, request)
@@ -131,8 +134,8 @@ export class ExchangeRunner {
   }
 
   /**
-   * Follows a forwarded request from state to state. There is no `await` between the look-up of a run to join and the begin of an own run.
-   * Therefore, if the client of a run disconnects, only one of the waiting requests begins the next run.
+   * Follows a forwarded request from state to state. There is no `await` between the look-up of a handler run to join and the begin of an
+   * own run. Therefore, if the client of a run disconnects, only one of the waiting requests begins the next run.
    */
   async #forward (request: CacheRequest, found: SelectedVariant | undefined, fwd: Miss): Promise<void> {
     let state: ForwardState = this.#arrive(request, Infinity)

@@ -14,22 +14,22 @@ export type Miss = Exclude<AfterLookup['why'], 'fresh'>
 
 /**
  * The state of a request that is forwarded to the handler. The states from `leading` on are final. `until`: the time in monotonic
- * milliseconds until which the request waits for other runs.
+ * milliseconds until which the request waits for other handler runs.
  */
 export type ForwardState =
   /** The request looks for a handler run to join. */
   | { readonly kind: 'arriving'; readonly until: number }
-  /** The request waits for the run of another request. `isLate`: it joined after the tags of that run were compared. */
+  /** The request waits for the run of another request. `isLate`: it joined after the tags of that run were compared with their snapshot. */
   | { readonly kind: 'waiting'; readonly flight: HandlerFlight; readonly isLate: boolean; readonly until: number }
-  /** The request joined late, so the tags of the run are compared again. */
+  /** The request joined a handler run late, so the tags of the run are compared with their snapshot again. */
   | { readonly kind: 'proving'; readonly flight: HandlerFlight; readonly response: StoredResponse }
-  /** The request runs the handler, and requests with this key join the run; `undefined`: no request joins the run. */
+  /** The request runs the handler, and requests with this key join the handler run; `undefined`: no request joins it. */
   | { readonly kind: 'leading'; readonly flightKey: string | undefined }
-  /** The request runs the handler alone. */
+  /** The request runs the handler, and no other request joins the handler run. */
   | { readonly kind: 'alone' }
-  /** The response of the joined run answers the request. */
+  /** The response of the joined handler run answers the request. */
   | { readonly kind: 'shared'; readonly response: StoredResponse }
-  /** The handler failed in the joined run; the stored response that the request selects answers the request. */
+  /** The handler failed in the joined handler run; the stored response that the request selects answers the request. */
   | { readonly kind: 'stale'; readonly detail: string }
   /** The client of the request left, so no response is sent. */
   | { readonly kind: 'gone' }
@@ -38,10 +38,10 @@ const ALONE: ForwardState = { kind: 'alone' }
 
 /** Returns the state of a request after it has looked for a handler run to join. */
 export function afterArrival (facts: {
-  /** The key of the runs that the request may join; `undefined`: it joins no run, and no other request joins its own run. */
+  /** The key of the handler runs that the request may join; `undefined`: it joins no run, and no other request joins its own run. */
   readonly flightKey: string | undefined
   readonly flight: HandlerFlight | undefined
-  /** Whether the last run of the key gave no storable response, so that no request waits for the next run. */
+  /** Whether the last handler run with the key gave no storable response, so that no request waits for the next run. */
   readonly isUncacheable: boolean
   readonly until: number
 }): ForwardState {
@@ -50,15 +50,15 @@ export function afterArrival (facts: {
   return { kind: 'waiting', flight, isLate: flight.isProven, until }
 }
 
-/** The state after a wait: the joined run has ended, or the time limit has passed. */
+/** Returns the state of a request after a wait: the joined handler run has ended, or the time limit has passed. */
 export function afterWait ({ flight, isLate, until }: Extract<ForwardState, { kind: 'waiting' }>, facts: {
   readonly isGone: boolean
   readonly hasTimeLeft: boolean
   /** Whether the request has a stored response that may be served instead of a failure. */
   readonly isStaleAllowed: boolean
-  /** The response of the run; `undefined`: the run had no response in time. */
+  /** The response of the joined handler run; `undefined`: the run had no response in time. */
   readonly response: StoredResponse | undefined
-  /** Whether the response of the run is fresh, and the headers of the request select it. */
+  /** Whether the response of the joined handler run is fresh, and the headers of the request select it. */
   readonly isUsable: boolean
 }): ForwardState {
   if (facts.isGone) return { kind: 'gone' }
@@ -69,7 +69,7 @@ export function afterWait ({ flight, isLate, until }: Extract<ForwardState, { ki
   return isLate ? { kind: 'proving', flight, response } : { kind: 'shared', response }
 }
 
-/** Returns the state of a request after the tags of the joined run were compared once more. */
+/** Returns the state of a request after the tags of the joined handler run were compared once more with their snapshot. */
 export function afterProof ({ response }: Extract<ForwardState, { kind: 'proving' }>, isCurrent: boolean): ForwardState {
   return isCurrent ? { kind: 'shared', response } : ALONE
 }
@@ -82,18 +82,18 @@ export function afterResponse (
   return state.kind === 'running' && !isError && status === 304 && facts.hasStored ? { kind: 'validated' } : state
 }
 
-/** The consequence of a run that ended with the handler's own response or failure. */
+/** The consequence of a handler run that ended with the handler's own response or failure. */
 export type Conclusion =
   | { readonly kind: 'storable'; readonly response: StoredResponse }
   /** The client left, or the body broke off: one of the waiting requests runs the handler again. */
   | { readonly kind: 'abandoned'; readonly unstored: Unstored }
   /** Another response was sent in place of the handler's; the stored response remains unchanged. */
   | { readonly kind: 'replaced'; readonly unstored: Unstored }
-  /** The response is complete and may not be stored. */
+  /** The handler's response is complete and may not be stored. */
   | { readonly kind: 'uncacheable'; readonly unstored: Unstored; readonly status: number }
 
 /**
- * Decides the consequence of a run by its end and by the judgement on its response.
+ * Decides the consequence of a handler run by its end and by the judgement on its response.
  * @param judged the judgement on a recorded response
  * @param status of the handler's response or of its error; `0`: the handler sent no response
  */

@@ -9,7 +9,7 @@ const MAX_RUN_MS = 30_000
 export class HandlerFlight extends Flight<StoredResponse | undefined> {
   /** The snapshot of the tags before the handler ran; `undefined`: the store could not be read. */
   snapshot: TagSnapshot | undefined
-  /** Whether the tags were compared with the snapshot, so that a request that joins later compares them again. */
+  /** Whether the tags of the run were compared with their snapshot, so that a request that joins later compares them again. */
   isProven = false
   /**
    * The `detail` in `Cache-Status` of the stale response that was served in place of the handler's; `undefined`: no stale response was
@@ -17,15 +17,15 @@ export class HandlerFlight extends Flight<StoredResponse | undefined> {
    */
   failure: string | undefined
   hasWaiters = false
-  /** The start of the run, in monotonic milliseconds. */
+  /** The start of the handler run, in monotonic milliseconds. */
   readonly begunAt: number
-  /** Whether other requests may join the run. */
+  /** Whether other requests may join the handler run. */
   readonly isJoinable: boolean
   #share!: (response: StoredResponse | undefined) => void
   #onJoin: () => void = () => {}
 
   /**
-   * Creates the flight of a run that began at `begunAt`.
+   * Creates the flight of a handler run that began at `begunAt`.
    * @param key `undefined`: no request can join the run
    */
   constructor (key: string | undefined, tags: readonly string[], begunAt: number) {
@@ -41,13 +41,16 @@ export class HandlerFlight extends Flight<StoredResponse | undefined> {
     return super.join()
   }
 
-  /** Calls `listener` as soon as another request waits for the run; immediately, if a request waits already. */
+  /** Calls `listener` as soon as another request waits for the handler run; immediately, if a request waits already. */
   whenJoined (listener: () => void): void {
     this.#onJoin = listener
     if (this.hasWaiters) listener()
   }
 
-  /** Gives the response of the run to all requests that joined; `undefined`: the run has no response. Only the first call has an effect. */
+  /**
+   * Gives the response of the handler run to all requests that joined; `undefined`: the run has no response. Only the first call has an
+   * effect.
+   */
   share (response: StoredResponse | undefined): void {
     this.#share(response)
   }
@@ -60,7 +63,7 @@ export class HandlerFlights {
   readonly #maxRunMs: number
 
   /**
-   * Sets the time after which requests no longer join a run.
+   * Sets the time after which requests no longer join a handler run.
    * @param waitMs milliseconds that a request waits for the run of another
    */
   constructor (owner: { readonly clock: Clock }, waitMs: number) {
@@ -69,8 +72,8 @@ export class HandlerFlights {
   }
 
   /**
-   * The run that a request with this key may wait for. A run past the time limit is superseded, so that the response of the next run is
-   * stored.
+   * Returns the handler run that a request with this key may wait for. A run past the time limit is superseded, so that the response of the
+   * next run is stored.
    */
   joinable (key: string): HandlerFlight | undefined {
     const flight = this.#flights.joinable(key)
@@ -81,7 +84,7 @@ export class HandlerFlights {
   }
 
   /**
-   * Begins a run, which requests with its key can join.
+   * Begins a handler run, which requests with its key can join.
    * @param key `undefined`: no request can join the run
    */
   begin (key: string | undefined, tags: readonly string[]): HandlerFlight {
@@ -90,18 +93,20 @@ export class HandlerFlights {
     return flight
   }
 
-  /** Ends a run, and the wait of all requests that joined it. */
+  /** Ends a handler run, and the wait of all requests that joined it. */
   end (flight: HandlerFlight): void {
     if (flight.isJoinable) this.#flights.end(flight)
     flight.share(undefined)
   }
 
-  /** Supersedes the runs with one of these invalidated tags: later requests do not join them, and their responses are not stored. */
+  /**
+   * Supersedes the handler runs with one of these invalidated tags: later requests do not join them, and their responses are not stored.
+   */
   supersedeTags (tags: readonly string[]): void {
     this.#flights.supersedeTags(tags)
   }
 
-  /** Supersedes all runs, since the cache was cleared or replaced; see `supersedeTags`. */
+  /** Supersedes all handler runs, since the cache was cleared or replaced; see `supersedeTags`. */
   supersedeAll (): void {
     this.#flights.supersedeAll()
   }

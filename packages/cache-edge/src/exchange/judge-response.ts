@@ -10,13 +10,13 @@ import { NOT_STORED, type StoredHead, type StoredResponse } from '../store/store
 export interface Exchange {
   readonly method: string
   readonly headers: IncomingHttpHeaders
-  /** Whether the response is for this client alone. */
+  /** Whether the response is for this client alone, so that it is not stored. */
   readonly isPersonal: boolean
   readonly policy: Policy
   readonly tags: readonly string[]
 }
 
-/** Status and headers of a response. */
+/** The status and the header fields of a response. */
 interface Head { readonly status: number; readonly headers: Record<string, string | string[]> }
 
 /** Minimum number of seconds for which a response with a validator is stored after its freshness ends. */
@@ -25,15 +25,15 @@ const KEEP_TO_VALIDATE = 60
 /** The reason why a response is not stored, as `Cache-Status` names it. */
 export type UnstoredReason = NotStoredReason | 'personal' | 'csp-nonce' | 'serializer' | 'serialized-text' | 'too-large' | 'endless-stream' | 'unsupported-payload' | 'hijacked'
 
-/** The reason why a response is not stored; `undefined`: another response was sent in its place. */
+/** A response that is not stored. `reason`: why; `undefined`: another response was sent in its place. */
 export interface Unstored {
   readonly reason: UnstoredReason | undefined
-  /** The names in `Vary` that cannot be part of the cache key. */
+  /** The header names in the response's `Vary` that cannot be part of the cache key. */
   readonly vary?: readonly string[]
   readonly response?: undefined
 }
 
-/** The stored form of a response, or the reason why it is not stored. */
+/** The result of judging a response: its stored form, or the reason why it is not stored. */
 export type Judgement = { readonly response: StoredResponse; readonly reason?: undefined } | Unstored
 
 /** Judges whether a response may be stored (RFC 9111 §3). `requestedAt`: milliseconds of the epoch. */
@@ -155,7 +155,9 @@ export function chosenBy (vary: readonly string[], { store, vary: own }: Policy)
   return [...new Set(store === 'by-policy' ? own : [...vary, ...own])]
 }
 
-/** The entity tag that the app set before any onSend hook, otherwise the tag that was computed of exactly this body. */
+/**
+ * The ETag of a stored response: the one that the app set before any onSend hook, otherwise the one that was computed of exactly this body.
+ */
 function storedTag ({ etag, body }: RecordedResponse, { headers, tagged }: Final): Pick<StoredHead, 'etag' | 'isTagOfBody'> {
   if (etag !== undefined) return { etag }
   const isOfBody = tagged !== undefined && headers.etag === tagged.etag && body.equals(Buffer.from(tagged.body as string))

@@ -16,7 +16,7 @@ import { renew, type Renewal } from './renewal.js'
 import { judge, secondsToKeep, type Judgement, type Unstored } from './judge-response.js'
 import type { UnstoredRoutes } from './unstored-routes.js'
 
-/** The parts of the response cache that leading runs use. */
+/** The functions and objects of the response cache that leading handler runs use. */
 export interface LeadingRunSettings {
   readonly maxBodyBytes: number
   readonly memory: RecordingMemory
@@ -117,7 +117,7 @@ export class LeadingRun implements RunListener {
     this.#enter(afterTimeout(this.#state, this.#facts))
   }
 
-  /** Enters a state. A stale response is served as soon as the state `stale-served` is entered. */
+  /** Enters a state of the handler run. A stale response is served as soon as the state `stale-served` is entered. */
   #enter (state: RunState, error?: unknown): void {
     const isEntered = state.kind === 'stale-served' && this.#state.kind !== 'stale-served'
     this.#state = state
@@ -137,7 +137,7 @@ export class LeadingRun implements RunListener {
     this.#flight.share(undefined)
   }
 
-  /** Ends the run with the handler's own response or failure. */
+  /** Ends the handler run with the handler's own response or failure. */
   async #end (end: Outcome | Failure): Promise<void> {
     const isFailure = typeof end === 'object' && 'error' in end
     const status = isFailure ? this.#recorded.statusOf(end.error) : this.#recorded.status
@@ -208,7 +208,9 @@ export class LeadingRun implements RunListener {
     await this.#request.cache.tags.invalidate(uriTag(this.#request.target))
   }
 
-  /** Gives a response to the requests that wait for it, unless another process has invalidated one of its tags since the handler began. */
+  /**
+   * Gives a response to the requests that wait for it, unless another process has invalidated one of its tags since the handler run began.
+   */
   async #share (response: StoredResponse): Promise<void> {
     const flight = this.#flight
     flight.isProven = true
@@ -219,7 +221,7 @@ export class LeadingRun implements RunListener {
   async #store (response: StoredResponse): Promise<void> {
     const { cache, key, target, tags, refresh } = this.#request
     const { snapshot } = this.#flight
-    // Without a snapshot the response is not stored, since the store could not detect an invalidation during the handler run.
+    // Without a snapshot of the tags the response is not stored, since the store could not detect an invalidation during the handler run.
     if (snapshot === undefined) return
     const ttl = Math.max(0.001, response.freshness.lifetime - response.freshness.initialAge)
     const staleIfError = Math.max(0, secondsToKeep(response) - ttl)
@@ -230,8 +232,7 @@ export class LeadingRun implements RunListener {
 }
 
 /**
- * Whether the tags of a run are as they were before the handler ran; `true` while the store fails, so that an outage does not run every
- * handler.
+ * Whether the tags of a handler run are as they were before it; `true` while the cache fails, so that an outage does not run every handler.
  */
 export async function isCurrent ({ cache }: CacheRequest, { snapshot }: HandlerFlight): Promise<boolean> {
   if (snapshot === undefined) return true

@@ -5,7 +5,7 @@ import type { RecordingMemory } from './recording.js'
 import { judge } from './judge-response.js'
 import type { UnstoredRoutes } from './unstored-routes.js'
 
-/** The parts of the response cache that lone runs use. */
+/** The functions and objects of the response cache that handler runs for one request use. */
 export interface LoneRunSettings {
   readonly maxBodyBytes: number
   readonly memory: RecordingMemory
@@ -21,7 +21,7 @@ export class LoneRuns {
     this.#settings = settings
   }
 
-  /** Runs the handler, which sees only the headers in the key. */
+  /** Runs the handler for one request alone; it sees only the headers in the cache key. */
   async runAlone (request: CacheRequest, status: CacheStatus): Promise<void> {
     request.setStatus(status)
     await request.run()

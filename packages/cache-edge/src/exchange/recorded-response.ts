@@ -1,4 +1,4 @@
-/** A computed entity tag, and the body that it was computed of. */
+/** A computed ETag, and the body that it was computed of. */
 export interface Tagged {
   readonly etag: string
   readonly body: string | Uint8Array
@@ -6,7 +6,7 @@ export interface Tagged {
   readonly coding: unknown
 }
 
-/** Labels: headers that describe a body. A hook before the handler may set them for the body that the handler then sends. */
+/** The names of labels: headers that describe a body. A hook before the handler may set them for the body that the handler then sends. */
 export const LABELS = ['content-type', 'content-language'] as const
 
 /** The response headers that hooks had set before the handler ran. */
@@ -35,8 +35,8 @@ export interface RecordedResponse {
 /** The response as it was sent, after every onSend hook. */
 export interface Final {
   readonly status: number
-  /** The headers without those that this plugin wrote. */
+  /** The headers of the sent response without those that this plugin wrote. */
   readonly headers: Readonly<Record<string, string | string[]>>
-  /** The computed entity tag with its body; `undefined`: no tag was computed, or the app set its own. */
+  /** The computed ETag with its body; `undefined`: no ETag was computed, or the app set its own. */
   readonly tagged: Tagged | undefined
 }

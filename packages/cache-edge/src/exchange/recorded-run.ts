@@ -3,16 +3,16 @@ import type { RecordingMemory } from './recording.js'
 import type { Judgement, Unstored, UnstoredReason } from './judge-response.js'
 
 /**
- * The end of a recording. `'aborted'`: the client or the stream broke off. `unstored`: the response is too large, of a kind that cannot be
- * recorded, or may not be stored. `'replaced'`: an error, a hijacked reply or another response was sent, or no memory was left; the stored
- * response remains unchanged.
+ * The end of the recording of a response. `'aborted'`: the client or the stream broke off. `unstored`: the response is too large, of a kind
+ * that cannot be recorded, or may not be stored. `'replaced'`: an error, a hijacked reply or another response was sent, or no memory was
+ * left; the stored response remains unchanged.
  */
 export type Outcome = { readonly recorded: RecordedResponse; readonly final: Final } | { readonly unstored: Unstored } | 'aborted' | 'replaced'
 
 /** The error with which a handler failed. */
 export interface Failure { readonly error: unknown }
 
-/** The limits of a recording, and the callbacks of its handler run. */
+/** The limits of the recording of a response, and the callbacks of its handler run. */
 export interface RunListener {
   readonly maxBytes: number
   readonly memory: RecordingMemory
@@ -24,7 +24,7 @@ export interface RunListener {
   intercept (status: number, error: Error | undefined): 'instead' | 'validated' | undefined
   /** Judges whether a response may be stored; called for a stream as soon as its head is written. */
   judge (recorded: RecordedResponse, final: Final): Judgement
-  /** Called when the response is a stream of unknown length. */
+  /** Called when the recorded response is a stream of unknown length. */
   onStream (): void
 }
 
@@ -48,13 +48,13 @@ export interface RecordedRun {
   start (): Promise<Failure | undefined>
   /** The status with which Fastify answers an error of the handler. */
   statusOf (error: unknown): number
-  /** Reads a stream ahead of its client, since other requests wait for the response. */
+  /** Reads the recorded stream ahead of its client, since other requests wait for the response. */
   hurry (): void
   /** Shows the whole request again, with the parts that were hidden from the handler. */
   showAll (): void
-  /** Ends the recording: another response is sent in place of the handler's. */
+  /** Ends the recording of the response: another response is sent in place of the handler's. */
   takeOver (): void
-  /** Ends the recording, and removes the headers and the error of the handler, so that another response can be sent. */
+  /** Ends the recording of the response, and removes the headers and the error of the handler, so that another response can be sent. */
   undo (): void
   /** Drops each payload that the handler sends from now on, since another response is under way. */
   dropLate (): void

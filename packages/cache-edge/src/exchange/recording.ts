@@ -1,9 +1,9 @@
 import { finished, Readable } from 'node:stream'
 
-/** The result of a recording: the whole body, or the reason why there is none. */
+/** The result of recording a body: the whole body, or the reason why there is none. */
 export type Recorded = Buffer | 'too-large' | 'no-memory' | 'broken-off'
 
-/** Bytes that a Buffer takes beside its content, counted so that a body of tiny chunks is bounded, too. */
+/** Bytes that a recorded Buffer takes beside its content, counted so that a body of tiny chunks is bounded, too. */
 const CHUNK_OVERHEAD = 128
 
 /** The limit for the bytes that all recordings of an app hold together. */
@@ -13,7 +13,7 @@ export class RecordingMemory {
   #used = 0
 
   /**
-   * Creates a memory in which no chunk is counted yet.
+   * Creates the limit, with no recorded chunk counted yet.
    * @param onFull called whenever a chunk exceeds the limit
    */
   constructor (maxBytes: number, onFull: () => void) {
@@ -23,7 +23,7 @@ export class RecordingMemory {
 
   get used (): number { return this.#used }
 
-  /** Counts a chunk; `false`: the memory now exceeds its limit. */
+  /** Counts a recorded chunk; `false`: the recordings of the app now exceed their limit. */
   take (chunk: Buffer): boolean {
     this.#used += chunk.byteLength + CHUNK_OVERHEAD
     if (this.#used <= this.#maxBytes) return true
@@ -45,9 +45,9 @@ export class Recording extends Readable {
   readonly #maxBytes: number
   readonly #memory: RecordingMemory
   #onEnd: ((recorded: Recorded) => void) | undefined
-  /** The chunks of the body. During the recording: all chunks so far. Afterwards: the chunks that were not read yet. */
+  /** The chunks of the recorded body. During the recording: all chunks so far. Afterwards: the chunks that were not read yet. */
   #chunks: Buffer[] = []
-  /** The number of chunks that the reader has received. */
+  /** The number of recorded chunks that the reader has received. */
   #given = 0
   #bytes = 0
   #isAhead = false
@@ -56,7 +56,7 @@ export class Recording extends Readable {
   #hasEnded = false
 
   /**
-   * Prepares the recording of a source, which begins with the first read.
+   * Prepares the recording of a source, a stream of the app, which begins with the first read.
    * @param onEnd called once, unless the recording was stopped before
    */
   constructor (
@@ -69,22 +69,22 @@ export class Recording extends Readable {
     this.#memory = memory
     this.#onEnd = onEnd
     source.once('end', () => this.#whole())
-    // `finished` also reports a source that closes without 'end' and 'error', or had ended before.
+    // `finished` also reports a source stream that closes without 'end' and 'error', or had ended before.
     finished(source, { writable: false }, (error) => {
       if (error == null) this.#whole()
       else if (!this.#hasEnded) this.destroy(error)
     })
-    // A source that the app reads as well is recorded at once, since chunks before the first read of the client would be lost.
+    // A source stream that the app reads as well is recorded at once, since chunks before the first read of the client would be lost.
     if (source.readableFlowing === true) this.#start()
   }
 
-  /** Reads the source ahead of the reader, since other requests wait for the recording. */
+  /** Reads the source stream ahead of the reader, since other requests wait for the recording. */
   runAhead (): void {
     this.#isAhead = true
     if (this.#hasStarted) this.#give()
   }
 
-  /** Stops the recording: the stream is only passed on, at the pace of its reader. */
+  /** Stops the recording: the source stream is only passed on, at the pace of its reader. */
   stop (): void {
     if (this.#onEnd === undefined) return
     this.#onEnd = undefined

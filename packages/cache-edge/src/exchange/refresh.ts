@@ -4,25 +4,25 @@ import { within } from '../lib/within.js'
 import type { StoredHead } from '../store/stored-response.js'
 import type { CacheRequest, Refresh } from './cache-request.js'
 
-/** Time limit of a refresh in seconds, and the ttl of its lock; afterwards another refresh may begin. */
+/** The time limit of a refresh in seconds, and the ttl of its lock; afterwards another refresh may begin. */
 const LIMIT_SECONDS = 30
-/** Milliseconds of the pause after a failed refresh, doubled each time so that the origin or its rate limit can recover. */
+/** Milliseconds of the pause after a failed refresh, doubled each time so that the origin server can recover. */
 const FIRST_PAUSE_MS = 1000
 const MAX_PAUSE_MS = 60_000
-/** Milliseconds without a refresh after a hook refused one, since the next refresh would most likely be refused, too. */
+/** Milliseconds without a refresh after a hook refused the last one, since the next refresh would most likely be refused, too. */
 const REFUSED_MS = 600_000
-/** Statuses that refuse a request temporarily, not for lack of credentials. */
+/** Statuses of a refresh that refuse it temporarily, not for lack of credentials. */
 const TRANSIENT = new Set([408, 425, 429])
 
 /** Renews responses that were served stale: one background request per key at a time, across processes, without credentials. */
 export class Refresher {
   static readonly MAX_FAILURES = 10_000
   readonly #running = new Set<string>()
-  /** Keys whose last refresh failed. */
+  /** Cache keys whose last refresh failed. */
   readonly #paused: Backoff
-  /** Keys whose last refresh was refused by a hook. */
+  /** Cache keys whose last refresh was refused by a hook. */
   readonly #refused: Backoff
-  /** The number of consecutive failed refreshes by key. */
+  /** The number of consecutive failed refreshes by cache key. */
   readonly #failures = new Map<string, number>()
   readonly #notices = new Notices()
 
@@ -36,7 +36,7 @@ export class Refresher {
     return this.#refused.isActive(key + variant)
   }
 
-  /** Starts a refresh, unless a refresh of the same response runs or the pause after its last failure has not passed. */
+  /** Starts the refresh of a stale response, unless another one of it runs or the pause after its last failure has not passed. */
   start (request: CacheRequest, stale: StoredHead): void {
     const id = request.key + stale.variant
     if (this.#running.has(id) || this.#paused.isActive(id)) return
@@ -67,7 +67,7 @@ export class Refresher {
   }
 
   /**
-   * Ends a refresh: notes its failure, and logs the cause once per route.
+   * Ends a refresh of a stored response: notes its failure, and logs the cause once per route.
    * @param status of the response to the refresh; `undefined`: the refresh did not end in time
    */
   #conclude (id: string, request: CacheRequest, refresh: Refresh, status: number | undefined): void {

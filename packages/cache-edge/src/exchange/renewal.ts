@@ -7,7 +7,7 @@ import type { StoredHead } from '../store/stored-response.js'
 
 const NO_BODY = Buffer.alloc(0)
 
-/** The headers that the handler set with its 304, and those that hooks had set before it. */
+/** The headers that the handler set with its 304, which renews a stored response, and those that hooks had set before it. */
 export interface Update { readonly own: RecordedResponse['headers']; readonly before: Before }
 
 /** A stored response with the fields of a 304, and the reason why it must no longer be stored; `undefined`: it may be stored. */

@@ -7,7 +7,7 @@ export type RunState =
   /** The handler answered 304 to the validators of the stored response. */
   | { readonly kind: 'validated' }
 
-/** Facts about the request of a run, at the time of a transition. */
+/** Facts about the request of a handler run, at the time of a transition between its states. */
 export interface RunFacts {
   readonly hasStored: boolean
   /** Whether the stored response may be served instead of a failure (RFC 5861 §4). */

@@ -2,19 +2,22 @@ import type { UnstoredReason } from './judge-response.js'
 import { Notices, type Log } from '../lib/notices.js'
 import type { StoredRoute } from './cache-request.js'
 
-/** A lasting reason why responses are not stored: the app must change its responses, or remove `store` from the route. */
+/** A lasting reason why responses of a route are not stored: the app must change its responses, or remove `store` from the route. */
 interface Lasting {
-  /** Number of responses after which the reason counts as lasting: one, if it applies to every response of the route. */
+  /** The number of unstored responses after which the reason counts as lasting: one, if it applies to every response of the route. */
   readonly after: number
-  /** Whether the handler sees the whole request from then on. `false`: the reason depends on a single response or on an upstream. */
+  /**
+   * Whether the handler sees the whole request once the reason is lasting. `false`: the reason depends on a single response or on an
+   * upstream.
+   */
   readonly showsAll: boolean
   readonly message: string
 }
 
 const SEVERAL = 3
 /**
- * Number of responses of an upstream after which a reason counts as lasting. It is high, since a proxied route has many pages, each with
- * its own headers.
+ * The number of unstored responses of an upstream after which a reason counts as lasting. It is high, since a proxied route has many pages,
+ * each with its own headers.
  */
 const MANY = 20
 const TAKE_STORE_AWAY = 'or take store from the route'
@@ -34,10 +37,10 @@ const LASTING: Partial<Record<UnstoredReason, Lasting>> = {
   'too-large': { after: SEVERAL, showsAll: false, message: `are larger than maxBodyBytes; raise it, ${TAKE_STORE_AWAY}` }
 }
 
-/** Reasons that an upstream gives by its own headers. */
+/** Reasons for not storing that an upstream server gives by its own headers. */
 const OF_LIFETIME = new Set<UnstoredReason>(['private', 'no-store', 'no-lifetime'])
 
-/** Observations of one route. `unstored`: the number of responses that were not stored, by reason. */
+/** The responses of one route so far. `unstored`: the number of responses that were not stored, by reason. */
 interface Observed { readonly unstored: Map<UnstoredReason, number>; isShownAll: boolean; hasStorable: boolean }
 
 /**
@@ -54,7 +57,7 @@ export class UnstoredRoutes {
     return this.#routes.get(nameOf(route))?.isShownAll === true
   }
 
-  /** Counts a response of a route that was not stored. */
+  /** Counts a response of a route that was not stored, by its reason. */
   note (route: StoredRoute, reason: UnstoredReason, fields: object, log: Log): void {
     const lasting = LASTING[reason]
     if (lasting === undefined) return
@@ -72,7 +75,7 @@ export class UnstoredRoutes {
       `Cache: responses of this route are not stored, since they ${lasting.message}${seen.isShownAll ? '. As long as none can be, its handler sees the whole request, and they are private where they name no Cache-Control' : ''}`)
   }
 
-  /** Notes a response of a route that could be stored. */
+  /** Records that a response of a route could be stored. */
   noteStorable (route: StoredRoute): void {
     const seen = this.#of(route)
     seen.hasStorable = true

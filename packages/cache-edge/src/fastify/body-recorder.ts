@@ -14,7 +14,7 @@ import type { SeenRequest } from './seen-request.js'
  */
 export type BodyEnd = 'complete' | 'aborted' | 'replaced' | UnstoredReason
 
-/** The parts of the response recorder that a body recorder uses. */
+/** The functions and objects of the response recorder that a body recorder uses. */
 export interface BodyRecorderSettings {
   readonly headers: ReplyHeaders
   readonly seen: SeenRequest
@@ -33,7 +33,7 @@ const ENDLESS = /^(?:text\/event-stream|multipart\/x-mixed-replace)/i
 export class BodyRecorder {
   /** The headers of the handler when it sent the body, with the labels of hooks; see `RecordedResponse`. */
   headers: Record<string, string | string[]> = {}
-  /** The whole body; `undefined`: the body is not complete yet. */
+  /** The whole recorded body; `undefined`: the body is not complete yet. */
   body: Buffer | undefined
   isText = false
   isSerialisedByHook = false
@@ -75,7 +75,7 @@ export class BodyRecorder {
     this.#recording?.runAhead()
   }
 
-  /** Ends the recording; a stream is still passed on to the client. */
+  /** Ends the recording of the body; a stream is still passed on to the client. */
   stop (): void {
     this.#isOver = true
     this.#recording?.stop()

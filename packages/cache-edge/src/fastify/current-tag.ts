@@ -30,7 +30,7 @@ export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentT
 }
 
 /**
- * The current tag of the target; `undefined`: there is no tag, or the function failed and the handler runs without it. A write whose
+ * The current ETag of the target; `undefined`: there is none, or the function failed and the handler runs without it. A write whose
  * preconditions cannot be evaluated is refused: rejects with the function's own error, or with `CACHE_ERR_CURRENT_TAG`.
  */
 async function etagOf (request: FastifyRequest, currentTag: CurrentTag, notices: Notices): Promise<string | undefined> {

@@ -24,7 +24,7 @@ export const OF_RESPONSE = [...TARGETED, 'etag', 'last-modified', 'expires', 'ag
 type RawRequest = Pick<FastifyRequest, 'raw'>
 type FieldLines = Parameters<typeof joinLines>[0]
 
-/** Settings of `EdgeHeaders`. */
+/** The settings of `EdgeHeaders`, which writes the headers for caches in front of the app. */
 export interface HeaderSettings {
   readonly personal: PersonalRequests
   readonly tagHeader: NonNullable<CacheEdgeOptions['tagHeader']>

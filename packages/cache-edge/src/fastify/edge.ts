@@ -20,7 +20,7 @@ import { ResponseCache } from './response-cache.js'
 import { RouteRules } from './route-rules.js'
 import { Writes } from './unsafe-methods.js'
 
-/** The property in a route's `config` which shows that the route has a last onSend hook of its own. */
+/** The property in a route's `config` which shows that this plugin added a last onSend hook to the route. */
 const kEdge = Symbol.for('@x/cache-edge.edge')
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'])
 

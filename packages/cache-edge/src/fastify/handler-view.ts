@@ -7,7 +7,7 @@ import type { SeenRequest } from './seen-request.js'
 /** A response that the handler has not sent yet. */
 export interface Pending {
   readonly isOpen: boolean
-  /** Ends the wait for the response, since another response is sent in its place. */
+  /** Ends the wait for the handler's response, since another response is sent in its place. */
   takeOver (): void
 }
 

@@ -31,7 +31,7 @@ function drain (stream: Readable): void {
   })
 }
 
-/** Destroys a payload that will not be read, so that files and connections behind it are closed. Never throws. */
+/** Destroys a response payload that will not be read, so that files and connections behind it are closed. Never throws. */
 export function discard (payload: unknown): void {
   const body: any = isResponse(payload) ? payload.body : payload
   if (!isStreamed(body)) return

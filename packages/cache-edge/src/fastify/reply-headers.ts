@@ -19,7 +19,7 @@ export class ReplyHeaders {
   /** The headers that hooks set before the handler ran. */
   get before (): Before { return texts(this.#before) }
 
-  /** The headers that the handler has set or changed by now. */
+  /** The response headers that the handler has set or changed by now. */
   get own (): RecordedResponse['headers'] {
     const own: Fields = {}
     for (const [name, value] of Object.entries(texts(this.#reply.getHeaders()))) {
@@ -28,7 +28,7 @@ export class ReplyHeaders {
     return own
   }
 
-  /** The headers of the handler, and the labels that hooks before it had set. */
+  /** The response headers of the handler, and the labels that hooks before it had set. */
   get labelled (): Fields {
     return { ...Object.fromEntries(labelsIn(this.before)), ...this.own }
   }

@@ -24,7 +24,7 @@ export interface ResponseCacheSettings {
   readonly constraints: Pick<Constraints, 'headers'>
   readonly tags: BodyTags | undefined
   readonly name: string
-  /** The name of the app in the keys; `undefined`: no other app shares the store. */
+  /** The name of the app in the cache keys; `undefined`: no other app shares the store. */
   readonly app: string | undefined
   readonly hosts: ReadonlySet<string> | undefined
   readonly maxBodyBytes: number

@@ -33,10 +33,10 @@ export class RouteRules {
   /** The constraints of the app's routes. */
   get constraints (): Constraints { return this.#constraints }
 
-  /** The prefixes of the rules that no route has matched. */
+  /** The prefixes of the rules in option `rules` that no route has matched. */
   get unused (): ReadonlySet<string> { return this.#unused }
 
-  /** Whether a rule matches the pattern of a route. */
+  /** Whether a rule of option `rules` matches the pattern of a route. */
   covers (url: string): boolean {
     return this.#ruleOf(url) !== undefined
   }

@@ -5,7 +5,7 @@ import { ReplacedProperties, requestAccessors } from './patches.js'
 /** The functions that hide parts of a request from code that runs later, or show all parts again. */
 export interface SeenRequest { readonly showSome: () => void; readonly showAll: () => void }
 
-/** The parts of a request that a handler sees. */
+/** The parts of a request that its handler sees; the others are hidden. */
 export interface Shown {
   readonly headers: IncomingHttpHeaders
   readonly scheme: string

@@ -17,15 +17,18 @@ export class Writes {
   }
 
   /**
-   * Notes the target of a write before its handler runs. After the client has left, Fastify may no longer know the protocol, or that the
-   * peer was trusted.
+   * Records the target URI of a write (a request with an unsafe method) before its handler runs. After the client has left, Fastify may no
+   * longer know the protocol, or that the peer was trusted.
    */
   note (request: FastifyRequest): void {
     const target = this.#targetOf(request)
     if (target !== undefined) (request as WriteRequest)[kTarget] = target
   }
 
-  /** Invalidates the targets of a write that succeeded. Never rejects: the write is done, and its response must not report a failure. */
+  /**
+   * Invalidates the stored responses of the target URIs of a write that succeeded. Never rejects: the write is done, and its response must
+   * not report a failure.
+   */
   async invalidate (request: FastifyRequest, reply: FastifyReply): Promise<void> {
     // The target is read again after the handler, since a hook may have rewritten the URL.
     const own = [(request as WriteRequest)[kTarget], this.#targetOf(request)].filter((target) => target !== undefined)
@@ -33,7 +36,7 @@ export class Writes {
     if (tags.size > 0) await this.#fastify.cache.tags.invalidate([...tags])
   }
 
-  /** The target of a request; `undefined`: a function of the app, such as `trustProxy`, has thrown. */
+  /** The target URI of a write request; `undefined`: a function of the app, such as `trustProxy`, has thrown. */
   #targetOf (request: FastifyRequest): TargetUri | undefined {
     try {
       return targetOf(request)

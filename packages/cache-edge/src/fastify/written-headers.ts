@@ -6,11 +6,12 @@ const kWritten = Symbol('@x/cache-edge.written')
 const kFromStore = Symbol('@x/cache-edge.from-store')
 const DROPPED_FROM_STORED_304 = new Set([...DROPPED_FROM_304, 'set-cookie'])
 
-/** Headers that this plugin wrote, with their values before. Such a header is never read back as the response's own. */
+/** Response headers that this plugin wrote, with their values before. Such a header is never read back as the response's own. */
 type Written = Map<string, string | undefined>
 
 /**
- * Notes the value of a header before this plugin changes it. The headers of a stored response are not noted, since it is not stored again.
+ * Records the value of a response header before this plugin changes it. The headers of a stored response are not noted, since it is not
+ * stored again.
  */
 export function noteBefore (reply: FastifyReply, name: string): void {
   if (isFromStore(reply)) return
@@ -32,7 +33,8 @@ export function withoutWritten (
 }
 
 /**
- * Notes whether the response is a stored one. The 304 of a stored response has no `Set-Cookie`, and a stored response is not stored again.
+ * Records whether the response of a reply is a stored one. The 304 of a stored response has no `Set-Cookie`, and a stored response is not
+ * stored again.
  */
 export function setFromStore (reply: FastifyReply, isFromStore: boolean): void {
   (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] = isFromStore
@@ -42,12 +44,12 @@ function isFromStore (reply: FastifyReply): boolean {
   return (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] === true
 }
 
-/** Removes the fields that a 304 omits. */
+/** Removes the header fields that a 304 omits from a reply. */
 export function dropBodyFields (reply: FastifyReply): void {
   dropAll(reply, isFromStore(reply) ? DROPPED_FROM_STORED_304 : DROPPED_FROM_304)
 }
 
-/** Removes the headers with these names. */
+/** Removes the header fields with these names from a reply. */
 export function dropAll (reply: FastifyReply, names: ReadonlySet<string>): void {
   // The loop runs over the headers of the response, which are fewer than the given names: for each name that is read, Fastify makes a
   // lower-case text.

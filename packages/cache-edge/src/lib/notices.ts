@@ -3,7 +3,7 @@ type LogMethod = (fields: object, message: string) => void
 /** The methods of a Fastify logger that write the lines of this package. */
 export interface Log { readonly info: LogMethod; readonly warn: LogMethod; readonly error: LogMethod }
 
-/** Logs a line. An error of the app's logger is dropped, since it must end neither the request nor the process. */
+/** Writes a line to the app's log. An error of the app's logger is dropped, since it must end neither the request nor the process. */
 export function say (log: Log, level: 'info' | 'warn' | 'error', fields: object, message: string): void {
   try {
     log[level](fields, message)
@@ -12,7 +12,7 @@ export function say (log: Log, level: 'info' | 'warn' | 'error', fields: object,
   }
 }
 
-/** Logs a warning. */
+/** Writes a warning to the app's log, as `say` does. */
 export function warn (log: Log, fields: object, message: string): void {
   say(log, 'warn', fields, message)
 }

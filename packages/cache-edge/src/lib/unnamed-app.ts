@@ -4,7 +4,7 @@ import { AppUnnamed } from '../errors.js'
 const kUnnamed = Symbol.for('@x/cache-edge.unnamed')
 
 /**
- * Notes that an app without a name stores responses in a registry; the returned function removes the note.
+ * Records that an app without option `app` stores responses in a registry; the returned function removes the record.
  * @throws `CACHE_ERR_APP_UNNAMED` if the registry has such an app already
  */
 export function takeUnnamed (registry: CacheRegistry & { [kUnnamed]?: boolean }): () => void {

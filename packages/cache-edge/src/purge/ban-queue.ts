@@ -1,25 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EVERYTHING, MAX_TAGS_PER_BAN } from './varnish.js'
 
-/** Settings of a ban queue. */
+/** Settings of the queue of bans for one Varnish. */
 export interface BanQueueSettings {
   readonly attempts: number
   readonly againAfterMs: number
   readonly now: () => number
-  /** Sends one ban. Resolves with the reason why the proxy did not accept the ban; `undefined`: the proxy accepted it. Never rejects. */
+  /**
+   * Sends one ban (the order to remove all objects with a tag). Resolves with the reason why the proxy did not accept the ban; `undefined`:
+   * the proxy accepted it. Never rejects.
+   */
   readonly ban: (tags: readonly string[]) => Promise<string | undefined>
-  /** Called with the number of tags that were given up, and with the reason. */
+  /** Called with the number of tags whose bans were given up, and with the reason. */
   readonly lost: (count: number, why: string) => void
 }
 
 /** One tag that the proxy has to ban. */
 interface Ban {
   readonly tag: string
-  /** Whether the ban is sent for the second time. */
+  /** Whether the ban of the tag is sent for the second time. */
   readonly isAgain: boolean
-  /** Whether the ban was given up and counted as lost. */
+  /** Whether the ban of the tag was given up and counted as lost. */
   isLost: boolean
-  /** The time of the second ban, in milliseconds of `now`. */
+  /** The time of the tag's second ban, in milliseconds of `now`. */
   readonly dueAt: number
 }
 
@@ -50,7 +53,7 @@ export class BanQueue {
     this.#start()
   }
 
-  /** Ends the queue, and drops second bans. Resolves when the waiting bans were sent once or given up. */
+  /** Ends the queue of bans, and drops second bans. Resolves when the waiting bans were sent once or given up. */
   async close (): Promise<void> {
     this.#closing.abort()
     clearTimeout(this.#timer)

@@ -4,7 +4,7 @@ import { say, type Log } from '../lib/notices.js'
 import { TAG_PATTERN } from '../options.js'
 import { EVERYTHING, Varnish } from './varnish.js'
 
-/** Settings of a purger; see option `purge`. */
+/** Settings of the purger, which sends bans to Varnish; see option `purge`. */
 export interface PurgeSettings {
   readonly varnish: readonly string[]
   readonly timeoutMs: number
@@ -54,7 +54,7 @@ export class Purger {
     this.#tell(tags.filter((tag) => TAG.test(tag) && !tag.startsWith('edge-uri:')))
   }
 
-  /** Ends the subscriptions and drops second bans. Resolves when each ban was sent once or given up. */
+  /** Ends the subscriptions to the events of the cache and drops second bans. Resolves when each ban was sent once or given up. */
   async close (): Promise<void> {
     for (const stop of this.#stops) stop()
     await Promise.all(this.#proxies.map(async ({ varnish, queue }) => {

@@ -44,7 +44,7 @@ export class Varnish {
     }
   }
 
-  /** Closes the connection to the proxy. */
+  /** Closes the connection to the Varnish instance. */
   close (): void {
     (this.#target.agent as http.Agent).destroy()
   }

@@ -1,10 +1,11 @@
 import { uriTags, type TargetUri } from '../store/cache-key.js'
 
-/** The fields of a response to a write that name further targets. */
+/** The header fields of a response to a write that name further targets. */
 export interface WriteReferences { readonly location: unknown; readonly contentLocation: unknown }
 
 /**
- * The tags of the targets that a write has changed (RFC 9111 §4.4): those of the request itself, of `Location` and of `Content-Location`.
+ * The internal tags of the target URIs that a write has changed (RFC 9111 §4.4): those of the request itself, of `Location` and of
+ * `Content-Location`.
  * @param own the targets of the request: one, or two if a hook rewrote the URL
  */
 export function tagsOfWrite (own: readonly TargetUri[], { location, contentLocation }: WriteReferences): Set<string> {

@@ -11,11 +11,11 @@ export type Forwarded = 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'miss' 
 export type CacheStatus = CacheHit | CacheForward
 
 interface Remarks {
-  /** Seconds for which the response stays fresh; negative: seconds since it became stale. */
+  /** Seconds for which the stored response stays fresh; negative: seconds since it became stale. */
   readonly ttl?: number
   /** The cache key; the edge does not set it, since the key is internal. */
   readonly key?: string
-  /** The reason in words, for people. */
+  /** The reason in words, for people who debug the cache. */
   readonly detail?: string
 }
 
@@ -53,7 +53,7 @@ export function appendCacheStatus (existing: string | readonly string[] | undefi
   return upstream === undefined || upstream.trim() === '' ? own : `${upstream}, ${own}`
 }
 
-/** A parameter with an integer (RFC 8941 §3.3.1): fractions are truncated; a parameter without a number is omitted. */
+/** A parameter of `Cache-Status` with an integer (RFC 8941 §3.3.1): fractions are truncated; a parameter without a number is omitted. */
 function integer (name: string, value: number | undefined): string[] {
   if (value === undefined || Number.isNaN(value)) return []
   return [`${name}=${Math.trunc(Math.min(Math.max(value, -MAX_INTEGER), MAX_INTEGER))}`]
@@ -63,7 +63,7 @@ function textItem (text: string): string {
   return TOKEN.test(text) ? text : quoted(text)
 }
 
-/** A string of RFC 8941 §3.3.3, which may have only printable ASCII characters. */
+/** A quoted string for `Cache-Status` (RFC 8941 §3.3.3), which may have only printable ASCII characters. */
 function quoted (text: string): string {
   return `"${text.replace(/[^ -~]/g, '?').replace(/["\\]/g, '\\$&')}"`
 }

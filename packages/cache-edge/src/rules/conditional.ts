@@ -1,6 +1,6 @@
 import { fieldText, parseEntityTag, parseEntityTags, parseHttpDate, strongMatch, weakMatch, type EntityTag, type HeaderFields } from '@x/cache-core/suite'
 
-/** The result of the preconditions of a request: the response is sent as without preconditions, as 304, or as 412. */
+/** The result of a request's preconditions, such as `If-None-Match`: the response is sent as without preconditions, as 304, or as 412. */
 export type PreconditionResult = 'send' | 'not-modified' | 'precondition-failed'
 
 /** The selected representation, as the response without preconditions would show it. */
@@ -79,7 +79,10 @@ export function isDigest (name: string): boolean {
   return DIGESTS.has(name)
 }
 
-/** The date of a field in milliseconds of the epoch. An invalid date or a list of dates counts as absent (RFC 9110 §13.1.3, §13.1.4). */
+/**
+ * The date in a header field, in milliseconds of the epoch. An invalid date or a list of dates counts as absent (RFC 9110 §13.1.3,
+ * §13.1.4).
+ */
 function dateOf (headers: HeaderFields, name: string, now: number): number | undefined {
   const text = fieldText(headers, name)
   return text === undefined ? undefined : parseHttpDate(text, now)

@@ -11,15 +11,15 @@ export type Decision =
   | { readonly kind: 'miss'; readonly why: 'vary-miss' | 'uri-miss' }
   | { readonly kind: 'gateway-timeout'; readonly why: 'stale' | 'vary-miss' | 'uri-miss' }
 
-/** A decision before the store is read. */
+/** A decision to answer a request without reading a stored response. */
 export type Bypass = Extract<Decision, { kind: 'bypass' }>
-/** A decision once the store was read. */
+/** A decision on a request once the stored responses of its URL were read. */
 export type AfterLookup = Exclude<Decision, Bypass>
 type Forward = Extract<Decision, { kind: 'revalidate' | 'miss' }>
 
-/** The rules of a route and its app by which a request bypasses the store. Each rule runs only if no rule before it applies. */
+/** The rules of a route and its app by which a request bypasses the stored responses. Each rule runs only if no rule before it applies. */
 export interface BypassRules<R, P> {
-  /** The reason why the response is for this client alone; `null`: the response may be shared. */
+  /** Returns the reason why the response is for this client alone; `null`: it may be shared. */
   personalReason (request: R, policy: P): string | null
   /** Whether the query has a parameter that the policy does not name. */
   hasOtherParameter (request: R, policy: P): boolean
@@ -27,10 +27,10 @@ export interface BypassRules<R, P> {
   isOtherHost (request: R): boolean
 }
 
-/** A request for which the store was read; see `decide`. */
+/** A request whose stored responses were read; see `decide`. */
 export interface DecidedRequest {
   readonly headers: HeaderFields
-  /** The cache key of the URL. */
+  /** The cache key of the request's URL. */
   readonly key: string
   /** The refresh of a background request; `undefined`: the request came from a client. */
   readonly refresh: object | undefined
@@ -39,10 +39,10 @@ export interface DecidedRequest {
 /** A stored response that the request selects; `isStale`: the response was invalidated, or its entry is past the ttl. */
 export interface FoundResponse<H extends Dated> { readonly head: H; readonly isStale: boolean }
 
-/** The result of reading the store. `isOther`: the URL has stored responses, but the request selects none of them. */
+/** The result of reading the stored responses of a URL. `isOther`: the URL has stored responses, but the request selects none of them. */
 export interface LookedUp<H extends Dated> { readonly found: FoundResponse<H> | undefined; readonly isOther: boolean }
 
-/** Recent failures that the decision depends on. */
+/** Recent failures of a stored response's handler and refresh, on which the decision depends. */
 export interface RecentFailures<H> {
   /** Whether the handler failed in the last second for this stored response. */
   hasFailed (key: string, head: H): boolean
@@ -58,7 +58,7 @@ const REVALIDATE: Forward = { kind: 'revalidate', why: 'stale' }
 const VARY_MISS: Forward = { kind: 'miss', why: 'vary-miss' }
 const URI_MISS: Forward = { kind: 'miss', why: 'uri-miss' }
 
-/** The reason why a request is answered without the store; `undefined`: the store is read. */
+/** The reason why a request is answered without reading a stored response; `undefined`: the stored responses are read. */
 export function bypassOf<P, R extends { readonly method: string; readonly raw: { readonly headers: HeaderFields } }> (
   request: R, policy: P, rules: BypassRules<R, P>
 ): Bypass | undefined {

@@ -6,7 +6,7 @@ export const PRIVATE = 'private, no-cache'
 /** `Cache-Control` of an error response. */
 export const NO_STORE = 'no-store'
 
-/** Members of a policy with a lifetime. `store: 'by-response'` reads the lifetime from the response instead. */
+/** The members of a policy that give a lifetime. `store: 'by-response'` reads the lifetime from the response instead. */
 const LIFETIMES = ['maxAge', 'sMaxAge', 'cdnMaxAge', 'staleWhileRevalidate', 'staleIfError', 'mustRevalidate', 'immutable'] as const
 const DEFAULT_MAX_AGE = 60
 const DEFAULT_STALE_AFTER_MS = 5000
@@ -130,7 +130,7 @@ function earlyContradictionIn ({ store = false, sameForAll, currentTag }: Policy
   return currentTag === undefined ? undefined : 'early: true sends the stored entity tag, and currentTag asks for the current one first'
 }
 
-/** `Cache-Control` of a route's responses. */
+/** The text of `Cache-Control` for a route's responses. */
 function cacheControlField ({ maxAge, sMaxAge, mustRevalidate, immutable, ...given }: Omit<PolicyMembers<never>, 'maxAge'> & { readonly maxAge: number | undefined }, isShared: boolean): string {
   if (maxAge === undefined) return PRIVATE
   const parts = [isShared ? 'public' : 'private', `max-age=${maxAge}`]
@@ -141,8 +141,8 @@ function cacheControlField ({ maxAge, sMaxAge, mustRevalidate, immutable, ...giv
 }
 
 /**
- * `CDN-Cache-Control` of a route's responses. It repeats the directives of `Cache-Control`, which a cache that obeys this field ignores
- * (RFC 9213 §2.2).
+ * The text of `CDN-Cache-Control` for a route's responses. It repeats the directives of `Cache-Control`, which a cache that obeys this
+ * field ignores (RFC 9213 §2.2).
  */
 function cdnCacheControlField (maxAge: number, { sameForAll, mustRevalidate, ...given }: PolicyMembers<never>): string {
   const parts = [`max-age=${maxAge}`]

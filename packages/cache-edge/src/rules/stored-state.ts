@@ -12,7 +12,7 @@ export function ageOf ({ freshness, receivedAt }: Dated, now: number): number {
 }
 
 /**
- * The state of a stored response at a time (RFC 9111 §4.2, RFC 5861).
+ * Returns how a stored response may be used at a time (RFC 9111 §4.2, RFC 5861).
  * @param isInvalidated whether a tag of the response was invalidated softly
  * @param now milliseconds of the epoch
  */

@@ -1,7 +1,10 @@
 import type { HeaderFields } from '@x/cache-core/suite'
 import type { Policy } from './policy.js'
 
-/** The target of a request. `isProxied`: the app trusts a proxy, which names the target in `X-Forwarded-Host` and `X-Forwarded-Proto`. */
+/**
+ * The target URI of a request as its handler sees it. `isProxied`: the app trusts a proxy, which names the target in `X-Forwarded-Host` and
+ * `X-Forwarded-Proto`.
+ */
 export interface VisibleTarget { readonly scheme: string; readonly host: string; readonly isProxied: boolean }
 
 /** The validators of a stored response; see `StoredHead`. */

@@ -1,7 +1,7 @@
 import { RESPONSE_KEYS } from '@x/cache-core/suite'
 import { createHash } from 'node:crypto'
 
-/** The prefix of each tag of a target URI, before its colon. */
+/** The prefix of each internal tag that is made of a target URI, before its colon. */
 export const TAG_PREFIX = 'edge-uri'
 
 /** The target URI of a request. */
@@ -51,10 +51,10 @@ function digest (value: string | readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64url')
 }
 
-/** Maximum length of a URI, in characters, whose key and tags are cached. */
+/** The maximum length of a URI, in characters, whose cache key and tags are remembered. */
 const MAX_CACHED_LENGTH = 1000
 
-/** The key and the tags of one target URI. */
+/** The cache key and the internal tags of one target URI. */
 export interface TargetNames { readonly key: string; readonly tags: readonly string[] }
 
 /** The names of the targets of one origin, by their URL. */

@@ -6,11 +6,11 @@ const MAX_COUNT = 255
  * a key; the lowest of these counts, which is used, gets less.
  */
 const AGED_AFTER = 2 * WIDTH
-/** Number of characters at the end of a key that are treated as random: two characters for each row. */
+/** The number of characters at the end of a cache key that are treated as random: two characters for each row of counts. */
 const HASH_LENGTH = 2 * ROWS
 
 /**
- * Approximate numbers of recent requests per key, never too low: a count-min sketch whose counts are halved regularly, as in TinyLFU
+ * Approximate numbers of recent requests per cache key, never too low: a count-min sketch whose counts are halved regularly, as in TinyLFU
  * (Einziger et al., 2017). Its size is fixed, so that no client can fill it, and no key owns a part of it.
  */
 export class RequestCounts {
@@ -18,7 +18,7 @@ export class RequestCounts {
   #added = 0
 
   /**
-   * Counts a request for a key.
+   * Counts a request for a cache key.
    * @param key ends with a hash in base64url
    */
   add (key: string): void {
@@ -35,7 +35,7 @@ export class RequestCounts {
     for (let at = 0; at < this.#counts.length; at++) this.#counts[at]! >>= 1
   }
 
-  /** The number of recent requests for a key, 255 at most. */
+  /** Returns the number of recent requests for a cache key, 255 at most. */
   of (key: string): number {
     let least = MAX_COUNT
     for (let row = 0; row < ROWS; row++) least = Math.min(least, this.#counts[cellOf(key, row)]!)

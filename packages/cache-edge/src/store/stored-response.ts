@@ -1,16 +1,16 @@
 import type { Freshness } from '@x/cache-core/suite'
 import { MAX_KEY_LENGTH } from '@x/cache-core/implementing'
 
-/** A stored response without its body. */
+/** A stored response without its body: its headers, validators, freshness and selecting headers. */
 export interface StoredHead {
   readonly status: number
-  /** The headers, with lower-case names; a field that was sent in several lines is a list. */
+  /** The header fields of the response, with lower-case names; a field that was sent in several lines is a list. */
   readonly headers: Readonly<Record<string, string | string[]>>
-  /** Whether hooks receive the body as a string, as they did when the handler sent it. */
+  /** Whether hooks receive the stored body as a string, as they did when the handler sent it. */
   readonly isText: boolean
   /** The `ETag` of the representation; `undefined`: it has no entity tag. */
   readonly etag: string | undefined
-  /** Whether the entity tag was computed of exactly this body, and was not set by the app. */
+  /** Whether the ETag was computed of exactly this body, and was not set by the app. */
   readonly isTagOfBody?: boolean
   /** `Content-Type` and `Content-Language` as hooks before the handler had set them; absent: hooks set neither. */
   readonly labels?: Readonly<Record<string, string>>
@@ -26,17 +26,17 @@ export interface StoredHead {
 /** A response as the handler sent it, before any onSend hook, with its freshness. */
 export interface StoredResponse extends StoredHead { readonly body: Buffer }
 
-/** The index of a URL with several representations, with the names of the request headers that select a representation. */
+/** The index of a URL with several stored responses (variants), with the names of the request headers that select one of them. */
 export interface VariantIndex {
   readonly vary: readonly string[]
-  /** The keys of the variants. */
+  /** The cache keys of the URL's variants. */
   readonly variants: readonly string[]
   /**
-   * The expiry of each variant in milliseconds of the epoch, in the order of `variants`. Absent: an earlier version wrote the index, and
-   * all variants expire at `until`.
+   * The expiry of each of the URL's variants in milliseconds of the epoch, in the order of `variants`. Absent: an earlier version wrote the
+   * index, and all variants expire at `until`.
    */
   readonly untils?: readonly number[]
-  /** The expiry of the last variant, in milliseconds of the epoch. */
+  /** The expiry of the URL's last variant, in milliseconds of the epoch. */
   readonly until: number
 }
 
@@ -49,27 +49,30 @@ export const NOT_STORED = new Set([
 const RESPONSE = 1
 const INDEX = 2
 const HEADER_BYTES = 5
-/** The maximum length of a body that is cached as text, in characters. */
+/** The maximum length of a stored body that is remembered as text, in characters. */
 const MAX_TEXT = 16_384
-/** Limits of a decoded index: `MAX_PLACES` is the largest `maxVariants`, and `MAX_NAMES` is more than a useful `Vary` has. */
+/** Limits of a decoded index of variants: `MAX_PLACES` is the largest `maxVariants`, and `MAX_NAMES` is more than a useful `Vary` has. */
 const MAX_PLACES = 10_000
 const MAX_NAMES = 1000
 const FIELD_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
 // The characters that Node allows in a header value: no control characters, no characters beyond Latin-1.
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/** Encodes a response: one byte for the kind, the length of the JSON (32 bit, big endian), the JSON, the body. */
+/** Encodes a stored response: one byte for the kind, the length of the JSON (32 bit, big endian), the JSON, the body. */
 export function encodeResponse (response: StoredResponse): Buffer {
   const { body, ...meta } = response
   return pack(RESPONSE, meta, body)
 }
 
-/** Encodes the index of a URL in the same form, with an empty body. */
+/** Encodes the index of a URL's variants in the same form as a stored response, with an empty body. */
 export function encodeIndex (index: VariantIndex): Buffer {
   return pack(INDEX, index, Buffer.alloc(0))
 }
 
-/** Decodes a stored value; `undefined`: the value is not exactly of this form, since other programs may write to the same store. */
+/**
+ * Decodes a stored response or an index of variants; `undefined`: the value is not exactly of this form, since other programs may write to
+ * the same store.
+ */
 export function decode (stored: unknown): { readonly response: StoredResponse } | { readonly index: VariantIndex } | undefined {
   if (!(stored instanceof Uint8Array) || stored.byteLength < HEADER_BYTES) return undefined
   const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength)
@@ -86,10 +89,10 @@ export function decode (stored: unknown): { readonly response: StoredResponse } 
   return undefined
 }
 
-/** The decoded head of a stored response. Stored bytes that begin with the bytes of this head are not parsed again. */
+/** The decoded head (all but the body) of a stored response. Stored bytes that begin with the bytes of this head are not parsed again. */
 export class KnownHead {
   readonly head: StoredHead
-  /** Approximate size in the heap in bytes, with the text of a body that may be cached here. */
+  /** The approximate size of the decoded head in the heap in bytes, with the text of a body that may be remembered here. */
   readonly bytes: number
   readonly #bytes: Buffer
   // The references are weak, so that a response that the cache evicted is freed.
@@ -127,8 +130,8 @@ export class KnownHead {
   }
 
   /**
-   * The body as text. A short text is cached as long as the stored bytes are the same object; it needs no copy, since a string is
-   * immutable.
+   * The body of a stored response as text. A short text is cached as long as the stored bytes are the same object; it needs no copy, since
+   * a string is immutable.
    */
   textIn (stored: Uint8Array): string {
     if (this.#textOf?.deref() === stored) return this.#text

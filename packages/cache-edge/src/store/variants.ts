@@ -7,17 +7,17 @@ import { variantKey } from './cache-key.js'
 import { RequestCounts } from './request-counts.js'
 import { decode, encodeIndex, encodeResponse, KnownHead, type StoredHead, type StoredResponse, type VariantIndex } from './stored-response.js'
 
-/** A response that can be served. */
+/** A response that can be sent to a client: a stored one, or one that the handler has just sent. */
 export interface Servable {
   readonly head: StoredHead
   /** The time of the read in milliseconds of the epoch, by the clock of the store; see `timeOf`. Default: the wall clock. */
   readonly readAt?: number
-  /** The body, as a copy that the caller may change. */
+  /** Returns the body of the response, as a copy that the caller may change. */
   body (): Buffer
   text (): string
 }
 
-/** A stored response that was read. `isStale`: the cache reports the response as invalidated or expired. */
+/** A stored response that was read and that the request selects. `isStale`: the cache reports the response as invalidated or expired. */
 export class SelectedVariant implements Servable {
   readonly head: StoredHead
   readonly isStale: boolean
@@ -48,7 +48,7 @@ interface Selecting { readonly headers: IncomingHttpHeaders; readonly tags: stri
 
 type Read = SelectedVariant | VariantIndex | undefined
 
-/** The result of a look-up. `isOther`: the URL has representations, but the request selects none of them. */
+/** The result of reading the stored responses of a URL. `isOther`: the URL has representations, but the request selects none of them. */
 export interface Lookup { readonly found: SelectedVariant | undefined; readonly isOther: boolean }
 
 /** A cache with an optional synchronous read, which returns the value without a copy. */
@@ -60,12 +60,12 @@ export interface VariantOptions {
 }
 
 const MAX_KNOWN = 1000
-/** Maximum size of all decoded heads in bytes, beside the cache that holds the responses. */
+/** The maximum size of all decoded heads of stored responses in bytes, beside the cache that holds the responses. */
 const MAX_KNOWN_BYTES = 4 * 1024 * 1024
 const NOTHING: Lookup = { found: undefined, isOther: false }
 const OTHER: Lookup = { found: undefined, isOther: true }
 
-/** The representations of URLs in a cache, with a maximum number per URL (RFC 9111 §4.1). */
+/** The variants (stored responses) of URLs in a cache, with a maximum number per URL (RFC 9111 §4.1). */
 export class Variants {
   readonly #max: number
   readonly #onCorrupt: (key: string) => void
@@ -93,8 +93,8 @@ export class Variants {
   }
 
   /**
-   * Stores a response. `false`: the cache refuses, or the URL has the maximum number of representations, each requested more often than
-   * this one.
+   * Stores a response as a variant of its URL. `false`: the cache refuses, or the URL has the maximum number of representations, each
+   * requested more often than this one.
    * @param uriTag the tag that all representations of the URL have
    */
   async store (cache: FastifyCache, key: string, response: StoredResponse, uriTag: string, options: VariantOptions): Promise<boolean> {
@@ -145,7 +145,7 @@ export class Variants {
     return cache.getEntry(key, { tags: request.tags }).then((result) => this.#decode(key, result, false))
   }
 
-  /** Removes the decoded heads, since the cache was cleared. */
+  /** Removes the decoded heads of stored responses, since the cache was cleared. */
   clear (): void {
     this.#known = new Map()
     this.#knownBytes = 0
@@ -156,7 +156,7 @@ export class Variants {
     this.#known.delete(key)
   }
 
-  /** Decodes a stored value; a head that was read before is not parsed again. */
+  /** Decodes a stored response or an index of variants; a head that was read before is not parsed again. */
   #decode (key: string, result: Result<SharedEntry | null>, isShared: boolean): Read {
     if (!result.ok || result.value === null) return undefined
     const { value: stored } = result.value
@@ -178,7 +178,7 @@ export class Variants {
   }
 }
 
-/** The time of a read in milliseconds of the epoch, by the clock of the store. */
+/** The time at which a stored response was read, in milliseconds of the epoch, by the clock of the store. */
 export function readAtOf ({ receivedAt }: Pick<StoredHead, 'receivedAt'>, { age }: { readonly age: number }): number {
   // An unknown age (`NaN`) counts as 0.
   return receivedAt + (age > 0 ? age * 1000 : 0)
@@ -219,12 +219,12 @@ function toIndex (vary: readonly string[], places: ReadonlyMap<string, number>):
   return { vary, variants: [...places.keys()], untils, until: Math.max(...untils) }
 }
 
-/** The look-up result for a stored response. The header values are compared, since two values may have one hash. */
+/** The result of a look-up that found this stored response. The header values are compared, since two values may have one hash. */
 function toLookup (found: SelectedVariant, headers: IncomingHttpHeaders): Lookup {
   return matches(found.head, headers) ? { found, isOther: false } : OTHER
 }
 
-/** Whether the headers of a request select this representation. */
+/** Whether the headers of a request select this stored response. */
 export function matches (head: StoredHead, headers: IncomingHttpHeaders): boolean {
   if (head.vary.length === 0) return true
   return head.variant === variantOf(head.vary, headers)

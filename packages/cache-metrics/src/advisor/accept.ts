@@ -4,7 +4,7 @@ export function wantsMarkdown (accept = ''): boolean {
   return quality(accept, ['text/markdown', 'text/x-markdown']) > json || (json === 0 && quality(accept, ['text/plain', 'text/*']) > 0)
 }
 
-/** The highest quality value of `ranges` in an Accept header; 0: the header lists none of these media ranges. */
+/** The highest quality value that an Accept header gives to one of `ranges`; 0: the header lists none of these media ranges. */
 function quality (accept: string, ranges: readonly string[]): number {
   return Math.max(0, ...accept.split(',').map((item) => {
     const [range, ...parameters] = item.split(';').map((part) => part.trim().toLowerCase())

@@ -15,14 +15,14 @@ import { staleUnknown, verdictOfReport, type Report } from './report/report.js'
 import { shadowFindings } from './report/shadow.js'
 import { RouteObservation } from './route-observation.js'
 
-/** Settings of the advisor. */
+/** The settings of the advisor, which observes an app and reports what a cache would do. */
 export interface AdvisorSettings extends Partial<Wishes> {
-  /** The ttls of the hit-rate curves, in seconds. */
+  /** The ttls, in seconds, for which the hit-rate curves estimate a hit rate. */
   readonly ttls?: readonly number[]
-  /** The cache sizes of the hit-rate curves, in entries. */
+  /** The cache sizes, in entries, for which the hit-rate curves estimate a hit rate. */
   readonly entries?: readonly number[]
   /**
-   * Days of observation before a gate says go or no-go.
+   * Days of observation before a gate of the report is go or no-go.
    * @default 7
    */
   readonly minDays?: number
@@ -30,12 +30,12 @@ export interface AdvisorSettings extends Partial<Wishes> {
 
 /** The maximum number of observed key patterns, and of observed routes; their tables together stay below 8 MB. */
 const MAX_SUBJECTS = 16
-/** The largest value that is compared, in bytes. */
+/** The largest value, in bytes, that the advisor compares with the earlier value of its key. */
 const MAX_VALUE_BYTES = 256 * 1024
 
 /**
- * Observes an app's traffic and estimates the effect of a cache. Each read is noted in the curve of its key pattern, each GET that
- * a shared cache could answer in the curve of its route. Values are compared within a time budget.
+ * Observes an app's traffic and estimates the effect of a cache. Each read of the cache is noted in the reuse curve of its key pattern,
+ * each GET that a shared cache could answer in the reuse curve of its route. Values are compared within a time budget.
  */
 export class Advisor {
   readonly #core: Core
@@ -49,9 +49,9 @@ export class Advisor {
   readonly #timeBudget = new TimeBudget()
   #stops: readonly (() => void)[] = []
   #leftOut = 0
-  /** The time of the last read or request, by the stopwatch. Its loads and values use the same time, to save readings of the clock. */
+  /** The time of the last cache read or request, by the stopwatch; its loads and values use it too, to save readings of the clock. */
   #now = 0
-  /** The number of throws of a getter, a proxy or a `toJSON` of the app. */
+  /** The number of throws by a getter, a proxy or a `toJSON` of the app while the advisor read a value. */
   #failures = 0
   #lastKey = ''
   #lastHash = hashKey('')
@@ -101,7 +101,7 @@ export class Advisor {
     for (const stop of this.#stops) stop()
   }
 
-  /** Size of the tables of all observations, in bytes. */
+  /** The size of the tables of all observed key patterns and routes, in bytes. */
   get bytes (): number {
     return [...this.#patterns.values(), ...this.#routes.values()].reduce((sum, { bytes }) => sum + bytes, 0)
   }
@@ -219,7 +219,7 @@ export class Advisor {
     return made
   }
 
-  /** The hash of a key. The last hash is cached, since one operation needs the hash up to three times. */
+  /** The hash of a cache key. The last hash is cached, since one operation needs the hash up to three times. */
   #hash (key: string): number {
     if (key !== this.#lastKey) {
       this.#lastKey = key
@@ -228,7 +228,7 @@ export class Advisor {
     return this.#lastHash
   }
 
-  /** Runs `look`, and subtracts the time that it took from the time budget. */
+  /** Runs `look`, which compares values, and subtracts the time that it took from the advisor's time budget. */
   #spend (look: () => void): void {
     const began = readStopwatch(this.#core.registry.clock)
     try {

@@ -5,7 +5,7 @@ import type { GateNumbers } from './report/go-no-go-gates.js'
 import { candidatesOf, countOf, quantile } from './route-numbers.js'
 import type { LoadObservation } from './route-observation.js'
 
-/** The counts at the beginning of the observation, which are subtracted from later counts. */
+/** The counts of an app at the beginning of the observation, which are subtracted from later counts. */
 interface Baseline { readonly reads: ReadonlyMap<string, number>; readonly edgeCandidates: number; readonly etagMatches: number }
 
 /** The numbers of an app that the report needs besides the observations, read from the statistics of its cache and its traffic. */
@@ -62,7 +62,7 @@ export class AppNumbers {
     }
   }
 
-  /** The number of reads by key pattern, since the cache was created. */
+  /** The number of cache reads by key pattern, since the cache was created. */
   #reads (): Map<string, number> {
     const reads = new Map<string, number>()
     for (const { counters } of this.#cache.stats.impls.values()) {

@@ -10,7 +10,9 @@ type Kind = keyof typeof MAX_OF_KIND
 /** The maximum number of dimensions per request: those of each kind, `user`, `header authorization` and the host. */
 export const MAX_DIMENSIONS = Object.values(MAX_OF_KIND).reduce((sum, max) => sum + max, 3)
 
-/** Matches names that a report may show. Clients choose names, so only plain names are allowed, without ids (see `isLabel`). */
+/**
+ * Matches names of dimensions that a report may show. Clients choose names, so only plain names are allowed, without ids (see `isLabel`).
+ */
 const NAME = /^[\w.[\]-]{1,64}$/
 
 /** Headers that describe the connection or the single request, or have no meaning to a handler, so they are no dimensions. */

@@ -1,4 +1,4 @@
-/** The number of different hashes, 2^32. */
+/** The number of different hashes of a cache key, 2^32. */
 export const HASHES = 2 ** 32
 
 /**

@@ -6,7 +6,7 @@ import { provenTtl, Staleness } from './staleness/staleness.js'
 /** The loads of a key pattern: their mean duration, the share that may be stored, and the change that storing makes to the values. */
 export type LoadObservation = Pick<Observation, 'meanSeconds' | 'storableShare' | 'change'>
 
-/** The observed requests and values of one key pattern or route. */
+/** The requests and values of one key pattern or route that the advisor observed. */
 export class RouteObservation {
   readonly curve: ReuseCurve
   readonly staleness: Staleness
@@ -40,7 +40,7 @@ export class RouteObservation {
     this.staleness.note(hash, now / 1000, value.hash)
   }
 
-  /** Notes a value that cannot be compared or is too large; the mean size of the values is then unknown. */
+  /** Counts a value that cannot be compared or is too large; the mean size of the values is then unknown. */
   noteUnseen (): void {
     this.#unseen++
   }
@@ -50,7 +50,7 @@ export class RouteObservation {
     this.#seconds += seconds
   }
 
-  /** Notes a response: whether it sets a cookie, and whether a shared cache may store it. */
+  /** Counts a response of the route: whether it sets a cookie, and whether a shared cache may store it. */
   noteAnswer (hasCookie: boolean, isStorable: boolean): void {
     this.#answers++
     if (hasCookie) this.#cookies++
@@ -58,7 +58,7 @@ export class RouteObservation {
   }
 
   /**
-   * Returns the observation for the report.
+   * Returns the observation of the key pattern or route for the report.
    * @param seconds the duration of the observation
    * @param staleTolerance the share of hits that may be stale
    * @param loads the loads of the key pattern; `undefined` for a route

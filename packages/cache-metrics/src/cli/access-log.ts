@@ -6,10 +6,13 @@ import type { TraceStudy } from './trace-study.js'
 
 const REQUEST = /^([A-Z]+) (\S+)(?: HTTP\/[\d.]+)?$/
 const MAX_ROUTES = 100
-/** Milliseconds by which the time of a log line may be before the latest time; older lines come from another log or another clock. */
+/**
+ * Milliseconds by which the time of a log line may be before the latest time in the log; older lines come from another log or another
+ * clock.
+ */
 const MAX_BEHIND = 60_000
 
-/** The trace of an access log: GET and HEAD requests that were answered with success or 304. */
+/** The requests of an access log: GET and HEAD requests that were answered with success or 304. */
 export class AccessLog {
   readonly kind = 'route'
   /** The number of requests in the log, of all methods and statuses. */
@@ -44,7 +47,7 @@ export class AccessLog {
     return notes
   }
 
-  /** Notes the request of a log line; `false`: the line does not have the format of the log. */
+  /** Adds the request of a log line; `false`: the line does not have the format of the log. */
   take (line: string): boolean {
     const entry = this.#format.read(line)
     if (entry === undefined) return false
@@ -58,14 +61,14 @@ export class AccessLog {
     if (status !== 304 && (status < 200 || status > 299)) return true
     if (status === 304) this.notModified++
     if (entry.hasUser) this.#ofUsers++
-    // The key includes the virtual host, since the same path of two hosts is two resources.
+    // The key of a request includes the virtual host, since the same path of two hosts is two resources.
     const key = host + target!
     this.study.note({
       name: this.#labelOf(`GET ${routePattern(target!)}`),
       keyLength: key.length,
       hash: hashKey(key),
       now: this.#now,
-      // The size of a value is known only from a complete body: a GET with a status other than 206 and 304.
+      // The size of a response is known only from a complete body: a GET with a status other than 206 and 304.
       bytes: method === 'GET' && status !== 304 && status !== 206 && bytes > 0 ? bytes : undefined
     })
     return true

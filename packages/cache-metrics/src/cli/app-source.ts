@@ -7,11 +7,11 @@ import { AdvisorError } from './errors.js'
 import { reportSchema } from './report-schema.js'
 import { ask, pageOf, shown } from './server.js'
 
-/** The advice in an app's report. An app of an older release sends the text of the verdict without `judgement`. */
+/** The advice in the advisor's report of a running app. An app of an older release sends the text of the verdict without `judgement`. */
 type SentAdvice = Omit<Advice, 'judgement'> & { readonly judgement?: { readonly kind: string; readonly reason?: string } }
 
 /**
- * Fetches the report of a running app.
+ * Fetches the advisor's report of a running app.
  * @throws `CACHE_ERR_ADVISOR` if the app sends no report
  */
 export async function reportOfApp ({ server }: AppSource, timeoutMs: number): Promise<Report> {
@@ -24,7 +24,7 @@ export async function reportOfApp ({ server }: AppSource, timeoutMs: number): Pr
   if (!Value.Check(reportSchema, json)) throw new AdvisorError(`${shown(page)} answers, but not with a report: is it the app?`)
   const report = json as unknown as Omit<Report, 'advice'> & { readonly advice: readonly SentAdvice[] }
   const advice = report.advice.map((one): Advice => ({ ...one, judgement: judgementOf(one) }))
-  // The verdict is computed from the rows: an app of another release may send a verdict that the rows do not support.
+  // The verdict of the report is computed from its rows: an app of another release may send a verdict that the rows do not support.
   return { ...report, advice, verdict: verdictOfReport(advice, report.gates, report.shadow) }
 }
 

@@ -48,9 +48,9 @@ export const ROLLOUT_ACTIONS = ['status', 'pause', 'resume', 'back', 'to', 'off'
 export interface RolloutCommand {
   readonly name: 'rollout'
   readonly action: typeof ROLLOUT_ACTIONS[number]
-  /** The percent that the action `to` sets. */
+  /** The percent of cached subjects that the action `to` sets. */
   readonly percent: number | undefined
-  /** The key pattern that the action is for; `undefined`: the whole rollout. */
+  /** The key pattern that the operator's action is for; `undefined`: the whole rollout. */
   readonly pattern: string | undefined
   readonly server: Server
   readonly format: Command['format']
@@ -58,7 +58,7 @@ export interface RolloutCommand {
 
 type Kind = Command['source']['kind']
 const SOURCES: readonly Kind[] = ['app', 'prometheus', 'trace']
-/** The kinds of source that each command line option may be used with. */
+/** The kinds of source (app, Prometheus, trace) that each command line option may be used with. */
 const OPTIONS: Readonly<Record<string, readonly Kind[]>> = {
   app: SOURCES,
   prometheus: SOURCES,

@@ -2,23 +2,23 @@
 export interface LogEntry {
   /** The virtual host, in lower case; '' if the format has none. */
   readonly host: string
-  /** Whether the line names a user. */
+  /** Whether the log line names a user. */
   readonly hasUser: boolean
   readonly time: string
-  /** The request line: method, target and protocol. */
+  /** The request line as logged: method, target and protocol. */
   readonly request: string
   readonly status: number
-  /** Size of the body in bytes; NaN if the line has none. */
+  /** Size of the response body in bytes; NaN if the log line has none. */
   readonly bytes: number
 }
 
-/** A format of access logs. It parses only lines in this format. */
+/** A format of access logs. It parses only log lines in this format. */
 export interface LogFormat {
   readonly name: string
   readonly title: string
-  /** Parses a line; `undefined`: the line has another format. */
+  /** Parses a log line; `undefined`: the line has another format. */
   readonly read: (line: string) => LogEntry | undefined
-  /** Parses the time of a line into milliseconds since 1970; NaN: there is no such time. */
+  /** Parses the time in a log line into milliseconds since 1970; NaN: there is no such time. */
   readonly parseTime: (text: string) => number
 }
 
@@ -69,7 +69,7 @@ function readEdge (line: string): LogEntry | undefined {
   return { host: '', hasUser: false, time: match[1]!, request: match[2]!, status: Number(match[3]), bytes: NaN }
 }
 
-/** Parses a time such as `10/Oct/2000:13:55:36 -0700`; NaN if there is no such time. */
+/** Parses a log time such as `10/Oct/2000:13:55:36 -0700`; NaN if there is no such time. */
 function parseCommonTime (text: string): number {
   const part = (from: number, length: number): number => Number(text.slice(from, from + length))
   const month = MONTHS.indexOf(text.slice(3, 6))
@@ -80,7 +80,7 @@ function parseCommonTime (text: string): number {
   return Date.UTC(part(7, 4), month, day, hours, minutes, seconds) - offset
 }
 
-/** Parses a time such as `2000-10-10T13:55:36-07:00`; NaN if there is no such time. */
+/** Parses a log time such as `2000-10-10T13:55:36-07:00`; NaN if there is no such time. */
 function parseIsoTime (text: string): number {
   // The second 60 is a leap second, which `Date` does not parse.
   const isLeap = text.slice(17, 19) === '60'

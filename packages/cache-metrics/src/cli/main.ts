@@ -13,13 +13,13 @@ import { showRollout } from './rollout-text.js'
 import { reportOfTrace } from './trace-source.js'
 import { USAGE } from './usage.js'
 
-/** The streams and the time limit of a run of `cache-advisor`; `process` has the streams. */
+/** The streams that a run of `cache-advisor` uses, and its time limit; `process` has the streams. */
 export interface Surroundings {
   readonly stdin: AsyncIterable<Buffer>
   readonly stdout: Out
   readonly stderr: Out
   /**
-   * Milliseconds for each response of a server.
+   * Milliseconds within which each response of a server must come.
    * @default 30 000
    */
   readonly timeoutMs?: number
@@ -85,7 +85,9 @@ function statusOf ({ name }: Command, { advice, gates, plan, verdict, rollout }:
   return STATUS[isKnown ? 'no-go' : 'not enough data']
 }
 
-/** Returns the exit status for a rollout: 0 if it goes well, 1 if it is off or its criteria step back, 2 if it waits. */
+/**
+ * Returns the exit status of `cache-advisor rollout`: 0 if the rollout goes well, 1 if it is off or its criteria step back, 2 if it waits.
+ */
 function rolloutStatus ({ killed, completed, verdict, problem }: SentRollout): number {
   if (killed || verdict === 'back') return STATUS['no-go']
   if (typeof problem === 'string') return STATUS['not enough data']

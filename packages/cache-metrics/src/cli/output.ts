@@ -10,10 +10,13 @@ import type { SentRollout } from './rollout-source.js'
 import { rolloutGates } from './rollout-text.js'
 import type { TraceReport } from './trace-source.js'
 
-/** A report, with the further numbers that its source has: points of a curve, measured key patterns, or the stage of a canary. */
+/**
+ * The advisor's report, with the further numbers that its source has: points of a hit-rate curve, measured key patterns, or the stage of a
+ * canary.
+ */
 export type Findings = Report & Partial<Pick<TraceReport, 'points'> & Pick<PrometheusReport, 'measured'>> & { readonly rollout?: StageFindings | undefined }
 
-/** The stage of a canary with its gates. */
+/** The stage of a canary with its criteria and their verdicts. */
 export type StageFindings = Pick<SentRollout, 'percent' | 'gates' | 'verdict' | 'reason'>
 
 /** The text that a command of `cache-advisor` prints. */

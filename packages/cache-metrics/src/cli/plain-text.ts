@@ -25,7 +25,7 @@ export function toText (markdown: string, width = Infinity): string {
   return lines.join('\n')
 }
 
-/** The text of a table cell, whose Markdown is a code span or escaped text. */
+/** The text of a table cell of the report, whose Markdown is a code span or escaped text. */
 function cellText (cell: string): string {
   const code = /^(`+)( ?)(.*)\2\1$/.exec(cell)
   return code === null ? fromMarkdown(cell) : code[3]!.replaceAll('\\|', '|')

@@ -13,14 +13,14 @@ const KEY = /^[\t -~\x80-\xff]+$/
 // date at the beginning.
 const NO_KEY = /[\s"{}[\]<>,;|]|^\d{4}-\d\d-\d\d[T_]/
 
-/** Whether a line of a file has the form of a key, not of a log line. */
+/** Whether a line of a trace file has the form of a key, not of a log line. */
 export function isKeyShaped (line: string): boolean {
   return !NO_KEY.test(line)
 }
 
 /**
- * The trace of a file with one key a line, at evenly spaced times. The pattern of a key is the text before the first `:`, as in the
- * cache.
+ * The requests of a trace file with one key a line, at evenly spaced times. The pattern of a key is the text before the first `:`, as in
+ * the cache.
  */
 export class PlainTrace {
   readonly kind = 'pattern'
@@ -34,19 +34,19 @@ export class PlainTrace {
   }
 
   get form (): string { return `one key a line, ${this.#rate} requests per second` }
-  /** The duration of the trace in milliseconds, up to the time that the next request would have. */
+  /** The duration of the trace in milliseconds, up to the time that its next request would have. */
   get end (): number { return this.study.requests * 1000 / this.#rate }
   get seconds (): number { return this.end / 1000 }
   get notes (): string[] { return [] }
 
-  /** Notes a request for the key in a line of the trace; `false`: the line is no key. */
+  /** Adds a request for the key in a line of the trace; `false`: the line is no key. */
   take (line: string): boolean {
     if (line.length > 4 * MAX_KEY_LENGTH || !KEY.test(line)) return false
     this.study.note({ name: this.#patterns.of(line), keyLength: line.length, hash: hashKey(line), now: this.end, bytes: undefined })
     return true
   }
 
-  /** The name of a pattern in the report; if `other` is the only pattern, its name is `all`. */
+  /** The name of a key pattern in the report; if `other` is the only pattern, its name is `all`. */
   nameOf (pattern: string): string {
     return pattern === OTHER && this.study.patterns.length === 1 ? ALL : pattern
   }

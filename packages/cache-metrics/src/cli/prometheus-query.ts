@@ -19,7 +19,7 @@ const failure = Type.Object({ status: Type.Literal('error'), error: Type.String(
 /** One series of a query's result: its labels and its value. */
 export interface Sample { readonly labels: Readonly<Record<string, string>>, readonly value: number }
 
-/** Queries a Prometheus server, for the window and the selector of the command line. */
+/** Queries a Prometheus server, for the time window and the label selector of the command line. */
 export class PrometheusQuery {
   readonly #source: PrometheusSource
   readonly #timeoutMs: number
@@ -29,7 +29,7 @@ export class PrometheusQuery {
     this.#timeoutMs = timeoutMs
   }
 
-  /** Seconds since the oldest sample of the cache metrics, at most the whole window; 0 without a sample. */
+  /** Seconds since the oldest sample of the cache metrics in Prometheus, at most the whole time window; 0 without a sample. */
   async observedSeconds (): Promise<number> {
     const { windowSeconds } = this.#source
     // The query range exceeds the window by two steps: a sample's age is found with the precision of one step only.
@@ -40,29 +40,29 @@ export class PrometheusQuery {
     return age === undefined ? 0 : Math.min(windowSeconds, Math.max(0, age.value))
   }
 
-  /** The increase of a counter in the window, summed for each combination of values of the labels `by`. */
+  /** The increase of a counter in the time window, summed for each combination of values of the labels `by`. */
   increase (name: string, ...by: string[]): Promise<Sample[]> {
     return this.ask(this.#increase(name, by))
   }
 
-  /** A quantile of a histogram in the window, for each value of the label `by`. */
+  /** A quantile of a histogram metric in the time window, for each value of the label `by`. */
   quantile (share: number, name: string, by: string): Promise<Sample[]> {
     return this.ask(`histogram_quantile(${share}, ${this.#increase(`${name}_bucket`, [by, 'le'])})`)
   }
 
-  /** The value of a gauge now, aggregated over all of its series. */
+  /** The present value of a gauge, aggregated over all of its series. */
   now (aggregation: 'max', name: string): Promise<Sample[]> {
     return this.ask(`${aggregation}(${this.#series(name)})`)
   }
 
-  /** The highest value of a gauge in the window minus the lowest one, over all of its series. */
+  /** The highest value of a gauge in the time window minus the lowest one, over all of its series. */
   change (name: string): Promise<Sample[]> {
     const range = `${this.#series(name)}[${this.#source.windowSeconds}s]`
     return this.ask(`max(max_over_time(${range})) - min(min_over_time(${range}))`)
   }
 
   /**
-   * Sends a query to the server; returns the series of the result that have finite values.
+   * Sends a query to the Prometheus server; returns the series of the result that have finite values.
    * @throws `CACHE_ERR_ADVISOR` if the query fails
    */
   async ask (query: string): Promise<Sample[]> {

@@ -5,7 +5,7 @@ import type { PrometheusSource } from './arguments.js'
 import { PrometheusQuery, type Sample } from './prometheus-query.js'
 import { shown } from './server.js'
 
-/** The measured numbers of one key pattern. */
+/** The numbers of one key pattern that Prometheus measured. */
 export interface MeasuredPattern {
   readonly name: string
   readonly readsPerHour: number
@@ -17,7 +17,7 @@ export interface MeasuredPattern {
   readonly savedSecondsPerHour: number | undefined
 }
 
-/** The report from a Prometheus server: measured numbers, but no hit-rate curves, and so no advice. */
+/** The advisor's report from a Prometheus server: measured numbers, but no hit-rate curves, and so no advice. */
 export interface PrometheusReport extends Report {
   /** The numbers of each key pattern, by reads per hour times mean load time, highest first. */
   readonly measured: readonly MeasuredPattern[]

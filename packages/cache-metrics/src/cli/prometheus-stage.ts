@@ -3,9 +3,9 @@ import type { PrometheusSource } from './arguments.js'
 import type { StageFindings } from './output.js'
 import { PrometheusQuery, type Sample } from './prometheus-query.js'
 
-/** Hours of the baseline unless an app has another number, which Prometheus does not know. */
+/** Hours of the canary's baseline unless an app has another number, which Prometheus does not know. */
 const BASELINE_HOURS = 24
-/** Seconds of the last counts in which many failures of the cached arm are judged as an error burst. */
+/** Seconds of the last counts of requests in which many failures of the cached arm are judged as an error burst. */
 const RECENT_SECONDS = 600
 
 /** The stage of a canary as far as metrics in Prometheus show it, with sentences about what they cannot show. */
@@ -58,7 +58,6 @@ export async function stageOfPrometheus (source: PrometheusSource, seconds: numb
   }
 }
 
-/** Returns those criteria of a stage that need no data on single subjects. */
 function absolute ({ back: { errorPercent, cacheErrorPercent }, ...criteria }: Criteria): Criteria {
   return { ...criteria, back: { errorPercent, cacheErrorPercent } }
 }
@@ -97,7 +96,7 @@ async function totals (query: PrometheusQuery): Promise<Pick<Evidence, 'cached' 
   return { cached: of('cached'), control: of('control') }
 }
 
-/** Returns the sum as a whole number: Prometheus extrapolates increases, so that they have fractions. */
+/** Returns the sum of the samples as a whole number: Prometheus extrapolates increases, so that they have fractions. */
 function sum (samples: readonly Sample[] = []): number {
   return Math.round(samples.reduce((all, { value }) => all + value, 0))
 }

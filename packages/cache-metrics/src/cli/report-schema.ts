@@ -7,7 +7,10 @@ const both = (arm: Parameters<typeof Type.Object>[0]) => Type.Array(Type.Object(
 const verdict = Type.Union(['go', 'no-go', 'inconclusive', 'not enough data'].map((each) => Type.Literal(each)))
 const maybe = Type.Optional(Type.Number())
 
-/** The schema of a `Report` from the network: the parts that are printed or decide the exit status. Other parts are passed on unchecked. */
+/**
+ * The schema of an advisor's report that comes from the network: the parts that are printed or decide the exit status. Other parts are
+ * passed on unchecked.
+ */
 export const reportSchema = Type.Object({
   version: Type.Literal(1),
   generatedAt: Type.String(),

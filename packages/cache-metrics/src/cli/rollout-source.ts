@@ -25,7 +25,7 @@ const arm = Type.Object({
   operations: maybe(Type.Number())
 })
 
-/** The schema of a rollout from the network: the parts that are printed or decide the exit status. */
+/** The schema of a rollout's status that comes from the network: the parts that are printed or decide the exit status. */
 const rolloutSchema = Type.Object({
   percent: Type.Number(),
   stage: Type.Number(),
@@ -53,11 +53,11 @@ const rolloutSchema = Type.Object({
   }))
 })
 
-/** A rollout as an app sends it. */
+/** The status of a rollout as an app sends it. */
 export type SentRollout = Static<typeof rolloutSchema>
 
 /**
- * Reads the rollout of an app, or changes it first.
+ * Reads the status of an app's rollout, after an operator's action if one is given.
  * @throws `CACHE_ERR_ADVISOR` if the app has no canary, refuses the action or sends something else
  */
 export async function rolloutOf ({ server, action, percent, pattern }: RolloutCommand, timeoutMs: number): Promise<SentRollout> {
@@ -68,7 +68,7 @@ export async function rolloutOf ({ server, action, percent, pattern }: RolloutCo
   return parse(await ask(page, server, timeoutMs, body), page, server)
 }
 
-/** Reads the rollout of an app that may have no canary, or be of an older release; `undefined`: it has none. */
+/** Reads the status of the rollout of an app that may have no canary, or be of an older release; `undefined`: it has none. */
 export async function rolloutIfAny (server: Server, timeoutMs: number): Promise<SentRollout | undefined> {
   const page = pageOf(server, ROLLOUT_PATH)
   const answer = await ask(page, server, timeoutMs)

@@ -4,7 +4,7 @@ import type { RolloutCommand } from './arguments.js'
 import { toText } from './plain-text.js'
 import type { SentRollout } from './rollout-source.js'
 
-/** The number of history records that are printed; JSON has all that the app sends. */
+/** The number of history records of the rollout that are printed; JSON has all that the app sends. */
 const SHOWN_RECORDS = 10
 
 /** The number of characters in a line of `--format text`: the width of a terminal. */
@@ -17,7 +17,7 @@ export function showRollout ({ format }: Pick<RolloutCommand, 'format'>, rollout
   return printable(format === 'text' ? toText(markdown, TEXT_WIDTH) : markdown)
 }
 
-/** The gates of the stage as Markdown; none before the first decision. */
+/** The criteria of the canary's stage as Markdown; none before the first decision. */
 export function rolloutGates ({ gates, verdict, reason, percent }: Pick<SentRollout, 'gates' | 'verdict' | 'reason' | 'percent'>): string[] {
   if (gates === undefined || gates === null || gates.length === 0) return []
   return [

@@ -6,7 +6,7 @@ const MIN_SECRET = 4
 
 /** A server that `cache-advisor` queries: its address, and the headers of each request. */
 export interface Server {
-  /** The address, without user and password. */
+  /** The address of the server, without user and password. */
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   /** Texts that no message may contain: the password, and the values of the headers that were given. */
@@ -56,7 +56,7 @@ export function shown (url: URL): string {
   return `${url.origin}${url.pathname}`
 }
 
-/** Returns a text that came from the server without the secrets that were sent to the server, which may repeat them. */
+/** Removes the secrets that were sent to a server from a text that it returned, which may repeat them. */
 export function withoutSecrets (text: string, { secrets }: Server): string {
   return secrets.reduce((shorter, secret) => shorter.replaceAll(secret, '…'), text)
 }

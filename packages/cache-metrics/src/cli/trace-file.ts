@@ -4,22 +4,22 @@ import { createGunzip } from 'node:zlib'
 import { AdvisorError } from './errors.js'
 
 const CHUNK_BYTES = 256 * 1024
-/** The maximum length of a line, in characters; longer lines are skipped, so that memory stays bounded. */
+/** The maximum length of a line in a trace file, in characters; longer lines are skipped, so that memory stays bounded. */
 const MAX_LINE = 64 * 1024
 
 /** Receives the lines of a trace file. */
 export interface LineTaker {
   /** Receives a line without its line feed, with one character per byte: in UTF-8 no ASCII character is a byte of another character. */
   line (text: string): void
-  /** Is called in place of `line` for a line that is longer than the limit. */
+  /** Is called in place of `line` for a line of the trace file that is longer than the limit. */
   tooLong (): void
 }
 
-/** Receives the progress of reading a file: the bytes read, and the size of the file; `undefined`: the size is not known. */
+/** Receives the progress of reading a trace file: the bytes read, and the size of the file; `undefined`: the size is not known. */
 export type Progress = (bytes: number, size: number | undefined) => void
 
 /**
- * Reads a file, plain or gzip, line by line, in bounded memory; `-` is standard input.
+ * Reads a trace file, plain or gzip, line by line, in bounded memory; `-` is standard input.
  * @throws `CACHE_ERR_ADVISOR` if the file cannot be read to its end
  */
 export async function readLines (file: string, stdin: AsyncIterable<Buffer>, taker: LineTaker, progress: Progress): Promise<void> {

@@ -10,18 +10,18 @@ const BOM = /^\xef\xbb\xbf/
 const MAX_SHOWN = 100
 const TOO_LONG = '(longer than 65536 characters)'
 
-/** The values of `--format-in`: a format of logs, or `keys`. */
+/** The values of `--format-in`, the format of a trace file: a format of logs, or `keys`. */
 export const INPUT_FORMATS: readonly string[] = ['keys', ...LOG_FORMATS.map(({ name }) => name)]
 
 /**
- * Receives the lines of a trace, and ignores blank lines. The first line in a log format, at any position, makes the trace a log, since
- * no log line has the form of a key. A line in neither form is unreadable, unless `format` is `keys`.
+ * Receives the lines of a trace file, and ignores blank lines. The first line in a log format, at any position, makes the trace a log,
+ * since no log line has the form of a key. A line in neither form is unreadable, unless `format` is `keys`.
  */
 export class TraceLines implements LineTaker {
-  /** The number of lines that are not blank; `unreadable`: the number of lines that cannot be read. */
+  /** The number of lines of the trace that are not blank; `unreadable`: the number of lines that cannot be read. */
   lines = 0
   unreadable = 0
-  /** The number of lines so far, including blank lines; `#first`: the first line that is not blank. */
+  /** The number of lines of the trace so far, including blank lines; `#first`: the first line that is not blank. */
   #at = 0
   #first = { at: 0, text: '' }
   #firstUnreadable: { readonly at: number, readonly text: string } | undefined
@@ -53,7 +53,7 @@ export class TraceLines implements LineTaker {
   }
 
   /**
-   * Returns the trace, after its last line.
+   * Returns the parsed trace, after its last line.
    * @throws `CACHE_ERR_ADVISOR` with the first line that is not recognised, if the file is no trace
    */
   end (name: string): AccessLog | PlainTrace {

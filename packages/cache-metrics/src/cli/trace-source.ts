@@ -12,13 +12,13 @@ import { TraceStudy } from './trace-study.js'
 
 const PROGRESS_MS = 200
 
-/** The report of a trace, with the points of the hit-rate curve over all its keys. */
+/** The advisor's report of a trace, with the points of the hit-rate curve over all its keys. */
 export interface TraceReport extends Report {
   readonly points: ReadonlyArray<{ readonly ttl: number, readonly entries: number, readonly hitRate: number }>
 }
 
 /**
- * Reads a trace and makes its report.
+ * Reads a trace file (an access log or a list of keys) and makes the advisor's report of it.
  * @param watcher the stream for the progress line; `undefined`: no progress is shown
  */
 export async function reportOfTrace (source: TraceSource, stdin: AsyncIterable<Buffer>, watcher: Out | undefined): Promise<TraceReport> {
@@ -62,7 +62,9 @@ async function watched (
   }
 }
 
-/** The gates of a trace, without values that the trace cannot have: a file of keys has no routes, and a log has no key patterns. */
+/**
+ * The go/no-go gates of a trace, without values that the trace cannot have: a file of keys has no routes, and a log has no key patterns.
+ */
 function gatesOf (trace: AccessLog | PlainTrace, study: TraceStudy, minSeconds: number): Gate[] {
   const isLog = trace instanceof AccessLog
   const rows = gates({
@@ -81,7 +83,7 @@ function gatesOf (trace: AccessLog | PlainTrace, study: TraceStudy, minSeconds: 
 function planOf (advice: readonly Advice[]): Plan | undefined {
   const plan = planFor(advice)
   if (plan === undefined || !Object.hasOwn(plan.ttls, ALL)) return plan
-  // `ALL` names all keys and is no key pattern of a cache, so the allow-list of the plan is `*`.
+  // `ALL` names all keys and is no key pattern of a cache, so the option `rollout.allow` of the plan is `*`.
   return { ...plan, options: { ...plan.options, rollout: { allow: ['*'] } }, env: { ...plan.env, CACHE_PATTERN_WHITELIST: '*' } }
 }
 

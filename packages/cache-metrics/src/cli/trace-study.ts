@@ -1,7 +1,10 @@
 import type { CurvePoint, Observation } from '../advisor/report/observation.js'
 import { ReuseCurve } from '../advisor/curve/reuse-curve.js'
 
-/** The maximum bytes of a curve's tables: of the curve over all keys, of each of the first patterns, and of each later pattern. */
+/**
+ * The maximum bytes of the tables of a hit-rate curve: of the curve over all keys, of each of the first key patterns, and of each later
+ * one.
+ */
 const ALL_BYTES = 3 * 1024 * 1024
 const FIRST_BYTES = 96 * 1024
 const LATER_BYTES = 20 * 1024
@@ -13,13 +16,13 @@ export interface TraceRequest {
   readonly name: string
   readonly keyLength: number
   readonly hash: number
-  /** The time of the request, in milliseconds since any instant; times never decrease in a sorted trace. */
+  /** The time of the traced request, in milliseconds since any instant; times never decrease in a sorted trace. */
   readonly now: number
-  /** Bytes of the value; `undefined`: not known. */
+  /** Bytes of the value that the request read; `undefined`: not known. */
   readonly bytes: number | undefined
 }
 
-/** The settings of a `TraceStudy`: the ttls and sizes of its curves, and the load time and size of a value. */
+/** The settings of a `TraceStudy`: the ttls and cache sizes of its hit-rate curves, and the load time and size of a value. */
 export interface StudyOptions {
   readonly ttls: readonly number[]
   readonly entries: readonly number[]
@@ -28,7 +31,7 @@ export interface StudyOptions {
   readonly valueBytes: number | undefined
 }
 
-/** The curves of a trace, over all keys and for each pattern, in tables of at most 8 MB. */
+/** The hit-rate curves of a trace, over all keys and for each key pattern, in tables of at most 8 MB. */
 export class TraceStudy {
   readonly #options: StudyOptions
   readonly #all: ReuseCurve
@@ -40,7 +43,7 @@ export class TraceStudy {
   }
 
   get requests (): number { return this.#all.requests }
-  /** Size of the tables of all curves, in bytes. */
+  /** The size of the tables of all hit-rate curves, in bytes. */
   get bytes (): number {
     return [...this.#patterns.values()].reduce((sum, { curve }) => sum + curve.bytes, this.#all.bytes)
   }
@@ -63,7 +66,7 @@ export class TraceStudy {
     pattern.valueBytes += bytes
   }
 
-  /** The points of the curve over the whole trace: each ttl with each size, in the order of the options. */
+  /** The points of the hit-rate curve over the whole trace: each ttl with each cache size, in the order of the options. */
   points (): Array<{ ttl: number, entries: number, hitRate: number }> {
     const { ttls, entries } = this.#options
     const points = this.#all.points()
@@ -78,7 +81,7 @@ export class TraceStudy {
   observations (kind: Observation['kind'], seconds: number): Observation[] {
     const { loadSeconds, valueBytes } = this.#options
     return [...this.#patterns].map(([name, pattern]) => {
-      // With a single pattern the curve over all keys is used, which is more exact and has the same keys.
+      // With a single key pattern the hit-rate curve over all keys is used, which is more exact and has the same keys.
       const curve = this.#patterns.size === 1 ? this.#all : pattern.curve
       const { requests } = curve
       return {
@@ -108,9 +111,9 @@ class Pattern {
   constructor (readonly curve: ReuseCurve) {}
 }
 
-/** A curve whose tables fit into `bytes`, with the largest possible sample. */
+/** Creates a hit-rate curve whose tables fit into `bytes`, with the largest possible sample of keys. */
 function curveWithin (bytes: number, { ttls, entries }: StudyOptions): ReuseCurve {
-  // The tables of a curve have counts for each size and ttl, and a record and a bucket for each entry.
+  // The tables of a hit-rate curve have counts for each cache size and ttl, and a record and a bucket for each entry.
   const counts = entries.length * ttls.length * 128
   let room = (bytes - counts) / (4 * (4 + ttls.length) + 8)
   let sampleEntries = 0

@@ -3,7 +3,7 @@ export function boundsOf (buckets: readonly number[]): string[] {
   return [...buckets.map(String), '+Inf']
 }
 
-/** Cumulative counts per bucket, as in Prometheus: each count includes the counts of all lower buckets. */
+/** The cumulative counts of a histogram's buckets, as in Prometheus: each count includes the counts of all lower buckets. */
 export function cumulate (counts: readonly number[]): number[] {
   let below = 0
   return counts.map((count) => {

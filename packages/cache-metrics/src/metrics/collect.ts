@@ -1,7 +1,9 @@
 import type { HistogramValue, Metric, Value } from './metric.js'
 import type { Sources } from './sources.js'
 
-/** The names and values of a series' labels. A series has the same `Labels` object at each reading, so that its text can be cached. */
+/**
+ * The label names and values of a metric's series. A series has the same `Labels` object at each reading, so that its text can be cached.
+ */
 export type Labels = Readonly<Record<string, string>>
 
 /** One series of a metric: its labels and its value. */
@@ -14,7 +16,8 @@ class Series implements Point {
 }
 
 /**
- * Reads one metric from its sources. Series with the same labels are merged: counts are added, and the highest value of a gauge is used.
+ * Reads one metric from its sources, the apps. Series with the same labels are merged: counts are added, and the highest value of a gauge
+ * is used.
  */
 export class Collector {
   readonly metric: Metric
@@ -25,7 +28,7 @@ export class Collector {
     this.metric = metric
   }
 
-  /** Reads every series of the metric from the sources; the points are valid until the next reading. */
+  /** Reads every series of the metric from the apps; the points are valid until the next reading. */
   read (sources: Sources): readonly Point[] {
     const { type, ofCache, ofTraffic } = this.metric
     const reading = ++this.#reading
@@ -45,7 +48,7 @@ export class Collector {
     return points
   }
 
-  /** The `Labels` object of the series with these label values; the object is created once. */
+  /** The `Labels` object of the metric's series with these label values; the object is created once. */
   labels (values: readonly string[]): Labels {
     return this.#of(values).labels
   }

@@ -7,8 +7,8 @@ import { Sources, type Source } from './sources.js'
 import type { Traffic } from '../traffic/traffic.js'
 
 /**
- * All metrics as instruments of one OpenTelemetry meter. Counters and gauges are observable and read at each collection. OpenTelemetry
- * has no observable histogram, so observations are recorded one by one, from the time when a source is added.
+ * All cache metrics as instruments of one OpenTelemetry meter. Counters and gauges are observable and read at each collection.
+ * OpenTelemetry has no observable histogram, so observations are recorded one by one, from the time when a source is added.
  */
 export class Instruments {
   readonly #sources = new Sources()
@@ -46,7 +46,7 @@ export class Instruments {
     }
   }
 
-  /** Listens to each cache and each app's traffic once, and removes the listeners of removed apps. */
+  /** Subscribes to the durations of each cache and each app once, and unsubscribes from those of removed apps. */
   #follow (): void {
     const caches = this.#sources.caches()
     const traffics = this.#sources.traffics()

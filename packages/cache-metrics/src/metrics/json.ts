@@ -10,7 +10,7 @@ export type JsonSeries =
 /** One metric in the JSON of `GET /metrics`, with its series. */
 export interface JsonMetric { name: string; type: Metric['type']; help: string; series: JsonSeries[] }
 
-/** Converts the points of a metric to the JSON of `GET /metrics`. */
+/** Converts the series of a metric to the JSON of `GET /metrics`. */
 export function toJson ({ name, type, help, buckets = [] }: Metric, points: readonly Point[]): JsonMetric {
   const bounds = boundsOf(buckets)
   return {

@@ -16,7 +16,7 @@ export class Lines {
   #text = ''
 
   /**
-   * Formats the names and labels of the lines.
+   * Formats the names and labels of a series' lines.
    * @param defaultLabels the registry's default labels as in a line: `app="orders",zone="b"`; the series' own labels take precedence
    */
   constructor ({ name, buckets }: Metric, labels: Labels, defaultLabels: string) {

@@ -14,8 +14,8 @@ declare module '@x/cache-core/implementing' {
 }
 
 /**
- * The value of a histogram: counts by bucket, the number of observations, and their sum in seconds. The counts are not cumulative; the last
- * one counts observations above the highest bound.
+ * The value of a histogram metric: counts by bucket, the number of observed durations, and their sum in seconds. The counts are not
+ * cumulative; the last one counts durations above the highest bound.
  */
 export interface HistogramValue { readonly counts: readonly number[]; readonly count: number; readonly sum: number }
 
@@ -31,11 +31,11 @@ export interface Metric {
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly help: string
   readonly labelNames: readonly string[]
-  /** Upper bounds of a histogram's buckets, in seconds. */
+  /** Upper bounds of the buckets of a histogram metric, in seconds. */
   readonly buckets?: readonly number[]
   readonly ofCache?: (cache: CacheRegistry, emit: Emit) => void
   readonly ofTraffic?: (traffic: Traffic, emit: Emit) => void
-  /** Emits each new observation of a histogram; returns the function that removes the listener. */
+  /** Emits each new observation of a histogram metric; returns the function that removes the listener. */
   readonly followCache?: (cache: CacheRegistry, emit: Emit<number>) => () => void
   readonly followTraffic?: (traffic: Traffic, emit: Emit<number>) => () => void
 }

@@ -3,12 +3,12 @@ import { setImmediate } from 'node:timers/promises'
 // The length in characters from which on encoding a slice of text takes a noticeable part of a millisecond.
 const LONG = 10_000
 
-/** A page of metrics, made of slices; the event loop runs between two long slices. */
+/** A page with metrics, made of slices of text; the event loop runs between two long slices. */
 export class Page {
-  // Each slice is encoded when it is added: a page of a megabyte as one string would be copied several times when it is sent.
+  // Each slice of text is encoded when it is added: a page of a megabyte as one string would be copied several times when it is sent.
   readonly #slices: Buffer[] = []
 
-  /** Adds the text of a metric in slices; the last line of the text has no line feed. */
+  /** Adds the text of a metric to the page in slices; the last line of the text has no line feed. */
   async add (metric: Iterable<string>): Promise<void> {
     if (this.#slices.length > 0) this.#slices.push(Buffer.from('\n\n'))
     for (const slice of metric) {

@@ -34,7 +34,7 @@ export class PromMetric {
   #writer: TextWriter
 
   constructor (metric: Metric, sources: Sources) {
-    // The name is not `readonly`: an OpenMetrics registry removes `_total` from the name of a counter.
+    // The metric's name is not `readonly`: an OpenMetrics registry removes `_total` from the name of a counter.
     this.name = metric.name
     this.help = metric.help
     this.type = metric.type
@@ -86,8 +86,8 @@ export class PromMetric {
 }
 
 /**
- * Adds all cache metrics to a registry; if another app has added the metrics, adds only the source. Returns the function that removes the
- * source.
+ * Adds all cache metrics of an app (the source) to a prom-client registry; if another app has added the metrics, adds only the source.
+ * Returns the function that removes the source.
  * @throws `CACHE_ERR_METRIC_TAKEN` if the registry has another metric with the name of a cache metric; the registry is unchanged then
  */
 export function addTo (registry: PromRegistry, source: Source): () => void {

@@ -2,7 +2,7 @@ import type { Labels, Point } from './collect.js'
 import { escapeHelp, Lines } from './lines.js'
 import type { Metric } from './metric.js'
 
-/** The content type of Prometheus text. */
+/** The content type of a page of metrics in Prometheus text. */
 export const TEXT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 // The length of a slice of text in characters, written in a fraction of a millisecond. A page with all series that the limits of labels

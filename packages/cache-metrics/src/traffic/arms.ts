@@ -3,8 +3,8 @@ import { armSentence, CONTROL_LABEL, LatencySketch, type ArmMeasurement, type St
 import { wilson } from '../advisor/staleness/ratio-interval.js'
 
 /**
- * The number of groups into which subjects are divided. A confidence interval needs the spread between groups; the number is small, since
- * each group has a sketch of durations of 2 KiB.
+ * The number of groups into which subjects are divided for comparing both arms. A confidence interval needs the spread between groups; the
+ * number is small, since each group has a latency sketch of 2 KiB.
  */
 const GROUPS = 10
 /** The number of requests of an arm below which a route or key pattern is left out: its numbers would be chance. */
@@ -36,7 +36,7 @@ export interface RouteArm {
 export interface PatternArm {
   readonly reads: number
   readonly hits: ShareInterval
-  /** The number of loads; `loadsPerRead` is their number per read. */
+  /** The number of loads of the key pattern in the arm; `loadsPerRead` is their number per read. */
   readonly loads: number
   readonly loadsPerRead: number
 }
@@ -55,7 +55,7 @@ export interface ArmsReport {
   readonly patterns: readonly ArmsRow<PatternArm>[]
 }
 
-/** Requests of one arm. */
+/** The requests of one route in one arm. */
 class ArmRequests {
   requests = 0
   failures = 0
@@ -102,7 +102,7 @@ export class Arms {
     this.#before = countsByArm(cache.stats)
   }
 
-  /** Counts a request whose bucket is known. */
+  /** Counts a request whose subject's bucket is known. */
   count (route: string, arm: Arm, bucket: number, milliseconds: number, failed: boolean): void {
     this.#follow()
     let arms = this.#routes.get(route)
@@ -110,7 +110,10 @@ export class Arms {
     arms[arm].add(bucket, milliseconds, failed)
   }
 
-  /** Returns both arms; routes and key patterns with the most requests come first. `undefined`: an arm has too few requests. */
+  /**
+   * Returns the measurements of both arms; routes and key patterns with the most requests come first. `undefined`: an arm has too few
+   * requests.
+   */
   report (): ArmsReport | undefined {
     this.#follow()
     const routes = [...this.#routes].map(([name, arms]) => ({ name, ...arms }))
@@ -142,7 +145,7 @@ export class Arms {
     }
   }
 
-  /** Begins the counts anew if the percent has changed. */
+  /** Begins the counts of both arms anew if the percent of cached subjects has changed. */
   #follow (): void {
     const { limit, patterns } = this.#cache.rollout
     if (limit === this.#limit && patterns === this.#percents) return
@@ -191,7 +194,7 @@ function noCounts (): PatternCounts {
   return { reads: 0, hits: 0, loads: 0 }
 }
 
-/** Returns the sums of one arm, with one sketch of durations per group of subjects. */
+/** Returns the sums of one arm, with one latency sketch per group of subjects. */
 function measurementOf (routes: readonly ArmRequests[], patterns: readonly PatternCounts[]): ArmMeasurement {
   const sketches = Array.from({ length: GROUPS }, (_, group) => {
     const sum = new LatencySketch()

@@ -12,7 +12,7 @@ const counted = new WeakMap<CacheRegistry, EdgeCounts>()
 
 /** Counts the events that @x/cache-edge emits on one cache. */
 export class EdgeCounts {
-  /** The counts of a cache: one object per cache, so that two apps with the same cache do not count an event twice. */
+  /** The counts of edge events for a cache: one object per cache, so that two apps with the same cache do not count an event twice. */
   static of (cache: CacheRegistry): EdgeCounts {
     let counts = counted.get(cache)
     if (counts === undefined) counted.set(cache, counts = new EdgeCounts(cache))

@@ -29,7 +29,10 @@ export class RouteTraffic {
 /** One route of the app: its traffic, and which of its requests a shared cache could answer. */
 export interface MeasuredRoute {
   readonly traffic: RouteTraffic
-  /** Whether the requests of the route are candidates. `by-url`: the pattern is not personal, but the URL of a request may be. */
+  /**
+   * Whether a shared cache could answer requests of the route (candidates). `by-url`: the pattern is not personal, but the URL of a request
+   * may be.
+   */
   readonly candidates: 'never' | 'by-url' | 'always'
 }
 
@@ -50,14 +53,14 @@ export class Routes {
     this.#personal = personal
   }
 
-  /** The traffic of all routes, one object per value of the label `route`. */
+  /** The measured traffic of all routes, one object per value of the label `route`. */
   * all (): Iterable<RouteTraffic> {
     yield * this.#labelled.values()
     yield this.#other
     yield this.#unmatched
   }
 
-  /** The route of a request; `undefined` for a route of the suite itself. */
+  /** The measured route of a request; `undefined` for a route of the suite itself. */
   of (request: FastifyRequest, mark: RouteMark | undefined): MeasuredRoute | undefined {
     const key = mark ?? request.routeOptions.config
     const route = this.#known.get(key)

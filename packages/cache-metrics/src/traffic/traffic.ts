@@ -12,7 +12,7 @@ export type OnCandidate = (route: string, reply: FastifyReply, payload: unknown,
 export class Traffic {
   readonly #core: Core
   readonly #routes: Routes
-  /** Both arms of the rollout. */
+  /** The measurements of both arms of the rollout. */
   readonly arms: Arms
   #listeners: readonly Listener[] = []
   /** The listener for GET requests that a shared cache could have answered. It is called during each such request, and must not throw. */
@@ -28,10 +28,10 @@ export class Traffic {
     this.arms = new Arms(core.registry)
   }
 
-  /** The traffic of all routes, one object per value of the label `route`. */
+  /** The measured traffic of all routes, one object per value of the label `route`. */
   get routes (): Iterable<RouteTraffic> { return this.#routes.all() }
 
-  /** Adds a listener for the durations of requests; returns the function that removes the listener. */
+  /** Adds a listener for the durations of the app's requests; returns the function that removes the listener. */
   listen (listener: Listener): () => void {
     this.#listeners = [...this.#listeners, listener]
     return () => { this.#listeners = this.#listeners.filter((other) => other !== listener) }

@@ -4,8 +4,8 @@ import { withCause } from '@x/cache-core/implementing'
 export type Warn = (warning: Error) => void
 
 /**
- * Wraps a function of the app so that it neither throws nor rejects. The first failure is passed to `warn`; the function is still
- * called afterwards.
+ * Wraps a function of the app (a callback in the options) so that it neither throws nor rejects. The first failure is passed to `warn`; the
+ * function is still called afterwards.
  */
 export function guard<A extends unknown[]> (name: string, fn: ((...args: A) => unknown) | undefined, warn: Warn): (...args: A) => void {
   if (fn === undefined) return () => {}

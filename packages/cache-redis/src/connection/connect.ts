@@ -10,13 +10,19 @@ import { SentinelWatch } from './sentinel-watch.js'
 
 /** The Redis clients of a cache. */
 export interface Clients {
-  /** The clients, at least one, which have begun to connect. The first one also carries tokens, locks and messages. */
+  /**
+   * The Redis clients over which entries are spread, at least one, which have begun to connect. The first one also carries tokens, locks
+   * and messages.
+   */
   readonly lanes: readonly Client[]
-  /** Closes all clients except the app's own. */
+  /** Closes all Redis clients except the app's own. */
   close (): void
 }
 
-/** Minimum milliseconds between two reconnections because of READONLY: each reconnection in a row adds a listener to the socket. */
+/**
+ * The minimum time, in milliseconds, between two reconnections because of READONLY: each reconnection in a row adds a listener to the
+ * socket.
+ */
 const LEAVE_MS = 250
 
 /** Makes the clients of a cache, or uses the app's own. */

@@ -9,13 +9,13 @@ import { listen } from './shared-listeners.js'
 
 export type { Client }
 
-/** The callbacks of a `Connection`. */
+/** The callbacks of a `Connection` to Redis. */
 export interface ConnectionEvents {
   /** Is called when a server answers again, or another server answers: waiting operations may be tried again. */
   readonly onChange: () => void
-  /** Called when the connection fails, once per kind of failure. The message contains no credentials. */
+  /** Called when the connection to Redis fails, once per kind of failure. The message contains no credentials. */
   readonly onError: (error: Error) => void
-  /** Is called once, for any number of nodes and attempts, when the server refuses a command or channel that the cache needs. */
+  /** Is called once, for any number of nodes and attempts, when Redis refuses a command or channel that the cache needs. */
   readonly onRefused: Warn
 }
 
@@ -24,12 +24,12 @@ type ConnectionError = Error & { code?: string; lastNodeError?: Error }
 /** Messages of ioredis for nodes of a Cluster that did not answer; the messages name no reason. */
 const UNEXPLAINED = /^(Connection is closed\.|timeout)$/
 
-/** A client and the masters that it is connected to. Commands go through `client`, which follows redirections. */
+/** A Redis client and the masters that it is connected to. Commands go through `client`, which follows redirections. */
 export class Connection {
   readonly client: Client
   /** Whether the client is a Cluster client. */
   readonly isCluster: boolean
-  /** Why the client is not connected; `undefined` while it is connected, or the reason is not known. */
+  /** The reason why the Redis client is not connected; `undefined` while it is connected, or the reason is not known. */
   failure: Error | undefined
   readonly #nodes = new Map<string, Node>()
   readonly #settings: NodeSettings
@@ -77,14 +77,14 @@ export class Connection {
 
   get nodes (): Iterable<Node> { return this.#nodes.values() }
 
-  /** Why no master is known; `undefined` while a master is known. */
+  /** The reason why no master is known; `undefined` while a master is known. */
   get problem (): Error | undefined {
     const nodes = [...this.#nodes.values()]
     if (nodes.some(({ serverId }) => serverId !== undefined)) return undefined
     return nodes.find(({ problem }) => problem !== undefined)?.problem ?? this.failure ?? new Error('no master is known')
   }
 
-  /** The master that has the slot of a key; `undefined` if that master is not known. */
+  /** The master that has the Cluster slot of a Redis key; `undefined` if that master is not known. */
   owner (key: string): Node | undefined {
     return isCluster(this.client) ? this.ownerOfSlot(calculateSlot(key)) : this.#nodes.get('')
   }
@@ -95,7 +95,7 @@ export class Connection {
     return id === undefined ? undefined : this.#nodes.get(id)
   }
 
-  /** The slot of a key in a Cluster; 0 outside of a Cluster. */
+  /** The Cluster slot of a Redis key; 0 outside of a Cluster. */
   slotOf (key: string): number {
     return this.isCluster ? calculateSlot(key) : 0
   }
@@ -108,12 +108,12 @@ export class Connection {
     return this.#nodes.get(mapped === undefined || mapped === null ? address : `${mapped.host}:${mapped.port}`)
   }
 
-  /** Refreshes the slot table, which a redirection has shown to be outdated. */
+  /** Refreshes the client's table of Cluster slots, which a redirection has shown to be outdated. */
   refreshSlots (): void {
     if (isCluster(this.client)) this.client.refreshSlotsCache()
   }
 
-  /** Stops watching the masters. The client stays open. */
+  /** Stops watching the masters of the connection. The Redis client stays open. */
   close (): void {
     this.#isClosed = true
     clearInterval(this.#timer)
@@ -122,7 +122,9 @@ export class Connection {
     for (const stop of this.#stops) stop()
   }
 
-  /** Reports each kind of failure once. One cause may alternate between kinds: a server that wants TLS resets reads and writes. */
+  /**
+   * Reports each kind of connection failure once. One cause may alternate between kinds: a server that wants TLS resets reads and writes.
+   */
   async #noteFailure (error: ConnectionError): Promise<void> {
     // The error of a Cluster does not name the reason; its property `lastNodeError` does.
     this.failure = withoutSecrets(error.lastNodeError ?? error)

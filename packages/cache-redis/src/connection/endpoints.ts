@@ -1,7 +1,7 @@
 import { REDIS_PORT } from './redis-port.js'
 import { OptionInvalid } from '@x/cache-core/suite'
 
-/** The address of a server, from the options. */
+/** The address of a Redis server, from the options. */
 export interface Endpoint {
   readonly host: string
   readonly port: number
@@ -15,7 +15,7 @@ export interface Endpoint {
   readonly family?: number
 }
 
-/** The options that name the servers. */
+/** The options that name the Redis servers. */
 export interface EndpointOptions {
   readonly url?: string | readonly string[] | undefined
   readonly nodes?: readonly { readonly host: string, readonly port: number, readonly servername?: string }[] | undefined
@@ -23,11 +23,11 @@ export interface EndpointOptions {
 }
 
 const ALLOWED = 'redis://user:password@host:port/db, with ?db= and ?family= alone'
-/** The parts of a URL that apply to all servers; a later URL must not have another value. */
+/** The parts of a Redis URL that apply to all servers; a later URL must not have another value. */
 const COMMON = ['tls', 'username', 'password', 'db', 'family'] as const
 
 /**
- * Returns the addresses of the servers from the options; the other settings of the first address apply to all servers.
+ * Returns the addresses of the Redis servers from the options; the other settings of the first address apply to all servers.
  * @throws `CACHE_ERR_OPTION_INVALID`, without the URL, which may contain a password
  */
 export function endpointsOf ({ url, nodes, mode }: EndpointOptions): Endpoint[] {
@@ -44,7 +44,7 @@ export function endpointsOf ({ url, nodes, mode }: EndpointOptions): Endpoint[] 
   return endpoints
 }
 
-/** Parses one URL. The query is read as in ioredis; a part without effect is refused. */
+/** Parses one Redis URL. Its query is read as in ioredis; a part without effect is refused. */
 function parse (url: string): Endpoint {
   let parsed: URL
   let username: string

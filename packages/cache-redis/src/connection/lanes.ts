@@ -7,7 +7,7 @@ export class Lanes {
   readonly #clients: readonly Client[]
 
   /**
-   * Makes the lanes.
+   * Spreads entries over the given clients.
    * @param clients the clients of the cache, at least one
    */
   constructor (clients: readonly Client[]) {
@@ -15,7 +15,7 @@ export class Lanes {
     this.#clients = clients
   }
 
-  /** The client that carries the entry of a Redis key. */
+  /** Returns the Redis client over which the entry of a Redis key is read and written. */
   of (name: string): Client {
     const client = this.#clients.length === 1 ? this.first : this.#clients[hashOf(name) % this.#clients.length]!
     sendTogether(client)
@@ -24,7 +24,7 @@ export class Lanes {
 }
 
 /**
- * Sends all commands that a client receives in one tick with one system call, the most expensive part of a command. Unlike a
+ * Sends all commands that a Redis client receives in one tick with one system call, the most expensive part of a command. Unlike a
  * pipeline, this delays no command: a single command is sent at the end of its own tick.
  */
 export function sendTogether (client: Client): void {

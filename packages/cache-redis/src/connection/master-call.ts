@@ -15,9 +15,9 @@ export interface MasterCallOptions<P> {
   readonly prepare?: (serverId: string) => Promise<P>
 }
 
-/** The maximum number of redirections that one call follows; two redirections are usual while a slot moves. */
+/** The maximum number of redirections that one call of a master follows; two redirections are usual while a Cluster slot moves. */
 const MAX_REDIRECTIONS = 8
-/** The maximum number of searches for the master that one call starts; each search includes the client's own retries. */
+/** The maximum number of searches for the master that one call of it starts; each search includes the client's own retries. */
 const MAX_SEARCHES = 2
 
 /**

@@ -10,7 +10,7 @@ import { Tracker, type TrackerEvents } from '../tracking/tracking.js'
 /** The settings of a `Node`, which watches one master: key prefixes, heartbeat, clock and callbacks. */
 export interface NodeSettings extends TrackerEvents {
   readonly prefixes: readonly string[]
-  /** Whether the node subscribes to invalidation messages. */
+  /** Whether this process subscribes to the invalidation messages of the master. */
   readonly isTracked: boolean
   readonly heartbeatMs: number
   readonly heartbeatTimeoutMs: number
@@ -26,9 +26,9 @@ const MAX_PAUSE_MS = 60_000
 
 /** One master: the connection that carries its data, the identity of the server, and its invalidation messages. */
 export class Node {
-  /** The identity of the server that answers now; `undefined` while it is not known, and for a replica. */
+  /** The identity of the Redis server that answers now; `undefined` while it is not known, and for a replica. */
   serverId: string | undefined
-  /** Why the server identity is not known, if the server itself is the reason. */
+  /** The reason why the server identity is not known, if the server itself is the reason. */
   problem: Error | undefined
   readonly redis: Redis
   readonly #settings: NodeSettings
@@ -70,7 +70,7 @@ export class Node {
     return runId !== undefined && runId === this.#runId
   }
 
-  /** Whether every message of this server has arrived, except those since the last heartbeat. */
+  /** Whether every invalidation message of this server has arrived, except those since the last heartbeat. */
   get isTrusted (): boolean {
     return this.isTrustedAt(this.#settings.now())
   }
@@ -107,7 +107,7 @@ export class Node {
     return this.#writer
   }
 
-  /** The server identity; sends INFO if it is not known, which also connects a node that was not used before. */
+  /** Returns the server identity; sends INFO if it is not known, which also connects a node that was not used before. */
   async identify (): Promise<string | undefined> {
     if (this.serverId === undefined) await this.readServerId()
     return this.serverId

@@ -5,13 +5,13 @@ export interface BoundToken { readonly token: string; readonly serverId: string 
 
 const RANDOM_CHARACTERS = 12
 const SERVER_ID_CHARACTERS = 8
-/** Length of a server identity, in characters. */
+/** The length of a server identity in a stored token, in characters. */
 export const MAX_SERVER_ID_LENGTH = SERVER_ID_CHARACTERS
-/** Length of a token without its server identity, in characters, after a soft invalidation. */
+/** The maximum length of a token without its server identity, in characters: that after a soft invalidation. */
 export const MAX_TOKEN_LENGTH = RANDOM_CHARACTERS + 1 + RANDOM_CHARACTERS
 const SHAPE = new RegExp(`^([\\w-]{${RANDOM_CHARACTERS}})([\\w-]{${SERVER_ID_CHARACTERS}})(\\.[\\w-]{${RANDOM_CHARACTERS}})?$`)
 
-/** A new token in its stored form: random characters, then the identity of the master that it is made on. */
+/** Returns a new token in its stored form: random characters, then the identity of the master that it is made on. */
 export function writeToken (serverId: string): string {
   return newToken() + serverId
 }

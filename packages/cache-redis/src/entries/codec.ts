@@ -10,19 +10,19 @@ import {
 /** Converts values to text or bytes, and back. Default: `jsonSerializer`. */
 export interface Serializer {
   serialize (value: unknown): string | Uint8Array
-  /** Throws if the bytes cannot be read. */
+  /** Throws if the stored bytes cannot be read as a value. */
   deserialize (bytes: Buffer): unknown
 }
 
 /**
- * A compression of payloads. Each stored entry names it by its id, so that processes with different settings read each other's entries.
- * An entry whose compression takes longer than half of `commandTimeoutMs` is not stored.
+ * A compression of stored values. Each stored entry names it by its id, so that processes with different settings read each other's
+ * entries. An entry whose compression takes longer than half of `commandTimeoutMs` is not stored.
  */
 export interface Compression {
-  /** A whole number: 1 is gzip, 2 is brotli; compressions of the app's own use 128 to 255. */
+  /** The number that names the compression in an entry: 1 is gzip, 2 is brotli; compressions of the app's own use 128 to 255. */
   readonly id: number
   compress (bytes: Uint8Array): Promise<Uint8Array>
-  /** Must reject if the result would have more than `maxBytes` bytes. */
+  /** Must reject if the decompressed value would have more than `maxBytes` bytes. */
   decompress (bytes: Uint8Array, maxBytes: number): Promise<Uint8Array>
 }
 
@@ -38,7 +38,7 @@ export const gzipCompression: Compression = {
   decompress: (bytes, maxBytes) => asyncGunzip(bytes, { maxOutputLength: maxBytes })
 }
 
-/** brotli at quality 4, which is fast enough for each store. */
+/** brotli at quality 4, which is fast enough to compress each stored value. */
 export const brotliCompression: Compression = {
   id: 2,
   compress: (bytes) => asyncBrotli(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }),
@@ -58,7 +58,7 @@ export const jsonSerializer: Serializer = {
 /** The settings of a `Codec`: serializer, compression and limits. */
 export interface CodecOptions {
   serializer: Serializer
-  /** Size in bytes from which on payloads are compressed; `Infinity`: no payload is compressed. */
+  /** The size in bytes from which on values are compressed; `Infinity`: no value is compressed. */
   compressAboveBytes: number
   compression: Compression
   maxValueBytes: number
@@ -78,7 +78,7 @@ export interface Decoded {
   readonly tags: readonly EntryTag[]
 }
 
-/** A decoded entry with the bytes that its value was made from, without compression. `isRaw`: the bytes are the value. */
+/** A decoded entry with the bytes that its value was made from, after decompression. `isRaw`: the bytes are the value. */
 export interface DecodedPayload extends Decoded { readonly payload: Buffer; readonly isRaw: boolean }
 
 const NO_TAGS: readonly EntryTag[] = []

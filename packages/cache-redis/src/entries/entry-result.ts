@@ -2,14 +2,14 @@ import type { Entry, Result } from '@x/cache-core'
 import { MISS, ok, STORED_NULL } from '@x/cache-core/implementing'
 import { ageOf, longestMs, type FoundEntry } from './found-entry.js'
 
-/** The result of `get`: the value of a fresh entry, or a miss. */
+/** The result of `get` for an entry found in Redis: the value of a fresh entry, or a miss. */
 export function toValueResult<T> (found: FoundEntry | null): Result<T | null> {
   if (found === null || found.isStale) return MISS
   const { value } = found.decoded
   return value === null ? STORED_NULL : ok(value as T)
 }
 
-/** The result of `getEntry`: the entry, fresh or stale, or a miss. */
+/** The result of `getEntry` for an entry found in Redis: the entry, fresh or stale, or a miss. */
 export function toEntryResult<T> (found: FoundEntry | null): Result<Entry<T> | null> {
   return found === null ? MISS : ok(toEntry<T>(found))
 }

@@ -12,15 +12,16 @@ import { quiet } from './quiet.js'
 import { NONE_ASKED, type AskedTokens, type Place, type Validity, type ValidityVerdict } from './validity.js'
 
 /**
- * Options of a read. `tags`: the tokens of these tags are read at the same time as the entry. `wantsTime`: PTTL is sent with the read;
- * otherwise PTTL is sent only for an entry with a stale window. `isDirect`: the entry is read from Redis, even if this process holds a copy.
+ * Options of a read of an entry from Redis. `tags`: the tokens of these tags are read at the same time as the entry. `wantsTime`: PTTL is
+ * sent with the read; otherwise PTTL is sent only for an entry with a stale window. `isDirect`: the entry is read from Redis, even if this
+ * process holds a copy.
  */
 export interface ReadOptions { readonly tags: readonly string[]; readonly wantsTime: boolean; readonly isDirect: boolean }
 
 /** The stored bytes of an entry with their place, and the reply of PTTL if PTTL was sent. */
 interface Stored { readonly place: Place; readonly bytes: Buffer | null; readonly time: number | undefined }
 
-/** The parts that entries are read and written with. */
+/** The functions and objects that entries are read and written with. */
 export interface EntriesDeps {
   readonly connection: Connection
   readonly keys: Keys
@@ -29,7 +30,7 @@ export interface EntriesDeps {
   readonly codec: Codec
   /** Copies of entries in this process; `undefined`: every read goes to Redis. */
   readonly near?: NearCache | undefined
-  /** The client whose connection is used for the entry of a Redis key. */
+  /** Returns the Redis client whose connection is used for the entry of a Redis key. */
   readonly dataFor: (name: string) => Client
 }
 
@@ -65,8 +66,8 @@ export class Entries {
   }
 
   /**
-   * Writes an entry. Its name contains the identity of the generation's master; an entry on another master also contains the identity of
-   * that other master. In a Cluster `encode` gets the identity of the answering master; the slot table may name another master.
+   * Writes an entry to Redis. Its Redis key contains the identity of the generation's master; an entry on another master also contains the
+   * identity of that other master. In a Cluster `encode` gets the identity of the answering master; the slot table may name another master.
    */
   async write (
     name: string, generation: BoundToken, lifetimeMs: number, encode: (ownServerId: string | undefined) => Promise<Buffer | string>
@@ -95,7 +96,10 @@ export class Entries {
     return held === undefined ? this.#findAndHold(near, key, options.tags) : Promise.resolve(held)
   }
 
-  /** Reads an entry, and holds a copy of it. PTTL is always sent: Redis may remove an expired entry, and send its message, later. */
+  /**
+   * Reads an entry from Redis, and holds a copy of it in the near cache. PTTL is always sent: Redis may remove an expired entry, and send
+   * its message, later.
+   */
   async #findAndHold (near: NearCache, key: string, tags: readonly string[]): Promise<FoundEntry | null> {
     const read = near.begin(key)
     let found: StoredEntry | null = null
@@ -140,7 +144,7 @@ export class Entries {
     return toStoredEntry(verdict, place, decoded, leftMs)
   }
 
-  /** Reads several entries at the same time. An entry that cannot be read gives its `CacheError`. */
+  /** Reads several entries from Redis at the same time. An entry that cannot be read gives its `CacheError`. */
   async findMany (keys: readonly string[]): Promise<(FoundEntry | CacheError | null)[]> {
     return Promise.all(keys.map((key) => this.find(key, { tags: [], wantsTime: false, isDirect: false }).catch((error: unknown) => {
       if (isCacheError(error)) return error
@@ -165,8 +169,9 @@ export class Entries {
   }
 
   /**
-   * Reads an entry; `use` also gets the master that answered. In a Cluster the command goes to the connection of the master that has the
-   * key. The answering master is checked, since a client of the app's own may resend a command to another server, which may lack a removal.
+   * Reads an entry from Redis; `use` also gets the master that answered. In a Cluster the command goes to the connection of the master that
+   * has the key. The answering master is checked, since a client of the app's own may resend a command to another server, which may lack a
+   * removal.
    */
   #get<T> (generation: BoundToken, key: string, use: (place: Place, bytes: Buffer | null) => T | Promise<T>): Promise<T> {
     const name = this.nameOf(generation, key)
@@ -187,7 +192,7 @@ export class Entries {
     return { ...stored, time }
   }
 
-  /** Reads the generation, and at the same time the entry in the generation that was last known. */
+  /** Reads the generation from Redis, and at the same time the entry in the generation that was last known. */
   async #readInDoubt (key: string, wantsTime: boolean): Promise<Stored | undefined> {
     const guess = this.#lastGeneration
     const early = guess === undefined ? undefined : quiet(this.#readNamed(guess, key, wantsTime))
@@ -204,7 +209,7 @@ function toStoredEntry (verdict: ValidityVerdict, place: Place, decoded: Decoded
   return verdict === 'gone' ? null : { decoded, isStale: verdict === 'stale', leftMs, place }
 }
 
-/** Whether a slot has no entry: it is empty, or has a mark, which reserves the place of a value that is being loaded. */
+/** Whether a Redis key has no entry: it is empty, or has a mark, which reserves the place of a value that is being loaded. */
 function isNone (stored: Buffer | null): stored is null {
   return stored === null || isMark(stored)
 }

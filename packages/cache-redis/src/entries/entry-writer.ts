@@ -12,14 +12,14 @@ import { GENERATION } from './keys.js'
 import { RedisLease, type Leases } from './leases.js'
 import { quiet } from './quiet.js'
 
-/** The parts that entries are written with. */
+/** The functions and objects that entries are written with. */
 export interface EntryWriterDeps {
   readonly connection: Connection
   readonly tokens: TagTokens
   readonly entries: Entries
   readonly leases: Leases
   readonly codec: Codec
-  /** Copies of entries in this process, if any. */
+  /** Copies of entries in this process (the near cache), if any. */
   readonly near?: NearCache | undefined
   /** The ttl in seconds of an entry if `set` names no ttl. */
   readonly defaultTtl: number
@@ -32,9 +32,9 @@ export interface EntryWriterDeps {
 /** Writes entries, and removes them, in the order of the calls for each key. */
 export class EntryWriter {
   readonly #deps: EntryWriterDeps
-  /** The last pending write of each key; resolves when the write has ended, with or without success. */
+  /** The last pending write of each key; its promise resolves when the write has ended, with or without success. */
   readonly #writes = new Map<string, Promise<void>>()
-  /** The read of the generation that all calls of this tick share; `undefined` from the next tick on. */
+  /** The read of the generation that all writes of this tick share; `undefined` from the next tick on. */
   #generation: Promise<BoundToken | undefined> | undefined
 
   constructor (deps: EntryWriterDeps) {
@@ -50,7 +50,7 @@ export class EntryWriter {
     const { connection, tokens, commandTimeoutMs, now } = this.#deps
     return this.#inOrder(key, async () => {
       const inTime = (): void => {
-        // A late store is not sent: the caller already has a failure, and other processes may have written the key since.
+        // A late store of a value is not sent: the caller already has a failure, and other processes may have written the key since.
         if (now() - calledAt >= commandTimeoutMs) throw new Error('the time for the store was over before it was sent')
       }
       inTime()
@@ -58,7 +58,7 @@ export class EntryWriter {
       // It is not used in a Cluster either, where `captureForSet` reads the generation first.
       const known = options.snapshot === undefined && !connection.isCluster ? tokens.remembered(GENERATION) : undefined
       if (known === undefined) return this.#write(key, serialised, options, inTime)
-      // As in `Entries.remove`, the remembered generation may be outdated, so the current one is read at the same time.
+      // The remembered generation may be outdated, as in `Entries.remove`, so the current one is read at the same time.
       const asked = quiet(this.#askGeneration())
       await this.#write(key, serialised, options, inTime)
       const current = await asked
@@ -72,7 +72,7 @@ export class EntryWriter {
     return this.#inOrder(key, () => this.#deps.entries.remove(key))
   }
 
-  /** Reads the generation from Redis; calls of one tick share one command. */
+  /** Reads the generation from Redis; all writes of one tick share one command. */
   #askGeneration (): Promise<BoundToken | undefined> {
     if (this.#generation === undefined) {
       process.nextTick(() => { this.#generation = undefined })

@@ -7,12 +7,12 @@ export const FRAME = 0xc1
 const VERSION = 2
 const LENGTH_AT = 4
 const STAMP_AT = 8
-/** Length of a frame's header in bytes. Its random stamp makes the header of each stored frame unique. */
+/** The length of the header of a frame (an entry's binary form) in bytes. Its random stamp makes the header of each stored frame unique. */
 export const HEADER_BYTES = 16
 const NO_TAG = ''
-/** The longest metadata that this package writes, in bytes: JSON uses up to six bytes for a UTF-16 unit of a tag. */
+/** The longest metadata of a frame that this package writes, in bytes: JSON uses up to six bytes for a UTF-16 unit of a tag. */
 const MAX_METADATA_BYTES = (MAX_TAGS + 1) * (6 * MAX_TAG_LENGTH + MAX_TOKEN_LENGTH + MAX_SERVER_ID_LENGTH + 9) + 64
-/** The longest frame without its payload, in bytes. */
+/** The maximum length, in bytes, of a frame's header and metadata together. */
 export const MAX_OVERHEAD_BYTES = HEADER_BYTES + MAX_METADATA_BYTES
 
 /** Kinds of a frame: a serialised value, raw bytes, or a mark, which reserves the place of an entry while its value is loaded. */
@@ -23,14 +23,14 @@ export const MARK = 2
 /** A tag of an entry with its token before the load of the value, and the identity of the token's server. */
 export interface EntryTag { readonly tag: string; readonly token: string; readonly serverId: string }
 
-/** The metadata of a frame. */
+/** The metadata of a frame, the binary form of an entry. */
 export interface FrameMeta {
   readonly payload: typeof PAYLOAD_SERIALISED | typeof PAYLOAD_BYTES
-  /** Id of the compression; `0`: none. */
+  /** The id of the entry's compression; `0`: none. */
   readonly codec: number
-  /** Milliseconds of the ttl; `undefined`: only the expiry of the Redis key is known. */
+  /** The ttl of the entry in milliseconds; `undefined`: only the expiry of the Redis key is known. */
   readonly ttlMs: number | undefined
-  /** Milliseconds of the longer stale window. */
+  /** The length of the entry's longer stale window in milliseconds. */
   readonly windowMs: number
   /** The identity of the master that has the entry; `undefined`: the master whose identity is in the entry's Redis key. */
   readonly ownServerId?: string | undefined
@@ -52,7 +52,7 @@ export function writeFrame (meta: FrameMeta, payload: Uint8Array): Buffer {
   return frame
 }
 
-/** A new mark: a frame without metadata and payload, unique by its stamp. */
+/** Makes a new mark, which reserves the place of an entry: a frame without metadata and payload, unique by its random stamp. */
 export function newMark (): Buffer {
   const mark = Buffer.allocUnsafe(HEADER_BYTES)
   writeHeader(mark, MARK, 0, 0)
@@ -92,8 +92,8 @@ const MAX_KNOWN = 1000
 const MAX_KNOWN_LENGTH = 500
 
 /**
- * Parses a frame; returns a string that describes the error if the frame is invalid. Metadata beyond the limits of this package is
- * refused: another program may have written the frame.
+ * Parses a frame, the binary form of an entry; returns a string that describes the error if the frame is invalid. Metadata beyond the
+ * limits of this package is refused: another program may have written the frame.
  */
 export function readFrame (frame: Buffer): { meta: FrameMeta; payload: Buffer } | string {
   if (frame.length < HEADER_BYTES) return 'a truncated frame'

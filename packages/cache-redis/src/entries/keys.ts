@@ -37,13 +37,13 @@ export class Keys {
     return tag === GENERATION ? this.generation : `${this.tags}${tag}`
   }
 
-  /** The tag whose token a key holds; `undefined` for all other keys. */
+  /** The tag whose token a Redis key holds; `undefined` for all other Redis keys. */
   tagOf (key: string): string | undefined {
     if (key === this.generation) return GENERATION
     return key.startsWith(this.tags) ? key.slice(this.tags.length) : undefined
   }
 
-  /** The key of the entry that a Redis key holds, in any generation; `undefined` for all other keys. */
+  /** The cache key of the entry that a Redis key holds, in any generation; `undefined` for all other Redis keys. */
   keyOf (name: string): string | undefined {
     if (!name.startsWith(this.entries)) return undefined
     const at = name.indexOf(':', this.entries.length)
@@ -76,19 +76,19 @@ export class Keys {
   }
 }
 
-/** The keys and the channel of the rollout. */
+/** The Redis keys and the channel of the rollout. */
 export interface RolloutKeys {
   readonly state: string
   readonly history: string
   readonly lease: string
   readonly evidence: string
-  /** The channel that a replaced state is announced on. */
+  /** The channel on which a replaced state of the rollout is announced. */
   readonly channel: string
-  /** The key of the reports of one minute. */
+  /** Returns the Redis key of the counts that all processes stored for one minute of the rollout. */
   report (minute: number): string
 }
 
-/** The keys and the channel of one lock. */
+/** The Redis keys and the channel of one lock. */
 export interface LockKeys {
   readonly lock: string
   readonly fencingCounter: string

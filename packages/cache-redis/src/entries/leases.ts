@@ -11,44 +11,44 @@ import type { TagTokens } from '../tags/tag-tokens.js'
 import { quiet } from './quiet.js'
 import type { Validity } from './validity.js'
 
-/** The Redis key of an entry, and its state when the load began. */
+/** The Redis key of an entry, and its content when the load began. */
 export interface LeasedSlot {
   readonly name: string
-  /** The header of the stored mark, or of the entry that is to be replaced. */
+  /** The header of the mark in that Redis key, or of the entry that is to be replaced. */
   readonly header: Buffer
-  /** The identity of the master that has the key, in a Cluster. */
+  /** In a Cluster, the identity of the master that has the Redis key. */
   readonly serverId: string | undefined
-  /** Whether this load made the mark; otherwise it shares the mark of an earlier load. */
+  /** Whether this load made the mark that reserves the entry's place; otherwise it shares the mark of an earlier load. */
   readonly isOwnMark: boolean
 }
 
-/** A lease: the tokens before a load, and the slot that its value is stored in. */
+/** A lease of a load: the tokens before the load, and the Redis key that its value is stored in. */
 export class RedisLease extends RedisSnapshot {
   constructor (readonly slot: LeasedSlot, generation: BoundToken, tags: ReadonlyMap<string, BoundToken>) {
     super(generation, tags)
   }
 }
 
-/** The parts of the cache that `Leases` uses. */
+/** The functions and objects of the cache that `Leases` uses. */
 export interface LeasesDeps {
   readonly connection: Connection
   readonly tokens: TagTokens
   readonly validity: Validity
   readonly entries: Entries
   readonly dataFor: (name: string) => Client
-  /** Whether plain texts in Redis are entries, as with the JSON serializer. */
+  /** Whether plain texts in Redis are entries, as they are with the JSON serializer. */
   readonly isPlainJson: boolean
 }
 
 const NO_PREFIX = ''
 
-/** The error if the slot has another master than when the lease was taken. */
+/** The error if the entry's Redis key has another master than when the lease was taken. */
 const anotherMaster = new Error('the slot has another master than when the lease was taken')
 
 /**
- * Leases of loads ("Scaling Memcache at Facebook", NSDI 2013, §3.2.1): a load marks the empty slot of its entry before it begins,
- * and the loaded value is stored only while the mark exists. `del` and `set` remove the mark with the entry. A lost mark (eviction,
- * expiry, failover, a moved slot) means that nothing is stored.
+ * Leases of loads ("Scaling Memcache at Facebook", NSDI 2013, §3.2.1): a load marks the empty Redis key of its entry before it begins, and
+ * the loaded value is stored only while the mark exists. `del` and `set` remove the mark with the entry. A lost mark (eviction, expiry,
+ * failover, a moved slot) means that nothing is stored.
  */
 export class Leases {
   readonly #deps: LeasesDeps
@@ -79,7 +79,7 @@ export class Leases {
     return new RedisLease(slot, generation, captured)
   }
 
-  /** Whether the tokens, the slot and the slot's master are unchanged since the lease was taken; takes one round trip. */
+  /** Whether the tokens, the Redis key of the entry and its master are unchanged since the lease was taken; takes one round trip. */
   async isCurrent (lease: RedisLease): Promise<boolean> {
     const { connection, validity, dataFor } = this.#deps
     const { slot, generation } = lease
@@ -95,7 +95,10 @@ export class Leases {
     return areCurrent && header.value.equals(slot.header) && header.node?.serverId === (slot.serverId ?? generation.serverId)
   }
 
-  /** Stores the loaded value if the slot has not changed. `encode` gets the server identity that the entry must contain, if any. */
+  /**
+   * Stores the loaded value if the Redis key has not changed since the lease was taken. `encode` gets the server identity that the entry
+   * must contain, if any.
+   */
   async store (
     { slot, generation }: RedisLease, lifetimeMs: number, encode: (ownServerId: string | undefined) => Promise<Buffer | string>
   ): Promise<void> {
@@ -103,7 +106,7 @@ export class Leases {
     await this.#run('cacheStore', slot, slot.header, payload, lifetimeMs)
   }
 
-  /** Gives up a lease: removes the mark if this load made it; an entry stays. */
+  /** Gives up a lease: removes the mark from the entry's place if this load made it; an entry stays. */
   async release ({ slot }: RedisLease): Promise<void> {
     if (slot.isOwnMark) await this.#run('cacheUnmark', slot, slot.header)
   }
@@ -120,7 +123,7 @@ export class Leases {
     return { name, header, serverId, isOwnMark: isMark(header) && header.equals(mark) }
   }
 
-  /** Runs a script on a leased slot; does nothing if the slot has another master now. */
+  /** Runs a script on the Redis key of a leased entry; does nothing if the key has another master now. */
   async #run (script: 'cacheStore' | 'cacheUnmark', { name, serverId }: LeasedSlot, ...args: (Buffer | string | number)[]): Promise<void> {
     const { connection, dataFor } = this.#deps
     if (!connection.isCluster) {

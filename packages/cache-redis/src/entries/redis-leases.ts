@@ -2,7 +2,7 @@ import { checkKey, checkLockTtl, checkTags, DONE, err, ok, type CacheLeases } fr
 import type { RedisParts } from '../compose.js'
 import { RedisLease } from './leases.js'
 
-/** The leases of the contract: checks the arguments, and runs the operations while Redis is in service. */
+/** The member `leases` of the contract `Cache`: checks the arguments, and runs the operations while Redis is in service. */
 export function redisLeases ({ service, leases, settings }: RedisParts): CacheLeases {
   return {
     take: async (key, options) => {

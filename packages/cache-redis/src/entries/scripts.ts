@@ -1,7 +1,7 @@
 import { MAX_TTL } from '@x/cache-core/implementing'
 import { FRAME, HEADER_BYTES, MARK } from './frame.js'
 
-/** Lua: the string value of a key; false if the key does not exist or has another type. */
+/** Lua code that reads the string value of a Redis key; false if the key does not exist or has another type. */
 export const TEXT = `local function text(key)
   local found = redis.pcall('GET', key)
   if type(found) ~= 'table' then return found end
@@ -9,7 +9,10 @@ export const TEXT = `local function text(key)
   return redis.call('GET', key)
 end`
 
-/** Lua: the value of a counter; 0 if there is no counter, or its value is no number below 2^53, up to which a double is exact. */
+/**
+ * Lua code that reads the value of a lock's counter; 0 if there is no counter, or its value is no number below 2^53, up to which a double
+ * is exact.
+ */
 const NUMBER = `${TEXT}
 local function number(key)
   local digits = text(key)
@@ -17,18 +20,21 @@ local function number(key)
   return tonumber(digits)
 end`
 
-/** Microseconds that a counter may be ahead of the server's clock: a day, since the clock may have been set back. */
+/**
+ * Microseconds that the counter of a lock's fencing tokens may be ahead of the server's clock: a day, since the clock may have been set
+ * back.
+ */
 const MAX_AHEAD_US = 86_400_000_000
 
 /**
- * The Lua scripts of the cache; each script uses keys of one slot. Times are passed as durations in milliseconds, so that only the
- * server's clock is used.
+ * The Lua scripts of the cache; each script uses Redis keys of one Cluster slot. Times are passed as durations in milliseconds, so that
+ * only the server's clock is used.
  */
 export const SCRIPTS = {
   /**
-   * Begins a load: returns the header of the frame in the entry's slot. An empty slot gets the mark ARGV[1] for ARGV[2] ms. An
-   * existing mark is shared, so that concurrent loads of several processes can be stored. A plain text gets the header ARGV[3]; if
-   * ARGV[3] is empty, or the key has another type, the mark replaces the value. Returns the error if the read is refused.
+   * Begins a load: returns the header of the frame in the entry's Redis key. An empty key gets the mark ARGV[1] for ARGV[2] ms. An existing
+   * mark is shared, so that concurrent loads of several processes can be stored. A plain text gets the header ARGV[3]; if ARGV[3] is empty,
+   * or the key has another type, the mark replaces the value. Returns the error if the read is refused.
    */
   cacheLease: {
     numberOfKeys: 1,
@@ -53,8 +59,8 @@ end
 return head`
   },
   /**
-   * Stores the entry ARGV[2] for ARGV[3] ms if the slot still has the header ARGV[1]; returns 1 if the entry was stored, else 0. A key
-   * of another type has no header, so nothing is stored.
+   * Stores the entry ARGV[2] for ARGV[3] ms if the entry's Redis key still has the header ARGV[1]; returns 1 if the entry was stored, else
+   * 0. A key of another type has no header, so nothing is stored.
    */
   cacheStore: {
     numberOfKeys: 1,
@@ -64,7 +70,7 @@ if head ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`
   },
-  /** Removes the mark ARGV[1] of a load if the mark still exists; returns 1 if it was removed, else 0. */
+  /** Removes the mark ARGV[1], which reserves the place of an entry, if it still exists; returns 1 if it was removed, else 0. */
   cacheUnmark: {
     numberOfKeys: 1,
     lua: `${TEXT}

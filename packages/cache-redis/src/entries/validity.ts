@@ -4,10 +4,13 @@ import type { BoundToken } from './bound-token.js'
 import type { Decoded } from './codec.js'
 import type { EntryTag } from './frame.js'
 
-/** The verdict on a token or an entry. `stale`: after a soft invalidation, or past the ttl of the entry. `gone`: must not be served. */
+/**
+ * The verdict on whether a token or an entry is valid. `stale`: after a soft invalidation, or past the ttl of the entry. `gone`: must not
+ * be served.
+ */
 export type ValidityVerdict = 'fresh' | 'stale' | 'gone'
 
-/** The place of an entry: its Redis key, its generation, and the master that answered. */
+/** The place of an entry in Redis: its Redis key, its generation, and the master that answered. */
 export interface Place { readonly name: string; readonly generation: BoundToken; readonly node: Node | undefined }
 
 /** The tokens that are being read at the same time as the entry, by tag. */
@@ -28,7 +31,7 @@ export class Validity {
   }
 
   /**
-   * Returns the verdict on an entry. The verdict is no promise if the remembered tokens prove it, so that the usual read is fast.
+   * Returns whether an entry may be served. The verdict is no promise if the remembered tokens prove it, so that the usual read is fast.
    *
    * @param leftMs reply of PTTL; `undefined` if PTTL was not sent
    * @param asked tokens that are already being read; other tokens are read here unless remembered tokens prove that they are current
@@ -63,7 +66,7 @@ export class Validity {
 /** An empty map: no token is being read with the entry. */
 export const NONE_ASKED: AskedTokens = new Map()
 
-/** The verdict on the token of an entry, from the token that Redis has now; `undefined`: Redis has none. */
+/** Judges the token of an entry by the token that Redis has now; `undefined`: Redis has none. */
 export function judgeToken (stored: BoundToken, current: BoundToken | undefined): ValidityVerdict {
   if (current === undefined || current.serverId !== stored.serverId) return 'gone'
   if (current.token === stored.token) return 'fresh'

@@ -5,11 +5,13 @@ import { newToken, type Keys, type LockKeys } from '../entries/keys.js'
 import type { Service } from '../service/service.js'
 import type { Subscriber } from '../connection/subscriber.js'
 
-/** Milliseconds between two attempts of a waiter, which polls since a holder that died publishes no release. */
+/** Milliseconds between two attempts of a waiter to take a lock: it polls, since a holder that died publishes no release. */
 const POLL_MS = 250
-/** Milliseconds that a dismissal is stored, so that waiters which were not subscribed yet find it with a poll. */
+/**
+ * Milliseconds for which the dismissal of a lock's waiters is stored, so that waiters which were not subscribed yet find it with a poll.
+ */
 const DISMISSED_MS = 10_000
-/** The outcome of a release after which the next waiter takes the lock; any other outcome dismisses the waiters. */
+/** The outcome of a lock's release after which the next waiter takes the lock; any other outcome dismisses the waiters. */
 const FREE = 'free'
 
 /** The result of an attempt to take a lock: the lock, or the fencing token of its holder; 0: the holder has dismissed its waiters. */
@@ -55,8 +57,8 @@ export class RedisLocks {
     this.#waiters.add(waiter)
     // The delay is limited: Node treats a delay above 2^31-1 ms as 1 ms.
     const deadline = setTimeout(() => waiter.end(), Math.min(waitMs, 0x7fffffff))
-    // The subscription is not awaited: without the channel the waiter still polls.
-    // A message only causes an attempt, since any client may publish.
+    // The subscription to the lock's channel is not awaited: without it the waiter still polls. A message only causes an attempt, since any
+    // client may publish.
     const listening = this.#subscriber.listen(names.channel, () => waiter.wake()).then((stop) => {
       // The lock is tried once after the subscription, since a release before the subscription has sent no message to this waiter.
       waiter.wake()
@@ -110,7 +112,7 @@ export class RedisLocks {
     return this.#service.run('lock.release', () => this.#client.cacheUnlock(lock, fencingCounter, dismissed, mark, channel, outcome, dismissMs))
   }
 
-  /** Retries a failed release until the lock has expired by its ttl, so that waiters need not wait for the expiry. */
+  /** Retries the failed release of a lock until the lock has expired by its ttl, so that waiters need not wait for the expiry. */
   #freeLater (names: LockKeys, mark: string, outcome: string, until: number): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
@@ -140,13 +142,12 @@ class Waiter {
   #isAwake = false
   #resolve = (): void => {}
 
-  /** Ends the sleep: the lock may be free. */
   wake (): void {
     this.#isAwake = true
     this.#resolve()
   }
 
-  /** Ends the sleep, and lets the waiter make no further attempt. */
+  /** Ends the sleep of the waiter, which then makes no further attempt. */
   end (): void {
     this.hasEnded = true
     this.wake()

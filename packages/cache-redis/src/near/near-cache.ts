@@ -12,7 +12,7 @@ import { nearBytes, SERIALISED, toNearValue, valueOf, type NearEntry } from './n
 import type { NearSettings } from './near-options.js'
 import type { NearStatus } from './near-status.js'
 
-/** The parts that a near cache needs. */
+/** The functions and objects that a near cache needs. */
 export interface NearDeps {
   readonly connection: Connection
   readonly keys: Keys
@@ -24,15 +24,15 @@ export interface NearDeps {
   readonly now: () => number
 }
 
-/** A pending read of an entry from Redis; `sentAt` is before the command was sent. */
+/** A pending read of an entry from Redis, for the near cache; `sentAt` is before the command was sent. */
 export interface NearRead { readonly pending: PendingRead; readonly sentAt: number }
 
 const NO_STATES: NewEntry['states'] = []
-/** Milliseconds by which the clock may be behind the exact time. */
+/** Milliseconds by which the clock of the near cache may be behind the exact time. */
 const CLOCK_MS = 1
-/** The version of an entry that no tokens have proved. */
+/** The version of an entry's tokens as long as no remembered tokens have proved the entry valid. */
 const NEVER = -1
-/** The share of `maxEntries` and of `maxBytes` that stored HTTP responses may fill. While they fill more, they are evicted before other entries. */
+/** The share of `maxEntries` and `maxBytes` that stored HTTP responses may fill; if they fill more, they are evicted before other copies. */
 const RESPONSE_SHARE = 0.5
 
 /**
@@ -72,7 +72,7 @@ export class NearCache {
     return { entries: this.#entries.size, bytes: this.#bounds.bytes, hits: this.#hits, ageBoundMs: this.#deps.ageBoundMs }
   }
 
-  /** Returns the value of a fresh entry; `undefined`: the caller must read it from Redis. */
+  /** Returns the value of a fresh copy; `undefined`: the caller must read the entry from Redis. */
   read<T> (key: string): Result<T | null> | undefined {
     const now = this.#now()
     const slot = this.#servable(key, now)
@@ -83,7 +83,7 @@ export class NearCache {
     return value === null ? STORED_NULL : { ok: true, value: value as T }
   }
 
-  /** Returns the entry, fresh or stale, with bytes that other readers share; `undefined`: the caller must read it from Redis. */
+  /** Returns the copy of an entry, fresh or stale, with bytes that readers share; `undefined`: the caller must read it from Redis. */
   share (key: string): Result<SharedEntry | null> | undefined {
     const now = this.#now()
     const slot = this.#servable(key, now)
@@ -96,7 +96,7 @@ export class NearCache {
     return ok({ value: shared, fresh: ttlLeft > 0, age: ageOf(ttlMs, ttlLeft) })
   }
 
-  /** Returns the entry, fresh or stale, in the form of a read from Redis; `undefined`: the caller must read it from Redis. */
+  /** Returns the copy of an entry, fresh or stale, in the form of a read from Redis; `undefined`: the caller must read from Redis. */
   find (key: string): FoundEntry | undefined {
     const now = this.#now()
     const slot = this.#servable(key, now)
@@ -110,14 +110,14 @@ export class NearCache {
     return { decoded: { value, ttlMs, windowMs, tags: proofs.slice(1) }, isStale: freshMs <= 0, leftMs: freshMs + windowMs }
   }
 
-  /** Begins a read from Redis; call it before the command is sent. */
+  /** Begins a read from Redis whose entry the near cache may hold; call it before the command is sent. */
   begin (key: string): NearRead {
     return { pending: this.#reads.begin(key), sentAt: this.#now() }
   }
 
   /**
-   * Ends a read. The entry that it found is held in memory, unless a message about the key arrived meanwhile or messages may have been
-   * missed.
+   * Ends a read from Redis. The entry that it found is held in memory, unless a message about the key arrived meanwhile or messages may
+   * have been missed.
    */
   end ({ pending, sentAt }: NearRead, found: StoredEntry | null): void {
     const mayBeHeld = this.#reads.end(pending)
@@ -155,7 +155,7 @@ export class NearCache {
     if (this.#bounds.isExceeded) this.#remove(key)
   }
 
-  /** Removes the copy of a key. Reads of the key that are in progress store no copy. */
+  /** Removes the copy of a key's entry. Reads of the key that are in progress store no copy. */
   forget (key: string): void {
     this.#reads.outdate(key)
     this.#remove(key)
@@ -169,7 +169,7 @@ export class NearCache {
     }
   }
 
-  /** Removes all copies. Reads that are in progress store no copy. */
+  /** Removes all copies of the near cache. Reads that are in progress store no copy. */
   clear (): void {
     this.#reads.outdateAll()
     this.#entries.clear()
@@ -181,7 +181,7 @@ export class NearCache {
     this.#bounds.remove(this.#entries.slotOf(key))
   }
 
-  /** Returns the slot of an entry that may be served, fresh or stale by its time; `0`: there is none. */
+  /** Returns the slot (number) of a copy that may be served, fresh or stale by its time; `0`: there is none. */
   #servable (key: string, now: number): number {
     const entries = this.#entries
     const slot = entries.slotOf(key)
@@ -196,8 +196,8 @@ export class NearCache {
   }
 
   /**
-   * Whether the messages of the entry's master arrive, and remembered tokens are those of the entry. The tokens are compared once per
-   * version; in a Cluster at each read, since they have masters of their own.
+   * Whether a copy is valid: the messages of its master arrive, and the remembered tokens are those of the entry. The tokens are compared
+   * once per version of the remembered tokens; in a Cluster at each read, since they have masters of their own.
    */
   #isProven (entry: NearEntry, now: number): boolean {
     const { node } = entry
@@ -215,7 +215,7 @@ export class NearCache {
     return this.#entries.ttl[slot]! - (now - this.#entries.storedAt[slot]!)
   }
 
-  /** Returns the value of an entry; `undefined`, after the entry was removed: the app's serializer cannot read it. */
+  /** Returns the value of a copy; `undefined`, after the copy was removed: the app's serializer cannot read it. */
   #valueOf (slot: number): unknown {
     const { value } = this.#entries.values[slot] as NearEntry
     const kind = this.#entries.kindOf(slot)
@@ -229,7 +229,7 @@ export class NearCache {
     }
   }
 
-  /** Returns the entry to be held; `undefined`: its master is not known, or its key has no expiry. */
+  /** Returns the copy to be held of an entry; `undefined`: its master is not known, or its Redis key has no expiry. */
   #toEntry ({ decoded, leftMs, place }: StoredEntry, value: unknown): NearEntry | undefined {
     const { node, generation, name } = place
     if (node === undefined || leftMs === undefined || leftMs <= 0) return undefined

@@ -6,18 +6,18 @@ import type { EntryTag } from '../entries/frame.js'
 /** The form of a value that the app's own serializer parses on each read; it is used in addition to the forms of a `MemoryCache`. */
 export const SERIALISED = 3
 
-/** The value that the table stores for an entry, beside its key and lifetimes. */
+/** The data that the near cache holds of an entry, beside its key and lifetimes. */
 export interface NearEntry {
   readonly value: unknown
-  /** The tokens that the entry depends on: the generation, then its tags. */
+  /** The tokens that the copied entry depends on: the generation's, then those of its tags. */
   readonly proofs: readonly EntryTag[]
   readonly ttlMs: number | undefined
-  /** The master that answered, and its identity, which the entry must have. */
+  /** The master that answered the read, and its identity, which the copied entry must have. */
   readonly node: Node
   readonly serverId: string
-  /** The slot of the Redis key; 0 outside of a Cluster. */
+  /** The Cluster slot of the entry's Redis key; 0 outside of a Cluster. */
   readonly slot: number
-  /** The version of the remembered tokens that last proved the entry. */
+  /** The version of the remembered tokens by which the copy was last proved valid. */
   version: number
 }
 
@@ -25,8 +25,8 @@ const ENTRY_BYTES = objectBytes(7)
 const TAG_BYTES = objectBytes(3)
 
 /**
- * Returns the form in which a value is held. With a `freezer` the value is frozen and shared; otherwise each reader gets a copy, made from
- * the JSON text, or by the app's serializer from the payload.
+ * Returns the form in which the near cache holds a value. With a `freezer` the value is frozen and shared; otherwise each reader gets a
+ * copy, made from the JSON text, or by the app's serializer from the payload.
  */
 export function toNearValue ({ value, payload, isRaw }: DecodedPayload, isJson: boolean, freezer: Freezer | undefined): StoredValue {
   if (isRaw) return toStored({ kind: 'buffer', value: new Uint8Array(payload) }, undefined)
@@ -39,7 +39,7 @@ export function toNearValue ({ value, payload, isRaw }: DecodedPayload, isJson: 
   return toStored({ kind: 'plain', value: value as string | number | boolean | null }, undefined)
 }
 
-/** Returns the bytes of a held entry on the heap, without its key; tokens that several entries share are counted for each of them. */
+/** Returns the bytes of a copy on the heap, without its key; tokens that several copies share are counted for each of them. */
 export function nearBytes (valueBytes: number, proofs: readonly EntryTag[]): number {
   let bytes = ENTRY_BYTES + valueBytes
   if (proofs.length === 1) return bytes
@@ -51,7 +51,7 @@ export function nearBytes (valueBytes: number, proofs: readonly EntryTag[]): num
   return bytes
 }
 
-/** Returns the value of a held entry for one reader: a copy, unless the value is frozen or cannot change. */
+/** Returns the value of a copy for one reader: a value of its own, unless the value is frozen or cannot change. */
 export function valueOf (kind: number, value: unknown, deserialize: (bytes: Buffer) => unknown): unknown {
   switch (kind) {
     case JSON_TEXT: return JSON.parse(value as string)

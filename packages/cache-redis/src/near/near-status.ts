@@ -1,7 +1,7 @@
 /** The state of a near cache, in `status().near`. */
 export interface NearStatus {
   entries: number
-  /** Bytes in the heap and in the contents of Buffers. */
+  /** Bytes of the copies in the heap and in the contents of Buffers. */
   bytes: number
   /** Reads that the near cache answered since the start. */
   hits: number

@@ -15,12 +15,14 @@ import { defineRolloutScripts, MAX_LEASE_MS } from './rollout-scripts.js'
  * decider's evidence.
  */
 export const LIMITS = { state: 256 * 1024, record: 16 * 1024, report: 512 * 1024, evidence: 8 * 1024 * 1024 }
-/** The number of reports that are read with one command. */
+/** The number of processes whose counts of a minute are read with one command. */
 const REPORTS_AT_ONCE = 32
-/** The maximum number of bytes of all reports of one minute; more are an error, since this package writes less. */
+/**
+ * The maximum number of bytes of the counts that all processes stored for one minute; more are an error, since this package writes less.
+ */
 const MAX_REPORTS_BYTES = 64 * 1024 * 1024
 
-/** The parts that a `RedisRolloutStore` uses. */
+/** The functions and objects that a `RedisRolloutStore` uses. */
 export interface RolloutStoreParts {
   readonly client: Client
   readonly subscriber: Subscriber
@@ -118,7 +120,7 @@ export class RedisRolloutStore implements RolloutStore {
     for (let at = 0; at < names.length; at += REPORTS_AT_ONCE) {
       const some = names.slice(at, at + REPORTS_AT_ONCE)
       for (const report of await this.#run('rollout.reports', () => this.#client.hmgetBuffer(key, ...some))) {
-        // The key of a report may expire before it is read; a report that is too large is not from this package.
+        // The counts of a process may expire before they are read; counts that are too large are not from this package.
         if (report === null || report.byteLength > LIMITS.report) continue
         bytes += report.byteLength
         reports.push(report)
@@ -139,7 +141,7 @@ export class RedisRolloutStore implements RolloutStore {
     return await this.#run('rollout.evidence', () => this.#client.cacheRolloutEvidence(lease, key, processId, bytes)) === 1
   }
 
-  /** Ends the subscription; all later calls reject. */
+  /** Ends the subscription to changes of the rollout's state; all later calls reject. */
   close (): void {
     this.#isClosed = true
     this.#listeners.clear()
@@ -147,7 +149,8 @@ export class RedisRolloutStore implements RolloutStore {
   }
 
   #run<T> (operation: string, start: () => Promise<T>): Promise<T> {
-    // Calls reject once the cache is closed: a client of the app's own stays open, so that the calls would still succeed.
+    // Calls of the rollout store reject once the cache is closed: a client of the app's own stays open, so that the calls would still
+    // succeed.
     if (this.#isClosed) return Promise.reject(unavailable(operation))
     // The scripts are added to the client at the first call, since most caches have no canary.
     if (!this.#hasScripts) defineRolloutScripts(this.#client)

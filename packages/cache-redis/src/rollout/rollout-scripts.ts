@@ -20,9 +20,9 @@ declare module 'ioredis' {
   }
 }
 
-/** The number of processes whose reports of one minute are stored. */
+/** The maximum number of processes whose counts of one minute of the rollout are stored. */
 export const MAX_REPORTERS = 1024
-/** The longest lease, in milliseconds; a longer one was not written by this package. */
+/** The longest lease of the decider, in milliseconds; a longer one was not written by this package. */
 export const MAX_LEASE_MS = 600_000
 
 /**
@@ -39,7 +39,7 @@ const PART = `local function part(key, max)
   return bytes
 end`
 
-/** Lua: runs a command on a key, after removing a value of another type. */
+/** Lua code that runs a command on a Redis key, after removing a value of another type. */
 const REPAIRED = `local function repaired(command, key, ...)
   local reply = redis.pcall(command, key, ...)
   if type(reply) ~= 'table' or not reply.err then return reply end
@@ -47,15 +47,18 @@ const REPAIRED = `local function repaired(command, key, ...)
   return redis.call(command, key, ...)
 end`
 
-/** The Lua scripts of the rollout; all keys have one slot. Keys that another program wrote with another type are replaced. */
+/**
+ * The Lua scripts of the rollout; all their Redis keys have one Cluster slot. Keys that another program wrote with another type are
+ * replaced.
+ */
 const SCRIPTS = {
-  /** The time of the server that has the slot; the servers of a Cluster have clocks of their own. */
+  /** Returns the time of the Redis server that has the rollout's keys; the servers of a Cluster have clocks of their own. */
   cacheRolloutNow: { numberOfKeys: 1, lua: "return redis.call('TIME')" },
-  /** Returns at most ARGV[1] + 1 bytes, so that a longer value, which another program wrote, is not transferred as a whole. */
+  /** Returns at most ARGV[1] + 1 bytes of a document, so that a longer one, which another program wrote, is not transferred as a whole. */
   cacheRolloutRead: { numberOfKeys: 1, lua: `${PART}\nreturn part(KEYS[1], ARGV[1])` },
   /**
-   * Replaces the state by ARGV[1] if the SHA-1 of the stored text is ARGV[2] ('': if none is stored). Adds the record ARGV[5] to the
-   * history and publishes to the channel ARGV[4]. Returns 0 if nothing was replaced, 2 if the message was refused, else 1. LTRIM runs
+   * Replaces the state document by ARGV[1] if the SHA-1 of the stored text is ARGV[2] ('': if none is stored). Adds the record ARGV[5] to
+   * the history and publishes to the channel ARGV[4]. Returns 0 if nothing was replaced, 2 if the message was refused, else 1. LTRIM runs
    * first: at its memory limit Redis accepts the writes of a script whose first write needs no memory. So an operator can stop a rollout
    * even if Redis is full.
    */
@@ -73,8 +76,8 @@ local heard = redis.pcall('PUBLISH', ARGV[4], '')
 return type(heard) == 'table' and 2 or 1`
   },
   /**
-   * Sets the lease to ARGV[1] for ARGV[2] ms; returns 0 if another process holds it. A lease without an expiry, or with a longer one than
-   * this package sets, counts as free.
+   * Gives the decider's lease to the process ARGV[1] for ARGV[2] ms; returns 0 if another process holds it. A lease without an expiry, or
+   * with a longer one than this package sets, counts as free.
    */
   cacheRolloutLead: {
     numberOfKeys: 1,
@@ -93,7 +96,7 @@ return 1`
 if text(KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])`
   },
-  /** Stores the evidence ARGV[2] if the process ARGV[1] holds the lease; returns 0 if it does not. */
+  /** Stores the decider's evidence ARGV[2] if the process ARGV[1] holds the lease; returns 0 if it does not. */
   cacheRolloutEvidence: {
     numberOfKeys: 2,
     lua: `${TEXT}
@@ -101,7 +104,7 @@ if text(KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[2], ARGV[2])
 return 1`
   },
-  /** Stores the counts ARGV[2] of process ARGV[1] for ARGV[3] ms; returns 0 if too many processes have reported. */
+  /** Stores the counts ARGV[2] of process ARGV[1] in one minute for ARGV[3] ms; returns 0 if too many processes have stored counts. */
   cacheRolloutReport: {
     numberOfKeys: 1,
     lua: `${REPAIRED}
@@ -110,7 +113,7 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1`
   },
-  /** Returns the names of the processes that reported; false if there are more than this package stores. */
+  /** Returns the names of the processes that stored counts for one minute; false if there are more than this package stores. */
   cacheRolloutReporters: {
     numberOfKeys: 1,
     lua: `local count = redis.pcall('HLEN', KEYS[1])

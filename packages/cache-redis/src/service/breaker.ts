@@ -1,41 +1,41 @@
 /** The settings of a `Breaker`, the circuit breaker in front of Redis. */
 export interface BreakerOptions {
   /**
-   * Milliseconds of the sliding window in which calls are counted.
+   * Milliseconds of the sliding window in which calls of Redis are counted.
    * @default 10 000
    */
   windowMs: number
   /**
-   * The number of calls in the window below which the breaker never opens.
+   * The number of calls of Redis in the window below which the breaker never opens.
    * @default 20
    */
   minimumCalls: number
   /**
-   * Share of failed calls at which the breaker opens, 0 to 1.
+   * Share of failed calls of Redis at which the breaker opens, 0 to 1.
    * @default 0.5
    */
   errorRate: number
   /**
-   * Milliseconds between probes.
+   * Milliseconds between the probes of Redis while the breaker is open.
    * @default 1000
    */
   probeMs: number
 }
 
-/** `closed`: in service; `open`: no call is made; `half-open`: one probe is pending. */
+/** `closed`: Redis is in service; `open`: no call of Redis is made; `half-open`: one probe is pending. */
 export type BreakerState = 'closed' | 'half-open' | 'open'
 
-/** The functions that a breaker calls. */
+/** The functions that a circuit breaker calls. */
 export interface BreakerDeps {
   readonly now: () => number
-  /** Resolves with `true` when the store answers and has acknowledged all waiting removals. Never rejects. */
+  /** Resolves with `true` when Redis answers and has acknowledged all waiting removals. Never rejects. */
   readonly probe: () => Promise<boolean>
   readonly changed: (state: BreakerState) => void
 }
 
 const SLICES = 10
 
-/** A circuit breaker: calls fail fast while the store is down, and one probe at a time tests the store. */
+/** A circuit breaker: calls fail fast while Redis is down, and one probe at a time tests Redis. */
 export class Breaker {
   #state: BreakerState
   readonly #options: BreakerOptions
@@ -76,7 +76,7 @@ export class Breaker {
     this.#probeLater()
   }
 
-  /** Probes the store now instead of after `probeMs`. */
+  /** Probes Redis now instead of after `probeMs`. */
   async probe (): Promise<void> {
     if (this.#state !== 'open' || this.#isClosed) return
     clearTimeout(this.#timer)
@@ -107,7 +107,7 @@ export class Breaker {
     this.#timer.unref()
   }
 
-  /** Returns the index of the window's current slice; slices that have passed since the last call are emptied. */
+  /** Returns the index of the current slice of the breaker's time window; slices that have passed since the last call are emptied. */
   #turn (): number {
     const now = this.#deps.now()
     const span = this.#options.windowMs / SLICES

@@ -1,4 +1,4 @@
-/** A removal that Redis has not acknowledged. */
+/** A removal of entries (`del`, `clear` or an invalidation) that Redis has not acknowledged. */
 export type Removal =
   | { readonly kind: 'del'; readonly name: string }
   | { readonly kind: 'tag'; readonly name: string }
@@ -8,8 +8,8 @@ export type Removal =
 const BATCH = 100
 
 /**
- * The removals that Redis did not acknowledge, each of them once. Removals are idempotent, so that a removal can be sent again. A full
- * queue becomes one `clear`, which covers all removals.
+ * The removals of entries that Redis did not acknowledge, each of them once. Removals are idempotent, so that a removal can be sent again.
+ * A full queue becomes one `clear`, which covers all removals.
  */
 export class InvalidationQueue {
   readonly #waiting = new Map<string, Removal>()
@@ -20,7 +20,7 @@ export class InvalidationQueue {
     this.#max = max
   }
 
-  /** The number of removals that wait, or that were sent and have no reply yet. */
+  /** The number of removals that wait in the queue, or that were sent and have no reply yet. */
   get size (): number { return this.#waiting.size + this.#sending }
 
   add (removals: readonly Removal[]): void {

@@ -13,17 +13,17 @@ export interface ServiceOptions {
   readonly now: () => number
 }
 
-/** The functions that a `Service` calls. */
+/** The functions that the `Service` in front of Redis calls. */
 export interface ServiceDeps {
-  /** Rejects unless the store answers and a master is known. */
+  /** Rejects unless Redis answers and a master is known. */
   readonly ping: () => Promise<unknown>
-  /** Applies a removal in this process; must not throw. */
+  /** Applies a removal of entries in this process; must not throw. */
   readonly applyHere: (removal: Removal) => void
-  /** Sends a removal to the store; resolves once it is acknowledged. */
+  /** Sends a removal of entries to Redis; resolves once it is acknowledged. */
   readonly send: (removal: Removal) => Promise<unknown>
-  /** Is called when the store has acknowledged a removal that had waited; must not throw. */
+  /** Is called when Redis has acknowledged a removal that had waited; must not throw. */
   readonly replayed?: (removal: Removal) => void
-  /** Is called when the state of the breaker or the queue has changed. */
+  /** Is called when the state of the circuit breaker or of the invalidation queue has changed. */
   readonly changed: () => void
 }
 
@@ -40,7 +40,7 @@ export class Service {
   readonly #breaker: Breaker
   readonly #queue: InvalidationQueue
   readonly #deadlines: Deadlines
-  /** Why the last probe failed; `undefined` once a probe succeeded. */
+  /** The reason why the last probe of Redis failed; `undefined` once a probe succeeded. */
   #problem: CacheError | undefined
   #replaying: Promise<boolean> | undefined
   #replayTimer: NodeJS.Timeout | undefined
@@ -54,7 +54,7 @@ export class Service {
       now: options.now,
       probe: () => this.#probe(),
       changed: (state) => {
-        // The queue is replayed again: a removal may have been added after the replay of the probe.
+        // The invalidation queue is replayed again: a removal may have been added after the replay of the probe.
         if (state === 'closed' && this.#queue.size > 0) this.#replayLater()
         deps.changed()
       }
@@ -64,20 +64,20 @@ export class Service {
   get isUp (): boolean { return !this.#breaker.isOpen && this.#queue.size === 0 }
   get breakerState (): BreakerState { return this.#breaker.state }
   get queued (): number { return this.#queue.size }
-  /** Why the store is out of service although it answers. */
+  /** The reason why Redis is out of service although it answers. */
   get problem (): CacheError | undefined {
     const isAway = this.#problem?.code === 'CACHE_ERR_UNAVAILABLE' || this.#problem?.code === 'CACHE_ERR_TIMEOUT'
     return this.isUp || isAway ? undefined : this.#problem
   }
 
-  /** Probes the store now instead of after `probeMs`; called when a connection shows that the store is back. */
+  /** Probes Redis now instead of after `probeMs`; called when a connection shows that Redis is back. */
   probeNow (): void {
     if (this.#isClosed) return
     if (this.#breaker.isOpen) void this.#breaker.probe()
     else if (this.#queue.size > 0) void this.#replay()
   }
 
-  /** Runs a read or a store within `commandTimeoutMs`; fails at once while the store is out of service. Never rejects. */
+  /** Runs a read or a write of Redis within `commandTimeoutMs`; fails at once while Redis is out of service. Never rejects. */
   run<T, R = Result<T>> (operation: string, start: () => Promise<T>, toAnswer: (value: T) => R = plain): Promise<R | Err> {
     this.operations++
     if (!this.isUp) return Promise.resolve(err(this.#outOfService(operation)))
@@ -85,8 +85,8 @@ export class Service {
   }
 
   /**
-   * Runs removals. The result is `ok` if the store acknowledged all removals. Otherwise the removals took effect in this process, the
-   * error has `queued: true`, and unacknowledged removals are replayed later.
+   * Runs removals of entries. The result is `ok` if Redis acknowledged all removals. Otherwise the removals took effect in this process,
+   * the error has `queued: true`, and unacknowledged removals are replayed later.
    */
   async remove (operation: string, removals: readonly Removal[]): Promise<Result<void>> {
     this.operations++
@@ -104,7 +104,7 @@ export class Service {
     return this.#bounded('health', this.#deps.ping, () => DONE)
   }
 
-  /** Sends the waiting removals once more; resolves with the number of lost removals. */
+  /** Sends the waiting removals to Redis once more; resolves with the number of lost removals. */
   async close (): Promise<number> {
     this.#isClosed = true
     this.#breaker.close()
@@ -145,7 +145,7 @@ export class Service {
   }
 
   #outOfService (operation: string): CacheError {
-    // A refusal of the credentials does not end by waiting, so the caller receives its error.
+    // A refusal of the credentials by Redis does not end by waiting, so the caller receives its error.
     const cause = this.#problem?.code === 'CACHE_ERR_AUTH' ? causeOf(this.#problem) : undefined
     return cause === undefined ? unavailable(operation) : toCacheError(operation, cause)
   }
@@ -166,7 +166,7 @@ export class Service {
       }))
   }
 
-  // No timer is set while the breaker is open: its probe replays the queue.
+  // No timer is set while the circuit breaker is open: its probe replays the invalidation queue.
   #replayLater (): void {
     if (this.#isClosed || this.#breaker.isOpen || this.#replayTimer !== undefined) return
     this.#replayTimer = setTimeout(() => {

@@ -4,7 +4,7 @@ import type { RedisParts } from '../compose.js'
 import { GENERATION } from '../entries/keys.js'
 import { RedisSnapshot, tokensOf } from './snapshot.js'
 
-/** The tags of the contract: checks the arguments, and runs the operations while Redis is in service. */
+/** The member `tags` of the contract `Cache`: checks the arguments, and runs the operations while Redis is in service. */
 export function redisTags ({ service, tokens, validity, announcer, settings }: RedisParts): Tags {
   return {
     capture: async (tags): Promise<Result<TagSnapshot>> => {

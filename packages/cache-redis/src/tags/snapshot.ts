@@ -3,12 +3,12 @@ import type { BoundToken } from '../entries/bound-token.js'
 import type { EntryTag } from '../entries/frame.js'
 import { GENERATION } from '../entries/keys.js'
 
-/** The result of `capture`: the generation, and the tokens of the tags. */
+/** The snapshot of tags that `capture` returns: the token of the generation, and the tokens of the tags. */
 export class RedisSnapshot implements TagSnapshot {
   constructor (readonly generation: BoundToken, readonly tags: ReadonlyMap<string, BoundToken>) {}
 }
 
-/** All tokens of a snapshot; the generation is the first. */
+/** All tokens of a snapshot of tags; that of the generation is the first. */
 export function tokensOf ({ generation, tags }: RedisSnapshot): EntryTag[] {
   return [{ tag: GENERATION, ...generation }, ...[...tags].map(([tag, captured]) => ({ tag, ...captured }))]
 }

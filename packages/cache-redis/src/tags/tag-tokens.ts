@@ -10,9 +10,9 @@ import { TokenMemory } from './token-memory.js'
 
 /** The settings of `TagTokens`, which reads, remembers and replaces the tokens of tags. */
 export interface TagTokensOptions {
-  /** The maximum number of tokens that this process remembers. */
+  /** The maximum number of tags whose tokens this process remembers. */
   readonly maxTags: number
-  /** Whether each token is read from Redis, even a remembered one. */
+  /** Whether the token of a tag is always read from Redis, even if this process remembers it. */
   readonly isStrong: boolean
   /** The number of replicas that must acknowledge an invalidation within `waitMs` milliseconds. */
   readonly waitReplicas: number
@@ -45,7 +45,7 @@ export class TagTokens {
   }
 
   get known (): number { return this.#memory.size }
-  /** A number that grows whenever a remembered token is forgotten or replaced by another. */
+  /** The version of the remembered tokens: it grows whenever one is forgotten or replaced by another. */
   get version (): number { return this.#memory.version }
 
   /** Forgets the tokens whose Redis keys have changed according to an invalidation message. */
@@ -64,12 +64,12 @@ export class TagTokens {
     this.#memory.forgetAll()
   }
 
-  /** The remembered token of a tag if it can be relied on without a read from Redis; always `undefined` in strong mode. */
+  /** Returns the remembered token of a tag if it can be relied on without a read from Redis; always `undefined` in strong mode. */
   remembered (tag: string): BoundToken | undefined {
     if (this.#options.isStrong) return undefined
     const captured = this.#memory.get(tag)
     if (captured === undefined) return undefined
-    // The token may be outdated if messages are missing or the slot has another master.
+    // The remembered token may be outdated if messages of its master are missing or its Cluster slot has another master.
     const node = this.#connection.owner(this.#keys.token(tag))
     return node !== undefined && node.serverId === captured.serverId && node.isTrusted ? captured : undefined
   }
@@ -78,7 +78,7 @@ export class TagTokens {
    * Whether remembered tokens prove that the tokens of an entry are the current ones. The checks are those of `remembered`, without an
    * allocation.
    *
-   * @param trusted a node that is known to be trusted now
+   * @param trusted the master whose messages are known to arrive now
    */
   proves (tags: readonly EntryTag[], trusted?: Node): boolean {
     if (this.#options.isStrong) return tags.length === 0
@@ -94,7 +94,7 @@ export class TagTokens {
     return true
   }
 
-  /** Reads the token of a tag from Redis; `undefined` if there is none. */
+  /** Reads the token of a tag from Redis; `undefined` if Redis has none. */
   async ask (tag: string): Promise<BoundToken | undefined> {
     return this.#store.read(tag)
   }
@@ -118,7 +118,7 @@ export class TagTokens {
     return captured.set(GENERATION, generation)
   }
 
-  /** Extends the expiry of tokens beyond that of an entry. A token that expires first makes the entry a miss. */
+  /** Extends the expiry of an entry's tokens beyond that of the entry. A token that expires first makes the entry a miss. */
   async extend (tokens: ReadonlyMap<string, BoundToken>, lifetimeMs: number): Promise<void> {
     const now = this.#options.now()
     await Promise.all([...tokens].map(async ([tag, { token }]) => {
@@ -130,12 +130,12 @@ export class TagTokens {
     }))
   }
 
-  /** Removes a token, which invalidates all entries of the tag. */
+  /** Removes the token of a tag, which invalidates all entries of the tag. */
   async invalidate (tag: string): Promise<void> {
     await this.#change(tag, (client, key) => client.unlink(key))
   }
 
-  /** Replaces the soft part of a token, which makes all entries of the tag stale. */
+  /** Replaces the soft part of a tag's token, which makes all entries of the tag stale. */
   async soften (tag: string): Promise<void> {
     await this.#change(tag, (client, key) => client.cacheSoften(key, newToken()))
   }

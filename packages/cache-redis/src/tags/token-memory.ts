@@ -7,7 +7,10 @@ import { PendingReads, type PendingRead } from '../tracking/pending-reads.js'
  * it arrived and trust did not end; otherwise a slow reply would bring an old token back.
  */
 export class TokenMemory {
-  /** Grows whenever a token is forgotten or becomes another: what the tokens proved at one version holds for that version. */
+  /**
+   * The version of the remembered tokens: it grows whenever one is forgotten or becomes another. What the tokens proved at one version
+   * holds for that version.
+   */
   version = 0
   readonly #tokens: LRUCache<string, BoundToken>
   readonly #reads = new PendingReads()
@@ -26,7 +29,7 @@ export class TokenMemory {
     return this.#reads.begin(tag)
   }
 
-  /** Ends a read, and remembers its token unless a message about the token has arrived since the read began. */
+  /** Ends the read of a token from Redis, and remembers the token unless a message about it has arrived since the read began. */
   end (read: PendingRead, token?: BoundToken): void {
     if (!this.#reads.end(read) || token === undefined) return
     const known = this.#tokens.get(read.name)

@@ -9,18 +9,21 @@ import type { Keys } from '../entries/keys.js'
 import { SCRIPTS } from '../entries/scripts.js'
 import type { TokenMemory } from './token-memory.js'
 
-/** Milliseconds by which a token outlives the entry that it is made for, so that the token is rarely extended. Every token expires. */
+/**
+ * Milliseconds by which the token of a tag outlives the entry that it is made for, so that the token is rarely extended. Every token
+ * expires.
+ */
 export const SPARE_MS = 3_600_000
 
-/** The maximum number of attempts to replace a token that was made on another server. */
+/** The maximum number of attempts to replace a tag's token that was made on another server. */
 const MAX_RENEWALS = 5
 
 /** The argument of `cacheRenew` in place of a token that another program wrote; no token of this package equals this text. */
 const FOREIGN = ''
 
 /**
- * Reads and makes the tokens in Redis. A token names the server that it was made on, and is replaced when another server has it:
- * an entry that was valid on a server before a slot left it is not valid when the slot comes back.
+ * Reads and makes the tokens of tags in Redis. A token names the server that it was made on, and is replaced when another server has it: an
+ * entry that was valid on a server before a slot left it is not valid when the slot comes back.
  */
 export class TokenStore {
   readonly #connection: Connection
@@ -29,7 +32,7 @@ export class TokenStore {
   readonly #onForeign: (error: CacheError) => void
 
   /**
-   * Makes the store of tokens.
+   * Makes the object that reads and makes tokens.
    * @param onForeign is called with the error of each token that another program wrote and that was replaced; must not throw
    */
   constructor (connection: Connection, keys: Keys, memory: TokenMemory, onForeign: (error: CacheError) => void) {
@@ -60,8 +63,8 @@ export class TokenStore {
   }
 
   /**
-   * Runs a command that returns a token, and replaces a token of another server. Rejects if it is not certain which server answered,
-   * and under which identity.
+   * Runs a command that returns the token of a tag, and replaces a token of another server. Rejects if it is not certain which server
+   * answered, and under which identity.
    */
   async #read (
     tag: string, send: (redis: Redis, key: string, serverId: string) => Promise<string | null>
@@ -89,7 +92,7 @@ export class TokenStore {
   }
 
   /**
-   * Replaces a token that was made on another server, or by another program. All processes make the same decision, since the script
+   * Replaces a tag's token that was made on another server, or by another program. All processes make the same decision, since the script
    * reads the identity of the server.
    */
   async #renew (key: string, token: string): Promise<MasterReply<string | null>> {
@@ -106,7 +109,7 @@ export class TokenStore {
   }
 }
 
-/** A token as text; one character per byte, since a foreign token need not be UTF-8. */
+/** The reply of Redis with a token as text; one character per byte, since a foreign token need not be UTF-8. */
 function textOf (reply: unknown): string | null {
   return reply === null ? null : Buffer.isBuffer(reply) ? reply.toString('latin1') : FOREIGN
 }

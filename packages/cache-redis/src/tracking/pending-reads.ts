@@ -1,4 +1,4 @@
-/** A pending read of a key. `isOutdated`: the value may have changed since the read was sent, so its reply is not remembered. */
+/** A pending read of a Redis key. `isOutdated`: the value may have changed since the read was sent, so its reply is not remembered. */
 export interface PendingRead { readonly name: string; isOutdated: boolean }
 
 /**
@@ -8,7 +8,7 @@ export interface PendingRead { readonly name: string; isOutdated: boolean }
 export class PendingReads {
   readonly #reads = new Map<string, Set<PendingRead>>()
 
-  /** Begins a read; call it before the command is sent. */
+  /** Begins a read of a Redis key; call it before the command is sent. */
   begin (name: string): PendingRead {
     const read: PendingRead = { name, isOutdated: false }
     const reads = this.#reads.get(name)
@@ -17,7 +17,7 @@ export class PendingReads {
     return read
   }
 
-  /** Ends a read; returns whether its reply may be remembered: no message about the key has arrived since the read began. */
+  /** Ends a read of a Redis key; returns whether its reply may be remembered: no message about the key has arrived since the read began. */
   end (read: PendingRead): boolean {
     const reads = this.#reads.get(read.name)
     if (reads?.delete(read) === true && reads.size === 0) this.#reads.delete(read.name)

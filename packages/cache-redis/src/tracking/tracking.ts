@@ -4,11 +4,11 @@ import { serverIdentityOf } from '../connection/server-identity.js'
 import type { Warn } from '../connection/app-callback.js'
 import { isRefusal, isReply, publicText } from '../connection/redis-errors.js'
 
-/** The callbacks of a `Tracker`. */
+/** The callbacks of a `Tracker`, which receives the messages of Redis about changed keys. */
 export interface TrackerEvents {
-  /** Is called with the names of changed keys that have a tracked prefix. */
+  /** Is called with the names of changed Redis keys that have a tracked prefix. */
   readonly onInvalidated: (keys: readonly string[]) => void
-  /** Is called when messages may have been missed: tokens remembered before are not relied on any more. */
+  /** Is called when messages about changed keys may have been missed: tokens remembered before are not relied on any more. */
   readonly onDoubt: () => void
   /** Is called when the server refuses a command that the cache needs. */
   readonly onRefused: Warn
@@ -35,7 +35,7 @@ const MAX_PAUSE_MS = { refused: 60_000, failed: 2000 }
  * each answered heartbeat proves that no message before it was missed, also after a pause of the heartbeats.
  */
 export class Tracker {
-  /** `run_id` of the server that sends the messages; `undefined` while tracking is off. */
+  /** The `run_id` of the server that sends the messages about changed keys; `undefined` while tracking is off. */
   runId: string | undefined
   readonly #redis: Redis
   readonly #settings: TrackerSettings
@@ -43,7 +43,7 @@ export class Tracker {
   /** The time of the PING that has no reply yet. */
   #pingedAt: number | undefined
   #isClosed = false
-  /** The number of failed attempts in a row; each failed attempt doubles the next pause. */
+  /** The number of failed attempts to start tracking in a row; each one doubles the next pause. */
   #failures = 0
   #maxPauseMs = MAX_PAUSE_MS.failed
 

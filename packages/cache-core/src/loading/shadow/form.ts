@@ -41,8 +41,10 @@ export function isSame (one: Form, other: Form): boolean {
   return other.kind === 'plain' && one.value === other.value
 }
 
-/** A fingerprint of a value's stored form: two forms with different fingerprints differ; two different forms share one with a probability
- * of 2⁻³². */
+/**
+ * A fingerprint of a value's stored form: two forms with different fingerprints differ; two different forms share one with a probability
+ * of 2⁻³².
+ */
 export function printOf (form: Form): string {
   const content = form.kind === 'json' ? form.text : form.kind === 'buffer' ? form.value : String(form.value)
   return `${form.kind}${typeof (form as { value?: unknown }).value} ${sizeOf(form)} ${crc32(content)}`

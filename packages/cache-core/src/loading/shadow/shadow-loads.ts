@@ -41,8 +41,7 @@ interface Pending {
   readonly options: GetOrSetOptions<unknown>
   readonly flight: Flight
   readonly tags: string[]
-  /** The lease of the load, or the snapshot of tags from before it; `undefined`: the implementation needs none, `null`: the value must not
-   * be stored. */
+  /** The lease or snapshot of tags from before the load; `undefined`: none is needed, `null`: the loaded value must not be stored. */
   readonly snapshot: Promise<TagSnapshot | undefined | null>
   readonly began: number
 }
@@ -125,10 +124,7 @@ export class ShadowLoads {
     for (const flight of this.#inFlight) this.#end(flight)
   }
 
-  /**
-   * Returns the lease, or the snapshot of tags, with which a loaded value must be stored. An implementation in this process takes its
-   * snapshot synchronously.
-   */
+  /** Returns the lease, or the snapshot of tags, for the store of a loaded value; in this process the snapshot is taken synchronously. */
   async #snapshot (target: LoadTarget, key: string, tags: string[]): Promise<TagSnapshot | undefined | null> {
     const { leases, tags: ofImpl } = target.impl
     if (target.immediate === undefined) return leases === undefined && ofImpl === undefined ? undefined : this.#leases.of(target, key, tags)
@@ -172,8 +168,10 @@ export class ShadowLoads {
     this.#end(flight)
   }
 
-  /** Compares an entry with the loaded value; returns `true` if their mismatch is to be checked further, for which the flight must record
-   * removals. */
+  /**
+   * Compares an entry with the loaded value; returns `true` if their mismatch is to be checked further, for which the flight must record
+   * removals.
+   */
   #judge ({ target, key, keyPattern, group, flight, began }: Pending, form: Form, { value, age, ttlLeft }: Entry<unknown>): boolean {
     const now = this.#service.clock.now()
     const entry = formOf(value)

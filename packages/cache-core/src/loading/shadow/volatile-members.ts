@@ -36,8 +36,10 @@ export class VolatileMembers {
     this.#now = now
   }
 
-  /** Remembers a loaded value that differed from its entry; returns the evidence from the load before, if that load differed from the same
-   * entry. */
+  /**
+   * Remembers a loaded value that differed from its entry; returns the evidence from the load before, if that load differed from the same
+   * entry.
+   */
   differ (key: string, entryPrint: string, form: Form, paths: readonly string[]): Evidence[] {
     const last = this.#last.get(key)
     this.forget(key)

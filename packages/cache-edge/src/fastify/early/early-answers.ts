@@ -23,7 +23,7 @@ type Raw = FastifyRequest['raw']
 /** The type of `request.cache`, with the method that counts a read only if its entry is used. */
 type EarlyReads = FastifyCache & { [useNow] (key: string, user: EntryUser): boolean }
 
-/** The parts of the response cache that early answers use. */
+/** The functions and objects of the response cache that early answers use. */
 export interface EarlyParts {
   readonly core: Core
   readonly log: Log
@@ -36,7 +36,7 @@ export interface EarlyParts {
   readonly routing: readonly string[]
 }
 
-/** The targets of one method, and the prepared answers. */
+/** The URLs of one method that may be answered early, and the prepared answers. */
 class MethodTargets {
   readonly targets = new EarlyTargets()
   readonly prepared: PreparedAnswers = new WeakMap()
@@ -50,7 +50,7 @@ const NO_VARIANT = ''
  * the route unchanged.
  */
 export class EarlyAnswers {
-  /** The number of requests that were answered. */
+  /** The number of requests that were answered early, before the hooks of the app. */
   count = 0
   /** Whether any route allows early answers. */
   hasRoutes = false

@@ -7,7 +7,7 @@ import type { Origin } from './arrival.js'
 const MAX_URLS = 2500
 const MAX_TARGETS = 16
 const MAX_VARIANTS = 200
-/** The maximum number of characters of one lesson: URL, origin and the values of the headers in `vary`. */
+/** The maximum number of characters that are learned of one request: URL, origin and the values of the headers in `vary`. */
 const MAX_LENGTH = 2000
 /** The approximate maximum size in bytes of one target, and of each of two generations. */
 const MAX_TARGET_BYTES = 64 * 1024
@@ -21,7 +21,7 @@ const TAG_BYTES = 20
 export interface Place {
   readonly origin: Origin
   readonly route: StoredRoute<FastifyRequest>
-  /** The config of the route, by which the routes of Fastify are distinguished; see `configOf`. */
+  /** The config of the route, an object by which the routes of Fastify are distinguished; see `configOf`. */
   readonly config: object | undefined
   /** The cache key, without the variant. */
   readonly key: string
@@ -29,7 +29,10 @@ export interface Place {
   readonly host: string
 }
 
-/** What the requests for a URL with some values of the headers in `vary` have in common. */
+/**
+ * The facts that are learned from a request (a lesson): what requests for its URL with the same values of the headers in `vary` have in
+ * common.
+ */
 export interface Lesson {
   readonly url: string
   readonly place: Place
@@ -54,14 +57,14 @@ export class EarlyTarget {
     this.#bytes = TARGET_BYTES + place.origin.length + place.host.length + place.key.length
   }
 
-  /** The approximate size in bytes. */
+  /** The approximate size of the target in bytes. */
   get bytes (): number { return this.#bytes }
 
   tagsOf (variant: string): readonly string[] | undefined {
     return this.#tags.get(variant)
   }
 
-  /** Learns the tags of a variant. `false`: the target has as many variants as it may have. */
+  /** Learns the tags of the policy for a variant of the target. `false`: the target has as many variants as it may have. */
   learn ({ variant, tags }: Lesson): boolean {
     const known = this.#tags.get(variant)
     if (known !== undefined && areEqual(known, tags)) return true
@@ -80,10 +83,10 @@ export class EarlyTarget {
 export class EarlyTargets {
   #young = new Map<string, readonly EarlyTarget[]>()
   #old = new Map<string, readonly EarlyTarget[]>()
-  /** The approximate size of the young generation. */
+  /** The approximate size of the young generation of targets, in bytes. */
   #bytes = 0
 
-  /** The targets of a URL at all origins. */
+  /** Returns the targets of a URL at all origins. */
   of (url: string): readonly EarlyTarget[] | undefined {
     const targets = this.#young.get(url)
     if (targets !== undefined) return targets
@@ -92,7 +95,7 @@ export class EarlyTargets {
     return old
   }
 
-  /** Learns a target, in place of the one with the same URL, origin and route and another key. */
+  /** Learns a target from a request, in place of the one with the same URL, origin and route and another key. */
   learn (lesson: Lesson): void {
     const { url, variant, place: { origin, route, key } } = lesson
     if (url.length + origin.length + variant.length > MAX_LENGTH) return

@@ -17,7 +17,7 @@ export interface HeadFields { readonly status: number; readonly headers: Readonl
 /** The heads of a response, and of the 304 in its place. */
 interface Heads { readonly full: HeadFields; readonly notModified: HeadFields }
 
-/** A head that is ready to be sent. `Age` and `Cache-Status` are written once per second. */
+/** A response head (status and fields) that is ready to be sent. `Age` and `Cache-Status` are written once per second. */
 class PreparedHead {
   readonly #status: number
   /** Names and values in turn; the value of a field in several lines is a list. */

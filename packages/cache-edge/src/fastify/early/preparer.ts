@@ -48,7 +48,7 @@ export class Preparer {
   readonly #tags: BodyTags | undefined
 
   /**
-   * Makes a preparer.
+   * Makes an object that prepares stored responses to be sent early.
    * @param tags computes the entity tags of bodies; `undefined`: the option `etag` is off
    */
   constructor (headers: EdgeHeaders, tags: BodyTags | undefined) {
@@ -79,7 +79,7 @@ export class Preparer {
     if (type !== undefined) reply.header('content-type', type)
     const payload = head.isText ? body.toString() : body
     if (head.isTagOfBody === true) setTagged(reply, head.etag!, payload)
-    // A response without a type and without a body has no payload, so it gets no tag.
+    // A response without a type and without a body has no payload, so it gets no ETag.
     if (type !== undefined || body.length > 0) this.#tags?.tag(request.asRequest, reply, payload)
     else if (head.isTagOfBody === true) setComputed(reply)
     this.#headers.describeStored(request.asRequest, reply, policy, { vary: head.vary, tags })

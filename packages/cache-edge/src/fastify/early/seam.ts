@@ -13,7 +13,7 @@ const CREATED = 'fastify.initialization'
 const kSeam = Symbol.for('@x/cache-edge.early-seam')
 type SeamServer = { [kSeam]?: Seam }
 
-/** The place in front of the routing of one app. */
+/** The place in front of the routing of one app (a seam), where early answers are sent. */
 export class Seam {
   /** Answers early, or calls the listener of Fastify. */
   readonly listener: RequestListener

@@ -4,16 +4,16 @@ const FIRST_SLOTS = 32
 const MAX_KEYS = 1024
 
 /**
- * A sample of at most 1024 keys: the keys whose hashes are below `limit`. When the sample has more, `limit` is halved and the keys
- * above `limit` are removed (Wegman's adaptive sampling; Flajolet, "On adaptive sampling", 1990). Each sampled key has been in
- * the sample since its first request.
+ * A sample of at most 1024 cache keys: the keys whose hashes are below `limit`. When the sample has more, `limit` is halved and the keys
+ * above `limit` are removed (Wegman's adaptive sampling; Flajolet, "On adaptive sampling", 1990). Each sampled key has been in the sample
+ * since its first request.
  */
 export class KeySample {
-  /** The lowest hash that is not in the sample. */
+  /** The lowest hash of a key that is not in the sample. */
   limit = HASHES
   #keys = 0
   #hashes = new Uint32Array(FIRST_SLOTS)
-  /** The state of each slot: 0: the slot has no key, 1: its key was noted once, 2: its key was noted more than once. */
+  /** The state of each place for a key: 0: the place is free, 1: its key was noted once, 2: its key was noted more than once. */
   #noted = new Uint8Array(FIRST_SLOTS)
 
   get bytes (): number { return this.#hashes.byteLength + this.#noted.byteLength }

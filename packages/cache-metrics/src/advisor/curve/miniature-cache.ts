@@ -1,5 +1,5 @@
-// Offsets in the record of an entry: hash, three links, then the load time under each ttl. One record takes one or two cache lines of
-// memory, so that `touch` is fast. A link is the offset of another record; 0 is no link, since record 0 is unused.
+// Offsets in the record of a simulated cache entry: hash, three links, then the load time under each ttl. One record takes one or two cache
+// lines of memory, so that `touch` is fast. A link is the offset of another record; 0 is no link, since record 0 is unused.
 const HASH = 0
 /** The offset of the link to the next entry in the same bucket of the hash table. */
 const NEXT = 1
@@ -9,7 +9,7 @@ const OLDER = 3
 const LOADS = 4
 const FIRST_ENTRIES = 16
 
-/** The result of `touch` for a key without an entry. */
+/** The result of `touch` for a key without an entry: a miss under each ttl. */
 export const ALL_MISSED = -1
 
 /**
@@ -31,7 +31,7 @@ export class MiniatureCache {
   #buckets = new Uint32Array(1)
 
   /**
-   * Creates an empty cache.
+   * Creates an empty simulated cache.
    * @param capacity the maximum number of entries, a whole number from 1
    * @param ttls at most 32 ttls in milliseconds, each above 0 and at most 2^32
    */
@@ -41,12 +41,12 @@ export class MiniatureCache {
     this.#stride = LOADS + ttls.length
   }
 
-  /** Whether the next new key evicts an entry. */
+  /** Whether the simulated cache is full, so that the next new key evicts an entry. */
   get isFull (): boolean { return this.#entries === this.#capacity }
   get bytes (): number { return this.#records.byteLength + this.#buckets.byteLength }
 
   /**
-   * Reads a key, and loads the key under each ttl that misses. Returns the misses as bits: bit `i` for the ttl at index `i`.
+   * Simulates a read of a key, and a load under each ttl that misses. Returns the misses as bits: bit `i` for the ttl at index `i`.
    * @param hash the hash of the key, 32 bits, unsigned
    * @param now whole milliseconds modulo 2^32: the computed age of a load more than 49 days ago is too small
    */
@@ -78,7 +78,7 @@ export class MiniatureCache {
     this.#linkBucket(entry)
   }
 
-  /** Makes an unused record the newest entry. */
+  /** Makes an unused record the newest entry of the simulated cache. */
   #add (): number {
     if (this.#entries === this.#room) this.#grow()
     const entry = ++this.#entries * this.#stride

@@ -1,9 +1,12 @@
 import { ALL_MISSED } from './miniature-cache.js'
 
-/** The misses by ttl and by group of keys. */
+/** The simulated misses of one cache size, by ttl and by group of keys. */
 export class MissCounts {
   readonly #ttls: number
-  /** The counts per group: one for each ttl, and one of misses under all ttls, since most misses are of keys without an entry. */
+  /**
+   * The miss counts of each group of keys: one for each ttl, and one of misses under all ttls, since most misses are of keys without an
+   * entry.
+   */
   readonly #counts: Float64Array
 
   constructor (ttls: number, groups: number) {

@@ -5,32 +5,32 @@ import { KeySample } from './key-sample.js'
 import { ALL_MISSED, MiniatureCache } from './miniature-cache.js'
 import { MissCounts } from './miss-counts.js'
 
-/** Settings of a curve: its ttls and sizes, and the limit of its sample. */
+/** The settings of a reuse curve: its ttls and cache sizes, and the limit of its sample of keys. */
 export interface ReuseCurveOptions {
   /**
-   * Lifetimes in seconds, above 0 and at most 30 days; 1 to 32 of them.
+   * The ttls of the curve in seconds, above 0 and at most 30 days; 1 to 32 of them.
    * @default 1, 10, 60, 300, 900, 3600 and 86 400
    */
   ttls?: readonly number[]
   /**
-   * Sizes in entries, whole numbers from 1.
+   * The cache sizes of the curve in entries, whole numbers from 1.
    * @default 100, 1000, 5000, 20 000 and 100 000
    */
   entries?: readonly number[]
   /**
-   * The maximum number of simulated entries per size, a whole number from 1 to 2^24. A size up to this number is simulated in
-   * full, and its hit rates are exact. Default 512. Each entry takes about 50 bytes.
+   * The maximum number of simulated entries per cache size, a whole number from 1 to 2^24. A size up to this number is simulated in full,
+   * and its hit rates are exact. Default 512. Each entry takes about 50 bytes.
    */
   sampleEntries?: number
 }
 
 /** One point of a reuse curve: the hit rate for one ttl and one size. */
 export interface ReusePoint {
-  /** The ttl, in seconds. */
+  /** The ttl of the point, in seconds. */
   ttl: number
-  /** The size of the cache, in entries. */
+  /** The size of the cache at the point, in entries. */
   entries: number
-  /** Hits per request, 0 to 1; 0 before the first request. The rate never falls from a ttl, or size, to the next larger one. */
+  /** Hits per request, 0 to 1; 0 before the first request. The rate never falls from a ttl, or cache size, to the next larger one. */
   hitRate: number
   /**
    * Half the width of the 95 % interval of `hitRate`, from the variance between eighths of the sample. It is 0 if the size is
@@ -38,11 +38,11 @@ export interface ReusePoint {
    * never hits: the simulation distinguishes sizes only to about `2 / √sampleEntries`.
    */
   margin: number
-  /** The number of requests that were simulated for this size. */
+  /** The number of requests that were simulated for this cache size. */
   sampled: number
 }
 
-/** The default ttls of a curve, in seconds: from the ttl of a polled page to the ttl of a catalogue. */
+/** The default ttls of a reuse curve, in seconds: from the ttl of a polled page to the ttl of a catalogue. */
 export const DEFAULT_TTLS: readonly number[] = [1, 10, 60, 300, 900, 3600, 86_400]
 export const DEFAULT_ENTRIES: readonly number[] = [100, 1000, 5000, 20_000, 100_000]
 const GROUPS = 8
@@ -75,7 +75,7 @@ export class ReuseCurve {
   #pending = 0
 
   /**
-   * Creates a curve without requests.
+   * Creates a reuse curve without requests.
    * @throws `CACHE_ERR_OPTION_INVALID` for a ttl, a size or a sample out of its range
    */
   constructor (options: ReuseCurveOptions = {}) {
@@ -93,16 +93,16 @@ export class ReuseCurve {
     this.#levels = [...first, ...sizes].map((size, at) => new Level(size, at >= first.length, sampleEntries, lifetimes))
   }
 
-  /** The number of noted requests. */
+  /** The number of requests that were noted in the curve. */
   get requests (): number { return this.#simulated + this.#pending }
 
-  /** Size of the tables of the curve, in bytes. */
+  /** The size of the tables of the reuse curve, in bytes. */
   get bytes (): number {
     const own = this.#hashes.byteLength + this.#times.byteLength + this.#keys.bytes
     return this.#levels.reduce((sum, { bytes }) => sum + bytes, own)
   }
 
-  /** The number of distinct keys: exact up to 1024, above that within 8 % with a probability of 95 %. */
+  /** The number of distinct keys in the requests: exact up to 1024, above that within 8 % with a probability of 95 %. */
   get distinctKeys (): number {
     this.#simulate()
     return this.#keys.distinct
@@ -118,7 +118,7 @@ export class ReuseCurve {
   }
 
   /**
-   * Notes a request for a key.
+   * Notes a request for a key in the curve.
    * @param hash the hash of the key, by `hashKey`
    * @param now milliseconds of any clock; fractions are cut off. If the clock goes back, earlier loads count as expired
    */
@@ -128,7 +128,7 @@ export class ReuseCurve {
     if (++this.#pending === BATCH) this.#simulate()
   }
 
-  /** Simulates the pending requests. */
+  /** Simulates the noted requests that are not simulated yet. */
   #simulate (): void {
     const pending = this.#pending
     this.#pending = 0
@@ -145,7 +145,7 @@ export class ReuseCurve {
     }
   }
 
-  /** The points of the curve, by ascending size, and for each size by ascending ttl. */
+  /** The points of the reuse curve, by ascending cache size, and for each size by ascending ttl. */
   points (): ReusePoint[] {
     this.#simulate()
     const points: ReusePoint[] = []
@@ -175,16 +175,16 @@ export class ReuseCurve {
   }
 }
 
-/** One size of a curve: its miniature cache, and the counts of its misses. */
+/** One cache size of a reuse curve: its miniature cache, and the counts of its misses. */
 class Level {
-  /** Keys with a hash below this limit are in the sample of the size. */
+  /** Keys with a hash below this limit are in the sample of keys for this cache size. */
   readonly limit: number
-  /** Whether all keys are in the sample. */
+  /** Whether all keys are in the sample for this cache size. */
   readonly isExact: boolean
   sampled = 0
   readonly #cache: MiniatureCache
   readonly #misses: MissCounts
-  /** The misses of the next smaller size for the same requests; empty for a size that is simulated in full. */
+  /** The misses of the next smaller cache size for the same requests; empty for a size that is simulated in full. */
   readonly #before: MissCounts
 
   constructor (readonly entries: number, readonly isWanted: boolean, sampleEntries: number, ttls: readonly number[]) {
@@ -198,7 +198,7 @@ class Level {
   get bytes (): number { return this.#cache.bytes + this.#misses.bytes + this.#before.bytes }
   get isFull (): boolean { return this.#cache.isFull }
 
-  /** Simulates a request; returns the misses as bits. `before` has the misses of the next smaller size. */
+  /** Simulates a request; returns the misses as bits, one per ttl. `before` has the misses of the next smaller cache size. */
   note (hash: number, now: number, before: number): number {
     this.sampled++
     const misses = this.#cache.touch(hash, now)
@@ -211,12 +211,12 @@ class Level {
     return misses
   }
 
-  /** The miss rate under a ttl, for a size that is simulated in full. */
+  /** The miss rate under a ttl, for a cache size that is simulated in full. */
   missRate (ttl: number): number {
     return this.sampled === 0 ? 1 : this.#misses.of(ttl, 0) / this.sampled
   }
 
-  /** Returns the share, 0 to 1, of the next smaller size's misses that are also misses in this size, and the variance of that share. */
+  /** Returns the share of the next smaller cache size's misses, 0 to 1, that also miss in this size, and the variance of the share. */
   left (ttl: number, distinctKeys: number): { ratio: number, variance: number } {
     let misses = 0
     let before = 0

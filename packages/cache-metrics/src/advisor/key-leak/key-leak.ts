@@ -6,8 +6,8 @@ import { chanceOf, chancesOf, type Chances } from './return-chances.js'
 export type { DimensionKind, Dimensions } from './suspects.js'
 
 /**
- * A dimension that the key lacks, with counts as evidence. Recent requests outweigh older ones: all counts are halved whenever `returns`
- * reaches 256.
+ * A dimension of the request that the cache key lacks, with counts as evidence. Recent requests outweigh older ones: all counts are halved
+ * whenever `returns` reaches 256.
  */
 export interface Leak {
   /** The name of the dimension, as it was passed to `note`. */
@@ -17,7 +17,7 @@ export interface Leak {
   readonly same: { readonly compared: number, readonly agreeing: number }
   /** Pairs of consecutive requests for one key with two values of the dimension; `differing`: pairs with two answers. */
   readonly other: { readonly compared: number, readonly differing: number }
-  /** Returns: an older answer of a key that occurred again. `explained`: returns that the dimension predicted. */
+  /** Returns: requests with an older answer of their key, after another answer. `explained`: returns that the dimension predicted. */
   readonly returns: number
   readonly explained: number
   /** Returns that were not predicted, and whose last request with the same value of the dimension had another answer. */
@@ -28,15 +28,15 @@ export interface Leak {
 
 const MAX_KEYS = 32
 const MAX_OBSERVATIONS = 24
-/** Seconds within which a different value counts as noise, not as a change. */
+/** Seconds within which a different value of the same key counts as noise, not as a change of the data. */
 const NOISE_WITHIN = 60
 const NOISE_PAIRS = 50
 const NOISE_SHARE = 0.95
-/** ln of the odds from which on a dimension is reported; chance alone reaches these odds with a probability of at most 10⁻⁶. */
+/** ln of the odds from which on a dimension is reported as missing; chance alone reaches them with a probability of at most 10⁻⁶. */
 const CERTAIN = Math.log(1e6)
 /** The fraction of the capital that is bet on a return being predicted; also the chance of a return above which no bet is made. */
 const BET = 0.5
-/** The number of returns at which the evidence is halved, so that earlier evidence does not hide a leak that starts late. */
+/** The number of returns at which the counts of evidence are halved, so that earlier evidence does not hide a leak that starts late. */
 const FORGOTTEN_AT = 256
 const EVIDENCE = ['same', 'agreeing', 'astray', 'other', 'differing', 'returns', 'explained', 'contradicted'] as const
 /** The largest difference between the explanations of two dimensions that count as equally good. */
@@ -44,13 +44,13 @@ const ALIKE = 0.02
 /** The number of compared pairs at which the counts of noise are halved, so that recent traffic outweighs older traffic. */
 const HALVED_AT = 1024
 
-/** One request for a key: its answer, and the earlier requests for the key. Every suspect is judged by it. */
+/** One request for a key, as the key leak judges it: its answer, and the earlier requests for the key. Every suspect is judged by it. */
 interface Request {
   readonly slot: number
   /** The number of earlier requests for the key that this request can be compared with. */
   readonly reach: number
   readonly print: number
-  /** The number of requests since the last request with this answer; 0: no earlier request had it. */
+  /** The number of requests for the key since the last request with this answer; 0: no earlier request had it. */
   readonly printLag: number
   /** The opportunities for this return, by which its probability is estimated; `undefined`: the answer is not a return. */
   readonly returned: Chances | undefined
@@ -99,7 +99,7 @@ export class KeyLeak {
   #noiseDiffering = 0
 
   /**
-   * Creates a detector without requests.
+   * Creates a detector of key leaks without requests.
    * @param options.maxKeys number of keys that are observed at a time
    * @param options.maxObservations number of remembered requests per key; a user without a request among them counts as new
    */
@@ -113,7 +113,7 @@ export class KeyLeak {
     this.#reaches = new LagCounts(slots, size, false)
   }
 
-  /** Approximate size of the tables in bytes. */
+  /** The approximate size of the detector's tables in bytes. */
   get bytes (): number {
     const shared = this.#rings.bytes + this.#prints.byteLength + this.#contexts.byteLength + this.#reaches.bytes
     return this.#suspects.list.reduce((sum, { bytes }) => sum + bytes, shared)
@@ -159,7 +159,8 @@ export class KeyLeak {
     const suspects = this.#suspects.list.filter(({ isConsistent }) => isConsistent)
     const top = Math.max(...suspects.map(({ score }) => score))
     if (!(top >= CERTAIN)) return undefined
-    // The dimension that explains most is named, not the most certain: a coarser dimension may need more returns for the same certainty.
+    // The dimension that explains most different answers is named, not the most certain one: a coarser dimension may need more returns for
+    // the same certainty.
     const plausible = suspects.filter(({ score }) => score > CERTAIN / 4)
     const best = Math.max(...plausible.map(explanation))
     const named = plausible.filter((suspect) => explanation(suspect) > best - ALIKE)

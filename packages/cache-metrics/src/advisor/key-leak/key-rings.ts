@@ -1,4 +1,4 @@
-/** The maximum credit of a key: each use adds one, and each request for an unknown key may subtract one. */
+/** The maximum credit of a key, by which it keeps its place: each use adds one, and each request for an unknown key may subtract one. */
 const MAX_CREDIT = 15
 /** Seconds for which a request is remembered: a later return depends more on the time of day than on the user. */
 const REMEMBERED = 3600
@@ -31,7 +31,10 @@ export class KeyRings {
     return this.#keys.byteLength + this.#credits.byteLength + this.#requests.byteLength + this.#times.byteLength
   }
 
-  /** The slot of a key; `undefined`: the keys of all slots are used more. A slot without requests was assigned to a new key. */
+  /**
+   * The slot of a key, the number of its ring buffer; `undefined`: the keys of all slots are used more. A slot without requests was
+   * assigned to a new key.
+   */
   slotOf (keyHash: number): number | undefined {
     const known = this.#keys.indexOf(keyHash)
     if (known >= 0) {
@@ -52,17 +55,17 @@ export class KeyRings {
 
   requests (slot: number): number { return this.#requests[slot]! }
 
-  /** The position of the request that is `lag` requests before the next one of the slot. */
+  /** The position, in the ring buffer of a slot, of the request that is `lag` requests before the next one. */
   at (slot: number, lag: number): number {
     return slot * this.size + (this.#requests[slot]! - lag) % this.size
   }
 
-  /** Seconds between the request `lag` requests ago and `nowSeconds`. */
+  /** Seconds between the key's request `lag` requests ago and `nowSeconds`. */
   age (slot: number, lag: number, nowSeconds: number): number {
     return nowSeconds - (this.#began ?? nowSeconds) - this.#times[this.at(slot, lag)]!
   }
 
-  /** The number of earlier requests of a slot that are remembered and recent. */
+  /** The number of earlier requests for the key of a slot that are remembered and recent. */
   reach (slot: number, nowSeconds: number): number {
     const most = Math.min(this.#requests[slot]!, this.size - 1)
     if (most === 0 || this.age(slot, most, nowSeconds) <= REMEMBERED) return most
@@ -71,7 +74,7 @@ export class KeyRings {
     return reach
   }
 
-  /** The number of requests since the last request with `value` in `values`; `0`: no request within `reach` has the value. */
+  /** The number of requests for the key since its last request with `value` in `values`; `0`: no request within `reach` has the value. */
   lastOf (values: Uint16Array | Uint32Array, slot: number, value: number, reach: number): number {
     const first = slot * this.size
     let at = this.at(slot, 0)

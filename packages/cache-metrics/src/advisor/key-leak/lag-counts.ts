@@ -1,4 +1,4 @@
-/** The number of requests for one key after which its counts are halved; counts up to twice this number fit into 8 bits. */
+/** The number of requests for one key after which its counts by lag are halved; counts up to twice this number fit into 8 bits. */
 const SLOT_HALVED_AT = 120
 const ALL_HALVED_AT = 1024
 
@@ -39,8 +39,8 @@ export class LagCounts {
   }
 
   /**
-   * Halves the counts of a slot, and the counts over all slots, whenever a fixed number of requests has passed. Must be called after each
-   * request.
+   * Halves the counts of one key's slot, and the counts over all keys, whenever a fixed number of requests has passed. Must be called after
+   * each request.
    */
   age (slot: number, slotRequests: number, requests: number): void {
     if (slotRequests % SLOT_HALVED_AT === 0) this.#halve(this.#slots, slot * this.size)

@@ -1,7 +1,8 @@
 import type { LagCounts } from './lag-counts.js'
 
 /**
- * The opportunities for a return after n requests: the earlier requests with at least n requests before them, on one key and on all keys.
+ * The opportunities for a return (an older answer of a key that occurs again) after n requests: the earlier requests with at least n
+ * requests before them, on one key and on all keys.
  */
 export interface Chances {
   /** The sum of the opportunities after 1 to n requests, on this key. */

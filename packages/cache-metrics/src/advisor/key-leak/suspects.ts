@@ -7,30 +7,30 @@ import { LagCounts } from './lag-counts.js'
 export type Dimensions = Readonly<Record<string, number>>
 
 /**
- * The kinds of a dimension, the first word of its name; `header cookie` is a cookie. Names of no such kind are not observed. Of several
- * dimensions that explain the answers equally well, the first of these kinds is reported.
+ * The kinds of dimensions of a request: the first word of the name; `header cookie` is a cookie. Names of no such kind are not observed. Of
+ * several dimensions that explain the answers equally well, the first of these kinds is reported.
  */
 export const KINDS = ['user', 'query', 'param', 'header', 'cookie'] as const
 export type DimensionKind = typeof KINDS[number]
 
 /**
- * The number of names of each kind that are observed at a time, besides the reserved names. Clients choose names, and names of one kind
- * must not displace names of another.
+ * The number of names of each kind of dimension that are observed at a time, besides the reserved names. Clients choose names, and names of
+ * one kind must not displace names of another.
  */
 const PLACES: Readonly<Record<DimensionKind, number>> = { user: 0, query: 3, param: 1, header: 3, cookie: 2 }
 /** Dimensions that identify the user. Each has a reserved place, so that no other name displaces it. */
 const RESERVED: ReadonlyMap<string, DimensionKind> = new Map([['user', 'user'], ['header authorization', 'header']])
 /** The maximum number of new names of dimensions that one request adds. */
 const MAX_NEW = 4
-/** The maximum credit of a name: each use adds one, and each unknown name may subtract one. */
+/** The maximum credit of a dimension's name, by which it keeps its place: each use adds one, and each unknown name may subtract one. */
 const MAX_CREDIT = 15
-/** The number of pairs of consecutive requests after which a name with one value per key may be replaced. */
+/** The number of pairs of consecutive requests for one key after which a dimension that has one value per key may be replaced. */
 const TRIED = 64
-/** The number of returns after which a name that did not predict them better than chance may be replaced. */
+/** The number of returns after which a dimension that did not predict them better than chance may be replaced. */
 const JUDGED = 128
-/** The score of a dimension, the ln of the odds, from which on its name is not replaced by another. */
+/** The score of a dimension, the ln of the odds of a leak, from which on its name is not replaced by another. */
 const SUSPICIOUS = Math.log(1e6) / 4
-/** The maximum number of contradicting returns per predicted return. */
+/** The maximum number of returns that contradict a dimension, per return that it predicted. */
 const MAX_CONTRADICTED = 0.25
 /** Of the answers that a key had before, the maximum share that differs from the last answer to the same value of the dimension. */
 const MAX_ASTRAY = 0.1
@@ -90,9 +90,9 @@ export class Suspect {
     return value === undefined ? ABSENT : 2 + (value >>> 0) % 65_534
   }
 
-  /** Whether few observations contradict the dimension. */
+  /** Whether few observations contradict that the answers depend on the dimension. */
   get isConsistent (): boolean {
-    // Two standard deviations are added to the count of contradicting pairs: a few pairs may agree by chance.
+    // Two standard deviations are added to the count of contradicting pairs of requests: a few pairs may agree by chance.
     const astray = this.astray + 2 * Math.sqrt(this.astray)
     return this.contradicted <= this.explained * MAX_CONTRADICTED && astray <= MAX_ASTRAY * (this.agreeing + this.astray)
   }
@@ -143,7 +143,7 @@ export class Suspects {
     for (const [kind, names] of unknown) left = this.#admit(kind, names, left)
   }
 
-  /** Adds names of one kind; returns the number of new names that this request may still add. */
+  /** Adds names of dimensions of one kind; returns the number of new names that this request may still add. */
   #admit (kind: DimensionKind, names: readonly string[], left: number): number {
     const rivals = this.list.filter((suspect) => suspect.kind === kind && !RESERVED.has(suspect.name))
     const free = Math.min(PLACES[kind] - rivals.length, names.length, left)
@@ -158,7 +158,7 @@ export class Suspects {
       if (least.credit > 0) least.credit--
       return left
     }
-    // The new names take turns; otherwise the first name would be chosen again before the last name was chosen.
+    // New names of dimensions take turns; otherwise the first name would be chosen again before the last name was chosen.
     const name = names[this.#admitted++ % names.length]!
     this.#known.delete(idle.name)
     // A name that replaces another starts at the score `FLOOR`, not at 0, since a name may get any number of turns. From `FLOOR`, the

@@ -5,7 +5,7 @@ import { perSecond } from './rate.js'
 /** The priority of a key pattern or route, by the loader time that a cache saves per hour: at least 360 s, 36 s, 3.6 s, or less. */
 export type Priority = 'CRITICAL' | 'HIGH' | 'MEDIUM' | 'LOW'
 
-/** The advice on one key pattern or route. */
+/** The advice on caching one key pattern or route. */
 export interface Advice {
   readonly kind: Observation['kind']
   readonly name: string
@@ -13,7 +13,7 @@ export interface Advice {
   readonly verdict: string
   /** The verdict as data: its kind, and the reason for the verdict. */
   readonly judgement: AdviceVerdict
-  /** The priority; `undefined`: the duration of a load is not known. */
+  /** The priority of the advice; `undefined`: the duration of a load is not known. */
   readonly priority: Priority | undefined
   readonly requestsPerHour: number
   /** Mean duration of a load or request, in seconds; `undefined`: not known. */
@@ -26,7 +26,7 @@ export interface Advice {
   readonly margin: number
   /** Loader seconds that the hits of an hour would save; `undefined`: the duration of a load is not known. */
   readonly savedSecondsPerHour: number | undefined
-  /** The bytes that the advised entries would need; `undefined`: no value was compared. */
+  /** The bytes that a cache with the advised number of entries would need; `undefined`: no value was compared. */
   readonly memoryBytes: number | undefined
   /** The forecast of stale hits at `ttl`, without any invalidation; `undefined`: no value was compared. */
   readonly staleness: StaleForecast | undefined
@@ -43,15 +43,15 @@ export interface Advice {
 export interface Wishes {
   /** The share of hits that may be stale: 0.001 is 10 in 10 000. */
   readonly staleTolerance: number
-  /** The number of requests below which the verdict is `not enough data`. */
+  /** The number of requests of a key pattern or route below which its verdict is `not enough data`. */
   readonly minRequests: number
 }
 
 export const DEFAULT_WISHES: Wishes = { staleTolerance: 0.001, minRequests: 200 }
 
-/** The share of the best hit rate that counts as equally good. */
+/** The share of the best hit rate from which on a ttl and size count as equally good. */
 const NEARLY = 0.95
-/** The bytes of the tables of a cache per entry, as in `MemoryCache`. */
+/** The bytes that a `MemoryCache` uses per entry besides its key and value. */
 const ENTRY_BYTES = 128
 const POOR_HIT_RATE = 0.2
 /** The share of responses with `Set-Cookie` above which a route is unsafe; below that share, such responses are only not stored. */
@@ -96,7 +96,10 @@ function adviseOn (seen: Observation, wishes: Wishes): Advice {
   }
 }
 
-/** The point with the shortest ttl and fewest entries whose hit rate is nearly the best within the tolerance for stale hits. */
+/**
+ * The point of the hit-rate curve with the shortest ttl and fewest entries whose hit rate is nearly the best within the tolerance for stale
+ * hits.
+ */
 function choose ({ points, staleness }: Observation, tolerance: number): CurvePoint {
   const allowed = points.filter(({ ttl }) => isFreshEnough(staleness, ttl, tolerance))
   // If no ttl is within the tolerance, the shortest ttl is shown, and the verdict has the reason.

@@ -1,5 +1,5 @@
 /**
- * A table in Markdown.
+ * A table of the report in Markdown.
  * @param rows cells as Markdown; names from outside must be escaped by `forMarkdown`
  */
 export function table (head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {

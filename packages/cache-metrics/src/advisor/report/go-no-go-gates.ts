@@ -1,17 +1,17 @@
 import { perSecond } from './rate.js'
 
-/** The verdict of a gate; `inconclusive`: the value lies between its two thresholds. */
+/** The verdict of a gate (a go or no-go criterion); `inconclusive`: the value lies between its two thresholds. */
 export type GateVerdict = 'go' | 'no-go' | 'inconclusive' | 'not enough data'
 
-/** One row of the go/no-go matrix. */
+/** One row of the go/no-go matrix: a gate with its value and verdict. */
 export interface Gate {
   readonly name: string
-  /** The formula, in names of the metrics. */
+  /** The formula of the gate, in names of the metrics. */
   readonly formula: string
-  /** The source of the numbers in the formula, such as `prometheus`. */
+  /** The source of the numbers in the gate's formula, such as `prometheus`. */
   readonly source: string
   readonly threshold: string
-  /** The value of the formula; `undefined`: the source lacks the numbers of the formula. */
+  /** The value of the gate's formula; `undefined`: the source lacks the numbers of the formula. */
   readonly value: number | undefined
   readonly unit: 'share' | 'per second' | 'per minute' | 'per hour' | 'count' | 'seconds'
   readonly verdict: GateVerdict
@@ -35,20 +35,20 @@ export interface GateNumbers {
   readonly patterns: readonly { readonly name: string; readonly requests: number }[]
 }
 
-/** Seconds of observation below which a verdict is `not enough data`. A week includes a weekend. */
+/** Seconds of observation below which the verdict of a gate is `not enough data`. A week includes a weekend. */
 export const MIN_OBSERVED_SECONDS = 7 * 24 * 3600
 
 interface Rule {
-  /** The kind of evidence: of the demand for a cache, or of the benefit of a cache. */
+  /** What the gate is evidence of: the demand for a cache, or the benefit of a cache. */
   readonly shows: 'demand' | 'benefit'
   readonly name: string
   readonly formula: string
   readonly threshold: string
   readonly unit: Gate['unit']
   readonly value: (numbers: GateNumbers) => number | undefined
-  /** The value above which the verdict is go. */
+  /** The value of the formula above which the verdict of the gate is go. */
   readonly go: number
-  /** The value below which the verdict is no-go; by default a value at or below `go` is no-go. */
+  /** The value of the formula below which the verdict of the gate is no-go; by default a value at or below `go` is no-go. */
   readonly stop?: number
 }
 

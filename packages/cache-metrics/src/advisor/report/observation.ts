@@ -1,6 +1,6 @@
 /** A point of a hit-rate curve: the hit rate of a cache with this number of entries and this ttl. */
 export interface CurvePoint {
-  /** The ttl, in seconds. */
+  /** The ttl of the cache in this point, in seconds. */
   readonly ttl: number
   readonly entries: number
   readonly hitRate: number
@@ -10,7 +10,7 @@ export interface CurvePoint {
 
 /** The forecast of stale hits in a cache with one ttl and without invalidation. */
 export interface StaleForecast {
-  /** The ttl, in seconds. */
+  /** The ttl of the cache in this forecast, in seconds. */
   readonly ttl: number
   readonly hits: number
   /** Stale hits per hit; `low` and `high` are the 95 % interval of the rate. */
@@ -28,23 +28,23 @@ export interface MissingDimension {
   readonly differing: number
 }
 
-/** The observation of one key pattern or route. */
+/** The numbers that the advisor measured of one key pattern or route. */
 export interface Observation {
   readonly kind: 'pattern' | 'route'
-  /** The key pattern, or `GET /route/:id`. */
+  /** The name of the key pattern, or of the route such as `GET /route/:id`. */
   readonly name: string
-  /** Seconds of the observation, the same for all rows of a report, so that all rates have one base. */
+  /** Seconds of the observation, the same for all rows of the advisor's report, so that all rates have one base. */
   readonly seconds: number
   readonly requests: number
   /** The mean duration of a load, or of a request of the route, in seconds; `undefined`: not known. */
   readonly meanSeconds: number | undefined
   /** The mean size of a stored value in bytes; `undefined`: no value was compared. */
   readonly meanBytes: number | undefined
-  /** The mean length of a key, in characters. */
+  /** The mean length of a cache key, in characters. */
   readonly meanKeyLength: number
-  /** The estimated number of different keys. */
+  /** The estimated number of different cache keys. */
   readonly distinct: number
-  /** The share of the keys with one request. */
+  /** The share of the cache keys that had one request only. */
   readonly oneHitShare: number
   readonly points: readonly CurvePoint[]
   readonly staleness: readonly StaleForecast[]
@@ -57,10 +57,10 @@ export interface Observation {
   readonly isNoise: boolean
   /** The share of the responses with a `Set-Cookie`; 0 for key patterns. */
   readonly cookieShare: number
-  /** The share of the loads, or of the responses, that may be stored; `undefined`: not known. */
+  /** The share of the loads of the key pattern, or of the route's responses, that may be stored; `undefined`: not known. */
   readonly storableShare?: number | undefined
-  /** The first change that JSON makes to the values, such as `Date at .createdAt`; `undefined`: no change was seen. */
+  /** The first change that JSON makes to the loaded values, such as `Date at .createdAt`; `undefined`: no change was seen. */
   readonly change?: string | undefined
-  /** The number of compared values; `undefined`: the source has no values. */
+  /** The number of loaded values that were compared; `undefined`: the source of the report has no values. */
   readonly compared?: number | undefined
 }

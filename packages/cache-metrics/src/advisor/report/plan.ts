@@ -2,8 +2,8 @@ import { isLabel, OTHER } from '@x/cache-core/suite'
 import type { Advice } from './advice.js'
 
 /**
- * Options to paste into the app. They register a `MemoryCache`, also for an app that will use Redis: it needs no server, is easily removed,
- * and shows whether the advice holds.
+ * The plan of the advisor's report: options to paste into the app. They register a `MemoryCache`, also for an app that will use Redis: it
+ * needs no server, is easily removed, and shows whether the advice holds.
  */
 export interface Plan {
   /** Options of `register(cacheCore, …)`. */
@@ -14,11 +14,11 @@ export interface Plan {
     readonly defaultTtl: number
     readonly rollout: { readonly allow: readonly string[] }
   }
-  /** The same options as environment variables, for an app that calls `cacheOptionsFromEnv()`. */
+  /** The options of the plan as environment variables, for an app that calls `cacheOptionsFromEnv()`. */
   readonly env: Readonly<Record<string, string>>
-  /** The ttl of `getOrSet` calls in seconds, by key pattern. */
+  /** The advised ttl of `getOrSet` calls in seconds, by key pattern. */
   readonly ttls: Readonly<Record<string, number>>
-  /** The expected effect on all key patterns of the plan together. */
+  /** The expected effect of the cache on all key patterns of the plan together. */
   readonly expected: {
     readonly hitRate: number
     readonly savedSecondsPerHour: number | undefined
@@ -26,7 +26,7 @@ export interface Plan {
   }
 }
 
-/** The plan for the key patterns whose verdict is good; `undefined`: no key pattern is good. */
+/** Returns the plan (options to paste) for the key patterns whose verdict is good; `undefined`: no key pattern is good. */
 export function planFor (all: readonly Advice[]): Plan | undefined {
   const good = all.filter(({ kind, judgement, name }) => kind === 'pattern' && judgement.kind === 'good' && name !== OTHER && isLabel(name))
   if (good.length === 0) return undefined
@@ -55,7 +55,7 @@ export function planFor (all: readonly Advice[]): Plan | undefined {
   }
 }
 
-/** Twice the expected bytes, in whole MiB: the estimate is a mean, and values may be larger. */
+/** The advised `maxBytes`: twice the expected bytes, in whole MiB, since the estimate is a mean, and values may be larger. */
 function roomFor (bytes: number): number {
   const mib = 1024 * 1024
   return Math.ceil(2 * bytes / mib) * mib

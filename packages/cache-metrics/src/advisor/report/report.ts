@@ -13,9 +13,9 @@ export interface Report {
   readonly version: 1
   /** The time of the report, in ISO 8601. */
   readonly generatedAt: string
-  /** The source of the numbers: `this process`, `prometheus …`, `trace …`. */
+  /** The source of the report's numbers: `this process`, `prometheus …`, `trace …`. */
   readonly source: string
-  /** The duration of the observation in seconds. */
+  /** The duration of the advisor's observation in seconds. */
   readonly observedSeconds: number
   readonly requests: number
   readonly verdict: GateVerdict
@@ -23,7 +23,7 @@ export interface Report {
   readonly advice: readonly Advice[]
   readonly gates: readonly Gate[]
   readonly plan: Plan | undefined
-  /** Both arms of the rollout; absent while there are not enough requests of both. */
+  /** The measurements of both arms of the rollout; absent while there are not enough requests of both. */
   readonly arms?: ArmsReport | undefined
   /** The stale entries that shadow reads found, by key pattern; absent if there were no shadow reads. */
   readonly shadow?: readonly ShadowFinding[]
@@ -31,7 +31,7 @@ export interface Report {
   readonly notes: readonly string[]
 }
 
-/** The verdict of the advice: go if a key pattern or route is worth caching. */
+/** The verdict of all advice: go if a key pattern or route is worth caching. */
 export function verdictOfAdvice (all: readonly Advice[]): GateVerdict {
   if (all.some(({ judgement, priority }) => judgement.kind === 'good' && priority !== 'LOW')) return 'go'
   return all.length === 0 || all.every(({ judgement }) => judgement.kind === 'not enough data') ? 'not enough data' : 'no-go'
@@ -54,7 +54,7 @@ export function staleUnknown (forecast: { readonly rate: number, readonly high: 
 
 const HEAD = ['Key Pattern', 'Access Freq', 'Avg Response Time', 'Est Hit Rate', 'TTL', 'Priority', 'Memory Est', 'Stale', 'Saves', 'Verdict']
 
-/** The report as Markdown. */
+/** The advisor's report as Markdown. */
 export function toMarkdown (report: Report): string {
   const { source, observedSeconds, requests, verdict, advice, gates, plan, arms, shadow = [], notes, generatedAt } = report
   const parts = [
@@ -85,7 +85,7 @@ function basisOf (advice: readonly Advice[], rows: readonly Gate[], shadow: read
   return advice.length === 0 || rows.length === 0 ? '' : ` (advice: ${verdictOfAdvice(advice)}, gates: ${verdictOf(rows)}${stale})`
 }
 
-/** The plan as code and comments to paste. */
+/** The plan of the report as code and comments to paste. */
 export function planText ({ options, env, ttls }: Plan): string {
   const lines = [
     '// Each process has a cache of its own, and does not hear what another one invalidates: for several, cacheRedis.',

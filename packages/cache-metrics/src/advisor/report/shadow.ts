@@ -2,12 +2,12 @@ import { SHADOW_AGES, type ShadowCounts } from '@x/cache-core/suite'
 import { effective, spreadOf, total, wilson, Z, type Cluster } from '../staleness/ratio-interval.js'
 import type { GateVerdict } from './go-no-go-gates.js'
 
-/** The number of comparisons below which the verdict is `not enough data`. */
+/** The number of shadow reads of a key pattern below which its verdict is `not enough data`. */
 const MIN_COMPARED = 100
 
-/** The compared entries of one range of ages. */
+/** The entries of one range of ages that shadow reads compared. */
 export interface ShadowAge {
-  /** The end of the range in seconds, which begins at the end of the range before; `undefined`: a day and more. */
+  /** The end of the range of ages in seconds, which begins at the end of the range before; `undefined`: a day and more. */
   readonly upTo: number | undefined
   readonly compared: number
   readonly stale: number
@@ -19,23 +19,23 @@ export interface ShadowFinding {
   /** The number of entries that were compared with a loaded value, without values that differ as a whole on every load. */
   readonly compared: number
   readonly stale: number
-  /** Stale entries per comparison; `low` and `high` are the 95 % interval, 0 to 1 if there is too little data. */
+  /** Stale entries per shadow read; `low` and `high` are the 95 % interval, 0 to 1 if there is too little data. */
   readonly rate: number
   readonly low: number
   readonly high: number
   /** Whether the rate is within the tolerance for stale hits. */
   readonly verdict: GateVerdict
-  /** The ages with comparisons, youngest first. Comparisons of unknown age are left out. */
+  /** The ranges of ages in which entries were compared, youngest first. Entries of unknown age are left out. */
   readonly byAge: readonly ShadowAge[]
-  /** The paths of stale members, most frequent first; an empty text stands for the value itself. */
+  /** The paths of members that were stale, most frequent first; an empty text stands for the value itself. */
   readonly stalePaths: readonly string[]
   /** The paths of members that differ on every load. */
   readonly volatilePaths: readonly string[]
-  /** The finding as a sentence. */
+  /** The finding of shadow reads as a sentence. */
   readonly text: string
 }
 
-/** The finding of each key pattern that had shadow reads, in the order of the names. */
+/** The findings of shadow reads for each key pattern that had any, in the order of the names. */
 export function shadowFindings (patterns: Iterable<ShadowCounts>, staleTolerance: number): ShadowFinding[] {
   return [...patterns].map((counts) => findingOf(counts, staleTolerance)).sort((a, b) => a.keyPattern < b.keyPattern ? -1 : 1)
 }
@@ -60,9 +60,9 @@ function findingOf (counts: ShadowCounts, staleTolerance: number): ShadowFinding
 }
 
 /**
- * The interval of the rate. Comparisons are not independent: one stale entry makes many mismatches. The groups of keys are the clusters of
- * the jackknife variance, which is at least that of independent comparisons. Without a mismatch the upper bound is 3 / n (rule of three),
- * with n the number of entries that were stored.
+ * The interval of the rate of stale entries. Comparisons are not independent: one stale entry makes many mismatches. The groups of keys are
+ * the clusters of the jackknife variance, which is at least that of independent comparisons. Without a mismatch the upper bound is 3 / n
+ * (rule of three), with n the number of entries that were stored.
  */
 function intervalOf (clusters: readonly Cluster[], rate: number, stored: number): { low: number, high: number } {
   const { hits } = total(clusters)

@@ -8,7 +8,7 @@ export interface AdviceVerdict {
   readonly reason?: string | undefined
 }
 
-/** A verdict as text: `good`, `poor: 100 % one-hit keys`. */
+/** The verdict on a key pattern or route as text: `good`, `poor: 100 % one-hit keys`. */
 export function verdictText ({ kind, reason }: AdviceVerdict): string {
   return reason === undefined ? kind : `${kind}: ${reason}`
 }

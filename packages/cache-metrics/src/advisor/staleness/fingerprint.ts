@@ -1,12 +1,12 @@
 import { isWithinBytes } from '@x/cache-core/suite'
 import { crc32 } from 'node:zlib'
 
-/** The default limit of a value, in bytes; larger values have no fingerprint. */
+/** The default maximum size of a value that gets a fingerprint, in bytes. */
 const MAX_BYTES = 1 << 20
 
 /** The fingerprint of a value: two values with different fingerprints differ. */
 export interface Fingerprint {
-  /** CRC-32, 0 to 2³² − 1. Two different values have the same hash with a probability of 2⁻³². */
+  /** The CRC-32 of the value, 0 to 2³² − 1. Two different values have the same hash with a probability of 2⁻³². */
   readonly hash: number
   /** The size of the value: UTF-8 bytes of its JSON text or string, or its number of bytes. */
   readonly bytes: number

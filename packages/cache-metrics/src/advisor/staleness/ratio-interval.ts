@@ -3,7 +3,7 @@ export const Z = 1.96
 /** The quantiles of Student's t at 0.975, by degrees of freedom from 1. */
 const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
 
-/** A cluster of hits: the hits of one key, or of one period of time. */
+/** A cluster of simulated hits (those of one key, or of one period of time), and the number of stale ones. */
 export interface Cluster { readonly hits: number, readonly stale: number }
 
 /** The sums of hits and stale hits over all clusters. */
@@ -25,8 +25,8 @@ export function effective (clusters: readonly Cluster[]): number {
 }
 
 /**
- * The jackknife variance of a ratio over clusters, times the square of the quantile of Student's t. With this factor, variances with
- * different degrees of freedom may be added.
+ * The jackknife variance of the rate of stale hits over clusters, times the square of the quantile of Student's t. With this factor,
+ * variances with different degrees of freedom may be added.
  */
 export function spreadOf (clusters: readonly Cluster[], rate: number): number {
   const count = clusters.length

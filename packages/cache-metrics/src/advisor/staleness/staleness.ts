@@ -1,23 +1,23 @@
 import { HASHES, mix } from '../hash.js'
 import { effective, spreadOf, total, wilson, Z, type Cluster } from './ratio-interval.js'
 
-/** The default ttls of a forecast, in seconds: from the ttl of a polled page to the ttl of a catalogue. */
+/** The default ttls of a staleness forecast, in seconds: from the ttl of a polled page to the ttl of a catalogue. */
 const TTLS = [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400]
 const MAX_KEYS = 512
-/** The number of blocks, equal periods of the observed time. It is even, since blocks are merged in pairs when all blocks are used. */
+/** The number of blocks (equal periods of the observed time). It is even, since blocks are merged in pairs when all are used. */
 const BLOCKS = 64
-/** The number of counts per key and ttl: hits, stale hits, hits since the load. */
+/** The number of counts that are stored per key and ttl: hits, stale hits, hits since the load. */
 const COUNTS = 3
-/** The number of counts per block and ttl: hits, stale hits. */
+/** The number of counts that are stored per block of time and ttl: hits, stale hits. */
 const PER_BLOCK = 2
 
-/** The simulated hits of one ttl. */
+/** The staleness forecast of one ttl: the simulated hits, and how many of them were stale. */
 export interface StalenessForecast {
-  /** The ttl, in seconds. */
+  /** The ttl of the simulated cache, in seconds. */
   readonly ttl: number
-  /** The simulated hits of the sampled keys. */
+  /** The number of simulated hits of the sampled keys. */
   readonly hits: number
-  /** Hits whose value had changed since the load. */
+  /** The number of simulated hits whose value had changed since the load. */
   readonly stale: number
   /** Stale hits per hit; `0` without hits. */
   readonly rate: number
@@ -50,16 +50,16 @@ export interface StalenessForecast {
 export class Staleness {
   readonly #ttls: readonly number[]
   readonly #maxKeys: number
-  /** Keys with a hash below this threshold are sampled. */
   #threshold = HASHES
   readonly #slots = new Map<number, number>()
   readonly #free: number[] = []
   #capacity = 0
-  // Tables by slot and ttl, which grow with the keys up to `maxKeys`: the time of the load, its fingerprint, and the counts.
+  // Tables by sampled key and ttl, which grow with the keys up to `maxKeys`: the time of the simulated load, its fingerprint, and the
+  // counts of hits.
   #loadedAt = new Float64Array(0)
   #loaded = new Uint32Array(0)
   #counts = new Uint32Array(0)
-  /** By ttl, over all keys: the sum of the squares of the hits per load. */
+  /** By ttl, over all keys: the sum of the squares of the numbers of hits per load. */
   readonly #squares: Float64Array
   readonly #blocks: Float64Array
   #blockSeconds = 1
@@ -67,7 +67,7 @@ export class Staleness {
   #last = 0
 
   /**
-   * Creates a forecast without requests.
+   * Creates a staleness forecast without requests.
    * @param options.ttls ttls in seconds, each above 0; default: 9 ttls from 1 s to a day
    * @param options.maxKeys number of keys that are tracked at a time, at least 8; each takes about 250 bytes with the default ttls
    */
@@ -78,18 +78,18 @@ export class Staleness {
     this.#blocks = new Float64Array(BLOCKS * ttls.length * PER_BLOCK)
   }
 
-  /** Approximate size of the tables in bytes: the arrays, and 56 bytes per entry of the map. */
+  /** The approximate size of the forecast's tables in bytes: the arrays, and 56 bytes per entry of the map. */
   get bytes (): number {
     const arrays = [this.#loadedAt, this.#loaded, this.#counts, this.#squares, this.#blocks]
     return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0) + this.#slots.size * 56
   }
 
-  /** Whether a key is sampled; other keys need no fingerprint. */
+  /** Whether a key is in the sample of the forecast; requests for other keys need no fingerprint. */
   wants (keyHash: number): boolean {
     return spread(keyHash) < this.#threshold
   }
 
-  /** Notes a request that loaded its value. */
+  /** Counts a request that loaded its value in the forecast. */
   note (keyHash: number, nowSeconds: number, fingerprint: number): void {
     if (!this.wants(keyHash)) return
     if (Number.isNaN(this.#began)) this.#began = nowSeconds
@@ -106,7 +106,7 @@ export class Staleness {
         this.#counts[count]!++
         if (stale) this.#counts[count + 1]!++
         this.#squares[index]! += 2 * this.#counts[count + 2]!++ + 1
-        // A hit is counted in the block of its load, so that the stale hits of one change are in one block.
+        // A simulated hit is counted in the block of time of its load, so that the stale hits of one change are in one block.
         const block = this.#blockOf(loadedAt) + index * PER_BLOCK
         this.#blocks[block]!++
         if (stale) this.#blocks[block + 1]!++
@@ -118,7 +118,7 @@ export class Staleness {
     }
   }
 
-  /** The forecasts, one per ttl, shortest first. */
+  /** Returns the staleness forecasts, one per ttl, shortest first. */
   forecast (): StalenessForecast[] {
     return this.#ttls.map((ttl, index) => this.#forecast(ttl, index))
   }
@@ -149,7 +149,7 @@ export class Staleness {
     return wilson(rate, rate * (1 - rate) * Z ** 2 / variance)
   }
 
-  /** Returns the hits by period, each of `together` consecutive blocks; periods without hits are left out. */
+  /** Returns the simulated hits by period, each of `together` consecutive blocks of time; periods without hits are left out. */
   #stretches (index: number, together: number): Cluster[] {
     const stretches: Cluster[] = []
     for (let from = 0; from < BLOCKS; from += together) {
@@ -165,7 +165,7 @@ export class Staleness {
     return stretches
   }
 
-  /** The offset of the block of a time; merges blocks until the time is within the last block. */
+  /** Returns the offset of the block of time in which a request lies; merges blocks until the time is within the last block. */
   #blockOf (seconds: number): number {
     const width = this.#ttls.length * PER_BLOCK
     let block = Math.floor((seconds - this.#began) / this.#blockSeconds)
@@ -196,7 +196,7 @@ export class Staleness {
     return slot
   }
 
-  /** Drops the eighth of the keys with the largest hashes. To drop one key at a time would need a search for each key. */
+  /** Drops the eighth of the sampled keys with the largest hashes. To drop one key at a time would need a search for each key. */
   #lower (): void {
     const hashes = Float64Array.from(this.#slots.keys(), spread).sort()
     const before = this.#threshold
@@ -206,7 +206,7 @@ export class Staleness {
       this.#slots.delete(keyHash)
       this.#free.push(slot)
     }
-    // Earlier counts are scaled down, since more keys were sampled then.
+    // Earlier counts of hits are scaled down, since more keys were sampled then.
     const share = this.#threshold / before
     for (const counts of [this.#blocks, this.#squares]) for (let at = 0; at < counts.length; at++) counts[at]! *= share
   }
