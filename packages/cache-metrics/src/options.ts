@@ -72,7 +72,7 @@ export const metricsSchema = Type.Object({
     Type.Boolean(),
     Type.Object({
       /**
-       * The app's own provider, which also gets the instruments.
+       * The app's own meter provider of OpenTelemetry, which also gets the metrics.
        * @default the global provider of `@opentelemetry/api`
        */
       meterProvider: Type.Optional(having<MeterProvider>(['getMeter'], 'a MeterProvider'))

@@ -93,7 +93,7 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   setStatus (status: CacheStatus, unstored?: () => UnstoredReason | undefined): void
   setCode (code: number): void
   removeHeader (name: string): void
-  /** Runs the handler, which sees only the headers in the key, and records nothing. Rejects with the error of the handler. */
+  /** Runs the handler, which sees only the headers in the cache key, and records nothing. Rejects with the error of the handler. */
   run (): Promise<void>
   /**
    * Prepares a handler run that is recorded.

@@ -200,7 +200,7 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 
   /**
-   * Hides from the handler each part of the request that is not in the key.
+   * Hides from the handler each part of the request that is not in the cache key.
    * @param stale the stored response whose validators the handler sees
    * @param also further headers that the handler sees
    */

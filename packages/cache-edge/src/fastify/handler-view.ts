@@ -85,7 +85,7 @@ export function whenSerialised (reply: FastifyReply, seen: SeenRequest, then?: (
   return true
 }
 
-/** Shows only the headers in the key while a stream is read, since the stream may read the request as it makes its chunks. */
+/** Shows only the headers in the cache keywhile a stream is read, since the stream may read the request as it makes its chunks. */
 export function whileRead (stream: Readable, { showSome, showAll }: SeenRequest): void {
   beforeFirstRead(stream, showSome)
   stream.once('close', showAll)

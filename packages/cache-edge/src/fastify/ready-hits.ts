@@ -19,10 +19,10 @@ type Fields = Record<string, FieldValue>
 const kLast = Symbol('@x/cache-edge.last-fields')
 type ReadyReply = FastifyReply & { [kLast]?: readonly (readonly [string, FieldValue])[] | undefined }
 
-/** Fields whose presence on a reply decides on other fields, or whose values are joined. */
+/** Header fields whose presence on a reply decides on other fields, or whose values are joined. */
 const DECIDING = new Set([...OF_RESPONSE, ...DROPPED_FROM_304, 'vary', 'set-cookie', 'cache-control', 'cache-status'])
 
-/** The fields of one status, with `Age` and `Cache-Status`, which are written once per second. */
+/** The header fields of a stored response with one status, with `Age` and `Cache-Status`, which are written once per second. */
 class TimedFields {
   readonly #fields: Fields
   #age = NaN
@@ -43,19 +43,19 @@ class TimedFields {
   }
 }
 
-/** The fields of the hits on one stored response, by requests with this policy and these tags of the policy. */
+/** The header fields with which one stored response is sent as a hit, to requests with this policy and these tags of the policy. */
 interface ReadyHit {
   readonly policy: Policy<FastifyRequest>
   readonly tags: readonly string[]
   readonly full: TimedFields
   readonly notModified: TimedFields
-  /** The fields that the last onSend hook writes; `undefined`: that hook removes fields, so that hits are not prepared. */
+  /** The header fields that the last onSend hook writes; `undefined`: that hook removes fields, so that hits are not prepared. */
   readonly last: readonly (readonly [string, FieldValue])[] | undefined
 }
 
 /**
- * Hits whose fields are prepared at the first hit, as the normal path writes them: no hook of the app has set a field that decides on them,
- * and none may change the body.
+ * Hits whose header fields are prepared at the first hit on a stored response (prepared hits), as the normal path writes them: no hook of
+ * the app has set a field that decides on them, and none may change the body.
  */
 export class ReadyHits {
   readonly #headers: EdgeHeaders
@@ -64,7 +64,7 @@ export class ReadyHits {
   readonly #ready = new WeakMap<StoredHead, ReadyHit>()
 
   /**
-   * Makes the table of an app.
+   * Makes the table of an app's prepared hits.
    * @param addsTags whether a response without an entity tag gets one of its body
    * @param hitWith the member of this cache in `Cache-Status` for a hit
    */
@@ -74,7 +74,7 @@ export class ReadyHits {
     this.#hitWith = hitWith
   }
 
-  /** Sends a hit, or its 304. `false`: nothing was changed, and the fields of this hit are to be written one by one. */
+  /** Sends a prepared hit, or its 304. `false`: nothing was changed, and the header fields of this hit are to be written one by one. */
   serve (reply: FastifyReply, answer: Servable, policy: Policy<FastifyRequest>, tags: readonly string[]): boolean {
     const { head } = answer
     const { request } = reply
@@ -88,7 +88,7 @@ export class ReadyHits {
     const age = ageOf(head, timeOf(answer))
     const own = (isNotModified ? hit.notModified : hit.full).at(Math.floor(age), Math.floor(head.freshness.lifetime - age), this.#hitWith)
     reply.code(isNotModified ? 304 : head.status)
-    // The fields are not copied by a spread: each field that is added to such a copy takes V8 more than a microsecond.
+    // The header fields are not copied by a spread: each field that is added to such a copy takes V8 more than a microsecond.
     Object.assign(fields, own)
     ;(reply as ReadyReply)[kLast] = hit.last
     if (isNotModified) reply.send()
@@ -106,7 +106,7 @@ export class ReadyHits {
     return hit
   }
 
-  /** Writes the fields as the normal path does: in front of the hooks, and in the last one. */
+  /** Writes the header fields of a hit as the normal path does, in front of the hooks and in the last one, to prepare further hits. */
   #prepare (request: FastifyRequest, head: StoredHead, policy: Policy<FastifyRequest>, tags: readonly string[]): ReadyHit {
     const described = new HeaderReply()
     const reply = described.asReply
@@ -127,22 +127,22 @@ export class ReadyHits {
   }
 }
 
-/** Whether the fields of a reply are those of a prepared hit, without those of the last hook. */
+/** Whether the header fields of a reply are those of a prepared hit, without those of the last onSend hook. */
 export function isReady (reply: FastifyReply): boolean {
   return (reply as ReadyReply)[kLast] !== undefined
 }
 
-/** Writes the fields of a prepared hit that the last hook writes. */
+/** Writes the header fields of a prepared hit that the last onSend hook writes. */
 export function finishReady (reply: FastifyReply): void {
   for (const [name, value] of (reply as ReadyReply)[kLast]!) reply.header(name, value)
 }
 
-/** Notes that an error is sent in place of a prepared hit. */
+/** Records that an error is sent in place of a prepared hit. */
 export function forgetReady (reply: FastifyReply): void {
   (reply as ReadyReply)[kLast] = undefined
 }
 
-/** Whether a hook has set a field that decides on others, or any field past Fastify. */
+/** Whether a hook has set a header field that decides on others, or any field past Fastify. */
 function hasDeciding (fields: object, { raw }: FastifyReply): boolean {
   for (const name in fields) if (DECIDING.has(name)) return true
   return raw.getHeaderNames().length > 0

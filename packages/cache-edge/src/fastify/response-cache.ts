@@ -33,8 +33,8 @@ export interface ResponseCacheSettings {
 }
 
 /**
- * Reasons for bypassing the store, as `detail` of `Cache-Status` names them, with which the handler sees the whole request. Responses are
- * then marked as for this client alone.
+ * Reasons for bypassing the stored responses, as `detail` of `Cache-Status` names them, with which the handler sees the whole request.
+ * Responses are then marked as for this client alone.
  */
 const SHOWN_ALL = new Set(['method', 'upgrade', 'personal', 'request-body', 'target'])
 
@@ -117,14 +117,14 @@ export class ResponseCache {
     this.#responses.complete(reply)
   }
 
-  /** Whether either spelling of a rewritten URL has a parameter that the policy does not name; both spellings are in the key. */
+  /** Whether either spelling of a rewritten URL has a parameter that the policy does not name; both spellings are in the cache key. */
   #hasOtherParameter ({ raw }: FastifyRequest, names: ReadonlySet<string>): boolean {
     const { url, originalUrl = url } = raw as typeof raw & { readonly originalUrl?: string }
     return hasOtherParameter(url!, names, this.#hasSemicolon) ||
       (originalUrl !== url && hasOtherParameter(originalUrl!, names, this.#hasSemicolon))
   }
 
-  /** Runs the handler for a request that bypasses the store. */
+  /** Runs the handler for a request that bypasses the stored responses. */
   #bypass (
     request: FastifyRequest, reply: FastifyReply, route: StoredRoute<FastifyRequest>, run: () => unknown, status: CacheStatus
   ): unknown {

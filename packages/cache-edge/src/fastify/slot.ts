@@ -1,9 +1,9 @@
-/** The result of {@link Slot.read} for an object without the property. */
+/** The result of {@link Slot.read} for an object of Fastify without the private property. */
 export const NONE = Symbol('no slot')
 
 /** One private property of Fastify's objects, found by the description of its symbol, since each copy of Fastify has its own symbols. */
 export class Slot {
-  /** The symbol of the property in the last object that had it. */
+  /** The symbol of the private property in the last object that had it. */
   last: symbol = NONE
   readonly #description: string
 
@@ -11,7 +11,7 @@ export class Slot {
     this.#description = description
   }
 
-  /** The symbol of the property; `undefined`: this version of Fastify has no such property. */
+  /** The symbol of the private property; `undefined`: this version of Fastify has no such property. */
   in (owner: object): symbol | undefined {
     if (this.last in owner) return this.last
     const slot = Object.getOwnPropertySymbols(owner).find((symbol) => symbol.description === this.#description)

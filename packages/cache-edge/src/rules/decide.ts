@@ -17,7 +17,10 @@ export type Bypass = Extract<Decision, { kind: 'bypass' }>
 export type AfterLookup = Exclude<Decision, Bypass>
 type Forward = Extract<Decision, { kind: 'revalidate' | 'miss' }>
 
-/** The rules of a route and its app by which a request bypasses the stored responses. Each rule runs only if no rule before it applies. */
+/**
+ * The rules of a route and its app by which a request bypasses the stored responsesd responses. Each rule runs only if no rule before it
+ * applies.
+ */
 export interface BypassRules<R, P> {
   /** Returns the reason why the response is for this client alone; `null`: it may be shared. */
   personalReason (request: R, policy: P): string | null
@@ -74,7 +77,7 @@ export function bypassOf<P, R extends { readonly method: string; readonly raw: {
 }
 
 /**
- * The decision on a request that does not bypass the store (RFC 9111 §4).
+ * The decision on a request that does not bypass the stored responses (RFC 9111 §4).
  * @param now milliseconds of the epoch; not read without a found response
  */
 export function decide<H extends Dated> (

@@ -10,7 +10,7 @@ import { decode, encodeIndex, encodeResponse, KnownHead, type StoredHead, type S
 /** A response that can be sent to a client: a stored one, or one that the handler has just sent. */
 export interface Servable {
   readonly head: StoredHead
-  /** The time of the read in milliseconds of the epoch, by the clock of the store; see `timeOf`. Default: the wall clock. */
+  /** The time of the read in milliseconds of the epoch, by the clock of the cache; see `timeOf`. Default: the wall clock. */
   readonly readAt?: number
   /** Returns the body of the response, as a copy that the caller may change. */
   body (): Buffer
@@ -178,14 +178,14 @@ export class Variants {
   }
 }
 
-/** The time at which a stored response was read, in milliseconds of the epoch, by the clock of the store. */
+/** The time at which a stored response was read, in milliseconds of the epoch, by the clock of the cache. */
 export function readAtOf ({ receivedAt }: Pick<StoredHead, 'receivedAt'>, { age }: { readonly age: number }): number {
   // An unknown age (`NaN`) counts as 0.
   return receivedAt + (age > 0 ? age * 1000 : 0)
 }
 
 /**
- * The time at which a response is used, in milliseconds of the epoch: the later one of the wall clock and the clock of the store. A wall
+ * The time at which a response is used, in milliseconds of the epoch: the later one of the wall clock and the clock of the cache. A wall
  * clock that was set back therefore makes no response younger.
  */
 export function timeOf ({ readAt = -Infinity }: Pick<Servable, 'readAt'>): number {

@@ -87,8 +87,8 @@ export class TraceLines implements LineTaker {
   }
 }
 
-// The text of a line for an error message. The query is left out, since it may contain a secret. Control characters are escaped, since a
-// terminal would execute them.
+// The text of a trace's line for an error message. The query is left out, since it may contain a secret. Control characters are escaped,
+// since a terminal would execute them.
 function shown (line: string): string {
   const text = line.replace(/\?[^\s"]*/g, '?…')
   return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text)

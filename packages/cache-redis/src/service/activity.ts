@@ -1,9 +1,9 @@
-/** Milliseconds without an operation after which a process is idle. */
+/** Milliseconds without an operation of the cache after which a process is idle. */
 const IDLE_MS = 5000
 
 /**
- * Whether a process is idle. The number of operations is compared at each call of `isIdle`, so that an operation, above all a hit of the
- * near cache, neither reads a clock nor calls a function.
+ * Whether a process is idle. The number of cache operations is compared at each call of `isIdle`, so that an operation, above all a hit of
+ * the near cache, neither reads a clock nor calls a function.
  */
 export class Activity {
   readonly #count: () => number | undefined
@@ -21,7 +21,10 @@ export class Activity {
     this.#changedAt = now()
   }
 
-  /** Whether no operation was counted for five seconds. The times of operations are known only as exactly as this method is called. */
+  /**
+   * Whether no operation of the cache was counted for five seconds. The times of operations are known only as exactly as this method is
+   * called.
+   */
   readonly isIdle = (): boolean => {
     const count = this.#count()
     const now = this.#now()

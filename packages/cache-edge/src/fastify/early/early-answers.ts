@@ -96,8 +96,8 @@ export class EarlyAnswers {
   }
 
   /**
-   * Prepares what is learned from a request that has reached the handler of its route and does not bypass the store. Call the result once a
-   * stored response of the request exists; `undefined`: nothing is learned.
+   * Prepares what is learned from a request that has reached the handler of its route and does not bypass the stored responses. Call the
+   * result once a stored response of the request exists; `undefined`: nothing is learned.
    * @param tags the tags of the policy for this request
    */
   lessonOf (request: FastifyRequest, route: StoredRoute<FastifyRequest>, key: string, tags: readonly string[]): (() => void) | undefined {
