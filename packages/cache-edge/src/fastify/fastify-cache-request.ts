@@ -107,7 +107,7 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 
   /**
-   * Begins the exchange: adds the tags of the policy, and selects the cache of the request.
+   * Prepares the request for the response cache: adds the tags of the policy, and selects the cache client.
    * @param whenStored called once a stored response of the request exists
    */
   enter (own: readonly string[], whenStored: (() => void) | undefined): void {
