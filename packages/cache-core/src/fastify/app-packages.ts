@@ -13,7 +13,8 @@ export function packagesOf (fastify: FastifyInstance): Set<string> {
   return (app[kPackages] ??= new Set())
 }
 
-/** Throws `CACHE_ERR_SIBLING_CONTEXTS` if a package of the suite is registered in another context of the app that is not around this one.
+/**
+ * Throws `CACHE_ERR_SIBLING_CONTEXTS` if a package of the suite is registered in another context of the app that is not around this one.
  */
 export function refuseSiblings (fastify: FastifyInstance, name: string): void {
   const packages = packagesOf(fastify)

@@ -118,7 +118,8 @@ export class MismatchChecks {
     return typeof form !== 'string' && printOf(form) === print
   }
 
-  /** Ends the check of a mismatch with an outcome. `undefined`: the check counts as a stale entry, unless its members differ on every load.
+  /**
+   * Ends the check of a mismatch with an outcome. `undefined`: the check counts as a stale entry, unless its members differ on every load.
    */
   #decide (check: Check, outcome: 'explained' | 'undecided' | 'failed' | undefined): void {
     const { keyPattern, paths } = check.first
