@@ -149,16 +149,22 @@ t.test('close: ends the timer', async (t) => {
   t.equal(time.pending, 0)
 })
 
-t.test('of: the listeners of one instance share a pair of hooks and a reading of the clock', async (t) => {
-  const time = new FakeTime(t)
-  const app = Fastify()
-  t.teardown(() => app.close())
+/** The names of the hooks that are added to an app from now on, in their order. */
+function hooksAddedTo (app: FastifyInstance): string[] {
   const hooks: string[] = []
   const { addHook } = app
   app.addHook = function (this: FastifyInstance, name: string, ...rest: unknown[]) {
     hooks.push(name)
     return (addHook as (...args: unknown[]) => unknown).call(this, name, ...rest)
   } as typeof addHook
+  return hooks
+}
+
+t.test('of: the listeners of one instance share a pair of hooks and a reading of the clock', async (t) => {
+  const time = new FakeTime(t)
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const hooks = hooksAddedTo(app)
   let readings = 0
   const measurements = new RequestMeasurements(() => ({ now: () => { readings++; return time.clock.now() } }))
   for (let listeners = 0; listeners < 3; listeners++) measurements.of(app).listen({ answered: () => {}, unanswered: () => {} })
@@ -172,12 +178,7 @@ t.test('of: without a listener the core adds no hook to requests', async (t) => 
   for (const [rollout, expected] of [[{ percent: 50 }, []], [{ canary: true as const }, ['onRequest', 'onSend']]] as const) {
     const app = Fastify()
     t.teardown(() => app.close())
-    const hooks: string[] = []
-    const { addHook } = app
-    app.addHook = function (this: FastifyInstance, name: string, ...rest: unknown[]) {
-      hooks.push(name)
-      return (addHook as (...args: unknown[]) => unknown).call(this, name, ...rest)
-    } as typeof addHook
+    const hooks = hooksAddedTo(app)
     await app.register(cacheCore, { implementation: 'memory', rollout })
     t.same(hooks.filter((name) => !['onReady', 'onClose', 'onRoute'].includes(name)).sort(), expected)
   }

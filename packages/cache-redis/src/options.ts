@@ -34,7 +34,7 @@ export const redisSchema = Type.Object({
     Type.String({ pattern: URL_PATTERN }),
     Type.Array(Type.String({ pattern: URL_PATTERN }), { minItems: 1 })
   ])),
-  /** The kind of deployment; with `client`, the mode of that client. */
+  /** The kind of deployment. With the option `client` it is taken from that client, and need not be given. */
   mode: Type.Union([Type.Literal('single'), Type.Literal('cluster'), Type.Literal('sentinel')], { default: 'single' }),
   /**
    * Instead of `url`: the nodes of a Cluster, or the Sentinels, each as `{ host, port, servername }`; `servername` in a Cluster with

@@ -9,7 +9,10 @@ const NO_CONTROL = 'there is no control arm (holdOut 0): only absolute criteria 
 const QUANTILES = ['p50', 'p95', 'p99'] as const
 const REGRESSION_PERCENT = Math.round(100 * (REGRESSION - 1))
 
-/** A difference between the arms in the last minutes, and the number of these minutes. */
+/**
+ * The difference between the arms in one measure (slow requests, failures or loads) in the last minutes, the number of these minutes, and the
+ * size of a difference that steps nothing back.
+ */
 interface Recent { readonly minutes: number, readonly difference: Difference, readonly tolerance: number }
 
 /** One comparison of the cached arm with the control arm, from which a criterion of the stage follows. */

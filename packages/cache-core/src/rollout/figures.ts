@@ -17,6 +17,11 @@ export function percent (value: number | undefined): string {
   return value === undefined ? 'unknown' : `${bounded(value)} %`
 }
 
+/** Formats a duration in milliseconds. */
+export function milliseconds (value: number | undefined): string {
+  return value === undefined ? 'unknown' : `${number(value)} ms`
+}
+
 /** Formats a number; one above 1000 is `more than 1000`, one below -1000 `less than -1000`. */
 export function bounded (value: number): string {
   return value > LARGEST ? `more than ${LARGEST}` : value < -LARGEST ? `less than -${LARGEST}` : number(value)

@@ -2,7 +2,7 @@ import { CERTAIN, failsMore } from './certainty.js'
 import { comparedRows } from './compared-gates.js'
 import type { Criteria } from './criteria.js'
 import type { Evidence, HitRates, WindowEvidence } from './evidence.js'
-import { lastMinutes, number, percent } from './figures.js'
+import { lastMinutes, milliseconds, number, percent } from './figures.js'
 import type { GateName, GateRow, StageVerdict } from './gate-row.js'
 import { excess, excessOver } from './sequential-test.js'
 
@@ -155,7 +155,7 @@ function fallRow ({ hitRates, recent }: Evidence, limit: number | undefined): Ga
 
 function limitRow (name: 'hit rate' | 'p99', unit: 'percent' | 'ms', value: number | undefined, limit: number, side: 'above' | 'below'): GateRow {
   const holds = value !== undefined && (side === 'above' ? value > limit : value < limit)
-  const shown = (some: number | undefined): string => unit === 'ms' && some !== undefined ? `${number(some)} ms` : percent(some)
+  const shown = unit === 'ms' ? milliseconds : percent
   return {
     name,
     value,

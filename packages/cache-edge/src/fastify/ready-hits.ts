@@ -2,12 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { areEqual } from '../lib/are-equal.js'
 import { DROPPED_FROM_304 } from '../rules/conditional.js'
 import type { Policy } from '../rules/policy.js'
-import { ageOf } from '../rules/stored-state.js'
 import type { StoredHead } from '../store/stored-response.js'
 import { timeOf, type Servable } from '../store/variants.js'
 import { setComputed } from './body-tags.js'
 import { isConditional, OF_RESPONSE, type EdgeHeaders } from './edge-headers.js'
 import { HeaderReply } from './header-reply.js'
+import { HitTimes } from './hit-times.js'
 import { mayChangeBody } from './hook-order.js'
 import { fieldsOf, serializerOf } from './patches.js'
 import { setStoredFields } from './serve.js'
@@ -22,22 +22,23 @@ type ReadyReply = FastifyReply & { [kLast]?: readonly (readonly [string, FieldVa
 /** Header fields whose presence on a reply decides on other fields, or whose values are joined. */
 const DECIDING = new Set([...OF_RESPONSE, ...DROPPED_FROM_304, 'vary', 'set-cookie', 'cache-control', 'cache-status'])
 
-/** The header fields of a stored response with one status, with `Age` and `Cache-Status`, which are written once per second. */
+/** The header fields of a stored response with one status, with `Age` and `Cache-Status`. */
 class TimedFields {
   readonly #fields: Fields
-  #age = NaN
-  #ttl = NaN
+  readonly #times = new HitTimes()
 
   constructor (fields: Readonly<Fields>) {
     this.#fields = { ...fields, age: '', 'cache-status': '' }
   }
 
-  at (age: number, ttl: number, hitWith: (ttl: number) => string): Readonly<Fields> {
-    if (age !== this.#age || ttl !== this.#ttl) {
-      this.#age = age
-      this.#ttl = ttl
-      this.#fields.age = String(age)
-      this.#fields['cache-status'] = hitWith(ttl)
+  /**
+   * Returns the header fields for a time.
+   * @param now milliseconds of the epoch
+   */
+  at (head: StoredHead, now: number, hitWith: (ttl: number) => string): Readonly<Fields> {
+    if (this.#times.update(head, now, hitWith)) {
+      this.#fields.age = this.#times.age
+      this.#fields['cache-status'] = this.#times.cacheStatus
     }
     return this.#fields
   }
@@ -85,8 +86,7 @@ export class ReadyHits {
     if (fields === undefined || hasDeciding(fields, reply)) return false
     const hit = this.#of(request, head, policy, tags)
     if (hit?.last === undefined) return false
-    const age = ageOf(head, timeOf(answer))
-    const own = (isNotModified ? hit.notModified : hit.full).at(Math.floor(age), Math.floor(head.freshness.lifetime - age), this.#hitWith)
+    const own = (isNotModified ? hit.notModified : hit.full).at(head, timeOf(answer), this.#hitWith)
     reply.code(isNotModified ? 304 : head.status)
     // The header fields are not copied by a spread: each field that is added to such a copy takes V8 more than a microsecond.
     Object.assign(fields, own)

@@ -5,7 +5,7 @@ import { verdictOfReport, type Report } from '../advisor/report/report.js'
 import type { AppSource } from './arguments.js'
 import { AdvisorError } from './errors.js'
 import { reportSchema } from './report-schema.js'
-import { ask, pageOf, shown } from './server.js'
+import { ask, hintFor, pageOf, shown } from './server.js'
 
 /** The advice in the advisor's report of a running app. An app of an older release sends the text of the verdict without `judgement`. */
 type SentAdvice = Omit<Advice, 'judgement'> & { readonly judgement?: { readonly kind: string; readonly reason?: string } }
@@ -17,7 +17,7 @@ type SentAdvice = Omit<Advice, 'judgement'> & { readonly judgement?: { readonly 
 export async function reportOfApp ({ server }: AppSource, timeoutMs: number): Promise<Report> {
   const page = pageOf(server, '/internal/cache/advice')
   const { status, json } = await ask(page, server, timeoutMs)
-  if (status !== 200) throw new AdvisorError(`${shown(page)} answers ${status}${hintFor(status)}`)
+  if (status !== 200) throw new AdvisorError(`${shown(page)} answers ${status}${hintFor(status, 'is @x/cache-metrics registered, and is the page exposed')}`)
   if (json === undefined) throw new AdvisorError(`${shown(page)} answers, but not with JSON: is it the app?`)
   const version = (json as { version?: unknown } | null)?.version
   if (typeof version === 'number' && version !== 1) throw new AdvisorError(`${shown(page)} sends a report of form ${version}, and this cache-advisor reads form 1: use that of the app's version`)
@@ -26,13 +26,6 @@ export async function reportOfApp ({ server }: AppSource, timeoutMs: number): Pr
   const advice = report.advice.map((one): Advice => ({ ...one, judgement: judgementOf(one) }))
   // The verdict of the report is computed from its rows: an app of another release may send a verdict that the rows do not support.
   return { ...report, advice, verdict: verdictOfReport(advice, report.gates, report.shadow) }
-}
-
-function hintFor (status: number): string {
-  if (status === 401 || status === 403) return ': give what its guard wants with --header'
-  if (status === 404) return ': is @x/cache-metrics registered, and is the page exposed where NODE_ENV is another than development, test or staging?'
-  if (status >= 300 && status < 400) return ', a redirect: give the address that it leads to'
-  return ''
 }
 
 /** The verdict of one row of advice. An unknown kind of verdict, from an app of another release, counts as `not enough data`. */

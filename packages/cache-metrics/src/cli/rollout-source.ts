@@ -3,7 +3,7 @@ import { Value } from 'typebox/value'
 import { oneLine } from '../advisor/report/escape.js'
 import type { RolloutCommand } from './arguments.js'
 import { AdvisorError } from './errors.js'
-import { ask, pageOf, shown, withoutSecrets, type Answer, type Server } from './server.js'
+import { ask, hintFor, pageOf, shown, withoutSecrets, type Answer, type Server } from './server.js'
 
 /** The path of the endpoints of a rollout, below the address of the app. */
 const ROLLOUT_PATH = '/internal/cache/rollout'
@@ -76,7 +76,7 @@ export async function rolloutIfAny (server: Server, timeoutMs: number): Promise<
 }
 
 function parse ({ status, json }: Answer, page: URL, server: Server): SentRollout {
-  if (status !== 200) throw new AdvisorError(`${shown(page)} answers ${status}${refusalOf(json, server) ?? hintFor(status)}`)
+  if (status !== 200) throw new AdvisorError(`${shown(page)} answers ${status}${refusalOf(json, server) ?? hintAfter(status)}`)
   if (!Value.Check(rolloutSchema, json)) throw new AdvisorError(`${shown(page)} answers, but not with a rollout: is it the app, and of the release of this cache-advisor?`)
   return json
 }
@@ -88,10 +88,7 @@ function refusalOf (json: unknown, server: Server): string | undefined {
   return `: ${withoutSecrets(oneLine(message), server).slice(0, MAX_TEXT)}`
 }
 
-function hintFor (status: number): string {
-  if (status === 401 || status === 403) return ': give what its guard wants with --header'
-  if (status === 404) return ': is this the address of the app, with its prefix, has the app a canary (rollout: { canary: true } of @x/cache-core), and is the page exposed, with a guard, where NODE_ENV is another than development, test or staging?'
+function hintAfter (status: number): string {
   if (status === 405) return ': something in front of the app refuses the method'
-  if (status >= 300 && status < 400) return ', a redirect: give the address that it leads to'
-  return ''
+  return hintFor(status, 'is this the address of the app, with its prefix, has the app a canary (rollout: { canary: true } of @x/cache-core), and is the page exposed, with a guard,')
 }

@@ -56,6 +56,17 @@ export function shown (url: URL): string {
   return `${url.origin}${url.pathname}`
 }
 
+/**
+ * What a user may do if the page of an app answers a status other than 200, as the end of a sentence.
+ * @param asked questions about a page that is not found, up to the environments in which it is exposed
+ */
+export function hintFor (status: number, asked: string): string {
+  if (status === 401 || status === 403) return ': give what its guard wants with --header'
+  if (status === 404) return `: ${asked} where NODE_ENV is another than development, test or staging?`
+  if (status >= 300 && status < 400) return ', a redirect: give the address that it leads to'
+  return ''
+}
+
 /** Removes the secrets that were sent to a server from a text that it returned, which may repeat them. */
 export function withoutSecrets (text: string, { secrets }: Server): string {
   return secrets.reduce((shorter, secret) => shorter.replaceAll(secret, '…'), text)

@@ -165,10 +165,11 @@ export class EarlyAnswers {
     const prepared = this.#preparer.of(entry.value, request, this.#sideOf(request.raw)!.prepared)
     if (prepared instanceof PreparedAnswer) return this.#send(entry, prepared, request)
     if (prepared === undefined || request.variantKey !== undefined) return false
-    const own = prepared.keyOf(request)
+    const variant = prepared.variantOf(request)
+    const own = prepared.keyOf(variant, request)
     request.variantKey = own
     if (!this.#cache[useNow](own, request)) return false
-    prepared.remember(request, own)
+    prepared.remember(variant, own)
     this.#parts.runner.countVariant(own)
     return true
   }

@@ -2,8 +2,8 @@ import type { FastifyReply } from 'fastify'
 import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http'
 import { areEqual } from '../../lib/are-equal.js'
 import type { Policy } from '../../rules/policy.js'
-import { ageOf } from '../../rules/stored-state.js'
 import type { StoredHead } from '../../store/stored-response.js'
+import { HitTimes } from '../hit-times.js'
 import type { EarlyRequest } from './early-request.js'
 
 /** The response object of Node, over HTTP/1 or HTTP/2. */
@@ -17,15 +17,14 @@ export interface HeadFields { readonly status: number; readonly headers: Readonl
 /** The heads of a response, and of the 304 in its place. */
 interface Heads { readonly full: HeadFields; readonly notModified: HeadFields }
 
-/** A response head (status and fields) that is ready to be sent. `Age` and `Cache-Status` are written once per second. */
+/** A response head (status and fields) that is ready to be sent, with `Age` and `Cache-Status`. */
 class PreparedHead {
   readonly #status: number
   /** Names and values in turn; the value of a field in several lines is a list. */
   readonly #list: FieldValue[]
   /** The index of the value of `Age`, which is followed by `Cache-Status`. */
   readonly #ageAt: number
-  #age = -1
-  #ttl = NaN
+  readonly #times = new HitTimes()
 
   constructor ({ status, headers }: HeadFields) {
     this.#status = status
@@ -33,13 +32,15 @@ class PreparedHead {
     this.#ageAt = this.#list.push('age', '', 'cache-status', '') - 3
   }
 
-  write (raw: Raw, isHttp2: boolean, age: number, ttl: number, hitWith: (ttl: number) => string): void {
+  /**
+   * Writes the head to a response.
+   * @param now milliseconds of the epoch
+   */
+  write (raw: Raw, isHttp2: boolean, stored: StoredHead, now: number, hitWith: (ttl: number) => string): void {
     const list = this.#list
-    if (age !== this.#age || ttl !== this.#ttl) {
-      this.#age = age
-      this.#ttl = ttl
-      list[this.#ageAt] = String(age)
-      list[this.#ageAt + 2] = hitWith(ttl)
+    if (this.#times.update(stored, now, hitWith)) {
+      list[this.#ageAt] = this.#times.age
+      list[this.#ageAt + 2] = this.#times.cacheStatus
     }
     // In some versions of Node the response object of HTTP/2 does not accept a flat list of names and values.
     if (isHttp2) raw.writeHead(this.#status, toObject(list))
@@ -89,9 +90,8 @@ export class PreparedAnswer {
    * @param now milliseconds of the epoch
    */
   send ({ raw, response }: EarlyRequest, isNotModified: boolean, now: number, hitWith: (ttl: number) => string): void {
-    const age = ageOf(this.head, now)
     const head = isNotModified ? this.#notModified : this.#full
-    head.write(response, raw.httpVersionMajor >= 2, Math.floor(age), Math.floor(this.head.freshness.lifetime - age), hitWith)
+    head.write(response, raw.httpVersionMajor >= 2, this.head, now, hitWith)
     if (isNotModified || this.#body.length === 0) response.end()
     else response.end(this.#body)
   }

@@ -26,15 +26,18 @@ export class PreparedIndex {
     this.#vary = vary
   }
 
-  /** The key of the representation that a request selects. */
-  keyOf ({ headers, target: { place: { key } } }: EarlyRequest): string {
-    const variant = variantOf(this.#vary, headers)
+  /** The variant of the representation that a request selects. */
+  variantOf ({ headers }: EarlyRequest): string {
+    return variantOf(this.#vary, headers)
+  }
+
+  /** The cache key of a variant of a request's URL. */
+  keyOf (variant: string, { key }: EarlyRequest): string {
     return this.#keys.get(variant) ?? variantKey(key, variant)
   }
 
-  /** Remembers the key of a representation that is stored. Clients invent any number of others. */
-  remember ({ headers }: EarlyRequest, key: string): void {
-    const variant = variantOf(this.#vary, headers)
+  /** Remembers the cache key of a variant that is stored. Clients invent any number of others. */
+  remember (variant: string, key: string): void {
     if (this.#keys.size < MAX_VARIANTS) this.#keys.set(variant, key)
   }
 }

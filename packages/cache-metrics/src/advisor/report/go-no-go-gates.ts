@@ -39,7 +39,7 @@ export interface GateNumbers {
 export const MIN_OBSERVED_SECONDS = 7 * 24 * 3600
 
 interface Rule {
-  /** What the gate is evidence of: the demand for a cache, or the benefit of a cache. */
+  /** The subject of the gate's evidence: the demand for a cache, or the benefit of a cache. */
   readonly shows: 'demand' | 'benefit'
   readonly name: string
   readonly formula: string
