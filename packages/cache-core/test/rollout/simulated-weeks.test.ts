@@ -2,10 +2,11 @@ import t from 'tap'
 import { simulateWeek, type Week, type WeekSettings } from './fixtures/simulated-week.js'
 import { SEED } from './fixtures/seed.js'
 
-// 200 of the weeks that `npm run bench -- rollout-weeks` simulates. Bounds are wide: a random seed must not fail a right rule.
+// 200 of the weeks that `npm run bench -- rollout-weeks` simulates, few of them healthy, since one takes the time of five others.
+// Bounds are wide: a random seed must not fail a right rule.
 const RATES = [5, 20, 100]
-const HEALTHY = 27
-const REGRESSED = { all: 15, tail: 15 } as const
+const HEALTHY = 12
+const REGRESSED = { all: 24, tail: 24 } as const
 const LATE = 4
 const DECIDED_EVERY = 10
 
@@ -20,8 +21,8 @@ t.test('simulated weeks: healthy ones go through all stages at their times', asy
     }
   }
   const back = ends.filter(({ outcome }) => outcome === 'back')
-  // 1 % of 81 is 0.8: six are less likely than once in 2000 runs.
-  t.ok(back.length < 6, `${back.length} of ${ends.length} stepped back: ${back.map(({ stage, verdict }) => `stage ${stage}: ${verdict.reason}`).join('; ')}`)
+  // 1 % of 36 is 0.4: four are less likely than once in 2000 runs.
+  t.ok(back.length < 4, `${back.length} of ${ends.length} stepped back: ${back.map(({ stage, verdict }) => `stage ${stage}: ${verdict.reason}`).join('; ')}`)
   const onTime = ends.filter(({ outcome, delay }) => outcome === 'done' && delay <= 60)
   t.ok(onTime.length >= 0.5 * ends.length, `${onTime.length} of ${ends.length} were on time`)
   // At 5 requests/s the hold-out has one request in 20 s: the last stage may wait until it has enough.
@@ -38,8 +39,8 @@ for (const [regression, weeks] of Object.entries(REGRESSED) as ['all' | 'tail', 
       }
     }
     const caught = ends.filter(({ outcome }) => outcome === 'back')
-    // 95 % of 45 is 43: less than 37 are less likely than once in 2000 runs.
-    t.ok(caught.length >= 37, `${caught.length} of ${ends.length} stepped back`)
+    // 95 % of 72 is 68: less than 61 are less likely than once in 2000 runs.
+    t.ok(caught.length >= 61, `${caught.length} of ${ends.length} stepped back`)
     for (const { verdict } of caught) t.match(verdict.reason, /slower than the control arm's p(?:50|95|99)/)
     t.ok(ends.filter(({ outcome }) => outcome === 'done').length < 4, 'others wait, and do not go on')
   })
