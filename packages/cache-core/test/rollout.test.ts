@@ -114,6 +114,20 @@ t.test('allows: all patterns by default, then those of the list', async (t) => {
   t.same([rollout.allows('table'), rollout.isComplete], [true, true])
 })
 
+t.test('allow, salt, percent: a wrong value set at run time is refused, and the earlier one stays', async (t) => {
+  const rollout = new Rollout()
+  rollout.allow = ['user']
+  rollout.salt = 'a'
+  rollout.percent = 10
+  // A string would allow each of its characters.
+  for (const allow of ['user', ['user', 1], null, undefined, { user: true }]) {
+    t.throws(() => { rollout.allow = allow as string[] }, { code: 'CACHE_ERR_OPTION_INVALID', message: /"rollout\.allow"/ })
+  }
+  for (const salt of [1, null, undefined]) t.throws(() => { rollout.salt = salt as unknown as string }, { code: 'CACHE_ERR_OPTION_INVALID', message: /"rollout\.salt"/ })
+  for (const percent of ['10', NaN, 101]) t.throws(() => { rollout.percent = percent as number }, { code: 'CACHE_ERR_OPTION_INVALID', message: /"rollout\.percent"/ })
+  t.match(rollout, { allow: ['user'], salt: 'a', percent: 10 })
+})
+
 t.test('allow: is a list of its own', async (t) => {
   const rollout = new Rollout()
   const patterns = ['user']

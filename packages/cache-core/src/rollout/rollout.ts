@@ -1,4 +1,5 @@
 import { OptionInvalid } from '../contract/errors.js'
+import { shown } from '../contract/shown.js'
 import { defaultsOf } from '../lib/schema-defaults.js'
 import { settingsSchema, type RolloutSettings } from './rollout-options.js'
 
@@ -74,7 +75,13 @@ export class Rollout {
   }
 
   get salt (): string { return this.#salt }
+
+  /**
+   * Sets the text that is hashed before each subject.
+   * @throws `CACHE_ERR_OPTION_INVALID` for anything but a string
+   */
   set salt (salt: string) {
+    if (typeof salt !== 'string') throw new OptionInvalid('rollout.salt', shown(salt), 'a string')
     this.#salt = salt
     this.#seed = hashOn(`${salt}:`, OFFSET_BASIS)
   }
@@ -109,7 +116,15 @@ export class Rollout {
   }
 
   get allow (): string[] { return [...this.#allow] }
+
+  /**
+   * Sets the key patterns that are cached; `*` stands for all.
+   * @throws `CACHE_ERR_OPTION_INVALID` for anything but an array of strings
+   */
   set allow (patterns: string[]) {
+    if (!Array.isArray(patterns) || !patterns.every((pattern) => typeof pattern === 'string')) {
+      throw new OptionInvalid('rollout.allow', shown(patterns), 'an array of key patterns')
+    }
     this.#allow = new Set(patterns)
     this.#allowed(patterns)
     this.#update()
@@ -173,6 +188,6 @@ export class Rollout {
 
 function check (name: string, percent: unknown): void {
   if (typeof percent !== 'number' || !(percent >= 0 && percent <= 100)) {
-    throw new OptionInvalid(name, String(percent), 'a number from 0 to 100')
+    throw new OptionInvalid(name, shown(percent), 'a number from 0 to 100')
   }
 }
