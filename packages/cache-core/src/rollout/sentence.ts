@@ -14,7 +14,7 @@ export interface ArmMeasurement {
 
 /** The number of standard errors in a two-sided confidence interval of 95 % (normal distribution). */
 const CONFIDENCE = 1.96
-/** The minimum numbers of groups of subjects with requests, and of requests, for a confidence interval of a 99th percentile. */
+/** The minimum number of groups with requests for a confidence interval of a 99th percentile. */
 const MIN_GROUPS = 5
 const MIN_REQUESTS = 1000
 /**

@@ -30,8 +30,9 @@ export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentT
 }
 
 /**
- * The current ETag of the target; `undefined`: there is none, or the function failed and the handler runs without it. A write whose
- * preconditions cannot be evaluated is refused: rejects with the function's own error, or with `CACHE_ERR_CURRENT_TAG`.
+ * Returns the current ETag of the target by the app's function `currentTag`; `undefined` if there is none. If the function fails, a
+ * request that only reads gets `undefined`, too, and its handler runs; so does a write without preconditions. A write with preconditions
+ * is refused: the promise rejects with the error that the function threw, or with `CACHE_ERR_CURRENT_TAG` for a wrong or late answer.
  */
 async function etagOf (request: FastifyRequest, currentTag: CurrentTag, notices: Notices): Promise<string | undefined> {
   try {

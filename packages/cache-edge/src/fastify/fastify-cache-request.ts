@@ -218,8 +218,8 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 
   /**
-   * The background request that renews a stored response: it has the target, the address and the selecting headers of this request, and no
-   * credentials.
+   * The background request to this app that revalidates a stored response. It has the URL of this request, the IP address of its client,
+   * and those of its headers that `Vary` of the stored response names; it has no credentials.
    */
   #renewing (stale: StoredHead): LoopbackRequest {
     const { request, request: { raw }, target } = this

@@ -18,11 +18,14 @@ export interface BanQueueSettings {
 /** One tag that the proxy has to ban. */
 interface Ban {
   readonly tag: string
-  /** Whether the ban of the tag is sent for the second time. */
+  /**
+   * Whether the ban of the tag is sent for the second time. Each tag is banned twice, since the proxy may store a response after the first
+   * ban that the app made before it.
+   */
   readonly isAgain: boolean
   /** Whether the ban of the tag was given up and counted as lost. */
   isLost: boolean
-  /** The time of the tag's second ban, in milliseconds of `now`. */
+  /** The time before which the tag's second ban is not sent, in milliseconds of `now`; 0 for the first ban. */
   readonly dueAt: number
 }
 
@@ -64,7 +67,8 @@ export class BanQueue {
 
   #add (tag: string): void {
     if (this.#waiting.get(EVERYTHING)?.isAgain === false) return
-    // A pending second ban of the same tag is replaced: the tag is sent now and once more later, which covers both calls.
+    // An earlier invalidation of the tag may still wait for its second ban. That one is dropped: this invalidation sends a ban at once and
+    // another later, which serve the earlier one, too.
     const isKnown = this.#later.delete(tag) || this.#waiting.has(tag)
     const isFull = !isKnown && this.#waiting.size + this.#later.size >= MAX_BANS
     if (isFull || tag === EVERYTHING) {

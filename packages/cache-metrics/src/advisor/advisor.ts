@@ -78,7 +78,7 @@ export class Advisor {
     this.#numbers.begin()
     this.#traffic.onCandidate = (route, reply, payload, milliseconds, endedAt) => {
       this.#now = endedAt
-      // Neither a closure nor a list of arguments is made for each request.
+      // A `try` here and no helper that takes a function: that would create one function for each request.
       try {
         this.#noteCandidate(route, reply, payload, milliseconds)
       } catch {

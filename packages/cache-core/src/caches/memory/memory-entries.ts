@@ -70,7 +70,7 @@ export class MemoryEntries {
   /** The slot of the least recently used entry; `0`: the cache is empty. */
   get oldest (): number { return this.#newer[0]! }
 
-  /** Stores an entry under a key that has no entry. The number of entries may exceed `maxEntries` by one. */
+  /** Stores an entry under a key that has no entry. Afterwards there may be one entry more than `maxEntries`: the caller evicts one. */
   add (key: string, entry: NewEntry): void {
     if (this.#free === 0) this.#grow()
     const slot = this.#free
