@@ -1,3 +1,4 @@
+import { checkKey } from '../contract/arguments.js'
 import type { Registration } from '../service/registration.js'
 import type { CacheRegistry } from '../service/registry.js'
 
@@ -11,13 +12,15 @@ export type Arm = 'cached' | 'control' | 'by-key'
 export interface ArmOfCall { readonly arm: Arm; readonly bucket: number }
 
 /**
- * Returns the registration for reads and stores of a key; `undefined`: the key is outside of the rollout.
+ * Returns the registration for reads and stores of a key; `undefined`: the key is outside of the rollout. A complete rollout includes every
+ * key, without a check of its form; another one includes no invalid key.
  * @param bucket the bucket, 0 to 9999, of the request's subject; it decides on key patterns with a percent of their own
  */
 export function serving (registry: CacheRegistry, arm: Arm, key: string, bucket: number): Registration | undefined {
   const { active, rollout } = registry
   if (arm === 'control') return undefined
   if (rollout.isComplete) return active
+  if (checkKey(key) !== undefined) return undefined
   const keyPattern = registry.stats.patterns.of(key)
   if (!rollout.allows(keyPattern)) return undefined
   if (arm === 'by-key' && !rollout.includes(key)) return undefined

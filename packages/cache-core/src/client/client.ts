@@ -10,6 +10,7 @@ import { GetOrSet } from '../loading/get-or-set.js'
 import type { Registration } from '../service/registration.js'
 import type { CacheRegistry } from '../service/registry.js'
 import { readMeasured, readNearMeasured, useMeasured } from '../telemetry/measure.js'
+import { isHit } from '../telemetry/read-outcomes.js'
 import { serving, type Arm } from './arm.js'
 import { ClientCalls, type ClientSettings } from './client-calls.js'
 import { NamespacedCache } from './namespace.js'
@@ -80,17 +81,13 @@ export class CacheClient implements FastifyCache {
   }
 
   get<T> (key: string): Promise<Result<T | null>> {
-    const error = checkKey(key)
-    if (error !== undefined) return this.#calls.refuse('get', error)
     const registration = serving(this.registry, this.#arm, key, this.#bucket)
-    if (registration === undefined) {
-      this.registry.observer.read(this.registry.controlStats.of(key), key, 'miss')
-      return missed
-    }
-    const { immediate } = registration
-    if (immediate === undefined) return this.#getNear(registration, key) ?? this.#getLater(registration, key)
-    const result = readMeasured(this.registry, registration.stats, immediate, readNow, key) as Result<T | null>
-    return Promise.resolve(this.registry.observer.readValue(registration.stats, key, result))
+    if (registration === undefined || registration.immediate === undefined) return this.#getChecked(registration, key)
+    const { immediate, stats } = registration
+    const result = readMeasured(this.registry, stats, immediate, readNow, key) as Result<T | null>
+    // The key of an entry was checked when the entry was stored, so that only a miss needs the check.
+    const error = isHit(result) ? undefined : checkKey(key)
+    return error === undefined ? Promise.resolve(this.registry.observer.readValue(stats, key, result)) : this.#calls.refuse('get', error)
   }
 
   async getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
@@ -176,7 +173,7 @@ export class CacheClient implements FastifyCache {
     if (this.#onLoad !== undefined && typeof loader === 'function') loader = withLoadListener(key, loader, this.#onLoad)
     const { active, controlStats } = this.registry
     if (active.passThrough) return this.#getOrSet.observe(active.stats, key, loader, given)
-    const registration = checkKey(key) === undefined ? serving(this.registry, this.#arm, key, this.#bucket) : undefined
+    const registration = serving(this.registry, this.#arm, key, this.#bucket)
     if (registration === undefined) return this.#getOrSet.observe(controlStats, key, loader, given, active)
     return this.#getOrSet.run(registration, key, loader, given, this.#caller)
   }
@@ -210,6 +207,15 @@ export class CacheClient implements FastifyCache {
     const error = checkNames('warm', options)
     if (error !== undefined) this.#calls.fail(this.registry.active.stats, 'warm', error)
     return warm(this, items, options, this.#settings.log, (key) => this.serves(key))
+  }
+
+  /** Reads a value of an implementation that has it outside of this process; `undefined`: the key is outside of the rollout. */
+  #getChecked<T> (registration: Registration | undefined, key: string): Promise<Result<T | null>> {
+    const error = checkKey(key)
+    if (error !== undefined) return this.#calls.refuse('get', error)
+    if (registration !== undefined) return this.#getNear(registration, key) ?? this.#getLater(registration, key)
+    this.registry.observer.read(this.registry.controlStats.of(key), key, 'miss')
+    return missed
   }
 
   /** Reads a value from the near cache of the implementation; `undefined`: this process holds no copy of the entry. */

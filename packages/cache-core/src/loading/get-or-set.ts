@@ -83,20 +83,32 @@ export class GetOrSet {
 
   /** Returns the cached value of a key, or the value of one load, which later calls for the key join. */
   run<T> (target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined): Promise<T> {
-    const { flights } = this.#service
-    const { begun, scopes: { entered } } = flights
-    const call: Call<T> = { target, key, loader, options, caller, entered, since: begun, isStoreAway: false }
-    const flight = flights.joinable(key)
-    if (flight !== undefined && !flight.isBackground) {
-      this.#service.observer.read(target.stats.of(key), key, 'miss')
-      return this.#joinOrLoad(call)
+    const service = this.#service
+    const flight = service.flights.joinable(key)
+    const isPending = flight !== undefined && !flight.isBackground
+    let result: Result<unknown> | undefined
+    if (!isPending && !needsEntry(options)) {
+      const { immediate } = target
+      result = immediate === undefined || service.stats.measuresDurations ? this.#readNow(target, key) : immediate[readNow](key)
+      if (result !== undefined && isHit(result)) {
+        service.observer.read(target.stats.of(key), key, 'hit')
+        return Promise.resolve((result as Ok<T>).value)
+      }
     }
-    if (needsEntry(options)) return this.#lookup(call)
-    const result = this.#readNow(target, key) as Result<T | null> | undefined
-    if (result === undefined) return this.#lookup(call)
-    const found = isHit(result)
-    this.#service.observer.read(target.stats.of(key), key, found ? 'hit' : 'miss')
-    return found ? Promise.resolve((result as Ok<T>).value) : this.#joinOrLoad(call)
+    return this.#runMissed(target, key, loader, options, caller, isPending || result !== undefined)
+  }
+
+  /** The call after a read without a promise. The key of an entry was checked when it was stored, so that only other calls need the check. */
+  // oxlint-disable-next-line max-params -- an object for the parameters would be made for each call
+  #runMissed<T> (
+    target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined, isMiss: boolean
+  ): Promise<T> {
+    if (checkKey(key) !== undefined) return this.observe(this.#service.controlStats, key, loader, options)
+    const { begun, scopes: { entered } } = this.#service.flights
+    const call: Call<T> = { target, key, loader, options, caller, entered, since: begun, isStoreAway: false }
+    if (!isMiss) return this.#lookup(call)
+    this.#service.observer.read(target.stats.of(key), key, 'miss')
+    return this.#joinOrLoad(call)
   }
 
   /** Reads a value of the cache without a promise; `undefined`: the implementation reads this key asynchronously. */

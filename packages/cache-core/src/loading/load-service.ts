@@ -30,6 +30,8 @@ export interface LoadTarget {
 /** The parts of the registry that a load needs; `CacheRegistry` implements this interface. */
 export interface LoadService extends MeasuredService {
   readonly active: LoadTarget
+  /** The counters of calls outside of the rollout, and of calls with an invalid key. */
+  readonly controlStats: ImplStats
   readonly flights: Flights
   readonly observer: Observer
   readonly doubts: Doubts

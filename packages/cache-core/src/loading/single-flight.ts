@@ -126,7 +126,7 @@ export class Flights<F extends Flight = Flight> {
 
   /** The flight of a key that a call which starts now may join. */
   joinable (key: string): F | undefined {
-    return this.#joinable.get(key)
+    return this.#joinable.size === 0 ? undefined : this.#joinable.get(key)
   }
 
   begin (flight: F): void {

@@ -53,6 +53,8 @@ export class ImplStats {
   /** Histograms of the durations of cache operations, by operation; empty unless durations are measured. */
   readonly durations = new Map<string, DurationHistogram>()
   readonly #stats: Stats
+  /** The counters of the last key: most traffic has long runs of keys of one pattern, which need no search. */
+  #last: Counters | undefined
 
   constructor (readonly label: string, stats: Stats) {
     this.#stats = stats
@@ -60,8 +62,10 @@ export class ImplStats {
 
   of (key: string): Counters {
     const keyPattern = this.#stats.patterns.of(key)
+    if (this.#last !== undefined && this.#last.keyPattern === keyPattern) return this.#last
     let counters = this.counters.get(keyPattern)
     if (counters === undefined) this.counters.set(keyPattern, counters = new Counters(keyPattern, this.#stats))
+    this.#last = counters
     return counters
   }
 
