@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { causeOf, corrupt } from '@x/cache-core/implementing'
 import t from 'tap'
-import { isOutage, isRefusal, toCacheError } from '../src/connection/redis-errors.js'
+import { isHelloRefusal, isOutage, isRefusal, toCacheError } from '../src/connection/redis-errors.js'
 
 const replies: [reply: string, code: string, isOutage: boolean][] = [
   ["READONLY You can't write against a read only replica.", 'CACHE_ERR_READONLY', false],
@@ -66,4 +66,12 @@ t.test('isRefusal: replies that speak of a moment are none, and neither are brok
   for (const message of ['NOPERM x', 'NOAUTH x', "ERR unknown command 'CLIENT'", 'WRONGPASS x']) t.ok(isRefusal(reply(message)), message)
   for (const message of ['LOADING x', 'BUSY x', 'CLUSTERDOWN x', 'MASTERDOWN x', 'READONLY x', 'TRYAGAIN x']) t.notOk(isRefusal(reply(message)), message)
   for (const error of [new Error('NOPERM x'), undefined, 'NOPERM', null]) t.notOk(isRefusal(error))
+})
+
+t.test('isHelloRefusal: a refused password, a full server and a refusal of another command are none', async (t) => {
+  const reply = (message: string, name = 'hello'): Error => Object.assign(new Error(message), { name: 'ReplyError', command: { name, args: ['3'] } })
+  for (const message of ['invalid request', "unsupported command 'hello'", 'ERR not allowed']) t.ok(isHelloRefusal(reply(message)), message)
+  for (const message of ['WRONGPASS x', 'NOAUTH x', 'NOPERM x', 'DENIED x', 'LOADING x', 'ERR max number of clients reached']) t.notOk(isHelloRefusal(reply(message)), message)
+  t.notOk(isHelloRefusal(reply('invalid request', 'info')))
+  t.notOk(isHelloRefusal(new Error('Connection is closed.')))
 })

@@ -41,6 +41,18 @@ export function isRefusal (error: unknown): error is Error {
   return isReply(error) && !PASSING.test(error.message)
 }
 
+/** Replies to the first command of a connection that concern the connection or the user, not the command. */
+const OF_CONNECTION = /^(NOAUTH|WRONGPASS|NOPERM|DENIED)|max number of clients/
+
+/**
+ * Whether the server refuses HELLO itself. ioredis (6.0.0) goes on with RESP2 only after NOPROTO and "unknown command"; after any other
+ * refusal it connects again without end.
+ */
+export function isHelloRefusal (error: Error): boolean {
+  const { command } = error as { command?: { name?: unknown } }
+  return isRefusal(error) && command?.name === 'hello' && !OF_CONNECTION.test(error.message)
+}
+
 const REFUSED = 'NOPERM: the user may not use '
 /**
  * The minimum length of an argument that is removed: a shorter one is a word of the protocol (`3`, `NX`, `GET`), or occurs in many texts.
