@@ -10,6 +10,7 @@ const replies: [reply: string, code: string, isOutage: boolean][] = [
   ['NOAUTH Authentication required.', 'CACHE_ERR_AUTH', true],
   ['WRONGPASS invalid username-password pair or user is disabled.', 'CACHE_ERR_AUTH', true],
   ["NOPERM this user has no permissions to run the 'set' command", 'CACHE_ERR_AUTH', true],
+  ["ERR ACL failure in script: User hidden-user has no permissions to run the 'set' command script: 94cd, on @user_script:1.", 'CACHE_ERR_AUTH', true],
   ["ERR The user executing the script can't run this command or subcommand", 'CACHE_ERR_AUTH', true],
   ['WRONGTYPE Operation against a key holding the wrong kind of value', 'CACHE_ERR_CORRUPT', false],
   ['Connection is closed.', 'CACHE_ERR_UNAVAILABLE', true],
@@ -24,7 +25,7 @@ for (const [reply, code, outage] of replies) {
     const cause = new Error(reply)
     const error = toCacheError('get', cause)
     t.equal(error.code, code)
-    t.equal((causeOf(error) as Error).message, reply.replace(/^NOPERM.*/, 'NOPERM: the user may not use the command "set" (ACL: +set)'))
+    t.equal((causeOf(error) as Error).message, reply.replace(/^(NOPERM|ERR ACL failure).*/, 'NOPERM: the user may not use the command "set" (ACL: +set)'))
     t.equal(isOutage(error), outage)
     t.match(error.message, '"get"')
   })
@@ -56,7 +57,9 @@ t.test('toCacheError: NOPERM names the command, or says that it is a key or a ch
     ["NOPERM this user has no permissions to run the 'client|tracking' command", /the command "client\|tracking" \(ACL: \+client\|tracking\)/],
     ["NOPERM User hunter2 has no permissions to run the 'info' command", /the command "info"/],
     ['NOPERM No permissions to access a key', /a key/],
-    ['NOPERM No permissions to access a channel', /a channel/]
+    ['NOPERM No permissions to access a channel', /a channel/],
+    ['ERR ACL failure in script: No permissions to access a key script: 94cd, on @user_script:1.', /a key/],
+    ['ERR ACL failure in script: No permissions to access a channel script: 94cd, on @user_script:1.', /a channel/]
   ] as const
   for (const [message, expected] of cases) t.match(toCacheError('get', new Error(message)).message, expected)
 })
