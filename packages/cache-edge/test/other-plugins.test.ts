@@ -1,7 +1,7 @@
 import compress from '@fastify/compress'
 import { cacheCore } from '@x/cache-core'
 import { cacheMetrics } from '@x/cache-metrics'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import t from 'tap'
 import { gunzipSync } from 'node:zlib'
 import { cacheEdge, type CacheEdgeOptions } from '../src/index.js'
@@ -84,6 +84,31 @@ t.test('hooks registered before and after see and change the body that is sent, 
   t.match(await ask(app, '/'), { body: 'run 1 before after', headers: { 'x-before': '1', 'x-after': '1', 'x-pre': '0' } })
   t.match(await ask(app, '/'), { body: 'run 1 before after', headers: { 'x-before': '2', 'x-after': '2', 'x-pre': '1' }, cacheStatus: /hit/ })
 })
+
+for (const hooks of [0, 1, 2]) {
+  t.test(`a plugin that wraps the onSend hooks of each route, as @fastify/otel does: each response is finished once (${hooks} hooks of the route)`, async (t) => {
+    const app = await buildEdge(t)
+    app.addHook('onRoute', (route) => {
+      const wrapped = [route.onSend ?? []].flat().map((hook) => function wrapper (this: FastifyInstance, ...args: unknown[]) { return (hook as (...args: unknown[]) => unknown).apply(this, args) })
+      route.onSend = wrapped as never
+      route.onSend = [...[route.onSend ?? []].flat(), (_request, _reply, payload, done) => { done(null, payload) }]
+    })
+    const matches: string[] = []
+    app.cache.registry.events.on('etagMatch', (route) => matches.push(route))
+    app.get('/', {
+      config: { cache: { store: true } },
+      onSend: Array.from({ length: hooks }, () => async (_request: unknown, reply: FastifyReply, payload: unknown) => {
+        reply.header('x-hooks', `${String(reply.getHeader('x-hooks') ?? '')}+`)
+        return payload
+      })
+    }, async () => 'page')
+    const { headers: { etag } } = await ask(app, '/')
+    for (let times = 1; times <= 3; times++) {
+      t.match(await ask(app, '/', { 'if-none-match': etag }), { status: 304, body: '', headers: { etag, ...hooks > 0 && { 'x-hooks': '+'.repeat(hooks) } } })
+      t.equal(matches.length, times)
+    }
+  })
+}
 
 t.test('an authenticating hook runs before a stored response is served', { skip: early.skip('hooks') }, async (t) => {
   const app = await buildEdge(t)

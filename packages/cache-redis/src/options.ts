@@ -101,6 +101,12 @@ export const redisSchema = Type.Object({
    * @default none
    */
   client: Type.Optional(has<Client>('an ioredis client', 'duplicate', 'sendCommand', 'defineCommand')),
+  /**
+   * The version of the Redis protocol (RESP). 2 for a server or proxy that refuses HELLO in words which ioredis 6 does not know; the log
+   * names it then. The cache works the same with both.
+   * @default that of the installed ioredis: 3 with ioredis 6; ioredis 5 has only 2
+   */
+  protocol: Type.Optional(Type.Union([Type.Literal(2), Type.Literal(3)])),
   /** The number of connections for entries, chosen by key; only 1 in a Cluster. */
   connections: Type.Integer({ minimum: 1, maximum: 64, default: 1 }),
   /**

@@ -7,7 +7,7 @@ import { nearSettings, type NearSettings } from './near/near-options.js'
 import { redisSchema, type RedisCacheSettings } from './options.js'
 
 const OF_SENTINELS = ['sentinelName', 'sentinelUsername', 'sentinelPassword', 'sentinelTls'] as const
-const OF_CONNECTIONS = ['username', 'password', 'db', 'tls', 'natMap', 'dnsLookup', ...OF_SENTINELS] as const
+const OF_CONNECTIONS = ['username', 'password', 'db', 'tls', 'natMap', 'dnsLookup', 'protocol', ...OF_SENTINELS] as const
 
 /**
  * Checks the options of a `RedisCache`, each one and against each other, and adds their defaults.

@@ -36,6 +36,7 @@ t.test('options: each contradiction is refused by name', async (t) => {
   const contradictions: [RedisCacheOptions, string][] = [
     [{ client, url }, 'client'],
     [{ client, nodes: nodes as [] }, 'client'],
+    [{ client, protocol: 2 }, 'protocol'],
     [{ client: makeClient(t, { keyPrefix: 'own:' }) }, 'client'],
     [{ mode: 'cluster', url, nodes: nodes as [] }, 'nodes'],
     [{ url: [url, url] }, 'mode'],
@@ -77,6 +78,7 @@ t.test('options: wrong types, values out of bounds and unknown names are refused
     db: [-1, 1.5, '0'],
     tls: ['yes', 1],
     connections: [0, 65, 1.5],
+    protocol: [1, 4, '2', null],
     keyPrefix: ['', 'p'.repeat(65), 5],
     defaultTtl: [0, -1, Infinity, NaN, '60', 30 * 24 * 3600 + 1],
     commandTimeoutMs: [0, 600_001, '5', NaN],

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { causeOf, corrupt } from '@x/cache-core/implementing'
 import t from 'tap'
-import { isOutage, isRefusal, toCacheError } from '../src/connection/redis-errors.js'
+import { isHelloRefusal, isOutage, isRefusal, toCacheError } from '../src/connection/redis-errors.js'
 
 const replies: [reply: string, code: string, isOutage: boolean][] = [
   ["READONLY You can't write against a read only replica.", 'CACHE_ERR_READONLY', false],
@@ -10,6 +10,7 @@ const replies: [reply: string, code: string, isOutage: boolean][] = [
   ['NOAUTH Authentication required.', 'CACHE_ERR_AUTH', true],
   ['WRONGPASS invalid username-password pair or user is disabled.', 'CACHE_ERR_AUTH', true],
   ["NOPERM this user has no permissions to run the 'set' command", 'CACHE_ERR_AUTH', true],
+  ["ERR ACL failure in script: User hidden-user has no permissions to run the 'set' command script: 94cd, on @user_script:1.", 'CACHE_ERR_AUTH', true],
   ["ERR The user executing the script can't run this command or subcommand", 'CACHE_ERR_AUTH', true],
   ['WRONGTYPE Operation against a key holding the wrong kind of value', 'CACHE_ERR_CORRUPT', false],
   ['Connection is closed.', 'CACHE_ERR_UNAVAILABLE', true],
@@ -24,7 +25,7 @@ for (const [reply, code, outage] of replies) {
     const cause = new Error(reply)
     const error = toCacheError('get', cause)
     t.equal(error.code, code)
-    t.equal((causeOf(error) as Error).message, reply.replace(/^NOPERM.*/, 'NOPERM: the user may not use the command "set" (ACL: +set)'))
+    t.equal((causeOf(error) as Error).message, reply.replace(/^(NOPERM|ERR ACL failure).*/, 'NOPERM: the user may not use the command "set" (ACL: +set)'))
     t.equal(isOutage(error), outage)
     t.match(error.message, '"get"')
   })
@@ -56,7 +57,9 @@ t.test('toCacheError: NOPERM names the command, or says that it is a key or a ch
     ["NOPERM this user has no permissions to run the 'client|tracking' command", /the command "client\|tracking" \(ACL: \+client\|tracking\)/],
     ["NOPERM User hunter2 has no permissions to run the 'info' command", /the command "info"/],
     ['NOPERM No permissions to access a key', /a key/],
-    ['NOPERM No permissions to access a channel', /a channel/]
+    ['NOPERM No permissions to access a channel', /a channel/],
+    ['ERR ACL failure in script: No permissions to access a key script: 94cd, on @user_script:1.', /a key/],
+    ['ERR ACL failure in script: No permissions to access a channel script: 94cd, on @user_script:1.', /a channel/]
   ] as const
   for (const [message, expected] of cases) t.match(toCacheError('get', new Error(message)).message, expected)
 })
@@ -66,4 +69,12 @@ t.test('isRefusal: replies that speak of a moment are none, and neither are brok
   for (const message of ['NOPERM x', 'NOAUTH x', "ERR unknown command 'CLIENT'", 'WRONGPASS x']) t.ok(isRefusal(reply(message)), message)
   for (const message of ['LOADING x', 'BUSY x', 'CLUSTERDOWN x', 'MASTERDOWN x', 'READONLY x', 'TRYAGAIN x']) t.notOk(isRefusal(reply(message)), message)
   for (const error of [new Error('NOPERM x'), undefined, 'NOPERM', null]) t.notOk(isRefusal(error))
+})
+
+t.test('isHelloRefusal: a refused password, a full server and a refusal of another command are none', async (t) => {
+  const reply = (message: string, name = 'hello'): Error => Object.assign(new Error(message), { name: 'ReplyError', command: { name, args: ['3'] } })
+  for (const message of ['invalid request', "unsupported command 'hello'", 'ERR not allowed']) t.ok(isHelloRefusal(reply(message)), message)
+  for (const message of ['WRONGPASS x', 'NOAUTH x', 'NOPERM x', 'DENIED x', 'LOADING x', 'ERR max number of clients reached']) t.notOk(isHelloRefusal(reply(message)), message)
+  t.notOk(isHelloRefusal(reply('invalid request', 'info')))
+  t.notOk(isHelloRefusal(new Error('Connection is closed.')))
 })

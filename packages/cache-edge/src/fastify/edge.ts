@@ -1,5 +1,5 @@
 import type { Core } from '@x/cache-core/suite'
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, onSendHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import { takeUnnamed } from '../lib/unnamed-app.js'
 import { say, warn } from '../lib/notices.js'
 import { EDGE_DEFAULTS, ETAG_DEFAULTS, PURGE_DEFAULTS, type CacheEdgeOptions } from '../options.js'
@@ -12,7 +12,7 @@ import { EdgeHeaders } from './edge-headers.js'
 import type { BodyTags } from './body-tags.js'
 import { toStoredRoute } from './fastify-cache-request.js'
 import { checkingFirst } from './current-tag.js'
-import { surround } from './hook-order.js'
+import { surround, type Surrounding } from './hook-order.js'
 import { checkFastify, configOf } from './patches.js'
 import { finishReady, isReady } from './ready-hits.js'
 import { PersonalRequests } from './personal-requests.js'
@@ -78,28 +78,10 @@ export class Edge {
   apply (route: RouteOptions): void {
     const rule = this.#rules.of(route)
     this.#wrapHandler(route, rule)
-    const edge = this
-    const tagBody: onSendHookHandler = function tagBody (request, reply, payload, done) {
-      if (!isReady(reply)) edge.#tagBody(request, reply, payload)
-      done(null, payload)
-    }
-    const tagBetween: onSendHookHandler = function tagBetween (request, reply, payload, done) {
-      edge.#tags?.settle(request, reply, payload)
-      done(null, payload)
-    }
-    const finishRoute: onSendHookHandler = function finishRoute (request, reply, payload, done) {
-      if (isReady(reply)) return edge.#finishReady(request, reply, payload, route.url, done)
-      edge.#tags?.settle(request, reply, payload)
-      edge.#finish(request, reply, payload, { rule, url: route.url }, done)
-    }
-    const finishAlone: onSendHookHandler = function finishAlone (request, reply, payload, done) {
-      if (isReady(reply)) return edge.#finishReady(request, reply, payload, route.url, done)
-      edge.#tagBody(request, reply, payload)
-      edge.#finish(request, reply, payload, { rule, url: route.url }, done)
-    }
-    surround(route, { first: tagBody, between: tagBetween, last: finishRoute, only: finishAlone })
+    surround(route, (isCurrent) => this.#hooksOf(route, rule, isCurrent))
     // Routes that have only safe methods, such as GET, do not get this hook, which would slow them down.
     if ([route.method].flat().some((method) => !SAFE.has(method.toUpperCase()))) {
+      const edge = this
       const noteWrite: onRequestHookHandler = function noteWrite (request, _reply, done) {
         edge.#noteWrite(request)
         done()
@@ -107,6 +89,33 @@ export class Edge {
       route.onRequest = [noteWrite, ...[route.onRequest ?? []].flat()]
     }
     Object.assign(route, { config: { ...route.config, [kEdge]: true } })
+  }
+
+  /** The onSend hooks of a route; they do nothing unless `isCurrent`. */
+  #hooksOf (route: RouteOptions, rule: RouteRule<FastifyRequest>, isCurrent: () => boolean): Surrounding {
+    const edge = this
+    return {
+      first (request, reply, payload, done) {
+        if (isCurrent() && !isReady(reply)) edge.#tagBody(request, reply, payload)
+        done(null, payload)
+      },
+      between (request, reply, payload, done) {
+        if (isCurrent()) edge.#tags?.settle(request, reply, payload)
+        done(null, payload)
+      },
+      last (request, reply, payload, done) {
+        if (!isCurrent()) return done(null, payload)
+        if (isReady(reply)) return edge.#finishReady(request, reply, payload, route.url, done)
+        edge.#tags?.settle(request, reply, payload)
+        edge.#finish(request, reply, payload, { rule, url: route.url }, done)
+      },
+      only (request, reply, payload, done) {
+        if (!isCurrent()) return done(null, payload)
+        if (isReady(reply)) return edge.#finishReady(request, reply, payload, route.url, done)
+        edge.#tagBody(request, reply, payload)
+        edge.#finish(request, reply, payload, { rule, url: route.url }, done)
+      }
+    }
   }
 
   get early (): EarlyAnswers { return this.#responses.early }

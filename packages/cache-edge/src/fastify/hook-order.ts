@@ -19,13 +19,25 @@ const NAMES: Readonly<Record<keyof Surrounding, string>> = { first: 'tagBody', b
 /**
  * Puts hooks around those of a route, and around those that onRoute hooks of later plugins add. The body of a HEAD is dropped after the
  * last of them, so that its fields are those of the GET (RFC 9110 §9.3.2).
+ *
+ * A later plugin may replace the route's hooks by functions that call them, as `@fastify/otel` does, and hooks within such functions are not
+ * found among the others. `make` is therefore called again after each assignment; hooks that it made before must do nothing, which their
+ * `isCurrent` returns.
  */
-export function surround (route: RouteOptions, surrounding: Surrounding): void {
-  const { first, between, last, only } = surrounding
-  for (const role of Object.keys(NAMES) as (keyof Surrounding)[]) Object.defineProperty(surrounding[role], 'name', { value: NAMES[role] })
-  const own = new Set([first, between, last, only])
+export function surround (route: RouteOptions, make: (isCurrent: () => boolean) => Surrounding): void {
+  const own = new WeakSet<onSendHookHandler>()
   let hooks: onSendHookHandler[] = []
+  let current: Surrounding
+  const renew = (): void => {
+    const made: Surrounding = make(() => made === current)
+    for (const role of Object.keys(NAMES) as (keyof Surrounding)[]) {
+      Object.defineProperty(made[role], 'name', { value: NAMES[role] })
+      own.add(made[role])
+    }
+    current = made
+  }
   const arrange = (): onSendHookHandler[] => {
+    const { first, between, last, only } = current
     const others = hooks.filter((hook) => !own.has(hook))
     const head = others.filter(isHeadHook)
     const end = head.length === 0 ? [last] : [between, ...head, last]
@@ -33,7 +45,10 @@ export function surround (route: RouteOptions, surrounding: Surrounding): void {
     hooks.splice(0, hooks.length, ...others.length === 0 ? [only] : [first, ...changing, ...end])
     return hooks
   }
-  const replace = (value: RouteOptions['onSend']): void => { hooks = value === undefined ? [] : [value as onSendHookHandler | onSendHookHandler[]].flat() }
+  const replace = (value: RouteOptions['onSend']): void => {
+    hooks = value === undefined ? [] : [value as onSendHookHandler | onSendHookHandler[]].flat()
+    renew()
+  }
   replace(route.onSend)
   // Hooks that are added to the route's `onSend` before Fastify reads it run between the first and the last hook.
   accessOnSend(route, arrange, replace)

@@ -92,6 +92,7 @@ function commonOptions (settings: RedisCacheSettings, first: Endpoint, tls: Conn
       password: settings.password ?? first.password,
       db: settings.db ?? first.db,
       family: first.family,
+      protocol: settings.protocol,
       tls
     })
   }

@@ -4,7 +4,7 @@ import { closeClient, isCluster, type Client } from './client.js'
 import type { Warn } from './app-callback.js'
 import { Node, type NodeSettings } from './node.js'
 import { guardAsking, guardRedirections } from './redirections.js'
-import { publicText, withoutSecrets } from './redis-errors.js'
+import { isHelloRefusal, publicText, withoutSecrets } from './redis-errors.js'
 import { listen } from './shared-listeners.js'
 
 export type { Client }
@@ -62,6 +62,8 @@ export class Connection {
       this.#stops.push(
         listen(client, '+node', (redis: Redis) => this.#add(redis)),
         listen(client, '-node', (redis: Redis) => this.#remove(redis)),
+        // A Cluster is ready without any connection to a node, and has no error for a node that refuses HELLO.
+        listen(client, 'node error', (error: ConnectionError) => { if (isHelloRefusal(error)) void this.#noteFailure(error) }),
         listen(client, 'ready', events.onChange)
       )
       for (const redis of client.nodes('all')) this.#add(redis)
@@ -133,7 +135,7 @@ export class Connection {
     this.#told.add(kind)
     const cause = UNEXPLAINED.test(this.failure.message) ? await this.#findCause() ?? this.failure : this.failure
     if (this.#isClosed || !this.#told.has(kind)) return
-    const told = new Error(error.lastNodeError === undefined ? publicText(error) : `${error.message} ${publicText(cause)}`)
+    const told = new Error(error.lastNodeError === undefined ? describe(error) : `${error.message} ${publicText(cause)}`)
     this.#events.onError(error.code === undefined ? told : Object.assign(told, { code: error.code }))
   }
 
@@ -174,6 +176,12 @@ export class Connection {
     this.#nodes.delete(id)
     this.#settings.onDoubt()
   }
+}
+
+/** Returns the text of a connection failure for the log, with the remedy if it is known. */
+function describe (error: Error): string {
+  const text = publicText(error)
+  return isHelloRefusal(error) ? `Redis, or a proxy in front of it, refuses HELLO (${text}): set protocol: 2, which does not need it; for a client of the app in its options` : text
 }
 
 function idOf ({ options }: Redis): string {

@@ -13,7 +13,7 @@ export function toCacheError (operation: string, thrown: unknown): CacheError {
   if (/^OOM/.test(message)) return outOfMemory(operation, { cause })
   if (/^(NOAUTH|WRONGPASS)/.test(message)) return auth(operation, { cause })
   if (/^NOPERM/.test(message)) return refused(operation, refusedBy(message), { cause })
-  // Redis 7.0 does not name the refused command in the error of a script; later versions reply NOPERM.
+  // Redis 7.0 does not name the refused command in the error of a script; later versions do, see `publicText`.
   if (message.startsWith("ERR The user executing the script can't")) return refused(operation, 'a command or a key that a script of the cache uses', { cause })
   if (/^WRONGTYPE/.test(message)) return corrupt(operation, 'a key of another type', { cause })
   if (isReply(cause) && OF_ONE_KEY.test(message)) return corrupt(operation, 'what a command of the cache cannot work on', { cause })
@@ -41,6 +41,18 @@ export function isRefusal (error: unknown): error is Error {
   return isReply(error) && !PASSING.test(error.message)
 }
 
+/** Replies to the first command of a connection that concern the connection or the user, not the command. */
+const OF_CONNECTION = /^(NOAUTH|WRONGPASS|NOPERM|DENIED)|max number of clients/
+
+/**
+ * Whether the server refuses HELLO itself. ioredis (6.0.0) goes on with RESP2 only after NOPROTO and "unknown command"; after any other
+ * refusal it connects again without end.
+ */
+export function isHelloRefusal (error: Error): boolean {
+  const { command } = error as { command?: { name?: unknown } }
+  return isRefusal(error) && command?.name === 'hello' && !OF_CONNECTION.test(error.message)
+}
+
 const REFUSED = 'NOPERM: the user may not use '
 /**
  * The minimum length of an argument that is removed: a shorter one is a word of the protocol (`3`, `NX`, `GET`), or occurs in many texts.
@@ -50,12 +62,13 @@ const MIN_ARGUMENT = 3
 const MAX_TEXT = 500
 
 /**
- * Returns an error's text for logs. The text of a refusal (NOPERM) names the user, and the text of an unknown command repeats its
- * arguments, for AUTH a password; both are removed. Any argument of the command that a reply repeats is removed, too.
+ * Returns an error's text for logs. The text of a refusal (NOPERM; within a script "ERR ACL failure", since Redis 7.2) names the user, and
+ * the text of an unknown command repeats its arguments, for AUTH a password; both are removed. Any argument of the command that a reply
+ * repeats is removed, too.
  */
 export function publicText (error: Error): string {
   const text = error.message.slice(0, MAX_TEXT)
-    .replace(/NOPERM .*$/s, (text) => `${REFUSED}${refusedBy(text)}`).replace(/, with args beginning with: .*$/s, '')
+    .replace(/(NOPERM|ERR ACL failure in script:) .*$/s, (text) => `${REFUSED}${refusedBy(text)}`).replace(/, with args beginning with: .*$/s, '')
   const { command } = error as { command?: { args?: unknown } }
   // The first word of the text is not removed, since it is the kind of the error.
   const kind = /^\S* ?/.exec(text)![0]

@@ -1,19 +1,20 @@
 import t from 'tap'
-import { isSettled, startCache, valueOf } from '../../fixtures/caches.js'
+import { isSettled, startCache, startServer, valueOf } from '../../fixtures/caches.js'
 import { RedisServer, until } from '@x/test-kit/redis-server'
-
-// Redis 7.0 does not know CLIENT SETINFO, and so refuses it to nobody.
-const NEWER = process.env.NEWER_REDIS_SERVER
-const skip = NEWER === undefined && 'NEWER_REDIS_SERVER names no redis-server 7.2 or newer, nor a valkey-server'
 
 t.setTimeout(300_000)
 
 const LEAST = '+get +getrange +set +pttl +pexpire +unlink +time +eval +evalsha +publish +subscribe +unsubscribe +ping +info +client|id +client|tracking +client|setname +wait +cluster|slots +cluster|info'
 
+// A server that does not know CLIENT SETINFO refuses it to no user.
+const probe = await RedisServer.start()
+const isNewer = await probe.cli('COMMAND', 'INFO', 'client|setinfo') !== ''
+await probe.close()
+const skip = !isNewer && 'the server has no CLIENT SETINFO: CACHE_TEST_REDIS_SERVER names no Redis 7.2 or newer, nor a Valkey'
+
 for (const mode of ['single', 'cluster'] as const) {
   t.test(`ACL: the least rights fill no ACL LOG of a newer server (${mode})`, { skip }, async (t) => {
-    const server = await RedisServer.startOf(NEWER!, ...mode === 'cluster' ? ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'] : [])
-    t.teardown(() => server.close())
+    const server = await startServer(t, ...mode === 'cluster' ? ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'] : [])
     if (mode === 'cluster') {
       await server.cli('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
       await until('the cluster is complete', async () => (await server.cli('CLUSTER', 'INFO')).includes('cluster_state:ok'))

@@ -122,7 +122,7 @@ const scenarios: Record<string, { code: string; start: (t: Test) => Promise<Scen
   'a Cluster that refuses its user': {
     code: 'CACHE_ERR_AUTH',
     async start (t) {
-      const masters = await Masters.start('redis-server')
+      const masters = await Masters.start()
       t.teardown(() => masters.close())
       return { options: { mode: 'cluster', url: masters.urls, ...LOGIN } }
     }

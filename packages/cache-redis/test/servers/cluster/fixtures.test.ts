@@ -1,16 +1,17 @@
 import { execFileSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
+import { basename } from 'node:path'
 import t from 'tap'
 import { freePort } from '@x/test-kit/servers'
 import { RedisCluster } from '@x/test-kit/redis-deployments'
-import { RedisServer } from '@x/test-kit/redis-server'
+import { REDIS_SERVER, RedisServer } from '@x/test-kit/redis-server'
 
 t.setTimeout(300_000)
 
 /** The servers that this process started and that still run. */
 function children (): string[] {
-  return execFileSync('ps', ['-o', 'args=', '--ppid', String(process.pid)], { encoding: 'utf8' }).split('\n').filter((line) => line.includes('redis-server'))
+  return execFileSync('ps', ['-o', 'args=', '--ppid', String(process.pid)], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(basename(REDIS_SERVER)))
 }
 
 t.test('RedisCluster: of which one node does not start leaves no server behind', async (t) => {

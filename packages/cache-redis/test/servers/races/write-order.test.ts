@@ -53,7 +53,7 @@ t.test('set, del: a value whose tokens have to be asked for does not land behind
 const kinds: Record<string, (t: Test) => Promise<RedisCacheOptions>> = {
   single: async (t) => ({ url: (await startServer(t)).url }),
   cluster: async (t) => {
-    const masters = await Masters.start('redis-server')
+    const masters = await Masters.start()
     t.teardown(() => masters.close())
     return { mode: 'cluster', url: masters.urls }
   }
