@@ -1,34 +1,9 @@
-import { MAX_TTL } from '@x/cache-core/implementing'
-import { OptionInvalid } from '@x/cache-core/suite'
 import { CurveLevel } from './curve-level.js'
+import { resolveCurveOptions, type ReuseCurveOptions } from './curve-options.js'
 import { MAX_TAGS } from './entry-tags.js'
 import { KeySample } from './key-sample.js'
 import { InvalidatedKeys } from './invalidated-keys.js'
 import { ALL_MISSED } from './miniature-cache.js'
-
-/** The settings of a reuse curve: its ttls and cache sizes, and the limit of its sample of keys. */
-export interface ReuseCurveOptions {
-  /**
-   * The ttls of the curve in seconds, above 0 and at most 30 days; 1 to 32 of them.
-   * @default 1, 10, 60, 300, 900, 3600 and 86 400
-   */
-  ttls?: readonly number[]
-  /**
-   * The cache sizes of the curve in entries, whole numbers from 1.
-   * @default 100, 1000, 5000, 20 000 and 100 000
-   */
-  entries?: readonly number[]
-  /**
-   * The maximum number of simulated entries per cache size, a whole number from 1 to 2^24. A size up to this number is simulated in full,
-   * and its hit rates are exact. Default 512. Each entry takes about 20 bytes, or 40 if the tables are not compact.
-   */
-  sampleEntries?: number
-  /**
-   * Whether the tables of sampled sizes are compact: a simulated entry then expires up to 0.42 % of its ttl early.
-   * @default true
-   */
-  isCompact?: boolean
-}
 
 /** One point of a reuse curve: the hit rate for one ttl and one size. */
 export interface ReusePoint {
@@ -48,9 +23,6 @@ export interface ReusePoint {
   sampled: number
 }
 
-/** The default ttls of a reuse curve, in seconds. */
-export const DEFAULT_TTLS: readonly number[] = [1, 10, 60, 300, 900, 3600, 86_400]
-export const DEFAULT_ENTRIES: readonly number[] = [100, 1000, 5000, 20_000, 100_000]
 // The kinds of what is noted in a batch; the number of the entry's tags before a tag is added to TAG.
 const READ = 0
 const REMOVAL = 1
@@ -81,6 +53,8 @@ export class ReuseCurve {
   readonly #levels: readonly CurveLevel[]
   readonly #keys = new KeySample()
   readonly #invalidated = new InvalidatedKeys()
+  /** Whether an entry had a tag: without tags an invalidation has no effect, and need not be noted. */
+  hasTags = false
   #requests = 0
   // Requests and invalidations that are not simulated yet, in their order. Within a batch the tables stay in the processor's cache; between two requests of an
   // app they do not, and each access would wait for memory.
@@ -93,15 +67,8 @@ export class ReuseCurve {
    * @throws `CACHE_ERR_OPTION_INVALID` for a ttl, a size or a sample out of its range
    */
   constructor (options: ReuseCurveOptions = {}) {
-    const {
-      ttls = DEFAULT_TTLS,
-      entries = DEFAULT_ENTRIES,
-      sampleEntries = 512,
-      isCompact = true
-    } = options
-    this.#ttls = sortedSet('ttls', ttls, (ttl) => ttl > 0 && ttl <= MAX_TTL, `1 to 32 numbers above 0, ${MAX_TTL} at most`)
-    const sizes = sortedSet('entries', entries, (size) => isWhole(size), 'whole numbers from 1')
-    if (!isWhole(sampleEntries, 2 ** 24)) throw new OptionInvalid('sampleEntries', String(sampleEntries), 'a whole number from 1 to 2^24')
+    const { ttls, entries: sizes, sampleEntries, isCompact } = resolveCurveOptions(options)
+    this.#ttls = ttls
     // The smallest size is simulated in full: the hottest keys determine the hit rate, and a sample may lack these keys by chance.
     const first = sizes[0]! > sampleEntries ? [sampleEntries] : []
     const lifetimes = this.#ttls.map((ttl) => ttl * 1000)
@@ -152,7 +119,9 @@ export class ReuseCurve {
    * @param at the number of the entry's tags before this one; 4 tags of an entry are simulated
    */
   noteTag (hash: number, at: number, tag: number): void {
-    if (at < MAX_TAGS) this.#add(TAG + at, hash, tag)
+    if (at >= MAX_TAGS) return
+    this.hasTags = true
+    this.#add(TAG + at, hash, tag)
   }
 
   /** Notes that all entries with a tag were invalidated. */
@@ -237,14 +206,4 @@ export class ReuseCurve {
     }
     return points
   }
-}
-
-function isWhole (value: number, max = Number.MAX_SAFE_INTEGER): boolean {
-  return Number.isSafeInteger(value) && value >= 1 && value <= max
-}
-
-function sortedSet (name: string, values: readonly number[], isAllowed: (value: number) => boolean, allowed: string): number[] {
-  const sorted = [...new Set(values)].sort((a, b) => a - b)
-  if (sorted.length >= 1 && sorted.length <= 32 && sorted.every(isAllowed)) return sorted
-  throw new OptionInvalid(name, String(values), allowed)
 }
