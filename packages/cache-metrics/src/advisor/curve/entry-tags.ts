@@ -1,11 +1,11 @@
 /** The number of tags that an entry of a simulated cache can have; further tags are ignored. */
 export const MAX_TAGS = 4
 /** The number of bits of the filter for each entry. */
-const FILTER_BITS = 16
+const FILTER_BITS = 8
 
 /**
  * The tags of simulated cache entries, as hashes. The tables are created when the first entry has a tag: 4 bytes per entry for each tag
- * that an entry can have, and 2 bytes per entry for a filter, by which a tag of no entry is found without a search.
+ * that an entry can have, and a byte per entry for a filter, by which a tag of no entry is found without a search.
  */
 export class EntryTags {
   /** The tags of the entries: one table for the first tag of each entry, one for the second, and so on; 0 is no tag. */
@@ -38,7 +38,7 @@ export class EntryTags {
     if (at === 0) this.clear(entry)
     const tag = hash === 0 ? 1 : hash
     this.#columns[at]![entry] = tag
-    if (++this.#added > 4 * this.#room || this.#filter.length === 0) this.#rebuild()
+    if (++this.#added > this.#room || this.#filter.length === 0) this.#rebuild()
     else this.#mark(tag)
   }
 
@@ -63,7 +63,7 @@ export class EntryTags {
   }
 
   #rebuild (): void {
-    this.#filter = new Uint8Array(2 ** Math.ceil(Math.log2((this.#room + 1) * FILTER_BITS / 8)))
+    this.#filter = new Uint8Array(2 ** Math.ceil(Math.log2(this.#room * FILTER_BITS / 8)))
     this.#added = 0
     for (const column of this.#columns) for (const tag of column) if (tag !== 0) this.#mark(tag)
   }

@@ -1,4 +1,4 @@
-const SLOTS = 1024
+const SLOTS = 512
 
 /**
  * The keys that were removed, or whose tag was invalidated, since their last read. A read of such a key is a miss for each ttl and cache
