@@ -8,7 +8,9 @@ const SETTINGS = { advisor: { ttls: [TTL], entries: [ENTRIES], minRequests: 1 } 
 type App = Awaited<ReturnType<typeof build>>
 
 /** Runs a traffic of reads and writes, and returns the hit rate that a `MemoryCache` has, or that the advisor foretells. */
-async function run (app: App, time: Time, write: (app: App, id: number) => Promise<unknown>, options: (id: number) => object): Promise<number> {
+async function run (
+  app: App, time: Time, write: (app: App, id: number) => Promise<unknown>, options: (id: number) => object
+): Promise<number> {
   await app.ready()
   const draw = numbers(5)
   let reads = 0
@@ -45,7 +47,8 @@ for (const [name, [write, options]] of Object.entries(WRITES)) {
   t.test(`report: NullCache foretells the hit rate that MemoryCache has, exactly: ${name}`, async (t) => {
     const times = [new Time(), new Time()] as const
     const observed = await build(t, { time: times[0], metrics: SETTINGS })
-    const cached = await build(t, { time: times[1], core: { implementation: new MemoryCache({ maxEntries: ENTRIES, clock: times[1].clock }) }, metrics: SETTINGS })
+    const implementation = new MemoryCache({ maxEntries: ENTRIES, clock: times[1].clock })
+    const cached = await build(t, { time: times[1], core: { implementation }, metrics: SETTINGS })
     await run(observed, times[0], write, options)
     const measured = await run(cached, times[1], write, options)
     for (const app of [observed, cached]) {

@@ -42,7 +42,9 @@ function noteAll (curve: ReuseCurve, steps: readonly Step[], prefix: string, are
 }
 
 /** The absolute errors over all pairs of a ttl and a size: the mean, and the worst. */
-function errorsOf (steps: readonly Step[], exact: ReadonlyMap<string, number>, prefix: string, areWritesNoted: boolean): [mean: number, worst: number, bytes: number] {
+function errorsOf (
+  steps: readonly Step[], exact: ReadonlyMap<string, number>, prefix: string, areWritesNoted: boolean
+): [mean: number, worst: number, bytes: number] {
   const curve = new ReuseCurve({ ttls: TTLS, entries: ENTRIES })
   noteAll(curve, steps, prefix, areWritesNoted)
   const errors = curve.points().map(({ ttl, entries, hitRate }) => Math.abs(hitRate - exact.get(`${ttl} ${entries}`)!))
@@ -51,10 +53,13 @@ function errorsOf (steps: readonly Step[], exact: ReadonlyMap<string, number>, p
 
 t.test('exactMissRatesOf: the accuracy is measured by what MemoryCache misses', async () => {
   const kinds = fc.constantFrom(undefined, undefined, undefined, 'del' as const, 'tag' as const, 'group' as const, 'clear' as const)
-  const lists = fc.array(fc.tuple(fc.integer({ min: 95, max: 105 }), fc.constantFrom(0, 1, 400, 999, 1000, 3000), kinds), { maxLength: 200 })
+  const lists = fc.array(fc.tuple(fc.integer({ min: 95, max: 105 }), fc.constantFrom(0, 1, 400, 999, 1000), kinds), { maxLength: 200 })
   await fc.assert(fc.asyncProperty(lists, fc.integer({ min: 1, max: 14 }), async (list, maxEntries) => {
     let now = 0
-    const steps = list.map(([key, wait, write]): Step => ({ key, now: now += wait, write }))
+    const steps = list.map(([key, wait, write]): Step => {
+      now += wait
+      return { key, now, write }
+    })
     const exact = exactMissRatesOf(steps, [1, 2.5], maxEntries)
     for (const [at, ttl] of [1, 2.5].entries()) {
       now = 0

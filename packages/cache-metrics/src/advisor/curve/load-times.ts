@@ -81,7 +81,8 @@ export class LoadTimes {
 
   /** Makes the loads of an entry expired under each ttl. */
   expire (entry: number): void {
-    for (let at = 0, load = entry * this.#low.length; at < this.#low.length; at++, load++) this.#loads[load] = this.#low[at]! - this.#lives[at]!
+    const first = entry * this.#low.length
+    for (let at = 0; at < this.#low.length; at++) this.#loads[first + at] = this.#low[at]! - this.#lives[at]!
   }
 
   /** Gives all expired loads of one ttl the age of one ttl, so that their ages stay below the size of the table's numbers. */
