@@ -8,7 +8,7 @@ import { median, report, time } from './measure.js'
 // The module is imported by its path in `dist`, since the package does not export it.
 const advisor = new URL('dist/advisor/', import.meta.resolve('@x/cache-metrics/package.json'))
 const { hashKey } = await import(new URL('hash.js', advisor))
-const { ReuseCurve } = await import(new URL('reuse-curve.js', advisor))
+const { ReuseCurve } = await import(new URL('curve/reuse-curve.js', advisor))
 
 const KEYS = 20_000
 const REQUESTS = 200_000

@@ -2,7 +2,7 @@ import type { MeterProvider } from '@opentelemetry/api'
 import { checkOptions, defaultsOf } from '@x/cache-core/suite'
 import type { Registry, RegistryContentType } from 'prom-client'
 import { Type, type Static } from 'typebox'
-import { DEFAULT_ENTRIES, DEFAULT_TTLS } from './advisor/curve/reuse-curve.js'
+import { DEFAULT_ENTRIES, DEFAULT_TTLS } from './advisor/curve/curve-options.js'
 import { DEFAULT_WISHES } from './advisor/report/advice.js'
 import { MIN_OBSERVED_SECONDS } from './advisor/report/go-no-go-gates.js'
 

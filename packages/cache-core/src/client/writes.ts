@@ -80,6 +80,7 @@ export class Writes {
     const { active } = this.#calls.registry
     const result = await this.#calls.timed(active, operation, remove(active))
     flights.supersede(keys)
+    if (hasTakenEffect(result)) this.#calls.registry.events.emit('removed', keys)
     if (!result.ok) return this.#calls.failed(active.stats, operation, result)
     for (const key of keys) active.stats.of(key).dels++
     return result
@@ -105,8 +106,7 @@ export class Writes {
   async #put (of: ArmOfCall, { key, value, options }: Item): Promise<Result<void>> {
     const registration = serving(this.#calls.registry, of.arm, key, of.bucket)
     if (registration === undefined) {
-      this.#calls.registry.controlStats.of(key).sets++
-      this.#removeShadow(key)
+      this.#noteObserved({ key, value, options })
       return DONE
     }
     const isStored = options.ttl !== 0
@@ -114,17 +114,17 @@ export class Writes {
     this.#calls.registry.flights.supersede([key])
     if (!result.ok) return this.#calls.failed(registration.stats, 'set', result)
     if (isStored) registration.stats.of(key).sets++
+    this.#emit({ key, value, options })
     return result
   }
 
   async #putMany (of: ArmOfCall, items: Item[]): Promise<Result<void>> {
-    const { active, controlStats, flights } = this.#calls.registry
+    const { active, flights } = this.#calls.registry
     const stored: Item[] = []
     const emptied: string[] = []
     for (const item of items) {
       if (serving(this.#calls.registry, of.arm, item.key, of.bucket) === undefined) {
-        controlStats.of(item.key).sets++
-        this.#removeShadow(item.key)
+        this.#noteObserved(item)
       } else if (item.options.ttl === 0) emptied.push(item.key)
       else stored.push(item)
     }
@@ -133,8 +133,26 @@ export class Writes {
     if (result.ok && stored.length > 0) result = await this.#calls.timed(active, 'setMany', active.setMany(stored))
     flights.supersede(items.map(({ key }) => key))
     if (!result.ok) return this.#calls.failed(active.stats, 'setMany', result)
-    for (const { key } of stored) active.stats.of(key).sets++
+    for (const item of stored) {
+      active.stats.of(item.key).sets++
+      this.#emit(item)
+    }
+    if (emptied.length > 0) this.#calls.registry.events.emit('removed', emptied)
     return result
+  }
+
+  /** Counts a write of the control arm, which stores nothing. */
+  #noteObserved (item: Item): void {
+    this.#calls.registry.controlStats.of(item.key).sets++
+    this.#removeShadow(item.key)
+    this.#emit(item)
+  }
+
+  /** Emits a write that has taken effect: `stored`, or `removed` for a ttl of 0. */
+  #emit ({ key, value, options }: Item): void {
+    const { events, stats } = this.#calls.registry
+    if (options.ttl === 0) events.emit('removed', [key])
+    else if (events.has('stored')) events.emit('stored', key, stats.patterns.of(key), value, options.tags)
   }
 
   /**

@@ -106,7 +106,10 @@ export class LoadStore {
     const { target, key } = call
     const result = await this.#measured(target, 'set', target.set(key, value, options))
     if (result.ok) {
-      target.stats.of(key).sets++
+      const counters = target.stats.of(key)
+      counters.sets++
+      const { events } = this.#service
+      if (events.has('stored')) events.emit('stored', key, counters.keyPattern, value, options.tags)
       return true
     }
     this.fail(target, 'set', result.error)

@@ -9,6 +9,9 @@ import type { ShadowOutcome } from './shadow-stats.js'
  */
 export type ReadOutcome = 'hit' | 'stale' | 'miss' | 'failed'
 
+/** The tags of a stored value: a list, or the function that returns them; `undefined`: there are none. */
+export type TagsOfStored = readonly string[] | ((value: any) => readonly string[]) | undefined
+
 /**
  * The events of a cache, each with the arguments of its listeners. Sibling packages add their events by declaration merging on
  * `@x/cache-core/suite`.
@@ -32,6 +35,13 @@ export interface CacheEvents {
   loadedFor: [key: string, value: unknown, request: FastifyRequest]
   /** An operation of the implementation ended. Emitted while durations are measured. */
   operated: [impl: string, operation: string, seconds: number]
+  /**
+   * A value was stored, or would have been if a cache were in service for it. `tags` are those of the entry; a function of a `getOrSet` call,
+   * from value to tags, where nothing was stored.
+   */
+  stored: [key: string, keyPattern: string, value: unknown, tags: TagsOfStored]
+  /** Entries were removed in this process by their keys; acknowledged or queued, as for `invalidated`. */
+  removed: [keys: readonly string[]]
   /**
    * Tags were invalidated in this process: the implementation acknowledged it, or queued it for its store (`queued: true`). A queued
    * invalidation is emitted again when the store has acknowledged it.

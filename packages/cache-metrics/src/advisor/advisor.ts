@@ -9,7 +9,8 @@ import { isStorable, representationOf } from './storable-response.js'
 import { dimensionsOf } from './dimensions.js'
 import { fingerprint, type Fingerprint } from './staleness/fingerprint.js'
 import { gates, MIN_OBSERVED_SECONDS } from './report/go-no-go-gates.js'
-import { hashKey } from './hash.js'
+import { hashKey, KeyHasher } from './hash.js'
+import { watchWrites } from './observed-writes.js'
 import { planFor } from './report/plan.js'
 import { staleUnknown, verdictOfReport, type Report } from './report/report.js'
 import { shadowFindings } from './report/shadow.js'
@@ -53,8 +54,7 @@ export class Advisor {
   #now = 0
   /** The number of throws by a getter, a proxy or a `toJSON` of the app while the advisor read a value. */
   #failures = 0
-  #lastKey = ''
-  #lastHash = hashKey('')
+  readonly #keys = new KeyHasher()
   /** The value of the last event `loadedFor`; the event `loaded` of the same load follows, and reuses the fingerprint of the value. */
   #seen: { readonly value: unknown; readonly print: Fingerprint | undefined } | undefined
 
@@ -92,6 +92,7 @@ export class Advisor {
         else this.#seen = undefined
       }),
       events.on('loadedFor', (key, value, request) => this.#safely(() => this.#noteLoadFor(key, value, request))),
+      ...watchWrites(core, { patterns: this.#patterns, routes: this.#routes, keys: this.#keys, safely: (note) => this.#safely(note) }),
       core.watch(() => this.#timeBudget.has(this.#now))
     ]
   }
@@ -148,7 +149,7 @@ export class Advisor {
 
   #noteRead (key: string, pattern: string): void {
     this.#now = readStopwatch(this.#core.registry.clock)
-    this.#observedOf(this.#patterns, 'pattern', pattern)?.noteRead(this.#hash(key), key.length, this.#now)
+    this.#observedOf(this.#patterns, 'pattern', pattern)?.noteRead(this.#keys.of(key), key.length, this.#now)
   }
 
   #noteLoad (key: string, pattern: string, value: unknown, error: unknown): void {
@@ -157,7 +158,7 @@ export class Advisor {
     // While a cache stores values, only misses load, so that loads do not represent all requests.
     if (error !== undefined || !this.#core.registry.isObserving || checkKey(key) !== undefined) return
     const observed = this.#patterns.get(pattern)
-    const hash = this.#hash(key)
+    const hash = this.#keys.of(key)
     if (observed === undefined || !observed.staleness.wants(hash)) return
     this.#spend(() => {
       const print = seen !== undefined && seen.value === value ? seen.print : fingerprint(value, MAX_VALUE_BYTES)
@@ -174,7 +175,7 @@ export class Advisor {
     this.#spend(() => {
       const print = fingerprint(value, MAX_VALUE_BYTES)
       this.#seen = { value, print }
-      if (print !== undefined) observed.leak.note(this.#hash(key), this.#now / 1000, print.hash, dimensionsOf(request, true))
+      if (print !== undefined) observed.leak.note(this.#keys.of(key), this.#now / 1000, print.hash, dimensionsOf(request, true))
     })
   }
 
@@ -217,15 +218,6 @@ export class Advisor {
     const made = new RouteObservation(kind, kind === 'route' ? `GET ${name}` : name, { ...ttls === undefined ? {} : { ttls }, ...entries === undefined ? {} : { entries } })
     known.set(name, made)
     return made
-  }
-
-  /** The hash of a cache key. The last hash is cached, since one operation needs the hash up to three times. */
-  #hash (key: string): number {
-    if (key !== this.#lastKey) {
-      this.#lastKey = key
-      this.#lastHash = hashKey(key)
-    }
-    return this.#lastHash
   }
 
   /** Runs `look`, which compares values, and subtracts the time that it took from the advisor's time budget. */

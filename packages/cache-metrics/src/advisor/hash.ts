@@ -18,3 +18,17 @@ export function mix (hash: number): number {
   hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35)
   return (hash ^ hash >>> 16) >>> 0
 }
+
+/** Hashes the keys of an app. The last hash is cached, since one operation needs the hash of its key several times. */
+export class KeyHasher {
+  #key = ''
+  #hash = hashKey('')
+
+  of (key: string): number {
+    if (key !== this.#key) {
+      this.#key = key
+      this.#hash = hashKey(key)
+    }
+    return this.#hash
+  }
+}

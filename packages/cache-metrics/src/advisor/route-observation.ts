@@ -1,7 +1,9 @@
 import { KeyLeak } from './key-leak/key-leak.js'
 import type { Observation } from './report/observation.js'
-import { DEFAULT_TTLS, ReuseCurve, type ReuseCurveOptions } from './curve/reuse-curve.js'
-import { provenTtl, Staleness } from './staleness/staleness.js'
+import { DEFAULT_TTLS, type ReuseCurveOptions } from './curve/curve-options.js'
+import { ReuseCurve } from './curve/reuse-curve.js'
+import { Staleness } from './staleness/staleness.js'
+import { provenTtl } from './staleness/staleness-forecast.js'
 
 /** The loads of a key pattern: their mean duration, the share that may be stored, and the change that storing makes to the values. */
 export type LoadObservation = Pick<Observation, 'meanSeconds' | 'storableShare' | 'change'>

@@ -113,13 +113,14 @@ class Pattern {
 
 /** Creates a hit-rate curve whose tables fit into `bytes`, with the largest possible sample of keys. */
 function curveWithin (bytes: number, { ttls, entries }: StudyOptions): ReuseCurve {
-  // The tables of a hit-rate curve have counts for each cache size and ttl, and a record and a bucket for each entry.
+  // The tables of a hit-rate curve have counts for each cache size and ttl, and for each entry a hash, load times, three links and up to two
+  // buckets.
   const counts = entries.length * ttls.length * 128
-  let room = (bytes - counts) / (4 * (4 + ttls.length) + 8)
+  let room = (bytes - counts) / (4 * (6 + ttls.length))
   let sampleEntries = 0
   for (const [at, size] of [...entries].sort((a, b) => a - b).entries()) {
     sampleEntries = Math.min(size, Math.floor(room / (entries.length - at)))
     room -= sampleEntries
   }
-  return new ReuseCurve({ ttls: [...ttls], entries: [...entries], sampleEntries: Math.max(1, sampleEntries) })
+  return new ReuseCurve({ ttls: [...ttls], entries: [...entries], sampleEntries: Math.max(1, sampleEntries), isCompact: false })
 }

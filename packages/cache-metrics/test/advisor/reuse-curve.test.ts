@@ -83,7 +83,7 @@ t.test('bytes: little for a few keys, and bounded for a million', async (t) => {
   for (let id = 0; id < 100_000; id++) curve.note(hashKey(`${id}`), id)
   const { bytes } = curve
   for (let id = 0; id < 1_000_000; id++) curve.note(hashKey(`${id}`), id)
-  t.ok(curve.bytes <= 120_000, `${curve.bytes} after a million keys`)
+  t.ok(curve.bytes <= 60_000, `${curve.bytes} after a million keys`)
   t.ok(curve.bytes < bytes * 1.1)
   t.ok(Math.abs(curve.distinctKeys / 1_000_000 - 1) < 0.12)
 })

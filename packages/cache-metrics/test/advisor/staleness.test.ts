@@ -1,5 +1,6 @@
 import t from 'tap'
-import { provenTtl, Staleness } from '../../src/advisor/staleness/staleness.js'
+import { Staleness } from '../../src/advisor/staleness/staleness.js'
+import { provenTtl } from '../../src/advisor/staleness/staleness-forecast.js'
 
 const TTLS = [5, 15, 60, 300]
 /** More by hand: RUNS=200. */
@@ -219,4 +220,12 @@ t.test('note: a clock that runs backwards breaks nothing', async (t) => {
   const staleness = new Staleness({ ttls: [10] })
   for (const time of [1e6, 1e6 + 5, 10, 1e6 + 20, 1e6 + 21, 1e6 - 100]) staleness.note(1, time, 1)
   t.match(staleness.forecast(), [{ stale: 0, rate: 0 }])
+})
+
+t.test('forecast: more hits of a key than 16 bits hold leave the rate as it is', async (t) => {
+  const staleness = new Staleness({ ttls: [100], maxKeys: 8 })
+  // Of 100 requests within a ttl the first loads; the value changes in their middle.
+  for (let turn = 0; turn < 200_000; turn++) staleness.note(1, turn, Math.floor((turn + 50) / 100))
+  const { rate } = staleness.forecast()[0]!
+  t.ok(Math.abs(rate - 50 / 99) < 0.001, `${rate}`)
 })

@@ -1,143 +1,221 @@
-// Offsets in the record of a simulated cache entry: hash, three links, then the load time under each ttl. One record takes one or two cache
-// lines of memory, so that `touch` is fast. A link is the offset of another record; 0 is no link, since record 0 is unused.
-const HASH = 0
-/** The offset of the link to the next entry in the same bucket of the hash table. */
-const NEXT = 1
-// The offsets of the links of the LRU list, which is a ring: the newer neighbour of the newest entry is the oldest entry.
-const NEWER = 2
-const OLDER = 3
-const LOADS = 4
+import { EntryTags } from './entry-tags.js'
+import { LoadTimes } from './load-times.js'
+
 const FIRST_ENTRIES = 16
+/** The maximum number of entries whose links fit into 16 bits. */
+const MAX_SHORT = 0xffff
 
 /** The result of `touch` for a key without an entry: a miss under each ttl. */
 export const ALL_MISSED = -1
 
+type Links = Uint16Array | Uint32Array
+
 /**
  * Simulates a `MemoryCache` without values under several ttls at once. A miss loads and stores; a hit does not extend the
- * lifetime; an expired entry stays until it is touched or evicted. A touched entry is always the newest, so the LRU order is
- * the same under every ttl, and one list is enough.
+ * lifetime; an expired entry, or one whose tag was invalidated, stays until it is touched or evicted. A touched entry is always the newest,
+ * and a removed one is gone under every ttl, so the LRU order is the same under every ttl, and one list is enough.
  *
- * The tables grow with the entries, up to 4 × (6 + ttls) bytes per entry.
+ * An entry is a number from 1, by which the tables are read; 0 is no entry. The tables grow with the entries, up to 12 + ttls bytes per entry
+ * if they are compact and 12 + 4 × ttls otherwise, and the tables of the tags.
  */
 export class MiniatureCache {
   readonly #capacity: number
-  /** The simulated ttls, in milliseconds. */
-  readonly #ttls: readonly number[]
-  readonly #stride: number
+  readonly #times: LoadTimes
+  readonly #tags = new EntryTags()
   #entries = 0
   #room = 0
+  #hasEvicted = false
+  /** The first removed entry whose number is free; `#next` of each is the next one. */
+  #free = 0
+  /** The number of entries that were ever in use at the same time; the higher numbers are free, too. */
+  #used = 0
   #newest = 0
-  #records = new Uint32Array(0)
-  #buckets = new Uint32Array(1)
+  #hashes = new Uint32Array(1)
+  /** The next entry in the same bucket of the hash table. */
+  #next: Links
+  // The links of the LRU list, which is a ring: the newer neighbour of the newest entry is the oldest entry.
+  #newer: Links
+  #older: Links
+  #buckets: Links
 
   /**
    * Creates an empty simulated cache.
    * @param capacity the maximum number of entries, a whole number from 1
-   * @param ttls at most 32 ttls in milliseconds, each above 0 and at most 2^32
+   * @param ttls at most 32 ttls in milliseconds, each above 0 and at most 30 days
+   * @param isCompact whether the load times have 8 bits, by which an entry expires up to 0.42 % of its ttl early
    */
-  constructor (capacity: number, ttls: readonly number[]) {
+  constructor (capacity: number, ttls: readonly number[], isCompact = false) {
     this.#capacity = capacity
-    this.#ttls = ttls
-    this.#stride = LOADS + ttls.length
+    this.#times = new LoadTimes(ttls, isCompact)
+    this.#next = this.#newer = this.#older = this.#buckets = this.#links(1)
   }
 
-  /** Whether the simulated cache is full, so that the next new key evicts an entry. */
-  get isFull (): boolean { return this.#entries === this.#capacity }
-  get bytes (): number { return this.#records.byteLength + this.#buckets.byteLength }
+  /** Whether an entry was evicted: a larger cache may have had hits that this one has not. */
+  get hasEvicted (): boolean { return this.#hasEvicted }
+  get bytes (): number {
+    if (this.#room === 0) return 0
+    const links = this.#next.byteLength + this.#newer.byteLength + this.#older.byteLength + this.#buckets.byteLength
+    return this.#hashes.byteLength + links + this.#times.bytes + this.#tags.bytes
+  }
 
   /**
    * Simulates a read of a key, and a load under each ttl that misses. Returns the misses as bits: bit `i` for the ttl at index `i`.
    * @param hash the hash of the key, 32 bits, unsigned
-   * @param now whole milliseconds modulo 2^32: the computed age of a load more than 49 days ago is too small
+   * @param now whole milliseconds modulo 2^32
    */
   touch (hash: number, now: number): number {
-    const records = this.#records
-    let entry = this.#buckets[hash & this.#buckets.length - 1]!
-    while (entry !== 0 && records[entry + HASH] !== hash) entry = records[entry + NEXT]!
+    this.#times.advance(now)
+    const entry = this.#find(hash)
     if (entry === 0) {
-      this.#insert(hash, now)
+      this.#insert(hash)
       return ALL_MISSED
     }
-    if (entry !== this.#newest) this.#makeNewest(entry)
-    const ttls = this.#ttls
-    let misses = 0
-    for (let at = 0, load = entry + LOADS; at < ttls.length; at++, load++) {
-      if ((now - records[load]!) >>> 0 < ttls[at]!) continue
-      records[load] = now
-      misses |= 1 << at
+    if (entry !== this.#newest) {
+      this.#unlink(entry)
+      this.#linkNewest(entry)
     }
-    return misses
+    return this.#times.touch(entry)
   }
 
-  #insert (hash: number, now: number): void {
+  /** Simulates `del` of a key: its entry is removed, and its place is free. */
+  remove (hash: number): void {
+    const entry = this.#find(hash)
+    if (entry === 0) return
+    this.#unlinkBucket(entry)
+    if (entry === this.#newest) this.#newest = this.#older[entry]!
+    this.#unlink(entry)
+    this.#next[entry] = this.#free
+    this.#free = entry
+    if (--this.#entries === 0) this.#newest = 0
+    this.#tags.clear(entry)
+  }
+
+  /** Gives the entry of a key, if there is one, a tag; `at` is the number of its tags before this one. */
+  tag (hash: number, at: number, tag: number): void {
+    const entry = this.#find(hash)
+    if (entry !== 0) this.#tags.add(entry, at, tag)
+  }
+
+  /** Simulates the invalidation of a tag: the entries with the tag miss under each ttl, and keep their places. */
+  invalidate (tag: number): void {
+    this.#tags.each(tag, (entry) => this.#times.expire(entry))
+  }
+
+  has (hash: number): boolean { return this.#find(hash) !== 0 }
+
+  /** Calls `visit` with the hash of each key that has an entry. */
+  each (visit: (hash: number) => void): void {
+    let entry = this.#newest
+    for (let left = this.#entries; left > 0; left--, entry = this.#older[entry]!) visit(this.#hashes[entry]!)
+  }
+
+  /** Calls `visit` with the hash of each key whose entry has a tag. */
+  eachOf (tag: number, visit: (hash: number) => void): void {
+    this.#tags.each(tag, (entry) => visit(this.#hashes[entry]!))
+  }
+
+  /** Simulates `clear`: all entries are removed. */
+  clear (): void {
+    this.#buckets.fill(0)
+    for (let entry = 1; entry <= this.#used; entry++) this.#tags.clear(entry)
+    this.#entries = this.#used = this.#free = this.#newest = 0
+  }
+
+  #find (hash: number): number {
+    let entry = this.#buckets[hash & this.#buckets.length - 1]!
+    while (entry !== 0 && this.#hashes[entry] !== hash) entry = this.#next[entry]!
+    return entry
+  }
+
+  #insert (hash: number): void {
     const entry = this.#entries < this.#capacity ? this.#add() : this.#takeOldest()
-    const records = this.#records
-    records[entry + HASH] = hash
-    // The load times are written in a loop, which is faster than `fill()` for a few ttls.
-    for (let load = entry + LOADS, end = entry + this.#stride; load < end; load++) records[load] = now
+    this.#hashes[entry] = hash
+    this.#tags.clear(entry)
+    this.#times.load(entry)
     this.#linkBucket(entry)
   }
 
-  /** Makes an unused record the newest entry of the simulated cache. */
+  /** Makes a free entry the newest entry of the simulated cache. */
   #add (): number {
-    if (this.#entries === this.#room) this.#grow()
-    const entry = ++this.#entries * this.#stride
-    if (this.#entries === 1) this.#newest = this.#records[entry + NEWER] = this.#records[entry + OLDER] = entry
+    let entry = this.#free
+    if (entry !== 0) {
+      this.#free = this.#next[entry]!
+    } else {
+      if (this.#used === this.#room) this.#grow()
+      entry = ++this.#used
+    }
+    if (this.#entries++ === 0) this.#newest = this.#newer[entry] = this.#older[entry] = entry
     else this.#linkNewest(entry)
     return entry
   }
 
   #grow (): void {
     this.#room = Math.min(Math.max(2 * this.#room, FIRST_ENTRIES), this.#capacity)
-    const records = new Uint32Array((this.#room + 1) * this.#stride)
-    records.set(this.#records)
-    this.#records = records
-    this.#buckets = new Uint32Array(2 ** Math.ceil(Math.log2(this.#room)))
-    for (let at = 1; at <= this.#entries; at++) this.#linkBucket(at * this.#stride)
+    const hashes = new Uint32Array(this.#room + 1)
+    hashes.set(this.#hashes)
+    this.#hashes = hashes
+    const grown = (links: Links): Links => {
+      const longer = this.#links(this.#room + 1)
+      longer.set(links)
+      return longer
+    }
+    this.#next = grown(this.#next)
+    this.#newer = grown(this.#newer)
+    this.#older = grown(this.#older)
+    this.#times.grow(this.#room)
+    this.#tags.grow(this.#room)
+    this.#buckets = this.#links(2 ** Math.ceil(Math.log2(this.#room)))
+    // The tables grow only when no number is free, so each number below has an entry.
+    for (let entry = 1; entry <= this.#used; entry++) this.#linkBucket(entry)
+  }
+
+  #links (length: number): Links {
+    return this.#capacity <= MAX_SHORT ? new Uint16Array(length) : new Uint32Array(length)
   }
 
   /**
-   * Reuses the record of the least recently used entry for a new entry, which becomes the newest one. The two are neighbours in the ring,
+   * Reuses the number of the least recently used entry for a new entry, which becomes the newest one. The two are neighbours in the ring,
    * so that only `#newest` changes.
    */
   #takeOldest (): number {
-    const records = this.#records
-    const oldest = records[this.#newest + NEWER]!
-    const bucket = records[oldest + HASH]! & this.#buckets.length - 1
-    let other = this.#buckets[bucket]!
-    if (other === oldest) {
-      this.#buckets[bucket] = records[oldest + NEXT]!
-    } else {
-      while (records[other + NEXT] !== oldest) other = records[other + NEXT]!
-      records[other + NEXT] = records[oldest + NEXT]!
-    }
+    this.#hasEvicted = true
+    const oldest = this.#newer[this.#newest]!
+    this.#unlinkBucket(oldest)
     this.#newest = oldest
     return oldest
   }
 
   #linkBucket (entry: number): void {
-    const bucket = this.#records[entry + HASH]! & this.#buckets.length - 1
-    this.#records[entry + NEXT] = this.#buckets[bucket]!
+    const bucket = this.#hashes[entry]! & this.#buckets.length - 1
+    this.#next[entry] = this.#buckets[bucket]!
     this.#buckets[bucket] = entry
   }
 
-  #makeNewest (entry: number): void {
-    const records = this.#records
-    const newer = records[entry + NEWER]!
-    const older = records[entry + OLDER]!
-    records[newer + OLDER] = older
-    records[older + NEWER] = newer
-    this.#linkNewest(entry)
+  #unlinkBucket (entry: number): void {
+    const bucket = this.#hashes[entry]! & this.#buckets.length - 1
+    let other = this.#buckets[bucket]!
+    if (other === entry) {
+      this.#buckets[bucket] = this.#next[entry]!
+      return
+    }
+    while (this.#next[other] !== entry) other = this.#next[other]!
+    this.#next[other] = this.#next[entry]!
+  }
+
+  #unlink (entry: number): void {
+    const newer = this.#newer[entry]!
+    const older = this.#older[entry]!
+    this.#older[newer] = older
+    this.#newer[older] = newer
   }
 
   #linkNewest (entry: number): void {
-    const records = this.#records
     const newest = this.#newest
-    const oldest = records[newest + NEWER]!
-    records[entry + OLDER] = newest
-    records[entry + NEWER] = oldest
-    records[newest + NEWER] = entry
-    records[oldest + OLDER] = entry
+    const oldest = this.#newer[newest]!
+    this.#older[entry] = newest
+    this.#newer[entry] = oldest
+    this.#newer[newest] = entry
+    this.#older[oldest] = entry
     this.#newest = entry
   }
 }

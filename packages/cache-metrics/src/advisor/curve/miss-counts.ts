@@ -5,13 +5,13 @@ export class MissCounts {
   readonly #ttls: number
   /**
    * The miss counts of each group of keys: one for each ttl, and one of misses under all ttls, since most misses are of keys without an
-   * entry.
+   * entry. 32 bits suffice for 25 days with 2000 sampled misses a second.
    */
-  readonly #counts: Float64Array
+  readonly #counts: Uint32Array
 
   constructor (ttls: number, groups: number) {
     this.#ttls = ttls
-    this.#counts = new Float64Array(groups * (ttls + 1))
+    this.#counts = new Uint32Array(groups * (ttls + 1))
   }
 
   get bytes (): number { return this.#counts.byteLength }

@@ -1,28 +1,9 @@
-import { MAX_TTL } from '@x/cache-core/implementing'
-import { OptionInvalid } from '@x/cache-core/suite'
-import { HASHES } from '../hash.js'
+import { CurveLevel } from './curve-level.js'
+import { resolveCurveOptions, type ReuseCurveOptions } from './curve-options.js'
+import { MAX_TAGS } from './entry-tags.js'
 import { KeySample } from './key-sample.js'
-import { ALL_MISSED, MiniatureCache } from './miniature-cache.js'
-import { MissCounts } from './miss-counts.js'
-
-/** The settings of a reuse curve: its ttls and cache sizes, and the limit of its sample of keys. */
-export interface ReuseCurveOptions {
-  /**
-   * The ttls of the curve in seconds, above 0 and at most 30 days; 1 to 32 of them.
-   * @default 1, 10, 60, 300, 900, 3600 and 86 400
-   */
-  ttls?: readonly number[]
-  /**
-   * The cache sizes of the curve in entries, whole numbers from 1.
-   * @default 100, 1000, 5000, 20 000 and 100 000
-   */
-  entries?: readonly number[]
-  /**
-   * The maximum number of simulated entries per cache size, a whole number from 1 to 2^24. A size up to this number is simulated in full,
-   * and its hit rates are exact. Default 512. Each entry takes about 50 bytes.
-   */
-  sampleEntries?: number
-}
+import { InvalidatedKeys } from './invalidated-keys.js'
+import { ALL_MISSED } from './miniature-cache.js'
 
 /** One point of a reuse curve: the hit rate for one ttl and one size. */
 export interface ReusePoint {
@@ -42,63 +23,67 @@ export interface ReusePoint {
   sampled: number
 }
 
-/** The default ttls of a reuse curve, in seconds: from the ttl of a polled page to the ttl of a catalogue. */
-export const DEFAULT_TTLS: readonly number[] = [1, 10, 60, 300, 900, 3600, 86_400]
-export const DEFAULT_ENTRIES: readonly number[] = [100, 1000, 5000, 20_000, 100_000]
-const GROUPS = 8
+// The kinds of what is noted in a batch; the number of the entry's tags before a tag is added to TAG.
+const READ = 0
+const REMOVAL = 1
+const INVALIDATION = 2
+const CLEAR = 3
+const TAG = 4
 /** The number of requests that are simulated at a time. */
-const BATCH = 256
-/** The two-sided 95 % quantile of Student's t with 7 degrees of freedom. */
-const T_95 = 2.365
+const BATCH = 128
+/**
+ * The number of standard errors in half an interval of 95 %: Student's quantile with 7 degrees of freedom, 2.365, by 0.76. The larger of two
+ * estimates of the variance is too large on average; the factor is measured (`test/advisor/interval-coverage.test.ts`).
+ */
+const T_95 = 2.365 * 0.76
 
 /**
  * Estimates the hit rate of an LRU cache for each ttl and size. Each noted request reads its key, and loads and stores the key on a
- * miss. Memory is bounded for any number of keys: with the default options 120 kB at most, and 10 kB for ten keys.
+ * miss. A read of a key that was removed, or whose tag was invalidated, since its last read is a miss for each ttl and size. Memory is bounded
+ * for any number of keys: with the default options 60 kB at most without tags, and 10 kB for ten keys.
  *
  * Each size has a miniature: a cache scaled down in proportion to its sample of keys (Waldspurger et al., "Cache Modeling and
  * Optimization using Miniature Simulations", ATC '17; keys are sampled by hash as in "Efficient MRC Construction with
  * SHARDS", FAST '15). The samples are nested, so that a larger size is compared with the next smaller one on the same keys.
  * The estimate for a larger size is a ratio: of the misses of the smaller size, the share that also misses in the larger size. A
- * hot key hits in both sizes, so its presence in the sample hardly changes the ratio. On the trace web07 the error is a tenth of the
+ * hot key hits in both sizes, so its presence in the sample hardly changes the ratio. Where the hot key was removed or its tag invalidated,
+ * it misses in both sizes: such reads are counted over all keys in the smallest size, and are not in the ratio. On the trace web07 the error is a tenth of the
  * error of hits per sampled request. It is also a tenth of the error of SHARDS-adj, which corrects the hits by the number of excess or
  * missing requests.
  */
 export class ReuseCurve {
   readonly #ttls: readonly number[]
-  readonly #levels: readonly Level[]
+  readonly #levels: readonly CurveLevel[]
   readonly #keys = new KeySample()
-  #simulated = 0
-  // Requests that are not simulated yet, in their order. Within a batch the tables stay in the processor's cache; between two requests of an
+  readonly #invalidated = new InvalidatedKeys()
+  /** Whether an entry had a tag: without tags an invalidation has no effect, and need not be noted. */
+  hasTags = false
+  #requests = 0
+  // Requests and invalidations that are not simulated yet, in their order. Within a batch the tables stay in the processor's cache; between two requests of an
   // app they do not, and each access would wait for memory.
   readonly #hashes = new Uint32Array(BATCH)
   readonly #times = new Uint32Array(BATCH)
+  readonly #kinds = new Uint8Array(BATCH)
   #pending = 0
 
   /**
-   * Creates a reuse curve without requests.
    * @throws `CACHE_ERR_OPTION_INVALID` for a ttl, a size or a sample out of its range
    */
   constructor (options: ReuseCurveOptions = {}) {
-    const {
-      ttls = DEFAULT_TTLS,
-      entries = DEFAULT_ENTRIES,
-      sampleEntries = 512
-    } = options
-    this.#ttls = sortedSet('ttls', ttls, (ttl) => ttl > 0 && ttl <= MAX_TTL, `1 to 32 numbers above 0, ${MAX_TTL} at most`)
-    const sizes = sortedSet('entries', entries, (size) => isWhole(size), 'whole numbers from 1')
-    if (!isWhole(sampleEntries, 2 ** 24)) throw new OptionInvalid('sampleEntries', String(sampleEntries), 'a whole number from 1 to 2^24')
+    const { ttls, entries: sizes, sampleEntries, isCompact } = resolveCurveOptions(options)
+    this.#ttls = ttls
     // The smallest size is simulated in full: the hottest keys determine the hit rate, and a sample may lack these keys by chance.
     const first = sizes[0]! > sampleEntries ? [sampleEntries] : []
     const lifetimes = this.#ttls.map((ttl) => ttl * 1000)
-    this.#levels = [...first, ...sizes].map((size, at) => new Level(size, at >= first.length, sampleEntries, lifetimes))
+    this.#levels = [...first, ...sizes].map((size, at) => new CurveLevel(size, at >= first.length, sampleEntries, lifetimes, isCompact))
   }
 
   /** The number of requests that were noted in the curve. */
-  get requests (): number { return this.#simulated + this.#pending }
+  get requests (): number { return this.#requests }
 
   /** The size of the tables of the reuse curve, in bytes. */
   get bytes (): number {
-    const own = this.#hashes.byteLength + this.#times.byteLength + this.#keys.bytes
+    const own = this.#hashes.byteLength + this.#times.byteLength + this.#kinds.byteLength + this.#keys.bytes + this.#invalidated.bytes
     return this.#levels.reduce((sum, { bytes }) => sum + bytes, own)
   }
 
@@ -123,25 +108,75 @@ export class ReuseCurve {
    * @param now milliseconds of any clock; fractions are cut off. If the clock goes back, earlier loads count as expired
    */
   note (hash: number, now: number): void {
+    this.#requests++
+    this.#add(READ, hash, now)
+  }
+
+  /** Notes that the entry of a key was removed by `del`. */
+  noteRemoval (hash: number): void {
+    this.#add(REMOVAL, hash, 0)
+  }
+
+  /**
+   * Notes a tag of the entry that the last request for a key stored.
+   * @param at the number of the entry's tags before this one; 4 tags of an entry are simulated
+   */
+  noteTag (hash: number, at: number, tag: number): void {
+    if (at >= MAX_TAGS) return
+    this.hasTags = true
+    this.#add(TAG + at, hash, tag)
+  }
+
+  /** Notes that all entries with a tag were invalidated. */
+  noteInvalidation (tag: number): void {
+    this.#add(INVALIDATION, tag, 0)
+  }
+
+  /** Notes that all entries were removed. */
+  noteClear (): void {
+    this.#add(CLEAR, 0, 0)
+  }
+
+  #add (kind: number, hash: number, time: number): void {
+    this.#kinds[this.#pending] = kind
     this.#hashes[this.#pending] = hash
-    this.#times[this.#pending] = now
+    this.#times[this.#pending] = time
     if (++this.#pending === BATCH) this.#simulate()
   }
 
-  /** Simulates the noted requests that are not simulated yet. */
+  /** Simulates the noted requests and invalidations that are not simulated yet. */
   #simulate (): void {
     const pending = this.#pending
     this.#pending = 0
-    this.#simulated += pending
-    for (let at = 0; at < pending; at++) this.#simulateOne(this.#hashes[at]!, this.#times[at]!)
+    for (let at = 0; at < pending; at++) {
+      const kind = this.#kinds[at]!
+      if (kind === READ) this.#read(this.#hashes[at]!, this.#times[at]!)
+      else this.#write(kind, this.#hashes[at]!, this.#times[at]!)
+    }
   }
 
-  #simulateOne (hash: number, time: number): void {
+  #read (hash: number, time: number): void {
     if (hash < this.#keys.limit) this.#keys.note(hash)
+    const isInvalidated = this.#invalidated.read(hash)
     let misses = ALL_MISSED
     for (const level of this.#levels) {
       if (hash >= level.limit) return
-      misses = level.note(hash, time, misses)
+      misses = level.note(hash, time, misses, isInvalidated)
+    }
+  }
+
+  #write (kind: number, hash: number, tag: number): void {
+    const smallest = this.#levels[0]!.cache
+    const invalidated = this.#invalidated
+    if (kind === CLEAR) smallest.each((key) => invalidated.add(key))
+    else if (kind === INVALIDATION) smallest.eachOf(hash, (key) => invalidated.add(key))
+    else if (kind === REMOVAL && smallest.has(hash)) invalidated.add(hash)
+    for (const { limit, cache } of this.#levels) {
+      if (kind === CLEAR) cache.clear()
+      else if (kind === INVALIDATION) cache.invalidate(hash)
+      else if (hash >= limit) return
+      else if (kind === REMOVAL) cache.remove(hash)
+      else cache.tag(hash, kind - TAG, tag)
     }
   }
 
@@ -150,6 +185,7 @@ export class ReuseCurve {
     this.#simulate()
     const points: ReusePoint[] = []
     const { distinct } = this.#keys
+    const invalidated = this.#requests === 0 ? 0 : this.#invalidated.reads / this.#requests
     const missRates = this.#ttls.map(() => 1)
     const variances = this.#ttls.map(() => 0)
     let mayGain = true
@@ -160,90 +196,17 @@ export class ReuseCurve {
           missRates[at] = level.missRate(at)
         } else if (mayGain) {
           const { ratio, variance } = level.left(at, distinct)
-          variances[at] = ratio ** 2 * variances[at]! + missRates[at]! ** 2 * variance
-          missRates[at] = missRates[at]! * ratio
+          variances[at] = ratio ** 2 * variances[at]! + (missRates[at]! - invalidated) ** 2 * variance
+          missRates[at] = invalidated + (missRates[at]! - invalidated) * ratio
         }
         // A longer ttl never has fewer hits: the loads of a key are the fewest intervals of one ttl that cover its requests.
         hitRate = Math.max(hitRate, 1 - missRates[at]!)
-        const margin = this.#simulated === 0 ? 1 : Math.min(1, T_95 * Math.sqrt(variances[at]!))
+        const margin = this.#requests === 0 ? 1 : Math.min(1, T_95 * Math.sqrt(variances[at]!))
         if (level.isWanted) points.push({ ttl, entries: level.entries, hitRate, margin, sampled: level.sampled })
       }
-      // A cache that is not full has evicted no entry, so a larger size has the same hit rate.
-      mayGain = level.isFull
+      // A larger size than that of a cache that evicted no entry has the same hit rate.
+      mayGain = level.cache.hasEvicted
     }
     return points
   }
-}
-
-/** One cache size of a reuse curve: its miniature cache, and the counts of its misses. */
-class Level {
-  /** Keys with a hash below this limit are in the sample of keys for this cache size. */
-  readonly limit: number
-  /** Whether all keys are in the sample for this cache size. */
-  readonly isExact: boolean
-  sampled = 0
-  readonly #cache: MiniatureCache
-  readonly #misses: MissCounts
-  /** The misses of the next smaller cache size for the same requests; empty for a size that is simulated in full. */
-  readonly #before: MissCounts
-
-  constructor (readonly entries: number, readonly isWanted: boolean, sampleEntries: number, ttls: readonly number[]) {
-    this.limit = Math.min(1, sampleEntries / entries) * HASHES
-    this.isExact = this.limit === HASHES
-    this.#cache = new MiniatureCache(Math.min(entries, sampleEntries), ttls)
-    this.#misses = new MissCounts(ttls.length, this.isExact ? 1 : GROUPS)
-    this.#before = new MissCounts(ttls.length, this.isExact ? 0 : GROUPS)
-  }
-
-  get bytes (): number { return this.#cache.bytes + this.#misses.bytes + this.#before.bytes }
-  get isFull (): boolean { return this.#cache.isFull }
-
-  /** Simulates a request; returns the misses as bits, one per ttl. `before` has the misses of the next smaller cache size. */
-  note (hash: number, now: number, before: number): number {
-    this.sampled++
-    const misses = this.#cache.touch(hash, now)
-    if (this.isExact) {
-      this.#misses.add(misses, 0)
-    } else {
-      this.#misses.add(misses, hash & GROUPS - 1)
-      this.#before.add(before, hash & GROUPS - 1)
-    }
-    return misses
-  }
-
-  /** The miss rate under a ttl, for a cache size that is simulated in full. */
-  missRate (ttl: number): number {
-    return this.sampled === 0 ? 1 : this.#misses.of(ttl, 0) / this.sampled
-  }
-
-  /** Returns the share of the next smaller cache size's misses, 0 to 1, that also miss in this size, and the variance of the share. */
-  left (ttl: number, distinctKeys: number): { ratio: number, variance: number } {
-    let misses = 0
-    let before = 0
-    for (let group = 0; group < GROUPS; group++) {
-      misses += this.#misses.of(ttl, group)
-      before += this.#before.of(ttl, group)
-    }
-    const ratio = before === 0 ? 1 : Math.min(1, misses / before)
-    let squares = 0
-    for (let group = 0; group < GROUPS; group++) {
-      squares += (this.#misses.of(ttl, group) - ratio * this.#before.of(ttl, group)) ** 2
-    }
-    const amongGroups = before === 0 ? 0 : squares / before ** 2 * GROUPS / (GROUPS - 1)
-    // The variance is at least that of one binomial trial per key (Agresti and Coull, 1998): groups of a few keys may agree by chance.
-    const rate = this.limit / HASHES
-    const keys = distinctKeys * rate
-    const share = (ratio * keys + 2) / (keys + 4)
-    return { ratio, variance: (1 - rate) * Math.max(amongGroups, share * (1 - share) / (keys + 4)) }
-  }
-}
-
-function isWhole (value: number, max = Number.MAX_SAFE_INTEGER): boolean {
-  return Number.isSafeInteger(value) && value >= 1 && value <= max
-}
-
-function sortedSet (name: string, values: readonly number[], isAllowed: (value: number) => boolean, allowed: string): number[] {
-  const sorted = [...new Set(values)].sort((a, b) => a - b)
-  if (sorted.length >= 1 && sorted.length <= 32 && sorted.every(isAllowed)) return sorted
-  throw new OptionInvalid(name, String(values), allowed)
 }

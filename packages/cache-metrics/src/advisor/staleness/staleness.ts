@@ -1,4 +1,5 @@
 import { HASHES, mix } from '../hash.js'
+import type { StalenessForecast } from './staleness-forecast.js'
 import { effective, spreadOf, total, wilson, Z, type Cluster } from './ratio-interval.js'
 
 /** The default ttls of a staleness forecast, in seconds: from the ttl of a polled page to the ttl of a catalogue. */
@@ -6,25 +7,16 @@ const TTLS = [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400]
 const MAX_KEYS = 512
 /** The number of blocks (equal periods of the observed time). It is even, since blocks are merged in pairs when all are used. */
 const BLOCKS = 64
-/** The number of counts that are stored per key and ttl: hits, stale hits, hits since the load. */
-const COUNTS = 3
+/** The number of counts that are stored per key and ttl: hits, stale hits. */
+const COUNTS = 2
+/** The highest number of hits of one load that is counted; more hits of one load add nothing to the certainty. */
+const MAX_SINCE = 0xffff
+/** The count of hits at which all counts of a ttl are halved, so that they fit into 16 bits and the keys have the same weights as before. */
+const MAX_COUNT = 0xffff
+/** The count of a block at which all blocks are halved: a larger 32-bit float does not change by 1. */
+const MAX_IN_BLOCK = 2 ** 24
 /** The number of counts that are stored per block of time and ttl: hits, stale hits. */
 const PER_BLOCK = 2
-
-/** The staleness forecast of one ttl: the simulated hits, and how many of them were stale. */
-export interface StalenessForecast {
-  /** The ttl of the simulated cache, in seconds. */
-  readonly ttl: number
-  /** The number of simulated hits of the sampled keys. */
-  readonly hits: number
-  /** The number of simulated hits whose value had changed since the load. */
-  readonly stale: number
-  /** Stale hits per hit; `0` without hits. */
-  readonly rate: number
-  /** The 95 % confidence interval of the rate; 0 to 1 if there is too little data. */
-  readonly low: number
-  readonly high: number
-}
 
 /**
  * Forecasts the stale hits of a cache for each ttl, from requests that all load, so that each has the current value.
@@ -51,17 +43,18 @@ export class Staleness {
   readonly #ttls: readonly number[]
   readonly #maxKeys: number
   #threshold = HASHES
-  readonly #slots = new Map<number, number>()
-  readonly #free: number[] = []
-  #capacity = 0
-  // Tables by sampled key and ttl, which grow with the keys up to `maxKeys`: the time of the simulated load, its fingerprint, and the
-  // counts of hits.
-  #loadedAt = new Float64Array(0)
-  #loaded = new Uint32Array(0)
-  #counts = new Uint32Array(0)
+  /** The hashes of the sampled keys by slot; NaN: the slot is free. */
+  #keys = new Float64Array(0)
+  #size = 0
+  // Tables by sampled key and ttl, which grow with the keys up to `maxKeys`: the time of the simulated load in milliseconds since shortly
+  // before the first request, 0 without a load; 16 bits of its fingerprint; the counts of hits; and the hits of the load.
+  #loadedAt = new Uint32Array(0)
+  #loaded = new Uint16Array(0)
+  #counts = new Uint16Array(0)
+  #since = new Uint16Array(0)
   /** By ttl, over all keys: the sum of the squares of the numbers of hits per load. */
   readonly #squares: Float64Array
-  readonly #blocks: Float64Array
+  readonly #blocks: Float32Array
   #blockSeconds = 1
   #began = NaN
   #last = 0
@@ -69,19 +62,19 @@ export class Staleness {
   /**
    * Creates a staleness forecast without requests.
    * @param options.ttls ttls in seconds, each above 0; default: 9 ttls from 1 s to a day
-   * @param options.maxKeys number of keys that are tracked at a time, at least 8; each takes about 250 bytes with the default ttls
+   * @param options.maxKeys number of keys that are tracked at a time, at least 8; each takes about 150 bytes with the default ttls
    */
   constructor ({ ttls = TTLS, maxKeys = MAX_KEYS }: { ttls?: readonly number[], maxKeys?: number } = {}) {
     this.#ttls = [...ttls].sort((a, b) => a - b)
     this.#maxKeys = Math.max(8, maxKeys)
     this.#squares = new Float64Array(ttls.length)
-    this.#blocks = new Float64Array(BLOCKS * ttls.length * PER_BLOCK)
+    this.#blocks = new Float32Array(BLOCKS * ttls.length * PER_BLOCK)
   }
 
-  /** The approximate size of the forecast's tables in bytes: the arrays, and 56 bytes per entry of the map. */
+  /** The size of the forecast's tables in bytes. */
   get bytes (): number {
-    const arrays = [this.#loadedAt, this.#loaded, this.#counts, this.#squares, this.#blocks]
-    return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0) + this.#slots.size * 56
+    const arrays = [this.#keys, this.#loadedAt, this.#loaded, this.#counts, this.#since, this.#squares, this.#blocks]
+    return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0)
   }
 
   /** Whether a key is in the sample of the forecast; requests for other keys need no fingerprint. */
@@ -94,26 +87,31 @@ export class Staleness {
     if (!this.wants(keyHash)) return
     if (Number.isNaN(this.#began)) this.#began = nowSeconds
     this.#last = nowSeconds
-    const slot = this.#slots.get(keyHash) ?? this.#take(keyHash)
+    const known = this.#keys.indexOf(keyHash)
+    const slot = known === -1 ? this.#take(keyHash) : known
     if (slot === undefined) return
     const ttls = this.#ttls
-    const print = fingerprint >>> 0
+    const print = mix(fingerprint) >>> 16
+    const now = Math.round((nowSeconds - this.#began) * 1000) + 1 >>> 0
     for (let index = 0, at = slot * ttls.length; index < ttls.length; index++, at++) {
       const count = at * COUNTS
       const loadedAt = this.#loadedAt[at]!
-      if (nowSeconds - loadedAt < ttls[index]!) {
+      const age = now - loadedAt >>> 0
+      if (loadedAt !== 0 && age < ttls[index]! * 1000) {
         const stale = this.#loaded[at] !== print
-        this.#counts[count]!++
+        if (++this.#counts[count]! === MAX_COUNT) this.#halve(index)
         if (stale) this.#counts[count + 1]!++
-        this.#squares[index]! += 2 * this.#counts[count + 2]!++ + 1
+        this.#squares[index]! += 2 * this.#since[at]! + 1
+        if (this.#since[at]! < MAX_SINCE) this.#since[at]!++
         // A simulated hit is counted in the block of time of its load, so that the stale hits of one change are in one block.
-        const block = this.#blockOf(loadedAt) + index * PER_BLOCK
-        this.#blocks[block]!++
+        const block = this.#blockOf(nowSeconds - age / 1000) + index * PER_BLOCK
+        if (++this.#blocks[block]! >= MAX_IN_BLOCK) this.#scale(0.5)
         if (stale) this.#blocks[block + 1]!++
       } else {
-        this.#loadedAt[at] = nowSeconds
+        // The time 0 means that there is no load; after 49 days it is also the time of one millisecond.
+        this.#loadedAt[at] = now === 0 ? 1 : now
         this.#loaded[at] = print
-        this.#counts[count + 2] = 0
+        this.#since[at] = 0
       }
     }
   }
@@ -125,7 +123,8 @@ export class Staleness {
 
   #forecast (ttl: number, index: number): StalenessForecast {
     const keys: Cluster[] = []
-    for (const slot of this.#slots.values()) {
+    for (const [slot, keyHash] of this.#keys.entries()) {
+      if (Number.isNaN(keyHash)) continue
       const count = (slot * this.#ttls.length + index) * COUNTS
       if (this.#counts[count]! > 0) keys.push({ hits: this.#counts[count]!, stale: this.#counts[count + 1]! })
     }
@@ -183,46 +182,57 @@ export class Staleness {
   }
 
   #take (keyHash: number): number | undefined {
-    if (this.#slots.size >= this.#maxKeys) {
+    if (this.#size >= this.#maxKeys) {
       this.#lower()
       if (!this.wants(keyHash)) return undefined
     }
-    if (this.#free.length === 0) this.#grow()
-    const slot = this.#free.pop()!
-    this.#slots.set(keyHash, slot)
+    if (this.#size === this.#keys.length) this.#grow()
+    const slot = this.#keys.findIndex((key) => Number.isNaN(key))
+    this.#keys[slot] = keyHash
+    this.#size++
     const at = slot * this.#ttls.length
-    this.#loadedAt.fill(-Infinity, at, at + this.#ttls.length)
+    this.#loadedAt.fill(0, at, at + this.#ttls.length)
     this.#counts.fill(0, at * COUNTS, (at + this.#ttls.length) * COUNTS)
     return slot
   }
 
   /** Drops the eighth of the sampled keys with the largest hashes. To drop one key at a time would need a search for each key. */
   #lower (): void {
-    const hashes = Float64Array.from(this.#slots.keys(), spread).sort()
+    const hashes = this.#keys.filter((key) => !Number.isNaN(key)).map(spread).sort()
     const before = this.#threshold
     this.#threshold = hashes[Math.floor(hashes.length * 7 / 8)]!
-    for (const [keyHash, slot] of this.#slots) {
-      if (this.wants(keyHash)) continue
-      this.#slots.delete(keyHash)
-      this.#free.push(slot)
+    for (const [slot, keyHash] of this.#keys.entries()) {
+      if (Number.isNaN(keyHash) || this.wants(keyHash)) continue
+      this.#keys[slot] = NaN
+      this.#size--
     }
     // Earlier counts of hits are scaled down, since more keys were sampled then.
-    const share = this.#threshold / before
+    this.#scale(this.#threshold / before)
+  }
+
+  #scale (share: number): void {
     for (const counts of [this.#blocks, this.#squares]) for (let at = 0; at < counts.length; at++) counts[at]! *= share
   }
 
+  /** Halves the counts of all keys for the ttl at an index. */
+  #halve (index: number): void {
+    for (let at = index * COUNTS; at < this.#counts.length; at += this.#ttls.length * COUNTS) {
+      for (let count = at; count < at + COUNTS; count++) this.#counts[count] = (this.#counts[count]! + 1) >>> 1
+    }
+  }
+
   #grow (): void {
-    const before = this.#capacity
-    this.#capacity = Math.min(this.#maxKeys, Math.max(8, before * 2))
-    const width = this.#capacity * this.#ttls.length
-    this.#loadedAt = copied(this.#loadedAt, new Float64Array(width))
-    this.#loaded = copied(this.#loaded, new Uint32Array(width))
-    this.#counts = copied(this.#counts, new Uint32Array(width * COUNTS))
-    for (let slot = this.#capacity - 1; slot >= before; slot--) this.#free.push(slot)
+    const capacity = Math.min(this.#maxKeys, Math.max(8, this.#keys.length * 2))
+    const width = capacity * this.#ttls.length
+    this.#keys = copied(this.#keys, new Float64Array(capacity).fill(NaN))
+    this.#loadedAt = copied(this.#loadedAt, new Uint32Array(width))
+    this.#loaded = copied(this.#loaded, new Uint16Array(width))
+    this.#counts = copied(this.#counts, new Uint16Array(width * COUNTS))
+    this.#since = copied(this.#since, new Uint16Array(width))
   }
 }
 
-function copied<A extends Float64Array | Uint32Array> (from: A, to: A): A {
+function copied<A extends Float64Array | Uint32Array | Uint16Array> (from: A, to: A): A {
   to.set(from)
   return to
 }
@@ -230,19 +240,4 @@ function copied<A extends Float64Array | Uint32Array> (from: A, to: A): A {
 /** Mixes a hash of a key into 32 uniformly distributed bits, for any hash function of the caller. */
 function spread (keyHash: number): number {
   return mix((keyHash | 0) ^ Math.imul((keyHash / HASHES) | 0, 0x9e3779b1))
-}
-
-/**
- * The longest ttl for which the upper bound of the rate of stale hits is within `tolerance`, as it is for all shorter ttls. `undefined`: no
- * ttl is, or too little data.
- * @param forecasts the forecasts, shortest ttl first
- * @param tolerance stale hits per hit: 0.001 is one in a thousand
- */
-export function provenTtl (forecasts: readonly StalenessForecast[], tolerance: number): number | undefined {
-  let recommended: number | undefined
-  for (const { ttl, high } of forecasts) {
-    if (high > tolerance) break
-    recommended = ttl
-  }
-  return recommended
 }
