@@ -10,7 +10,7 @@ import { forgetReady } from './fastify/ready-hits.js'
 import { isLastHook } from './fastify/hook-order.js'
 import { configOf } from './fastify/patches.js'
 import { resolveEdgeOptions, type CacheEdgeOptions, type EdgePolicy } from './options.js'
-import { TAG_PREFIX } from './store/cache-key.js'
+import { GROUP_PREFIX, TAG_PREFIX } from './store/cache-key.js'
 
 /** The decorator `fastify.cacheEdge`: counters of early answers and of failed bans. */
 export interface CacheEdge {
@@ -45,7 +45,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   refuseSiblings(fastify, NAME)
   const core = await ensureCore(fastify)
   core.registry.personal.add(options.personal ?? [])
-  for (const name of [RESPONSE_KEYS, TAG_PREFIX]) core.registry.reservedNames.add(name)
+  for (const name of [RESPONSE_KEYS, TAG_PREFIX, GROUP_PREFIX]) core.registry.reservedNames.add(name)
   const tags = options.etag === false ? undefined : await BodyTags.create({ ...options.etag })
   const edge = new Edge(fastify, core, tags, options)
   fastify.decorate(kEdge, edge)

@@ -3,7 +3,6 @@ import type { Log } from '../lib/notices.js'
 import type { CacheStatus } from '../rules/cache-status.js'
 import type { DecidedRequest } from '../rules/decide.js'
 import type { Policy } from '../rules/policy.js'
-import type { TargetUri } from '../store/cache-key.js'
 import type { StoredHead } from '../store/stored-response.js'
 import type { Servable } from '../store/variants.js'
 import type { RecordedRun, RunListener } from './recorded-run.js'
@@ -45,7 +44,6 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   readonly headers: Exchange['headers']
   readonly log: Log
   readonly route: StoredRoute
-  readonly target: TargetUri
   readonly identity: ViewIdentity
   /**
    * The key by which handler runs are shared: a request may wait for the run of another request with this key, since the handler sees the

@@ -3,6 +3,7 @@ import { Backoff, type Core } from '@x/cache-core/suite'
 import { within } from '../lib/within.js'
 import { decide, type DecidedRequest, type FoundResponse, type RecentFailures } from '../rules/decide.js'
 import { stateOf } from '../rules/stored-state.js'
+import { anyGroupTag } from '../store/cache-key.js'
 import type { StoredHead } from '../store/stored-response.js'
 import { isStaleAllowed, matches, servable, timeOf, Variants, type SelectedVariant, type Lookup } from '../store/variants.js'
 import type { CacheRequest } from './cache-request.js'
@@ -181,9 +182,10 @@ export class ExchangeRunner {
 
   /** Runs the handler for a request and for the requests that join its flight. */
   async #lead (request: CacheRequest, found: SelectedVariant | undefined, fwd: Miss, flightKey: string | undefined): Promise<void> {
-    const flight = this.#flights.begin(flightKey, request.tags)
+    const tags = [...request.tags, anyGroupTag(request.target)]
+    const flight = this.#flights.begin(flightKey, tags)
     try {
-      const snapshot = await request.cache.tags.capture(request.tags)
+      const snapshot = await request.cache.tags.capture(tags)
       if (snapshot.ok) flight.snapshot = snapshot.value
       // The client of this request left, so one of the waiting requests runs the handler in its place.
       if (flight.isJoinable && request.isGone) flight.isAbandoned = true

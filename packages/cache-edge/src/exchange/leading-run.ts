@@ -1,3 +1,4 @@
+import type { TagSnapshot } from '@x/cache-core'
 import type { Backoff } from '@x/cache-core/suite'
 import { warn } from '../lib/notices.js'
 import { isDroppedFrom304 } from '../rules/conditional.js'
@@ -219,15 +220,32 @@ export class LeadingRun implements RunListener {
   }
 
   async #store (response: StoredResponse): Promise<void> {
-    const { cache, key, target, tags, refresh } = this.#request
-    const { snapshot } = this.#flight
-    // Without a snapshot of the tags the response is not stored, since the store could not detect an invalidation during the handler run.
+    const { cache, key, target, refresh } = this.#request
+    const { tags } = response
+    const snapshot = await this.#snapshotFor(tags)
     if (snapshot === undefined) return
     const ttl = Math.max(0.001, response.freshness.lifetime - response.freshness.initialAge)
     const staleIfError = Math.max(0, secondsToKeep(response) - ttl)
-    const isStored = await this.#settings.variants.store(cache, key, response, uriTag(target), { ttl, staleIfError, tags, snapshot })
+    const isStored = await this.#settings.variants.store(cache, key, response, uriTag(target), { ttl, staleIfError, tags: [...tags], snapshot })
     if (refresh !== undefined) refresh.hasRenewed = isStored
     if (isStored) this.#request.noteStored()
+  }
+
+  /**
+   * The snapshot with which a response is stored; `undefined`: it is not stored, since the store could not detect an invalidation during
+   * the handler run. The tags of its cache groups were unknown before the run, so all tags are captured again. That snapshot is as old as
+   * the first one, if neither a tag of the first nor any group of the origin has changed after it was captured.
+   */
+  async #snapshotFor (tags: readonly string[]): Promise<TagSnapshot | undefined> {
+    const { cache, tags: known } = this.#request
+    const flight = this.#flight
+    const { snapshot } = flight
+    if (snapshot === undefined || tags.length === known.length) return snapshot
+    const again = await cache.tags.capture([...tags])
+    const current = await cache.tags.isCurrent(snapshot)
+    // In a store of this process alone, an invalidation has superseded the flight.
+    const isUnchanged = current.ok ? current.value : current.error.code === 'CACHE_ERR_UNSUPPORTED'
+    return again.ok && isUnchanged && !flight.isSuperseded ? again.value : undefined
   }
 }
 

@@ -2,6 +2,7 @@ import { joinLines, mergeVary, type Core } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { hasComputedTag } from './body-tags.js'
+import { cacheGroupsField } from '../rules/cache-groups.js'
 import { evaluate, type PreconditionResult } from '../rules/conditional.js'
 import type { PersonalRequests } from './personal-requests.js'
 import { discard } from './payload.js'
@@ -18,7 +19,7 @@ const TARGETED = new Set(['cdn-cache-control', 'cloudflare-cdn-cache-control', '
 const NAMING_LIFETIME = ['expires', ...TARGETED]
 const NO_CACHE = 'no-cache'
 /** Headers that describe one representation. They are removed when an error is sent in place of the response. */
-export const OF_RESPONSE = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
+export const OF_RESPONSE = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag', 'cache-groups']
 
 /** The part of a request that its preconditions are in. */
 type RawRequest = Pick<FastifyRequest, 'raw'>
@@ -28,6 +29,8 @@ type FieldLines = Parameters<typeof joinLines>[0]
 export interface HeaderSettings {
   readonly personal: PersonalRequests
   readonly tagHeader: NonNullable<CacheEdgeOptions['tagHeader']>
+  /** Whether the tags of a policy are sent in `Cache-Groups`. */
+  readonly cacheGroups: boolean
   /** Whether a response with a computed ETag and no lifetime gets `no-cache`. */
   readonly saysNoCache: boolean
   /** Whether a plugin of this app compresses responses by `Accept-Encoding`. */
@@ -145,7 +148,12 @@ export class EdgeHeaders {
       this.#write(reply, 'cache-control', rule.cacheControl)
       if (rule.cdnCacheControl !== undefined && !reply.hasHeader('cdn-cache-control')) this.#write(reply, 'cdn-cache-control', rule.cdnCacheControl)
     }
-    if (this.#settings.tagHeader !== false && tags.length > 0) this.#addTags(reply, this.#settings.tagHeader, tags)
+    if (tags.length === 0) return
+    if (this.#settings.tagHeader !== false) this.#addTags(reply, this.#settings.tagHeader, tags)
+    if (this.#settings.cacheGroups) {
+      const own = joinLines(reply.getHeader('cache-groups'))
+      this.#write(reply, 'cache-groups', own === undefined ? cacheGroupsField(tags) : `${own}, ${cacheGroupsField(tags)}`)
+    }
   }
 
   /** Forbids shared caches to store the response, unless the handler has set `Cache-Control` itself. */

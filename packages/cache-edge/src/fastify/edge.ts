@@ -42,7 +42,7 @@ export class Edge {
   #hasToldOlder = false
 
   constructor (fastify: FastifyInstance, core: Core, tags: BodyTags | undefined, options: CacheEdgeOptions) {
-    const { hosts, purge, tagHeader = EDGE_DEFAULTS.tagHeader } = options
+    const { hosts, purge, tagHeader = EDGE_DEFAULTS.tagHeader, cacheGroups = EDGE_DEFAULTS.cacheGroups } = options
     const credentials = new Credentials(options)
     const personal = new PersonalRequests(core, credentials)
     this.#fastify = fastify
@@ -54,6 +54,7 @@ export class Edge {
     this.#headers = new EdgeHeaders(core, {
       personal,
       tagHeader,
+      cacheGroups,
       saysNoCache: this.#saysNoCache,
       // The decorator is read with the first response, when no plugin can add a decorator any longer.
       isCompressed: () => {
@@ -67,6 +68,7 @@ export class Edge {
       ...EDGE_DEFAULTS,
       ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']),
       app: options.app,
+      cacheGroups,
       hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
     })
     this.#writes = new Writes(fastify)

@@ -47,10 +47,13 @@ export class CacheRequests {
   readonly responses: StoredResponses
   readonly personal: PersonalRequests
   readonly ready: ReadyHits
+  /** Whether the tags of a policy are cache groups, too. */
+  readonly tagsAreGroups: boolean
   readonly #notices = new Notices()
 
-  constructor (fastify: FastifyInstance, core: Core, { personal, responses, ready, app }: {
-    readonly personal: PersonalRequests; readonly responses: StoredResponses; readonly ready: ReadyHits; readonly app: string | undefined
+  constructor (fastify: FastifyInstance, core: Core, { personal, responses, ready, app, cacheGroups }: {
+    readonly personal: PersonalRequests; readonly responses: StoredResponses; readonly ready: ReadyHits
+    readonly app: string | undefined; readonly cacheGroups: boolean
   }) {
     this.fastify = fastify
     this.core = core
@@ -58,6 +61,7 @@ export class CacheRequests {
     this.responses = responses
     this.personal = personal
     this.ready = ready
+    this.tagsAreGroups = cacheGroups
   }
 
   /** Notes that the handler read a part that identifies the client or the request, so its response is for this client alone. */
@@ -118,6 +122,8 @@ export class FastifyCacheRequest implements CacheRequest {
 
   // The list is made at each access, since a hit from memory needs none.
   get tags (): string[] { return [...this.#own, ...this.#uriTags] }
+
+  get groups (): readonly string[] { return this.#app.tagsAreGroups ? this.#own : NO_TAGS }
 
   get headers (): IncomingHttpHeaders { return this.request.raw.headers }
 

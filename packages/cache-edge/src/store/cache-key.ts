@@ -41,6 +41,22 @@ export function uriTags (target: TargetUri): string[] {
   return target.originalUrl === undefined ? [tag] : [tag, uriTag({ ...target, url: target.originalUrl })]
 }
 
+/** The prefix of each internal tag that is made of a cache group, before its colon. */
+export const GROUP_PREFIX = 'edge-group'
+
+/** A tag of the responses of one origin in a cache group (RFC 9875 §2.1): the same group of another origin has another tag. */
+export function groupTag ({ scheme, host }: TargetUri, group: string): string {
+  return `${GROUP_PREFIX}:${digest([scheme.toLowerCase(), host.toLowerCase(), group])}`
+}
+
+/**
+ * A tag that each invalidation of a cache group of this origin invalidates first. The groups of a response are known only once its handler
+ * has run, so a run whose snapshot has this tag detects that a group was invalidated meanwhile. No stored response has this tag.
+ */
+export function anyGroupTag ({ scheme, host }: TargetUri): string {
+  return `${GROUP_PREFIX}:${digest([scheme.toLowerCase(), host.toLowerCase()])}`
+}
+
 function parts ({ scheme, host, url, originalUrl }: TargetUri): string[] {
   const own = [scheme.toLowerCase(), host.toLowerCase(), url]
   return originalUrl === undefined ? own : [...own, originalUrl]
