@@ -91,8 +91,11 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   setStatus (status: CacheStatus, unstored?: () => UnstoredReason | undefined): void
   setCode (code: number): void
   removeHeader (name: string): void
-  /** Runs the handler, which sees only the headers in the cache key, and records nothing. Rejects with the error of the handler. */
-  run (): Promise<void>
+  /**
+   * Runs the handler, which sees only the headers in the cache key, and records nothing. Rejects with the error of the handler.
+   * @param also further headers that the handler sees
+   */
+  run (also?: readonly string[]): Promise<void>
   /**
    * Prepares a handler run that is recorded.
    * @param stale the stored response that the handler may validate; `'shown-all'`: the handler sees the whole request and validates no

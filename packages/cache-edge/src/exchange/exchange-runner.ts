@@ -124,14 +124,16 @@ export class ExchangeRunner {
         return undefined
     }
     const fwd: Miss = decision.why
+    if (decision.kind === 'range') return this.lone.runRange(request)
     if (found === undefined && request.refresh === undefined && this.unstored.showsAll(request.route)) return this.lone.runShown(request, { fwd }, request.method === 'GET')
     if (decision.kind === 'gateway-timeout') {
       request.setStatus({ fwd })
       request.sendGatewayTimeout()
       return undefined
     }
-    // A HEAD runs its handler alone, since its response has no body that could be stored.
-    return request.method === 'HEAD' ? this.lone.runAlone(request, { fwd }) : this.#forward(request, found, fwd)
+    if (request.method !== 'HEAD') return this.#forward(request, found, fwd)
+    // A HEAD joins no run, since its response has no body that could be stored. It may validate the stored response, or be served it stale.
+    return found === undefined ? this.lone.runAlone(request, { fwd }) : this.#lead(request, found, fwd, undefined)
   }
 
   /**

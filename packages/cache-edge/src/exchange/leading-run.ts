@@ -153,6 +153,8 @@ export class LeadingRun implements RunListener {
 
   async #conclude (conclusion: Conclusion): Promise<void> {
     const flight = this.#flight
+    // The full response to a HEAD says nothing about the stored one (RFC 9111 §4.3.5): it may have been computed for HEAD alone.
+    if (this.#request.method === 'HEAD') return
     if (conclusion.kind === 'storable') {
       this.#settings.unstored.noteStorable(this.#request.route)
       if (flight.isSuperseded) return

@@ -14,6 +14,7 @@ import { toStoredRoute } from './fastify-cache-request.js'
 import { checkingFirst } from './current-tag.js'
 import { surround } from './hook-order.js'
 import { checkFastify, configOf } from './patches.js'
+import { cutRanges } from './ranges.js'
 import { finishReady, isReady } from './ready-hits.js'
 import { PersonalRequests } from './personal-requests.js'
 import { ResponseCache } from './response-cache.js'
@@ -198,7 +199,7 @@ export class Edge {
       })
       return
     }
-    done(null, this.#headers.finish(request, reply, payload, route.rule, route.url))
+    done(null, cutRanges(request, reply, this.#headers.finish(request, reply, payload, route.rule, route.url)))
   }
 
   #finishReady (request: FastifyRequest, reply: FastifyReply, payload: unknown, route: string, done: Done): void {

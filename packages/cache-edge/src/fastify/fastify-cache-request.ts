@@ -192,8 +192,8 @@ export class FastifyCacheRequest implements CacheRequest {
     this.reply.removeHeader(name)
   }
 
-  async run (): Promise<void> {
-    await runHandler(this.#run, this.reply, showAllBeforeSend(this.reply, this.show(undefined)))
+  async run (also?: readonly string[]): Promise<void> {
+    await runHandler(this.#run, this.reply, showAllBeforeSend(this.reply, this.show(undefined, also)))
   }
 
   record (listener: RunListener, stale: StoredHead | 'shown-all' | undefined): RecordedRun {

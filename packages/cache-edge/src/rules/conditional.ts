@@ -63,7 +63,7 @@ export function evaluate (request: { readonly method: string; readonly headers: 
 const DIGESTS = new Set(['content-digest', 'repr-digest', 'digest', 'content-md5'])
 /** The headers of the 200 that a 304 omits; see {@link isDroppedFrom304}. */
 export const DROPPED_FROM_304: ReadonlySet<string> = new Set([
-  'content-length', 'content-type', 'content-encoding', 'content-language', 'content-range', 'transfer-encoding', 'trailer', ...DIGESTS
+  'content-length', 'content-type', 'content-encoding', 'content-language', 'content-range', 'accept-ranges', 'transfer-encoding', 'trailer', ...DIGESTS
 ])
 
 /**

@@ -9,6 +9,7 @@ export type Decision =
   | { readonly kind: 'stale-while-revalidate' | 'stale-if-error'; readonly why: 'stale' }
   | { readonly kind: 'revalidate'; readonly why: 'stale' }
   | { readonly kind: 'miss'; readonly why: 'vary-miss' | 'uri-miss' }
+  | { readonly kind: 'range'; readonly why: 'stale' | 'vary-miss' | 'uri-miss' }
   | { readonly kind: 'gateway-timeout'; readonly why: 'stale' | 'vary-miss' | 'uri-miss' }
 
 /** A decision to answer a request without reading a stored response. */
@@ -18,7 +19,7 @@ export type AfterLookup = Exclude<Decision, Bypass>
 type Forward = Extract<Decision, { kind: 'revalidate' | 'miss' }>
 
 /**
- * The rules of a route and its app by which a request bypasses the stored responsesd responses. Each rule runs only if no rule before it
+ * The rules of a route and its app by which a request bypasses the stored responses. Each rule runs only if no rule before it
  * applies.
  */
 export interface BypassRules<R, P> {
@@ -32,6 +33,7 @@ export interface BypassRules<R, P> {
 
 /** A request whose stored responses were read; see `decide`. */
 export interface DecidedRequest {
+  readonly method: string
   readonly headers: HeaderFields
   /** The cache key of the request's URL. */
   readonly key: string
@@ -70,7 +72,6 @@ export function bypassOf<P, R extends { readonly method: string; readonly raw: {
   const reason = rules.personalReason(request, policy)
   if (reason !== null) return bypassFor(reason)
   const { headers } = request.raw
-  if (headers.range !== undefined) return bypassFor('range')
   if (rules.hasOtherParameter(request, policy)) return bypassFor('query')
   if (rules.isOtherHost(request)) return bypassFor('host')
   return requestDirectives(headers)?.noStore === true ? { kind: 'bypass', why: { fwd: 'request', detail: 'no-store' } } : undefined
@@ -92,7 +93,9 @@ export function decide<H extends Dated> (
     if (state === 'while-revalidating' && !failures.isRefreshRefused(request.key, head)) return WHILE_REVALIDATING
   }
   const forwarded = found !== undefined ? REVALIDATE : isOther ? VARY_MISS : URI_MISS
-  return requestDirectives(request.headers)?.onlyIfCached === true ? { kind: 'gateway-timeout', why: forwarded.why } : forwarded
+  if (requestDirectives(request.headers)?.onlyIfCached === true) return { kind: 'gateway-timeout', why: forwarded.why }
+  // The handler of a miss may answer with the range itself; that response is not stored (RFC 9111 §3.3).
+  return request.method === 'GET' && request.headers.range !== undefined ? { kind: 'range', why: forwarded.why } : forwarded
 }
 
 function bypassFor (detail: string): Bypass {
