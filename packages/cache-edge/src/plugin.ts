@@ -10,6 +10,7 @@ import { forgetReady } from './fastify/ready-hits.js'
 import { isLastHook } from './fastify/hook-order.js'
 import { configOf } from './fastify/patches.js'
 import { resolveEdgeOptions, type CacheEdgeOptions, type EdgePolicy } from './options.js'
+import { isRead } from './rules/methods.js'
 import { GROUP_PREFIX, TAG_PREFIX } from './store/cache-key.js'
 
 /** The decorator `fastify.cacheEdge`: counters of early answers and of failed bans. */
@@ -58,7 +59,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   // The headers of a failed response are removed in the onError hook, which runs after the handler and before the error handler.
   fastify.addHook('onError', function forgetFailed (request, reply, _error, done) {
     forgetReady(reply)
-    if (request.method === 'GET' || request.method === 'HEAD') removeResponseHeaders(reply)
+    if (isRead(request.method)) removeResponseHeaders(reply)
     done()
   })
   // This hook finishes the responses of routes that were declared before the plugin had loaded; all other routes have their own last hook.

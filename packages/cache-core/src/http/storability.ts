@@ -5,6 +5,8 @@ import { parseVary } from './vary.js'
 
 // Statuses whose caching requirements this cache implements, as the directive `must-understand` demands (RFC 9111 §3, §5.2.2.3).
 const UNDERSTOOD = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 421, 451, 500, 501, 502, 503, 504])
+// Methods whose responses are stored. The content of a QUERY is part of its cache key (RFC 10008 §2.7).
+const STORED_METHODS = new Set(['GET', 'HEAD', 'QUERY'])
 // Statuses that are never stored: 206 has a part of a body, 304 has none (RFC 9111 §3.3, §3.4). An unusual request causes the others:
 // stored, they would answer usual requests, too.
 const NEVER_STORED = new Set([206, 304, 400, 413, 414, 431])
@@ -43,7 +45,7 @@ export function notStored (
   rule: StorageRule
 ): NotStoredReason | undefined {
   const { status, headers } = response
-  if (request.method !== 'GET' && request.method !== 'HEAD') return 'method'
+  if (!STORED_METHODS.has(request.method)) return 'method'
   if (request.hasBody) return 'request-body'
   if (cacheControlOf(request.headers).noStore) return 'request-no-store'
   if (status === 206 || fieldText(headers, 'content-range') !== undefined) return 'partial'

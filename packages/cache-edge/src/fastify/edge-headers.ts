@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { hasComputedTag } from './body-tags.js'
 import { cacheGroupsField } from '../rules/cache-groups.js'
 import { evaluate, type PreconditionResult } from '../rules/conditional.js'
+import { isRead } from '../rules/methods.js'
 import type { PersonalRequests } from './personal-requests.js'
 import { discard } from './payload.js'
 import { Notices } from '../lib/notices.js'
@@ -54,7 +55,7 @@ export class EdgeHeaders {
    */
   finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule<FastifyRequest>, route: string): unknown {
     const { method } = request.raw
-    if (method !== 'GET' && method !== 'HEAD') return payload
+    if (!isRead(method!)) return payload
     if (this.#describe(request, reply, rule)) this.announceCandidate(route, request.method)
     if (this.#settings.saysNoCache) this.#askFirst(request, reply, rule)
     const { statusCode } = reply
@@ -84,7 +85,7 @@ export class EdgeHeaders {
     if (this.#settings.saysNoCache) this.#askFirst(request, reply, policy)
   }
 
-  /** The result of the preconditions of a GET or HEAD request for a response with these fields. */
+  /** The result of the preconditions of a GET, HEAD or QUERY request for a response with these fields. */
   verdictOn (request: RawRequest, status: number, etagLines: FieldLines, modifiedLines: FieldLines): PreconditionResult {
     const { headers, method } = request.raw
     if (status < 200 || status > 299 || !isConditional(headers)) return 'send'
@@ -103,7 +104,7 @@ export class EdgeHeaders {
     if (events.has('etagMatch')) events.emit('etagMatch', route, method)
   }
 
-  /** Emits the event `edgeCandidate` for a GET or HEAD whose response a shared cache may store. */
+  /** Emits the event `edgeCandidate` for a request whose response a shared cache may store. */
   announceCandidate (route: string, method: string): void {
     const { events } = this.#core.registry
     if (events.has('edgeCandidate')) events.emit('edgeCandidate', route, method)

@@ -5,12 +5,14 @@ import { say, warn } from '../lib/notices.js'
 import { EDGE_DEFAULTS, ETAG_DEFAULTS, PURGE_DEFAULTS, type CacheEdgeOptions } from '../options.js'
 import { Purger } from '../purge/purger.js'
 import { Credentials } from '../rules/credentials.js'
+import { SAFE_METHODS } from '../rules/methods.js'
 import type { Policy, RouteRule } from '../rules/policy.js'
 import type { EarlyAnswers } from './early/early-answers.js'
 import type { Seam } from './early/seam.js'
 import { EdgeHeaders } from './edge-headers.js'
 import type { BodyTags } from './body-tags.js'
 import { toStoredRoute } from './fastify-cache-request.js'
+import { hashContent } from './content-key.js'
 import { checkingFirst } from './current-tag.js'
 import { surround } from './hook-order.js'
 import { checkFastify, configOf } from './patches.js'
@@ -23,7 +25,6 @@ import { Writes } from './unsafe-methods.js'
 
 /** The property in a route's `config` which shows that this plugin added a last onSend hook to the route. */
 const kEdge = Symbol.for('@x/cache-edge.edge')
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'])
 
 type Done = (error: Error | null, payload?: unknown) => void
 
@@ -101,8 +102,10 @@ export class Edge {
       edge.#finish(request, reply, payload, { rule, url: route.url }, done)
     }
     surround(route, { first: tagBody, between: tagBetween, last: finishRoute, only: finishAlone })
+    const methods = [route.method].flat().map((method) => method.toUpperCase())
+    if (methods.includes('QUERY') && rule !== undefined && rule !== 'personal') route.preParsing = [...[route.preParsing ?? []].flat(), hashContent]
     // Routes that have only safe methods, such as GET, do not get this hook, which would slow them down.
-    if ([route.method].flat().some((method) => !SAFE.has(method.toUpperCase()))) {
+    if (methods.some((method) => !SAFE_METHODS.has(method))) {
       const noteWrite: onRequestHookHandler = function noteWrite (request, _reply, done) {
         edge.#noteWrite(request)
         done()
@@ -177,7 +180,7 @@ export class Edge {
   }
 
   #noteWrite (request: FastifyRequest): void {
-    if (!SAFE.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
+    if (!SAFE_METHODS.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
   }
 
   #finish (
@@ -186,7 +189,7 @@ export class Edge {
   ): void {
     const { statusCode } = reply
     this.#responses.complete(reply)
-    if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
+    if (this.#responses.hasRoutes && !SAFE_METHODS.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
       // Stored responses are invalidated before the response is sent, so that a client that has received the response reads the changed
       // state.
       void this.#writes.invalidate(request, reply).then(() => {

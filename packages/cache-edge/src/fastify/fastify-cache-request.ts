@@ -13,6 +13,7 @@ import { shownNames, visibleHeaders } from '../rules/visibility.js'
 import { Names, variantKey, type TargetUri } from '../store/cache-key.js'
 import type { StoredHead } from '../store/stored-response.js'
 import { matches, type Servable } from '../store/variants.js'
+import { contentKeyOf, OF_CONTENT } from './content-key.js'
 import { showAllBeforeSend } from './handler-view.js'
 import { askItself, peerOf, type LoopbackRequest } from './loopback.js'
 import { wasFoundPersonal, type PersonalRequests } from './personal-requests.js'
@@ -103,7 +104,9 @@ export class FastifyCacheRequest implements CacheRequest {
     this.route = route
     this.policy = route.policy
     this.target = target
-    this.key = route.choice === '' ? key : variantKey(key, route.choice)
+    const chosen = route.choice === '' ? key : variantKey(key, route.choice)
+    const content = contentKeyOf(request)
+    this.key = content === undefined ? chosen : variantKey(chosen, content)
     this.refresh = refreshOf(request)
     this.#uriTags = tags
     this.#app = app
@@ -210,13 +213,13 @@ export class FastifyCacheRequest implements CacheRequest {
    * @param stale the stored response whose validators the handler sees
    * @param also further headers that the handler sees
    */
-  show (stale: StoredHead | undefined, also?: readonly string[]): SeenRequest {
+  show (stale: StoredHead | undefined, also: readonly string[] = []): SeenRequest {
     const { request, policy, target: { scheme, host } } = this
     // The cache is read before parts are hidden: the rollout may assign by a part that the handler must not read, such as the address.
     enterHandlerPhase(request)
     Reflect.get(request, 'cache')
     return showTo(request, {
-      headers: visibleHeaders(this.headers, policy, { scheme, host, isProxied: 'ips' in request }, stale, also),
+      headers: visibleHeaders(this.headers, policy, { scheme, host, isProxied: 'ips' in request }, stale, this.method === 'QUERY' ? [...OF_CONTENT, ...also] : also),
       scheme,
       host,
       onIdentity: policy.sameForAll ? undefined : (part) => this.#app.noteIdentity(this, part)

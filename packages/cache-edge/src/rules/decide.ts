@@ -1,5 +1,6 @@
 import { cacheControlOf, type CacheControl, type HeaderFields } from '@x/cache-core/suite'
 import type { CacheStatus } from './cache-status.js'
+import { isRead } from './methods.js'
 import { stateOf, type Dated } from './stored-state.js'
 
 /** The decision on a request to a route that stores its responses, with its reason. */
@@ -68,7 +69,7 @@ export function bypassOf<P, R extends { readonly method: string; readonly raw: {
   request: R, policy: P, rules: BypassRules<R, P>
 ): Bypass | undefined {
   const { method } = request
-  if (method !== 'GET' && method !== 'HEAD') return { kind: 'bypass', why: { fwd: 'method' } }
+  if (!isRead(method)) return { kind: 'bypass', why: { fwd: 'method' } }
   const reason = rules.personalReason(request, policy)
   if (reason !== null) return bypassFor(reason)
   const { headers } = request.raw
@@ -90,7 +91,8 @@ export function decide<H extends Dated> (
     const state = stateOf(head, found.isStale, now)
     if (state === 'fresh') return HIT
     if (state !== 'to-validate' && failures.hasFailed(request.key, head)) return IF_ERROR
-    if (state === 'while-revalidating' && !failures.isRefreshRefused(request.key, head)) return WHILE_REVALIDATING
+    // A QUERY is not refreshed in the background, since its content is not stored.
+    if (state === 'while-revalidating' && request.method !== 'QUERY' && !failures.isRefreshRefused(request.key, head)) return WHILE_REVALIDATING
   }
   const forwarded = found !== undefined ? REVALIDATE : isOther ? VARY_MISS : URI_MISS
   if (requestDirectives(request.headers)?.onlyIfCached === true) return { kind: 'gateway-timeout', why: forwarded.why }
