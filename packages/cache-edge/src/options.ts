@@ -71,6 +71,12 @@ const policy = {
    */
   query: Type.Optional(Type.Array(text(/^(?:(?![&=#])[!-~]){1,128}$/, 'the name of a query parameter as in the URL: 1 to 128 printable characters of ASCII, without & = #'), { maxItems: 64 })),
   /**
+   * Whether `No-Vary-Search` of a response decides which query parameters are in the key: URLs of one host and path that differ in the
+   * others share it. Requires `store`.
+   * @default `false`
+   */
+  noVarySearch: Type.Optional(Type.Boolean()),
+  /**
    * Tags of the response, or a function of the request that returns them; 1 to 128 characters of `A-Z a-z 0-9 _ : . / -`, at most 48 tags.
    * `invalidate` of one removes the stored response, here and in the proxies. A function that throws or returns another value is logged
    * once for the route; the response is `private, no-cache`, and the request bypasses the store.

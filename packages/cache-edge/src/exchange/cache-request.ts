@@ -64,6 +64,11 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   readonly isServed: boolean
 
   /**
+   * The key under which a response to the request is stored and shared with others; `undefined`: it is for this request alone, since its
+   * `No-Vary-Search` does not confirm the key of the request.
+   */
+  keyFor (response: StoredHead): string | undefined
+  /**
    * Whether the labels (`Content-Type` and `Content-Language`, as hooks set them before the handler) are the same as when a response was
    * stored.
    */

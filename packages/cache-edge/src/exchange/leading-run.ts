@@ -159,7 +159,7 @@ export class LeadingRun implements RunListener {
       this.#settings.unstored.noteStorable(this.#request.route)
       if (flight.isSuperseded) return
       if (flight.isJoinable) this.#settings.uncacheable.end(flight.key)
-      await Promise.all([this.#share(conclusion.response), this.#store(conclusion.response)])
+      await this.#keep(conclusion.response)
       return
     }
     this.#note(conclusion.unstored)
@@ -204,7 +204,14 @@ export class LeadingRun implements RunListener {
     this.#request.serve(servable(renewed), { fwd: 'stale', fwdStatus: 304, stored: reason === undefined })
     this.#recorded.dropLate()
     if (reason !== undefined) return this.#invalidate()
-    await Promise.all([this.#share(renewed), this.#store(renewed)])
+    await this.#keep(renewed)
+  }
+
+  /** Stores a response, and gives it to the requests that wait for it; neither, if it has another key than the request. */
+  async #keep (response: StoredResponse): Promise<void> {
+    const key = this.#request.keyFor(response)
+    if (key !== undefined) await Promise.all([this.#share(response), this.#store(key, response)])
+    else if (this.#flight.isJoinable) this.#settings.uncacheable.start(this.#flight.key, UNCACHEABLE_MS)
   }
 
   async #invalidate (): Promise<void> {
@@ -221,8 +228,8 @@ export class LeadingRun implements RunListener {
     flight.share(response)
   }
 
-  async #store (response: StoredResponse): Promise<void> {
-    const { cache, key, target, refresh } = this.#request
+  async #store (key: string, response: StoredResponse): Promise<void> {
+    const { cache, target, refresh } = this.#request
     const { tags } = response
     const snapshot = await this.#snapshotFor(tags)
     if (snapshot === undefined) return

@@ -232,6 +232,7 @@ export class Edge {
   #wrapped (handler: RouteHandlerMethod, policy: Policy<FastifyRequest>, route: RouteOptions): RouteHandlerMethod {
     // The schema is read at each request, since later plugins may add to it.
     policy.hasHeaderSchema = () => (route.schema as { headers?: unknown } | undefined)?.headers !== undefined
+    if (policy.noVarySearch) this.#writes.hasPathTags = true
     const inner = policy.store === false ? handler : this.#responses.wrap(handler, toStoredRoute(route, policy))
     return policy.currentTag === undefined ? inner : checkingFirst(inner, policy.currentTag)
   }

@@ -10,14 +10,15 @@ import { Notices } from '../lib/notices.js'
 import type { CacheStatus } from '../rules/cache-status.js'
 import type { Policy } from '../rules/policy.js'
 import { shownNames, visibleHeaders } from '../rules/visibility.js'
-import { Names, variantKey, type TargetUri } from '../store/cache-key.js'
+import type { TargetUri } from '../store/cache-key.js'
 import type { StoredHead } from '../store/stored-response.js'
 import { matches, type Servable } from '../store/variants.js'
-import { contentKeyOf, OF_CONTENT } from './content-key.js'
+import { OF_CONTENT } from './content-key.js'
 import { showAllBeforeSend } from './handler-view.js'
 import { askItself, peerOf, type LoopbackRequest } from './loopback.js'
 import { wasFoundPersonal, type PersonalRequests } from './personal-requests.js'
 import type { ReadyHits } from './ready-hits.js'
+import { RequestKeys, type RequestKey } from './request-key.js'
 import { ResponseRecorder } from './response-recorder.js'
 import { runHandler } from './run-handler.js'
 import { showTo, type SeenRequest } from './seen-request.js'
@@ -44,7 +45,7 @@ export function toStoredRoute ({ url, constraints = {} }: Pick<RouteOptions, 'ur
 export class CacheRequests {
   readonly fastify: FastifyInstance
   readonly core: Core
-  readonly names: Names
+  readonly keys: RequestKeys
   readonly responses: StoredResponses
   readonly personal: PersonalRequests
   readonly ready: ReadyHits
@@ -58,7 +59,7 @@ export class CacheRequests {
   }) {
     this.fastify = fastify
     this.core = core
-    this.names = new Names(app)
+    this.keys = new RequestKeys(app)
     this.responses = responses
     this.personal = personal
     this.ready = ready
@@ -90,25 +91,22 @@ export class FastifyCacheRequest implements CacheRequest {
   cache!: FastifyCache
   readonly #app: CacheRequests
   readonly #run: () => unknown
-  readonly #uriTags: readonly string[]
+  readonly #key: RequestKey
   /** The tags of the policy. */
   #own: readonly string[] = NO_TAGS
   #whenStored: (() => void) | undefined
 
   constructor (app: CacheRequests, request: FastifyRequest, reply: FastifyReply, route: StoredRoute, run: () => unknown) {
     const target = targetOf(request)
-    const { key, tags } = app.names.of(target)
     this.request = request
     this.reply = reply
     this.method = request.method
     this.route = route
     this.policy = route.policy
     this.target = target
-    const chosen = route.choice === '' ? key : variantKey(key, route.choice)
-    const content = contentKeyOf(request)
-    this.key = content === undefined ? chosen : variantKey(chosen, content)
     this.refresh = refreshOf(request)
-    this.#uriTags = tags
+    this.#key = app.keys.of(request, route, target)
+    this.key = this.#key.key
     this.#app = app
     this.#run = run
   }
@@ -124,7 +122,7 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 
   // The list is made at each access, since a hit from memory needs none.
-  get tags (): string[] { return [...this.#own, ...this.#uriTags] }
+  get tags (): string[] { return [...this.#own, ...this.#key.tags] }
 
   get groups (): readonly string[] { return this.#app.tagsAreGroups ? this.#own : NO_TAGS }
 
@@ -152,6 +150,10 @@ export class FastifyCacheRequest implements CacheRequest {
   /** Whether the request has this identity, so that its handler has the same view, and its headers select this stored response. */
   isSeenAs ({ key, route, ip }: ViewIdentity, stale: StoredHead): boolean {
     return this.key === key && this.route.pattern === route.pattern && this.request.ip === ip && matches(stale, this.headers)
+  }
+
+  keyFor (response: StoredHead): string | undefined {
+    return this.#key.keyFor(response)
   }
 
   hasLabelsOf ({ labels }: StoredHead): boolean {

@@ -11,6 +11,8 @@ type WriteRequest = FastifyRequest & { [kTarget]?: TargetUri }
 
 /** Invalidates the stored responses that an unsafe method has changed (RFC 9111 §4.4). */
 export class Writes {
+  /** Whether stored responses may answer other URLs of their path (`No-Vary-Search`). */
+  hasPathTags = false
   readonly #fastify: FastifyInstance
   readonly #notices = new Notices()
 
@@ -34,7 +36,7 @@ export class Writes {
   async invalidate (request: FastifyRequest, reply: FastifyReply): Promise<void> {
     // The target is read again after the handler, since a hook may have rewritten the URL.
     const own = [(request as WriteRequest)[kTarget], this.#targetOf(request)].filter((target) => target !== undefined)
-    const tags = tagsOfWrite(own, { location: reply.getHeader('location'), contentLocation: reply.getHeader('content-location') })
+    const tags = tagsOfWrite(own, { location: reply.getHeader('location'), contentLocation: reply.getHeader('content-location') }, this.hasPathTags)
     if (tags.size > 0) await this.#fastify.cache.tags.invalidate([...tags])
     await this.#invalidateGroups(own, groupsIn(reply.getHeader('cache-group-invalidation')))
   }

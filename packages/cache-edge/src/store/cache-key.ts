@@ -1,5 +1,6 @@
 import { RESPONSE_KEYS } from '@x/cache-core/suite'
 import { createHash } from 'node:crypto'
+import { pathOf } from './path.js'
 
 /** The prefix of each internal tag that is made of a target URI, before its colon. */
 export const TAG_PREFIX = 'edge-uri'
@@ -33,6 +34,14 @@ export function variantKey (key: string, variant: string): string {
 /** A tag that all variants of a target URI have, so that an unsafe method invalidates them (RFC 9111 §4.4). 52 characters. */
 export function uriTag ({ scheme, host, url }: TargetUri): string {
   return `${TAG_PREFIX}:${digest(parts({ scheme, host, url }))}`
+}
+
+/**
+ * A tag of the responses that may answer other URLs of their path (`No-Vary-Search`): an unsafe method to any URL of the path invalidates
+ * them.
+ */
+export function pathTag ({ scheme, host, url }: TargetUri): string {
+  return `${TAG_PREFIX}:${digest([scheme.toLowerCase(), host.toLowerCase(), pathOf(url), 'path'])}`
 }
 
 /** Returns the tags of a target URI: one, or two for a URL that `rewriteUrl` replaced, whose both spellings have a tag. */
