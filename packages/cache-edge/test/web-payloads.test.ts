@@ -35,7 +35,9 @@ t.test('a Response is stored with its status and headers, by which it is judged'
     '/cookie': [() => new Response('mine', { headers: { ...MINUTE as Record<string, string>, 'set-cookie': 'a=b' } }), false],
     '/empty': [() => new Response(null, { headers: MINUTE as Record<string, string> }), true]
   }
-  for (const [url, [response]] of Object.entries(answers)) app.get(url, { config: { cache: { ...byResponse, statuses: [404] } } }, async () => response())
+  for (const [url, [response]] of Object.entries(answers)) {
+    app.get(url, { config: { cache: { ...byResponse, statuses: [404] } } }, async () => response())
+  }
   for (const [url, [response, isStored]] of Object.entries(answers)) {
     const expected = response()
     const body = await expected.text()

@@ -1,6 +1,6 @@
-import type { TagSnapshot } from '@x/cache-core'
 import type { Backoff } from '@x/cache-core/suite'
 import { warn } from '../lib/notices.js'
+import { isCurrent, snapshotFor } from './tag-state.js'
 import { isDroppedFrom304 } from '../rules/conditional.js'
 import { uriTag } from '../store/cache-key.js'
 import type { StoredResponse } from '../store/stored-response.js'
@@ -231,38 +231,13 @@ export class LeadingRun implements RunListener {
   async #store (key: string, response: StoredResponse): Promise<void> {
     const { cache, target, refresh } = this.#request
     const { tags } = response
-    const snapshot = await this.#snapshotFor(tags)
+    const snapshot = await snapshotFor(this.#request, this.#flight, tags)
     if (snapshot === undefined) return
     const ttl = Math.max(0.001, response.freshness.lifetime - response.freshness.initialAge)
     const staleIfError = Math.max(0, secondsToKeep(response) - ttl)
-    const isStored = await this.#settings.variants.store(cache, key, response, uriTag(target), { ttl, staleIfError, tags: [...tags], snapshot })
+    const options = { ttl, staleIfError, tags: [...tags], snapshot }
+    const isStored = await this.#settings.variants.store(cache, key, response, uriTag(target), options)
     if (refresh !== undefined) refresh.hasRenewed = isStored
     if (isStored) this.#request.noteStored()
   }
-
-  /**
-   * The snapshot with which a response is stored; `undefined`: it is not stored, since the store could not detect an invalidation during
-   * the handler run. The tags of its cache groups were unknown before the run, so all tags are captured again. That snapshot is as old as
-   * the first one, if neither a tag of the first nor any group of the origin has changed after it was captured.
-   */
-  async #snapshotFor (tags: readonly string[]): Promise<TagSnapshot | undefined> {
-    const { cache, tags: known } = this.#request
-    const flight = this.#flight
-    const { snapshot } = flight
-    if (snapshot === undefined || tags.length === known.length) return snapshot
-    const again = await cache.tags.capture([...tags])
-    const current = await cache.tags.isCurrent(snapshot)
-    // In a store of this process alone, an invalidation has superseded the flight.
-    const isUnchanged = current.ok ? current.value : current.error.code === 'CACHE_ERR_UNSUPPORTED'
-    return again.ok && isUnchanged && !flight.isSuperseded ? again.value : undefined
-  }
-}
-
-/**
- * Whether the tags of a handler run are as they were before it; `true` while the cache fails, so that an outage does not run every handler.
- */
-export async function isCurrent ({ cache }: CacheRequest, { snapshot }: HandlerFlight): Promise<boolean> {
-  if (snapshot === undefined) return true
-  const current = await cache.tags.isCurrent(snapshot)
-  return !current.ok || current.value
 }

@@ -1,12 +1,11 @@
 import type { FastifyCache } from '@x/cache-core'
-import { enterHandlerPhase, isGone, joinLines, variantOf, type Core } from '@x/cache-core/suite'
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import { enterHandlerPhase, isGone, joinLines, variantOf } from '@x/cache-core/suite'
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { CacheRequest, Refresh, StoredRoute, ViewIdentity } from '../exchange/cache-request.js'
 import { LABELS } from '../exchange/recorded-response.js'
 import type { RecordedRun, RunListener } from '../exchange/recorded-run.js'
 import type { UnstoredReason } from '../exchange/judge-response.js'
-import { Notices } from '../lib/notices.js'
 import type { CacheStatus } from '../rules/cache-status.js'
 import type { Policy } from '../rules/policy.js'
 import { shownNames, visibleHeaders } from '../rules/visibility.js'
@@ -16,13 +15,12 @@ import { matches, type Servable } from '../store/variants.js'
 import { OF_CONTENT } from './content-key.js'
 import { showAllBeforeSend } from './handler-view.js'
 import { askItself, peerOf, type LoopbackRequest } from './loopback.js'
-import { wasFoundPersonal, type PersonalRequests } from './personal-requests.js'
-import type { ReadyHits } from './ready-hits.js'
-import { RequestKeys, type RequestKey } from './request-key.js'
+import type { CacheRequests } from './cache-requests.js'
+import { wasFoundPersonal } from './personal-requests.js'
+import type { RequestKey } from './request-key.js'
 import { ResponseRecorder } from './response-recorder.js'
 import { runHandler } from './run-handler.js'
 import { showTo, type SeenRequest } from './seen-request.js'
-import type { StoredResponses } from './serve.js'
 import { sentHeaders, targetOf } from './target.js'
 
 /** The property of the raw message that holds its refresh; no client can set it. */
@@ -39,38 +37,6 @@ export function toStoredRoute ({ url, constraints = {} }: Pick<RouteOptions, 'ur
   )
     .sort(([a], [b]) => a < b ? -1 : 1)
   return { pattern: url, policy, choice: own.length === 0 ? '' : JSON.stringify(own) }
-}
-
-/** The parts of an app that all its requests to stored routes share. */
-export class CacheRequests {
-  readonly fastify: FastifyInstance
-  readonly core: Core
-  readonly keys: RequestKeys
-  readonly responses: StoredResponses
-  readonly personal: PersonalRequests
-  readonly ready: ReadyHits
-  /** Whether the tags of a policy are cache groups, too. */
-  readonly tagsAreGroups: boolean
-  readonly #notices = new Notices()
-
-  constructor (fastify: FastifyInstance, core: Core, { personal, responses, ready, app, cacheGroups }: {
-    readonly personal: PersonalRequests; readonly responses: StoredResponses; readonly ready: ReadyHits
-    readonly app: string | undefined; readonly cacheGroups: boolean
-  }) {
-    this.fastify = fastify
-    this.core = core
-    this.keys = new RequestKeys(app)
-    this.responses = responses
-    this.personal = personal
-    this.ready = ready
-    this.tagsAreGroups = cacheGroups
-  }
-
-  /** Notes that the handler read a part that identifies the client or the request, so its response is for this client alone. */
-  noteIdentity ({ request, route }: FastifyCacheRequest, part: string): void {
-    this.personal.mark(request)
-    this.#notices.warnOnce(request.log, route.pattern, { route: route.pattern, part }, `Cache: the handler of this route reads ${part}, which is in no key; such responses are private and not stored. Read it in a hook, or say sameForAll if it makes no difference to the response`)
-  }
 }
 
 /**
