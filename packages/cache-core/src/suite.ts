@@ -58,4 +58,5 @@ export { fieldText, joinLines, listMembers, trimWhitespace, type HeaderFields } 
 export { formatHttpDate, parseHttpDate } from './http/http-date.js'
 export { CREDENTIAL_HEADERS, notStored, PLAIN_RULE, type NotStoredReason, type StorageRule } from './http/storability.js'
 export { parseDictionary } from './http/structured-dictionary.js'
+export { parseInnerStrings, parseStringList } from './http/structured-strings.js'
 export { mergeVary, parseVary, variantOf } from './http/vary.js'

@@ -71,6 +71,12 @@ const policy = {
    */
   query: Type.Optional(Type.Array(text(/^(?:(?![&=#])[!-~]){1,128}$/, 'the name of a query parameter as in the URL: 1 to 128 printable characters of ASCII, without & = #'), { maxItems: 64 })),
   /**
+   * Whether `No-Vary-Search` of a response decides which query parameters are in the key: URLs of one host and path that differ in the
+   * others share it. Requires `store`.
+   * @default `false`
+   */
+  noVarySearch: Type.Optional(Type.Boolean()),
+  /**
    * Tags of the response, or a function of the request that returns them; 1 to 128 characters of `A-Z a-z 0-9 _ : . / -`, at most 48 tags.
    * `invalidate` of one removes the stored response, here and in the proxies. A function that throws or returns another value is logged
    * once for the route; the response is `private, no-cache`, and the request bypasses the store.
@@ -207,13 +213,18 @@ export const edgeSchema = Type.Object({
   app: Type.Optional(text(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, 'a letter and up to 63 of A-Z a-z 0-9 _ . -')),
   /** The name of this cache in `Cache-Status`. */
   name: Type.Optional(Type.Refine(Type.String({ default: 'fastify' }), (value) => /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/.test(value), () => 'a letter and up to 63 of A-Z a-z 0-9 _ . -')),
+  /**
+   * Whether the tags of a policy are cache groups of the response (RFC 9875), too: they are sent in `Cache-Groups`, and
+   * `Cache-Group-Invalidation` invalidates them within their origin.
+   */
+  cacheGroups: Type.Optional(Type.Boolean({ default: false })),
   /** The response header with the tags for proxies; the VCL of the guide reads `Surrogate-Key`. `false`: no header. */
   tagHeader: Type.Optional(Type.Unsafe<false | 'Surrogate-Key' | 'Cache-Tag'>(Type.Refine(Type.Unknown({ default: 'Surrogate-Key' }),
     (value) => value === false || value === 'Surrogate-Key' || value === 'Cache-Tag', () => '"Surrogate-Key", "Cache-Tag" or false')))
 }, { additionalProperties: false })
 
-/** The defaults of the limits, of the name and of the tag header. */
-export const EDGE_DEFAULTS = defaultsOf(edgeSchema, 'maxBodyBytes', 'maxVariants', 'coalesceMs', 'name', 'tagHeader')
+/** The defaults of the limits, of the name, of the cache groups and of the tag header. */
+export const EDGE_DEFAULTS = defaultsOf(edgeSchema, 'maxBodyBytes', 'maxVariants', 'coalesceMs', 'name', 'cacheGroups', 'tagHeader')
 /** The defaults of option `purge`. */
 export const PURGE_DEFAULTS = defaultsOf(Type.Partial(purge), 'timeoutMs', 'attempts', 'againAfterMs')
 /** The defaults of option `etag`. */

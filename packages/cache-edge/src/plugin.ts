@@ -10,7 +10,8 @@ import { forgetReady } from './fastify/ready-hits.js'
 import { isLastHook } from './fastify/hook-order.js'
 import { configOf } from './fastify/patches.js'
 import { resolveEdgeOptions, type CacheEdgeOptions, type EdgePolicy } from './options.js'
-import { TAG_PREFIX } from './store/cache-key.js'
+import { isRead } from './rules/methods.js'
+import { GROUP_PREFIX, TAG_PREFIX } from './store/cache-key.js'
 
 /** The decorator `fastify.cacheEdge`: counters of early answers and of failed bans. */
 export interface CacheEdge {
@@ -45,7 +46,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   refuseSiblings(fastify, NAME)
   const core = await ensureCore(fastify)
   core.registry.personal.add(options.personal ?? [])
-  for (const name of [RESPONSE_KEYS, TAG_PREFIX]) core.registry.reservedNames.add(name)
+  for (const name of [RESPONSE_KEYS, TAG_PREFIX, GROUP_PREFIX]) core.registry.reservedNames.add(name)
   const tags = options.etag === false ? undefined : await BodyTags.create({ ...options.etag })
   const edge = new Edge(fastify, core, tags, options)
   fastify.decorate(kEdge, edge)
@@ -58,7 +59,7 @@ const plugin: FastifyPluginAsync<CacheEdgeOptions> = async function cacheEdge (f
   // The headers of a failed response are removed in the onError hook, which runs after the handler and before the error handler.
   fastify.addHook('onError', function forgetFailed (request, reply, _error, done) {
     forgetReady(reply)
-    if (request.method === 'GET' || request.method === 'HEAD') removeResponseHeaders(reply)
+    if (isRead(request.method)) removeResponseHeaders(reply)
     done()
   })
   // This hook finishes the responses of routes that were declared before the plugin had loaded; all other routes have their own last hook.

@@ -18,6 +18,7 @@ t.test('toPolicy: an empty policy is shared, for a minute, and never stale', asy
     staleAfterMs: 5000,
     mustRevalidate: true,
     vary: [],
+    noVarySearch: false,
     early: false,
     sameForAll: false,
     statuses: new Set([200]),

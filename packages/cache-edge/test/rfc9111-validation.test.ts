@@ -100,6 +100,38 @@ t.test('§4.3 validation', async (t) => {
   })
 })
 
+t.test('§4.3.5 HEAD of a stale stored response', async (t) => {
+  const STALE = cached('max-age=10, stale-if-error=60')
+
+  await t.test('a handler that fails: the stored response stays, and is served stale', async (t) => {
+    const { app, time, runs } = await scene(t, byResponse, (run) => run === 1 ? { headers: STALE } : { status: 503 })
+    await ask(app, '/x')
+    time.advance(11)
+    t.match(await ask(app, '/x', {}, 'HEAD'), { status: 200, body: '', headers: { 'content-length': '5', age: '11' }, cacheStatus: /fwd=stale; ttl=-1; detail="stale-if-error, error"/ })
+    t.match(await ask(app, '/x'), { status: 200, body: 'run 1', cacheStatus: /hit/ })
+    t.equal(runs(), 2)
+    time.advance(60)
+    t.match(await ask(app, '/x', {}, 'HEAD'), { status: 503 }, 'past the window')
+  })
+
+  await t.test('a 304 of the handler makes the stored response fresh, for GET as well', async (t) => {
+    const { app, time, seen } = await scene(t, byResponse, (_run, { headers }) => ({ headers: { ...STALE, etag: '"v"' }, ...headers['if-none-match'] === '"v"' && { status: 304, body: null } }))
+    await ask(app, '/x')
+    time.advance(11)
+    t.match(await ask(app, '/x', {}, 'HEAD'), { status: 200, body: '', headers: { 'content-length': '5', age: '0' }, cacheStatus: /fwd=stale; fwd-status=304; ttl=10; stored/ })
+    t.match(await ask(app, '/x'), { status: 200, body: 'run 1', cacheStatus: /hit/ })
+    t.equal(seen.length, 2)
+  })
+
+  await t.test('a full response is sent, and the stored one is left as it is', async (t) => {
+    const { app, time } = await scene(t, byResponse, (run) => run === 3 ? { status: 503 } : { headers: { ...STALE, 'x-run': String(run) } })
+    await ask(app, '/x')
+    time.advance(11)
+    t.match(await ask(app, '/x', {}, 'HEAD'), { status: 200, body: '', headers: { 'x-run': '2' }, cacheStatus: 'fastify; fwd=stale' })
+    t.match(await ask(app, '/x'), { status: 200, body: 'run 1', headers: { 'x-run': '1' }, cacheStatus: /stale-if-error/ })
+  })
+})
+
 t.test('§4.4 unsafe methods invalidate', async (t) => {
   const script: Script = (run, { method, headers }) => method === 'GET'
     ? { headers: { ...MINUTE, etag: `"${run}"` } }

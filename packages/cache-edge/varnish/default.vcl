@@ -29,7 +29,7 @@ sub vcl_recv {
   if (req.method == "PURGE" || req.method == "BAN") {
     # Varnish has added the address of its peer: two addresses came through a proxy, which may itself stand in the list.
     if (client.ip !~ invalidators || req.http.X-Forwarded-For ~ ",") { return (synth(405)); }
-  } elsif (req.method !~ "^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$") {
+  } elsif (req.method !~ "^(GET|HEAD|QUERY|POST|PUT|PATCH|DELETE|OPTIONS)$") {
     # The built-in VCL would give the client the connection to the app.
     return (synth(405));
   }
@@ -71,6 +71,9 @@ sub vcl_recv {
   }
 
   if (arms.backend("" + client.ip) == bypass) { return (pass); }
+
+  # The content of a QUERY is not in the key, and the built-in VCL does not know the method.
+  if (req.method == "QUERY") { return (pass); }
 
   # Add the headers by which your app knows who asks, as in credentialHeaders; X-User-Id is the one of the example server.
   # Authorization is seen to by the built-in VCL.

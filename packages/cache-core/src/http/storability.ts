@@ -5,6 +5,10 @@ import { parseVary } from './vary.js'
 
 // Statuses whose caching requirements this cache implements, as the directive `must-understand` demands (RFC 9111 §3, §5.2.2.3).
 const UNDERSTOOD = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 421, 451, 500, 501, 502, 503, 504])
+// Methods whose responses are stored. The content of a QUERY is part of its cache key (RFC 10008 §2.7).
+const STORED_METHODS = new Set(['GET', 'HEAD', 'QUERY'])
+/** Codings by a dictionary that the client has (RFC 9842 §4, §5). */
+const DICTIONARY_CODINGS = new Set(['dcb', 'dcz'])
 // Statuses that are never stored: 206 has a part of a body, 304 has none (RFC 9111 §3.3, §3.4). An unusual request causes the others:
 // stored, they would answer usual requests, too.
 const NEVER_STORED = new Set([206, 304, 400, 413, 414, 431])
@@ -43,7 +47,7 @@ export function notStored (
   rule: StorageRule
 ): NotStoredReason | undefined {
   const { status, headers } = response
-  if (request.method !== 'GET' && request.method !== 'HEAD') return 'method'
+  if (!STORED_METHODS.has(request.method)) return 'method'
   if (request.hasBody) return 'request-body'
   if (cacheControlOf(request.headers).noStore) return 'request-no-store'
   if (status === 206 || fieldText(headers, 'content-range') !== undefined) return 'partial'
@@ -73,14 +77,16 @@ export const PLAIN_RULE: StorageRule = {
 
 /**
  * Returns a reason if later requests cannot select the right variant (RFC 9111 §4.1): `Vary` has a header that is not in `keyed`, or the
- * body is coded and `Vary` lacks `Accept-Encoding`.
+ * body is coded and `Vary` lacks `Accept-Encoding`, or the coding uses a dictionary and `Vary` lacks `Available-Dictionary`.
  */
 function notSelectable (headers: HeaderFields, { keyed }: StorageRule): NotStoredReason | undefined {
   const vary = parseVary(fieldText(headers, 'vary'))
   if (vary === '*' || !vary.every((name) => keyed.has(name))) return 'vary'
   const coding = fieldText(headers, 'content-encoding')
-  const isCoded = coding !== undefined && listMembers(coding).some((name) => name !== '' && name.toLowerCase() !== 'identity')
-  return isCoded && !vary.includes('accept-encoding') ? 'content-encoding' : undefined
+  const codings = coding === undefined ? [] : listMembers(coding).map((name) => name.toLowerCase()).filter((name) => name !== '' && name !== 'identity')
+  if (codings.length > 0 && !vary.includes('accept-encoding')) return 'content-encoding'
+  // Only a client with the dictionary can decode these codings (RFC 9842 §6.2).
+  return codings.some((name) => DICTIONARY_CODINGS.has(name)) && !vary.includes('available-dictionary') ? 'content-encoding' : undefined
 }
 
 /**

@@ -6,7 +6,8 @@ const ITEM = [
   ':[A-Za-z\\d+/=]*:',
   '\\?[01]'
 ].join('|')
-const PARAMETERS = `(?:; *${KEY}(?:=(?:${ITEM}))?)*`
+/** The source of a regular expression for the parameters behind an item (RFC 9651 §3.1.2). */
+export const PARAMETERS = `(?:; *${KEY}(?:=(?:${ITEM}))?)*`
 const INNER_LIST = `\\( *(?:(?:${ITEM})${PARAMETERS}(?: +(?:${ITEM})${PARAMETERS})* *)?\\)`
 const MEMBER = new RegExp(`(${KEY})(?:=(${ITEM}|${INNER_LIST}))?${PARAMETERS}`, 'y')
 const SEPARATOR = /[\t ]*,[\t ]*/y

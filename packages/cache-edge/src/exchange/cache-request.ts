@@ -3,7 +3,6 @@ import type { Log } from '../lib/notices.js'
 import type { CacheStatus } from '../rules/cache-status.js'
 import type { DecidedRequest } from '../rules/decide.js'
 import type { Policy } from '../rules/policy.js'
-import type { TargetUri } from '../store/cache-key.js'
 import type { StoredHead } from '../store/stored-response.js'
 import type { Servable } from '../store/variants.js'
 import type { RecordedRun, RunListener } from './recorded-run.js'
@@ -45,7 +44,6 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   readonly headers: Exchange['headers']
   readonly log: Log
   readonly route: StoredRoute
-  readonly target: TargetUri
   readonly identity: ViewIdentity
   /**
    * The key by which handler runs are shared: a request may wait for the run of another request with this key, since the handler sees the
@@ -65,6 +63,11 @@ export interface CacheRequest extends Exchange, DecidedRequest {
    */
   readonly isServed: boolean
 
+  /**
+   * The key under which a response to the request is stored and shared with others; `undefined`: it is for this request alone, since its
+   * `No-Vary-Search` does not confirm the key of the request.
+   */
+  keyFor (response: StoredHead): string | undefined
   /**
    * Whether the labels (`Content-Type` and `Content-Language`, as hooks set them before the handler) are the same as when a response was
    * stored.
@@ -93,8 +96,11 @@ export interface CacheRequest extends Exchange, DecidedRequest {
   setStatus (status: CacheStatus, unstored?: () => UnstoredReason | undefined): void
   setCode (code: number): void
   removeHeader (name: string): void
-  /** Runs the handler, which sees only the headers in the cache key, and records nothing. Rejects with the error of the handler. */
-  run (): Promise<void>
+  /**
+   * Runs the handler, which sees only the headers in the cache key, and records nothing. Rejects with the error of the handler.
+   * @param also further headers that the handler sees
+   */
+  run (also?: readonly string[]): Promise<void>
   /**
    * Prepares a handler run that is recorded.
    * @param stale the stored response that the handler may validate; `'shown-all'`: the handler sees the whole request and validates no

@@ -3,12 +3,14 @@ import { Backoff, type Core } from '@x/cache-core/suite'
 import { within } from '../lib/within.js'
 import { decide, type DecidedRequest, type FoundResponse, type RecentFailures } from '../rules/decide.js'
 import { stateOf } from '../rules/stored-state.js'
+import { anyGroupTag } from '../store/cache-key.js'
 import type { StoredHead } from '../store/stored-response.js'
 import { isStaleAllowed, matches, servable, timeOf, Variants, type SelectedVariant, type Lookup } from '../store/variants.js'
 import type { CacheRequest } from './cache-request.js'
 import { afterArrival, afterProof, afterWait, type ForwardState, type Miss } from './exchange-states.js'
 import { HandlerFlights } from './handler-flight.js'
-import { isCurrent, LeadingRun, type LeadingRunSettings } from './leading-run.js'
+import { isCurrent } from './tag-state.js'
+import { LeadingRun, type LeadingRunSettings } from './leading-run.js'
 import { LoneRuns } from './lone-runs.js'
 import { RecordingMemory } from './recording.js'
 import { Refresher } from './refresh.js'
@@ -123,14 +125,16 @@ export class ExchangeRunner {
         return undefined
     }
     const fwd: Miss = decision.why
+    if (decision.kind === 'range') return this.lone.runRange(request)
     if (found === undefined && request.refresh === undefined && this.unstored.showsAll(request.route)) return this.lone.runShown(request, { fwd }, request.method === 'GET')
     if (decision.kind === 'gateway-timeout') {
       request.setStatus({ fwd })
       request.sendGatewayTimeout()
       return undefined
     }
-    // A HEAD runs its handler alone, since its response has no body that could be stored.
-    return request.method === 'HEAD' ? this.lone.runAlone(request, { fwd }) : this.#forward(request, found, fwd)
+    if (request.method !== 'HEAD') return this.#forward(request, found, fwd)
+    // A HEAD joins no run, since its response has no body that could be stored. It may validate the stored response, or be served it stale.
+    return found === undefined ? this.lone.runAlone(request, { fwd }) : this.#lead(request, found, fwd, undefined)
   }
 
   /**
@@ -181,9 +185,10 @@ export class ExchangeRunner {
 
   /** Runs the handler for a request and for the requests that join its flight. */
   async #lead (request: CacheRequest, found: SelectedVariant | undefined, fwd: Miss, flightKey: string | undefined): Promise<void> {
-    const flight = this.#flights.begin(flightKey, request.tags)
+    const tags = [...request.tags, anyGroupTag(request.target)]
+    const flight = this.#flights.begin(flightKey, tags)
     try {
-      const snapshot = await request.cache.tags.capture(request.tags)
+      const snapshot = await request.cache.tags.capture(tags)
       if (snapshot.ok) flight.snapshot = snapshot.value
       // The client of this request left, so one of the waiting requests runs the handler in its place.
       if (flight.isJoinable && request.isGone) flight.isAbandoned = true

@@ -3,7 +3,9 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { labelsIn, type RecordedResponse, type Final } from './recorded-response.js'
 import { maySelect } from '../rules/visibility.js'
 import { isUsedIn, noncesOf } from '../rules/csp-nonce.js'
+import { groupsIn } from '../rules/cache-groups.js'
 import type { Policy } from '../rules/policy.js'
+import { groupTag, type TargetUri } from '../store/cache-key.js'
 import { NOT_STORED, type StoredHead, type StoredResponse } from '../store/stored-response.js'
 
 /** The request that a response answers, and the policy of its route. */
@@ -13,7 +15,10 @@ export interface Exchange {
   /** Whether the response is for this client alone, so that it is not stored. */
   readonly isPersonal: boolean
   readonly policy: Policy
+  readonly target: TargetUri
   readonly tags: readonly string[]
+  /** The cache groups that each response to the request has, beside those in its `Cache-Groups`. */
+  readonly groups: readonly string[]
 }
 
 /** The status and the header fields of a response. */
@@ -21,9 +26,11 @@ interface Head { readonly status: number; readonly headers: Record<string, strin
 
 /** Minimum number of seconds for which a response with a validator is stored after its freshness ends. */
 const KEEP_TO_VALIDATE = 60
+/** The maximum number of tags of an entry; see `SetOptions`. */
+const MAX_TAGS = 64
 
 /** The reason why a response is not stored, as `Cache-Status` names it. */
-export type UnstoredReason = NotStoredReason | 'personal' | 'csp-nonce' | 'serializer' | 'serialized-text' | 'too-large' | 'endless-stream' | 'unsupported-payload' | 'hijacked'
+export type UnstoredReason = NotStoredReason | 'personal' | 'csp-nonce' | 'serializer' | 'serialized-text' | 'too-large' | 'endless-stream' | 'unsupported-payload' | 'hijacked' | 'cache-groups'
 
 /** A response that is not stored. `reason`: why; `undefined`: another response was sent in its place. */
 export interface Unstored {
@@ -38,7 +45,7 @@ export type Judgement = { readonly response: StoredResponse; readonly reason?: u
 
 /** Judges whether a response may be stored (RFC 9111 §3). `requestedAt`: milliseconds of the epoch. */
 export function judge (exchange: Exchange, recorded: RecordedResponse, final: Final, requestedAt: number): Judgement {
-  const { policy, tags } = exchange
+  const { policy } = exchange
   // A different status means that another response was sent, such as that of an error handler. A 304 or 412 comes from this plugin.
   if (final.status !== recorded.status && final.status !== 304 && final.status !== 412) return { reason: undefined }
   const vary = selectingHeaders(recorded, final.headers.vary, policy)
@@ -55,6 +62,9 @@ export function judge (exchange: Exchange, recorded: RecordedResponse, final: Fi
   const reason = whyNotStored(exchange, head, policy)
   if (vary === '*') return { reason: reason ?? 'vary', vary: ['*'] }
   if (reason !== undefined) return { reason, vary: vary.filter((name) => policy.store === 'by-policy' ? !policy.vary.includes(name) : !maySelect(name, policy)) }
+  const tags = tagsWithGroups(exchange, headers)
+  // A response with more groups than tags is not stored, since an invalidation of the others would miss it.
+  if (tags.length > MAX_TAGS) return { reason: 'cache-groups' }
   const names = chosenBy(vary, policy)
   const receivedAt = Date.now()
   const response: StoredResponse = {
@@ -84,6 +94,12 @@ export function whyNotStored (request: Pick<Exchange, 'method' | 'headers'> & Pa
   return notStored({ method: request.method, headers: request.headers, hasBody: false }, { status: head.status, headers }, {
     sameForAll: policy.sameForAll, statuses: policy.statuses, hasPolicyLifetime: policy.store === 'by-policy', keyed
   })
+}
+
+/** The tags of a stored response: those of its request, and one for each of its cache groups (RFC 9875 §2.1). */
+export function tagsWithGroups ({ tags, groups, target }: Exchange, headers: Head['headers']): string[] {
+  const all = new Set([...groups, ...groupsIn(headers['cache-groups'])])
+  return [...tags, ...[...all].map((group) => groupTag(target, group))]
 }
 
 /** The freshness of a response: by the lifetimes in its own headers, otherwise by those of the policy. */

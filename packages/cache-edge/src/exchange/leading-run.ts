@@ -1,5 +1,6 @@
 import type { Backoff } from '@x/cache-core/suite'
 import { warn } from '../lib/notices.js'
+import { isCurrent, snapshotFor } from './tag-state.js'
 import { isDroppedFrom304 } from '../rules/conditional.js'
 import { uriTag } from '../store/cache-key.js'
 import type { StoredResponse } from '../store/stored-response.js'
@@ -152,11 +153,13 @@ export class LeadingRun implements RunListener {
 
   async #conclude (conclusion: Conclusion): Promise<void> {
     const flight = this.#flight
+    // The full response to a HEAD says nothing about the stored one (RFC 9111 §4.3.5): it may have been computed for HEAD alone.
+    if (this.#request.method === 'HEAD') return
     if (conclusion.kind === 'storable') {
       this.#settings.unstored.noteStorable(this.#request.route)
       if (flight.isSuperseded) return
       if (flight.isJoinable) this.#settings.uncacheable.end(flight.key)
-      await Promise.all([this.#share(conclusion.response), this.#store(conclusion.response)])
+      await this.#keep(conclusion.response)
       return
     }
     this.#note(conclusion.unstored)
@@ -201,7 +204,14 @@ export class LeadingRun implements RunListener {
     this.#request.serve(servable(renewed), { fwd: 'stale', fwdStatus: 304, stored: reason === undefined })
     this.#recorded.dropLate()
     if (reason !== undefined) return this.#invalidate()
-    await Promise.all([this.#share(renewed), this.#store(renewed)])
+    await this.#keep(renewed)
+  }
+
+  /** Stores a response, and gives it to the requests that wait for it; neither, if it has another key than the request. */
+  async #keep (response: StoredResponse): Promise<void> {
+    const key = this.#request.keyFor(response)
+    if (key !== undefined) await Promise.all([this.#share(response), this.#store(key, response)])
+    else if (this.#flight.isJoinable) this.#settings.uncacheable.start(this.#flight.key, UNCACHEABLE_MS)
   }
 
   async #invalidate (): Promise<void> {
@@ -218,24 +228,16 @@ export class LeadingRun implements RunListener {
     flight.share(response)
   }
 
-  async #store (response: StoredResponse): Promise<void> {
-    const { cache, key, target, tags, refresh } = this.#request
-    const { snapshot } = this.#flight
-    // Without a snapshot of the tags the response is not stored, since the store could not detect an invalidation during the handler run.
+  async #store (key: string, response: StoredResponse): Promise<void> {
+    const { cache, target, refresh } = this.#request
+    const { tags } = response
+    const snapshot = await snapshotFor(this.#request, this.#flight, tags)
     if (snapshot === undefined) return
     const ttl = Math.max(0.001, response.freshness.lifetime - response.freshness.initialAge)
     const staleIfError = Math.max(0, secondsToKeep(response) - ttl)
-    const isStored = await this.#settings.variants.store(cache, key, response, uriTag(target), { ttl, staleIfError, tags, snapshot })
+    const options = { ttl, staleIfError, tags: [...tags], snapshot }
+    const isStored = await this.#settings.variants.store(cache, key, response, uriTag(target), options)
     if (refresh !== undefined) refresh.hasRenewed = isStored
     if (isStored) this.#request.noteStored()
   }
-}
-
-/**
- * Whether the tags of a handler run are as they were before it; `true` while the cache fails, so that an outage does not run every handler.
- */
-export async function isCurrent ({ cache }: CacheRequest, { snapshot }: HandlerFlight): Promise<boolean> {
-  if (snapshot === undefined) return true
-  const current = await cache.tags.isCurrent(snapshot)
-  return !current.ok || current.value
 }

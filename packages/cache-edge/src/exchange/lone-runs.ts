@@ -1,4 +1,5 @@
 import type { CacheStatus } from '../rules/cache-status.js'
+import { CONDITIONAL } from '../rules/visibility.js'
 import { Notices } from '../lib/notices.js'
 import type { CacheRequest } from './cache-request.js'
 import type { RecordingMemory } from './recording.js'
@@ -21,10 +22,20 @@ export class LoneRuns {
     this.#settings = settings
   }
 
-  /** Runs the handler for one request alone; it sees only the headers in the cache key. */
-  async runAlone (request: CacheRequest, status: CacheStatus): Promise<void> {
+  /**
+   * Runs the handler for one request alone; it sees only the headers in the cache key.
+   * @param also further headers that the handler sees
+   */
+  async runAlone (request: CacheRequest, status: CacheStatus, also?: readonly string[]): Promise<void> {
     request.setStatus(status)
-    await request.run()
+    await request.run(also)
+  }
+
+  /** Runs the handler for a request for a range that no stored response answers; it sees `Range` and the preconditions, too. */
+  async runRange (request: CacheRequest): Promise<void> {
+    const status: CacheStatus = { fwd: 'bypass', detail: 'range' }
+    if (this.#settings.unstored.showsAll(request.route)) await this.runShown(request, status)
+    else await this.runAlone(request, status, CONDITIONAL)
   }
 
   /**

@@ -2,7 +2,7 @@ import { formatHttpDate, parseEntityTag, strongMatch, variantOf, weakMatch } fro
 import type { Before, RecordedResponse } from './recorded-response.js'
 import { isDigest } from '../rules/conditional.js'
 import { isUsedIn, noncesOf } from '../rules/csp-nonce.js'
-import { chosenBy, freshnessBy, storableHeaders, selectingHeaders, whyNotStored, type Exchange } from './judge-response.js'
+import { chosenBy, freshnessBy, storableHeaders, selectingHeaders, tagsWithGroups, whyNotStored, type Exchange } from './judge-response.js'
 import type { StoredHead } from '../store/stored-response.js'
 
 const NO_BODY = Buffer.alloc(0)
@@ -45,7 +45,8 @@ export function renew (exchange: Exchange, stale: StoredHead, update: Update, re
       freshness: freshnessBy(head, policy, requestedAt),
       receivedAt,
       vary: names,
-      variant: variantOf(names, exchange.headers)
+      variant: variantOf(names, exchange.headers),
+      tags: tagsWithGroups(exchange, headers)
     },
     reason: isForOne ? 'csp-nonce' : whyNotStored(exchange, head, policy)
   }

@@ -29,6 +29,7 @@ const LASTING: Partial<Record<UnstoredReason, Lasting>> = {
   'csp-nonce': { after: 1, showsAll: true, message: `have a Content-Security-Policy with a nonce, which is for one response; use hashes in place of nonces, ${TAKE_STORE_AWAY}` },
   'endless-stream': { after: 1, showsAll: true, message: 'are streams that do not end; take store from the route' },
   'unsupported-payload': { after: 1, showsAll: true, message: `are Response objects, web streams or others that cannot be recorded; send a string, a Buffer, an object or a Readable, ${TAKE_STORE_AWAY}` },
+  'cache-groups': { after: SEVERAL, showsAll: false, message: `have more Cache-Groups than their entry can have beside its tags, at most 64 together; name fewer, ${TAKE_STORE_AWAY}` },
   hijacked: { after: 1, showsAll: true, message: 'go out past Fastify (reply.hijack, reply.raw); take store from the route' },
   'set-cookie': { after: SEVERAL, showsAll: true, message: `set cookies; set them elsewhere, ${TAKE_STORE_AWAY}` },
   private: { after: SEVERAL, showsAll: true, message: 'say private; take that from their Cache-Control, or store from the route' },

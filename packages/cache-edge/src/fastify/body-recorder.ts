@@ -5,6 +5,7 @@ import { Recording, type Recorded, type RecordingMemory } from '../exchange/reco
 import type { UnstoredReason } from '../exchange/judge-response.js'
 import { isToSerialise, whenSerialised, whileRead } from './handler-view.js'
 import { serializerOf, UNKNOWN } from './patches.js'
+import { isResponse } from './payload.js'
 import type { ReplyHeaders } from './reply-headers.js'
 import type { SeenRequest } from './seen-request.js'
 
@@ -24,6 +25,9 @@ export interface BodyRecorderSettings {
   readonly onStream: () => void
   readonly onEnd: (end: BodyEnd) => void
 }
+
+/** A web stream in the type that Node's streams have for it. */
+type WebStream = Parameters<typeof Readable.fromWeb>[0]
 
 const NO_BODY = Buffer.alloc(0)
 /** Content types of streams that usually do not end as long as their client reads. */
@@ -56,6 +60,7 @@ export class BodyRecorder {
 
   /** Records the payload of the handler, and returns the payload that is sent in its place. */
   take (payload: unknown): unknown {
+    if (isResponse(payload) && !payload.bodyUsed) return this.take(this.#unwrap(payload))
     const isSerialised = isToSerialise(this.#reply, payload)
     // The serializer of an object sees the headers that the handler saw; the hooks after the serializer see the whole request.
     if (!isSerialised) this.#settings.seen.showAll()
@@ -65,6 +70,7 @@ export class BodyRecorder {
     else if (typeof payload === 'string') this.#takePlain(payload, Buffer.from(payload), 'text/plain; charset=utf-8')
     else if (payload instanceof Uint8Array) this.#takePlain(payload, Buffer.from(payload), 'application/octet-stream')
     else if (payload instanceof Readable) return this.#takeStream(payload)
+    else if (payload instanceof ReadableStream && !payload.locked) return this.#takeStream(Readable.fromWeb(payload as WebStream))
     else this.#end('unsupported-payload')
     return payload
   }
@@ -79,6 +85,13 @@ export class BodyRecorder {
   stop (): void {
     this.#isOver = true
     this.#recording?.stop()
+  }
+
+  /** Sets status and headers of a `Response` on the reply, as Fastify would after the onSend hooks, and returns its body. */
+  #unwrap ({ status, headers, body }: Response): unknown {
+    this.#reply.code(status)
+    for (const [name, value] of headers) this.#reply.header(name, value)
+    return body ?? undefined
   }
 
   /**

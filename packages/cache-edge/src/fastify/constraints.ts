@@ -1,3 +1,4 @@
+import { isRead } from '../rules/methods.js'
 import type { RouteOptions } from 'fastify'
 
 /** The request headers that each constraint reads to select a route, by the name of the constraint. */
@@ -48,8 +49,8 @@ export class Constraints {
    */
   add ({ url, method, constraints = {} }: RouteOptions, vary: Chosen['vary']): string | undefined {
     const read = Object.keys(constraints).map((name) => ({ name, headers: this.#headersOf(name) }))
-    // Other methods are ignored, since only routes with GET or HEAD have shared responses.
-    if (![method].flat().some((name) => name === 'GET' || name === 'HEAD')) return undefined
+    // Other methods are ignored, since their responses are not shared.
+    if (![method].flat().some((name) => isRead(name))) return undefined
     const route: Chosen = {
       url,
       headers: read.flatMap(({ headers = [] }) => headers).map((name) => name.toLowerCase()),

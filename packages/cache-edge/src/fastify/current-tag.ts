@@ -15,16 +15,21 @@ const PRECONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unm
 /** Wraps a handler: evaluates the preconditions before it runs, by the current ETag of the route (RFC 9110 §13.2.1). */
 export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentTag): RouteHandlerMethod {
   const notices = new Notices()
+  // `reply` is returned if the handler sends by itself; otherwise Fastify would read `undefined` as an empty response.
+  const run: RouteHandlerMethod = function (request, reply) {
+    const returned: unknown = handler.call(this, request, reply)
+    return returned === undefined ? reply : returned
+  }
   const checked: RouteHandlerMethod = async function (request, reply) {
+    // The tag of the target is not that of a result of a QUERY.
+    if (request.method === 'QUERY') return run.call(this, request, reply)
     const etag = await etagOf(request, currentTag, notices)
     const verdict = evaluate({ method: request.method, headers: request.raw.headers }, { status: 200, etag, lastModified: undefined })
     if (verdict === 'precondition-failed') return reply.code(412).send()
     if (etag !== undefined && isRead(request)) reply.header('etag', etag)
     // An empty response is sent, which the last onSend hook makes a 304.
     if (verdict === 'not-modified') return reply.send()
-    const returned: unknown = handler.call(this, request, reply)
-    // `reply` is returned if the handler sends by itself; otherwise Fastify would read `undefined` as an empty response.
-    return returned === undefined ? reply : returned
+    return run.call(this, request, reply)
   }
   return Object.defineProperty(checked, 'name', { value: handler.name })
 }

@@ -2,7 +2,9 @@ import { joinLines, mergeVary, type Core } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { hasComputedTag } from './body-tags.js'
+import { cacheGroupsField } from '../rules/cache-groups.js'
 import { evaluate, type PreconditionResult } from '../rules/conditional.js'
+import { isRead } from '../rules/methods.js'
 import type { PersonalRequests } from './personal-requests.js'
 import { discard } from './payload.js'
 import { Notices } from '../lib/notices.js'
@@ -18,7 +20,7 @@ const TARGETED = new Set(['cdn-cache-control', 'cloudflare-cdn-cache-control', '
 const NAMING_LIFETIME = ['expires', ...TARGETED]
 const NO_CACHE = 'no-cache'
 /** Headers that describe one representation. They are removed when an error is sent in place of the response. */
-export const OF_RESPONSE = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag']
+export const OF_RESPONSE = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag', 'cache-groups']
 
 /** The part of a request that its preconditions are in. */
 type RawRequest = Pick<FastifyRequest, 'raw'>
@@ -28,6 +30,8 @@ type FieldLines = Parameters<typeof joinLines>[0]
 export interface HeaderSettings {
   readonly personal: PersonalRequests
   readonly tagHeader: NonNullable<CacheEdgeOptions['tagHeader']>
+  /** Whether the tags of a policy are sent in `Cache-Groups`. */
+  readonly cacheGroups: boolean
   /** Whether a response with a computed ETag and no lifetime gets `no-cache`. */
   readonly saysNoCache: boolean
   /** Whether a plugin of this app compresses responses by `Accept-Encoding`. */
@@ -51,7 +55,7 @@ export class EdgeHeaders {
    */
   finish (request: FastifyRequest, reply: FastifyReply, payload: unknown, rule: RouteRule<FastifyRequest>, route: string): unknown {
     const { method } = request.raw
-    if (method !== 'GET' && method !== 'HEAD') return payload
+    if (!isRead(method!)) return payload
     if (this.#describe(request, reply, rule)) this.announceCandidate(route, request.method)
     if (this.#settings.saysNoCache) this.#askFirst(request, reply, rule)
     const { statusCode } = reply
@@ -81,7 +85,7 @@ export class EdgeHeaders {
     if (this.#settings.saysNoCache) this.#askFirst(request, reply, policy)
   }
 
-  /** The result of the preconditions of a GET or HEAD request for a response with these fields. */
+  /** The result of the preconditions of a GET, HEAD or QUERY request for a response with these fields. */
   verdictOn (request: RawRequest, status: number, etagLines: FieldLines, modifiedLines: FieldLines): PreconditionResult {
     const { headers, method } = request.raw
     if (status < 200 || status > 299 || !isConditional(headers)) return 'send'
@@ -100,7 +104,7 @@ export class EdgeHeaders {
     if (events.has('etagMatch')) events.emit('etagMatch', route, method)
   }
 
-  /** Emits the event `edgeCandidate` for a GET or HEAD whose response a shared cache may store. */
+  /** Emits the event `edgeCandidate` for a request whose response a shared cache may store. */
   announceCandidate (route: string, method: string): void {
     const { events } = this.#core.registry
     if (events.has('edgeCandidate')) events.emit('edgeCandidate', route, method)
@@ -145,7 +149,12 @@ export class EdgeHeaders {
       this.#write(reply, 'cache-control', rule.cacheControl)
       if (rule.cdnCacheControl !== undefined && !reply.hasHeader('cdn-cache-control')) this.#write(reply, 'cdn-cache-control', rule.cdnCacheControl)
     }
-    if (this.#settings.tagHeader !== false && tags.length > 0) this.#addTags(reply, this.#settings.tagHeader, tags)
+    if (tags.length === 0) return
+    if (this.#settings.tagHeader !== false) this.#addTags(reply, this.#settings.tagHeader, tags)
+    if (this.#settings.cacheGroups) {
+      const own = joinLines(reply.getHeader('cache-groups'))
+      this.#write(reply, 'cache-groups', own === undefined ? cacheGroupsField(tags) : `${own}, ${cacheGroupsField(tags)}`)
+    }
   }
 
   /** Forbids shared caches to store the response, unless the handler has set `Cache-Control` itself. */

@@ -5,15 +5,18 @@ import { say, warn } from '../lib/notices.js'
 import { EDGE_DEFAULTS, ETAG_DEFAULTS, PURGE_DEFAULTS, type CacheEdgeOptions } from '../options.js'
 import { Purger } from '../purge/purger.js'
 import { Credentials } from '../rules/credentials.js'
+import { SAFE_METHODS } from '../rules/methods.js'
 import type { Policy, RouteRule } from '../rules/policy.js'
 import type { EarlyAnswers } from './early/early-answers.js'
 import type { Seam } from './early/seam.js'
 import { EdgeHeaders } from './edge-headers.js'
 import type { BodyTags } from './body-tags.js'
 import { toStoredRoute } from './fastify-cache-request.js'
+import { hashContent } from './content-key.js'
 import { checkingFirst } from './current-tag.js'
 import { surround, type Surrounding } from './hook-order.js'
 import { checkFastify, configOf } from './patches.js'
+import { cutRanges } from './ranges.js'
 import { finishReady, isReady } from './ready-hits.js'
 import { PersonalRequests } from './personal-requests.js'
 import { ResponseCache } from './response-cache.js'
@@ -22,7 +25,6 @@ import { Writes } from './unsafe-methods.js'
 
 /** The property in a route's `config` which shows that this plugin added a last onSend hook to the route. */
 const kEdge = Symbol.for('@x/cache-edge.edge')
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'])
 
 type Done = (error: Error | null, payload?: unknown) => void
 
@@ -42,7 +44,7 @@ export class Edge {
   #hasToldOlder = false
 
   constructor (fastify: FastifyInstance, core: Core, tags: BodyTags | undefined, options: CacheEdgeOptions) {
-    const { hosts, purge, tagHeader = EDGE_DEFAULTS.tagHeader } = options
+    const { hosts, purge, tagHeader = EDGE_DEFAULTS.tagHeader, cacheGroups = EDGE_DEFAULTS.cacheGroups } = options
     const credentials = new Credentials(options)
     const personal = new PersonalRequests(core, credentials)
     this.#fastify = fastify
@@ -54,6 +56,7 @@ export class Edge {
     this.#headers = new EdgeHeaders(core, {
       personal,
       tagHeader,
+      cacheGroups,
       saysNoCache: this.#saysNoCache,
       // The decorator is read with the first response, when no plugin can add a decorator any longer.
       isCompressed: () => {
@@ -67,6 +70,7 @@ export class Edge {
       ...EDGE_DEFAULTS,
       ...pick(options, ['maxBodyBytes', 'maxVariants', 'coalesceMs', 'name']),
       app: options.app,
+      cacheGroups,
       hosts: hosts === undefined ? undefined : new Set(hosts.map((host) => host.toLowerCase()))
     })
     this.#writes = new Writes(fastify)
@@ -79,8 +83,10 @@ export class Edge {
     const rule = this.#rules.of(route)
     this.#wrapHandler(route, rule)
     surround(route, (isCurrent) => this.#hooksOf(route, rule, isCurrent))
+    const methods = [route.method].flat().map((method) => method.toUpperCase())
+    if (methods.includes('QUERY') && rule !== undefined && rule !== 'personal') route.preParsing = [...[route.preParsing ?? []].flat(), hashContent]
     // Routes that have only safe methods, such as GET, do not get this hook, which would slow them down.
-    if ([route.method].flat().some((method) => !SAFE.has(method.toUpperCase()))) {
+    if (methods.some((method) => !SAFE_METHODS.has(method))) {
       const edge = this
       const noteWrite: onRequestHookHandler = function noteWrite (request, _reply, done) {
         edge.#noteWrite(request)
@@ -183,7 +189,7 @@ export class Edge {
   }
 
   #noteWrite (request: FastifyRequest): void {
-    if (!SAFE.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
+    if (!SAFE_METHODS.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
   }
 
   #finish (
@@ -192,7 +198,7 @@ export class Edge {
   ): void {
     const { statusCode } = reply
     this.#responses.complete(reply)
-    if (this.#responses.hasRoutes && !SAFE.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
+    if (this.#responses.hasRoutes && !SAFE_METHODS.has(request.raw.method!) && statusCode >= 200 && statusCode < 400) {
       // Stored responses are invalidated before the response is sent, so that a client that has received the response reads the changed
       // state.
       void this.#writes.invalidate(request, reply).then(() => {
@@ -205,7 +211,7 @@ export class Edge {
       })
       return
     }
-    done(null, this.#headers.finish(request, reply, payload, route.rule, route.url))
+    done(null, cutRanges(request, reply, this.#headers.finish(request, reply, payload, route.rule, route.url)))
   }
 
   #finishReady (request: FastifyRequest, reply: FastifyReply, payload: unknown, route: string, done: Done): void {
@@ -235,6 +241,7 @@ export class Edge {
   #wrapped (handler: RouteHandlerMethod, policy: Policy<FastifyRequest>, route: RouteOptions): RouteHandlerMethod {
     // The schema is read at each request, since later plugins may add to it.
     policy.hasHeaderSchema = () => (route.schema as { headers?: unknown } | undefined)?.headers !== undefined
+    if (policy.noVarySearch) this.#writes.hasPathTags = true
     const inner = policy.store === false ? handler : this.#responses.wrap(handler, toStoredRoute(route, policy))
     return policy.currentTag === undefined ? inner : checkingFirst(inner, policy.currentTag)
   }

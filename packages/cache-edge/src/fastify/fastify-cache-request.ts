@@ -1,26 +1,26 @@
 import type { FastifyCache } from '@x/cache-core'
-import { enterHandlerPhase, isGone, joinLines, variantOf, type Core } from '@x/cache-core/suite'
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import { enterHandlerPhase, isGone, joinLines, variantOf } from '@x/cache-core/suite'
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { CacheRequest, Refresh, StoredRoute, ViewIdentity } from '../exchange/cache-request.js'
 import { LABELS } from '../exchange/recorded-response.js'
 import type { RecordedRun, RunListener } from '../exchange/recorded-run.js'
 import type { UnstoredReason } from '../exchange/judge-response.js'
-import { Notices } from '../lib/notices.js'
 import type { CacheStatus } from '../rules/cache-status.js'
 import type { Policy } from '../rules/policy.js'
 import { shownNames, visibleHeaders } from '../rules/visibility.js'
-import { Names, variantKey, type TargetUri } from '../store/cache-key.js'
+import type { TargetUri } from '../store/cache-key.js'
 import type { StoredHead } from '../store/stored-response.js'
 import { matches, type Servable } from '../store/variants.js'
+import { OF_CONTENT } from './content-key.js'
 import { showAllBeforeSend } from './handler-view.js'
 import { askItself, peerOf, type LoopbackRequest } from './loopback.js'
-import { wasFoundPersonal, type PersonalRequests } from './personal-requests.js'
-import type { ReadyHits } from './ready-hits.js'
+import type { CacheRequests } from './cache-requests.js'
+import { wasFoundPersonal } from './personal-requests.js'
+import type { RequestKey } from './request-key.js'
 import { ResponseRecorder } from './response-recorder.js'
 import { runHandler } from './run-handler.js'
 import { showTo, type SeenRequest } from './seen-request.js'
-import type { StoredResponses } from './serve.js'
 import { sentHeaders, targetOf } from './target.js'
 
 /** The property of the raw message that holds its refresh; no client can set it. */
@@ -37,34 +37,6 @@ export function toStoredRoute ({ url, constraints = {} }: Pick<RouteOptions, 'ur
   )
     .sort(([a], [b]) => a < b ? -1 : 1)
   return { pattern: url, policy, choice: own.length === 0 ? '' : JSON.stringify(own) }
-}
-
-/** The parts of an app that all its requests to stored routes share. */
-export class CacheRequests {
-  readonly fastify: FastifyInstance
-  readonly core: Core
-  readonly names: Names
-  readonly responses: StoredResponses
-  readonly personal: PersonalRequests
-  readonly ready: ReadyHits
-  readonly #notices = new Notices()
-
-  constructor (fastify: FastifyInstance, core: Core, { personal, responses, ready, app }: {
-    readonly personal: PersonalRequests; readonly responses: StoredResponses; readonly ready: ReadyHits; readonly app: string | undefined
-  }) {
-    this.fastify = fastify
-    this.core = core
-    this.names = new Names(app)
-    this.responses = responses
-    this.personal = personal
-    this.ready = ready
-  }
-
-  /** Notes that the handler read a part that identifies the client or the request, so its response is for this client alone. */
-  noteIdentity ({ request, route }: FastifyCacheRequest, part: string): void {
-    this.personal.mark(request)
-    this.#notices.warnOnce(request.log, route.pattern, { route: route.pattern, part }, `Cache: the handler of this route reads ${part}, which is in no key; such responses are private and not stored. Read it in a hook, or say sameForAll if it makes no difference to the response`)
-  }
 }
 
 /**
@@ -85,23 +57,22 @@ export class FastifyCacheRequest implements CacheRequest {
   cache!: FastifyCache
   readonly #app: CacheRequests
   readonly #run: () => unknown
-  readonly #uriTags: readonly string[]
+  readonly #key: RequestKey
   /** The tags of the policy. */
   #own: readonly string[] = NO_TAGS
   #whenStored: (() => void) | undefined
 
   constructor (app: CacheRequests, request: FastifyRequest, reply: FastifyReply, route: StoredRoute, run: () => unknown) {
     const target = targetOf(request)
-    const { key, tags } = app.names.of(target)
     this.request = request
     this.reply = reply
     this.method = request.method
     this.route = route
     this.policy = route.policy
     this.target = target
-    this.key = route.choice === '' ? key : variantKey(key, route.choice)
     this.refresh = refreshOf(request)
-    this.#uriTags = tags
+    this.#key = app.keys.of(request, route, target)
+    this.key = this.#key.key
     this.#app = app
     this.#run = run
   }
@@ -117,7 +88,9 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 
   // The list is made at each access, since a hit from memory needs none.
-  get tags (): string[] { return [...this.#own, ...this.#uriTags] }
+  get tags (): string[] { return [...this.#own, ...this.#key.tags] }
+
+  get groups (): readonly string[] { return this.#app.tagsAreGroups ? this.#own : NO_TAGS }
 
   get headers (): IncomingHttpHeaders { return this.request.raw.headers }
 
@@ -143,6 +116,10 @@ export class FastifyCacheRequest implements CacheRequest {
   /** Whether the request has this identity, so that its handler has the same view, and its headers select this stored response. */
   isSeenAs ({ key, route, ip }: ViewIdentity, stale: StoredHead): boolean {
     return this.key === key && this.route.pattern === route.pattern && this.request.ip === ip && matches(stale, this.headers)
+  }
+
+  keyFor (response: StoredHead): string | undefined {
+    return this.#key.keyFor(response)
   }
 
   hasLabelsOf ({ labels }: StoredHead): boolean {
@@ -186,8 +163,8 @@ export class FastifyCacheRequest implements CacheRequest {
     this.reply.removeHeader(name)
   }
 
-  async run (): Promise<void> {
-    await runHandler(this.#run, this.reply, showAllBeforeSend(this.reply, this.show(undefined)))
+  async run (also?: readonly string[]): Promise<void> {
+    await runHandler(this.#run, this.reply, showAllBeforeSend(this.reply, this.show(undefined, also)))
   }
 
   record (listener: RunListener, stale: StoredHead | 'shown-all' | undefined): RecordedRun {
@@ -204,13 +181,13 @@ export class FastifyCacheRequest implements CacheRequest {
    * @param stale the stored response whose validators the handler sees
    * @param also further headers that the handler sees
    */
-  show (stale: StoredHead | undefined, also?: readonly string[]): SeenRequest {
+  show (stale: StoredHead | undefined, also: readonly string[] = []): SeenRequest {
     const { request, policy, target: { scheme, host } } = this
     // The cache is read before parts are hidden: the rollout may assign by a part that the handler must not read, such as the address.
     enterHandlerPhase(request)
     Reflect.get(request, 'cache')
     return showTo(request, {
-      headers: visibleHeaders(this.headers, policy, { scheme, host, isProxied: 'ips' in request }, stale, also),
+      headers: visibleHeaders(this.headers, policy, { scheme, host, isProxied: 'ips' in request }, stale, this.method === 'QUERY' ? [...OF_CONTENT, ...also] : also),
       scheme,
       host,
       onIdentity: policy.sameForAll ? undefined : (part) => this.#app.noteIdentity(this, part)

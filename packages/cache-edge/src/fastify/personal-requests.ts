@@ -1,3 +1,4 @@
+import { contentKeyOf } from './content-key.js'
 import { hasUser, type Core } from '@x/cache-core/suite'
 import type { FastifyRequest } from 'fastify'
 import type { RouteRule } from '../rules/policy.js'
@@ -51,8 +52,8 @@ export class PersonalRequests {
     const headers = rule?.hasHeaderSchema() === true ? sentHeaders(raw) : raw.headers
     // An upgrade request is personal: its response is a connection (RFC 9110 §7.8), or the refusal of one.
     if (raw.headers.upgrade !== undefined) return 'upgrade'
-    // The response may depend on the body, which is not in the cache key.
-    if (hasBody(raw, headers)) return 'request-body'
+    // The response may depend on the body, which is in the cache key of a QUERY alone.
+    if (hasBody(raw, headers) && contentKeyOf(request) === undefined) return 'request-body'
     if (!isPlainTarget(request)) return 'target'
     // A shared response may go to a client with credentials if the policy has `sameForAll`; with `scope: 'private'` only the client's own
     // cache stores it.

@@ -81,6 +81,8 @@ export class ReadyHits {
     const { request } = reply
     const { headers } = request.raw
     const isNotModified = head.status === 200 && this.#headers.hasTag(request, head.etag)
+    // A range is cut from the body in the last onSend hook of the normal path.
+    if (headers.range !== undefined && !isNotModified) return false
     if ((!isNotModified && isConditional(headers)) || mayChangeBody(request) || serializerOf(reply) !== null) return false
     const fields = fieldsOf(reply)
     if (fields === undefined || hasDeciding(fields, reply)) return false

@@ -12,7 +12,8 @@ import type { BodyTags } from './body-tags.js'
 import type { Constraints } from './constraints.js'
 import { EarlyAnswers } from './early/early-answers.js'
 import type { EdgeHeaders } from './edge-headers.js'
-import { CacheRequests, FastifyCacheRequest, refreshOf } from './fastify-cache-request.js'
+import { CacheRequests } from './cache-requests.js'
+import { FastifyCacheRequest, refreshOf } from './fastify-cache-request.js'
 import { showAllBeforeSend } from './handler-view.js'
 import type { PersonalRequests } from './personal-requests.js'
 import { ReadyHits } from './ready-hits.js'
@@ -26,6 +27,8 @@ export interface ResponseCacheSettings {
   readonly name: string
   /** The name of the app in the cache keys; `undefined`: no other app shares the store. */
   readonly app: string | undefined
+  /** Whether the tags of a policy are cache groups, too. */
+  readonly cacheGroups: boolean
   readonly hosts: ReadonlySet<string> | undefined
   readonly maxBodyBytes: number
   readonly maxVariants: number
@@ -56,7 +59,7 @@ export class ResponseCache {
 
   constructor (
     fastify: FastifyInstance, core: Core, headers: EdgeHeaders, personal: PersonalRequests,
-    { name, app, hosts, constraints, tags, ...limits }: ResponseCacheSettings
+    { name, app, cacheGroups, hosts, constraints, tags, ...limits }: ResponseCacheSettings
   ) {
     const { useSemicolonDelimiter, routerOptions } = fastify.initialConfig as RouterConfig
     this.#hasSemicolon = useSemicolonDelimiter === true || routerOptions?.useSemicolonDelimiter === true
@@ -64,7 +67,7 @@ export class ResponseCache {
     this.#headers = headers
     this.#responses = new StoredResponses(name, headers)
     const ready = new ReadyHits(headers, tags !== undefined, (ttl) => this.#responses.hitWith(ttl))
-    this.#requests = new CacheRequests(fastify, core, { personal, responses: this.#responses, ready, app })
+    this.#requests = new CacheRequests(fastify, core, { personal, responses: this.#responses, ready, app, cacheGroups })
     this.#bypassRules = {
       personalReason: (request, policy) => personal.reasonOf(request, policy),
       hasOtherParameter: (request, { query }) => query !== undefined && this.#hasOtherParameter(request, query),

@@ -124,4 +124,5 @@ export function setStoredFields (reply: FastifyReply, response: StoredHead, isNo
     else reply.header(name, value)
   }
   if (response.etag !== undefined) reply.header('etag', response.etag)
+  if (!isNotModified && response.status === 200 && response.headers['accept-ranges'] === undefined) reply.header('accept-ranges', 'bytes')
 }

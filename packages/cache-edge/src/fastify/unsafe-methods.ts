@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Notices } from '../lib/notices.js'
 import { tagsOfWrite } from '../purge/write-targets.js'
-import type { TargetUri } from '../store/cache-key.js'
+import { anyGroupTag, groupTag, type TargetUri } from '../store/cache-key.js'
+import { MAX_TAGS } from '../options.js'
+import { groupsIn } from '../rules/cache-groups.js'
 import { targetOf } from './target.js'
 
 const kTarget = Symbol('@x/cache-edge.target')
@@ -9,6 +11,8 @@ type WriteRequest = FastifyRequest & { [kTarget]?: TargetUri }
 
 /** Invalidates the stored responses that an unsafe method has changed (RFC 9111 §4.4). */
 export class Writes {
+  /** Whether stored responses may answer other URLs of their path (`No-Vary-Search`). */
+  hasPathTags = false
   readonly #fastify: FastifyInstance
   readonly #notices = new Notices()
 
@@ -32,8 +36,19 @@ export class Writes {
   async invalidate (request: FastifyRequest, reply: FastifyReply): Promise<void> {
     // The target is read again after the handler, since a hook may have rewritten the URL.
     const own = [(request as WriteRequest)[kTarget], this.#targetOf(request)].filter((target) => target !== undefined)
-    const tags = tagsOfWrite(own, { location: reply.getHeader('location'), contentLocation: reply.getHeader('content-location') })
+    const tags = tagsOfWrite(own, { location: reply.getHeader('location'), contentLocation: reply.getHeader('content-location') }, this.hasPathTags)
     if (tags.size > 0) await this.#fastify.cache.tags.invalidate([...tags])
+    await this.#invalidateGroups(own, groupsIn(reply.getHeader('cache-group-invalidation')))
+  }
+
+  /** Invalidates the responses of the request's origin in these cache groups (RFC 9875 §3). */
+  async #invalidateGroups (own: readonly TargetUri[], groups: readonly string[]): Promise<void> {
+    if (groups.length === 0) return
+    const { tags } = this.#fastify.cache
+    // This tag is invalidated first: see `anyGroupTag`.
+    await tags.invalidate([...new Set(own.map(anyGroupTag))])
+    const all = [...new Set(own.flatMap((target) => groups.map((group) => groupTag(target, group))))]
+    for (let at = 0; at < all.length; at += MAX_TAGS) await tags.invalidate(all.slice(at, at + MAX_TAGS))
   }
 
   /** The target URI of a write request; `undefined`: a function of the app, such as `trustProxy`, has thrown. */

@@ -40,7 +40,8 @@ export function setFromStore (reply: FastifyReply, isFromStore: boolean): void {
   (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] = isFromStore
 }
 
-function isFromStore (reply: FastifyReply): boolean {
+/** Whether the response of a reply is a stored one. */
+export function isFromStore (reply: FastifyReply): boolean {
   return (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] === true
 }
 

@@ -2,6 +2,7 @@ import { monotonicClock, OptionInvalid, type Events } from '@x/cache-core/suite'
 import { BanQueue } from './ban-queue.js'
 import { say, type Log } from '../lib/notices.js'
 import { TAG_PATTERN } from '../options.js'
+import { GROUP_PREFIX, TAG_PREFIX } from '../store/cache-key.js'
 import { EVERYTHING, Varnish } from './varnish.js'
 
 /** Settings of the purger, which sends bans to Varnish; see option `purge`. */
@@ -13,6 +14,7 @@ export interface PurgeSettings {
 }
 
 const TAG = new RegExp(TAG_PATTERN)
+const INTERNAL = [TAG_PREFIX, GROUP_PREFIX]
 
 /**
  * Sends bans to Varnish when tags are invalidated or the cache is cleared: at once, and again when every process has received the
@@ -49,9 +51,9 @@ export class Purger {
 
   /** Queues a ban of these tags for each proxy, and does not wait until the bans are sent. */
   purge (tags: readonly string[]): void {
-    // Only tags that match `TAG_PATTERN` are in response headers. Tags of target URIs are omitted, since a proxy invalidates the target of
-    // an unsafe method itself.
-    this.#tell(tags.filter((tag) => TAG.test(tag) && !tag.startsWith('edge-uri:')))
+    // Only tags that match `TAG_PATTERN` are in response headers. Internal tags are in none; a proxy invalidates the target of an unsafe
+    // method itself.
+    this.#tell(tags.filter((tag) => TAG.test(tag) && !INTERNAL.some((prefix) => tag.startsWith(`${prefix}:`))))
   }
 
   /** Ends the subscriptions to the events of the cache and drops second bans. Resolves when each ban was sent once or given up. */

@@ -1,4 +1,4 @@
-import { uriTags, type TargetUri } from '../store/cache-key.js'
+import { pathTag, uriTags, type TargetUri } from '../store/cache-key.js'
 
 /** The header fields of a response to a write that name further targets. */
 export interface WriteReferences { readonly location: unknown; readonly contentLocation: unknown }
@@ -7,13 +7,15 @@ export interface WriteReferences { readonly location: unknown; readonly contentL
  * The internal tags of the target URIs that a write has changed (RFC 9111 §4.4): those of the request itself, of `Location` and of
  * `Content-Location`.
  * @param own the targets of the request: one, or two if a hook rewrote the URL
+ * @param hasPathTags whether stored responses may answer other URLs of their path
  */
-export function tagsOfWrite (own: readonly TargetUri[], { location, contentLocation }: WriteReferences): Set<string> {
+export function tagsOfWrite (own: readonly TargetUri[], { location, contentLocation }: WriteReferences, hasPathTags: boolean): Set<string> {
   const named = own.flatMap((target) => [location, contentLocation].flatMap((reference) => {
     const url = sameOrigin(target, reference)
     return url === undefined ? [] : [{ ...target, url }]
   }))
-  return new Set([...own, ...named].flatMap(uriTags))
+  const targets = [...own, ...named]
+  return new Set([...targets.flatMap(uriTags), ...hasPathTags ? targets.map(pathTag) : []])
 }
 
 /** The path and query of a reference to the same origin; `undefined`: the reference has another origin, or is no URL. */

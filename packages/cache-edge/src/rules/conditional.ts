@@ -1,4 +1,5 @@
 import { fieldText, parseEntityTag, parseEntityTags, parseHttpDate, strongMatch, weakMatch, type EntityTag, type HeaderFields } from '@x/cache-core/suite'
+import { isRead } from './methods.js'
 
 /** The result of a request's preconditions, such as `If-None-Match`: the response is sent as without preconditions, as 304, or as 412. */
 export type PreconditionResult = 'send' | 'not-modified' | 'precondition-failed'
@@ -18,10 +19,10 @@ export interface Selected {
 const METHODS_WITHOUT_CONDITIONS = new Set(['CONNECT', 'OPTIONS', 'TRACE'])
 
 /**
- * Evaluates the preconditions of RFC 9110 §13.1 in the order of §13.2.2. Call it after the handler for GET and HEAD, and before the handler
+ * Evaluates the preconditions of RFC 9110 §13.1 in the order of §13.2.2. Call it after the handler for GET, HEAD and QUERY, and before the handler
  * for an unsafe method. That handler must not run if the result is `precondition-failed`; afterwards a change that was made would be
  * reported as failed.
- * The condition `*` asks whether a representation exists: for GET and HEAD always, for other methods if `etag` or `lastModified` is given.
+ * The condition `*` asks whether a representation exists: for GET, HEAD and QUERY always, for other methods if `etag` or `lastModified` is given.
  */
 export function evaluate (request: { readonly method: string; readonly headers: HeaderFields }, response: Selected): PreconditionResult {
   const { method, headers } = request
@@ -31,10 +32,10 @@ export function evaluate (request: { readonly method: string; readonly headers: 
   if ((status < 200 || status > 299) && status !== 412) return 'send'
 
   const now = response.now ?? Date.now()
-  const isRead = method === 'GET' || method === 'HEAD'
+  const isReading = isRead(method)
   const tag = response.etag === undefined ? undefined : parseEntityTag(response.etag)
   const modified = response.lastModified === undefined ? undefined : parseHttpDate(response.lastModified, now)
-  const exists = isRead || response.etag !== undefined || response.lastModified !== undefined
+  const exists = isReading || response.etag !== undefined || response.lastModified !== undefined
   const matches = (field: string, isEqual: (one: EntityTag, other: EntityTag) => boolean) => {
     const tags = parseEntityTags(field)
     return tags === '*' ? exists : tag !== undefined && tags.some((other) => isEqual(tag, other))
@@ -51,9 +52,9 @@ export function evaluate (request: { readonly method: string; readonly headers: 
   const ifNoneMatch = fieldText(headers, 'if-none-match')
   if (ifNoneMatch !== undefined) {
     if (!matches(ifNoneMatch, weakMatch)) return 'send'
-    return isRead ? 'not-modified' : 'precondition-failed'
+    return isReading ? 'not-modified' : 'precondition-failed'
   }
-  if (!isRead) return 'send'
+  if (!isReading) return 'send'
   const since = dateOf(headers, 'if-modified-since', now)
   // A date ahead of the clock is ignored: no response of this server has it, and it would hide every change until then.
   if (since === undefined || modified === undefined || since > now) return 'send'
@@ -63,7 +64,7 @@ export function evaluate (request: { readonly method: string; readonly headers: 
 const DIGESTS = new Set(['content-digest', 'repr-digest', 'digest', 'content-md5'])
 /** The headers of the 200 that a 304 omits; see {@link isDroppedFrom304}. */
 export const DROPPED_FROM_304: ReadonlySet<string> = new Set([
-  'content-length', 'content-type', 'content-encoding', 'content-language', 'content-range', 'transfer-encoding', 'trailer', ...DIGESTS
+  'content-length', 'content-type', 'content-encoding', 'content-language', 'content-range', 'accept-ranges', 'transfer-encoding', 'trailer', ...DIGESTS
 ])
 
 /**

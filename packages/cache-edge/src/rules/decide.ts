@@ -1,5 +1,6 @@
 import { cacheControlOf, type CacheControl, type HeaderFields } from '@x/cache-core/suite'
 import type { CacheStatus } from './cache-status.js'
+import { isRead } from './methods.js'
 import { stateOf, type Dated } from './stored-state.js'
 
 /** The decision on a request to a route that stores its responses, with its reason. */
@@ -9,6 +10,7 @@ export type Decision =
   | { readonly kind: 'stale-while-revalidate' | 'stale-if-error'; readonly why: 'stale' }
   | { readonly kind: 'revalidate'; readonly why: 'stale' }
   | { readonly kind: 'miss'; readonly why: 'vary-miss' | 'uri-miss' }
+  | { readonly kind: 'range'; readonly why: 'stale' | 'vary-miss' | 'uri-miss' }
   | { readonly kind: 'gateway-timeout'; readonly why: 'stale' | 'vary-miss' | 'uri-miss' }
 
 /** A decision to answer a request without reading a stored response. */
@@ -18,7 +20,7 @@ export type AfterLookup = Exclude<Decision, Bypass>
 type Forward = Extract<Decision, { kind: 'revalidate' | 'miss' }>
 
 /**
- * The rules of a route and its app by which a request bypasses the stored responsesd responses. Each rule runs only if no rule before it
+ * The rules of a route and its app by which a request bypasses the stored responses. Each rule runs only if no rule before it
  * applies.
  */
 export interface BypassRules<R, P> {
@@ -32,6 +34,7 @@ export interface BypassRules<R, P> {
 
 /** A request whose stored responses were read; see `decide`. */
 export interface DecidedRequest {
+  readonly method: string
   readonly headers: HeaderFields
   /** The cache key of the request's URL. */
   readonly key: string
@@ -66,11 +69,10 @@ export function bypassOf<P, R extends { readonly method: string; readonly raw: {
   request: R, policy: P, rules: BypassRules<R, P>
 ): Bypass | undefined {
   const { method } = request
-  if (method !== 'GET' && method !== 'HEAD') return { kind: 'bypass', why: { fwd: 'method' } }
+  if (!isRead(method)) return { kind: 'bypass', why: { fwd: 'method' } }
   const reason = rules.personalReason(request, policy)
   if (reason !== null) return bypassFor(reason)
   const { headers } = request.raw
-  if (headers.range !== undefined) return bypassFor('range')
   if (rules.hasOtherParameter(request, policy)) return bypassFor('query')
   if (rules.isOtherHost(request)) return bypassFor('host')
   return requestDirectives(headers)?.noStore === true ? { kind: 'bypass', why: { fwd: 'request', detail: 'no-store' } } : undefined
@@ -89,10 +91,13 @@ export function decide<H extends Dated> (
     const state = stateOf(head, found.isStale, now)
     if (state === 'fresh') return HIT
     if (state !== 'to-validate' && failures.hasFailed(request.key, head)) return IF_ERROR
-    if (state === 'while-revalidating' && !failures.isRefreshRefused(request.key, head)) return WHILE_REVALIDATING
+    // A QUERY is not refreshed in the background, since its content is not stored.
+    if (state === 'while-revalidating' && request.method !== 'QUERY' && !failures.isRefreshRefused(request.key, head)) return WHILE_REVALIDATING
   }
   const forwarded = found !== undefined ? REVALIDATE : isOther ? VARY_MISS : URI_MISS
-  return requestDirectives(request.headers)?.onlyIfCached === true ? { kind: 'gateway-timeout', why: forwarded.why } : forwarded
+  if (requestDirectives(request.headers)?.onlyIfCached === true) return { kind: 'gateway-timeout', why: forwarded.why }
+  // The handler of a miss may answer with the range itself; that response is not stored (RFC 9111 §3.3).
+  return request.method === 'GET' && request.headers.range !== undefined ? { kind: 'range', why: forwarded.why } : forwarded
 }
 
 function bypassFor (detail: string): Bypass {

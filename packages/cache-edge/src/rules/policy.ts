@@ -29,6 +29,7 @@ export interface PolicyMembers<R> {
   readonly tags?: readonly string[] | TagsOf<R>
   readonly store?: boolean | 'by-response'
   readonly early?: boolean
+  readonly noVarySearch?: boolean
   readonly sameForAll?: boolean
   readonly statuses?: readonly number[]
   readonly currentTag?: (request: R) => string | undefined | Promise<string | undefined>
@@ -52,6 +53,8 @@ export interface Policy<R = never> {
   vary: readonly string[]
   /** Query parameters that stored responses may have; `undefined`: any parameter. */
   readonly query: ReadonlySet<string> | undefined
+  /** Whether `No-Vary-Search` of a response decides which parts of the query are in the key. */
+  readonly noVarySearch: boolean
   /** Whether stored responses are sent before the hooks of the app. */
   readonly early: boolean
   readonly sameForAll: boolean
@@ -93,6 +96,7 @@ export function toPolicy<R> (route: string, given: PolicyMembers<R>, credentials
     mustRevalidate,
     vary,
     query: given.query === undefined ? undefined : new Set(given.query),
+    noVarySearch: given.noVarySearch === true,
     early: given.early === true,
     sameForAll: given.sameForAll === true,
     statuses: new Set([200, ...given.statuses ?? []]),
@@ -115,6 +119,7 @@ function contradictionIn (
   if (hasWindow && given.mustRevalidate === true) return 'mustRevalidate forbids stale responses, and staleWhileRevalidate or staleIfError allows them'
   if (given.immutable === true && (given.maxAge ?? 0) === 0) return 'immutable needs a maxAge above 0'
   if (vary.includes('*')) return 'vary: "*" means that no request may share the response; name the headers that select between representations'
+  if (given.noVarySearch === true && store === false) return 'noVarySearch: true is for the key of stored responses, and store is false'
   const early = given.early === true ? earlyContradictionIn(given) : undefined
   if (early !== undefined) return early
   const lifetime = store === 'by-response' ? LIFETIMES.find((name) => given[name] !== undefined) : undefined

@@ -1,5 +1,6 @@
 import { RESPONSE_KEYS } from '@x/cache-core/suite'
 import { createHash } from 'node:crypto'
+import { pathOf } from './path.js'
 
 /** The prefix of each internal tag that is made of a target URI, before its colon. */
 export const TAG_PREFIX = 'edge-uri'
@@ -35,10 +36,34 @@ export function uriTag ({ scheme, host, url }: TargetUri): string {
   return `${TAG_PREFIX}:${digest(parts({ scheme, host, url }))}`
 }
 
+/**
+ * A tag of the responses that may answer other URLs of their path (`No-Vary-Search`): an unsafe method to any URL of the path invalidates
+ * them.
+ */
+export function pathTag ({ scheme, host, url }: TargetUri): string {
+  return `${TAG_PREFIX}:${digest([scheme.toLowerCase(), host.toLowerCase(), pathOf(url), 'path'])}`
+}
+
 /** Returns the tags of a target URI: one, or two for a URL that `rewriteUrl` replaced, whose both spellings have a tag. */
 export function uriTags (target: TargetUri): string[] {
   const tag = uriTag(target)
   return target.originalUrl === undefined ? [tag] : [tag, uriTag({ ...target, url: target.originalUrl })]
+}
+
+/** The prefix of each internal tag that is made of a cache group, before its colon. */
+export const GROUP_PREFIX = 'edge-group'
+
+/** A tag of the responses of one origin in a cache group (RFC 9875 §2.1): the same group of another origin has another tag. */
+export function groupTag ({ scheme, host }: TargetUri, group: string): string {
+  return `${GROUP_PREFIX}:${digest([scheme.toLowerCase(), host.toLowerCase(), group])}`
+}
+
+/**
+ * A tag that each invalidation of a cache group of this origin invalidates first. The groups of a response are known only once its handler
+ * has run, so a run whose snapshot has this tag detects that a group was invalidated meanwhile. No stored response has this tag.
+ */
+export function anyGroupTag ({ scheme, host }: TargetUri): string {
+  return `${GROUP_PREFIX}:${digest([scheme.toLowerCase(), host.toLowerCase()])}`
 }
 
 function parts ({ scheme, host, url, originalUrl }: TargetUri): string[] {

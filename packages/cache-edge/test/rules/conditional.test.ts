@@ -34,6 +34,8 @@ const cases: Case[] = [
   ['§13.1.1 If-Match, without a tag of our own', 'PUT', { 'if-match': '"a"' }, 'precondition-failed', { etag: undefined }],
   ['§13.1.2 If-None-Match, the tag, GET', 'GET', { 'if-none-match': '"a"' }, 'not-modified'],
   ['§13.1.2 If-None-Match, the tag, HEAD', 'HEAD', { 'if-none-match': '"a"' }, 'not-modified'],
+  ['§13.1.2 If-None-Match, the tag, QUERY', 'QUERY', { 'if-none-match': '"a"' }, 'not-modified'],
+  ['§13.1.3 If-Modified-Since, the date, QUERY', 'QUERY', { 'if-modified-since': SAME }, 'not-modified'],
   ['§13.1.2 If-None-Match, the tag, POST', 'POST', { 'if-none-match': '"a"' }, 'precondition-failed'],
   ['§13.1.2 If-None-Match, the tag, DELETE', 'DELETE', { 'if-none-match': '"a"' }, 'precondition-failed'],
   ['§13.1.2 If-None-Match, another tag, GET', 'GET', { 'if-none-match': '"b"' }, 'send'],

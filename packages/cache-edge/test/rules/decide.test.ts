@@ -34,7 +34,7 @@ function decisionOn ({ method = 'GET', request = {}, stored, fields = {}, age = 
         isStale: isInvalidated,
         head: { receivedAt, freshness: freshnessOf({ status: 200, headers: { 'cache-control': stored, ...fields } }, { requestedAt: receivedAt, receivedAt }) }
       }
-  return decide({ headers: request, key: 'k', refresh: isRefresh ? {} : undefined }, { found, isOther }, { hasFailed: () => hasFailed, isRefreshRefused: () => isRefreshRefused }, NOW)
+  return decide({ method, headers: request, key: 'k', refresh: isRefresh ? {} : undefined }, { found, isOther }, { hasFailed: () => hasFailed, isRefreshRefused: () => isRefreshRefused }, NOW)
 }
 
 const swr = 'max-age=60, stale-while-revalidate=30'
@@ -54,7 +54,13 @@ const rows: Array<[clause: string, scene: Scene, kind: Decision['kind'], why: un
   ['RFC 9111 §4.2.3 the Age that it came with counts', { stored: 'max-age=60', fields: { age: '50' }, age: 20 }, 'revalidate', 'stale'],
   ['RFC 9111 §4.2.4 stale without leave', { stored: 'max-age=60', age: 61 }, 'revalidate', 'stale'],
   ['RFC 9111 §4.2.4 must-revalidate bars the windows', { stored: `${swr}, must-revalidate`, age: 61, hasFailed: true }, 'revalidate', 'stale'],
-  ['RFC 9111 §4.3 a range is left to the handler', { request: { range: 'bytes=0-1' }, stored: 'max-age=60' }, 'bypass', { fwd: 'bypass', detail: 'range' }],
+  ['RFC 9110 §14.2 a range of a fresh response', { request: { range: 'bytes=0-1' }, stored: 'max-age=60' }, 'hit', 'fresh'],
+  ['RFC 9110 §14.2 a range of a response in its stale window', { request: { range: 'bytes=0-1' }, stored: swr, age: 61 }, 'stale-while-revalidate', 'stale'],
+  ['RFC 9111 §3.3 a range of a stale response is left to the handler', { request: { range: 'bytes=0-1' }, stored: 'max-age=60', age: 61 }, 'range', 'stale'],
+  ['RFC 9111 §3.3 a range, and nothing is stored', { request: { range: 'bytes=0-1' } }, 'range', 'uri-miss'],
+  ['RFC 9111 §3.3 a range, and another variant is stored', { request: { range: 'bytes=0-1' }, isOther: true }, 'range', 'vary-miss'],
+  ['RFC 9111 §5.2.1.7 only-if-cached with a range, and nothing is stored', { request: { ...onlyIfCached, range: 'bytes=0-1' } }, 'gateway-timeout', 'uri-miss'],
+  ['RFC 9110 §14.2 HEAD ignores a range', { method: 'HEAD', request: { range: 'bytes=0-1' } }, 'miss', 'uri-miss'],
   ['RFC 9111 §4.4 an invalidated response', { stored: 'max-age=60', isInvalidated: true }, 'revalidate', 'stale'],
   ['RFC 9111 §4.4 an invalidated response in its stale window', { stored: swr, isInvalidated: true }, 'stale-while-revalidate', 'stale'],
   ['RFC 9111 §5.2.1.4 request no-cache is ignored by a cache of the origin', { request: { 'cache-control': 'no-cache' }, stored: 'max-age=60' }, 'hit', 'fresh'],
@@ -71,6 +77,9 @@ const rows: Array<[clause: string, scene: Scene, kind: Decision['kind'], why: un
   ['RFC 9111 §2 another query than the policy names', { stored: 'max-age=60', rules: { hasOtherParameter: () => true } }, 'bypass', { fwd: 'bypass', detail: 'query' }],
   ['RFC 9111 §7.1 a host that the app does not declare', { stored: 'max-age=60', rules: { isOtherHost: () => true } }, 'bypass', { fwd: 'bypass', detail: 'host' }],
   ['RFC 5861 §3 stale within stale-while-revalidate', { stored: swr, age: 89 }, 'stale-while-revalidate', 'stale'],
+  ['RFC 10008 §2.7 QUERY, fresh', { method: 'QUERY', stored: 'max-age=60' }, 'hit', 'fresh'],
+  ['RFC 10008 §2.7 QUERY, stale within stale-while-revalidate', { method: 'QUERY', stored: swr, age: 61 }, 'revalidate', 'stale'],
+  ['RFC 10008 §2.7 QUERY with a range, which it ignores', { method: 'QUERY', request: { range: 'bytes=0-1' } }, 'miss', 'uri-miss'],
   ['RFC 5861 §3 past the window', { stored: swr, age: 90 }, 'revalidate', 'stale'],
   ['RFC 5861 §3 a refresh that a hook refused', { stored: swr, age: 61, isRefreshRefused: true }, 'revalidate', 'stale'],
   ['RFC 5861 §3 the refresh itself', { stored: swr, age: 61, isRefresh: true }, 'revalidate', 'stale'],

@@ -9,6 +9,8 @@ import { ask } from '../fixtures/edge-app.js'
 const server = await RedisServer.start()
 t.teardown(() => server.close())
 let made = 0
+/** Handlers that wait until the test ends their wait. */
+const waiting: Array<() => void> = []
 
 /** Processes that share one Redis. */
 async function buildApps (t: Test, count: number): Promise<{ apps: FastifyInstance[]; runs: number[] }> {
@@ -24,6 +26,11 @@ async function buildApps (t: Test, count: number): Promise<{ apps: FastifyInstan
       return reply.type('application/octet-stream').send(Buffer.from([0, 255, runs[at]!]))
     })
     app.post('/item', async () => 'done')
+    app.get('/grouped', { config: { cache: { store: true } } }, async (request, reply) => {
+      if (request.url.endsWith('wait')) await new Promise<void>((resolve) => { waiting.push(resolve) })
+      return reply.header('cache-groups', '"a"').send('page')
+    })
+    app.post('/group', async (_request, reply) => reply.header('cache-group-invalidation', '"a"').send('done'))
     await app.ready()
     return app
   }))
@@ -49,6 +56,22 @@ t.test('redis: an invalidation by one process, or an unsafe method, is heard by 
     await invalidate()
     await until('it is gone', async () => !await isHit())
   }
+})
+
+t.test('redis: a cache group that one process invalidates while the handler of another runs: that response is not stored', async (t) => {
+  const { apps: [one, other] } = await buildApps(t, 2)
+  await one!.inject('/grouped')
+  await until('it is kept', async () => /hit/.test((await ask(other!, '/grouped')).cacheStatus))
+  const running = ask(other!, '/grouped?wait')
+  await until('the handler runs', async () => waiting.length === 1)
+  t.equal((await ask(one!, '/group', {}, 'POST')).status, 200)
+  waiting.pop()!()
+  t.equal((await running).status, 200)
+  await until('the group is gone', async () => /uri-miss/.test((await ask(other!, '/grouped')).cacheStatus))
+  const again = ask(one!, '/grouped?wait')
+  await until('the handler runs again, since nothing was stored', async () => waiting.length === 1)
+  waiting.pop()!()
+  t.match(await again, { status: 200, cacheStatus: /uri-miss/ })
 })
 
 t.test('redis: early answers come from the near cache, and end with an invalidation by another process', async (t) => {

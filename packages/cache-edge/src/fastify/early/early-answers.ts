@@ -157,6 +157,8 @@ export class EarlyAnswers {
     if (!rollout.isAllOrNothing || rollout.limit === 0 || policy.hasHeaderSchema()) return false
     const request = new EarlyRequest(raw, response, target, tags, this.#use)
     if (bypassOf(request.asRequest, policy, bypassRules) !== undefined) return false
+    // A range is cut from the body that the hooks of the app have seen.
+    if (raw.headers.range !== undefined) return false
     return this.#cache[useNow](target.place.key, request)
   }
 

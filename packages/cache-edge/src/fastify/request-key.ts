@@ -1,0 +1,62 @@
+import type { FastifyRequest } from 'fastify'
+import type { StoredRoute } from '../exchange/cache-request.js'
+import { keyedQuery, varianceIn, type SearchVariance } from '../rules/no-vary-search.js'
+import { Names, pathTag, variantKey, type TargetUri } from '../store/cache-key.js'
+import { pathOf } from '../store/path.js'
+import { SearchVariances } from '../store/search-variances.js'
+import type { StoredHead } from '../store/stored-response.js'
+import { contentKeyOf } from './content-key.js'
+
+/** The cache key of a request, without its variant, and the internal tags of its target. */
+export interface RequestKey {
+  readonly key: string
+  readonly tags: readonly string[]
+  /**
+   * The key under which a response to the request is stored and shared. `undefined`: the request was read under the key of other URLs, and
+   * the `No-Vary-Search` of this response does not confirm that they are alike.
+   */
+  keyFor (response: Pick<StoredHead, 'headers'>): string | undefined
+}
+
+/** Makes the cache keys of the requests of one app. */
+export class RequestKeys {
+  readonly #names: Names
+  readonly #variances = new SearchVariances()
+
+  constructor (app?: string) {
+    this.#names = new Names(app)
+  }
+
+  of (request: FastifyRequest, route: StoredRoute, target: TargetUri): RequestKey {
+    const { key: name, tags } = this.#names.of(target)
+    const content = contentKeyOf(request)
+    const chosen = chosenKey(name, route)
+    const key = content === undefined ? chosen : variantKey(chosen, content)
+    if (!route.policy.noVarySearch || content !== undefined || target.originalUrl !== undefined) return { key, tags, keyFor: () => key }
+    const variance = this.#variances.of(target)
+    const own = this.#keyBy(variance, route, target) ?? key
+    return {
+      key: own,
+      tags: [...tags, pathTag(target)],
+      keyFor: ({ headers }) => {
+        const current = varianceIn(headers['no-vary-search'])
+        if (current?.text === variance?.text) return own
+        this.#variances.learn(target, current)
+        return variance === undefined ? this.#keyBy(current, route, target) ?? key : undefined
+      }
+    }
+  }
+
+  /** The key of all URLs of a path that are alike under a variance; `undefined`: the whole URL counts. */
+  #keyBy (variance: SearchVariance | undefined, route: StoredRoute, target: TargetUri): string | undefined {
+    const query = variance === undefined ? undefined : keyedQuery(target.url, variance)
+    if (query === undefined) return undefined
+    const { key } = this.#names.of({ ...target, url: pathOf(target.url) })
+    return variantKey(chosenKey(key, route), JSON.stringify(['search', variance!.text, query]))
+  }
+}
+
+/** The key of a URL for the route that its constraints choose. */
+function chosenKey (key: string, { choice }: StoredRoute): string {
+  return choice === '' ? key : variantKey(key, choice)
+}

@@ -1,0 +1,73 @@
+import { fieldText, parseEntityTag, parseHttpDate, strongMatch, type HeaderFields } from '@x/cache-core/suite'
+
+/** A range of bytes, with the positions of the first and of the last byte. */
+export interface ByteRange { readonly first: number; readonly last: number }
+
+/** The maximum number of ranges of a request; a request for more receives the whole representation (RFC 9110 §14.2). */
+const MAX_RANGES = 16
+/** The number of bytes between two ranges up to which they become one, since a part of its own has longer headers (RFC 9110 §15.3.7.2). */
+const MAX_GAP = 80
+/** Milliseconds by which a `Last-Modified` is older than `Date`, so that the date is a strong validator (RFC 9110 §8.8.2.2). */
+const STRONG_AFTER_MS = 60_000
+const UNIT = /^bytes=/i
+const INT_RANGE = /^(\d+)-(\d*)$/
+const SUFFIX_RANGE = /^-(\d+)$/
+
+/**
+ * The ranges of a representation that `Range` asks for (RFC 9110 §14.1.2), in ascending order; ranges that overlap or are close to each
+ * other are one. `'whole'`: the field has another unit, is invalid or has too many ranges, and is ignored. `'unsatisfiable'`: no range
+ * overlaps the representation.
+ * @param size of the representation in bytes
+ */
+export function rangesIn (field: string, size: number): 'whole' | 'unsatisfiable' | readonly ByteRange[] {
+  const unit = UNIT.exec(field)
+  if (unit === null) return 'whole'
+  const specs = field.slice(unit[0].length).split(',', MAX_RANGES + 1).map((spec) => spec.trim()).filter((spec) => spec !== '')
+  if (specs.length === 0 || specs.length > MAX_RANGES) return 'whole'
+  const ranges = specs.map((spec) => rangeIn(spec, size))
+  if (ranges.includes('invalid')) return 'whole'
+  const satisfiable = ranges.filter((range) => typeof range === 'object').sort((a, b) => a.first - b.first)
+  return satisfiable.length === 0 ? 'unsatisfiable' : joined(satisfiable)
+}
+
+/**
+ * Whether `If-Range` allows a part of this representation (RFC 9110 §13.1.5): the same strong ETag, or the same date if that is a strong
+ * validator.
+ */
+export function allowsRange (request: HeaderFields, response: HeaderFields): boolean {
+  const condition = fieldText(request, 'if-range')
+  if (condition === undefined) return true
+  const tag = parseEntityTag(condition)
+  if (tag !== undefined) {
+    const own = parseEntityTag(fieldText(response, 'etag') ?? '')
+    return own !== undefined && strongMatch(tag, own)
+  }
+  const modified = fieldText(response, 'last-modified')
+  const date = parseHttpDate(fieldText(response, 'date') ?? '')
+  const since = parseHttpDate(condition)
+  return since !== undefined && condition === modified && date !== undefined && date - since >= STRONG_AFTER_MS
+}
+
+function rangeIn (spec: string, size: number): ByteRange | 'invalid' | undefined {
+  const suffix = SUFFIX_RANGE.exec(spec)
+  if (suffix !== null) {
+    const length = Math.min(Number(suffix[1]), size)
+    return length === 0 ? undefined : { first: size - length, last: size - 1 }
+  }
+  const [, from, to] = INT_RANGE.exec(spec) ?? []
+  if (from === undefined) return 'invalid'
+  const first = Number(from)
+  const last = to === '' ? Infinity : Number(to)
+  if (last < first) return 'invalid'
+  return first < size ? { first, last: Math.min(last, size - 1) } : undefined
+}
+
+function joined (ranges: readonly ByteRange[]): ByteRange[] {
+  const result: ByteRange[] = []
+  for (const range of ranges) {
+    const before = result.at(-1)
+    if (before === undefined || range.first > before.last + 1 + MAX_GAP) result.push(range)
+    else result[result.length - 1] = { first: before.first, last: Math.max(before.last, range.last) }
+  }
+  return result
+}
