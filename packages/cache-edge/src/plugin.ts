@@ -9,7 +9,8 @@ import { Seam } from './fastify/early/seam.js'
 import { forgetReady } from './fastify/ready-hits.js'
 import { isLastHook } from './fastify/hook-order.js'
 import { configOf } from './fastify/patches.js'
-import { resolveEdgeOptions, type CacheEdgeOptions, type EdgePolicy } from './options.js'
+import { resolveEdgeOptions, type CacheEdgeOptions } from './options.js'
+import type { EdgePolicy } from './policy-options.js'
 import { TAG_PREFIX } from './store/cache-key.js'
 
 /** The decorator `fastify.cacheEdge`: counters of early answers and of failed bans. */

@@ -13,11 +13,11 @@ const LIMIT_MS = 5000
 const PRECONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since']
 
 /** Wraps a handler: evaluates the preconditions before it runs, by the current ETag of the route (RFC 9110 §13.2.1). */
-export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentTag): RouteHandlerMethod {
+export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentTag, etagSuffixes: readonly string[]): RouteHandlerMethod {
   const notices = new Notices()
   const checked: RouteHandlerMethod = async function (request, reply) {
     const etag = await etagOf(request, currentTag, notices)
-    const verdict = evaluate({ method: request.method, headers: request.raw.headers }, { status: 200, etag, lastModified: undefined })
+    const verdict = evaluate({ method: request.method, headers: request.raw.headers }, { status: 200, etag, lastModified: undefined, etagSuffixes })
     if (verdict === 'precondition-failed') return reply.code(412).send()
     if (etag !== undefined && isRead(request)) reply.header('etag', etag)
     // An empty response is sent, which the last onSend hook makes a 304.
