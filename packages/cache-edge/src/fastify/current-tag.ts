@@ -17,7 +17,8 @@ export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentT
   const notices = new Notices()
   const checked: RouteHandlerMethod = async function (request, reply) {
     const etag = await etagOf(request, currentTag, notices)
-    const verdict = evaluate({ method: request.method, headers: request.raw.headers }, { status: 200, etag, lastModified: undefined, etagSuffixes })
+    const { method, raw: { headers } } = request
+    const verdict = evaluate({ method, headers }, { status: 200, etag, lastModified: undefined, etagSuffixes })
     if (verdict === 'precondition-failed') return reply.code(412).send()
     if (etag !== undefined && isRead(request)) reply.header('etag', etag)
     // An empty response is sent, which the last onSend hook makes a 304.

@@ -91,9 +91,8 @@ export class EdgeHeaders {
     const { headers, method } = request.raw
     if (status < 200 || status > 299 || !isConditional(headers)) return 'send'
     const etag = joinLines(etagLines)
-    return this.hasTag(request, etag) ? 'not-modified' : evaluate({ method: method!, headers }, {
-      status, etag, lastModified: joinLines(modifiedLines), etagSuffixes: this.#settings.etagSuffixes
-    })
+    if (this.hasTag(request, etag)) return 'not-modified'
+    return evaluate({ method: method!, headers }, { status, etag, lastModified: joinLines(modifiedLines), etagSuffixes: this.#settings.etagSuffixes })
   }
 
   /** Whether `If-None-Match` is this ETag alone, as a browser sends it, without another precondition except a date. */
