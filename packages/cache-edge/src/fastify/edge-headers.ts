@@ -92,7 +92,8 @@ export class EdgeHeaders {
     if (status < 200 || status > 299 || !isConditional(headers)) return 'send'
     const etag = joinLines(etagLines)
     if (this.hasTag(request, etag)) return 'not-modified'
-    return evaluate({ method: method!, headers }, { status, etag, lastModified: joinLines(modifiedLines), etagSuffixes: this.#settings.etagSuffixes })
+    const { etagSuffixes } = this.#settings
+    return evaluate({ method: method!, headers }, { status, etag, lastModified: joinLines(modifiedLines), etagSuffixes })
   }
 
   /** Whether `If-None-Match` is this ETag alone, as a browser sends it, without another precondition except a date. */
