@@ -30,7 +30,7 @@ export const TABLES: Readonly<Record<string, Table>> = {
   cacheCore: { package: 'cache-core', source: 'fastify/options.ts', type: 'CacheCoreOptions', schema: 'coreSchema' },
   getOrSet: { package: 'cache-core', source: 'contract/loader.ts', type: 'GetOrSetOptions' },
   cacheEdge: { package: 'cache-edge', source: 'options.ts', type: 'CacheEdgeOptions', schema: 'edgeSchema', closed: ['rules'] },
-  policy: { package: 'cache-edge', source: 'options.ts', type: 'EdgePolicy', schema: 'policySchema' },
+  policy: { package: 'cache-edge', source: 'policy-options.ts', type: 'EdgePolicy', schema: 'policySchema' },
   cacheMetrics: { package: 'cache-metrics', source: 'options.ts', type: 'CacheMetricsOptions', schema: 'metricsSchema', closed: ['advisor'] },
   advisor: { package: 'cache-metrics', source: 'options.ts', type: 'CacheMetricsOptions', schema: 'metricsSchema', member: 'advisor' },
   cacheRedis: { package: 'cache-redis', source: 'options.ts', type: 'CacheRedisOptions', schema: 'redisPluginSchema' }

@@ -1,5 +1,6 @@
 export { cacheEdge, cacheEdge as default, type CacheEdge } from './plugin.js'
 export { earlyServer, type EarlyServerFactory } from './fastify/early/early-server.js'
 export type {} from './events.js'
-export type { CacheEdgeOptions, EdgePolicy } from './options.js'
+export type { CacheEdgeOptions } from './options.js'
+export type { EdgePolicy } from './policy-options.js'
 export { EdgeRegistered, EtagClash, PolicyInvalid } from './errors.js'

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import type { EdgePolicy } from '../src/options.js'
+import type { EdgePolicy } from '../src/policy-options.js'
 import { ask, buildEdge, Time, until, type EdgeSetup } from './fixtures/edge-app.js'
 import { receive, unread } from './fixtures/wire.js'
 

@@ -102,7 +102,7 @@ t.test('conditional requests over HTTP', async (t) => {
       t.same(own, {
         'cache-control': 'private, no-cache',
         etag: '"v"',
-        vary: 'accept',
+        vary: 'accept, cookie',
         expires: MODIFIED,
         'content-location': '/other',
         'last-modified': MODIFIED,

@@ -19,6 +19,7 @@ const NO_CACHE = 'no-cache'
 const BEARER = { authorization: 'Bearer x' }
 const options: CacheEdgeOptions = {
   ignoreCookies: ['_ga'],
+  proxies: 'cookie-aware',
   personal: ['/api/user'],
   rules: [{ prefix: '/api' }, { prefix: '/api/long', maxAge: 300, vary: ['Accept-Language'], tags: ['long', 'api'] }, { prefix: '/api/user', maxAge: 9 }]
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import type { EdgePolicy } from '../src/options.js'
+import type { EdgePolicy } from '../src/policy-options.js'
 import { SearchVariances } from '../src/store/search-variances.js'
 import { early } from './fixtures/early.js'
 import { ask, buildEdge, Time, until } from './fixtures/edge-app.js'

@@ -24,6 +24,13 @@ for (const [options, path, allowed] of [
   [{ etag: { algorithm: 'nope' } }, 'etag.algorithm', /crypto\.getHashes\(\)/],
   [{ etag: { algorithm: '' } }, 'etag.algorithm', /crypto\.getHashes\(\)/],
   [{ etag: { algorithm: 1 } }, 'etag.algorithm', /string/],
+  [{ proxies: 'none' }, 'proxies', /^"cookie-aware"$/],
+  [{ proxies: ['cookie-aware'] }, 'proxies', /^"cookie-aware"$/],
+  [{ etagSuffixes: '-gzip' }, 'etagSuffixes', /array/],
+  [{ etagSuffixes: ['-gzip', ''] }, 'etagSuffixes.1', /suffix of an ETag/],
+  [{ etagSuffixes: ['-gzip"'] }, 'etagSuffixes.0', /suffix of an ETag/],
+  [{ etagSuffixes: ['- gzip'] }, 'etagSuffixes.0', /suffix of an ETag/],
+  [{ etagSuffixes: Array(9).fill('-gzip') }, 'etagSuffixes', /8 items/],
   [{ tagHeader: 'X' }, 'tagHeader', /^"Surrogate-Key", "Cache-Tag" or false$/],
   [{ tagHeader: true }, 'tagHeader', /^"Surrogate-Key", "Cache-Tag" or false$/],
   [{ tagHeader: null }, 'tagHeader', /^"Surrogate-Key", "Cache-Tag" or false$/]

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { PolicyInvalid } from '../src/index.js'
-import type { EdgePolicy } from '../src/options.js'
+import type { EdgePolicy } from '../src/policy-options.js'
 import { Credentials } from '../src/rules/credentials.js'
 import { toPolicy } from '../src/rules/policy.js'
 import { buildEdge } from './fixtures/edge-app.js'

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
-import type { EdgePolicy } from '../src/options.js'
+import type { EdgePolicy } from '../src/policy-options.js'
 import { early } from './fixtures/early.js'
 import { ask, buildEdge, type Answer, type Fields } from './fixtures/edge-app.js'
 import { BOTH, MINUTE, scene } from './fixtures/scene.js'

@@ -1,7 +1,7 @@
 import { formatHttpDate } from '@x/cache-core/suite'
 import type { FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
-import type { EdgePolicy } from '../src/options.js'
+import type { EdgePolicy } from '../src/policy-options.js'
 import { ask, NOON, type Fields } from './fixtures/edge-app.js'
 import { BOTH, byResponse, cached, scene, type Scene } from './fixtures/scene.js'
 

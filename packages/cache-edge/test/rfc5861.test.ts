@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
 import { deferred, settle } from '@x/test-kit/deferred'
-import type { EdgePolicy } from '../src/options.js'
+import type { EdgePolicy } from '../src/policy-options.js'
 import { early } from './fixtures/early.js'
 import { ask, buildEdge, raw, Time, until, type EdgeSetup } from './fixtures/edge-app.js'
 

@@ -1,6 +1,6 @@
 import { formatHttpDate } from '@x/cache-core/suite'
 import t from 'tap'
-import type { EdgePolicy } from '../src/options.js'
+import type { EdgePolicy } from '../src/policy-options.js'
 import { early } from './fixtures/early.js'
 import { ask, buildEdge, NOON, type Fields } from './fixtures/edge-app.js'
 import { BOTH, byResponse, cached, MINUTE, scene } from './fixtures/scene.js'

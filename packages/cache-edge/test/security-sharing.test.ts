@@ -89,7 +89,7 @@ t.test('two representations: a header of the policy has an entry each, any other
   t.equal((await ask(app, '/a', { rsc: '1', 'next-url': '/x' })).body, '1 undefined')
   const plain = await ask(app, '/a')
   t.equal(plain.body, 'undefined undefined')
-  t.match(plain.headers.vary, /^rsc$/i)
+  t.match(plain.headers.vary, /^rsc, cookie$/i)
   t.equal((await ask(app, '/a', { rsc: '1' })).body, '1 undefined')
   t.equal((await ask(app, '/a', { rsc: '' })).body, ' undefined')
 })

@@ -166,6 +166,8 @@ sub vcl_backend_response {
 
 sub vcl_backend_error {
   if (bereq.is_bgfetch || bereq.http.X-Edge-Stage == "refetch") { return (abandon); }
+  # The error page is Varnish's own: nothing is stored, and Cache-Status must not say so.
+  set beresp.uncacheable = true;
 }
 
 sub vcl_synth {

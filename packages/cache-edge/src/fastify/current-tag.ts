@@ -13,7 +13,7 @@ const LIMIT_MS = 5000
 const PRECONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since']
 
 /** Wraps a handler: evaluates the preconditions before it runs, by the current ETag of the route (RFC 9110 §13.2.1). */
-export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentTag): RouteHandlerMethod {
+export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentTag, etagSuffixes: readonly string[]): RouteHandlerMethod {
   const notices = new Notices()
   // `reply` is returned if the handler sends by itself; otherwise Fastify would read `undefined` as an empty response.
   const run: RouteHandlerMethod = function (request, reply) {
@@ -24,7 +24,8 @@ export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentT
     // The tag of the target is not that of a result of a QUERY.
     if (request.method === 'QUERY') return run.call(this, request, reply)
     const etag = await etagOf(request, currentTag, notices)
-    const verdict = evaluate({ method: request.method, headers: request.raw.headers }, { status: 200, etag, lastModified: undefined })
+    const { method, raw: { headers } } = request
+    const verdict = evaluate({ method, headers }, { status: 200, etag, lastModified: undefined, etagSuffixes })
     if (verdict === 'precondition-failed') return reply.code(412).send()
     if (etag !== undefined && isRead(request)) reply.header('etag', etag)
     // An empty response is sent, which the last onSend hook makes a 304.

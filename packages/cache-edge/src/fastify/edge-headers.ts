@@ -1,14 +1,14 @@
 import { joinLines, mergeVary, type Core } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { IncomingHttpHeaders } from 'node:http'
 import { hasComputedTag } from './body-tags.js'
 import { cacheGroupsField } from '../rules/cache-groups.js'
-import { evaluate, type PreconditionResult } from '../rules/conditional.js'
+import { evaluate, isConditional, type PreconditionResult } from '../rules/conditional.js'
 import { isRead } from '../rules/methods.js'
 import type { PersonalRequests } from './personal-requests.js'
 import { discard } from './payload.js'
 import { Notices } from '../lib/notices.js'
-import { MAX_TAGS, TAG_PATTERN, type CacheEdgeOptions } from '../options.js'
+import type { CacheEdgeOptions } from '../options.js'
+import { MAX_TAGS, TAG_PATTERN } from '../policy-options.js'
 import { NO_STORE, PRIVATE, type Policy, type RouteRule } from '../rules/policy.js'
 import { dropAll, dropBodyFields, noteBefore } from './written-headers.js'
 
@@ -19,6 +19,7 @@ const TARGETED = new Set(['cdn-cache-control', 'cloudflare-cdn-cache-control', '
 /** Fields beside `Cache-Control` that give a response a lifetime. */
 const NAMING_LIFETIME = ['expires', ...TARGETED]
 const NO_CACHE = 'no-cache'
+const BY_COOKIE = ['cookie']
 /** Headers that describe one representation. They are removed when an error is sent in place of the response. */
 export const OF_RESPONSE = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag', 'cache-groups']
 
@@ -36,6 +37,10 @@ export interface HeaderSettings {
   readonly saysNoCache: boolean
   /** Whether a plugin of this app compresses responses by `Accept-Encoding`. */
   readonly isCompressed: () => boolean
+  /** Whether the proxies in front forward requests with cookies, so that shared responses need no `Vary: Cookie`. */
+  readonly hasCookieAwareProxies: boolean
+  /** Suffixes that a proxy in front adds to ETags. */
+  readonly etagSuffixes: readonly string[]
 }
 
 /** Writes the headers that caches in front of the app obey, and answers conditional requests. */
@@ -80,7 +85,7 @@ export class EdgeHeaders {
     request: FastifyRequest, reply: FastifyReply, policy: Policy<FastifyRequest>,
     { vary, tags }: { readonly vary: readonly string[]; readonly tags: readonly string[] }
   ): void {
-    if (vary.length > 0) this.#write(reply, 'vary', mergeVary(joinLines(reply.getHeader('vary')), vary))
+    if (vary.length > 0) this.#addVary(reply, vary)
     this.#describe(request, reply, policy, tags)
     if (this.#settings.saysNoCache) this.#askFirst(request, reply, policy)
   }
@@ -90,7 +95,9 @@ export class EdgeHeaders {
     const { headers, method } = request.raw
     if (status < 200 || status > 299 || !isConditional(headers)) return 'send'
     const etag = joinLines(etagLines)
-    return this.hasTag(request, etag) ? 'not-modified' : evaluate({ method: method!, headers }, { status, etag, lastModified: joinLines(modifiedLines) })
+    if (this.hasTag(request, etag)) return 'not-modified'
+    const { etagSuffixes } = this.#settings
+    return evaluate({ method: method!, headers }, { status, etag, lastModified: joinLines(modifiedLines), etagSuffixes })
   }
 
   /** Whether `If-None-Match` is this ETag alone, as a browser sends it, without another precondition except a date. */
@@ -125,7 +132,16 @@ export class EdgeHeaders {
     if (statusCode >= 500 && (rule !== undefined || isPersonal)) this.#restrict(reply, NO_STORE)
     else if (isPersonal) this.#restrict(reply, PRIVATE)
     else if (rule !== undefined && rule !== 'personal') this.#describeByPolicy(request, reply, rule, known)
+    if (this.#isByCookie(rule)) this.#addVary(reply, BY_COOKIE)
     return isShared
+  }
+
+  /**
+   * Whether responses of a rule vary by `Cookie` for the caches in front. A request with a login cookie gets another response than one
+   * without, and most shared caches look at cookies only if `Vary` names them.
+   */
+  #isByCookie (rule: RouteRule<FastifyRequest>): boolean {
+    return rule !== undefined && rule !== 'personal' && rule.isShared && !rule.sameForAll && !this.#settings.hasCookieAwareProxies
   }
 
   #describeByPolicy (
@@ -135,8 +151,7 @@ export class EdgeHeaders {
     const isCompressed = this.#settings.isCompressed()
     if (rule.vary.length > 0 || isCompressed) {
       // The name is in lower case, since `@fastify/compress` looks for it in this form.
-      const names = isCompressed ? [...rule.vary, 'accept-encoding'] : rule.vary
-      this.#write(reply, 'vary', mergeVary(joinLines(reply.getHeader('vary')), names))
+      this.#addVary(reply, isCompressed ? [...rule.vary, 'accept-encoding'] : rule.vary)
     }
     if (rule.cacheControl === undefined) return
     const tags = known ?? this.tagsOf(request, rule)
@@ -203,6 +218,10 @@ export class EdgeHeaders {
     this.#notices.warnOnce(log, `${kind} ${route}`, { route, ...fields }, message)
   }
 
+  #addVary (reply: FastifyReply, names: readonly string[]): void {
+    this.#write(reply, 'vary', mergeVary(joinLines(reply.getHeader('vary')), names))
+  }
+
   #write (reply: FastifyReply, name: string, value: string): void {
     noteBefore(reply, name)
     reply.header(name, value)
@@ -227,11 +246,6 @@ function hasFailed (reply: FastifyReply): boolean {
 /** The status by which a response is described. A 304 is treated as a 200, since it has the headers that the 200 would have. */
 function statusOf ({ statusCode }: FastifyReply): number {
   return statusCode === 304 ? 200 : statusCode
-}
-
-/** Whether a request has a precondition. */
-export function isConditional (headers: IncomingHttpHeaders): boolean {
-  return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined || headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined
 }
 
 /** Makes the response a 304 or 412 without a body, and destroys a stream that will not be read. */

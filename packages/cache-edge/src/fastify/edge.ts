@@ -40,6 +40,7 @@ export class Edge {
   readonly #tags: BodyTags | undefined
   readonly #saysNoCache: boolean
   readonly #isNamed: boolean
+  readonly #etagSuffixes: readonly string[]
   #freeName: (() => void) | undefined
   #hasToldOlder = false
 
@@ -52,12 +53,15 @@ export class Edge {
     this.#tags = tags
     this.#rules = new RouteRules(fastify, core, credentials, options)
     this.#saysNoCache = options.etag !== false && (options.etag?.noCache ?? ETAG_DEFAULTS.noCache)
+    this.#etagSuffixes = options.etagSuffixes ?? []
     let isCompressed: boolean | undefined
     this.#headers = new EdgeHeaders(core, {
       personal,
       tagHeader,
       cacheGroups,
       saysNoCache: this.#saysNoCache,
+      hasCookieAwareProxies: options.proxies === 'cookie-aware',
+      etagSuffixes: this.#etagSuffixes,
       // The decorator is read with the first response, when no plugin can add a decorator any longer.
       isCompressed: () => {
         isCompressed ??= fastify.hasReplyDecorator('compress')
@@ -243,7 +247,7 @@ export class Edge {
     policy.hasHeaderSchema = () => (route.schema as { headers?: unknown } | undefined)?.headers !== undefined
     if (policy.noVarySearch) this.#writes.hasPathTags = true
     const inner = policy.store === false ? handler : this.#responses.wrap(handler, toStoredRoute(route, policy))
-    return policy.currentTag === undefined ? inner : checkingFirst(inner, policy.currentTag)
+    return policy.currentTag === undefined ? inner : checkingFirst(inner, policy.currentTag, this.#etagSuffixes)
   }
 }
 

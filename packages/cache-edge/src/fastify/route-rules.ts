@@ -1,5 +1,6 @@
 import { PolicyInvalid } from '../errors.js'
-import { resolvePolicy, type CacheEdgeOptions, type EdgePolicy } from '../options.js'
+import type { CacheEdgeOptions } from '../options.js'
+import { resolvePolicy, type EdgePolicy } from '../policy-options.js'
 import type { Credentials } from '../rules/credentials.js'
 import { toPolicy, type Policy, type RouteRule } from '../rules/policy.js'
 import type { Core } from '@x/cache-core/suite'

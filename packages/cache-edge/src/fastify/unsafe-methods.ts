@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Notices } from '../lib/notices.js'
 import { tagsOfWrite } from '../purge/write-targets.js'
 import { anyGroupTag, groupTag, type TargetUri } from '../store/cache-key.js'
-import { MAX_TAGS } from '../options.js'
+import { MAX_TAGS } from '../policy-options.js'
 import { groupsIn } from '../rules/cache-groups.js'
 import { targetOf } from './target.js'
 

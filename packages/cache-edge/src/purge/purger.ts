@@ -1,7 +1,7 @@
 import { monotonicClock, OptionInvalid, type Events } from '@x/cache-core/suite'
 import { BanQueue } from './ban-queue.js'
 import { say, type Log } from '../lib/notices.js'
-import { TAG_PATTERN } from '../options.js'
+import { TAG_PATTERN } from '../policy-options.js'
 import { GROUP_PREFIX, TAG_PREFIX } from '../store/cache-key.js'
 import { EVERYTHING, Varnish } from './varnish.js'
 

@@ -11,6 +11,8 @@ export interface Selected {
   /** The `ETag` field; a value that is not an entity tag is ignored. */
   readonly etag: string | undefined
   readonly lastModified: string | undefined
+  /** Suffixes that a proxy in front adds to the ETags of compressed responses; `If-None-Match` matches with and without one. Default: none. */
+  readonly etagSuffixes?: readonly string[] | undefined
   /** The current time in milliseconds of the epoch; default: the clock. */
   readonly now?: number
 }
@@ -36,7 +38,7 @@ export function evaluate (request: { readonly method: string; readonly headers: 
   const tag = response.etag === undefined ? undefined : parseEntityTag(response.etag)
   const modified = response.lastModified === undefined ? undefined : parseHttpDate(response.lastModified, now)
   const exists = isReading || response.etag !== undefined || response.lastModified !== undefined
-  const matches = (field: string, isEqual: (one: EntityTag, other: EntityTag) => boolean) => {
+  const matches = (field: string, isEqual: (one: EntityTag, other: EntityTag) => boolean): boolean => {
     const tags = parseEntityTags(field)
     return tags === '*' ? exists : tag !== undefined && tags.some((other) => isEqual(tag, other))
   }
@@ -51,7 +53,9 @@ export function evaluate (request: { readonly method: string; readonly headers: 
 
   const ifNoneMatch = fieldText(headers, 'if-none-match')
   if (ifNoneMatch !== undefined) {
-    if (!matches(ifNoneMatch, weakMatch)) return 'send'
+    // A precondition of a change, `If-Match`, selects bytes: it is compared with the ETag as it was sent.
+    const { etagSuffixes = [] } = response
+    if (!matches(ifNoneMatch, etagSuffixes.length === 0 ? weakMatch : (own, other) => weakMatch(own, other) || hasSuffix(own, other, etagSuffixes))) return 'send'
     return isReading ? 'not-modified' : 'precondition-failed'
   }
   if (!isReading) return 'send'
@@ -59,6 +63,16 @@ export function evaluate (request: { readonly method: string; readonly headers: 
   // A date ahead of the clock is ignored: no response of this server has it, and it would hide every change until then.
   if (since === undefined || modified === undefined || since > now) return 'send'
   return modified <= since ? 'not-modified' : 'send'
+}
+
+/** Whether the ETag of a client is that of the response with one of the suffixes. */
+function hasSuffix (own: EntityTag, { opaque }: EntityTag, suffixes: readonly string[]): boolean {
+  return opaque.startsWith(own.opaque) && suffixes.includes(opaque.slice(own.opaque.length))
+}
+
+/** Whether a request has a precondition. */
+export function isConditional (headers: HeaderFields): boolean {
+  return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined || headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined
 }
 
 const DIGESTS = new Set(['content-digest', 'repr-digest', 'digest', 'content-md5'])

@@ -85,6 +85,26 @@ for (const [section, method, headers, verdict, response] of cases) {
   })
 }
 
+for (const [method, headers, verdict, response] of [
+  ['GET', { 'if-none-match': '"a-gzip"' }, 'not-modified'],
+  ['GET', { 'if-none-match': 'W/"a-br"' }, 'not-modified'],
+  ['GET', { 'if-none-match': 'W/"x", W/"a-gzip"' }, 'not-modified', weakly],
+  ['GET', { 'if-none-match': '"a"' }, 'not-modified'],
+  ['PUT', { 'if-none-match': '"a-gzip"' }, 'precondition-failed'],
+  ['GET', { 'if-none-match': '"a-deflate"' }, 'send'],
+  ['GET', { 'if-none-match': '"a-gzip-br"' }, 'send'],
+  ['GET', { 'if-none-match': '"b-gzip"' }, 'send'],
+  ['GET', { 'if-none-match': '"-gzip"' }, 'send'],
+  ['GET', { 'if-none-match': '"a-gzip"' }, 'send', none],
+  ['GET', { 'if-match': '"a-gzip"' }, 'precondition-failed'],
+  ['PUT', { 'if-match': '"a-gzip"' }, 'precondition-failed'],
+  ['PUT', { 'if-match': '"a"' }, 'send']
+] as Array<[string, Record<string, string>, PreconditionResult, Partial<Selected>?]>) {
+  t.test(`evaluate: a suffix of the proxy in front: ${method} ${JSON.stringify(headers)} is ${verdict}`, async (t) => {
+    t.equal(evaluate({ method, headers }, { status: 200, etag: '"a"', lastModified: SAME, now: NOW, etagSuffixes: ['-gzip', '-br'], ...response }), verdict)
+  })
+}
+
 for (const status of [101, 301, 304, 400, 404, 500, 503]) {
   t.test(`evaluate: RFC 9110 §13.2.1: a ${status} is sent whatever the preconditions`, async (t) => {
     for (const headers of [{ 'if-none-match': '"a"' }, { 'if-match': '"b"' }, { 'if-modified-since': SAME }, { 'if-unmodified-since': BEFORE }]) {

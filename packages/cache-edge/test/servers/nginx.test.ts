@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { herdAtExpiry } from '../fixtures/herd.js'
 import { clientsInCanary } from '../fixtures/canary.js'
 import { Origin } from '../fixtures/origin.js'
 import { Proxy, until } from '@x/test-kit/proxies'
@@ -26,6 +27,11 @@ t.test('stale-if-error covers an app that is away, not one that answers 500', as
   origin.fails = true
   t.teardown(() => { origin.fails = false })
   await until('the 500 is passed on', async () => (await nginx.ask('/away')).status === 500)
+})
+
+t.test('50 GETs at the expiry of a response: each asks the app with must-revalidate, and one with a stale window', async (t) => {
+  t.equal(await herdAtExpiry(nginx, origin, '/herd', 'public, max-age=1, must-revalidate'), 50)
+  t.equal(await herdAtExpiry(nginx, origin, '/herd-stale', 'public, max-age=1, stale-while-revalidate=5'), 1)
 })
 
 t.test('a list of ETags is understood', async (t) => {

@@ -14,7 +14,7 @@ async function startApp (t: Test, purge?: CacheEdgeOptions['purge'], port = 0) {
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(cacheCore, { implementation: 'memory' })
-  await app.register(cacheEdge, { rules: [{ prefix: '/pages', store: true }], ...purge === undefined ? {} : { purge } })
+  await app.register(cacheEdge, { proxies: 'cookie-aware', rules: [{ prefix: '/pages', store: true }], ...purge === undefined ? {} : { purge } })
   let version = 1
   app.get('/pages/:id', { config: { cache: { tags: (request) => [`page:${(request.params as { id: string }).id}`] } } }, async () => ({ version }))
   app.get('/personal', async () => ({ version }))

@@ -10,7 +10,7 @@ for (const kind of ['nginx', 'varnish'] as const) {
     const port = await freePort()
     const app = Fastify()
     t.teardown(() => app.close())
-    await app.register(cacheEdge, { rules: [{ prefix: '/' }] })
+    await app.register(cacheEdge, { proxies: 'cookie-aware', rules: [{ prefix: '/' }] })
     app.get('/*', async ({ headers }) => headers)
     await app.listen({ port, host: '127.0.0.1' })
     const proxy = await Proxy.start(t, kind, port)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { herdAtExpiry } from '../fixtures/herd.js'
 import { clientsInCanary } from '../fixtures/canary.js'
 import { Origin } from '../fixtures/origin.js'
 import { Proxy, until } from '@x/test-kit/proxies'
@@ -139,6 +140,24 @@ t.test('stale-if-error also covers an app that answers 500', async (t) => {
   t.ok(origin.seen('/fails').length >= 2, 'the app was asked')
   origin.fails = false
   await until('it is revalidated', async () => !(await varnish.ask('/fails')).headers['cache-status']!.includes('ttl=-'))
+})
+
+t.test('a 503 that Varnish made itself is not called stored, and is over as soon as the app is back', async (t) => {
+  origin.page('/unreachable', { headers: MINUTE })
+  await origin.close()
+  for (let times = 0; times < 2; times++) t.match(await varnish.ask('/unreachable'), { status: 503, headers: { 'cache-status': 'varnish; fwd=miss' } })
+  await origin.open()
+  // Varnish tries a refused connection again after 250 ms (backend_remote_error_holddown).
+  let answer = await varnish.ask('/unreachable')
+  await until('the app answers', async () => {
+    answer = await varnish.ask('/unreachable')
+    return answer.status === 200
+  })
+  t.equal(answer.headers['cache-status'], 'varnish; fwd=miss; stored')
+})
+
+t.test('50 GETs at the expiry of a must-revalidate response are one request to the app', async (t) => {
+  t.equal(await herdAtExpiry(varnish, origin, '/herd', 'public, max-age=1, must-revalidate'), 1)
 })
 
 t.test('a Range is cut from the stored response', async (t) => {
