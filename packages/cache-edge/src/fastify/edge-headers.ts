@@ -10,18 +10,14 @@ import { Notices } from '../lib/notices.js'
 import type { CacheEdgeOptions } from '../options.js'
 import { MAX_TAGS, TAG_PATTERN } from '../policy-options.js'
 import { NO_STORE, PRIVATE, type Policy, type RouteRule } from '../rules/policy.js'
+import { hasFailed, TARGETED } from './failed-response.js'
 import { dropAll, dropBodyFields, noteBefore } from './written-headers.js'
 
-const kFailed = Symbol('@x/cache-edge.failed')
 const TAG = new RegExp(TAG_PATTERN)
-/** Fields that some shared caches read in place of `Cache-Control`: targeted fields (RFC 9213 §2.2), and `Surrogate-Control`. */
-const TARGETED = new Set(['cdn-cache-control', 'cloudflare-cdn-cache-control', 'netlify-cdn-cache-control', 'vercel-cdn-cache-control', 'surrogate-control'])
 /** Fields beside `Cache-Control` that give a response a lifetime. */
 const NAMING_LIFETIME = ['expires', ...TARGETED]
 const NO_CACHE = 'no-cache'
 const BY_COOKIE = ['cookie']
-/** Headers that describe one representation. They are removed when an error is sent in place of the response. */
-export const OF_RESPONSE = [...TARGETED, 'etag', 'last-modified', 'expires', 'age', 'surrogate-key', 'cache-tag', 'cache-groups']
 
 /** The part of a request that its preconditions are in. */
 type RawRequest = Pick<FastifyRequest, 'raw'>
@@ -226,21 +222,6 @@ export class EdgeHeaders {
     noteBefore(reply, name)
     reply.header(name, value)
   }
-}
-
-/** Removes the headers that describe a response, since an error is sent in its place. An error handler may set them again. */
-export function removeResponseHeaders (reply: FastifyReply): void {
-  (reply as FailedReply)[kFailed] = true
-  for (const name of OF_RESPONSE) reply.removeHeader(name)
-  // `Cache-Control` is replaced, not removed: without it a cache may store a 404 by heuristics.
-  if (reply.hasHeader('cache-control')) reply.header('cache-control', NO_STORE)
-}
-
-type FailedReply = FastifyReply & { [kFailed]?: boolean }
-
-/** Whether an error was sent in place of the handler's response. */
-function hasFailed (reply: FastifyReply): boolean {
-  return (reply as FailedReply)[kFailed] === true
 }
 
 /** The status by which a response is described. A 304 is treated as a 200, since it has the headers that the 200 would have. */

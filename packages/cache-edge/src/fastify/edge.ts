@@ -2,6 +2,7 @@ import type { Core } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, RouteHandlerMethod, RouteOptions } from 'fastify'
 import { takeUnnamed } from '../lib/unnamed-app.js'
 import { say, warn } from '../lib/notices.js'
+import { pick } from '../lib/pick.js'
 import { EDGE_DEFAULTS, ETAG_DEFAULTS, PURGE_DEFAULTS, type CacheEdgeOptions } from '../options.js'
 import { Purger } from '../purge/purger.js'
 import { Credentials } from '../rules/credentials.js'
@@ -91,9 +92,8 @@ export class Edge {
     if (methods.includes('QUERY') && rule !== undefined && rule !== 'personal') route.preParsing = [...[route.preParsing ?? []].flat(), hashContent]
     // Routes that have only safe methods, such as GET, do not get this hook, which would slow them down.
     if (methods.some((method) => !SAFE_METHODS.has(method))) {
-      const edge = this
-      const noteWrite: onRequestHookHandler = function noteWrite (request, _reply, done) {
-        edge.#noteWrite(request)
+      const noteWrite: onRequestHookHandler = (request, _reply, done) => {
+        if (!SAFE_METHODS.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
         done()
       }
       route.onRequest = [noteWrite, ...[route.onRequest ?? []].flat()]
@@ -192,10 +192,6 @@ export class Edge {
     this.#tags?.tag(request, reply, payload)
   }
 
-  #noteWrite (request: FastifyRequest): void {
-    if (!SAFE_METHODS.has(request.raw.method!) && this.#responses.hasRoutes) this.#writes.note(request)
-  }
-
   #finish (
     request: FastifyRequest, reply: FastifyReply, payload: unknown,
     route: { readonly rule: RouteRule<FastifyRequest>; readonly url: string }, done: Done
@@ -249,10 +245,4 @@ export class Edge {
     const inner = policy.store === false ? handler : this.#responses.wrap(handler, toStoredRoute(route, policy))
     return policy.currentTag === undefined ? inner : checkingFirst(inner, policy.currentTag, this.#etagSuffixes)
   }
-}
-
-function pick<T extends object, K extends keyof T> (from: T, names: readonly K[]): { [N in K]: NonNullable<T[N]> } {
-  return Object.fromEntries(
-    names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]])
-  ) as { [N in K]: NonNullable<T[N]> }
 }

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { randomBytes } from 'node:crypto'
 import { allowsRange, rangesIn, type ByteRange } from '../rules/range.js'
-import { removeResponseHeaders } from './edge-headers.js'
+import { removeResponseHeaders } from './failed-response.js'
 import { dropBodyFields, isFromStore } from './written-headers.js'
 
 /** Fields that are valid for the content of the whole representation only. */
