@@ -26,7 +26,8 @@ async function runPair (one, other) {
  * Measures one block: starts two fresh processes and returns the figures of several pairs. Every other block, and every other pair, begins
  * with the second side.
  */
-async function runBlock (starts, number, { pairsPerBlock = PAIRS_PER_BLOCK, warmUps = WARM_UPS }) {
+async function runBlock (starts, number, { pairsPerBlock: most = PAIRS_PER_BLOCK, warmUps = WARM_UPS }) {
+  const pairsPerBlock = Math.min(most, MAX_PAIRS)
   const inOrder = (pair) => number % 2 === 0 ? pair : pair.toReversed()
   const sides = inOrder(await Promise.all(inOrder(starts).map((start) => start())))
   const pairs = []

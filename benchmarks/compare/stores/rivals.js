@@ -57,9 +57,8 @@ async function bentoRedis (load, { url, isTwoTiers = false }) {
 /** cache-manager over the memory store of cacheable, as its documentation combines them. */
 async function cacheManager (load) {
   const { createCache } = await load('cache-manager')
-  const { CacheableMemory } = await load('cacheable')
-  const { Keyv } = await load('keyv')
-  const cache = createCache({ stores: [new Keyv({ store: new CacheableMemory({ lruSize: 10_000 }) })] })
+  const { createKeyv } = await load('cacheable')
+  const cache = createCache({ stores: [createKeyv({ lruSize: 10_000 })] })
   return {
     async set (key, value) { await cache.set(key, value, TTL_MS) },
     async get (key) { mustHit(await cache.get(key)) },
