@@ -1,5 +1,6 @@
-// A server with one route, in one of several kinds. With the edge: `cached`, `early-server`, `early-hook`, `edge`; without it: `constant`,
-// `constant304`, `cacheable` (a constant for a shared cache in front of the app), `plain`; with bare node:http: `node`, `node304`. `start` returns the port.
+// A server with one route, in one of several kinds. With the edge: `cached`, `early-server`, `early-hook`; without it: `constant`,
+// `constant304`, `plain`, and `cacheable`, a constant for a shared cache in front of the app; with bare node:http: `node`, `node304`.
+// `start` returns the port.
 import { createServer } from 'node:http'
 import Fastify from 'fastify'
 import { cacheCore } from '@x/cache-core'
@@ -23,7 +24,6 @@ export async function start (kind) {
     await app.register(cacheCore, { implementation: 'memory', memory: { isolation: 'freeze' } })
     await app.register(cacheEdge, { rules: [{ prefix: '/rows', store: true, early: kind !== 'cached' }] })
   }
-  if (kind === 'edge') await app.register(cacheEdge, { rules: [{ prefix: '/rows' }] })
   if (kind === 'constant') app.get('/rows', (_request, reply) => { reply.headers(headers).send(body) })
   else if (kind === 'cacheable') app.get('/rows', (_request, reply) => { reply.headers(cacheable).send(body) })
   else if (kind === 'constant304') app.get('/rows', (_request, reply) => { reply.code(304).headers(headersOf304).send() })

@@ -8,7 +8,7 @@ export async function redisApp (load, { url, keyPrefix, near }) {
   const app = Fastify()
   // The heartbeat timeout is long: on a busy machine a late heartbeat makes a process read every token, which is not the measured path.
   const PATIENCE_MS = 30_000
-  await app.register(cacheRedis, { url, keyPrefix, commandTimeoutMs: 5000, socketTimeoutMs: PATIENCE_MS, heartbeatTimeoutMs: PATIENCE_MS, near })
+  await app.register(cacheRedis, { url, keyPrefix, commandTimeoutMs: 5000, socketTimeoutMs: PATIENCE_MS, heartbeatTimeoutMs: PATIENCE_MS, ...near === undefined ? {} : { near } })
   await app.ready()
   // Measuring may begin only when the cache is in service: before, every read is a miss.
   for (let id = 0; ; id++) {
