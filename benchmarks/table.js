@@ -43,7 +43,8 @@ function reasonToSkip ({ needs = [], minNode }, version) {
   return missing.length === 0 ? undefined : `npm install has not installed ${missing.join(', ')}.`
 }
 
-async function measureAll (chosen, { execPath, version, counts }) {
+/** Measures the rows, one after the other; `onRow` receives the rows so far after each, so that a run that is cut off leaves its results. */
+async function measureAll (chosen, { execPath, version, counts }, onRow) {
   const measured = []
   let redis
   try {
@@ -54,6 +55,7 @@ async function measureAll (chosen, { execPath, version, counts }) {
       if (row.needsRedis) redis ??= await startRedis()
       measured.push(skipped === undefined ? await measureRow(row, Object.assign(context, { url: redis?.url })) : { name: row.name, skipped })
       console.log(line(cellsOf(measured.at(-1))))
+      onRow(measured)
     }
   } finally {
     await redis?.stop()
@@ -68,10 +70,9 @@ async function table () {
   const counts = canCount()
   const instructions = counts ? 'Instructions were counted with perf.' : 'Instructions are not counted: perf is not installed, or this machine has no counter.'
   console.log(`Node ${node.version}; ${machine()}\n${instructions}\n`)
-  const measured = await measureAll(chosen, { ...node, counts })
   const command = ['npm run bench -- table', ...process.argv.slice(2).map((each) => /\s/.test(each) ? JSON.stringify(each) : each)].join(' ')
-  const date = new Date().toISOString().slice(0, 16).replace('T', ' ')
-  if (write) writeResults({ date, commit: commit(), machine: machine(), node: node.version, command, instructions, rows: measured })
+  const run = { date: new Date().toISOString().slice(0, 16).replace('T', ' '), commit: commit(), machine: machine(), node: node.version, command, instructions }
+  const measured = await measureAll(chosen, { ...node, counts }, (seen) => { if (write) writeResults({ ...run, rows: seen }) })
   return measured.every(({ verdict, skipped }) => skipped !== undefined || verdict === 'yes' || verdict === '–')
 }
 

@@ -5,9 +5,9 @@ import { startSide } from '../compare/start-side.js'
 import { instructionRatio } from './instructions.js'
 
 /**
- * The tolerance of a row with no wanted ratio: it shows how far away a rival is, and the time of the run goes to the rows with a verdict.
+ * How a row with no wanted ratio is measured: it shows how far away a rival is, and the time of the run goes to the rows with a verdict.
  */
-const TOLERANCE_OF_RIVALS = 0.05
+const OF_RIVALS = { tolerance: 0.05, pairsPerBlock: 2 }
 
 /** Returns a function that starts a side in a process of its own, on the given Node. */
 async function starterOf ({ file, row: name, context, ...own }, { execPath, url }) {
@@ -27,8 +27,9 @@ async function measurePairs (row, context) {
   const isRate = figure === 'wall'
   // The ratio of two rates is the inverse ratio of the times.
   const inOrder = (pair) => isRate ? pair.toReversed() : pair
-  const tolerance = row.atMost === undefined && row.atLeast === undefined ? TOLERANCE_OF_RIVALS : undefined
-  const seen = await comparePairs(inOrder(sides).map(({ start }) => start), { pairsPerBlock, warmUps, tolerance })
+  const isJudged = row.atMost !== undefined || row.atLeast !== undefined
+  const how = { warmUps, ...isJudged ? { pairsPerBlock } : { ...OF_RIVALS, pairsPerBlock: Math.min(pairsPerBlock ?? Infinity, OF_RIVALS.pairsPerBlock) } }
+  const seen = await comparePairs(inOrder(sides).map(({ start }) => start), how)
   const [own, rival] = inOrder(seen.figures).map(SHOW[figure])
   // The instructions of a proxy are those of processes that this one does not start, and a heap has no calls.
   const canCount = context.counts && sides.every(({ row: { calls, file } }) => calls !== undefined && file !== 'proxy')

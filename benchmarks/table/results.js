@@ -62,6 +62,8 @@ export function writeResults (run) {
   const measured = new Set(run.rows.map(({ name }) => name))
   const earlier = existsSync(DATA) ? JSON.parse(readFileSync(DATA, 'utf8')) : []
   const left = earlier
+    // The same run, after an earlier one of its rows, is replaced as a whole.
+    .filter((each) => each.node !== run.node || each.date !== run.date || each.command !== run.command)
     .map((each) => each.node === run.node ? { ...each, rows: each.rows.filter(({ name }) => !measured.has(name)) } : each)
     .filter(({ rows }) => rows.length > 0)
   const runs = [...left, run]
