@@ -25,12 +25,13 @@ async function startUndici (port, load) {
   const origin = `http://127.0.0.1:${port}`
   // Hop-by-hop header fields belong to the connection to the app (RFC 9110 §7.6.1).
   const hopByHop = new Set(['connection', 'keep-alive', 'transfer-encoding'])
-  const server = createServer(async ({ url: path, headers }, response) => {
+  async function forward ({ url: path, headers }, response) {
     const condition = headers['if-none-match']
     const answer = await client.request({ origin, path, method: 'GET', headers: condition === undefined ? {} : { 'if-none-match': condition } })
     response.writeHead(answer.statusCode, Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !hopByHop.has(name))))
     response.end(Buffer.from(await answer.body.arrayBuffer()))
-  })
+  }
+  const server = createServer((request, response) => { forward(request, response).catch((error) => response.destroy(error)) })
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve) })
   return server.address().port
 }
