@@ -32,7 +32,7 @@ async function chooseRows (only) {
 
 /** Measures a row whose figure is a ratio of two times, from pairs of turns; returns the cells of the printed table. */
 async function judgePairs (row, builds, context) {
-  const { middle, low, high, pairs, isResolved } = await comparePairs(row, builds, context)
+  const { middle, low, high, pairs, isResolved } = await comparePairs(builds.map((build) => () => startSide(build, row, context(build))), row)
   const verdict = !isResolved ? 'not resolved' : middle <= row.atMost ? 'yes' : 'NO'
   return [middle.toFixed(3), Number.isFinite(high) ? `${low.toFixed(3)}–${high.toFixed(3)}` : '-', pairs, `≤ ${row.atMost}`, verdict]
 }

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 
 const NOT_A_QUESTION = new Set(['run.js', 'measure.js'])
-/** These benchmarks run only if they are named: `compare.js` first builds another revision, `rollout-weeks.js` takes hours. */
-const ON_REQUEST = new Set(['compare.js', 'rollout-weeks.js'])
+/** These benchmarks run only if they are named: each takes from half an hour to hours. */
+const ON_REQUEST = new Set(['compare.js', 'growth.js', 'rollout-weeks.js', 'table.js'])
 const [first, ...rest] = process.argv.slice(2)
 const options = rest[0]?.startsWith('--') ? rest : []
 const wanted = options.length > 0 ? [first] : process.argv.slice(2)

@@ -1,10 +1,10 @@
-// Measures one row, that is one operation of the files in `rows/`, on two builds, in pairs of turns in the order A/B/B/A.
+// Measures two sides, that is two builds or two rivals, in pairs of turns in the order A/B/B/A.
+import { median } from '../measure.js'
 import { medianInterval } from './interval.js'
-import { startSide } from './start-side.js'
 
 const MAX_PAIRS = Number(process.env.PAIRS ?? 120)
 /** The half width of the confidence interval, as a fraction of the median, at which measuring ends. */
-const TOLERANCE = 0.015
+export const TOLERANCE = 0.015
 const WARM_UPS = 4
 /**
  * The number of pairs that are measured in the same two processes. More pairs give more ratios in the same time, but show less of how much
@@ -13,48 +13,50 @@ const WARM_UPS = 4
 const PAIRS_PER_BLOCK = 6
 
 /**
- * Returns the ratio `one` / `other` of one pair: two turns of each build in the order A/B/B/A, so that a slow change of the machine's speed
- * cancels out.
+ * Measures one pair: two turns of each side in the order A/B/B/A, so that a slow change of the machine's speed cancels out. Returns the mean
+ * figures of both sides.
  */
-async function runPair (one, other, calls) {
-  const first = await one.turn(calls)
-  const others = await other.turn(calls) + await other.turn(calls)
-  return (first + await one.turn(calls)) / others
+async function runPair (one, other) {
+  const first = await one.turn()
+  const others = (await other.turn() + await other.turn()) / 2
+  return [(first + await one.turn()) / 2, others]
 }
 
 /**
- * Measures one block: starts two fresh processes and returns the ratios of several pairs, this build / base. Every other pair begins with
- * the base.
+ * Measures one block: starts two fresh processes and returns the figures of several pairs. Every other block, and every other pair, begins
+ * with the second side.
  */
-async function runBlock (row, builds, context, number) {
-  const order = number % 2 === 0 ? builds : builds.toReversed()
-  const sides = await Promise.all(order.map((build) => startSide(build, row, context(build))))
-  const [ours, base] = number % 2 === 0 ? sides : sides.toReversed()
-  const { pairsPerBlock = PAIRS_PER_BLOCK, warmUps = WARM_UPS, calls } = row
-  const ratios = []
+async function runBlock (starts, number, { pairsPerBlock: most = PAIRS_PER_BLOCK, warmUps = WARM_UPS }) {
+  const pairsPerBlock = Math.min(most, MAX_PAIRS)
+  const inOrder = (pair) => number % 2 === 0 ? pair : pair.toReversed()
+  const sides = inOrder(await Promise.all(inOrder(starts).map((start) => start())))
+  const pairs = []
   try {
-    for (let turn = 0; turn < warmUps; turn++) for (const side of sides) await side.turn(calls)
+    for (let turn = 0; turn < warmUps; turn++) for (const side of sides) await side.turn()
     for (let pair = 0; pair < pairsPerBlock; pair++) {
-      const startsWithBase = (number * pairsPerBlock + pair) % 2 === 1
-      ratios.push(startsWithBase ? 1 / await runPair(base, ours, calls) : await runPair(ours, base, calls))
+      const startsWithOther = (number * pairsPerBlock + pair) % 2 === 1
+      pairs.push(startsWithOther ? (await runPair(sides[1], sides[0])).toReversed() : await runPair(sides[0], sides[1]))
     }
   } finally {
-    await Promise.all([ours.stop(), base.stop()])
+    await Promise.all(sides.map((side) => side.stop()))
   }
-  return ratios
+  return pairs
 }
 
 /**
- * Measures blocks until the 95 % interval of the median ratio is within ± 1.5 % of the median, or 120 pairs are done (or the number in the
- * environment variable `PAIRS`, for a trial). Returns `{ middle, low, high, pairs, isResolved }`.
+ * Measures blocks until the 95 % interval of the median ratio is within `tolerance` of the median, or 120 pairs are done (or the number in
+ * the environment variable `PAIRS`, for a trial). `starts` are two functions that start a side. Returns the ratio first / second as
+ * `{ middle, low, high, pairs, isResolved }`, and as `figures` the median of each side.
  */
-export async function comparePairs (row, builds, context) {
+export async function comparePairs (starts, { tolerance = TOLERANCE, ...how } = {}) {
   const blocks = []
-  for (let pairs = 0; ;) {
-    blocks.push(await runBlock(row, builds, context, blocks.length))
-    pairs += blocks.at(-1).length
-    const interval = medianInterval(blocks)
-    const isResolved = interval.high - interval.middle <= TOLERANCE * interval.middle && interval.middle - interval.low <= TOLERANCE * interval.middle
-    if (isResolved || pairs >= MAX_PAIRS) return { ...interval, pairs, isResolved }
+  for (;;) {
+    blocks.push(await runBlock(starts, blocks.length, how))
+    const all = blocks.flat()
+    const interval = medianInterval(blocks.map((pairs) => pairs.map(([one, other]) => one / other)))
+    const isResolved = interval.high - interval.middle <= tolerance * interval.middle && interval.middle - interval.low <= tolerance * interval.middle
+    if (isResolved || all.length >= MAX_PAIRS) {
+      return { ...interval, pairs: all.length, isResolved, figures: [0, 1].map((side) => median(all.map((pair) => pair[side]))) }
+    }
   }
 }

@@ -9,19 +9,25 @@ const [, , root, file, name, context] = process.argv
 const from = createRequire(join(root, 'benchmarks/package.json'))
 const load = (specifier) => import(pathToFileURL(from.resolve(specifier)).href)
 
-const { rows } = await import(`./rows/${file}.js`)
-const subject = await rows[name].start(load, JSON.parse(context))
+const { rows, rivals } = await import(`./rows/${file}.js`)
+const subject = await ({ ...rows, ...rivals })[name].start(load, JSON.parse(context))
 let cpu, wall
+
+/** Returns the CPU time of this process, user and system, in nanoseconds. */
+function ownCpu () {
+  const { user, system } = process.cpuUsage()
+  return (user + system) * 1000
+}
+const readCpu = subject.cpu ?? ownCpu
 
 function begin () {
   wall = process.hrtime.bigint()
-  cpu = process.cpuUsage()
+  cpu = readCpu()
 }
 
-/** Returns the time since `begin` in nanoseconds: the CPU time of this process, user and system, and the wall time. */
+/** Returns the time since `begin` in nanoseconds: the CPU time, of this process or of the servers that the row measures, and the wall time. */
 function end () {
-  const { user, system } = process.cpuUsage(cpu)
-  return { cpu: (user + system) * 1000, wall: Number(process.hrtime.bigint() - wall) }
+  return { cpu: readCpu() - cpu, wall: Number(process.hrtime.bigint() - wall) }
 }
 
 // The process ends with its parent.

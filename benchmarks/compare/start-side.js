@@ -2,11 +2,15 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 
-/** Starts the process of a row. `build` is `{ name, root }`, `row` is `{ file, name, … }`. The caller must stop the returned side. */
+/**
+ * Starts the process of a row. `build` is `{ name, root, execPath }`, where `execPath` is another Node than this process's; `row` is
+ * `{ file, name, … }`. The caller must stop the returned side.
+ */
 export async function startSide (build, row, context) {
-  const child = fork(new URL('./side.js', import.meta.url), [build.root, row.file, row.name, JSON.stringify(context)], { execArgv: row.nodeOptions ?? [] })
+  const { name, root, execPath = process.execPath } = build
+  const child = fork(new URL('./side.js', import.meta.url), [root, row.file, row.name, JSON.stringify(context)], { execPath, execArgv: row.nodeOptions ?? [] })
   const gone = once(child, 'exit').then(([code, signal]) => {
-    throw new Error(`The process that measures "${row.name}" on ${build.name} ended (${signal ?? code})`)
+    throw new Error(`The process that measures "${row.name}" on ${name} ended (${signal ?? code})`)
   })
   // The rejection is handled, since it matters only to a caller that waits for a message.
   gone.catch(() => {})
@@ -19,6 +23,7 @@ export async function startSide (build, row, context) {
 
   return {
     url,
+    pid: child.pid,
     /**
      * Measures one turn; returns the row's figure per call. If the row has a `client`, this process sends the requests; otherwise the child
      * runs them.

@@ -1,22 +1,22 @@
-// A row of `compareKinds`, that is an operation to measure: requests to one kind of an app in `apps/`. The figure is the CPU time of the
-// server's process per request; the client runs in another process. Context: `{ app, args, path, isMixed, isConditional }`. With `isMixed`
+// A row of `table.js` and `growth.js`, that is an operation to measure: requests to one kind of an app in `apps/`. The figure is the CPU time of the
+// server's process per request; the client runs in another process. Context: `{ app, args, path, isMixed, isConditional, connections }`. With `isMixed`
 // the last part of `path` is replaced by ids that follow Zipf's law; with `isConditional` requests have the entity tag of the response, so
 // that the response is a 304.
 const IDS = 10_000
 
-async function start (_load, { app, args }) {
+async function start (load, { app, args }) {
   const { start: startApp } = await import(`../../apps/${app}.js`)
-  return { url: `http://127.0.0.1:${await startApp(...args)}` }
+  return { url: `http://127.0.0.1:${await startApp(...args, load)}` }
 }
 
-/** Sends a number of requests over 16 connections. Throws if a response has another status than the expected one. */
-async function client (origin, amount, { path, isMixed = false, isConditional = false }) {
+/** Sends a number of requests over 16 connections or the given number. Throws if a response has another status than the expected one. */
+async function client (origin, amount, { path, isMixed = false, isConditional = false, connections = 16 }) {
   // The module is imported here, since the server's process also reads this file and does not need it.
   const { etagOf, rateOf } = await import('../../measure.js')
   const url = `${origin}${path}`
   const headers = isConditional ? { 'if-none-match': await etagOf(url) } : {}
   const which = isMixed ? { requests: mixedPaths(path) } : {}
-  await rateOf(amount, { url, connections: 16, headers, statuses: [isConditional ? '304' : '200'], ...which })
+  await rateOf(amount, { url, connections, headers, statuses: [isConditional ? '304' : '200'], ...which })
 }
 
 let paths

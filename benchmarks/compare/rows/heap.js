@@ -1,4 +1,4 @@
-// Rows of `compare.js`: the heap that a small entry of MemoryCache takes, and the part of it that the property `bytes` counts. The mean of
+// Rows of `compare.js` and `table.js`: the heap that a small entry of MemoryCache takes, and the part of it that the property `bytes` counts. The mean of
 // several sizes is used, since hash tables double at certain sizes.
 const SIZES = [20_000, 27_000, 36_000]
 /** Values are parsed from text, as values read from a database are, so that no two entries share a string. */
@@ -20,10 +20,45 @@ async function measureOne (make, entries, tagsOf) {
   return { heap: (heapUsed() - before) / entries, bytes: cache.bytes / entries }
 }
 
-/** Returns the mean of `measureOne` over all sizes. */
-async function measure (load, isolation, tagsOf) {
+/** The caches that a row fills, by name: each receives `load` and gives a function that makes one. */
+const MAKERS = {
+  async clone (load) { return await memoryCache(load, 'clone') },
+  async freeze (load) { return await memoryCache(load, 'freeze') },
+  /** A Map of the JSON texts. */
+  async map () { return () => new TextMap() },
+  async BentoCache (load) {
+    const { BentoCache, bentostore } = await load('bentocache')
+    const { memoryDriver } = await load('bentocache/drivers/memory')
+    return (maxItems) => new BentoEntries(new BentoCache({ default: 'memory', stores: { memory: bentostore().useL1Layer(memoryDriver({ maxItems })) } }))
+  }
+}
+
+async function memoryCache (load, isolation) {
   const { MemoryCache } = await load('@x/cache-core')
-  const make = (maxEntries) => new MemoryCache({ maxEntries, maxBytes: 2 ** 30, isolation })
+  return (maxEntries) => new MemoryCache({ maxEntries, maxBytes: 2 ** 30, isolation })
+}
+
+class TextMap {
+  bytes = 0
+  #texts = new Map()
+  get size () { return this.#texts.size }
+  set (key, value) { this.#texts.set(key, JSON.stringify(value)) }
+}
+
+class BentoEntries {
+  bytes = 0
+  size = 0
+  #bento
+  constructor (bento) { this.#bento = bento }
+  async set (key, value, { tags }) {
+    await this.#bento.set({ key, value, ttl: '1h', tags })
+    this.size++
+  }
+}
+
+/** Returns the mean of `measureOne` over all sizes. */
+async function measure (load, cache, tagsOf) {
+  const make = await MAKERS[cache](load)
   // A first cache is filled and dropped, since the code and the hidden classes that it creates belong to no entry.
   await measureOne(make, 2000, tagsOf)
   const seen = { heap: 0, bytes: 0 }
@@ -46,13 +81,13 @@ const untagged = () => undefined
 const twoTags = (id) => [`product:${id}`, `shop:${id % 20}`]
 const NODE_OPTIONS = ['--expose-gc']
 
-const heap = (isolation, tagsOf) => ({
+const heap = (cache, tagsOf) => ({
   nodeOptions: NODE_OPTIONS,
   figure: 'own',
   atMost: 0.8,
   pairsPerBlock: 1,
   warmUps: 0,
-  start: async (load) => ({ run: async () => (await measure(load, isolation, tagsOf)).heap })
+  start: async (load) => ({ run: async () => (await measure(load, cache, tagsOf)).heap })
 })
 
 /** The row of the counted bytes divided by the bytes that the heap holds, for one build. */
@@ -75,6 +110,13 @@ const counted = (isolation, tagsOf) => ({
     }
   }
 })
+
+/** The rows of `table.js`: the heap per entry of rivals. */
+export const rivals = {
+  'Map of JSON texts': heap('map', untagged),
+  'BentoCache: untagged': heap('BentoCache', untagged),
+  'BentoCache: two tags': heap('BentoCache', twoTags)
+}
 
 export const rows = {
   'heap per entry: untagged, clone': heap('clone', untagged),
