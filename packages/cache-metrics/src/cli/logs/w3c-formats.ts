@@ -5,19 +5,25 @@ import { timeParser } from './log-times.js'
 interface W3cShape {
   readonly name: string
   readonly title: string
-  /** The column by which the format is recognised, beside those of each request. */
-  readonly mark: string
+  /** Whether the columns are those of the format, beside those that each request needs. */
+  readonly isOf: (names: readonly string[]) => boolean
   readonly separator: string
   /** The columns with the host, in their order of preference. */
   readonly hosts: readonly string[]
   readonly tookPerSecond: number
 }
 
+const EDGE = 'x-edge-location'
 const SHAPES: readonly W3cShape[] = [
   {
-    name: 'cloudfront', title: 'standard log of CloudFront', mark: 'x-edge-location', separator: '\t', hosts: ['x-host-header', 'cs(Host)'], tookPerSecond: 1
+    name: 'cloudfront',
+    title: 'standard log of CloudFront',
+    isOf: (names) => names.includes(EDGE),
+    separator: '\t',
+    hosts: ['x-host-header', 'cs(Host)'],
+    tookPerSecond: 1
   },
-  { name: 'iis', title: 'W3C log of IIS', mark: 's-ip', separator: ' ', hosts: ['cs-host'], tookPerSecond: 1000 }
+  { name: 'iis', title: 'W3C log of IIS', isOf: (names) => !names.includes(EDGE), separator: ' ', hosts: ['cs-host'], tookPerSecond: 1000 }
 ]
 const FIELDS = /^#Fields:\s*/
 const DIRECTIVE = /^#(?:Version|Software|Date|Start-Date|End-Date|Remark):/
@@ -73,8 +79,8 @@ function openW3c (shape: W3cShape): LogReader {
 type Places = Readonly<Record<keyof typeof COLUMNS | 'count', number> & { hosts: readonly number[] }>
 
 /** Returns the places of the columns; `undefined`: they are those of another format. */
-function placesOf (names: readonly string[], { mark, hosts }: W3cShape): Places | undefined {
-  if (!names.includes(mark) || NEEDED.some((name) => !names.includes(COLUMNS[name]))) return undefined
+function placesOf (names: readonly string[], { isOf, hosts }: W3cShape): Places | undefined {
+  if (!isOf(names) || NEEDED.some((name) => !names.includes(COLUMNS[name]))) return undefined
   const places = Object.fromEntries(Object.entries(COLUMNS).map(([part, name]) => [part, names.indexOf(name)])) as Record<keyof typeof COLUMNS, number>
   return { ...places, count: names.length, hosts: hosts.map((name) => names.indexOf(name)).filter((place) => place !== -1) }
 }
