@@ -1,5 +1,5 @@
 import { OTHER } from '@x/cache-core/suite'
-import { hashKey } from '../advisor/hash.js'
+import { hashKey, HASHES, mix } from '../advisor/hash.js'
 import type { LogEntry, LogFormat, LogReader } from './logs/log-entry.js'
 import { routePattern } from './route-pattern.js'
 import type { TraceStudy } from './trace-study.js'
@@ -25,6 +25,10 @@ export class AccessLog {
   /** Whether a time in the log has a fraction of a second. */
   #isFine = false
   #cutQueries = 0
+  /** The second of the last request, the number of its requests so far, and the number of those in the second before. */
+  #second = NaN
+  #inSecond = 0
+  #perSecond = 0
   readonly #routes = new Set<string>()
   readonly study: TraceStudy
   readonly #format: LogFormat
@@ -90,9 +94,24 @@ export class AccessLog {
     if (time % 1000 !== 0) this.#isFine = true
     this.#first = Math.min(this.#first, time)
     this.#last = Math.max(this.#last, time)
+    const now = this.#spread(time)
     if (time < this.#now - MAX_BEHIND) this.#behind++
-    else if (time < this.#now) return
-    this.#now = time
+    else if (now < this.#now) return
+    this.#now = now
+  }
+
+  // A whole second cuts half a second off each ttl in the mean. So the requests of a second are spread over it, by their number in the second
+  // before; the hash is a random share that is the same in every run.
+  #spread (time: number): number {
+    if (this.#isFine) return time
+    if (time !== this.#second) {
+      this.#perSecond = this.#inSecond
+      this.#inSecond = 0
+      this.#second = time
+    }
+    const share = (this.#inSecond + mix(this.requests) / HASHES) / Math.max(this.#perSecond, this.#inSecond + 1)
+    this.#inSecond++
+    return time + Math.floor(share * 1000)
   }
 
   #labelOf (route: string): string {

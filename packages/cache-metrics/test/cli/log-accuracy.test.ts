@@ -6,8 +6,6 @@ import { fileOf, run } from '../fixtures/run-cli.js'
 import { random, zipf } from '../fixtures/streams.js'
 
 const TTLS = [10, 60, 3600]
-/** The ttls of a log with whole seconds, in which a ttl of 10 seconds is off by up to 5 %. */
-const ROUGH_TTLS = [60, 3600]
 const SIZES = [20, 100, 1000]
 const START = Date.UTC(2024, 4, 1, 10)
 
@@ -40,8 +38,7 @@ async function reportOf (t: Test, lines: readonly string[], ...more: string[]) {
 }
 
 /** The largest difference between the hit rates of a report and those of the exact simulation. */
-function errorOf (all: ReadonlyArray<{ ttl: number, entries: number, hitRate: number }>, sent: readonly LoggedRequest[], hasHost = false, isRough = false): number {
-  const points = all.filter(({ ttl }) => !isRough || ROUGH_TTLS.includes(ttl))
+function errorOf (points: ReadonlyArray<{ ttl: number, entries: number, hitRate: number }>, sent: readonly LoggedRequest[], hasHost = false): number {
   const candidates = sent.filter(({ method, status }) => method === 'GET' && status !== 404)
   const exact = hitRateOf(candidates.map(({ host, target, time }) => ({ key: hasHost ? host + target : target, now: time })))
   return Math.max(...points.map(({ ttl, entries, hitRate }) => Math.abs(hitRate - exact(ttl, entries))))
@@ -49,10 +46,10 @@ function errorOf (all: ReadonlyArray<{ ttl: number, entries: number, hitRate: nu
 
 const ALL: Readonly<Record<string, LineMaker>> = { ...MAKERS, 'common of Traefik': { lines: (one) => [traefikLine(one)], hasBytes: true, hasSeconds: true, isRough: true } }
 
-for (const [name, { head = [], lines, hasHost, hasBytes, hasSeconds, isRough }] of Object.entries(ALL)) {
+for (const [name, { head = [], lines, hasHost, hasBytes, hasSeconds }] of Object.entries(ALL)) {
   t.test(`report: ${name}: hit rates are those of an exact simulation within 0.005, and the log prices the hits`, async (t) => {
     const report = await reportOf(t, [...head, ...requests.flatMap(lines)])
-    const error = errorOf(report.points, requests, hasHost, isRough)
+    const error = errorOf(report.points, requests, hasHost)
     t.ok(error <= 0.005, `error ${error}`)
     const [advice] = report.advice
     t.equal(advice.meanSeconds === undefined ? undefined : Math.round(advice.meanSeconds * 1000), hasSeconds === true ? 22 : undefined)
@@ -66,7 +63,7 @@ for (const [name, { head = [], lines, hasHost, hasBytes, hasSeconds, isRough }] 
     const made = requests.flatMap(lines)
     const middle = made.length / 2
     const report = await reportOf(t, [...other(600), ...head, ...made.slice(0, middle), ...other(300), ...made.slice(middle)])
-    t.ok(errorOf(report.points, requests, hasHost, isRough) <= 0.005)
+    t.ok(errorOf(report.points, requests, hasHost) <= 0.005)
     t.match(report.notes.join(), /lines could not be read/)
   })
 }
