@@ -2,6 +2,8 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 const COMMON = /^\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d(?:\.\d{1,9})?(?: [+-]\d{4})?$/
 const ISO = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?$/
 const NUMBER = /^\d{9,19}(?:\.\d{1,9})?$/
+const DOT = 46
+const ZERO = 48
 const LENGTH_OF_SECOND = { common: 20, iso: 19 } as const
 
 /** Parses a time in a log into milliseconds since 1970; NaN: the value is no time. */
@@ -13,19 +15,26 @@ export type TimeParser = (value: unknown) => number
  * log share it.
  */
 export function timeParser (): TimeParser {
-  let text = ''
+  let second = ''
+  let zone = ''
   let base = NaN
+  /** The time of a text with the second and the zone of the text before; NaN: they differ. */
+  const again = (value: string): number => {
+    if (second === '' || !value.startsWith(second)) return NaN
+    const end = endOfFraction(value, second.length)
+    return value.length === end + zone.length && value.endsWith(zone) ? base + fractionOf(value, second.length, end) : NaN
+  }
   return (value) => {
     if (typeof value === 'number') return epoch(value)
     if (typeof value !== 'string') return NaN
+    const known = again(value)
+    if (!Number.isNaN(known)) return known
     const kind = COMMON.test(value) ? 'common' : ISO.test(value) ? 'iso' : undefined
     if (kind === undefined) return NUMBER.test(value) ? epoch(Number(value)) : NaN
-    const second = value.slice(0, LENGTH_OF_SECOND[kind])
-    if (second !== text) {
-      text = second
-      base = kind === 'common' ? commonSecond(second) : isoSecond(second)
-    }
-    return base + rest(value, second.length)
+    second = value.slice(0, LENGTH_OF_SECOND[kind])
+    zone = value.slice(endOfFraction(value, second.length))
+    base = (kind === 'common' ? commonSecond(second) : isoSecond(second)) - offsetOf(zone.trimStart())
+    return again(value)
   }
 }
 
@@ -35,37 +44,43 @@ function epoch (value: number): number {
   return Math.floor(value < 1e14 ? value : value < 1e17 ? value / 1e3 : value / 1e6)
 }
 
-/** Milliseconds by a fraction of the second and a time zone, from `from` to the end of a time. */
-function rest (text: string, from: number): number {
-  let at = from
-  let fraction = 0
-  if (text[at] === '.') {
-    for (at++; isDigit(text, at); at++) if (at - from <= 3) fraction += Number(text[at]) * 10 ** (3 - at + from)
-  }
-  if (text[at] === ' ') at++
-  const sign = text[at] === '-' ? -1 : text[at] === '+' ? 1 : 0
-  if (sign === 0) return fraction
-  const minutes = Number(text.slice(at + 1, at + 3)) * 60 + Number(text.slice(-2))
-  return fraction - sign * minutes * 60_000
+/** Returns where the fraction of a second ends that begins at `from`; `from`: there is none. */
+function endOfFraction (text: string, from: number): number {
+  if (text.charCodeAt(from) !== DOT) return from
+  let end = from + 1
+  while (text.charCodeAt(end) >= ZERO && text.charCodeAt(end) <= ZERO + 9) end++
+  return end
 }
 
-function isDigit (text: string, at: number): boolean {
-  const code = text.charCodeAt(at)
-  return code >= 48 && code <= 57
+/** The whole milliseconds of a fraction, with its point. */
+function fractionOf (text: string, from: number, end: number): number {
+  let sum = 0
+  for (let at = from + 1, weight = 100; at < end && weight >= 1; at++, weight /= 10) sum += (text.charCodeAt(at) - ZERO) * weight
+  return sum
+}
+
+/** The milliseconds by which a zone such as `+0200`, `-03:30` or `Z` is before UTC; without a zone 0. */
+function offsetOf (zone: string): number {
+  if (zone === '' || zone === 'Z') return 0
+  return (numberAt(zone, 1) * 60 + numberAt(zone, zone.length - 2)) * (zone.startsWith('-') ? -60_000 : 60_000)
 }
 
 function commonSecond (text: string): number {
-  return second(text.slice(7, 11), MONTHS.indexOf(text.slice(3, 6)), text.slice(0, 2), text.slice(12))
+  return utcOf(numberAt(text, 7) * 100 + numberAt(text, 9), MONTHS.indexOf(text.slice(3, 6)), numberAt(text, 0), text, 12)
 }
 
 function isoSecond (text: string): number {
-  return second(text.slice(0, 4), Number(text.slice(5, 7)) - 1, text.slice(8, 10), text.slice(11))
+  return utcOf(numberAt(text, 0) * 100 + numberAt(text, 2), numberAt(text, 5) - 1, numberAt(text, 8), text, 11)
 }
 
-function second (year: string, month: number, day: string, time: string): number {
-  const [hours, minutes, seconds] = [Number(time.slice(0, 2)), Number(time.slice(3, 5)), Number(time.slice(6, 8))]
-  const isDay = month >= 0 && month <= 11 && Number(day) >= 1 && Number(day) <= 31
+function utcOf (year: number, month: number, day: number, text: string, at: number): number {
+  const [hours, minutes, seconds] = [numberAt(text, at), numberAt(text, at + 3), numberAt(text, at + 6)]
+  const isDay = month >= 0 && month <= 11 && day >= 1 && day <= 31
   // Second 60 is a valid time, since it is a leap second.
-  if (!isDay || hours > 23 || minutes > 59 || seconds > 60) return NaN
-  return Date.UTC(Number(year), month, Number(day), hours, minutes, seconds)
+  return isDay && hours <= 23 && minutes <= 59 && seconds <= 60 ? Date.UTC(year, month, day, hours, minutes, seconds) : NaN
+}
+
+/** The number of two digits at a place of a text. */
+function numberAt (text: string, at: number): number {
+  return (text.charCodeAt(at) - ZERO) * 10 + text.charCodeAt(at + 1) - ZERO
 }
