@@ -1,10 +1,9 @@
 import { OTHER } from '@x/cache-core/suite'
-import { hashKey } from '../advisor/hash.js'
-import { LOG_FORMATS, type LogFormat } from './log-formats.js'
+import { hashKey, HASHES, mix } from '../advisor/hash.js'
+import type { LogEntry, LogFormat, LogReader } from './logs/log-entry.js'
 import { routePattern } from './route-pattern.js'
 import type { TraceStudy } from './trace-study.js'
 
-const REQUEST = /^([A-Z]+) (\S+)(?: HTTP\/[\d.]+)?$/
 const MAX_ROUTES = 100
 /**
  * Milliseconds by which the time of a log line may be before the latest time in the log; older lines come from another log or another
@@ -23,55 +22,67 @@ export class AccessLog {
   #first = Infinity
   #last = -Infinity
   #now = 0
-  #timeText = ''
-  #time = 0
+  /** Whether a time in the log has a fraction of a second. */
+  #isFine = false
+  #cutQueries = 0
+  /** The second of the last request, the number of its requests so far, and the number of those in the second before. */
+  #second = NaN
+  #inSecond = 0
+  #perSecond = 0
   readonly #routes = new Set<string>()
   readonly study: TraceStudy
   readonly #format: LogFormat
+  readonly #read: LogReader
 
-  constructor (study: TraceStudy, format: LogFormat = LOG_FORMATS[0]!) {
+  constructor (study: TraceStudy, format: LogFormat, read: LogReader = format.open()) {
     this.study = study
     this.#format = format
+    this.#read = read
   }
 
   get form (): string { return this.#format.title }
-  /** The end of the log in milliseconds: the end of the second of its last line, since log times are whole seconds. */
-  get end (): number { return this.#last + 1000 }
+  /** The end of the log in milliseconds: of a log with whole seconds the end of the second of its last line. */
+  get end (): number { return this.#last + (this.#isFine ? 1 : 1000) }
   get seconds (): number { return this.requests === 0 ? 0 : (this.end - this.#first) / 1000 }
   get notes (): string[] {
-    const notes = ['The times of a log are whole seconds, so that a ttl of a few seconds is judged roughly.']
+    const notes = this.#isFine ? [] : ['The times of the log are whole seconds, so that a ttl of a few seconds is judged roughly.']
     const others = this.requests - this.study.requests
     if (others > 0) notes.push(`${others} requests are left out: neither GET nor HEAD, or answered with neither success nor 304.`)
     if (this.#ofUsers > 0) notes.push(`${this.#ofUsers} requests were of users who had logged in: what they got may be theirs alone.`)
+    if (this.#cutQueries * 100 > this.study.requests) notes.push(`${this.#cutQueries} requests end with an empty query, as Squid cuts queries unless it has \`strip_query_terms off\`: different resources may count as one.`)
     if (this.#behind > 0) notes.push(`${this.#behind} lines are more than a minute older than the one before: is the log sorted by time?`)
     return notes
   }
 
   /** Adds the request of a log line; `false`: the line does not have the format of the log. */
   take (line: string): boolean {
-    const entry = this.#format.read(line)
+    const entry = this.#read(line)
     if (entry === undefined) return false
-    const time = this.#timeOf(entry.time)
-    if (Number.isNaN(time)) return false
+    if (entry !== null) this.note(entry)
+    return true
+  }
+
+  /** Adds a request. */
+  note ({ host, hasUser, time, method, target, status, bytes, seconds }: LogEntry): void {
     this.#advance(time)
     this.requests++
-    const [, method, target] = REQUEST.exec(entry.request) ?? []
-    const { status, bytes, host } = entry
-    if (method !== 'GET' && method !== 'HEAD') return true
-    if (status !== 304 && (status < 200 || status > 299)) return true
+    if (method !== 'GET' && method !== 'HEAD') return
+    if (status !== 304 && (status < 200 || status > 299)) return
     if (status === 304) this.notModified++
-    if (entry.hasUser) this.#ofUsers++
+    if (hasUser) this.#ofUsers++
+    if (target.endsWith('?')) this.#cutQueries++
     // The key of a request includes the virtual host, since the same path of two hosts is two resources.
-    const key = host + target!
+    const key = host + target
+    // Size and load time of a response are known only from a complete body: a GET with a status other than 206 and 304.
+    const isWhole = method === 'GET' && status !== 304 && status !== 206
     this.study.note({
-      name: this.#labelOf(`GET ${routePattern(target!)}`),
+      name: this.#labelOf(`GET ${routePattern(target)}`),
       keyLength: key.length,
       hash: hashKey(key),
       now: this.#now,
-      // The size of a response is known only from a complete body: a GET with a status other than 206 and 304.
-      bytes: method === 'GET' && status !== 304 && status !== 206 && bytes > 0 ? bytes : undefined
+      bytes: isWhole && bytes > 0 ? bytes : undefined,
+      seconds: isWhole && seconds >= 0 ? seconds : undefined
     })
-    return true
   }
 
   nameOf (route: string): string {
@@ -80,19 +91,27 @@ export class AccessLog {
 
   // Lines are written when responses end, but have the times at which requests began, so lines are slightly out of order.
   #advance (time: number): void {
+    if (time % 1000 !== 0) this.#isFine = true
     this.#first = Math.min(this.#first, time)
     this.#last = Math.max(this.#last, time)
+    const now = this.#spread(time)
     if (time < this.#now - MAX_BEHIND) this.#behind++
-    else if (time < this.#now) return
-    this.#now = time
+    else if (now < this.#now) return
+    this.#now = now
   }
 
-  #timeOf (text: string): number {
-    if (text !== this.#timeText) {
-      this.#timeText = text
-      this.#time = this.#format.parseTime(text)
+  // A whole second cuts half a second off each ttl in the mean. So the requests of a second are spread over it, by their number in the second
+  // before; the hash is a random share that is the same in every run.
+  #spread (time: number): number {
+    if (this.#isFine) return time
+    if (time !== this.#second) {
+      this.#perSecond = this.#inSecond
+      this.#inSecond = 0
+      this.#second = time
     }
-    return this.#time
+    const share = (this.#inSecond + mix(this.requests) / HASHES) / Math.max(this.#perSecond, this.#inSecond + 1)
+    this.#inSecond++
+    return time + Math.floor(share * 1000)
   }
 
   #labelOf (route: string): string {

@@ -4,7 +4,10 @@ import { DEFAULT_WISHES, type Wishes } from '../advisor/report/advice.js'
 import { MIN_OBSERVED_SECONDS } from '../advisor/report/go-no-go-gates.js'
 import { DEFAULT_ENTRIES, DEFAULT_TTLS } from '../advisor/curve/curve-options.js'
 import { AdvisorError } from './errors.js'
-import { INPUT_FORMATS } from './trace-lines.js'
+import { FIELDS_FORMAT, formatOfFields } from './logs/json-formats.js'
+import type { LogFormat } from './logs/log-entry.js'
+import { LOG_FORMATS } from './logs/log-formats.js'
+import { INPUT_FORMATS, KEYS } from './trace-lines.js'
 import { readServer, type Server } from './server.js'
 
 export interface AppSource { readonly kind: 'app'; readonly server: Server }
@@ -22,8 +25,8 @@ export interface TraceSource {
   readonly kind: 'trace'
   /** Path of the trace file; `-` is standard input. */
   readonly file: string
-  /** The format of the trace file, one of `INPUT_FORMATS`; `undefined`: the format is detected from its lines. */
-  readonly formatIn: string | undefined
+  /** The format of the trace file; `undefined`: the format is detected from its lines. */
+  readonly logFormat: typeof KEYS | LogFormat | undefined
   /** The assumed requests per second of a file of keys, which has no times. */
   readonly rate: number
   readonly ttls: readonly number[]
@@ -67,7 +70,8 @@ const OPTIONS: Readonly<Record<string, readonly Kind[]>> = {
   header: ['app', 'prometheus'],
   window: ['prometheus'],
   selector: ['prometheus'],
-  'format-in': ['trace'],
+  'log-format': ['trace'],
+  fields: ['trace'],
   rate: ['trace'],
   ttl: ['trace'],
   entries: ['trace'],
@@ -170,7 +174,7 @@ function readTrace (values: Values): TraceSource {
   return {
     kind: 'trace',
     file: values.get('trace')!,
-    formatIn: values.has('format-in') ? oneOf('--format-in', values.get('format-in'), INPUT_FORMATS) : undefined,
+    logFormat: logFormat(values),
     rate: number(values, 'rate', 0.000_001, 1e9) ?? 20,
     ttls: list(values, 'ttl', (ttl) => ttl > 0 && ttl <= MAX_TTL, `above 0, ${MAX_TTL} at most`) ?? DEFAULT_TTLS,
     entries: list(values, 'entries', (size) => Number.isInteger(size) && size >= 1 && size <= 1e9, 'whole, from 1 to 1000000000') ?? DEFAULT_ENTRIES,
@@ -179,6 +183,18 @@ function readTrace (values: Values): TraceSource {
     wishes: { ...DEFAULT_WISHES, minRequests: wholeNumber(values, 'min-requests', 0) ?? DEFAULT_WISHES.minRequests },
     minSeconds: minSeconds(values)
   }
+}
+
+function logFormat (values: Values): TraceSource['logFormat'] {
+  const [name, fields] = [values.get('log-format'), values.get('fields')]
+  if (fields !== undefined) {
+    if (name !== undefined && name !== FIELDS_FORMAT) throw wrong(`--fields goes with --log-format ${FIELDS_FORMAT} or without --log-format`)
+    return formatOfFields(fields)
+  }
+  if (name === undefined) return undefined
+  if (name === FIELDS_FORMAT) throw wrong(`--log-format ${FIELDS_FORMAT} needs --fields`)
+  if (oneOf('--log-format', name, INPUT_FORMATS) === KEYS) return KEYS
+  return LOG_FORMATS.find((format) => format.name === name)
 }
 
 function minSeconds (values: Values): number {

@@ -1,6 +1,9 @@
 import { AccessLog } from './access-log.js'
 import { AdvisorError } from './errors.js'
-import { formatOf, LOG_FORMATS } from './log-formats.js'
+import { FormatDetection, type DetectedFormat, type TraceLine } from './logs/format-detection.js'
+import { LinePrefix } from './logs/line-prefix.js'
+import type { LogFormat } from './logs/log-entry.js'
+import { LOG_FORMATS } from './logs/log-formats.js'
 import { isKeyShaped, PlainTrace } from './plain-trace.js'
 import type { LineTaker } from './trace-file.js'
 import type { TraceStudy } from './trace-study.js'
@@ -10,45 +13,49 @@ const BOM = /^\xef\xbb\xbf/
 const MAX_SHOWN = 100
 const TOO_LONG = '(longer than 65536 characters)'
 
-/** The values of `--format-in`, the format of a trace file: a format of logs, or `keys`. */
-export const INPUT_FORMATS: readonly string[] = ['keys', ...LOG_FORMATS.map(({ name }) => name)]
+/** The format of a file with one key a line. */
+export const KEYS = 'keys'
+/** The values of `--log-format`, the format of a trace file: a format of logs, or `keys`. */
+export const INPUT_FORMATS: readonly string[] = [KEYS, ...LOG_FORMATS.map(({ name }) => name)]
 
 /**
- * Receives the lines of a trace file, and ignores blank lines. The first line in a log format, at any position, makes the trace a log,
- * since no log line has the form of a key. A line in neither form is unreadable, unless `format` is `keys`.
+ * Receives the lines of a trace file, and ignores blank lines. A trace with a request in a log format, at any line, is a log, since no log
+ * line has the form of a key. A line in neither form is unreadable, unless `format` is `keys`.
  */
 export class TraceLines implements LineTaker {
   /** The number of lines of the trace that are not blank; `unreadable`: the number of lines that cannot be read. */
   lines = 0
   unreadable = 0
-  /** The number of lines of the trace so far, including blank lines; `#first`: the first line that is not blank. */
+  /** The number of lines of the trace so far, including blank lines. */
   #at = 0
-  #first = { at: 0, text: '' }
-  #firstUnreadable: { readonly at: number, readonly text: string } | undefined
+  #firstUnreadable: TraceLine | undefined
   #trace: AccessLog | PlainTrace
+  /** The detection of a format of logs, until it has decided; of a file that is said to have keys there is none. */
+  #detection: FormatDetection | undefined
   readonly #newStudy: () => TraceStudy
-  readonly #format: string | undefined
+  readonly #format: typeof KEYS | LogFormat | undefined
+  readonly #prefix = new LinePrefix((line) => this.#take(line.trim()))
 
-  constructor (newStudy: () => TraceStudy, rate: number, format?: string) {
+  /** @param format the format of the trace; `undefined`: it is detected */
+  constructor (newStudy: () => TraceStudy, rate: number, format?: typeof KEYS | LogFormat) {
     this.#newStudy = newStudy
     this.#format = format
     this.#trace = new PlainTrace(newStudy(), rate)
+    if (format !== KEYS) this.#detection = new FormatDetection(format === undefined ? LOG_FORMATS : [format])
   }
 
   line (text: string): void {
     this.#at++
-    const line = (this.#at === 1 ? text.replace(BOM, '') : text).trim()
-    if (line === '') return
-    this.lines++
-    if (this.lines === 1) this.#first = { at: this.#at, text: line }
-    if (this.#trace.kind === 'pattern' && this.#format !== 'keys') this.#detect(line)
-    if (!this.#canBe(line) || !this.#trace.take(line)) this.#refuse(line)
+    const line = this.#at === 1 ? text.replace(BOM, '') : text
+    if (this.#format === KEYS) this.#take(line.trim())
+    else this.#prefix.line(line)
   }
 
   tooLong (): void {
+    this.#prefix.end()
     this.#at++
     this.lines++
-    if (this.lines === 1) this.#first = { at: this.#at, text: TOO_LONG }
+    this.#detection?.refuse({ at: this.#at, text: TOO_LONG })
     this.#refuse(TOO_LONG)
   }
 
@@ -57,28 +64,42 @@ export class TraceLines implements LineTaker {
    * @throws `CACHE_ERR_ADVISOR` with the first line that is not recognised, if the file is no trace
    */
   end (name: string): AccessLog | PlainTrace {
+    this.#prefix.end()
+    const best = this.#detection?.best
+    if (best !== undefined) this.#decide(best)
     // At most one line in `tolerated` may be unreadable: a file of keys has no banners, so a tenth of other lines means another kind of
     // file.
-    const tolerated = this.#trace.kind === 'route' || this.#format === 'keys' ? 2 : 10
+    const tolerated = this.#trace.kind === 'route' || this.#format === KEYS ? 2 : 10
     if (this.unreadable * tolerated <= this.lines) return this.#trace
     const { at, text } = this.#firstUnreadable!
     throw new AdvisorError(`${name} is no trace: ${this.unreadable} of ${this.lines} lines are not recognised, the first is line ${at}: ${shown(text)}. ` +
-      'Accepted are access logs in common, combined or vhost_combined format, the log of the nginx.conf of @x/cache-edge, and one key a line without blanks; ' +
-      `--format-in forces one of ${INPUT_FORMATS.join(', ')}`)
+      `Accepted are one key a line without blanks (keys) and logs: ${LOG_FORMATS.map(({ name, title }) => `${name} (${title})`).join(', ')}; ` +
+      '--log-format forces one of them, --fields names the members of another JSON log')
   }
 
-  #detect (line: string): void {
-    const formats = LOG_FORMATS.filter(({ name }) => this.#format === undefined || name === this.#format)
-    const format = formatOf(line, formats)
-    if (format === undefined) return
-    // All lines before the first line in a log format are a banner, and count as unreadable.
-    this.unreadable = this.lines - 1
-    this.#firstUnreadable = this.unreadable > 0 ? this.#first : undefined
-    this.#trace = new AccessLog(this.#newStudy(), format)
+  #take (line: string): void {
+    if (line === '') return
+    this.lines++
+    if (this.#trace.kind === 'route') {
+      if (!this.#trace.take(line)) this.#refuse(line)
+      return
+    }
+    const isKey = this.#format === undefined && isKeyShaped(line)
+    const at = { at: this.#at, text: line }
+    if (isKey) this.#detection?.refuse(at)
+    else {
+      const detected = this.#detection?.take(at)
+      if (detected !== undefined) return this.#decide(detected)
+    }
+    if ((!isKey && this.#format !== KEYS) || !this.#trace.take(line)) this.#refuse(line)
   }
 
-  #canBe (line: string): boolean {
-    return this.#trace.kind === 'route' || this.#format === 'keys' || (this.#format === undefined && isKeyShaped(line))
+  #decide ({ format, read, entries, unreadable, firstUnreadable }: DetectedFormat): void {
+    this.#detection = undefined
+    this.unreadable = unreadable
+    this.#firstUnreadable = firstUnreadable
+    this.#trace = new AccessLog(this.#newStudy(), format, read)
+    for (const entry of entries) this.#trace.note(entry)
   }
 
   #refuse (text: string): void {

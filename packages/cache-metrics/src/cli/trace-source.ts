@@ -22,7 +22,7 @@ export interface TraceReport extends Report {
  * @param watcher the stream for the progress line; `undefined`: no progress is shown
  */
 export async function reportOfTrace (source: TraceSource, stdin: AsyncIterable<Buffer>, watcher: Out | undefined): Promise<TraceReport> {
-  const lines = new TraceLines(() => new TraceStudy(source), source.rate, source.formatIn)
+  const lines = new TraceLines(() => new TraceStudy(source), source.rate, source.logFormat)
   const name = source.file === '-' ? 'standard input' : source.file
   await watched(watcher, lines, (progress) => readLines(source.file, stdin, lines, progress))
   const trace = lines.end(name)

@@ -20,12 +20,15 @@ export interface TraceRequest {
   readonly now: number
   /** Bytes of the value that the request read; `undefined`: not known. */
   readonly bytes: number | undefined
+  /** Seconds that the app took for the response; `undefined`: not known. */
+  readonly seconds?: number | undefined
 }
 
 /** The settings of a `TraceStudy`: the ttls and cache sizes of its hit-rate curves, and the load time and size of a value. */
 export interface StudyOptions {
   readonly ttls: readonly number[]
   readonly entries: readonly number[]
+  /** Seconds of each load, in place of the response times in the trace; `undefined`: those in the trace are used. */
   readonly loadSeconds: number | undefined
   /** Bytes of each value, in place of the sizes in the trace; `undefined`: the sizes in the trace are used. */
   readonly valueBytes: number | undefined
@@ -52,7 +55,7 @@ export class TraceStudy {
     return [...this.#patterns].map(([name, { curve: { requests } }]) => ({ name, requests }))
   }
 
-  note ({ name, keyLength, hash, now, bytes }: TraceRequest): void {
+  note ({ name, keyLength, hash, now, bytes, seconds }: TraceRequest): void {
     let pattern = this.#patterns.get(name)
     if (pattern === undefined) {
       const room = this.#patterns.size < FIRST_PATTERNS ? FIRST_BYTES : LATER_BYTES
@@ -61,9 +64,13 @@ export class TraceStudy {
     this.#all.note(hash, now)
     pattern.curve.note(hash, now)
     pattern.keyCharacters += keyLength
-    if (bytes === undefined) return
-    pattern.values++
-    pattern.valueBytes += bytes
+    if (bytes !== undefined) {
+      pattern.values++
+      pattern.valueBytes += bytes
+    }
+    if (seconds === undefined) return
+    pattern.loads++
+    pattern.loadSeconds += seconds
   }
 
   /** The points of the hit-rate curve over the whole trace: each ttl with each cache size, in the order of the options. */
@@ -89,7 +96,7 @@ export class TraceStudy {
         name,
         seconds,
         requests,
-        meanSeconds: loadSeconds,
+        meanSeconds: loadSeconds ?? (pattern.loads === 0 ? undefined : pattern.loadSeconds / pattern.loads),
         meanBytes: valueBytes ?? (pattern.values === 0 ? undefined : pattern.valueBytes / pattern.values),
         meanKeyLength: pattern.keyCharacters / requests,
         distinct: curve.distinctKeys,
@@ -108,6 +115,8 @@ class Pattern {
   keyCharacters = 0
   values = 0
   valueBytes = 0
+  loads = 0
+  loadSeconds = 0
   constructor (readonly curve: ReuseCurve) {}
 }
 

@@ -12,7 +12,7 @@ Commands
 Sources, one of
   --app URL            an app with @x/cache-metrics: its /internal/cache/advice
   --prometheus URL     a Prometheus server (report and gates)
-  --trace FILE         an access log (common, combined, vhost_combined, or of the nginx.conf of @x/cache-edge)
+  --trace FILE         an access log of a web server, a proxy, a CDN or a Fastify app (formats: see --log-format)
                        or one key a line without blanks; plain or gzip, - is standard input
 
 Options
@@ -30,11 +30,14 @@ With --prometheus
   --selector MATCHERS  labels of the series, such as 'job="api",env="live"'
 
 With --trace
-  --format-in FORMAT   keys, common or edge: what the file is (default: by its lines)
+  --log-format NAME    what the file is (default: by its lines): keys, common, edge, haproxy, squid, envoy, alb,
+                       cloudfront, iis, nginx-json, caddy, traefik-json, cloudflare, pino
+  --fields LIST        members of any other JSON log, such as time=ts,request=line,status=code,ms=took; names: time,
+                       request or method and target, status, host, user, bytes, seconds or ms, us, ns
   --rate N             requests per second of a file of keys (default: 20); a log has times of its own
   --ttl LIST           lifetimes in seconds, at most 12 (default: 1,10,60,300,900,3600,86400)
   --entries LIST       sizes of the cache in entries, at most 12 (default: 100,1000,5000,20000,100000)
-  --load-ms N          what loading a value takes, to price the hits
+  --load-ms N          what loading a value takes, to price the hits (default: the response times, where a log has them)
   --value-bytes N      what a value takes (default: the bytes sent, where a log has them)
   --min-requests N     requests below which nothing is advised of a pattern (default: 200)
 

@@ -1,13 +1,13 @@
 import t from 'tap'
 import { AccessLog } from '../../src/cli/access-log.js'
-import { formatOf } from '../../src/cli/log-formats.js'
 import { TraceStudy } from '../../src/cli/trace-study.js'
+import { entriesOf, formatNamed } from '../fixtures/logs.js'
 
-const isLogLine = (line: string) => formatOf(line) !== undefined
+const isLogLine = (line: string) => Object.keys(entriesOf(line)).length > 0
 
 function logOf (...lines: string[]) {
   const study = new TraceStudy({ ttls: [1, 10], entries: [100], loadSeconds: undefined, valueBytes: undefined })
-  const log = new AccessLog(study)
+  const log = new AccessLog(study, formatNamed('common'))
   return { study, log, taken: lines.map((line) => log.take(line)), rates: study.points().map(({ hitRate }) => hitRate) }
 }
 const line = (request = 'GET /a HTTP/1.1', { time = '10/Oct/2000:13:55:36 -0700', status = '200', bytes = '2326', user = '-' } = {}) =>

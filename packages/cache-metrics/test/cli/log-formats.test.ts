@@ -25,8 +25,8 @@ for (const [name, line] of Object.entries(FOREIGN)) {
   t.test(`report: ${name} are no keys, but refused with the line and what is accepted`, async (t) => {
     const { status, stderr } = await report(t, many(300, line))
     t.equal(status, 3)
-    t.match(stderr, /300 of 300 lines are not recognised, the first is line 1: ".*\. Accepted are .*combined.*--format-in forces one of keys, common, edge/)
-    t.match((await report(t, many(300, line), '--format-in', 'keys')).data, { requests: 300, source: /one key a line/ })
+    t.match(stderr, /300 of 300 lines are not recognised, the first is line 1: ".*\. Accepted are .*common.*--log-format forces one/)
+    t.match((await report(t, many(300, line), '--log-format', 'keys')).data, { requests: 300, source: /one key a line/ })
   })
 }
 
@@ -51,9 +51,9 @@ t.test('report: the same path of two virtual hosts is two keys', async (t) => {
   t.equal(await rate(many(400, (at) => `10.0.0.${at % 20}:50${at % 60 + 10} - Ada Lovelace [10/Oct/2000:13:00:00 +0000] "GET /a/${Math.floor(at / 20) % 10} HTTP/1.1" 200 5`)), 0.975, 'a client with its port is no virtual host')
 })
 
-t.test('report: --format-in takes a format that exists', async (t) => {
-  t.match(await report(t, ['a'], '--format-in', 'other'), { status: 3, stderr: /--format-in is one of keys, common, edge/ })
-  t.match(await report(t, many(300, (at) => `user:${at}`), '--format-in', 'common'), { status: 3, stderr: /300 of 300 lines are not recognised/ })
+t.test('report: --log-format takes a format that exists', async (t) => {
+  t.match(await report(t, ['a'], '--log-format', 'other'), { status: 3, stderr: /--log-format is one of keys, common, edge/ })
+  t.match(await report(t, many(300, (at) => `user:${at}`), '--log-format', 'common'), { status: 3, stderr: /300 of 300 lines are not recognised/ })
 })
 
 t.test('report: a refused line shows no query', async (t) => {

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { formatOf, LOG_FORMATS } from '../../src/cli/log-formats.js'
 import { isKeyShaped } from '../../src/cli/plain-trace.js'
 import { TraceLines } from '../../src/cli/trace-lines.js'
 import { TraceStudy } from '../../src/cli/trace-study.js'
+import { entriesOf } from '../fixtures/logs.js'
 
-const [common, edge] = LOG_FORMATS
+const isLogLine = (line: string) => Object.keys(entriesOf(line)).length > 0
 const word = fc.stringMatching(/^[a-z][a-z0-9.]{0,12}$/)
 const client = fc.oneof(fc.ipV4(), fc.ipV6(), word)
 // A user may have blanks and brackets; a browser's or a scanner's target nearly everything, with quotes escaped.
@@ -35,27 +35,27 @@ const commonLine = (
 const edgeLine = fc.tuple(client, date, request, status, fc.constantFrom('cached', 'bypassed'), fc.constantFrom('HIT', 'MISS', '-'), fc.nat(9999))
   .map(([from, at, asked, code, arm, cache, ms]) => `${from} [${at.toISOString().replace('.000Z', '+00:00')}] "${asked}" ${code} ${arm} ${cache} ${(ms / 1000).toFixed(3)}`)
 
-t.test('formatOf: a line of the common, combined or vhost_combined format is read as what it was made of', async () => {
+t.test('LOG_FORMATS: a line of the common, combined or vhost_combined format is read as what it was made of', async () => {
   fc.assert(fc.property(commonParts, (parts) => {
-    const line = commonLine(parts)
-    const entry = common!.read(line)
-    return formatOf(line) === common && edge!.read(line) === undefined && entry !== undefined &&
-      entry.host === parts.host && entry.request === parts.request && entry.status === parts.status &&
-      common!.parseTime(entry.time) === parts.date.getTime() && Object.is(entry.bytes, Number(parts.bytes)) && entry.hasUser === (parts.user !== '-')
+    const { common: [entry] = [], ...others } = entriesOf(commonLine(parts))
+    const [, method, target] = /^([A-Z]+) (\S+) HTTP/.exec(parts.request) ?? []
+    return entry !== undefined && Object.keys(others).length === 0 &&
+      entry.host === parts.host && entry.method === (method ?? '') && entry.target === (target ?? '') && entry.status === parts.status &&
+      entry.time === parts.date.getTime() && Object.is(entry.bytes, Number(parts.bytes)) && entry.hasUser === (parts.user !== '-')
   }))
 })
 
-t.test('formatOf: a line of our nginx.conf is read by its format and by no other', async () => {
-  fc.assert(fc.property(edgeLine, (line) => formatOf(line) === edge && common!.read(line) === undefined))
+t.test('LOG_FORMATS: a line of our nginx.conf is read by its format and by no other', async () => {
+  fc.assert(fc.property(edgeLine, (line) => Object.keys(entriesOf(line)).join() === 'edge'))
 })
 
-t.test('formatOf: what has the shape of a key is no line of a log, and a line of a log has not that shape', async () => {
-  fc.assert(fc.property(fc.string({ minLength: 1 }), (text) => !isKeyShaped(text) || formatOf(text) === undefined))
+t.test('LOG_FORMATS: what has the shape of a key is no line of a log, and a line of a log has not that shape', async () => {
+  fc.assert(fc.property(fc.string({ minLength: 1 }), (text) => !isKeyShaped(text) || !isLogLine(text)))
   fc.assert(fc.property(fc.oneof(commonParts.map(commonLine), edgeLine), (line) => !isKeyShaped(line)))
 })
 
 t.test('TraceLines: whatever stands before a log, the log is read if it is at least half of the file', async () => {
-  const banner = fc.array(fc.string().filter((text) => formatOf(text.trim()) === undefined), { maxLength: 20 })
+  const banner = fc.array(fc.string().filter((text) => !isLogLine(text.trim())), { maxLength: 20 })
   const logs = fc.array(commonParts, { minLength: 1, maxLength: 20 })
   fc.assert(fc.property(banner, logs, (before, parts) => {
     const lines = new TraceLines(() => new TraceStudy({ ttls: [1], entries: [10], loadSeconds: undefined, valueBytes: undefined }), 20)
@@ -77,7 +77,7 @@ t.test('TraceLines: whatever stands before a log, the log is read if it is at le
 })
 
 t.test('TraceLines: keys before a lone line of a log are refused with the first of them, and are keys if that is said', async (t) => {
-  const linesOf = (format?: string) => {
+  const linesOf = (format?: 'keys') => {
     const lines = new TraceLines(
       () => new TraceStudy({ ttls: [1], entries: [10], loadSeconds: undefined, valueBytes: undefined }), 20, format
     )

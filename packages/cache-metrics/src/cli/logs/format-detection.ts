@@ -1,0 +1,77 @@
+import type { LogEntry, LogFormat, LogReader } from './log-entry.js'
+
+/** The number of requests in one format that decides, and the characters of the lines that may be held back until then. */
+const DECIDING_REQUESTS = 1000
+const MAX_CHARACTERS = 4 * 1024 * 1024
+
+/** A line of a trace: its number, from 1 on, and its text. */
+export interface TraceLine { readonly at: number, readonly text: string }
+
+/** A format of which the trace has requests, with what its reader has read so far. */
+export interface DetectedFormat {
+  readonly format: LogFormat
+  /** Continues after the lines that have been read. */
+  readonly read: LogReader
+  readonly entries: readonly LogEntry[]
+  /** The number of lines that the format cannot read, and the first of them. */
+  readonly unreadable: number
+  readonly firstUnreadable: TraceLine | undefined
+}
+
+/**
+ * Detects the format of a log by its lines: the format with the most requests when one of them has 1000, or at the end of a shorter log. A
+ * banner of another log does not decide. Memory is bounded, since only requests are held back, up to a number of characters.
+ */
+export class FormatDetection {
+  readonly #candidates: Candidate[]
+  #characters = 0
+
+  constructor (formats: readonly LogFormat[]) {
+    this.#candidates = formats.map((format) => new Candidate(format))
+  }
+
+  /** Adds a line. Returns the format of the log once the lines decide. */
+  take (line: TraceLine): DetectedFormat | undefined {
+    let isRequest = false
+    for (const candidate of this.#candidates) if (candidate.take(line)) isRequest = true
+    if (!isRequest) return undefined
+    this.#characters += line.text.length
+    const { best } = this
+    return this.#characters > MAX_CHARACTERS || best!.entries.length >= DECIDING_REQUESTS ? best : undefined
+  }
+
+  /** Adds a line that no format can read. */
+  refuse (line: TraceLine): void {
+    for (const candidate of this.#candidates) candidate.refuse(line)
+  }
+
+  /** The format with the most requests so far; `undefined`: there is no request. */
+  get best (): DetectedFormat | undefined {
+    const best = this.#candidates.reduce((one, other) => other.entries.length > one.entries.length ? other : one)
+    return best.entries.length > 0 ? best : undefined
+  }
+}
+
+class Candidate implements DetectedFormat {
+  readonly entries: LogEntry[] = []
+  readonly read: LogReader
+  unreadable = 0
+  firstUnreadable: TraceLine | undefined
+
+  constructor (readonly format: LogFormat) {
+    this.read = format.open()
+  }
+
+  /** Whether the line has a request. */
+  take (line: TraceLine): boolean {
+    const entry = this.read(line.text)
+    if (entry === undefined) this.refuse(line)
+    else if (entry !== null) this.entries.push(entry)
+    return entry !== undefined && entry !== null
+  }
+
+  refuse (line: TraceLine): void {
+    this.unreadable++
+    this.firstUnreadable ??= line
+  }
+}

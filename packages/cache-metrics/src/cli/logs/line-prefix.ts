@@ -1,0 +1,72 @@
+import { objectOf } from './json-formats.js'
+
+/** The maximum length of a line that a container runtime has split, in characters. */
+const MAX_LINE = 64 * 1024
+const ISO_TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)`
+// The container runtime interface of Kubernetes: time, stream, and F for the end of a line or P for a part of it.
+const CRI = new RegExp(`^${ISO_TIME} (stdout|stderr) ([FP])(?::\\S+)? `)
+const DOCKER = '{"log":"'
+// RFC 3164 as files and sockets have it, with or without the host, and RFC 5424 with structured data.
+const SYSLOG = new RegExp(String.raw`^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|${ISO_TIME}) (?:[\w.:-]+ )?[\w./-]+(?:\[\d+\])?: `)
+const SYSLOG_5424 = new RegExp(String.raw`^<\d{1,3}>1 (?:${ISO_TIME}|-) \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]\\]|\\.)*\])+) ?(?:\xef\xbb\xbf)?`)
+
+/** Receives a line of a log without the prefix of its transport. */
+export type TakeLine = (line: string) => void
+
+/**
+ * Removes what a container runtime (Kubernetes, Docker) and syslog write in front of a log line, and joins the parts of a line that the
+ * runtime has split. A part is joined only with the next line of the same stream; every other line is taken by itself.
+ */
+export class LinePrefix {
+  #parts = ''
+  #stream = ''
+  readonly #take: TakeLine
+
+  constructor (take: TakeLine) {
+    this.#take = take
+  }
+
+  line (text: string): void {
+    const inner = innerOf(text)
+    if (inner === undefined || inner.stream !== this.#stream || this.#parts.length > MAX_LINE) this.end()
+    if (inner === undefined) return this.#take(withoutSyslog(text))
+    if (inner.isPart) {
+      this.#parts += inner.text
+      this.#stream = inner.stream
+      return
+    }
+    const whole = this.#parts + inner.text
+    this.#parts = ''
+    this.#take(withoutSyslog(whole.trim()))
+  }
+
+  /** Takes the parts of a line whose end has not come. */
+  end (): void {
+    if (this.#parts === '') return
+    const whole = this.#parts.trim()
+    this.#parts = ''
+    this.#take(withoutSyslog(whole))
+  }
+}
+
+interface Inner { readonly text: string, readonly stream: string, readonly isPart: boolean }
+
+/** Returns what a container wrote in a line of its runtime; `undefined`: the line is none of a runtime. */
+function innerOf (text: string): Inner | undefined {
+  if (text.startsWith(DOCKER)) {
+    const { log, stream } = (objectOf(text) ?? {}) as { log?: unknown, stream?: unknown }
+    return typeof log !== 'string' ? undefined : { text: log, stream: String(stream), isPart: !log.endsWith('\n') }
+  }
+  const code = text.charCodeAt(0)
+  if (code < 48 || code > 57) return undefined
+  const match = CRI.exec(text)
+  return match === null ? undefined : { text: text.slice(match[0].length), stream: match[1]!, isPart: match[2] === 'P' }
+}
+
+function withoutSyslog (text: string): string {
+  const code = text.charCodeAt(0)
+  // A prefix begins with `<`, a digit of a time or the letter of a month, which also clients of a log may.
+  const mayBe = code === 60 || (code >= 48 && code <= 57) || (code >= 65 && code <= 90)
+  const match = mayBe ? SYSLOG_5424.exec(text) ?? SYSLOG.exec(text) : null
+  return match === null ? text : text.slice(match[0].length)
+}

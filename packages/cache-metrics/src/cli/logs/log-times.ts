@@ -1,0 +1,86 @@
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+const COMMON = /^\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d(?:\.\d{1,9})?(?: [+-]\d{4})?$/
+const ISO = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?$/
+const NUMBER = /^\d{9,19}(?:\.\d{1,9})?$/
+const DOT = 46
+const ZERO = 48
+const LENGTH_OF_SECOND = { common: 20, iso: 19 } as const
+
+/** Parses a time in a log into milliseconds since 1970; NaN: the value is no time. */
+export type TimeParser = (value: unknown) => number
+
+/**
+ * Creates a parser of times such as `10/Oct/2000:13:55:36 -0700`, `2000-10-10T13:55:36.123Z` and seconds, milliseconds, microseconds or
+ * nanoseconds since 1970, which differ in their number of digits from the year 2001 on. The second before is remembered, since the lines of a
+ * log share it.
+ */
+export function timeParser (): TimeParser {
+  let second = ''
+  let zone = ''
+  let base = NaN
+  /** The time of a text with the second and the zone of the text before; NaN: they differ. */
+  const again = (value: string): number => {
+    if (second === '' || !value.startsWith(second)) return NaN
+    const end = endOfFraction(value, second.length)
+    return value.length === end + zone.length && value.endsWith(zone) ? base + fractionOf(value, second.length, end) : NaN
+  }
+  return (value) => {
+    if (typeof value === 'number') return epoch(value)
+    if (typeof value !== 'string') return NaN
+    const known = again(value)
+    if (!Number.isNaN(known)) return known
+    const kind = COMMON.test(value) ? 'common' : ISO.test(value) ? 'iso' : undefined
+    if (kind === undefined) return NUMBER.test(value) ? epoch(Number(value)) : NaN
+    second = value.slice(0, LENGTH_OF_SECOND[kind])
+    zone = value.slice(endOfFraction(value, second.length))
+    base = (kind === 'common' ? commonSecond(second) : isoSecond(second)) - offsetOf(zone.trimStart())
+    return again(value)
+  }
+}
+
+function epoch (value: number): number {
+  if (!(value >= 1e9 && value < 1e19)) return NaN
+  if (value < 1e11) return Math.round(value * 1000)
+  return Math.floor(value < 1e14 ? value : value < 1e17 ? value / 1e3 : value / 1e6)
+}
+
+/** Returns where the fraction of a second ends that begins at `from`; `from`: there is none. */
+function endOfFraction (text: string, from: number): number {
+  if (text.charCodeAt(from) !== DOT) return from
+  let end = from + 1
+  while (text.charCodeAt(end) >= ZERO && text.charCodeAt(end) <= ZERO + 9) end++
+  return end
+}
+
+/** The whole milliseconds of a fraction, with its point. */
+function fractionOf (text: string, from: number, end: number): number {
+  let sum = 0
+  for (let at = from + 1, weight = 100; at < end && weight >= 1; at++, weight /= 10) sum += (text.charCodeAt(at) - ZERO) * weight
+  return sum
+}
+
+/** The milliseconds by which a zone such as `+0200`, `-03:30` or `Z` is before UTC; without a zone 0. */
+function offsetOf (zone: string): number {
+  if (zone === '' || zone === 'Z') return 0
+  return (numberAt(zone, 1) * 60 + numberAt(zone, zone.length - 2)) * (zone.startsWith('-') ? -60_000 : 60_000)
+}
+
+function commonSecond (text: string): number {
+  return utcOf(numberAt(text, 7) * 100 + numberAt(text, 9), MONTHS.indexOf(text.slice(3, 6)), numberAt(text, 0), text, 12)
+}
+
+function isoSecond (text: string): number {
+  return utcOf(numberAt(text, 0) * 100 + numberAt(text, 2), numberAt(text, 5) - 1, numberAt(text, 8), text, 11)
+}
+
+function utcOf (year: number, month: number, day: number, text: string, at: number): number {
+  const [hours, minutes, seconds] = [numberAt(text, at), numberAt(text, at + 3), numberAt(text, at + 6)]
+  const isDay = month >= 0 && month <= 11 && day >= 1 && day <= 31
+  // Second 60 is a valid time, since it is a leap second.
+  return isDay && hours <= 23 && minutes <= 59 && seconds <= 60 ? Date.UTC(year, month, day, hours, minutes, seconds) : NaN
+}
+
+/** The number of two digits at a place of a text. */
+function numberAt (text: string, at: number): number {
+  return (text.charCodeAt(at) - ZERO) * 10 + text.charCodeAt(at + 1) - ZERO
+}
