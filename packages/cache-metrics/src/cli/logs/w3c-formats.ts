@@ -1,4 +1,4 @@
-import { requestOf, type LogFormat, type LogReader } from './log-entry.js'
+import { entryOf, requestOf, type LogFormat, type LogReader } from './log-entry.js'
 import { timeParser } from './log-times.js'
 
 /** A format of the W3C, whose directive `#Fields` names the columns. */
@@ -64,14 +64,13 @@ function openW3c (shape: W3cShape): LogReader {
     if (Number.isNaN(time) || Number.isNaN(status)) return undefined
     const [stem, query] = [value(places.stem), value(places.query)]
     const host = places.hosts.map(value).find((one) => one !== '-') ?? ''
-    return {
-      ...requestOf(value(places.method), query === '-' ? stem : `${stem}?${query}`, host),
+    return entryOf(requestOf(value(places.method), query === '-' ? stem : `${stem}?${query}`, host), {
       hasUser: value(places.user) !== '-',
       time,
       status,
       bytes: Number(value(places.bytes)),
       seconds: FROM_CACHE.test(value(places.result)) ? NaN : Number(value(places.took)) / shape.tookPerSecond
-    }
+    })
   }
 }
 
