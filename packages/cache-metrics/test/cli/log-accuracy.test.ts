@@ -38,7 +38,9 @@ async function reportOf (t: Test, lines: readonly string[], ...more: string[]) {
 }
 
 /** The largest difference between the hit rates of a report and those of the exact simulation. */
-function errorOf (points: ReadonlyArray<{ ttl: number, entries: number, hitRate: number }>, sent: readonly LoggedRequest[], hasHost = false): number {
+function errorOf (
+  points: ReadonlyArray<{ ttl: number, entries: number, hitRate: number }>, sent: readonly LoggedRequest[], hasHost = false
+): number {
   const candidates = sent.filter(({ method, status }) => method === 'GET' && status !== 404)
   const exact = hitRateOf(candidates.map(({ host, target, time }) => ({ key: hasHost ? host + target : target, now: time })))
   return Math.max(...points.map(({ ttl, entries, hitRate }) => Math.abs(hitRate - exact(ttl, entries))))
@@ -95,7 +97,8 @@ t.test('report: the log that a Fastify app writes is read, with the lines of the
 })
 
 t.test('report: a JSON log with names of its own needs --fields, and is refused without', async (t) => {
-  const lines = requests.map(({ host, method, target, status, time, took }) => JSON.stringify({ t: time, verb: method, where: { host, path: target }, code: status, took }))
+  const lines = requests.map(({ host, method, target, status, time, took }) =>
+    JSON.stringify({ t: time, verb: method, where: { host, path: target }, code: status, took }))
   const { points } = await reportOf(t, lines, '--fields', 'time=t,method=verb,target=where.path,host=where.host,status=code,ms=took')
   t.ok(errorOf(points, requests, true) <= 0.005)
   const { status, stderr } = await run(['report', '--trace', fileOf(t, lines.join('\n'))])

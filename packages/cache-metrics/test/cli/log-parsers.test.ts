@@ -30,7 +30,8 @@ for (const [name, { head = [], lines, hasHost, hasBytes, hasSeconds, isRough }] 
         const { host, method, target, status, time, bytes, seconds } = entries[at]!
         return host.replace(/:443$/, '') === (hasHost === true ? one.host : '') && method === one.method && target === one.target && status === one.status &&
           time === (isRough === true ? Math.floor(one.time / 1000) * 1000 : one.time) &&
-          Object.is(bytes, hasBytes === true ? one.bytes : NaN) && (hasSeconds === true ? Math.abs(seconds - one.took / 1000) < 1e-9 : Number.isNaN(seconds))
+          Object.is(bytes, hasBytes === true ? one.bytes : NaN) &&
+          (hasSeconds === true ? Math.abs(seconds - one.took / 1000) < 1e-9 : Number.isNaN(seconds))
       })
     }))
   })

@@ -53,7 +53,8 @@ for (const [name, server] of Object.entries(LOG_SERVERS)) {
       const candidates = sent.filter(({ path, method }) => method !== 'POST' && !path.startsWith('/none'))
       // HAProxy writes each request three times here, in three forms.
       const copies = name === 'haproxy' ? 3 : 1
-      const exact = hitRateOf(candidates.flatMap((one) => Array<Asked>(copies).fill(one)).map(({ host, path }, now) => ({ key: hasHost ? host + path : path, now })))
+      const logged = candidates.flatMap((one) => Array<Asked>(copies).fill(one))
+      const exact = hitRateOf(logged.map(({ host, path }, now) => ({ key: hasHost ? host + path : path, now })))
       for (const [prefix, wrap] of Object.entries(prefixed)) {
         // Two of HAProxy's three forms have a prefix of syslog already.
         if (name === 'haproxy' && prefix === 'syslog') continue

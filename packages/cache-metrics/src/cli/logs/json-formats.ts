@@ -1,5 +1,5 @@
 import { AdvisorError } from '../errors.js'
-import { requestOf, requestOfLine, type LogEntry, type LogFormat } from './log-entry.js'
+import { entryOf, requestOf, requestOfLine, type LogEntry, type LogFormat } from './log-entry.js'
 import { timeParser, type TimeParser } from './log-times.js'
 
 /** Where a JSON log has the parts of a request: paths of members, such as `request.uri`. Of several paths the first that exists counts. */
@@ -141,14 +141,13 @@ function readerOf (shape: JsonShape): (object: object, time: TimeParser) => LogE
     const request = requestIn(method!(object), target!(object), line!(object), textOf(host!(object)))
     if (request === undefined || Number.isNaN(when) || !(Number.isInteger(code) && code >= 0 && code <= 999)) return undefined
     const name = textOf(user!(object))
-    return {
-      ...request,
+    return entryOf(request, {
       hasUser: name !== '' && name !== '-',
       time: when,
       status: code,
       bytes: numberOf(bytes!(object)),
       seconds: FROM_CACHE.test(textOf(result!(object))) ? NaN : secondsIn(object, took)
-    }
+    })
   }
 }
 

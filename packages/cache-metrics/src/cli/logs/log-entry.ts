@@ -32,6 +32,20 @@ const REQUEST_LINE = /^([A-Z]+) (\S+)(?: HTTP\/[\d.]+)?$/i
 const ABSOLUTE = /^(https?):\/\/([^/?#]*)/i
 const DEFAULT_PORT: Readonly<Record<string, string>> = { http: ':80', https: ':443' }
 
+/** Makes an entry. Its members are written one by one, since a spread object costs more than all of the parsing. */
+export function entryOf (request: Pick<LogEntry, 'method' | 'target' | 'host'>, rest: Omit<LogEntry, 'method' | 'target' | 'host'>): LogEntry {
+  return {
+    host: request.host,
+    method: request.method,
+    target: request.target,
+    hasUser: rest.hasUser,
+    time: rest.time,
+    status: rest.status,
+    bytes: rest.bytes,
+    seconds: rest.seconds
+  }
+}
+
 /** Method, target and host of a request, with the host of a target in absolute form. */
 export function requestOf (method: string, target: string, host = ''): Pick<LogEntry, 'method' | 'target' | 'host'> {
   if (target.startsWith('/')) return { method, target, host: host.toLowerCase() }

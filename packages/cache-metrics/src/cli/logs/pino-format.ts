@@ -1,5 +1,5 @@
 import { objectOf } from './json-formats.js'
-import { requestOf, type LogEntry, type LogFormat, type LogReader } from './log-entry.js'
+import { entryOf, requestOf, type LogEntry, type LogFormat, type LogReader } from './log-entry.js'
 import { timeParser } from './log-times.js'
 
 /** The limits of the requests whose second line has not come: their number, and the characters of their targets. */
@@ -40,7 +40,7 @@ function openPino (): LogReader {
   }
   return (line) => {
     const one = objectOf(line) as PinoLine | undefined
-    if (one === undefined || one.level === undefined || typeof one.msg !== 'string' && one.req === undefined && one.res === undefined) return undefined
+    if (one?.level === undefined || (typeof one.msg !== 'string' && one.req === undefined && one.res === undefined)) return undefined
     const at = time(one.time)
     if (Number.isNaN(at)) return undefined
     const id = `${String(one.hostname)} ${String(one.pid)} ${String(one.reqId)}`
@@ -48,7 +48,8 @@ function openPino (): LogReader {
     const { req, res } = one
     if (typeof req?.method === 'string' && typeof req.url === 'string') {
       take(id)
-      const begun = { ...requestOf(req.method, req.url, hostOf(req.host ?? req.hostname)), time: at }
+      const { method, target, host } = requestOf(req.method, req.url, hostOf(req.host ?? req.hostname))
+      const begun = { method, target, host, time: at }
       pending.set(id, begun)
       characters += begun.target.length
       // The requests that began first are given up: most of them were aborted, so that their second line never comes.
@@ -62,7 +63,7 @@ function openPino (): LogReader {
     const begun = take(id)
     if (begun === undefined) return null
     const took = one.responseTime
-    return { ...begun, hasUser: false, status: res.statusCode, bytes: NaN, seconds: typeof took === 'number' && took >= 0 ? took / 1000 : NaN }
+    return entryOf(begun, { hasUser: false, time: begun.time, status: res.statusCode, bytes: NaN, seconds: typeof took === 'number' && took >= 0 ? took / 1000 : NaN })
   }
 }
 

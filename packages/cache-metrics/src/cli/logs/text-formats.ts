@@ -1,4 +1,4 @@
-import { requestOf, requestOfLine, type LogEntry, type LogFormat } from './log-entry.js'
+import { entryOf, requestOf, requestOfLine, type LogEntry, type LogFormat } from './log-entry.js'
 import { timeParser, type TimeParser } from './log-times.js'
 
 /** A format of one request a line, whose shape is a regular expression. */
@@ -26,8 +26,7 @@ const SHAPES: readonly TextShape[] = [
     title: 'access log',
     // A virtual host may precede the client, and a user may contain blanks.
     pattern: new RegExp(String.raw`^(\S+) (\S+) (.+?) \[(${COMMON_TIME} [+-]\d{4})\] ${QUOTED} (\d{3}) (\d+|-)(?: |$)`),
-    entry: ({ 1: first, 2: second, 3: rest, 4: at, 5: request, 6: status, 7: bytes, input }, time) => ({
-      ...requestOfLine(request!, isVirtualHost(first!, second!, rest!) ? first!.toLowerCase() : ''),
+    entry: ({ 1: first, 2: second, 3: rest, 4: at, 5: request, 6: status, 7: bytes, input }, time) => entryOf(requestOfLine(request!, isVirtualHost(first!, second!, rest!) ? first!.toLowerCase() : ''), {
       hasUser: !rest!.endsWith('-'),
       time: time(at),
       status: Number(status),
@@ -39,8 +38,7 @@ const SHAPES: readonly TextShape[] = [
     name: 'edge',
     title: 'log of the nginx.conf of @x/cache-edge',
     pattern: new RegExp(String.raw`^\S+ \[(${ISO_TIME})\] ${QUOTED} (\d{3}) \S+ (\S+) ([\d.]+|-)$`),
-    entry: ([, at, request, status, result, seconds], time) => ({
-      ...requestOfLine(request!),
+    entry: ([, at, request, status, result, seconds], time) => entryOf(requestOfLine(request!), {
       hasUser: false,
       time: time(at),
       status: Number(status),
@@ -53,8 +51,7 @@ const SHAPES: readonly TextShape[] = [
     title: 'HAProxy httplog',
     // HAProxy escapes quotes in captured headers and in the request, so that the first quote begins the request. The local time has no zone.
     pattern: new RegExp(String.raw`^\S+:\d+ \[(${COMMON_TIME}\.\d{3})\] \S+ [^\s/]+/(\S+) -?\d+/-?\d+/-?\d+/(-?\d+)/\+?-?\d+ (-?\d+) \+?(\d+) \S+ \S+ \S{4} [\d/+]+ \d+/\d+ [^"]*"([^"]*)"`),
-    entry: ([, at, server, wait, status, bytes, request], time) => ({
-      ...requestOfLine(request!),
+    entry: ([, at, server, wait, status, bytes, request], time) => entryOf(requestOfLine(request!), {
       hasUser: false,
       time: time(at),
       status: Number(status),
@@ -66,8 +63,7 @@ const SHAPES: readonly TextShape[] = [
     name: 'squid',
     title: 'native log of Squid or Traffic Server',
     pattern: /^(\d{9,10}\.\d{3}) +(-?\d+) \S+ ([A-Z_]+)\/(\d{3}) (\d+) ([A-Z_-]+) (\S+) (\S+) [A-Z_]+\/\S+ \S/,
-    entry: ([, at, took, result, status, bytes, method, target, user], time) => ({
-      ...requestOf(method!, target!),
+    entry: ([, at, took, result, status, bytes, method, target, user], time) => entryOf(requestOf(method!, target!), {
       hasUser: user !== '-',
       time: time(at),
       status: Number(status),
@@ -80,8 +76,7 @@ const SHAPES: readonly TextShape[] = [
     title: 'default log of Envoy',
     // Istio adds three fields behind the flags. A client's User-Agent may have quotes, so the authority is found from the end.
     pattern: new RegExp(String.raw`^\[(${ISO_TIME})\] "(\S+) (\S+) \S+" (\d{1,3}) \S+ (?:\S+ \S+ "[^"]*" )?\d+ (\d+) (\d+) (\d+|-) ".*" "([^"]*)" "[^"]*"(?: [^"]*)?$`),
-    entry: ([, at, method, target, status, bytes, took, upstream, host], time) => ({
-      ...requestOf(method!, target!, host === '-' ? '' : host),
+    entry: ([, at, method, target, status, bytes, took, upstream, host], time) => entryOf(requestOf(method!, target!, host === '-' ? '' : host), {
       hasUser: false,
       time: time(at),
       status: Number(status),
@@ -93,8 +88,7 @@ const SHAPES: readonly TextShape[] = [
     name: 'alb',
     title: 'AWS ALB log',
     pattern: new RegExp(String.raw`^(?:https?|h2|grpcs|wss?) (${ISO_TIME}) \S+ \S+ \S+ \S+ (-?[\d.]+) \S+ (\d{3}|-) \S+ \d+ (\d+) "(\S+) (\S+) [^"]*"`),
-    entry: ([, at, took, status, bytes, method, target], time) => ({
-      ...requestOf(method!, target!),
+    entry: ([, at, took, status, bytes, method, target], time) => entryOf(requestOf(method!, target!), {
       hasUser: false,
       time: time(at),
       status: Number(status),

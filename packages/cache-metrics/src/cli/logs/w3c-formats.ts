@@ -1,4 +1,4 @@
-import { requestOf, type LogFormat, type LogReader } from './log-entry.js'
+import { entryOf, requestOf, type LogFormat, type LogReader } from './log-entry.js'
 import { timeParser } from './log-times.js'
 
 /** A format of the W3C, whose directive `#Fields` names the columns. */
@@ -44,7 +44,8 @@ const NEEDED = ['date', 'time', 'method', 'stem', 'query', 'status'] as const
 const FROM_CACHE = /^(?:Hit|OriginShieldHit)$/
 
 /** The formats of the W3C. */
-export const W3C_FORMATS: readonly LogFormat[] = SHAPES.map((shape) => ({ name: shape.name, title: shape.title, open: () => openW3c(shape) }))
+export const W3C_FORMATS: readonly LogFormat[] = SHAPES.map((shape) =>
+  ({ name: shape.name, title: shape.title, open: () => openW3c(shape) }))
 
 function openW3c (shape: W3cShape): LogReader {
   const timeOf = timeParser()
@@ -64,23 +65,24 @@ function openW3c (shape: W3cShape): LogReader {
     if (Number.isNaN(time) || Number.isNaN(status)) return undefined
     const [stem, query] = [value(places.stem), value(places.query)]
     const host = places.hosts.map(value).find((one) => one !== '-') ?? ''
-    return {
-      ...requestOf(value(places.method), query === '-' ? stem : `${stem}?${query}`, host),
+    return entryOf(requestOf(value(places.method), query === '-' ? stem : `${stem}?${query}`, host), {
       hasUser: value(places.user) !== '-',
       time,
       status,
       bytes: Number(value(places.bytes)),
       seconds: FROM_CACHE.test(value(places.result)) ? NaN : Number(value(places.took)) / shape.tookPerSecond
-    }
+    })
   }
 }
 
 /** The places of the columns of a log; -1: the log has no such column. */
-type Places = Readonly<Record<keyof typeof COLUMNS | 'count', number> & { hosts: readonly number[] }>
+type Places =
+  Readonly<Record<keyof typeof COLUMNS | 'count', number> & { hosts: readonly number[] }>
 
 /** Returns the places of the columns; `undefined`: they are those of another format. */
 function placesOf (names: readonly string[], { isOf, hosts }: W3cShape): Places | undefined {
   if (!isOf(names) || NEEDED.some((name) => !names.includes(COLUMNS[name]))) return undefined
-  const places = Object.fromEntries(Object.entries(COLUMNS).map(([part, name]) => [part, names.indexOf(name)])) as Record<keyof typeof COLUMNS, number>
+  const all = Object.entries(COLUMNS).map(([part, name]) => [part, names.indexOf(name)])
+  const places = Object.fromEntries(all) as Record<keyof typeof COLUMNS, number>
   return { ...places, count: names.length, hosts: hosts.map((name) => names.indexOf(name)).filter((place) => place !== -1) }
 }
