@@ -1,6 +1,6 @@
-// Runs the unit tests on several versions of Node and of Fastify, and prints a table of them:
-// npm run matrix:node [-- --node 22,26 --fastify 5.0.0,6.0.0-alpha.4 FILE …]
-// npm's package `node` brings each Node. A version of Fastify is tested in a copy of this repository, whose node_modules has only one.
+// Runs the unit tests on several versions of Node, Fastify and ioredis, and prints a table of them:
+// npm run matrix:node [-- --node 22,26 --fastify 5.0.0,6.0.0-alpha.4 --ioredis 5.4.0 FILE …]
+// npm's package `node` brings each Node. A version of Fastify or ioredis is tested in a copy of this repository, which has only one.
 import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,17 +8,20 @@ import { basename, delimiter, dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 const ROOT = join(import.meta.dirname, '..')
-/** Versions that are tested by default. Those of Fastify: the lowest of the peer range, the newest, and a prerelease of the next major. */
 const NODES = ['20', '22', '24', '26']
-const FASTIFYS = ['5.0.0', '5', '6.0.0-alpha.4']
+/** The packages that are replaced, by their place here: the lowest version of the peer range, the newest, and a prerelease of the next major. */
+const PACKAGES = {
+  fastify: { place: 'node_modules/fastify', versions: ['5.0.0', '5', '6.0.0-alpha.4'] },
+  ioredis: { place: 'packages/cache-redis/node_modules/ioredis', versions: ['5.4.0', '5'] }
+}
 /** A prerelease may fail: its row says how, and the exit status stays 0. */
 const mayFail = (version) => version.includes('-')
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { node: { type: 'string' }, fastify: { type: 'string' } }
+  options: { node: { type: 'string' }, fastify: { type: 'string' }, ioredis: { type: 'string' } }
 })
-const isAll = values.node === undefined && values.fastify === undefined
+const isAll = Object.keys(values).length === 0
 const listed = (text, all) => text === undefined ? (isAll ? all : []) : text.split(',').filter((each) => each !== '')
 
 const files = positionals.length > 0 ? positionals : unitTests()
@@ -31,9 +34,11 @@ for (const version of listed(values.node, NODES)) {
   const binary = join(installed.path, 'bin', 'node')
   rows.push({ what: `Node ${installed.version}`, ...await test(ROOT, binary), mayFail: false })
 }
-for (const version of listed(values.fastify, FASTIFYS)) {
-  const installed = install('fastify', version)
-  rows.push({ what: `Fastify ${installed.version}`, ...await test(withFastify(installed.path), process.execPath), mayFail: mayFail(installed.version) })
+for (const [name, { place, versions }] of Object.entries(PACKAGES)) {
+  for (const version of listed(values[name], versions)) {
+    const installed = install(name, version)
+    rows.push({ what: `${name} ${installed.version}`, ...await test(copyWith(installed.path, place), process.execPath), mayFail: mayFail(installed.version) })
+  }
 }
 
 console.log(`\n| version | result |\n|---|---|\n${rows.map(({ what, result }) => `| ${what} | ${result} |`).join('\n')}`)
@@ -56,16 +61,17 @@ function install (name, version) {
   return { path, version: JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')).version }
 }
 
-/** A copy of this repository with another Fastify, and with the packages that this Fastify depends on beside it. */
-function withFastify (path) {
+/** A copy of this repository with another version of a package in its place, and below it the packages that it depends on. */
+function copyWith (path, place) {
   const copy = join(folder, 'copy')
-  if (!existsSync(copy)) cpSync(ROOT, copy, { recursive: true, verbatimSymlinks: true, filter: (source) => basename(source) !== '.git' })
-  const target = join(copy, 'node_modules', 'fastify')
+  rmSync(copy, { recursive: true, force: true })
+  cpSync(ROOT, copy, { recursive: true, verbatimSymlinks: true, filter: (source) => basename(source) !== '.git' })
+  const target = join(copy, place)
   rmSync(target, { recursive: true })
-  const others = dirname(path)
   cpSync(path, target, { recursive: true })
   mkdirSync(join(target, 'node_modules'), { recursive: true })
-  for (const name of readdirSync(others)) if (name !== 'fastify' && !name.startsWith('.')) renameSync(join(others, name), join(target, 'node_modules', name))
+  const others = readdirSync(dirname(path)).filter((name) => name !== basename(path) && !name.startsWith('.'))
+  for (const name of others) renameSync(join(dirname(path), name), join(target, 'node_modules', name))
   return copy
 }
 

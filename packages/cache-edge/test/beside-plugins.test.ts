@@ -45,14 +45,18 @@ async function build (t: Test, row: PluginRow, order?: Order): Promise<Scene> {
     })
     app.post('/page', async (_request, reply) => reply.code(204).send())
   }
-  if (me !== undefined) app.get('/me', { config: { cache: { store: true } }, ...me.options?.(app) }, async (request) => `hello ${String(me.name(request))}`)
+  if (me !== undefined) {
+    app.get('/me', { config: { cache: { store: true } }, ...me.options?.(app) }, async (request) => `hello ${String(me.name(request))}`)
+  }
   row.routes?.(app)
   await app.ready()
   return { app, cache, runs: () => runs }
 }
 
 /** The fields that the plugin and the app wrote. */
-function fieldsOf ({ headers }: LightMyRequestResponse, { varying = [], notOnHead = [] }: PluginRow, method: string): Record<string, unknown> {
+function fieldsOf (
+  { headers }: LightMyRequestResponse, { varying = [], notOnHead = [] }: PluginRow, method: string
+): Record<string, unknown> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !OF_EDGE.has(name) && !(method === 'HEAD' && notOnHead.includes(name))).map(([name, value]) =>
     [name, varying.includes(name) ? 'any' : name === 'set-cookie' ? [value].flat().map((line) => String(line).split('=')[0]) : value]))
 }

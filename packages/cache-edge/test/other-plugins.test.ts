@@ -89,7 +89,8 @@ for (const hooks of [0, 1, 2]) {
   t.test(`a plugin that wraps the onSend hooks of each route, as @fastify/otel does: each response is finished once (${hooks} hooks of the route)`, async (t) => {
     const app = await buildEdge(t)
     app.addHook('onRoute', (route) => {
-      const wrapped = [route.onSend ?? []].flat().map((hook) => function wrapper (this: FastifyInstance, ...args: unknown[]) { return (hook as (...args: unknown[]) => unknown).apply(this, args) })
+      const hooks = [route.onSend ?? []].flat() as ((...args: unknown[]) => unknown)[]
+      const wrapped = hooks.map((hook) => function wrapper (this: FastifyInstance, ...args: unknown[]) { return hook.apply(this, args) })
       route.onSend = wrapped as never
       route.onSend = [...[route.onSend ?? []].flat(), (_request, _reply, payload, done) => { done(null, payload) }]
     })

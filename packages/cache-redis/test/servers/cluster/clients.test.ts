@@ -76,7 +76,7 @@ for (const [name, Single, OfCluster] of LIBRARIES) {
   t.test(`client: a single server's of ${name} works`, async (t) => {
     const server = await startServer(t)
     const [one, two] = await startTwo(
-      t, () => new Single({ ...OPTIONS, port: server.port }), { connections: 2 }
+      t, () => new Single({ ...OPTIONS, port: server.port }), { connections: 2, near: true }
     ) as [RedisCache, RedisCache]
     t.equal(one.status().mode, 'single')
     await store(one, 'key', 1, 'tag')
@@ -86,11 +86,20 @@ for (const [name, Single, OfCluster] of LIBRARIES) {
   })
 }
 
-t.test('client: one behind a Sentinel has the mode "sentinel"', async (t) => {
+t.test('client: one behind a Sentinel has the mode "sentinel", and works', async (t) => {
   const sentinels = await RedisSentinels.start(1, 1)
   t.teardown(() => sentinels.close())
-  const [one] = await startTwo(t, () => new Redis({ ...OPTIONS, name: 'mymaster', sentinels: [{ host: '127.0.0.1', port: sentinels.sentinels[0]!.port }] })) as [RedisCache]
-  t.equal(one.status().mode, 'sentinel')
+  for (const [name, Single] of LIBRARIES) {
+    t.comment(name)
+    const [one, two] = await startTwo(
+      t, () => new Single({ ...OPTIONS, name: 'mymaster', sentinels: [{ host: '127.0.0.1', port: sentinels.sentinels[0]!.port }] }), { keyPrefix: `${name.replace(/\W/g, '')}:` }
+    ) as [RedisCache, RedisCache]
+    t.equal(one.status().mode, 'sentinel')
+    await store(one, 'key', 1, 'tag')
+    t.equal(await read(two, 'key'), 1)
+    valueOf(await one.tags.invalidate('tag'))
+    await until('the other process has heard of it', async () => await read(two, 'key') === null)
+  }
 })
 
 t.test('client: twelve caches on one add no listener each, and warn of no leak', async (t) => {
