@@ -35,7 +35,8 @@ t.test('toPolicy: optional members are resolved once', async (t) => {
 
 const refused: PolicyMembers<unknown>[] = [
   { scope: 'private', store: true }, { scope: 'private', sMaxAge: 1 }, { scope: 'private', cdnMaxAge: 1 }, { scope: 'private', sameForAll: true },
-  { noVarySearch: true }, { early: true }, { early: true, store: true, sameForAll: true }, { early: true, store: true, currentTag: () => undefined },
+  { noVarySearch: true },
+  { early: true }, { early: true, store: true, sameForAll: true }, { early: true, store: true, currentTag: () => undefined },
   { sMaxAge: 1, staleIfError: 1 }, { mustRevalidate: true, staleWhileRevalidate: 1 }, { immutable: true }, { immutable: true, maxAge: 0 }, { vary: ['*'] },
   { store: 'by-response', maxAge: 1 }, { store: 'by-response', immutable: false }, { store: true, vary: ['Cookie'] }, { store: true, vary: ['X-Client'] }
 ]
