@@ -245,7 +245,7 @@ for (const [what, build] of Object.entries(makers)) {
     build(app, (request) => `https://${String(request.headers['x-forwarded-host'] ?? 'none')}`)
     let afterwards: unknown
     app.addHook('onSend', async (request) => { afterwards = request.headers['x-forwarded-host'] })
-    for (const headers of [{}, { range: 'bytes=0-1' }] as Array<Record<string, string>>) {
+    for (const headers of [{}, { 'cache-control': 'no-store' }] as Array<Record<string, string>>) {
       const poisoned = await ask(app, '/a', { ...headers, 'x-forwarded-host': 'evil.example' })
       t.equal(poisoned.status, 200)
       t.equal(afterwards, 'evil.example', 'hooks behind it see everything')
