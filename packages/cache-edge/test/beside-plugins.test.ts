@@ -10,7 +10,7 @@ const ORDERS = ['before', 'after'] as const
 type Order = typeof ORDERS[number]
 
 /** Header fields that the edge writes, or that Node writes for a connection. */
-const OF_EDGE = new Set(['etag', 'cache-control', 'cdn-cache-control', 'surrogate-key', 'cache-status', 'age', 'date', 'vary', 'last-modified', 'content-length', 'transfer-encoding', 'connection', 'keep-alive'])
+const OF_EDGE = new Set(['accept-ranges', 'etag', 'cache-control', 'cdn-cache-control', 'surrogate-key', 'cache-status', 'age', 'date', 'vary', 'last-modified', 'content-length', 'transfer-encoding', 'connection', 'keep-alive'])
 
 /** A memory cache that records all that is stored. */
 class RecordingCache extends MemoryCache {
