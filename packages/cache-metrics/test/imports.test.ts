@@ -28,7 +28,7 @@ async function packagesOf (files: readonly string[]): Promise<Map<string, string
 
 for (const room of ROOMS) {
   t.test(`imports: nothing in ${room} leads to Fastify or prom-client`, async (t) => {
-    const files = (await readdir(join(SRC, room))).map((file) => join(SRC, room, file))
+    const files = (await readdir(join(SRC, room), { recursive: true })).filter((file) => file.endsWith('.ts')).map((file) => join(SRC, room, file))
     t.ok(files.length > 0)
     t.same([...await packagesOf(files)].filter(([name]) => FORBIDDEN.test(name)), [])
   })

@@ -90,14 +90,15 @@ for (const [change, make] of Object.entries(elsewhere)) {
     await make(other, server)
     const changedAt = performance.now()
     let servedAt = changedAt
-    await until('the copy is not served', () => {
+    // A late message of the store may drop the copy before the silence does; then Redis is asked, and tokens of the same age are compared.
+    await until('the old value is not served', async () => {
       const now = performance.now()
-      if (copyOf(cache, 'key') === undefined) return true
+      if (await read(cache, 'key') !== 'old') return true
       servedAt = now
       return false
     })
     t.ok(servedAt - changedAt <= 500, `served for ${Math.round(servedAt - changedAt)} ms`)
-    t.not(await read(cache, 'key'), 'old', 'Redis is asked')
+    t.equal(copyOf(cache, 'key'), undefined)
   })
 }
 
