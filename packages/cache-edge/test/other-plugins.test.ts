@@ -86,7 +86,7 @@ t.test('hooks registered before and after see and change the body that is sent, 
 })
 
 for (const hooks of [0, 1, 2]) {
-  t.test(`a plugin that wraps the onSend hooks of each route, as @fastify/otel does: each response is finished once (${hooks} hooks of the route)`, async (t) => {
+  t.test(`a plugin that wraps the onSend hooks of each route, as @fastify/otel does: each response is finished once (${hooks} hooks of the route)`, { skip: hooks > 0 && early.skip('hooks') }, async (t) => {
     const app = await buildEdge(t)
     app.addHook('onRoute', (route) => {
       const hooks = [route.onSend ?? []].flat() as ((...args: unknown[]) => unknown)[]
