@@ -1,7 +1,7 @@
 import { formatHttpDate } from '@x/cache-core/suite'
 import fc from 'fast-check'
 import t from 'tap'
-import { evaluate, isDigest, isDroppedFrom304, type Selected, type PreconditionResult } from '../../src/rules/conditional.js'
+import { evaluate, isConditional, isDigest, isDroppedFrom304, type Selected, type PreconditionResult } from '../../src/rules/conditional.js'
 
 const NOW = Date.UTC(2025, 5, 15, 12)
 const MODIFIED = NOW - 86_400_000
@@ -130,6 +130,11 @@ t.test('evaluate: any fields have a verdict; only GET and HEAD are not modified,
     if (verdict === 'not-modified' && method !== 'GET' && method !== 'HEAD') return false
     return verdict === 'send' || (status >= 200 && status < 300) || status === 412
   }), { numRuns: 500 })
+})
+
+t.test('isConditional: each precondition makes a request conditional; If-Range, which needs Range, does not', async (t) => {
+  for (const name of ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since']) t.ok(isConditional({ [name]: '"a"' }), name)
+  t.notOk(isConditional({ 'if-range': '"a"', range: 'bytes=0-1' }))
 })
 
 t.test('isDroppedFrom304: RFC 9110 §15.4.5: drops what describes the body, in any case', async (t) => {
