@@ -2,22 +2,14 @@
 // folder; both are measured in turns in the same run. Wanted: hits and sets at most 1.03 times the rival's CPU time; a miss on Redis at
 // most one command and one round trip more; a small entry at most 0.8 of the rival's heap. Usage: node compare.js [--base REV] [--only
 // TEXT]…
-import { parseArgs } from 'node:util'
 import { startRedis } from './apps/redis-server.js'
 import { buildBase, thisTree } from './compare/builds.js'
+import { choose, readArguments, runCommand } from './compare/command.js'
 import { comparePairs } from './compare/pairs.js'
 import { startSide } from './compare/start-side.js'
 
 const FILES = ['redis-cache', 'memory-cache', 'http', 'miss', 'heap']
 const DEFAULT_BASE = '262b094'
-
-function readArguments () {
-  try {
-    return parseArgs({ options: { base: { type: 'string', default: DEFAULT_BASE }, only: { type: 'string', multiple: true, default: [] } } }).values
-  } catch (error) {
-    throw new Error(`${error.message}. Use: compare [--base REV] [--only TEXT]…`)
-  }
-}
 
 /** Returns the rows whose name contains one of the given texts; without a text all rows. */
 async function chooseRows (only) {
@@ -25,9 +17,7 @@ async function chooseRows (only) {
   for (const file of FILES) {
     for (const [name, row] of Object.entries((await import(`./compare/rows/${file}.js`)).rows)) rows.push({ file, name, ...row })
   }
-  const chosen = rows.filter(({ name }) => only.length === 0 || only.some((text) => name.includes(text)))
-  if (chosen.length === 0) throw new Error(`No row has ${only.map((text) => JSON.stringify(text)).join(' or ')} in its name. There are:\n  ${rows.map(({ name }) => name).join('\n  ')}`)
-  return chosen
+  return choose('row', rows, only)
 }
 
 /** Measures a row whose figure is a ratio of two times, from pairs of turns; returns the cells of the printed table. */
@@ -52,7 +42,7 @@ const WIDTHS = [42, 15, 13, 6, 12, 12]
 const line = (cells) => cells.map((cell, at) => String(cell).padEnd(WIDTHS[at])).join(' ').trimEnd()
 
 async function compare () {
-  const { base: revision, only } = readArguments()
+  const { base: revision, only } = readArguments({ base: { type: 'string', default: DEFAULT_BASE } }, 'compare [--base REV] [--only TEXT]…')
   const rows = await chooseRows(only)
   console.log(`Building ${revision} …`)
   const base = await buildBase(revision)
@@ -74,11 +64,4 @@ async function compare () {
   return isGood
 }
 
-// A handler is needed, since Node ends on a signal without running the clean-up of the event `exit`.
-for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) process.once(signal, () => process.exit(status))
-try {
-  if (!await compare()) process.exitCode = 1
-} catch (error) {
-  console.error(error.message)
-  process.exitCode = 2
-}
+await runCommand(compare)

@@ -2,9 +2,9 @@
 // than its stated order, which growth/curves.js lists. Usage: node growth.js [--only TEXT]… [--write]
 import { readFileSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { startRedis } from './apps/redis-server.js'
 import { thisTree } from './compare/builds.js'
+import { choose, readArguments, runCommand } from './compare/command.js'
 import { startSide } from './compare/start-side.js'
 import { chartOf, short } from './growth/chart.js'
 import { curves } from './growth/curves.js'
@@ -16,20 +16,6 @@ const FOLDER = join(import.meta.dirname, 'results')
 const DATA = join(FOLDER, 'growth.json')
 const ROUNDS = Number(process.env.ROUNDS ?? 9)
 const WARM_UPS = 4
-
-function readArguments () {
-  try {
-    return parseArgs({ options: { only: { type: 'string', multiple: true, default: [] }, write: { type: 'boolean', default: false } } }).values
-  } catch (error) {
-    throw new Error(`${error.message}. Use: growth [--only TEXT]… [--write]`)
-  }
-}
-
-function chooseCurves (only) {
-  const chosen = curves.filter(({ name }) => only.length === 0 || only.some((text) => name.includes(text)))
-  if (chosen.length === 0) throw new Error(`No curve has ${only.map((text) => JSON.stringify(text)).join(' or ')} in its name. There are:\n  ${curves.map(({ name }) => name).join('\n  ')}`)
-  return chosen
-}
 
 /** Starts the processes of one point. A turn of several processes runs in all of them at once; its figure is their mean. */
 async function startPoint ({ name, side: { file, row, ...own }, context, processes = () => 1 }, x, url) {
@@ -90,8 +76,8 @@ function writeResults (measured) {
 }
 
 async function growth () {
-  const { only, write } = readArguments()
-  const chosen = chooseCurves(only)
+  const { only, write } = readArguments({ write: { type: 'boolean', default: false } }, 'growth [--only TEXT]… [--write]')
+  const chosen = choose('curve', curves, only)
   const measured = []
   let redis
   try {
@@ -108,11 +94,4 @@ async function growth () {
   return measured.every(({ isWorse }) => !isWorse)
 }
 
-// A handler is needed, since Node ends on a signal without running the clean-up of the event `exit`.
-for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) process.once(signal, () => process.exit(status))
-try {
-  if (!await growth()) process.exitCode = 1
-} catch (error) {
-  console.error(error.message)
-  process.exitCode = 2
-}
+await runCommand(growth)

@@ -2,8 +2,8 @@
 // is the CPU time of the server's or caller's process, or calls per second where a minimum is wanted. Usage: node table.js [--only TEXT]…
 // [--node VERSION] [--write]
 import { createRequire } from 'node:module'
-import { parseArgs } from 'node:util'
 import { startRedis } from './apps/redis-server.js'
+import { choose, readArguments, runCommand } from './compare/command.js'
 import { canCount } from './table/instructions.js'
 import { measureRow } from './table/measure-row.js'
 import { provideNode } from './table/node.js'
@@ -11,20 +11,7 @@ import { cellsOf, commit, HEAD, headLines, line, machine, writeResults } from '.
 import { rows } from './table/rows.js'
 
 const { resolve } = createRequire(import.meta.url)
-
-function readArguments () {
-  try {
-    return parseArgs({ options: { only: { type: 'string', multiple: true, default: [] }, node: { type: 'string' }, write: { type: 'boolean', default: false } } }).values
-  } catch (error) {
-    throw new Error(`${error.message}. Use: table [--only TEXT]… [--node VERSION] [--write]`)
-  }
-}
-
-function chooseRows (only) {
-  const chosen = rows.filter(({ name }) => only.length === 0 || only.some((text) => name.includes(text)))
-  if (chosen.length === 0) throw new Error(`No row has ${only.map((text) => JSON.stringify(text)).join(' or ')} in its name. There are:\n  ${rows.map(({ name }) => name).join('\n  ')}`)
-  return chosen
-}
+const OPTIONS = { node: { type: 'string' }, write: { type: 'boolean', default: false } }
 
 function isInstalled (name) {
   try {
@@ -64,8 +51,8 @@ async function measureAll (chosen, { execPath, version, counts }, onRow) {
 }
 
 async function table () {
-  const { only, node: wantedNode, write } = readArguments()
-  const chosen = chooseRows(only)
+  const { only, node: wantedNode, write } = readArguments(OPTIONS, 'table [--only TEXT]… [--node VERSION] [--write]')
+  const chosen = choose('row', rows, only)
   const node = await provideNode(wantedNode)
   const counts = canCount()
   const instructions = counts ? 'Instructions were counted with perf.' : 'Instructions are not counted: perf is not installed, or this machine has no counter.'
@@ -76,11 +63,4 @@ async function table () {
   return measured.every(({ verdict, skipped }) => skipped !== undefined || verdict === 'yes' || verdict === '–')
 }
 
-// A handler is needed, since Node ends on a signal without running the clean-up of the event `exit`.
-for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) process.once(signal, () => process.exit(status))
-try {
-  if (!await table()) process.exitCode = 1
-} catch (error) {
-  console.error(error.message)
-  process.exitCode = 2
-}
+await runCommand(table)

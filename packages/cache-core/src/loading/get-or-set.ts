@@ -66,8 +66,7 @@ export class GetOrSet {
       }
       counters.sets++
       this.#service.doubts.look(counters.keyPattern, key, value, options)
-      const { events } = this.#service
-      if (events.has('stored')) events.emit('stored', key, counters.keyPattern, value, options.tags)
+      this.#service.events.emit('stored', key, counters.keyPattern, value, options.tags)
       return true
     }
     const shadow = target !== undefined && this.#service.shadow.isOn && error === undefined

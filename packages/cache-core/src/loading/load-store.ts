@@ -108,8 +108,7 @@ export class LoadStore {
     if (result.ok) {
       const counters = target.stats.of(key)
       counters.sets++
-      const { events } = this.#service
-      if (events.has('stored')) events.emit('stored', key, counters.keyPattern, value, options.tags)
+      this.#service.events.emit('stored', key, counters.keyPattern, value, options.tags)
       return true
     }
     this.fail(target, 'set', result.error)

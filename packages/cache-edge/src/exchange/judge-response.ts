@@ -1,3 +1,4 @@
+import { MAX_TAGS } from '@x/cache-core/implementing'
 import { formatHttpDate, freshnessOf, notStored, parseVary, variantOf, type Freshness, type NotStoredReason } from '@x/cache-core/suite'
 import type { IncomingHttpHeaders } from 'node:http'
 import { labelsIn, type RecordedResponse, type Final } from './recorded-response.js'
@@ -26,8 +27,6 @@ interface Head { readonly status: number; readonly headers: Record<string, strin
 
 /** Minimum number of seconds for which a response with a validator is stored after its freshness ends. */
 const KEEP_TO_VALIDATE = 60
-/** The maximum number of tags of an entry; see `SetOptions`. */
-const MAX_TAGS = 64
 
 /** The reason why a response is not stored, as `Cache-Status` names it. */
 export type UnstoredReason = NotStoredReason | 'personal' | 'csp-nonce' | 'serializer' | 'serialized-text' | 'too-large' | 'endless-stream' | 'unsupported-payload' | 'hijacked' | 'cache-groups'

@@ -3,6 +3,7 @@ import type { FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { evaluate } from '../rules/conditional.js'
 import { CurrentTagFailed } from '../errors.js'
 import { Notices } from '../lib/notices.js'
+import { isRead } from '../rules/methods.js'
 import type { Policy } from '../rules/policy.js'
 import { within } from '../lib/within.js'
 
@@ -27,7 +28,7 @@ export function checkingFirst (handler: RouteHandlerMethod, currentTag: CurrentT
     const { method, raw: { headers } } = request
     const verdict = evaluate({ method, headers }, { status: 200, etag, lastModified: undefined, etagSuffixes })
     if (verdict === 'precondition-failed') return reply.code(412).send()
-    if (etag !== undefined && isRead(request)) reply.header('etag', etag)
+    if (etag !== undefined && isRead(request.method)) reply.header('etag', etag)
     // An empty response is sent, which the last onSend hook makes a 304.
     if (verdict === 'not-modified') return reply.send()
     return run.call(this, request, reply)
@@ -50,13 +51,9 @@ async function etagOf (request: FastifyRequest, currentTag: CurrentTag, notices:
     return toEntityTag(known.tag)
   } catch (err) {
     notices.warnOnce(request.log, 'failed', { route: routeOf(request), err }, 'Cache: the currentTag function of this route failed; the handler runs without it, and writes with preconditions are refused')
-    if (!isRead(request) && PRECONDITIONS.some((name) => request.raw.headers[name] !== undefined)) throw err
+    if (!isRead(request.method) && PRECONDITIONS.some((name) => request.raw.headers[name] !== undefined)) throw err
     return undefined
   }
-}
-
-function isRead ({ method }: FastifyRequest): boolean {
-  return method === 'GET' || method === 'HEAD'
 }
 
 function routeOf ({ routeOptions: { url = '' } }: FastifyRequest): string {

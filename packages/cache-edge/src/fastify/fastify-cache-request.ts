@@ -119,7 +119,7 @@ export class FastifyCacheRequest implements CacheRequest {
   }
 
   keyFor (response: StoredHead): string | undefined {
-    return this.#key.keyFor(response)
+    return this.#key.keyFor === undefined ? this.key : this.#key.keyFor(response)
   }
 
   hasLabelsOf ({ labels }: StoredHead): boolean {

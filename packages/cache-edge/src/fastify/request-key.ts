@@ -13,9 +13,9 @@ export interface RequestKey {
   readonly tags: readonly string[]
   /**
    * The key under which a response to the request is stored and shared. `undefined`: the request was read under the key of other URLs, and
-   * the `No-Vary-Search` of this response does not confirm that they are alike.
+   * the `No-Vary-Search` of this response does not confirm that they are alike. Missing: every response is stored under `key`.
    */
-  keyFor (response: Pick<StoredHead, 'headers'>): string | undefined
+  keyFor? (response: Pick<StoredHead, 'headers'>): string | undefined
 }
 
 /** Makes the cache keys of the requests of one app. */
@@ -28,11 +28,14 @@ export class RequestKeys {
   }
 
   of (request: FastifyRequest, route: StoredRoute, target: TargetUri): RequestKey {
-    const { key: name, tags } = this.#names.of(target)
+    const names = this.#names.of(target)
     const content = contentKeyOf(request)
-    const chosen = chosenKey(name, route)
+    const chosen = chosenKey(names.key, route)
     const key = content === undefined ? chosen : variantKey(chosen, content)
-    if (!route.policy.noVarySearch || content !== undefined || target.originalUrl !== undefined) return { key, tags, keyFor: () => key }
+    const { tags } = names
+    if (!route.policy.noVarySearch || content !== undefined || target.originalUrl !== undefined) {
+      return key === names.key ? names : { key, tags }
+    }
     const variance = this.#variances.of(target)
     const own = this.#keyBy(variance, route, target) ?? key
     return {

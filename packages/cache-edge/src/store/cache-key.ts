@@ -40,8 +40,8 @@ export function uriTag ({ scheme, host, url }: TargetUri): string {
  * A tag of the responses that may answer other URLs of their path (`No-Vary-Search`): an unsafe method to any URL of the path invalidates
  * them.
  */
-export function pathTag ({ scheme, host, url }: TargetUri): string {
-  return `${TAG_PREFIX}:${digest([scheme.toLowerCase(), host.toLowerCase(), pathOf(url), 'path'])}`
+export function pathTag (target: TargetUri): string {
+  return `${TAG_PREFIX}:${digest([...originOf(target), pathOf(target.url), 'path'])}`
 }
 
 /** Returns the tags of a target URI: one, or two for a URL that `rewriteUrl` replaced, whose both spellings have a tag. */
@@ -54,21 +54,27 @@ export function uriTags (target: TargetUri): string[] {
 export const GROUP_PREFIX = 'edge-group'
 
 /** A tag of the responses of one origin in a cache group (RFC 9875 §2.1): the same group of another origin has another tag. */
-export function groupTag ({ scheme, host }: TargetUri, group: string): string {
-  return `${GROUP_PREFIX}:${digest([scheme.toLowerCase(), host.toLowerCase(), group])}`
+export function groupTag (target: TargetUri, group: string): string {
+  return `${GROUP_PREFIX}:${digest([...originOf(target), group])}`
 }
 
 /**
  * A tag that each invalidation of a cache group of this origin invalidates first. The groups of a response are known only once its handler
  * has run, so a run whose snapshot has this tag detects that a group was invalidated meanwhile. No stored response has this tag.
  */
-export function anyGroupTag ({ scheme, host }: TargetUri): string {
-  return `${GROUP_PREFIX}:${digest([scheme.toLowerCase(), host.toLowerCase()])}`
+export function anyGroupTag (target: TargetUri): string {
+  return `${GROUP_PREFIX}:${digest(originOf(target))}`
 }
 
-function parts ({ scheme, host, url, originalUrl }: TargetUri): string[] {
-  const own = [scheme.toLowerCase(), host.toLowerCase(), url]
+function parts (target: TargetUri): string[] {
+  const { url, originalUrl } = target
+  const own = [...originOf(target), url]
   return originalUrl === undefined ? own : [...own, originalUrl]
+}
+
+/** Returns scheme and host of a target URI in lower case, since both are compared without regard to case (RFC 9110 §4.2.3). */
+function originOf ({ scheme, host }: TargetUri): string[] {
+  return [scheme.toLowerCase(), host.toLowerCase()]
 }
 
 // The hash is computed of JSON text: two different lists never have the same text, whatever characters their parts have.

@@ -57,7 +57,7 @@ export function shown (url: URL): string {
 }
 
 /**
- * What a user may do if the page of an app answers a status other than 200, as the end of a sentence.
+ * Returns advice for a status other than 200 of a page of an app, as the end of a sentence; `''` for a status without advice.
  * @param asked questions about a page that is not found, up to the environments in which it is exposed
  */
 export function hintFor (status: number, asked: string): string {

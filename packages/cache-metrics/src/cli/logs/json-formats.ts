@@ -190,7 +190,8 @@ function ownOf (value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
 }
 
-function textOf (value: unknown): string {
+/** Returns a value that is a text, or `''`. */
+export function textOf (value: unknown): string {
   return typeof value === 'string' ? value : ''
 }
 

@@ -1,8 +1,8 @@
 import { objectOf } from './json-formats.js'
+import { ISO_TIME } from './log-times.js'
 
 /** The maximum length of a line that a container runtime has split, in characters. */
 const MAX_LINE = 64 * 1024
-const ISO_TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)`
 // The container runtime interface of Kubernetes: time, stream, and F for the end of a line or P for a part of it.
 const CRI = new RegExp(`^${ISO_TIME} (stdout|stderr) ([FP])(?::\\S+)? `)
 const DOCKER = '{"log":"'

@@ -1,4 +1,4 @@
-import { objectOf } from './json-formats.js'
+import { objectOf, textOf } from './json-formats.js'
 import { entryOf, requestOf, type LogEntry, type LogFormat, type LogReader } from './log-entry.js'
 import { timeParser } from './log-times.js'
 
@@ -48,7 +48,7 @@ function openPino (): LogReader {
     const { req, res } = one
     if (typeof req?.method === 'string' && typeof req.url === 'string') {
       take(id)
-      const { method, target, host } = requestOf(req.method, req.url, hostOf(req.host ?? req.hostname))
+      const { method, target, host } = requestOf(req.method, req.url, textOf(req.host ?? req.hostname))
       const begun = { method, target, host, time: at }
       pending.set(id, begun)
       characters += begun.target.length
@@ -65,8 +65,4 @@ function openPino (): LogReader {
     const took = one.responseTime
     return entryOf(begun, { hasUser: false, time: begun.time, status: res.statusCode, bytes: NaN, seconds: typeof took === 'number' && took >= 0 ? took / 1000 : NaN })
   }
-}
-
-function hostOf (value: unknown): string {
-  return typeof value === 'string' ? value : ''
 }

@@ -1,5 +1,5 @@
 import { entryOf, requestOf, requestOfLine, type LogEntry, type LogFormat } from './log-entry.js'
-import { timeParser, type TimeParser } from './log-times.js'
+import { ISO_TIME, timeParser, type TimeParser } from './log-times.js'
 
 /** A format of one request a line, whose shape is a regular expression. */
 interface TextShape {
@@ -13,7 +13,6 @@ interface TextShape {
 // Text in quotes whose own quotes have a backslash, as nginx, Apache and Varnish write it.
 const QUOTED = String.raw`"([^"\\]*(?:\\.[^"\\]*)*)"`
 const COMMON_TIME = String.raw`\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d`
-const ISO_TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)`
 const HOST_AND_PORT = /^(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/
 // The end of a line of Traefik: number of the request, router, server, and whole milliseconds.
 const TRAEFIK = / \d+ "[^"]*" "[^"]*" (\d+)ms$/

@@ -1,8 +1,7 @@
 import type { Result } from '@x/cache-core'
-import { readNear } from '@x/cache-core/implementing'
 import t, { type Test } from 'tap'
 import type { RedisCache, RedisCacheOptions } from '../../../src/index.js'
-import { isSettled, read, startCache, store, valueOf } from '../../fixtures/caches.js'
+import { copyOf, holdCopy, isSettled, read, startCache, store, valueOf } from '../../fixtures/caches.js'
 import { Masters, movesAtOnce } from '../../fixtures/masters.js'
 import { until } from '@x/test-kit/redis-server'
 
@@ -25,18 +24,6 @@ async function moveDuring (prefix: string, work: (round: number) => Promise<void
   while (round < 10 || (isMoving && round < 100)) await work(round++)
   await moved
   await work(round)
-}
-
-function copyOf (cache: RedisCache, key: string): unknown {
-  const result = cache[readNear]!(key)
-  return result === undefined ? undefined : valueOf(result)
-}
-
-async function holdCopy (cache: RedisCache, key: string): Promise<void> {
-  await until(`a copy of ${key} is held`, async () => {
-    await read(cache, key)
-    return copyOf(cache, key) !== undefined
-  })
 }
 
 async function startPair (t: Test, options: RedisCacheOptions): Promise<[RedisCache, RedisCache]> {

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { readNear } from '@x/cache-core/implementing'
 import type { RedisCache, RedisCacheOptions } from '../../../src/index.js'
-import { clientOf, isSettled, read, startCache, startProxy, startServer, store, valueOf } from '../../fixtures/caches.js'
+import { clientOf, copyOf, holdCopy, isSettled, read, startCache, startProxy, startServer, store, valueOf } from '../../fixtures/caches.js'
 import type { Proxy } from '../../fixtures/proxy.js'
 import { until, type RedisServer } from '@x/test-kit/redis-server'
 
@@ -21,20 +21,6 @@ async function twoProcesses (t: Test, options: RedisCacheOptions = {}): Promise<
   const other = await startCache(t, { url: server.url })
   const cache = await startCache(t, { url: proxy.url, heartbeatMs: 20, near: true, ...options })
   return { other, cache, proxy, server }
-}
-
-/** The value of the copy in this process; `undefined`: there is none that may be served. */
-function copyOf (cache: RedisCache, key: string): unknown {
-  const result = cache[readNear]!(key)
-  return result === undefined ? undefined : valueOf(result)
-}
-
-/** Reads until the process holds a copy: messages about earlier stores may still arrive. */
-async function holdCopy (cache: RedisCache, key: string): Promise<void> {
-  await until(`a copy of ${key} is held`, async () => {
-    await read(cache, key)
-    return copyOf(cache, key) !== undefined
-  })
 }
 
 /** Two heartbeats of the process have been answered: all earlier messages have arrived. */
