@@ -9,36 +9,52 @@ import { cacheEdge, earlyServer } from '@x/cache-edge'
 /** The rows of the response. */
 export const rows = Array.from({ length: 50 }, (_, id) => ({ id, name: `Product ${id}`, price: id * 1.5, stock: id, tags: ['new', 'sale'], category: 'Games' }))
 const body = Buffer.from(JSON.stringify(rows))
-const tag = 'W/"VGeyJshKdZeISTzuo5sCv/d0mWc="'
-const cacheControl = 'public, max-age=60, must-revalidate'
-// The headers of a stored response and of its 304, so that the rivals send the same number of bytes.
-const headers = { 'content-type': 'application/json; charset=utf-8', etag: tag, age: '0', 'cache-status': 'fastify; hit; ttl=59', 'cache-control': cacheControl }
-const { 'content-type': _, ...headersOf304 } = headers
 // A cache in front of the app adds Age and Cache-Status itself. The response is fresh for as long as the measurement lasts.
-const cacheable = { 'content-type': headers['content-type'], etag: tag, 'cache-control': 'public, max-age=3600' }
+const cacheable = { 'content-type': 'application/json; charset=utf-8', etag: 'W/"VGeyJshKdZeISTzuo5sCv/d0mWc="', 'cache-control': 'public, max-age=3600' }
 
-export async function start (kind) {
-  if (kind.startsWith('node')) return startNode(kind)
+/** The names of fields that Node adds to each response. */
+const ADDED = ['date', 'connection', 'keep-alive', 'content-length']
+
+async function appOf (kind) {
   const app = Fastify(kind === 'early-server' ? { serverFactory: earlyServer() } : {})
   if (kind === 'cached' || kind.startsWith('early')) {
     await app.register(cacheCore, { implementation: 'memory', memory: { isolation: 'freeze' } })
     await app.register(cacheEdge, { rules: [{ prefix: '/rows', store: true, early: kind !== 'cached' }] })
   }
-  if (kind === 'constant') app.get('/rows', (_request, reply) => { reply.headers(headers).send(body) })
-  else if (kind === 'cacheable') app.get('/rows', (_request, reply) => { reply.headers(cacheable).send(body) })
-  else if (kind === 'constant304') app.get('/rows', (_request, reply) => { reply.code(304).headers(headersOf304).send() })
+  if (kind === 'cacheable') app.get('/rows', (_request, reply) => { reply.headers(cacheable).send(body) })
+  else if (kind.startsWith('constant')) await addConstant(app, kind === 'constant304')
   else app.get('/rows', async () => rows.map((row) => ({ ...row })))
+  return app
+}
 
+async function addConstant (app, isNotModified) {
+  const headers = await fieldsOfHit(isNotModified)
+  if (isNotModified) app.get('/rows', (_request, reply) => { reply.code(304).headers(headers).send() })
+  else app.get('/rows', (_request, reply) => { reply.headers(headers).send(body) })
+}
+
+/** The fields of a stored response, or of its 304, so that the constants send the same number of bytes. */
+async function fieldsOfHit (isNotModified) {
+  const app = await appOf('cached')
+  const { headers: { etag } } = await app.inject('/rows')
+  const { headers } = await app.inject({ url: '/rows', headers: isNotModified ? { 'if-none-match': etag } : {} })
+  await app.close()
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ADDED.includes(name)))
+}
+
+export async function start (kind) {
+  if (kind.startsWith('node')) return startNode(kind === 'node304')
+  const app = await appOf(kind)
   await app.listen({ port: 0, host: '127.0.0.1' })
   return app.server.address().port
 }
 
-async function startNode (kind) {
-  const full = Object.entries({ ...headers, 'content-length': String(body.length) }).flat()
-  const notModified = Object.entries(headersOf304).flat()
+async function startNode (isNotModified) {
+  const list = Object.entries(await fieldsOfHit(isNotModified)).flat()
+  const full = [...list, 'content-length', String(body.length)]
   const server = createServer((_request, response) => {
-    if (kind === 'node') response.writeHead(200, full).end(body)
-    else response.writeHead(304, notModified).end()
+    if (isNotModified) response.writeHead(304, list).end()
+    else response.writeHead(200, full).end(body)
   })
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve) })
   return server.address().port
