@@ -1,10 +1,11 @@
 import type { Cache, Lock, LockOptions, SetOptions, Tags } from '../contract/cache.js'
 import type { CacheRegistry } from '../service/registry.js'
-import type { GetOrSetOptions, Loader } from '../contract/loader.js'
+import type { GetOrSetOptions, Loader, ManyLoader } from '../contract/loader.js'
 import type { Result } from '../contract/result.js'
 import type { WarmOptions } from './warm-options.js'
+import type { WrapOptions, Wrapped } from './wrap-options.js'
 
-export type { WarmOptions }
+export type { WarmOptions, WrapOptions, Wrapped }
 
 /** One critical key that `warm` loads before the first request. */
 export interface WarmItem<T = any> { key: string; loader: Loader<T>; options?: GetOrSetOptions<T> }
@@ -22,6 +23,17 @@ export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough
    * `CACHE_ERR_LOAD_CYCLE`: a cache that fails or is slow never fails the caller.
    */
   getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T>
+  /**
+   * `getOrSet` for several keys, with one load for all keys that need one. Returns the values in the order of the keys; `undefined` for a key
+   * that the loader returned no value for, which is not stored. Rejects as `getOrSet` does, with the error of the first key that failed,
+   * with `CACHE_ERR_LOADED_MANY`, and with `CACHE_ERR_KEY_INVALID` if `keys` is no array.
+   */
+  getOrSetMany<T> (keys: readonly string[], loadMany: ManyLoader<T>, options?: number | GetOrSetOptions<T>): Promise<(T | undefined)[]>
+  /**
+   * Returns the cached form of a function: its results are cached by its arguments. The function is called without a `this`.
+   * @throws `CACHE_ERR_OPTION_INVALID`
+   */
+  wrap<A extends unknown[], T> (fn: (this: void, ...args: A) => T | Promise<T>, options: WrapOptions<A, T>): Wrapped<A, T>
   /** Returns the same cache with every key and tag prefixed by `name:`; `clear` clears the namespace alone. */
   namespace (name: string): FastifyCache
   /** Loads the items of the list that have no entry, `concurrency` at a time. Never rejects: failures are counted and logged. */

@@ -1,7 +1,8 @@
 import type { Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, Tags } from '../contract/cache.js'
 import { OptionInvalid } from '../contract/errors.js'
-import type { GetOrSetOptions, Loader } from '../contract/loader.js'
-import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
+import type { GetOrSetOptions, LoadedMany, Loader, ManyLoader } from '../contract/loader.js'
+import type { FastifyCache, WarmItem, WarmOptions, WarmReport, WrapOptions, Wrapped } from './fastify-cache.js'
+import { wrap } from './wrap.js'
 import type { CacheRegistry } from '../service/registry.js'
 import { ofNamespace, RESERVED } from '../contract/reserved-tags.js'
 import { ok, type Result } from '../contract/result.js'
@@ -44,7 +45,7 @@ export class NamespacedCache implements FastifyCache {
   get<T> (key: string): Promise<Result<T | null>> { return this.#cache.get(this.#key(key)) }
   async getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
     const result = await this.#cache.getEntry<T>(this.#key(key), { ...hint, tags: this.#withOwn(hint?.tags) })
-    return result.ok && result.value !== null ? ok({ ...result.value, tags: this.#unprefixed(result.value.tags) }) : result
+    return result.ok && result.value !== null ? ok({ ...result.value, tags: this.#unprefixedTags(result.value.tags) }) : result
   }
 
   getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> { return this.#cache.getMany(this.#keys(keys)) }
@@ -69,6 +70,23 @@ export class NamespacedCache implements FastifyCache {
     return this.#cache.getOrSet(this.#key(key), loader, this.#loadOptions(typeof options === 'number' ? { ttl: options } : options ?? {}))
   }
 
+  getOrSetMany<T> (keys: readonly string[], loadMany: ManyLoader<T>, options?: number | GetOrSetOptions<T>): Promise<(T | undefined)[]> {
+    // The loader gets and returns keys without the prefix, as the app named them.
+    const load: ManyLoader<T> = async (prefixed, context) => {
+      const own = prefixed.map((key) => this.#unprefixed(key))
+      const loaded: LoadedMany<T> = await loadMany([...own], {
+        get signal () { return context.signal },
+        skip: (key) => context.skip(this.#key(key))
+      })
+      return loaded instanceof Map ? own.map((key) => (loaded as ReadonlyMap<string, T>).get(key)) : loaded
+    }
+    return this.#cache.getOrSetMany(this.#keys(keys), load, this.#loadOptions(typeof options === 'number' ? { ttl: options } : options ?? {}))
+  }
+
+  wrap<A extends unknown[], T> (fn: (this: void, ...args: A) => T | Promise<T>, options: WrapOptions<A, T>): Wrapped<A, T> {
+    return wrap(this, fn, options)
+  }
+
   namespace (name: string): FastifyCache { return new NamespacedCache(this.#cache, name, this) }
 
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
@@ -79,13 +97,18 @@ export class NamespacedCache implements FastifyCache {
 
   // Adds the prefix to a key. A key that is no string, or empty, is not changed, so that the cache refuses it.
   #key (key: string): string { return typeof key === 'string' && key !== '' ? `${this.#name}:${key}` : key }
-  #keys (keys: string[]): string[] { return Array.isArray(keys) ? keys.map((key) => this.#key(key)) : keys }
+  #keys (keys: readonly string[]): string[] { return Array.isArray(keys) ? keys.map((key) => this.#key(key)) : keys as string[] }
+
+  #unprefixed (key: string): string {
+    const prefix = `${this.#name}:`
+    return typeof key === 'string' && key.startsWith(prefix) ? key.slice(prefix.length) : key
+  }
+
   #prefixed (tags: string[]): string[] { return this.#keys(tags) }
 
   // Returns the tags without the prefix, so that a tag read from an entry can be invalidated in the namespace.
-  #unprefixed (tags: string[]): string[] {
-    const prefix = `${this.#name}:`
-    return tags.filter((tag) => tag.startsWith(prefix)).map((tag) => tag.slice(prefix.length))
+  #unprefixedTags (tags: string[]): string[] {
+    return tags.filter((tag) => tag.startsWith(`${this.#name}:`)).map((tag) => this.#unprefixed(tag))
   }
 
   #withOwn (tags: string[] | undefined): string[] {

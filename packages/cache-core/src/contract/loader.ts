@@ -13,6 +13,23 @@ export interface LoadContext {
  */
 export type Loader<T> = (context: LoadContext) => T | Promise<T>
 
+/** The values of one load for several keys: by key, or one for each key in the order of the keys. A key without a value is not stored. */
+export type LoadedMany<T> = ReadonlyMap<string, T> | readonly (T | undefined)[]
+
+/** The second argument of a loader of several keys. */
+export interface LoadManyContext {
+  /** The abort signal of the load, aborted when `timeoutMs` has passed. */
+  readonly signal: AbortSignal
+  /** Marks the value of a key as not to be stored. */
+  readonly skip: (key: string) => void
+}
+
+/**
+ * The app's function that reads the values of several keys from their source at once. If it throws, or the promise rejects, the load of each
+ * of the keys has failed.
+ */
+export type ManyLoader<T> = (keys: string[], context: LoadManyContext) => LoadedMany<T> | Promise<LoadedMany<T>>
+
 /** Options of `getOrSet`, for the load and for the store of its value. */
 export interface GetOrSetOptions<T = unknown> {
   /**

@@ -8,6 +8,7 @@ const OF_LOAD = ['ttl', 'jitter', 'staleWhileRevalidate', 'staleIfError', 'retry
 const NAMES = {
   set: new Set(OF_SET),
   getOrSet: new Set(OF_LOAD),
+  wrap: new Set(['name', 'key', ...OF_LOAD]),
   lock: new Set(['ttl', 'waitMs']),
   invalidate: new Set(['soft']),
   warm: new Set(['concurrency']),

@@ -2,6 +2,7 @@ import type { CacheError } from '../contract/errors.js'
 import type { GetOrSetOptions, Loader } from '../contract/loader.js'
 import type { ImplStats } from '../telemetry/counters.js'
 import type { Caller } from './caller.js'
+import type { LoadBatch } from './load-batch.js'
 import type { LoadScope } from './load-scope.js'
 import type { LoadTarget } from './load-service.js'
 
@@ -20,6 +21,8 @@ export interface Call<T> {
    * changes of the data.
    */
   readonly since: number
+  /** The load for several keys that this call is a part of; `undefined` for a call of `getOrSet`. */
+  readonly batch: LoadBatch<T> | undefined
   /**
    * Whether the cache's store (Redis, say) did not answer an earlier operation of this call. The call then asks for no lock and no tags, so
    * that its caller waits once only.

@@ -7,6 +7,7 @@ import { FlightProofs } from './flight-proof.js'
 import { FlightRunner } from './flight-runner.js'
 import type { Flight } from './single-flight.js'
 import type { Call, Fail } from './call.js'
+import type { LoadBatch } from './load-batch.js'
 import { LoadStore } from './load-store.js'
 import { limitOf, Load, within } from './load.js'
 import { readMeasured, readNearMeasured } from '../telemetry/measure.js'
@@ -82,8 +83,14 @@ export class GetOrSet {
     }, shadow.end)
   }
 
-  /** Returns the cached value of a key, or the value of one load, which later calls for the key join. */
-  run<T> (target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined): Promise<T> {
+  /**
+   * Returns the cached value of a key, or the value of one load, which later calls for the key join.
+   * @param batch the load for several keys that the load of this key is a part of, with `loader` as the loader of each key
+   */
+  // oxlint-disable-next-line max-params -- an object for the parameters would be made for each call
+  run<T> (
+    target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined, batch?: LoadBatch<T>
+  ): Promise<T> {
     const service = this.#service
     const flight = service.flights.joinable(key)
     const isPending = flight !== undefined && !flight.isBackground
@@ -96,17 +103,18 @@ export class GetOrSet {
         return Promise.resolve((result as Ok<T>).value)
       }
     }
-    return this.#runMissed(target, key, loader, options, caller, isPending || result !== undefined)
+    return this.#runMissed(target, key, loader, options, caller, batch, isPending || result !== undefined)
   }
 
   /** The call after a read without a promise. The key of an entry was checked when it was stored, so that only other calls need the check. */
   // oxlint-disable-next-line max-params -- an object for the parameters would be made for each call
   #runMissed<T> (
-    target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined, isMiss: boolean
+    target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined,
+    batch: LoadBatch<T> | undefined, isMiss: boolean
   ): Promise<T> {
     if (checkKey(key) !== undefined) return this.observe(this.#service.controlStats, key, loader, options)
     const { begun, scopes: { entered } } = this.#service.flights
-    const call: Call<T> = { target, key, loader, options, caller, entered, since: begun, isStoreAway: false }
+    const call: Call<T> = { target, key, loader, options, caller, entered, since: begun, batch, isStoreAway: false }
     if (!isMiss) return this.#lookup(call)
     this.#service.observer.read(target.stats.of(key), key, 'miss')
     return this.#joinOrLoad(call)
@@ -174,6 +182,7 @@ export class GetOrSet {
   #follow<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
     const scope = this.#service.flights.scopes.of(call.entered)
     if (scope !== undefined && flight.scope.reaches(scope)) return this.#runner.runUnshared(call, scope)
+    call.batch?.leave(call.key)
     const followed = new Promise<T>((resolve, reject) => {
       let own: Promise<T> | undefined
       const replace = (isSuspected: boolean): void => {
@@ -195,7 +204,9 @@ export class GetOrSet {
   /** Loads the value of a stale entry in the background. The event `loaded` reports a failure, and the stale entry remains. */
   #refresh<T> (call: Call<T>, ttlLeft: number): void {
     if (this.#service.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
-    this.#runner.begin(call, { ttlLeft, isBackground: true }).catch(() => {
+    const refreshed = this.#runner.begin(call, { ttlLeft, isBackground: true })
+    call.batch?.hold(call.key, refreshed)
+    refreshed.catch(() => {
       // The failure of the load was emitted and counted when the load ended; no caller waits for this promise.
     })
   }

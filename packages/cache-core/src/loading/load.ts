@@ -5,6 +5,8 @@ import type { LoadContext, Loader } from '../contract/loader.js'
 export class Load implements LoadContext {
   #controller: AbortController | undefined
   isSkipped = false
+  /** The number of loads that one run of a loader carries out: the keys of a batch. */
+  sharers = 1
 
   constructor (readonly key: string) {}
 
