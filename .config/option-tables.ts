@@ -33,7 +33,7 @@ export const TABLES: Readonly<Record<string, Table>> = {
     package: 'cache-core',
     source: 'client/wrap-options.ts',
     type: 'WrapOptions',
-    omit: ['ttl', 'jitter', 'staleWhileRevalidate', 'staleIfError', 'retryAfterMs', 'timeoutMs', 'lock', 'earlyRefresh']
+    omit: ['ttl', 'jitter', 'staleWhileRevalidate', 'staleIfError', 'softTimeoutMs', 'retryAfterMs', 'timeoutMs', 'lock', 'earlyRefresh']
   },
   cacheEdge: { package: 'cache-edge', source: 'options.ts', type: 'CacheEdgeOptions', schema: 'edgeSchema', closed: ['rules'] },
   policy: { package: 'cache-edge', source: 'policy-options.ts', type: 'EdgePolicy', schema: 'policySchema' },

@@ -1,7 +1,7 @@
 import { checkKey, checkLockOptions } from '../contract/arguments.js'
 import type { Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, Tags } from '../contract/cache.js'
 import type { GetOrSetOptions, Loader, ManyLoader } from '../contract/loader.js'
-import type { FastifyCache, WarmItem, WarmOptions, WarmReport, WrapOptions, Wrapped } from './fastify-cache.js'
+import type { CacheNamespace, FastifyCache, NamespaceOptions, WarmItem, WarmOptions, WarmReport, WrapOptions, Wrapped } from './fastify-cache.js'
 import { checkNames } from '../contract/option-names.js'
 import { MISS, type Result } from '../contract/result.js'
 import { readNear, readNow, shareNear, shareNow, useNow, type EntryUser, type SharedEntry } from '../contract/sync-read.js'
@@ -147,6 +147,10 @@ export class CacheClient implements FastifyCache {
     return this.#writes.setMany(this, items)
   }
 
+  touch (key: string, ttl?: number): Promise<Result<boolean>> {
+    return this.#writes.touch(this, key, ttl)
+  }
+
   del (key: string): Promise<Result<void>> {
     return this.#writes.del(key)
   }
@@ -192,8 +196,10 @@ export class CacheClient implements FastifyCache {
     this.#getOrSet.close()
   }
 
-  namespace (name: string): FastifyCache {
-    return new NamespacedCache(this, name)
+  namespace (name: string, defaults?: NamespaceOptions): FastifyCache
+  namespace<V> (name: string, defaults?: NamespaceOptions<V>): CacheNamespace<V>
+  namespace (name: string, defaults?: NamespaceOptions): FastifyCache {
+    return new NamespacedCache(this, name, defaults)
   }
 
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {

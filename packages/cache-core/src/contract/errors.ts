@@ -142,6 +142,9 @@ export const RolloutUnavailable = createError<[why?: { cause: unknown }]>('CACHE
 /** A load did not end in time. */
 export const LoadTimeout = createError('CACHE_ERR_LOAD_TIMEOUT',
   'The loader did not answer within %d ms', 504)
+/** A loader answered `unchanged()` without a stored value. */
+export const NothingStale = createError('CACHE_ERR_NOTHING_STALE',
+  'A loader called unchanged(), and there is no stored value: check "stale" first, which is undefined then')
 /** The loader of several keys returned neither a Map nor a list with one value for each key. */
 export const LoadedManyInvalid = createError<[got: string]>('CACHE_ERR_LOADED_MANY',
   'A loader of several keys must return a Map by key, or an array with one value for each key in their order: got %s')

@@ -1,3 +1,11 @@
+/** The stored value that a load is to replace. */
+export interface StaleValue {
+  /** A copy of its own for the loader. */
+  readonly value: any
+  /** Seconds since the value was stored; `NaN` if the implementation does not record the time. */
+  readonly age: number
+}
+
 /** The argument of a loader. */
 export interface LoadContext {
   readonly key: string
@@ -5,6 +13,17 @@ export interface LoadContext {
   readonly signal: AbortSignal
   /** Marks the value that the loader returns as not to be stored. */
   readonly skip: () => void
+  /**
+   * The stored value, stale or about to be, of a call with a stale window or `earlyRefresh`; `undefined`: there is none. The loader may ask
+   * its source whether the value is still the current one.
+   */
+  readonly stale: StaleValue | undefined
+  /**
+   * Returns the value of `stale`, for the loader to return: the value is stored again, with a new lifetime. The declared type `never` leaves
+   * the type of the loader as it is.
+   * @throws `CACHE_ERR_NOTHING_STALE` if `stale` is `undefined`
+   */
+  readonly unchanged: () => never
 }
 
 /**
@@ -53,6 +72,12 @@ export interface GetOrSetOptions<T = unknown> {
    * @default 0
    */
   staleIfError?: number | undefined
+  /**
+   * Milliseconds after which a caller that waits for a load gets the stale value, if it is within `staleIfError`. The load continues, and its
+   * value is stored. Without such a value the caller waits.
+   * @default off
+   */
+  softTimeoutMs?: number | undefined
   /**
    * Milliseconds after a failed load in which no new load of the key starts, if a stale value can be served.
    * @default 1000

@@ -1,5 +1,5 @@
 import type { CacheError } from '../contract/errors.js'
-import type { GetOrSetOptions, Loader } from '../contract/loader.js'
+import type { GetOrSetOptions, Loader, StaleValue } from '../contract/loader.js'
 import type { ImplStats } from '../telemetry/counters.js'
 import type { Caller } from './caller.js'
 import type { LoadBatch } from './load-batch.js'
@@ -28,6 +28,8 @@ export interface Call<T> {
    * that its caller waits once only.
    */
   isStoreAway: boolean
+  /** The stored value that this call has read and that a load is to replace. */
+  stale: StaleValue | undefined
 }
 
 /** Counts and emits a failure of the operation that is named. */

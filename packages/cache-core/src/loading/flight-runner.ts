@@ -90,9 +90,11 @@ export class FlightRunner {
         if (target.impl.leases !== undefined) flight.setLease(null)
         return entry.value
       }
+      if (entry !== null) call.stale = { value: entry.value, age: entry.age }
     }
     const snapshot = await this.#store.capture(call, flight)
-    const load = new Load(key)
+    // A value that was removed or invalidated since it was read is not given to the loader.
+    const load = new Load(key, flight.isSuperseded ? undefined : call.stale)
     const leave = this.#enter(call, flight, lock)
     let value: T
     try {
