@@ -29,6 +29,12 @@ interface Table {
 export const TABLES: Readonly<Record<string, Table>> = {
   cacheCore: { package: 'cache-core', source: 'fastify/options.ts', type: 'CacheCoreOptions', schema: 'coreSchema' },
   getOrSet: { package: 'cache-core', source: 'contract/loader.ts', type: 'GetOrSetOptions' },
+  wrap: {
+    package: 'cache-core',
+    source: 'client/wrap-options.ts',
+    type: 'WrapOptions',
+    omit: ['ttl', 'jitter', 'staleWhileRevalidate', 'staleIfError', 'softTimeoutMs', 'retryAfterMs', 'timeoutMs', 'lock', 'earlyRefresh']
+  },
   cacheEdge: { package: 'cache-edge', source: 'options.ts', type: 'CacheEdgeOptions', schema: 'edgeSchema', closed: ['rules'] },
   policy: { package: 'cache-edge', source: 'policy-options.ts', type: 'EdgePolicy', schema: 'policySchema' },
   cacheMetrics: { package: 'cache-metrics', source: 'options.ts', type: 'CacheMetricsOptions', schema: 'metricsSchema', closed: ['advisor'] },

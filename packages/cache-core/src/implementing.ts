@@ -10,7 +10,7 @@ export {
 } from './contract/errors.js'
 export { causeOf, withCause } from './contract/coded-error.js'
 export {
-  checkKey, checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTags, checkValue,
+  checkKey, checkKeys, checkLockOptions, checkLockTtl, checkSetOptions, checkTags, checkTtl, checkValue,
   MAX_KEY_LENGTH, MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL
 } from './contract/arguments.js'
 export { readNear, readNow, shareNear, shareNow, useNow, type EntryUser, type Immediate, type NearReads, type SharedEntry } from './contract/sync-read.js'

@@ -7,6 +7,7 @@ import { lockClaims } from './conformance/lock-claims.js'
 import { checkedManyClaims, manyClaims } from './conformance/many-claims.js'
 import { passThroughClaims } from './conformance/pass-through-claims.js'
 import { snapshotClaims } from './conformance/snapshot-claims.js'
+import { checkedTouchClaims, touchClaims } from './conformance/touch-claims.js'
 import { tagClaims } from './conformance/tag-claims.js'
 import { valueClaims } from './conformance/value-claims.js'
 
@@ -82,8 +83,8 @@ export async function testCache ({ test, make, peerOf, name, advance, unit, chec
 function claimsFor (cache: Cache, checksInput: boolean): Claim[] {
   const claims = cache.passThrough === true
     ? passThroughClaims
-    : [...valueClaims, ...lifetimeClaims, ...tagClaims, ...snapshotClaims, ...leaseClaims, ...lockClaims, ...manyClaims]
-  const checked = checksInput ? [...checkedInputClaims, ...checkedManyClaims] : []
+    : [...valueClaims, ...lifetimeClaims, ...tagClaims, ...snapshotClaims, ...leaseClaims, ...lockClaims, ...manyClaims, ...touchClaims]
+  const checked = checksInput ? [...checkedInputClaims, ...checkedManyClaims, ...checkedTouchClaims] : []
   return [...claims, ...inputClaims, ...checked].filter(({ needs = [] }) => needs.every((member) => cache[member] !== undefined))
 }
 

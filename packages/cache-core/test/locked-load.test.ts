@@ -12,7 +12,7 @@ function made (impl: MemoryCache | ThreeMethodCache = new MemoryCache()) {
   registry.register(impl)
   const failures: string[] = []
   const acquire = (timeoutMs?: number, registration: Registration = registry.active) =>
-    LoadLock.acquire(registration, 'k', true, timeoutMs, (operation: string, error: CacheError) => failures.push(`${operation} ${error.code}`))
+    LoadLock.acquire(registration, 'k', { timeoutMs }, (operation: string, error: CacheError) => failures.push(`${operation} ${error.code}`))
   return { acquire, failures }
 }
 

@@ -8,6 +8,7 @@ import { ping } from './connection/ping.js'
 import { Subscriber } from './connection/subscriber.js'
 import { brotliCompression, Codec, gzipCompression, jsonSerializer } from './entries/codec.js'
 import { Entries } from './entries/entry-store.js'
+import { EntryTouch } from './entries/entry-touch.js'
 import { EntryWriter } from './entries/entry-writer.js'
 import { Keys } from './entries/keys.js'
 import { Leases } from './entries/leases.js'
@@ -148,7 +149,8 @@ function composeStorage (settings: RedisCacheSettings, connection: Connection, l
   const dataFor = lanes.of.bind(lanes)
   const entries = new Entries({ connection, keys, tokens, validity, codec, near, dataFor })
   const leases = new Leases({ connection, tokens, validity, entries, dataFor, isPlainJson: serializer === jsonSerializer })
-  const writer = new EntryWriter({ connection, tokens, entries, leases, codec, near, defaultTtl, commandTimeoutMs, now })
+  const lifetimes = new EntryTouch({ connection, tokens, validity, entries, dataFor })
+  const writer = new EntryWriter({ connection, tokens, entries, leases, codec, lifetimes, near, defaultTtl, commandTimeoutMs, now })
   return { tokens, validity, codec, near, entries, leases, writer }
 }
 

@@ -1,6 +1,6 @@
 import type { Cache, CacheError, Entry, Lock, LockOptions, ReadHint, Result, SetItem, SetOptions, Tags } from '@x/cache-core'
 import {
-  checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkValue, DONE, err, ok, readNear, shareNear,
+  checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkTtl, checkValue, DONE, err, MAX_TTL, ok, readNear, shareNear,
   type CacheLeases, type NearReads
 } from '@x/cache-core/implementing'
 import { monotonicClock, type RolloutStore } from '@x/cache-core/suite'
@@ -121,6 +121,12 @@ export class RedisCache implements Cache, Partial<NearReads> {
       return Promise.resolve(error === undefined ? DONE : err(error))
     }))
     return results.find((result) => !result.ok) ?? DONE
+  }
+
+  async touch (key: string, ttl: number): Promise<Result<boolean>> {
+    const error = checkKey(key) ?? checkTtl(ttl)
+    if (error !== undefined) return err(error)
+    return this.#service.run('touch', () => this.#parts.writer.touch(key, Math.min(ttl, MAX_TTL) * 1000))
   }
 
   async del (key: string): Promise<Result<void>> {

@@ -30,6 +30,7 @@ function writerOver (parts: { isCluster?: boolean; [part: string]: unknown } = {
       ...entries
     },
     leases: { ...leases },
+    lifetimes: {},
     codec: { encode: async ({ bytes }: Serialised) => bytes },
     defaultTtl: 60,
     commandTimeoutMs: TIMEOUT_MS,

@@ -2,7 +2,10 @@ import { MAX_TAGS, MAX_TAG_LENGTH, MAX_TTL } from '@x/cache-core/implementing'
 import fc from 'fast-check'
 import t from 'tap'
 import { MAX_SERVER_ID_LENGTH, MAX_TOKEN_LENGTH } from '../src/entries/bound-token.js'
-import { FRAME, HEADER_BYTES, isMark, newMark, newPlainPrefix, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type FrameMeta } from '../src/entries/frame.js'
+import {
+  FRAME, hasSameStamp, HEADER_BYTES, isMark, newMark, newPlainPrefix, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, withTtl,
+  writeFrame, type FrameMeta
+} from '../src/entries/frame.js'
 
 const duration = fc.integer({ min: 0, max: MAX_TTL * 1000 })
 const text = (maxLength: number) => fc.string({ unit: 'binary', maxLength: Math.floor(maxLength / 2) })
@@ -35,6 +38,27 @@ t.test('frame: any metadata and payload come back as they went in', async () => 
     t.strictSame(read.meta, meta)
     t.strictSame([...read.payload], [...payload])
   }), { numRuns: 50 })
+})
+
+t.test('withTtl: another ttl leaves payload, tags and stamp of any frame as they are', async () => {
+  fc.assert(fc.property(anyMeta, duration, fc.uint8Array(), (meta, ttlMs, payload) => {
+    const frame = writeFrame(meta, payload)
+    const end = HEADER_BYTES + frame.readUInt32BE(4)
+    const changed = Buffer.concat([withTtl(frame.subarray(0, end), meta, ttlMs), frame.subarray(end)])
+    const read = readFrame(changed)
+    if (typeof read === 'string') throw new Error(read)
+    t.strictSame(read.meta, { ...meta, ttlMs })
+    t.strictSame([...read.payload], [...payload])
+    t.ok(hasSameStamp(changed.subarray(0, HEADER_BYTES), frame.subarray(0, HEADER_BYTES)))
+  }), { numRuns: 50 })
+})
+
+t.test('hasSameStamp: no two frames or marks have one stamp, and no other bytes have it', async (t) => {
+  const header = writeFrame(meta, Buffer.from('x')).subarray(0, HEADER_BYTES)
+  t.ok(hasSameStamp(Buffer.from(header), header))
+  for (const other of [writeFrame(meta, Buffer.from('x')).subarray(0, HEADER_BYTES), newMark(), Buffer.from('{"plain":"json"}'), Buffer.alloc(0), Buffer.from('1')]) {
+    t.notOk(hasSameStamp(other, header))
+  }
 })
 
 t.test('frame: begins with a byte that begins no JSON text, nor any UTF-8 text', async (t) => {

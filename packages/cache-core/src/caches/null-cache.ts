@@ -20,6 +20,7 @@ export class NullCache implements Cache, Immediate {
   async getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> { return ok(keys.map(() => null)) }
   set (_key: string, _value: unknown, _ttl?: number | SetOptions): Promise<Result<void>> { return done }
   setMany (_items: SetItem[]): Promise<Result<void>> { return done }
+  async touch (_key: string, _ttl: number): Promise<Result<boolean>> { return ok(false) }
   del (_key: string): Promise<Result<void>> { return done }
   delMany (_keys: string[]): Promise<Result<void>> { return done }
   async lock (_key: string, _options: LockOptions): Promise<Result<Lock | null>> {

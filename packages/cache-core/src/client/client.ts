@@ -1,9 +1,9 @@
-import { checkKey, checkKeys, checkLockOptions } from '../contract/arguments.js'
+import { checkKey, checkLockOptions } from '../contract/arguments.js'
 import type { Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, Tags } from '../contract/cache.js'
-import type { GetOrSetOptions, Loader } from '../contract/loader.js'
-import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
+import type { GetOrSetOptions, Loader, ManyLoader } from '../contract/loader.js'
+import type { CacheNamespace, FastifyCache, NamespaceOptions, WarmItem, WarmOptions, WarmReport, WrapOptions, Wrapped } from './fastify-cache.js'
 import { checkNames } from '../contract/option-names.js'
-import { MISS, ok, type Result } from '../contract/result.js'
+import { MISS, type Result } from '../contract/result.js'
 import { readNear, readNow, shareNear, shareNow, useNow, type EntryUser, type SharedEntry } from '../contract/sync-read.js'
 import type { Caller } from '../loading/caller.js'
 import { GetOrSet } from '../loading/get-or-set.js'
@@ -11,17 +11,19 @@ import type { Registration } from '../service/registration.js'
 import type { CacheRegistry } from '../service/registry.js'
 import { readMeasured, readNearMeasured, useMeasured } from '../telemetry/measure.js'
 import { isHit } from '../telemetry/read-outcomes.js'
+import type { LoadBatch } from '../loading/load-batch.js'
 import { serving, type Arm } from './arm.js'
 import { ClientCalls, type ClientSettings } from './client-calls.js'
+import { withLoadListener, type OnLoad } from './load-listener.js'
+import { loadMany as loadManyKeys } from './load-many.js'
+import { getMany } from './get-many.js'
 import { NamespacedCache } from './namespace.js'
 import { tagCalls } from './tag-calls.js'
 import { warm } from './warm.js'
+import { wrap } from './wrap.js'
 import { Writes } from './writes.js'
 
-export type { Arm, ClientSettings }
-
-/** A function that is called with each value that a loader returned; must not throw. */
-export type OnLoad = (key: string, value: unknown) => void
+export type { Arm, ClientSettings, OnLoad }
 
 const NO_OPTIONS = Object.freeze({})
 const missed = Promise.resolve(MISS)
@@ -133,23 +135,8 @@ export class CacheClient implements FastifyCache {
     return true
   }
 
-  async getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> {
-    const error = checkKeys(keys)
-    if (error !== undefined) return this.#calls.refuse('getMany', error)
-    const { active, controlStats } = this.registry
-    const served = keys.filter((key) => serving(this.registry, this.#arm, key, this.#bucket) !== undefined)
-    const found = new Map<string, T | null>()
-    if (served.length > 0) {
-      const result = await this.#calls.timed(active, 'getMany', active.getMany<T>(served))
-      if (!result.ok) return this.#calls.failed(active.stats, 'getMany', result)
-      served.forEach((key, at) => found.set(key, result.value[at] ?? null))
-    }
-    return ok(keys.map((key) => {
-      const value = found.get(key) ?? null
-      const counters = (found.has(key) ? active.stats : controlStats).of(key)
-      this.registry.observer.read(counters, key, value === null ? 'miss' : 'hit')
-      return value
-    }))
+  getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> {
+    return getMany<T>(this.#calls, this, keys)
   }
 
   set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
@@ -158,6 +145,10 @@ export class CacheClient implements FastifyCache {
 
   setMany (items: SetItem[]): Promise<Result<void>> {
     return this.#writes.setMany(this, items)
+  }
+
+  touch (key: string, ttl?: number): Promise<Result<boolean>> {
+    return this.#writes.touch(this, key, ttl)
   }
 
   del (key: string): Promise<Result<void>> {
@@ -169,13 +160,19 @@ export class CacheClient implements FastifyCache {
   }
 
   getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T> {
+    return this.#load(key, loader, typeof options === 'number' ? { ttl: options } : options ?? NO_OPTIONS)
+  }
+
+  getOrSetMany<T> (keys: readonly string[], loadMany: ManyLoader<T>, options?: number | GetOrSetOptions<T>): Promise<(T | undefined)[]> {
     const given: GetOrSetOptions<T> = typeof options === 'number' ? { ttl: options } : options ?? NO_OPTIONS
-    if (this.#onLoad !== undefined && typeof loader === 'function') loader = withLoadListener(key, loader, this.#onLoad)
-    const { active, controlStats } = this.registry
-    if (active.passThrough) return this.#getOrSet.observe(active.stats, key, loader, given)
-    const registration = serving(this.registry, this.#arm, key, this.#bucket)
-    if (registration === undefined) return this.#getOrSet.observe(controlStats, key, loader, given, active)
-    return this.#getOrSet.run(registration, key, loader, given, this.#caller)
+    return loadManyKeys(this.#calls, keys, loadMany, {
+      isServed: (key) => !this.registry.active.passThrough && serving(this.registry, this.#arm, key, this.#bucket) !== undefined,
+      load: (key, loader, batch) => this.#load(key, loader, given, batch)
+    })
+  }
+
+  wrap<A extends unknown[], T> (fn: (this: void, ...args: A) => T | Promise<T>, options: WrapOptions<A, T>): Wrapped<A, T> {
+    return wrap(this, fn, options)
   }
 
   async lock (key: string, options: LockOptions): Promise<Result<Lock | null>> {
@@ -199,14 +196,25 @@ export class CacheClient implements FastifyCache {
     this.#getOrSet.close()
   }
 
-  namespace (name: string): FastifyCache {
-    return new NamespacedCache(this, name)
+  namespace (name: string, defaults?: NamespaceOptions): FastifyCache
+  namespace<V> (name: string, defaults?: NamespaceOptions<V>): CacheNamespace<V>
+  namespace (name: string, defaults?: NamespaceOptions): FastifyCache {
+    return new NamespacedCache(this, name, defaults)
   }
 
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
     const error = checkNames('warm', options)
     if (error !== undefined) this.#calls.fail(this.registry.active.stats, 'warm', error)
     return warm(this, items, options, this.#settings.log, (key) => this.serves(key))
+  }
+
+  #load<T> (key: string, loader: Loader<T>, options: GetOrSetOptions<T>, batch?: LoadBatch<T>): Promise<T> {
+    if (this.#onLoad !== undefined && typeof loader === 'function') loader = withLoadListener(key, loader, this.#onLoad)
+    const { active, controlStats } = this.registry
+    if (active.passThrough) return this.#getOrSet.observe(active.stats, key, loader, options)
+    const registration = serving(this.registry, this.#arm, key, this.#bucket)
+    if (registration === undefined) return this.#getOrSet.observe(controlStats, key, loader, options, active)
+    return this.#getOrSet.run(registration, key, loader, options, this.#caller, batch)
   }
 
   /** Reads a value of an implementation that has it outside of this process; `undefined`: the key is outside of the rollout. */
@@ -228,14 +236,5 @@ export class CacheClient implements FastifyCache {
 
   #getLater<T> (registration: Registration, key: string): Promise<Result<T | null>> {
     return this.#calls.timed(registration, 'get', registration.get<T>(key)).then((result) => this.registry.observer.readValue(registration.stats, key, result))
-  }
-}
-
-/** Wraps a loader so that `onLoad` is called with each value that it returns. */
-function withLoadListener<T> (key: string, loader: Loader<T>, onLoad: OnLoad): Loader<T> {
-  return async function observedLoader (context) {
-    const value = await loader(context)
-    onLoad(key, value)
-    return value
   }
 }

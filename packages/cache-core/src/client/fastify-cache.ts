@@ -1,10 +1,11 @@
-import type { Cache, Lock, LockOptions, SetOptions, Tags } from '../contract/cache.js'
+import type { Cache, Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, Tags } from '../contract/cache.js'
 import type { CacheRegistry } from '../service/registry.js'
-import type { GetOrSetOptions, Loader } from '../contract/loader.js'
+import type { GetOrSetOptions, Loader, ManyLoader } from '../contract/loader.js'
 import type { Result } from '../contract/result.js'
 import type { WarmOptions } from './warm-options.js'
+import type { WrapOptions, Wrapped } from './wrap-options.js'
 
-export type { WarmOptions }
+export type { WarmOptions, WrapOptions, Wrapped }
 
 /** One critical key that `warm` loads before the first request. */
 export interface WarmItem<T = any> { key: string; loader: Loader<T>; options?: GetOrSetOptions<T> }
@@ -12,9 +13,21 @@ export interface WarmItem<T = any> { key: string; loader: Loader<T>; options?: G
 /** The result of `warm`. `skipped` counts keys that the rollout does not cache, and every key in front of a pass-through implementation. */
 export interface WarmReport { warmed: number; failed: number; skipped: number }
 
+/**
+ * The defaults of a namespace. `ttl`, the stale windows and the tags apply to `set` and `setMany`, too, and a `ttl` that is a number to
+ * `touch`. Tags are added to those of a call; all other options of a call replace the default. A namespace within this one has the same
+ * defaults, without the functions and `coveringTags`.
+ */
+export type NamespaceOptions<V = any> = GetOrSetOptions<V>
+
 /** The type of `fastify.cache` and `request.cache`: it has every member of the contract, even if the implementation lacks the member. */
-export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough' | 'isLocal' | 'lock' | 'status' | 'close' | 'set' | 'leases'>> {
+export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough' | 'isLocal' | 'lock' | 'status' | 'close' | 'set' | 'touch' | 'leases'>> {
   set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>>
+  /**
+   * Sets the ttl of a stored entry, in seconds from now, without a load; `false`: there is no valid entry, or the key is outside of the
+   * rollout. Without `ttl` the default ttl applies.
+   */
+  touch (key: string, ttl?: number): Promise<Result<boolean>>
   readonly tags: Required<Tags>
   lock (key: string, options: LockOptions): Promise<Result<Lock | null>>
   /**
@@ -22,10 +35,42 @@ export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough
    * `CACHE_ERR_LOAD_CYCLE`: a cache that fails or is slow never fails the caller.
    */
   getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T>
-  /** Returns the same cache with every key and tag prefixed by `name:`; `clear` clears the namespace alone. */
-  namespace (name: string): FastifyCache
+  /**
+   * `getOrSet` for several keys, with one load for all keys that need one. Returns the values in the order of the keys; `undefined` for a key
+   * that the loader returned no value for, which is not stored. Rejects as `getOrSet` does, with the error of the first key that failed,
+   * with `CACHE_ERR_LOADED_MANY`, and with `CACHE_ERR_KEY_INVALID` if `keys` is no array.
+   */
+  getOrSetMany<T> (keys: readonly string[], loadMany: ManyLoader<T>, options?: number | GetOrSetOptions<T>): Promise<(T | undefined)[]>
+  /**
+   * Returns the cached form of a function: its results are cached by its arguments. The function is called without a `this`.
+   * @throws `CACHE_ERR_OPTION_INVALID`
+   */
+  wrap<A extends unknown[], T> (fn: (this: void, ...args: A) => T | Promise<T>, options: WrapOptions<A, T>): Wrapped<A, T>
+  /**
+   * Returns the same cache with every key and tag prefixed by `name:`; `clear` clears the namespace alone.
+   * @param defaults options for the calls of the namespace, where they name none of their own
+   * @throws `CACHE_ERR_OPTION_INVALID`
+   */
+  namespace (name: string, defaults?: NamespaceOptions): FastifyCache
+  /** Returns a namespace whose values have one type: `namespace<User>('user', { ttl: 60 })`. */
+  namespace<V> (name: string, defaults?: NamespaceOptions<V>): CacheNamespace<V>
   /** Loads the items of the list that have no entry, `concurrency` at a time. Never rejects: failures are counted and logged. */
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport>
   /** The registry with the registered implementation; its `register` replaces the implementation. */
   readonly registry: CacheRegistry
+}
+
+type Untyped = 'get' | 'getEntry' | 'getMany' | 'set' | 'setMany' | 'getOrSet' | 'getOrSetMany' | 'wrap' | 'warm'
+
+/** A namespace whose values have one type, `V`. */
+export interface CacheNamespace<V> extends Omit<FastifyCache, Untyped> {
+  get (key: string): Promise<Result<V | null>>
+  getEntry (key: string, hint?: ReadHint): Promise<Result<Entry<V> | null>>
+  getMany (keys: string[]): Promise<Result<(V | null)[]>>
+  set (key: string, value: V, ttl?: number | SetOptions): Promise<Result<void>>
+  setMany (items: (SetItem & { value: V })[]): Promise<Result<void>>
+  getOrSet (key: string, loader: Loader<V>, options?: number | GetOrSetOptions<V>): Promise<V>
+  getOrSetMany (keys: readonly string[], loadMany: ManyLoader<V>, options?: number | GetOrSetOptions<V>): Promise<(V | undefined)[]>
+  wrap<A extends unknown[]> (fn: (this: void, ...args: A) => V | Promise<V>, options: WrapOptions<A, V>): Wrapped<A, V>
+  warm (items: WarmItem<V>[], options?: WarmOptions): Promise<WarmReport>
 }

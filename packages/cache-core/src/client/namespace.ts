@@ -1,10 +1,12 @@
 import type { Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, Tags } from '../contract/cache.js'
-import { OptionInvalid } from '../contract/errors.js'
-import type { GetOrSetOptions, Loader } from '../contract/loader.js'
-import type { FastifyCache, WarmItem, WarmOptions, WarmReport } from './fastify-cache.js'
+import { OptionInvalid, type CacheError } from '../contract/errors.js'
+import type { GetOrSetOptions, LoadedMany, Loader, ManyLoader } from '../contract/loader.js'
+import type { CacheNamespace, FastifyCache, NamespaceOptions, WarmItem, WarmOptions, WarmReport, WrapOptions, Wrapped } from './fastify-cache.js'
+import { checkDefaults, inheritedDefaults, overlay, withDefaults, withSetDefaults } from './namespace-defaults.js'
+import { wrap } from './wrap.js'
 import type { CacheRegistry } from '../service/registry.js'
 import { ofNamespace, RESERVED } from '../contract/reserved-tags.js'
-import { ok, type Result } from '../contract/result.js'
+import { err, ok, type Result } from '../contract/result.js'
 import { shown } from '../contract/shown.js'
 
 /**
@@ -18,12 +20,15 @@ export class NamespacedCache implements FastifyCache {
   readonly #name: string
   /** The tags of this namespace, and of the namespaces around it. */
   readonly #own: readonly string[]
+  /** The tags that each entry has by the defaults of this namespace, and of the namespaces around it; with their prefixes. */
+  readonly #tags: readonly string[]
+  readonly #defaults: NamespaceOptions | undefined
 
   /**
    * Makes a namespace.
    * @param around the namespace around the new one; `cache` is the cache without a namespace
    */
-  constructor (cache: FastifyCache, name: string, around?: NamespacedCache) {
+  constructor (cache: FastifyCache, name: string, defaults?: NamespaceOptions, around?: NamespacedCache) {
     if (typeof name !== 'string' || !/^[\w.-]{1,64}$/.test(name)) {
       throw new OptionInvalid('namespace', shown(name), '1 to 64 of A-Z a-z 0-9 _ . -')
     }
@@ -33,6 +38,10 @@ export class NamespacedCache implements FastifyCache {
     this.#cache = cache
     this.#name = around === undefined ? name : `${around.#name}:${name}`
     this.#own = around === undefined ? [RESERVED + this.#name] : [RESERVED + this.#name, ...around.#own]
+    if (defaults !== undefined) checkDefaults(defaults)
+    this.#tags = [...around === undefined ? [] : around.#tags, ...this.#prefixed(Array.isArray(defaults?.tags) ? defaults.tags : [])]
+    const inherited = around === undefined || around.#defaults === undefined ? undefined : inheritedDefaults(around.#defaults)
+    this.#defaults = defaults === undefined ? inherited : overlay(inherited ?? {}, defaults)
     this.registry = cache.registry
     this.tags = {
       capture: (tags) => cache.tags.capture(Array.isArray(tags) ? this.#withOwn(tags) : tags),
@@ -44,19 +53,29 @@ export class NamespacedCache implements FastifyCache {
   get<T> (key: string): Promise<Result<T | null>> { return this.#cache.get(this.#key(key)) }
   async getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
     const result = await this.#cache.getEntry<T>(this.#key(key), { ...hint, tags: this.#withOwn(hint?.tags) })
-    return result.ok && result.value !== null ? ok({ ...result.value, tags: this.#unprefixed(result.value.tags) }) : result
+    return result.ok && result.value !== null ? ok({ ...result.value, tags: this.#unprefixedTags(result.value.tags) }) : result
   }
 
   getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> { return this.#cache.getMany(this.#keys(keys)) }
   set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
-    return this.#cache.set(this.#key(key), value, this.#setOptions(ttl))
+    const options = this.#setOptions(value, ttl)
+    return options instanceof Error ? this.#refuse('set', options) : this.#cache.set(this.#key(key), value, options)
   }
 
   setMany (items: SetItem[]): Promise<Result<void>> {
     if (!Array.isArray(items)) return this.#cache.setMany(items)
-    return this.#cache.setMany(items.map((item) => {
-      return { key: this.#key(item?.key), value: item?.value, options: this.#setOptions(item?.options) as SetOptions }
-    }))
+    const own: SetItem[] = []
+    for (const item of items) {
+      const options = this.#setOptions(item?.value, item?.options)
+      if (options instanceof Error) return this.#refuse('setMany', options)
+      own.push({ key: this.#key(item?.key), value: item?.value, options: options as SetOptions })
+    }
+    return this.#cache.setMany(own)
+  }
+
+  touch (key: string, ttl?: number): Promise<Result<boolean>> {
+    const ofNamespace = this.#defaults?.ttl
+    return this.#cache.touch(this.#key(key), ttl === undefined && typeof ofNamespace === 'number' ? ofNamespace : ttl)
   }
 
   del (key: string): Promise<Result<void>> { return this.#cache.del(this.#key(key)) }
@@ -69,7 +88,26 @@ export class NamespacedCache implements FastifyCache {
     return this.#cache.getOrSet(this.#key(key), loader, this.#loadOptions(typeof options === 'number' ? { ttl: options } : options ?? {}))
   }
 
-  namespace (name: string): FastifyCache { return new NamespacedCache(this.#cache, name, this) }
+  getOrSetMany<T> (keys: readonly string[], loadMany: ManyLoader<T>, options?: number | GetOrSetOptions<T>): Promise<(T | undefined)[]> {
+    // The loader gets and returns keys without the prefix, as the app named them.
+    const load: ManyLoader<T> = async (prefixed, context) => {
+      const own = prefixed.map((key) => this.#unprefixed(key))
+      const loaded: LoadedMany<T> = await loadMany([...own], {
+        get signal () { return context.signal },
+        skip: (key) => context.skip(this.#key(key))
+      })
+      return loaded instanceof Map ? own.map((key) => (loaded as ReadonlyMap<string, T>).get(key)) : loaded
+    }
+    return this.#cache.getOrSetMany(this.#keys(keys), load, this.#loadOptions(typeof options === 'number' ? { ttl: options } : options ?? {}))
+  }
+
+  wrap<A extends unknown[], T> (fn: (this: void, ...args: A) => T | Promise<T>, options: WrapOptions<A, T>): Wrapped<A, T> {
+    return wrap(this, fn, options)
+  }
+
+  namespace (name: string, defaults?: NamespaceOptions): FastifyCache
+  namespace<V> (name: string, defaults?: NamespaceOptions<V>): CacheNamespace<V>
+  namespace (name: string, defaults?: NamespaceOptions): FastifyCache { return new NamespacedCache(this.#cache, name, defaults, this) }
 
   warm (items: WarmItem[], options?: WarmOptions): Promise<WarmReport> {
     return this.#cache.warm(items.map((item) => {
@@ -79,26 +117,33 @@ export class NamespacedCache implements FastifyCache {
 
   // Adds the prefix to a key. A key that is no string, or empty, is not changed, so that the cache refuses it.
   #key (key: string): string { return typeof key === 'string' && key !== '' ? `${this.#name}:${key}` : key }
-  #keys (keys: string[]): string[] { return Array.isArray(keys) ? keys.map((key) => this.#key(key)) : keys }
+  #keys (keys: readonly string[]): string[] { return Array.isArray(keys) ? keys.map((key) => this.#key(key)) : keys as string[] }
+
+  #unprefixed (key: string): string {
+    const prefix = `${this.#name}:`
+    return typeof key === 'string' && key.startsWith(prefix) ? key.slice(prefix.length) : key
+  }
+
   #prefixed (tags: string[]): string[] { return this.#keys(tags) }
 
   // Returns the tags without the prefix, so that a tag read from an entry can be invalidated in the namespace.
-  #unprefixed (tags: string[]): string[] {
-    const prefix = `${this.#name}:`
-    return tags.filter((tag) => tag.startsWith(prefix)).map((tag) => tag.slice(prefix.length))
+  #unprefixedTags (tags: string[]): string[] {
+    return tags.filter((tag) => tag.startsWith(`${this.#name}:`)).map((tag) => this.#unprefixed(tag))
   }
 
   #withOwn (tags: string[] | undefined): string[] {
-    if (this.registry.current.tags === undefined) return tags === undefined ? [] : this.#prefixed(tags)
     if (tags !== undefined && !Array.isArray(tags)) return tags
-    return ofNamespace([...this.#own, ...this.#prefixed(tags ?? [])])
+    const given = [...this.#tags, ...this.#prefixed(tags ?? [])]
+    return this.registry.current.tags === undefined ? given : ofNamespace([...this.#own, ...given])
   }
 
   #loadOptions<T> (options: GetOrSetOptions<T> = {}): GetOrSetOptions<T> {
-    const { tags, coveringTags } = options
-    if (typeof tags !== 'function') return { ...options, tags: this.#withOwn(tags) }
+    const merged = this.#defaults === undefined ? options : withDefaults(this.#defaults, options)
+    const { tags, coveringTags } = merged
+    const named = { ...merged, coveringTags: coveringTags === undefined ? undefined : this.#prefixed(coveringTags) }
+    if (typeof tags !== 'function') return { ...named, tags: this.#withOwn(tags) }
     return {
-      ...options,
+      ...named,
       tags: (value) => this.#prefixed(tags(value)),
       // The namespace's own tag is invalidated by `clear` alone, so it covers no tag of the app: without a covering tag of the app the list
       // is empty.
@@ -106,13 +151,19 @@ export class NamespacedCache implements FastifyCache {
     }
   }
 
-  #setOptions (ttl: number | SetOptions | undefined): number | SetOptions | undefined {
-    if (typeof ttl === 'object' && ttl !== null) {
-      // Without `tags` the entry has the tags of the snapshot, which contain the tag of the namespace.
-      return ttl.tags === undefined && ttl.snapshot !== undefined ? ttl : { ...ttl, tags: this.#withOwn(ttl.tags) }
-    }
-    if (ttl !== undefined && typeof ttl !== 'number') return ttl
-    const tags = this.#withOwn(undefined)
-    return tags.length === 0 ? ttl : { ...ttl === undefined ? {} : { ttl }, tags }
+  #setOptions (value: unknown, given: number | SetOptions | undefined): number | SetOptions | CacheError | undefined {
+    if (given === null || (given !== undefined && typeof given !== 'number' && typeof given !== 'object')) return given
+    const options = typeof given === 'object' ? given : given === undefined ? {} : { ttl: given }
+    const merged = this.#defaults === undefined ? options : withSetDefaults(this.#defaults, value, options)
+    if (merged instanceof Error) return merged
+    // Without `tags` the entry has the tags of the snapshot, which contain the tag of the namespace.
+    if (merged.tags === undefined && merged.snapshot !== undefined) return merged
+    const tags = this.#withOwn(merged.tags)
+    return merged.tags === undefined && tags.length === 0 ? merged : { ...merged, tags }
+  }
+
+  #refuse (operation: string, error: CacheError): Promise<Result<never>> {
+    this.registry.observer.fail(this.registry.active.stats, operation, error)
+    return Promise.resolve(err(error))
   }
 }

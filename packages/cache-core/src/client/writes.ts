@@ -1,21 +1,22 @@
-import { checkKey, checkKeys, checkSetOptions, checkValue } from '../contract/arguments.js'
+import { checkKey, checkKeys, checkSetOptions, checkTime, checkValue } from '../contract/arguments.js'
 import type { SetItem, SetOptions } from '../contract/cache.js'
 import { ttlInvalid, type CacheError } from '../contract/errors.js'
 import { copyOf } from '../contract/isolation.js'
 import { checkNames } from '../contract/option-names.js'
 import { checkReserved } from '../contract/reserved-tags.js'
-import { DONE, type Result } from '../contract/result.js'
+import { DONE, ok, type Result } from '../contract/result.js'
 import type { Registration } from '../service/registration.js'
 import { serving, type ArmOfCall } from './arm.js'
 import { hasTakenEffect, type ClientCalls } from './client-calls.js'
 
 const NO_OPTIONS = Object.freeze({})
 const done = Promise.resolve(DONE)
+const NOT_TOUCHED = Object.freeze(ok(false))
 
 /** An entry to store, with the checked options of its call. */
 type Item = Required<SetItem>
 
-/** The calls of `fastify.cache` that store and remove. Each one supersedes the pending loads of its keys. */
+/** The calls of `fastify.cache` that store and remove. Each one, but for `touch`, supersedes the pending loads of its keys. */
 export class Writes {
   readonly #calls: ClientCalls
 
@@ -47,6 +48,18 @@ export class Writes {
       own.push(this.#item(key, value, given as SetOptions, isQueued))
     }
     return this.#write(keys, () => this.#putMany(of, own))
+  }
+
+  async touch (of: ArmOfCall, key: string, ttl?: number): Promise<Result<boolean>> {
+    const error = checkKey(key) ?? checkTime('ttl', ttl)
+    if (error !== undefined) return this.#calls.refuse('touch', error)
+    const registration = serving(this.#calls.registry, of.arm, key, of.bucket)
+    if (registration === undefined) return NOT_TOUCHED
+    const { flights } = this.#calls.registry
+    const touch = (): Promise<Result<boolean>> => this.#calls.timed(registration, 'touch', registration.touch(key, this.#calls.ttl(ttl)))
+    // Pending loads of the key go on: the value is the same, and a value that is loaded meanwhile has a lifetime of its own.
+    const isQueued = registration.immediate === undefined || flights.storing([key]) !== undefined
+    return this.#calls.failed(registration.stats, 'touch', await (isQueued ? flights.store([key], touch) : touch()))
   }
 
   del (key: string): Promise<Result<void>> {

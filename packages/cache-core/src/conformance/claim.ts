@@ -4,7 +4,7 @@ import type { Cache, SetOptions } from '../contract/cache.js'
 import type { Result } from '../contract/result.js'
 
 /** Optional members of the contract `Cache`, which an implementation may lack. */
-export type OptionalMember = 'getEntry' | 'getMany' | 'setMany' | 'delMany' | 'tags' | 'leases' | 'lock' | 'clear' | 'health'
+export type OptionalMember = 'getEntry' | 'getMany' | 'setMany' | 'delMany' | 'touch' | 'tags' | 'leases' | 'lock' | 'clear' | 'health'
 
 /** A cache that has all optional members, of which a claim uses those that it needs. */
 export type FullCache = Cache & Required<Pick<Cache, OptionalMember>>

@@ -20,6 +20,13 @@ export const passThroughClaims: Claim[] = [{
     valueOf(await cache.del('unknown'))
   }
 }, {
+  name: 'touch: is false',
+  needs: ['touch'],
+  async check (cache) {
+    await write(cache, 'key', 1, 60)
+    assert.equal(valueOf(await cache.touch('key', 60)), false)
+  }
+}, {
   name: 'getEntry: is a miss, for a stored null, too',
   needs: ['getEntry'],
   async check (cache) {

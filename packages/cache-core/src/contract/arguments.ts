@@ -78,6 +78,11 @@ export function checkSetOptions (options: SetOptions): CacheError | undefined {
     checkNames('set', options)
 }
 
+/** Returns the error in the ttl of a `touch`, if any. */
+export function checkTtl (ttl: unknown): CacheError | undefined {
+  return ttl === undefined ? ttlInvalid('ttl', 'undefined') : checkTime('ttl', ttl)
+}
+
 /** The error in the ttl of a lock, if any. */
 export function checkLockTtl (ttl: unknown): CacheError | undefined {
   return typeof ttl === 'number' && ttl > 0 ? undefined : ttlInvalid('ttl', `${kindOf(ttl)} for a lock`)

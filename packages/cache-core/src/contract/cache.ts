@@ -140,6 +140,12 @@ export interface Cache {
   get<T = unknown> (key: string): Promise<Result<T | null>>
   /** Stores the value as it is at the time of the call: later changes to the object have no effect. */
   set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>>
+  /**
+   * Sets the ttl of a stored entry, counted from now; its value, its tags and the length of its stale window stay. `false`, and nothing is
+   * changed, if there is no entry, or if it was invalidated, softly or not. An entry that is stale by its time becomes fresh. A `ttl` of 0
+   * makes the entry stale, or removes it if it has no stale window. The load of a lease that was taken before is stored all the same.
+   */
+  touch? (key: string, ttl: number): Promise<Result<boolean>>
   /** Removes the value of a key; the result is `ok` even if the key had no value. */
   del (key: string): Promise<Result<void>>
   /** Reads an entry, fresh or stale. A stored `null` is an entry; a miss is `null`. */

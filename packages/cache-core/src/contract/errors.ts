@@ -142,6 +142,15 @@ export const RolloutUnavailable = createError<[why?: { cause: unknown }]>('CACHE
 /** A load did not end in time. */
 export const LoadTimeout = createError('CACHE_ERR_LOAD_TIMEOUT',
   'The loader did not answer within %d ms', 504)
+/** A loader answered `unchanged()` without a stored value. */
+export const NothingStale = createError('CACHE_ERR_NOTHING_STALE',
+  'A loader called unchanged(), and there is no stored value: check "stale" first, which is undefined then')
+/** The loader of several keys returned neither a Map nor a list with one value for each key. */
+export const LoadedManyInvalid = createError<[got: string]>('CACHE_ERR_LOADED_MANY',
+  'A loader of several keys must return a Map by key, or an array with one value for each key in their order: got %s')
+/** The key of a call of a wrapped function cannot be derived from its arguments. */
+export const KeyNotDerived = createError<[what: string, why?: { cause: unknown }]>('CACHE_ERR_KEY_NOT_DERIVED',
+  'A call of a wrapped function has no key, because of %s: pass plain values, or give "wrap" an option "key" that returns a string')
 /** Loaders call one another, or themselves, without end. */
 export const LoadCycle = createError('CACHE_ERR_LOAD_CYCLE',
   'The loader asks for the key that it loads, directly or through other loaders, without end: load the value without getOrSet there')

@@ -1,3 +1,11 @@
+/** The stored value that a load is to replace. */
+export interface StaleValue {
+  /** A copy of its own for the loader. */
+  readonly value: any
+  /** Seconds since the value was stored; `NaN` if the implementation does not record the time. */
+  readonly age: number
+}
+
 /** The argument of a loader. */
 export interface LoadContext {
   readonly key: string
@@ -5,6 +13,17 @@ export interface LoadContext {
   readonly signal: AbortSignal
   /** Marks the value that the loader returns as not to be stored. */
   readonly skip: () => void
+  /**
+   * The stored value, stale or about to be, of a call with a stale window or `earlyRefresh`; `undefined`: there is none. The loader may ask
+   * its source whether the value is still the current one.
+   */
+  readonly stale: StaleValue | undefined
+  /**
+   * Returns the value of `stale`, for the loader to return: the value is stored again, with a new lifetime. The declared type `never` leaves
+   * the type of the loader as it is.
+   * @throws `CACHE_ERR_NOTHING_STALE` if `stale` is `undefined`
+   */
+  readonly unchanged: () => never
 }
 
 /**
@@ -12,6 +31,23 @@ export interface LoadContext {
  * `undefined` is not stored, and neither is a value after `skip()`; `null` is stored.
  */
 export type Loader<T> = (context: LoadContext) => T | Promise<T>
+
+/** The values of one load for several keys: by key, or one for each key in the order of the keys. A key without a value is not stored. */
+export type LoadedMany<T> = ReadonlyMap<string, T> | readonly (T | undefined)[]
+
+/** The second argument of a loader of several keys. */
+export interface LoadManyContext {
+  /** The abort signal of the load, aborted when `timeoutMs` has passed. */
+  readonly signal: AbortSignal
+  /** Marks the value of a key as not to be stored. */
+  readonly skip: (key: string) => void
+}
+
+/**
+ * The app's function that reads the values of several keys from their source at once. If it throws, or the promise rejects, the load of each
+ * of the keys has failed.
+ */
+export type ManyLoader<T> = (keys: string[], context: LoadManyContext) => LoadedMany<T> | Promise<LoadedMany<T>>
 
 /** Options of `getOrSet`, for the load and for the store of its value. */
 export interface GetOrSetOptions<T = unknown> {
@@ -36,6 +72,12 @@ export interface GetOrSetOptions<T = unknown> {
    * @default 0
    */
   staleIfError?: number | undefined
+  /**
+   * Milliseconds after which a caller that waits for a load gets the stale value, if it is within `staleIfError`. The load continues, and its
+   * value is stored. Without such a value the caller waits.
+   * @default off
+   */
+  softTimeoutMs?: number | undefined
   /**
    * Milliseconds after a failed load in which no new load of the key starts, if a stale value can be served.
    * @default 1000

@@ -2,12 +2,14 @@ import { OptionInvalid, optionUnknown, type CacheError } from './errors.js'
 import { kindOf } from './shown.js'
 
 const OF_SET = ['ttl', 'staleWhileRevalidate', 'staleIfError', 'tags', 'snapshot']
-const OF_LOAD = ['ttl', 'jitter', 'staleWhileRevalidate', 'staleIfError', 'retryAfterMs', 'tags', 'coveringTags', 'timeoutMs', 'lock', 'earlyRefresh']
+const OF_LOAD = ['ttl', 'jitter', 'staleWhileRevalidate', 'staleIfError', 'softTimeoutMs', 'retryAfterMs', 'tags', 'coveringTags', 'timeoutMs', 'lock', 'earlyRefresh']
 
 /** The names of the options that each call of the cache accepts, or of the members of one item. */
 const NAMES = {
   set: new Set(OF_SET),
   getOrSet: new Set(OF_LOAD),
+  namespace: new Set(OF_LOAD),
+  wrap: new Set(['name', 'key', ...OF_LOAD]),
   lock: new Set(['ttl', 'waitMs']),
   invalidate: new Set(['soft']),
   warm: new Set(['concurrency']),

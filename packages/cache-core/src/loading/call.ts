@@ -1,7 +1,8 @@
 import type { CacheError } from '../contract/errors.js'
-import type { GetOrSetOptions, Loader } from '../contract/loader.js'
+import type { GetOrSetOptions, Loader, StaleValue } from '../contract/loader.js'
 import type { ImplStats } from '../telemetry/counters.js'
 import type { Caller } from './caller.js'
+import type { LoadBatch } from './load-batch.js'
 import type { LoadScope } from './load-scope.js'
 import type { LoadTarget } from './load-service.js'
 
@@ -20,11 +21,15 @@ export interface Call<T> {
    * changes of the data.
    */
   readonly since: number
+  /** The load for several keys that this call is a part of; `undefined` for a call of `getOrSet`. */
+  readonly batch: LoadBatch<T> | undefined
   /**
    * Whether the cache's store (Redis, say) did not answer an earlier operation of this call. The call then asks for no lock and no tags, so
    * that its caller waits once only.
    */
   isStoreAway: boolean
+  /** The stored value that this call has read and that a load is to replace. */
+  stale: StaleValue | undefined
 }
 
 /** Counts and emits a failure of the operation that is named. */

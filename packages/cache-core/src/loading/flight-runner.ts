@@ -9,7 +9,7 @@ import { LoadScope } from './load-scope.js'
 import type { Call } from './call.js'
 import type { LoadStore } from './load-store.js'
 import { limitOf, Load, LOAD_LIMIT_MS } from './load.js'
-import { LoadLock, type LoadOutcome } from './load-lock.js'
+import { LoadLock, type LoadOutcome, type LockWait } from './load-lock.js'
 import { knownTags, storeOptions } from './store-options.js'
 import { timeLoad } from './timed-load.js'
 import type { LoadService } from './load-service.js'
@@ -90,9 +90,11 @@ export class FlightRunner {
         if (target.impl.leases !== undefined) flight.setLease(null)
         return entry.value
       }
+      if (entry !== null) call.stale = { value: entry.value, age: entry.age }
     }
     const snapshot = await this.#store.capture(call, flight)
-    const load = new Load(key)
+    // A value that was removed or invalidated since it was read is not given to the loader.
+    const load = new Load(key, flight.isSuperseded ? undefined : call.stale)
     const leave = this.#enter(call, flight, lock)
     let value: T
     try {
@@ -118,10 +120,11 @@ export class FlightRunner {
    * Acquires the lock of a load. A load inside a load that holds a lock does not wait for its own lock: two processes would wait for each
    * other.
    */
-  async #acquire<T> ({ target, key, options }: Call<T>, flight: Flight<T>): Promise<LoadLock | undefined> {
-    const mayWait = flight.scope.parent?.isInsideLock !== true
-    const failed: Parameters<typeof LoadLock.acquire>[4] = (operation, error) => this.#store.fail(target, operation, error)
-    const lock = await LoadLock.acquire(target, key, mayWait, limitOf(options.timeoutMs), failed)
+  async #acquire<T> ({ target, key, options, batch }: Call<T>, flight: Flight<T>): Promise<LoadLock | undefined> {
+    const wait: LockWait | undefined = flight.scope.parent?.isInsideLock === true
+      ? undefined
+      : { timeoutMs: limitOf(options.timeoutMs), onWait: () => batch?.leave(key) }
+    const lock = await LoadLock.acquire(target, key, wait, (operation, error) => this.#store.fail(target, operation, error))
     flight.scope.holdsLock = lock !== undefined
     return lock
   }

@@ -1,4 +1,5 @@
 import { checkKey } from '../contract/arguments.js'
+import { copyOf } from '../contract/isolation.js'
 import type { Entry } from '../contract/cache.js'
 import { Backoff } from './backoff.js'
 import { hasLeft, type Caller } from './caller.js'
@@ -7,12 +8,14 @@ import { FlightProofs } from './flight-proof.js'
 import { FlightRunner } from './flight-runner.js'
 import type { Flight } from './single-flight.js'
 import type { Call, Fail } from './call.js'
+import type { LoadBatch } from './load-batch.js'
 import { LoadStore } from './load-store.js'
 import { limitOf, Load, within } from './load.js'
 import { readMeasured, readNearMeasured } from '../telemetry/measure.js'
 import { checkNames } from '../contract/option-names.js'
 import { readNear, readNow } from '../contract/sync-read.js'
 import type { Ok, Result } from '../contract/result.js'
+import { StaleFallback } from './stale-fallback.js'
 import { isEarlyRefreshDue, mayBeServed, needsEntry } from './stale-rules.js'
 import { isHit } from '../telemetry/read-outcomes.js'
 import type { ImplStats } from '../telemetry/counters.js'
@@ -28,6 +31,7 @@ export class GetOrSet {
   readonly #store: LoadStore
   readonly #runner: FlightRunner
   readonly #proofs: FlightProofs
+  readonly #fallback: StaleFallback
   readonly #shadow: ShadowLoads
 
   constructor (service: LoadService, fail: Fail, ttlFor: (ttl: number | undefined) => number) {
@@ -37,6 +41,7 @@ export class GetOrSet {
     this.#store = new LoadStore(service, fail)
     this.#proofs = new FlightProofs(this.#store)
     this.#runner = new FlightRunner(service, this.#store, this.#backoff, ttlFor)
+    this.#fallback = new StaleFallback(this.#store, this.#backoff)
     this.#shadow = new ShadowLoads(service, fail, ttlFor)
   }
 
@@ -82,8 +87,14 @@ export class GetOrSet {
     }, shadow.end)
   }
 
-  /** Returns the cached value of a key, or the value of one load, which later calls for the key join. */
-  run<T> (target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined): Promise<T> {
+  /**
+   * Returns the cached value of a key, or the value of one load, which later calls for the key join.
+   * @param batch the load for several keys that the load of this key is a part of, with `loader` as the loader of each key
+   */
+  // oxlint-disable-next-line max-params -- an object for the parameters would be made for each call
+  run<T> (
+    target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined, batch?: LoadBatch<T>
+  ): Promise<T> {
     const service = this.#service
     const flight = service.flights.joinable(key)
     const isPending = flight !== undefined && !flight.isBackground
@@ -96,17 +107,18 @@ export class GetOrSet {
         return Promise.resolve((result as Ok<T>).value)
       }
     }
-    return this.#runMissed(target, key, loader, options, caller, isPending || result !== undefined)
+    return this.#runMissed(target, key, loader, options, caller, batch, isPending || result !== undefined)
   }
 
   /** The call after a read without a promise. The key of an entry was checked when it was stored, so that only other calls need the check. */
   // oxlint-disable-next-line max-params -- an object for the parameters would be made for each call
   #runMissed<T> (
-    target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined, isMiss: boolean
+    target: LoadTarget, key: string, loader: Loader<T>, options: GetOrSetOptions<T>, caller: Caller | undefined,
+    batch: LoadBatch<T> | undefined, isMiss: boolean
   ): Promise<T> {
     if (checkKey(key) !== undefined) return this.observe(this.#service.controlStats, key, loader, options)
     const { begun, scopes: { entered } } = this.#service.flights
-    const call: Call<T> = { target, key, loader, options, caller, entered, since: begun, isStoreAway: false }
+    const call: Call<T> = { target, key, loader, options, caller, entered, since: begun, batch, isStoreAway: false, stale: undefined }
     if (!isMiss) return this.#lookup(call)
     this.#service.observer.read(target.stats.of(key), key, 'miss')
     return this.#joinOrLoad(call)
@@ -124,9 +136,12 @@ export class GetOrSet {
     const counters = target.stats.of(key)
     const outcome = this.#outcomeOf(entry, call)
     this.#service.observer.read(counters, key, outcome)
-    if (entry === null || outcome === 'miss') return this.#joinOrLoad(call)
+    if (entry === null || outcome === 'miss') {
+      if (entry !== null) call.stale = { value: entry.value, age: entry.age }
+      return this.#joinOrLoad(call)
+    }
     if (outcome === 'hit' ? isEarlyRefreshDue(entry, options.earlyRefresh, counters.loads.recent) : mayBeServed(entry, options.staleWhileRevalidate)) {
-      this.#refresh(call, Math.max(entry.ttlLeft, 0))
+      this.#refresh(call, entry)
     }
     return entry.value
   }
@@ -145,7 +160,7 @@ export class GetOrSet {
     const flight = this.#service.flights.joinable(call.key)
     const limit = flight === undefined ? undefined : limitOf(call.options.timeoutMs)
     const loaded = this.#share(call)
-    return this.#orStale(call, limit === undefined ? loaded : within(limit, loaded))
+    return this.#fallback.orStale(call, limit === undefined ? loaded : within(limit, loaded))
   }
 
   /** Joins the pending load of the key, or begins a load. */
@@ -174,6 +189,7 @@ export class GetOrSet {
   #follow<T> (call: Call<T>, flight: Flight<T>): Promise<T> {
     const scope = this.#service.flights.scopes.of(call.entered)
     if (scope !== undefined && flight.scope.reaches(scope)) return this.#runner.runUnshared(call, scope)
+    call.batch?.leave(call.key)
     const followed = new Promise<T>((resolve, reject) => {
       let own: Promise<T> | undefined
       const replace = (isSuspected: boolean): void => {
@@ -193,24 +209,14 @@ export class GetOrSet {
   }
 
   /** Loads the value of a stale entry in the background. The event `loaded` reports a failure, and the stale entry remains. */
-  #refresh<T> (call: Call<T>, ttlLeft: number): void {
+  #refresh<T> (call: Call<T>, entry: Entry<T>): void {
     if (this.#service.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
-    this.#runner.begin(call, { ttlLeft, isBackground: true }).catch(() => {
+    // The caller gets the value itself, and may change it.
+    call.stale = { value: copyOf(entry.value), age: entry.age }
+    const refreshed = this.#runner.begin(call, { ttlLeft: Math.max(entry.ttlLeft, 0), isBackground: true })
+    call.batch?.hold(call.key, refreshed)
+    refreshed.catch(() => {
       // The failure of the load was emitted and counted when the load ended; no caller waits for this promise.
-    })
-  }
-
-  /**
-   * Returns the loaded value or, if loading fails, the stale value where the options of this caller allow it. The entry is read again,
-   * since it may have been invalidated, or have reached its stale end, during the load.
-   */
-  #orStale<T> (call: Call<T>, loaded: Promise<T>): Promise<T> {
-    if (!needsEntry(call.options)) return loaded
-    return loaded.catch(async (error: unknown) => {
-      const entry = await this.#store.read(call, false)
-      if (entry === null) this.#backoff.end(call.key)
-      else if (entry.fresh || mayBeServed(entry, call.options.staleIfError)) return entry.value
-      throw error
     })
   }
 }

@@ -16,6 +16,9 @@ export type LoadOutcome = 'stored' | 'not-stored'
 
 type Failed = (operation: string, error: CacheError) => void
 
+/** How a load waits for the holder of its lock: for how long, and what is called when the wait begins. */
+export interface LockWait { readonly timeoutMs?: number | undefined; readonly onWait?: () => void }
+
 /** The lock around one load of a key, held across processes. */
 export class LoadLock {
   readonly #timer: NodeJS.Timeout
@@ -34,15 +37,14 @@ export class LoadLock {
 
   /**
    * Acquires the lock of a key. `undefined`: the holder's load has ended, the wait was too long, or the store grants no lock now.
-   * @param mayWait whether to wait for the holder
+   * @param wait how to wait for the holder; `undefined`: do not wait
    */
-  static async acquire (
-    target: LoadTarget, key: string, mayWait: boolean, timeoutMs: number | undefined, failed: Failed
-  ): Promise<LoadLock | undefined> {
+  static async acquire (target: LoadTarget, key: string, wait: LockWait | undefined, failed: Failed): Promise<LoadLock | undefined> {
     let result = await target.lock(key, { ttl: LOCK_TTL })
     // A request waits only if the cache answered that another caller holds the lock.
-    if (mayWait && result.ok && result.value === null) {
-      result = await target.lock(key, { ttl: LOCK_TTL, waitMs: timeoutMs ?? WAIT_MS })
+    if (wait !== undefined && result.ok && result.value === null) {
+      wait.onWait?.()
+      result = await target.lock(key, { ttl: LOCK_TTL, waitMs: wait.timeoutMs ?? WAIT_MS })
     }
     if (!result.ok) {
       failed('lock', result.error)

@@ -1,12 +1,14 @@
-import { LoadTimeout } from '../contract/errors.js'
-import type { LoadContext, Loader } from '../contract/loader.js'
+import { LoadTimeout, NothingStale } from '../contract/errors.js'
+import type { LoadContext, Loader, StaleValue } from '../contract/loader.js'
 
 /** The argument of a loader; the abort controller is made when `signal` is first read. */
 export class Load implements LoadContext {
   #controller: AbortController | undefined
   isSkipped = false
+  /** The number of loads that one run of a loader carries out: the keys of a batch. */
+  sharers = 1
 
-  constructor (readonly key: string) {}
+  constructor (readonly key: string, readonly stale: StaleValue | undefined = undefined) {}
 
   get signal (): AbortSignal {
     return (this.#controller ??= new AbortController()).signal
@@ -18,6 +20,14 @@ export class Load implements LoadContext {
    */
   get skip (): () => void {
     return () => { this.isSkipped = true }
+  }
+
+  /** Returns a bound function, so that a loader may destructure its argument. */
+  get unchanged (): () => never {
+    return () => {
+      if (this.stale === undefined) throw new NothingStale()
+      return this.stale.value as never
+    }
   }
 
   abort (reason: Error): void {

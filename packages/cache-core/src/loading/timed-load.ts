@@ -47,7 +47,8 @@ function noteLoad<T> (
   { clock, events }: MeasuredService, { load, counters, isBackground }: LoaderRun<T>, began: number, value: unknown,
   failure?: { readonly error: unknown }
 ): void {
-  const seconds = (readStopwatch(clock) - began) / 1000
+  // The keys of a batch share its duration, so that the sum over all loads is the time that the source was asked for.
+  const seconds = (readStopwatch(clock) - began) / 1000 / load.sharers
   counters.loaded++
   counters.loads.record(seconds, failure !== undefined)
   if (events.has('loaded')) events.emit('loaded', load.key, counters.keyPattern, seconds, value, failure?.error, isBackground)

@@ -112,6 +112,12 @@ export class Registration {
     return this.#call('setMany', this.#writes, () => this.impl.setMany!(marked))
   }
 
+  touch (key: string, ttl: number): Promise<Result<boolean>> {
+    if (this.impl.touch === undefined) return this.#lacks('touch')
+    if (this.#isAway()) return Promise.resolve(ok(false))
+    return this.#call('touch', this.#writes, () => this.impl.touch!(key, ttl))
+  }
+
   del (key: string): Promise<Result<void>> {
     return this.#call('del', this.#writes, () => this.impl.del(key))
   }

@@ -7,6 +7,8 @@ declare module 'ioredis' {
   interface RedisCommander<Context> {
     cacheLeaseBuffer (entry: string, mark: Buffer, markMs: number, plainPrefix: Buffer | string): Result<Buffer, Context>
     cacheStore (entry: string, header: Buffer, payload: Buffer | string, lifetimeMs: number): Result<number, Context>
+    cacheHeadBuffer (entry: string): Result<[Buffer, number] | null, Context>
+    cacheTouch (entry: string, head: Buffer | string, changed: Buffer | string, lifetimeMs: number): Result<number, Context>
     cacheUnmark (entry: string, mark: Buffer): Result<number, Context>
     cacheExtend (key: string, lifetimeMs: number, longMs: number): Result<number, Context>
     cacheSoften (key: string, softPart: string): Result<number, Context>

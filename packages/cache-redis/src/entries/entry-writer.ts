@@ -8,6 +8,7 @@ import type { TagTokens } from '../tags/tag-tokens.js'
 import type { BoundToken } from './bound-token.js'
 import type { Codec, Serialised } from './codec.js'
 import type { Entries } from './entry-store.js'
+import type { EntryTouch } from './entry-touch.js'
 import { GENERATION } from './keys.js'
 import { RedisLease, type Leases } from './leases.js'
 import { quiet } from './quiet.js'
@@ -19,6 +20,7 @@ export interface EntryWriterDeps {
   readonly entries: Entries
   readonly leases: Leases
   readonly codec: Codec
+  readonly lifetimes: EntryTouch
   /** Copies of entries in this process (the near cache), if any. */
   readonly near?: NearCache | undefined
   /** The ttl in seconds of an entry if `set` names no ttl. */
@@ -70,6 +72,11 @@ export class EntryWriter {
   /** Removes an entry, after the pending writes of its key. */
   remove (key: string): Promise<void> {
     return this.#inOrder(key, () => this.#deps.entries.remove(key))
+  }
+
+  /** Sets the ttl of an entry, after the pending writes of its key; returns whether there is a valid entry. */
+  touch (key: string, ttlMs: number): Promise<boolean> {
+    return this.#inOrder(key, () => this.#deps.lifetimes.touch(key, ttlMs))
   }
 
   /** Reads the generation from Redis; all writes of one tick share one command. */

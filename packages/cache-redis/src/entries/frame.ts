@@ -6,8 +6,12 @@ import { MAX_SERVER_ID_LENGTH, MAX_TOKEN_LENGTH } from './bound-token.js'
 export const FRAME = 0xc1
 const VERSION = 2
 const LENGTH_AT = 4
-const STAMP_AT = 8
-/** The length of the header of a frame (an entry's binary form) in bytes. Its random stamp makes the header of each stored frame unique. */
+/** The place of the stamp in the header of a frame. */
+export const STAMP_AT = 8
+/**
+ * The length of the header of a frame (an entry's binary form) in bytes. It ends with a random stamp, which no other value or mark has; a new
+ * lifetime leaves the stamp as it is.
+ */
 export const HEADER_BYTES = 16
 const NO_TAG = ''
 /** The longest metadata of a frame that this package writes, in bytes: JSON uses up to six bytes for a UTF-16 unit of a tag. */
@@ -42,14 +46,31 @@ export interface FrameMeta {
  * metadata as JSON, payload. The entry's own server identity is written as that of a tag without a name.
  */
 export function writeFrame (meta: FrameMeta, payload: Uint8Array): Buffer {
-  const own = meta.ownServerId === undefined ? [] : [NO_TAG, '', meta.ownServerId]
-  const tags = meta.tags.flatMap(({ tag, token, serverId }) => [tag, token, serverId])
-  const rest = Buffer.from(JSON.stringify([meta.ttlMs ?? null, meta.windowMs, ...own, ...tags]))
+  const rest = metadataOf(meta)
   const frame = Buffer.allocUnsafe(HEADER_BYTES + rest.length + payload.length)
   writeHeader(frame, meta.payload, meta.codec, rest.length)
   rest.copy(frame, HEADER_BYTES)
   frame.set(payload, HEADER_BYTES + rest.length)
   return frame
+}
+
+/** Returns the header and metadata of a frame with another ttl; `head`: those of the frame, whose stamp stays. */
+export function withTtl (head: Buffer, meta: FrameMeta, ttlMs: number): Buffer {
+  const rest = metadataOf({ ...meta, ttlMs })
+  const changed = Buffer.concat([head.subarray(0, HEADER_BYTES), rest])
+  changed.writeUInt32BE(rest.length, LENGTH_AT)
+  return changed
+}
+
+function metadataOf ({ ttlMs, windowMs, ownServerId, tags }: FrameMeta): Buffer {
+  const own = ownServerId === undefined ? [] : [NO_TAG, '', ownServerId]
+  const named = tags.flatMap(({ tag, token, serverId }) => [tag, token, serverId])
+  return Buffer.from(JSON.stringify([ttlMs ?? null, windowMs, ...own, ...named]))
+}
+
+/** Whether two headers of frames have one stamp: they are of the same stored value, or of the same mark. */
+export function hasSameStamp (header: Buffer, other: Buffer): boolean {
+  return header.length === HEADER_BYTES && header.compare(other, STAMP_AT, HEADER_BYTES, STAMP_AT, HEADER_BYTES) === 0
 }
 
 /** Makes a new mark, which reserves the place of an entry: a frame without metadata and payload, unique by its random stamp. */

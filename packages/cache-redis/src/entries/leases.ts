@@ -2,7 +2,7 @@ import { corrupt } from '@x/cache-core/implementing'
 import type { BoundToken } from './bound-token.js'
 import type { Client, Connection } from '../connection/connection.js'
 import type { Entries } from './entry-store.js'
-import { HEADER_BYTES, isMark, newMark, newPlainPrefix } from './frame.js'
+import { hasSameStamp, HEADER_BYTES, isMark, newMark, newPlainPrefix } from './frame.js'
 import { callMaster } from '../connection/master-call.js'
 import { SCRIPTS } from './scripts.js'
 import { GENERATION } from './keys.js'
@@ -92,7 +92,7 @@ export class Leases {
       validity.areCurrent(tokensOf(lease))
     ])
     // The current server identity is compared: a client of the app's own may have sent the command again, to another server.
-    return areCurrent && header.value.equals(slot.header) && header.node?.serverId === (slot.serverId ?? generation.serverId)
+    return areCurrent && hasSameStamp(header.value, slot.header) && header.node?.serverId === (slot.serverId ?? generation.serverId)
   }
 
   /**

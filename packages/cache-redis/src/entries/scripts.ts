@@ -1,5 +1,5 @@
 import { MAX_TTL } from '@x/cache-core/implementing'
-import { FRAME, HEADER_BYTES, MARK } from './frame.js'
+import { FRAME, HEADER_BYTES, MARK, MAX_OVERHEAD_BYTES, STAMP_AT } from './frame.js'
 
 /** Lua code that reads the string value of a Redis key; false if the key does not exist or has another type. */
 export const TEXT = `local function text(key)
@@ -59,15 +59,51 @@ end
 return head`
   },
   /**
-   * Stores the entry ARGV[2] for ARGV[3] ms if the entry's Redis key still has the header ARGV[1]; returns 1 if the entry was stored, else
-   * 0. A key of another type has no header, so nothing is stored.
+   * Stores the entry ARGV[2] for ARGV[3] ms if the entry's Redis key still has a header with the stamp of ARGV[1]; returns 1 if the entry
+   * was stored, else 0. A key of another type has no header, so nothing is stored.
    */
   cacheStore: {
     numberOfKeys: 1,
     lua: `local head = redis.pcall('GETRANGE', KEYS[1], 0, ${HEADER_BYTES - 1})
 if type(head) == 'table' and not string.find(head.err, 'WRONGTYPE', 1, true) then return head end
-if head ~= ARGV[1] then return 0 end
+if string.sub(head, ${STAMP_AT + 1}) ~= string.sub(ARGV[1], ${STAMP_AT + 1}) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1`
+  },
+  /**
+   * Reads the header and metadata of an entry, and its PTTL; the text is empty for plain JSON. Returns no list if there is no entry, or only
+   * a mark.
+   */
+  cacheHead: {
+    numberOfKeys: 1,
+    lua: `local head = redis.pcall('GETRANGE', KEYS[1], 0, ${HEADER_BYTES - 1})
+if type(head) == 'table' then
+  if string.find(head.err, 'WRONGTYPE', 1, true) then return false end
+  return head
+end
+if head == '' then return false end
+if string.byte(head) ~= ${FRAME} then return { '', redis.call('PTTL', KEYS[1]) } end
+if #head < ${HEADER_BYTES} or string.byte(head, 3) == ${MARK} then return false end
+local a, b, c, d = string.byte(head, 5, 8)
+local length = math.min(${HEADER_BYTES} + ((a * 256 + b) * 256 + c) * 256 + d, ${MAX_OVERHEAD_BYTES})
+return { redis.call('GETRANGE', KEYS[1], 0, length - 1), redis.call('PTTL', KEYS[1]) }`
+  },
+  /**
+   * Sets the lifetime of an entry to ARGV[3] ms, if it still has the header and metadata ARGV[1], which ARGV[2] replaces; both are empty for
+   * plain JSON. An entry whose lifetime is 0 is removed. Returns 1, or 0 if there is another entry, or none.
+   */
+  cacheTouch: {
+    numberOfKeys: 1,
+    lua: `local head = redis.pcall('GETRANGE', KEYS[1], 0, math.max(#ARGV[1], 1) - 1)
+if type(head) == 'table' then
+  if string.find(head.err, 'WRONGTYPE', 1, true) then return 0 end
+  return head
+end
+if ARGV[1] == '' and (head == '' or string.byte(head) == ${FRAME}) then return 0 end
+if ARGV[1] ~= '' and head ~= ARGV[1] then return 0 end
+if tonumber(ARGV[3]) <= 0 then return redis.call('UNLINK', KEYS[1]) end
+if ARGV[1] == '' then return redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+redis.call('SET', KEYS[1], ARGV[2] .. redis.call('GETRANGE', KEYS[1], #ARGV[1], -1), 'PX', ARGV[3])
 return 1`
   },
   /** Removes the mark ARGV[1], which reserves the place of an entry, if it still exists; returns 1 if it was removed, else 0. */

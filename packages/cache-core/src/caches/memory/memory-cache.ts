@@ -1,5 +1,5 @@
-import { checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, MAX_TTL } from '../../contract/arguments.js'
-import type { Cache, Entry, Lock, LockOptions, SetItem, SetOptions, TagSnapshot, Tags } from '../../contract/cache.js'
+import { checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTtl, MAX_TTL } from '../../contract/arguments.js'
+import type { Cache, Entry, Lock, LockOptions, SetItem, SetOptions, Tags } from '../../contract/cache.js'
 import { DEFAULT_TTL } from '../../contract/default-ttl.js'
 import { tooLarge } from '../../contract/errors.js'
 import { Freezer } from './freezer.js'
@@ -9,6 +9,7 @@ import { BYTES, entryBytes, JSON_TEXT, type NewEntry } from './memory-entry.js'
 import { MemoryEntries } from './memory-entries.js'
 import { MemoryLocks } from './memory-lock.js'
 import { resolveMemoryOptions, type MemoryCacheOptions } from './memory-options.js'
+import { memoryTagCalls } from './memory-tag-calls.js'
 import { MemoryTags, type EntryTags } from './memory-tags.js'
 import { readNow, shareNow, type Immediate, type SharedEntry } from '../../contract/sync-read.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Result } from '../../contract/result.js'
@@ -40,22 +41,7 @@ export class MemoryCache implements Cache, Immediate {
     this.#entries = new MemoryEntries(maxEntries)
     this.#tags = new MemoryTags({ maxIdle: maxTags, maxIdleBytes: maxBytes * IDLE_TAGS_SHARE })
     this.#bounds = new MemoryBounds(this.#entries, this.#tags, { maxEntries, maxBytes, responseShare })
-    this.tags = {
-      capture: async (tags) => {
-        const error = checkTags(tags)
-        if (error !== undefined) return err(error)
-        const snapshot = this.#tags.capture(tags)
-        this.#bounds.makeRoom()
-        return ok<TagSnapshot>(snapshot)
-      },
-      invalidate: async (tags, options) => {
-        const list = typeof tags === 'string' ? [tags] : tags
-        const error = checkTags(list)
-        if (error !== undefined) return err(error)
-        this.#tags.invalidate(list, options?.soft === true)
-        return DONE
-      }
-    }
+    this.tags = memoryTagCalls(this.#tags, this.#bounds)
   }
 
   /** The number of entries in the cache, including expired entries that were neither read nor evicted. */
@@ -136,6 +122,16 @@ export class MemoryCache implements Cache, Immediate {
       if (!result.ok && failure.ok) failure = result
     }
     return failure
+  }
+
+  async touch (key: string, ttl: number): Promise<Result<boolean>> {
+    const error = checkKey(key) ?? checkTtl(ttl)
+    if (error !== undefined) return err(error)
+    const now = this.#now()
+    const slot = this.#find(key, now)
+    if (slot === 0 || !this.#hasFreshTags(slot)) return ok(false)
+    this.#entries.ttl[slot] = now - this.#entries.storedAt[slot]! + Math.min(ttl, MAX_TTL) * 1000
+    return ok(true)
   }
 
   del (key: string): Promise<Result<void>> {
@@ -223,12 +219,16 @@ export class MemoryCache implements Cache, Immediate {
     return 0
   }
 
+  /** Whether no tag of an entry was invalidated, softly or not, since the entry was stored. */
+  #hasFreshTags (slot: number): boolean {
+    const tags = this.#entries.tagsOf(slot)
+    return tags === undefined || this.#tags.isFresh(tags, this.#entries.versionOf(slot))
+  }
+
   #ttlLeft (slot: number, now: number): number {
     const entries = this.#entries
     const left = (entries.ttl[slot]! - (now - entries.storedAt[slot]!)) / 1000
-    if (left <= 0) return left
-    const tags = entries.tagsOf(slot)
-    return tags === undefined || this.#tags.isFresh(tags, entries.versionOf(slot)) ? left : 0
+    return left <= 0 || this.#hasFreshTags(slot) ? left : 0
   }
 
   #valueOf<T> (slot: number): T {

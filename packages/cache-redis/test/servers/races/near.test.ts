@@ -50,6 +50,7 @@ const elsewhere: Record<string, (other: RedisCache, server: RedisServer) => Prom
   del: (other) => other.del('key'),
   set: (other) => other.set('key', 'new'),
   clear: (other) => other.clear(),
+  'touch with ttl 0': (other) => other.touch('key', 0),
   'tags.invalidate': (other) => other.tags.invalidate('tag'),
   'a soft invalidation': (other) => other.tags.invalidate('tag', { soft: true }),
   FLUSHALL: (_other, server) => server.cli('FLUSHALL'),

@@ -1,0 +1,83 @@
+import { checkTags } from '../contract/arguments.js'
+import type { SetOptions } from '../contract/cache.js'
+import { OptionInvalid, tagInvalid, ttlInvalid, type CacheError } from '../contract/errors.js'
+import type { GetOrSetOptions } from '../contract/loader.js'
+import { refuseNames } from '../contract/option-names.js'
+import { shown } from '../contract/shown.js'
+import type { NamespaceOptions } from './fastify-cache.js'
+
+const NUMBERS = ['jitter', 'staleWhileRevalidate', 'staleIfError', 'softTimeoutMs', 'retryAfterMs', 'timeoutMs', 'earlyRefresh'] as const
+
+/**
+ * Checks the defaults of a namespace.
+ * @throws `CACHE_ERR_OPTION_INVALID`
+ */
+export function checkDefaults (defaults: NamespaceOptions): void {
+  refuseNames('namespace', defaults)
+  const { ttl, tags, coveringTags, lock } = defaults
+  const refuse = (name: string, value: unknown, allowed: string): never => { throw new OptionInvalid(`namespace.${name}`, shown(value), allowed) }
+  for (const name of NUMBERS) if (defaults[name] !== undefined && !isAmount(defaults[name])) refuse(name, defaults[name], 'a number, 0 or more')
+  if (ttl !== undefined && typeof ttl !== 'function' && !isAmount(ttl)) refuse('ttl', ttl, 'a number, 0 or more, or a function')
+  if (lock !== undefined && typeof lock !== 'boolean') refuse('lock', lock, 'true or false')
+  const ofTags = 'an array of at most 64 strings of 1 to 256 characters'
+  if (tags !== undefined && typeof tags !== 'function' && checkTags(tags) !== undefined) refuse('tags', tags, `${ofTags}, or a function`)
+  if (coveringTags !== undefined && checkTags(coveringTags) !== undefined) refuse('coveringTags', coveringTags, ofTags)
+}
+
+/** Returns the defaults that hold within a further namespace, too: numbers and switches. A function is made for the values of one namespace. */
+export function inheritedDefaults ({ ttl, tags: _tags, coveringTags: _coveringTags, ...rest }: NamespaceOptions): NamespaceOptions {
+  return typeof ttl === 'number' ? { ...rest, ttl } : rest
+}
+
+/**
+ * Returns the options of a load: those of the call, and the defaults where the call names none. Tags are added to one another; a list of
+ * tags among the defaults is not considered here, since each entry of the namespace has these tags.
+ */
+export function withDefaults<T> (defaults: NamespaceOptions, options: GetOrSetOptions<T>): GetOrSetOptions<T> {
+  const merged = overlay(defaults, options)
+  const coveringTags = Array.isArray(defaults.coveringTags) && Array.isArray(options.coveringTags)
+    ? [...defaults.coveringTags, ...options.coveringTags]
+    : merged.coveringTags
+  if (typeof defaults.tags !== 'function') return { ...merged, tags: options.tags, coveringTags }
+  const late: (value: Exclude<T, undefined>) => string[] = defaults.tags
+  const { tags } = options
+  if (tags === undefined) return { ...merged, tags: late, coveringTags }
+  if (typeof tags === 'function') return { ...merged, tags: (value) => [...late(value), ...tags(value)], coveringTags }
+  if (!Array.isArray(tags)) return { ...merged, coveringTags }
+  // Without covering tags, the tags of the function are not stored, so that the listed tags must not count as covering ones.
+  const isCovered = coveringTags !== undefined && coveringTags.length > 0
+  return { ...merged, tags: late, coveringTags: isCovered ? [...coveringTags, ...tags] : coveringTags }
+}
+
+/** Returns the options of a store with the defaults, whose functions are called with the value; an error if such a function throws. */
+export function withSetDefaults (defaults: NamespaceOptions, value: unknown, options: SetOptions): SetOptions | CacheError {
+  const { ttl, staleWhileRevalidate, staleIfError, tags, coveringTags } = defaults
+  const merged: SetOptions = overlay({ staleWhileRevalidate, staleIfError }, options)
+  // The cache refuses `undefined`, which the functions are not made for.
+  if (value === undefined) return merged
+  try {
+    if (merged.ttl === undefined && ttl !== undefined) merged.ttl = typeof ttl === 'function' ? ttl(value) : ttl
+  } catch (cause) {
+    return ttlInvalid('ttl', 'a function that threw', { cause })
+  }
+  // Without `tags` the entry has the tags of the snapshot.
+  if (options.snapshot !== undefined && options.tags === undefined) return merged
+  if (options.tags !== undefined && !Array.isArray(options.tags)) return merged
+  try {
+    const late = typeof tags === 'function' ? tags(value) : []
+    const all = [...coveringTags ?? [], ...late, ...options.tags ?? []]
+    if (all.length > 0) merged.tags = all
+  } catch (cause) {
+    return tagInvalid('a tags function that threw', { cause })
+  }
+  return merged
+}
+
+/** Returns an object with the members of `over` that are not `undefined`, and else those of `under`. */
+export function overlay<O extends object> (under: Partial<O>, over: O): O {
+  return { ...under, ...Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined)) } as O
+}
+
+function isAmount (value: unknown): boolean {
+  return typeof value === 'number' && value >= 0
+}

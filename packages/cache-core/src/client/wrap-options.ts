@@ -1,0 +1,40 @@
+import type { GetOrSetOptions } from '../contract/loader.js'
+
+/** Options of `wrap`: those of `getOrSet`, where functions also get the arguments of the call, and two of its own. */
+export interface WrapOptions<A extends unknown[] = any[], T = any> extends Omit<GetOrSetOptions<T>, 'tags' | 'coveringTags'> {
+  /**
+   * The name of the function in its keys, which are `name:` with the text of the arguments; also the key pattern. 1 to 64 of
+   * `A-Z a-z 0-9 _ . -`. Give each function a name of its own: functions with one name share their entries.
+   */
+  name: string
+  /**
+   * Returns the part of the key after `name:`, as a string. Needed where an argument is no plain value, or does not matter for the result.
+   * @default the text of the arguments
+   */
+  key?: ((...args: A) => string) | undefined
+  /**
+   * Tags of the entry, or a function of the result and the arguments, which needs `coveringTags` as well.
+   * @default none
+   */
+  tags?: string[] | ((value: Exclude<T, undefined>, ...args: A) => string[]) | undefined
+  /**
+   * Tags known before the call, or a function of the arguments that returns them. They are tags of the entry, and cover those of a `tags`
+   * function.
+   * @default none
+   */
+  coveringTags?: string[] | ((...args: A) => string[]) | undefined
+}
+
+/** A function whose results are cached by its arguments. */
+export interface Wrapped<A extends unknown[], T> {
+  /**
+   * Returns the cached result for these arguments, or that of the function. Rejects as `getOrSet` does, and with `CACHE_ERR_KEY_NOT_DERIVED`
+   * if the arguments have no key.
+   */
+  (...args: A): Promise<T>
+  /**
+   * Returns the key for these arguments, for `del` and other calls of the cache that wrapped the function.
+   * @throws `CACHE_ERR_KEY_NOT_DERIVED`
+   */
+  readonly keyOf: (...args: A) => string
+}

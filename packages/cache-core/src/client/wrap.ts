@@ -1,0 +1,57 @@
+import { KeyNotDerived, OptionInvalid } from '../contract/errors.js'
+import type { GetOrSetOptions } from '../contract/loader.js'
+import { refuseNames } from '../contract/option-names.js'
+import { shown } from '../contract/shown.js'
+import { argumentText, WithoutText } from '../lib/argument-text.js'
+import type { FastifyCache } from './fastify-cache.js'
+import type { WrapOptions, Wrapped } from './wrap-options.js'
+
+const NAME = /^[\w.-]{1,64}$/
+
+/**
+ * Makes the cached form of a function.
+ * @throws `CACHE_ERR_OPTION_INVALID`
+ */
+export function wrap<A extends unknown[], T> (
+  cache: Pick<FastifyCache, 'getOrSet'>, fn: (this: void, ...args: A) => T | Promise<T>, options: WrapOptions<A, T>
+): Wrapped<A, T> {
+  if (typeof fn !== 'function') throw new OptionInvalid('wrap', shown(fn), 'a function')
+  refuseNames('wrap', options)
+  const { name, key, tags, coveringTags, ...rest } = options ?? {} as WrapOptions<A, T>
+  if (typeof name !== 'string' || !NAME.test(name)) throw new OptionInvalid('wrap.name', shown(name), '1 to 64 of A-Z a-z 0-9 _ . -')
+  if (key !== undefined && typeof key !== 'function') throw new OptionInvalid('wrap.key', shown(key), 'a function')
+  const keyOf = (...args: A): string => `${name}:${key === undefined ? textOf(args) : ownKey(key, args)}`
+  const wrapped = async (...args: A): Promise<T> => {
+    const given: GetOrSetOptions<T> = { ...rest }
+    if (tags !== undefined) given.tags = typeof tags === 'function' ? (value) => tags(value, ...args) : tags
+    if (coveringTags !== undefined) given.coveringTags = typeof coveringTags === 'function' ? tagsOf(coveringTags, args) : coveringTags
+    return cache.getOrSet<T>(keyOf(...args), () => fn(...args), given)
+  }
+  return Object.assign(wrapped, { keyOf })
+}
+
+function textOf (args: readonly unknown[]): string {
+  const text = argumentText(args)
+  if (text instanceof WithoutText) throw new KeyNotDerived(text.kind)
+  return text
+}
+
+function ownKey<A extends unknown[]> (key: (...args: A) => string, args: A): string {
+  let own: unknown
+  try {
+    own = key(...args)
+  } catch (cause) {
+    throw new KeyNotDerived('the function "key", which threw', { cause })
+  }
+  if (typeof own !== 'string') throw new KeyNotDerived(`the function "key", which returned ${own === null ? 'null' : typeof own}`)
+  return own
+}
+
+/** Returns the tags of a function of the arguments. A function that throws gives no list, so that the result is not stored, and returned. */
+function tagsOf<A extends unknown[]> (tags: (...args: A) => string[], args: A): string[] {
+  try {
+    return tags(...args)
+  } catch {
+    return null as unknown as string[]
+  }
+}

@@ -1,0 +1,154 @@
+import { LoadedManyInvalid } from '../contract/errors.js'
+import type { LoadContext, LoadManyContext, LoadedMany, Loader, ManyLoader } from '../contract/loader.js'
+import type { Load } from './load.js'
+import { LoadScope, type LoadScopes } from './load-scope.js'
+
+/** The load of one key that waits for the batch, with the loader run that it belongs to. */
+interface Member<T> {
+  readonly load: Load
+  readonly scope: LoadScope | undefined
+  readonly resolve: (value: T) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * One load for the keys of a call of `getOrSetMany`. Each key has a load of its own, with all that belongs to it, whose loader waits for the
+ * batch. The batch begins once it is known of each key whether it needs a load; a key that waits for another load of it, in this process or
+ * for its lock, does not delay the batch, and is loaded by a later batch if need be.
+ */
+export class LoadBatch<T> {
+  readonly #loadMany: ManyLoader<T>
+  readonly #scopes: LoadScopes | undefined
+  /** Keys that may need a load of this batch yet. */
+  readonly #undecided: Set<string>
+  /** Keys whose stale value was served, and whose load in the background has not run its loader yet. */
+  readonly #held = new Set<string>()
+  #members: Member<T>[] = []
+  #isScheduled = false
+
+  /**
+   * Makes the batch of some keys.
+   * @param scopes finds the loader run in which a load begins, so that a batch that waits for itself is detected; `undefined`: no other call
+   * joins the loads
+   */
+  constructor (keys: readonly string[], loadMany: ManyLoader<T>, scopes?: LoadScopes) {
+    this.#undecided = new Set(keys)
+    this.#loadMany = loadMany
+    this.#scopes = scopes
+  }
+
+  /** The loader of each key: returns the value that the batch has for the key. */
+  readonly loader: Loader<T> = (context: LoadContext) => new Promise<T>((resolve, reject) => {
+    const load = context as Load
+    this.#members.push({ load, scope: this.#scopes?.entered, resolve, reject })
+    if (this.#undecided.size > 0) this.leave(load.key)
+    else this.#beginLater()
+  })
+
+  /** Records that the batch need not wait for a key. */
+  leave (key: string): void {
+    if (this.#undecided.delete(key) && this.#undecided.size === 0) this.#begin()
+  }
+
+  /** Records that a load of the key in the background has begun, whose loader the batch waits for until `ended` settles. */
+  hold (key: string, ended: Promise<unknown>): void {
+    this.#held.add(key)
+    const end = (): void => {
+      this.#held.delete(key)
+      this.leave(key)
+    }
+    ended.then(end, end)
+  }
+
+  /** Follows the call for one of the keys: when its value is known, the key needs no load, unless one was begun in the background. */
+  follow (key: string, call: Promise<T>): Promise<T> {
+    const end = (): void => { if (!this.#held.has(key)) this.leave(key) }
+    call.then(end, end)
+    return call
+  }
+
+  /** Begins a further batch for keys whose loaders run later, all of this turn together. */
+  #beginLater (): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    queueMicrotask(() => {
+      this.#isScheduled = false
+      this.#begin()
+    })
+  }
+
+  #begin (): void {
+    const members = this.#members
+    if (members.length === 0) return
+    this.#members = []
+    const keys = [...new Set(members.map(({ load }) => load.key))]
+    for (const { load } of members) load.sharers = keys.length
+    const scope = new BatchScope(members.flatMap((member) => member.scope ?? []))
+    void this.#load(keys, members, scope).then((loaded) => {
+      scope.end()
+      for (const { load, resolve } of members) resolve(loaded.get(load.key) as T)
+    }, (error: unknown) => {
+      scope.end()
+      for (const { reject } of members) reject(error)
+    })
+  }
+
+  async #load (keys: string[], members: readonly Member<T>[], scope: BatchScope): Promise<ReadonlyMap<string, T | undefined>> {
+    const load = (): LoadedMany<T> | Promise<LoadedMany<T>> => this.#loadMany([...keys], new BatchContext(members))
+    return byKey(keys, await (this.#scopes === undefined ? load() : this.#scopes.run(scope, load)))
+  }
+}
+
+/** Returns the values of a load for several keys by key. */
+function byKey<T> (keys: readonly string[], loaded: LoadedMany<T>): ReadonlyMap<string, T | undefined> {
+  if (loaded instanceof Map) return loaded as ReadonlyMap<string, T>
+  if (!Array.isArray(loaded)) throw new LoadedManyInvalid(loaded === null ? 'null' : typeof loaded)
+  if (loaded.length !== keys.length) throw new LoadedManyInvalid(`an array of ${loaded.length} values for ${keys.length} keys`)
+  return new Map(keys.map((key, at) => [key, (loaded as readonly (T | undefined)[])[at]]))
+}
+
+/** The second argument of a loader of several keys. */
+class BatchContext<T> implements LoadManyContext {
+  readonly #members: readonly Member<T>[]
+  #signal: AbortSignal | undefined
+
+  constructor (members: readonly Member<T>[]) {
+    this.#members = members
+  }
+
+  // All loads of a batch have one time limit, so the first of them that has passed it ends the batch.
+  get signal (): AbortSignal {
+    return (this.#signal ??= AbortSignal.any(this.#members.map(({ load }) => load.signal)))
+  }
+
+  /** Returns a bound function, so that a loader may destructure its argument. */
+  get skip (): (key: string) => void {
+    return (key) => {
+      for (const { load } of this.#members) if (load.key === key) load.skip()
+    }
+  }
+}
+
+/** The run of a loader of several keys, for which the runs of all its keys wait. */
+class BatchScope extends LoadScope {
+  readonly #members: readonly LoadScope[]
+
+  constructor (members: readonly LoadScope[]) {
+    super('', undefined)
+    this.#members = members
+    for (const member of members) member.await(this)
+  }
+
+  override end (): void {
+    super.end()
+    for (const member of this.#members) member.unawait(this)
+  }
+
+  override isRecursion (key: string): boolean {
+    return this.#members.some((member) => member.isRecursion(key))
+  }
+
+  override get isInsideLock (): boolean {
+    return this.#members.some((member) => member.isInsideLock)
+  }
+}

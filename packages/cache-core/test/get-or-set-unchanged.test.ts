@@ -1,0 +1,149 @@
+import { CacheRegistry, type Cache, type LoadContext, type StaleValue } from '@x/cache-core'
+import { ok } from '@x/cache-core/implementing'
+import { CacheClient } from '@x/cache-core/suite'
+import t from 'tap'
+import { deferred, settle } from '@x/test-kit/deferred'
+import type { FakeClock } from '@x/test-kit/fake-clock'
+import { ForeignCache } from '@x/test-kit/foreign-caches'
+import { countsOf, makeClient } from '@x/test-kit/make-client'
+import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
+
+const KEY = 'user:1'
+
+interface User { name: string; etag: string }
+const ADA: User = { name: 'Ada', etag: 'a1' }
+
+const implementations: Record<string, ((clock: FakeClock) => Cache) | undefined> = {
+  memory: undefined,
+  foreign: (clock) => new ForeignCache({ clock }),
+  shared: (clock) => new SharedCache(new SharedStore(clock))
+}
+
+/** A client whose key holds `ADA` with these options. */
+async function stored (kind: string, options: object) {
+  const made = makeClient<any>(implementations[kind])
+  await made.client.getOrSet(KEY, () => ADA, options)
+  await settle()
+  return made
+}
+
+for (const kind of Object.keys(implementations)) {
+  t.test(`getOrSet: a loader gets the stale value, and unchanged() renews its lifetime with the same value and tags (${kind})`, async (t) => {
+    const options = { ttl: 10, staleIfError: 60, tags: ['users'] }
+    const { client, clock, registry } = await stored(kind, options)
+    clock.advance(12)
+    const seen: (StaleValue | undefined)[] = []
+    const value = await client.getOrSet(KEY, ({ stale, unchanged }: LoadContext) => {
+      seen.push(stale)
+      return unchanged()
+    }, options)
+    t.same(value, ADA)
+    t.match(seen, [{ value: ADA, age: 12 }])
+    await settle()
+    clock.advance(9)
+    t.same(await client.getOrSet(KEY, () => t.fail('loaded again') as never, options), ADA)
+    t.match(await client.getEntry(KEY), { value: { value: ADA, ttlLeft: 1, tags: ['users'] } })
+    t.match(countsOf(registry, registry.active.stats.label), { sets: 2 })
+    await client.tags.invalidate('users')
+    t.same(await client.get(KEY), ok(null))
+  })
+
+  t.test(`getOrSet: a refresh in the background may answer unchanged(), and its value is not that of the caller (${kind})`, async (t) => {
+    const options = { ttl: 10, staleWhileRevalidate: 60 }
+    const { client, clock } = await stored(kind, options)
+    clock.advance(12)
+    const source = deferred()
+    const value = await client.getOrSet(KEY, async ({ unchanged }) => {
+      await source.promise
+      return unchanged()
+    }, options) as User
+    value.name = 'changed by its owner'
+    source.resolve()
+    await settle()
+    await settle()
+    t.match(await client.getEntry(KEY), { value: { value: ADA, ttlLeft: 10 } })
+  })
+
+  t.test(`getOrSet: an early refresh gets the fresh value (${kind})`, async (t) => {
+    const options = { ttl: 10, earlyRefresh: 1e9 }
+    const { client, clock } = await stored(kind, { ...options, earlyRefresh: undefined })
+    clock.advance(9)
+    // A load that took a while makes the early refresh certain.
+    client.registry.active.stats.of(KEY).loads.record(1, false)
+    await client.getOrSet(KEY, ({ stale, unchanged }) => {
+      t.match(stale, { value: ADA, age: 9 })
+      return unchanged()
+    }, options)
+    await settle()
+    t.match(await client.getEntry(KEY), { value: { value: ADA, ttlLeft: 10 } })
+  })
+
+  t.test(`getOrSet: a value that was invalidated while its loader asked the source is not renewed (${kind})`, async (t) => {
+    const options = { ttl: 10, staleIfError: 60, tags: ['users'] }
+    for (const change of ['invalidate', 'del', 'clear'] as const) {
+      const { client, clock } = await stored(kind, options)
+      clock.advance(12)
+      const source = deferred()
+      const call = client.getOrSet(KEY, async ({ unchanged }) => {
+        await source.promise
+        return unchanged()
+      }, options)
+      await settle()
+      await (change === 'invalidate' ? client.tags.invalidate('users') : change === 'del' ? client.del(KEY) : client.clear())
+      source.resolve()
+      t.same(await call, ADA)
+      await settle()
+      t.same(await client.getEntry(KEY), ok(null), change)
+    }
+  })
+}
+
+t.test('getOrSet: unchanged() after a soft invalidation makes the value fresh', async (t) => {
+  const options = { ttl: 10, staleIfError: 60, tags: ['users'] }
+  const { client } = await stored('memory', options)
+  await client.tags.invalidate('users', { soft: true })
+  t.same(await client.getOrSet(KEY, ({ unchanged }) => unchanged(), options), ADA)
+  t.match(await client.getEntry(KEY), { value: { fresh: true } })
+})
+
+t.test('getOrSet: a stored null is a stale value', async (t) => {
+  const { client, clock } = makeClient()
+  const options = { ttl: 10, staleIfError: 60 }
+  await client.getOrSet<unknown>(KEY, () => null, options)
+  clock.advance(11)
+  t.equal(await client.getOrSet<unknown>(KEY, ({ stale, unchanged }) => stale === undefined ? 'none' : unchanged(), options), null)
+})
+
+t.test('getOrSet: unchanged() without a stale value is a coded error, in every arm', async (t) => {
+  const { client, clock } = makeClient()
+  const options = { ttl: 10, staleIfError: 60 }
+  const load = ({ stale, unchanged }: LoadContext): User => {
+    t.equal(stale, undefined)
+    return unchanged()
+  }
+  const observing = new CacheClient(new CacheRegistry())
+  for (const cache of [client, client.withArm('control'), observing]) {
+    await t.rejects(cache.getOrSet(KEY, load, options), { code: 'CACHE_ERR_NOTHING_STALE' })
+  }
+  await client.getOrSet(KEY, () => ADA, { ttl: 10 })
+  clock.advance(11)
+  await t.rejects(client.getOrSet(KEY, load, options), { code: 'CACHE_ERR_NOTHING_STALE' }, 'past its end')
+})
+
+t.test('getOrSet: unchanged() with staleIfError: a loader that throws it for want of a value fails as any other', async (t) => {
+  const { client } = makeClient()
+  await t.rejects(client.getOrSet(KEY, async ({ unchanged }) => unchanged(), { staleIfError: 60 }), { code: 'CACHE_ERR_NOTHING_STALE' })
+  t.equal(await client.getOrSet(KEY, () => 1, { staleIfError: 60 }), 1)
+})
+
+t.test('getOrSet: types: unchanged() leaves the type of the loader as it is', async (t) => {
+  const { client, clock } = makeClient()
+  const options = { ttl: 10, staleIfError: 60 }
+  await client.getOrSet(KEY, () => ADA, options)
+  clock.advance(11)
+  const fetchUser = async (): Promise<User | undefined> => undefined
+  const user: User = await client.getOrSet(KEY, async ({ unchanged }) => await fetchUser() ?? unchanged(), options)
+  // @ts-expect-error -- the loader returns a user
+  const wrong: string = await client.getOrSet(KEY, async ({ unchanged }) => await fetchUser() ?? unchanged(), options)
+  t.same([user, wrong], [ADA, ADA])
+})
