@@ -63,20 +63,21 @@ function linkTo (file: string, text: string, from: string, shown: string): strin
 
 function comparison (from: string): string {
   const shown = (cell: Cell): string => cell === 'none' ? '–' : cell
-  const row = (sentence: string, file: string, cells: readonly (Cell | undefined)[]): string[] =>
-    [sentence, ...cells.map((cell) => cell === undefined ? '' : linkTo(file, `'${sentence}'`, from, shown(cell)))]
+  const row = (sentence: string, file: string, cells: readonly Cell[]): string[] =>
+    [sentence, ...cells.map((cell) => linkTo(file, `'${sentence}'`, from, shown(cell)))]
   const calls = Object.entries(EXPECTATIONS).map(([sentence, cells]) => row(sentence, join(RIVALS, 'claims.ts'), cells))
-  const responses = Object.entries(HTTP_EXPECTATIONS).map(([sentence, cells]) =>
-    row(sentence, join(RIVALS, 'http-claims.ts'), NAMES.map((name) => HTTP_NAMES.includes(name) ? cells[HTTP_NAMES.indexOf(name)] : undefined)))
+  const responses = Object.entries(HTTP_EXPECTATIONS).map(([sentence, cells]) => row(sentence, join(RIVALS, 'http-claims.ts'), cells))
   const results = relative(dirname(from), join(ROOT, 'benchmarks/results/table.md'))
   const costs = MEASURED.flatMap(({ title, rows }) => {
     const cells = NAMES.slice(1).map((name) => {
       const found = rows[name] === undefined ? undefined : measured(rows[name])
       return found === undefined ? '' : `[${timesOf(found.row)}](${results})`
     })
-    return cells.every((cell) => cell === '') ? [] : [[`cost of ${title}, in times that of this suite`, '1', ...cells]]
+    return cells.every((cell) => cell === '') ? [] : [[title, '1', ...cells]]
   })
-  return table(['', ...NAMES], [...calls, ...responses, ...costs])
+  const tables = [table(['calls', ...NAMES], calls), table(['responses', ...HTTP_NAMES], responses)]
+  if (costs.length > 0) tables.push(table(['cost, in times that of this suite', ...NAMES], costs))
+  return tables.join('\n')
 }
 
 /** The cost of the rival in times that of the suite. A row of calls per second has the ratio of their numbers, other rows that of costs. */
