@@ -43,9 +43,11 @@ function docstring (statement: ts.Node): string {
 export function errorTable (kind: string): string {
   const rows = errorRows().filter(({ isResult }) => isResult === (kind === 'result'))
   const shown = (text: string): string => text.replaceAll(/%[sd]/g, '…').replaceAll('|', '\\|')
-  const lines = rows.map((row) => {
-    const status = kind === 'result' ? '' : ` ${row.status} |`
-    return `| \`${row.code}\` |${kind === 'result' ? '' : ` ${row.package} |`}${status} ${shown(row.meaning)} | ${shown(row.sentence)} |`
+  const lines = [...new Set(rows.map(({ code }) => code))].map((code) => {
+    const same = rows.filter((row) => row.code === code)
+    const cell = (of: (row: ErrorRow) => string): string => [...new Set(same.map((row) => shown(of(row))))].join('<br>')
+    const more = kind === 'result' ? [] : [cell((row) => row.package), cell(({ status }) => status)]
+    return `| ${[`\`${code}\``, ...more, cell(({ meaning }) => meaning), cell(({ sentence }) => sentence)].join(' | ')} |`
   })
   const head = kind === 'result' ? ['| code | when | message |', '|---|---|---|'] : ['| code | package | status | when | message |', '|---|---|---|---|---|']
   return `${[...head, ...lines].join('\n')}\n`
