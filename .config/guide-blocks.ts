@@ -1,4 +1,4 @@
-// Writes the generated parts of the README of the root and of the guide: code from its files, error codes, the comparison with other caches,
+// Writes the generated parts of READMEs and of the guide: code from its files, error codes, the comparison with other caches,
 // published figures. Run "npm run docs:guide" after a change of one of them; .ci/checks/guide.test.ts compares.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, extname, join, relative, resolve } from 'node:path'
@@ -12,6 +12,7 @@ const RIVALS = join(GUIDE, 'test/rivals')
 /** The documents with generated parts. */
 export const DOCUMENTS: readonly string[] = [
   join(ROOT, 'README.md'),
+  join(ROOT, 'packages/cache-core/README.md'),
   ...readdirSync(GUIDE).filter((name) => name.endsWith('.md')).map((name) => join(GUIDE, name))
 ]
 
@@ -109,7 +110,9 @@ const PARTS: Readonly<Record<string, (argument: string, from: string) => string>
 
 /** A document with its generated parts written anew: each stands between `<!-- NAME:ARGUMENT -->` and `<!-- /NAME -->`. */
 export function withParts (path: string, text: string): string {
-  return text.replaceAll(/(<!-- (\w+)(?::(\S+))? -->\n)[^]*?(<!-- \/\2 -->)/g, (_whole, begin: string, name: string, argument: string | undefined, close: string) => {
+  return text.replaceAll(/(<!-- (\w+)(?::(\S+))? -->\n)[^]*?(<!-- \/\2 -->)/g, (whole, begin: string, name: string, argument: string | undefined, close: string) => {
+    // The option tables are written by option-tables.ts.
+    if (name === 'options') return whole
     const part = PARTS[name]
     if (part === undefined) throw new Error(`${path}: no part is called "${name}"`)
     return begin + part(argument ?? '', path) + close
