@@ -1,10 +1,14 @@
 // Writes what each door of a package exports to packages/*/api/, from the declarations that were built. With --check it writes nothing, and
-// fails for a report that is out of date and for an exported name without a docstring.
+// fails for a report that is out of date and for an exported name without a docstring. The door "suite", which is no promise to apps, is one
+// list; the others are a reference: by kind, with the docstrings.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import ts from 'typescript'
 
 const root = join(import.meta.dirname, '..')
+/** The kinds of exported names, in the order of a reference. */
+const KINDS = ['Functions', 'Classes', 'Types', 'Constants']
+
 const printer = ts.createPrinter({ removeComments: true, newLine: ts.NewLineKind.LineFeed })
 
 /** A program of the packages' own declarations alone: to read those of Fastify and TypeBox would take ten times as long, for no name of ours. */
@@ -39,22 +43,59 @@ function reportsOf (dir) {
     const exported = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(file)))
       .map((symbol) => ({ name: symbol.name, symbol: original(symbol) })).sort((a, b) => a.name < b.name ? -1 : 1)
     for (const { symbol } of exported) if (!seen.has(symbol)) seen.set(symbol, name)
-    const lines = exported.flatMap(({ name: shown, symbol }) => {
-      const elsewhere = seen.get(symbol) === name ? '' : ` // of ${seen.get(symbol)}.md`
-      const declared = elsewhere === '' ? declarationsOf(symbol) : []
+    for (const { name: shown, symbol } of exported) {
+      const declared = seen.get(symbol) === name ? declarationsOf(symbol) : []
       if (declared.length > 0 && !declared.some(isDocumented)) undocumented.push(`${packageName}: ${shown}`)
-      const renamed = shown === symbol.name ? [] : [`export { ${symbol.name} as ${shown} }${elsewhere}`]
-      if (shown !== symbol.name && exported.some((other) => other !== shown && other.name === symbol.name)) return renamed
-      return elsewhere === '' ? [...declared.map(print), ...renamed] : renamed.length > 0 ? renamed : [`export { ${shown} }${elsewhere}`]
-    })
+    }
     const behind = withoutName(exported.map(({ symbol }) => symbol).filter((symbol) => seen.get(symbol) === name), name)
     const title = name === 'index' ? packageName : `${packageName}/${name}`
     const added = name === 'index' ? program.getSourceFiles().flatMap(({ statements }) => statements.filter((node) => ts.isModuleDeclaration(node) && ts.isStringLiteral(node.name))) : []
     const additions = added.length === 0 ? '' : `\n## Added to modules of others\n\n${block(added.map(print).sort())}`
     const rest = behind.length === 0 ? '' : `\n## Types that the exported names use\n\n${block(behind.flatMap((symbol) => declarationsOf(symbol).map(print)))}`
-    return { path: join(dir, 'api', `${name}.md`), text: `# ${title}\n\nMade by \`npm run docs:api\`.\n\n${block(lines)}${rest}${additions}` }
+    const body = name === 'suite' ? listOf(exported, name) : referenceOf(exported, name)
+    return { path: join(dir, 'api', `${name}.md`), text: `# ${title}\n\nMade by \`npm run docs:api\` from the declarations and their docstrings.\n\n${body}${rest}${additions}` }
   })
   return { reports, undocumented }
+
+  /** All exported names in one block. */
+  function listOf (exported, door) {
+    return block(exported.flatMap(({ name: shown, symbol }) => {
+      const elsewhere = seen.get(symbol) === door ? '' : ` // of ${seen.get(symbol)}.md`
+      const declared = elsewhere === '' ? declarationsOf(symbol) : []
+      const renamed = shown === symbol.name ? [] : [`export { ${symbol.name} as ${shown} }${elsewhere}`]
+      if (shown !== symbol.name && exported.some((other) => other !== shown && other.name === symbol.name)) return renamed
+      return elsewhere === '' ? [...declared.map(print), ...renamed] : renamed.length > 0 ? renamed : [`export { ${shown} }${elsewhere}`]
+    }))
+  }
+
+  /** A table of contents by kind, and a section for each exported name that no other door has. */
+  function referenceOf (exported, door) {
+    const own = exported.filter(({ name: shown, symbol }) => seen.get(symbol) === door && (shown === symbol.name || !exported.some((other) => other.name === symbol.name)))
+    const kinds = groupBy(own, kindOf)
+    const contents = KINDS.filter((kind) => kinds.has(kind)).map((kind) => `- **${kind}**: ${kinds.get(kind).map(({ name: shown }) => `[\`${shown}\`](#${shown.toLowerCase()})`).join(', ')}\n`)
+    const others = exported.filter(({ symbol }) => seen.get(symbol) !== door)
+    if (others.length > 0) contents.push(`- **Of another door**: ${others.map(({ name: shown, symbol }) => `[\`${shown}\`](${seen.get(symbol)}.md#${symbol.name.toLowerCase()})`).join(', ')}\n`)
+    const sections = KINDS.flatMap((kind) => kinds.get(kind) ?? []).map(({ name: shown, symbol }) => {
+      const also = exported.filter((other) => other.symbol === symbol && other.name !== shown).map((other) => ` Also exported as \`${other.name}\`.`).join('')
+      return `\n## ${shown}\n\n${docOf(symbol)}${also}\n\n${block(declarationsOf(symbol).map(printWithDocs))}`
+    })
+    return contents.join('') + sections.join('')
+  }
+
+  function kindOf ({ symbol }) {
+    const { flags } = symbol
+    if ((flags & ts.SymbolFlags.Class) !== 0) return 'Classes'
+    if ((flags & ts.SymbolFlags.Function) !== 0) return 'Functions'
+    if ((flags & ts.SymbolFlags.Variable) === 0) return 'Types'
+    return /(?:FastifyPlugin|=>)/.test(symbol.declarations[0].getText().slice(0, 200)) ? 'Functions' : 'Constants'
+  }
+
+  /** The docstring of a symbol with its tags, as Markdown. */
+  function docOf (symbol) {
+    const text = ts.displayPartsToString(symbol.getDocumentationComment(checker)).replace(/\s+/g, ' ').trim()
+    const tags = symbol.getJsDocTags(checker).map(({ name: tag, text: parts }) => `\n- \`@${tag}\` ${ts.displayPartsToString(parts).replace(/\s+/g, ' ').trim()}`)
+    return text + (tags.length > 0 ? `\n${tags.join('')}` : '')
+  }
 
   function declarationsOf (symbol) {
     return (symbol.declarations ?? []).map(statementOf).filter((node) => !ts.isSourceFile(node))
@@ -98,6 +139,21 @@ function isDocumented (node) {
 
 function print (node) {
   return printer.printNode(ts.EmitHint.Unspecified, node, node.getSourceFile()).replace(/\bdeclare /, '').replace(/^ +#private;\n/m, '').replace(/\[\s+\]/g, '[]')
+}
+
+/** The declaration as it was built, with the docstrings of its members. */
+function printWithDocs (node) {
+  return node.getText().replace(/^((?:export )?)declare /, '$1').replace(/^ +#private;\n/m, '')
+}
+
+function groupBy (items, keyOf) {
+  const groups = new Map()
+  for (const item of items) {
+    const key = keyOf(item)
+    if (groups.has(key)) groups.get(key).push(item)
+    else groups.set(key, [item])
+  }
+  return groups
 }
 
 function block (lines) {

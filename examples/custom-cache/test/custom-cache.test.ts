@@ -1,18 +1,7 @@
 import { cacheCore } from '@x/cache-core'
-import { testCache } from '@x/cache-core/testing'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { CustomCache } from '../src/custom-cache.js'
-
-let time = 0
-
-t.test('CustomCache: keeps every claim of the contract', async (t) => {
-  await testCache({
-    test: (name, run) => t.test(name, run),
-    make: () => new CustomCache({ now: () => time }),
-    advance: (ms) => { time += ms }
-  })
-})
 
 async function buildApp (t: Test): Promise<{ app: FastifyInstance; custom: CustomCache }> {
   const custom = new CustomCache()

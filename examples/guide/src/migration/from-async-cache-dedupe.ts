@@ -1,0 +1,10 @@
+import type { FastifyCache } from '@x/cache-core'
+
+export function makeUsers (cache: FastifyCache, findUser: (id: string) => Promise<{ name: string }>) {
+  const users = cache.namespace('user')
+  return {
+    get: (id: string) => users.getOrSet(id, () => findUser(id), { ttl: 60, staleWhileRevalidate: 300, tags: [id] }),
+    changed: (id: string) => users.tags.invalidate(id),
+    clear: () => users.clear()
+  }
+}

@@ -1,0 +1,27 @@
+import type { EventEmitter } from 'node:events'
+import { cacheCore } from '@x/cache-core'
+import { cacheRedis, type CacheRedisOptions } from '@x/cache-redis'
+import Fastify, { type FastifyInstance } from 'fastify'
+
+export async function buildApp (database: { end (): Promise<void> }, redis: CacheRedisOptions): Promise<FastifyInstance> {
+  const app = Fastify()
+  // Fastify closes in the reverse order of registration: the cache ends while the database is still there for its loads.
+  app.addHook('onClose', () => database.end())
+  await app.register(cacheCore)
+  await app.register(cacheRedis, redis)
+  return app
+}
+
+/** Closes an app at the first signal, `waitMs` after it: a load balancer needs that time to send its requests elsewhere. */
+export function closeOnSignal (app: FastifyInstance, { waitMs = 5000, source = process as EventEmitter } = {}): void {
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    source.once(signal, () => {
+      setTimeout(() => {
+        app.close().catch((error: unknown) => {
+          app.log.error({ err: error }, 'The app did not close')
+          process.exitCode = 1
+        })
+      }, waitMs)
+    })
+  }
+}
