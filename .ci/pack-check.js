@@ -54,6 +54,12 @@ async function useCommandLine (app) {
   console.log('ok - cache-advisor: installed, and right about a trace')
 }
 
+/** Option `otel` without and with the OpenTelemetry SDK, an optional peer dependency that npm does not install by itself. */
+async function useOtel (app, expected) {
+  const printed = (await run('The metrics cannot be registered with option otel', app, process.execPath, 'otel.js')).trim()
+  if (printed !== expected) throw new Error(`option otel: ${printed} and not ${expected}`)
+}
+
 /**
  * Compiles consumers under each module resolution; declarations that are not found there would be `any` without a word.
  * Declarations of dependencies are the same files under each, so that one compilation checks them: TypeBox's take 20 s.
@@ -97,6 +103,7 @@ async function useLowestPeers (app, dirs, packages) {
   await run('The lowest peer dependencies cannot be installed', app, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', '--save-exact', ...lowest)
   for (const { name } of packages) await run(`${name} cannot be used with ${lowest.join(' and ')}`, app, process.execPath, 'doors.js', name)
   await run(`A TypeScript consumer does not compile with ${lowest.join(' and ')}`, app, process.execPath, join(root, 'node_modules/typescript-7/bin/tsc'), '-p', '.', '--singleThreaded')
+  await useOtel(app, '200')
   console.log(`ok - the lowest peer dependencies: ${lowest.join(', ')}`)
 }
 
@@ -125,6 +132,7 @@ async function check (app) {
     console.log(`ok - ${name}: packed, installed, imported, required, registered`)
   }
   await useCommandLine(app)
+  await useOtel(app, 'CACHE_ERR_OTEL_MISSING')
   await compile(app)
   await useLowestPeers(app, dirs, packages)
 }

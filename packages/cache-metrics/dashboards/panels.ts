@@ -2,14 +2,16 @@ import { PanelBuilder as BarGauge } from '@grafana/grafana-foundation-sdk/bargau
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog'
 import { BigValueColorMode, GraphDrawStyle, LineInterpolation, ReduceDataOptionsBuilder, StackingConfigBuilder, StackingMode, VizOrientation } from '@grafana/grafana-foundation-sdk/common'
 import {
-  DashboardBuilder, DashboardCursorSync, DatasourceVariableBuilder, MappingType, QueryVariableBuilder, ThresholdsConfigBuilder, ThresholdsMode,
-  VariableRefresh, type Dashboard, type Panel, type ValueMapping
+  AnnotationQueryBuilder, DashboardBuilder, DashboardCursorSync, DashboardLinkBuilder, DashboardLinkType, DatasourceVariableBuilder, MappingType,
+  QueryVariableBuilder, ThresholdsConfigBuilder, ThresholdsMode, VariableRefresh, type Dashboard, type DashboardLink, type Panel, type ValueMapping
 } from '@grafana/grafana-foundation-sdk/dashboard'
 import { HeatmapColorMode, HeatmapColorOptionsBuilder, PanelBuilder as HeatMap } from '@grafana/grafana-foundation-sdk/heatmap'
 import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus'
 import { PanelBuilder as Stat } from '@grafana/grafana-foundation-sdk/stat'
 import { PanelBuilder as StateTimeline } from '@grafana/grafana-foundation-sdk/statetimeline'
 import { PanelBuilder as TimeSeries } from '@grafana/grafana-foundation-sdk/timeseries'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 /** PromQL by the name of its series; `{{label}}` in a name is the value of that label. */
 export type Queries = Record<string, string>
@@ -23,7 +25,24 @@ export interface Look {
   unit: string
   /** Of 24 columns. */
   width: number
+  /** The alerts whose runbooks the panel links to. */
+  alerts?: readonly string[]
 }
+
+const { repository } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { repository: { url: string; directory: string } }
+const PACKAGE = `${repository.url.replace(/^git\+|\.git$/g, '')}/blob/main/${repository.directory}`
+
+/** The address of the runbook of an alert, as in the alert's `runbook_url`. */
+export function runbookUrl (alert: string): string {
+  return `${PACKAGE}/runbooks/${alert}.md`
+}
+
+/** Label matchers of every query: the chosen jobs and processes. */
+export const CHOSEN = 'job=~"$job",instance=~"$instance"'
+/** The chosen routes, for metrics with that label. */
+export const ROUTES = 'route=~"$route"'
+/** The chosen key patterns, for metrics with that label. */
+export const PATTERNS = 'key_pattern=~"$pattern"'
 
 const SOURCE = { type: 'prometheus', uid: '${datasource}' } // eslint-disable-line no-template-curly-in-string
 
@@ -34,11 +53,13 @@ interface Common<P> extends Builder<Panel> {
   datasource (source: typeof SOURCE): P
   span (columns: number): P
   height (rows: number): P
+  links (links: Builder<DashboardLink>[]): P
   withTarget (target: DataqueryBuilder): P
 }
 
-function look<P extends Common<P>> (panel: P, queries: Queries, { title, description, unit, width }: Look, height: number, isInstant: boolean): P {
+function look<P extends Common<P>> (panel: P, queries: Queries, { title, description, unit, width, alerts = [] }: Look, height: number, isInstant: boolean): P {
   panel.title(title).description(description).unit(unit).datasource(SOURCE).span(width).height(height)
+  if (alerts.length > 0) panel.links(alerts.map((alert) => linkTo(`Runbook: ${alert}`, runbookUrl(alert))))
   for (const [at, [name, expr]] of Object.entries(queries).entries()) {
     const query = new DataqueryBuilder().refId(String.fromCharCode(65 + at)).expr(expr).legendFormat(name)
     panel.withTarget(isInstant ? query.instant() : query.range())
@@ -101,16 +122,41 @@ function redFrom (alarm: number | undefined): ThresholdsConfigBuilder {
   return new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps(steps)
 }
 
-/** A dashboard with a choice of data source and jobs: `$job`. */
-export function dashboard (uid: string, title: string, description: string): DashboardBuilder {
-  const source = new DatasourceVariableBuilder('datasource').label('Data source').type('prometheus')
-  const job = new QueryVariableBuilder('job').label('Job').datasource(SOURCE)
-    .query('label_values(cache_rollout_percent, job)').refresh(VariableRefresh.OnTimeRangeChanged)
+function linkTo (title: string, url: string): DashboardLinkBuilder {
+  return new DashboardLinkBuilder(title).type(DashboardLinkType.Link).url(url).targetBlank(true)
+}
+
+/** A choice among the values of a label; all of them at first. */
+function choice (name: string, label: string, values: string): QueryVariableBuilder {
+  return new QueryVariableBuilder(name).label(label).datasource(SOURCE)
+    .query(`label_values(${values})`).refresh(VariableRefresh.OnTimeRangeChanged)
     .multi(true).includeAll(true).allValue('.+').current({ text: 'All', value: '$__all' })
+}
+
+/** A mark in all panels at each change of the percent; Grafana draws it where the value is above 0. */
+function rolloutChange (name: string, color: string, comparison: '>' | '<'): AnnotationQueryBuilder {
+  const percent = 'max by (job) (cache_rollout_percent{job=~"$job"}'
+  return new AnnotationQueryBuilder().name(name).datasource(SOURCE).enable(true).iconColor(color)
+    .expr(`(${percent}) ${comparison} bool ${percent} offset $__interval)) > 0`).step('60s').titleFormat(name).textFormat('{{job}}')
+}
+
+/**
+ * A dashboard with a choice of data source, jobs, processes, routes and key patterns: `$job`, `$instance`, `$route`, `$pattern`. It has marks at the
+ * changes of the rollout, and links to the runbooks and to the other dashboard.
+ */
+export function dashboard (uid: string, title: string, description: string): DashboardBuilder {
   return new DashboardBuilder(title).uid(uid).description(description).tags(['cache', 'generated'])
     .time({ from: 'now-6h', to: 'now' }).refresh('1m').timezone('browser').readonly()
     .tooltip(DashboardCursorSync.Crosshair)
-    .withVariable(source).withVariable(job)
+    .withVariable(new DatasourceVariableBuilder('datasource').label('Data source').type('prometheus'))
+    .withVariable(choice('job', 'Job', 'cache_rollout_percent, job'))
+    .withVariable(choice('instance', 'Instance', 'cache_rollout_percent{job=~"$job"}, instance'))
+    .withVariable(choice('route', 'Route', `cache_request_duration_seconds_count{${CHOSEN}}, route`))
+    .withVariable(choice('pattern', 'Key pattern', `cache_miss_total{${CHOSEN}}, key_pattern`))
+    .annotation(rolloutChange('Rollout raised', 'green', '>'))
+    .annotation(rolloutChange('Rollout lowered', 'red', '<'))
+    .link(new DashboardLinkBuilder('Cache').type(DashboardLinkType.Dashboards).tags(['cache']).includeVars(true).keepTime(true))
+    .link(linkTo('Runbooks', `${PACKAGE}/prometheus/README.md#runbooks`))
 }
 
 /** The text of a dashboard's file. */

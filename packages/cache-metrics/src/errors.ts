@@ -8,7 +8,10 @@ export const EndpointTaken = createError<[path: string]>('CACHE_ERR_ENDPOINT_TAK
   'There is a route GET %s already: give the metrics another path with option "endpoint", or none with endpoint: false')
 /** The second listener, the server on a port of its own for the metrics, cannot listen on this port. */
 export const ListenerFailed = createError<[host: string, port: number, why: string, because: { cause: unknown }]>('CACHE_ERR_METRICS_LISTENER',
-  'The metrics cannot listen on %s:%d (%s): choose another port with option "listener" or METRICS_PORT, 0 for any')
+  'The metrics cannot listen on %s:%d (%s): choose another port with option "listener" or METRICS_PORT, 0 for any; each worker of a cluster needs its own')
+/** Option `otel` is set, but the OpenTelemetry SDK, an optional peer dependency, is not installed. */
+export const OtelMissing = createError<[because: { cause: unknown }]>('CACHE_ERR_OTEL_MISSING',
+  'Option "otel" needs @opentelemetry/sdk-metrics, which is not installed: npm install @opentelemetry/sdk-metrics@^2, or leave out "otel" and FEATURE_OTEL')
 /** The plugin `cacheMetrics` was registered a second time, with options, which would be ignored. */
 export const AlreadyMeasured = createError('CACHE_ERR_METRICS_REGISTERED',
   '@x/cache-metrics is registered already, and the options of a second registration would be ignored: keep one')

@@ -36,7 +36,8 @@ export class MetricsListener {
   /** Begins to listen on the port for metrics. Rejects with `CACHE_ERR_METRICS_LISTENER` if the server cannot listen. */
   async #start (): Promise<void> {
     const { port = LISTENER_DEFAULTS.port, host } = this.#options
-    this.#server.listen(port, host)
+    // Not shared by the workers of a cluster, where a scrape would reach any of them: the second worker is refused instead.
+    this.#server.listen({ port, host, exclusive: true })
     try {
       await once(this.#server, 'listening')
     } catch (cause) {

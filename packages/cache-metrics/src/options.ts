@@ -65,8 +65,8 @@ export const metricsSchema = Type.Object({
   /** The maximum number of routes with a label of their own; the others share the label `other`. */
   maxRoutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 200 })),
   /**
-   * Export of the metrics through OpenTelemetry, whose packages are loaded only then. `true`, or `{ meterProvider }`: the app's own provider,
-   * in place of the global one of `@opentelemetry/api`.
+   * Export of the metrics through OpenTelemetry; needs `@opentelemetry/sdk-metrics`, which is loaded only then. `true`, or `{ meterProvider }`:
+   * the app's own provider, in place of the global one of `@opentelemetry/api`.
    */
   otel: Type.Optional(Type.Union([
     Type.Boolean(),

@@ -9,6 +9,7 @@ import { addEndpoints, endpointsOf } from './endpoints.js'
 import { AlreadyMeasured } from './errors.js'
 import { MetricsListener } from './listener.js'
 import { METRICS_DEFAULTS, resolveMetricsOptions, type CacheMetricsOptions, type PromRegistry } from './options.js'
+import { loadOtel } from './metrics/load-otel.js'
 import { addTo } from './metrics/prom-metric.js'
 import { Traffic } from './traffic/traffic.js'
 
@@ -58,10 +59,9 @@ const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetr
     removeMetrics()
     core.registry.statusParts.delete('arms')
   })
-  // The packages of OpenTelemetry are loaded only if option `otel` is set.
   const otelMetrics = otel === false
     ? undefined
-    : new (await import('./metrics/otel.js')).OtelMetrics(source, otel === true ? undefined : otel.meterProvider)
+    : new (await loadOtel()).OtelMetrics(source, otel === true ? undefined : otel.meterProvider)
   if (otelMetrics !== undefined) fastify.addHook('onClose', async function closeOtel () { await otelMetrics.close() })
   const observer = advisor === false ? undefined : addAdvisor(fastify, core, traffic, advisor === true ? {} : advisor)
   const endpoints = endpointsOf(registry, otelMetrics, options.endpoint)

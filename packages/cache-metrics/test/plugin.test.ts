@@ -24,6 +24,23 @@ t.test('cacheMetrics: loads nothing of the OpenTelemetry SDK unless it is on', a
   t.equal(printed, 'false\nfalse\ntrue\n')
 })
 
+t.test('cacheMetrics: otel without the OpenTelemetry SDK stops the start and says what to install', async (t) => {
+  const printed = await runScript(`
+    import { register } from 'node:module'
+    import Fastify from 'fastify'
+    // Below no folder that has it, so that Node's own error is seen.
+    const hook = "export const resolve = (name, context, next) => next(name, name === '@opentelemetry/sdk-metrics' ? { ...context, parentURL: 'file:///nowhere/app.js' } : context)"
+    register('data:text/javascript,' + encodeURIComponent(hook))
+    const { cacheMetrics } = await import('@x/cache-metrics')
+    for (const options of [{}, { otel: true }]) {
+      const app = Fastify()
+      await app.register(cacheMetrics, options).then(() => console.log('started'), (error) => console.log(error.code, error.message))
+      await app.close().catch(() => {})
+    }
+  `)
+  t.match(printed, /^started\nCACHE_ERR_OTEL_MISSING .*npm install @opentelemetry\/sdk-metrics@\^2.*\n$/)
+})
+
 t.test('cacheMetrics: is a plugin by name and by default', async (t) => {
   t.equal(cacheMetricsByDefault, cacheMetrics)
   const app = await buildApp(t)

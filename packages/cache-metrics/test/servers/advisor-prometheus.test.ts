@@ -3,14 +3,14 @@ import t from 'tap'
 import { freePort, holds } from '@x/test-kit/servers'
 import { cacheCore } from '@x/cache-core'
 import { cacheMetrics } from '../../src/index.js'
-import { PrometheusServer } from '../fixtures/prometheus-server.js'
+import { startPrometheus } from '../fixtures/prometheus-server.js'
 import { run } from '../fixtures/run-cli.js'
 
 t.setTimeout(300_000)
 
 const port = await freePort()
 // Prometheus takes 5 s until it scrapes for the first time, so it starts at once with the rest.
-const starting = PrometheusServer.start(port)
+const starting = startPrometheus(port)
 const app = Fastify()
 t.teardown(() => app.close())
 await app.register(cacheCore, { implementation: 'memory' })

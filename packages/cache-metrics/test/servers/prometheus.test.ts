@@ -4,14 +4,14 @@ import { zipfTrace } from '@x/example-server/replay/zipf'
 import { startServer } from '@x/example-server/server-process'
 import { freePort, holds } from '@x/test-kit/servers'
 import { RedisServer } from '@x/test-kit/redis-server'
-import { PrometheusServer } from '../fixtures/prometheus-server.js'
+import { startPrometheus } from '../fixtures/prometheus-server.js'
 import { dailyCheck, dashboardQueries, type Query } from '../fixtures/queries.js'
 
 t.setTimeout(300_000)
 
 const port = await freePort()
 // Prometheus takes 5 s until it scrapes for the first time, so it starts at once with the rest.
-const prometheus = PrometheusServer.start(port)
+const prometheus = startPrometheus(port)
 const redis = await RedisServer.start()
 t.teardown(() => redis.close())
 const server = await startServer({

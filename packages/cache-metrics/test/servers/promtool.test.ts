@@ -1,17 +1,19 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { FILES } from '../../dashboards/files.js'
+import { runbookUrl } from '../../dashboards/panels.js'
 import { METRICS } from '../../src/metrics/metrics.js'
 import { CONFIG } from '../fixtures/prometheus-server.js'
-import { dailyCheck, dashboardQueries } from '../fixtures/queries.js'
+import { annotationQueries, dailyCheck, dashboardQueries } from '../fixtures/queries.js'
 import { FAULTS, healthySeries, notation, type Fault } from '../fixtures/series.js'
 
 t.setTimeout(900_000)
 
 const read = (name: string) => readFileSync(join(CONFIG, name), 'utf8')
+const RUNBOOKS = join(CONFIG, '../runbooks')
 const ruleTests = readdirSync(CONFIG).filter((name) => name.endsWith('.test.yml'))
 
 /** The output of promtool, and its exit status. */
@@ -113,7 +115,7 @@ t.test('alerts: without its metrics an app is one to look at, and so is one with
   t.equal(status, 0, output)
 })
 
-t.test('alerts: each is tested before it fires and when it fires, and has a runbook here and in the guide', async (t) => {
+t.test('alerts: each is tested before it fires and when it fires, and leads to its runbook', async (t) => {
   const rules = read('alert-rules.yml').split('- alert: ').slice(1)
   const names = rules.map((rule) => /^\w+/.exec(rule)![0])
   // An expectation on one line: "expr: …, eval_time: …, exp_samples: …".
@@ -124,15 +126,58 @@ t.test('alerts: each is tested before it fires and when it fires, and has a runb
     t.ok(own.some((line) => !line.includes('exp_samples: []')), `${name}: a time when it does`)
     t.match(rules[at], /severity: (critical|warning|info)/, name)
     t.match(rules[at], /summary:[^]*description:[^]*runbook:|annotations: \*/, name)
-    t.match(read('README.md'), `\n### ${name}\n`)
+    if (!rules[at]!.includes('annotations: *')) t.match(rules[at], `runbook_url: ${runbookUrl(name)}\n`)
+    const severity = /severity: (\w+)/.exec(rules[at]!)![1]!
+    t.match(readFileSync(join(RUNBOOKS, `${name}.md`), 'utf8'), new RegExp(`^# ${name}\n\n\\*\\*${severity}\\*\\*[^]*\n## What to do\n\n1\\. [^]*\n## Where to look\n`))
+    t.match(read('README.md'), `| [${name}](../runbooks/${name}.md) | ${severity} |`)
   }
-  for (const [, name] of read('README.md').matchAll(/^### (Cache\w+)$/gm)) t.ok(names.includes(name!), `${name} is an alert`)
+  t.same(readdirSync(RUNBOOKS).sort(), [...new Set(names)].sort().map((name) => `${name}.md`))
+})
+
+t.test('runbooks: their links lead to files, and the panels that they name are in the dashboard', async (t) => {
+  const titles = new Map(Object.entries(FILES).map(([name, text]) => {
+    const { panels } = JSON.parse(text) as { panels: { title: string }[] }
+    return [name.replace('.json', ''), panels.map(({ title }) => title)] as const
+  }))
+  for (const name of readdirSync(RUNBOOKS)) {
+    const text = readFileSync(join(RUNBOOKS, name), 'utf8')
+    for (const [, link] of text.matchAll(/\]\(([^)#]+)/g)) t.ok(existsSync(join(RUNBOOKS, link!)), `${name}: ${link}`)
+    const [, board, rest] = /^Dashboard `([\w-]+)`: (.*)$/m.exec(text)!
+    for (const [, title] of rest!.matchAll(/"([^"]+)"/g)) t.ok(titles.get(board!)!.includes(title!), `${name}: ${title}`)
+  }
+})
+
+// A share of loading in all requests: loads have no route, and requests no key pattern.
+const OF_THE_WHOLE = new Set(['Share of request time that is loading'])
+
+t.test('dashboards: every query obeys the variables whose labels its metric has, and panels lead to runbooks that exist', async (t) => {
+  const labels = new Map(METRICS.flatMap(({ name, labelNames, type }) => {
+    return (type === 'histogram' ? ['_bucket', '_sum', '_count'] : ['']).map((suffix) => [name + suffix, labelNames] as const)
+  }))
+  for (const [file, text] of Object.entries(FILES)) {
+    const { panels, templating } = JSON.parse(text) as {
+      panels: { title: string; targets?: { expr: string }[]; links?: { url: string }[] }[]
+      templating: { list: { name: string }[] }
+    }
+    t.same(templating.list.map(({ name }) => name), ['datasource', 'job', 'instance', 'route', 'pattern'], file)
+    for (const { title, targets = [], links = [] } of panels) {
+      for (const [, metric, matchers] of targets.flatMap(({ expr }) => [...expr.matchAll(/(\w+)\{([^}]*)\}/g)])) {
+        t.ok(labels.has(metric!), `${file}: ${title}: ${metric}`)
+        t.match(matchers, 'job=~"$job",instance=~"$instance"', `${file}: ${title}`)
+        if (OF_THE_WHOLE.has(title)) continue
+        if (labels.get(metric!)!.includes('route')) t.match(matchers, 'route=~"$route"', `${file}: ${title}`)
+        if (labels.get(metric!)!.includes('key_pattern')) t.match(matchers, /key_pattern(=~"\$pattern"|="edge")/, `${file}: ${title}`)
+      }
+      for (const { url } of links) t.ok(readdirSync(RUNBOOKS).some((name) => url === runbookUrl(name.replace('.md', ''))), `${title}: ${url}`)
+    }
+    t.ok(panels.some(({ links = [] }) => links.length > 0), file)
+  }
 })
 
 t.test('queries: those of the dashboards and of the daily check are PromQL', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'cache-metrics-promtool-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
-  const queries = [...dashboardQueries(), ...dailyCheck()]
+  const queries = [...dashboardQueries(), ...annotationQueries(), ...dailyCheck()]
   const rules = queries.map(({ expr }, at) => ({ record: `query:${at}`, expr }))
   // JSON is YAML.
   writeFileSync(join(folder, 'queries.yml'), JSON.stringify({ groups: [{ name: 'queries', rules }] }))

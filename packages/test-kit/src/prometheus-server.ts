@@ -1,0 +1,102 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import t from 'tap'
+import { freePort, holds } from './servers.js'
+
+// With Node alone the rest of the suite runs; continuous integration installs the server, and must not skip.
+if (spawnSync('prometheus', ['--version']).error !== undefined) {
+  if (process.env.CI !== undefined) throw new Error('prometheus is not installed: bash .ci/provision installs it')
+  t.plan(0, 'prometheus is not installed')
+  process.exit(0)
+}
+
+// Prometheus does not end with the process that started it. This one ends when its stdin does, and leaves nothing.
+const WATCH = `exec 3<&0
+prometheus --config.file=prometheus.yml --storage.tsdb.path=data --web.listen-address="$0" --log.level=warn 3<&- &
+server=$!
+{ cat <&3 >/dev/null; kill -KILL $server; } 2>/dev/null &
+wait $server
+rm -rf "$PWD"`
+
+/** One series of an answer. */
+export interface Sample {
+  metric: Record<string, string>
+  value: number
+}
+
+/** A rule as Prometheus sees it. */
+export interface Rule {
+  name: string
+  type: 'recording' | 'alerting'
+  health: string
+  lastError?: string
+}
+
+/** A Prometheus server that belongs to one test. */
+export class PrometheusServer {
+  readonly #process: ChildProcess
+  readonly url: string
+  #output = ''
+
+  private constructor (process_: ChildProcess, url: string) {
+    this.#process = process_
+    this.url = url
+    process_.stderr!.on('data', (data) => { this.#output += data })
+  }
+
+  /**
+   * Starts Prometheus with copies of files and folders, among them a `prometheus.yml`, in which some texts are replaced: each must be there. Ends with
+   * the test.
+   */
+  static async start (files: readonly string[], replacements: Readonly<Record<string, string>>): Promise<PrometheusServer> {
+    const folder = mkdtempSync(join(tmpdir(), 'cache-metrics-prometheus-'))
+    for (const file of files) cpSync(file, statSync(file).isDirectory() ? folder : join(folder, basename(file)), { recursive: true })
+    const file = join(folder, 'prometheus.yml')
+    let text = readFileSync(file, 'utf8')
+    for (const [from, to] of Object.entries(replacements)) {
+      if (!text.includes(from)) throw new Error(`prometheus.yml has no ${from}`)
+      text = text.replaceAll(from, to)
+    }
+    writeFileSync(file, text)
+
+    const address = `127.0.0.1:${await freePort()}`
+    const child = spawn('sh', ['-c', WATCH, address], { cwd: folder, stdio: ['pipe', 'ignore', 'pipe'] })
+    const server = new PrometheusServer(child, `http://${address}`)
+    t.teardown(() => server.close())
+    await server.#ready()
+    return server
+  }
+
+  async #ready (): Promise<void> {
+    await holds('Prometheus is ready', async () =>
+      this.#process.exitCode !== null || (await fetch(`${this.url}/-/ready`)).ok, 60_000)
+    if (this.#process.exitCode !== null) throw new Error(`Prometheus has ended: ${this.#output}`)
+  }
+
+  /** The result of an instant query. Throws the error of Prometheus. */
+  async query (expr: string): Promise<Sample[]> {
+    const { result } = await this.#ask<{ result: { metric: Sample['metric']; value: [number, string] }[] }>(`query?query=${encodeURIComponent(expr)}`)
+    return result.map(({ metric, value: [, value] }) => ({ metric, value: Number(value) }))
+  }
+
+  async rules (): Promise<Rule[]> {
+    const { groups } = await this.#ask<{ groups: { rules: Rule[] }[] }>('rules')
+    return groups.flatMap(({ rules }) => rules)
+  }
+
+  async #ask<T> (path: string): Promise<T> {
+    const answer = await (await fetch(`${this.url}/api/v1/${path}`)).json() as { status: string; error?: string; data: T }
+    if (answer.status !== 'success') throw new Error(answer.error)
+    return answer.data
+  }
+
+  async close (): Promise<void> {
+    if (this.#process.exitCode !== null) return
+    const ended = once(this.#process, 'exit')
+    this.#process.stdin!.end()
+    await ended
+  }
+}
