@@ -62,7 +62,9 @@ class World {
       const id = `${actor}.${step}`
       try {
         const draw = this.#random.next()
-        if (draw < 0.6) await this.#load(id)
+        if (draw < 0.45) await this.#load(id)
+        else if (draw < 0.55) await this.#loadMany(id)
+        else if (draw < 0.6) await this.#touch(id)
         else if (draw < 0.7) await this.#read(id)
         else await this.#change(id)
       } catch (error) {
@@ -87,12 +89,47 @@ class World {
         await this.time.sleep(random.below(80))
         if (random.chance(0.05)) load.skip()
         if (fails) throw down
-        return { key, version }
+        return (load.stale?.value as Versioned | undefined)?.version === version ? load.unchanged() : { key, version }
       }, options)
       this.#check(id, key, floor, value)
     } catch (error) {
       if (error !== down) throw error
     }
+  }
+
+  async #loadMany (id: string): Promise<void> {
+    const random = this.#random
+    const group = random.pick(['a', 'b'])
+    const keys = KEYS.filter((key) => key.startsWith(group) && random.chance(0.8))
+    const isStaleAllowed = random.chance(0.3)
+    const floors = keys.map((key) => (isStaleAllowed ? this.#hardFloor : this.#softFloor).get(key) ?? 0)
+    const fails = random.chance(0.1)
+    const options = {
+      ttl: random.pick([0.05, 0.5, 5]),
+      lock: random.chance(0.15),
+      tags: [group, ...keys.map((key) => `one:${key}`)],
+      ...isStaleAllowed ? { staleWhileRevalidate: 1, staleIfError: 2, retryAfterMs: 30 } : {}
+    }
+    this.#note(id, `load ${keys.join()} from ${floors.join()}`)
+    try {
+      const values = await this.#cache.getOrSetMany<Versioned>(keys, async (missing, { skip }) => {
+        const loaded = new Map(missing.map((key) => [key, { key, version: this.#versions.get(key)! }]))
+        this.#note(id, `source of ${missing.join()}: ${[...loaded.values()].map(({ version }) => version).join()}`)
+        await this.time.sleep(random.below(80))
+        if (random.chance(0.05)) skip(random.pick(missing))
+        if (fails) throw down
+        return loaded
+      }, options)
+      values.forEach((value, at) => this.#check(id, keys[at]!, floors[at]!, value!))
+    } catch (error) {
+      if (error !== down) throw error
+    }
+  }
+
+  async #touch (id: string): Promise<void> {
+    const key = this.#random.pick(KEYS)
+    const result = await this.#cache.touch(key, this.#random.pick([0, 0.05, 5]))
+    this.#note(id, `touch ${key}: ${result.ok && result.value}`)
   }
 
   /** Half of the keys have a tag that only the value tells, which the group covers. */

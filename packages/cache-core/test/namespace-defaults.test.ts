@@ -165,6 +165,8 @@ t.test('namespace: types: its values have one type', async (t) => {
   const { client } = makeClient()
   const users = client.namespace<User>('user', { ttl: (user) => user.id, tags: (user) => [user.team], coveringTags: ['users'] })
   const user: User = await users.getOrSet('1', async () => ADA)
+  // @ts-expect-error -- the stale value is a user
+  await users.getOrSet('4', ({ stale }) => ({ id: stale?.value.age as number, team: 'red' }))
   const found = await users.get('1')
   const name: string | undefined = found.ok ? found.value?.team : undefined
   const many: (User | undefined)[] = await users.getOrSetMany(['1'], (keys) => keys.map(() => ADA))

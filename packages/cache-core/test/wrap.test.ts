@@ -1,6 +1,8 @@
 import { CacheRegistry, type Result } from '@x/cache-core'
 import { causeOf, ok } from '@x/cache-core/implementing'
 import { CacheClient } from '@x/cache-core/suite'
+import fc from 'fast-check'
+import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { deferred, settle } from '@x/test-kit/deferred'
 import { countsOf, errorsOf, makeClient } from '@x/test-kit/make-client'
@@ -63,6 +65,22 @@ t.test('wrap: arguments that differ in type or place have keys of their own', as
   t.match(await client.get(load.keyOf('\ud800')), { ok: true }, 'an unpaired surrogate, too')
 })
 
+t.test('wrap: two lists of plain arguments have one key if they are equal, and only then', async (t) => {
+  const { client } = makeClient()
+  const load = client.wrap((...args: unknown[]) => args.length, { name: 'f' })
+  const plain = fc.letrec((tie) => ({
+    value: fc.oneof({ depthSize: 'small' },
+      fc.constantFrom(null, undefined, true, false, 0, -0, NaN, '', ',', '"', '1'), fc.integer(), fc.double(), fc.bigInt(), fc.string({ unit: 'binary' }),
+      fc.array(tie('value'), { maxLength: 3 }), fc.dictionary(fc.string(), tie('value'), { maxKeys: 3, noNullPrototype: true }))
+  })).value
+  const list = fc.array(plain, { maxLength: 3 })
+  const trimmed = (args: unknown[]): unknown[] => args.slice(0, args.findLastIndex((arg) => arg !== undefined) + 1)
+  fc.assert(fc.property(list, list, (one, other) => {
+    t.equal(load.keyOf(...one) === load.keyOf(...other), isDeepStrictEqual(trimmed(one), trimmed(other)))
+    t.equal(load.keyOf(...one), load.keyOf(...structuredClone(one)))
+  }), { numRuns: 300 })
+})
+
 t.test('wrap: arguments without a text are refused with a code, and the function does not run', async (t) => {
   const { client } = makeClient()
   const { calls, fn } = recorded((_arg: unknown) => 1)
@@ -71,8 +89,8 @@ t.test('wrap: arguments without a text are refused with a code, and the function
   circular.self = circular
   class Id { readonly id = 1 }
   class List extends Array {}
-  const holes = [1, 2]
-  delete holes[0]
+  const holes = new Array<number>(2)
+  holes[1] = 1
   const wrong: Record<string, unknown> = {
     'a function': () => 1,
     'a symbol': Symbol('x'),

@@ -1,6 +1,6 @@
 import type { Cache, Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, Tags } from '../contract/cache.js'
 import type { CacheRegistry } from '../service/registry.js'
-import type { GetOrSetOptions, Loader, ManyLoader } from '../contract/loader.js'
+import type { GetOrSetOptions, LoadContext, Loader, ManyLoader } from '../contract/loader.js'
 import type { Result } from '../contract/result.js'
 import type { WarmOptions } from './warm-options.js'
 import type { WrapOptions, Wrapped } from './wrap-options.js'
@@ -69,7 +69,7 @@ export interface CacheNamespace<V> extends Omit<FastifyCache, Untyped> {
   getMany (keys: string[]): Promise<Result<(V | null)[]>>
   set (key: string, value: V, ttl?: number | SetOptions): Promise<Result<void>>
   setMany (items: (SetItem & { value: V })[]): Promise<Result<void>>
-  getOrSet (key: string, loader: Loader<V>, options?: number | GetOrSetOptions<V>): Promise<V>
+  getOrSet (key: string, loader: (context: LoadContext<V>) => V | Promise<V>, options?: number | GetOrSetOptions<V>): Promise<V>
   getOrSetMany (keys: readonly string[], loadMany: ManyLoader<V>, options?: number | GetOrSetOptions<V>): Promise<(V | undefined)[]>
   wrap<A extends unknown[]> (fn: (this: void, ...args: A) => V | Promise<V>, options: WrapOptions<A, V>): Wrapped<A, V>
   warm (items: WarmItem<V>[], options?: WarmOptions): Promise<WarmReport>

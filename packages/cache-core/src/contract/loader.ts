@@ -1,13 +1,13 @@
 /** The stored value that a load is to replace. */
-export interface StaleValue {
+export interface StaleValue<T = any> {
   /** A copy of its own for the loader. */
-  readonly value: any
+  readonly value: T
   /** Seconds since the value was stored; `NaN` if the implementation does not record the time. */
   readonly age: number
 }
 
 /** The argument of a loader. */
-export interface LoadContext {
+export interface LoadContext<T = any> {
   readonly key: string
   /** The abort signal of the load, aborted when `timeoutMs` has passed. */
   readonly signal: AbortSignal
@@ -17,7 +17,7 @@ export interface LoadContext {
    * The stored value, stale or about to be, of a call with a stale window or `earlyRefresh`; `undefined`: there is none. The loader may ask
    * its source whether the value is still the current one.
    */
-  readonly stale: StaleValue | undefined
+  readonly stale: StaleValue<T> | undefined
   /**
    * Returns the value of `stale`, for the loader to return: the value is stored again, with a new lifetime. The declared type `never` leaves
    * the type of the loader as it is.

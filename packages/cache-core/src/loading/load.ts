@@ -7,8 +7,11 @@ export class Load implements LoadContext {
   isSkipped = false
   /** The number of loads that one run of a loader carries out: the keys of a batch. */
   sharers = 1
+  readonly stale: StaleValue | undefined
 
-  constructor (readonly key: string, readonly stale: StaleValue | undefined = undefined) {}
+  constructor (readonly key: string, stale?: StaleValue) {
+    this.stale = stale
+  }
 
   get signal (): AbortSignal {
     return (this.#controller ??= new AbortController()).signal
