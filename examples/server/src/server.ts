@@ -4,8 +4,10 @@ import { fileURLToPath } from 'node:url'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.js'
+import { connectDatabase } from './database/connect.js'
 import { openDatabase, type Database } from './database/open.js'
 import { readEnv, type ServerEnv } from './env.js'
+import { addWorkerPort } from './worker-port.js'
 
 const ENV_FILE = fileURLToPath(new URL('../.env', import.meta.url))
 
@@ -13,7 +15,7 @@ async function start (): Promise<void> {
   // Variables that the environment already has take precedence over the file.
   if (existsSync(ENV_FILE)) process.loadEnvFile(ENV_FILE)
   const env = readEnv()
-  const database = await openDatabase(env.databaseDir)
+  const database = env.databaseAddress === undefined ? await openDatabase(env.databaseDir) : connectDatabase(env.databaseAddress)
   try {
     await serve(env, database)
   } catch (error) {
@@ -22,10 +24,12 @@ async function start (): Promise<void> {
   }
 }
 
-async function serve ({ host, port, logLevel, databaseDir, cache, redis, metrics }: ServerEnv, database: Database): Promise<void> {
+async function serve (env: ServerEnv, database: Database): Promise<void> {
+  const { host, port, logLevel, databaseDir, databaseAddress, workerPort, cache, redis, metrics } = env
   const app = await buildApp({ database, cache, redis, metrics, logger: { level: logLevel } })
+  if (workerPort !== undefined) addWorkerPort(app, { host, port: workerPort })
   // A database in memory is new at each start, so entries in Redis from an earlier start would be wrong.
-  if (redis.enabled === true && databaseDir === undefined) await app.cache.clear()
+  if (redis.enabled === true && databaseDir === undefined && databaseAddress === undefined) await app.cache.clear()
   let url: string
   try {
     url = await app.listen({ host, port })
@@ -59,4 +63,6 @@ start().catch((error: Error & { code?: string }) => {
   const isExplained = /^(?:CACHE_ERR_|APP_ERR_|E[A-Z]+$)/.test(error.code ?? '')
   process.stderr.write(`${isExplained ? `${error.code}: ${error.message}` : error.stack}\n`)
   process.exitCode = 1
+  // In a worker of a cluster the channel to the primary would keep this process alive.
+  process.disconnect?.()
 })
