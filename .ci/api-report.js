@@ -39,20 +39,23 @@ function reportsOf (dir) {
   const seen = new Map()
   const undocumented = []
 
+  const exportsOf = (file) => checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(file)))
+    .map((symbol) => ({ name: symbol.name, symbol: original(symbol) })).sort((a, b) => a.name < b.name ? -1 : 1)
+  for (const { name, file } of doors) for (const { symbol } of exportsOf(file)) if (!seen.has(symbol)) seen.set(symbol, name)
+
   const reports = doors.map(({ name, file }) => {
-    const exported = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(file)))
-      .map((symbol) => ({ name: symbol.name, symbol: original(symbol) })).sort((a, b) => a.name < b.name ? -1 : 1)
-    for (const { symbol } of exported) if (!seen.has(symbol)) seen.set(symbol, name)
+    const exported = exportsOf(file)
     for (const { name: shown, symbol } of exported) {
       const declared = seen.get(symbol) === name ? declarationsOf(symbol) : []
       if (declared.length > 0 && !declared.some(isDocumented)) undocumented.push(`${packageName}: ${shown}`)
     }
-    const behind = withoutName(exported.map(({ symbol }) => symbol).filter((symbol) => seen.get(symbol) === name), name)
+    const elsewhere = new Set(exported.map(({ symbol }) => symbol).filter((symbol) => seen.get(symbol) !== name))
+    const behind = withoutName(exported.map(({ symbol }) => symbol).filter((symbol) => seen.get(symbol) === name), name, elsewhere)
     const title = name === 'index' ? packageName : `${packageName}/${name}`
     const added = name === 'index' ? program.getSourceFiles().flatMap(({ statements }) => statements.filter((node) => ts.isModuleDeclaration(node) && ts.isStringLiteral(node.name))) : []
     const additions = added.length === 0 ? '' : `\n## Added to modules of others\n\n${block(added.map(print).sort())}`
     const rest = behind.length === 0 ? '' : `\n## Types that the exported names use\n\n${block(behind.flatMap((symbol) => declarationsOf(symbol).map(print)))}`
-    const body = name === 'suite' ? listOf(exported, name) : referenceOf(exported, name)
+    const body = name === 'suite' ? listOf(exported, name) : referenceOf(exported, name, elsewhere)
     return { path: join(dir, 'api', `${name}.md`), text: `# ${title}\n\nMade by \`npm run docs:api\` from the declarations and their docstrings.\n\n${body}${rest}${additions}` }
   })
   return { reports, undocumented }
@@ -69,12 +72,15 @@ function reportsOf (dir) {
   }
 
   /** A table of contents by kind, and a section for each exported name that no other door has. */
-  function referenceOf (exported, door) {
+  function referenceOf (exported, door, elsewhere) {
     const own = exported.filter(({ name: shown, symbol }) => seen.get(symbol) === door && (shown === symbol.name || !exported.some((other) => other.name === symbol.name)))
     const kinds = groupBy(own, kindOf)
     const contents = KINDS.filter((kind) => kinds.has(kind)).map((kind) => `- **${kind}**: ${kinds.get(kind).map(({ name: shown }) => `[\`${shown}\`](#${shown.toLowerCase()})`).join(', ')}\n`)
-    const others = exported.filter(({ symbol }) => seen.get(symbol) !== door)
-    if (others.length > 0) contents.push(`- **Of another door**: ${others.map(({ name: shown, symbol }) => `[\`${shown}\`](${seen.get(symbol)}.md#${symbol.name.toLowerCase()})`).join(', ')}\n`)
+    const others = [...elsewhere].sort((a, b) => a.name < b.name ? -1 : 1).map((symbol) => {
+      const at = seen.get(symbol)
+      return `[\`${symbol.name}\`](${at}.md${at === 'suite' ? '' : `#${symbol.name.toLowerCase()}`})`
+    })
+    if (others.length > 0) contents.push(`- **Described with another door**: ${others.join(', ')}\n`)
     const sections = KINDS.flatMap((kind) => kinds.get(kind) ?? []).map(({ name: shown, symbol }) => {
       const also = exported.filter((other) => other.symbol === symbol && other.name !== shown).map((other) => ` Also exported as \`${other.name}\`.`).join('')
       return `\n## ${shown}\n\n${docOf(symbol)}${also}\n\n${block(declarationsOf(symbol).map(printWithDocs))}`
@@ -101,8 +107,8 @@ function reportsOf (dir) {
     return (symbol.declarations ?? []).map(statementOf).filter((node) => !ts.isSourceFile(node))
   }
 
-  /** The symbols of the package that declarations name and no door has, in the order of their names. */
-  function withoutName (symbols, door) {
+  /** The symbols of the package that declarations name and no door has, in the order of their names. Those of another door go to `elsewhere`. */
+  function withoutName (symbols, door, elsewhere) {
     const found = []
     for (let at = 0, queue = [...symbols]; at < queue.length; at++) {
       for (const node of declarationsOf(queue[at])) visit(node)
@@ -111,7 +117,8 @@ function reportsOf (dir) {
         if (ts.isIdentifier(node)) {
           const symbol = checker.getSymbolAtLocation(node)
           const target = symbol === undefined ? undefined : original(symbol)
-          if (target?.declarations?.some(isTopLevel) && !seen.has(target)) {
+          if (seen.has(target) && seen.get(target) !== door) elsewhere.add(target)
+          else if (target?.declarations?.some(isTopLevel) && !seen.has(target)) {
             seen.set(target, door)
             found.push(target)
             queue.push(target)
