@@ -6,12 +6,13 @@ import { guard, type Warn } from './connection/app-callback.js'
 import { Lanes } from './connection/lanes.js'
 import { ping } from './connection/ping.js'
 import { Subscriber } from './connection/subscriber.js'
-import { brotliCompression, Codec, gzipCompression, jsonSerializer } from './entries/codec.js'
+import { brotliCompression, Codec, gzipCompression } from './entries/codec.js'
 import { Entries } from './entries/entry-store.js'
 import { EntryWriter } from './entries/entry-writer.js'
 import { Keys } from './entries/keys.js'
 import { Leases } from './entries/leases.js'
 import { Validity } from './entries/validity.js'
+import { isTextual, serializerOf } from './entries/serializers.js'
 import { NearCache } from './near/near-cache.js'
 import { RedisLocks } from './locks/lock.js'
 import type { RedisCacheOptions, RedisCacheSettings } from './options.js'
@@ -123,7 +124,7 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
 
 function composeStorage (settings: RedisCacheSettings, connection: Connection, lanes: Lanes, keys: Keys, onForeign: RedisParts['onCorrupt']): Storage {
   const { commandTimeoutMs, compression, consistency, defaultTtl, maxTags, maxValueBytes, waitReplicas } = settings
-  const serializer = settings.serializer ?? jsonSerializer
+  const serializer = serializerOf(settings.serializer)
   const tokens = new TagTokens(connection, keys, {
     maxTags,
     isStrong: consistency === 'strong',
@@ -136,7 +137,7 @@ function composeStorage (settings: RedisCacheSettings, connection: Connection, l
   const near = settings.near === undefined
     ? undefined
     : new NearCache(settings.near, {
-      connection, keys, tokens, serializer, isJson: serializer === jsonSerializer, ageBoundMs: settings.heartbeatTimeoutMs, now: coarseNow
+      connection, keys, tokens, serializer, ageBoundMs: settings.heartbeatTimeoutMs, now: coarseNow
     })
   const codec = new Codec({
     serializer,
@@ -147,7 +148,7 @@ function composeStorage (settings: RedisCacheSettings, connection: Connection, l
   })
   const dataFor = lanes.of.bind(lanes)
   const entries = new Entries({ connection, keys, tokens, validity, codec, near, dataFor })
-  const leases = new Leases({ connection, tokens, validity, entries, dataFor, isPlainJson: serializer === jsonSerializer })
+  const leases = new Leases({ connection, tokens, validity, entries, dataFor, isTextual: isTextual(serializer) })
   const writer = new EntryWriter({ connection, tokens, entries, leases, codec, near, defaultTtl, commandTimeoutMs, now })
   return { tokens, validity, codec, near, entries, leases, writer }
 }

@@ -169,7 +169,7 @@ export class CacheClient implements FastifyCache {
   }
 
   getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T> {
-    const given: GetOrSetOptions<T> = typeof options === 'number' ? { ttl: options } : options ?? NO_OPTIONS
+    const given = this.registry.patterns.forLoad<T>(key, typeof options === 'number' ? { ttl: options } : options ?? NO_OPTIONS)
     if (this.#onLoad !== undefined && typeof loader === 'function') loader = withLoadListener(key, loader, this.#onLoad)
     const { active, controlStats } = this.registry
     if (active.passThrough) return this.#getOrSet.observe(active.stats, key, loader, given)
