@@ -28,6 +28,7 @@ interface Table {
 /** The tables by the name in their marker. */
 export const TABLES: Readonly<Record<string, Table>> = {
   cacheCore: { package: 'cache-core', source: 'fastify/options.ts', type: 'CacheCoreOptions', schema: 'coreSchema' },
+  patterns: { package: 'cache-core', source: 'service/pattern-options.ts', type: 'PatternOptions', schema: 'patternSchema' },
   getOrSet: { package: 'cache-core', source: 'contract/loader.ts', type: 'GetOrSetOptions' },
   wrap: {
     package: 'cache-core',

@@ -6,6 +6,7 @@ import { lifetimeClaims } from './conformance/lifetime-claims.js'
 import { lockClaims } from './conformance/lock-claims.js'
 import { checkedManyClaims, manyClaims } from './conformance/many-claims.js'
 import { passThroughClaims } from './conformance/pass-through-claims.js'
+import { richClaims } from './conformance/rich-claims.js'
 import { snapshotClaims } from './conformance/snapshot-claims.js'
 import { checkedTouchClaims, touchClaims } from './conformance/touch-claims.js'
 import { tagClaims } from './conformance/tag-claims.js'
@@ -44,6 +45,8 @@ export interface CacheTestOptions {
    * `fastify.cache`, which checks the arguments of every call, need not. Default `false`.
    */
   checksInput?: boolean
+  /** Whether the cache reads dates, maps, sets, BigInts and typed arrays as they were stored: its serializer is `rich`. Default `false`. */
+  isRich?: boolean
 }
 
 /**
@@ -51,9 +54,10 @@ export interface CacheTestOptions {
  * implementation, the claims about a cache that stores nothing are declared. Resolves when all tests are declared and, where `test`
  * returns a promise, have run.
  */
-export async function testCache ({ test, make, peerOf, name, advance, unit, checksInput = false }: CacheTestOptions): Promise<void> {
+export async function testCache (options: CacheTestOptions): Promise<void> {
+  const { test, make, peerOf, name, advance, unit, checksInput = false, isRich = false } = options
   const sample = await make()
-  const claims = claimsFor(sample, checksInput)
+  const claims = claimsFor(sample, checksInput, isRich)
   const label = name ?? sample.name ?? sample.constructor.name
   await sample.close?.()
   for (const claim of claims) {
@@ -80,12 +84,13 @@ export async function testCache ({ test, make, peerOf, name, advance, unit, chec
   }
 }
 
-function claimsFor (cache: Cache, checksInput: boolean): Claim[] {
+function claimsFor (cache: Cache, checksInput: boolean, isRich: boolean): Claim[] {
   const claims = cache.passThrough === true
     ? passThroughClaims
     : [...valueClaims, ...lifetimeClaims, ...tagClaims, ...snapshotClaims, ...leaseClaims, ...lockClaims, ...manyClaims, ...touchClaims]
   const checked = checksInput ? [...checkedInputClaims, ...checkedManyClaims, ...checkedTouchClaims] : []
-  return [...claims, ...inputClaims, ...checked].filter(({ needs = [] }) => needs.every((member) => cache[member] !== undefined))
+  const rich = isRich ? richClaims : []
+  return [...claims, ...rich, ...inputClaims, ...checked].filter(({ needs = [] }) => needs.every((member) => cache[member] !== undefined))
 }
 
 /** The time of one check of a claim; it starts when the object is made. */

@@ -9,7 +9,8 @@ import { ForeignCache, ThreeMethodCache } from '@x/test-kit/foreign-caches'
 
 function register (impl: Cache): Registration {
   const limits = { reads: new Deadlines(80), writes: new Deadlines(160) }
-  return new Registration(impl, 'Foreign', new CacheRegistry().stats.for('foreign'), limits)
+  const registry = new CacheRegistry()
+  return new Registration(impl, 'Foreign', registry.stats.for('foreign'), limits, registry.patterns)
 }
 
 const calls: Record<string, (registration: Registration) => Promise<Result<any>>> = {

@@ -32,9 +32,15 @@ const purge = Type.Object({
 export const edgeSchema = Type.Object({
   /**
    * Policies by the prefix of the route's pattern, `[{ prefix, …policy }]`, each prefix once; the longest prefix that matches applies.
+   * With `exact: true` a rule applies to the routes with this pattern alone, and not to those below it.
    * @default none
    */
-  rules: Type.Optional(Type.Array(Type.Object({ prefix: prefix(), ...policy }, { additionalProperties: false }))),
+  rules: Type.Optional(Type.Array(Type.Object({
+    prefix: prefix(),
+    /** Whether the rule applies to the routes with this pattern alone, and not to those below it. */
+    exact: Type.Optional(Type.Boolean({ default: false })),
+    ...policy
+  }, { additionalProperties: false }))),
   /**
    * Path prefixes of personal routes. Their responses are `private, no-cache` and never stored; the metrics do not count them as candidates.
    * @default none

@@ -6,13 +6,14 @@ import { guard, type Warn } from './connection/app-callback.js'
 import { Lanes } from './connection/lanes.js'
 import { ping } from './connection/ping.js'
 import { Subscriber } from './connection/subscriber.js'
-import { brotliCompression, Codec, gzipCompression, jsonSerializer } from './entries/codec.js'
+import { brotliCompression, Codec, gzipCompression } from './entries/codec.js'
 import { Entries } from './entries/entry-store.js'
 import { EntryTouch } from './entries/entry-touch.js'
 import { EntryWriter } from './entries/entry-writer.js'
 import { Keys } from './entries/keys.js'
 import { Leases } from './entries/leases.js'
 import { Validity } from './entries/validity.js'
+import { isTextual, serializerOf } from './entries/serializers.js'
 import { NearCache } from './near/near-cache.js'
 import { RedisLocks } from './locks/lock.js'
 import type { RedisCacheOptions, RedisCacheSettings } from './options.js'
@@ -124,7 +125,7 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
 
 function composeStorage (settings: RedisCacheSettings, connection: Connection, lanes: Lanes, keys: Keys, onForeign: RedisParts['onCorrupt']): Storage {
   const { commandTimeoutMs, compression, consistency, defaultTtl, maxTags, maxValueBytes, waitReplicas } = settings
-  const serializer = settings.serializer ?? jsonSerializer
+  const serializer = serializerOf(settings.serializer)
   const tokens = new TagTokens(connection, keys, {
     maxTags,
     isStrong: consistency === 'strong',
@@ -137,7 +138,7 @@ function composeStorage (settings: RedisCacheSettings, connection: Connection, l
   const near = settings.near === undefined
     ? undefined
     : new NearCache(settings.near, {
-      connection, keys, tokens, serializer, isJson: serializer === jsonSerializer, ageBoundMs: settings.heartbeatTimeoutMs, now: coarseNow
+      connection, keys, tokens, serializer, ageBoundMs: settings.heartbeatTimeoutMs, now: coarseNow
     })
   const codec = new Codec({
     serializer,
@@ -148,7 +149,7 @@ function composeStorage (settings: RedisCacheSettings, connection: Connection, l
   })
   const dataFor = lanes.of.bind(lanes)
   const entries = new Entries({ connection, keys, tokens, validity, codec, near, dataFor })
-  const leases = new Leases({ connection, tokens, validity, entries, dataFor, isPlainJson: serializer === jsonSerializer })
+  const leases = new Leases({ connection, tokens, validity, entries, dataFor, isTextual: isTextual(serializer) })
   const lifetimes = new EntryTouch({ connection, tokens, validity, entries, dataFor })
   const writer = new EntryWriter({ connection, tokens, entries, leases, codec, lifetimes, near, defaultTtl, commandTimeoutMs, now })
   return { tokens, validity, codec, near, entries, leases, writer }

@@ -5,7 +5,7 @@ import type { CacheRedisOptions } from './plugin.js'
 /**
  * Options of the plugin from `CACHE_REDIS_URL` (else `REDIS_URL`; several URLs are separated by commas), `REDIS_MODE`,
  * `REDIS_KEY_PREFIX`, `REDIS_DEFAULT_TTL`, and the variables of the core: `FEATURE_CACHE`, `CACHE_IMPL`, `FEATURE_CACHE_REDIS`,
- * `CACHE_REDIS_ROLLOUT_PERCENT`, `CACHE_PATTERN_WHITELIST`. `enabled` is `false` unless the variables choose Redis.
+ * `CACHE_REDIS_ROLLOUT_PERCENT`, `CACHE_PATTERN_WHITELIST`, `CACHE_PATTERNS`. `enabled` is `false` unless the variables choose Redis.
  * @throws `CACHE_ERR_ENV_INVALID` for a value that does not parse
  */
 export function redisOptionsFromEnv (env: Env = process.env): CacheRedisOptions {
@@ -15,12 +15,13 @@ export function redisOptionsFromEnv (env: Env = process.env): CacheRedisOptions 
   const mode = reader.oneOf('REDIS_MODE', ['single', 'cluster', 'sentinel'])
   const keyPrefix = reader.text('REDIS_KEY_PREFIX')
   const defaultTtl = reader.number('REDIS_DEFAULT_TTL', { min: 1, max: 30 * 24 * 3600 })
-  const { rollout } = cacheOptionsFromEnv(env)
+  const { rollout, patterns } = cacheOptionsFromEnv(env)
   if (url !== undefined) options.url = url
   if (mode !== undefined) options.mode = mode
   if (keyPrefix !== undefined) options.keyPrefix = keyPrefix
   if (defaultTtl !== undefined) options.defaultTtl = defaultTtl
   if (rollout !== undefined) options.rollout = rollout
+  if (patterns !== undefined) options.patterns = patterns
   return options
 }
 

@@ -2,6 +2,7 @@ export { cacheRedis, cacheRedis as default, type CacheRedisOptions } from './plu
 export { RedisCache, type RedisCacheEvents, type RedisStatus } from './redis-cache.js'
 export { redisOptionsFromEnv } from './env.js'
 export type { RedisCacheOptions } from './options.js'
-export { brotliCompression, gzipCompression, jsonSerializer, type Compression, type Serializer } from './entries/codec.js'
+export { brotliCompression, gzipCompression, type Compression } from './entries/codec.js'
+export { jsonSerializer, richSerializer, type Serializer } from './entries/serializers.js'
 export type { HealthReport } from './service/health.js'
 export type { InvalidationListener } from './tracking/announcer.js'

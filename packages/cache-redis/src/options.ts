@@ -1,9 +1,10 @@
-import { defaultsOf, defaultTtlSchema, rolloutSchema } from '@x/cache-core/suite'
+import { defaultsOf, defaultTtlSchema, patternsOption, rolloutSchema } from '@x/cache-core/suite'
 import type { ClusterOptions } from 'ioredis'
 import { Type, type Static } from 'typebox'
 import type { InvalidationListener } from './tracking/announcer.js'
 import type { Client } from './connection/client.js'
-import type { Compression, Serializer } from './entries/codec.js'
+import type { Compression } from './entries/codec.js'
+import type { Serializer } from './entries/serializers.js'
 import { REDIS_PORT } from './connection/redis-port.js'
 import { isTarget, type NatMap } from './connection/nat-map.js'
 import { nearOption, type NearSettings } from './near/near-options.js'
@@ -142,10 +143,13 @@ export const redisSchema = Type.Object({
   /** The maximum number of tags whose tokens are remembered in this process. */
   maxTags: Type.Integer({ minimum: 1, maximum: 10_000_000, default: 100_000 }),
   /**
-   * Converts values to text or bytes: `{ serialize(value), deserialize(bytes) }`.
-   * @default JSON
+   * `'json'`; `'rich'`: JSON with dates, maps, sets, BigInts and typed arrays; or `{ serialize(value), deserialize(bytes) }`, which converts
+   * values to text or bytes. A value of another serializer is a miss and an error, never a wrong value.
+   * @default that of the core: `'json'`
    */
-  serializer: Type.Optional(has<Serializer>('an object with serialize and deserialize', 'serialize', 'deserialize')),
+  serializer: Type.Optional(Type.Union([
+    Type.Literal('json'), Type.Literal('rich'), has<Serializer>('an object with serialize and deserialize', 'serialize', 'deserialize')
+  ])),
   /**
    * The size in bytes from which on values are compressed.
    * @default no compression
@@ -196,7 +200,7 @@ export type RedisCacheOptions = Partial<Omit<Static<typeof redisSchema>, 'breake
 /** The options of a `RedisCache` with their defaults applied. */
 export type RedisCacheSettings = Omit<Static<typeof redisSchema>, 'near'> & { readonly near: NearSettings | undefined }
 
-/** The options of `register(cacheRedis, …)`: those of `RedisCache`, with `rollout` and `enabled`. */
+/** The options of `register(cacheRedis, …)`: those of `RedisCache`, with `rollout`, `patterns` and `enabled`. */
 export const redisPluginSchema = Type.Object({
   ...redisSchema.properties,
   /**
@@ -206,14 +210,20 @@ export const redisPluginSchema = Type.Object({
    */
   rollout: Type.Optional(rolloutSchema),
   /**
+   * Lifetimes and tags by key pattern, as in `patterns` of `@x/cache-core`; different values of one pattern in the core's options are
+   * `CACHE_ERR_OPTION_CLASH`.
+   * @default none
+   */
+  patterns: patternsOption(),
+  /**
    * `false`: the plugin registers the core and does not change its implementation. `true`: a second choice of an implementation is
    * `CACHE_ERR_IMPLEMENTATION_CLASH`.
    */
   enabled: Type.Optional(Type.Boolean({ default: true }))
 }, { additionalProperties: false })
 
-type OfPlugin = Pick<Static<typeof redisPluginSchema>, 'rollout' | 'enabled'>
-/** Options of `register(cacheRedis, …)`: those of `RedisCache`, with `rollout` and `enabled`. */
+type OfPlugin = Pick<Static<typeof redisPluginSchema>, 'rollout' | 'patterns' | 'enabled'>
+/** Options of `register(cacheRedis, …)`: those of `RedisCache`, with `rollout`, `patterns` and `enabled`. */
 export type CacheRedisOptions = RedisCacheOptions & { [Name in keyof OfPlugin]: OfPlugin[Name] | undefined }
 
 /** The defaults of the options that the plugin has and `RedisCache` does not have. */

@@ -11,7 +11,7 @@ const NAME = '@x/cache-redis'
 const FASTIFY_KEYS = new Set(['prefix', 'logLevel', 'logSerializers'])
 
 const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis (fastify, raw) {
-  const { enabled = PLUGIN_DEFAULTS.enabled, rollout, ...rest } = raw
+  const { enabled = PLUGIN_DEFAULTS.enabled, rollout, patterns, ...rest } = raw
   if (typeof enabled !== 'boolean') throw new OptionInvalid('enabled', typeof enabled, 'true or false')
   const options = Object.fromEntries(Object.entries(rest).filter(([name]) => !FASTIFY_KEYS.has(name))) as RedisCacheOptions
   const core = await ensureCore(fastify)
@@ -19,8 +19,10 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
   const log = new StateLog(fastify.log, () => core.announce())
   const { registry } = core
   const stats = registry.stats.for('redis')
+  options.serializer ??= registry.serializer
+  const serializer = typeof options.serializer === 'object' ? undefined : options.serializer
   // The core checks its settings before the cache is created, so that a wrong option does not leave a cache open.
-  core.configureFor(NAME, { rollout, defaultTtl: options.defaultTtl })
+  core.configureFor(NAME, { rollout, patterns, serializer, defaultTtl: options.defaultTtl })
   core.chooseImplementation(NAME)
   const cache = new RedisCache(options, {
     onChange: log.onChange,

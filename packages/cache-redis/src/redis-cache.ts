@@ -99,7 +99,7 @@ export class RedisCache implements Cache, Partial<NearReads> {
 
   async set (key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
     const options: SetOptions = typeof ttl === 'object' ? ttl : { ttl }
-    const error = checkSet(key, value, options)
+    const error = this.#checkSet(key, value, options)
     if (error !== undefined) return err(error)
     if (options.ttl === 0) return this.del(key)
     const serialised = this.#parts.codec.serialise(value)
@@ -117,7 +117,7 @@ export class RedisCache implements Cache, Partial<NearReads> {
     const last = new Map(items.map((item) => [item?.key, item]))
     const results = await Promise.all(items.map((item) => {
       if (last.get(item?.key) === item) return this.set(item?.key, item?.value, item?.options)
-      const error = checkSet(item?.key, item?.value, item?.options ?? {})
+      const error = this.#checkSet(item?.key, item?.value, item?.options ?? {})
       return Promise.resolve(error === undefined ? DONE : err(error))
     }))
     return results.find((result) => !result.ok) ?? DONE
@@ -159,8 +159,9 @@ export class RedisCache implements Cache, Partial<NearReads> {
   async close (onLost: (removals: number) => void = () => {}): Promise<void> {
     await this.#parts.close(onLost)
   }
-}
 
-function checkSet (key: string, value: unknown, options: SetOptions): CacheError | undefined {
-  return checkKey(key) ?? checkValue(value) ?? checkSetOptions(options)
+  #checkSet (key: string, value: unknown, options: SetOptions): CacheError | undefined {
+    const { serializer } = this.#parts.settings
+    return checkKey(key) ?? checkValue(value, serializer === 'rich' ? 'rich' : 'json') ?? checkSetOptions(options)
+  }
 }

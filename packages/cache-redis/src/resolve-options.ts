@@ -1,8 +1,9 @@
 import { OptionInvalid, resolveOptions } from '@x/cache-core/suite'
 import { isCluster, modeOf, type Client } from './connection/client.js'
 import { endpointsOf } from './connection/endpoints.js'
-import { brotliCompression, gzipCompression, jsonSerializer } from './entries/codec.js'
+import { brotliCompression, gzipCompression } from './entries/codec.js'
 import { KINDS } from './entries/keys.js'
+import { jsonSerializer, serializerOf } from './entries/serializers.js'
 import { nearSettings, type NearSettings } from './near/near-options.js'
 import { redisSchema, type RedisCacheSettings } from './options.js'
 
@@ -75,7 +76,7 @@ function checkClient (client: Client, raw: object, settings: RedisCacheSettings)
 
 function checkNear ({ isolation }: NearSettings, { consistency, serializer }: RedisCacheSettings): void {
   if (consistency === 'strong') refuse('near', 'copies in this process with consistency "strong"', 'consistency "bounded", or no near')
-  if (isolation === 'freeze' && serializer !== undefined && serializer !== jsonSerializer) {
+  if (isolation === 'freeze' && serializerOf(serializer) !== jsonSerializer) {
     refuse('near.isolation', '"freeze" with a serializer, whose values may be of any class', '"clone"')
   }
 }

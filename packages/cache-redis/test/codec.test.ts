@@ -3,8 +3,9 @@ import fc from 'fast-check'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import {
-  brotliCompression, Codec, gzipCompression, jsonSerializer, type CodecOptions, type Compression, type Decoded
+  brotliCompression, Codec, gzipCompression, type CodecOptions, type Compression, type Decoded
 } from '../src/entries/codec.js'
+import { jsonSerializer } from '../src/entries/serializers.js'
 import { FRAME, newMark, PAYLOAD_SERIALISED, writeFrame } from '../src/entries/frame.js'
 import { runScript } from '@x/test-kit/run-script'
 import { anyMutations, mutate } from './fixtures/mutations.js'
@@ -278,7 +279,8 @@ t.test('codec: a compression that hangs has failed after its time, in both direc
 
 t.test('codec: a compression that hangs does not keep the process running', async (t) => {
   const output = await runScript(`
-    import { Codec, jsonSerializer } from './packages/cache-redis/src/entries/codec.ts'
+    import { Codec } from './packages/cache-redis/src/entries/codec.ts'
+    import { jsonSerializer } from './packages/cache-redis/src/entries/serializers.ts'
     const compression = { id: 200, compress: () => new Promise(() => {}), decompress: () => new Promise(() => {}) }
     const codec = new Codec({ serializer: jsonSerializer, compressAboveBytes: 0, compression, maxValueBytes: 1000, limitMs: 600000 })
     void codec.encode(codec.serialise('x'.repeat(100)), { ttlMs: 1, windowMs: 0, tags: [] })

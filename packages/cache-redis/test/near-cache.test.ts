@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { BoundToken } from '../src/entries/bound-token.js'
-import { Codec, gzipCompression, jsonSerializer, type DecodedPayload, type Serializer } from '../src/entries/codec.js'
+import { Codec, gzipCompression, type DecodedPayload } from '../src/entries/codec.js'
+import { jsonSerializer, richSerializer, type Serializer } from '../src/entries/serializers.js'
 import type { StoredEntry } from '../src/entries/found-entry.js'
 import { GENERATION, Keys } from '../src/entries/keys.js'
 import { NearCache, type NearDeps } from '../src/near/near-cache.js'
@@ -42,7 +43,6 @@ function setUp ({ isCluster = false, serializer = jsonSerializer, ...settings }:
       })
     },
     serializer,
-    isJson: serializer === jsonSerializer,
     ageBoundMs: 250,
     now: () => world.now
   } as unknown as NearDeps
@@ -243,6 +243,16 @@ t.test('near: values of a serializer of the app are read by it for each reader, 
   t.same(first.at, new Date(0))
   first.view.fill(0)
   t.equal((read('key') as { view: Buffer }).view.toString(), '"')
+})
+
+t.test('near: rich values are copies for each reader, and values of JSON among them', async (t) => {
+  const { hold, read } = setUp({ serializer: richSerializer })
+  for (const value of [{ at: new Date(5), tags: new Set(['a']) }, { id: 1 }, 5n, NaN, 'text', null]) {
+    await hold('key', value)
+    const first = read('key') as { tags?: Set<string> }
+    first?.tags?.clear()
+    t.strictSame(read('key'), value)
+  }
 })
 
 t.test('near: a value that the serializer cannot read again is read from Redis', async (t) => {

@@ -208,7 +208,8 @@ export class CacheClient implements FastifyCache {
     return warm(this, items, options, this.#settings.log, (key) => this.serves(key))
   }
 
-  #load<T> (key: string, loader: Loader<T>, options: GetOrSetOptions<T>, batch?: LoadBatch<T>): Promise<T> {
+  #load<T> (key: string, loader: Loader<T>, own: GetOrSetOptions<T>, batch?: LoadBatch<T>): Promise<T> {
+    const options = this.registry.patterns.forLoad(key, own)
     if (this.#onLoad !== undefined && typeof loader === 'function') loader = withLoadListener(key, loader, this.#onLoad)
     const { active, controlStats } = this.registry
     if (active.passThrough) return this.#getOrSet.observe(active.stats, key, loader, options)

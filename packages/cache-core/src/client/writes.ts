@@ -26,10 +26,12 @@ export class Writes {
 
   async set (of: ArmOfCall, key: string, value: unknown, ttl?: number | SetOptions): Promise<Result<void>> {
     const options = toSetOptions(ttl)
-    const error = checkKey(key) ?? checkValue(value) ?? (isCacheError(options) ? options : checkOptions(options))
+    const { serializer } = this.#calls.registry
+    const error = checkKey(key) ?? checkValue(value, serializer) ?? (isCacheError(options) ? options : checkOptions(options))
     if (error !== undefined) return this.#calls.refuse('set', error)
-    this.#doubt(key, value, options as SetOptions)
-    const item = this.#item(key, value, options as SetOptions, this.#calls.registry.flights.storing([key]) !== undefined)
+    const own = this.#calls.registry.patterns.forSet(key, options as SetOptions)
+    this.#doubt(key, value, own)
+    const item = this.#item(key, value, own, this.#calls.registry.flights.storing([key]) !== undefined)
     return this.#write([key], () => this.#put(of, item))
   }
 
@@ -37,15 +39,17 @@ export class Writes {
     const keys = Array.isArray(items) ? items.map((item) => item?.key) : items
     const error = checkKeys(keys)
     if (error !== undefined) return this.#calls.refuse('setMany', error)
-    const isQueued = this.#calls.registry.flights.storing(keys) !== undefined
+    const { flights, serializer } = this.#calls.registry
+    const isQueued = flights.storing(keys) !== undefined
     const own: Item[] = []
     for (const item of items) {
       const { key, value, options } = item
       const given = toSetOptions(options)
-      const error = checkNames('setItem', item) ?? checkValue(value) ?? (isCacheError(given) ? given : checkOptions(given))
+      const error = checkNames('setItem', item) ?? checkValue(value, serializer) ?? (isCacheError(given) ? given : checkOptions(given))
       if (error !== undefined) return this.#calls.refuse('setMany', error)
-      this.#doubt(key, value, given as SetOptions)
-      own.push(this.#item(key, value, given as SetOptions, isQueued))
+      const stored = this.#calls.registry.patterns.forSet(key, given as SetOptions)
+      this.#doubt(key, value, stored)
+      own.push(this.#item(key, value, stored, isQueued))
     }
     return this.#write(keys, () => this.#putMany(of, own))
   }
@@ -101,7 +105,8 @@ export class Writes {
 
   /** Makes the item to store. A write that waits for an earlier write stores a copy of the value as it is now. */
   #item (key: string, value: unknown, options: SetOptions, isQueued: boolean): Item {
-    return { key, value: isQueued ? copyOf(value) : value, options: { ...options, ttl: this.#calls.ttl(options.ttl) } }
+    const own = isQueued ? copyOf(value, this.#calls.registry.serializer) : value
+    return { key, value: own, options: { ...options, ttl: this.#calls.ttl(options.ttl) } }
   }
 
   #doubt (key: string, value: unknown, options: SetOptions): void {

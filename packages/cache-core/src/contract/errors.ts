@@ -15,7 +15,8 @@ const CODES = [
   'CACHE_ERR_TTL_INVALID',
   'CACHE_ERR_OPTION_UNKNOWN',
   'CACHE_ERR_IMPLEMENTATION',
-  'CACHE_ERR_LOAD_OVERDUE'
+  'CACHE_ERR_LOAD_OVERDUE',
+  'CACHE_ERR_SCHEMA'
 ] as const
 
 /** The codes of errors in a cache call. The label `error_type` is the part after `CACHE_ERR_`, in lower case. */
@@ -93,6 +94,9 @@ export const implementationFailed = fault<[operation: string, how: string, why?:
 /** A load without `timeoutMs` exceeded the limit of 30 s; counted once, not returned to its callers. */
 export const loadOverdue = fault<[ms: number]>('CACHE_ERR_LOAD_OVERDUE',
   'A load has not ended within %d ms: its key is free for another load, and its value will not be stored. Set timeoutMs to the time that the load may take')
+/** A value does not pass the schema of its key pattern: a stored one is a miss, a new one is not stored. */
+export const schemaRefused = fault<[operation: string]>('CACHE_ERR_SCHEMA',
+  'The cache could not carry out "%s": the value does not pass the schema of its key pattern')
 
 /** A plugin option has an invalid value or name. */
 export const OptionInvalid = createError('CACHE_ERR_OPTION_INVALID',

@@ -15,7 +15,7 @@ const NAMES = {
   warm: new Set(['concurrency']),
   setItem: new Set(['key', 'value', 'options']),
   warmItem: new Set(['key', 'loader', 'options']),
-  MemoryCache: new Set(['maxEntries', 'maxBytes', 'isolation', 'maxTags', 'responseShare', 'clock'])
+  MemoryCache: new Set(['maxEntries', 'maxBytes', 'isolation', 'maxTags', 'responseShare', 'serializer', 'clock'])
 } as const
 
 /**

@@ -5,11 +5,12 @@ import { kindOf, shown } from './shown.js'
 
 /**
  * Returns the options if they match the schema.
+ * @param path the place of the options, for the message; an empty text for the options of a plugin
  * @throws `CACHE_ERR_OPTION_INVALID` with the path, the value and the allowed values
  */
-export function checked<S extends TSchema> (of: S, options: unknown): Static<S> {
+export function checked<S extends TSchema> (of: S, options: unknown, path = ''): Static<S> {
   if (Value.Check(of, options)) return options as Static<S>
-  throw describe(of, options)
+  throw describe(of, options, path === '' ? [] : [path])
 }
 
 /**
@@ -49,7 +50,7 @@ function partOf (of: TSchema | undefined, name: string): TSchema | undefined {
   return items ?? anyOf?.map((each) => partOf(each, name)).find((each) => each !== undefined)
 }
 
-function describe (of: TSchema, options: unknown): Error {
+function describe (of: TSchema, options: unknown, path: readonly string[]): Error {
   // If a value matches no alternative of a union, each alternative reports an error. The deepest path is that of the mistake, and the last
   // error on that path covers all alternatives.
   const errors = Value.Errors(of, options)
@@ -59,7 +60,7 @@ function describe (of: TSchema, options: unknown): Error {
   if (unknown !== undefined) {
     const { additionalProperties } = unknown.params as { additionalProperties: string[] }
     const known = Object.keys(propertiesOf(at.reduce(partOf, of as TSchema | undefined)) ?? {})
-    return new OptionInvalid([...at, additionalProperties[0]!].join('.'), 'an unknown option', known.join(', '))
+    return new OptionInvalid([...path, ...at, additionalProperties[0]!].join('.'), 'an unknown option', known.join(', '))
   }
   const got = at.reduce<any>((part, name) => part?.[name], options)
   const allowed = errors
@@ -71,7 +72,7 @@ function describe (of: TSchema, options: unknown): Error {
       if (OF_NUMBERS.has(keyword) || isNumberType(params)) return [numberIn(at.reduce(partOf, of as TSchema | undefined)) ?? message.replace(/^must be /, '')]
       return [message.replace(/^must not have fewer than/, 'at least').replace(/^must not have more than/, 'at most').replace(/^must be /, '')]
     })
-  return new OptionInvalid(at.join('.') || 'options', SECRET.test(at.join('.')) ? kindOf(got) : shown(got), [...new Set(allowed)].join(' or '))
+  return new OptionInvalid([...path, ...at].join('.') || 'options', SECRET.test(at.join('.')) ? kindOf(got) : shown(got), [...new Set(allowed)].join(' or '))
 }
 
 const OF_NUMBERS: ReadonlySet<string> = new Set(['minimum', 'exclusiveMinimum', 'maximum', 'exclusiveMaximum'])

@@ -15,6 +15,12 @@ export function ofNamespace (tags: string[]): string[] {
   return tags
 }
 
+/** Returns a list of tags with further ones; that of a namespace stays marked. */
+export function withTags (tags: string[], more: readonly string[]): string[] {
+  const all = [...tags, ...more.filter((tag) => !tags.includes(tag))]
+  return ofNamespaces.has(tags) ? ofNamespace(all) : all
+}
+
 /** Returns the error in tags of the app that are reserved for namespaces, if any. The caller has checked the tags otherwise. */
 export function checkReserved (tags: readonly string[] | undefined): CacheError | undefined {
   if (tags === undefined || ofNamespaces.has(tags) || !tags.some((tag) => RESERVED_TAG.test(tag))) return undefined

@@ -100,8 +100,8 @@ export class Core {
    * Applies options of the core that were given to the sibling package `by`. Throws `CACHE_ERR_OPTION_CLASH` if `register(cacheCore, …)`
    * gives another value for one of them, whichever is registered first.
    */
-  configureFor (by: string, { rollout, defaultTtl }: SharedOptions): void {
-    const given = resolveCoreOptions({ rollout, defaultTtl })
+  configureFor (by: string, { rollout, defaultTtl, patterns, serializer }: SharedOptions): void {
+    const given = resolveCoreOptions({ rollout, defaultTtl, patterns, serializer })
     refuseClash(this.#options, given, by)
     this.#rollout.refuseBesideOther(given.rollout)
     this.#siblingOptions = given

@@ -1,4 +1,6 @@
 import { EnvInvalid } from '../contract/errors.js'
+import { shown } from '../contract/shown.js'
+import { checkedPattern, type PatternOptions } from '../service/pattern-options.js'
 import { isLabel } from '../telemetry/key-pattern.js'
 import { ALLOWED_PATTERNS } from '../rollout/rollout-options.js'
 import type { CacheCoreOptions } from './options.js'
@@ -79,8 +81,8 @@ export function readCacheEnv (env: Env = process.env): CacheEnv {
 }
 
 /**
- * Returns the options of the core from `FEATURE_CACHE`, `CACHE_IMPL`, `FEATURE_CACHE_REDIS`, `CACHE_PATTERN_WHITELIST` and
- * `CACHE_REDIS_ROLLOUT_PERCENT`. If the environment names Redis, `implementation` is `'redis'`, and the start fails unless
+ * Returns the options of the core from `FEATURE_CACHE`, `CACHE_IMPL`, `FEATURE_CACHE_REDIS`, `CACHE_PATTERN_WHITELIST`,
+ * `CACHE_PATTERNS` and `CACHE_REDIS_ROLLOUT_PERCENT`. If the environment names Redis, `implementation` is `'redis'`, and the start fails unless
  * `@x/cache-redis` is registered.
  * @throws `CACHE_ERR_ENV_INVALID` for a value that does not parse
  */
@@ -92,8 +94,31 @@ export function cacheOptionsFromEnv (env: Env = process.env): CacheCoreOptions {
   if (unmatched !== undefined) throw new EnvInvalid('CACHE_PATTERN_WHITELIST', JSON.stringify(unmatched), ALLOWED_PATTERNS)
   const percent = reader.number('CACHE_REDIS_ROLLOUT_PERCENT', { min: 0, max: 100 })
   const options: CacheCoreOptions = { enabled, implementation }
+  const patterns = patternsIn(reader)
+  if (patterns !== undefined) options.patterns = patterns
   if (allow !== undefined || (percent !== undefined && implementation === 'redis')) {
     options.rollout = { ...allow === undefined ? {} : { allow }, ...percent === undefined || implementation !== 'redis' ? {} : { percent } }
   }
   return options
+}
+
+/** Reads `CACHE_PATTERNS`, the options of key patterns as JSON: `{"user":{"ttl":300}}`. */
+function patternsIn (reader: EnvReader): Record<string, PatternOptions> | undefined {
+  const allowed = 'a JSON object of options by key pattern, such as {"user":{"ttl":300}}'
+  const text = reader.text('CACHE_PATTERNS')
+  if (text === undefined) return undefined
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    throw new EnvInvalid('CACHE_PATTERNS', 'a text that is no JSON', allowed)
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new EnvInvalid('CACHE_PATTERNS', shown(parsed), allowed)
+  return Object.fromEntries(Object.entries(parsed).map(([name, own]) => {
+    try {
+      return [name, checkedPattern(name, own)]
+    } catch (error) {
+      throw new EnvInvalid('CACHE_PATTERNS', `wrong options (${(error as Error).message})`, allowed)
+    }
+  }))
 }

@@ -6,6 +6,7 @@ import { memorySchema } from '../caches/memory/memory-options.js'
 import { warmProperties } from '../client/warm-options.js'
 import { defaultTtlSchema } from '../contract/default-ttl.js'
 import { defaultsOf } from '../lib/schema-defaults.js'
+import { checkedPattern } from '../service/pattern-options.js'
 import { rolloutOptionProperties } from '../rollout/canary-options.js'
 import { registryProperties } from '../service/registry-options.js'
 import type { WarmItem } from '../client/fastify-cache.js'
@@ -111,6 +112,7 @@ function ownOf (raw: object): object {
  */
 export function resolveCoreOptions (raw: object): CacheCoreOptions {
   const options = checkOptions(coreSchema, raw)
+  for (const [name, own] of Object.entries(options.patterns ?? {})) checkedPattern(name, own)
   for (const [at, { options: ofItem }] of (options.warm?.items ?? []).entries()) {
     if (typeof ofItem !== 'number') refuseNames('getOrSet', ofItem, `warm.items.${at}.options`)
   }

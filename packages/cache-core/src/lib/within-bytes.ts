@@ -1,8 +1,8 @@
 /**
  * Whether the JSON text of a value may fit into `maxBytes`; `false` also for a value with parts that JSON changes: a `Map`, a `Set`, bytes
- * inside an object. The check visits at most `maxBytes` parts of the value. Throws if a getter or a proxy of the value throws.
+ * inside an object; with `isRich` such parts count with their contents. The check visits at most `maxBytes` parts of the value. Throws if a getter or a proxy of the value throws.
  */
-export function isWithinBytes (value: unknown, maxBytes: number): boolean {
+export function isWithinBytes (value: unknown, maxBytes: number, isRich = false): boolean {
   let left = maxBytes
   const open: unknown[] = [value]
   while (open.length > 0) {
@@ -11,8 +11,17 @@ export function isWithinBytes (value: unknown, maxBytes: number): boolean {
     left--
     if (typeof part === 'string') left -= part.length
     else if (typeof part === 'object' && part !== null) {
-      if (ArrayBuffer.isView(part) || part instanceof Map || part instanceof Set) return false
-      const parts = Array.isArray(part) ? part : Object.values(part)
+      const isRichPart = part instanceof Map || part instanceof Set
+      const isView = ArrayBuffer.isView(part)
+      if ((isRichPart || isView) && !isRich) return false
+      if (isView) {
+        // The bytes are a text in base64, which has four characters for three bytes.
+        left -= part.byteLength * 4 / 3
+        continue
+      }
+      if (isRichPart && part.size > left) return false
+      const inRich = isRichPart ? [...part.values(), ...part instanceof Map ? part.keys() : []] : undefined
+      const parts = inRich ?? (Array.isArray(part) ? part : Object.values(part))
       // The number of parts of an object or array is checked before the loop, so that an array with millions of items is not visited.
       if (parts.length > left) return false
       for (const each of parts) open.push(each)

@@ -17,6 +17,7 @@ import { readNear, readNow } from '../contract/sync-read.js'
 import type { Ok, Result } from '../contract/result.js'
 import { StaleFallback } from './stale-fallback.js'
 import { isEarlyRefreshDue, mayBeServed, needsEntry } from './stale-rules.js'
+import { checkTagOptions } from './store-options.js'
 import { isHit } from '../telemetry/read-outcomes.js'
 import type { ImplStats } from '../telemetry/counters.js'
 import { timeLoad, type LoaderRun } from './timed-load.js'
@@ -64,9 +65,9 @@ export class GetOrSet {
     /** Counts the loaded value; returns whether the cached arm would store it. */
     const note = (value: T): boolean => {
       if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return false
-      const unknown = checkNames('getOrSet', options)
-      if (unknown !== undefined) {
-        this.#fail(stats, 'set', unknown)
+      const refused = checkNames('getOrSet', options) ?? checkTagOptions(options)
+      if (refused !== undefined) {
+        this.#fail(stats, 'set', refused)
         return false
       }
       counters.sets++

@@ -1,4 +1,5 @@
 import type { Cache, Entry, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetOptions, TagSnapshot } from '../contract/cache.js'
+import type { SerializerName } from '../contract/isolation.js'
 import type { Result } from '../contract/result.js'
 import type { Immediate, NearReads } from '../contract/sync-read.js'
 import type { Doubts } from '../telemetry/doubts.js'
@@ -36,4 +37,6 @@ export interface LoadService extends MeasuredService {
   readonly observer: Observer
   readonly doubts: Doubts
   readonly shadow: ShadowSettings
+  /** The serializer of the values that callers of one load share. */
+  readonly serializer: SerializerName
 }

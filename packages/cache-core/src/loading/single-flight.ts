@@ -1,5 +1,5 @@
 import type { Lease } from '../contract/cache.js'
-import { isolate, read, type Isolated } from '../contract/isolation.js'
+import { isolate, read, type Isolated, type SerializerName } from '../contract/isolation.js'
 import { LoadScope, LoadScopes } from './load-scope.js'
 
 /** Options of a `Flight`. */
@@ -95,10 +95,10 @@ export class Flight<T = unknown> {
    * Takes a snapshot of the value before the caller that began the load can change it; needed if other callers joined or still may join. A
    * value that cannot be serialised is shared by its callers, and is not stored.
    */
-  snapshotValue (value: T, mayBeJoinedYet: boolean): void {
+  snapshotValue (value: T, mayBeJoinedYet: boolean, serializer?: SerializerName): void {
     this.isBackground = false
     if (typeof value !== 'object' || value === null || !(this.#hasJoiners || mayBeJoinedYet)) return
-    const isolated = isolate(value)
+    const isolated = isolate(value, serializer)
     if (!('error' in isolated)) this.#isolated = isolated
   }
 

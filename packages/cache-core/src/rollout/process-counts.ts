@@ -3,7 +3,7 @@ import { noCounts, type ArmCounts } from './minute-counts.js'
 import type { ProcessCounts } from './minute-recorder.js'
 
 /** Types of errors that the app's arguments or the app's loader caused; they are not counted as errors of the cache. */
-export const NOT_OF_THE_CACHE = new Set<string>(['key_invalid', 'tag_invalid', 'value_invalid', 'ttl_invalid', 'option_unknown', 'load_overdue'])
+export const NOT_OF_THE_CACHE = new Set<string>(['key_invalid', 'tag_invalid', 'value_invalid', 'ttl_invalid', 'option_unknown', 'load_overdue', 'schema'])
 
 /**
  * Returns the counts of cache calls in a process since its start, by arm. Counts under the label `null` belong to the control arm, all

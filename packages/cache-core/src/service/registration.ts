@@ -5,7 +5,9 @@ import { isPromise } from '../lib/harmless.js'
 import { readNear, readNow, shareNear, shareNow, type Immediate, type NearReads } from '../contract/sync-read.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Err, type Result } from '../contract/result.js'
 import type { ImplStats } from '../telemetry/counters.js'
+import { CheckedCache } from './checked-cache.js'
 import { NULL_MARKER, toRead, toResult } from './implementation-result.js'
+import type { KeyRules } from './key-rule.js'
 
 /**
  * One registered implementation, and the boundary around it: each call of it returns a `Result` in bounded time. A throw, a rejection, a
@@ -13,12 +15,14 @@ import { NULL_MARKER, toRead, toResult } from './implementation-result.js'
  */
 export class Registration {
   readonly registeredAt = new Date()
-  readonly immediate: Immediate | undefined
   readonly passThrough: boolean
   readonly isLocal: boolean
   /** Resolves the promise of `drain`; set once this registration is out of service. */
   #drained: (() => void) | undefined
+  readonly #immediate: Immediate | undefined
   readonly #near: NearReads | undefined
+  readonly #rules: KeyRules
+  readonly #checked: CheckedCache
   #pending = 0
   #forgetting: Promise<void> | undefined
   #isWithheld = false
@@ -29,9 +33,12 @@ export class Registration {
     readonly impl: Cache,
     readonly implName: string,
     readonly stats: ImplStats,
-    limits: { reads: Deadlines; writes: Deadlines }
+    limits: { reads: Deadlines; writes: Deadlines },
+    rules: KeyRules
   ) {
-    this.immediate = readNow in impl && shareNow in impl ? impl as Cache & Immediate : undefined
+    this.#rules = rules
+    this.#checked = new CheckedCache(impl, rules, stats)
+    this.#immediate = readNow in impl && shareNow in impl ? impl as Cache & Immediate : undefined
     this.#near = readNear in impl && shareNear in impl ? impl as Cache & NearReads : undefined
     this.passThrough = impl.passThrough === true
     this.isLocal = impl.isLocal === true
@@ -39,10 +46,21 @@ export class Registration {
     this.#writes = limits.writes
   }
 
+  /** The reads of an implementation in the memory of this process. */
+  get immediate (): Immediate | undefined { return this.#rules.hasRules && this.#immediate !== undefined ? this.#checked : this.#immediate }
+
   /**
    * The near cache of the implementation; `undefined`: it has none, or the implementation is being cleared, so that reads must be misses.
    */
-  get near (): NearReads | undefined { return this.#isWithheld ? undefined : this.#near }
+  get near (): NearReads | undefined {
+    if (this.#isWithheld || this.#near === undefined) return undefined
+    return this.#rules.hasRules ? this.#checked : this.#near
+  }
+
+  /** The calls with keys and values: those of the implementation, behind the rules of key patterns if there are any. */
+  get #calls (): Pick<Required<Cache>, 'get' | 'getEntry' | 'getMany' | 'set' | 'setMany' | 'del' | 'delMany' | 'lock'> {
+    return this.#rules.hasRules ? this.#checked : this.impl as Required<Cache>
+  }
 
   /** Resolves when the pending calls of the implementation have ended. */
   drain (): Promise<void> {
@@ -66,7 +84,7 @@ export class Registration {
 
   get<T> (key: string): Promise<Result<T | null>> {
     if (this.#isAway()) return Promise.resolve(MISS)
-    return this.#call('get', this.#reads, () => this.impl.get<T>(key), toRead<T>)
+    return this.#call('get', this.#reads, () => this.#calls.get<T>(key), toRead<T>)
   }
 
   /** Reads an entry from the implementation. One without `getEntry` gives a fresh entry whose lifetimes are unknown (`Infinity`). */
@@ -81,13 +99,13 @@ export class Registration {
   getEntry<T> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>> {
     if (this.impl.getEntry === undefined) return this.#lacks('getEntry')
     if (this.#isAway()) return Promise.resolve(MISS)
-    return this.#call('getEntry', this.#reads, () => this.impl.getEntry!<T>(key, hint), toRead<Entry<T>>)
+    return this.#call('getEntry', this.#reads, () => this.#calls.getEntry<T>(key, hint), toRead<Entry<T>>)
   }
 
   async getMany<T> (keys: string[]): Promise<Result<(T | null)[]>> {
     if (this.impl.getMany === undefined) return this.#lacks('getMany')
     if (this.#isAway()) return { ok: true, value: keys.map(() => null) }
-    const result = await this.#call('getMany', this.#reads, () => this.impl.getMany!<T>(keys))
+    const result = await this.#call('getMany', this.#reads, () => this.#calls.getMany<T>(keys))
     if (!result.ok) return result
     if (!Array.isArray(result.value) || result.value.length !== keys.length) {
       return err(implementationFailed('getMany', 'did not answer with one value for each key'))
@@ -99,7 +117,7 @@ export class Registration {
     // An entry with tags is refused, since no invalidation could remove it from an implementation without `tags`.
     if (this.impl.tags === undefined && options.tags !== undefined && options.tags.length > 0) return this.#lacks('tags')
     if (this.#isAway()) return Promise.resolve(DONE)
-    return this.#call('set', this.#writes, () => this.impl.set(key, this.#marked(value), hasOnlyTtl(options) ? options.ttl : options))
+    return this.#call('set', this.#writes, () => this.#calls.set(key, this.#marked(value), hasOnlyTtl(options) ? options.ttl : options))
   }
 
   setMany (items: SetItem[]): Promise<Result<void>> {
@@ -109,7 +127,7 @@ export class Registration {
     }
     if (this.#isAway()) return Promise.resolve(DONE)
     const marked = items.map((item) => ({ ...item, value: this.#marked(item.value) }))
-    return this.#call('setMany', this.#writes, () => this.impl.setMany!(marked))
+    return this.#call('setMany', this.#writes, () => this.#calls.setMany(marked))
   }
 
   touch (key: string, ttl: number): Promise<Result<boolean>> {
@@ -119,12 +137,12 @@ export class Registration {
   }
 
   del (key: string): Promise<Result<void>> {
-    return this.#call('del', this.#writes, () => this.impl.del(key))
+    return this.#call('del', this.#writes, () => this.#calls.del(key))
   }
 
   delMany (keys: string[]): Promise<Result<void>> {
     if (this.impl.delMany === undefined) return this.#lacks('delMany')
-    return this.#call('delMany', this.#writes, () => this.impl.delMany!(keys))
+    return this.#call('delMany', this.#writes, () => this.#calls.delMany(keys))
   }
 
   capture (tags: string[]): Promise<Result<TagSnapshot>> {
@@ -144,7 +162,7 @@ export class Registration {
 
   /** Takes a lease of the implementation; called only if it has `leases`. */
   takeLease (key: string, options: LeaseOptions): Promise<Result<Lease>> {
-    return this.#call('leases.take', this.#reads, () => this.impl.leases!.take(key, options))
+    return this.#call('leases.take', this.#reads, () => this.#rules.hasRules ? this.#checked.take(key, options) : this.impl.leases!.take(key, options))
   }
 
   isCurrent (lease: Lease): Promise<Result<boolean>> {
@@ -159,7 +177,7 @@ export class Registration {
     if (this.impl.lock === undefined) return this.#lacks('lock')
     // The time that the caller is willing to wait for the lock is added to the time limit of a call.
     const limit = new Deadlines(this.#reads.ms + (options.waitMs ?? 0))
-    const result = await this.#call('lock', limit, () => this.impl.lock!(key, options), toRead<Lock>)
+    const result = await this.#call('lock', limit, () => this.#calls.lock(key, options), toRead<Lock>)
     return result.ok && result.value !== null ? ok(this.#bounded(result.value)) : result
   }
 

@@ -2,8 +2,11 @@ import { Type, type Static } from 'typebox'
 import { MAX_KEY_PATTERNS } from '../telemetry/key-pattern.js'
 import { settingsSchema } from '../rollout/rollout-options.js'
 import type { Clock } from '../lib/clock.js'
+import { patternsOption } from './pattern-options.js'
 
 const milliseconds = (fallback: number) => Type.Number({ minimum: 1, maximum: 600_000, default: fallback })
+/** The schema of an option that names a serializer. */
+export const serializerOption = () => Type.Union([Type.Literal('json'), Type.Literal('rich')], { default: 'json' })
 const functionOf = <T>(allowed: string) => Type.Unsafe<T>(Type.Refine(Type.Unknown(), (value) => typeof value === 'function', () => allowed))
 
 /** The options that a registry has in common with the plugin. */
@@ -19,6 +22,16 @@ export const registryProperties = {
   keyPattern: Type.Optional(functionOf<(key: string) => string>('a function of the key')),
   /** The maximum number of key patterns with a metric label; further patterns are counted as `other`. */
   maxKeyPatterns: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: MAX_KEY_PATTERNS })),
+  /**
+   * Lifetimes, tags and limits by key pattern, such as `{ user: { ttl: 300 } }`; see Options of key patterns.
+   * @default none
+   */
+  patterns: patternsOption(),
+  /**
+   * `'rich'`: a Date, Map, Set, BigInt, typed array, `undefined`, `NaN`, `±Infinity` and `-0` are read as they were stored; see Rich values.
+   * `cacheRedis` takes it over.
+   */
+  serializer: Type.Optional(serializerOption()),
   /**
    * An object with `now()`, the source of time; for tests.
    * @default the clock of the process

@@ -7,8 +7,12 @@ import { ImplementationStale, implementationFailed, NotACache, OptionInvalid } f
 import { Events } from '../telemetry/events.js'
 import { Flights } from '../loading/single-flight.js'
 import { NullCache } from '../caches/null-cache.js'
+import type { SerializerName } from '../contract/isolation.js'
+import { joinRegistry, type JoinsRegistry } from '../contract/join-registry.js'
 import { checked, copyBy } from '../contract/option-schema.js'
 import { Observer } from '../telemetry/read-outcomes.js'
+import type { PatternOptions } from './pattern-options.js'
+import { PatternSettings } from './pattern-settings.js'
 import { PersonalPaths } from './personal-paths.js'
 import { RecentStats } from '../telemetry/recent-stats.js'
 import { Registration } from './registration.js'
@@ -38,6 +42,8 @@ export interface CacheStatus extends ImplementationStatus {
   /** The time at which the implementation was registered, in ISO 8601. */
   registeredAt: string
   recentStats: Totals
+  /** The options of key patterns that are in force; absent if there are none. */
+  patterns?: Record<string, PatternOptions>
   /** The rollout; absent if all subjects and key patterns are in it. With a canary its stages and arms. */
   rollout?: { percent: number; allow: string[]; holdOut?: number } & Partial<CanaryStatus>
 }
@@ -69,6 +75,8 @@ export class CacheRegistry {
     (patterns) => this.stats.patterns.reserve(patterns)
   )
 
+  /** Lifetimes, tags and limits by key pattern; `set` changes them at run time. */
+  readonly patterns = new PatternSettings(this.stats.patterns, () => this.current.tags !== undefined, (...doubt) => this.events.emit('doubted', ...doubt))
   readonly personal = new PersonalPaths()
   /** Names that no namespace of the app may have: the keys and tags of sibling packages begin with these names. */
   readonly reservedNames = new Set<string>()
@@ -76,10 +84,12 @@ export class CacheRegistry {
   readonly statusParts = new Map<string, () => unknown>()
   /** The clock by which all lifetimes in this process are measured. */
   clock: Clock = monotonicClock
+  /** The serializer of values, in the memory of this process and for the callers that share a load. */
+  serializer: SerializerName = 'json'
   /** The counters of cache calls outside of the rollout. */
   readonly controlStats: ImplStats = this.stats.for(CONTROL_LABEL)
   /** Emits the event `doubted` for likely mistakes of the app, once per key pattern and reason. */
-  readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt))
+  readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt), () => this.serializer)
   /** Returns the status of the canary; `undefined`: no canary runs. */
   canaryStatus: (() => CanaryStatus) | undefined
   /** The sample of shadow reads, and their counts. */
@@ -103,12 +113,14 @@ export class CacheRegistry {
    * Applies the given options and leaves the other settings unchanged. Timeouts apply to implementations that are registered afterwards.
    */
   configure (options: RegistryOptions): void {
-    const { readTimeoutMs, writeTimeoutMs, maxKeyPatterns, keyPattern, rollout, clock } = options
+    const { readTimeoutMs, writeTimeoutMs, maxKeyPatterns, keyPattern, patterns = {}, serializer, rollout, clock } = options
     if (readTimeoutMs !== undefined) this.#limits.reads = new Deadlines(readTimeoutMs)
     if (writeTimeoutMs !== undefined) this.#limits.writes = new Deadlines(writeTimeoutMs)
     if (maxKeyPatterns !== undefined) this.stats.patterns.max = maxKeyPatterns
     if (keyPattern !== undefined) this.stats.patterns.patternOf = keyPattern
     if (clock !== undefined) this.clock = clock
+    if (serializer !== undefined) this.serializer = serializer
+    for (const [name, own] of Object.entries(patterns)) this.patterns.set(name, own)
     if (rollout?.salt !== undefined) this.rollout.salt = rollout.salt
     if (rollout?.allow !== undefined) this.rollout.allow = rollout.allow
     if (rollout?.holdOut !== undefined) this.rollout.holdOut = rollout.holdOut
@@ -162,6 +174,7 @@ export class CacheRegistry {
       registeredAt: registeredAt.toISOString(),
       ...Object.fromEntries([...this.statusParts].map(([name, part]) => [name, part()])),
       recentStats: this.#recent.totals(stats.label),
+      ...this.patterns.isEmpty ? {} : { patterns: this.patterns.shown() },
       ...own,
       ...this.rollout.isComplete && canary === undefined
         ? {}
@@ -183,7 +196,8 @@ export class CacheRegistry {
   }
 
   #registration (impl: Cache, implName: string): Registration {
-    return new Registration(impl, implName, this.stats.for(impl.name ?? implName), this.#limits)
+    if (joinRegistry in impl) (impl as Cache & JoinsRegistry)[joinRegistry]({ limits: this.patterns, serializer: this.serializer })
+    return new Registration(impl, implName, this.stats.for(impl.name ?? implName), this.#limits, this.patterns)
   }
 }
 

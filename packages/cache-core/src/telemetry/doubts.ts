@@ -1,5 +1,6 @@
+import type { SerializerName } from '../contract/isolation.js'
 import { isResponse } from '../contract/response-keys.js'
-import { changeOf } from './stored-form.js'
+import { changeOf, isKeptByRich } from './stored-form.js'
 
 /** Seconds above which a ttl given as a number is reported as a likely mistake: such a number is most likely in milliseconds. */
 const DOUBTED_TTL = 24 * 3600
@@ -32,9 +33,11 @@ interface Seen { samples: number; change: string | undefined; readonly reasons: 
 export class Doubts {
   readonly #seen = new Map<string, Seen>()
   readonly #onDoubt: OnDoubt
+  readonly #serializer: () => SerializerName
 
-  constructor (onDoubt: OnDoubt) {
+  constructor (onDoubt: OnDoubt, serializer: () => SerializerName = () => 'json') {
     this.#onDoubt = onDoubt
+    this.#serializer = serializer
   }
 
   /**
@@ -57,9 +60,12 @@ export class Doubts {
     if (hollowTag !== undefined) this.#say(seen, keyPattern, 'tag', `a tag has the part ${hollowTag}: no invalidation of a complete tag reaches its entry. Complete the tag, or leave it out`)
     if (seen.change !== undefined || seen.samples >= SAMPLES) return
     seen.samples++
-    seen.change = changeOf(value)
+    const serializer = this.#serializer()
+    seen.change = changeOf(value, serializer)
     if (seen.change === undefined) return
-    this.#onDoubt(keyPattern, `changes when stored: ${seen.change}: JSON does not keep it, so that a hit returns another value than a miss, or the store refuses it. Load a value of plain objects, arrays, strings and finite numbers`)
+    const advice = serializer === 'json' && isKeptByRich(seen.change) ? ", or set the option serializer: 'rich'" : ''
+    const name = serializer === 'json' ? 'JSON' : 'the rich serializer'
+    this.#onDoubt(keyPattern, `changes when stored: ${seen.change}: ${name} does not keep it, so that a hit returns another value than a miss, or the store refuses it. Load a value of plain objects, arrays, strings and finite numbers${advice}`)
   }
 
   #say (seen: Seen, keyPattern: string, reason: string, message: string): void {
@@ -69,7 +75,7 @@ export class Doubts {
   }
 
   /**
-   * Returns the first member of a pattern's values that JSON changes or refuses, such as `Date at .createdAt`; `undefined`: no such member
+   * Returns the first member of a pattern's values that the serializer changes or refuses, such as `Date at .createdAt`; `undefined`: no such member
    * was found.
    */
   changeIn (keyPattern: string): string | undefined {

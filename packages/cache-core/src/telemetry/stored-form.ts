@@ -1,3 +1,4 @@
+import type { SerializerName } from '../contract/isolation.js'
 import { isIdLike } from './key-pattern.js'
 
 /** The maximum number of members that are checked in one value for changes by JSON. */
@@ -8,18 +9,35 @@ const MAX_PATH = 100
 /** A member of a value that is still to be checked, with its path and its parent. */
 interface Open { readonly part: unknown; readonly path: string; readonly parent: Open | undefined }
 
+/** Kinds of values that the rich serializer reads as they were stored. */
+const OF_RICH = new Set([
+  'undefined', 'BigInt', 'NaN', 'Infinity', '-Infinity', '-0', 'Date', 'Map', 'Set', 'Buffer', 'ArrayBuffer', 'DataView', 'Int8Array', 'Uint8Array',
+  'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array', 'Float16Array', 'Float32Array', 'Float64Array', 'BigInt64Array',
+  'BigUint64Array'
+])
+
+/** Whether the rich serializer keeps what JSON changes, such as `Date at .createdAt`. */
+export function isKeptByRich (change: string): boolean {
+  return OF_RICH.has(change.split(' at ', 1)[0]!)
+}
+
 /**
- * Returns the first member of a value that JSON changes or refuses, with its path: `Date at .createdAt`, `NaN at .items[3]`, or `Map` for
+ * Returns the first member of a value that the serializer (JSON by default) changes or refuses, with its path: `Date at .createdAt`, `NaN at .items[3]`, or `Map` for
  * the value itself. `undefined`: the first 1000 members have none. An object's member that is `undefined` counts as unchanged: reading it
  * after a hit gives `undefined`, too. Getters are not called, and a proxy that throws counts as unchanged.
  */
-export function changeOf (value: unknown): string | undefined {
+export function changeOf (value: unknown, serializer: SerializerName = 'json'): string | undefined {
+  const isRich = serializer === 'rich'
   const open: Open[] = [{ part: value, path: '', parent: undefined }]
   try {
     for (let at = 0; at < open.length && at < MAX_MEMBERS; at++) {
       const member = open[at]!
       const { part, path } = member
       const kind = isOwnAncestor(member) ? 'a circle' : changedKind(part, path === '')
+      if (kind !== undefined && isRich && isRichPart(part, kind)) {
+        if (part instanceof Map || part instanceof Set) addParts(part, member, open)
+        continue
+      }
       if (kind !== undefined) return path === '' ? kind : `${kind} at ${path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path}`
       if (typeof part !== 'object' || part === null || part instanceof Uint8Array) continue
       if (Array.isArray(part) && !isPlainList(part)) return path === '' ? 'a list with holes or named members' : `a list with holes or named members at ${path}`
@@ -35,6 +53,22 @@ export function changeOf (value: unknown): string | undefined {
     // A proxy of the app threw when it was read; the check must not fail a load.
   }
   return undefined
+}
+
+/** Whether the rich serializer keeps a part of this kind; a class of the app may have the name of a built-in one. */
+function isRichPart (part: unknown, kind: string): boolean {
+  if (!OF_RICH.has(kind)) return false
+  return typeof part !== 'object' || part === null || Object.getPrototypeOf(part) === (Reflect.get(globalThis, kind) as { prototype?: unknown }).prototype
+}
+
+/** Adds the keys and values of a Map or Set, whose places have no name that may be shown. */
+function addParts (part: Map<unknown, unknown> | Set<unknown>, parent: Open, open: Open[]): void {
+  for (const entry of part.entries()) {
+    for (const each of part instanceof Map ? entry : entry.slice(1)) {
+      if (open.length >= MAX_MEMBERS) return
+      open.push({ part: each, path: `${parent.path}[…]`, parent })
+    }
+  }
 }
 
 /** Whether an array has an element at each index and no other members: JSON makes `null` of a hole, and leaves a named member out. */

@@ -7,7 +7,7 @@ import type { Core } from '@x/cache-core/suite'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import { Constraints } from './constraints.js'
 
-interface PrefixRule { readonly prefix: string; readonly policy: EdgePolicy }
+interface PrefixRule { readonly prefix: string; readonly exact: boolean; readonly policy: EdgePolicy }
 
 /** The rules of an app by the prefix of a route's pattern, and the policies of its routes. */
 export class RouteRules {
@@ -26,7 +26,8 @@ export class RouteRules {
     this.#core = core
     this.#credentials = credentials
     this.#constraints = new Constraints(constraintHeaders, (name) => fastify.hasConstraintStrategy(name))
-    this.#rules = rules.map(({ prefix, ...policy }) => ({ prefix, policy })).sort((a, b) => b.prefix.length - a.prefix.length)
+    const own = rules.map(({ prefix, exact = false, ...policy }) => ({ prefix, exact, policy }))
+    this.#rules = own.sort((a, b) => b.prefix.length - a.prefix.length)
     this.#unused = new Set(rules.map(({ prefix }) => prefix))
     for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy, credentials)
   }
@@ -54,7 +55,7 @@ export class RouteRules {
   }
 
   #ruleOf (url: string): PrefixRule | undefined {
-    return this.#rules.find(({ prefix }) => url === prefix || url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
+    return this.#rules.find(({ prefix, exact }) => url === prefix || (!exact && url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)))
   }
 
   #resolve (route: RouteOptions): RouteRule<FastifyRequest> {

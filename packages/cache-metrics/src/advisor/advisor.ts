@@ -161,7 +161,8 @@ export class Advisor {
     const hash = this.#keys.of(key)
     if (observed === undefined || !observed.staleness.wants(hash)) return
     this.#spend(() => {
-      const print = seen !== undefined && seen.value === value ? seen.print : fingerprint(value, MAX_VALUE_BYTES)
+      const isSeen = seen !== undefined && seen.value === value
+      const print = isSeen ? seen.print : fingerprint(value, MAX_VALUE_BYTES, this.#core.registry.serializer)
       if (print === undefined) observed.noteUnseen()
       else observed.noteValue(hash, this.#now, print)
     })
@@ -173,7 +174,7 @@ export class Advisor {
     const observed = this.#patterns.get(stats.patterns.of(key))
     if (observed === undefined || !this.#timeBudget.has(this.#now)) return
     this.#spend(() => {
-      const print = fingerprint(value, MAX_VALUE_BYTES)
+      const print = fingerprint(value, MAX_VALUE_BYTES, this.#core.registry.serializer)
       this.#seen = { value, print }
       if (print !== undefined) observed.leak.note(this.#keys.of(key), this.#now / 1000, print.hash, dimensionsOf(request, true))
     })

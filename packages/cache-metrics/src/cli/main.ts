@@ -77,11 +77,10 @@ function statusOf ({ name }: Command, { advice, gates, plan, verdict, rollout }:
   if (name === 'report') return STATUS[verdict]
   if (name === 'gates') return rollout?.verdict === 'back' ? STATUS['no-go'] : STATUS[verdictOf(gates)]
   if (plan !== undefined) return STATUS.go
-  const patterns = advice.filter(({ kind }) => kind === 'pattern')
-  const isKnown = patterns.some(({ judgement }) => judgement.kind !== 'not enough data')
+  const isKnown = advice.some(({ judgement }) => judgement.kind !== 'not enough data')
   stderr.write(`cache-advisor: There is no plan: ${isKnown
-    ? 'no key pattern is good enough, see the report'
-    : advice.length > patterns.length ? 'it is made of key patterns, and only routes were seen, see the report' : 'there is not enough data, see the report'}\n`)
+    ? 'no key pattern and no route is good enough, see the report'
+    : 'there is not enough data, see the report'}\n`)
   return STATUS[isKnown ? 'no-go' : 'not enough data']
 }
 

@@ -46,8 +46,9 @@ export const reportSchema = Type.Object({
   plan: Type.Optional(Type.Object({
     options: Type.Object({}),
     env: Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String(), { additionalProperties: false }),
-    ttls: Type.Record(Type.String(), Type.Number()),
-    expected: Type.Object({ hitRate: Type.Number(), savedSecondsPerHour: maybe })
+    edge: Type.Optional(Type.Object({})),
+    redis: Type.Optional(Type.Object({})),
+    expected: Type.Object({ hitRate: maybe, routeHitRate: maybe, savedSecondsPerHour: maybe })
   })),
   arms: Type.Optional(Type.Object({
     percent: Type.Number(),

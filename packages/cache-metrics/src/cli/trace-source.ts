@@ -1,6 +1,6 @@
 import { advise, type Advice } from '../advisor/report/advice.js'
 import { gates, type Gate } from '../advisor/report/go-no-go-gates.js'
-import { planFor, type Plan } from '../advisor/report/plan.js'
+import { planFor, planForAllKeys, type Plan } from '../advisor/report/plan.js'
 import { verdictOfReport, type Report } from '../advisor/report/report.js'
 import { AccessLog } from './access-log.js'
 import type { TraceSource } from './arguments.js'
@@ -82,9 +82,8 @@ function gatesOf (trace: AccessLog | PlainTrace, study: TraceStudy, minSeconds: 
 
 function planOf (advice: readonly Advice[]): Plan | undefined {
   const plan = planFor(advice)
-  if (plan === undefined || !Object.hasOwn(plan.ttls, ALL)) return plan
-  // `ALL` names all keys and is no key pattern of a cache, so the option `rollout.allow` of the plan is `*`.
-  return { ...plan, options: { ...plan.options, rollout: { allow: ['*'] } }, env: { ...plan.env, CACHE_PATTERN_WHITELIST: '*' } }
+  const { patterns = {} } = plan?.options ?? {}
+  return plan === undefined || !Object.hasOwn(patterns, ALL) ? plan : planForAllKeys(plan, patterns[ALL]!)
 }
 
 function notesOn (advice: readonly Advice[], { lines, unreadable }: TraceLines): string[] {

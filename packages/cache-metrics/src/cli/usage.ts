@@ -4,7 +4,7 @@ What would a cache do? From an app that observes, a Prometheus server that scrap
 
 Commands
   report   what deserves a cache, at which ttl and size, and what it would save
-  plan     the options to paste
+  plan     the options to paste: of key patterns, of the edge for routes, of Redis
   gates    the go/no-go matrix; of an app with a canary also the criteria of its stage
   rollout ACTION       the canary of an app (--app): status, pause, resume, back (one stage),
                        to N (a stage's percent, or 0), off (percent 0 in all processes at once)

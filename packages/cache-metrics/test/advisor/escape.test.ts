@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm'
 import { asciiJson, codeBlock, codeSpan, forComment, forMarkdown, fromMarkdown, jsLiteral, listItem, oneLine, printable, shellWord } from '../../src/advisor/report/escape.js'
 import { toText } from '../../src/cli/plain-text.js'
 import { table } from '../../src/advisor/report/figures.js'
-import { planText } from '../../src/advisor/report/report.js'
+import { planText } from '../../src/advisor/report/plan-text.js'
 
 const NASTY = ['\u001b[2J', '\u009b2J', '\u007f', '\r', '\n', '\u2028', '\u202e', '|', '\\', '`', '```', '*', '_', '[a](http://b.example)', '<b>', '&lt;', '://', 'www.', '@', '# ', '- ', '1. ', '\'', '"', '$(x)', ';', '${', '*/', '__proto__', '\ud800', 'a', ' ', 'é']
 const text = fc.oneof(fc.string({ unit: 'binary' }), fc.array(fc.constantFrom(...NASTY)).map((parts) => parts.join('')))
@@ -51,9 +51,16 @@ t.test('shellWord: is one word, and forComment one line', async () => {
 
 t.test('planText: a pattern of another server does not become code', async () => {
   fc.assert(fc.property(text, text, (name, value) => {
-    const code = planText({ options: { implementation: 'memory', memory: { maxEntries: 1 }, defaultTtl: 1, rollout: { allow: [name] } }, env: { A: value }, ttls: { [name]: 1 }, expected: { hitRate: 0, savedSecondsPerHour: undefined, memoryBytes: undefined } })
+    const code = planText({
+      options: { implementation: 'memory', memory: { maxEntries: 1 }, patterns: { [name]: { ttl: 1, maxEntries: 1 } }, rollout: { allow: [name] } },
+      edge: { rules: [{ prefix: `/${name}`, exact: true, maxAge: 1, store: true }] },
+      redis: { near: { maxEntries: 1 }, rollout: { percent: 0 } },
+      env: { A: value },
+      expected: { hitRate: 0, routeHitRate: 0, savedSecondsPerHour: undefined, memoryBytes: undefined }
+    }).replaceAll("register(import('@x/", "register(load('@x/")
     const calls: unknown[] = []
-    runInNewContext(`(async () => {\n${code}\n})()`, { app: { register: (_plugin: unknown, options: unknown) => { calls.push(options) } }, cacheCore: {} })
+    // The code runs up to its first `await`, which is the registration of the core.
+    runInNewContext(`(async () => {\n${code}\n})()`, { app: { register: (_plugin: unknown, options: unknown) => { calls.push(options) } }, process: { env: {} }, load: () => ({}) })
     return calls.length === 1 && (calls[0] as { rollout: { allow: string[] } }).rollout.allow[0] === name
   }), { numRuns: 300 })
 })

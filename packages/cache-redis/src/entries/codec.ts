@@ -6,13 +6,7 @@ import { Deadlines } from '@x/cache-core/suite'
 import {
   FRAME, MAX_OVERHEAD_BYTES, PAYLOAD_BYTES, PAYLOAD_SERIALISED, readFrame, writeFrame, type EntryTag, type FrameMeta
 } from './frame.js'
-
-/** Converts values to text or bytes, and back. Default: `jsonSerializer`. */
-export interface Serializer {
-  serialize (value: unknown): string | Uint8Array
-  /** Throws if the stored bytes cannot be read as a value. */
-  deserialize (bytes: Buffer): unknown
-}
+import { isTextual, type Serializer } from './serializers.js'
 
 /**
  * A compression of stored values. Each stored entry names it by its id, so that processes with different settings read each other's
@@ -45,16 +39,6 @@ export const brotliCompression: Compression = {
   decompress: (bytes, maxBytes) => asyncUnbrotli(bytes, { maxOutputLength: maxBytes })
 }
 
-/** JSON: `serialize` throws for values without a JSON text, such as `undefined` and functions. */
-export const jsonSerializer: Serializer = {
-  serialize (value) {
-    const text = JSON.stringify(value)
-    if (text === undefined) throw new TypeError(`JSON has no form for ${typeof value}`)
-    return text
-  },
-  deserialize: (bytes) => JSON.parse(bytes.toString())
-}
-
 /** The settings of a `Codec`: serializer, compression and limits. */
 export interface CodecOptions {
   serializer: Serializer
@@ -84,10 +68,10 @@ export interface DecodedPayload extends Decoded { readonly payload: Buffer; read
 const NO_TAGS: readonly EntryTag[] = []
 const LARGER = 'more than maxValueBytes'
 
-/** Encodes and decodes entries: plain JSON where a value needs no metadata, a frame otherwise. */
+/** Encodes and decodes entries: plain text where a value needs no metadata, a frame otherwise. */
 export class Codec {
   readonly #options: CodecOptions
-  readonly #isPlainJson: boolean
+  readonly #isTextual: boolean
   readonly #compressions: Map<number, Compression>
   readonly #limit: Deadlines
 
@@ -95,7 +79,7 @@ export class Codec {
     this.#options = options
     // The timer of the limit does not keep the process alive: callers have a time limit of their own.
     this.#limit = new Deadlines(options.limitMs, { holdsProcess: false })
-    this.#isPlainJson = options.serializer === jsonSerializer
+    this.#isTextual = isTextual(options.serializer)
     this.#compressions = new Map([gzipCompression, brotliCompression, options.compression].map((each) => [each.id, each]))
   }
 
@@ -121,7 +105,7 @@ export class Codec {
   /** Encodes a value with its metadata. Rejects with a `CacheError` if the compression fails. */
   async encode ({ kind, bytes, size }: Serialised, meta: Pick<FrameMeta, 'ttlMs' | 'windowMs' | 'ownServerId' | 'tags'>): Promise<Buffer | string> {
     const isLarge = size >= this.#options.compressAboveBytes
-    const isPlain = this.#isPlainJson && kind === PAYLOAD_SERIALISED &&
+    const isPlain = this.#isTextual && kind === PAYLOAD_SERIALISED &&
       meta.windowMs === 0 && meta.ownServerId === undefined && meta.tags.length === 0
     if (isPlain && !isLarge) return bytes as string
     let payload = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
@@ -160,11 +144,12 @@ export class Codec {
     const { maxValueBytes } = this.#options
     if (stored.length > maxValueBytes && (stored[0] !== FRAME || stored.length - MAX_OVERHEAD_BYTES > maxValueBytes)) return corrupt('get', LARGER)
     if (stored[0] !== FRAME) {
-      if (!this.#isPlainJson) return corrupt('get', 'no frame')
+      if (!this.#isTextual) return corrupt('get', 'no frame')
       try {
-        return { value: JSON.parse(stored.toString()), ttlMs: undefined, windowMs: 0, tags: NO_TAGS, payload: stored, isRaw: false }
+        const value = this.#options.serializer.deserialize(stored)
+        return { value, ttlMs: undefined, windowMs: 0, tags: NO_TAGS, payload: stored, isRaw: false }
       } catch (cause) {
-        return corrupt('get', 'neither a frame nor JSON', { cause })
+        return corrupt('get', 'neither a frame nor a text of the serializer', { cause })
       }
     }
     const frame = readFrame(stored)

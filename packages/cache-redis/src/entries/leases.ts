@@ -36,8 +36,8 @@ export interface LeasesDeps {
   readonly validity: Validity
   readonly entries: Entries
   readonly dataFor: (name: string) => Client
-  /** Whether plain texts in Redis are entries, as they are with the JSON serializer. */
-  readonly isPlainJson: boolean
+  /** Whether plain texts in Redis are entries, as they are with the serializers of this package. */
+  readonly isTextual: boolean
 }
 
 const NO_PREFIX = ''
@@ -112,9 +112,9 @@ export class Leases {
   }
 
   async #mark (name: string, leaseMs: number): Promise<LeasedSlot> {
-    const { connection, dataFor, isPlainJson } = this.#deps
+    const { connection, dataFor, isTextual } = this.#deps
     const mark = newMark()
-    const args = [mark, Math.ceil(leaseMs), isPlainJson ? newPlainPrefix() : NO_PREFIX] as const
+    const args = [mark, Math.ceil(leaseMs), isTextual ? newPlainPrefix() : NO_PREFIX] as const
     const { value: header, serverId } = connection.isCluster
       // EVAL is used instead of EVALSHA: ASKING covers one command, so it would not cover the EVAL that follows a NOSCRIPT reply.
       ? await callMaster(connection, name, (redis) => redis.callBuffer('EVAL', SCRIPTS.cacheLease.lua, 1, name, ...args) as Promise<Buffer>)

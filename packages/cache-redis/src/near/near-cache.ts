@@ -2,7 +2,7 @@ import type { Result } from '@x/cache-core'
 import { ok, STORED_NULL, type SharedEntry } from '@x/cache-core/implementing'
 import { BYTES, entryBytes, Freezer, MemoryBounds, MemoryEntries, MemoryTags, type NewEntry } from '@x/cache-core/suite'
 import type { Connection } from '../connection/connection.js'
-import type { Serializer } from '../entries/codec.js'
+import { isJsonText, type Serializer } from '../entries/serializers.js'
 import { ageOf, longestMs, type FoundEntry, type StoredEntry } from '../entries/found-entry.js'
 import type { EntryTag } from '../entries/frame.js'
 import { GENERATION, type Keys } from '../entries/keys.js'
@@ -18,7 +18,6 @@ export interface NearDeps {
   readonly keys: Keys
   readonly tokens: TagTokens
   readonly serializer: Serializer
-  readonly isJson: boolean
   readonly ageBoundMs: number
   /** Milliseconds of a clock that does not run backwards, up to a millisecond late. */
   readonly now: () => number
@@ -124,7 +123,7 @@ export class NearCache {
     const key = pending.name
     // With 'freeze' the value is frozen even if no copy of it is held, so that a reader always gets an object that cannot be changed.
     const stored = found !== null && (mayBeHeld || this.#freezer !== undefined)
-      ? toNearValue(found.decoded, this.#deps.isJson, this.#freezer)
+      ? toNearValue(found.decoded, isJsonText(this.#deps.serializer, found.decoded.payload), this.#freezer)
       : undefined
     const entry = found === null || stored === undefined ? undefined : this.#toEntry(found, stored.value)
     if (!mayBeHeld || found === null || stored === undefined || entry === undefined || !this.#isProven(entry, this.#now())) {

@@ -3,7 +3,7 @@ import type { Node } from '../connection/node.js'
 import type { DecodedPayload } from '../entries/codec.js'
 import type { EntryTag } from '../entries/frame.js'
 
-/** The form of a value that the app's own serializer parses on each read; it is used in addition to the forms of a `MemoryCache`. */
+/** The form of a value that a serializer other than JSON parses on each read; it is used in addition to the forms of a `MemoryCache`. */
 export const SERIALISED = 3
 
 /** The data that the near cache holds of an entry, beside its key and lifetimes. */
@@ -26,7 +26,7 @@ const TAG_BYTES = objectBytes(3)
 
 /**
  * Returns the form in which the near cache holds a value. With a `freezer` the value is frozen and shared; otherwise each reader gets a
- * copy, made from the JSON text, or by the app's serializer from the payload.
+ * copy, made from the JSON text, or by the serializer from a payload of another form.
  */
 export function toNearValue ({ value, payload, isRaw }: DecodedPayload, isJson: boolean, freezer: Freezer | undefined): StoredValue {
   if (isRaw) return toStored({ kind: 'buffer', value: new Uint8Array(payload) }, undefined)

@@ -11,7 +11,7 @@ const nearSchema = Type.Object({
   maxBytes,
   /**
    * `'clone'`: each reader gets a copy of its own. `'freeze'`: all readers share one deeply frozen value, and objects that are read from
-   * Redis are frozen, too; not with `serializer`. Buffers are copied in either case.
+   * Redis are frozen, too; not with a `serializer` other than `'json'`. Buffers are copied in either case.
    */
   isolation
 }, { additionalProperties: false })

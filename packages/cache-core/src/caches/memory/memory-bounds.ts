@@ -1,6 +1,8 @@
+import type { EntryLimits } from '../../contract/join-registry.js'
 import type { MemoryEntries } from './memory-entries.js'
+import type { NewEntry } from './memory-entry.js'
 import { isResponse } from '../../contract/response-keys.js'
-import type { MemoryRoom } from './memory-room.js'
+import { RESPONSES, type Room } from './memory-rooms.js'
 import type { MemoryTags } from './memory-tags.js'
 
 /**
@@ -16,6 +18,10 @@ export interface MemoryLimits {
 /** Evicts entries of a `MemoryCache` when they exceed its limits, and counts the bytes of its entries and tags. */
 export class MemoryBounds {
   readonly maxBytes: number
+  /** The limits of key patterns; `undefined`: no registry has given any. */
+  limits: EntryLimits | undefined
+  /** The rooms (numbers) of key patterns that have, or had, a limit. */
+  readonly #rooms = new Map<string, number>()
   readonly #entries: MemoryEntries
   readonly #tags: MemoryTags
   readonly #maxEntries: number
@@ -40,6 +46,30 @@ export class MemoryBounds {
     return isResponse(key) ? this.#responseShare * this.maxBytes : this.maxBytes
   }
 
+  /**
+   * Stores an entry, and evicts the least recently used entries of its key pattern beyond the limit of the pattern.
+   * @param slot the slot of the entry that it replaces; `0`: none
+   */
+  store (key: string, slot: number, entry: NewEntry): void {
+    const limit = this.limits?.limitOf(key)
+    const room = limit === undefined ? undefined : this.#roomOf(limit.keyPattern)
+    if (slot === 0) this.#entries.add(key, entry, room)
+    else this.#entries.replace(slot, entry, room)
+    if (limit === undefined || room === undefined) return
+    // The room is read anew for each entry, since a removal may move the entries to other slots.
+    for (;;) {
+      const own = this.#entries.room(room)
+      if (own === undefined || own.size <= limit.maxEntries) return
+      this.remove(own.oldest)
+    }
+  }
+
+  #roomOf (keyPattern: string): number {
+    let room = this.#rooms.get(keyPattern)
+    if (room === undefined) this.#rooms.set(keyPattern, room = RESPONSES + 1 + this.#rooms.size)
+    return room
+  }
+
   /** Evicts entries of the cache while one of its limits is exceeded; the last entry is never evicted. */
   makeRoom (): void {
     while (this.isExceeded && this.#entries.size > 1) this.remove(this.#evicted)
@@ -59,11 +89,12 @@ export class MemoryBounds {
    * `responseShare`.
    */
   get #evicted (): number {
-    const { room, oldest } = this.#entries
-    return room !== undefined && room.size > 0 && this.#exceedsShare(room) ? room.oldest : oldest
+    const { oldest } = this.#entries
+    const responses = this.#entries.room(RESPONSES)
+    return responses !== undefined && responses.size > 0 && this.#exceedsShare(responses) ? responses.oldest : oldest
   }
 
-  #exceedsShare (room: MemoryRoom): boolean {
+  #exceedsShare (room: Room): boolean {
     const { size, contentBytes } = this.#entries
     const share = this.#responseShare
     if (size > this.#maxEntries) return room.size > Math.max(1, share * this.#maxEntries)

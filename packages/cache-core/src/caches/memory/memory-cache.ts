@@ -3,15 +3,17 @@ import type { Cache, Entry, Lock, LockOptions, SetItem, SetOptions, Tags } from 
 import { DEFAULT_TTL } from '../../contract/default-ttl.js'
 import { tooLarge } from '../../contract/errors.js'
 import { Freezer } from './freezer.js'
-import { isolate } from '../../contract/isolation.js'
+import { isolate, type SerializerName } from '../../contract/isolation.js'
+import { joinRegistry, type JoinsRegistry, type RegistrySettings } from '../../contract/join-registry.js'
 import { MemoryBounds } from './memory-bounds.js'
-import { BYTES, entryBytes, JSON_TEXT, type NewEntry } from './memory-entry.js'
+import { BYTES, entryBytes, JSON_TEXT, RICH_TEXT, type NewEntry } from './memory-entry.js'
 import { MemoryEntries } from './memory-entries.js'
 import { MemoryLocks } from './memory-lock.js'
 import { resolveMemoryOptions, type MemoryCacheOptions } from './memory-options.js'
 import { memoryTagCalls } from './memory-tag-calls.js'
 import { MemoryTags, type EntryTags } from './memory-tags.js'
 import { readNow, shareNow, type Immediate, type SharedEntry } from '../../contract/sync-read.js'
+import { fromRichText } from '../../contract/rich-text.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Result } from '../../contract/result.js'
 import { toStored } from './stored-value.js'
 
@@ -22,7 +24,7 @@ const NO_TAGS: EntryTags = { states: [], version: 0 }
 const IDLE_TAGS_SHARE = 1 / 8
 
 /** The cache in the memory of this process. Entries and bytes are bounded; values are stored as JSON text, as bytes, or frozen. */
-export class MemoryCache implements Cache, Immediate {
+export class MemoryCache implements Cache, Immediate, JoinsRegistry {
   readonly name = 'memory'
   readonly isLocal = true
   readonly tags: Tags
@@ -31,11 +33,14 @@ export class MemoryCache implements Cache, Immediate {
   readonly #locks = new MemoryLocks()
   readonly #now: () => number
   readonly #bounds: MemoryBounds
+  /** The serializer; `undefined`: no option and no registry has named one, and it is JSON. */
+  #serializer: SerializerName | undefined
   /** Freezes stored values; `undefined` unless `isolation` is `'freeze'`. */
   readonly #freezer: Freezer | undefined
 
   constructor (options: MemoryCacheOptions = {}) {
     const { maxEntries, maxBytes, maxTags, isolation, responseShare, clock } = resolveMemoryOptions(options)
+    this.#serializer = options.serializer
     this.#freezer = isolation === 'freeze' ? new Freezer() : undefined
     this.#now = clock.coarse === undefined ? () => clock.now() : () => clock.coarse!()
     this.#entries = new MemoryEntries(maxEntries)
@@ -51,6 +56,12 @@ export class MemoryCache implements Cache, Immediate {
    * within 15 % of V8's own count if there are some thousand entries or more.
    */
   get bytes (): number { return this.#bounds.bytes }
+
+  /** Obeys the limits of the registry that has put the cache into service last, and its serializer unless an option names one. */
+  [joinRegistry] ({ limits, serializer }: RegistrySettings): void {
+    this.#bounds.limits = limits
+    this.#serializer ??= serializer
+  }
 
   [readNow]<T> (key: string): Result<T | null> {
     const entries = this.#entries
@@ -167,7 +178,7 @@ export class MemoryCache implements Cache, Immediate {
   #store (key: string, value: unknown, options: SetOptions): Result<void> {
     const error = checkKey(key) ?? checkSetOptions(options)
     if (error !== undefined) return err(error)
-    const isolated = isolate(value)
+    const isolated = isolate(value, this.#serializer)
     if ('error' in isolated) return err(isolated.error)
     const entries = this.#entries
     const slot = entries.slotOf(key)
@@ -183,13 +194,9 @@ export class MemoryCache implements Cache, Immediate {
     const { states, version } = tags
     const entry: NewEntry = { kind, value: stored, bytes, storedAt: this.#now(), ttl: ttl * 1000, window: window * 1000, states, version }
     this.#tags.hold(states)
-    if (slot === 0) {
-      entries.add(key, entry)
-    } else {
-      const before = entries.tagsOf(slot)
-      entries.replace(slot, entry)
-      if (before !== undefined) this.#tags.release(before)
-    }
+    const before = slot === 0 ? undefined : entries.tagsOf(slot)
+    this.#bounds.store(key, slot, entry)
+    if (before !== undefined) this.#tags.release(before)
     if (!this.#bounds.isExceeded) return DONE
     const least = entryBytes(key, entry) + MemoryTags.bytesOf(states)
     const limit = this.#bounds.limitOf(key)
@@ -235,6 +242,7 @@ export class MemoryCache implements Cache, Immediate {
     const value = this.#entries.values[slot]
     switch (this.#entries.kindOf(slot)) {
       case JSON_TEXT: return JSON.parse(value as string) as T
+      case RICH_TEXT: return fromRichText(value as string) as T
       case BYTES: return Buffer.from(value as Uint8Array) as T
       default: return value as T
     }

@@ -1,7 +1,7 @@
 import { MapSize } from './heap-size.js'
 import { keyBytes, KINDS, MIN_SLOTS, OPTIONAL_BYTES, SLOT_BYTES, type NewEntry } from './memory-entry.js'
 import { isResponse } from '../../contract/response-keys.js'
-import { MemoryRoom } from './memory-room.js'
+import { MemoryRooms, RESPONSES, type Room } from './memory-rooms.js'
 import { statesBytes, type TagState } from './memory-tags.js'
 import { ownText } from '../../lib/own-text.js'
 
@@ -23,7 +23,7 @@ export class MemoryEntries {
   #tags: (readonly TagState[] | undefined)[] | undefined
   #versions: number[] | undefined
   #windows: number[] | undefined
-  #room: MemoryRoom | undefined
+  #rooms: MemoryRooms | undefined
   #slots = new Map<string, number>()
   readonly #slotsSize = new MapSize()
   /** The first slot without an entry; `#newer` of each free slot is the next free slot. */
@@ -41,8 +41,8 @@ export class MemoryEntries {
   /** Bytes of the keys, the values and the arrays of tags of all entries. */
   get contentBytes (): number { return this.#contentBytes }
 
-  /** The order of use of the stored responses among the entries; `undefined`: no entry is a stored response. */
-  get room (): MemoryRoom | undefined { return this.#room }
+  /** Returns a group of entries that are evicted among themselves; `undefined`: no entry is in it. */
+  room (room: number): Room | undefined { return this.#rooms?.get(room) }
 
   /** Bytes of the keys and values of all entries, and of the arrays and the map in which they are found. */
   get bytes (): number {
@@ -64,14 +64,17 @@ export class MemoryEntries {
     if (this.#older[0] === slot) return
     this.#unlink(slot)
     this.#link(slot)
-    if (this.#room !== undefined) this.#room.use(slot)
+    if (this.#rooms !== undefined) this.#rooms.use(slot)
   }
 
   /** The slot of the least recently used entry; `0`: the cache is empty. */
   get oldest (): number { return this.#newer[0]! }
 
-  /** Stores an entry under a key that has no entry. Afterwards there may be one entry more than `maxEntries`: the caller evicts one. */
-  add (key: string, entry: NewEntry): void {
+  /**
+   * Stores an entry under a key that has no entry. Afterwards there may be one entry more than `maxEntries`: the caller evicts one.
+   * @param room the room of the entry, by default that of stored responses for such a key; `undefined`: none
+   */
+  add (key: string, entry: NewEntry, room = isResponse(key) ? RESPONSES : undefined): void {
     if (this.#free === 0) this.#grow()
     const slot = this.#free
     this.#free = this.#newer[slot]!
@@ -79,14 +82,15 @@ export class MemoryEntries {
     this.#keys[slot] = own
     this.#slots.set(own, slot)
     this.#slotsSize.add()
-    if (isResponse(own)) (this.#room ??= new MemoryRoom(this.values.length)).link(slot)
+    if (room !== undefined) (this.#rooms ??= new MemoryRooms(this.values.length)).link(slot, room)
     this.#fill(slot, entry, keyBytes(own))
     this.#link(slot)
   }
 
-  /** Stores an entry in the slot of the entry with the same key. */
-  replace (slot: number, entry: NewEntry): void {
+  /** Stores an entry in the slot of the entry with the same key, and in a room as `add` does. */
+  replace (slot: number, entry: NewEntry, room = isResponse(this.#keys[slot]!) ? RESPONSES : undefined): void {
     this.#count(slot, this.kindOf(slot) - this.#sizes[slot]!)
+    this.#moveTo(slot, room)
     this.#fill(slot, entry, keyBytes(this.#keys[slot]!))
     this.use(slot)
   }
@@ -96,7 +100,7 @@ export class MemoryEntries {
     this.#slotsSize.remove()
     this.#count(slot, this.kindOf(slot) - this.#sizes[slot]!)
     this.#unlink(slot)
-    if (this.#room !== undefined && this.#room.has(slot)) this.#room.unlink(slot)
+    if (this.#rooms !== undefined) this.#rooms.unlink(slot)
     this.#keys[slot] = undefined
     this.values[slot] = undefined
     if (this.#tags !== undefined) this.#tags[slot] = undefined
@@ -119,21 +123,27 @@ export class MemoryEntries {
     this.#sizes = [0]
     this.#older = [0]
     this.#newer = [0]
-    this.#tags = this.#versions = this.#windows = this.#room = undefined
+    this.#tags = this.#versions = this.#windows = this.#rooms = undefined
   }
 
   get #slotBytes (): number {
     return SLOT_BYTES + (this.#tags === undefined ? 0 : OPTIONAL_BYTES.tags) + (this.#windows === undefined ? 0 : OPTIONAL_BYTES.windows) +
-      (this.#room === undefined ? 0 : OPTIONAL_BYTES.room)
+      (this.#rooms === undefined ? 0 : OPTIONAL_BYTES.rooms)
   }
 
-  /**
-   * Adds bytes of one entry to the total of all entries, and to the total of stored responses if it is one; a negative number subtracts
-   * them.
-   */
+  /** Puts the entry in a slot into another room: the limit of its key pattern was set or removed since it was stored. */
+  #moveTo (slot: number, room: number | undefined): void {
+    if (this.#rooms === undefined ? room === undefined : this.#rooms.isIn(slot, room)) return
+    this.#rooms ??= new MemoryRooms(this.values.length)
+    this.#rooms.unlink(slot)
+    if (room !== undefined) this.#rooms.link(slot, room)
+  }
+
+  /** Adds bytes of one entry to the total of all entries, and to that of its room; a negative number subtracts them. */
   #count (slot: number, bytes: number): void {
     this.#contentBytes += bytes
-    if (this.#room !== undefined && this.#room.has(slot)) this.#room.contentBytes += bytes
+    const room = this.#rooms === undefined ? undefined : this.#rooms.of(slot)
+    if (room !== undefined) room.contentBytes += bytes
   }
 
   #fill (slot: number, { kind, value, bytes, storedAt, ttl, window, states, version }: NewEntry, keyBytes: number): void {
@@ -189,7 +199,7 @@ export class MemoryEntries {
     this.#tags = this.#tags?.concat(listOf<undefined>(added, undefined))
     this.#versions = this.#versions?.concat(listOf(added, 0))
     this.#windows = this.#windows?.concat(listOf(added, 0))
-    this.#room?.grow(added)
+    this.#rooms?.grow(added)
     this.#freeFrom(before)
   }
 
@@ -208,7 +218,7 @@ export class MemoryEntries {
     if (this.#tags !== undefined) this.#tags = moved(this.#tags, undefined)
     if (this.#versions !== undefined) this.#versions = moved(this.#versions, 0)
     if (this.#windows !== undefined) this.#windows = moved(this.#windows, 0)
-    if (this.#room !== undefined) this.#room = this.#room.moved(slots, length)
+    if (this.#rooms !== undefined) this.#rooms = this.#rooms.moved(slots, length)
     this.#older = Array.from({ length }, (_, slot) => slot === 0 ? free - 1 : slot - 1)
     this.#newer = Array.from({ length }, (_, slot) => slot === free - 1 ? 0 : slot + 1)
     for (let slot = 1; slot < free; slot++) this.#slots.set(this.#keys[slot]!, slot)

@@ -9,12 +9,14 @@ export const AS_IS = 0
 export const JSON_TEXT = 1
 /** The form code of a stored value whose bytes a read copies. */
 export const BYTES = 2
+/** The form code of a stored value that a read makes from its text with rich parts. The near cache of Redis uses the code 3. */
+export const RICH_TEXT = 4
 
 /** Bytes of a value are rounded up to a multiple of this number, so that the remainder can hold the form of the value. */
 export const KINDS = 8
 /** Bytes that each entry uses in the arrays of entry properties, without the arrays that are made only when they are needed. */
 export const SLOT_BYTES = 56
-export const OPTIONAL_BYTES = { tags: 16, windows: 8, room: 16 }
+export const OPTIONAL_BYTES = { tags: 16, windows: 8, rooms: 24 }
 export const MIN_SLOTS = 4
 
 /** An entry to be stored in a `MemoryCache`. */
@@ -33,7 +35,7 @@ export interface NewEntry extends EntryTags {
 /** Returns the bytes of a `MemoryCache` that contains only this entry. */
 export function entryBytes (key: string, { bytes, states, window }: NewEntry): number {
   const slot = SLOT_BYTES + (states.length === 0 ? 0 : OPTIONAL_BYTES.tags) + (window === 0 ? 0 : OPTIONAL_BYTES.windows) +
-    (isResponse(key) ? OPTIONAL_BYTES.room : 0)
+    (isResponse(key) ? OPTIONAL_BYTES.rooms : 0)
   const map = new MapSize()
   map.add()
   return keyBytes(key) + bytes + statesBytes(states) + map.bytes + slot * 2 * MIN_SLOTS

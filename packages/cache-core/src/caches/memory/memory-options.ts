@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { OptionInvalid } from '../../contract/errors.js'
+import type { SerializerName } from '../../contract/isolation.js'
 import { refuseNames } from '../../contract/option-names.js'
 import { monotonicClock, type Clock } from '../../lib/clock.js'
 import { defaultsOf } from '../../lib/schema-defaults.js'
@@ -34,6 +35,11 @@ export const memorySchema = Type.Object({
 
 /** Bounds and behaviour of a `MemoryCache`. */
 export type MemoryCacheOptions = Static<typeof memorySchema> & {
+  /**
+   * `'rich'`: dates, maps, sets, BigInts, typed arrays, `undefined` and `NaN` are read as they were stored.
+   * @default that of the registry, else `'json'`
+   */
+  serializer?: SerializerName
   /** The source of time; for tests. */
   clock?: Clock
 }
@@ -41,7 +47,7 @@ export type MemoryCacheOptions = Static<typeof memorySchema> & {
 const DEFAULTS = defaultsOf(memorySchema, 'maxEntries', 'maxBytes', 'isolation', 'responseShare')
 
 /** Returns the options with their defaults; throws `CACHE_ERR_OPTION_INVALID` for a wrong name or value. */
-export function resolveMemoryOptions (options: MemoryCacheOptions): Required<MemoryCacheOptions> {
+export function resolveMemoryOptions (options: MemoryCacheOptions): Required<Omit<MemoryCacheOptions, 'serializer'>> {
   refuseNames('MemoryCache', options)
   const {
     maxEntries = DEFAULTS.maxEntries, maxBytes = DEFAULTS.maxBytes, isolation = DEFAULTS.isolation, responseShare = DEFAULTS.responseShare,
@@ -52,6 +58,10 @@ export function resolveMemoryOptions (options: MemoryCacheOptions): Required<Mem
   const { maxTags = Math.min(10 * maxEntries, MAX_MAP_SIZE) } = options
   checkWhole('maxTags', maxTags, MAX_MAP_SIZE)
   if (isolation !== 'clone' && isolation !== 'freeze') throw new OptionInvalid('isolation', String(isolation), "'clone' or 'freeze'")
+  const { serializer } = options
+  if (serializer !== undefined && serializer !== 'json' && serializer !== 'rich') {
+    throw new OptionInvalid('serializer', String(serializer), "'json' or 'rich'")
+  }
   if (typeof responseShare !== 'number' || !(responseShare > 0 && responseShare <= 1)) {
     throw new OptionInvalid('responseShare', String(responseShare), 'a number above 0, at most 1')
   }

@@ -2,19 +2,22 @@ import type { Isolated } from '../../contract/isolation.js'
 import { isOneByte, ownText } from '../../lib/own-text.js'
 import type { Freezer } from './freezer.js'
 import { numberBytes, textBytes, typedArrayBytes } from './heap-size.js'
-import { AS_IS, BYTES, JSON_TEXT, type NewEntry } from './memory-entry.js'
+import { AS_IS, BYTES, JSON_TEXT, RICH_TEXT, type NewEntry } from './memory-entry.js'
 
 /** A value in the form in which a `MemoryCache` stores it, and the bytes of that form. */
 export type StoredValue = Pick<NewEntry, 'kind' | 'value' | 'bytes'>
 
-/** Returns the stored form of a value, which shares no memory with other values. With a `freezer`, JSON is stored parsed and frozen. */
+/**
+ * Returns the stored form of a value, which shares no memory with other values. With a `freezer`, JSON is stored parsed and frozen. A value
+ * with rich parts is stored as text in any case, since a frozen Date or Map can be changed by its methods.
+ */
 export function toStored (isolated: Isolated, freezer: Freezer | undefined): StoredValue {
   switch (isolated.kind) {
     case 'buffer': return { kind: BYTES, value: isolated.value, bytes: typedArrayBytes(isolated.value.byteLength) }
-    case 'json': {
+    case 'json': case 'rich': {
       const isNarrow = isOneByte(isolated.text)
-      if (freezer === undefined) {
-        return { kind: JSON_TEXT, value: ownText(isolated.text, isNarrow), bytes: textBytes(isolated.text.length, isNarrow) }
+      if (freezer === undefined || isolated.kind === 'rich') {
+        return { kind: isolated.kind === 'rich' ? RICH_TEXT : JSON_TEXT, value: ownText(isolated.text, isNarrow), bytes: textBytes(isolated.text.length, isNarrow) }
       }
       const value: unknown = JSON.parse(isolated.text)
       return { kind: AS_IS, value, bytes: freezer.freeze(value, isNarrow) }

@@ -1,27 +1,27 @@
 import { crc32 } from 'node:zlib'
-import { isolate, read, type Isolated } from '../../contract/isolation.js'
+import { isolate, read, type Isolated, type SerializerName } from '../../contract/isolation.js'
 import { isWithinBytes } from '../../lib/within-bytes.js'
 
 /** The largest value that shadow reads compare, in characters of its JSON text or in bytes. */
 export const MAX_VALUE_BYTES = 256 * 1024
 
-/** The form of a value as a reader would get it after it was stored: JSON or bytes. */
+/** The form of a value as a reader would get it after it was stored: JSON, text with rich parts, or bytes. */
 export type Form = Isolated
 
 /** Returns the stored form of a value; `too large`, or `none` if no cache can store it, or if a getter or a proxy of the value throws. */
-export function formOf (value: unknown): Form | 'too large' | 'none' {
+export function formOf (value: unknown, serializer: SerializerName): Form | 'too large' | 'none' {
   try {
-    return measuredForm(value)
+    return measuredForm(value, serializer)
   } catch {
     // An error that the app's value throws when it is read must not fail its load; the caller counts the value as not comparable.
     return 'none'
   }
 }
 
-function measuredForm (value: unknown): Form | 'too large' | 'none' {
+function measuredForm (value: unknown, serializer: SerializerName): Form | 'too large' | 'none' {
   if (typeof value === 'string' ? value.length > MAX_VALUE_BYTES : value instanceof Uint8Array && value.byteLength > MAX_VALUE_BYTES) return 'too large'
-  if (typeof value === 'object' && !(value instanceof Uint8Array) && !isWithinBytes(value, MAX_VALUE_BYTES)) return 'too large'
-  const isolated = isolate(value)
+  if (typeof value === 'object' && !(value instanceof Uint8Array) && !isWithinBytes(value, MAX_VALUE_BYTES, serializer === 'rich')) return 'too large'
+  const isolated = isolate(value, serializer)
   if ('error' in isolated) return 'none'
   // The size is checked again, since a `toJSON` may have made the value larger.
   return sizeOf(isolated) > MAX_VALUE_BYTES ? 'too large' : isolated
@@ -29,14 +29,14 @@ function measuredForm (value: unknown): Form | 'too large' | 'none' {
 
 /** The size of a value's stored form: characters of JSON text, or bytes. */
 export function sizeOf (form: Form): number {
-  if (form.kind === 'json') return form.text.length
+  if (form.kind === 'json' || form.kind === 'rich') return form.text.length
   if (form.kind === 'buffer') return form.value.byteLength
   return typeof form.value === 'string' ? form.value.length : 8
 }
 
 /** Whether the stored forms of two values are the same, member for member in the same order. */
 export function isSame (one: Form, other: Form): boolean {
-  if (one.kind === 'json') return other.kind === 'json' && one.text === other.text
+  if (one.kind === 'json' || one.kind === 'rich') return other.kind === one.kind && one.text === other.text
   if (one.kind === 'buffer') return other.kind === 'buffer' && Buffer.compare(one.value, other.value) === 0
   return other.kind === 'plain' && one.value === other.value
 }
@@ -46,8 +46,13 @@ export function isSame (one: Form, other: Form): boolean {
  * of 2⁻³².
  */
 export function printOf (form: Form): string {
-  const content = form.kind === 'json' ? form.text : form.kind === 'buffer' ? form.value : String(form.value)
+  const content = form.kind === 'json' || form.kind === 'rich' ? form.text : form.kind === 'buffer' ? form.value : String(form.value)
   return `${form.kind}${typeof (form as { value?: unknown }).value} ${sizeOf(form)} ${crc32(content)}`
+}
+
+/** Returns a value of JSON to compare: rich parts are the objects that stand for them in the text. */
+export function comparable (form: Form): unknown {
+  return form.kind === 'rich' ? JSON.parse(form.text) : read(form)
 }
 
 export { read }

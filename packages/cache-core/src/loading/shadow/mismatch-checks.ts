@@ -1,5 +1,6 @@
 import { Deadlines, type Watched } from '../../lib/deadlines.js'
 import type { Flight } from '../single-flight.js'
+import type { SerializerName } from '../../contract/isolation.js'
 import type { LoadTarget } from '../load-service.js'
 import { formOf, printOf } from './form.js'
 import type { Evidence, VolatileMembers } from './volatile-members.js'
@@ -38,6 +39,7 @@ export type Decided = (mismatch: Mismatch, outcome: 'mismatch' | 'explained' | '
 /** The functions and objects that the checks of mismatches use. */
 export interface ChecksDeps {
   readonly now: () => number
+  readonly serializer: () => SerializerName
   readonly members: VolatileMembers
   readonly read: (target: LoadTarget, key: string) => ReturnType<LoadTarget['lookup']>
   /** Stops the recording of removals for the flight of a load. */
@@ -114,7 +116,7 @@ export class MismatchChecks {
   }
 
   #isSame (value: unknown, { first: { print } }: Check): boolean {
-    const form = formOf(value)
+    const form = formOf(value, this.#deps.serializer())
     return typeof form !== 'string' && printOf(form) === print
   }
 

@@ -11,7 +11,7 @@ import { Flight } from '../single-flight.js'
 import { checkTagOptions, knownTags, storeOptions } from '../store-options.js'
 import { differences } from './differences.js'
 import { EarlyLeases } from './early-leases.js'
-import { formOf, isSame, printOf, read, type Form } from './form.js'
+import { comparable, formOf, isSame, printOf, read, type Form } from './form.js'
 import { EXPLAIN_MS, MismatchChecks, type Mismatch } from './mismatch-checks.js'
 import { SeenEntries } from './seen-entries.js'
 import { VolatileMembers } from './volatile-members.js'
@@ -71,6 +71,7 @@ export class ShadowLoads {
     this.#members = new VolatileMembers(() => service.clock.now())
     this.#checks = new MismatchChecks({
       now: () => service.clock.now(),
+      serializer: () => service.serializer,
       members: this.#members,
       read: (target, key) => this.#read(target, key, []),
       end: (flight) => service.flights.end(flight),
@@ -137,7 +138,7 @@ export class ShadowLoads {
 
   #loaded (pending: Pending, value: unknown): void {
     const { flight, keyPattern, group } = pending
-    const form = formOf(value)
+    const form = formOf(value, this.#service.serializer)
     if (typeof form === 'string') {
       this.#note(keyPattern, group, form === 'none' ? 'failed' : 'dropped')
       return this.#end(flight)
@@ -174,7 +175,7 @@ export class ShadowLoads {
    */
   #judge ({ target, key, keyPattern, group, flight, began }: Pending, form: Form, { value, age, ttlLeft }: Entry<unknown>): boolean {
     const now = this.#service.clock.now()
-    const entry = formOf(value)
+    const entry = formOf(value, this.#service.serializer)
     if (typeof entry === 'string') {
       this.#note(keyPattern, group, entry === 'none' ? 'failed' : 'dropped')
       return false
@@ -182,7 +183,7 @@ export class ShadowLoads {
     // An implementation that does not return the remaining ttl does not return a usable age either; the time since the entry was first seen
     // is used instead.
     const known = ttlLeft === Infinity || Number.isNaN(age) ? this.#seen.ageOf(key, printOf(entry), now) : age
-    const paths = isSame(entry, form) ? [] : differences(read(entry), read(form))
+    const paths = isSame(entry, form) ? [] : differences(comparable(entry), comparable(form))
     if (!target.isLocal && ttlLeft < MIN_TTL_LEFT) this.#note(keyPattern, group, 'undecided', known)
     else if (paths.length === 0) {
       this.#members.forget(key)

@@ -1,6 +1,6 @@
 import { ownText } from '../../lib/own-text.js'
 import { differences } from './differences.js'
-import { isSame, read, sizeOf, type Form } from './form.js'
+import { comparable, isSame, sizeOf, type Form } from './form.js'
 
 /** The maximum number of keys whose loaded values are remembered, and the maximum size of all these values, in characters or bytes. */
 const MAX_KEYS = 256
@@ -45,7 +45,7 @@ export class VolatileMembers {
     this.forget(key)
     this.#remember(key, { entryPrint, form, paths, at: this.#now() })
     if (last === undefined || last.entryPrint !== entryPrint) return []
-    const changed = isSame(last.form, form) ? [] : differences(read(last.form), read(form))
+    const changed = isSame(last.form, form) ? [] : differences(comparable(last.form), comparable(form))
     return last.paths.map((path) => ({ path, isAgain: changed.includes(path) }))
   }
 

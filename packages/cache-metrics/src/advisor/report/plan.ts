@@ -1,58 +1,132 @@
-import { isLabel, OTHER } from '@x/cache-core/suite'
+import { isLabel, OTHER, RESPONSE_KEYS } from '@x/cache-core/suite'
 import type { Advice } from './advice.js'
 
+/** The options of one key pattern of the plan: its ttl in seconds, and the number of its entries in a `MemoryCache`. */
+export interface PlannedPattern { readonly ttl: number; readonly maxEntries: number }
+
+/** A rule of `@x/cache-edge` for one route: its responses are stored for `maxAge` seconds. */
+export interface PlannedRule { readonly prefix: string; readonly exact: true; readonly maxAge: number; readonly store: true }
+
 /**
- * The plan of the advisor's report: options to paste into the app. They register a `MemoryCache`, also for an app that will use Redis: it
- * needs no server, is easily removed, and shows whether the advice holds.
+ * The plan of the advisor's report: options to paste into the app. They register a `MemoryCache`, or with a URL of Redis a `RedisCache`
+ * whose copies in this process have the same bounds. The plan has no stale windows: the forecast of stale hits holds for the ttl alone.
  */
 export interface Plan {
   /** Options of `register(cacheCore, …)`. */
   readonly options: {
     readonly implementation: 'memory'
-    readonly memory: { readonly maxEntries: number; readonly maxBytes?: number }
-    /** The ttl in seconds of cache calls without a ttl. */
-    readonly defaultTtl: number
+    readonly memory: { readonly maxEntries: number; readonly maxBytes?: number; readonly responseShare?: number }
+    /** The ttl and the number of entries by key pattern; absent in a plan for all keys of a trace. */
+    readonly patterns?: Readonly<Record<string, PlannedPattern>>
+    /** The ttl in seconds of a plan for all keys of a trace. */
+    readonly defaultTtl?: number
     readonly rollout: { readonly allow: readonly string[] }
   }
+  /** Options of `register(cacheEdge, …)` for the good routes; absent if no route is good. */
+  readonly edge?: { readonly rules: readonly PlannedRule[] } | undefined
+  /** Options of `register(cacheRedis, …)`, beside the URL. */
+  readonly redis: { readonly near: { readonly maxEntries: number; readonly maxBytes?: number }; readonly rollout: { readonly percent: 0 } }
   /** The options of the plan as environment variables, for an app that calls `cacheOptionsFromEnv()`. */
   readonly env: Readonly<Record<string, string>>
-  /** The advised ttl of `getOrSet` calls in seconds, by key pattern. */
-  readonly ttls: Readonly<Record<string, number>>
-  /** The expected effect of the cache on all key patterns of the plan together. */
+  /** The expected effect of the cache. */
   readonly expected: {
-    readonly hitRate: number
+    /** The hit rate of all key patterns of the plan together, without rules of the edge; `undefined`: the plan has none. */
+    readonly hitRate: number | undefined
+    /** The share of the requests to the routes of the plan that stored responses answer; `undefined`: the plan has none. */
+    readonly routeHitRate: number | undefined
+    /** Loader seconds that the key patterns save per hour. */
     readonly savedSecondsPerHour: number | undefined
     readonly memoryBytes: number | undefined
   }
 }
 
-/** Returns the plan (options to paste) for the key patterns whose verdict is good; `undefined`: no key pattern is good. */
+/** The maximum number of entries that a `MemoryCache` accepts. */
+const MAX_ENTRIES = 2 ** 24
+/** The entries of one stored response: `Vary: Cookie` makes it a variant, and the list of the variants is an entry, too. */
+const ENTRIES_PER_RESPONSE = 2
+/** A GET route whose pattern names single paths. A route with a wildcard has responses of too many kinds for one rule. */
+const PLANNED_ROUTE = /^GET (\/[^*\s]*)$/
+
+/** Returns the plan (options to paste) for the key patterns and routes whose verdict is good; `undefined`: none is good. */
 export function planFor (all: readonly Advice[]): Plan | undefined {
-  const good = all.filter(({ kind, judgement, name }) => kind === 'pattern' && judgement.kind === 'good' && name !== OTHER && isLabel(name))
-  if (good.length === 0) return undefined
-  const sum = (of: (advice: Advice) => number): number => good.reduce((total, advice) => total + of(advice), 0)
-  const maxEntries = sum(({ entries }) => entries)
-  const memoryBytes = good.every((advice) => advice.memoryBytes !== undefined) ? sum((advice) => advice.memoryBytes!) : undefined
-  const requests = sum(({ requestsPerHour }) => requestsPerHour)
-  const allow = good.map(({ name }) => name)
-  const ttls = Object.fromEntries(good.map(({ name, ttl }) => [name, ttl]))
+  const good = all.filter(({ judgement }) => judgement.kind === 'good')
+  const patterns = good.filter(({ kind, name }) => kind === 'pattern' && name !== OTHER && name !== RESPONSE_KEYS && isLabel(name))
+  const routes = good.filter(({ kind, name }) => kind === 'route' && PLANNED_ROUTE.test(name))
+  const planned = [...patterns, ...routes]
+  if (planned.length === 0) return undefined
+  const options = Object.fromEntries(patterns.map(({ name, ttl, entries }) => [name, { ttl, maxEntries: Math.min(entries, MAX_ENTRIES) }]))
+  const allow = [...patterns.map(({ name }) => name), ...routes.length === 0 ? [] : [RESPONSE_KEYS]]
+  const memoryBytes = sumOf(planned, (advice) => advice.memoryBytes)
+  const bounds = {
+    maxEntries: Math.min(entriesOf(patterns) + responsesOf(routes), MAX_ENTRIES),
+    ...memoryBytes === undefined ? {} : { maxBytes: roomFor(memoryBytes) }
+  }
   return {
     options: {
       implementation: 'memory',
-      memory: { maxEntries, ...memoryBytes === undefined ? {} : { maxBytes: roomFor(memoryBytes) } },
-      defaultTtl: Math.min(...good.map(({ ttl }) => ttl)),
+      memory: { ...bounds, ...shareOf(patterns, routes) },
+      ...patterns.length === 0 ? {} : { patterns: options },
       rollout: { allow }
     },
-    env: { CACHE_IMPL: 'memory', CACHE_PATTERN_WHITELIST: allow.join(',') },
-    ttls,
+    ...routes.length === 0 ? {} : { edge: { rules: routes.map(ruleOf) } },
+    redis: { near: bounds, rollout: { percent: 0 } },
+    env: {
+      CACHE_IMPL: 'memory',
+      CACHE_PATTERN_WHITELIST: allow.join(','),
+      ...patterns.length === 0 ? {} : { CACHE_PATTERNS: JSON.stringify(options) }
+    },
     expected: {
-      hitRate: sum(({ hitRate, requestsPerHour }) => hitRate * requestsPerHour) / requests,
-      savedSecondsPerHour: good.every((advice) => advice.savedSecondsPerHour !== undefined)
-        ? sum((advice) => advice.savedSecondsPerHour!)
-        : undefined,
+      hitRate: hitRateOf(patterns),
+      routeHitRate: hitRateOf(routes),
+      savedSecondsPerHour: patterns.length === 0 ? undefined : sumOf(patterns, (advice) => advice.savedSecondsPerHour),
       memoryBytes
     }
   }
+}
+
+/** Returns a plan for a trace whose only pattern stands for all keys: the cache has no such key pattern, so every key has its ttl. */
+export function planForAllKeys (plan: Plan, { ttl }: PlannedPattern): Plan {
+  const { implementation, memory } = plan.options
+  return {
+    ...plan,
+    options: { implementation, memory, defaultTtl: ttl, rollout: { allow: ['*'] } },
+    env: { CACHE_IMPL: 'memory', CACHE_PATTERN_WHITELIST: '*' }
+  }
+}
+
+function ruleOf ({ name, ttl }: Advice): PlannedRule {
+  return { prefix: PLANNED_ROUTE.exec(name)![1]!, exact: true, maxAge: Math.max(1, Math.floor(ttl)), store: true }
+}
+
+/** The part of a full cache that stored responses may take: that of their entries among all, so that both kinds have their number. */
+function shareOf (patterns: readonly Advice[], routes: readonly Advice[]): { responseShare?: number } {
+  if (routes.length === 0 || patterns.length === 0) return {}
+  const responses = responsesOf(routes)
+  return { responseShare: Math.ceil(1000 * responses / (entriesOf(patterns) + responses)) / 1000 }
+}
+
+function responsesOf (routes: readonly Advice[]): number {
+  return ENTRIES_PER_RESPONSE * entriesOf(routes)
+}
+
+function entriesOf (all: readonly Advice[]): number {
+  return all.reduce((sum, { entries }) => sum + entries, 0)
+}
+
+/** The sum of a number over all rows; `undefined` if a row does not have it. */
+function sumOf (all: readonly Advice[], of: (advice: Advice) => number | undefined): number | undefined {
+  let sum = 0
+  for (const advice of all) {
+    const value = of(advice)
+    if (value === undefined) return undefined
+    sum += value
+  }
+  return sum
+}
+
+function hitRateOf (all: readonly Advice[]): number | undefined {
+  const requests = all.reduce((sum, { requestsPerHour }) => sum + requestsPerHour, 0)
+  return all.length === 0 ? undefined : all.reduce((sum, { hitRate, requestsPerHour }) => sum + hitRate * requestsPerHour, 0) / requests
 }
 
 /** The advised `maxBytes`: twice the expected bytes, in whole MiB, since the estimate is a mean, and values may be larger. */

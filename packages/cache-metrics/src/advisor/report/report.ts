@@ -1,10 +1,11 @@
 import { percent, per10000, type Advice } from './advice.js'
-import { codeBlock, codeSpan, forComment, forMarkdown, jsLiteral, listItem, shellWord } from './escape.js'
+import { codeBlock, codeSpan, forMarkdown, listItem } from './escape.js'
 import { verdictOf, type Gate, type GateVerdict } from './go-no-go-gates.js'
 import type { ArmsReport } from '../../traffic/arms.js'
 import { armsText } from './arms-text.js'
 import { bytes, duration, seconds, table } from './figures.js'
 import type { Plan } from './plan.js'
+import { expectedText, planText } from './plan-text.js'
 import type { ShadowFinding } from './shadow.js'
 
 /** The report of the advisor, the body of `GET /internal/cache/advice`. */
@@ -72,8 +73,7 @@ export function toMarkdown (report: Report): string {
   }
   if (arms !== undefined) parts.push(...armsText(arms))
   if (plan !== undefined) {
-    const { hitRate, savedSecondsPerHour } = plan.expected
-    parts.push('## Plan', `Expected: ${percent(hitRate)} hits${savedSecondsPerHour === undefined ? '' : `, ${seconds(savedSecondsPerHour)} of loading saved per hour`}.`, codeBlock('js', planText(plan)))
+    parts.push('## Plan', expectedText(plan), codeBlock('js', planText(plan)))
   }
   if (notes.length > 0) parts.push('## Notes', notes.map(listItem).join('\n'))
   return `${parts.join('\n\n')}\n`
@@ -83,18 +83,6 @@ export function toMarkdown (report: Report): string {
 function basisOf (advice: readonly Advice[], rows: readonly Gate[], shadow: readonly ShadowFinding[]): string {
   const stale = shadow.some(({ verdict }) => verdict === 'no-go') ? ', shadow reads: no-go' : ''
   return advice.length === 0 || rows.length === 0 ? '' : ` (advice: ${verdictOfAdvice(advice)}, gates: ${verdictOf(rows)}${stale})`
-}
-
-/** The plan of the report as code and comments to paste. */
-export function planText ({ options, env, ttls }: Plan): string {
-  const lines = [
-    '// Each process has a cache of its own, and does not hear what another one invalidates: for several, cacheRedis.',
-    '// To Redis: percent 0 in every process first, so that all of them invalidate, then raise it; back the same way.',
-    `await app.register(cacheCore, ${jsLiteral(options)})`, '// Seconds, as the ttl of getOrSet, where a call has its own:'
-  ]
-  for (const [pattern, ttl] of Object.entries(ttls)) lines.push(`//   ${forComment(pattern)}: ${ttl}`)
-  lines.push(`// Or, with cacheOptionsFromEnv(): ${Object.entries(env).map(([name, value]) => forComment(`${name}=${shellWord(value)}`)).join(' ')}`)
-  return lines.join('\n')
 }
 
 function rowOf (advice: Advice): string[] {

@@ -1,4 +1,5 @@
-import { isWithinBytes } from '@x/cache-core/suite'
+import type { SerializerName } from '@x/cache-core'
+import { isWithinBytes, toRichText } from '@x/cache-core/suite'
 import { crc32 } from 'node:zlib'
 
 /** The default maximum size of a value that gets a fingerprint, in bytes. */
@@ -22,16 +23,18 @@ const BYTES = 2
  * keys. `undefined`: the value has no JSON text (a cycle, a BigInt, `undefined`, a function, a `toJSON` that throws), JSON changes the
  * value (a `Map`, a `Set`, bytes inside an object), or the value is larger than `maxBytes`. Never throws. A value that is too large is
  * not serialised, unless its `toJSON` makes it large.
+ * @param serializer `rich`: such values have a fingerprint, too
  */
-export function fingerprint (value: unknown, maxBytes = MAX_BYTES): Fingerprint | undefined {
+export function fingerprint (value: unknown, maxBytes = MAX_BYTES, serializer: SerializerName = 'json'): Fingerprint | undefined {
   try {
     if (typeof value === 'string') return ofText(value, STRING, maxBytes)
     if (value instanceof Uint8Array) {
       const bytes = value.byteLength
       return bytes > maxBytes ? undefined : { hash: crc32(value, BYTES), bytes }
     }
-    if (!isWithinBytes(value, maxBytes)) return undefined
-    const text = JSON.stringify(value) as string | undefined
+    const isRich = serializer === 'rich'
+    if (!isWithinBytes(value, maxBytes, isRich)) return undefined
+    const text = isRich ? toRichText(value).text : JSON.stringify(value) as string | undefined
     return text === undefined ? undefined : ofText(text, JSON_TEXT, maxBytes)
   } catch {
     return undefined

@@ -1,0 +1,157 @@
+import type { SetOptions } from '../contract/cache.js'
+import type { EntryLimit, EntryLimits } from '../contract/join-registry.js'
+import type { GetOrSetOptions } from '../contract/loader.js'
+import { withTags } from '../contract/reserved-tags.js'
+import { isResponse } from '../contract/response-keys.js'
+import type { KeyPatterns } from '../telemetry/key-pattern.js'
+import { OptionInvalid } from '../contract/errors.js'
+import { KeyRule, type KeyRules } from './key-rule.js'
+import { checkedPattern, type PatternOptions } from './pattern-options.js'
+
+const NONE = Object.freeze({})
+
+/** The options of one key pattern, with the limit that its `maxEntries` sets, and the rule that its `schema` and `version` set. */
+interface Settings {
+  readonly options: Readonly<PatternOptions>
+  readonly limit: EntryLimit | undefined
+  readonly rule: KeyRule | undefined
+}
+
+/** Emits a likely mistake of the app under a key pattern. */
+type OnDoubt = (keyPattern: string, message: string) => void
+
+/** The parts of a call's options that the options of a key pattern may change. */
+type Changeable = Pick<GetOrSetOptions<any>, 'ttl' | 'staleWhileRevalidate' | 'staleIfError' | 'tags' | 'coveringTags'>
+
+/**
+ * The options of key patterns: lifetimes, tags and limits that replace those of calls. An operator sets them from measurements, at the start
+ * or at run time, while the numbers in calls were chosen before any measurement; so the number of the pattern takes precedence.
+ */
+export class PatternSettings implements EntryLimits, KeyRules {
+  hasRules = false
+  readonly #byName = new Map<string, Settings>()
+  readonly #patterns: KeyPatterns
+  readonly #hasTags: () => boolean
+  readonly #onDoubt: OnDoubt
+
+  /**
+   * Makes an empty table.
+   * @param patterns finds the pattern of a key
+   * @param hasTags whether the implementation in service has tags; one without tags refuses entries with tags
+   * @param onDoubt is called once per key pattern if stored values do not pass its schema, and once if loaded ones do not
+   */
+  constructor (patterns: KeyPatterns, hasTags: () => boolean, onDoubt: OnDoubt) {
+    this.#patterns = patterns
+    this.#hasTags = hasTags
+    this.#onDoubt = onDoubt
+  }
+
+  /** Whether no key pattern has options. */
+  get isEmpty (): boolean { return this.#byName.size === 0 }
+
+  /** Returns the options of a key pattern; `undefined`: it has none. */
+  get (name: string): Readonly<PatternOptions> | undefined {
+    return this.#byName.get(name)?.options
+  }
+
+  /**
+   * Sets the options of a key pattern, in place of its earlier ones; `undefined` removes them. They apply to calls that begin afterwards:
+   * stored entries keep their lifetimes and tags.
+   * @throws `CACHE_ERR_OPTION_INVALID`
+   */
+  set (name: string, options: PatternOptions | undefined): void {
+    if (options === undefined) {
+      this.#byName.delete(name)
+    } else {
+      const own = Object.freeze(checkedPattern(name, options))
+      const { maxEntries } = own
+      const limit = maxEntries === undefined ? undefined : { keyPattern: name, maxEntries }
+      const rule = ruleOf(name, own)
+      this.#patterns.reserve([name])
+      this.#byName.set(name, { options: own, limit, rule })
+    }
+    this.hasRules = [...this.#byName.values()].some(({ rule }) => rule !== undefined)
+  }
+
+  /** Returns the options of all key patterns by name. */
+  all (): Record<string, Readonly<PatternOptions>> {
+    return Object.fromEntries([...this.#byName].map(([name, { options }]) => [name, options]))
+  }
+
+  /** Returns the options of all key patterns for the status, without schemas. */
+  shown (): Record<string, Omit<PatternOptions, 'schema'>> {
+    return Object.fromEntries([...this.#byName].map(([name, { options: { schema, ...shown } }]) => [name, shown]))
+  }
+
+  ruleOf (key: string): KeyRule | undefined {
+    return this.#of(key)?.rule
+  }
+
+  report (rule: KeyRule, kind: 'stored' | 'loaded', why: string): void {
+    if (rule.reported[kind]) return
+    rule.reported[kind] = true
+    this.#onDoubt(rule.keyPattern, kind === 'stored'
+      ? `a stored value does not pass the schema (${why}), and counts as a miss: another version of the app may have stored it. Give the options of the key pattern another version`
+      : `a value that is to be stored does not pass the schema (${why}): its caller gets it, and it is not stored`)
+  }
+
+  limitOf (key: string): EntryLimit | undefined {
+    return this.#of(key)?.limit
+  }
+
+  /** Returns the options of a `getOrSet` call with those of the key's pattern. */
+  forLoad<T> (key: string, options: GetOrSetOptions<T>): GetOrSetOptions<T> {
+    const own = this.#of(key)?.options
+    if (own === undefined || typeof options !== 'object' || options === null) return options
+    return { ...options, ...lifetimes(own, options), ...this.#tags(own, options) }
+  }
+
+  /** Returns the checked options of a `set` with those of the key's pattern. */
+  forSet (key: string, options: SetOptions): SetOptions {
+    const own = this.#of(key)?.options
+    if (own === undefined) return options
+    // Without `tags` the entry has the tags of the snapshot, which a list of tags would replace.
+    const tags = options.tags === undefined && options.snapshot !== undefined ? NONE : this.#tags(own, options)
+    return { ...options, ...lifetimes(own, options) as SetOptions, ...tags }
+  }
+
+  /** Returns the settings of a key's pattern. Stored responses have none: their lifetimes are those of HTTP. */
+  #of (key: string): Settings | undefined {
+    if (this.#byName.size === 0 || typeof key !== 'string' || isResponse(key)) return undefined
+    return this.#byName.get(this.#patterns.of(key))
+  }
+
+  #tags ({ tags: own = [] }: PatternOptions, { tags, coveringTags }: Changeable): Pick<SetOptions, 'tags'> & Pick<Changeable, 'coveringTags'> {
+    if (own.length === 0 || !this.#hasTags()) return NONE
+    // The pattern's tags cover no tag of a function: the app does not invalidate them whenever it invalidates such a tag.
+    if (typeof tags === 'function') return Array.isArray(coveringTags) && coveringTags.length > 0 ? { coveringTags: withTags(coveringTags, own) } : NONE
+    return tags === undefined || Array.isArray(tags) ? { tags: withTags(tags ?? [], own) } : NONE
+  }
+}
+
+function ruleOf (name: string, own: PatternOptions): KeyRule | undefined {
+  if (own.schema === undefined && own.version === undefined) return undefined
+  try {
+    return new KeyRule(name, own)
+  } catch {
+    throw new OptionInvalid(`patterns.${name}.schema`, 'a schema that cannot be compiled', 'a Standard Schema, a TypeBox or JSON Schema, or a function')
+  }
+}
+
+/** The lifetimes of a call in which the numbers of the pattern replace those of the call. */
+function lifetimes (own: PatternOptions, given: Changeable): Pick<Changeable, 'ttl' | 'staleWhileRevalidate' | 'staleIfError'> {
+  return {
+    ttl: replaced(own.ttl, given.ttl),
+    staleWhileRevalidate: replaced(own.staleWhileRevalidate, given.staleWhileRevalidate),
+    staleIfError: replaced(own.staleIfError, given.staleIfError)
+  }
+}
+
+/**
+ * The number of the pattern, unless the call has a 0 or a function: both decide about the value, which the pattern does not know. A value
+ * of a wrong type stays as well, so that the call is refused.
+ */
+function replaced<G> (own: number | undefined, given: G): G | number {
+  if (own === undefined) return given
+  return given === undefined || (typeof given === 'number' && given > 0) ? own : given
+}

@@ -1,0 +1,52 @@
+import { Compile } from 'typebox/compile'
+import type { TSchema } from 'typebox'
+
+/** A schema by the interface Standard Schema (https://standardschema.dev), as Zod, Valibot and ArkType have it; it must be synchronous. */
+export interface StandardSchema {
+  readonly '~standard': { validate (value: unknown): { readonly issues?: readonly unknown[] | undefined } | Promise<unknown> }
+}
+
+/** A schema of stored values: a Standard Schema, a TypeBox or JSON Schema, or a function that returns whether a value is right. */
+export type ValueSchema = StandardSchema | TSchema | ((value: any) => boolean)
+
+/** Why a value does not pass a schema, as text without the value; `undefined`: it passes. */
+export type Refusal = string | undefined
+
+/** Whether an option can be a schema. */
+export function isSchema (given: unknown): given is ValueSchema {
+  if (typeof given === 'function') return true
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return false
+  const standard = Reflect.get(given, '~standard') as { validate?: unknown } | undefined
+  return standard === undefined || typeof standard?.validate === 'function'
+}
+
+/**
+ * Returns the function that checks values against a schema. It never throws: a schema that throws refuses the value.
+ * @throws for a TypeBox or JSON Schema that cannot be compiled
+ */
+export function checkOf (schema: ValueSchema): (value: unknown) => Refusal {
+  const passes = passesOf(schema)
+  return (value) => {
+    try {
+      const passed: unknown = passes(value)
+      if (passed === true) return undefined
+      return passed === false ? 'it does not pass' : 'the schema answers with no boolean, such as a promise'
+    } catch {
+      return 'the schema throws'
+    }
+  }
+}
+
+function passesOf (schema: ValueSchema): (value: unknown) => unknown {
+  // A schema of ArkType is a function, and has the interface of Standard Schema as well.
+  if ('~standard' in schema) {
+    const standard = (schema as StandardSchema)['~standard']
+    return (value) => {
+      const result = standard.validate(value)
+      return result instanceof Promise ? result : result.issues === undefined
+    }
+  }
+  if (typeof schema === 'function') return schema as (value: unknown) => unknown
+  const compiled = Compile(schema)
+  return (value) => compiled.Check(value)
+}

@@ -1,0 +1,129 @@
+import { CacheRegistry, MemoryCache, NullCache, type Cache, type SerializerName } from '@x/cache-core'
+import { CacheClient } from '@x/cache-core/suite'
+import { testCache } from '@x/cache-core/testing'
+import { settle } from '@x/test-kit/deferred'
+import { FakeTime } from '@x/test-kit/fake-time'
+import t from 'tap'
+import { changeOf } from '../src/telemetry/stored-form.js'
+import { shadowed } from './fixtures/shadowed.js'
+
+function clientOf (serializer: SerializerName = 'rich', cache: Cache = new MemoryCache()): { client: CacheClient; registry: CacheRegistry; doubts: string[] } {
+  const registry = new CacheRegistry({ serializer })
+  registry.register(cache)
+  const doubts: string[] = []
+  registry.events.on('doubted', (_pattern, message) => { doubts.push(message) })
+  return { client: new CacheClient(registry), registry, doubts }
+}
+
+const made = () => ({ at: new Date(5), tags: new Set(['a']), total: 5n, none: undefined })
+
+t.test('the contract, with rich values', { timeout: 120_000 }, async (t) => {
+  const time = new FakeTime(t)
+  const options = {
+    test: (name: string, run: () => Promise<void>): Promise<unknown> => t.test(name, run),
+    advance: (ms: number): void => time.advance(ms),
+    isRich: true
+  }
+  for (const isolation of ['clone', 'freeze'] as const) {
+    await testCache({ ...options, name: `memory, ${isolation}`, make: () => new MemoryCache({ clock: time.clock, isolation, serializer: 'rich' }) })
+  }
+  await testCache({
+    ...options,
+    name: 'client',
+    make () {
+      const registry = new CacheRegistry({ clock: time.clock, serializer: 'rich' })
+      registry.register(new MemoryCache({ clock: time.clock }))
+      return new CacheClient(registry)
+    }
+  })
+})
+
+t.test('serializer: the one of the registry is that of a MemoryCache, unless it has its own', async (t) => {
+  for (const [own, expected] of [[undefined, made().at], ['rich', made().at], ['json', made().at.toJSON()]] as const) {
+    const { client } = clientOf('rich', new MemoryCache(own === undefined ? {} : { serializer: own }))
+    await client.set('a:1', { at: made().at })
+    t.same(await client.get('a:1'), { ok: true, value: { at: expected } })
+  }
+  t.throws(() => new MemoryCache({ serializer: 'xml' as never }), { code: 'CACHE_ERR_OPTION_INVALID' })
+})
+
+t.test('getOrSet: every caller of a load, and every hit, gets values of the same classes', async (t) => {
+  const { client, doubts } = clientOf()
+  let loads = 0
+  const get = (): Promise<unknown> => client.getOrSet('a:1', async () => { loads++; return made() })
+  t.strictSame(await Promise.all([get(), get(), get()]), [made(), made(), made()])
+  t.strictSame(await get(), made())
+  t.same([loads, doubts], [1, []])
+})
+
+t.test('set: a rich value that waits for an earlier write is stored as it was at the call', async (t) => {
+  const { client } = clientOf('rich', Object.assign(new MemoryCache({ serializer: 'rich' }), {}))
+  const value = made()
+  const writes = [client.set('a:1', made()), client.set('a:1', value), client.set('a:1', 5n)]
+  value.tags.clear()
+  await Promise.all(writes)
+  t.same(await client.get('a:1'), { ok: true, value: 5n })
+})
+
+t.test('set: BigInt, NaN and -0 are values of the rich serializer alone', async (t) => {
+  for (const value of [5n, NaN, Infinity]) {
+    t.match(await clientOf('json').client.set('a:1', value), { ok: false, error: { code: 'CACHE_ERR_VALUE_INVALID' } })
+    t.match(await clientOf('rich').client.set('a:1', value), { ok: true })
+  }
+  for (const value of [undefined, () => {}, Symbol('a')]) t.match(await clientOf('rich').client.set('a:1', value), { ok: false, error: { code: 'CACHE_ERR_VALUE_INVALID' } })
+})
+
+t.test('MemoryCache: a value of JSON takes the same bytes with both serializers', async (t) => {
+  const bytes = await Promise.all((['json', 'rich'] as const).flatMap((serializer) => (['clone', 'freeze'] as const).map(async (isolation) => {
+    const cache = new MemoryCache({ serializer, isolation })
+    for (let id = 0; id < 50; id++) await cache.set(`a:${id}`, { id, name: `name ${id}`, list: [1, 'ä', null] })
+    return cache.bytes
+  })))
+  t.same(bytes.slice(0, 2), bytes.slice(2))
+})
+
+t.test('changeOf: knows what the rich serializer keeps, in maps and sets, too', async (t) => {
+  class Account { id = 1 }
+  const Own = { Date: class Date {} }
+  t.equal(changeOf([made(), new Map<unknown, unknown>([[1n, new Set([NaN])]]), Buffer.from('a'), new Float32Array(1)], 'rich'), undefined)
+  t.equal(changeOf({ map: new Map([[1, new Account()]]) }, 'rich'), 'Account at .map[…]')
+  t.equal(changeOf({ at: new Own.Date() }, 'rich'), 'Date at .at', 'a class of the app')
+  t.equal(changeOf({ call () {} }, 'rich'), 'function at .call')
+  t.equal(changeOf(made()), 'Date at .at', 'JSON')
+  const circle = new Map<string, unknown>()
+  circle.set('self', circle)
+  t.equal(changeOf(circle, 'rich'), 'a circle at […]')
+})
+
+t.test('doubted: names the option where it helps, and not where it does not, while observing as well', async (t) => {
+  for (const cache of [new NullCache(), new MemoryCache()]) {
+    const { client, doubts } = clientOf('json', cache)
+    await client.getOrSet('date:1', () => made())
+    await client.getOrSet('url:1', () => ({ at: new URL('http://a/') }))
+    t.match(doubts[0], /^changes when stored: Date at \.at: JSON .* or set the option serializer: 'rich'$/)
+    t.notMatch(doubts[1], 'rich')
+  }
+  const { client, registry, doubts } = clientOf('rich', new NullCache())
+  await client.getOrSet('date:1', () => made())
+  t.same([doubts, registry.doubts.changeIn('date')], [[], undefined])
+  await client.getOrSet('url:1', () => ({ at: new URL('http://a/') }))
+  t.match(doubts[0], /^changes when stored: URL at \.at: the rich serializer does not keep it/)
+})
+
+t.test('shadow reads: rich values are compared as they are stored', async (t) => {
+  const { client, source, load, pass, outcomes, counts, registry } = shadowed(t, (clock) => new MemoryCache({ clock }))
+  registry.serializer = 'rich'
+  registry.register(new MemoryCache({ clock: registry.clock }))
+  source.set('item:1', made())
+  await load('item:1')
+  await load('item:1')
+  t.same(outcomes(), { absent: 1, match: 1 })
+  source.set('item:1', { ...made(), at: new Date(6) })
+  await pass(1)
+  await load('item:1')
+  await pass(90)
+  t.match(outcomes(), { mismatch: 1 })
+  t.match([...counts().mismatchPaths.keys()][0], /^\.at/)
+  client.stop()
+  await settle()
+})

@@ -1,0 +1,57 @@
+import type { SerializerName } from '@x/cache-core'
+import { fromRichText, toRichText } from '@x/cache-core/suite'
+
+/** Converts values to text or bytes, and back. Default: `jsonSerializer`. */
+export interface Serializer {
+  serialize (value: unknown): string | Uint8Array
+  /** Throws if the stored bytes cannot be read as a value. */
+  deserialize (bytes: Buffer): unknown
+}
+
+/** The first character of a text by `richSerializer` that is JSON: a blank, which JSON allows and `JSON.stringify` never writes there. */
+const PLAIN = ' '
+const PLAIN_BYTE = PLAIN.charCodeAt(0)
+/** The beginning of a text with rich parts: no JSON, so that the JSON serializer refuses it; then the version of the form. */
+const RICH = '~1'
+
+/** JSON: `serialize` throws for values without a JSON text, such as `undefined` and functions. */
+export const jsonSerializer: Serializer = {
+  serialize (value) {
+    const text = JSON.stringify(value)
+    if (text === undefined) throw new TypeError(`JSON has no form for ${typeof value}`)
+    return text
+  },
+  deserialize: (bytes) => JSON.parse(bytes.toString())
+}
+
+/**
+ * The serializer `'rich'`: JSON with dates, maps, sets, BigInts, typed arrays and further values. It refuses the texts of the JSON
+ * serializer, which may have a text in place of a Date. The JSON serializer reads its texts without rich parts, and refuses the others.
+ */
+export const richSerializer: Serializer = {
+  serialize (value) {
+    const { text, isRich } = toRichText(value)
+    return (isRich ? RICH : PLAIN) + text
+  },
+  deserialize (bytes) {
+    if (bytes[0] === PLAIN_BYTE) return JSON.parse(bytes.toString())
+    if (bytes.toString('latin1', 0, RICH.length) === RICH) return fromRichText(bytes.toString('utf8', RICH.length))
+    throw new TypeError('the value was stored by another serializer, or by another version of this one')
+  }
+}
+
+/** Returns the serializer that an option names, or that the app gave. */
+export function serializerOf (given: Serializer | SerializerName | undefined): Serializer {
+  if (typeof given === 'object') return given
+  return given === 'rich' ? richSerializer : jsonSerializer
+}
+
+/** Whether the texts of a serializer can be stored without a frame: none of them begins as a frame does. */
+export function isTextual (serializer: Serializer): boolean {
+  return serializer === jsonSerializer || serializer === richSerializer
+}
+
+/** Whether a payload of a serializer is JSON text. */
+export function isJsonText (serializer: Serializer, payload: Uint8Array): boolean {
+  return serializer === jsonSerializer || (serializer === richSerializer && payload[0] === PLAIN_BYTE)
+}

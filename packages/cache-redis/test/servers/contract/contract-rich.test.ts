@@ -1,0 +1,24 @@
+import { testCache } from '@x/cache-core/testing'
+import t from 'tap'
+import { RedisCluster } from '@x/test-kit/redis-deployments'
+import { RedisServer } from '@x/test-kit/redis-server'
+import { makeCache } from '../../fixtures/contract.js'
+
+t.setTimeout(300_000)
+const [server, cluster] = await Promise.all([RedisServer.start(), RedisCluster.start()])
+t.teardown(() => Promise.all([server.close(), cluster.close()]))
+
+for (const [name, options] of [
+  ['single', { url: server.url }],
+  ['single with copies', { url: server.url, near: true }],
+  ['single, compressed', { url: server.url, compressAboveBytes: 1 }],
+  ['cluster', { mode: 'cluster', url: cluster.urls }]
+] as const) {
+  await testCache({
+    // The other claims are those of the JSON serializer, which the other files of this folder check.
+    test: (claim, run) => / rich value/.test(claim) ? t.test(claim, run) : undefined,
+    name: `redis, rich, ${name}`,
+    make: () => makeCache({ ...options, url: [...typeof options.url === 'string' ? [options.url] : options.url], serializer: 'rich' }),
+    isRich: true
+  })
+}

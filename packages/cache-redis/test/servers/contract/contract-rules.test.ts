@@ -1,0 +1,61 @@
+import { cacheCore } from '@x/cache-core'
+import { cacheRedis } from '@x/cache-redis'
+import Fastify, { type FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+import { newPrefix, PATIENT } from '../../fixtures/contract.js'
+import { RedisServer } from '@x/test-kit/redis-server'
+
+t.setTimeout(120_000)
+const server = await RedisServer.start()
+t.teardown(() => server.close())
+
+async function build (t: Test, keyPrefix: string, patterns: object, options: object = {}): Promise<FastifyInstance> {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(cacheCore, { patterns } as never)
+  await app.register(cacheRedis, { url: server.url, keyPrefix, ...PATIENT, ...options })
+  await app.ready()
+  return app
+}
+
+for (const options of [{}, { near: true }]) {
+  const name = 'near' in options ? 'Redis with copies' : 'Redis'
+  t.test(`${name}: entries of another version, and values that do not pass, are misses; tags reach every version`, async (t) => {
+    const keyPrefix = newPrefix()
+    const schema = (value: { id?: unknown }): boolean => typeof value.id === 'number'
+    const old = await build(t, keyPrefix, {}, options)
+    const first = await build(t, keyPrefix, { user: { schema } }, options)
+    const second = await build(t, keyPrefix, { user: { schema, version: 2 } }, options)
+    await old.cache.set('user:1', { id: 'one' }, { tags: ['users'] })
+    t.same(await first.cache.getOrSet('user:1', () => ({ id: 1 }), { tags: ['users'] }), { id: 1 })
+    t.equal(first.cache.registry.active.stats.errors.get('schema'), 1)
+    t.same(await second.cache.getOrSet('user:1', () => ({ id: 2 }), { tags: ['users'] }), { id: 2 })
+    for (let time = 0; time < 2; time++) t.same(await second.cache.get('user:1'), { ok: true, value: { id: 2 } })
+    t.match(await old.cache.tags.invalidate('users'), { ok: true })
+    await t.resolveMatch(second.cache.getOrSet('user:1', () => ({ id: 3 }), { tags: ['users'] }), { id: Number })
+  })
+
+  t.test(`${name}: a removal by the newer version reaches the version before`, async (t) => {
+    const keyPrefix = newPrefix()
+    const first = await build(t, keyPrefix, { user: { version: 1 } })
+    const second = await build(t, keyPrefix, { user: { version: 2 } }, options)
+    await first.cache.set('user:1', 1)
+    await second.cache.set('user:1', 2)
+    t.match(await second.cache.del('user:1'), { ok: true })
+    t.same([await first.cache.get('user:1'), await second.cache.get('user:1')], [{ ok: true, value: null }, { ok: true, value: null }])
+  })
+}
+
+t.test('serializer: that of the core is taken over, and another one is CACHE_ERR_OPTION_CLASH', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(cacheCore, { serializer: 'rich' })
+  await app.register(cacheRedis, { url: server.url, keyPrefix: newPrefix(), ...PATIENT })
+  await app.ready()
+  await app.cache.set('user:1', { at: new Date(5) })
+  t.strictSame(await app.cache.get('user:1'), { ok: true, value: { at: new Date(5) } })
+  const other = Fastify()
+  t.teardown(() => other.close())
+  await other.register(cacheCore, { serializer: 'rich' })
+  await t.rejects(async () => other.register(cacheRedis, { url: server.url, serializer: 'json' }), { code: 'CACHE_ERR_OPTION_CLASH' })
+})
