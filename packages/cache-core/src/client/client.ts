@@ -98,7 +98,7 @@ export class CacheClient implements FastifyCache {
       this.registry.observer.read(this.registry.controlStats.of(key), key, 'miss')
       return MISS
     }
-    const result = await this.#calls.timed(registration, 'getEntry', registration.getEntry<T>(key, hint))
+    const result = await this.#calls.timed(registration, 'getEntry', registration.getEntry<T>(key, hint), key)
     return this.registry.observer.readEntry(registration.stats, key, result)
   }
 
@@ -140,7 +140,7 @@ export class CacheClient implements FastifyCache {
     const served = keys.filter((key) => serving(this.registry, this.#arm, key, this.#bucket) !== undefined)
     const found = new Map<string, T | null>()
     if (served.length > 0) {
-      const result = await this.#calls.timed(active, 'getMany', active.getMany<T>(served))
+      const result = await this.#calls.timed(active, 'getMany', active.getMany<T>(served), served)
       if (!result.ok) return this.#calls.failed(active.stats, 'getMany', result)
       served.forEach((key, at) => found.set(key, result.value[at] ?? null))
     }
@@ -227,7 +227,7 @@ export class CacheClient implements FastifyCache {
   }
 
   #getLater<T> (registration: Registration, key: string): Promise<Result<T | null>> {
-    return this.#calls.timed(registration, 'get', registration.get<T>(key)).then((result) => this.registry.observer.readValue(registration.stats, key, result))
+    return this.#calls.timed(registration, 'get', registration.get<T>(key), key).then((result) => this.registry.observer.readValue(registration.stats, key, result))
   }
 }
 

@@ -49,6 +49,8 @@ function noteLoad<T> (
 ): void {
   const seconds = (readStopwatch(clock) - began) / 1000
   counters.loaded++
+  counters.valueHits()
+  if (isBackground) counters.costs.refresh += seconds
   counters.loads.record(seconds, failure !== undefined)
   if (events.has('loaded')) events.emit('loaded', load.key, counters.keyPattern, seconds, value, failure?.error, isBackground)
 }
