@@ -8,6 +8,11 @@ export default [
     languageOptions: { ecmaVersion: 2025 }
   },
   {
+    // The scripts of the console run in a browser.
+    files: ['packages/cache-*/console/*.js'],
+    languageOptions: { globals: { document: 'readonly', fetch: 'readonly', location: 'readonly', Node: 'readonly' } }
+  },
+  {
     files: ['**/*.ts', '**/*.js'],
     rules: {
       // "void promise" says that it is deliberately not awaited.

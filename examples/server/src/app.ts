@@ -8,6 +8,7 @@ import { sendError, sendRouteNotFound } from './errors.js'
 import { addIdentity } from './identity.js'
 import { approvalRoutes } from './routes/approvals.js'
 import { healthRoutes } from './routes/health.js'
+import { homeRoutes } from './routes/home.js'
 import { PERSONAL_PATHS, personalRoutes } from './routes/personal.js'
 import { EDGE_RULES, publicRoutes } from './routes/public.js'
 import { recordRoutes } from './routes/records.js'
@@ -45,5 +46,6 @@ export async function buildApp ({ database, cache, redis, metrics, edge, logger 
 
   const routes = [tableRoutes, recordRoutes, userRoutes, personalRoutes, publicRoutes, approvalRoutes, healthRoutes]
   for (const group of routes) await app.register(group, { database })
+  await app.register(homeRoutes)
   return app
 }

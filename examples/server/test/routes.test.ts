@@ -78,6 +78,14 @@ t.test('DELETE /api/records/:id: 204, then 404', async (t) => {
   t.equal((await remove()).statusCode, 404)
 })
 
+t.test('GET /: links to the console, which a browser gets', async (t) => {
+  const home = await get('/')
+  t.match(home.headers['content-type'], /^text\/html/)
+  const [, link] = /<a href="(internal\/cache)">/.exec(home.body)!
+  const page = await app.inject({ url: `/${link}`, headers: { accept: 'text/html' } })
+  t.match(page.body, /<title>Cache console<\/title>/)
+})
+
 t.test('GET /health: ok', async (t) => {
   t.same((await get('/health')).json(), { status: 'ok', database: 'ok', cache: 'ok' })
 })

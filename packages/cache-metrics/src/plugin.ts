@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { Registry } from 'prom-client'
 import { addAdvisor } from './advisor/endpoint.js'
 import { EdgeCounts } from './traffic/edge-counts.js'
+import { CostLedger } from './ledger/cost-ledger.js'
 import { addEndpoints, endpointsOf } from './endpoints.js'
 import { AlreadyMeasured } from './errors.js'
 import { MetricsListener } from './listener.js'
@@ -48,8 +49,9 @@ const plugin: FastifyPluginAsync<CacheMetricsOptions> = async function cacheMetr
   refuseSiblings(fastify, NAME)
   const core = await ensureCore(fastify)
   core.registry.stats.measuresDurations = true
-  // The counts of edge events are created here: the edge may emit events before the first scrape.
+  // The counts of events are created here: the edge and the cache may emit events before the first scrape.
   EdgeCounts.of(core.registry)
+  CostLedger.of(core.registry)
   const traffic = new Traffic(core, maxRoutes)
   traffic.watch(fastify)
   core.registry.statusParts.set('arms', () => traffic.arms.report())

@@ -4,7 +4,7 @@ import type { CacheError } from '../contract/errors.js'
 import { err, type Result } from '../contract/result.js'
 import type { Registration } from '../service/registration.js'
 import type { CacheRegistry } from '../service/registry.js'
-import { measured } from '../telemetry/measure.js'
+import { measured, storeMeasured } from '../telemetry/measure.js'
 import type { ImplStats } from '../telemetry/counters.js'
 import type { WarmLog } from './warm.js'
 
@@ -27,8 +27,17 @@ export class ClientCalls {
   }
 
   /** Returns `pending`, the promise of a cache call. Its duration is recorded if the registry measures durations. */
-  timed<T> (registration: Registration, operation: string, pending: Promise<Result<T>>): Promise<Result<T>> {
-    return measured(this.registry, registration.stats, operation, pending)
+  timed<T> (
+    registration: Registration, operation: string, pending: Promise<Result<T>>, keys?: string | readonly string[]
+  ): Promise<Result<T>> {
+    return measured(this.registry, registration.stats, operation, pending, keys)
+  }
+
+  /** Calls `store`, which stores the values of the keys. Its duration is recorded if the registry measures durations. */
+  timedStore (
+    registration: Registration, operation: string, keys: string | readonly string[], store: () => Promise<Result<void>>
+  ): Promise<Result<void>> {
+    return storeMeasured(this.registry, registration.stats, operation, keys, store)
   }
 
   /** Counts an error in the arguments of a cache call and returns it as the result. */

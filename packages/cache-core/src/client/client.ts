@@ -100,7 +100,7 @@ export class CacheClient implements FastifyCache {
       this.registry.observer.read(this.registry.controlStats.of(key), key, 'miss')
       return MISS
     }
-    const result = await this.#calls.timed(registration, 'getEntry', registration.getEntry<T>(key, hint))
+    const result = await this.#calls.timed(registration, 'getEntry', registration.getEntry<T>(key, hint), key)
     return this.registry.observer.readEntry(registration.stats, key, result)
   }
 
@@ -236,6 +236,6 @@ export class CacheClient implements FastifyCache {
   }
 
   #getLater<T> (registration: Registration, key: string): Promise<Result<T | null>> {
-    return this.#calls.timed(registration, 'get', registration.get<T>(key)).then((result) => this.registry.observer.readValue(registration.stats, key, result))
+    return this.#calls.timed(registration, 'get', registration.get<T>(key), key).then((result) => this.registry.observer.readValue(registration.stats, key, result))
   }
 }

@@ -12,7 +12,7 @@ export async function getMany<T> (calls: ClientCalls, { arm, bucket }: ArmOfCall
   const served = keys.filter((key) => serving(registry, arm, key, bucket) !== undefined)
   const found = new Map<string, T | null>()
   if (served.length > 0) {
-    const result = await calls.timed(active, 'getMany', active.getMany<T>(served))
+    const result = await calls.timed(active, 'getMany', active.getMany<T>(served), served)
     if (!result.ok) return calls.failed(active.stats, 'getMany', result)
     served.forEach((key, at) => found.set(key, result.value[at] ?? null))
   }

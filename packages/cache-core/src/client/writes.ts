@@ -5,6 +5,7 @@ import { copyOf } from '../contract/isolation.js'
 import { checkNames } from '../contract/option-names.js'
 import { checkReserved } from '../contract/reserved-tags.js'
 import { DONE, ok, type Result } from '../contract/result.js'
+import { lifetimeOf } from '../loading/store-options.js'
 import type { Registration } from '../service/registration.js'
 import { serving, type ArmOfCall } from './arm.js'
 import { hasTakenEffect, type ClientCalls } from './client-calls.js'
@@ -59,8 +60,9 @@ export class Writes {
     if (error !== undefined) return this.#calls.refuse('touch', error)
     const registration = serving(this.#calls.registry, of.arm, key, of.bucket)
     if (registration === undefined) return NOT_TOUCHED
-    const { flights } = this.#calls.registry
-    const touch = (): Promise<Result<boolean>> => this.#calls.timed(registration, 'touch', registration.touch(key, this.#calls.ttl(ttl)))
+    const { flights, patterns } = this.#calls.registry
+    const { ttl: lifetime } = patterns.forSet(key, { ttl })
+    const touch = (): Promise<Result<boolean>> => this.#calls.timed(registration, 'touch', registration.touch(key, this.#calls.ttl(lifetime)), key)
     // Pending loads of the key go on: the value is the same, and a value that is loaded meanwhile has a lifetime of its own.
     const isQueued = registration.immediate === undefined || flights.storing([key]) !== undefined
     return this.#calls.failed(registration.stats, 'touch', await (isQueued ? flights.store([key], touch) : touch()))
@@ -95,7 +97,7 @@ export class Writes {
     // A removal waits for a pending store of the same key, which would otherwise overwrite the removal.
     if (storing !== undefined) await storing
     const { active } = this.#calls.registry
-    const result = await this.#calls.timed(active, operation, remove(active))
+    const result = await this.#calls.timed(active, operation, remove(active), keys)
     flights.supersede(keys)
     if (hasTakenEffect(result)) this.#calls.registry.events.emit('removed', keys)
     if (!result.ok) return this.#calls.failed(active.stats, operation, result)
@@ -128,11 +130,11 @@ export class Writes {
       return DONE
     }
     const isStored = options.ttl !== 0
-    const result = await this.#calls.timed(registration, 'set', isStored ? registration.set(key, value, options) : registration.del(key))
+    const result = await this.#calls.timedStore(registration, 'set', key, () => isStored ? registration.set(key, value, options) : registration.del(key))
     this.#calls.registry.flights.supersede([key])
     if (!result.ok) return this.#calls.failed(registration.stats, 'set', result)
     if (isStored) registration.stats.of(key).sets++
-    this.#emit({ key, value, options })
+    this.#emit({ key, value, options }, lifetimeOf(options))
     return result
   }
 
@@ -148,12 +150,12 @@ export class Writes {
     }
     let result: Result<void> = DONE
     if (emptied.length > 0) result = await active.delMany(emptied)
-    if (result.ok && stored.length > 0) result = await this.#calls.timed(active, 'setMany', active.setMany(stored))
+    if (result.ok && stored.length > 0) result = await this.#calls.timedStore(active, 'setMany', stored.map(({ key }) => key), () => active.setMany(stored))
     flights.supersede(items.map(({ key }) => key))
     if (!result.ok) return this.#calls.failed(active.stats, 'setMany', result)
     for (const item of stored) {
       active.stats.of(item.key).sets++
-      this.#emit(item)
+      this.#emit(item, lifetimeOf(item.options))
     }
     if (emptied.length > 0) this.#calls.registry.events.emit('removed', emptied)
     return result
@@ -163,14 +165,14 @@ export class Writes {
   #noteObserved (item: Item): void {
     this.#calls.registry.controlStats.of(item.key).sets++
     this.#removeShadow(item.key)
-    this.#emit(item)
+    this.#emit(item, 0)
   }
 
-  /** Emits a write that has taken effect: `stored`, or `removed` for a ttl of 0. */
-  #emit ({ key, value, options }: Item): void {
+  /** Emits a write that has taken effect: `stored` with the lifetime of the entry, or `removed` for a ttl of 0. */
+  #emit ({ key, value, options }: Item, lifetime: number): void {
     const { events, stats } = this.#calls.registry
     if (options.ttl === 0) events.emit('removed', [key])
-    else if (events.has('stored')) events.emit('stored', key, stats.patterns.of(key), value, options.tags)
+    else if (events.has('stored')) events.emit('stored', key, stats.patterns.of(key), value, options.tags, lifetime)
   }
 
   /**

@@ -123,6 +123,8 @@ export interface ImplementationStatus {
   degraded?: boolean
   /** The result of the last health check. */
   health?: unknown
+  /** The entries of an implementation in the memory of this process, and its bounds; absent elsewhere. */
+  memory?: { entries: number; bytes: number; maxEntries: number; maxBytes: number }
 }
 
 /**

@@ -137,6 +137,9 @@ export const NotACache = createError('CACHE_ERR_NOT_A_CACHE',
 /** An operator's action on the rollout is invalid. */
 export const RolloutActionInvalid = createError<[got: string, allowed: string]>('CACHE_ERR_ROLLOUT_ACTION',
   'The rollout cannot do that: got %s, allowed is %s', 400)
+/** An operator's action came from a page of another origin. */
+export const RolloutForeign = createError('CACHE_ERR_ROLLOUT_FOREIGN',
+  'The rollout does nothing for a page of another origin: open the console of this app, or use cache-advisor', 403)
 /** The state of the rollout does not allow an operator's action. */
 export const RolloutConflict = createError<[why: string, instead: string]>('CACHE_ERR_ROLLOUT_CONFLICT',
   'The rollout cannot do that now: %s. Instead: %s', 409)

@@ -7,6 +7,7 @@ import { FailureLog } from '../telemetry/failure-log.js'
 import { harmlessLog, type Log } from '../lib/harmless.js'
 import { MemoryCache } from '../caches/memory/memory-cache.js'
 import { NullCache } from '../caches/null-cache.js'
+import { ConsolePage } from './console/console-page.js'
 import { CORE_DEFAULTS, resolveCoreOptions, type CacheCoreOptions } from './options.js'
 import { CacheRegistry } from '../service/registry.js'
 import { RequestMeasurements } from './measured-requests.js'
@@ -27,6 +28,8 @@ export class Core {
   readonly client: CacheClient
   readonly requests: RequestCaches
   readonly measurements = new RequestMeasurements(() => this.registry.clock)
+  /** The page of the console, to which sibling packages add their sections. */
+  readonly console = new ConsolePage()
   readonly #fastify: FastifyInstance
   readonly #log: Log
   readonly #failures: FailureLog
@@ -180,10 +183,7 @@ export class Core {
     if (!this.#fastify.hasPlugin('@x/cache-redis')) throw new ImplementationMissing()
   }
 
-  /**
-   * Logs once, after the start, that the cache is enabled, observing or disabled. Called again by an implementation that is out of service
-   * at the start calls this when it comes into service.
-   */
+  /** Logs once, after the start, that the cache is enabled, observing or disabled; an implementation calls it when it comes into service. */
   announce (): void {
     const { implName, passThrough } = this.registry.active
     if (!this.#isStarted || this.#isAnnounced || this.registry.status().degraded === true) return

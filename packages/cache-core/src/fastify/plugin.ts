@@ -5,7 +5,7 @@ import { Core } from './core.js'
 import { CachingClash, DecoratorTaken, SiblingContexts } from '../contract/errors.js'
 import type { FastifyCache } from '../client/fastify-cache.js'
 import { resolveCoreOptions, type CacheCoreOptions } from './options.js'
-import { addStatusRoute, STATUS_PATH } from './status-route.js'
+import { addStatusRoutes, STATUS_PATH } from './status-route.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -57,7 +57,7 @@ async function install (fastify: FastifyInstance, raw: object, isExplicit: boole
   fastify.decorate('cache', core.client)
   explainClash(fastify)
   core.requests.decorate(fastify)
-  addStatusRoute(fastify, core.registry, () => core.access())
+  addStatusRoutes(fastify, core.registry, core.console, () => core.access())
   fastify.addHook('onReady', function startCache () { return core.start() })
   fastify.addHook('onClose', function closeCache () { return core.close() })
   await core.configure(options, isExplicit)

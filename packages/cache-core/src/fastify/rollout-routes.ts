@@ -1,5 +1,7 @@
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import { RolloutActionInvalid, RolloutForeign } from '../contract/errors.js'
 import type { Canary } from '../rollout/canary.js'
+import { isFromForeignOrigin } from './console/foreign-origin.js'
 import { guardInternal, STATUS_PATH, type InternalAccess } from './status-route.js'
 
 /** The path of the endpoints of a rollout. */
@@ -13,14 +15,16 @@ export const ROLLOUT_PATH = `${STATUS_PATH}/rollout`
 export function addRolloutRoutes (
   fastify: FastifyInstance, canary: () => Canary, access: () => InternalAccess, isSeen: (pattern: string) => boolean
 ): void {
-  const options = { onRequest: guardInternal(access), schema: { hide: true } as object }
+  const guard = guardInternal(access)
+  const options = { onRequest: guard, schema: { hide: true } as object }
   fastify.get(ROLLOUT_PATH, options, async function showRollout (_request, reply) {
     reply.header('cache-control', 'no-store')
     return canary().view()
   })
-  fastify.post(ROLLOUT_PATH, options, async function changeRollout (request, reply) {
+  fastify.post(ROLLOUT_PATH, { ...options, onRequest: [guard, refuseForeign] }, async function changeRollout (request, reply) {
     reply.header('cache-control', 'no-store')
     try {
+      refuseForms(request)
       const { pattern } = (request.body ?? {}) as { pattern?: unknown }
       const isUnknown = typeof pattern === 'string' && !isSeen(pattern)
       const view = await canary().act(request.body)
@@ -29,6 +33,23 @@ export function addRolloutRoutes (
       return refuse(reply, error as FastifyError)
     }
   })
+}
+
+/**
+ * Refuses an action from the page of another origin (cross-site request forgery): the app's guard may accept a cookie or a password that the
+ * browser sends by itself.
+ */
+const refuseForeign: onRequestHookHandler = function refuseForeign (request, reply, done) {
+  if (!isFromForeignOrigin(request)) return done()
+  void refuse(reply.header('cache-control', 'no-store'), new RolloutForeign())
+}
+
+/**
+ * Throws for a body that is no JSON, such as that of a form: any page may send one without asking, and an app may have a parser for it.
+ * @throws `CACHE_ERR_ROLLOUT_ACTION`
+ */
+function refuseForms ({ headers: { 'content-type': type } }: FastifyRequest): void {
+  if (type !== undefined && !/^\s*application\/json\s*(?:;|$)/i.test(type)) throw new RolloutActionInvalid('a body that is no JSON', 'the content type application/json')
 }
 
 /**

@@ -72,7 +72,7 @@ export class GetOrSet {
       }
       counters.sets++
       this.#service.doubts.look(counters.keyPattern, key, value, options)
-      this.#service.events.emit('stored', key, counters.keyPattern, value, options.tags)
+      this.#service.events.emit('stored', key, counters.keyPattern, value, options.tags, 0)
       return true
     }
     const shadow = target !== undefined && this.#service.shadow.isOn && error === undefined

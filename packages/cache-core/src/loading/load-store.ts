@@ -3,9 +3,9 @@ import type { CacheError } from '../contract/errors.js'
 import type { Call, Fail, Proof } from './call.js'
 import type { Flight } from './single-flight.js'
 import { limitOf, LOAD_LIMIT_MS } from './load.js'
-import { measured } from '../telemetry/measure.js'
+import { measured, storeMeasured } from '../telemetry/measure.js'
 import { needsEntry } from './stale-rules.js'
-import { checkTagOptions, knownTags } from './store-options.js'
+import { checkTagOptions, knownTags, lifetimeOf } from './store-options.js'
 import type { LoadService, LoadTarget } from './load-service.js'
 
 /** Codes of errors after which the same call does not ask the store again: the next operation would fail or time out, too. */
@@ -38,7 +38,7 @@ export class LoadStore {
   async read<T> (call: Call<T>, near = true): Promise<Entry<T> | null> {
     const { target, key, options } = call
     const hint = { tags: knownTags(options), stale: needsEntry(options), near }
-    const result = await this.#measured(target, 'get', target.lookup<T>(key, hint))
+    const result = await this.#measured(call, 'get', target.lookup<T>(key, hint))
     if (result.ok) return result.value
     this.fail(target, 'get', result.error)
     if (AWAY.has(result.error.code)) call.isStoreAway = true
@@ -67,7 +67,7 @@ export class LoadStore {
     // A snapshot is also taken without tags: another process may clear the cache during the load. A clear in this process supersedes the
     // flight.
     if (tags.length === 0 && (target.immediate !== undefined || target.impl.tags === undefined)) return undefined
-    const result = await this.#measured(target, 'tags.capture', target.capture(tags))
+    const result = await this.#measured(call, 'tags.capture', target.capture(tags))
     if (result.ok) return result.value
     this.fail(target, 'tags.capture', result.error)
     return null
@@ -81,19 +81,20 @@ export class LoadStore {
     const { target } = call
     const lease = await flight.lease
     if (lease === null || lease === undefined) return await this.#take(call, []) === null ? 'unknown' : 'changed'
-    const result = await this.#measured(target, 'leases.isCurrent', target.isCurrent(lease))
+    const result = await this.#measured(call, 'leases.isCurrent', target.isCurrent(lease))
     if (result.ok) return result.value ? 'current' : 'changed'
     this.fail(target, 'leases.isCurrent', result.error)
     return 'unknown'
   }
 
   /** Releases the lease of a load that stores nothing, unless the flight was superseded: the next flight may use the same lease. */
-  release<T> ({ target }: Call<T>, flight: Flight<T>): void {
+  release<T> (call: Call<T>, flight: Flight<T>): void {
     if (flight.isSuperseded) return
     // `flight.lease` is released and not the snapshot of the tags, since a load with malformed tags has a lease and no snapshot.
     void flight.lease?.then(async (lease) => {
       if (lease === null) return
-      const result = await this.#measured(target, 'leases.release', target.releaseLease(lease))
+      const { target } = call
+      const result = await this.#measured(call, 'leases.release', target.releaseLease(lease))
       if (!result.ok) this.fail(target, 'leases.release', result.error)
     })
   }
@@ -104,11 +105,11 @@ export class LoadStore {
    */
   async set<T> (call: Call<T>, flight: Flight<T>, value: T, options: SetOptions): Promise<boolean> {
     const { target, key } = call
-    const result = await this.#measured(target, 'set', target.set(key, value, options))
+    const result = await storeMeasured(this.#service, target.stats, 'set', key, () => target.set(key, value, options))
     if (result.ok) {
       const counters = target.stats.of(key)
       counters.sets++
-      this.#service.events.emit('stored', key, counters.keyPattern, value, options.tags)
+      this.#service.events.emit('stored', key, counters.keyPattern, value, options.tags, lifetimeOf(options))
       return true
     }
     this.fail(target, 'set', result.error)
@@ -117,15 +118,16 @@ export class LoadStore {
   }
 
   /** Takes a lease for a load; `null`: the implementation grants no lease now. */
-  async #take<T> ({ target, key, options }: Call<T>, tags: string[]): Promise<Lease | null> {
+  async #take<T> (call: Call<T>, tags: string[]): Promise<Lease | null> {
+    const { target, key, options } = call
     const ttl = ((limitOf(options.timeoutMs) ?? LOAD_LIMIT_MS) + LEASE_SPARE_MS) / 1000
-    const result = await this.#measured(target, 'leases.take', target.takeLease(key, { tags, ttl }))
+    const result = await this.#measured(call, 'leases.take', target.takeLease(key, { tags, ttl }))
     if (result.ok) return result.value
     this.fail(target, 'leases.take', result.error)
     return null
   }
 
-  #measured<T> (target: LoadTarget, operation: string, pending: Promise<T>): Promise<T> {
-    return measured(this.#service, target.stats, operation, pending)
+  #measured<T> ({ target, key }: Pick<Call<unknown>, 'target' | 'key'>, operation: string, pending: Promise<T>): Promise<T> {
+    return measured(this.#service, target.stats, operation, pending, key)
   }
 }

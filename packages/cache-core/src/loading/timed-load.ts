@@ -50,6 +50,8 @@ function noteLoad<T> (
   // The keys of a batch share its duration, so that the sum over all loads is the time that the source was asked for.
   const seconds = (readStopwatch(clock) - began) / 1000 / load.sharers
   counters.loaded++
+  counters.valueHits()
+  if (isBackground) counters.costs.refresh += seconds
   counters.loads.record(seconds, failure !== undefined)
   if (events.has('loaded')) events.emit('loaded', load.key, counters.keyPattern, seconds, value, failure?.error, isBackground)
 }

@@ -76,6 +76,10 @@ export class CheckedCache implements Immediate, NearReads {
     return right.length === items.length ? stored : after(stored, (result) => isOk(result) ? err(schemaRefused('setMany')) : result)
   }
 
+  touch (key: string, ttl: number): Promise<Result<boolean>> {
+    return this.#impl.touch!(keyBy(this.#rules.ruleOf(key), key), ttl)
+  }
+
   del (key: string): Promise<Result<void>> {
     const rule = this.#rules.ruleOf(key)
     return rule === undefined ? this.#impl.del(key) : this.#remove(rule.removedBy(key))

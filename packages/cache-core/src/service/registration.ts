@@ -58,7 +58,7 @@ export class Registration {
   }
 
   /** The calls with keys and values: those of the implementation, behind the rules of key patterns if there are any. */
-  get #calls (): Pick<Required<Cache>, 'get' | 'getEntry' | 'getMany' | 'set' | 'setMany' | 'del' | 'delMany' | 'lock'> {
+  get #calls (): Pick<Required<Cache>, 'get' | 'getEntry' | 'getMany' | 'set' | 'setMany' | 'touch' | 'del' | 'delMany' | 'lock'> {
     return this.#rules.hasRules ? this.#checked : this.impl as Required<Cache>
   }
 
@@ -133,7 +133,7 @@ export class Registration {
   touch (key: string, ttl: number): Promise<Result<boolean>> {
     if (this.impl.touch === undefined) return this.#lacks('touch')
     if (this.#isAway()) return Promise.resolve(ok(false))
-    return this.#call('touch', this.#writes, () => this.impl.touch!(key, ttl))
+    return this.#call('touch', this.#writes, () => this.#calls.touch(key, ttl))
   }
 
   del (key: string): Promise<Result<void>> {

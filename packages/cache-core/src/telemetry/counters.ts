@@ -1,4 +1,5 @@
 import { errorType, type CacheError } from '../contract/errors.js'
+import { Costs } from './costs.js'
 import { DurationHistogram } from './histogram.js'
 import { KeyPatterns, type PatternFailed } from './key-pattern.js'
 
@@ -13,7 +14,12 @@ export class Counters {
   dels = 0
   /** The number of loads of the key pattern that were counted for this implementation (metric label `impl`). */
   loaded = 0
+  /** The seconds that operations of the implementation took on the keys of the pattern; 0 unless durations are measured. */
+  readonly costs = new Costs()
   #loads: Loads | undefined
+  #saved = 0
+  /** The number of hits whose saved time is in `#saved`. */
+  #valuedHits = 0
   readonly #stats: Stats
 
   constructor (readonly keyPattern: string, stats: Stats) {
@@ -23,6 +29,26 @@ export class Counters {
   /** The counts and durations of the loads of this key pattern; one object for all implementations. */
   get loads (): Loads {
     return (this.#loads ??= this.#stats.loadsOf(this.keyPattern))
+  }
+
+  /**
+   * Seconds of loading that the hits have saved: each hit counts with the recent duration of a load. Hits before the first load of the
+   * process count with its duration; without any load it is 0.
+   */
+  get savedSeconds (): number {
+    this.valueHits()
+    return this.#saved
+  }
+
+  /**
+   * Values the hits since the last call with the recent duration of a load. It is called before each load is recorded, not at each hit, so
+   * that a hit costs nothing more.
+   */
+  valueHits (): void {
+    const { durations, recent } = this.loads
+    if (durations.count === 0) return
+    this.#saved += (this.hits - this.#valuedHits) * recent
+    this.#valuedHits = this.hits
   }
 }
 
@@ -83,6 +109,18 @@ export class ImplStats {
     let durations = this.durations.get(operation)
     if (durations === undefined) this.durations.set(operation, durations = new DurationHistogram())
     durations.observe(seconds)
+  }
+
+  /** Adds the duration of one operation to the costs of the patterns of its keys, in equal parts. */
+  noteCost (operation: string, seconds: number, keys: string | readonly string[]): void {
+    if (typeof keys === 'string') return this.of(keys).costs.note(operation, seconds)
+    for (const key of keys) this.of(key).costs.note(operation, seconds / keys.length)
+  }
+
+  /** Adds the seconds in which a store blocked the event loop to the costs of the patterns of its keys, in equal parts. */
+  noteSerialized (seconds: number, keys: string | readonly string[]): void {
+    if (typeof keys === 'string') this.of(keys).costs.serialize += seconds
+    else for (const key of keys) this.of(key).costs.serialize += seconds / keys.length
   }
 
   totals (): Totals {

@@ -37,9 +37,9 @@ export interface CacheEvents {
   operated: [impl: string, operation: string, seconds: number]
   /**
    * A value was stored, or would have been if a cache were in service for it. `tags` are those of the entry; a function of a `getOrSet` call,
-   * from value to tags, where nothing was stored.
+   * from value to tags, where nothing was stored. `lifetime`: seconds until the entry ends with its stale window; 0: nothing was stored.
    */
-  stored: [key: string, keyPattern: string, value: unknown, tags: TagsOfStored]
+  stored: [key: string, keyPattern: string, value: unknown, tags: TagsOfStored, lifetime: number]
   /** Entries were removed in this process by their keys; acknowledged or queued, as for `invalidated`. */
   removed: [keys: readonly string[]]
   /**

@@ -19,4 +19,14 @@ export class DurationHistogram {
     this.count++
     this.sum += seconds
   }
+
+  /** Returns the upper bound of the bucket that contains a quantile, in seconds; `Infinity`: above all bounds. 0 without a duration. */
+  quantile (share: number): number {
+    let seen = 0
+    for (const [at, bound] of DURATION_BUCKETS.entries()) {
+      seen += this.counts[at]!
+      if (seen >= share * this.count) return this.count === 0 ? 0 : bound
+    }
+    return Infinity
+  }
 }

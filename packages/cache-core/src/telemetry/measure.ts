@@ -18,14 +18,23 @@ export interface LocalReads {
   readonly stats: ImplStats
 }
 
+/** The keys of a cache operation; `undefined`: it has none, or they may be invalid. */
+type Keys = string | readonly string[] | undefined
+
 /** Records the duration of a cache operation that began at `began` (a reading of `readStopwatch`). */
-function noteDuration (service: MeasuredService, stats: ImplStats, operation: string, began: number): void {
-  noteSeconds(service, stats, operation, (readStopwatch(service.clock) - began) / 1000)
+function noteDuration (service: MeasuredService, stats: ImplStats, operation: string, began: number, keys: Keys): void {
+  noteSeconds(service, stats, operation, (readStopwatch(service.clock) - began) / 1000, keys)
 }
 
-function noteSeconds ({ events }: MeasuredService, stats: ImplStats, operation: string, seconds: number): void {
+function noteSeconds ({ events }: MeasuredService, stats: ImplStats, operation: string, seconds: number, keys: Keys): void {
   stats.observe(operation, seconds)
+  if (keys !== undefined) stats.noteCost(operation, seconds, keys)
   events.emit('operated', stats.label, operation, seconds)
+}
+
+/** Returns a key that was not checked before a synchronous read, or `undefined` if it can have no pattern. */
+function checkedLater (key: string): string | undefined {
+  return typeof key === 'string' && key !== '' ? key : undefined
 }
 
 /** Returns the result of a synchronous cache read. Its duration is recorded if the registry measures durations. */
@@ -35,7 +44,7 @@ export function readMeasured<M extends keyof Immediate> (
   if (!service.stats.measuresDurations) return immediate[method](key) as ReturnType<Immediate[M]>
   const began = readStopwatch(service.clock)
   const result = immediate[method](key) as ReturnType<Immediate[M]>
-  noteDuration(service, stats, method === readNow ? 'get' : 'getEntry', began)
+  noteDuration(service, stats, method === readNow ? 'get' : 'getEntry', began, checkedLater(key))
   return result
 }
 
@@ -49,7 +58,7 @@ export function readNearMeasured<M extends keyof NearReads> (
   if (!service.stats.measuresDurations) return near[method](key) as ReturnType<NearReads[M]>
   const began = readStopwatch(service.clock)
   const result = near[method](key) as ReturnType<NearReads[M]>
-  if (result !== undefined) noteDuration(service, stats, method === readNear ? 'get' : 'getEntry', began)
+  if (result !== undefined) noteDuration(service, stats, method === readNear ? 'get' : 'getEntry', began, checkedLater(key))
   return result
 }
 
@@ -65,16 +74,37 @@ export function useMeasured (
   const result = immediate === undefined ? near?.[shareNear](key) : immediate[shareNow](key)
   const took = isMeasured ? readStopwatch(service.clock) - began : 0
   if (result?.ok !== true || result.value === null || !user.use(result.value)) return undefined
-  if (isMeasured) noteSeconds(service, stats, 'getEntry', took / 1000)
+  if (isMeasured) noteSeconds(service, stats, 'getEntry', took / 1000, key)
   return result
 }
 
-/** Returns the promise `pending` of a cache operation, which never rejects; its duration is recorded if the registry measures durations. */
-export function measured<T> (service: MeasuredService, stats: ImplStats, operation: string, pending: Promise<T>): Promise<T> {
+/**
+ * Returns the promise `pending` of a cache operation, which never rejects; its duration is recorded if the registry measures durations.
+ * @param keys the checked keys of the operation, to whose patterns its duration is added as a cost
+ */
+export function measured<T> (service: MeasuredService, stats: ImplStats, operation: string, pending: Promise<T>, keys?: Keys): Promise<T> {
   if (!service.stats.measuresDurations) return pending
   const began = readStopwatch(service.clock)
   return pending.then((result) => {
-    noteDuration(service, stats, operation, began)
+    noteDuration(service, stats, operation, began, keys)
+    return result
+  })
+}
+
+/**
+ * Calls `store`, a cache operation that never rejects, and returns its promise. If the registry measures durations, the whole duration is
+ * recorded, and as the cost of serialising the part until `store` returns: implementations serialise or copy the value in that part.
+ */
+export function storeMeasured<T> (
+  service: MeasuredService, stats: ImplStats, operation: string, keys: string | readonly string[], store: () => Promise<T>
+): Promise<T> {
+  if (!service.stats.measuresDurations) return store()
+  const began = readStopwatch(service.clock)
+  const pending = store()
+  const blocked = (readStopwatch(service.clock) - began) / 1000
+  return pending.then((result) => {
+    noteDuration(service, stats, operation, began, keys)
+    stats.noteSerialized(blocked, keys)
     return result
   })
 }

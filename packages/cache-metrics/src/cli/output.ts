@@ -1,4 +1,4 @@
-import { percent } from '../advisor/report/advice.js'
+import { percent } from '../advisor/report/figures.js'
 import { asciiJson, forMarkdown, printable } from '../advisor/report/escape.js'
 import { verdictOf } from '../advisor/report/go-no-go-gates.js'
 import { duration, seconds, table } from '../advisor/report/figures.js'

@@ -58,5 +58,22 @@ export const reportSchema = Type.Object({
     patterns: both({ reads: Type.Number(), hits: share, loads: Type.Number(), loadsPerRead: Type.Number() })
   })),
   shadow: Type.Optional(Type.Array(Type.Object({ keyPattern: Type.String(), text: Type.String(), verdict }))),
+  ledger: Type.Optional(Type.Object({
+    seconds: Type.Number(),
+    rows: Type.Array(Type.Object({
+      impl: Type.String(),
+      keyPattern: Type.String(),
+      reads: Type.Number(),
+      hits: Type.Number(),
+      savedSeconds: maybe,
+      costSeconds: Type.Number(),
+      netSeconds: maybe,
+      cost: Type.Object({ serialize: Type.Number() }),
+      savedBytes: maybe,
+      heldBytes: maybe,
+      verdict: Type.String(),
+      text: Type.String()
+    }))
+  })),
   notes: Type.Array(Type.String())
 })

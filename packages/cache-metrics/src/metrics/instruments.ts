@@ -26,7 +26,7 @@ export class Instruments {
         continue
       }
       const observable = type === 'counter'
-        ? meter.createObservableCounter(name, { description, valueType: ValueType.INT })
+        ? meter.createObservableCounter(name, { description, valueType: metric.isFractional === true ? ValueType.DOUBLE : ValueType.INT })
         : meter.createObservableGauge(name, { description })
       this.#observed.push([observable, (result) => {
         for (const { labels, value } of collector.read(this.#sources)) result.observe(value as number, labels as Attributes)

@@ -31,6 +31,8 @@ export interface Metric {
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly help: string
   readonly labelNames: readonly string[]
+  /** Whether the values of a counter may have fractions, as seconds do; default `false`. */
+  readonly isFractional?: boolean
   /** Upper bounds of the buckets of a histogram metric, in seconds. */
   readonly buckets?: readonly number[]
   readonly ofCache?: (cache: CacheRegistry, emit: Emit) => void

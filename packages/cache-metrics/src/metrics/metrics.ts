@@ -1,6 +1,7 @@
 import type { ImplementationStatus } from '@x/cache-core/implementing'
 import { DURATION_BUCKETS, ERROR_TYPES } from '@x/cache-core/suite'
 import { EdgeCounts } from '../traffic/edge-counts.js'
+import { LEDGER_METRICS } from './ledger-metrics.js'
 import { ofTheWhole, statusOf, type Metric } from './metric.js'
 import { ROLLOUT_METRICS, SHADOW_METRICS } from './rollout-metrics.js'
 
@@ -117,6 +118,7 @@ export const METRICS: readonly Metric[] = [
     },
     followCache: ({ events }, emit) => events.on('loaded', (_key, keyPattern, seconds) => emit(seconds, keyPattern))
   },
+  ...LEDGER_METRICS,
   ...SHADOW_METRICS,
   {
     name: 'cache_request_duration_seconds',

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { advise, DEFAULT_WISHES, per10000, percent } from '../../src/advisor/report/advice.js'
+import { advise, DEFAULT_WISHES } from '../../src/advisor/report/advice.js'
+import { per10000, percent } from '../../src/advisor/report/figures.js'
 import { seenOf } from '../fixtures/observation.js'
 
 t.test('advise: the smallest cache with the shortest ttl that is nearly as good as the best', async (t) => {
@@ -40,6 +41,24 @@ for (const [what, seen, verdict] of [
     const { judgement: { kind, reason } } = advise([seenOf(seen)])[0]!
     t.same([kind, reason], verdict.includes(': ') ? verdict.split(': ') : [verdict, undefined])
   })
+}
+
+for (const [what, seen, remedy] of [
+  ['a leak of a pattern', { leak: { dimension: 'user', pairs: 10, differing: 10 } }, /^A key that includes user$/],
+  ['a leak of a route', { kind: 'route', leak: { dimension: 'header x', pairs: 10, differing: 10 } }, /^A Vary or a URL that includes header x/],
+  ['cookies', { cookieShare: 0.25 }, /^Responses without Set-Cookie/],
+  ['a value that JSON changes', { change: 'Map' }, /^Loaded values of plain objects/],
+  ['few requests', { requests: 50, seconds: 3600 }, /^150 more requests, at the present rate in 3 h$/],
+  ['no requests', { requests: 0 }, /^200 more requests$/],
+  ['loads that may not be stored', { storableShare: 0.1 }, /^Loads that call no skip\(\)/],
+  ['responses that may not be stored', { kind: 'route', storableShare: 0.1 }, /^Responses that a shared cache may store/],
+  ['noise', { isNoise: true }, /^Values without the parts/],
+  ['stale hits', { staleness: [{ ttl: 60, hits: 1000, rate: 0.02, low: 0.01, high: 0.03 }] }, /a tolerance of 200 per 10 000$/],
+  ['few hits', { points: [{ ttl: 60, entries: 100, hitRate: 0.1, margin: 0 }] }, /^More requests per key, until 20 % hit/],
+  ['few compared values', { compared: 5 }, /^15 more compared values/],
+  ['nothing against it', {}, /^Fewer than 20 % hits, more than 10 per 10 000 stale hits/]
+] as const) {
+  t.test(`advise: ${what}: the verdict names what would change it`, async (t) => t.match(advise([seenOf(seen)])[0]!.judgement.remedy, remedy))
 }
 
 t.test('advise: priority by the loader seconds that an hour of hits would save', async (t) => {

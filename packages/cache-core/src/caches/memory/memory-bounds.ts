@@ -18,19 +18,19 @@ export interface MemoryLimits {
 /** Evicts entries of a `MemoryCache` when they exceed its limits, and counts the bytes of its entries and tags. */
 export class MemoryBounds {
   readonly maxBytes: number
+  readonly maxEntries: number
   /** The limits of key patterns; `undefined`: no registry has given any. */
   limits: EntryLimits | undefined
   /** The rooms (numbers) of key patterns that have, or had, a limit. */
   readonly #rooms = new Map<string, number>()
   readonly #entries: MemoryEntries
   readonly #tags: MemoryTags
-  readonly #maxEntries: number
   readonly #responseShare: number
 
   constructor (entries: MemoryEntries, tags: MemoryTags, { maxEntries, maxBytes, responseShare }: MemoryLimits) {
     this.#entries = entries
     this.#tags = tags
-    this.#maxEntries = maxEntries
+    this.maxEntries = maxEntries
     this.maxBytes = maxBytes
     this.#responseShare = responseShare
   }
@@ -39,7 +39,7 @@ export class MemoryBounds {
   get bytes (): number { return this.#entries.bytes + this.#tags.bytes }
 
   /** Whether the cache has more entries than `maxEntries`, or more bytes than `maxBytes`. */
-  get isExceeded (): boolean { return this.#entries.size > this.#maxEntries || this.bytes > this.maxBytes }
+  get isExceeded (): boolean { return this.#entries.size > this.maxEntries || this.bytes > this.maxBytes }
 
   /** Returns the maximum bytes of one entry: all of `maxBytes`, or for a stored response the fraction `responseShare` of it. */
   limitOf (key: string): number {
@@ -97,7 +97,7 @@ export class MemoryBounds {
   #exceedsShare (room: Room): boolean {
     const { size, contentBytes } = this.#entries
     const share = this.#responseShare
-    if (size > this.#maxEntries) return room.size > Math.max(1, share * this.#maxEntries)
+    if (size > this.maxEntries) return room.size > Math.max(1, share * this.maxEntries)
     // The bytes of arrays and maps belong to all entries: stored responses are charged a part in proportion to their number.
     return room.contentBytes + (this.bytes - contentBytes) * room.size / size > share * this.maxBytes
   }

@@ -1,5 +1,5 @@
 import { checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTtl, MAX_TTL } from '../../contract/arguments.js'
-import type { Cache, Entry, Lock, LockOptions, SetItem, SetOptions, Tags } from '../../contract/cache.js'
+import type { Cache, Entry, ImplementationStatus, Lock, LockOptions, SetItem, SetOptions, Tags } from '../../contract/cache.js'
 import { DEFAULT_TTL } from '../../contract/default-ttl.js'
 import { tooLarge } from '../../contract/errors.js'
 import { Freezer } from './freezer.js'
@@ -169,6 +169,11 @@ export class MemoryCache implements Cache, Immediate, JoinsRegistry {
   }
 
   async health (): Promise<Result<void>> { return DONE }
+
+  status (): ImplementationStatus {
+    const { maxEntries, maxBytes } = this.#bounds
+    return { memory: { entries: this.size, bytes: this.bytes, maxEntries, maxBytes } }
+  }
 
   async close (): Promise<void> {
     this.#locks.close()

@@ -1,6 +1,9 @@
 import { ADVICE_KINDS, verdictText, type AdviceVerdict } from './verdict-kinds.js'
 import type { CurvePoint, MissingDimension, Observation, StaleForecast } from './observation.js'
+import { percent, per10000 } from './figures.js'
 import { perSecond } from './rate.js'
+import * as remedies from './remedies.js'
+import { entryBytes } from '../entry-bytes.js'
 
 /** The priority of a key pattern or route, by the loader time that a cache saves per hour: at least 360 s, 36 s, 3.6 s, or less. */
 export type Priority = 'CRITICAL' | 'HIGH' | 'MEDIUM' | 'LOW'
@@ -51,8 +54,6 @@ export const DEFAULT_WISHES: Wishes = { staleTolerance: 0.001, minRequests: 200 
 
 /** The share of the best hit rate from which on a ttl and size count as equally good. */
 const NEARLY = 0.95
-/** The bytes that a `MemoryCache` uses per entry besides its key and value. */
-const ENTRY_BYTES = 128
 const POOR_HIT_RATE = 0.2
 /** The share of responses with `Set-Cookie` above which a route is unsafe; below that share, such responses are only not stored. */
 const MANY_COOKIES = 0.01
@@ -88,7 +89,7 @@ function adviseOn (seen: Observation, wishes: Wishes): Advice {
     savedSecondsPerHour,
     memoryBytes: meanBytes === undefined
       ? undefined
-      : Math.round(Math.min(point.entries, distinct) * (meanBytes + 2 * meanKeyLength + ENTRY_BYTES)),
+      : Math.round(Math.min(point.entries, distinct) * entryBytes(meanBytes, meanKeyLength)),
     staleness: forecastAt(seen, point.ttl),
     provenTtl: seen.provenTtl,
     leak: seen.leak,
@@ -119,23 +120,30 @@ function forecastAt ({ staleness }: Observation, ttl: number): StaleForecast | u
   return staleness.find((forecast) => forecast.ttl === ttl)
 }
 
-function judge (seen: Observation, point: CurvePoint, { minRequests, staleTolerance }: Wishes): AdviceVerdict {
+function judge (seen: Observation, point: CurvePoint, wishes: Wishes): AdviceVerdict {
   const { requests, leak, change, isNoise, cookieShare, oneHitShare, staleness, compared, storableShare } = seen
+  const { minRequests, staleTolerance } = wishes
   // A leak is reported at any number of requests, since its proof does not depend on that number.
-  if (leak !== undefined) return { kind: 'unsafe', reason: `differs by ${leak.dimension}` }
-  if (cookieShare > MANY_COOKIES) return { kind: 'unsafe', reason: `Set-Cookie on ${percent(cookieShare)} of the responses` }
-  if (change !== undefined) return { kind: 'changes when stored', reason: change }
-  if (requests < minRequests) return { kind: 'not enough data', reason: `${requests} requests of ${minRequests}` }
+  if (leak !== undefined) return { kind: 'unsafe', reason: `differs by ${leak.dimension}`, remedy: remedies.leak(seen, leak.dimension) }
+  if (cookieShare > MANY_COOKIES) return { kind: 'unsafe', reason: `Set-Cookie on ${percent(cookieShare)} of the responses`, remedy: remedies.cookies }
+  if (change !== undefined) return { kind: 'changes when stored', reason: change, remedy: remedies.plain }
+  if (requests < minRequests) return { kind: 'not enough data', reason: `${requests} requests of ${minRequests}`, remedy: remedies.requests(seen, minRequests) }
   if (storableShare !== undefined && storableShare < MIN_STORABLE_SHARE) {
-    return { kind: 'poor', reason: `${percent(storableShare)} of ${seen.kind === 'route' ? 'the responses' : 'what is loaded'} may be stored` }
+    const reason = `${percent(storableShare)} of ${seen.kind === 'route' ? 'the responses' : 'what is loaded'} may be stored`
+    return { kind: 'poor', reason, remedy: remedies.storable(seen) }
   }
-  if (isNoise) return { kind: 'poor', reason: 'the value is another one on every load' }
+  if (isNoise) return { kind: 'poor', reason: 'the value is another one on every load', remedy: remedies.noise }
   if (!isFreshEnough(staleness, point.ttl, staleTolerance)) {
-    return { kind: 'poor', reason: `at ${point.ttl} s, ${per10000(forecastAt(seen, point.ttl)!.rate)} hits would be stale` }
+    const { rate } = forecastAt(seen, point.ttl)!
+    return { kind: 'poor', reason: `at ${point.ttl} s, ${per10000(rate)} hits would be stale`, remedy: remedies.stale(rate) }
   }
-  if (point.hitRate < POOR_HIT_RATE) return { kind: 'poor', reason: oneHitShare > 0.5 ? `${percent(oneHitShare)} one-hit keys` : `${percent(point.hitRate)} hits` }
-  if (compared !== undefined && compared < MIN_COMPARED) return { kind: 'not enough data', reason: `${compared} values compared of ${MIN_COMPARED}` }
-  return { kind: 'good' }
+  if (point.hitRate < POOR_HIT_RATE) {
+    return { kind: 'poor', reason: oneHitShare > 0.5 ? `${percent(oneHitShare)} one-hit keys` : `${percent(point.hitRate)} hits`, remedy: remedies.hits(POOR_HIT_RATE) }
+  }
+  if (compared !== undefined && compared < MIN_COMPARED) {
+    return { kind: 'not enough data', reason: `${compared} values compared of ${MIN_COMPARED}`, remedy: remedies.compared(MIN_COMPARED - compared) }
+  }
+  return { kind: 'good', remedy: remedies.good(POOR_HIT_RATE, staleTolerance) }
 }
 
 function rankOf ({ judgement }: Advice): number {
@@ -145,14 +153,4 @@ function rankOf ({ judgement }: Advice): number {
 /** The loader seconds that the hits of an hour save; a load of unknown duration counts as one second. */
 function worthOf ({ savedSecondsPerHour, requestsPerHour, hitRate }: Advice): number {
   return savedSecondsPerHour ?? requestsPerHour * hitRate
-}
-
-/** A share as text in percent: 0.713 → `71 %` */
-export function percent (share: number): string {
-  return `${Math.round(share * 100)} %`
-}
-
-/** A small share as text: 0.0003 → `3 per 10 000` */
-export function per10000 (share: number): string {
-  return `${Number((share * 10_000).toPrecision(2))} per 10 000`
 }

@@ -28,3 +28,13 @@ export function bytes (value: number): string {
   }
   return `${value} B`
 }
+
+/** A share as text in percent: 0.713 → `71 %` */
+export function percent (share: number): string {
+  return `${Math.round(share * 100)} %`
+}
+
+/** A small share as text: 0.0003 → `3 per 10 000` */
+export function per10000 (share: number): string {
+  return `${Number((share * 10_000).toPrecision(2))} per 10 000`
+}

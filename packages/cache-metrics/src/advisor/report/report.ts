@@ -1,9 +1,10 @@
-import { percent, per10000, type Advice } from './advice.js'
+import type { Advice } from './advice.js'
 import { codeBlock, codeSpan, forMarkdown, listItem } from './escape.js'
 import { verdictOf, type Gate, type GateVerdict } from './go-no-go-gates.js'
 import type { ArmsReport } from '../../traffic/arms.js'
 import { armsText } from './arms-text.js'
-import { bytes, duration, seconds, table } from './figures.js'
+import { bytes, duration, per10000, percent, seconds, table } from './figures.js'
+import { ledgerText, type Ledger } from './ledger.js'
 import type { Plan } from './plan.js'
 import { expectedText, planText } from './plan-text.js'
 import type { ShadowFinding } from './shadow.js'
@@ -28,6 +29,8 @@ export interface Report {
   readonly arms?: ArmsReport | undefined
   /** The stale entries that shadow reads found, by key pattern; absent if there were no shadow reads. */
   readonly shadow?: readonly ShadowFinding[]
+  /** What the cache saved and cost, by key pattern; absent in reports that are not of an app. */
+  readonly ledger?: Ledger
   /** Sentences about the limits of the numbers in the report. */
   readonly notes: readonly string[]
 }
@@ -57,7 +60,7 @@ const HEAD = ['Key Pattern', 'Access Freq', 'Avg Response Time', 'Est Hit Rate',
 
 /** The advisor's report as Markdown. */
 export function toMarkdown (report: Report): string {
-  const { source, observedSeconds, requests, verdict, advice, gates, plan, arms, shadow = [], notes, generatedAt } = report
+  const { source, observedSeconds, requests, verdict, advice, gates, plan, arms, shadow = [], ledger, notes, generatedAt } = report
   const parts = [
     '# Cache advice',
     `${forMarkdown(generatedAt)}, from ${forMarkdown(source)}: ${requests.toLocaleString('en-US')} requests in ${duration(observedSeconds)}. Verdict: **${verdict}**${basisOf(advice, gates, shadow)}.`
@@ -72,6 +75,7 @@ export function toMarkdown (report: Report): string {
       [...[gate.name, gateValue(gate), gate.threshold, gate.verdict].map(forMarkdown), codeSpan(gate.formula), forMarkdown(gate.source)])))
   }
   if (arms !== undefined) parts.push(...armsText(arms))
+  if (ledger !== undefined) parts.push(...ledgerText(ledger))
   if (plan !== undefined) {
     parts.push('## Plan', expectedText(plan), codeBlock('js', planText(plan)))
   }

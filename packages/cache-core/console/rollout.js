@@ -1,0 +1,95 @@
+// The section of the rollout: its stage, criteria, history, and the actions of an operator.
+const { cacheConsole } = globalThis
+const { element, nameOf, badge, table, facts, section, poll, ask, formats } = cacheConsole
+const { count, percent, duration, time, known } = formats
+
+const PATH = '/rollout'
+const EVERY_MS = 5000
+const TONES = { go: 'good', back: 'bad', wait: 'plain' }
+const UNITS = { percent: '\u00a0%', points: ' points', ms: ' ms', hours: ' h', requests: ' requests' }
+
+/** The actions, each with the question that is asked before it: what lowers or raises the percent takes effect in all processes. */
+const ACTIONS = [
+  ['pause', 'Pause'],
+  ['resume', 'Resume'],
+  ['back', 'One stage back', 'Step back by one stage, in all processes?'],
+  ['off', 'Off', 'Cache nothing in any process from now on?']
+]
+
+const stages = element('select', { id: 'stage' })
+const go = element('button', { type: 'button' }, 'Go')
+const buttons = ACTIONS.map(([action, text]) => element('button', { type: 'button', 'data-action': action, class: action === 'off' ? 'danger' : undefined }, text))
+const controls = element('div', { class: 'controls', role: 'group', 'aria-label': 'Rollout actions' },
+  ...buttons, element('span', { class: 'field' }, element('label', { for: 'stage' }, 'Go to'), stages, go))
+const result = element('p', { role: 'status', class: 'result' })
+const rollout = section('rollout', 'Rollout', controls, result)
+
+let refresh
+
+// Only an app with a canary has the path of the rollout.
+controls.hidden = true
+cacheConsole.onStatus(({ rollout: current }) => {
+  if (current?.stages !== undefined) refresh ??= poll({ path: PATH, everyMs: EVERY_MS, show })
+  else rollout.show(element('p', {}, `No canary: ${count(current?.percent ?? 100)}\u00a0% of the subjects use the cache, as option rollout or registry.rollout.percent says.`))
+})
+
+for (const [at, [action, text, question]] of ACTIONS.entries()) {
+  buttons[at].addEventListener('click', () => { void act({ action }, text, question) })
+}
+go.addEventListener('click', () => {
+  const to = Number(stages.value)
+  void act({ action: 'to', percent: to }, `Go to ${to}\u00a0%`, `Set the rollout to ${to}\u00a0%, in all processes?`)
+})
+
+async function act (body, text, question) {
+  if (question !== undefined && !globalThis.confirm(question)) return
+  result.textContent = `${text} …`
+  try {
+    const { status, json } = await ask(PATH, body)
+    result.textContent = status === 200 ? `${text}: done. ${json.note ?? ''}` : `${text}: refused (${status}). ${json?.message ?? ''}`
+  } catch {
+    result.textContent = `${text}: the app did not answer. Whether it acted is not known.`
+  }
+  await refresh()
+}
+
+function show (view) {
+  const { percent: now, stage, paused, killed, completed, advance, patterns, problem, recommendation, comparison, verdict, reason, gates = [], history } = view
+  controls.hidden = false
+  keepStages(view)
+  const state = killed ? ['off', 'bad'] : paused ? ['paused', 'plain'] : completed ? ['complete', 'good'] : ['running', 'good']
+  rollout.show(
+    facts([
+      ['Percent', `${count(now)}\u00a0%`, `stage ${stage} of ${view.stages.length}: ${view.stages.map((each) => `${each}\u00a0%`).join(' → ')}`],
+      ['State', badge(...state), advance === 'manual' ? 'an operator moves the stages' : 'moves by itself'],
+      ['Verdict', verdict === undefined ? '–' : badge(verdict, TONES[verdict]), reason],
+      ['Counted', `${count(view.observedMinutes)} min`, `of ${count(view.minutesToCount)} min; hold-out ${count(view.holdOut)}\u00a0%`]
+    ]),
+    ...[recommendation, comparison, view.note, problem].filter((text) => text !== undefined).map((text) => element('p', {}, text)),
+    armsOf(view.arms),
+    table('Criteria of the stage', ['Criterion', 'Value', 'Threshold', 'Verdict', 'Why'], gates.map((gate) => ({
+      key: gate.name,
+      cells: [gate.name, known(gate.value, (value) => `${count(value)}${UNITS[gate.unit] ?? ''}`), gate.threshold, badge(gate.verdict, TONES[gate.verdict]), gate.reason]
+    }))),
+    table('Key patterns with a percent of their own', ['Key pattern', 'Percent'], Object.entries(patterns).map(([name, each]) => ({ key: name, cells: [nameOf(name), `${count(each)}\u00a0%`] }))),
+    table('History, the newest first', ['Time', 'Change', 'By', 'Reason'], history.map(({ at, from, to, by, reason: why, pattern }, index) => ({
+      key: `${at} ${history.length - index}`,
+      cells: [time(at), [`${count(from)}\u00a0% → ${count(to)}\u00a0%`, pattern === undefined ? '' : [' ', nameOf(pattern)]].flat(2), by, why]
+    })))
+  )
+}
+
+/** Fills the list of stages once: an operator may have it open. */
+function keepStages ({ stages: percents, percent: now }) {
+  const all = [0, ...percents]
+  if (stages.options.length === all.length) return
+  stages.replaceChildren(...all.map((each) => element('option', { value: String(each), selected: each === now }, `${each}\u00a0%`)))
+}
+
+function armsOf ({ cached, control }) {
+  const row = (key, { requests, failures, p50, p95, p99 }) => ({
+    key,
+    cells: [key, count(requests), requests === 0 ? '–' : percent(failures / requests), ...[p50, p95, p99].map((ms) => known(ms, (value) => duration(value / 1000)))]
+  })
+  return table('Requests in this stage, by arm', ['Arm', 'Requests', 'Failures', 'p50', 'p95', 'p99'], [row('cached', cached), row('control', control)])
+}

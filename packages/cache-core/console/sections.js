@@ -1,0 +1,100 @@
+// The sections of the console, and how they get their numbers: from JSON of the same origin, again and again.
+const { cacheConsole } = globalThis
+const { element, patchChildren } = cacheConsole
+
+/** The path of the console, under which its JSON is, with any prefix of the app. */
+const base = location.pathname.replace(/\/+$/, '')
+const TIME_LIMIT_MS = 10_000
+/** Milliseconds between two announcements of the numbers to a screen reader, which would otherwise speak without end. */
+const ANNOUNCE_EVERY_MS = 20_000
+
+const main = document.querySelector('main')
+const nav = document.querySelector('nav ul')
+const message = document.querySelector('#message')
+const news = document.querySelector('#news')
+const pause = document.querySelector('#pause')
+const failing = new Set()
+let isPaused = false
+let announcedAt = -Infinity
+
+pause.addEventListener('click', () => {
+  isPaused = !isPaused
+  pause.setAttribute('aria-pressed', String(isPaused))
+})
+
+/** Shows a message about the page itself; a screen reader speaks it. An empty text removes it. */
+function tell (text) {
+  if (message.textContent !== text) message.textContent = text
+}
+
+/** Speaks a summary of the numbers, if the last one was long enough ago. */
+function announce (text) {
+  if (performance.now() - announcedAt < ANNOUNCE_EVERY_MS || news.textContent === text) return
+  announcedAt = performance.now()
+  news.textContent = text
+}
+
+/** Asks the app. Resolves with the status and the JSON of its response. */
+async function ask (path, body) {
+  const response = await fetch(base + path, {
+    headers: { accept: 'application/json', ...body === undefined ? {} : { 'content-type': 'application/json' } },
+    cache: 'no-store',
+    signal: AbortSignal.timeout(TIME_LIMIT_MS),
+    ...body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }
+  })
+  const isJson = response.headers.get('content-type')?.includes('json') === true
+  return { status: response.status, json: isJson ? await response.json() : undefined }
+}
+
+/**
+ * Asks for the numbers of a section now and at an interval, and shows them. A failure is shown, and ends with the next answer.
+ * @returns the function that asks now
+ */
+function poll ({ path, everyMs, show }) {
+  const name = path === '' ? 'the status' : path.slice(1)
+  const fail = (why) => {
+    failing.add(name)
+    tell(`The numbers stand still: ${[...failing].join(', ')}: ${why}`)
+  }
+  const once = async () => {
+    let answer
+    try {
+      answer = await ask(path)
+    } catch {
+      return fail('the app does not answer')
+    }
+    const { status, json } = answer
+    if (status !== 200 || json === undefined) return fail(`the app answers ${status}`)
+    try {
+      show(json)
+    } catch (error) {
+      return fail(`the page cannot show the answer of the app (${error.message})`)
+    }
+    if (failing.delete(name) && failing.size === 0) tell('')
+  }
+  const turn = async () => {
+    if (!isPaused && !document.hidden) await once()
+    setTimeout(() => { void turn() }, everyMs)
+  }
+  void turn()
+  document.addEventListener('visibilitychange', () => { if (!document.hidden && !isPaused) void once() })
+  return once
+}
+
+/**
+ * Adds a section to the page, with a link to it.
+ * @returns functions: `show` replaces its contents, `setHidden` removes it from view
+ */
+function section (id, title, ...fixed) {
+  const contents = element('div', {}, element('p', { class: 'muted' }, 'Loading …'))
+  const made = element('section', { id, 'aria-labelledby': `${id}-title` }, element('h2', { id: `${id}-title` }, title), ...fixed, contents)
+  const link = element('li', {}, element('a', { href: `#${id}` }, title))
+  main.append(made)
+  nav.append(link)
+  return {
+    show: (...children) => patchChildren(contents, children.flat().filter((child) => child !== undefined && child !== false)),
+    setHidden: (isHidden) => { made.hidden = link.hidden = isHidden }
+  }
+}
+
+Object.assign(cacheConsole, { section, poll, ask, announce })

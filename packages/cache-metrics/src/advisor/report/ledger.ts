@@ -1,0 +1,133 @@
+import { forMarkdown, listItem } from './escape.js'
+import { bytes, duration, percent, seconds, table } from './figures.js'
+
+/** The number of reads of a key pattern below which the ledger gives no verdict: its sums would be chance. */
+const MIN_READS = 100
+
+/** The seconds that a cache has cost on the keys of one pattern. */
+export interface LedgerCost {
+  /** Seconds of reads of the cache, hits and misses. */
+  readonly read: number
+  /** Seconds of stores, with the leases and snapshots of tags that stores need. */
+  readonly store: number
+  /** Seconds of removals by key. */
+  readonly remove: number
+  /** Seconds of loads in the background, which refreshed entries. */
+  readonly refresh: number
+  /** The part of `store` in which the event loop was blocked by serialising or copying the values. */
+  readonly serialize: number
+}
+
+/** The measured numbers of one key pattern on one implementation. */
+export interface LedgerNumbers {
+  /** The implementation, as in the metric label `impl`. */
+  readonly impl: string
+  readonly keyPattern: string
+  readonly reads: number
+  readonly hits: number
+  readonly stores: number
+  /** Loader seconds that the hits saved, each hit at the recent duration of a load; `undefined`: no load was measured. */
+  readonly savedSeconds: number | undefined
+  /** The mean duration of a load in seconds; `undefined`: no load was measured. */
+  readonly meanLoadSeconds: number | undefined
+  readonly cost: LedgerCost
+  /** Bytes that the source did not have to send again; `undefined`: no value was measured. */
+  readonly savedBytes: number | undefined
+  /** Bytes that were stored in the cache; `undefined`: no value was measured. */
+  readonly storedBytes: number | undefined
+  /** The estimated bytes that the cache holds of the pattern now; `undefined`: not in service, or no value was measured. */
+  readonly heldBytes: number | undefined
+}
+
+/** One row of the cost ledger: what a cache saved on a key pattern, and what it cost. */
+export interface LedgerRow extends LedgerNumbers {
+  /** The sum of the cost in seconds; `serialize` is a part of `store`. */
+  readonly costSeconds: number
+  /** `savedSeconds - costSeconds`; `undefined`: no load was measured. */
+  readonly netSeconds: number | undefined
+  /** The hit rate at which the cache saves as much as it costs; above 1: no hit rate does. `undefined`: no load was measured. */
+  readonly breakEvenHitRate: number | undefined
+  readonly verdict: 'saves' | 'loses' | 'not enough data'
+  /** The row as a sentence, with the numbers. */
+  readonly text: string
+}
+
+/** The cost ledger of a process. */
+export interface Ledger {
+  /** Seconds since the start of the ledger. */
+  readonly seconds: number
+  /** The rows, those that lose first, then by the seconds that they save. */
+  readonly rows: readonly LedgerRow[]
+}
+
+/** Returns the rows of the ledger with their verdicts, those that lose first. */
+export function ledgerRows (all: readonly LedgerNumbers[]): LedgerRow[] {
+  const order = ['loses', 'saves', 'not enough data']
+  return all.map(rowOf).sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict) ||
+    (a.verdict === 'loses' ? (a.netSeconds ?? 0) - (b.netSeconds ?? 0) : (b.netSeconds ?? 0) - (a.netSeconds ?? 0)))
+}
+
+function rowOf (numbers: LedgerNumbers): LedgerRow {
+  const { savedSeconds, cost, reads } = numbers
+  const costSeconds = cost.read + cost.store + cost.remove + cost.refresh
+  const netSeconds = savedSeconds === undefined ? undefined : savedSeconds - costSeconds
+  const verdict = netSeconds === undefined || reads < MIN_READS ? 'not enough data' : netSeconds < 0 ? 'loses' : 'saves'
+  const row = { ...numbers, costSeconds, netSeconds, breakEvenHitRate: breakEven(numbers), verdict } as const
+  return { ...row, text: textOf(row) }
+}
+
+/**
+ * The hit rate `h` at which `h × load = read + (1 - h) × store + others`, with the costs per read and, of a store, per miss: a higher hit rate
+ * also needs fewer stores.
+ */
+function breakEven ({ reads, hits, meanLoadSeconds, cost }: LedgerNumbers): number | undefined {
+  if (meanLoadSeconds === undefined || reads === 0) return undefined
+  const perMiss = reads === hits ? 0 : cost.store / (reads - hits)
+  const needed = (cost.read + cost.remove + cost.refresh) / reads + perMiss
+  return needed === 0 ? 0 : needed / (meanLoadSeconds + perMiss)
+}
+
+function textOf (row: Omit<LedgerRow, 'text'>): string {
+  const { keyPattern, reads, hits, savedSeconds, costSeconds, netSeconds, cost, heldBytes, verdict } = row
+  const of = `${hits.toLocaleString('en-US')} hits of ${reads.toLocaleString('en-US')} reads`
+  const held = heldBytes === undefined ? '' : `; it holds ${bytes(Math.round(heldBytes))}`
+  const parts = [`reads ${seconds(cost.read)}`, `stores ${seconds(cost.store)} with ${seconds(cost.serialize)} of serialising`]
+  if (cost.remove > 0) parts.push(`removals ${seconds(cost.remove)}`)
+  if (cost.refresh > 0) parts.push(`refreshes ${seconds(cost.refresh)}`)
+  const costs = `the cache took ${seconds(costSeconds)} (${parts.join(', ')})${held}`
+  if (savedSeconds === undefined || netSeconds === undefined) return `${keyPattern}: no load was measured, so the saving of ${of} is not known; ${costs}`
+  const saved = `${of} saved ${seconds(savedSeconds)} of loading; ${costs}`
+  if (verdict === 'not enough data') return `${keyPattern}: fewer than ${MIN_READS} reads; ${saved}`
+  return `${keyPattern} ${verdict} ${seconds(Math.abs(netSeconds))}: ${saved}. ${remedyOf(row)}`
+}
+
+/** The sentence about the hit rate at which a pattern begins to pay, or to lose. */
+function remedyOf ({ breakEvenHitRate = 0, reads, hits, cost, meanLoadSeconds = 0 }: Omit<LedgerRow, 'text'>): string {
+  if (breakEvenHitRate > 1) return `No hit rate pays: a read of the cache takes ${seconds(cost.read / reads)}, a load ${seconds(meanLoadSeconds)}`
+  return `It pays from ${percent(breakEvenHitRate)} hits on, and has ${percent(hits / reads)}`
+}
+
+/** The cost ledger as parts of the report in Markdown: the rows that lose as sentences, and a table of all. */
+export function ledgerText ({ seconds: since, rows }: Ledger): string[] {
+  if (rows.length === 0) return []
+  const losing = rows.filter(({ verdict }) => verdict === 'loses')
+  const known = (value: number | undefined, text: (value: number) => string): string => value === undefined ? '–' : text(value)
+  return [
+    '## Cost ledger',
+    `Loader time that the hits saved, minus the time that the cache took, in ${duration(since)} of this process.`,
+    ...losing.length === 0 ? [] : [losing.map(({ text }) => listItem(text)).join('\n')],
+    table(['Key Pattern', 'Cache', 'Reads', 'Hit Rate', 'Saved', 'Cost', 'Serialising', 'Net', 'Bytes Saved', 'Held', 'Verdict'], rows.map((row) => [
+      row.keyPattern, row.impl, row.reads.toLocaleString('en-US'), percent(row.reads === 0 ? 0 : row.hits / row.reads),
+      known(row.savedSeconds, seconds), seconds(row.costSeconds), seconds(row.cost.serialize), known(row.netSeconds, signed),
+      known(row.savedBytes, wholeBytes), known(row.heldBytes, wholeBytes), row.verdict
+    ].map(forMarkdown)))
+  ]
+}
+
+function signed (value: number): string {
+  return value < 0 ? `−${seconds(-value)}` : seconds(value)
+}
+
+function wholeBytes (value: number): string {
+  return bytes(Math.round(value))
+}

@@ -1,0 +1,49 @@
+import { HASHES } from '../advisor/hash.js'
+
+/** The maximum number of keys in the sample of one key pattern; the number of held entries is then within a fifth, with 95 % certainty. */
+const MAX_KEYS = 128
+
+/**
+ * Estimates the number of entries that a cache holds of one key pattern, from a sample of the stored keys by hash: at most 128 keys, each
+ * with the end of its entry. Evictions are not seen, and an entry that a tag has removed counts until its end.
+ */
+export class HeldKeys {
+  /** The lowest hash of a key that is not in the sample. */
+  #limit = HASHES
+  readonly #ends = new Map<number, number>()
+
+  /** Notes that a key was stored: its hash, and the end of its entry in milliseconds of the clock of `now`. */
+  store (hash: number, end: number, now: number): void {
+    if (hash >= this.#limit) return
+    this.#ends.set(hash, end)
+    if (this.#ends.size > MAX_KEYS) this.#shrink(now)
+  }
+
+  remove (hash: number): void {
+    this.#ends.delete(hash)
+  }
+
+  clear (): void {
+    this.#ends.clear()
+    this.#limit = HASHES
+  }
+
+  /** Returns the estimated number of entries at a time. */
+  count (now: number): number {
+    this.#dropEnded(now)
+    return Math.round(this.#ends.size * HASHES / this.#limit)
+  }
+
+  #shrink (now: number): void {
+    this.#dropEnded(now)
+    while (this.#ends.size > MAX_KEYS) {
+      this.#limit /= 2
+      for (const hash of this.#ends.keys()) if (hash >= this.#limit) this.#ends.delete(hash)
+    }
+  }
+
+  #dropEnded (now: number): void {
+    for (const [hash, end] of this.#ends) if (end <= now) this.#ends.delete(hash)
+    if (this.#ends.size === 0) this.#limit = HASHES
+  }
+}
