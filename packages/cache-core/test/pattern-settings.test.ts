@@ -76,6 +76,16 @@ t.test('set, setMany: lifetimes and tags of the pattern, and 0 removes', async (
   t.equal(await entryOf(client, 'item:1'), null)
 })
 
+t.test('touch, getOrSetMany: lifetimes and tags of the pattern', async (t) => {
+  const { client, clock } = clientOf()
+  await client.getOrSetMany(['item:1', 'item:2'], (keys) => [...keys], { ttl: 5 })
+  t.same(await entryOf(client, 'item:2'), { ttl: 100, window: 70, tags: ['items'] })
+  clock.advance(50)
+  t.same(await client.touch('item:2', 5), { ok: true, value: true })
+  t.match(await entryOf(client, 'item:2'), { ttl: 100 })
+  t.match(await entryOf(client, 'item:1'), { ttl: 50 })
+})
+
 t.test('tags: are added to those of the call, and one invalidation removes the pattern', async (t) => {
   t.same((await loadedWith({ tags: ['a', 'items'] }))?.tags, ['a', 'items'])
   const { client } = clientOf()

@@ -1,6 +1,5 @@
-import { percent } from './advice.js'
 import { forComment, jsLiteral, shellWord } from './escape.js'
-import { seconds } from './figures.js'
+import { percent, seconds } from './figures.js'
 import type { Plan } from './plan.js'
 
 /** The effect that the plan promises, as a sentence. */
