@@ -265,6 +265,27 @@ for (const [kind, implementation] of Object.entries({ memory: undefined, foreign
   })
 }
 
+for (const [kind, implementation] of Object.entries({ memory: undefined, foreign: () => new ForeignCache() })) {
+  t.test(`getOrSetMany: the client of the first batch leaves, and those who joined it load what is left in one batch (${kind})`, async (t) => {
+    const { client } = makeClient<any>(implementation)
+    const controller = new AbortController()
+    const request = { signal: controller.signal, raw: { socket: { destroyed: true } } }
+    const source = deferred<string[]>()
+    const first = client.withArm('cached', undefined, request).getOrSetMany<string>(['a', 'b', 'c'], () => source.promise)
+    await settle()
+    const { batches, loadMany } = recorder()
+    const second = client.getOrSetMany<string>(['b', 'c', 'd'], loadMany)
+    await settle()
+    t.same(batches, [['d']])
+    const rejected = t.rejects(first, { name: 'AbortError' })
+    controller.abort()
+    source.reject(controller.signal.reason)
+    await rejected
+    t.same(await second, ['value of b', 'value of c', 'value of d'])
+    t.same(batches, [['d'], ['b', 'c']])
+  })
+}
+
 t.test('getOrSetMany: a loader that returns something else, or too few values, is a coded error', async (t) => {
   const { client } = makeClient()
   for (const [wrong, got] of [[undefined, 'undefined'], [null, 'null'], [{ a: 1 }, 'object'], ['ab', 'string'], [[1], 'an array of 1 values for 2 keys'], [new Set([1, 2]), 'object']]) {
