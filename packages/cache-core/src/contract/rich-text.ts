@@ -8,6 +8,7 @@ import { types } from 'node:util'
 export interface RichText { readonly text: string; readonly isRich: boolean }
 
 const MARK = '~'
+const MARK_CODE = MARK.charCodeAt(0)
 /** The maximum depth of a value: encoding and decoding are recursive, and a circle is deeper than any limit. */
 const MAX_DEPTH = 500
 const IS_BIG_ENDIAN = endianness() === 'BE'
@@ -47,7 +48,7 @@ export function fromRichText (text: string): unknown {
 class Encoder {
   isRich = false
 
-  encode (name: string, value: unknown, depth: number): unknown {
+  encode (name: string | number, value: unknown, depth: number): unknown {
     switch (typeof value) {
       case 'string': case 'boolean': case 'function': case 'symbol': return value
       case 'number': return Number.isFinite(value) && !Object.is(value, -0) ? value : this.#rich('number', Object.is(value, -0) ? '-0' : String(value))
@@ -61,7 +62,7 @@ class Encoder {
     const special = prototype === Object.prototype || prototype === null ? value : this.#special(value, depth)
     if (special !== value) return special
     const { toJSON } = value as { toJSON?: unknown }
-    return typeof toJSON === 'function' ? this.encode(name, toJSON.call(value, name), depth + 1) : this.#object(value as Record<string, unknown>, depth)
+    return typeof toJSON === 'function' ? this.encode(name, toJSON.call(value, String(name)), depth + 1) : this.#object(value as Record<string, unknown>, depth)
   }
 
   #rich (type: string, data?: unknown): object {
@@ -93,7 +94,7 @@ class Encoder {
   #list (list: readonly unknown[], depth: number): unknown[] {
     let copy: unknown[] | undefined
     for (let at = 0; at < list.length; at++) {
-      const encoded = this.encode(String(at), list[at], depth + 1)
+      const encoded = this.encode(at, list[at], depth + 1)
       if (copy !== undefined) copy.push(encoded)
       else if (encoded !== list[at]) copy = [...list.slice(0, at), encoded]
     }
@@ -107,7 +108,7 @@ class Encoder {
       const name = names[at]!
       const part = value[name]
       const encoded = this.encode(name, part, depth + 1)
-      const isMarked = name.startsWith(MARK)
+      const isMarked = name.charCodeAt(0) === MARK_CODE
       // A copy is made at the first part that differs, so that a value of plain JSON is not copied.
       if (entries === undefined && (isMarked || encoded !== part)) entries = names.slice(0, at).map((each) => [each, value[each]])
       entries?.push([isMarked ? MARK + name : name, encoded])

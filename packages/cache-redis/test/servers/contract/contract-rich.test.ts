@@ -14,11 +14,12 @@ for (const [name, options] of [
   ['single, compressed', { url: server.url, compressAboveBytes: 1 }],
   ['cluster', { mode: 'cluster', url: cluster.urls }]
 ] as const) {
-  await testCache({
-    // The other claims are those of the JSON serializer, which the other files of this folder check.
-    test: (claim, run) => / rich value/.test(claim) ? t.test(claim, run) : undefined,
-    name: `redis, rich, ${name}`,
-    make: () => makeCache({ ...options, url: [...typeof options.url === 'string' ? [options.url] : options.url], serializer: 'rich' }),
-    isRich: true
+  t.test(`redis, rich, ${name}`, async (t) => {
+    await testCache({
+      // The other claims are those of the JSON serializer, which the other files of this folder check.
+      test: (claim, run) => / rich value/.test(claim) ? t.test(claim, run) : undefined,
+      make: () => makeCache({ ...options, url: [options.url].flat(), serializer: 'rich' }),
+      isRich: true
+    })
   })
 }
