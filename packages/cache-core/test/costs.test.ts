@@ -103,9 +103,22 @@ for (const key of ['', undefined, 1, ['user:1'], {}]) {
     registry.stats.measuresDurations = true
     registry.register(new MemoryCache())
     t.match(await new CacheClient(registry).get(key as string), { ok: false, error: { code: 'CACHE_ERR_KEY_INVALID' } })
+    for (let turn = 0; turn < 100; turn++) await new CacheClient(registry).get(key as string)
     t.equal(registry.active.stats.counters.size, 0)
   })
 }
+
+t.test('costs: reads in this process cost their seconds by a sample, whose gaps no periodic traffic can follow', async (t) => {
+  let readings = 0
+  const registry = new CacheRegistry({ clock: { now: () => 0, stopwatch: () => 1000 * readings++ } })
+  registry.stats.measuresDurations = true
+  registry.register(new MemoryCache())
+  const client = new CacheClient(registry)
+  for (let at = 0; at < 80_000; at++) await client.get(at % 8 === 0 ? 'rare:1' : 'user:1')
+  const { rare, user } = { rare: registry.active.stats.of('rare:1').costs.read, user: registry.active.stats.of('user:1').costs.read }
+  t.ok(Math.abs(rare - 10_000) < 1500, `${rare} of 10 000 reads of a second`)
+  t.ok(Math.abs(user - 70_000) < 5000, `${user} of 70 000 reads of a second`)
+})
 
 t.test('savedSeconds: each hit saves the recent duration of a load', async (t) => {
   const { registry } = build()

@@ -6,6 +6,9 @@ import { KeyPatterns, type PatternFailed } from './key-pattern.js'
 /** The label `impl` of cache calls in the control arm and of observed calls. */
 export const CONTROL_LABEL = 'null'
 
+/** One synchronous read of this number, on average, has its cost noted. */
+const READS_PER_SAMPLE = 8
+
 /** Counts of cache operations, on the keys of one pattern and on one implementation, since the start of the process. */
 export class Counters {
   hits = 0
@@ -81,6 +84,8 @@ export class ImplStats {
   readonly #stats: Stats
   /** The counters of the last key: most traffic has long runs of keys of one pattern, which need no search. */
   #last: Counters | undefined
+  /** The number of synchronous reads until the next one of the sample. */
+  #untilSample = gapOfSample()
 
   constructor (readonly label: string, stats: Stats) {
     this.#stats = stats
@@ -117,6 +122,18 @@ export class ImplStats {
     for (const key of keys) this.of(key).costs.note(operation, seconds / keys.length)
   }
 
+  /** Counts a synchronous read; returns whether it is one of the sample. The gaps are random, since traffic may be periodic. */
+  isReadSampled (): boolean {
+    if (--this.#untilSample > 0) return false
+    this.#untilSample = gapOfSample()
+    return true
+  }
+
+  /** Adds the duration of a read of the sample, for all the reads that it stands for. A key without a pattern has no cost. */
+  noteSampledRead (operation: string, seconds: number, key: string): void {
+    if (typeof key === 'string' && key !== '') this.noteCost(operation, READS_PER_SAMPLE * seconds, key)
+  }
+
   /** Adds the seconds in which a store blocked the event loop to the costs of the patterns of its keys, in equal parts. */
   noteSerialized (seconds: number, keys: string | readonly string[]): void {
     if (typeof keys === 'string') this.of(keys).costs.serialize += seconds
@@ -134,6 +151,11 @@ export class ImplStats {
     for (const count of this.errors.values()) errors += count
     return withRate(hits, misses, errors)
   }
+}
+
+/** Returns a random number of reads whose mean is `READS_PER_SAMPLE`. */
+function gapOfSample (): number {
+  return 1 + Math.floor(Math.random() * (2 * READS_PER_SAMPLE - 1))
 }
 
 /** Returns the counts of cache reads together with their hit rate. */

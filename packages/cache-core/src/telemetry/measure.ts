@@ -32,9 +32,13 @@ function noteSeconds ({ events }: MeasuredService, stats: ImplStats, operation: 
   events.emit('operated', stats.label, operation, seconds)
 }
 
-/** Returns a key that was not checked before a synchronous read, or `undefined` if it can have no pattern. */
-function checkedLater (key: string): string | undefined {
-  return typeof key === 'string' && key !== '' ? key : undefined
+/**
+ * Records the duration of a synchronous read, whose key may be invalid. The cost is noted for a sample of the reads, since to find the
+ * pattern of each key would slow down every hit.
+ */
+function noteRead (service: MeasuredService, stats: ImplStats, operation: string, seconds: number, key: string): void {
+  noteSeconds(service, stats, operation, seconds, undefined)
+  if (stats.isReadSampled()) stats.noteSampledRead(operation, seconds, key)
 }
 
 /** Returns the result of a synchronous cache read. Its duration is recorded if the registry measures durations. */
@@ -44,7 +48,7 @@ export function readMeasured<M extends keyof Immediate> (
   if (!service.stats.measuresDurations) return immediate[method](key) as ReturnType<Immediate[M]>
   const began = readStopwatch(service.clock)
   const result = immediate[method](key) as ReturnType<Immediate[M]>
-  noteDuration(service, stats, method === readNow ? 'get' : 'getEntry', began, checkedLater(key))
+  noteRead(service, stats, method === readNow ? 'get' : 'getEntry', (readStopwatch(service.clock) - began) / 1000, key)
   return result
 }
 
@@ -58,7 +62,7 @@ export function readNearMeasured<M extends keyof NearReads> (
   if (!service.stats.measuresDurations) return near[method](key) as ReturnType<NearReads[M]>
   const began = readStopwatch(service.clock)
   const result = near[method](key) as ReturnType<NearReads[M]>
-  if (result !== undefined) noteDuration(service, stats, method === readNear ? 'get' : 'getEntry', began, checkedLater(key))
+  if (result !== undefined) noteRead(service, stats, method === readNear ? 'get' : 'getEntry', (readStopwatch(service.clock) - began) / 1000, key)
   return result
 }
 
@@ -74,7 +78,7 @@ export function useMeasured (
   const result = immediate === undefined ? near?.[shareNear](key) : immediate[shareNow](key)
   const took = isMeasured ? readStopwatch(service.clock) - began : 0
   if (result?.ok !== true || result.value === null || !user.use(result.value)) return undefined
-  if (isMeasured) noteSeconds(service, stats, 'getEntry', took / 1000, key)
+  if (isMeasured) noteRead(service, stats, 'getEntry', took / 1000, key)
   return result
 }
 

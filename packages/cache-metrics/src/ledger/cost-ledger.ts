@@ -102,9 +102,13 @@ export class CostLedger {
   #noteStore (key: string, keyPattern: string, value: unknown, lifetime: number): void {
     let sizes = this.#sizes.get(keyPattern)
     if (sizes === undefined) this.#sizes.set(keyPattern, sizes = new PatternSizes())
+    const hash = hashKey(key)
+    const isMeasured = sizes.isSampled()
+    // Most stores are in neither sample, and need no reading of the clock.
+    if (!isMeasured && !sizes.held.has(hash)) return
     const now = this.#cache.clock.now()
-    sizes.held.store(hashKey(key), now + lifetime * 1000, now)
-    if (sizes.isSampled() && this.#timeBudget.has(now)) this.#measure(sizes, key, keyPattern, value)
+    sizes.held.store(hash, now + lifetime * 1000, now)
+    if (isMeasured && this.#timeBudget.has(now)) this.#measure(sizes, key, keyPattern, value)
   }
 
   #measure (sizes: PatternSizes, key: string, keyPattern: string, value: unknown): void {

@@ -12,9 +12,14 @@ export class HeldKeys {
   #limit = HASHES
   readonly #ends = new Map<number, number>()
 
+  /** Whether a key with this hash is in the sample. */
+  has (hash: number): boolean {
+    return hash < this.#limit
+  }
+
   /** Notes that a key was stored: its hash, and the end of its entry in milliseconds of the clock of `now`. */
   store (hash: number, end: number, now: number): void {
-    if (hash >= this.#limit) return
+    if (!this.has(hash)) return
     this.#ends.set(hash, end)
     if (this.#ends.size > MAX_KEYS) this.#shrink(now)
   }

@@ -19,7 +19,7 @@ const { SCREENSHOTS } = process.env
 
 /** Writes screenshots of the top of the page with its sections closed, and of the whole page with them open. */
 async function keepScreenshots (app: FastifyInstance, page: BrowserPage, file: string): Promise<void> {
-  while (!await page.evaluate('document.querySelector("#now svg") !== null')) await makeConsoleTraffic(app, 30, 100)
+  while (!await page.evaluate('document.querySelector("#now svg") !== null')) await makeConsoleTraffic(app, 30)
   await writeFile(`${file}-whole.png`, await page.screenshot(true))
   await page.evaluate('for (const each of document.querySelectorAll("details")) each.open = false')
   await writeFile(`${file}.png`, await page.screenshot())

@@ -2,7 +2,7 @@ import { forMarkdown, listItem } from './escape.js'
 import { bytes, duration, percent, seconds, table } from './figures.js'
 
 /** The number of reads of a key pattern below which the ledger gives no verdict: its sums would be chance. */
-const MIN_READS = 100
+const MIN_READS = 500
 
 /** The seconds that a cache has cost on the keys of one pattern. */
 export interface LedgerCost {
