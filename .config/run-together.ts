@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import t from 'tap'
 
 /** One test file, as far as it has run. */
-interface Run { readonly file: string; claims: number; done: number; failed: string[]; startedAt?: number; isLoaded: boolean }
+interface Run { readonly file: string; claims: number; done: number; failed: string[]; startedAt?: number; cpuAt?: number; isLoaded: boolean }
 
 /** Between two lines of progress while a long file runs. */
 const PROGRESS_MS = 20_000
@@ -39,6 +39,12 @@ export async function runFiles (files: readonly string[]): Promise<void> {
   t.setTimeout(HANGS_MS)
 }
 
+/** The CPU time of this process, in seconds; that of its children is not in it. */
+function cpuSecondsNow (): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
+
 /**
  * Says on stderr which file is done, and which of its claims failed: tap passes on the results of a process when all of
  * them are there. Returns a function that is told of each file before it is loaded, and gives another to be called after.
@@ -57,7 +63,8 @@ function reportProgress (): (file: string) => () => void {
   const sayIfDone = (run: Run): void => {
     if (!run.isLoaded || run.done < run.claims) return
     const seconds = ((now() - (run.startedAt ?? now())) / 1000).toFixed(1)
-    say(`${run.failed.length === 0 ? 'done' : 'FAILED'} ${run.file}: ${run.claims} claims, ${seconds} s${run.failed.map((claim) => `\n  not ok: ${claim}`).join('')}`)
+    const cpuSeconds = (cpuSecondsNow() - (run.cpuAt ?? 0)).toFixed(1)
+    say(`${run.failed.length === 0 ? 'done' : 'FAILED'} ${run.file}: ${run.claims} claims, ${seconds} s, ${cpuSeconds} s of CPU time${run.failed.map((claim) => `\n  not ok: ${claim}`).join('')}`)
   }
   t.on('subtestAdd', (test) => {
     if (loading === undefined) return
@@ -68,6 +75,7 @@ function reportProgress (): (file: string) => () => void {
     const run = runs.get(test)
     if (run === undefined) return
     run.startedAt ??= now()
+    run.cpuAt ??= cpuSecondsNow()
     running = run
   })
   t.on('subtestEnd', (test) => {

@@ -20,7 +20,9 @@ else if (isMainThread) module.register(import.meta.url)
 export function resolve (specifier, context, nextResolve) {
   if (specifier === 'async-hook-domain') return nextResolve(ERROR_DOMAIN, context)
   const source = sourceOf(specifier, context.parentURL)
-  return nextResolve(source !== undefined && existsSync(source) ? source.href : specifier, context)
+  if (source === undefined || !existsSync(source)) return nextResolve(specifier, context)
+  // Node would look for the file once more, in each folder of its path.
+  return { url: source.href, format: 'module', shortCircuit: true }
 }
 
 /** The source of a file of a package, or of a package: its manifest leads to what was built, and tests run without a build. */
@@ -31,7 +33,11 @@ function sourceOf (specifier, parentURL) {
 }
 
 export function load (url, context, nextLoad) {
-  if (!url.endsWith('.ts')) return nextLoad(url, context)
+  if (!url.endsWith('.ts')) {
+    // At once: the default is to open, read and close each of hundreds of files in another thread.
+    if (context.format === 'module') return { format: 'module', source: readFileSync(fileURLToPath(url), 'utf8'), shortCircuit: true }
+    return nextLoad(url, context)
+  }
   const path = fileURLToPath(url)
   const source = readFileSync(path, 'utf8')
   const kept = new URL(`${createHash('sha1').update(`${basename(path)}\n${source}`).digest('hex')}.js`, FOLDER)

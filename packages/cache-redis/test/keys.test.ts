@@ -2,9 +2,10 @@ import calculateSlot from 'cluster-key-slot'
 import fc from 'fast-check'
 import t from 'tap'
 import { GENERATION, Keys, newToken } from '../src/entries/keys.js'
+import { anyCharacter } from '@x/test-kit/texts'
 
 const keys = new Keys('p:')
-const text = fc.string({ unit: 'binary', minLength: 1 })
+const text = fc.string({ unit: anyCharacter, minLength: 1 })
 
 t.test('keys: are named as documented', async (t) => {
   t.equal(keys.generation, 'p:g')

@@ -2,6 +2,7 @@ import { parseDictionary } from '@x/cache-core/suite'
 import fc from 'fast-check'
 import t from 'tap'
 import { appendCacheStatus, cacheStatus, type CacheStatus } from '../../src/rules/cache-status.js'
+import { anyCharacter } from '@x/test-kit/texts'
 
 const cases: Array<[what: string, name: string, status: CacheStatus, text: string]> = [
   ['§2.1 hit', 'ExampleCache', { hit: true }, 'ExampleCache; hit'],
@@ -25,7 +26,7 @@ for (const [what, name, status, text] of cases) {
 }
 
 t.test('cacheStatus: any texts make one member of a structured list', async () => {
-  const text = fc.string({ unit: 'binary' })
+  const text = fc.string({ unit: anyCharacter })
   fc.assert(fc.property(text, text, text, fc.double(), (name, key, detail, ttl) => {
     const status = cacheStatus(name, { hit: true, key, detail, ttl })
     // As the value of a dictionary, which has the same grammar.

@@ -15,20 +15,26 @@ const isLong = process.env.LONG === '1'
 const REQUESTS = isLong ? 400_000 : 60_000
 const PREFIXES = isLong ? ['product:', 'a:', 'b:', 'c:', 'd:'] : ['product:', 'a:']
 
-const hashes = new Map<string, number>()
-function hashOf (text: string): number {
-  const known = hashes.get(text)
-  if (known !== undefined) return known
-  const hash = hashKey(text)
-  hashes.set(text, hash)
-  return hash
+/** The hash of the text that belongs to a key; it is computed once for each key. */
+function hashing (textOf: (key: number) => string): (key: number) => number {
+  const hashes = new Map<number, number>()
+  return (key) => {
+    let hash = hashes.get(key)
+    if (hash === undefined) hashes.set(key, hash = hashKey(textOf(key)))
+    return hash
+  }
 }
 
+const hashesOf = new Map(PREFIXES.map((prefix) => [prefix, hashing((key) => `${prefix}${key}`)]))
+const tagHash = hashing((key) => tagOf(key, 'tag'))
+const groupHash = hashing((key) => tagOf(key, 'group'))
+
 function noteAll (curve: ReuseCurve, steps: readonly Step[], prefix: string, areWritesNoted: boolean): void {
+  const keyHash = hashesOf.get(prefix)!
   for (const { key, now, write } of steps) {
-    const hash = hashOf(`${prefix}${key}`)
-    const tag = hashOf(tagOf(key, 'tag'))
-    const group = hashOf(tagOf(key, 'group'))
+    const hash = keyHash(key)
+    const tag = tagHash(key)
+    const group = groupHash(key)
     if (write === undefined) {
       curve.note(hash, now)
       curve.noteTag(hash, 0, tag)

@@ -3,6 +3,7 @@ import t from 'tap'
 import { LinePrefix } from '../../src/cli/logs/line-prefix.js'
 import { LOG_FORMATS } from '../../src/cli/logs/log-formats.js'
 import { MAKERS } from '../fixtures/log-lines.js'
+import { anyCharacter } from '@x/test-kit/texts'
 
 function without (...lines: string[]): string[] {
   const taken: string[] = []
@@ -54,7 +55,7 @@ t.test('LinePrefix: endless parts use bounded memory', async (t) => {
 })
 
 t.test('LinePrefix: no line throws or takes its neighbour with it', async () => {
-  fc.assert(fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string().map((text) => `{"log":"${text}`), fc.string().map((text) => `<1>1 - a b c d [${text}`)), (line) => {
+  fc.assert(fc.property(fc.oneof(fc.string({ unit: anyCharacter }), fc.string().map((text) => `{"log":"${text}`), fc.string().map((text) => `<1>1 - a b c d [${text}`)), (line) => {
     const [, last] = [without(line).length, without(line, 'the next line').at(-1)]
     return last === 'the next line'
   }))

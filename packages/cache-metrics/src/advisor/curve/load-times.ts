@@ -88,12 +88,14 @@ export class LoadTimes {
   /** Gives all expired loads of one ttl the age of one ttl, so that their ages stay below the size of the table's numbers. */
   #sweep (at: number, tick: number): void {
     const loads = this.#loads
+    const mask = this.#mask
+    const step = this.#low.length
     const last = this.#low[at]!
     const gap = tick - this.#ticks[at]!
     const life = this.#lives[at]!
     const expired = tick - life
-    for (let load = at; load < loads.length; load += this.#low.length) {
-      if ((((last - loads[load]!) & this.#mask) >>> 0) + gap >= life) loads[load] = expired
+    for (let load = at; load < loads.length; load += step) {
+      if ((((last - loads[load]!) & mask) >>> 0) + gap >= life) loads[load] = expired
     }
     this.#swept[at] = tick
   }

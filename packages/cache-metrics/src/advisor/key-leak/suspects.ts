@@ -126,11 +126,13 @@ export class Suspects {
     let unknown: Map<DimensionKind, string[]> | undefined
     for (const name in dimensions) {
       const suspect = this.#known.get(name)
-      const reserved = RESERVED.get(name)
-      const kind = kindOf(name)
       if (suspect !== undefined) {
         if (suspect.credit < MAX_CREDIT) suspect.credit++
-      } else if (reserved !== undefined) this.#add(name, reserved)
+        continue
+      }
+      const reserved = RESERVED.get(name)
+      const kind = kindOf(name)
+      if (reserved !== undefined) this.#add(name, reserved)
       else if (kind !== undefined) {
         unknown ??= new Map()
         const names = unknown.get(kind)
