@@ -5,6 +5,7 @@ import { SearchVariances } from '../src/store/search-variances.js'
 import { early } from './fixtures/early.js'
 import { ask, buildEdge, Time, until } from './fixtures/edge-app.js'
 import { MINUTE } from './fixtures/scene.js'
+import { Http2Client } from './fixtures/two-clients.js'
 
 interface Scene { app: FastifyInstance; urls: string[]; time: Time }
 
@@ -141,4 +142,17 @@ t.test('SearchVariances: holds 1000 paths at most, and no long ones', async (t) 
   const long = target(`/${'x'.repeat(1000)}`)
   variances.learn(long, variance)
   t.equal(variances.of(long), undefined)
+})
+
+t.test('over HTTP/2, a write whose pseudo-headers a schema removes is answered, and invalidates the responses of its path', async (t) => {
+  const app = await buildEdge(t, { server: { http2: true } as never })
+  const schema = { headers: { type: 'object', properties: {}, additionalProperties: false } }
+  app.get('/a', { config: { cache: { store: 'by-response', noVarySearch: true } } }, async ({ url }, reply) => reply.headers({ ...MINUTE, 'no-vary-search': 'params' }).send(url))
+  app.post('/a', { schema }, async (_request, reply) => reply.header('cache-group-invalidation', '"a"').send('done'))
+  const client = await Http2Client.to(t, app)
+  const get = async (path: string) => (await client.ask({ ':path': path })).body
+  t.equal(await get('/a?1'), '/a?1')
+  t.equal(await get('/a?2'), '/a?1')
+  t.equal((await client.ask({ ':path': '/a?3', ':method': 'POST' })).body, 'done')
+  t.equal(await get('/a?4'), '/a?4')
 })

@@ -161,6 +161,8 @@ sub vcl_backend_response {
 
   # For bans, which see the first header of a name alone, and nothing of the request.
   std.collect(beresp.http.Surrogate-Key, " ");
+  std.collect(beresp.http.Cache-Groups);
+  set beresp.http.X-Edge-Host = bereq.http.Host;
   set beresp.http.X-Edge-Key = bereq.http.Host + bereq.url;
 }
 
@@ -182,6 +184,16 @@ sub vcl_deliver {
   # RFC 9111 section 4.4: what an unsafe method changed is not served any more.
   if (req.method ~ "^(POST|PUT|PATCH|DELETE)$" && resp.status >= 200 && resp.status < 400) {
     std.ban("obj.http.X-Edge-Key == " + req.http.Host + req.url);
+
+    # RFC 9875 section 3: the groups of this host alone. They become part of an expression, so no character may mean something there. A list
+    # with an escape, a parameter or a comma in a string is not read.
+    std.collect(resp.http.Cache-Group-Invalidation);
+    if (resp.http.Cache-Group-Invalidation ~ {"^"[ !#-+\x2D-\x5B\x5D-~]*"([ \t]*,[ \t]*"[ !#-+\x2D-\x5B\x5D-~]*")*$"}) {
+      set req.http.X-Edge-Groups = regsuball(resp.http.Cache-Group-Invalidation, {"[^A-Za-z0-9_", \t]"}, "\\\0");
+      set req.http.X-Edge-Groups = regsuball(req.http.X-Edge-Groups, {""[ \t]*,[ \t]*""}, {""|""});
+      set req.http.X-Edge-Groups = regsuball(req.http.X-Edge-Groups, " ", "\\x20");
+      std.ban("obj.http.X-Edge-Host == " + req.http.Host + " && obj.http.Cache-Groups ~ (^|,)\s*(" + req.http.X-Edge-Groups + ")\s*(;|,|$)");
+    }
   }
 
   # RFC 9211; behind what the app's own cache says.
@@ -201,6 +213,7 @@ sub vcl_deliver {
   unset resp.http.Surrogate-Key;
   unset resp.http.Cache-Tag;
   unset resp.http.X-Edge-Key;
+  unset resp.http.X-Edge-Host;
   unset resp.http.X-Edge-Revalidated;
   unset resp.http.X-Edge-While-Revalidate;
   unset resp.http.X-Varnish;

@@ -25,6 +25,8 @@ export interface Kind {
   /** The line of edge-cache-guide.md that starts the proxy. */
   readonly start: RegExp
   readonly port: string
+  /** The port on which the proxy receives its own requests. */
+  readonly innerPort?: string
   /** The status with which the proxy itself refuses TRACE, so that the app gets no request of the probe. */
   readonly refusal: number
   /** The replacements that enable a canary. */
@@ -40,6 +42,7 @@ export const KINDS = {
     folder: 'nginx',
     start: /^mkdir -p run && nginx .*$/m,
     port: '8901',
+    innerPort: '8911',
     refusal: 405,
     canary: [
       ['# split_clients "cache-edge', 'split_clients "cache-edge'],

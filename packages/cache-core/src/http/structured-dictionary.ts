@@ -4,7 +4,10 @@ const ITEM = [
   '"(?:[ !#-[\\]-~]|\\\\["\\\\])*"',
   "[A-Za-z*][!#$%&'*+\\-.^_`|~:/\\dA-Za-z]*",
   ':[A-Za-z\\d+/=]*:',
-  '\\?[01]'
+  '\\?[01]',
+  // Dates and display strings are those of RFC 9651 §3.3.7 and §3.3.8.
+  '@-?\\d{1,15}',
+  '%"(?:[ !#$&-~]|%[\\da-f]{2})*"'
 ].join('|')
 /** The source of a regular expression for the parameters behind an item (RFC 9651 §3.1.2). */
 export const PARAMETERS = `(?:; *${KEY}(?:=(?:${ITEM}))?)*`
@@ -13,7 +16,7 @@ const MEMBER = new RegExp(`(${KEY})(?:=(${ITEM}|${INNER_LIST}))?${PARAMETERS}`, 
 const SEPARATOR = /[\t ]*,[\t ]*/y
 
 /**
- * Parses a structured dictionary (RFC 8941 §3.2) to its members without parameters: each key with the text of its value, or `undefined`
+ * Parses a structured dictionary (RFC 9651 §3.2) to its members without parameters: each key with the text of its value, or `undefined`
  * for a key without a value. Of duplicate keys the last counts. `undefined`: the text is no dictionary; an empty dictionary has no
  * members.
  */

@@ -43,7 +43,7 @@ export class Writes {
 
   /** Invalidates the responses of the request's origin in these cache groups (RFC 9875 §3). */
   async #invalidateGroups (own: readonly TargetUri[], groups: readonly string[]): Promise<void> {
-    if (groups.length === 0) return
+    if (groups.length === 0 || own.length === 0) return
     const { tags } = this.#fastify.cache
     // This tag is invalidated first: see `anyGroupTag`.
     await tags.invalidate([...new Set(own.map(anyGroupTag))])
@@ -51,8 +51,12 @@ export class Writes {
     for (let at = 0; at < all.length; at += MAX_TAGS) await tags.invalidate(all.slice(at, at + MAX_TAGS))
   }
 
-  /** The target URI of a write request; `undefined`: a function of the app, such as `trustProxy`, has thrown. */
+  /**
+   * The target URI of a write request; `undefined`: a function of the app, such as `trustProxy`, has thrown, or a validator of
+   * `schema.headers` has removed the pseudo-headers of HTTP/2, and with them the URL.
+   */
   #targetOf (request: FastifyRequest): TargetUri | undefined {
+    if (request.raw.url === undefined) return undefined
     try {
       return targetOf(request)
     } catch (err) {

@@ -22,7 +22,8 @@ const SUFFIX_RANGE = /^-(\d+)$/
 export function rangesIn (field: string, size: number): 'whole' | 'unsatisfiable' | readonly ByteRange[] {
   const unit = UNIT.exec(field)
   if (unit === null) return 'whole'
-  const specs = field.slice(unit[0].length).split(',', MAX_RANGES + 1).map((spec) => spec.trim()).filter((spec) => spec !== '')
+  // Empty members count for nothing (RFC 9110 §5.6.1.2), so the limit is one of the others.
+  const specs = field.slice(unit[0].length).split(',').map((spec) => spec.trim()).filter((spec) => spec !== '')
   if (specs.length === 0 || specs.length > MAX_RANGES) return 'whole'
   const ranges = specs.map((spec) => rangeIn(spec, size))
   if (ranges.includes('invalid')) return 'whole'

@@ -17,6 +17,7 @@ const rows: Array<[section: string, field: string, ranges: string]> = [
   ['§14.1.2 a first position past all numbers', 'bytes=99999999999999999999999-', 'unsatisfiable'],
   ['§14.1.2 the first and the last byte', 'bytes=0-0,-1', '0-0 9999-9999'],
   ['§14.1.2 spaces and empty members of the list', 'bytes= 0-0 ,, 500-501,', '0-0 500-501'],
+  ['§5.6.1.2 more empty members than ranges that are allowed', `bytes=0-0${','.repeat(20)}500-501`, '0-0 500-501'],
   ['§14.1 the unit in capitals', 'BYTES=0-0', '0-0'],
   ['§14.2 another unit is ignored', 'lines=0-1', 'whole'],
   ['§14.2 no unit', '0-1', 'whole'],

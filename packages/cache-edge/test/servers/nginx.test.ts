@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { herdAtExpiry } from '../fixtures/herd.js'
+import { herdAtExpiry, lifetimeIsOver } from '../fixtures/herd.js'
 import { clientsInCanary } from '../fixtures/canary.js'
 import { Origin } from '../fixtures/origin.js'
 import { Proxy, until } from '@x/test-kit/proxies'
@@ -29,9 +29,39 @@ t.test('stale-if-error covers an app that is away, not one that answers 500', as
   await until('the 500 is passed on', async () => (await nginx.ask('/away')).status === 500)
 })
 
-t.test('50 GETs at the expiry of a response: each asks the app with must-revalidate, and one with a stale window', async (t) => {
-  t.equal(await herdAtExpiry(nginx, origin, '/herd', 'public, max-age=1, must-revalidate'), 50)
-  t.equal(await herdAtExpiry(nginx, origin, '/herd-stale', 'public, max-age=1, stale-while-revalidate=5'), 1)
+t.test('50 GETs at the expiry of a response are one request to the app, with must-revalidate and with a stale window', async (t) => {
+  const seen = [
+    await herdAtExpiry(nginx, origin, '/herd', 'public, max-age=1, must-revalidate'),
+    await herdAtExpiry(nginx, origin, '/herd-stale', 'public, max-age=1, stale-while-revalidate=5')
+  ]
+  t.same(seen, [1, 1])
+})
+
+t.test('requests for an expired response share no response that has become private, nor one of another language', async (t) => {
+  const headers = { 'cache-control': 'public, max-age=1, must-revalidate' }
+  const byLanguage = { ...headers, vary: 'Accept-Language' }
+  origin.page('/now-private', { headers })
+  origin.page('/languages', ({ headers }) => ({ headers: byLanguage, body: String(headers['accept-language']), delayMs: 100 }))
+  const inLanguage = async (language: string) => (await nginx.ask('/languages', { headers: { 'accept-language': language }, from: '127.0.0.1' })).body
+  await nginx.ask('/now-private')
+  for (const language of ['de', 'fr']) await inLanguage(language)
+  await lifetimeIsOver()
+  origin.page('/now-private', { headers: { 'cache-control': 'private' }, delayMs: 100 })
+  const bodies = await Promise.all(Array.from({ length: 10 }, async () => (await nginx.ask('/now-private', { from: '127.0.0.1' })).body))
+  t.equal(new Set(bodies).size, 10)
+  const languages = Array.from({ length: 10 }, (_none, at) => at % 2 === 0 ? 'de' : 'fr')
+  t.same(await Promise.all(languages.map(inLanguage)), languages)
+})
+
+t.test('X-Accel-Expires of a new response counts behind an expired one, and no field of the configuration reaches the app', async (t) => {
+  const page = (lifetime: string) => ({ headers: { 'cache-control': 'public, max-age=60', 'x-accel-expires': lifetime } })
+  origin.page('/accel', page('1'))
+  await nginx.ask('/accel')
+  await lifetimeIsOver()
+  t.equal((await nginx.ask('/accel', { headers: { 'x-edge-outcome': 'HIT' } })).body, 'run 2')
+  await lifetimeIsOver()
+  t.equal((await nginx.ask('/accel')).body, 'run 3')
+  t.notOk(origin.seen('/accel').some(({ headers }) => 'x-edge-outcome' in headers))
 })
 
 t.test('a list of ETags is understood', async (t) => {

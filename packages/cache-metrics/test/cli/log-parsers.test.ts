@@ -87,6 +87,17 @@ t.test('edge, squid, haproxy, cloudflare, cloudfront: a response from a cache in
   t.same(['hit', 'stale', 'miss', 'dynamic'].map(cloudflare), [NaN, NaN, 0.25, 0.25])
 })
 
+t.test('haproxy: brackets of a client and quotes of a captured cookie begin neither the time nor the request', async (t) => {
+  const line = '[::1]:5000 [01/May/2024:10:00:00.000] web app/one/two 0/0/0/250/+251 200 +9 sid="a" sid="b" ---- 1/1/0/0/0 0/0 {a|b} "GET http://A.example:80?b HTTP/1.1"'
+  t.match(entriesOf(line).haproxy, [{ host: 'a.example', method: 'GET', target: '/?b', status: 200, bytes: 9, seconds: 0.25, time: Date.UTC(2024, 4, 1, 10) }])
+})
+
+t.test('squid: a time before the year 2001 is none', async (t) => {
+  const line = (time: string) => `${time}     -1 ::1 TCP_MISS/200 9 GET https://A.example:443/b?c frank HIER_NONE/- text/html`
+  t.match(entriesOf(line('1286536309.450')).squid, [{ host: 'a.example', target: '/b?c', hasUser: true, time: 1286536309450, seconds: NaN }])
+  t.same(entriesOf(line('999999999.999'), line('0999999999.999')), {})
+})
+
 t.test('pino: lines of several processes with one reqId are joined by process, and requests that never end use bounded memory', async (t) => {
   const line = (pid: number, reqId: string, more: object) => JSON.stringify({ level: 30, time: 1_700_000_000_000, pid, hostname: 'h', reqId, ...more })
   const begin = (pid: number, reqId: string, url: string) => line(pid, reqId, { req: { method: 'GET', url }, msg: 'incoming request' })

@@ -28,9 +28,11 @@ export interface LogFormat {
   readonly open: () => LogReader
 }
 
-const REQUEST_LINE = /^([A-Z]+) (\S+)(?: HTTP\/[\d.]+)?$/i
-const ABSOLUTE = /^(https?):\/\/([^/?#]*)/i
-const DEFAULT_PORT: Readonly<Record<string, string>> = { http: ':80', https: ':443' }
+const REQUEST_LINE = /^[A-Z]+ \S+(?: HTTP\/[\d.]+)?$/i
+const SCHEME = /^https?:\/\//i
+const HTTP = 'http://'
+/** The characters that end the authority of an absolute target: slash, question mark, number sign. */
+const ENDS_OF_AUTHORITY: ReadonlySet<number> = new Set([47, 63, 35])
 
 /** Makes an entry. Its members are written one by one, since a spread object costs more than all of the parsing. */
 export function entryOf (request: Pick<LogEntry, 'method' | 'target' | 'host'>, rest: Omit<LogEntry, 'method' | 'target' | 'host'>): LogEntry {
@@ -48,18 +50,25 @@ export function entryOf (request: Pick<LogEntry, 'method' | 'target' | 'host'>, 
 
 /** Method, target and host of a request, with the host of a target in absolute form. */
 export function requestOf (method: string, target: string, host = ''): Pick<LogEntry, 'method' | 'target' | 'host'> {
-  if (target.startsWith('/')) return { method, target, host: host.toLowerCase() }
-  const match = ABSOLUTE.exec(target)
-  if (match === null) return { method, target, host: host.toLowerCase() }
-  const [origin, scheme, authority] = match
-  const named = authority!.toLowerCase()
-  const port = DEFAULT_PORT[scheme!.toLowerCase()]!
-  const path = target.slice(origin.length)
+  const start = target.startsWith('/') ? 0 : schemeLength(target)
+  if (start === 0) return { method, target, host: host.toLowerCase() }
+  let end = start
+  while (end < target.length && !ENDS_OF_AUTHORITY.has(target.charCodeAt(end))) end++
+  const path = target.slice(end)
+  const named = target.slice(start, end).toLowerCase()
+  const port = start === HTTP.length ? ':80' : ':443'
   return { method, target: path.startsWith('/') ? path : `/${path}`, host: named.endsWith(port) ? named.slice(0, -port.length) : named }
 }
 
 /** The same of a request line, such as `GET /a HTTP/1.1`; the method is '' if the text is no request line. */
 export function requestOfLine (line: string, host = ''): Pick<LogEntry, 'method' | 'target' | 'host'> {
-  const match = REQUEST_LINE.exec(line)
-  return match === null ? { method: '', target: '', host } : requestOf(match[1]!, match[2]!, host)
+  if (!REQUEST_LINE.test(line)) return { method: '', target: '', host }
+  const blank = line.indexOf(' ')
+  const end = line.indexOf(' ', blank + 1)
+  return requestOf(line.slice(0, blank), line.slice(blank + 1, end === -1 ? undefined : end), host)
+}
+
+/** The length of `http://` or `https://` at the start of a target; 0: the target has neither. */
+function schemeLength (target: string): number {
+  return target.startsWith(HTTP) ? HTTP.length : SCHEME.exec(target)?.[0].length ?? 0
 }

@@ -6,7 +6,11 @@ const NUMBER = /^\d{9,19}(?:\.\d{1,9})?$/
 export const ISO_TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)`
 const DOT = 46
 const ZERO = 48
-const LENGTH_OF_SECOND = { common: 20, iso: 19 } as const
+const SLASH = 47
+const HYPHEN = 45
+/** The forms of a time in text: their shape, the length up to the second, and how that is read. */
+const COMMON_FORM = { shape: COMMON, length: 20, secondOf: commonSecond }
+const ISO_FORM = { shape: ISO, length: 19, secondOf: isoSecond }
 
 /** Parses a time in a log into milliseconds since 1970; NaN: the value is no time. */
 export type TimeParser = (value: unknown) => number
@@ -31,11 +35,12 @@ export function timeParser (): TimeParser {
     if (typeof value !== 'string') return NaN
     const known = again(value)
     if (!Number.isNaN(known)) return known
-    const kind = COMMON.test(value) ? 'common' : ISO.test(value) ? 'iso' : undefined
-    if (kind === undefined) return NUMBER.test(value) ? epoch(Number(value)) : NaN
-    second = value.slice(0, LENGTH_OF_SECOND[kind])
+    const form = value.charCodeAt(2) === SLASH ? COMMON_FORM : value.charCodeAt(4) === HYPHEN ? ISO_FORM : undefined
+    if (form === undefined) return NUMBER.test(value) ? epoch(Number(value)) : NaN
+    if (!form.shape.test(value)) return NaN
+    second = value.slice(0, form.length)
     zone = value.slice(endOfFraction(value, second.length))
-    base = (kind === 'common' ? commonSecond(second) : isoSecond(second)) - offsetOf(zone.trimStart())
+    base = form.secondOf(second) - offsetOf(zone.trimStart())
     return again(value)
   }
 }

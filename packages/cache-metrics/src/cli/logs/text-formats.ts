@@ -1,4 +1,5 @@
 import { entryOf, requestOf, requestOfLine, type LogEntry, type LogFormat } from './log-entry.js'
+import { LineFields } from './line-fields.js'
 import { ISO_TIME, timeParser, type TimeParser } from './log-times.js'
 
 /** A format of one request a line, whose shape is a regular expression. */
@@ -6,8 +7,10 @@ interface TextShape {
   readonly name: string
   readonly title: string
   readonly pattern: RegExp
-  /** Makes the entry of a line from its match; its time is NaN if the line has another shape after all. */
-  readonly entry: (match: RegExpExecArray, time: TimeParser) => LogEntry
+  /** Makes the entry of a line that has the shape; its time is NaN if the line has another one after all. */
+  readonly entry?: (match: RegExpExecArray, time: TimeParser) => LogEntry
+  /** The same from the fields of the line, for shapes with many of them. */
+  readonly read?: (fields: LineFields, time: TimeParser) => LogEntry
 }
 
 // Text in quotes whose own quotes have a backslash, as nginx, Apache and Varnish write it.
@@ -18,6 +21,11 @@ const HOST_AND_PORT = /^(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/
 const TRAEFIK = / \d+ "[^"]*" "[^"]*" (\d+)ms$/
 /** The results of a proxy whose response needed no load by the app. */
 const FROM_CACHE = /^(?:HIT|STALE|UPDATING)$|^(?!TCP_REFRESH)[A-Z_]*HIT/
+
+/** The ends of the fields of HAProxy that are skipped; a captured cookie may have quotes. */
+const TO_SERVER = [' ', ' ', '/']
+const TO_WAIT = ['/', '/', '/']
+const COOKIES_TO_QUEUE = [' ', ' ', ' ', ' ', ' ']
 
 const SHAPES: readonly TextShape[] = [
   {
@@ -49,26 +57,38 @@ const SHAPES: readonly TextShape[] = [
     name: 'haproxy',
     title: 'HAProxy httplog',
     // HAProxy escapes quotes in captured headers and in the request, so that the first quote begins the request. The local time has no zone.
-    pattern: new RegExp(String.raw`^\S+:\d+ \[(${COMMON_TIME}\.\d{3})\] \S+ [^\s/]+/(\S+) -?\d+/-?\d+/-?\d+/(-?\d+)/\+?-?\d+ (-?\d+) \+?(\d+) \S+ \S+ \S{4} [\d/+]+ \d+/\d+ [^"]*"([^"]*)"`),
-    entry: ([, at, server, wait, status, bytes, request], time) => entryOf(requestOfLine(request!), {
-      hasUser: false,
-      time: time(at),
-      status: Number(status),
-      bytes: Number(bytes),
-      seconds: server === '<CACHE>' ? NaN : milliseconds(wait)
-    })
+    pattern: new RegExp(String.raw`^\S+:\d+ \[${COMMON_TIME}\.\d{3}\] \S+ [^\s/]+/\S+ -?\d+/-?\d+/-?\d+/-?\d+/\+?-?\d+ -?\d+ \+?\d+ \S+ \S+ \S{4} [\d/+]+ \d+/\d+ [^"]*"[^"]*"`),
+    read: (fields, time) => {
+      fields.skip(' ')
+      fields.skip('[')
+      const at = time(fields.until(']'))
+      for (const end of TO_SERVER) fields.skip(end)
+      const isFromCache = fields.until(' ') === '<CACHE>'
+      for (const end of TO_WAIT) fields.skip(end)
+      const wait = fields.integer()
+      fields.skip(' ')
+      const status = fields.integer()
+      const bytes = fields.integer()
+      for (const end of COOKIES_TO_QUEUE) fields.skip(end)
+      fields.skip('"')
+      return entryOf(requestOfLine(fields.until('"')), { hasUser: false, time: at, status, bytes, seconds: isFromCache ? NaN : secondsOf(wait) })
+    }
   },
   {
     name: 'squid',
     title: 'native log of Squid or Traffic Server',
-    pattern: /^(\d{9,10}\.\d{3}) +(-?\d+) \S+ ([A-Z_]+)\/(\d{3}) (\d+) ([A-Z_-]+) (\S+) (\S+) [A-Z_]+\/\S+ \S/,
-    entry: ([, at, took, result, status, bytes, method, target, user], time) => entryOf(requestOf(method!, target!), {
-      hasUser: user !== '-',
-      time: time(at),
-      status: Number(status),
-      bytes: Number(bytes),
-      seconds: FROM_CACHE.test(result!) ? NaN : milliseconds(took)
-    })
+    pattern: /^[1-9]\d{9}\.\d{3} +-?\d+ \S+ [A-Z_]+\/\d{3} \d+ [A-Z_-]+ \S+ \S+ [A-Z_]+\/\S+ \S/,
+    read: (fields) => {
+      const time = fields.integer() * 1000 + fields.integer()
+      fields.skipBlanks()
+      const took = fields.integer()
+      fields.skip(' ')
+      const result = fields.until('/')
+      const status = fields.integer()
+      const bytes = fields.integer()
+      const request = requestOf(fields.until(' '), fields.until(' '))
+      return entryOf(request, { hasUser: fields.until(' ') !== '-', time, status, bytes, seconds: FROM_CACHE.test(result) ? NaN : secondsOf(took) })
+    }
   },
   {
     name: 'envoy',
@@ -80,7 +100,7 @@ const SHAPES: readonly TextShape[] = [
       time: time(at),
       status: Number(status),
       bytes: Number(bytes),
-      seconds: milliseconds(upstream === '-' ? took : upstream)
+      seconds: secondsOf(Number(upstream === '-' ? took : upstream))
     })
   },
   {
@@ -92,30 +112,37 @@ const SHAPES: readonly TextShape[] = [
       time: time(at),
       status: Number(status),
       bytes: Number(bytes),
-      seconds: milliseconds(took) * 1000
+      seconds: Number(took) >= 0 ? Number(took) : NaN
     })
   }
 ]
 
 /** The formats with one request a line in text. */
-export const TEXT_FORMATS: readonly LogFormat[] = SHAPES.map(({ name, title, pattern, entry }) => ({
+export const TEXT_FORMATS: readonly LogFormat[] = SHAPES.map(({ name, title, pattern, entry, read }) => ({
   name,
   title,
   open: () => {
     const time = timeParser()
+    const fields = new LineFields()
+    const entryIn = (line: string): LogEntry | undefined => {
+      if (read === undefined) {
+        const match = pattern.exec(line)
+        return match === null ? undefined : entry!(match, time)
+      }
+      if (!pattern.test(line)) return undefined
+      fields.open(line)
+      return read(fields, time)
+    }
     return (line) => {
-      const match = pattern.exec(line)
-      if (match === null) return undefined
-      const read = entry(match, time)
-      return Number.isNaN(read.time) ? undefined : read
+      const found = entryIn(line)
+      return found === undefined || Number.isNaN(found.time) ? undefined : found
     }
   }
 }))
 
 /** The seconds of milliseconds in a log, where `-` and a negative number stand for a time that is not known. */
-function milliseconds (text: string | undefined): number {
-  const value = Number(text)
-  return value >= 0 ? value / 1000 : NaN
+function secondsOf (milliseconds: number): number {
+  return milliseconds >= 0 ? milliseconds / 1000 : NaN
 }
 
 // A virtual host is followed by client, identity and user. In a line without a virtual host the second field is the identity, `-`.

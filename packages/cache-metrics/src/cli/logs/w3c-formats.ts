@@ -41,14 +41,17 @@ const COLUMNS = {
 } as const
 const NEEDED = ['date', 'time', 'method', 'stem', 'query', 'status'] as const
 /** The results of CloudFront's cache that needed no load by the app. */
-const FROM_CACHE = /^(?:Hit|OriginShieldHit)$/
+const FROM_CACHE: ReadonlySet<string> = new Set(['Hit', 'OriginShieldHit'])
+/** The text of a column without a value. */
+const NONE = '-'
 
 /** The formats of the W3C. */
 export const W3C_FORMATS: readonly LogFormat[] = SHAPES.map((shape) =>
   ({ name: shape.name, title: shape.title, open: () => openW3c(shape) }))
 
 function openW3c (shape: W3cShape): LogReader {
-  const timeOf = timeParser()
+  const secondOf = secondParser()
+  const columns = new Columns(shape.separator)
   let places: Places | undefined
   return (line) => {
     if (line.startsWith('#')) {
@@ -57,22 +60,66 @@ function openW3c (shape: W3cShape): LogReader {
       return places === undefined ? undefined : null
     }
     if (places === undefined) return undefined
-    const values = line.split(shape.separator)
-    if (values.length !== places.count) return undefined
-    const value = (place: number): string => values[place] ?? '-'
-    const time = timeOf(`${value(places.date)}T${value(places.time)}Z`)
-    const status = Number(value(places.status))
+    if (!columns.take(line, places.count)) return undefined
+    const time = secondOf(columns.at(places.date), columns.at(places.time))
+    const status = Number(columns.at(places.status))
     if (Number.isNaN(time) || Number.isNaN(status)) return undefined
-    const [stem, query] = [value(places.stem), value(places.query)]
-    const host = places.hosts.map(value).find((one) => one !== '-') ?? ''
-    return entryOf(requestOf(value(places.method), query === '-' ? stem : `${stem}?${query}`, host), {
-      hasUser: value(places.user) !== '-',
+    const [stem, query] = [columns.at(places.stem), columns.at(places.query)]
+    return entryOf(requestOf(columns.at(places.method), query === NONE ? stem : `${stem}?${query}`, hostIn(columns, places.hosts)), {
+      hasUser: columns.at(places.user) !== NONE,
       time,
       status,
-      bytes: Number(value(places.bytes)),
-      seconds: FROM_CACHE.test(value(places.result)) ? NaN : Number(value(places.took)) / shape.tookPerSecond
+      bytes: Number(columns.at(places.bytes)),
+      seconds: FROM_CACHE.has(columns.at(places.result)) ? NaN : Number(columns.at(places.took)) / shape.tookPerSecond
     })
   }
+}
+
+/** Creates a parser of a date and a time in UTC, which remembers the last one, since the lines of a log share it. */
+function secondParser (): (date: string, time: string) => number {
+  const timeOf = timeParser()
+  let known = { date: '', time: '', second: NaN }
+  return (date, time) => {
+    if (time !== known.time || date !== known.date) known = { date, time, second: timeOf(`${date}T${time}Z`) }
+    return known.second
+  }
+}
+
+/** The columns of one line after the other. Only the columns that are read are cut out, since a line has many more. */
+class Columns {
+  #line = ''
+  readonly #ends: number[] = []
+  readonly #separator: string
+
+  constructor (separator: string) {
+    this.#separator = separator
+  }
+
+  /** Takes a line; `false`: it has another number of columns. */
+  take (line: string, count: number): boolean {
+    this.#line = line
+    let found = 0
+    let end = line.indexOf(this.#separator)
+    while (end !== -1 && found < count) {
+      this.#ends[found++] = end
+      end = line.indexOf(this.#separator, end + 1)
+    }
+    this.#ends[found] = line.length
+    return found + 1 === count
+  }
+
+  /** The text of a column; of one that the log does not have `-`, as of one without a value. */
+  at (place: number): string {
+    return place === -1 ? NONE : this.#line.slice(place === 0 ? 0 : this.#ends[place - 1]! + 1, this.#ends[place])
+  }
+}
+
+function hostIn (columns: Columns, places: readonly number[]): string {
+  for (const place of places) {
+    const host = columns.at(place)
+    if (host !== NONE) return host
+  }
+  return ''
 }
 
 /** The places of the columns of a log; -1: the log has no such column. */
