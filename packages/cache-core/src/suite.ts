@@ -39,6 +39,7 @@ export { LatencySketch } from './rollout/latency-sketch.js'
 export { NOT_OF_THE_CACHE } from './rollout/process-counts.js'
 export { armSentence, type ArmMeasurement } from './rollout/sentence.js'
 export { MAX_HISTORY, MemoryRolloutStore, REPORT_MINUTES, revisionOf, type RolloutStore } from './rollout/rollout-store.js'
+export { ADVICE_SLOTS, type AdvicePlace, type AdviceStore, type SharedAdvice } from './service/advice-store.js'
 export { patternsOption } from './service/pattern-options.js'
 export { PersonalPaths } from './service/personal-paths.js'
 // `events.js` is exported as a whole, so that sibling packages can merge their events into `CacheEvents`.

@@ -28,6 +28,10 @@ export function candidatesDashboard (): Dashboard {
     .withPanel(bars({ '{{key_pattern}}': `topk(10, sum by (key_pattern) (increase(cache_load_duration_seconds_sum{${CHOSEN},${PATTERNS}}[$__range])))` },
       { title: 'Loading by key pattern, top 10', description: 'Seconds of loading over the time shown: at most this is to be saved.', unit: 's', width: 8 }))
 
+    .withRow(new RowBuilder('What the advisor estimates'))
+    .withPanel(lines({ '{{key_pattern}}': `max by (key_pattern) (cache_advised_hit_rate{${JOB}})` },
+      { title: 'Advised hit rate by key pattern', description: 'The hit rate of a cache with the advised ttl and size, estimated by the advisor of one process; the highest of all processes.', unit: 'percentunit', width: 24 }))
+
     .withRow(new RowBuilder('What it costs'))
     .withPanel(bars({ '{{route}}': `topk(10, histogram_quantile(0.99, sum by (route, le) (rate(cache_request_duration_seconds_bucket{${CHOSEN},${ROUTES}}[$__range]))))` },
       { title: 'Slowest routes, p99, top 10', description: 'Over the time shown. Slow: above 500 ms.', unit: 's', width: 12 }))

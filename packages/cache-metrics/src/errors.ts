@@ -15,3 +15,6 @@ export const OtelMissing = createError<[because: { cause: unknown }]>('CACHE_ERR
 /** The plugin `cacheMetrics` was registered a second time, with options, which would be ignored. */
 export const AlreadyMeasured = createError('CACHE_ERR_METRICS_REGISTERED',
   '@x/cache-metrics is registered already, and the options of a second registration would be ignored: keep one')
+/** The advisor records no accesses that could be merged with those of other processes, since it has no salt for the hashes of their keys. */
+export const AccessesNotRecorded = createError('CACHE_ERR_ADVICE_NOT_RECORDED',
+  'The advisor records no accesses: give all apps that are to be merged the same secret with option "advisor.salt" of @x/cache-metrics or CACHE_ADVICE_SALT', 409)

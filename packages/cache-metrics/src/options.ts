@@ -37,6 +37,21 @@ const listener = Type.Object({
 }, { additionalProperties: false })
 
 const advisor = Type.Object({
+  /**
+   * Observes for any value of `NODE_ENV`, also where the report is closed; the estimates are then the metric `cache_advised_hit_rate`.
+   * `false`: it observes only where the report is open.
+   */
+  production: Type.Optional(Type.Boolean({ default: false })),
+  /**
+   * Whether the state is kept over restarts and merged over processes, in the store of the cache if it has one (Redis). A text: the path of the
+   * file for a cache without a store, one for each process. `false`: nothing is kept.
+   */
+  keep: Type.Optional(Type.Union([Type.Boolean(), Type.String({ minLength: 1 })], { default: true })),
+  /**
+   * The secret, of 16 characters or more, that the hashes of keys are salted with. Processes whose accesses `cache-advisor` merges need the same one.
+   * @default a random one that the store or the file holds; without either, no accesses are recorded
+   */
+  salt: Type.Optional(Type.String({ minLength: 16, maxLength: 1000 })),
   /** Share of the hits that may be stale, 0 to 1; 0.001 is 10 in 10 000. */
   staleTolerance: Type.Optional(Type.Number({ minimum: 0, maximum: 1, default: DEFAULT_WISHES.staleTolerance })),
   /** The number of requests of a key pattern or route below which no advice is given. */
@@ -80,7 +95,7 @@ export const metricsSchema = Type.Object({
   ], { default: false })),
   /**
    * The advisor, whose report is at `/internal/cache/advice`. `true`: it observes wherever that path is open. An object: the same, with
-   * settings of the [advice](#advice).
+   * settings of the [advice](#advice), of which `production` lets it observe elsewhere, too.
    */
   advisor: Type.Optional(Type.Union([Type.Boolean(), advisor], { default: true })),
   /** A second listener that serves the metrics and nothing else. */
@@ -94,6 +109,8 @@ export type CacheMetricsOptions = Static<typeof metricsSchema>
 export const ENDPOINT_DEFAULTS = defaultsOf(endpoint, 'prom', 'otel', 'json')
 /** The default port of the second listener. */
 export const LISTENER_DEFAULTS = defaultsOf(listener, 'port')
+/** The defaults of the advisor's options `production` and `keep`. */
+export const ADVISOR_DEFAULTS = defaultsOf(advisor, 'production', 'keep')
 /** The defaults of the options `maxRoutes`, `otel`, `advisor` and `listener`. */
 export const METRICS_DEFAULTS = defaultsOf(metricsSchema, 'maxRoutes', 'otel', 'advisor', 'listener')
 

@@ -16,8 +16,13 @@ t.test('metricsOptionsFromEnv: METRICS_PORT is a second listener on that port', 
   t.strictSame(metricsOptionsFromEnv({ METRICS_PORT: '0' }), { listener: { port: 0 } })
 })
 
+t.test('metricsOptionsFromEnv: FEATURE_CACHE_ADVICE switches the advisor, in production too', async (t) => {
+  t.strictSame(metricsOptionsFromEnv({ FEATURE_CACHE_ADVICE: 'true' }), { advisor: { production: true } })
+  t.strictSame(metricsOptionsFromEnv({ FEATURE_CACHE_ADVICE: 'false' }), { advisor: false })
+})
+
 t.test('metricsOptionsFromEnv: a broken value throws with the name of its variable', async (t) => {
-  for (const env of [{ FEATURE_OTEL: 'yes' }, { METRICS_PORT: '65536' }, { METRICS_PORT: '-1' }, { METRICS_PORT: '94.5' }, { METRICS_PORT: 'http' }]) {
+  for (const env of [{ FEATURE_OTEL: 'yes' }, { FEATURE_CACHE_ADVICE: 'on' }, { METRICS_PORT: '65536' }, { METRICS_PORT: '-1' }, { METRICS_PORT: '94.5' }, { METRICS_PORT: 'http' }]) {
     t.throws(() => metricsOptionsFromEnv(env), { code: 'CACHE_ERR_ENV_INVALID', message: new RegExp(Object.keys(env)[0]!) })
   }
 })

@@ -28,6 +28,7 @@ t.test('METRICS: names, types and labels are those that dashboards know', async 
     ['cache_held_bytes', 'gauge', 'impl', 'key_pattern'],
     ['cache_shadow_reads_total', 'counter', 'key_pattern', 'outcome'],
     ['cache_shadow_age_seconds', 'histogram', 'key_pattern', 'outcome'],
+    ['cache_advised_hit_rate', 'gauge', 'key_pattern'],
     ['cache_request_duration_seconds', 'histogram', 'route', 'arm'],
     ['cache_request_failures_total', 'counter', 'route', 'arm'],
     ['cache_loads_total', 'counter', 'key_pattern', 'arm'],

@@ -37,6 +37,7 @@ const BROKEN: [options: object, path: string][] = [
   [{ otel: 'on' }, 'otel'],
   [{ otel: { meterProvider: {} } }, 'otel.meterProvider'],
   [{ otel: { port: 9464 } }, 'otel.port'],
+  [{ advisor: { production: 'yes' } }, 'advisor.production'],
   [{ listener: 9464 }, 'listener'],
   [{ listener: { port: 65_536 } }, 'listener.port'],
   [{ listener: { host: '' } }, 'listener.host'],

@@ -1,4 +1,5 @@
 import { monotonicClock } from '@x/cache-core/suite'
+import { RedisAdviceStore } from './advice/redis-advice-store.js'
 import { modeOf } from './connection/client.js'
 import { connect } from './connection/connect.js'
 import { Connection } from './connection/connection.js'
@@ -18,7 +19,7 @@ import { NearCache } from './near/near-cache.js'
 import { RedisLocks } from './locks/lock.js'
 import type { RedisCacheOptions, RedisCacheSettings } from './options.js'
 import { resolveRedisOptions } from './resolve-options.js'
-import { RedisRolloutStore } from './rollout/redis-rollout-store.js'
+import { RedisRolloutStore, type RolloutStoreParts } from './rollout/redis-rollout-store.js'
 import { Activity } from './service/activity.js'
 import { Health } from './service/health.js'
 import { applyHere, sendRemoval } from './service/removals.js'
@@ -38,6 +39,7 @@ export interface RedisParts extends Storage {
   readonly warn: Warn
   readonly status: () => RedisStatus
   readonly rolloutStore: RedisRolloutStore
+  readonly adviceStore: RedisAdviceStore
   /** Ends the timers and connections of the cache; `onLost` gets the number of removals that Redis has not acknowledged. */
   readonly close: (onLost: (removals: number) => void) => Promise<void>
 }
@@ -113,14 +115,21 @@ export function compose (options: RedisCacheOptions, events: RedisCacheEvents): 
   const announcer = settings.onInvalidated && new Announcer(lanes.first, subscriber, keys.channel, settings.onInvalidated, warn)
   const health = new Health(settings.healthCheckMs, async () => (await service.check()).ok)
   const status = (): RedisStatus => statusOf(connection, service, tracking, health, storage.near)
-  const rolloutStore = new RedisRolloutStore({ client: lanes.first, subscriber, keys: keys.rollout, commandTimeoutMs, warn })
+  const stores = composeStores({ client: lanes.first, subscriber, commandTimeoutMs, warn }, keys)
   const close = async (onLost: (removals: number) => void): Promise<void> => {
     for (const part of [health, locks]) part.close()
     const lost = await service.close()
     if (lost > 0) guard('onLost', onLost, warn)(lost)
-    for (const part of [announcer, rolloutStore, subscriber, connection, clients]) part?.close()
+    for (const part of [announcer, stores.rolloutStore, stores.adviceStore, subscriber, connection, clients]) part?.close()
   }
-  return { ...storage, settings, service, locks, announcer, onCorrupt, warn, status, rolloutStore, close }
+  return { ...storage, settings, service, locks, announcer, onCorrupt, warn, status, ...stores, close }
+}
+
+function composeStores (parts: Omit<RolloutStoreParts, 'keys'>, keys: Keys): Pick<RedisParts, 'rolloutStore' | 'adviceStore'> {
+  return {
+    rolloutStore: new RedisRolloutStore({ ...parts, keys: keys.rollout }),
+    adviceStore: new RedisAdviceStore(parts.client, keys.advice, parts.commandTimeoutMs)
+  }
 }
 
 function composeStorage (settings: RedisCacheSettings, connection: Connection, lanes: Lanes, keys: Keys, onForeign: RedisParts['onCorrupt']): Storage {

@@ -39,10 +39,12 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
   })
   registry.register(cache, 'RedisCache')
   core.shareRollout(cache.rolloutStore)
+  core.advice.store = cache.adviceStore
   await cache.ready()
   log.start(cache.status())
   fastify.addHook('onClose', async function closeRedisCache () {
     await core.closeRollout()
+    await core.advice.leave()
     if (registry.current === cache) await registry.register(new NullCache(), 'NullCache').drained
     await cache.close((lost) => fastify.log.warn({ lost }, 'Cache: invalidations were lost that Redis did not take; their entries end with their ttl'))
   })

@@ -3,7 +3,7 @@ import {
   checkKey, checkKeys, checkLockOptions, checkSetOptions, checkTags, checkTtl, checkValue, DONE, err, MAX_TTL, ok, readNear, shareNear,
   type CacheLeases, type NearReads
 } from '@x/cache-core/implementing'
-import { monotonicClock, type RolloutStore } from '@x/cache-core/suite'
+import { monotonicClock, type AdviceStore, type RolloutStore } from '@x/cache-core/suite'
 import { compose, type RedisParts } from './compose.js'
 import { toEntryResult, toValueResult } from './entries/entry-result.js'
 import type { Entries, ReadOptions } from './entries/entry-store.js'
@@ -67,6 +67,9 @@ export class RedisCache implements Cache, Partial<NearReads> {
    * remove them. Ends with the cache.
    */
   get rolloutStore (): RolloutStore { return this.#parts.rolloutStore }
+
+  /** The store in Redis of the advisors' states of `@x/cache-metrics`, below the `keyPrefix`. `clear` does not remove them. Ends with the cache. */
+  get adviceStore (): AdviceStore { return this.#parts.adviceStore }
 
   get<T> (key: string): Promise<Result<T | null>> {
     const error = checkKey(key)

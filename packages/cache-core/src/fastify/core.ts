@@ -9,6 +9,7 @@ import { MemoryCache } from '../caches/memory/memory-cache.js'
 import { NullCache } from '../caches/null-cache.js'
 import { ConsolePage } from './console/console-page.js'
 import { CORE_DEFAULTS, resolveCoreOptions, type CacheCoreOptions } from './options.js'
+import { SharedAdvice } from '../service/advice-store.js'
 import { CacheRegistry } from '../service/registry.js'
 import { RequestMeasurements } from './measured-requests.js'
 import { defaultSubject, RequestCaches, type RequestArm, type RouteMark } from './request-cache.js'
@@ -27,6 +28,8 @@ export class Core {
   readonly registry: CacheRegistry
   readonly client: CacheClient
   readonly requests: RequestCaches
+  /** The store of the advisors' states, if the implementation has one. */
+  readonly advice = new SharedAdvice()
   readonly measurements = new RequestMeasurements(() => this.registry.clock)
   /** The page of the console, to which sibling packages add their sections. */
   readonly console = new ConsolePage()
@@ -119,10 +122,7 @@ export class Core {
     this.#rollout.share(store)
   }
 
-  /**
-   * Ends the canary and frees the decider's lease. A package that provides the canary's shared state calls this before it closes its
-   * connection; this core closes later.
-   */
+  /** Ends the canary and frees the decider's lease. The package of the rollout store calls this before it closes its connection. */
   async closeRollout (): Promise<void> {
     await this.#rollout.close()
   }

@@ -19,7 +19,7 @@ export function announceAccess (log: Log, { isOpen, guard }: InternalAccess, als
   const environment = NODE_ENV === undefined ? 'NODE_ENV is not set' : `NODE_ENV is ${JSON.stringify(NODE_ENV.slice(0, 32))}`
   const paths = `GET ${STATUS_PATH} and ${STATUS_PATH}/*${also}`
   if (!isOpen) {
-    log.info({}, `Cache: ${paths} are closed (${environment}), and nothing is observed for the advice; { expose: true, guard } of register(cacheCore) opens them behind a hook of the app's own`)
+    log.info({}, `Cache: ${paths} are closed (${environment}); { expose: true, guard } of register(cacheCore) opens them behind a hook of the app's own`)
   } else if (guard === undefined) {
     log.info({}, `Cache: ${paths} are open to every client (${environment}); NODE_ENV=production closes them`)
   } else {

@@ -25,16 +25,11 @@ export class AppNumbers {
     this.#baseline = { reads: this.#reads(), edgeCandidates: candidates, etagMatches }
   }
 
-  /**
-   * The counts of the app for the go/no-go gates.
-   * @param seconds the duration of the observation
-   */
-  ofGates (seconds: number): GateNumbers {
+  /** The counts of the app for the go/no-go gates. */
+  ofGates (): Omit<GateNumbers, 'seconds' | 'source'> {
     const { candidates, etagMatches } = EdgeCounts.of(this.#cache)
     const routes = [...this.#traffic.routes]
     return {
-      seconds,
-      source: 'this process',
       candidates: routes.reduce((sum, route) => sum + candidatesOf(route), 0),
       edgeCandidates: candidates - this.#baseline.edgeCandidates,
       etagMatches: etagMatches - this.#baseline.etagMatches,

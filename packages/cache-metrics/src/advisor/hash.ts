@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 /** The number of different hashes of a cache key, 2^32. */
 export const HASHES = 2 ** 32
 
@@ -19,16 +21,71 @@ export function mix (hash: number): number {
   return (hash ^ hash >>> 16) >>> 0
 }
 
-/** Hashes the keys of an app. The last hash is cached, since one operation needs the hash of its key several times. */
+/** The words of a key of HalfSipHash, 64 bits. */
+export type Salt = readonly [number, number]
+
+/** The key of HalfSipHash that a secret text stands for. */
+export function saltOf (secret: string): Salt {
+  const digest = createHash('sha256').update(secret).digest()
+  return [digest.readUInt32LE(0), digest.readUInt32LE(4)]
+}
+
+/**
+ * HalfSipHash-2-4 of a hash (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012), 32 bits, unsigned. Without the salt nobody
+ * can find out from the result which key it belongs to, as by hashing all ids of users.
+ */
+export function saltedHash (hash: number, [k0, k1]: Salt): number {
+  let v0 = k0
+  let v1 = k1
+  let v2 = 0x6c796765 ^ k0
+  let v3 = 0x74656462 ^ k1
+  // Two rounds for the hash, two for the block with its length of 4 bytes, and four to finish.
+  for (let round = 0; round < 8; round++) {
+    if (round === 0) v3 ^= hash
+    else if (round === 2) {
+      v0 ^= hash
+      v3 ^= 4 << 24
+    } else if (round === 4) {
+      v0 ^= 4 << 24
+      v2 ^= 0xff
+    }
+    v0 = v0 + v1 | 0
+    v1 = (v1 << 5 | v1 >>> 27) ^ v0
+    v0 = v0 << 16 | v0 >>> 16
+    v2 = v2 + v3 | 0
+    v3 = (v3 << 8 | v3 >>> 24) ^ v2
+    v0 = v0 + v3 | 0
+    v3 = (v3 << 7 | v3 >>> 25) ^ v0
+    v2 = v2 + v1 | 0
+    v1 = (v1 << 13 | v1 >>> 19) ^ v2
+    v2 = v2 << 16 | v2 >>> 16
+  }
+  return (v1 ^ v3) >>> 0
+}
+
+/** Hashes the keys and tags of an app. The last hash is cached, since one operation needs the hash of its key several times. */
 export class KeyHasher {
+  readonly #salt: Salt | undefined
   #key = ''
-  #hash = hashKey('')
+  #hash: number
+
+  /** @param salt the salt of the hashes; without one they are those of `hashKey` */
+  constructor (salt?: Salt) {
+    this.#salt = salt
+    this.#hash = this.hash('')
+  }
 
   of (key: string): number {
     if (key !== this.#key) {
       this.#key = key
-      this.#hash = hashKey(key)
+      this.#hash = this.hash(key)
     }
     return this.#hash
+  }
+
+  /** The hash of a text, without the cached one. */
+  hash (text: string): number {
+    const hash = hashKey(text)
+    return this.#salt === undefined ? hash : saltedHash(hash, this.#salt)
   }
 }

@@ -1,7 +1,7 @@
 import { checkTags } from '@x/cache-core/implementing'
 import type { Core } from '@x/cache-core/suite'
 import { MAX_TAGS } from './curve/entry-tags.js'
-import { hashKey, type KeyHasher } from './hash.js'
+import type { KeyHasher } from './hash.js'
 import type { RouteObservation } from './route-observation.js'
 
 /** The observations of an app by key pattern and by route, and the functions of the advisor that its writes need. */
@@ -9,6 +9,8 @@ export interface ObservedApp {
   readonly patterns: ReadonlyMap<string, RouteObservation>
   readonly routes: ReadonlyMap<string, RouteObservation>
   readonly keys: KeyHasher
+  /** The time by the stopwatch, in milliseconds. */
+  now (): number
   /** Runs a function that calls code of the app. */
   safely (note: () => void): void
 }
@@ -18,33 +20,33 @@ export interface ObservedApp {
  * the client, so that they are noted with any implementation, NullCache too.
  * @returns the functions that remove the listeners
  */
-export function watchWrites (core: Core, { patterns, routes, keys: hasher, safely }: ObservedApp): ReadonlyArray<() => void> {
+export function watchWrites (core: Core, { patterns, routes, keys: hasher, now, safely }: ObservedApp): ReadonlyArray<() => void> {
   const { events, stats } = core.registry
   return [
     events.on('stored', (key, pattern, value, tags) => {
       if (tags === undefined) return
       const observed = patterns.get(pattern)
       if (observed === undefined) return
-      if (typeof tags !== 'function') noteTags(observed, hasher.of(key), tags)
-      else safely(() => noteTags(observed, hasher.of(key), tags(value)))
+      if (typeof tags !== 'function') noteTags(observed, hasher, key, tags)
+      else safely(() => noteTags(observed, hasher, key, tags(value)))
     }),
     events.on('removed', (keys) => {
-      for (const key of keys) patterns.get(stats.patterns.of(key))?.curve.noteRemoval(hasher.of(key))
+      for (const key of keys) patterns.get(stats.patterns.of(key))?.noteRemoval(hasher.of(key), now())
     }),
     events.on('invalidated', (tags) => {
       for (const tag of tags) {
-        const hashed = hashKey(tag)
-        for (const { curve } of patterns.values()) if (curve.hasTags) curve.noteInvalidation(hashed)
+        const hashed = hasher.hash(tag)
+        for (const observed of patterns.values()) observed.noteInvalidation(hashed, now())
       }
     }),
     events.on('cleared', () => {
-      for (const { curve } of [...patterns.values(), ...routes.values()]) curve.noteClear()
+      for (const observed of [...patterns.values(), ...routes.values()]) observed.noteClear(now())
     })
   ]
 }
 
 /** Notes the tags of an entry. A function of the app may return no valid list, which the cache would refuse; such an entry has no tags. */
-function noteTags ({ curve }: RouteObservation, hash: number, tags: readonly string[]): void {
+function noteTags (observed: RouteObservation, hasher: KeyHasher, key: string, tags: readonly string[]): void {
   if (checkTags(tags as string[]) !== undefined) return
-  for (let at = 0; at < tags.length && at < MAX_TAGS; at++) curve.noteTag(hash, at, hashKey(tags[at]!))
+  for (let at = 0; at < tags.length && at < MAX_TAGS; at++) observed.noteTag(hasher.of(key), at, hasher.hash(tags[at]!))
 }

@@ -1,12 +1,22 @@
+import type { SubjectState, MeasuredNumbers } from './accesses/advice-state.js'
+import { estimatesOf, joinNumbers } from './accesses/joint.js'
+import { replay } from './accesses/replay.js'
+import { strataOf, type SampledAccesses } from './accesses/sampled-accesses.js'
+import type { TraceTime } from './accesses/trace-time.js'
+import { CLEAR, INVALIDATION, READ, REMOVAL, TAG } from './curve/access-kinds.js'
 import { KeyLeak } from './key-leak/key-leak.js'
 import type { Observation } from './report/observation.js'
-import { DEFAULT_TTLS, type ReuseCurveOptions } from './curve/curve-options.js'
+import { DEFAULT_ENTRIES, DEFAULT_TTLS, type ReuseCurveOptions } from './curve/curve-options.js'
+import { MAX_TAGS } from './curve/entry-tags.js'
 import { ReuseCurve } from './curve/reuse-curve.js'
 import { Staleness } from './staleness/staleness.js'
 import { provenTtl } from './staleness/staleness-forecast.js'
 
 /** The loads of a key pattern: their mean duration, the share that may be stored, and the change that storing makes to the values. */
 export type LoadObservation = Pick<Observation, 'meanSeconds' | 'storableShare' | 'change'>
+
+/** The record of the accesses of a process. `epoch` is the milliseconds from 1970 to the zero of the clock by which accesses are noted. */
+export interface AccessRecord { readonly accesses: SampledAccesses; readonly epoch: number }
 
 /** The requests and values of one key pattern or route that the advisor observed. */
 export class RouteObservation {
@@ -22,18 +32,47 @@ export class RouteObservation {
   #storable = 0
   #count = 0
   #seconds = 0
+  readonly #record: AccessRecord | undefined
+  readonly #strata: readonly number[]
+  /** The numbers of the predecessors of this process, and the requests of the curve that are theirs. */
+  #earlier: MeasuredNumbers | undefined
+  #earlierRequests = 0
 
-  constructor (readonly kind: Observation['kind'], readonly name: string, options: ReuseCurveOptions) {
+  /** @param record the record of the accesses, if their state is kept or merged */
+  constructor (readonly kind: Observation['kind'], readonly name: string, options: ReuseCurveOptions, record?: (strata: readonly number[]) => AccessRecord) {
     this.curve = new ReuseCurve(options)
+    this.#strata = strataOf(options.entries ?? DEFAULT_ENTRIES)
+    this.#record = record?.(this.#strata)
     // The hit-rate curve and the staleness forecast have the same ttls, so that both can be compared.
     this.staleness = new Staleness({ ttls: options.ttls ?? DEFAULT_TTLS, maxKeys: 256 })
   }
 
-  get bytes (): number { return this.curve.bytes + this.staleness.bytes + this.leak.bytes }
+  get bytes (): number { return this.curve.bytes + this.staleness.bytes + this.leak.bytes + (this.#record?.accesses.bytes ?? 0) }
 
   noteRead (hash: number, keyLength: number, now: number): void {
     this.#keyLength += keyLength
-    this.curve.note(hash, now)
+    this.#note(READ, hash, now)
+  }
+
+  noteRemoval (hash: number, now: number): void { this.#note(REMOVAL, hash, now) }
+
+  /** Notes a tag of the entry that the last request for a key stored; `at`: the number of the entry's tags before this one. */
+  noteTag (hash: number, at: number, tag: number): void {
+    if (at >= MAX_TAGS) return
+    this.curve.add(TAG + at, hash, tag)
+    this.#record?.accesses.add(TAG + at, hash, tag)
+  }
+
+  /** Notes the invalidation of a tag; without tags it has no effect, and need not be noted. */
+  noteInvalidation (tag: number, now: number): void {
+    if (this.curve.hasTags) this.#note(INVALIDATION, tag, now)
+  }
+
+  noteClear (now: number): void { this.#note(CLEAR, 0, now) }
+
+  #note (kind: number, hash: number, now: number): void {
+    this.curve.add(kind, hash, now)
+    this.#record?.accesses.add(kind, hash, now + this.#record.epoch)
   }
 
   noteValue (hash: number, now: number, value: { readonly hash: number; readonly bytes: number }): void {
@@ -60,26 +99,49 @@ export class RouteObservation {
   }
 
   /**
+   * Continues the state of a predecessor: its accesses are recorded and simulated.
+   * @param time the time of the predecessor's trace, which is `shift` milliseconds behind the clock of this process
+   */
+  async restore ({ numbers, keys, accesses }: SubjectState, until: number, time: TraceTime, shift: number): Promise<void> {
+    this.#record?.accesses.restore(accesses)
+    await replay(this.curve, { recordings: [{ accesses, until }], time, strata: this.#strata, shift })
+    this.curve.keys.replaceBy([keys])
+    this.#earlier = numbers
+    this.#earlierRequests = this.curve.requests
+  }
+
+  /** The state to keep; without a record there is none. */
+  state (staleTolerance: number, loads?: LoadObservation): SubjectState | undefined {
+    if (this.#record === undefined) return undefined
+    return { numbers: this.#numbers(staleTolerance, loads), keys: this.curve.keys.sampled, accesses: this.#record.accesses.save() }
+  }
+
+  /**
    * Returns the observation of the key pattern or route for the report.
    * @param seconds the duration of the observation
    * @param staleTolerance the share of hits that may be stale
    * @param loads the loads of the key pattern; `undefined` for a route
    */
   observation (seconds: number, staleTolerance: number, loads?: LoadObservation): Observation {
-    const { curve } = this
+    return { ...this.#numbers(staleTolerance, loads), seconds, ...estimatesOf(this.curve) }
+  }
+
+  #numbers (staleTolerance: number, loads?: LoadObservation): MeasuredNumbers {
+    const own = this.#ownNumbers(staleTolerance, loads)
+    return this.#earlier === undefined ? own : joinNumbers([this.#earlier, own], staleTolerance)
+  }
+
+  #ownNumbers (staleTolerance: number, loads?: LoadObservation): MeasuredNumbers {
+    const requests = this.curve.requests - this.#earlierRequests
     const leak = this.leak.leak()
     const forecasts = this.staleness.forecast()
     return {
       kind: this.kind,
       name: this.name,
-      seconds,
-      requests: curve.requests,
+      requests,
       meanSeconds: this.#count === 0 ? undefined : this.#seconds / this.#count,
       meanBytes: this.#values === 0 || this.#unseen > 0 ? undefined : this.#valueBytes / this.#values,
-      meanKeyLength: curve.requests === 0 ? 0 : this.#keyLength / curve.requests,
-      distinct: curve.distinctKeys,
-      oneHitShare: curve.oneHitShare,
-      points: curve.points().map(({ ttl, entries, hitRate, margin }) => ({ ttl, entries, hitRate, margin })),
+      meanKeyLength: requests === 0 ? 0 : this.#keyLength / requests,
       staleness: this.#values === 0 ? [] : forecasts,
       provenTtl: provenTtl(forecasts, staleTolerance),
       leak: leak === undefined ? undefined : { dimension: leak.dimension, pairs: leak.other.compared, differing: leak.other.differing },

@@ -2,8 +2,9 @@ import { Value } from 'typebox/value'
 import type { Advice } from '../advisor/report/advice.js'
 import { ADVICE_KINDS, type AdviceVerdict } from '../advisor/report/verdict-kinds.js'
 import { verdictOfReport, type Report } from '../advisor/report/report.js'
-import type { AppSource } from './arguments.js'
+import type { AppSource } from './sources.js'
 import { AdvisorError } from './errors.js'
+import { reportOfApps } from './joint-source.js'
 import { reportSchema } from './report-schema.js'
 import { ask, hintFor, pageOf, shown } from './server.js'
 
@@ -11,10 +12,11 @@ import { ask, hintFor, pageOf, shown } from './server.js'
 type SentAdvice = Omit<Advice, 'judgement'> & { readonly judgement?: { readonly kind: string; readonly reason?: string } }
 
 /**
- * Fetches the advisor's report of a running app.
+ * Fetches the advisor's report of a running app; of several apps, their sampled accesses, and makes the report of all together.
  * @throws `CACHE_ERR_ADVISOR` if the app sends no report
  */
-export async function reportOfApp ({ server }: AppSource, timeoutMs: number): Promise<Report> {
+export async function reportOfApp ({ server, others }: AppSource, timeoutMs: number): Promise<Report> {
+  if (others.length > 0) return reportOfApps([server, ...others], timeoutMs)
   const page = pageOf(server, '/internal/cache/advice')
   const { status, json } = await ask(page, server, timeoutMs)
   if (status !== 200) throw new AdvisorError(`${shown(page)} answers ${status}${hintFor(status, 'is @x/cache-metrics registered, and is the page exposed')}`)

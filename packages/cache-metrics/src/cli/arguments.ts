@@ -1,41 +1,14 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { MAX_TTL } from '@x/cache-core/implementing'
-import { DEFAULT_WISHES, type Wishes } from '../advisor/report/advice.js'
+import { DEFAULT_WISHES } from '../advisor/report/advice.js'
 import { MIN_OBSERVED_SECONDS } from '../advisor/report/go-no-go-gates.js'
 import { DEFAULT_ENTRIES, DEFAULT_TTLS } from '../advisor/curve/curve-options.js'
 import { AdvisorError } from './errors.js'
 import { FIELDS_FORMAT, formatOfFields } from './logs/json-formats.js'
-import type { LogFormat } from './logs/log-entry.js'
 import { LOG_FORMATS } from './logs/log-formats.js'
 import { INPUT_FORMATS, KEYS } from './trace-lines.js'
 import { readServer, type Server } from './server.js'
-
-export interface AppSource { readonly kind: 'app'; readonly server: Server }
-
-export interface PrometheusSource {
-  readonly kind: 'prometheus'
-  readonly server: Server
-  readonly windowSeconds: number
-  /** Label matchers of PromQL without braces; may be empty. */
-  readonly selector: string
-  readonly minSeconds: number
-}
-
-export interface TraceSource {
-  readonly kind: 'trace'
-  /** Path of the trace file; `-` is standard input. */
-  readonly file: string
-  /** The format of the trace file; `undefined`: the format is detected from its lines. */
-  readonly logFormat: typeof KEYS | LogFormat | undefined
-  /** The assumed requests per second of a file of keys, which has no times. */
-  readonly rate: number
-  readonly ttls: readonly number[]
-  readonly entries: readonly number[]
-  readonly loadSeconds: number | undefined
-  readonly valueBytes: number | undefined
-  readonly wishes: Wishes
-  readonly minSeconds: number
-}
+import type { AppSource, PrometheusSource, TraceSource } from './sources.js'
 
 /** A parsed command line of `cache-advisor`. */
 export interface Command {
@@ -80,6 +53,8 @@ const OPTIONS: Readonly<Record<string, readonly Kind[]>> = {
   'min-requests': ['trace'],
   'min-days': ['prometheus', 'trace']
 }
+/** The options that may be given more than once. */
+const REPEATED: readonly string[] = ['header', 'app']
 const SPELLING: NonNullable<ParseArgsConfig['options']> = {
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
@@ -100,9 +75,10 @@ const UNITS: Readonly<Record<string, number>> = {
  * @throws `CACHE_ERR_ADVISOR` for unknown or contradictory arguments
  */
 export function readArguments (argv: readonly string[]): Command | RolloutCommand | 'help' | 'version' {
-  const { values, headers, positionals } = parse(argv)
+  const { values, headers, apps, positionals } = parse(argv)
   if (values.has('help')) return 'help'
   if (values.has('version')) return 'version'
+  if (positionals[0] === 'rollout' && apps.length > 1) throw wrong('A rollout is that of one app: give --app once')
   if (positionals[0] === 'rollout') return readRollout(values, headers, positionals)
   // An unexpected argument is not repeated in the error message: the argument may be a header without its option.
   if (positionals.length > 1) throw wrong('There is one command, and options: quote values with spaces')
@@ -116,13 +92,15 @@ export function readArguments (argv: readonly string[]): Command | RolloutComman
     if (!OPTIONS[option]!.includes(kind)) throw wrong(`--${option} goes with ${OPTIONS[option]!.map((each) => `--${each}`).join(' or ')}, not with --${kind}`)
   }
   if (name === 'plan' && kind === 'prometheus') throw wrong('A plan needs --app or --trace: Prometheus has no hit-rate curves')
-  const source = { app: readApp, prometheus: readPrometheus, trace: readTrace }[kind](values, headers)
+  const source = kind === 'app' ? readApps(apps, headers) : kind === 'prometheus' ? readPrometheus(values, headers) : readTrace(values)
   return { name, source, format }
 }
 
 type Values = ReadonlyMap<string, string>
 
-function parse (argv: readonly string[]): { values: Values, headers: readonly string[], positionals: readonly string[] } {
+function parse (
+  argv: readonly string[]
+): { values: Values, headers: readonly string[], apps: readonly string[], positionals: readonly string[] } {
   let parsed
   try {
     parsed = parseArgs({ args: [...argv], options: SPELLING, allowPositionals: true, tokens: true })
@@ -133,13 +111,15 @@ function parse (argv: readonly string[]): { values: Values, headers: readonly st
   }
   const values = new Map<string, string>()
   const headers: string[] = []
+  const apps: string[] = []
   for (const token of parsed.tokens) {
     if (token.kind !== 'option') continue
     if (token.name === 'header') headers.push(token.value!)
-    else if (values.has(token.name)) throw wrong(`--${token.name} is given twice`)
+    if (token.name === 'app') apps.push(token.value!)
+    if (values.has(token.name) && !REPEATED.includes(token.name)) throw wrong(`--${token.name} is given twice`)
     values.set(token.name, token.value ?? '')
   }
-  return { values, headers, positionals: parsed.positionals }
+  return { values, headers, apps, positionals: parsed.positionals }
 }
 
 function readRollout (values: Values, headers: readonly string[], [, word, number, ...more]: readonly string[]): RolloutCommand {
@@ -155,8 +135,9 @@ function readRollout (values: Values, headers: readonly string[], [, word, numbe
   return { name: 'rollout', action, percent, pattern, server: readServer('--app', app, headers), format: oneOf('--format', values.get('format') ?? 'markdown', FORMATS) }
 }
 
-function readApp (values: Values, headers: readonly string[]): AppSource {
-  return { kind: 'app', server: readServer('--app', values.get('app')!, headers) }
+function readApps (apps: readonly string[], headers: readonly string[]): AppSource {
+  const [server, ...others] = apps.map((app) => readServer('--app', app, headers))
+  return { kind: 'app', server: server!, others }
 }
 
 function readPrometheus (values: Values, headers: readonly string[]): PrometheusSource {

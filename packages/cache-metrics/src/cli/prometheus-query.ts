@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import type { PrometheusSource } from './arguments.js'
+import type { PrometheusSource } from './sources.js'
 import { AdvisorError } from './errors.js'
 import { ask, pageOf, shown } from './server.js'
 

@@ -1,7 +1,7 @@
 import { gates, verdictOf } from '../advisor/report/go-no-go-gates.js'
 import { perSecond } from '../advisor/report/rate.js'
 import type { Report } from '../advisor/report/report.js'
-import type { PrometheusSource } from './arguments.js'
+import type { PrometheusSource } from './sources.js'
 import { PrometheusQuery, type Sample } from './prometheus-query.js'
 import { shown } from './server.js'
 

@@ -1,5 +1,5 @@
 import { baselineCriteria, defaultCriteria, judge, NOT_OF_THE_CACHE, type Criteria, type Evidence } from '@x/cache-core/suite'
-import type { PrometheusSource } from './arguments.js'
+import type { PrometheusSource } from './sources.js'
 import type { StageFindings } from './output.js'
 import { PrometheusQuery, type Sample } from './prometheus-query.js'
 

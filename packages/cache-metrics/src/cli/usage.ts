@@ -10,7 +10,8 @@ Commands
                        to N (a stage's percent, or 0), off (percent 0 in all processes at once)
 
 Sources, one of
-  --app URL            an app with @x/cache-metrics: its /internal/cache/advice
+  --app URL            an app with @x/cache-metrics: its /internal/cache/advice; given again, the accesses of all
+                       apps or processes are merged, as if they shared one cache
   --prometheus URL     a Prometheus server (report and gates)
   --trace FILE         an access log of a web server, a proxy, a CDN or a Fastify app (formats: see --log-format)
                        or one key a line without blanks; plain or gzip, - is standard input

@@ -121,6 +121,15 @@ export const METRICS: readonly Metric[] = [
   ...LEDGER_METRICS,
   ...SHADOW_METRICS,
   {
+    name: 'cache_advised_hit_rate',
+    type: 'gauge',
+    help: 'The hit rate, 0 to 1, that the advisor estimates for a cache with the advised ttl and size. No series while the advisor does not observe.',
+    labelNames: ['key_pattern'],
+    ofTraffic ({ advisedHitRates }, emit) {
+      for (const [keyPattern, hitRate] of advisedHitRates?.() ?? []) emit(hitRate, keyPattern)
+    }
+  },
+  {
     name: 'cache_request_duration_seconds',
     type: 'histogram',
     help: 'How long it took until the answer to a request was ready to send, by the arm of the rollout.',

@@ -17,6 +17,8 @@ export class Traffic {
   #listeners: readonly Listener[] = []
   /** The listener for GET requests that a shared cache could have answered. It is called during each such request, and must not throw. */
   onCandidate: OnCandidate | undefined
+  /** Returns the advisor's estimated hit rates by key pattern; `undefined` while no advisor observes. */
+  advisedHitRates: (() => ReadonlyMap<string, number>) | undefined
 
   /**
    * Creates the counts of one app; `watch` adds the hooks that count.

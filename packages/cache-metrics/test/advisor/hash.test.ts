@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { hashKey, HASHES } from '../../src/advisor/hash.js'
+import { hashKey, HASHES, KeyHasher, saltedHash, saltOf } from '../../src/advisor/hash.js'
 import { anyCharacter } from '@x/test-kit/texts'
 
 /** The same, slowly and by the book: FNV-1a, then fmix32. */
@@ -47,4 +47,25 @@ t.test('hashKey: spreads keys that count up evenly, by the upper bits and by the
     }
     t.ok(KEYS - seen.size < 10, 'hardly two keys share a hash')
   }
+})
+
+t.test('saltedHash: is HalfSipHash-2-4, by the vector of its authors for four bytes', async (t) => {
+  t.equal(saltedHash(0x03020100, [0x03020100, 0x07060504]), 0x89466e2a)
+})
+
+t.test('KeyHasher: with a salt the hashes are those of another process with the same salt, and no others', async (t) => {
+  const [one, same, other, bare] = [new KeyHasher(saltOf('secret')), new KeyHasher(saltOf('secret')), new KeyHasher(saltOf('another')), new KeyHasher()]
+  for (const key of ['', 'user:1', 'user:2', 'user:1']) {
+    t.equal(one.of(key), same.of(key))
+    t.equal(one.of(key), one.hash(key))
+    t.not(one.of(key), other.of(key))
+    t.equal(bare.of(key), hashKey(key))
+  }
+})
+
+t.test('saltedHash: spreads hashes evenly over the strata', async (t) => {
+  const salt = saltOf('secret')
+  let below = 0
+  for (let at = 0; at < 100_000; at++) if (saltedHash(at, salt) < HASHES / 8) below++
+  t.ok(Math.abs(below - 12_500) < 500, String(below))
 })

@@ -13,6 +13,7 @@ export const KINDS: ReadonlySet<string> = new Set(['t', 'e', 'l', 'f', 'd', 'u']
  *   with `u:` the channel that its release is published on
  * - `p` + `n`: the channel that announces invalidations
  * - `p` + `{rollout}:` + name: what the processes share about the rollout; `clear` does not remove these keys
+ * - `p` + `{advice}:` + name: the states of the advisors of `@x/cache-metrics`; `clear` does not remove them either
  */
 export class Keys {
   readonly generation: string
@@ -74,6 +75,18 @@ export class Keys {
       report: (minute) => `${prefix}report:${minute}`
     }
   }
+
+  get advice (): AdviceKeys {
+    const prefix = `${this.#prefix}{advice}:`
+    return { salt: `${prefix}salt`, lease: (slot) => `${prefix}lease:${slot}`, state: (slot) => `${prefix}state:${slot}` }
+  }
+}
+
+/** The Redis keys of the advisors' states. */
+export interface AdviceKeys {
+  readonly salt: string
+  lease (slot: number): string
+  state (slot: number): string
 }
 
 /** The Redis keys and the channel of the rollout. */

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
-import { corrupt, timeout, tooLarge, unavailable, unserviceable } from '@x/cache-core/implementing'
-import { Deadlines, MAX_HISTORY, REPORT_MINUTES, revisionOf, type RolloutStore } from '@x/cache-core/suite'
+import { corrupt, tooLarge, unserviceable } from '@x/cache-core/implementing'
+import { MAX_HISTORY, REPORT_MINUTES, revisionOf, type RolloutStore } from '@x/cache-core/suite'
 import { guard, type Warn } from '../connection/app-callback.js'
 import type { Client } from '../connection/client.js'
-import { isRefusal, publicText, toCacheError } from '../connection/redis-errors.js'
+import { isRefusal, publicText } from '../connection/redis-errors.js'
 import { listen } from '../connection/shared-listeners.js'
 import type { Subscriber } from '../connection/subscriber.js'
 import { Subscription } from '../connection/subscription.js'
 import type { RolloutKeys } from '../entries/keys.js'
-import { defineRolloutScripts, MAX_LEASE_MS } from './rollout-scripts.js'
+import { MAX_LEASE_MS } from './rollout-scripts.js'
+import { StoreCalls } from './store-calls.js'
 
 /**
  * The maximum sizes, in bytes, of the documents of a rollout: the state, one history record, the counts of one process and minute, and the
@@ -40,29 +41,27 @@ export class RedisRolloutStore implements RolloutStore {
   readonly #client: Client
   readonly #subscriber: Subscriber
   readonly #keys: RolloutKeys
-  readonly #deadlines: Deadlines
+  readonly #calls: StoreCalls
   readonly #warn: Warn
   readonly #refused = new Set<string>()
   readonly #listeners = new Set<() => void>()
   #stops: (() => void)[] = []
-  #hasScripts = false
-  #isClosed = false
 
   constructor ({ client, subscriber, keys, commandTimeoutMs, warn }: RolloutStoreParts) {
     this.#client = client
     this.#subscriber = subscriber
     this.#keys = keys
-    this.#deadlines = new Deadlines(commandTimeoutMs)
+    this.#calls = new StoreCalls(client, commandTimeoutMs)
     this.#warn = warn
   }
 
   async now (): Promise<number> {
-    const [seconds, microseconds] = await this.#run('rollout.now', () => this.#client.cacheRolloutNow(this.#keys.state))
+    const [seconds, microseconds] = await this.#calls.run('rollout.now', () => this.#client.cacheRolloutNow(this.#keys.state))
     return seconds * 1000 + microseconds / 1000
   }
 
   async read (): Promise<string | undefined> {
-    return await this.#run('rollout.read', () => this.#client.cacheRolloutRead(this.#keys.state, LIMITS.state)) ?? undefined
+    return await this.#calls.run('rollout.read', () => this.#client.cacheRolloutRead(this.#keys.state, LIMITS.state)) ?? undefined
   }
 
   async replace (text: string, revision: number, expected: number | undefined, record?: string): Promise<boolean> {
@@ -74,7 +73,7 @@ export class RedisRolloutStore implements RolloutStore {
     // The text itself is compared, not its revision: Lua parses some texts that JSON.parse refuses.
     const sum = stored === undefined ? '' : createHash('sha1').update(stored).digest('hex')
     const { state, history, channel } = this.#keys
-    const replaced = await this.#run('rollout.replace', () =>
+    const replaced = await this.#calls.run('rollout.replace', () =>
       this.#client.cacheRolloutReplace(state, history, text, sum, LIMITS.state, channel, ...record === undefined ? [] : [record]))
     if (replaced === 2) this.#noteRefusal(`Redis refuses PUBLISH ${channel}`)
     return replaced !== 0
@@ -83,7 +82,7 @@ export class RedisRolloutStore implements RolloutStore {
   watch (listener: () => void): () => void {
     const own = guard('the watcher of the rollout', listener, this.#warn)
     this.#listeners.add(own)
-    if (this.#stops.length === 0 && !this.#isClosed) this.#subscribe()
+    if (this.#stops.length === 0 && !this.#calls.isClosed) this.#subscribe()
     return () => {
       if (this.#listeners.delete(own) && this.#listeners.size === 0) this.#unsubscribe()
     }
@@ -91,35 +90,35 @@ export class RedisRolloutStore implements RolloutStore {
 
   async lead (processId: string, ttlMs: number): Promise<boolean> {
     const ms = Math.min(Math.max(1, Math.round(ttlMs)), MAX_LEASE_MS)
-    return await this.#run('rollout.lead', () => this.#client.cacheRolloutLead(this.#keys.lease, processId, ms)) === 1
+    return await this.#calls.run('rollout.lead', () => this.#client.cacheRolloutLead(this.#keys.lease, processId, ms)) === 1
   }
 
   async resign (processId: string): Promise<void> {
-    await this.#run('rollout.resign', () => this.#client.cacheRolloutResign(this.#keys.lease, processId))
+    await this.#calls.run('rollout.resign', () => this.#client.cacheRolloutResign(this.#keys.lease, processId))
   }
 
   async history (count: number): Promise<string[]> {
     if (!(count >= 1)) return []
-    return await this.#run('rollout.history', () => this.#client.lrange(this.#keys.history, 0, Math.min(Math.floor(count), MAX_HISTORY) - 1))
+    return await this.#calls.run('rollout.history', () => this.#client.lrange(this.#keys.history, 0, Math.min(Math.floor(count), MAX_HISTORY) - 1))
   }
 
   async report (minute: number, processId: string, counts: Uint8Array): Promise<void> {
     limit(counts.byteLength, LIMITS.report)
     const bytes = Buffer.from(counts.buffer, counts.byteOffset, counts.byteLength)
-    const stored = await this.#run('rollout.report', () =>
+    const stored = await this.#calls.run('rollout.report', () =>
       this.#client.cacheRolloutReport(this.#keys.report(minute), processId, bytes, REPORT_MINUTES * 60_000))
     if (stored === 0) throw corrupt('rollout.report', 'reports of too many processes')
   }
 
   async reports (minute: number): Promise<Uint8Array[]> {
     const key = this.#keys.report(minute)
-    const names = await this.#run('rollout.reports', () => this.#client.cacheRolloutReporters(key))
+    const names = await this.#calls.run('rollout.reports', () => this.#client.cacheRolloutReporters(key))
     if (names === null) throw corrupt('rollout.reports', 'reports of too many processes')
     const reports: Uint8Array[] = []
     let bytes = 0
     for (let at = 0; at < names.length; at += REPORTS_AT_ONCE) {
       const some = names.slice(at, at + REPORTS_AT_ONCE)
-      for (const report of await this.#run('rollout.reports', () => this.#client.hmgetBuffer(key, ...some))) {
+      for (const report of await this.#calls.run('rollout.reports', () => this.#client.hmgetBuffer(key, ...some))) {
         // The counts of a process may expire before they are read; counts that are too large are not from this package.
         if (report === null || report.byteLength > LIMITS.report) continue
         bytes += report.byteLength
@@ -131,34 +130,21 @@ export class RedisRolloutStore implements RolloutStore {
   }
 
   async readEvidence (): Promise<Uint8Array | undefined> {
-    return await this.#run('rollout.evidence', () => this.#client.cacheRolloutReadBuffer(this.#keys.evidence, LIMITS.evidence)) ?? undefined
+    return await this.#calls.run('rollout.evidence', () => this.#client.cacheRolloutReadBuffer(this.#keys.evidence, LIMITS.evidence)) ?? undefined
   }
 
   async writeEvidence (processId: string, evidence: Uint8Array): Promise<boolean> {
     limit(evidence.byteLength, LIMITS.evidence)
     const bytes = Buffer.from(evidence.buffer, evidence.byteOffset, evidence.byteLength)
     const { lease, evidence: key } = this.#keys
-    return await this.#run('rollout.evidence', () => this.#client.cacheRolloutEvidence(lease, key, processId, bytes)) === 1
+    return await this.#calls.run('rollout.evidence', () => this.#client.cacheRolloutEvidence(lease, key, processId, bytes)) === 1
   }
 
   /** Ends the subscription to changes of the rollout's state; all later calls reject. */
   close (): void {
-    this.#isClosed = true
+    this.#calls.close()
     this.#listeners.clear()
     this.#unsubscribe()
-  }
-
-  #run<T> (operation: string, start: () => Promise<T>): Promise<T> {
-    // Calls of the rollout store reject once the cache is closed: a client of the app's own stays open, so that the calls would still
-    // succeed.
-    if (this.#isClosed) return Promise.reject(unavailable(operation))
-    // The scripts are added to the client at the first call, since most caches have no canary.
-    if (!this.#hasScripts) defineRolloutScripts(this.#client)
-    this.#hasScripts = true
-    return this.#deadlines.bound<T, T | Promise<T>>(start(),
-      (value) => value,
-      (ms) => Promise.reject(timeout(operation, ms)),
-      (cause) => Promise.reject(toCacheError(operation, cause))) as Promise<T>
   }
 
   #subscribe (): void {

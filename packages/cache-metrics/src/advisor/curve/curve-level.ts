@@ -10,7 +10,10 @@ export class CurveLevel {
   readonly limit: number
   /** Whether all keys are in the sample for this cache size. */
   readonly isExact: boolean
+  /** The number of requests whose misses were counted. */
   sampled = 0
+  /** Whether misses are counted; else a request only fills the cache. */
+  isCounting = true
   readonly cache: MiniatureCache
   readonly #misses: MissCounts
   /** The misses of the next smaller cache size for the same requests; empty for a size that is simulated in full. */
@@ -32,8 +35,9 @@ export class CurveLevel {
    * @param isInvalidated whether the request is a miss for each size, so that it has no influence on the share between two sizes
    */
   note (hash: number, now: number, before: number, isInvalidated: boolean): number {
-    this.sampled++
     const misses = this.cache.touch(hash, now)
+    if (!this.isCounting) return misses
+    this.sampled++
     if (isInvalidated && !this.isExact) return misses
     if (this.isExact) {
       this.#misses.add(misses, 0)

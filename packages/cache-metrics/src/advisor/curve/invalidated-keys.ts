@@ -7,21 +7,26 @@ const SLOTS = 512
 export class InvalidatedKeys {
   /** The number of reads of invalidated keys. */
   reads = 0
-  /** The hashes of the keys, each at one slot; created with the first key. The hash 0 means that the slot is free. */
-  #hashes = new Uint32Array(0)
+  /** The upper 16 bits of the keys' hashes, each at the slot of its lower bits; created with the first key. 0: the slot is free. */
+  #keys = new Uint16Array(0)
 
-  get bytes (): number { return this.#hashes.byteLength }
+  get bytes (): number { return this.#keys.byteLength }
 
   add (hash: number): void {
-    if (this.#hashes.length === 0) this.#hashes = new Uint32Array(SLOTS)
-    this.#hashes[hash & SLOTS - 1] = hash
+    if (this.#keys.length === 0) this.#keys = new Uint16Array(SLOTS)
+    this.#keys[hash & SLOTS - 1] = upper(hash)
   }
 
-  /** Whether a key was invalidated since its last read; it is then counted as read. */
-  read (hash: number): boolean {
-    if (this.#hashes.length === 0 || hash === 0 || this.#hashes[hash & SLOTS - 1] !== hash) return false
-    this.#hashes[hash & SLOTS - 1] = 0
-    this.reads++
+  /** Whether a key was invalidated since its last read; it is then counted as read if `isCounting`. */
+  read (hash: number, isCounting: boolean): boolean {
+    if (this.#keys.length === 0 || this.#keys[hash & SLOTS - 1] !== upper(hash)) return false
+    this.#keys[hash & SLOTS - 1] = 0
+    if (isCounting) this.reads++
     return true
   }
+}
+
+/** The upper 16 bits of a hash, or 1 in place of 0. */
+function upper (hash: number): number {
+  return hash >>> 16 || 1
 }

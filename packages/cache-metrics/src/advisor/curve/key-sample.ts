@@ -4,6 +4,9 @@ import { HASHES } from '../hash.js'
 const FIRST_SLOTS = 40
 const MAX_KEYS = 1024
 
+/** The keys of a sample: those that were noted once, and more often, of all keys whose hashes are below the limit. */
+export interface SampledKeys { readonly limit: number; readonly once: readonly number[]; readonly more: readonly number[] }
+
 /**
  * A sample of at most 1024 cache keys: the keys whose hashes are below `limit`. When the sample has more, `limit` is halved and the keys
  * above `limit` are removed (Wegman's adaptive sampling; Flajolet, "On adaptive sampling", 1990). Each sampled key has been in the sample
@@ -35,6 +38,23 @@ export class KeySample {
     this.#keys++
     while (this.#keys > MAX_KEYS) this.#rebuild(this.#hashes.length, this.limit /= 2)
     if (this.#keys * 5 > this.#hashes.length * 4) this.#rebuild(this.#hashes.length * 2, this.limit)
+  }
+
+  get sampled (): SampledKeys {
+    const of = (wanted: number): number[] => [...this.#hashes].filter((_hash, at) => this.#noted[at] === wanted)
+    return { limit: this.limit, once: of(1), more: of(2) }
+  }
+
+  /** Replaces the sample by the union of others: a key that two of them have was noted more than once. */
+  replaceBy (others: readonly SampledKeys[]): void {
+    this.#keys = 0
+    this.limit = Math.min(HASHES, ...others.map(({ limit }) => limit))
+    this.#hashes = new Uint32Array(FIRST_SLOTS)
+    this.#noted = new Uint8Array(FIRST_SLOTS)
+    for (const { once, more } of others) {
+      for (const hash of once) if (hash < this.limit) this.note(hash)
+      for (const hash of [...more, ...more]) if (hash < this.limit) this.note(hash)
+    }
   }
 
   #slotOf (hash: number): number {

@@ -1,4 +1,6 @@
+import { CLEAR, INVALIDATION, READ, REMOVAL, TAG } from './access-kinds.js'
 import { CurveLevel } from './curve-level.js'
+import { HASHES } from '../hash.js'
 import { resolveCurveOptions, type ReuseCurveOptions } from './curve-options.js'
 import { MAX_TAGS } from './entry-tags.js'
 import { KeySample } from './key-sample.js'
@@ -23,12 +25,6 @@ export interface ReusePoint {
   sampled: number
 }
 
-// The kinds of what is noted in a batch; the number of the entry's tags before a tag is added to TAG.
-const READ = 0
-const REMOVAL = 1
-const INVALIDATION = 2
-const CLEAR = 3
-const TAG = 4
 /** The number of requests that are simulated at a time. */
 const BATCH = 128
 /**
@@ -78,6 +74,14 @@ export class ReuseCurve {
     this.#levels = [...first, ...sizes].map((size, at) => new CurveLevel(size, at >= first.length, sampleEntries, lifetimes, isCompact))
   }
 
+  /**
+   * The limits of the hashes of the strata of this curve, highest first. A stratum has the keys from the next limit up to its own; a cache
+   * size is simulated with all keys below its limit.
+   */
+  get limits (): number[] {
+    return [HASHES, ...this.#levels.filter(({ isExact }) => !isExact).map(({ limit }) => limit)]
+  }
+
   /** The number of requests that were noted in the curve. */
   get requests (): number { return this.#requests }
 
@@ -87,20 +91,20 @@ export class ReuseCurve {
     return this.#levels.reduce((sum, { bytes }) => sum + bytes, own)
   }
 
-  /** The number of distinct keys in the requests: exact up to 1024, above that within 8 % with a probability of 95 %. */
-  get distinctKeys (): number {
+  /** The sample of the keys, by which distinct keys are counted. */
+  get keys (): KeySample {
     this.#simulate()
-    return this.#keys.distinct
+    return this.#keys
   }
+
+  /** The number of distinct keys in the requests: exact up to 1024, above that within 8 % with a probability of 95 %. */
+  get distinctKeys (): number { return this.keys.distinct }
 
   /**
    * The share of the distinct keys with one request; 0 without keys. It is exact up to 1024 keys, above that within 0.045 with a
    * probability of 95 %.
    */
-  get oneHitShare (): number {
-    this.#simulate()
-    return this.#keys.onceShare
-  }
+  get oneHitShare (): number { return this.keys.onceShare }
 
   /**
    * Notes a request for a key in the curve.
@@ -137,6 +141,32 @@ export class ReuseCurve {
     this.#add(CLEAR, 0, 0)
   }
 
+  /** Ends the counting of misses, so that accesses only fill the simulated caches. */
+  stopCounting (): void {
+    this.#simulate()
+    for (const level of this.#levels) level.isCounting = false
+  }
+
+  /**
+   * Counts the misses from now on, of the sizes whose estimate needs all keys of a stratum and those after it: a sampled size needs the
+   * keys of the next smaller size.
+   */
+  startCounting (stratum: number): void {
+    this.#simulate()
+    let own = 0
+    for (const level of this.#levels) {
+      if (!level.isExact) own++
+      if (Math.max(0, own - 1) === stratum) level.isCounting = true
+    }
+  }
+
+  /** Adds an access of one of the kinds; `word` is its time in milliseconds, or the hash of the tag. */
+  add (kind: number, hash: number, word: number): void {
+    if (kind === READ) this.#requests++
+    else if (kind >= TAG) this.hasTags = true
+    this.#add(kind, hash, word)
+  }
+
   #add (kind: number, hash: number, time: number): void {
     this.#kinds[this.#pending] = kind
     this.#hashes[this.#pending] = hash
@@ -157,7 +187,7 @@ export class ReuseCurve {
 
   #read (hash: number, time: number): void {
     if (hash < this.#keys.limit) this.#keys.note(hash)
-    const isInvalidated = this.#invalidated.read(hash)
+    const isInvalidated = this.#invalidated.read(hash, this.#levels[0]!.isCounting)
     let misses = ALL_MISSED
     for (const level of this.#levels) {
       if (hash >= level.limit) return
@@ -185,7 +215,8 @@ export class ReuseCurve {
     this.#simulate()
     const points: ReusePoint[] = []
     const { distinct } = this.#keys
-    const invalidated = this.#requests === 0 ? 0 : this.#invalidated.reads / this.#requests
+    const { sampled: counted } = this.#levels[0]!
+    const invalidated = counted === 0 ? 0 : this.#invalidated.reads / counted
     const missRates = this.#ttls.map(() => 1)
     const variances = this.#ttls.map(() => 0)
     let mayGain = true
@@ -194,6 +225,8 @@ export class ReuseCurve {
       for (const [at, ttl] of this.#ttls.entries()) {
         if (level.isExact) {
           missRates[at] = level.missRate(at)
+          // All keys are counted, but for a part of the time: the requests of that part are a sample.
+          if (counted < this.#requests) variances[at] = missRates[at]! * (1 - missRates[at]!) / Math.max(1, counted)
         } else if (mayGain) {
           const { ratio, variance } = level.left(at, distinct)
           variances[at] = ratio ** 2 * variances[at]! + (missRates[at]! - invalidated) ** 2 * variance

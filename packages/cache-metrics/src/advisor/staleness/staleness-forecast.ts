@@ -19,7 +19,7 @@ export interface StalenessForecast {
  * @param forecasts the forecasts, shortest ttl first
  * @param tolerance stale hits per hit: 0.001 is one in a thousand
  */
-export function provenTtl (forecasts: readonly StalenessForecast[], tolerance: number): number | undefined {
+export function provenTtl (forecasts: readonly Pick<StalenessForecast, 'ttl' | 'high'>[], tolerance: number): number | undefined {
   let recommended: number | undefined
   for (const { ttl, high } of forecasts) {
     if (high > tolerance) break

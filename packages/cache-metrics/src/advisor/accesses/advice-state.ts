@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto'
+import type { SampledKeys } from '../curve/key-sample.js'
+import type { ReportWishes } from '../report/assemble.js'
+import type { GateNumbers } from '../report/go-no-go-gates.js'
+import type { Observation } from '../report/observation.js'
+import type { ShadowFinding } from '../report/shadow.js'
+import type { SavedAccesses } from './sampled-accesses.js'
+import type { Span } from './trace-time.js'
+
+/** The measured numbers of a key pattern or route, whose hit rates follow from the sampled accesses, not from here. */
+export type MeasuredNumbers = Omit<Observation, 'points' | 'distinct' | 'oneHitShare' | 'seconds'>
+
+/** The state of one key pattern or route. */
+export interface SubjectState {
+  readonly numbers: MeasuredNumbers
+  readonly keys: SampledKeys
+  readonly accesses: SavedAccesses
+}
+
+/**
+ * The state of the advisor of one process, which is kept over restarts and merged with the states of other processes. Keys and tags are in it
+ * only as salted hashes. It has no hit rates: they cannot be merged.
+ */
+export interface AdviceState {
+  /** Names the salt without revealing it; states with different salts have different hashes for a key. */
+  readonly saltName: string
+  /** The times in which the process observed, and its predecessors, whose state it continues. */
+  readonly spans: readonly Span[]
+  /** Seconds of observation before the first of `spans`. */
+  readonly secondsBefore: number
+  readonly ttls: readonly number[]
+  readonly entries: readonly number[]
+  readonly wishes: ReportWishes
+  readonly gates: Omit<GateNumbers, 'seconds' | 'source'>
+  readonly shadow: readonly ShadowFinding[]
+  readonly subjects: readonly SubjectState[]
+}
+
+/** The maximum number of spans in a state. */
+const MAX_SPANS = 32
+
+/** The name of a salt, from which the salt does not follow. */
+export function nameOfSalt (secret: string): string {
+  return createHash('sha256').update(`cache-advice salt name\n${secret}`).digest('hex').slice(0, 16)
+}
+
+/** Adds a span to those of earlier processes. The oldest ones beyond 32 become seconds, since no kept access is as old. */
+export function withSpan (
+  { spans, secondsBefore }: Pick<AdviceState, 'spans' | 'secondsBefore'>, span: Span
+): Pick<AdviceState, 'spans' | 'secondsBefore'> {
+  const all = [...spans, span]
+  const dropped = all.splice(0, Math.max(0, all.length - MAX_SPANS))
+  return { spans: all, secondsBefore: dropped.reduce((sum, [from, to]) => sum + (to - from) / 1000, secondsBefore) }
+}
+
+/** The end of the last span, in milliseconds since 1970. */
+export function endOf ({ spans }: Pick<AdviceState, 'spans'>): number {
+  return Math.max(0, ...spans.map(([, to]) => to))
+}

@@ -1,0 +1,128 @@
+import { Type, type Static } from 'typebox'
+import { Value } from 'typebox/value'
+import { HASHES } from '../hash.js'
+import { TAG } from '../curve/access-kinds.js'
+import { MAX_TAGS } from '../curve/entry-tags.js'
+import type { AdviceState, MeasuredNumbers, SubjectState } from './advice-state.js'
+import type { SavedRing } from './sampled-accesses.js'
+
+/** The form of the text of a state. A change of the text that an older release would misread needs a new version. */
+const VERSION = 1
+/** The maximum length of the text of a state, in characters. */
+export const MAX_STATE_LENGTH = 8 * 1024 * 1024
+/** The maximum number of key patterns and routes in a state. */
+const MAX_SUBJECTS = 64
+
+const count = Type.Number({ minimum: 0 })
+const share = Type.Number({ minimum: 0, maximum: 1 })
+const name = Type.String({ maxLength: 2000 })
+const bytes = Type.String({ maxLength: MAX_STATE_LENGTH, pattern: '^[A-Za-z0-9+/]*={0,2}$' })
+const sizes = Type.Array(Type.Number({ exclusiveMinimum: 0 }), { minItems: 1, maxItems: 32 })
+const ring = Type.Object({ isWhole: Type.Boolean(), kinds: bytes, hashes: bytes, words: bytes })
+const verdict = Type.Union(['go', 'no-go', 'inconclusive', 'not enough data'].map((each) => Type.Literal(each)))
+
+const numbers = Type.Object({
+  kind: Type.Union([Type.Literal('pattern'), Type.Literal('route')]),
+  name,
+  requests: count,
+  meanSeconds: Type.Optional(count),
+  meanBytes: Type.Optional(count),
+  meanKeyLength: count,
+  staleness: Type.Array(Type.Object({ ttl: count, hits: count, rate: share, low: share, high: share }), { maxItems: 32 }),
+  leak: Type.Optional(Type.Object({ dimension: name, pairs: count, differing: count })),
+  isNoise: Type.Boolean(),
+  cookieShare: share,
+  storableShare: Type.Optional(share),
+  change: Type.Optional(name),
+  compared: Type.Optional(count)
+})
+
+const stateSchema = Type.Object({
+  form: Type.Literal('cache-advice'),
+  version: Type.Literal(VERSION),
+  saltName: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  spans: Type.Array(Type.Tuple([count, count]), { maxItems: 64 }),
+  secondsBefore: count,
+  ttls: sizes,
+  entries: sizes,
+  wishes: Type.Object({ staleTolerance: share, minRequests: count, minDays: Type.Optional(count) }),
+  gates: Type.Object({
+    candidates: count,
+    etagMatches: count,
+    edgeCandidates: count,
+    requests: count,
+    routes: Type.Array(Type.Object({ name, requests: count, p95Seconds: Type.Optional(count) }), { maxItems: 10_001 }),
+    patterns: Type.Array(Type.Object({ name, requests: count }), { maxItems: 10_001 })
+  }),
+  shadow: Type.Array(Type.Object({ keyPattern: name, text: name, verdict, compared: count }), { maxItems: 1000 }),
+  subjects: Type.Array(Type.Object({
+    numbers,
+    keys: Type.Object({ limit: Type.Number({ exclusiveMinimum: 0, maximum: HASHES }), once: bytes, more: bytes }),
+    accesses: Type.Object({ strata: Type.Array(ring, { minItems: 1, maxItems: 33 }), invalidations: ring })
+  }), { maxItems: MAX_SUBJECTS })
+})
+
+/** The state of an advisor as JSON, with its tables in base64. */
+export function stateText (state: AdviceState): string {
+  const subjects = state.subjects.map(({ numbers, keys, accesses: { strata, invalidations } }) => ({
+    numbers,
+    keys: { limit: keys.limit, once: base64(Uint32Array.from(keys.once)), more: base64(Uint32Array.from(keys.more)) },
+    accesses: { strata: strata.map(ringText), invalidations: ringText(invalidations) }
+  }))
+  return JSON.stringify({ form: 'cache-advice', version: VERSION, ...state, subjects })
+}
+
+/**
+ * Reads the state of an advisor from a text or from parsed JSON, which another program may have written.
+ * @returns the state, or a sentence that says why the text is none
+ */
+export function parseState (from: unknown): AdviceState | string {
+  const json = typeof from === 'string' ? parse(from) : from
+  if (!Value.Check(Type.Object({ form: Type.Literal('cache-advice'), version: Type.Number() }), json)) return 'it is no state of an advisor'
+  if (json.version !== VERSION) return `it has version ${json.version}, and this release reads version ${VERSION}`
+  if (!Value.Check(stateSchema, json)) return 'it is damaged'
+  const state = json as Static<typeof stateSchema>
+  const subjects: SubjectState[] = []
+  for (const { numbers, keys, accesses } of state.subjects) {
+    const [invalidations, ...strata] = [accesses.invalidations, ...accesses.strata].map(ringOf)
+    if (invalidations === undefined || strata.some((each) => each === undefined)) return 'it is damaged'
+    subjects.push({
+      numbers: numbers as unknown as MeasuredNumbers,
+      keys: { limit: keys.limit, once: [...words(keys.once)], more: [...words(keys.more)] },
+      accesses: { strata: strata as SavedRing[], invalidations }
+    })
+  }
+  return { ...state as unknown as AdviceState, subjects }
+}
+
+function parse (text: string): unknown {
+  if (text.length > MAX_STATE_LENGTH) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function ringText ({ kinds, hashes, words, isWhole }: SavedRing): Static<typeof ring> {
+  return { isWhole, kinds: base64(kinds), hashes: base64(hashes), words: base64(words) }
+}
+
+function ringOf ({ isWhole, ...texts }: Static<typeof ring>): SavedRing | undefined {
+  const kinds = Uint8Array.from(Buffer.from(texts.kinds, 'base64'))
+  const read = { kinds, hashes: words(texts.hashes), words: words(texts.words), isWhole }
+  const isSound = read.hashes.length === kinds.length && read.words.length === kinds.length && kinds.every((kind) => kind < TAG + MAX_TAGS)
+  return isSound ? read : undefined
+}
+
+/** The bytes of a table in base64; numbers of 32 bits are little-endian on all platforms that Node has builds for but one. */
+function base64 ({ buffer, byteOffset, byteLength }: Uint8Array | Uint32Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('base64')
+}
+
+function words (text: string): Uint32Array {
+  const bytes = Buffer.from(text, 'base64')
+  const read = new Uint32Array(Math.floor(bytes.length / 4))
+  for (let at = 0; at < read.length; at++) read[at] = bytes.readUInt32LE(4 * at)
+  return read
+}

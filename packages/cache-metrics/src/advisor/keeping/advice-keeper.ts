@@ -1,0 +1,162 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { ADVICE_SLOTS, type AdviceStore } from '@x/cache-core/suite'
+import { nameOfSalt, type AdviceState } from '../accesses/advice-state.js'
+import { packState, unpackState } from './packed-state.js'
+
+/** Milliseconds between two writes of the state. */
+const WRITE_MS = 5 * 60_000
+/** Milliseconds until a store is asked again that failed at the start. */
+const RETRY_MS = 10_000
+/** Milliseconds of the lease of a slot: two writes. */
+const LEASE_MS = 2 * WRITE_MS
+/** Milliseconds for which the start of an app waits for the store by default. */
+const START_MS = 2000
+
+/** The parts that an `AdviceKeeper` uses. */
+export interface KeeperParts {
+  /** The store of the states; `undefined`: they are not kept. */
+  readonly store: AdviceStore | undefined
+  /** The app's salt; `undefined`: that of the store. */
+  readonly salt: string | undefined
+  readonly entries: readonly number[]
+  readonly startMs?: number
+  readonly warn: (message: string) => void
+  /** Begins the observation, and ends an earlier one. */
+  readonly observe: (salt?: string, earlier?: AdviceState) => Promise<void>
+  /** The present state; `undefined`: the accesses are not recorded. */
+  readonly state: () => AdviceState | undefined
+}
+
+/**
+ * Keeps the state of the advisor over restarts, and reads the states of the other processes. No method rejects: a failure is one line of the
+ * log, and the advisor observes without its earlier state.
+ */
+export class AdviceKeeper {
+  readonly #parts: KeeperParts
+  readonly #processId = randomUUID()
+  readonly #said = new Set<string>()
+  #salt: string | undefined
+  #slot: number | undefined
+  #timer: NodeJS.Timeout | undefined
+  #pending: Promise<void> = Promise.resolve()
+  #isClosed = false
+
+  constructor (parts: KeeperParts) {
+    this.#parts = parts
+  }
+
+  /** Begins the observation with the earlier state. A store that does not answer in time is asked again later, and the observation begins anew. */
+  async start (): Promise<void> {
+    const { store, salt, observe } = this.#parts
+    if (store === undefined) {
+      this.#salt = salt
+      return observe(salt)
+    }
+    this.#pending = this.#join()
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#parts.startMs ?? START_MS)
+      void this.#pending.then(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+    if (this.#salt === undefined) await observe(salt)
+    this.#plan()
+  }
+
+  /** Plans the next write, or the next try to join the store. */
+  #plan (): void {
+    if (this.#isClosed) return
+    this.#timer = setTimeout(() => {
+      void this.keep().then(() => this.#plan())
+    }, this.#salt === undefined ? RETRY_MS : WRITE_MS).unref()
+  }
+
+  /** Stores the present state. */
+  keep (): Promise<void> {
+    return this.#next(async () => {
+      if (this.#salt === undefined) await this.#join()
+      else await this.#write()
+    })
+  }
+
+  /** The states of the other processes; those that cannot be used are left out. */
+  async others (): Promise<AdviceState[]> {
+    const states: AdviceState[] = []
+    if (this.#salt === undefined || this.#parts.store === undefined) return states
+    await this.#try('the states of other processes cannot be read', async (store) => {
+      for (const bytes of await store.others(this.#slot)) {
+        const state = await this.#unpack(bytes)
+        if (state !== undefined) states.push(state)
+      }
+    })
+    return states
+  }
+
+  /** Stores the state a last time, and frees its slot. */
+  close (): Promise<void> {
+    if (this.#isClosed) return this.#pending
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    return this.#next(async () => {
+      const slot = this.#slot
+      if (slot === undefined) return
+      await this.#write()
+      await this.#try('its place in the store cannot be freed', (store) => store.release(slot, this.#processId))
+    })
+  }
+
+  /** Runs `step` after all earlier steps. */
+  #next (step: () => Promise<void>): Promise<void> {
+    this.#pending = this.#pending.then(step)
+    return this.#pending
+  }
+
+  async #join (): Promise<void> {
+    await this.#try('its state cannot be read', async (store) => {
+      const salt = this.#parts.salt ?? await store.salt(randomBytes(32).toString('base64url'))
+      const place = await this.#take(store)
+      const earlier = place?.state === undefined ? undefined : await this.#unpack(place.state, salt)
+      if (!this.#isClosed) await this.#parts.observe(salt, earlier)
+      this.#salt = salt
+    })
+  }
+
+  async #take (store: AdviceStore): Promise<Awaited<ReturnType<AdviceStore['take']>>> {
+    const place = await store.take(this.#processId, LEASE_MS)
+    this.#slot = place?.slot
+    if (place === undefined) this.#say(`its state is not kept: ${ADVICE_SLOTS} other processes have all places of the store`)
+    return place
+  }
+
+  async #write (): Promise<void> {
+    await this.#try('its state cannot be stored', async (store) => {
+      if (this.#slot === undefined) await this.#take(store)
+      const state = this.#parts.state()
+      if (this.#slot === undefined || state === undefined) return
+      if (!await store.write(this.#slot, this.#processId, await packState(state), LEASE_MS)) this.#slot = undefined
+    })
+  }
+
+  async #unpack (bytes: Uint8Array, salt = this.#salt!): Promise<AdviceState | undefined> {
+    const state = await unpackState(bytes, { saltName: nameOfSalt(salt), entries: this.#parts.entries })
+    if (typeof state !== 'string') return state
+    this.#say(`a stored state is not used: ${state}`)
+    return undefined
+  }
+
+  async #try (what: string, step: (store: AdviceStore) => Promise<void>): Promise<void> {
+    try {
+      await step(this.#parts.store!)
+    } catch (error) {
+      this.#say(`${what}: ${error instanceof Error ? error.message : 'an unknown error'}`)
+    }
+  }
+
+  /** Logs a message, each one once. */
+  #say (message: string): void {
+    if (this.#said.has(message)) return
+    this.#said.add(message)
+    this.#parts.warn(`Cache advisor: ${message}`)
+  }
+}

@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto'
+import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import type { AdvicePlace, AdviceStore } from '@x/cache-core/suite'
+
+/** The first line of the file: this name, and the salt, or a dash if the app has the salt. */
+const NAME = 'cache-advice-1'
+const NO_SALT = '-'
+/** The maximum length of the first line, in bytes. */
+const MAX_HEAD = 200
+const MAX_BYTES = 16 * 1024 * 1024
+
+/**
+ * The store of one process, in a file that its user alone may read. A file of another kind, and one that another process writes to, stay as
+ * they are.
+ */
+export class FileStore implements AdviceStore {
+  readonly #file: string
+  #salt = NO_SALT
+  /** The time of the last change of the file, by this process; 0: there was none. */
+  #changedAt = 0
+
+  constructor (file: string) {
+    this.#file = file
+  }
+
+  async salt (proposed: string): Promise<string> {
+    const found = await this.#read()
+    this.#salt = found === undefined || found.salt === NO_SALT ? proposed : found.salt
+    return this.#salt
+  }
+
+  async take (): Promise<AdvicePlace> {
+    const found = await this.#read()
+    this.#changedAt = found?.changedAt ?? 0
+    return { slot: 0, state: found?.state }
+  }
+
+  async write (_slot: number, _processId: string, state: Uint8Array): Promise<boolean> {
+    const changedAt = await this.#changeTime()
+    if (changedAt !== undefined && changedAt !== this.#changedAt) throw new Error('another process writes to the file, too: give each process a file of its own')
+    const temporary = `${this.#file}.${randomUUID()}.tmp`
+    await writeFile(temporary, Buffer.concat([Buffer.from(`${NAME} ${this.#salt}\n`), state]), { mode: 0o600, flag: 'wx' })
+    await rename(temporary, this.#file)
+    this.#changedAt = await this.#changeTime() ?? 0
+    return true
+  }
+
+  async release (): Promise<void> {
+    // The file has no lease that would have to end.
+  }
+
+  async others (): Promise<Uint8Array[]> {
+    return []
+  }
+
+  async #read (): Promise<{ salt: string, state: Uint8Array, changedAt: number } | undefined> {
+    const changedAt = await this.#changeTime()
+    if (changedAt === undefined) return undefined
+    const bytes = await readFile(this.#file)
+    const end = bytes.indexOf('\n')
+    const [name, salt, ...more] = end > MAX_HEAD ? [] : bytes.subarray(0, Math.max(0, end)).toString('latin1').split(' ')
+    if (name !== NAME || salt === undefined || more.length > 0) throw new Error('the file is none of the advisor, and stays as it is')
+    return { salt, state: bytes.subarray(end + 1), changedAt }
+  }
+
+  /** The time of the last change of the file, in milliseconds; `undefined`: there is no file. */
+  async #changeTime (): Promise<number | undefined> {
+    try {
+      const { mtimeMs, size } = await stat(this.#file)
+      if (size > MAX_BYTES) throw new Error('the file is none of the advisor, and stays as it is')
+      return mtimeMs
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { endOf, type AdviceState, type SubjectState } from './accesses/advice-state.js'
+import { SampledAccesses } from './accesses/sampled-accesses.js'
+import { TraceTime } from './accesses/trace-time.js'
+import type { ReuseCurveOptions } from './curve/curve-options.js'
+import { RouteObservation, type AccessRecord, type LoadObservation } from './route-observation.js'
+
+/** The maximum number of observed key patterns, and of observed routes; their tables together stay below 8 MB. */
+export const MAX_SUBJECTS = 16
+/** The maximum bytes of all records of accesses together; the number of key patterns and routes decides on the length of each. */
+const MAX_RECORD_BYTES = 2 * 1024 * 1024
+const BYTES_PER_ACCESS = 9
+
+/** The key patterns and routes that the advisor observes. */
+export class Subjects {
+  readonly patterns = new Map<string, RouteObservation>()
+  readonly routes = new Map<string, RouteObservation>()
+  /** The number of reads and requests beyond the maximum number of key patterns and routes. */
+  leftOut = 0
+  readonly #options: ReuseCurveOptions
+  readonly #epoch: number | undefined
+  readonly #records: SampledAccesses[] = []
+
+  /** @param epoch the zero of the clock in milliseconds since 1970, if the accesses are recorded */
+  constructor (options: ReuseCurveOptions, epoch?: number) {
+    this.#options = options
+    this.#epoch = epoch
+  }
+
+  get all (): RouteObservation[] { return [...this.patterns.values(), ...this.routes.values()] }
+
+  /** The size of the tables of all observed key patterns and routes, in bytes. */
+  get bytes (): number { return this.all.reduce((sum, { bytes }) => sum + bytes, 0) }
+
+  /** The observation of a key pattern or route, which is created if there is room for one more. */
+  of (kind: RouteObservation['kind'], name: string): RouteObservation | undefined {
+    const known = kind === 'pattern' ? this.patterns : this.routes
+    const observed = known.get(name)
+    if (observed !== undefined) return observed
+    if (known.size >= MAX_SUBJECTS) {
+      this.leftOut++
+      return undefined
+    }
+    const record = this.#epoch === undefined ? undefined : (strata: readonly number[]) => this.#recordOf(strata)
+    const made = new RouteObservation(kind, kind === 'route' ? `GET ${name}` : name, this.#options, record)
+    known.set(name, made)
+    return made
+  }
+
+  #recordOf (strata: readonly number[]): AccessRecord {
+    const max = Math.floor(MAX_RECORD_BYTES / BYTES_PER_ACCESS / SampledAccesses.ringsOf(strata) / (this.#records.length + 1))
+    for (const record of this.#records) record.limitTo(max)
+    const accesses = new SampledAccesses(strata, max)
+    this.#records.push(accesses)
+    return { accesses, epoch: this.#epoch! }
+  }
+
+  /**
+   * Continues the state of an earlier process.
+   * @param now the present time by the clock, which is the end of the earlier process's trace
+   */
+  async restore (state: AdviceState, now: number): Promise<void> {
+    const time = new TraceTime(state.spans)
+    for (const subject of state.subjects) {
+      const { kind, name } = subject.numbers
+      await this.of(kind, kind === 'route' ? name.replace(/^GET /, '') : name)?.restore(subject, endOf(state), time, now - time.length)
+      await nextTurn()
+    }
+  }
+
+  states (staleTolerance: number, loadsOf: (pattern: string) => LoadObservation): SubjectState[] {
+    return this.all.flatMap((observed) => observed.state(staleTolerance, observed.kind === 'pattern' ? loadsOf(observed.name) : undefined) ?? [])
+  }
+}

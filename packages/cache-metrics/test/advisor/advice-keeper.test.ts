@@ -1,0 +1,147 @@
+import type { AdvicePlace, AdviceStore } from '@x/cache-core/suite'
+import t, { type Test } from 'tap'
+import { nameOfSalt, type AdviceState } from '../../src/advisor/accesses/advice-state.js'
+import { AdviceKeeper } from '../../src/advisor/keeping/advice-keeper.js'
+import { packState } from '../../src/advisor/keeping/packed-state.js'
+import { Processes } from '../fixtures/processes.js'
+
+const OPTIONS = { ttls: [60], entries: [100] }
+const SALT = 'the salt of the store'
+
+function stateOf (salt = SALT): AdviceState {
+  return { ...new Processes(1, OPTIONS).states()[0]!, saltName: nameOfSalt(salt) }
+}
+
+/** A store in memory. `failure`: the error of each call. */
+class MemoryStore implements AdviceStore {
+  failure: Error | undefined
+  place: AdvicePlace | undefined = { slot: 3, state: undefined }
+  written: Uint8Array[] = []
+  released: number[] = []
+  isOurs = true
+  states: Uint8Array[] = []
+  #checked<T> (value: T): Promise<T> { return this.failure === undefined ? Promise.resolve(value) : Promise.reject(this.failure) }
+  salt (): Promise<string> { return this.#checked(SALT) }
+  take (): Promise<AdvicePlace | undefined> { return this.#checked(this.place) }
+  async write (_slot: number, _process: string, state: Uint8Array): Promise<boolean> {
+    if (await this.#checked(this.isOurs)) this.written.push(state)
+    return this.isOurs
+  }
+
+  async release (slot: number): Promise<void> { this.released.push(await this.#checked(slot)) }
+  others (): Promise<Uint8Array[]> { return this.#checked(this.states) }
+}
+
+/** A keeper with its log lines, and the salts and earlier states with which it began to observe. */
+function keeperOf (t: Test, store: AdviceStore | undefined, salt?: string, startMs = 60_000) {
+  const lines: string[] = []
+  const begun: [salt: string | undefined, earlier: AdviceState | undefined][] = []
+  const keeper = new AdviceKeeper({
+    store,
+    salt,
+    entries: OPTIONS.entries,
+    startMs,
+    warn: (line) => { lines.push(line) },
+    observe: async (secret, earlier) => { begun.push([secret, earlier]) },
+    state: () => stateOf(salt)
+  })
+  t.teardown(() => keeper.close())
+  return { keeper, lines, begun }
+}
+
+t.test('start: the observation begins with the salt of the store and the state of the slot', async (t) => {
+  const store = new MemoryStore()
+  store.place = { slot: 3, state: await packState(stateOf()) }
+  const { keeper, lines, begun } = keeperOf(t, store)
+  await keeper.start()
+  t.match(begun, [[SALT, { saltName: nameOfSalt(SALT), entries: [100] }]])
+  await keeper.keep()
+  await keeper.close()
+  t.equal(store.written.length, 2, 'the state is stored at the close, too')
+  t.same(store.released, [3])
+  t.same(lines, [])
+})
+
+t.test('start: without a store nothing is kept, and the salt of the app is used', async (t) => {
+  for (const salt of [undefined, 'a salt of the app']) {
+    const { keeper, begun } = keeperOf(t, undefined, salt)
+    await keeper.start()
+    t.same(begun, [[salt, undefined]])
+    t.same(await keeper.others(), [])
+  }
+})
+
+for (const [what, state, reason] of [
+  ['damaged', async () => Buffer.from('no state'), /a stored state is not used: it is damaged/],
+  ['of another salt', async () => packState(stateOf('another')), /a stored state is not used: its keys have another salt/]
+] as const) {
+  t.test(`start: a state that is ${what} is one line of the log, and the observation begins without it`, async (t) => {
+    const store = new MemoryStore()
+    store.place = { slot: 0, state: await state() }
+    store.states = [await state(), await state()]
+    const { keeper, lines, begun } = keeperOf(t, store)
+    await keeper.start()
+    t.same(begun, [[SALT, undefined]])
+    t.same(await keeper.others(), [])
+    t.equal(lines.length, 1)
+    t.match(lines[0], reason)
+  })
+}
+
+t.test('keep: a store that fails is one line of the log, and is joined when it answers', async (t) => {
+  const store = new MemoryStore()
+  store.failure = new Error('the store is down')
+  const { keeper, lines, begun } = keeperOf(t, store)
+  await keeper.start()
+  await keeper.keep()
+  t.same(begun, [[undefined, undefined]])
+  t.same(lines, ['Cache advisor: its state cannot be read: the store is down'])
+  store.failure = undefined
+  await keeper.keep()
+  t.same(begun[1], [SALT, undefined])
+  await keeper.keep()
+  t.equal(store.written.length, 1)
+  store.failure = new Error('the store is down')
+  await keeper.keep()
+  await keeper.keep()
+  t.same(await keeper.others(), [])
+  t.match(lines.slice(1), [/cannot be stored/, /states of other processes cannot be read/])
+  t.equal(lines.length, 3)
+})
+
+t.test('start: a store that hangs delays the start for a limited time, and its salt is used when it comes', async (t) => {
+  const store = new MemoryStore()
+  let answer = (_salt: string): void => {}
+  store.salt = () => new Promise((resolve) => { answer = resolve })
+  const { keeper, begun } = keeperOf(t, store, undefined, 1)
+  await keeper.start()
+  t.same(begun, [[undefined, undefined]])
+  answer(SALT)
+  await keeper.keep()
+  t.same(begun[1], [SALT, undefined])
+})
+
+t.test('keep: a slot that another process has taken is replaced by another slot', async (t) => {
+  const store = new MemoryStore()
+  const { keeper } = keeperOf(t, store)
+  await keeper.start()
+  store.isOurs = false
+  await keeper.keep()
+  store.isOurs = true
+  store.place = { slot: 7, state: undefined }
+  await keeper.keep()
+  await keeper.close()
+  t.same(store.released, [7])
+})
+
+t.test('start: with all slots taken the process observes, and one line says that nothing is kept', async (t) => {
+  const store = new MemoryStore()
+  store.place = undefined
+  const { keeper, lines, begun } = keeperOf(t, store)
+  await keeper.start()
+  await keeper.keep()
+  t.same(begun, [[SALT, undefined]])
+  t.same(store.written, [])
+  t.match(lines, [/16 other processes/])
+  t.equal(lines.length, 1)
+})
