@@ -29,7 +29,7 @@ export function candidatesDashboard (): Dashboard {
       { title: 'Loading by key pattern, top 10', description: 'Seconds of loading over the time shown: at most this is to be saved.', unit: 's', width: 8 }))
 
     .withRow(new RowBuilder('What the advisor estimates'))
-    .withPanel(lines({ '{{key_pattern}}': `max by (key_pattern) (cache_advised_hit_rate{${JOB}})` },
+    .withPanel(lines({ '{{key_pattern}}': `max by (key_pattern) (cache_advised_hit_rate{${CHOSEN},${PATTERNS}})` },
       { title: 'Advised hit rate by key pattern', description: 'The hit rate of a cache with the advised ttl and size, estimated by the advisor of one process; the highest of all processes.', unit: 'percentunit', width: 24 }))
 
     .withRow(new RowBuilder('What it costs'))
