@@ -37,7 +37,7 @@ t.test('what observing a replay advises, applied as planned, gives the hit rate 
   const [top] = report.advice
   t.match(top, { kind: 'pattern', name: 'record', verdict: 'good' })
   assert(report.plan !== undefined)
-  t.match(report.plan.options.rollout.allow, ['record'])
+  t.match(report.plan.options.patterns, { record: { ttl: Number, maxEntries: Number } })
   t.equal(report.verdict, 'not enough data', 'the gates want days')
 
   const applied = { ...report.plan.env, CACHE_MAX_ENTRIES: String(report.plan.options.memory.maxEntries) }

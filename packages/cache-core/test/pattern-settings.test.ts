@@ -1,4 +1,4 @@
-import { cacheCore, cacheOptionsFromEnv, CacheRegistry, MemoryCache, type FastifyCache, type GetOrSetOptions, type PatternOptions } from '@x/cache-core'
+import { cacheCore, cacheOptionsFromEnv, CacheRegistry, MemoryCache, type CacheCoreOptions, type FastifyCache, type GetOrSetOptions, type PatternOptions } from '@x/cache-core'
 import { CacheClient } from '@x/cache-core/suite'
 import { FakeClock } from '@x/test-kit/fake-clock'
 import { ThreeMethodCache } from '@x/test-kit/foreign-caches'
@@ -293,4 +293,16 @@ t.test('getOrSet: a tags function without coveringTags counts as not storable wh
   registry.events.on('failed', (_impl, _operation, { code }) => { codes.push(code) })
   t.equal(await client.getOrSet('item:1', () => 1, { tags: () => ['late'] }), 1)
   t.same([codes, registry.active.stats.of('item:1').sets], [['CACHE_ERR_TAG_INVALID'], 0])
+})
+
+t.test('types: options of key patterns and the serializer are checked by the compiler', async (t) => {
+  const right: CacheCoreOptions = { serializer: 'rich', patterns: { item: { ttl: 5, tags: ['items'], version: 2, schema: (value: { id: number }) => value.id > 0 } } }
+  // @ts-expect-error: an option that is misspelled
+  const misspelled: CacheCoreOptions = { patterns: { item: { tll: 5 } } }
+  // @ts-expect-error: an unknown serializer
+  const unknown: CacheCoreOptions = { serializer: 'xml' }
+  // @ts-expect-error: a version is a number
+  const text: CacheCoreOptions = { patterns: { item: { version: '2' } } }
+  for (const wrong of [misspelled, unknown, text]) t.throws(() => new CacheRegistry(wrong as never), { code: 'CACHE_ERR_OPTION_INVALID' })
+  t.ok(new CacheRegistry(right as never))
 })

@@ -76,3 +76,9 @@ t.test('env: a broken URL is never shown', async (t) => {
     }
   }
 })
+
+t.test('redisOptionsFromEnv: CACHE_PATTERNS are the options of key patterns, and wrong ones are CACHE_ERR_ENV_INVALID', async (t) => {
+  t.same(redisOptionsFromEnv({ CACHE_IMPL: 'redis', CACHE_PATTERNS: '{"user":{"ttl":5}}' }).patterns, { user: { ttl: 5 } })
+  t.notOk('patterns' in redisOptionsFromEnv({ CACHE_IMPL: 'redis' }))
+  t.throws(() => redisOptionsFromEnv({ CACHE_PATTERNS: '{"user":{"tll":5}}' }), { code: 'CACHE_ERR_ENV_INVALID', message: /CACHE_PATTERNS/ })
+})

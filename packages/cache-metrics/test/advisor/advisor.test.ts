@@ -237,6 +237,24 @@ for (const [name, value, change] of [
     const report = await reportOf(app)
     t.equal(adviceOn(report, name).verdict, `changes when stored: ${change}`)
     t.equal(adviceOn(report, 'plain').verdict, 'good')
-    t.same(report.plan?.options.rollout.allow, ['plain'])
+    t.same(Object.keys(report.plan?.options.patterns ?? {}), ['plain'])
   })
 }
+
+t.test('a value that changes when stored is none with the rich serializer, and its changes are stale hits', async (t) => {
+  const verdicts = await Promise.all((['json', 'rich'] as const).map(async (serializer) => {
+    const time = new Time()
+    const app = await build(t, { time, core: { serializer }, metrics: { advisor: { ttls: [1, 600], entries: [100] } } })
+    await app.ready()
+    for (let turn = 0; turn < 600; turn++) {
+      time.advance(0.1)
+      await app.cache.getOrSet(`kept:${turn % 10}`, () => ({ tags: new Set([turn % 10]) }))
+      await app.cache.getOrSet(`late:${turn % 10}`, () => ({ tags: new Set([Math.floor(turn / 20)]) }))
+    }
+    const report = await reportOf(app)
+    return ['kept', 'late'].map((name) => adviceOn(report, name))
+  }))
+  t.match(verdicts[0]!.map(({ verdict }) => verdict), ['changes when stored: Set at .tags', 'changes when stored: Set at .tags'])
+  t.match(verdicts[1]![0], { verdict: 'good', ttl: 600 })
+  t.equal(verdicts[1]![1]!.ttl, 1, 'a longer ttl would serve sets that have changed')
+})

@@ -100,3 +100,15 @@ t.test('fingerprint: of what JSON would make something else of, and of what is t
   cycle.self = [cycle, cycle]
   t.equal(fingerprint(cycle, 1000), undefined)
 })
+
+t.test('fingerprint: rich values have one with the rich serializer, which is that of JSON for values of JSON', async (t) => {
+  const print = (value: unknown) => fingerprint(value, 1000, 'rich')
+  const value = { map: new Map([[1, new Set(['a'])]]), at: new Date(5), total: 5n, view: new Float64Array(2) }
+  t.same(print(value), print(structuredClone(value)))
+  for (const other of [{ ...value, total: 6n }, { ...value, map: new Map([[1, new Set(['b'])]]) }, { ...value, view: new Float64Array([0, 1]) }]) {
+    t.not(print(other)!.hash, print(value)!.hash)
+  }
+  t.same(print({ a: 1 }), fingerprint({ a: 1 }))
+  t.equal(print({ view: new Uint8Array(2000) }), undefined, 'too large')
+  t.equal(print(new Map(Array.from({ length: 2000 }, (_, at) => [at, at]))), undefined, 'too large')
+})
