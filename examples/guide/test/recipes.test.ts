@@ -61,6 +61,13 @@ t.test('multi-tenant: keys and tags of tenants are apart, and one label counts t
   t.same([...app.cache.registry.stats.for('memory').counters.keys()], ['price'])
 })
 
+t.test('multi-tenant: a tenant whose name looks like a key of another one is refused', async (t) => {
+  const app = await ready(t, multiTenant.buildApp((request) => String(request.headers['x-tenant']), async () => 1))
+  const ask = (tenant: string, item: string) => app.inject({ url: `/prices/${item}`, headers: { 'x-tenant': tenant } })
+  t.equal((await ask('a', 'price:1')).statusCode, 200)
+  t.match((await ask('a:price', '1')).json(), { statusCode: 500, code: 'CACHE_ERR_OPTION_INVALID' })
+})
+
 t.test('probes: a database that fails takes the pod out of service, a cache that fails does not', async (t) => {
   let isUp = true
   const app = await ready(t, probes.buildApp(async () => { if (!isUp) throw new Error('The database cannot be reached') }))
