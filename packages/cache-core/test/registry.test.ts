@@ -210,7 +210,13 @@ t.test('status: what GET /internal/cache shows', async (t) => {
   await client.get('user:2')
   await client.get('')
   const { registeredAt, ...status } = registry.status()
-  t.same(status, { enabled: true, implName: 'MemoryCache', recentStats: { hits: 1, misses: 1, errors: 1, hitRate: 0.5 } })
+  const { bytes } = registry.current as MemoryCache
+  t.same(status, {
+    enabled: true,
+    implName: 'MemoryCache',
+    recentStats: { hits: 1, misses: 1, errors: 1, hitRate: 0.5 },
+    memory: { entries: 1, bytes, maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }
+  })
   t.equal(registeredAt, registry.active.registeredAt.toISOString())
 })
 

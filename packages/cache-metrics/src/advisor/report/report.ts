@@ -29,7 +29,7 @@ export interface Report {
   readonly arms?: ArmsReport | undefined
   /** The stale entries that shadow reads found, by key pattern; absent if there were no shadow reads. */
   readonly shadow?: readonly ShadowFinding[]
-  /** What the cache saved and cost, by key pattern; absent in reports that are not of an app. */
+  /** The cost ledger: the time and bytes that the cache saved, and its cost, by key pattern; absent in reports that are not of an app. */
   readonly ledger?: Ledger
   /** Sentences about the limits of the numbers in the report. */
   readonly notes: readonly string[]
