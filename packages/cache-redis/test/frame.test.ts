@@ -10,13 +10,19 @@ import { anyCharacter } from '@x/test-kit/texts'
 
 const duration = fc.integer({ min: 0, max: MAX_TTL * 1000 })
 const text = (maxLength: number) => fc.string({ unit: anyCharacter, maxLength: Math.floor(maxLength / 2) })
+const anyTag = fc.record({
+  tag: fc.string({ unit: anyCharacter, minLength: 1 }),
+  token: text(MAX_TOKEN_LENGTH),
+  serverId: text(MAX_SERVER_ID_LENGTH)
+}, { noNullPrototype: true })
+
 const anyMeta: fc.Arbitrary<FrameMeta> = fc.record({
   payload: fc.constantFrom(PAYLOAD_SERIALISED, PAYLOAD_BYTES),
   codec: fc.integer({ min: 0, max: 255 }),
   ttlMs: fc.option(duration, { nil: undefined }),
   windowMs: duration,
   ownServerId: fc.option(text(MAX_SERVER_ID_LENGTH), { nil: undefined }),
-  tags: fc.array(fc.record({ tag: fc.string({ unit: anyCharacter, minLength: 1 }), token: text(MAX_TOKEN_LENGTH), serverId: text(MAX_SERVER_ID_LENGTH) }, { noNullPrototype: true }), { maxLength: 5 })
+  tags: fc.array(anyTag, { maxLength: 5 })
 }, { noNullPrototype: true })
 
 const meta: FrameMeta = {

@@ -34,6 +34,18 @@ function middle (bucket: number): number {
   return LOWEST_MS * LATENCY_RATIO ** (bucket >= OVERFLOW ? OVERFLOW - 1 : bucket - 0.5)
 }
 
+/** Adds the counts of `added` from the index `from` on, as many as `counts` has; `times: -1` subtracts them. */
+export function addCounts (counts: Float64Array, added: Float64Array, from = 0, times = 1): void {
+  for (let at = 0; at < counts.length; at++) counts[at]! += times * added[from + at]!
+}
+
+/** Returns the sum of the counts from the index `from` to the one before `end`. */
+export function sumCounts (counts: Float64Array, from: number, end: number): number {
+  let sum = 0
+  for (let at = from; at < end; at++) sum += counts[at]!
+  return sum
+}
+
 /**
  * Counts of durations in logarithmic buckets that are 5 % wide, from 0.1 ms to 100 s, with a bucket below and one above. Sketches are
  * merged by adding their counts, as in DDSketch (Masson, Rim, Lee, "DDSketch", VLDB 2019).
@@ -48,20 +60,16 @@ export class LatencySketch {
 
   /** Adds the counts of another latency sketch, or subtracts them (`times: -1`). */
   merge (other: LatencySketch, times = 1): void {
-    for (let bucket = 0; bucket < SKETCH_BUCKETS; bucket++) this.counts[bucket]! += times * other.counts[bucket]!
+    addCounts(this.counts, other.counts, 0, times)
   }
 
   get total (): number {
-    let total = 0
-    for (const count of this.counts) total += count
-    return total
+    return sumCounts(this.counts, 0, SKETCH_BUCKETS)
   }
 
   /** Returns the number of durations in the buckets above the given bucket of the sketch. */
   above (bucket: number): number {
-    let above = 0
-    for (let at = bucket + 1; at < SKETCH_BUCKETS; at++) above += this.counts[at]!
-    return above
+    return sumCounts(this.counts, bucket + 1, SKETCH_BUCKETS)
   }
 
   /**

@@ -2,7 +2,7 @@ import { corrupt } from '../contract/errors.js'
 import { err, ok, type Result } from '../contract/result.js'
 import { ByteReader, ByteWriter, Malformed } from './bytes.js'
 import type { Cohorts } from './cohorts.js'
-import { LatencySketch } from './latency-sketch.js'
+import { addCounts, sketchBucket, SKETCH_BUCKETS, sumCounts, type LatencySketch } from './latency-sketch.js'
 
 /** The first byte of encoded counts of a minute, with which no JSON text begins, and the version of their format. */
 const MAGIC = 0xc3
@@ -61,7 +61,8 @@ export class MinuteCounts implements Minute {
   readonly failures: Float64Array
   readonly cached = noCounts()
   readonly control = noCounts()
-  readonly #sketches: (LatencySketch | undefined)[]
+  /** The durations of all groups: the counts of a latency sketch for each, one behind the other. */
+  readonly #durations: Float64Array
 
   /**
    * Creates counts of a minute without requests.
@@ -73,23 +74,27 @@ export class MinuteCounts implements Minute {
     this.limit = limit
     this.requests = new Float64Array(cohorts.groups)
     this.failures = new Float64Array(cohorts.groups)
-    this.#sketches = new Array<undefined>(cohorts.groups).fill(undefined)
+    this.#durations = new Float64Array(cohorts.groups * SKETCH_BUCKETS)
   }
 
   /** Counts one request of a group of subjects: its duration in milliseconds, and whether its status was 500 or more. */
   addRequest (group: number, milliseconds: number, failed: boolean): void {
     this.requests[group]!++
     if (failed) this.failures[group]!++
-    ;(this.#sketches[group] ??= new LatencySketch()).add(milliseconds)
+    this.#durations[group * SKETCH_BUCKETS + sketchBucket(milliseconds)]!++
   }
 
   above (group: number, bucket: number): number {
-    return this.#sketches[group]?.above(bucket) ?? 0
+    const first = group * SKETCH_BUCKETS
+    return this.requests[group] === 0 ? 0 : sumCounts(this.#durations, first + bucket + 1, first + SKETCH_BUCKETS)
   }
 
   addDurations (group: number, sketch: LatencySketch): void {
-    const own = this.#sketches[group]
-    if (own !== undefined) sketch.merge(own)
+    if (this.requests[group] !== 0) addCounts(sketch.counts, this.#durations, group * SKETCH_BUCKETS)
+  }
+
+  #durationsOf (group: number): Float64Array {
+    return this.#durations.subarray(group * SKETCH_BUCKETS, (group + 1) * SKETCH_BUCKETS)
   }
 
   /**
@@ -101,9 +106,8 @@ export class MinuteCounts implements Minute {
     for (let group = 0; group < this.requests.length; group++) {
       this.requests[group]! += other.requests[group]!
       this.failures[group]! += other.failures[group]!
-      const own = other.#sketches[group]
-      if (own !== undefined) (this.#sketches[group] ??= new LatencySketch()).merge(own)
     }
+    addCounts(this.#durations, other.#durations)
     for (const name of ARM_COUNTS) {
       this.cached[name] += other.cached[name]
       this.control[name] += other.control[name]
@@ -123,7 +127,7 @@ export class MinuteCounts implements Minute {
     for (const arm of [this.cached, this.control]) for (const name of ARM_COUNTS) writer.integer(arm[name])
     writer.integers(this.requests)
     writer.integers(this.failures)
-    for (const sketch of this.#sketches) sketch?.write(writer)
+    for (let group = 0; group < this.requests.length; group++) if (this.requests[group] !== 0) writer.integers(this.#durationsOf(group))
     return writer.end()
   }
 
@@ -143,7 +147,7 @@ export class MinuteCounts implements Minute {
       reader.integers(counts.requests)
       reader.integers(counts.failures)
       for (let group = 0; group < cohorts.groups; group++) {
-        if (counts.requests[group]! > 0) counts.#sketches[group] = LatencySketch.read(reader)
+        if (counts.requests[group]! > 0) reader.integers(counts.#durationsOf(group))
       }
       reader.end()
       return ok(counts)

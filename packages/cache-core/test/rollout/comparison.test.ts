@@ -147,7 +147,7 @@ t.test('evidence: a hit rate that falls on the second day steps back, the reason
   t.match(judge(comparison.evidence(), defaultCriteria(50)), { kind: 'back', reason: /hit rate 45 % this hour, 60 % in the same hour of the first day/ })
 })
 
-// On the fifth day of the stage of 100 %, whose hold-out has 400 requests each minute.
+// On the third day of the stage of 100 %, whose hold-out has 400 requests each minute.
 const LATE: Readonly<Record<string, { shape: Omit<Shape, 'stage'>, reason: RegExp }>> = {
   'a doubled latency': { shape: { cachedMs: 20 }, reason: /in the last (?:minute|\d+ minutes): the odds to be slower than the control arm's p\d\d/ },
   'failures of 5 %': { shape: { failing: 1 }, reason: /^error burst: .* failed in the last 10 minutes|^error rate .* in the last \d+ minutes$/ },
@@ -157,7 +157,7 @@ const LATE: Readonly<Record<string, { shape: Omit<Shape, 'stage'>, reason: RegEx
 for (const [name, { shape, reason }] of Object.entries(LATE)) {
   t.test(`evidence: ${name} late in a stage steps back within eleven minutes, the reason names it`, async (t) => {
     const { comparison, fold } = comparisonAt(3)
-    fold(5 * 1440 - 17, {})
+    fold(3 * 1440 - 17, {})
     t.equal(judge(comparison.evidence(), defaultCriteria(100)).kind, 'wait')
     let minutes = 0
     while (minutes < 60 && judge(comparison.evidence(), defaultCriteria(100)).kind !== 'back') {

@@ -91,6 +91,8 @@ t.test('report: labels that nothing has', async (t) => {
 })
 
 t.test('report: a selector that is none', async (t) => {
+  // The last test: Prometheus evaluates its rules twice a second until it is closed.
+  t.teardown(() => prometheus.close())
   const { status, stderr } = await run(['report', '--prometheus', prometheus.url, '--selector', 'job=app'])
   t.equal(status, 3)
   t.match(stderr, /^cache-advisor: .*refuses a query: .*parse error.*\n$/)

@@ -13,7 +13,6 @@ const port = await freePort()
 // Prometheus takes 5 s until it scrapes for the first time, so it starts at once with the rest.
 const prometheus = startPrometheus(port)
 const redis = await RedisServer.start()
-t.teardown(() => redis.close())
 const server = await startServer({
   PORT: String(port),
   DATABASE_DIR: '',
@@ -22,9 +21,16 @@ const server = await startServer({
   CACHE_REDIS_URL: redis.url,
   CACHE_REDIS_ROLLOUT_PERCENT: '50'
 })
-t.teardown(() => server.stop())
-const stopUsers = startUsers(server.url)
-t.teardown(stopUsers)
+let stopUsers = async (): Promise<void> => {}
+t.teardown(stopAll)
+
+/** Ends all that takes processor time: the tests of other files follow, and those of this process end last. */
+async function stopAll (): Promise<void> {
+  await stopUsers()
+  await server.stop()
+  await (await prometheus).close()
+  await redis.close()
+}
 
 /** A replay of records and twelve users, in both arms, until it is stopped: one who replays is one subject, and so in one arm. */
 function startUsers (url: string): () => Promise<void> {
@@ -73,6 +79,7 @@ const queries = [
 ].filter(({ expr }) => !isOfCanary(expr))
 
 t.test('prometheus: every query of the dashboards and of the daily check has data of the example server under a replay', async (t) => {
+  stopUsers = startUsers(server.url)
   const inService = queries.filter((query) => !needsErrors(query))
   t.ok(inService.length > 30)
   await answer(inService)
@@ -96,6 +103,7 @@ t.test('prometheus: what it holds is what the app counts', async (t) => {
 })
 
 t.test('prometheus: with Redis killed the queries of errors have data, and the alerts begin', async (t) => {
+  t.teardown(stopAll)
   await redis.kill()
   await answer(queries.filter(needsErrors))
   await answer([
