@@ -25,6 +25,7 @@ const rows: Array<[section: string, given: Given, isHit: boolean]> = [
   ['§2.1 in any position of the list', { groups: '"x", "a"', write: { groups: '"y", "z", "a"' } }, false],
   ['§2 several lines are one list', { groups: ['"x"', '"a"'], write: { groups: ['"y"', '"a"'] } }, false],
   ['§2 parameters are ignored', { groups: '"a";revalidate', write: { groups: '"a";x=1' } }, false],
+  ['§2 so are dates and display strings (RFC 9651)', { groups: '"a";at=@1659578233', write: { groups: '"a";by=%"f%c3%bc"' } }, false],
   ['§2 tokens are no strings, so the field is ignored', { groups: 'a', write: { groups: 'a' } }, true],
   ['§2 one member of another type: the field is ignored', { groups: '"a", 1', write: { groups: '"a"' } }, true],
   ['§2 32 groups of 32 characters', { groups: many(32), write: { groups: one(31) } }, false],
