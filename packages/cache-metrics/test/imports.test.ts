@@ -5,7 +5,7 @@ import t from 'tap'
 
 const SRC = join(import.meta.dirname, '../src')
 /** Folders whose code runs without an app. */
-const ROOMS = ['advisor/curve', 'advisor/staleness', 'advisor/key-leak', 'advisor/report', 'cli']
+const ROOMS = ['advisor/accesses', 'advisor/curve', 'advisor/keeping', 'advisor/staleness', 'advisor/key-leak', 'advisor/report', 'cli']
 const FORBIDDEN = /^(fastify|@fastify\/.*|fastify-plugin|prom-client)(\/|$)/
 
 /** The modules that a file imports, types included. */

@@ -121,15 +121,15 @@ t.test('start: a store that hangs delays the start for a limited time, and its s
   t.same(begun[1], [SALT, undefined])
 })
 
-t.test('keep: a slot that another process has taken is replaced by another slot', async (t) => {
+t.test('keep: with its slot taken by another process, which has its state, the process begins anew in another slot', async (t) => {
   const store = new MemoryStore()
-  const { keeper } = keeperOf(t, store)
+  const { keeper, begun } = keeperOf(t, store)
   await keeper.start()
   store.isOurs = false
-  await keeper.keep()
-  store.isOurs = true
   store.place = { slot: 7, state: undefined }
   await keeper.keep()
+  t.same(begun, [[SALT, undefined], [SALT, undefined]])
+  store.isOurs = true
   await keeper.close()
   t.same(store.released, [7])
 })

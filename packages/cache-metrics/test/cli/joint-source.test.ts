@@ -50,6 +50,7 @@ t.test('report: what cannot be merged is one sentence', async (t) => {
   t.match(await other(true), { status: 3, stderr: /has no accesses: give the apps the same secret with option advisor\.salt or CACHE_ADVICE_SALT/ })
   t.match(await other({ salt: 'a secret of one app' }), { status: 3, stderr: /cannot be merged with those of .*its keys have another salt/ })
   t.match(await other({ salt: SALT, entries: [100] }), { status: 3, stderr: /cannot be merged with those of .*other cache sizes/ })
+  t.match(await run(['report', '--app', url, '--app', `${url}/`]), { status: 3, stderr: /are the same process: give the address of each process/ })
   t.match(await other(false), { status: 3, stderr: /answers 404: is @x\/cache-metrics of this release registered/ })
   const app = Fastify()
   app.get('/*', async () => ({ something: 'else' }))

@@ -115,14 +115,13 @@ function ringOf ({ isWhole, ...texts }: Static<typeof ring>): SavedRing | undefi
   return isSound ? read : undefined
 }
 
-/** The bytes of a table in base64; numbers of 32 bits are little-endian on all platforms that Node has builds for but one. */
+/** The bytes of a table in base64; numbers of 32 bits have the byte order of the machine, little-endian on nearly all of them. */
 function base64 ({ buffer, byteOffset, byteLength }: Uint8Array | Uint32Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('base64')
 }
 
 function words (text: string): Uint32Array {
-  const bytes = Buffer.from(text, 'base64')
-  const read = new Uint32Array(Math.floor(bytes.length / 4))
-  for (let at = 0; at < read.length; at++) read[at] = bytes.readUInt32LE(4 * at)
-  return read
+  // A copy, since the numbers must begin at a multiple of four bytes.
+  const { buffer, length } = Uint8Array.from(Buffer.from(text, 'base64'))
+  return new Uint32Array(buffer, 0, Math.floor(length / 4))
 }

@@ -134,7 +134,10 @@ export class AdviceKeeper {
       if (this.#slot === undefined) await this.#take(store)
       const state = this.#parts.state()
       if (this.#slot === undefined || state === undefined) return
-      if (!await store.write(this.#slot, this.#processId, await packState(state), LEASE_MS)) this.#slot = undefined
+      if (await store.write(this.#slot, this.#processId, await packState(state), LEASE_MS)) return
+      // The process that has taken the slot continues the state in it, so that this process begins anew: no access must count twice.
+      this.#slot = undefined
+      if (!this.#isClosed) await this.#join()
     })
   }
 
