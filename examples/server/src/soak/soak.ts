@@ -45,8 +45,8 @@ export async function soak (options: SoakOptions, log: (line: string) => void): 
       FEATURE_CACHE_REDIS: '',
       CACHE_IMPL: 'redis',
       CACHE_REDIS_URL: redis.url,
-      // The outages are on purpose.
-      LOG_LEVEL: 'error'
+      // The outages are on purpose, and each write meanwhile is an error in the log.
+      LOG_LEVEL: 'fatal'
     }
     const usage = fileURLToPath(new URL(`./usage${extname(import.meta.url)}`, import.meta.url))
     const servers = await Promise.all([1, 2].map(() => startServer(env, ['--expose-gc', '--import', usage])))
