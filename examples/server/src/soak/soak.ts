@@ -27,6 +27,8 @@ export interface SoakReport {
 
 const SAMPLES = 60
 const RECOVERY_MS = 60_000
+/** Below this length a run shows how a server warms up. */
+const MIN_MINUTES = 5
 
 /** Runs the example with two servers, one database and one Redis, which is stopped and started again, under mixed load. */
 export async function soak (options: SoakOptions, log: (line: string) => void): Promise<SoakReport> {
@@ -82,7 +84,7 @@ async function run (options: SoakOptions, servers: readonly ServerProcess[], red
     problemCount: traffic.problemCount + stale.length,
     problems: [...traffic.problems, ...stale.slice(0, 20)],
     recoveries,
-    growth: samples.map(growthOf),
+    growth: samples.map((each) => options.minutes < MIN_MINUTES ? undefined : growthOf(each)),
     last: samples.map((each) => each.at(-1)!)
   }
 }
