@@ -46,8 +46,8 @@ t.test('compose: services, volumes, mounted files and programs that are named ex
     for (const other of others) t.ok(other in services, `${name}: ${other}`)
     for (const volume of service.volumes ?? []) if (!volume.startsWith('.')) t.ok(volume.split(':')[0]! in named, `${name}: ${volume}`)
     for (const [target, source] of mountsOf(name)) t.ok(existsSync(source), `${name}: ${target}`)
-    const program = service.command?.find((word) => word.startsWith('examples/'))
-    if (program !== undefined) t.ok(existsSync(join(EXAMPLES, '..', program.replace('/dist/', '/src/').replace(/\.js$/, '.ts'))), program)
+    const program = service.command?.find((word) => word.startsWith('dist/'))
+    if (program !== undefined) t.ok(existsSync(join(EXAMPLES, 'server', program.replace('dist/', 'src/').replace(/\.js$/, '.ts'))), program)
   }
 })
 
@@ -79,8 +79,9 @@ t.test('compose: the same processes by hand: two apps share database and Redis, 
   const ports = [await freePort(), await freePort()]
   // Prometheus takes five seconds until its first scrape, so it starts first.
   const prometheus = PrometheusServer.start([join(COMPOSE, 'prometheus.yml'), ...[...mountsOf('prometheus').values()].filter((file) => file.endsWith('rules.yml'))], {
-    'scrape_interval: 15s': 'scrape_interval: 250ms',
-    'evaluation_interval: 15s': 'evaluation_interval: 500ms',
+    // A scrape that takes longer than the interval fails.
+    'scrape_interval: 15s': 'scrape_interval: 2s',
+    'evaluation_interval: 15s': 'evaluation_interval: 2s',
     [targets[0]!]: `127.0.0.1:${ports[0]}`,
     [targets[1]!]: `127.0.0.1:${ports[1]}`
   })
@@ -99,7 +100,7 @@ t.test('compose: the same processes by hand: two apps share database and Redis, 
   t.teardown(() => traffic.stop())
   const sampleOf = async (expr: string) => (await (await prometheus).query(expr)).map(({ metric, value }) => ({ instance: metric.instance, value }))
   await holds('both apps are targets with hits', async () => (await sampleOf('sum by (instance) (cache_hits_total{impl="redis"}) > 0')).length === 2, 60_000)
-  t.same((await sampleOf('cache_enabled{impl="redis"}')).map(({ value }) => value), [1, 1])
+  await holds('Redis is in service in both', async () => (await sampleOf('cache_enabled{impl="redis"} == 1')).length === 2, 60_000)
   await holds('the recording rules add up both', async () => (await sampleOf('job_impl:cache_hit_ratio:rate5m > 0')).length === 1, 60_000)
   traffic.stop()
   await sending

@@ -1,3 +1,4 @@
+import { get } from 'node:http'
 import t from 'tap'
 import { sendRequests } from '@x/example-server/replay/load'
 import { zipfTrace } from '@x/example-server/replay/zipf'
@@ -32,6 +33,15 @@ async function stopAll (): Promise<void> {
   await redis.close()
 }
 
+/**
+ * A request without a user, whose response the edge stores, from an address in the cached arm: at 50 % 127.0.0.1 is in the other one.
+ */
+function askAnonymously (url: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    get(url, { localAddress: '127.0.0.2' }, (response) => response.resume().once('end', resolve).once('error', reject)).once('error', reject)
+  })
+}
+
 /** A replay of records and twelve users, in both arms, until it is stopped: one who replays is one subject, and so in one arm. */
 function startUsers (url: string): () => Promise<void> {
   let isStopped = false
@@ -53,6 +63,7 @@ function startUsers (url: string): () => Promise<void> {
     for (let seed = 1; !isStopped; seed++) {
       await sendRequests(zipfTrace({ length: 50, ids: 200, skew: 0.9, seed }), { url, path: '/api/records/:id', concurrency: 4, rate: 250 })
       await user(seed % 12 + 1)
+      for (const path of ['/api/public/tables', '/api/public/tables/1/records?limit=3']) await askAnonymously(url + path)
     }
   }
   const worked = work()
