@@ -97,6 +97,12 @@ export function checkLockOptions (options: LockOptions | undefined): CacheError 
   return checkLockTtl(options?.ttl) ?? checkTime('waitMs', options?.waitMs) ?? checkNames('lock', options)
 }
 
+/** Whether these options have no more than a ttl, which a cache of three methods takes as a number. */
+export function hasOnlyTtl (options: SetOptions): boolean {
+  return options.tags === undefined && options.snapshot === undefined &&
+    options.staleWhileRevalidate === undefined && options.staleIfError === undefined
+}
+
 function kindOf (value: unknown): string {
   return typeof value === 'number' || value === null ? String(value) : typeof value
 }

@@ -1,3 +1,4 @@
+import { hasOnlyTtl } from '../contract/arguments.js'
 import type { Cache, Entry, ImplementationStatus, Lease, LeaseOptions, Lock, LockOptions, ReadHint, SetItem, SetOptions, TagSnapshot } from '../contract/cache.js'
 import { Deadlines } from '../lib/deadlines.js'
 import { implementationFailed, timeout, unsupported } from '../contract/errors.js'
@@ -248,9 +249,4 @@ export class Registration {
       (cause) => end(err(implementationFailed(operation, 'rejected', { cause })))
     )
   }
-}
-
-function hasOnlyTtl (options: SetOptions): boolean {
-  return options.tags === undefined && options.snapshot === undefined &&
-    options.staleWhileRevalidate === undefined && options.staleIfError === undefined
 }

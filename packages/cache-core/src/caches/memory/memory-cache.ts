@@ -6,16 +6,15 @@ import { Freezer } from './freezer.js'
 import { isolate, type SerializerName } from '../../contract/isolation.js'
 import { joinRegistry, type JoinsRegistry, type RegistrySettings } from '../../contract/join-registry.js'
 import { MemoryBounds } from './memory-bounds.js'
-import { BYTES, entryBytes, JSON_TEXT, RICH_TEXT, type NewEntry } from './memory-entry.js'
+import { BYTES, entryBytes, type NewEntry } from './memory-entry.js'
 import { MemoryEntries } from './memory-entries.js'
 import { MemoryLocks } from './memory-lock.js'
 import { resolveMemoryOptions, type MemoryCacheOptions } from './memory-options.js'
 import { memoryTagCalls } from './memory-tag-calls.js'
 import { MemoryTags, type EntryTags } from './memory-tags.js'
 import { readNow, shareNow, type Immediate, type SharedEntry } from '../../contract/sync-read.js'
-import { fromRichText } from '../../contract/rich-text.js'
 import { DONE, err, MISS, ok, STORED_NULL, type Result } from '../../contract/result.js'
-import { toStored } from './stored-value.js'
+import { toRead, toStored } from './stored-value.js'
 
 export type { MemoryCacheOptions }
 
@@ -244,12 +243,6 @@ export class MemoryCache implements Cache, Immediate, JoinsRegistry {
   }
 
   #valueOf<T> (slot: number): T {
-    const value = this.#entries.values[slot]
-    switch (this.#entries.kindOf(slot)) {
-      case JSON_TEXT: return JSON.parse(value as string) as T
-      case RICH_TEXT: return fromRichText(value as string) as T
-      case BYTES: return Buffer.from(value as Uint8Array) as T
-      default: return value as T
-    }
+    return toRead(this.#entries.kindOf(slot), this.#entries.values[slot]) as T
   }
 }

@@ -1,4 +1,5 @@
 import type { Isolated } from '../../contract/isolation.js'
+import { fromRichText } from '../../contract/rich-text.js'
 import { isOneByte, ownText } from '../../lib/own-text.js'
 import type { Freezer } from './freezer.js'
 import { numberBytes, textBytes, typedArrayBytes } from './heap-size.js'
@@ -28,5 +29,15 @@ export function toStored (isolated: Isolated, freezer: Freezer | undefined): Sto
       const isNarrow = isOneByte(value)
       return { kind: AS_IS, value: ownText(value, isNarrow), bytes: textBytes(value.length, isNarrow) }
     }
+  }
+}
+
+/** Returns the value that a reader receives of a stored form: a copy, unless the form is the value itself. */
+export function toRead (kind: NewEntry['kind'], stored: unknown): unknown {
+  switch (kind) {
+    case JSON_TEXT: return JSON.parse(stored as string)
+    case RICH_TEXT: return fromRichText(stored as string)
+    case BYTES: return Buffer.from(stored as Uint8Array)
+    default: return stored
   }
 }
