@@ -37,8 +37,8 @@ export interface CacheControl {
 export interface Directive { readonly name: string; readonly argument: string | undefined }
 
 /**
- * Parses the `Cache-Control` of a request or a response (RFC 9111 §5.2). Never throws. A malformed field is read in the strict way: it
- * counts as `no-store`, and every comma in the rest of it separates directives, so that an open quote hides none.
+ * Parses the `Cache-Control` of a request or a response (RFC 9111 §5.2). Never throws. A malformed field counts as `no-store`. Its other
+ * directives are read, too: from the error on every comma separates two of them, so that a quote without an end hides none.
  */
 export function parseCacheControl (field: string | readonly string[] | undefined): CacheControl {
   const directives: Directive[] = []

@@ -83,7 +83,7 @@ export class Decider {
   }
 
   /**
-   * Adds the minutes that have ended since the last call to the evidence, and decides once on the stage if there are any. Rejects if the
+   * Adds to the evidence the minutes that have ended since the last call, and decides once on the stage if there are any. Rejects if the
    * rollout store cannot be reached.
    */
   async look (): Promise<void> {
@@ -129,7 +129,7 @@ export class Decider {
     else await this.#host.shared.refresh()
   }
 
-  /** Adds the counts of the minutes that have ended since the last call to the evidence; returns whether there were any. */
+  /** Adds to the evidence the counts of the minutes that have ended since the last call; returns whether there were any. */
   async #fold (now: number): Promise<boolean> {
     const { shared, plan } = this.#host
     const { since, stage } = shared.state!

@@ -110,7 +110,7 @@ export class PatternSettings implements EntryLimits, KeyRules {
   forSet (key: string, options: SetOptions): SetOptions {
     const own = this.#of(key)?.options
     if (own === undefined) return options
-    // Without `tags` the entry has the tags of the snapshot, which a list of tags would replace.
+    // A `set` without `tags` gives the entry the tags of its snapshot; the pattern's tags, if passed on here, would replace those.
     const tags = options.tags === undefined && options.snapshot !== undefined ? NONE : this.#tags(own, options)
     return { ...options, ...lifetimes(own, options) as SetOptions, ...tags }
   }

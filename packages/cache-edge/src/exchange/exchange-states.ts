@@ -21,7 +21,10 @@ export type ForwardState =
   | { readonly kind: 'arriving'; readonly until: number }
   /** The request waits for the run of another request. `isLate`: it joined after the tags of that run were compared with their snapshot. */
   | { readonly kind: 'waiting'; readonly flight: HandlerFlight; readonly isLate: boolean; readonly until: number }
-  /** The request joined a handler run late, so the tags of the run are compared with their snapshot again. */
+  /**
+   * The request joined late (see `isLate`), so the tags of the run are compared with their snapshot again: an invalidation since then would make
+   * the response stale for this request.
+   */
   | { readonly kind: 'proving'; readonly flight: HandlerFlight; readonly response: StoredResponse }
   /** The request runs the handler, and requests with this key join the handler run; `undefined`: no request joins it. */
   | { readonly kind: 'leading'; readonly flightKey: string | undefined }

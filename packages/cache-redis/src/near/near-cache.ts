@@ -29,7 +29,7 @@ export interface NearRead { readonly pending: PendingRead; readonly sentAt: numb
 const NO_STATES: NewEntry['states'] = []
 /** Milliseconds by which the clock of the near cache may be behind the exact time. */
 const CLOCK_MS = 1
-/** The version of an entry's tokens as long as no remembered tokens have proved the entry valid. */
+/** The `version` of a copy that was not compared yet with the remembered tokens; a comparison that finds it valid sets their own. */
 const NEVER = -1
 /** The share of `maxEntries` and `maxBytes` that stored HTTP responses may fill; if they fill more, they are evicted before other copies. */
 const RESPONSE_SHARE = 0.5

@@ -48,7 +48,7 @@ export class Freezer {
   }
 
   #fieldBytes (names: readonly string[], isNarrow: boolean): number {
-    // V8 stores property names that are array indices separately, before all other names.
+    // Property names that are array indices come first, and are counted apart: V8 stores their values in an array, without names.
     let indices = 0
     while (indices < names.length && isIndex(names[indices]!)) indices++
     let newBytes = 0

@@ -81,7 +81,8 @@ export class MemoryRooms {
   }
 
   /**
-   * Copies the rooms when the entries move to other slots. An entry's new slot is its position in `slots`, which are in the order of use.
+   * Copies the rooms when the entries move to other slots. `slots[slot]` is the old slot of the entry that moves to `slot`; they are in the
+   * order of use, least recently used first. `length` is the number of slots of the copy.
    */
   moved (slots: readonly number[], length: number): MemoryRooms {
     const rooms = new MemoryRooms(length)
