@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 const UNRELEASED = '## Unreleased'
-const RULES = 'packages/cache-metrics/prometheus/alert-rules.yml'
+/** The files with links to the runbooks: the alerts, and their tests. */
+const LINKING = ['alert-rules.yml', 'alert-rules.test.yml'].map((name) => `packages/cache-metrics/prometheus/${name}`)
 
 const { values, positionals: [version] } = parseArgs({
   allowPositionals: true,
@@ -67,7 +68,7 @@ function setRepository (repository) {
     manifest.repository.url = urlOf(repository)
     writeJson(join(folder, 'package.json'), manifest)
   }
-  write(RULES, read(RULES).replaceAll(`${before}/`, `https://github.com/${repository}/`))
+  for (const file of LINKING) write(file, read(file).replaceAll(`${before}/`, `https://github.com/${repository}/`))
   console.log('The dashboards have links, too: npm run dashboards -w packages/cache-metrics')
 }
 

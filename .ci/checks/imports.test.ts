@@ -17,7 +17,7 @@ const BELOW: Record<string, readonly string[]> = {
   rollout: ['lib', 'contract', 'telemetry'],
   service: ['lib', 'contract', 'caches', 'loading', 'rollout', 'telemetry'],
   client: ['lib', 'contract', 'loading', 'rollout', 'telemetry', 'service'],
-  fastify: ['lib', 'contract', 'caches', 'loading', 'rollout', 'telemetry', 'service', 'client']
+  fastify: ['lib', 'contract', 'http', 'caches', 'loading', 'rollout', 'telemetry', 'service', 'client']
 }
 
 function sourcesIn (folder: string): string[] {

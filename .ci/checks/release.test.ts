@@ -6,6 +6,7 @@ import t from 'tap'
 
 const ROOT = join(import.meta.dirname, '../..')
 const RULES = 'packages/cache-metrics/prometheus/alert-rules.yml'
+const RULE_TESTS = 'packages/cache-metrics/prometheus/alert-rules.test.yml'
 
 interface Manifest { version: string; dependencies?: Record<string, string>; repository?: { url: string } }
 
@@ -14,7 +15,7 @@ function copyOf (t: Test) {
   const root = mkdtempSync(join(tmpdir(), 'release-'))
   t.teardown(() => rmSync(root, { recursive: true }))
   const workspaces = ['packages', 'examples'].flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => join(folder, name))).filter((folder) => existsSync(join(ROOT, folder, 'package.json')))
-  for (const file of ['package.json', 'package-lock.json', 'CHANGELOG.md', RULES, ...[...workspaces, 'benchmarks'].map((folder) => join(folder, 'package.json'))]) {
+  for (const file of ['package.json', 'package-lock.json', 'CHANGELOG.md', RULES, RULE_TESTS, ...[...workspaces, 'benchmarks'].map((folder) => join(folder, 'package.json'))]) {
     cpSync(join(ROOT, file), join(root, file), { recursive: true, force: true })
   }
   const read = (file: string) => readFileSync(join(root, file), 'utf8')
@@ -69,7 +70,7 @@ t.test('release: a repository is set in the manifests and in the links of the al
   const { release, json, read } = copyOf(t)
   t.match(await release(['--repository', 'acme/cache']), { status: 0 })
   t.equal(json('packages/cache-metrics/package.json').repository?.url, 'git+https://github.com/acme/cache.git')
-  t.match(read(RULES), 'https://github.com/acme/cache/')
+  for (const file of [RULES, RULE_TESTS]) t.match(read(file), 'https://github.com/acme/cache/')
   t.match(await release(['--check']), { status: 0 })
   t.match(await release(['--repository', 'nonsense']), { status: 1 })
 })

@@ -1,3 +1,4 @@
+import type { Cache } from '../contract/cache.js'
 import { implementationFailed, isCacheError } from '../contract/errors.js'
 import { DONE, err, MISS, STORED_NULL, type Err, type Ok, type Result } from '../contract/result.js'
 
@@ -5,6 +6,11 @@ import { DONE, err, MISS, STORED_NULL, type Err, type Ok, type Result } from '..
  * The stored form of `null` in an implementation without `getEntry`, whose `null` is a miss. Every read turns this text back into `null`.
  */
 export const NULL_MARKER = '\u0000@x/cache-core:null'
+
+/** Returns the value that an implementation stores in place of a value: the marker in place of `null`, if it has no `getEntry`. */
+export function toMarked ({ getEntry }: Pick<Cache, 'getEntry'>, value: unknown): unknown {
+  return value === null && getEntry === undefined ? NULL_MARKER : value
+}
 
 /** Returns the result of a read by an implementation; a result whose value is `undefined` is a miss. */
 export function toRead<T> (operation: string, answer: unknown): Result<T | null> {

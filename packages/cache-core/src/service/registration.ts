@@ -7,7 +7,7 @@ import { readNear, readNow, shareNear, shareNow, type Immediate, type NearReads 
 import { DONE, err, MISS, ok, STORED_NULL, type Err, type Result } from '../contract/result.js'
 import type { ImplStats } from '../telemetry/counters.js'
 import { CheckedCache } from './checked-cache.js'
-import { NULL_MARKER, toRead, toResult } from './implementation-result.js'
+import { NULL_MARKER, toMarked, toRead, toResult } from './implementation-result.js'
 import type { KeyRules } from './key-rule.js'
 
 /**
@@ -118,7 +118,7 @@ export class Registration {
     // An entry with tags is refused, since no invalidation could remove it from an implementation without `tags`.
     if (this.impl.tags === undefined && options.tags !== undefined && options.tags.length > 0) return this.#lacks('tags')
     if (this.#isAway()) return Promise.resolve(DONE)
-    return this.#call('set', this.#writes, () => this.#calls.set(key, this.#marked(value), hasOnlyTtl(options) ? options.ttl : options))
+    return this.#call('set', this.#writes, () => this.#calls.set(key, toMarked(this.impl, value), hasOnlyTtl(options) ? options.ttl : options))
   }
 
   setMany (items: SetItem[]): Promise<Result<void>> {
@@ -127,7 +127,7 @@ export class Registration {
       return this.#lacks('tags')
     }
     if (this.#isAway()) return Promise.resolve(DONE)
-    const marked = items.map((item) => ({ ...item, value: this.#marked(item.value) }))
+    const marked = items.map((item) => ({ ...item, value: toMarked(this.impl, item.value) }))
     return this.#call('setMany', this.#writes, () => this.#calls.setMany(marked))
   }
 
@@ -207,10 +207,6 @@ export class Registration {
   #isAway (): boolean {
     if (this.#isWithheld && this.#forgetting === undefined) this.forget()
     return this.#isWithheld
-  }
-
-  #marked (value: unknown): unknown {
-    return value === null && this.impl.getEntry === undefined ? NULL_MARKER : value
   }
 
   /** Wraps a lock of the implementation, so that the calls of the lock are bounded in time and return a `Result`, too. */
