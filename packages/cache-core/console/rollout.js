@@ -28,10 +28,15 @@ let refresh
 
 // Only an app with a canary has the path of the rollout.
 controls.hidden = true
-cacheConsole.onStatus(({ rollout: current }) => {
+cacheConsole.onStatus(({ enabled, rollout: current }) => {
   if (current?.stages !== undefined) refresh ??= poll({ path: PATH, everyMs: EVERY_MS, show })
-  else rollout.show(element('p', {}, `No canary: ${count(current?.percent ?? 100)}\u00a0% of the subjects use the cache, as option rollout or registry.rollout.percent says.`))
+  else rollout.show(element('p', {}, withoutCanary(enabled, current?.percent ?? 100)))
 })
+
+function withoutCanary (isEnabled, percentOfSubjects) {
+  const share = `${count(percentOfSubjects)}\u00a0% of the subjects`
+  return `No canary: ${isEnabled ? `${share} use the cache` : `nothing is cached while observing; ${share} would use a cache`}, as option rollout or registry.rollout.percent says.`
+}
 
 for (const [at, [action, text, question]] of ACTIONS.entries()) {
   buttons[at].addEventListener('click', () => { void act({ action }, text, question) })

@@ -157,3 +157,10 @@ t.test('console in Chromium: hostile names are text', { skip }, async (t) => {
   t.equal(await page.evaluate('document.querySelectorAll("img, main script").length'), 0)
   t.same(page.problems, [])
 })
+
+t.test('console in Chromium: while observing, the rollout says that nothing is cached', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  const { url } = await listenWithConsole(t, { implementation: 'null' })
+  const page = await openFilled(browser, url)
+  t.match(await page.text('#rollout'), /nothing is cached while observing; 100.% of the subjects would use a cache/)
+})
