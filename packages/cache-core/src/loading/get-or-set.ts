@@ -218,7 +218,7 @@ export class GetOrSet {
   #refresh<T> (call: Call<T>, entry: Entry<T>): void {
     if (this.#service.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
     // The caller gets the value itself, and may change it.
-    call.stale = { value: copyOf(entry.value), age: entry.age }
+    call.stale = { value: copyOf(entry.value, this.#service.serializer), age: entry.age }
     const refreshed = this.#runner.begin(call, { ttlLeft: Math.max(entry.ttlLeft, 0), isBackground: true })
     call.batch?.hold(call.key, refreshed)
     refreshed.catch(() => {
