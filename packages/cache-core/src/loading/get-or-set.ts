@@ -137,8 +137,8 @@ export class GetOrSet {
     const pending = flights.joinable(key)
     let entry = await this.#store.read(call)
     // A load that has ended during this read may have stored a value that the read does not have.
-    const isOutdated = pending !== undefined && flights.joinable(key) === undefined && (entry?.fresh !== true || options.earlyRefresh !== undefined)
-    if (isOutdated && !call.isStoreAway) entry = await this.#store.read(call)
+    const isOver = pending !== undefined && flights.joinable(key) === undefined
+    if (isOver && !call.isStoreAway && (entry?.fresh !== true || options.earlyRefresh !== undefined)) entry = await this.#store.read(call)
     const counters = target.stats.of(key)
     const outcome = this.#outcomeOf(entry, call)
     this.#service.observer.read(counters, key, outcome)
