@@ -335,3 +335,11 @@ t.test('getOrSetMany: types: values are those of the loader, or undefined', asyn
   const certain: number[] = await client.getOrSetMany(['a'], () => new Map([['a', 1]]))
   t.same([ofMap, ofList, certain], [[1], ['b'], [1]])
 })
+
+t.test('getOrSetMany: a Map that throws when it is read is a failed load', async (t) => {
+  const { client } = makeClient()
+  // A proxy of a Map is an instance of Map whose methods throw.
+  const proxy = (keys: string[]) => new Proxy(new Map(keys.map((key) => [key, 1])), {})
+  await t.rejects(client.getOrSetMany(['a', 'b'], proxy), TypeError)
+  t.same(await client.getOrSetMany(['a', 'b'], () => [1, 2]), [1, 2], 'the next call loads')
+})

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { deferred, settle } from '@x/test-kit/deferred'
+import type { FakeClock } from '@x/test-kit/fake-clock'
 import { ForeignCache } from '@x/test-kit/foreign-caches'
 import { countsOf, makeClient } from '@x/test-kit/make-client'
 
@@ -298,3 +299,31 @@ t.test('getOrSet: earlyRefresh is off unless asked for', async (t) => {
   clock.advance(9.99)
   t.equal(await read(t.fail), 'old')
 })
+
+for (const [kind, implementation] of Object.entries({ memory: undefined, foreign: (clock: FakeClock) => new ForeignCache({ clock }) })) {
+  for (const cause of ['the ttl has passed', 'a soft invalidation', 'earlyRefresh']) {
+    t.test(`getOrSet: a refresh that ends during the read of a call is not followed by another one (${kind}, ${cause})`, async (t) => {
+      stubRandom(t, 1 - Math.exp(-1))
+      // The read and the refresh take some turns of microtasks each; the number of the loader's turns decides which one ends first.
+      for (let turns = 0; turns < 10; turns++) {
+        const { client, clock, registry } = makeClient<any>(implementation)
+        const options = { ttl: 10, staleWhileRevalidate: 60, tags: ['users'], earlyRefresh: cause === 'earlyRefresh' ? 1 : undefined }
+        let loads = 0
+        const load = async (): Promise<number> => {
+          const own = ++loads
+          for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+          return own
+        }
+        await client.getOrSet(KEY, load, options)
+        await settle()
+        if (cause === 'a soft invalidation') await client.tags.invalidate('users', { soft: true })
+        else clock.advance(cause === 'earlyRefresh' ? 9 : 12)
+        registry.stats.loadsOf('user').recent = 5
+        const values = new Set<number>()
+        for (let call = 0; call < 30; call++) values.add(await client.getOrSet<number>(KEY, load, options))
+        await settle()
+        t.same([loads, [...values]], [2, [1, 2]], `${turns} turns`)
+      }
+    })
+  }
+}

@@ -183,3 +183,23 @@ t.test('namespace: types: its values have one type', async (t) => {
   const count: number = await inner.getOrSet('1', () => 1)
   t.same([user, name, many, loaded, count, typeof untyped.get], [ADA, 'red', [ADA], ADA, 1, 'function'])
 })
+
+t.test('namespace: functions among its defaults that return a promise or no list are refused, and rejections are handled', async (t) => {
+  for (const wrong of [() => Promise.reject(new Error('of the app')), () => 'red', () => new Set(['red']), () => null]) {
+    const { client } = makeClient()
+    const tagged = client.namespace('tagged', { tags: wrong as never, coveringTags: ['all'] })
+    const timed = client.namespace('timed', { ttl: wrong as never })
+    for (const [call, store] of Object.entries(stores)) {
+      for (const [cache, options] of [[tagged, undefined], [tagged, { tags: ['own'] }], [timed, undefined]] as const) {
+        await store(cache, 'w:1', 1, options)
+        t.same(await cache.get('w:1'), ok(null), `${call}, ${String(wrong)}`)
+      }
+    }
+    const own = { tags: wrong, coveringTags: ['all'] }
+    t.equal(await tagged.getOrSet('b', () => 1, own as never), 1)
+    t.match(await tagged.set('a', 1), { ok: false, error: { code: 'CACHE_ERR_TAG_INVALID' } })
+    t.match(await timed.set('a', 1), { ok: false, error: { code: 'CACHE_ERR_TTL_INVALID' } })
+    // An unhandled rejection fails the test, once the event loop has turned.
+    await new Promise((resolve) => { setImmediate(resolve) })
+  }
+})

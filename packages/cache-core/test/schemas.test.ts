@@ -163,6 +163,25 @@ t.test('version: a change at run time applies at once, and events name the keys 
   t.same(stored, ['user:1'])
 })
 
+t.test('schema: one that answers with a promise, or with another object with `then`, refuses every value, and its rejection is handled', async (t) => {
+  const failed = new Error('the schema failed')
+  const thenable = { then: (_resolve: unknown, reject: (error: Error) => void) => reject(failed) }
+  const schemas = [
+    () => Promise.reject(failed),
+    { '~standard': { validate: () => Promise.reject(failed) } },
+    { '~standard': { validate: () => thenable as never } }
+  ]
+  for (const schema of schemas) {
+    const { client, impl, doubts } = clientOf({ schema: schema as ValueSchema })
+    await impl.set('user:1', USER)
+    t.same(await client.get('user:1'), { ok: true, value: null })
+    t.match(await client.set('user:1', USER), { ok: false, error: { code: 'CACHE_ERR_SCHEMA' } })
+    t.match(doubts, [/such as a promise/, /such as a promise/])
+    // An unhandled rejection fails the test, once the event loop has turned.
+    await new Promise((resolve) => { setImmediate(resolve) })
+  }
+})
+
 t.test('schema, version: while NullCache observes, every load is that of its caller', async (t) => {
   const { client } = clientOf({ schema: isUser, version: 2 }, new NullCache())
   t.same(await client.getOrSet('user:1', () => ({ id: 'one' })), { id: 'one' })

@@ -102,6 +102,8 @@ t.test('wrap: arguments without a text are refused with a code, and the function
     'a symbol as a name': { [Symbol('x')]: 1 },
     holes,
     'named members': Object.assign([1], { more: 2 }),
+    'a member that is not enumerable': Object.defineProperty({}, 'id', { value: 1 }),
+    'an array with such a member': Object.defineProperty([1], 'id', { value: 1 }),
     'a getter that throws': { get secret () { throw new Error('of the app') } },
     nested: { list: [{ when: new Date(0) }] }
   }
@@ -132,6 +134,39 @@ t.test('wrap: a key function that returns no string, or throws, is a coded error
   const error: unknown = await client.wrap(() => 1, { name: 'f', key: () => { throw failure } })().catch((error: unknown) => error)
   t.match(error, { code: 'CACHE_ERR_KEY_NOT_DERIVED' })
   t.equal(causeOf(error), failure)
+})
+
+t.test('wrap: a function for the key, the tags or the coveringTags that rejects is an error of the cache, and its rejection is handled', async (t) => {
+  const { client, registry } = makeClient()
+  const rejects = (): never => Promise.reject(new Error('of the app')) as never
+  await t.rejects(client.wrap((id: number) => id, { name: 'k', key: rejects })(1), { code: 'CACHE_ERR_KEY_NOT_DERIVED' })
+  t.equal(await client.wrap((id: number) => id, { name: 'c', coveringTags: rejects })(1), 1)
+  t.equal(await client.wrap((id: number) => id, { name: 't', tags: rejects, coveringTags: ['all'] })(1), 1)
+  // An unhandled rejection fails the test, once the event loop has turned.
+  await new Promise((resolve) => { setImmediate(resolve) })
+  t.match(errorsOf(registry, 'memory'), { tag_invalid: 2 })
+})
+
+t.test('wrap: a caller that changes its arguments during the load changes neither the result nor the tags', async (t) => {
+  const { client } = makeClient()
+  const tags = (_page: unknown, { filter: [tag] }: { filter: string[] }): string[] => [tag!]
+  const load = client.wrap(async (query: { page: number; filter: string[] }) => query.page, { name: 'list', tags, coveringTags: ['all'] })
+  const query = { page: 1, filter: ['a'] }
+  const first = load(query)
+  query.page = 2
+  query.filter[0] = 'b'
+  t.same([await first, await load(query)], [1, 2])
+  t.same(await client.get(load.keyOf({ page: 1, filter: ['a'] })), ok(1))
+  t.match(await client.getEntry(load.keyOf({ page: 1, filter: ['a'] })), { value: { tags: ['all', 'a'] } })
+})
+
+t.test('wrap: the function gets arguments equal to those of the call, in objects of the same kind', async (t) => {
+  const { client } = makeClient()
+  const { calls, fn } = recorded((..._args: unknown[]) => 1)
+  const args = () => [1, 'a', null, [1, [2]], { a: { b: [undefined] } }, JSON.parse('{"__proto__":{"x":1}}') as unknown, Object.assign(Object.create(null) as object, { q: '1' })]
+  await client.wrap(fn, { name: 'f' })(...args())
+  t.strictSame(calls, [args()])
+  t.equal(Object.getPrototypeOf(calls[0]![6]), null)
 })
 
 t.test('wrap: tags by result and by arguments invalidate the entry', async (t) => {

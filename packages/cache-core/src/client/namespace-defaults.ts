@@ -4,6 +4,7 @@ import { OptionInvalid, tagInvalid, ttlInvalid, type CacheError } from '../contr
 import type { GetOrSetOptions } from '../contract/loader.js'
 import { refuseNames } from '../contract/option-names.js'
 import { shown } from '../contract/shown.js'
+import { isPromise } from '../lib/harmless.js'
 import type { NamespaceOptions } from './fastify-cache.js'
 
 const NUMBERS = ['jitter', 'staleWhileRevalidate', 'staleIfError', 'softTimeoutMs', 'retryAfterMs', 'timeoutMs', 'earlyRefresh'] as const
@@ -42,7 +43,7 @@ export function withDefaults<T> (defaults: NamespaceOptions, options: GetOrSetOp
   const late: (value: Exclude<T, undefined>) => string[] = defaults.tags
   const { tags } = options
   if (tags === undefined) return { ...merged, tags: late, coveringTags }
-  if (typeof tags === 'function') return { ...merged, tags: (value) => [...late(value), ...tags(value)], coveringTags }
+  if (typeof tags === 'function') return { ...merged, tags: (value) => joined(late(value), tags(value)), coveringTags }
   if (!Array.isArray(tags)) return { ...merged, coveringTags }
   // Without covering tags, the tags of the function are not stored, so that the listed tags must not count as covering ones.
   const isCovered = coveringTags !== undefined && coveringTags.length > 0
@@ -60,12 +61,13 @@ export function withSetDefaults (defaults: NamespaceOptions, value: unknown, opt
   } catch (cause) {
     return ttlInvalid('ttl', 'a function that threw', { cause })
   }
+  if (isPromise(merged.ttl)) return ttlInvalid('ttl', 'a promise')
   // Without `tags` the entry has the tags of the snapshot.
   if (options.snapshot !== undefined && options.tags === undefined) return merged
   if (options.tags !== undefined && !Array.isArray(options.tags)) return merged
   try {
-    const late = typeof tags === 'function' ? tags(value) : []
-    const all = [...coveringTags ?? [], ...late, ...options.tags ?? []]
+    const all = joined(typeof tags === 'function' ? tags(value) : [], [...coveringTags ?? [], ...options.tags ?? []])
+    if (!Array.isArray(all)) return tagInvalid('what is no array')
     if (all.length > 0) merged.tags = all
   } catch (cause) {
     return tagInvalid('a tags function that threw', { cause })
@@ -76,6 +78,13 @@ export function withSetDefaults (defaults: NamespaceOptions, value: unknown, opt
 /** Returns an object with the members of `over` that are not `undefined`, and else those of `under`. */
 export function overlay<O extends object> (under: Partial<O>, over: O): O {
   return { ...under, ...Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined)) } as O
+}
+
+/** Joins two lists of tags. If a function of the app gave no list, its answer is returned, which the cache refuses; a rejection is handled. */
+function joined (some: string[], more: string[]): string[] {
+  const wrong = [some, more].filter((list) => !Array.isArray(list))
+  for (const each of wrong) isPromise(each)
+  return wrong[0] ?? [...some, ...more]
 }
 
 function isAmount (value: unknown): boolean {

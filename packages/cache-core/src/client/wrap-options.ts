@@ -9,6 +9,7 @@ export interface WrapOptions<A extends unknown[] = any[], T = any> extends Omit<
   name: string
   /**
    * Returns the part of the key after `name:`, as a string. Needed where an argument is no plain value, or does not matter for the result.
+   * The function then gets the caller's own objects: do not change them before the result is there.
    * @default the text of the arguments
    */
   key?: ((...args: A) => string) | undefined

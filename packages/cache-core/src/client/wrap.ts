@@ -2,7 +2,8 @@ import { KeyNotDerived, OptionInvalid } from '../contract/errors.js'
 import type { GetOrSetOptions } from '../contract/loader.js'
 import { refuseNames } from '../contract/option-names.js'
 import { shown } from '../contract/shown.js'
-import { argumentText, WithoutText } from '../lib/argument-text.js'
+import { argumentText, copyOfArguments, WithoutText } from '../lib/argument-text.js'
+import { isPromise } from '../lib/harmless.js'
 import type { FastifyCache } from './fastify-cache.js'
 import type { WrapOptions, Wrapped } from './wrap-options.js'
 
@@ -22,10 +23,16 @@ export function wrap<A extends unknown[], T> (
   if (key !== undefined && typeof key !== 'function') throw new OptionInvalid('wrap.key', shown(key), 'a function')
   const keyOf = (...args: A): string => `${name}:${key === undefined ? textOf(args) : ownKey(key, args)}`
   const wrapped = async (...args: A): Promise<T> => {
+    let own = args
     const given: GetOrSetOptions<T> = { ...rest }
-    if (tags !== undefined) given.tags = typeof tags === 'function' ? (value) => tags(value, ...args) : tags
+    if (tags !== undefined) given.tags = typeof tags === 'function' ? (value) => tags(value, ...own) : tags
     if (coveringTags !== undefined) given.coveringTags = typeof coveringTags === 'function' ? tagsOf(coveringTags, args) : coveringTags
-    return cache.getOrSet<T>(keyOf(...args), () => fn(...args), given)
+    const derived = keyOf(...args)
+    const copy = key === undefined ? copyOfArguments(args) : args
+    const result = cache.getOrSet<T>(derived, () => fn(...own), given)
+    // A load that begins later gets a copy: its arguments must be those of the key, even if the caller changes its objects meanwhile.
+    own = copy
+    return result
   }
   return Object.assign(wrapped, { keyOf })
 }
@@ -43,6 +50,7 @@ function ownKey<A extends unknown[]> (key: (...args: A) => string, args: A): str
   } catch (cause) {
     throw new KeyNotDerived('the function "key", which threw', { cause })
   }
+  if (isPromise(own)) throw new KeyNotDerived('the function "key", which returned a promise')
   if (typeof own !== 'string') throw new KeyNotDerived(`the function "key", which returned ${own === null ? 'null' : typeof own}`)
   return own
 }
@@ -50,7 +58,10 @@ function ownKey<A extends unknown[]> (key: (...args: A) => string, args: A): str
 /** Returns the tags of a function of the arguments. A function that throws gives no list, so that the result is not stored, and returned. */
 function tagsOf<A extends unknown[]> (tags: (...args: A) => string[], args: A): string[] {
   try {
-    return tags(...args)
+    const list = tags(...args)
+    // The promise of an asynchronous function is no list either, and may reject.
+    isPromise(list)
+    return list
   } catch {
     return null as unknown as string[]
   }

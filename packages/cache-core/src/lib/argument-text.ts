@@ -28,6 +28,18 @@ export function argumentText (args: readonly unknown[]): string | WithoutText {
   }
 }
 
+/** Returns a copy of a call's arguments that have a text, so that later changes of the caller's objects do not change it. */
+export function copyOfArguments<A extends readonly unknown[]> (args: A): A {
+  return args.some((arg) => typeof arg === 'object' && arg !== null) ? args.map(copyOf) as readonly unknown[] as A : args
+}
+
+function copyOf (value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(copyOf)
+  const copy: object = Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copyOf(member)]))
+  return Object.getPrototypeOf(value) === null ? Object.setPrototypeOf(copy, null) : copy
+}
+
 function textOf (value: unknown, depth: number): string {
   switch (typeof value) {
     // Unpaired surrogates become escapes, so that the text is a valid key.
@@ -44,6 +56,9 @@ function objectText (value: object, depth: number): string {
   if (depth >= MAX_DEPTH) throw new WithoutText('a circular object, or one that is nested too deeply')
   const names = Object.keys(value)
   if (Object.getOwnPropertySymbols(value).length > 0) throw new WithoutText('an object with a symbol as a name')
+  // The member `length` of an array is not enumerable.
+  const hidden = Object.getOwnPropertyNames(value).length - names.length
+  if (hidden > (Array.isArray(value) ? 1 : 0)) throw new WithoutText('an object with a member that is not enumerable')
   if (Array.isArray(value)) {
     if (Object.getPrototypeOf(value) !== Array.prototype) throw new WithoutText('an array of a class')
     if (names.length !== value.length || names.some((name, at) => name !== String(at))) throw new WithoutText('an array with holes or named members')

@@ -133,7 +133,12 @@ export class GetOrSet {
 
   async #lookup<T> (call: Call<T>): Promise<T> {
     const { target, key, options } = call
-    const entry = await this.#store.read(call)
+    const { flights } = this.#service
+    const pending = flights.joinable(key)
+    let entry = await this.#store.read(call)
+    // A load that has ended during this read may have stored a value that the read does not have.
+    const isOver = pending !== undefined && flights.joinable(key) === undefined
+    if (isOver && !call.isStoreAway && (entry?.fresh !== true || options.earlyRefresh !== undefined)) entry = await this.#store.read(call)
     const counters = target.stats.of(key)
     const outcome = this.#outcomeOf(entry, call)
     this.#service.observer.read(counters, key, outcome)
@@ -213,7 +218,7 @@ export class GetOrSet {
   #refresh<T> (call: Call<T>, entry: Entry<T>): void {
     if (this.#service.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
     // The caller gets the value itself, and may change it.
-    call.stale = { value: copyOf(entry.value), age: entry.age }
+    call.stale = { value: copyOf(entry.value, this.#service.serializer), age: entry.age }
     const refreshed = this.#runner.begin(call, { ttlLeft: Math.max(entry.ttlLeft, 0), isBackground: true })
     call.batch?.hold(call.key, refreshed)
     refreshed.catch(() => {

@@ -101,7 +101,8 @@ export class LoadBatch<T> {
 
 /** Returns the values of a load for several keys by key. */
 function byKey<T> (keys: readonly string[], loaded: LoadedMany<T>): ReadonlyMap<string, T | undefined> {
-  if (loaded instanceof Map) return loaded as ReadonlyMap<string, T>
+  // The Map is read here, where an error is that of the load: the app's Map may be one that throws, such as a proxy.
+  if (loaded instanceof Map) return new Map(keys.map((key) => [key, (loaded as ReadonlyMap<string, T>).get(key)]))
   if (!Array.isArray(loaded)) throw new LoadedManyInvalid(loaded === null ? 'null' : typeof loaded)
   if (loaded.length !== keys.length) throw new LoadedManyInvalid(`an array of ${loaded.length} values for ${keys.length} keys`)
   return new Map(keys.map((key, at) => [key, (loaded as readonly (T | undefined)[])[at]]))

@@ -33,17 +33,20 @@ export class PatternSettings implements EntryLimits, KeyRules {
   readonly #patterns: KeyPatterns
   readonly #hasTags: () => boolean
   readonly #onDoubt: OnDoubt
+  readonly #onVersion: () => void
 
   /**
    * Makes an empty table.
    * @param patterns finds the pattern of a key
    * @param hasTags whether the implementation in service has tags; one without tags refuses entries with tags
    * @param onDoubt is called once per key pattern if stored values do not pass its schema, and once if loaded ones do not
+   * @param onVersion is called after the keys in the store have changed: a load under way has a lease of an earlier key
    */
-  constructor (patterns: KeyPatterns, hasTags: () => boolean, onDoubt: OnDoubt) {
+  constructor (patterns: KeyPatterns, hasTags: () => boolean, onDoubt: OnDoubt, onVersion: () => void) {
     this.#patterns = patterns
     this.#hasTags = hasTags
     this.#onDoubt = onDoubt
+    this.#onVersion = onVersion
   }
 
   /** Whether no key pattern has options. */
@@ -56,10 +59,11 @@ export class PatternSettings implements EntryLimits, KeyRules {
 
   /**
    * Sets the options of a key pattern, in place of its earlier ones; `undefined` removes them. They apply to calls that begin afterwards:
-   * stored entries keep their lifetimes and tags.
+   * stored entries keep their lifetimes and tags. If the version changes, the values of loads under way are not stored.
    * @throws `CACHE_ERR_OPTION_INVALID`
    */
   set (name: string, options: PatternOptions | undefined): void {
+    const before = this.get(name)?.version
     if (options === undefined) {
       this.#byName.delete(name)
     } else {
@@ -71,6 +75,7 @@ export class PatternSettings implements EntryLimits, KeyRules {
       this.#byName.set(name, { options: own, limit, rule })
     }
     this.hasRules = [...this.#byName.values()].some(({ rule }) => rule !== undefined)
+    if (this.get(name)?.version !== before) this.#onVersion()
   }
 
   /** Returns the options of all key patterns by name. */

@@ -76,7 +76,10 @@ export class CacheRegistry {
   )
 
   /** Lifetimes, tags and limits by key pattern; `set` changes them at run time. */
-  readonly patterns = new PatternSettings(this.stats.patterns, () => this.current.tags !== undefined, (...doubt) => this.events.emit('doubted', ...doubt))
+  readonly patterns = new PatternSettings(
+    this.stats.patterns, () => this.current.tags !== undefined, (...doubt) => this.events.emit('doubted', ...doubt), () => this.flights.supersedeAll()
+  )
+
   readonly personal = new PersonalPaths()
   /** Names that no namespace of the app may have: the keys and tags of sibling packages begin with these names. */
   readonly reservedNames = new Set<string>()

@@ -1,5 +1,6 @@
 import { Compile } from 'typebox/compile'
 import type { TSchema } from 'typebox'
+import { isPromise } from '../lib/harmless.js'
 
 /** A schema by the interface Standard Schema (https://standardschema.dev), as Zod, Valibot and ArkType have it; it must be synchronous. */
 export interface StandardSchema {
@@ -30,6 +31,8 @@ export function checkOf (schema: ValueSchema): (value: unknown) => Refusal {
     try {
       const passed: unknown = passes(value)
       if (passed === true) return undefined
+      // The promise of an asynchronous schema may reject.
+      isPromise(passed)
       return passed === false ? 'it does not pass' : 'the schema answers with no boolean, such as a promise'
     } catch {
       return 'the schema throws'
@@ -43,7 +46,7 @@ function passesOf (schema: ValueSchema): (value: unknown) => unknown {
     const standard = (schema as StandardSchema)['~standard']
     return (value) => {
       const result = standard.validate(value)
-      return result instanceof Promise ? result : result.issues === undefined
+      return isPromise(result) ? result : (result as { issues?: unknown }).issues === undefined
     }
   }
   if (typeof schema === 'function') return schema as (value: unknown) => unknown

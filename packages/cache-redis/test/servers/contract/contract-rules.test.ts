@@ -3,6 +3,7 @@ import { cacheRedis } from '@x/cache-redis'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { newPrefix, PATIENT } from '../../fixtures/contract.js'
+import { deferred } from '@x/test-kit/deferred'
 import { RedisServer } from '@x/test-kit/redis-server'
 
 t.setTimeout(120_000)
@@ -45,6 +46,21 @@ for (const options of [{}, { near: true }]) {
     t.same([await first.cache.get('user:1'), await second.cache.get('user:1')], [{ ok: true, value: null }, { ok: true, value: null }])
   })
 }
+
+t.test('a version that is set during a load: its value is not stored, since the lease is that of another key', async (t) => {
+  const keyPrefix = newPrefix()
+  const app = await build(t, keyPrefix, { user: { version: 1 } })
+  const other = await build(t, keyPrefix, { user: { version: 2 } })
+  const source = deferred<string>()
+  const began = deferred()
+  const old = app.cache.getOrSet('user:1', () => { began.resolve(); return source.promise })
+  await began.promise
+  app.cache.registry.patterns.set('user', { version: 2 })
+  t.match(await other.cache.del('user:1'), { ok: true })
+  source.resolve('read before the removal')
+  t.equal(await old, 'read before the removal')
+  t.equal(await app.cache.getOrSet('user:1', () => 'new'), 'new')
+})
 
 t.test('serializer: that of the core is taken over, and another one is CACHE_ERR_OPTION_CLASH', async (t) => {
   const app = Fastify()
