@@ -30,6 +30,25 @@ for (const [kind, implementation] of Object.entries({ memory: undefined, foreign
     t.match(countsOf(registry, registry.active.stats.label), { hits: 4, misses: 0 })
   })
 
+  t.test(`getMany, delMany: the keys are those of the time of the call, whatever the app does to its array (${kind})`, async (t) => {
+    const { client, registry } = makeClient<any>(implementation)
+    registry.stats.measuresDurations = true
+    await client.setMany([{ key: 'user:1', value: 1 }, { key: 'user:2', value: 2 }])
+    const call = <T>(of: (keys: string[]) => Promise<T>): Promise<T> => {
+      const keys: any[] = ['user:1', 'user:2']
+      const pending = of(keys)
+      keys.splice(0, 2, undefined)
+      return pending
+    }
+    t.same(await call((keys) => client.getMany(keys)), ok([1, 2]))
+    t.same(await call((keys) => client.getOrSetMany(keys, () => [])), [1, 2])
+    const removed: (readonly string[])[] = []
+    registry.events.on('removed', (keys) => removed.push(keys))
+    t.same(await call((keys) => client.delMany(keys)), ok())
+    t.same(removed, [['user:1', 'user:2']])
+    t.equal(countsOf(registry, registry.active.stats.label).dels, 2)
+  })
+
   t.test(`getMany, setMany, delMany: in the order of the keys, counted one by one (${kind})`, async (t) => {
     const { client, registry } = makeClient<any>(implementation)
     t.same(await client.setMany([{ key: 'user:1', value: 1 }, { key: 'order:1', value: 2, options: { ttl: 9 } }]), ok())

@@ -46,6 +46,10 @@ class TimedCache implements Cache {
     })
   }
 
+  touch (): Promise<Result<boolean>> {
+    return this.#after(5, () => ok(true))
+  }
+
   async #after<T> (seconds: number, act: () => T): Promise<T> {
     await settle()
     this.#clock.advance(seconds)
@@ -88,6 +92,12 @@ t.test('costs: are those of getOrSet, too, and not of the control arm', async (t
   t.match(countersOf('user:1').costs, { read: 3, store: 6, serialize: 2 })
   await client.withArm('control').getOrSet('user:1', () => 1)
   t.match(registry.stats.for(CONTROL_LABEL).of('user:1').costs, { total: 0 })
+})
+
+t.test('costs: a touch costs its seconds as a store, of which it is a part', async (t) => {
+  const { client, countersOf } = build()
+  await client.touch('user:1', 9)
+  t.match(countersOf('user:1').costs, { read: 0, store: 5, serialize: 0, total: 5 })
 })
 
 t.test('costs: nothing is measured unless durations are', async (t) => {

@@ -23,6 +23,8 @@ for (const [what, headers] of [
   ['the console behind a proxy with TLS', { 'sec-fetch-site': 'same-origin', origin: 'https://app.example' }],
   ['an address that a user entered', { 'sec-fetch-site': 'none' }],
   ['the console without TLS, where browsers send no Sec-Fetch-Site', { origin: 'http://app.example:8900' }],
+  ['the console behind a proxy that adds the default port to the host', { origin: 'http://app.example', host: 'app.example:80' }],
+  ['the console behind a proxy with TLS that does so, where browsers send no Sec-Fetch-Site', { origin: 'https://app.example', host: 'app.example:443' }],
   ['the console on a host in upper case', { origin: 'http://app.example:8900', host: 'APP.example:8900' }]
 ] as const) {
   t.test(`POST rollout: carries out the action of ${what}`, async (t) => {
@@ -37,6 +39,8 @@ for (const [what, headers] of [
   ['a value that is unknown', { 'sec-fetch-site': 'next-site' }],
   ['another origin, without Sec-Fetch-Site', { origin: 'http://evil.example' }],
   ['another port, without Sec-Fetch-Site', { origin: 'http://app.example:8901' }],
+  ['another origin, with no host to compare with', { origin: 'http://evil.example', host: '' }],
+  ['the default port, on another one', { origin: 'http://app.example', host: 'app.example:443' }],
   ['an opaque origin', { origin: 'null' }],
   ['an origin that is none', { origin: 'app.example:8900' }]
 ] as const) {

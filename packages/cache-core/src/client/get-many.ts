@@ -4,9 +4,11 @@ import { serving, type ArmOfCall } from './arm.js'
 import type { ClientCalls } from './client-calls.js'
 
 /** Carries out `getMany`: keys outside of the rollout are misses, and the implementation reads the others. */
-export async function getMany<T> (calls: ClientCalls, { arm, bucket }: ArmOfCall, keys: string[]): Promise<Result<(T | null)[]>> {
-  const error = checkKeys(keys)
+export async function getMany<T> (calls: ClientCalls, { arm, bucket }: ArmOfCall, wanted: string[]): Promise<Result<(T | null)[]>> {
+  const error = checkKeys(wanted)
   if (error !== undefined) return calls.refuse('getMany', error)
+  // A copy, since the app may change its array before the read ends.
+  const keys = [...wanted]
   const { registry } = calls
   const { active, controlStats } = registry
   const served = keys.filter((key) => serving(registry, arm, key, bucket) !== undefined)

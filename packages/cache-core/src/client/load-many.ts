@@ -24,12 +24,14 @@ export async function loadMany<T> (
     calls.fail(active.stats, 'getOrSetMany', error)
     throw error
   }
-  const different = [...new Set(keys as readonly string[])]
+  // A copy, since the app may change its array before the loads end.
+  const wanted = [...keys as readonly string[]]
+  const different = [...new Set(wanted)]
   const served = new Set(different.filter(call.isServed))
   const batch = new LoadBatch([...served], load, flights.scopes)
   const observed = new LoadBatch(different.filter((key) => !served.has(key)), load)
   const values = await Promise.all(different.map((key) =>
     served.has(key) ? batch.follow(key, call.load(key, batch.loader, batch)) : call.load(key, observed.loader)))
   const byKey = new Map(different.map((key, at) => [key, values[at]]))
-  return (keys as readonly string[]).map((key) => byKey.get(key))
+  return wanted.map((key) => byKey.get(key))
 }

@@ -76,7 +76,9 @@ export class Writes {
   delMany (keys: string[]): Promise<Result<void>> {
     const error = checkKeys(keys)
     if (error !== undefined) return this.#calls.refuse('delMany', error)
-    return keys.length === 0 ? done : this.#del('delMany', keys, (registration) => registration.delMany(keys))
+    // A copy, since the app may change its array before the removal ends.
+    const own = [...keys]
+    return own.length === 0 ? done : this.#del('delMany', own, (registration) => registration.delMany(own))
   }
 
   async clear (): Promise<Result<void>> {

@@ -6,6 +6,7 @@ const PARTS: Readonly<Record<string, 'read' | 'store' | 'remove'>> = {
   'leases.isCurrent': 'read',
   set: 'store',
   setMany: 'store',
+  touch: 'store',
   'tags.capture': 'store',
   'leases.take': 'store',
   'leases.release': 'store',
@@ -17,7 +18,7 @@ const PARTS: Readonly<Record<string, 'read' | 'store' | 'remove'>> = {
 export class Costs {
   /** Seconds of reads of the cache, whether they found a value or not. */
   read = 0
-  /** Seconds of stores, with the leases and snapshots of tags that stores need. Callers of `getOrSet` do not wait for them. */
+  /** Seconds of stores and of new lifetimes, with the leases and snapshots of tags that stores need. Callers of `getOrSet` do not wait for them. */
   store = 0
   /** Seconds of removals by key. */
   remove = 0

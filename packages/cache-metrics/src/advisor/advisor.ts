@@ -1,8 +1,9 @@
 import { checkKey } from '@x/cache-core/implementing'
 import { readStopwatch, type Core } from '@x/cache-core/suite'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { randomUUID } from 'node:crypto'
 import type { Traffic } from '../traffic/traffic.js'
-import { endOf, nameOfSalt, type AdviceState } from './accesses/advice-state.js'
+import { endOf, movedBack, nameOfSalt, type AdviceState } from './accesses/advice-state.js'
 import { AppNumbers } from './app-numbers.js'
 import { AppReports, earlierOf, type AdvisorSettings } from './app-reports.js'
 import type { ReuseCurveOptions } from './curve/curve-options.js'
@@ -52,12 +53,15 @@ export class Advisor {
   /**
    * Begins to observe; an earlier observation of this advisor is dropped.
    * @param secret the salt of the hashes, if the state is kept or merged
-   * @param earlier the state of an earlier process, which is continued
+   * @param stored the state of an earlier process, which is continued
    */
-  async start (secret?: string, earlier?: AdviceState): Promise<void> {
+  async start (secret?: string, stored?: AdviceState): Promise<void> {
     const now = readStopwatch(this.#core.registry.clock)
-    // A wall clock that was set back must not make the trace overlap that of the earlier process.
-    const epoch = Math.max(Date.now(), earlier === undefined ? 0 : endOf(earlier)) - now
+    const today = Date.now()
+    // A wall clock that was set back must not make the trace overlap that of the earlier process, nor leave it ahead of the other processes.
+    const ahead = stored === undefined ? 0 : Math.max(0, Math.ceil(endOf(stored) - today))
+    const earlier = stored === undefined || ahead === 0 ? stored : movedBack(stored, ahead)
+    const epoch = today - now
     const subjects = new Subjects(this.#options, secret === undefined ? undefined : epoch)
     if (earlier !== undefined) await subjects.restore(earlier, now)
     this.close()
@@ -65,7 +69,9 @@ export class Advisor {
     this.#keys = new KeyHasher(secret === undefined ? undefined : saltOf(secret))
     this.#now = now
     this.#numbers.begin()
-    const kept = secret === undefined ? undefined : { saltName: nameOfSalt(secret), epoch, began: now, earlier: earlierOf(earlier) }
+    const kept = secret === undefined
+      ? undefined
+      : { saltName: nameOfSalt(secret), origin: earlier?.origin ?? randomUUID(), epoch, began: now, earlier: earlierOf(earlier) }
     this.#reports.begin(subjects, kept)
     this.#listen()
   }

@@ -29,17 +29,18 @@ export interface AdvisorSettings extends Partial<ReportWishes> {
 /** The state that an advisor continues: `began` is the reading of the stopwatch at its start, `epoch` the zero of the stopwatch since 1970. */
 export interface Kept {
   readonly saltName: string
+  readonly origin: string
   readonly epoch: number
   readonly began: number
   readonly earlier: Earlier | undefined
 }
 
 /** The parts of the state of an earlier process that belong to no key pattern or route. */
-type Earlier = Pick<AdviceState, 'spans' | 'secondsBefore' | 'gates'>
+type Earlier = Pick<AdviceState, 'origin' | 'spans' | 'secondsBefore' | 'gates'>
 
 /** The parts of a state that belong to no key pattern or route; the others are large, and need not stay in memory. */
 export function earlierOf (state: AdviceState | undefined): Earlier | undefined {
-  return state && { spans: state.spans, secondsBefore: state.secondsBefore, gates: state.gates }
+  return state && { origin: state.origin, spans: state.spans, secondsBefore: state.secondsBefore, gates: state.gates }
 }
 
 /** Makes the reports and the states of an advisor from what it has observed. */
@@ -101,11 +102,12 @@ export class AppReports {
   /** The state to keep; `undefined`: the accesses are not recorded. */
   state (): AdviceState | undefined {
     if (this.#kept === undefined) return undefined
-    const { saltName, epoch, began, earlier } = this.#kept
+    const { saltName, origin, epoch, began, earlier } = this.#kept
     const now = readStopwatch(this.#core.registry.clock)
     const { ttls = DEFAULT_TTLS, entries = DEFAULT_ENTRIES } = this.#settings
     return {
       saltName,
+      origin,
       ...withSpan(earlier ?? { spans: [], secondsBefore: 0 }, [epoch + began, epoch + now]),
       ttls,
       entries,

@@ -1,4 +1,4 @@
-import { guardInternal, type Core } from '@x/cache-core/suite'
+import { fieldText, guardInternal, mergeVary, type Core } from '@x/cache-core/suite'
 import type { FastifyInstance, RouteHandlerMethod } from 'fastify'
 import { AccessesNotRecorded, EndpointTaken } from '../errors.js'
 import { CostLedger } from '../ledger/cost-ledger.js'
@@ -48,7 +48,7 @@ export function addAdvisor (fastify: FastifyInstance, core: Core, traffic: Traff
   })
   addRoute(fastify, core, ADVICE_PATH, async function showAdvice (request, reply) {
     const report = { ...await advisor.report(await keeper?.others()), ledger: CostLedger.of(core.registry).report() }
-    reply.header('vary', 'accept')
+    reply.header('vary', mergeVary(fieldText(reply.getHeaders(), 'vary'), ['Accept']))
     return wantsMarkdown(request.headers.accept) ? reply.type('text/markdown; charset=utf-8').send(toMarkdown(report)) : report
   })
   addRoute(fastify, core, ACCESSES_PATH, async function showAccesses (_request, reply) {

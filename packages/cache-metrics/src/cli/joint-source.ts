@@ -22,9 +22,9 @@ export async function reportOfApps (servers: readonly Server[], timeoutMs: numbe
     const reason = foreign(state, first)
     if (reason !== undefined) throw new AdvisorError(`The accesses of ${shown(servers[at]!.url)} cannot be merged with those of ${shown(servers[0]!.url)}: ${reason}; both need the same option advisor.salt and advisor.entries`)
   }
-  for (const [at, { spans: [span] }] of states.entries()) {
-    const same = states.findIndex(({ spans }) => span !== undefined && spans.some(([from]) => from === span[0]))
-    if (same !== at && same !== -1) throw new AdvisorError(`${shown(servers[same]!.url)} and ${shown(servers[at]!.url)} are the same process: give the address of each process, not that of a load balancer`)
+  for (const [at, { origin }] of states.entries()) {
+    const same = states.findIndex((state) => state.origin === origin)
+    if (same !== at) throw new AdvisorError(`${shown(servers[same]!.url)} and ${shown(servers[at]!.url)} are the same process: give the address of each process, not that of a load balancer`)
   }
   const parts = await jointParts(states, first.wishes.staleTolerance)
   return reportOf({

@@ -1,6 +1,7 @@
-import { chmod, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { FileStore } from '../../src/advisor/keeping/file-store.js'
 
@@ -54,6 +55,26 @@ t.test('write: a file that another process has written to is not replaced', asyn
   await utimes(path, 1, 1)
   await t.rejects(store.write(0, '', Buffer.from('two')), /another process writes/)
   t.match(await readFile(path, 'utf8'), /other$/)
+})
+
+t.test('write: a failure leaves no file behind, which would have the salt', async (t) => {
+  const path = await pathOf(t)
+  const store = new FileStore(path)
+  await store.take()
+  await mkdir(path)
+  await utimes(path, 0, 0)
+  await t.rejects(store.write(0, '', Buffer.from('state')))
+  t.same(await readdir(dirname(path)), [basename(path)])
+})
+
+t.test('take: a named pipe, from which a read would wait without end, and a folder are no files of the advisor', async (t) => {
+  const path = await pathOf(t)
+  execFileSync('mkfifo', [path])
+  for (const each of [path, dirname(path)]) {
+    const store = new FileStore(each)
+    await t.rejects(store.salt('proposed'), /none of the advisor/)
+    await t.rejects(store.take(), /none of the advisor/)
+  }
 })
 
 t.test('salt: a file that cannot be read rejects', async (t) => {

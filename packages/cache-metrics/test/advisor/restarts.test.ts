@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { CacheMetricsOptions } from '../../src/index.js'
-import { adviceOn, build, reportOf, Time } from '../fixtures/advised-app.js'
+import { adviceOn, build, reportOf, Time, URL } from '../fixtures/advised-app.js'
 import { Processes } from '../fixtures/processes.js'
 import { atRate, zipf } from '../fixtures/streams.js'
 import { exactMissRatesOf, withWrites } from '../fixtures/writes.js'
@@ -47,6 +47,25 @@ t.test('keep: a restarted process goes on as if it had never stopped, and the ti
   t.ok(Math.abs(last.observedSeconds - 300) < 1, String(last.observedSeconds))
   t.equal(adviceOn(last, 'item').requestsPerHour, adviceOn(whole, 'item').requestsPerHour)
   t.equal(adviceOn(await live(t, 100, {}), 'item').requestsPerHour, 60 * 60, 'without the option each process begins anew')
+})
+
+t.test('keep: a state of a clock that was a year ahead goes on at the present time, with the same estimates', async (t) => {
+  const { now } = Date
+  t.teardown(() => { Date.now = now })
+  const keep = fileOf(t)
+  const whole = await live(t, 200, {})
+  Date.now = () => now() + 365 * 86_400_000
+  await live(t, 100, { keep })
+  Date.now = now
+  const last = await live(t, 100, { keep })
+  t.equal(hitRateOf(last), hitRateOf(whole))
+  t.ok(Math.abs(last.observedSeconds - 200) < 1, String(last.observedSeconds))
+  const app = await build(t, { metrics: { advisor: { keep } } })
+  await app.ready()
+  const { spans } = (await app.inject(`${URL}/accesses`)).json<{ spans: [number, number][] }>()
+  t.equal(spans.length, 3)
+  // The fake clock has run 200 s ahead of the real one.
+  t.ok(spans.every(([, to]) => to < now() + 300_000), 'states of other processes have the present time, too')
 })
 
 t.test('keep: false keeps nothing', async (t) => {

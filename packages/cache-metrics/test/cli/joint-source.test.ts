@@ -37,6 +37,15 @@ t.test('report: two apps are reported on as if they shared one cache', async (t)
   t.match((await run(['gates', '--app', urls[0]!, '--app', urls[1]!])).stdout, /\| Candidate volume \|/)
 })
 
+t.test('report: two processes that began in the same millisecond, as workers of a cluster do, are two', async (t) => {
+  const { now } = Date
+  t.teardown(() => { Date.now = now })
+  Date.now = () => 1_790_000_000_000
+  const urls = [await observed(t, 0, { salt: SALT }), await observed(t, 0, { salt: SALT })]
+  Date.now = now
+  t.match(await run(['report', '--app', urls[0]!, '--app', urls[1]!]), { stdout: /from 2 apps/, stderr: '' })
+})
+
 t.test('report: guarded apps get the headers', async (t) => {
   const urls = [await observed(t, 0, { salt: SALT }, true), await observed(t, 0, { salt: SALT }, true)]
   const argv = ['report', '--app', urls[0]!, '--app', urls[1]!]

@@ -12,5 +12,9 @@ export function isFromForeignOrigin (request: FastifyRequest): boolean {
   const { 'sec-fetch-site': site, origin } = request.headers
   if (site !== undefined) return typeof site !== 'string' || !OWN.has(site)
   if (origin === undefined) return false
-  return !URL.canParse(origin) || new URL(origin).host !== request.host.toLowerCase()
+  if (!URL.canParse(origin)) return true
+  const { protocol, host } = new URL(origin)
+  // Some proxies add the default port to the host, which an origin never has.
+  const asked = `${protocol}//${request.host}`
+  return !URL.canParse(asked) || new URL(asked).host !== host
 }

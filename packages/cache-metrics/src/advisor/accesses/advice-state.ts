@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
+import { TAG } from '../curve/access-kinds.js'
 import type { SampledKeys } from '../curve/key-sample.js'
 import type { ReportWishes } from '../report/assemble.js'
 import type { GateNumbers } from '../report/go-no-go-gates.js'
 import type { Observation } from '../report/observation.js'
 import type { ShadowFinding } from '../report/shadow.js'
-import type { SavedAccesses } from './sampled-accesses.js'
+import type { SavedAccesses, SavedRing } from './sampled-accesses.js'
 import type { Span } from './trace-time.js'
 
 /** The measured numbers of a key pattern or route, whose hit rates follow from the sampled accesses, not from here. */
@@ -24,6 +25,8 @@ export interface SubjectState {
 export interface AdviceState {
   /** Names the salt without revealing it; states with different salts have different hashes for a key. */
   readonly saltName: string
+  /** Tells the observation from others: it is that of the first process, whose state the later ones continue. */
+  readonly origin: string
   /** The times in which the process observed, and its predecessors, whose state it continues. */
   readonly spans: readonly Span[]
   /** Seconds of observation before the first of `spans`. */
@@ -56,4 +59,21 @@ export function withSpan (
 /** The end of the last span, in milliseconds since 1970. */
 export function endOf ({ spans }: Pick<AdviceState, 'spans'>): number {
   return Math.max(0, ...spans.map(([, to]) => to))
+}
+
+/** The same state at an earlier time: all times are a whole number of milliseconds before those of `state`. */
+export function movedBack (state: AdviceState, milliseconds: number): AdviceState {
+  const ring = (saved: SavedRing): SavedRing => ({
+    ...saved,
+    // The word of a tag is its hash, and no time.
+    words: saved.words.map((word, at) => saved.kinds[at]! >= TAG ? word : word - milliseconds)
+  })
+  return {
+    ...state,
+    spans: state.spans.map(([from, to]) => [from - milliseconds, to - milliseconds]),
+    subjects: state.subjects.map((subject) => ({
+      ...subject,
+      accesses: { strata: subject.accesses.strata.map(ring), invalidations: ring(subject.accesses.invalidations) }
+    }))
+  }
 }

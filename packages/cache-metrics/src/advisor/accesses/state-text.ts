@@ -41,6 +41,7 @@ const stateSchema = Type.Object({
   form: Type.Literal('cache-advice'),
   version: Type.Literal(VERSION),
   saltName: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  origin: Type.String({ minLength: 1, maxLength: 64 }),
   spans: Type.Array(Type.Tuple([count, count]), { maxItems: 64 }),
   secondsBefore: count,
   ttls: sizes,

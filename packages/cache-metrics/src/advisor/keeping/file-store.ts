@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import type { AdvicePlace, AdviceStore } from '@x/cache-core/suite'
 
 /** The first line of the file: this name, and the salt, or a dash if the app has the salt. */
@@ -8,6 +9,7 @@ const NO_SALT = '-'
 /** The maximum length of the first line, in bytes. */
 const MAX_HEAD = 200
 const MAX_BYTES = 16 * 1024 * 1024
+const FOREIGN = 'the file is none of the advisor, and stays as it is'
 
 /**
  * The store of one process, in a file that its user alone may read. A file of another kind, and one that another process writes to, stay as
@@ -36,12 +38,18 @@ export class FileStore implements AdviceStore {
   }
 
   async write (_slot: number, _processId: string, state: Uint8Array): Promise<boolean> {
-    const changedAt = await this.#changeTime()
+    const changedAt = (await this.#stat())?.mtimeMs
     if (changedAt !== undefined && changedAt !== this.#changedAt) throw new Error('another process writes to the file, too: give each process a file of its own')
     const temporary = `${this.#file}.${randomUUID()}.tmp`
-    await writeFile(temporary, Buffer.concat([Buffer.from(`${NAME} ${this.#salt}\n`), state]), { mode: 0o600, flag: 'wx' })
-    await rename(temporary, this.#file)
-    this.#changedAt = await this.#changeTime() ?? 0
+    try {
+      await writeFile(temporary, Buffer.concat([Buffer.from(`${NAME} ${this.#salt}\n`), state]), { mode: 0o600, flag: 'wx' })
+      await rename(temporary, this.#file)
+    } catch (error) {
+      // A full disk would get a further part of a file every few minutes.
+      await rm(temporary, { force: true })
+      throw error
+    }
+    this.#changedAt = (await this.#stat())?.mtimeMs ?? 0
     return true
   }
 
@@ -54,21 +62,22 @@ export class FileStore implements AdviceStore {
   }
 
   async #read (): Promise<{ salt: string, state: Uint8Array, changedAt: number } | undefined> {
-    const changedAt = await this.#changeTime()
-    if (changedAt === undefined) return undefined
+    const stats = await this.#stat()
+    if (stats === undefined) return undefined
+    if (!stats.isFile()) throw new Error(FOREIGN)
     const bytes = await readFile(this.#file)
     const end = bytes.indexOf('\n')
     const [name, salt, ...more] = end > MAX_HEAD ? [] : bytes.subarray(0, Math.max(0, end)).toString('latin1').split(' ')
-    if (name !== NAME || salt === undefined || more.length > 0) throw new Error('the file is none of the advisor, and stays as it is')
-    return { salt, state: bytes.subarray(end + 1), changedAt }
+    if (name !== NAME || salt === undefined || more.length > 0) throw new Error(FOREIGN)
+    return { salt, state: bytes.subarray(end + 1), changedAt: stats.mtimeMs }
   }
 
-  /** The time of the last change of the file, in milliseconds; `undefined`: there is no file. */
-  async #changeTime (): Promise<number | undefined> {
+  /** What the file system knows of the file; `undefined`: there is no file. */
+  async #stat (): Promise<Stats | undefined> {
     try {
-      const { mtimeMs, size } = await stat(this.#file)
-      if (size > MAX_BYTES) throw new Error('the file is none of the advisor, and stays as it is')
-      return mtimeMs
+      const stats = await stat(this.#file)
+      if (stats.size > MAX_BYTES) throw new Error(FOREIGN)
+      return stats
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw error
