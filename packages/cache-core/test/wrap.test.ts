@@ -34,6 +34,16 @@ t.test('wrap: a function runs once for equal arguments', async (t) => {
   t.same([...registry.active.stats.counters.keys()], ['user'], 'the name is the key pattern')
 })
 
+t.test('wrap: a function of the first arguments alone leaves the type of the others as it is', async (t) => {
+  const { client } = makeClient()
+  const users = async (team: string, { limit = 10 } = {}): Promise<User[]> => [{ id: limit, team }]
+  const load = client.wrap(users, { name: 'users', coveringTags: (team) => [`team:${team}`], tags: ([user], team) => [`${team}:${user!.id}`] })
+  t.same(await load('red', { limit: 5 }), [{ id: 5, team: 'red' }], 'the compiler takes the second argument')
+  const byTeam = client.namespace<User[]>('ns').wrap(users, { name: 'byTeam', key: (team) => team })
+  t.same(await byTeam('red', { limit: 5 }), [{ id: 5, team: 'red' }])
+  t.equal(byTeam.keyOf('red', { limit: 5 }), 'byTeam:red')
+})
+
 t.test('wrap: calls with equal arguments share one run, its value and its error', async (t) => {
   const { client } = makeClient()
   const value = deferred<string>()

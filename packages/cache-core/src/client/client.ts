@@ -1,7 +1,7 @@
 import { checkKey, checkLockOptions } from '../contract/arguments.js'
 import type { Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, Tags } from '../contract/cache.js'
 import type { GetOrSetOptions, Loader, ManyLoader } from '../contract/loader.js'
-import type { CacheNamespace, FastifyCache, NamespaceOptions, WarmItem, WarmOptions, WarmReport, WrapOptions, Wrapped } from './fastify-cache.js'
+import type { ArgumentsOf, CacheNamespace, FastifyCache, NamespaceOptions, WarmItem, WarmOptions, WarmReport, WrapOptions, Wrapped } from './fastify-cache.js'
 import { checkNames } from '../contract/option-names.js'
 import { MISS, type Result } from '../contract/result.js'
 import { readNear, readNow, shareNear, shareNow, useNow, type EntryUser, type SharedEntry } from '../contract/sync-read.js'
@@ -171,8 +171,8 @@ export class CacheClient implements FastifyCache {
     })
   }
 
-  wrap<A extends unknown[], T> (fn: (this: void, ...args: A) => T | Promise<T>, options: WrapOptions<A, T>): Wrapped<A, T> {
-    return wrap(this, fn, options)
+  wrap<A extends unknown[], T> (fn: (this: void, ...args: A) => T | Promise<T>, options: WrapOptions<ArgumentsOf<A>, T>): Wrapped<A, T> {
+    return wrap(this, fn, options as WrapOptions<A, T>)
   }
 
   async lock (key: string, options: LockOptions): Promise<Result<Lock | null>> {

@@ -3,9 +3,9 @@ import type { CacheRegistry } from '../service/registry.js'
 import type { GetOrSetOptions, LoadContext, Loader, ManyLoader } from '../contract/loader.js'
 import type { Result } from '../contract/result.js'
 import type { WarmOptions } from './warm-options.js'
-import type { WrapOptions, Wrapped } from './wrap-options.js'
+import type { ArgumentsOf, WrapOptions, Wrapped } from './wrap-options.js'
 
-export type { WarmOptions, WrapOptions, Wrapped }
+export type { ArgumentsOf, WarmOptions, WrapOptions, Wrapped }
 
 /** One critical key that `warm` loads before the first request. */
 export interface WarmItem<T = any> { key: string; loader: Loader<T>; options?: GetOrSetOptions<T> }
@@ -45,7 +45,7 @@ export interface FastifyCache extends Required<Omit<Cache, 'name' | 'passThrough
    * Returns the cached form of a function: its results are cached by its arguments. The function is called without a `this`.
    * @throws `CACHE_ERR_OPTION_INVALID`
    */
-  wrap<A extends unknown[], T> (fn: (this: void, ...args: A) => T | Promise<T>, options: WrapOptions<A, T>): Wrapped<A, T>
+  wrap<A extends unknown[], T> (fn: (this: void, ...args: A) => T | Promise<T>, options: WrapOptions<ArgumentsOf<A>, T>): Wrapped<A, T>
   /**
    * Returns the same cache with every key and tag prefixed by `name:`; `clear` clears the namespace alone.
    * @param defaults options for the calls of the namespace, where they name none of their own
@@ -71,6 +71,6 @@ export interface CacheNamespace<V> extends Omit<FastifyCache, Untyped> {
   setMany (items: (SetItem & { value: V })[]): Promise<Result<void>>
   getOrSet (key: string, loader: (context: LoadContext<V>) => V | Promise<V>, options?: number | GetOrSetOptions<V>): Promise<V>
   getOrSetMany (keys: readonly string[], loadMany: ManyLoader<V>, options?: number | GetOrSetOptions<V>): Promise<(V | undefined)[]>
-  wrap<A extends unknown[]> (fn: (this: void, ...args: A) => V | Promise<V>, options: WrapOptions<A, V>): Wrapped<A, V>
+  wrap<A extends unknown[]> (fn: (this: void, ...args: A) => V | Promise<V>, options: WrapOptions<ArgumentsOf<A>, V>): Wrapped<A, V>
   warm (items: WarmItem<V>[], options?: WarmOptions): Promise<WarmReport>
 }

@@ -1,7 +1,7 @@
 import type { Entry, Lock, LockOptions, ReadHint, SetItem, SetOptions, Tags } from '../contract/cache.js'
 import { OptionInvalid, type CacheError } from '../contract/errors.js'
 import type { GetOrSetOptions, LoadedMany, Loader, ManyLoader } from '../contract/loader.js'
-import type { CacheNamespace, FastifyCache, NamespaceOptions, WarmItem, WarmOptions, WarmReport, WrapOptions, Wrapped } from './fastify-cache.js'
+import type { ArgumentsOf, CacheNamespace, FastifyCache, NamespaceOptions, WarmItem, WarmOptions, WarmReport, WrapOptions, Wrapped } from './fastify-cache.js'
 import { checkDefaults, inheritedDefaults, overlay, withDefaults, withSetDefaults } from './namespace-defaults.js'
 import { wrap } from './wrap.js'
 import type { CacheRegistry } from '../service/registry.js'
@@ -101,8 +101,8 @@ export class NamespacedCache implements FastifyCache {
     return this.#cache.getOrSetMany(this.#keys(keys), load, this.#loadOptions(typeof options === 'number' ? { ttl: options } : options ?? {}))
   }
 
-  wrap<A extends unknown[], T> (fn: (this: void, ...args: A) => T | Promise<T>, options: WrapOptions<A, T>): Wrapped<A, T> {
-    return wrap(this, fn, options)
+  wrap<A extends unknown[], T> (fn: (this: void, ...args: A) => T | Promise<T>, options: WrapOptions<ArgumentsOf<A>, T>): Wrapped<A, T> {
+    return wrap(this, fn, options as WrapOptions<A, T>)
   }
 
   namespace (name: string, defaults?: NamespaceOptions): FastifyCache

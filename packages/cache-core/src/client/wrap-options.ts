@@ -26,6 +26,12 @@ export interface WrapOptions<A extends unknown[] = any[], T = any> extends Omit<
   coveringTags?: string[] | ((...args: A) => string[]) | undefined
 }
 
+/**
+ * The arguments of a wrapped function as its options see them. Nothing is inferred from it: an option that takes fewer arguments than the
+ * function must not make the others unusable (`NoInfer` of a rest parameter refuses such an option).
+ */
+export type ArgumentsOf<A extends unknown[]> = A extends infer Given extends unknown[] ? Given : never
+
 /** A function whose results are cached by its arguments. */
 export interface Wrapped<A extends unknown[], T> {
   /**

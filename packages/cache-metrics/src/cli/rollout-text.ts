@@ -30,6 +30,12 @@ export function rolloutGates ({ gates, verdict, reason, percent }: Pick<SentRoll
 
 const UNITS: Readonly<Record<string, string>> = { percent: '%', hours: 'h' }
 
+/** The end of a ramp that is under way: without it, the answer to an action would show the percent before the action alone. */
+function risingTo ({ percent, stage, stages, killed, problem }: SentRollout): string {
+  const end = stages[stage - 1]
+  return end === undefined || percent >= end || killed || typeof problem === 'string' ? '' : `, rising to ${number(end)} %`
+}
+
 function summaryOf (rollout: SentRollout): string[] {
   const { percent, stage, stages, paused, killed, completed, advance, holdOut } = rollout
   const { patterns, observedMinutes, minutesToCount, recommendation, problem, note, comparison } = rollout
@@ -40,7 +46,7 @@ function summaryOf (rollout: SentRollout): string[] {
   ]
   if (states.length === 0) states.push(advance === 'manual' ? 'recommends only' : 'goes on by itself')
   const lines = [
-    `${number(percent)} % of the subjects are cached, hold-out ${number(holdOut)} %: ${stage === 0 ? 'the baseline' : `stage ${stage} of ${stages.length}`} (${stages.map(number).join(' → ')}), ${states.join(', ')}`,
+    `${number(percent)} % of the subjects are cached${risingTo(rollout)}, hold-out ${number(holdOut)} %: ${stage === 0 ? 'the baseline' : `stage ${stage} of ${stages.length}`} (${stages.map(number).join(' → ')}), ${states.join(', ')}`,
     `${number(observedMinutes)} of ${number(minutesToCount)} minutes counted in this stage`,
     ...Object.entries(patterns).map(([pattern, limit]) => `key pattern ${pattern}: ${number(limit)} %`),
     ...[comparison, recommendation, problem === undefined || problem === null ? problem : `problem: ${problem}`, note].filter((line) => typeof line === 'string')

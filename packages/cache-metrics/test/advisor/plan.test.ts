@@ -66,3 +66,10 @@ t.test('planText: says what to expect, and registers Redis where there is a URL'
   t.match(text, /CACHE_IMPL=memory CACHE_PATTERN_WHITELIST=item CACHE_PATTERNS='\{"item":\{"ttl":60,"maxEntries":1000\}\}'$/)
   t.notMatch(text, 'cache-edge')
 })
+
+t.test('planText: says that it replaces the registrations of all its packages, and that their other options stay', async (t) => {
+  const withRoute = planText(planFor(advise([seenOf(), seenOf({ name: 'GET /items', kind: 'route' })]))!)
+  t.match(withRoute, "in place of the app's own registrations of @x/cache-core, @x/cache-redis and @x/cache-edge.\n")
+  t.match(withRoute, '// Keep their other options, such as serializer, personal, guard and keyPrefix: values of another serializer are not what the app has loaded.\n')
+  t.match(planText(planFor(advise([seenOf()]))!), "in place of the app's own registrations of @x/cache-core and @x/cache-redis.\n")
+})

@@ -46,6 +46,16 @@ async function answering (t: Test, status: number, body: unknown): Promise<{ url
   return { url: await app.listen({ port: 0, host: '127.0.0.1' }), asked }
 }
 
+t.test('rollout: a percent below that of its stage is on the way to it', async (t) => {
+  const printed = async (view: object): Promise<string> => (await run(['rollout', 'status', '--app', (await answering(t, 200, { ...VIEW, ...view })).url])).stdout
+  t.match(await printed({ percent: 3.71 }), '- 3.71 % of the subjects are cached, rising to 10 %, hold-out 1 %: stage 1 of 3')
+  t.match(await printed({ percent: 49, stage: 3 }), '- 49 % of the subjects are cached, rising to 100 %, hold-out 1 %: stage 3 of 3')
+  t.notMatch(await printed({ percent: 100, stage: 3 }), 'rising')
+  t.notMatch(await printed({ percent: 0, stage: 0 }), 'rising')
+  t.notMatch(await printed({ percent: 0, killed: true }), 'rising')
+  t.notMatch(await printed({ percent: 0, problem: 'the state cannot be read' }), 'rising')
+})
+
 t.test('rollout status: reads, and prints stage, arms, criteria and history', async (t) => {
   const { url, asked } = await answering(t, 200, VIEW)
   const { status, stdout, stderr } = await run(['rollout', 'status', '--app', url])

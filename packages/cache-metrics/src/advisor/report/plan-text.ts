@@ -16,7 +16,8 @@ export function planText (plan: Plan): string {
   const { options: { implementation, memory, ...shared }, edge, redis, env } = plan
   const lines = [
     `// ${forComment(expectedText(plan))}`,
-    '// Paste in front of the routes, in place of the app\'s own registration of @x/cache-core.',
+    `// Paste in front of the routes, in place of the app's own registrations of ${edge === undefined ? '@x/cache-core and @x/cache-redis' : '@x/cache-core, @x/cache-redis and @x/cache-edge'}.`,
+    '// Keep their other options, such as serializer, personal, guard and keyPrefix: values of another serializer are not what the app has loaded.',
     ...shared.patterns === undefined
       ? ['// Calls with a ttl of their own keep it.']
       : ['// The ttl of a pattern replaces the number in a call. A call with a ttl of 0, or with a function, keeps its own.'],
