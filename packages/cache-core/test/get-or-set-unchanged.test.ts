@@ -147,3 +147,33 @@ t.test('getOrSet: types: unchanged() leaves the type of the loader as it is', as
   const wrong: string = await client.getOrSet(KEY, async ({ unchanged }) => await fetchUser() ?? unchanged(), options)
   t.same([user, wrong], [ADA, ADA])
 })
+
+for (const kind of Object.keys(implementations)) {
+  for (const options of [{ ttl: 10, staleIfError: 60, tags: ['users'] }, { ttl: 10, staleWhileRevalidate: 60, tags: ['users'] }]) {
+    t.test(`getOrSet: a value that is removed while it is read is no stale value of the load (${kind}, ${Object.keys(options)[1]})`, async (t) => {
+      for (const remove of [(cache: CacheClient) => cache.del(KEY), (cache: CacheClient) => cache.tags.invalidate('users'), (cache: CacheClient) => cache.clear()]) {
+        const { client, clock } = await stored(kind, options)
+        clock.advance(12)
+        const loading = client.getOrSet(KEY, ({ stale, unchanged }) => stale === undefined ? 'loaded' : unchanged(), options)
+        t.match(await remove(client), { ok: true })
+        await loading
+        await settle()
+        t.not((await client.getEntry<User>(KEY) as { value: { value: User } | null }).value?.value.name, 'Ada')
+      }
+    })
+  }
+}
+
+t.test('getOrSet: a waiter that begins a load in place of an aborted one has no stale value from before it waited', async (t) => {
+  const options = { ttl: 10, staleIfError: 60 }
+  const { client, clock } = await stored('memory', options)
+  clock.advance(12)
+  const source = deferred<never>()
+  const first = client.getOrSet(KEY, () => source.promise, options)
+  const waiter = client.getOrSet(KEY, ({ stale, unchanged }) => stale === undefined ? 'loaded' : unchanged(), options)
+  await settle()
+  t.match(await client.del(KEY), { ok: true })
+  source.reject(new DOMException('the request has ended', 'AbortError'))
+  await t.rejects(first, { name: 'AbortError' })
+  t.equal(await waiter, 'loaded')
+})

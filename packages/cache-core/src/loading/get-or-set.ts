@@ -135,19 +135,22 @@ export class GetOrSet {
     const { target, key, options } = call
     const { flights } = this.#service
     const pending = flights.joinable(key)
+    const { changes } = flights
     let entry = await this.#store.read(call)
     // A load that has ended during this read may have stored a value that the read does not have.
     const isOver = pending !== undefined && flights.joinable(key) === undefined
     if (isOver && !call.isStoreAway && (entry?.fresh !== true || options.earlyRefresh !== undefined)) entry = await this.#store.read(call)
+    // A value that may have been removed during the read is not given to a loader, which could store it again.
+    const isUnchanged = flights.changes === changes
     const counters = target.stats.of(key)
     const outcome = this.#outcomeOf(entry, call)
     this.#service.observer.read(counters, key, outcome)
     if (entry === null || outcome === 'miss') {
-      if (entry !== null) call.stale = { value: entry.value, age: entry.age }
+      if (entry !== null && isUnchanged) call.stale = { value: entry.value, age: entry.age }
       return this.#joinOrLoad(call)
     }
     if (outcome === 'hit' ? isEarlyRefreshDue(entry, options.earlyRefresh, counters.loads.recent) : mayBeServed(entry, options.staleWhileRevalidate)) {
-      this.#refresh(call, entry)
+      this.#refresh(call, entry, isUnchanged)
     }
     return entry.value
   }
@@ -185,6 +188,7 @@ export class GetOrSet {
     const entry = await this.#store.read(call, false)
     if (entry?.fresh === true) return entry.value
     this.#service.flights.supersedeFlight(flight)
+    call.stale = undefined
     return this.#share(call)
   }
 
@@ -200,6 +204,8 @@ export class GetOrSet {
       let own: Promise<T> | undefined
       const replace = (isSuspected: boolean): void => {
         if (own !== undefined) return
+        // The value may have been removed during the wait.
+        call.stale = undefined
         own = this.#share(call, isSuspected)
         own.then(resolve, reject)
       }
@@ -215,10 +221,10 @@ export class GetOrSet {
   }
 
   /** Loads the value of a stale entry in the background. The event `loaded` reports a failure, and the stale entry remains. */
-  #refresh<T> (call: Call<T>, entry: Entry<T>): void {
+  #refresh<T> (call: Call<T>, entry: Entry<T>, isUnchanged: boolean): void {
     if (this.#service.flights.joinable(call.key) !== undefined || this.#backoff.isActive(call.key)) return
     // The caller gets the value itself, and may change it.
-    call.stale = { value: copyOf(entry.value, this.#service.serializer), age: entry.age }
+    if (isUnchanged) call.stale = { value: copyOf(entry.value, this.#service.serializer), age: entry.age }
     const refreshed = this.#runner.begin(call, { ttlLeft: Math.max(entry.ttlLeft, 0), isBackground: true })
     call.batch?.hold(call.key, refreshed)
     refreshed.catch(() => {

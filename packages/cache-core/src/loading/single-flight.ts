@@ -117,6 +117,8 @@ export class Flights<F extends Flight = Flight> {
   readonly scopes = new LoadScopes()
   /** The number of flights of this process that have begun so far. */
   begun = 0
+  /** The number of calls so far that changed or removed values, and so supersede flights. */
+  changes = 0
   readonly #joinable = new Map<string, F>()
   readonly #byTag = new Map<string, Set<F>>()
   readonly #open = new Set<F>()
@@ -150,6 +152,7 @@ export class Flights<F extends Flight = Flight> {
 
   /** Supersedes the flights of keys that were changed. */
   supersede (keys: readonly string[]): void {
+    this.changes++
     for (const key of keys) {
       const flight = this.#joinable.get(key)
       if (flight !== undefined) this.supersedeFlight(flight)
@@ -162,6 +165,7 @@ export class Flights<F extends Flight = Flight> {
    * load.
    */
   supersedeTags (tags: readonly string[]): void {
+    this.changes++
     for (const tag of tags) {
       for (const flight of this.#byTag.get(tag) ?? []) this.supersedeFlight(flight)
     }
@@ -172,6 +176,7 @@ export class Flights<F extends Flight = Flight> {
 
   /** Supersedes all flights, since every entry was removed or the implementation was swapped. */
   supersedeAll (): void {
+    this.changes++
     for (const flight of this.#open) this.supersedeFlight(flight)
   }
 
