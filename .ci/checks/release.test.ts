@@ -1,8 +1,9 @@
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t from 'tap'
+import { parse } from 'yaml'
 
 const ROOT = join(import.meta.dirname, '../..')
 const RULES = 'packages/cache-metrics/prometheus/alert-rules.yml'
@@ -64,6 +65,26 @@ t.test('release: what would be published wrongly is refused with what to do', as
   replace('packages/cache-redis/package.json', /"version": "[^"]+"/.exec(copyOf(t).read('packages/cache-redis/package.json'))![0], '"version": "0.0.9"')
   t.match(await release(['--check']), { status: 1, output: /cache-edge: "repository" is not[^]*cache-redis has version 0\.0\.9/ })
   t.match(await release(['next']), { status: 1, output: /give a version/ })
+})
+
+/** The arguments of each `npm publish` that the release of a tag runs. */
+function published (t: Test, tag: string): string[] {
+  const { jobs } = parse(readFileSync(join(ROOT, '.github/workflows/release.yml'), 'utf8')) as { jobs: { publish: { steps: { name?: string, run?: string }[] } } }
+  const { run } = jobs.publish.steps.find(({ name }) => name?.startsWith('Publish'))!
+  const folder = mkdtempSync(join(tmpdir(), 'npm-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  // In place of npm a program that knows no package.
+  writeFileSync(join(folder, 'npm'), '#!/bin/sh\n[ "$1" = view ] && exit 1\necho "$*"\n', { mode: 0o755 })
+  const output = execFileSync('bash', ['-e', '-c', run!], { encoding: 'utf8', env: { PATH: `${folder}:/usr/bin:/bin`, GITHUB_REF_NAME: tag } })
+  return output.trim().split('\n')
+}
+
+t.test('release: a version before a release gets a tag of its own, without which npm refuses it or gives it to whoever installs the latest', async (t) => {
+  for (const [version, tag] of [['v0.2.0', 'latest'], ['v0.2.0-rc.1', 'next']] as const) {
+    const all = published(t, version)
+    t.equal(all.length, 4)
+    for (const one of all) t.match(one, new RegExp(`^publish .*--provenance .*--tag ${tag}( |$)`))
+  }
 })
 
 t.test('release: a repository is set in the manifests and in the links of the alerts', async (t) => {

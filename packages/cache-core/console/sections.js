@@ -2,8 +2,8 @@
 const { cacheConsole } = globalThis
 const { element, patchChildren } = cacheConsole
 
-/** The path of the console, under which its JSON is, with any prefix of the app. */
-const base = location.pathname.replace(/\/+$/, '')
+/** The address of the console, under which its JSON is, with any prefix of the app. */
+const base = location.origin + location.pathname.replace(/\/+$/, '')
 const TIME_LIMIT_MS = 10_000
 /** Milliseconds between two announcements of the numbers to a screen reader, which would otherwise speak without end. */
 const ANNOUNCE_EVERY_MS = 20_000

@@ -51,6 +51,12 @@ t.test('compose: services, volumes, mounted files and programs that are named ex
   }
 })
 
+t.test('compose: the ports are open to this machine alone, since the console of a staging environment acts without a guard', async (t) => {
+  const ports = Object.values(services).flatMap((service) => service.ports ?? [])
+  t.equal(ports.length, 4)
+  for (const port of ports) t.match(port, /^127\.0\.0\.1:\d+:\d+$/)
+})
+
 t.test('compose: Prometheus loads the mounted rules, and Grafana the mounted dashboards from the data source', async (t) => {
   const mounts = mountsOf('prometheus')
   for (const file of prometheusConfig.rule_files) t.ok(statSync(mounts.get(`/etc/prometheus/${file}`)!).isFile(), file)

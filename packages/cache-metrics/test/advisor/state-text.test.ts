@@ -41,6 +41,12 @@ const broken: Record<string, [unknown, RegExp]> = {
   'an access of an unknown kind': [
     { ...good, subjects: [{ ...subject, accesses: { ...subject.accesses, invalidations: { isWhole: true, kinds: '/w==', hashes: 'AAAAAA==', words: 'AAAAAA==' } } }] }, /damaged/
   ],
+  'a span that ends before it begins': [{ ...good, spans: [[2, 1]] }, /damaged/],
+  'a span beyond the time of any clock': [{ ...good, spans: [[1, 1e300]] }, /damaged/],
+  'a ttl that no curve has': [{ ...good, ttls: [1e308] }, /damaged/],
+  'a size that no curve has': [{ ...good, entries: [100, 0.5] }, /damaged/],
+  'more tables than the sizes need, whose accesses would count again': [{ ...good, subjects: [{ ...subject, accesses: { ...subject.accesses, strata: [ring, ring] } }] }, /damaged/],
+  'a key pattern that is there twice': [{ ...good, subjects: [subject, subject] }, /damaged/],
   'more key patterns than there are': [{ ...good, subjects: Array.from({ length: 65 }, () => subject) }, /damaged/]
 }
 for (const [what, [from, reason]] of Object.entries(broken)) {

@@ -1,3 +1,4 @@
+import { cacheCore } from '@x/cache-core'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { writeFile } from 'node:fs/promises'
 import t from 'tap'
@@ -136,6 +137,20 @@ t.test('console in Chromium', { skip }, async (t) => {
       await page.close()
     })
   }
+})
+
+t.test('console in Chromium: a path with two slashes at its start, which an app may ignore, is no host', { skip }, async (t) => {
+  const browser = await Chromium.start(t)
+  const app = Fastify({ forceCloseConnections: true, routerOptions: { ignoreDuplicateSlashes: true } })
+  t.teardown(() => app.close())
+  await app.register(cacheCore, { implementation: 'memory' })
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  const page = await browser.open(`${url}/${PATH}`, WIDE)
+  await page.until('document.querySelector("#now").innerText.includes("MemoryCache") || document.querySelector("#message").innerText !== ""')
+  t.equal(await page.text('#message'), '')
+  t.match(await page.text('#now'), /MemoryCache/)
+  t.same(page.requests.filter((each) => !each.startsWith(url) && each !== 'data:,'), [])
+  await page.close()
 })
 
 t.test('console in Chromium: hostile names are text', { skip }, async (t) => {

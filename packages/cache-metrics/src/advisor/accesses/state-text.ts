@@ -1,10 +1,11 @@
+import { MAX_TTL } from '@x/cache-core/implementing'
 import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { HASHES } from '../hash.js'
 import { TAG } from '../curve/access-kinds.js'
 import { MAX_TAGS } from '../curve/entry-tags.js'
 import type { AdviceState, MeasuredNumbers, SubjectState } from './advice-state.js'
-import type { SavedRing } from './sampled-accesses.js'
+import { strataOf, type SavedRing } from './sampled-accesses.js'
 
 /** The form of the text of a state. A change of the text that an older release would misread needs a new version. */
 const VERSION = 1
@@ -12,12 +13,16 @@ const VERSION = 1
 export const MAX_STATE_LENGTH = 8 * 1024 * 1024
 /** The maximum number of key patterns and routes in a state. */
 const MAX_SUBJECTS = 64
+/** The latest time of a `Date`, in milliseconds since 1970. */
+const MAX_TIME = 8.64e15
 
 const count = Type.Number({ minimum: 0 })
 const share = Type.Number({ minimum: 0, maximum: 1 })
 const name = Type.String({ maxLength: 2000 })
 const bytes = Type.String({ maxLength: MAX_STATE_LENGTH, pattern: '^[A-Za-z0-9+/]*={0,2}$' })
-const sizes = Type.Array(Type.Number({ exclusiveMinimum: 0 }), { minItems: 1, maxItems: 32 })
+const ttls = Type.Array(Type.Number({ exclusiveMinimum: 0, maximum: MAX_TTL }), { minItems: 1, maxItems: 32 })
+const sizes = Type.Array(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), { minItems: 1, maxItems: 32 })
+const time = Type.Number({ minimum: 0, maximum: MAX_TIME })
 const ring = Type.Object({ isWhole: Type.Boolean(), kinds: bytes, hashes: bytes, words: bytes })
 const verdict = Type.Union(['go', 'no-go', 'inconclusive', 'not enough data'].map((each) => Type.Literal(each)))
 
@@ -42,9 +47,9 @@ const stateSchema = Type.Object({
   version: Type.Literal(VERSION),
   saltName: Type.String({ pattern: '^[0-9a-f]{16}$' }),
   origin: Type.String({ minLength: 1, maxLength: 64 }),
-  spans: Type.Array(Type.Tuple([count, count]), { maxItems: 64 }),
+  spans: Type.Array(Type.Tuple([time, time]), { maxItems: 64 }),
   secondsBefore: count,
-  ttls: sizes,
+  ttls,
   entries: sizes,
   wishes: Type.Object({ staleTolerance: share, minRequests: count, minDays: Type.Optional(count) }),
   gates: Type.Object({
@@ -83,6 +88,7 @@ export function parseState (from: unknown): AdviceState | string {
   if (json.version !== VERSION) return `it has version ${json.version}, and this release reads version ${VERSION}`
   if (!Value.Check(stateSchema, json)) return 'it is damaged'
   const state = json as Static<typeof stateSchema>
+  if (!isConsistent(state)) return 'it is damaged'
   const subjects: SubjectState[] = []
   for (const { numbers, keys, accesses } of state.subjects) {
     const [invalidations, ...strata] = [accesses.invalidations, ...accesses.strata].map(ringOf)
@@ -94,6 +100,14 @@ export function parseState (from: unknown): AdviceState | string {
     })
   }
   return { ...state as unknown as AdviceState, subjects }
+}
+
+/** Whether the parts of a state fit together: time does not run back in it, and no access is in it twice. */
+function isConsistent ({ spans, entries, subjects }: Static<typeof stateSchema>): boolean {
+  const strata = strataOf(entries).length
+  const names = new Set(subjects.map(({ numbers: { kind, name } }) => `${kind} ${name}`))
+  return names.size === subjects.length && spans.every(([from, to]) => from <= to) &&
+    subjects.every(({ accesses }) => accesses.strata.length === strata)
 }
 
 function parse (text: string): unknown {
