@@ -94,7 +94,8 @@ t.test('report: the bytes of a rich value are those of its rich text, and no lis
   app.cache.registry.events.on('listenerFailed', (event) => failures.push(event))
   const value = { price: 12n, roles: new Set(['admin']) }
   for (let turn = 0; turn < 2; turn++) t.same(await app.cache.getOrSet('book:1', () => value), value)
-  await app.cache.getOrSet('price:1', () => 12n)
+  await app.cache.getOrSet('price:1', () => ({ at: new Date(0), price: 12n }))
+  await settle()
   t.same(failures, [])
   const { length } = toRichText(value).text!
   t.match(CostLedger.of(app.cache.registry).numbers().find(({ keyPattern }) => keyPattern === 'book'), { impl: 'memory', storedBytes: length, savedBytes: length })
