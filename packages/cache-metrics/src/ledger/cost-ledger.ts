@@ -112,7 +112,7 @@ export class CostLedger {
   }
 
   #measure (sizes: PatternSizes, key: string, keyPattern: string, value: unknown): void {
-    const { clock, stats } = this.#cache
+    const { clock, stats, serializer } = this.#cache
     const began = readStopwatch(clock)
     // The hits and stores until now are valued with the mean size until now.
     for (const { label, counters } of stats.impls.values()) {
@@ -120,7 +120,7 @@ export class CostLedger {
       if (each !== undefined) sizes.sumsOf(label, each)
     }
     try {
-      sizes.measure(key, value)
+      sizes.measure(key, value, serializer)
     } finally {
       this.#timeBudget.spend(readStopwatch(clock) - began)
     }

@@ -1,4 +1,5 @@
-import { isWithinBytes, type Counters } from '@x/cache-core/suite'
+import type { SerializerName } from '@x/cache-core'
+import { isWithinBytes, toRichText, type Counters } from '@x/cache-core/suite'
 import { HeldKeys } from './held-keys.js'
 
 /** The number of stores of a key pattern whose values are all measured. */
@@ -35,7 +36,7 @@ export class PatternSizes {
   #meanKeyLength = 0
   readonly #sums = new Map<string, ByteSums>()
 
-  /** The moving mean size of a stored value in bytes of JSON text; `undefined`: no value was measured. */
+  /** The moving mean size of a stored value in bytes of its text; `undefined`: no value was measured. */
   get meanBytes (): number | undefined { return this.#measured === 0 ? undefined : this.#meanBytes }
   get meanKeyLength (): number { return this.#meanKeyLength }
 
@@ -45,9 +46,9 @@ export class PatternSizes {
     return at < FIRST_STORES || at % EVERY === 0
   }
 
-  /** Measures the size of a value. A value without JSON text is left out. */
-  measure (key: string, value: unknown): void {
-    const bytes = bytesOf(value)
+  /** Measures the size of a value in the text of the cache's serializer. A value without such a text is left out. */
+  measure (key: string, value: unknown, serializer: SerializerName = 'json'): void {
+    const bytes = bytesOf(value, serializer === 'rich')
     if (bytes === undefined) return
     const share = 1 / Math.min(++this.#measured, MOVING_OVER)
     this.#meanBytes += (bytes - this.#meanBytes) * share
@@ -63,11 +64,11 @@ export class PatternSizes {
   }
 }
 
-/** Returns the size of a value as JSON text or, of bytes, as it is; `undefined`: it has no JSON text. Throws where a `toJSON` of the app does. */
-function bytesOf (value: unknown): number | undefined {
+/** Returns the size of a value as text or, of bytes, as it is; `undefined`: it has no text. Throws where a `toJSON` of the app does. */
+function bytesOf (value: unknown, isRich: boolean): number | undefined {
   if (typeof value === 'string') return Math.min(Buffer.byteLength(value), MAX_BYTES)
   if (value instanceof Uint8Array) return Math.min(value.byteLength, MAX_BYTES)
-  if (!isWithinBytes(value, MAX_BYTES)) return MAX_BYTES
-  const text = JSON.stringify(value) as string | undefined
+  if (!isWithinBytes(value, MAX_BYTES, isRich)) return MAX_BYTES
+  const text = isRich ? toRichText(value).text : JSON.stringify(value) as string | undefined
   return text === undefined ? undefined : Math.min(Buffer.byteLength(text), MAX_BYTES)
 }

@@ -1,5 +1,5 @@
 import { CacheRegistry, MemoryCache, NullCache } from '@x/cache-core'
-import { CacheClient } from '@x/cache-core/suite'
+import { CacheClient, toRichText } from '@x/cache-core/suite'
 import t from 'tap'
 import { settle } from '@x/test-kit/deferred'
 import { FakeClock } from '@x/test-kit/fake-clock'
@@ -86,6 +86,19 @@ t.test('report: a value whose toJSON throws fails no store, and is left out', as
   t.match(await client.set('user:1', { toJSON () { throw new Error('bug') } }), { ok: true })
   t.match(ledger.numbers()[0], { stores: 1, storedBytes: undefined })
   t.same(failures, ['stored'])
+})
+
+t.test('report: the bytes of a rich value are those of its rich text, and no listener fails', async (t) => {
+  const app = await buildApp(t, {}, { implementation: 'memory', serializer: 'rich' })
+  const failures: unknown[] = []
+  app.cache.registry.events.on('listenerFailed', (event) => failures.push(event))
+  const value = { price: 12n, roles: new Set(['admin']) }
+  for (let turn = 0; turn < 2; turn++) t.same(await app.cache.getOrSet('book:1', () => value), value)
+  await app.cache.getOrSet('price:1', () => ({ at: new Date(0), price: 12n }))
+  await settle()
+  t.same(failures, [])
+  const { length } = toRichText(value).text!
+  t.match(CostLedger.of(app.cache.registry).numbers().find(({ keyPattern }) => keyPattern === 'book'), { impl: 'memory', storedBytes: length, savedBytes: length })
 })
 
 t.test('GET /internal/cache/advice: has the ledger, as JSON and as Markdown', async (t) => {
