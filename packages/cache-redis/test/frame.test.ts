@@ -63,6 +63,9 @@ t.test('withTtl: another ttl leaves payload, tags and stamp of any frame as they
 t.test('hasSameStamp: no two frames or marks have one stamp, and no other bytes have it', async (t) => {
   const header = writeFrame(meta, Buffer.from('x')).subarray(0, HEADER_BYTES)
   t.ok(hasSameStamp(Buffer.from(header), header))
+  const short = Buffer.from([FRAME, 2, 2])
+  t.ok(hasSameStamp(Buffer.from(short), short), 'the bytes of a stranger that are no header')
+  for (const [one, two] of [[short, header], [header, short], [Buffer.alloc(0), short]] as const) t.notOk(hasSameStamp(one, two))
   for (const other of [writeFrame(meta, Buffer.from('x')).subarray(0, HEADER_BYTES), newMark(), Buffer.from('{"plain":"json"}'), Buffer.alloc(0), Buffer.from('1')]) {
     t.notOk(hasSameStamp(other, header))
   }

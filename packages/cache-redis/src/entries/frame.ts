@@ -68,9 +68,13 @@ function metadataOf ({ ttlMs, windowMs, ownServerId, tags }: FrameMeta): Buffer 
   return Buffer.from(JSON.stringify([ttlMs ?? null, windowMs, ...own, ...named]))
 }
 
-/** Whether two headers of frames have one stamp: they are of the same stored value, or of the same mark. */
+/**
+ * Whether two headers have one stamp: they are of the same stored value, or of the same mark. Bytes that are too short for a header, which
+ * another program wrote, are compared as a whole.
+ */
 export function hasSameStamp (header: Buffer, other: Buffer): boolean {
-  return header.length === HEADER_BYTES && header.compare(other, STAMP_AT, HEADER_BYTES, STAMP_AT, HEADER_BYTES) === 0
+  if (header.length < HEADER_BYTES || other.length < HEADER_BYTES) return header.equals(other)
+  return header.compare(other, STAMP_AT, HEADER_BYTES, STAMP_AT, HEADER_BYTES) === 0
 }
 
 /** Makes a new mark, which reserves the place of an entry: a frame without metadata and payload, unique by its random stamp. */
