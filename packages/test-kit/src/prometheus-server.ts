@@ -1,10 +1,10 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync, type ChildProcess } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import t from 'tap'
 import { freePort, holds } from './servers.js'
+import { endWatched, startWatched } from './watched-server.js'
 
 // With Node alone the rest of the suite runs; continuous integration installs the server, and must not skip.
 if (spawnSync('prometheus', ['--version']).error !== undefined) {
@@ -12,14 +12,6 @@ if (spawnSync('prometheus', ['--version']).error !== undefined) {
   t.plan(0, 'prometheus is not installed')
   process.exit(0)
 }
-
-// Prometheus does not end with the process that started it. This one ends when its stdin does, and leaves nothing.
-const WATCH = `exec 3<&0
-prometheus --config.file=prometheus.yml --storage.tsdb.path=data --web.listen-address="$0" --log.level=warn 3<&- &
-server=$!
-{ cat <&3 >/dev/null; kill -KILL $server; } 2>/dev/null &
-wait $server
-rm -rf "$PWD"`
 
 /** One series of an answer. */
 export interface Sample {
@@ -63,7 +55,8 @@ export class PrometheusServer {
     writeFileSync(file, text)
 
     const address = `127.0.0.1:${await freePort()}`
-    const child = spawn('sh', ['-c', WATCH, address], { cwd: folder, stdio: ['pipe', 'ignore', 'pipe'] })
+    const child = startWatched(`prometheus --config.file=prometheus.yml --storage.tsdb.path=data --web.listen-address=${address} --log.level=warn`, { folder, signal: 'KILL' })
+    child.stdout!.resume()
     const server = new PrometheusServer(child, `http://${address}`)
     t.teardown(() => server.close())
     await server.#ready()
@@ -94,9 +87,6 @@ export class PrometheusServer {
   }
 
   async close (): Promise<void> {
-    if (this.#process.exitCode !== null) return
-    const ended = once(this.#process, 'exit')
-    this.#process.stdin!.end()
-    await ended
+    await endWatched(this.#process)
   }
 }

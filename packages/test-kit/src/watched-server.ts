@@ -1,0 +1,37 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+
+/** The place, the signal and the pipes of a server that tests start. */
+export interface Watched {
+  /** The folder of the server, which is removed when it has ended. */
+  readonly folder: string
+  readonly env?: NodeJS.ProcessEnv
+  /** The signal that ends the server; default: TERM. */
+  readonly signal?: 'TERM' | 'KILL'
+}
+
+/**
+ * Starts a server by a shell command. A server does not end with the process that started it; a script around it ends it when stdin closes,
+ * even after kill -9 of this process, and removes its folder.
+ */
+export function startWatched (command: string, { folder, env = process.env, signal = 'TERM' }: Watched): ChildProcess {
+  const script = `exec 3<&0
+${command} 3<&- &
+server=$!
+{ cat <&3 >/dev/null; kill -${signal} $server; } 2>/dev/null &
+wait $server
+rm -rf "$PWD"`
+  return spawn('sh', ['-c', script], { cwd: folder, env, stdio: 'pipe' })
+}
+
+/** Ends a server that `startWatched` started; resolves when it has ended and its folder is removed. */
+export async function endWatched (server: ChildProcess): Promise<void> {
+  if (server.exitCode === null) {
+    const ended = once(server, 'exit')
+    server.stdin!.end()
+    await ended
+  }
+  // A helper process that a server leaves for a moment has the same pipes.
+  server.stdout!.destroy()
+  server.stderr!.destroy()
+}
