@@ -160,11 +160,11 @@ export class CacheClient implements FastifyCache {
   }
 
   getOrSet<T> (key: string, loader: Loader<T>, options?: number | GetOrSetOptions<T>): Promise<T> {
-    return this.#load(key, loader, typeof options === 'number' ? { ttl: options } : options ?? NO_OPTIONS)
+    return this.#load(key, loader, toOptions(options))
   }
 
   getOrSetMany<T> (keys: readonly string[], loadMany: ManyLoader<T>, options?: number | GetOrSetOptions<T>): Promise<(T | undefined)[]> {
-    const given: GetOrSetOptions<T> = typeof options === 'number' ? { ttl: options } : options ?? NO_OPTIONS
+    const given = toOptions(options)
     return loadManyKeys(this.#calls, keys, loadMany, {
       isServed: (key) => !this.registry.active.passThrough && serving(this.registry, this.#arm, key, this.#bucket) !== undefined,
       load: (key, loader, batch) => this.#load(key, loader, given, batch)
@@ -238,4 +238,9 @@ export class CacheClient implements FastifyCache {
   #getLater<T> (registration: Registration, key: string): Promise<Result<T | null>> {
     return this.#calls.timed(registration, 'get', registration.get<T>(key), key).then((result) => this.registry.observer.readValue(registration.stats, key, result))
   }
+}
+
+/** Returns the options of a load; a number is its ttl in seconds. */
+function toOptions<T> (options: number | GetOrSetOptions<T> | undefined): GetOrSetOptions<T> {
+  return typeof options === 'number' ? { ttl: options } : options ?? NO_OPTIONS
 }
