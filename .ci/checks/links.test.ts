@@ -23,7 +23,7 @@ function anchorsOf (path: string): Set<string> {
   }))
 }
 
-/** What is wrong with a link of a document; `undefined`: it leads somewhere. */
+/** The fault of a link of a document; `undefined`: it leads somewhere. */
 function faultOf (document: string, link: string): string | undefined {
   const [path = '', anchor] = link.split('#', 2)
   const target = path === '' ? document : resolve(dirname(document), path)

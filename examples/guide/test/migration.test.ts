@@ -56,7 +56,7 @@ async function appCache (t: Test): Promise<FastifyCache> {
 
 interface Calls { get (id: string): Promise<{ name: string } | null>; changed (id: string): Promise<unknown>; clear? (): Promise<unknown> }
 
-/** What a caller sees of a cache while its user changes, its ttl passes, and its database fails. */
+/** The values and loads that a caller sees of a cache while its user changes, its ttl passes, and its database fails. */
 async function story (calls: Calls, users: Users, advance: (seconds: number) => Promise<void>, isStale: boolean): Promise<unknown[]> {
   const seen: unknown[] = []
   const see = async (): Promise<void> => {

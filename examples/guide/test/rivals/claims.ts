@@ -1,7 +1,7 @@
 import { deferred, settle } from '@x/test-kit/deferred'
 import type { Setup, Subject } from './subjects.js'
 
-/** What a claim may use: the subject, and its clock. */
+/** The objects that a claim may use: the subject, and its clock. */
 export interface Trial { readonly subject: Required<Pick<Subject, 'load'>> & Subject; advance (seconds: number): void }
 
 /** A claim about a cache: whether it holds for a subject, or `undefined` if the package has no call for it. */

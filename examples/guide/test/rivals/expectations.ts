@@ -7,7 +7,7 @@ export const NAMES: readonly string[] = ['this suite', 'BentoCache', 'cache-mana
 /** The packages with a part in responses. */
 export const HTTP_NAMES: readonly string[] = ['this suite', '@fastify/caching']
 
-/** What was found for each claim, in the order of `NAMES`. */
+/** The finding for each claim, in the order of `NAMES`. */
 export const EXPECTATIONS: Readonly<Record<string, readonly Cell[]>> = {
   'one load for concurrent calls of a key': ['yes', 'yes', 'yes', 'yes', 'none'],
   'a stored null is a hit': ['yes', 'yes', 'yes', 'yes', 'none'],

@@ -11,7 +11,7 @@ import { Traffic } from './traffic.js'
 import { ASK, type Usage } from './usage.js'
 import { growthOf, type Growth } from './verdict.js'
 
-/** What a soak has found. */
+/** The findings of a soak. */
 export interface SoakReport {
   sent: number
   statuses: Record<string, number>

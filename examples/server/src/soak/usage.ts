@@ -1,10 +1,10 @@
 // Loaded into a server in front of its own modules (--import), so that a soak can ask for its memory and handles: the server itself has no such door.
 
-/** What a process holds after a full garbage collection. */
+/** The heap and the handles of a process after a full garbage collection. */
 export interface Usage {
   heapBytes: number
   rssBytes: number
-  /** What keeps the event loop alive, such as sockets and timers, by kind. */
+  /** The resources that keep the event loop alive, such as sockets and timers, by kind. */
   handles: Record<string, number>
 }
 

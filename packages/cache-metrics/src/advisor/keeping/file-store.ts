@@ -72,7 +72,7 @@ export class FileStore implements AdviceStore {
     return { salt, state: bytes.subarray(end + 1), changedAt: stats.mtimeMs }
   }
 
-  /** What the file system knows of the file; `undefined`: there is no file. */
+  /** The status of the file; `undefined`: there is no file. */
   async #stat (): Promise<Stats | undefined> {
     try {
       const stats = await stat(this.#file)
