@@ -18,7 +18,7 @@ function clientOf (serializer: SerializerName = 'rich', cache: Cache = new Memor
 
 const made = () => ({ at: new Date(5), tags: new Set(['a']), total: 5n, none: undefined })
 
-t.test('the contract, with rich values', { timeout: 120_000 }, async (t) => {
+t.test('the contract, with rich values', async (t) => {
   const time = new FakeTime(t)
   const options = {
     test: (name: string, run: () => Promise<void>): Promise<unknown> => t.test(name, run),

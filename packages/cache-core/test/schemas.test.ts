@@ -187,7 +187,7 @@ t.test('schema, version: while NullCache observes, every load is that of its cal
   t.same(await client.getOrSet('user:1', () => ({ id: 'one' })), { id: 'one' })
 })
 
-t.test('the contract, behind a schema and a version for every key', { timeout: 120_000 }, async (t) => {
+t.test('the contract, behind a schema and a version for every key', async (t) => {
   const time = new FakeTime(t)
   await testCache({
     // The version takes a part of the length.

@@ -115,7 +115,7 @@ async function run (t: Test, time: FakeTime, app: CorrectApp): Promise<void> {
 }
 
 for (const ttl of [10, 300]) {
-  t.test(`shadow: a correct cache that processes share has no mismatch, with a ttl of ${ttl} s`, { timeout: 3_600_000 }, async (t) => {
+  t.test(`shadow: a correct cache that processes share has no mismatch, with a ttl of ${ttl} s`, async (t) => {
     t.comment(`SEED=${SEED} SHADOW_READS=${READS}`)
     const time = new FakeTime(t)
     const random = new Random(SEED)
@@ -130,7 +130,7 @@ for (const ttl of [10, 300]) {
     await run(t, time, new CorrectApp(time, caches, random, ttl))
   })
 
-  t.test(`shadow: a correct MemoryCache has no mismatch, with a ttl of ${ttl} s`, { timeout: 3_600_000 }, async (t) => {
+  t.test(`shadow: a correct MemoryCache has no mismatch, with a ttl of ${ttl} s`, async (t) => {
     t.comment(`SEED=${SEED} SHADOW_READS=${READS}`)
     const time = new FakeTime(t)
     await run(t, time, new CorrectApp(time, [new MemoryCache({ clock: time.clock })], new Random(SEED), ttl))

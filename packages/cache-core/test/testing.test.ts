@@ -8,7 +8,7 @@ import { FakeTime } from '@x/test-kit/fake-time'
 import { SharedCache, SharedStore } from '@x/test-kit/shared-store'
 
 // One test around all of them: while it lasts, the timers of the process are its own.
-t.test('testCache', { timeout: 120_000 }, async (t) => {
+t.test('testCache', async (t) => {
   const time = new FakeTime(t)
   const advance = (ms: number): void => time.advance(ms)
   const test = (name: string, run: () => Promise<void>): Promise<unknown> => t.test(name, run)

@@ -12,7 +12,7 @@ const WORLDS_PER_BATCH = 10
 /** The parts of apps that allow early answers. */
 const EARLY = { rewriteUrl: 'none', headerValidator: 'none', sameForAll: false, hasSendHook: false } as const
 
-t.test('a stored response is what the handler would have told the client that is given it', { timeout: Math.max(120_000, Number(REQUESTS) * 20) }, async (t) => {
+t.test('a stored response is what the handler would have told the client that is given it', async (t) => {
   const { now } = Date
   const clock = { elapsed: 0 }
   t.teardown(() => { Date.now = now })

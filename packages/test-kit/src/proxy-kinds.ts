@@ -10,8 +10,13 @@ export const env = { ...process.env, PATH: `${process.env.PATH}:/usr/local/sbin:
 /** Replacements of texts in a configuration. */
 export type Replacements = ReadonlyArray<readonly [from: string, to: string]>
 
-/** Changes of a shipped configuration: those of the canary, or others. */
-export interface Variation { readonly canary?: boolean; readonly changes?: Replacements }
+/** Changes of a shipped configuration. */
+export interface Variation {
+  readonly canary?: boolean
+  /** Requests for a response wait for the request that fetches it for minutes: a busy machine passes the second of the shipped configuration. */
+  readonly isPatient?: boolean
+  readonly changes?: Replacements
+}
 
 /** A proxy for which `cache-edge` ships a configuration. */
 export interface Kind {
@@ -29,6 +34,8 @@ export interface Kind {
   readonly innerPort?: string
   /** The status with which the proxy itself refuses TRACE, so that the app gets no request of the probe. */
   readonly refusal: number
+  /** The replacements for a patient proxy. */
+  readonly patience?: Replacements
   /** The replacements that enable a canary. */
   readonly canary?: Replacements
 }
@@ -44,6 +51,7 @@ export const KINDS = {
     port: '8901',
     innerPort: '8911',
     refusal: 405,
+    patience: [['proxy_cache_lock_timeout 1s', 'proxy_cache_lock_timeout 300s'], ['proxy_cache_lock_age 10s', 'proxy_cache_lock_age 300s']],
     canary: [
       ['# split_clients "cache-edge', 'split_clients "cache-edge'],
       ['split_clients "cache-edge:$remote_addr" $cache_arm { * cached; }', '']

@@ -20,7 +20,7 @@ function columnOf (kind: string, version: string): Map<string, string> | undefin
 async function cellsOf (kind: ProxyKind): Promise<Map<string, string>> {
   const origin = await Origin.start()
   t.teardown(() => origin.close())
-  return measure({ proxy: await Proxy.start(t, kind, origin.port), origin })
+  return measure({ proxy: await Proxy.start(t, kind, origin.port, { isPatient: true }), origin })
 }
 
 const tests = PROXY_KINDS.map((kind) => {
