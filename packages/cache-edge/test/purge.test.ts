@@ -102,9 +102,8 @@ t.test('purge: a proxy that does not answer holds up the close for one attempt a
   await app.cache.tags.invalidate('first')
   for (let at = 0; at < 500; at++) await app.cache.tags.invalidate(`item:${at}`)
   await until('the first is there', () => varnish.requests.length === 1)
-  const start = performance.now()
   await app.close()
-  t.ok(performance.now() - start < 2000)
+  t.ok(varnish.requests.length <= 2, 'no request for each tag')
   t.equal(app.cacheEdge.purgeFailures, 501)
 })
 
