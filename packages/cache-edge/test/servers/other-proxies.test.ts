@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { Proxy, versionOf, type ProxyKind } from '@x/test-kit/proxies'
+import { Proxy, until, versionOf, type ProxyKind } from '@x/test-kit/proxies'
 import type { AddressInfo } from 'node:net'
 import { cacheEdge, type CacheEdgeOptions } from '../../src/index.js'
 import { Origin } from '../fixtures/origin.js'
@@ -23,6 +23,17 @@ const CREDENTIALS: Readonly<Record<string, string>> = {
 }
 const COOKIES = ['_ga=1; sid=bob', '_gat=1', '_ga=1, sid=bob', '_ga=1; =bob', '_ga="1']
 
+/** Asks for a path until a response is given for the second time, and returns its body: Traffic Server stores a response behind its answer. */
+async function stored (proxy: Proxy, path: string, cookie?: string): Promise<string> {
+  const seen = new Set<string>()
+  let body = ''
+  await until('a response is given again', async () => {
+    body = (await proxy.ask(path, cookie === undefined ? {} : { headers: { cookie } })).body
+    return seen.size === seen.add(body).size
+  })
+  return body
+}
+
 for (const kind of KINDS) {
   t.test(`${kind}, shipped configuration`, { skip: skipOf(kind) }, async (t) => {
     const origin = await Origin.start()
@@ -42,10 +53,11 @@ for (const kind of KINDS) {
 
     t.test('an ignored cookie prevents no hit, and does not reach a page that is shared', { skip: kind === 'caddy' && 'Caddy stores nothing' }, async (t) => {
       origin.page('/ignored', { headers: MINUTE })
-      for (const cookie of ['_ga=GA1.2; _ga_AB12=x; theme=dark', 'theme=light', '_gid=1']) t.equal((await proxy.ask('/ignored', { headers: { cookie } })).body, 'run 1', cookie)
+      const body = await stored(proxy, '/ignored', '_ga=GA1.2; _ga_AB12=x; theme=dark')
+      for (const cookie of ['theme=light', '_gid=1']) t.equal((await proxy.ask('/ignored', { headers: { cookie } })).body, body, cookie)
       t.equal(origin.seen('/ignored')[0]!.headers.cookie, undefined)
       await proxy.ask('/ignored', { method: 'POST', headers: { cookie: 'theme=light' } })
-      t.equal(origin.seen('/ignored')[1]!.headers.cookie, 'theme=light', 'a write gets all of them')
+      t.equal(origin.seen('/ignored').at(-1)!.headers.cookie, 'theme=light', 'a write gets all of them')
     })
 
     t.test('headers that are in no key do not reach a shared response', async (t) => {
@@ -58,8 +70,8 @@ for (const kind of KINDS) {
 
     t.test('a client cannot force a revalidation', { skip: kind === 'caddy' && 'Caddy stores nothing' }, async (t) => {
       origin.page('/forced', { headers: MINUTE })
-      await proxy.ask('/forced')
-      for (const headers of [{ 'cache-control': 'no-cache' }, { pragma: 'no-cache' }, { 'cache-control': 'max-age=0' }]) t.equal((await proxy.ask('/forced', { headers })).body, 'run 1', JSON.stringify(headers))
+      const body = await stored(proxy, '/forced')
+      for (const headers of [{ 'cache-control': 'no-cache' }, { pragma: 'no-cache' }, { 'cache-control': 'max-age=0' }]) t.equal((await proxy.ask('/forced', { headers })).body, body, JSON.stringify(headers))
     })
 
     t.test('the header of tags is not shown to clients', async (t) => {
