@@ -1,9 +1,8 @@
 import { Type, type Static } from 'typebox'
 import { defaultsOf } from '../lib/schema-defaults.js'
 
-/** The members of `WarmOptions`. */
 export const warmProperties = {
-  /** The maximum number of loads at once. */
+  /** The maximum number of warm items that are loaded at the same time. */
   concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 4 }))
 }
 

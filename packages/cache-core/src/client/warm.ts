@@ -23,7 +23,7 @@ export async function warm (
   const stored = items.filter((item) => isStored(item?.key))
   const total = stored.length
   const report: WarmReport = { warmed: 0, failed: 0, skipped: items.length - total }
-  // A warm item's load that hangs does not keep the process of a closing app running.
+  // A load of a warm item that hangs does not keep the process of a closing app running.
   const limit = new Deadlines(LOAD_LIMIT_MS, { holdsProcess: false })
   let quarter = 1
   const queue = stored.values()

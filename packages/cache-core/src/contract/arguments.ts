@@ -97,7 +97,10 @@ export function checkLockOptions (options: LockOptions | undefined): CacheError 
   return checkLockTtl(options?.ttl) ?? checkTime('waitMs', options?.waitMs) ?? checkNames('lock', options)
 }
 
-/** Whether these options have no more than a ttl, which a cache of three methods takes as a number. */
+/**
+ * Whether the options of a `set` contain only a ttl. The ttl is then passed on as a number, which a cache with no more than `get`, `set`
+ * and `del` also accepts.
+ */
 export function hasOnlyTtl (options: SetOptions): boolean {
   return options.tags === undefined && options.snapshot === undefined &&
     options.staleWhileRevalidate === undefined && options.staleIfError === undefined

@@ -17,9 +17,9 @@ export interface SetOptions {
   /** Tags of the entry, at most 64. An invalidation of any of them removes the entry. */
   tags?: string[] | undefined
   /**
-   * The snapshot of the tags before the load. Tags that are not in the snapshot are captured when the value is stored. Without `tags` the
-   * entry has the tags of the snapshot. Nothing is stored with an outdated snapshot, a snapshot of another cache, or a lease that has
-   * ended.
+   * The snapshot of the tags before the load. Tags of option `tags` that are not in the snapshot are captured when the value is stored.
+   * Without option `tags` the entry has the tags of the snapshot. Nothing is stored with an outdated snapshot, a snapshot of another cache,
+   * or a lease that has ended.
    */
   snapshot?: TagSnapshot | undefined
 }
@@ -48,7 +48,7 @@ export interface ReadHint {
 
 /** Options of a lock around the load of a key. */
 export interface LockOptions {
-  /** Seconds after which the lock ends if its holder died. */
+  /** Seconds after which the lock ends if its holder has not released it, for example because its process died. */
   ttl: number
   /** Milliseconds to wait for the lock; `0`: the call does not wait. */
   waitMs?: number
@@ -100,7 +100,7 @@ export interface CacheLeases {
 
 /** Groups of entries that are invalidated together. */
 export interface Tags {
-  /** Captures the state of tags; called before a load begins. */
+  /** Captures the state of tags; call it before a load begins. */
   capture (tags: string[]): Promise<Result<TagSnapshot>>
   /**
    * Whether none of the captured tags was invalidated since the capture, softly or not, by any process. Only implementations whose store
@@ -145,7 +145,8 @@ export interface Cache {
   /**
    * Sets the ttl of a stored entry, counted from now; its value, its tags and the length of its stale window stay. `false`, and nothing is
    * changed, if there is no entry, or if it was invalidated, softly or not. An entry that is stale by its time becomes fresh. A `ttl` of 0
-   * makes the entry stale, or removes it if it has no stale window. The load of a lease that was taken before is stored all the same.
+   * makes the entry stale, or removes it if it has no stale window. A lease that was taken earlier remains valid, so the value of its load
+   * is still stored.
    */
   touch? (key: string, ttl: number): Promise<Result<boolean>>
   /** Removes the value of a key; the result is `ok` even if the key had no value. */

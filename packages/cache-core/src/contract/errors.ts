@@ -34,8 +34,8 @@ export interface CacheError extends Error {
 
 type Fault<A extends unknown[]> = (...args: A) => CacheError
 
-// These errors have no stack trace: it would show the lines of this package, never the cause of the failure, and cost microseconds per call
-// in an outage.
+// Errors inside a `Result` have no stack trace. The trace would show the lines of this package, never the cause of the failure, and would
+// cost microseconds per call in an outage.
 function fault<A extends unknown[]> (code: CacheErrorCode, sentence: string): Fault<A> {
   return createError(code, sentence, 500, Error, false) as unknown as Fault<A>
 }
@@ -43,7 +43,7 @@ function fault<A extends unknown[]> (code: CacheErrorCode, sentence: string): Fa
 /** The operation cannot reach the store. */
 export const unavailable = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_UNAVAILABLE',
   'The cache could not carry out "%s": its store cannot be reached')
-/** The store answers that it cannot carry out the operation now, or at all. */
+/** The store replies that it cannot carry out the operation now, or that it never can. */
 export const failedReply = fault<[operation: string, reply: string, why?: { cause: unknown }]>('CACHE_ERR_UNAVAILABLE',
   'The cache could not carry out "%s": its store answers "%s"')
 /** The operation did not end in time; it may still take effect. */
@@ -52,7 +52,7 @@ export const timeout = fault<[operation: string, ms: number, why?: { cause: unkn
 /** The server refuses writes: it is a replica, or it cannot persist. */
 export const readonly = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_READONLY',
   'The cache could not carry out "%s": its store takes no writes')
-/** The store is full and evicts nothing. */
+/** The store is full, and its policy evicts no entry. */
 export const outOfMemory = fault<[operation: string, why?: { cause: unknown }]>('CACHE_ERR_OUT_OF_MEMORY',
   'The cache could not carry out "%s": its store is out of memory')
 /** The store refuses the user, or refuses the command for this user. */
@@ -128,7 +128,10 @@ export const AlreadyRegistered = createError('CACHE_ERR_ALREADY_REGISTERED',
 /** The option `expose` opens the status route in an environment such as production, but no `guard` hook refuses strangers there. */
 export const StatusUnguarded = createError('CACHE_ERR_STATUS_UNGUARDED',
   'expose opens %s outside of development, test and staging only together with a guard: set option "guard" to an onRequest hook that refuses strangers')
-/** An implementation without `clear` cannot be put back into service: it may hold entries that were invalidated in the meantime. */
+/**
+ * An implementation without `clear` cannot be put back into service: it may hold entries that were invalidated while another implementation
+ * was in service.
+ */
 export const ImplementationStale = createError('CACHE_ERR_IMPLEMENTATION_STALE',
   'Cache "%s" was in service before and has no clear(): it may hold what was invalidated since. Register a new instance')
 /** The object given to the registry is not a cache. */

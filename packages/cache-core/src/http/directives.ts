@@ -42,8 +42,8 @@ export function directivesOf (headers: HeaderFields): Directives {
 }
 
 /**
- * Removes the parameters of a member of `Surrogate-Control` (Edge Architecture 1.0): the name of the surrogate and, in `max-age=60+30`,
- * the seconds for which the response may be stale.
+ * Removes the parameters of a member of `Surrogate-Control` (Edge Architecture 1.0): the name of the surrogate and the stale seconds of
+ * `max-age=60+30`.
  */
 function withoutParameters (member: string): string {
   return /^(?:[^";]|"(?:[^"\\]|\\.)*"?)*/.exec(member)![0].replace(/^(max-age=\d+)\+\d+[\t ]*$/i, '$1')

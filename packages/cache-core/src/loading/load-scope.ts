@@ -88,7 +88,7 @@ export class LoadScopes {
     }
   }
 
-  /** Starts to track a suspected loader run after its first `await`; the returned function ends the tracking. */
+  /** Tracks a suspected loader run also after its first `await`; the returned function ends the tracking. */
   track (): () => void {
     this.#tracked++
     let isTracking = true

@@ -4,7 +4,7 @@ import { MAX_REVISION, revisionOf } from './rollout-store.js'
 
 /** The format number of the state document of a rollout that this version of the package writes. */
 export const FORMAT = 1
-/** The most minutes to which earlier failures of a stage extend the time before it is tried again; a longer hold time remains. */
+/** The minutes up to which earlier failures of a stage can extend the time before its next attempt; a longer hold time is not shortened. */
 const MAX_WAIT_MINUTES = 7 * 24 * 60
 /** The maximum number of key patterns for which an operator may limit the percent. */
 export const MAX_PATTERNS = 100
@@ -84,7 +84,7 @@ export function parseState (text: string): ParsedState {
   try {
     document = JSON.parse(text)
   } catch {
-    // A corrupt document is no failure of the read: an operator's action may replace it.
+    // A corrupt document is no failure of the read, since an operator's action may replace the document.
     return { kind: 'corrupt', revision, problem: 'the stored state is no JSON' }
   }
   if (Value.Check(stateSchema, document)) return { kind: 'state', state: document }
@@ -199,7 +199,7 @@ export function complete (state: CanaryState, cause: Cause): Transition {
  */
 export function limitPattern (state: CanaryState, pattern: string, percent: number, cause: Cause): Transition {
   const { [pattern]: stored, ...others } = state.patterns
-  // A key pattern may have the name of a member that every object inherits, such as `constructor`.
+  // A key pattern may have the name of a member that every object inherits, such as `constructor`, so only own members count.
   const before = Object.hasOwn(state.patterns, pattern) ? stored! : 100
   const isOther = before !== percent && state.stage > 0 && (cause.from ?? state.percent) === state.percent
   const { ramp: _ended, ...settled } = state

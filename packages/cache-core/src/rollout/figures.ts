@@ -1,8 +1,8 @@
 import type { Difference } from './evidence.js'
 
 /**
- * The largest number that is shown to an operator; larger ones are shown as `more than 1000`, since they come from few requests and are
- * imprecise.
+ * The largest number that is shown to an operator; larger ones are shown as `more than 1000`, since such numbers come from few requests and
+ * are imprecise.
  */
 const LARGEST = 1000
 

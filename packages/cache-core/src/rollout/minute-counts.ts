@@ -52,7 +52,7 @@ export interface Minute {
 
 /**
  * The counts of one process in one minute: requests, failures and durations by group of subjects; reads, hits, loads and errors of the
- * cache by arm. Only requests that used `request.cache` are counted. Requests of both arms call it alike, so that the arms are comparable.
+ * cache by arm. Only requests that used `request.cache` are counted. This rule is the same for both arms, so that the arms are comparable.
  */
 export class MinuteCounts implements Minute {
   readonly layout: number

@@ -18,7 +18,7 @@ export interface ImplementationCounts {
   readonly errors: number
   /** The number of errors by the metric label `error_type`. */
   readonly errorTypes: Readonly<Record<string, number>>
-  /** The operations; empty unless durations are measured, as `@x/cache-metrics` does. */
+  /** The operations; empty unless durations are measured, which `@x/cache-metrics` turns on. */
   readonly operations: readonly OperationCounts[]
 }
 

@@ -9,7 +9,7 @@ export function isHit (result: Result<unknown>): boolean {
   return result.ok && (result.value !== null || result === STORED_NULL)
 }
 
-/** Counts and emits the outcome of each cache read, and each failure. No other code does so. */
+/** Counts and emits the outcome of each cache read, and each failure; no other code counts or emits them. */
 export class Observer {
   readonly #events: Events
   readonly #patterns: KeyPatterns

@@ -6,7 +6,7 @@ export const RESPONSES = 0
 /** The entries of one room: their number, their bytes, and the ends of their list in the order of use. A slot of 0 means "none". */
 export interface Room {
   size: number
-  /** Bytes of the keys, the values and the arrays of tags of the room's entries. */
+  /** Bytes of the keys, the values and the arrays of tags of all entries in the room. */
   contentBytes: number
   oldest: number
   newest: number

@@ -19,7 +19,10 @@ export interface TagState {
   uses: number
 }
 
-/** The states of an entry's tags, and their version: the number of soft invalidations of the cache at that time, which shows later ones. */
+/**
+ * The states of an entry's tags. `version`: the number of soft invalidations in the cache when the states were captured; a later soft
+ * invalidation has a higher number.
+ */
 export interface EntryTags { readonly states: readonly TagState[]; readonly version: number }
 
 /** The snapshot of tags that `capture` returns. */
@@ -31,9 +34,9 @@ export class MemorySnapshot implements EntryTags {
 export interface TagLimits { readonly maxIdle: number; readonly maxIdleBytes: number }
 
 /**
- * The states of the tags of a `MemoryCache`. An invalidation is one assignment, whatever the number of entries. The state of a tag that an
- * entry has is never forgotten. Tags that were only captured, for a pending load, are bounded: the tag captured longest ago is forgotten,
- * and a value loaded under it is not stored.
+ * The states of the tags of a `MemoryCache`. An invalidation assigns one number to the state of the tag, however many entries have the tag.
+ * A tag that an entry has is never forgotten. Tags without an entry, captured for a pending load, are bounded: the tag captured longest ago
+ * is forgotten, and a value loaded under it is not stored.
  */
 export class MemoryTags {
   #used = new Map<string, TagState>()
@@ -200,7 +203,7 @@ export class MemoryTags {
   }
 }
 
-/** Returns the bytes of the array of tag states that each entry with tags has. */
+/** Returns the bytes of the array of tag states of one entry. */
 export function statesBytes (states: readonly TagState[]): number {
   return states.length === 0 ? 0 : arrayBytes(states.length)
 }
