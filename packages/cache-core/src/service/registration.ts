@@ -88,10 +88,7 @@ export class Registration {
     return this.#call('get', this.#reads, () => this.#calls.get<T>(key), toRead<T>)
   }
 
-  /**
-   * Reads an entry from the implementation. An implementation without `getEntry` gives a fresh entry whose lifetimes are unknown
-   * (`Infinity`).
-   */
+  /** Reads an entry; from an implementation without `getEntry` it is a fresh entry with unknown lifetimes (`Infinity`). */
   async lookup<T> (key: string, hint: ReadHint): Promise<Result<Entry<T> | null>> {
     if (this.impl.getEntry !== undefined) return this.getEntry(key, hint)
     const result = await this.get<T>(key)

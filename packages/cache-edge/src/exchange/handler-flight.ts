@@ -12,8 +12,8 @@ export class HandlerFlight extends Flight<StoredResponse | undefined> {
   /** Whether the tags of the run were compared with their snapshot, so that a request that joins later compares them again. */
   isProven = false
   /**
-   * The `detail` in `Cache-Status` of the stale response that was served in place of the handler's; `undefined`: no stale response was
-   * served.
+   * The `detail` in `Cache-Status` of the stale response that was served in place of the handler's response; `undefined`: no stale response
+   * was served.
    */
   failure: string | undefined
   hasWaiters = false
@@ -72,8 +72,8 @@ export class HandlerFlights {
   }
 
   /**
-   * Returns the handler run that a request with this key may wait for. A run past the time limit is superseded, so that the response of the
-   * next run is stored.
+   * Returns the handler run that a request with this key may wait for. A run that has exceeded the time limit is superseded, so that the
+   * response of the next run can be stored.
    */
   joinable (key: string): HandlerFlight | undefined {
     const flight = this.#flights.joinable(key)

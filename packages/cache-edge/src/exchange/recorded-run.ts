@@ -3,9 +3,9 @@ import type { RecordingMemory } from './recording.js'
 import type { Judgement, Unstored, UnstoredReason } from './judge-response.js'
 
 /**
- * The end of the recording of a response. `'aborted'`: the client or the stream broke off. `unstored`: the response is too large, of a kind
- * that cannot be recorded, or may not be stored. `'replaced'`: an error, a hijacked reply or another response was sent, or no memory was
- * left; the stored response remains unchanged.
+ * The end of the recording of a response. `'aborted'`: the client disconnected, or the stream ended early. `unstored`: the response is too
+ * large, of a kind that cannot be recorded, or may not be stored. `'replaced'`: an error, a hijacked reply or another response was sent, or
+ * no memory was left; the stored response remains unchanged.
  */
 export type Outcome = { readonly recorded: RecordedResponse; readonly final: Final } | { readonly unstored: Unstored } | 'aborted' | 'replaced'
 
@@ -39,8 +39,8 @@ export interface RecordedRun {
   /** The headers that hooks had set before the handler ran. */
   readonly before: Before
   /**
-   * The reason why the response will not be stored, as far as its headers show now; `undefined`: there is no reason, or another response
-   * was sent.
+   * The reason why the response will not be stored, as far as the headers that are set so far show; `undefined`: there is no reason, or
+   * another response was sent.
    */
   readonly unstored: UnstoredReason | undefined
 
@@ -54,8 +54,8 @@ export interface RecordedRun {
   showAll (): void
   /** Ends the recording of the response: another response is sent in place of the handler's. */
   takeOver (): void
-  /** Ends the recording of the response, and removes the headers and the error of the handler, so that another response can be sent. */
+  /** Ends the recording of the response, and removes the headers and the error of the handler, so that a different response can be sent. */
   undo (): void
-  /** Drops each payload that the handler sends from now on, since another response is under way. */
+  /** Drops each payload that the handler sends from now on, since another response is already being sent. */
   dropLate (): void
 }

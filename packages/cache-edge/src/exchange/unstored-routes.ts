@@ -16,8 +16,8 @@ interface Lasting {
 
 const SEVERAL = 3
 /**
- * The number of unstored responses of an upstream after which a reason counts as lasting. It is high, since a proxied route has many pages,
- * each with its own headers.
+ * The number of unstored responses of an upstream after which a reason counts as lasting. The number is high, since a proxied route has
+ * many pages, each with its own headers.
  */
 const MANY = 20
 const TAKE_STORE_AWAY = 'or take store from the route'
@@ -41,7 +41,7 @@ const LASTING: Partial<Record<UnstoredReason, Lasting>> = {
 /** Reasons for not storing that an upstream server gives by its own headers. */
 const OF_LIFETIME = new Set<UnstoredReason>(['private', 'no-store', 'no-lifetime'])
 
-/** The responses of one route so far. `unstored`: the number of responses that were not stored, by reason. */
+/** The responses of one route so far. `unstored`: for each reason, the number of responses that were not stored for it. */
 interface Observed { readonly unstored: Map<UnstoredReason, number>; isShownAll: boolean; hasStorable: boolean }
 
 /**
@@ -67,7 +67,7 @@ export class UnstoredRoutes {
     const seen = this.#of(route)
     const times = (seen.unstored.get(reason) ?? 0) + 1
     seen.unstored.set(reason, times)
-    // A reason that may concern a single response only is logged after several responses with it, and not for a route that has storable
+    // A reason that may apply to a single response only is logged after several such responses, and never for a route that has storable
     // responses.
     if (times < (isWordOfUpstream ? MANY : lasting.after) || (lasting.after > 1 && seen.hasStorable)) return
     const isShown = lasting.showsAll && !seen.hasStorable && !isWordOfUpstream
@@ -91,7 +91,7 @@ export class UnstoredRoutes {
   }
 }
 
-/** The name of a route, which its HEAD and GET have in common. */
+/** Returns the name of a route; the HEAD route of a GET route has the same name. */
 function nameOf ({ pattern, choice }: StoredRoute): string {
   return `${pattern} ${choice}`
 }

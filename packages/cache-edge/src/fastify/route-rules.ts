@@ -70,7 +70,10 @@ export class RouteRules {
     return toPolicy<FastifyRequest>(name, { ...rule?.policy, ...own }, this.#credentials)
   }
 
-  /** Adds the headers that select between routes of one URL to `vary`; otherwise a shared response would answer for another route. */
+  /**
+   * Adds the headers that select between routes of one URL to `vary`; otherwise a shared response of one route could answer a request to
+   * another route.
+   */
   #varyByConstraints (route: RouteOptions, policy: Policy<FastifyRequest> | undefined): void {
     const addTo = (own: Policy<FastifyRequest>, headers: readonly string[]): void => {
       if (own.store !== false) this.#credentials.refuseIn(nameOf(route), headers)
@@ -82,13 +85,13 @@ export class RouteRules {
   }
 }
 
-/** Refuses a validator of headers on a route with `early`, whose responses are sent before it runs. */
+/** Refuses a validator of headers on a route with `early`, whose early answers are sent before a validator runs. */
 function refuseHeaderSchema (route: RouteOptions): void {
   const { headers } = (route.schema ?? {}) as { headers?: unknown }
   if (headers !== undefined) throw new PolicyInvalid(nameOf(route), 'early: true sends responses before schema.headers is checked; give this route early: false')
 }
 
-/** The name of a route in messages. */
+/** The name of a route in error messages. */
 function nameOf ({ method, url }: RouteOptions): string {
   return `${String(method)} ${url}`
 }

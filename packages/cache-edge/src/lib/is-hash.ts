@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 
 /** Whether Node has a hash of this name. */
 export function isHash (name: string): boolean {
-  // `createHash` is tried, since `getHashes()` lacks other spellings that `createHash` accepts, such as SHA256.
+  // The only reliable check is to call `createHash`, since `getHashes()` lacks other spellings that `createHash` accepts, such as SHA256.
   try {
     createHash(name)
     return true

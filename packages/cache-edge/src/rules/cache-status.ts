@@ -13,7 +13,7 @@ export type CacheStatus = CacheHit | CacheForward
 interface Remarks {
   /** Seconds for which the stored response stays fresh; negative: seconds since it became stale. */
   readonly ttl?: number
-  /** The cache key; the edge does not set it, since the key is internal. */
+  /** The cache key. The edge does not set this member, since its keys are internal. */
   readonly key?: string
   /** The reason in words, for people who debug the cache. */
   readonly detail?: string

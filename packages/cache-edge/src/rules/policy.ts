@@ -129,7 +129,7 @@ function contradictionIn (
 /** The contradiction between `early` and another member of a policy; `undefined`: the members agree. */
 function earlyContradictionIn ({ store = false, sameForAll, currentTag }: PolicyMembers<never>): string | undefined {
   if (store === false) return 'early: true is for stored responses, and store is false'
-  // With `sameForAll` all clients that a login hook has let in share a response; an early answer would reach clients that no hook has
+  // With `sameForAll`, all clients that a login hook has accepted share a response; an early answer would reach clients that no hook has
   // checked.
   if (sameForAll === true) return 'early: true sends responses before the hooks that check credentials, and sameForAll: true is for requests with credentials'
   return currentTag === undefined ? undefined : 'early: true sends the stored entity tag, and currentTag asks for the current one first'

@@ -19,8 +19,9 @@ type ServerOptions = Pick<
 export type EarlyServerFactory = NonNullable<FastifyServerOptions['serverFactory']>
 
 /**
- * Returns a `serverFactory` for `Fastify()`. Its server is the one that Fastify would make of its options (HTTP/1, HTTPS, HTTP/2). In
- * addition, it sends the responses of policies with `early` before Fastify's routing. One factory may be used for several apps.
+ * Returns a `serverFactory` for `Fastify()`. It makes the same server that Fastify would make for the app's options (HTTP/1, HTTPS,
+ * HTTP/2). In addition, the server sends the responses of policies with `early` before Fastify's routing. One factory may be used for
+ * several apps.
  */
 export function earlyServer (): EarlyServerFactory {
   // One app may have several servers with the same handler: Fastify makes one per address if `localhost` has several. They share their
