@@ -1,7 +1,7 @@
 import { DURATION_BUCKETS, type DurationHistogram } from '@x/cache-core/suite'
 import type { RouteTraffic } from '../traffic/routes.js'
 
-/** The histograms of a route's request durations, one per rollout arm. */
+/** Returns the histograms of a route's request durations, one for each arm of the rollout. */
 function durationsOf (route: RouteTraffic): DurationHistogram[] {
   return Object.values(route.durations).filter((durations) => durations !== undefined)
 }

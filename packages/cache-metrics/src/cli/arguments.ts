@@ -34,7 +34,7 @@ export interface RolloutCommand {
 
 type Kind = Command['source']['kind']
 const SOURCES: readonly Kind[] = ['app', 'prometheus', 'trace']
-/** The kinds of source (app, Prometheus, trace) that each command line option may be used with. */
+/** The kinds of source (app, Prometheus, trace) for which each command line option is allowed. */
 const OPTIONS: Readonly<Record<string, readonly Kind[]>> = {
   app: SOURCES,
   prometheus: SOURCES,
@@ -80,7 +80,7 @@ export function readArguments (argv: readonly string[]): Command | RolloutComman
   if (values.has('version')) return 'version'
   if (positionals[0] === 'rollout' && apps.length > 1) throw wrong('A rollout is that of one app: give --app once')
   if (positionals[0] === 'rollout') return readRollout(values, headers, positionals)
-  // An unexpected argument is not repeated in the error message: the argument may be a header without its option.
+  // The error message does not repeat an unexpected argument, since it may be the value of a header whose option is missing.
   if (positionals.length > 1) throw wrong('There is one command, and options: quote values with spaces')
   const name = oneOf('The command', positionals[0], COMMANDS) as Command['name']
   if (values.has('pattern')) throw wrong('--pattern goes with the command rollout')
@@ -105,7 +105,7 @@ function parse (
   try {
     parsed = parseArgs({ args: [...argv], options: SPELLING, allowPositionals: true, tokens: true })
   } catch (error) {
-    // Only the first sentence of Node's error message describes the error.
+    // Only the first sentence of Node's message is used, since the others do not describe the error.
     const [sentence] = (error as Error).message.split(/\.(?:\s|$)/, 1)
     throw wrong(sentence!.replace(/^Option '(.*)' argument is ambiguous$/, '$1 takes a value, and what follows begins with -'))
   }
@@ -180,7 +180,7 @@ function logFormat (values: Values): TraceSource['logFormat'] {
 
 function minSeconds (values: Values): number {
   const days = number(values, 'min-days', 0, 3650)
-  // `--min-days 0` becomes the smallest positive number of seconds, since gates need some observed time.
+  // The option `--min-days 0` becomes the smallest positive number of seconds, since gates need some observed time.
   return days === undefined ? MIN_OBSERVED_SECONDS : Math.max(days * SECONDS_PER_DAY, Number.MIN_VALUE)
 }
 

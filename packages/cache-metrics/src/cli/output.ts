@@ -12,8 +12,7 @@ import { rolloutGates } from './rollout-text.js'
 import type { TraceReport } from './trace-source.js'
 
 /**
- * The advisor's report, with the further numbers that its source has: points of a hit-rate curve, measured key patterns, or the stage of a
- * canary.
+ * The advisor's report, with the further numbers of its source: points of a reuse curve, measured key patterns, or the stage of a canary.
  */
 export type Findings = Report & Partial<Pick<TraceReport, 'points'> & Pick<PrometheusReport, 'measured'>> & { readonly rollout?: StageFindings | undefined }
 

@@ -30,7 +30,10 @@ export function rolloutGates ({ gates, verdict, reason, percent }: Pick<SentRoll
 
 const UNITS: Readonly<Record<string, string>> = { percent: '%', hours: 'h' }
 
-/** The end of a ramp that is under way: without it, the answer to an action would show the percent before the action alone. */
+/**
+ * Returns the percent at the end of a ramp in progress. Without it, the output after an operator's action would show only the percent
+ * before the action.
+ */
 function risingTo ({ percent, stage, stages, killed, problem }: SentRollout): string {
   const end = stages[stage - 1]
   return end === undefined || percent >= end || killed || typeof problem === 'string' ? '' : `, rising to ${number(end)} %`

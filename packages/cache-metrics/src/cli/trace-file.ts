@@ -11,7 +11,7 @@ const MAX_LINE = 64 * 1024
 export interface LineTaker {
   /** Receives a line without its line feed, with one character per byte: in UTF-8 no ASCII character is a byte of another character. */
   line (text: string): void
-  /** Is called in place of `line` for a line of the trace file that is longer than the limit. */
+  /** Called in place of `line` for a line that is longer than the limit. */
   tooLong (): void
 }
 

@@ -7,7 +7,7 @@ import { wilson } from '../advisor/staleness/ratio-interval.js'
  * number is small, since each group has a latency sketch of 2 KiB.
  */
 const GROUPS = 10
-/** The number of requests of an arm below which a route or key pattern is left out: its numbers would be chance. */
+/** The number of requests of an arm below which a route or key pattern is left out, since its numbers would depend on chance. */
 const MIN_REQUESTS = 20
 
 type Arm = 'cached' | 'control'
@@ -25,7 +25,7 @@ export interface ShareInterval { readonly rate: number; readonly low: number; re
 /** The measurements of a route in one arm. Percentiles are in milliseconds. */
 export interface RouteArm {
   readonly requests: number
-  /** The share of requests that failed: with a status of 500 or more, or with no response before the client gave up. */
+  /** The share of requests that failed: with a status of 500 or more, or with no response before the client disconnected. */
   readonly failures: ShareInterval
   readonly p50: number | undefined
   readonly p95: number | undefined
@@ -102,7 +102,7 @@ export class Arms {
     this.#before = countsByArm(cache.stats)
   }
 
-  /** Counts a request whose subject's bucket is known. */
+  /** Counts a request for which the bucket of the subject is known. */
   count (route: string, arm: Arm, bucket: number, milliseconds: number, failed: boolean): void {
     this.#follow()
     let arms = this.#routes.get(route)
@@ -167,8 +167,8 @@ export class Arms {
 }
 
 /**
- * Returns the reads, hits and loads since the start of the process, by key pattern and arm; an arm without counters is missing.
- * Implementations that were in service one after the other share the cached arm.
+ * Returns the reads, hits and loads since the start of the process, by key pattern and arm; an arm without counters is missing. The counts
+ * of all implementations that were in service are added in the cached arm.
  */
 export function countsByArm ({ impls }: Stats): CountsByArm {
   const patterns: CountsByArm = new Map()

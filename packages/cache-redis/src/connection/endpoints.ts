@@ -27,7 +27,8 @@ const ALLOWED = 'redis://user:password@host:port/db, with ?db= and ?family= alon
 const COMMON = ['tls', 'username', 'password', 'db', 'family'] as const
 
 /**
- * Returns the addresses of the Redis servers from the options; the other settings of the first address apply to all servers.
+ * Returns the addresses of the Redis servers that the options contain. Settings of the first address, such as the password, apply to all
+ * servers.
  * @throws `CACHE_ERR_OPTION_INVALID`, without the URL, which may contain a password
  */
 export function endpointsOf ({ url, nodes, mode }: EndpointOptions): Endpoint[] {
@@ -44,7 +45,7 @@ export function endpointsOf ({ url, nodes, mode }: EndpointOptions): Endpoint[] 
   return endpoints
 }
 
-/** Parses one Redis URL. Its query is read as in ioredis; a part without effect is refused. */
+/** Parses one Redis URL. Its query has the same meaning as in ioredis; a part that would have no effect is refused. */
 function parse (url: string): Endpoint {
   let parsed: URL
   let username: string

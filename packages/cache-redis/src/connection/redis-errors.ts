@@ -70,12 +70,12 @@ export function publicText (error: Error): string {
   const text = error.message.slice(0, MAX_TEXT)
     .replace(/(NOPERM|ERR ACL failure in script:) .*$/s, (text) => `${REFUSED}${refusedBy(text)}`).replace(/, with args beginning with: .*$/s, '')
   const { command } = error as { command?: { args?: unknown } }
-  // The first word of the text is not removed, since it is the kind of the error.
+  // The first word of the text is kept, since it is the kind of the error.
   const kind = /^\S* ?/.exec(text)![0]
   let shown = text.slice(kind.length)
   for (const argument of Array.isArray(command?.args) ? command.args : []) {
     if (typeof argument !== 'string' && !(argument instanceof Uint8Array)) continue
-    // A reply may repeat only the beginning of a long argument, so only the beginning is removed.
+    // Redis may repeat only the beginning of a long argument, so only the beginning is searched for and removed.
     const part = String(argument.slice(0, MAX_TEXT))
     if (part.length >= MIN_ARGUMENT) shown = shown.replaceAll(part, '…')
   }
@@ -98,7 +98,7 @@ export function withoutSecrets (thrown: unknown): Error {
 
 /** The command, key or channel that a NOPERM reply refuses. */
 function refusedBy (message: string): string {
-  // The name of the user may already be removed from the text, so both forms are recognised.
+  // Another function may already have removed the user's name from the text, so both forms are recognised.
   if (message.startsWith(REFUSED)) return message.slice(REFUSED.length)
   const command = /'([^']+)' command/.exec(message)?.[1]
   if (command !== undefined) return `the command "${command}" (ACL: +${command})`

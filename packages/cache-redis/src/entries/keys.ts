@@ -95,7 +95,7 @@ export interface RolloutKeys {
   readonly history: string
   readonly lease: string
   readonly evidence: string
-  /** The channel on which a replaced state of the rollout is announced. */
+  /** The channel on which a process announces that it has replaced the state document of the rollout. */
   readonly channel: string
   /** Returns the Redis key of the counts that all processes stored for one minute of the rollout. */
   report (minute: number): string

@@ -42,7 +42,7 @@ export interface LeasesDeps {
 
 const NO_PREFIX = ''
 
-/** The error if the entry's Redis key has another master than when the lease was taken. */
+/** The error for an entry whose Redis key is served by another master than when the lease was taken. */
 const anotherMaster = new Error('the slot has another master than when the lease was taken')
 
 /**
@@ -91,7 +91,7 @@ export class Leases {
         : read(dataFor(name)).then((value) => ({ value, node: connection.owner(name) })),
       validity.areCurrent(tokensOf(lease))
     ])
-    // The current server identity is compared: a client of the app's own may have sent the command again, to another server.
+    // The server identity is compared with the present one: a client of the app's own may have resent the command to another server.
     return areCurrent && hasSameStamp(header.value, slot.header) && header.node?.serverId === (slot.serverId ?? generation.serverId)
   }
 

@@ -1,7 +1,7 @@
 import { MAX_TTL } from '@x/cache-core/implementing'
 import { FRAME, HEADER_BYTES, MARK, MAX_OVERHEAD_BYTES, STAMP_AT } from './frame.js'
 
-/** Lua code that reads the string value of a Redis key; false if the key does not exist or has another type. */
+/** Lua code that reads the string value of a Redis key. The value is false if the key does not exist or has another type. */
 export const TEXT = `local function text(key)
   local found = redis.pcall('GET', key)
   if type(found) ~= 'table' then return found end
@@ -21,8 +21,8 @@ local function number(key)
 end`
 
 /**
- * Microseconds that the counter of a lock's fencing tokens may be ahead of the server's clock: a day, since the clock may have been set
- * back.
+ * Microseconds that the counter of a lock's fencing tokens may be ahead of the server's clock. It may be ahead by up to a day, since the
+ * clock may have been set back.
  */
 const MAX_AHEAD_US = 86_400_000_000
 

@@ -51,12 +51,12 @@ export function nearBytes (valueBytes: number, proofs: readonly EntryTag[]): num
   return bytes
 }
 
-/** Returns the value of a copy for one reader: a value of its own, unless the value is frozen or cannot change. */
+/** Returns the value of a copy for one reader: a separate copy, unless the value is frozen or cannot be changed. */
 export function valueOf (kind: number, value: unknown, deserialize: (bytes: Buffer) => unknown): unknown {
   switch (kind) {
     case JSON_TEXT: return JSON.parse(value as string)
     case BYTES: return Buffer.from(value as Uint8Array)
-    // A serializer may return parts of the bytes that it gets, so it gets a copy.
+    // The app's serializer may return parts of the bytes that it gets, so it gets a copy of the bytes.
     case SERIALISED: return deserialize(Buffer.from(value as Uint8Array))
     default: return value
   }

@@ -5,15 +5,18 @@ const BYTES_PER_ACCESS = 9
 
 /** The accesses of a ring, oldest first, in arrays of the same length. */
 export interface Accesses {
-  /** The kinds of the accesses, of `access-kinds.ts`. */
+  /** The kind of each access, as a number of `access-kinds.ts`. */
   readonly kinds: Uint8Array
   /** The hash of the key of each access, or of the tag of an invalidation. */
   readonly hashes: Uint32Array
-  /** The time of each access in milliseconds since 1970, modulo 2^32; of a tag, which has the time of the access before it, its hash. */
+  /**
+   * The time of each access in milliseconds since 1970, modulo 2^32. For a tag it is the hash of the tag, which has the time of the access
+   * before it.
+   */
   readonly words: Uint32Array
 }
 
-/** The last accesses to some keys. The tables grow up to the maximum; then each new access takes the place of the oldest one. */
+/** The last accesses to some keys, in a ring buffer. The tables grow up to the maximum; then each new access replaces the oldest one. */
 export class AccessRing {
   #max: number
   #kinds = new Uint8Array(FIRST_ROOM)
@@ -54,7 +57,10 @@ export class AccessRing {
     if (this.#kinds.length > max) this.#resize(max)
   }
 
-  /** Copies the accesses. After older ones were dropped, the first one is no tag, since the access that has its time was dropped, too. */
+  /**
+   * Copies the accesses. If older accesses were dropped, tags at the beginning are left out, since the access that has their time was
+   * dropped, too.
+   */
   accesses (): Accesses {
     const { kinds, hashes, words } = this.#copy(this.#count, this.#count)
     let first = 0
@@ -62,7 +68,7 @@ export class AccessRing {
     return { kinds: kinds.subarray(first), hashes: hashes.subarray(first), words: words.subarray(first) }
   }
 
-  /** Copies the newest `count` accesses to tables with this room. */
+  /** Copies the newest `count` accesses to tables of the length `room`. */
   #copy (count: number, room: number): Accesses {
     const skipped = this.#count - count
     const moved = <T extends Uint8Array | Uint32Array>(from: T, to: T): T => {

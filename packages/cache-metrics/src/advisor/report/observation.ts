@@ -33,7 +33,7 @@ export interface Observation {
   readonly kind: 'pattern' | 'route'
   /** The name of the key pattern, or of the route such as `GET /route/:id`. */
   readonly name: string
-  /** Seconds of the observation, the same for all rows of the advisor's report, so that all rates have one base. */
+  /** Seconds of the observation, the same for all rows of the advisor's report, so that all rates refer to the same time. */
   readonly seconds: number
   readonly requests: number
   /** The mean duration of a load, or of a request of the route, in seconds; `undefined`: not known. */
@@ -49,7 +49,8 @@ export interface Observation {
   readonly points: readonly CurvePoint[]
   readonly staleness: readonly StaleForecast[]
   /**
-   * The longest ttl in seconds whose stale hits are within the tolerance with 95 % certainty; `undefined`: no ttl is, or too little data.
+   * The longest ttl in seconds whose stale hits are within the tolerance with 95 % certainty; `undefined`: there is no such ttl, or too
+   * little data.
    */
   readonly provenTtl?: number | undefined
   readonly leak: MissingDimension | undefined

@@ -2,7 +2,7 @@ import { duration, percent, per10000 } from './figures.js'
 import type { Observation } from './observation.js'
 import { perSecond } from './rate.js'
 
-// The sentences that name what would change a verdict, one for each reason of `judge`.
+// Each function of this file returns the sentence with the change that would change a verdict, for one reason of `judge`.
 
 /** The remedy for a key or URL that lacks a part of the request. */
 export function leak ({ kind }: Observation, dimension: string): string {
@@ -40,7 +40,7 @@ export function compared (missing: number): string {
   return `${missing} more compared values, which needs repeated loads while nothing is cached`
 }
 
-/** The changes by which a good verdict would end. */
+/** The changes after which a good verdict would no longer be good. */
 export function good (leastHits: number, staleTolerance: number): string {
   return `Fewer than ${percent(leastHits)} hits, more than ${per10000(staleTolerance)} stale hits, or a value that differs by a part of the request`
 }

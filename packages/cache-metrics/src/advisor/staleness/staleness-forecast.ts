@@ -14,8 +14,8 @@ export interface StalenessForecast {
 }
 
 /**
- * The longest ttl for which the upper bound of the rate of stale hits is within `tolerance`, as it is for all shorter ttls. `undefined`: no
- * ttl is, or too little data.
+ * The longest ttl for which the upper bound of the rate of stale hits is within `tolerance`, for it and for all shorter ttls. `undefined`:
+ * there is no such ttl, or too little data.
  * @param forecasts the forecasts, shortest ttl first
  * @param tolerance stale hits per hit: 0.001 is one in a thousand
  */
