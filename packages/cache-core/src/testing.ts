@@ -20,7 +20,7 @@ const MAX_ATTEMPTS = 10
  */
 const LATE_UNITS = 0.25
 
-/** Options of `testCache`. */
+/** The options of `testCache`, which declares the claims of the contract as tests. */
 export interface CacheTestOptions {
   /** Declares one test: the function of `node:test`, tap, vitest or mocha. The test must fail if `run` rejects. */
   test: (name: string, run: () => Promise<void>) => unknown
@@ -93,12 +93,12 @@ function claimsFor (cache: Cache, checksInput: boolean, isRich: boolean): Claim[
   return [...claims, ...rich, ...inputClaims, ...checked].filter(({ needs = [] }) => needs.every((member) => cache[member] !== undefined))
 }
 
-/** The time of one check of a claim; it starts when the object is made. */
+/** Measures the time of one check of a claim, from the time at which the object is made. */
 class ClaimTime implements Time {
   readonly unit: number
   readonly #advance: CacheTestOptions['advance']
   readonly #began = performance.now()
-  /** The milliseconds that the claim has waited so far. */
+  /** The milliseconds for which the claim has waited so far. */
   #waited = 0
 
   constructor (advance: CacheTestOptions['advance'], unit: number | undefined) {

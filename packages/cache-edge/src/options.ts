@@ -20,9 +20,9 @@ const etag = Type.Object({
 const purge = Type.Object({
   /** URLs of Varnish instances that run the VCL of this package; user and password are percent-encoded. */
   varnish: Type.Array(Type.String({ pattern: '^https?://' }), { minItems: 1, maxItems: 64 }),
-  /** Time limit of one attempt, in milliseconds. */
+  /** The time limit of one attempt to send a ban, in milliseconds. */
   timeoutMs: Type.Optional(Type.Integer({ minimum: 10, maximum: 60_000, default: 1000 })),
-  /** Maximum number of attempts per ban. */
+  /** The maximum number of attempts to send a ban. */
   attempts: Type.Optional(Type.Integer({ minimum: 1, maximum: 20, default: 5 })),
   /**
    * Milliseconds after which each ban is sent a second time, when all processes have received the invalidation. `0`: each ban is sent once.
@@ -88,9 +88,9 @@ export const edgeSchema = Type.Object({
   hosts: Type.Optional(Type.Array(text(/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/, 'a host as in the Host header, such as example.com or example.com:8443'), { minItems: 1 })),
   /** The maximum size of a stored body, in bytes. */
   maxBodyBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 * 1024 * 1024, default: 1024 * 1024 })),
-  /** The maximum number of variants per URL. */
+  /** The maximum number of stored variants per URL. */
   maxVariants: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 50 })),
-  /** Milliseconds that a request waits for the handler run of another request. */
+  /** Milliseconds for which a request waits for the handler run of another request. */
   coalesceMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 600_000, default: 10_000 })),
   /**
    * The request headers that a custom constraint reads, by the name of the constraint, such as `{ tenant: ['X-Tenant'] }`. The headers
@@ -107,7 +107,7 @@ export const edgeSchema = Type.Object({
    * @default none
    */
   app: Type.Optional(text(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, 'a letter and up to 63 of A-Z a-z 0-9 _ . -')),
-  /** The name of this cache in `Cache-Status`. */
+  /** The name of this cache in the response header `Cache-Status`. */
   name: Type.Optional(Type.Refine(Type.String({ default: 'fastify' }), (value) => /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/.test(value), () => 'a letter and up to 63 of A-Z a-z 0-9 _ . -')),
   /**
    * Whether the tags of a policy are also cache groups of the response (RFC 9875). They are then sent in `Cache-Groups`, and

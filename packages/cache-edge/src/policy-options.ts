@@ -5,9 +5,9 @@ import { RouteOptionInvalid } from './errors.js'
 
 const call = <T>(allowed: string) => Type.Unsafe<T>(Type.Refine(Type.Unknown(), (value) => typeof value === 'function', () => allowed))
 const seconds = () => Type.Integer({ minimum: 0, maximum: 365 * 24 * 3600 })
-/** A text that matches a pattern; `allowed` describes the pattern in errors. */
+/** The schema of a text that matches a pattern; `allowed` describes the pattern in error messages. */
 export const text = (pattern: RegExp, allowed: string) => Type.Refine(Type.String(), (value) => pattern.test(value), () => allowed)
-/** The name of a header. */
+/** The schema of an option that is the name of a header. */
 export const headerName = () => text(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, 'the name of a header')
 const STATUSES = [203, 204, 300, 301, 308, 404, 405, 410, 501] as const
 /** The syntax of a tag, whose characters are allowed in the tag header of a proxy and in a ban expression. */
@@ -15,7 +15,7 @@ export const TAG_PATTERN = '^[A-Za-z0-9_:./-]{1,128}$'
 /** The maximum number of tags of a response. */
 export const MAX_TAGS = 48
 
-/** The members of a policy, in a rule and in `config.cache` of a route. */
+/** The members that a policy may have, in a rule or in `config.cache` of a route. */
 export const policy = {
   /**
    * The caches that may store the response. `'shared'`: all caches. `'private'`: only the client's own cache, also for requests with
@@ -126,7 +126,7 @@ export const policy = {
   staleAfterMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 600_000 }))
 }
 
-/** The schema of a policy. */
+/** The schema of the policy in a rule or in `config.cache` of a route. */
 export const policySchema = Type.Object(policy, { additionalProperties: false })
 /** The policy in `config.cache` of a route. */
 export type EdgePolicy = Static<typeof policySchema>

@@ -46,7 +46,7 @@ export function addEndpoints (fastify: FastifyInstance, endpoints: readonly Endp
       schema: { hide: true } as object,
       config: { [kOwnRoute]: true } as object
     }, async function showMetrics (_request, reply) {
-      // The metrics change with each request, so no cache should store the page.
+      // The metrics change with each request, so no cache should store a page of metrics.
       return reply.header('cache-control', 'no-store').type(contentType()).send(await render())
     })
   }

@@ -98,7 +98,7 @@ export const metricsSchema = Type.Object({
    * [advice](#advice); with `production` it also observes where the path is closed.
    */
   advisor: Type.Optional(Type.Union([Type.Boolean(), advisor], { default: true })),
-  /** A second listener that serves the metrics and nothing else. */
+  /** Whether a second listener, on a separate port, serves the metrics and nothing else; or its options. */
   listener: Type.Optional(Type.Union([Type.Boolean(), listener], { default: false }))
 }, { additionalProperties: false })
 

@@ -23,7 +23,7 @@ export interface CacheMetrics {
   readonly registry: PromRegistry
   /** The address of the second listener (option `listener`); `undefined` without one, and before the app is ready. */
   readonly listener: AddressInfo | undefined
-  /** Size of the advisor's tables in bytes; 0 without an advisor. */
+  /** The bytes that the advisor's tables use; 0 without an advisor. */
   readonly advisorBytes: number
 }
 

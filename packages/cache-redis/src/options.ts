@@ -49,7 +49,7 @@ export const redisSchema = Type.Object({
    */
   sentinelName: Type.Optional(Type.String({ minLength: 1 })),
   /**
-   * The user of the Sentinels; only with mode `'sentinel'`.
+   * The user name for the Sentinels; only with mode `'sentinel'`.
    * @default none
    */
   sentinelUsername: Type.Optional(Type.String()),
@@ -59,7 +59,7 @@ export const redisSchema = Type.Object({
    */
   sentinelPassword: Type.Optional(Type.String()),
   /**
-   * The user of Redis; takes precedence over the URL.
+   * The user name for Redis; takes precedence over the URL.
    * @default none
    */
   username: Type.Optional(Type.String()),
@@ -118,9 +118,9 @@ export const redisSchema = Type.Object({
   keyPrefix: Type.String({ minLength: 1, maxLength: 64, default: 'cache:' }),
   /** Seconds that an entry is fresh if `set` names no ttl. */
   defaultTtl: defaultTtlSchema(),
-  /** The time limit of one command, in milliseconds. */
+  /** The time limit of one Redis command, in milliseconds. */
   commandTimeoutMs: milliseconds(400),
-  /** Milliseconds after which an attempt to connect is given up. */
+  /** The time limit of one attempt to connect, in milliseconds. */
   connectTimeoutMs: milliseconds(1000),
   /** Milliseconds without a reply after which a connection is closed, so that the client may find another node. */
   socketTimeoutMs: milliseconds(1000),
@@ -169,11 +169,11 @@ export const redisSchema = Type.Object({
    * larger stored value is `CACHE_ERR_CORRUPT`.
    */
   maxValueBytes: Type.Integer({ minimum: 1, maximum: 512 * 1024 * 1024, default: 8 * 1024 * 1024 }),
-  /** The circuit breaker in front of Redis. */
+  /** The circuit breaker in front of Redis, which makes calls fail fast while Redis fails. */
   breaker: Type.Object({
-    /** Milliseconds over which failures are counted. */
+    /** The length in milliseconds of the window in which failures are counted. */
     windowMs: milliseconds(10_000),
-    /** The number of calls within the window below which the breaker stays closed. */
+    /** The number of calls in the window below which the breaker never opens. */
     minimumCalls: Type.Integer({ minimum: 1, default: 20 }),
     /** Share of failed calls, above 0 and at most 1, from which on the breaker opens. */
     errorRate: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 0.5 }),
@@ -182,7 +182,7 @@ export const redisSchema = Type.Object({
   }, { additionalProperties: false, default: {} }),
   /** The maximum number of removals that wait for Redis. If the queue is full, one `clear` replaces all of them. */
   maxQueuedInvalidations: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 10_000 }),
-  /** Milliseconds between health checks. */
+  /** Milliseconds between two health checks of Redis. */
   healthCheckMs: milliseconds(30_000),
   /**
    * `(tags, { soft }) => …`: called with the tags that any process invalidated. A pub/sub channel carries them, so messages may be lost.
@@ -193,7 +193,7 @@ export const redisSchema = Type.Object({
 
 /** Options of a `RedisCache`. */
 export type RedisCacheOptions = Partial<Omit<Static<typeof redisSchema>, 'breaker'>> & {
-  /** The circuit breaker in front of Redis. */
+  /** The options of the circuit breaker in front of Redis. */
   breaker?: Partial<Static<typeof redisSchema>['breaker']>
 }
 

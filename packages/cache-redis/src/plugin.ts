@@ -53,7 +53,7 @@ const plugin: FastifyPluginAsync<CacheRedisOptions> = async function cacheRedis 
 /** The plugin that makes a `RedisCache` the implementation of `fastify.cache`. */
 export const cacheRedis = fp(plugin, { fastify: '5.x', name: NAME })
 
-/** Logs each change of the cache's state in one line; operations are not logged. */
+/** Logs each change of the cache's state in one line; single operations are not logged. */
 class StateLog {
   readonly #log: FastifyBaseLogger
   #isUp: boolean | undefined

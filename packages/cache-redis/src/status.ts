@@ -7,11 +7,11 @@ import type { Removal } from './service/invalidation-queue.js'
 
 declare module '@x/cache-core/implementing' {
   interface ImplementationStatus {
-    /** The state of the circuit breaker in front of the cache's store. */
+    /** The state of the circuit breaker in front of Redis. */
     breaker?: 'closed' | 'half-open' | 'open'
     /** Whether reads rely on remembered tokens of tags; see `RedisStatus`. */
     tracking?: 'trusted' | 'in doubt' | 'off'
-    /** The number of removals that wait for the cache's store. */
+    /** The number of removals that wait until Redis can be reached. */
     queuedInvalidations?: number
     /** The state of the near cache: copies of entries in this process, in front of the cache's store. */
     near?: NearStatus
@@ -20,7 +20,7 @@ declare module '@x/cache-core/implementing' {
 
 /** The part of `GET /internal/cache` that describes Redis. */
 export interface RedisStatus extends ImplementationStatus {
-  /** Whether Redis is out of service; the app then runs without Redis. */
+  /** Whether Redis is out of service; the app then works without a cache. */
   degraded: boolean
   /** The mode of the Redis client: single, cluster or sentinel. */
   mode: RedisCacheSettings['mode']
@@ -42,7 +42,7 @@ export interface RedisStatus extends ImplementationStatus {
 
 /** Callbacks of a `RedisCache`. A throw or a rejection of a callback is caught, and reported once to `onWarning`. */
 export interface RedisCacheEvents {
-  /** Is called with the new status when a part of `status()` has changed. */
+  /** Called with the new status when a part of `status()` has changed. */
   onChange?: (status: RedisStatus) => void
   /**
    * Called when `getMany` found an entry that cannot be read, and returned a miss for its key. Also called when a token that foreign

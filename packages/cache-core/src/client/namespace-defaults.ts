@@ -10,7 +10,7 @@ import type { NamespaceOptions } from './fastify-cache.js'
 const NUMBERS = ['jitter', 'staleWhileRevalidate', 'staleIfError', 'softTimeoutMs', 'retryAfterMs', 'timeoutMs', 'earlyRefresh'] as const
 
 /**
- * Checks the defaults of a namespace.
+ * Checks the defaults that the app gives for a namespace.
  * @throws `CACHE_ERR_OPTION_INVALID`
  */
 export function checkDefaults (defaults: NamespaceOptions): void {

@@ -8,8 +8,8 @@ export const warmProperties = {
 
 const warmSchema = Type.Object(warmProperties)
 type Options = Static<typeof warmSchema>
-/** Options of `warm`. */
+/** Options of the call `warm`, which loads critical keys. */
 export type WarmOptions = { [Name in keyof Options]: Options[Name] | undefined }
 
-/** The default options of `warm`. */
+/** The default options of the call `warm`. */
 export const WARM_DEFAULTS = defaultsOf(warmSchema, 'concurrency')

@@ -5,7 +5,7 @@ import { limitOf, LOAD_LIMIT_MS } from '../loading/load.js'
 import { WARM_DEFAULTS } from './warm-options.js'
 import { checkNames } from '../contract/option-names.js'
 
-/** The part of a logger that warming needs. */
+/** The methods of a logger that the call `warm` uses. */
 export interface WarmLog {
   info (details: object, message: string): void
   warn (details: object, message: string): void

@@ -33,7 +33,7 @@ export interface WrapOptions<A extends unknown[] = any[], T = any> extends Omit<
  */
 export type ArgumentsOf<A extends unknown[]> = A extends infer Given extends unknown[] ? Given : never
 
-/** A function whose results are cached by its arguments. */
+/** The cached form of a function: its results are cached by its arguments. */
 export interface Wrapped<A extends unknown[], T> {
   /**
    * Returns the cached result for these arguments, or the result of one run of the function. Rejects as `getOrSet` does, and with

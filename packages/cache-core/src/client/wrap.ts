@@ -10,7 +10,7 @@ import type { WrapOptions, Wrapped } from './wrap-options.js'
 const NAME = /^[\w.-]{1,64}$/
 
 /**
- * Makes the cached form of a function.
+ * Makes the cached form of a function, whose results are cached by its arguments.
  * @throws `CACHE_ERR_OPTION_INVALID`
  */
 export function wrap<A extends unknown[], T> (

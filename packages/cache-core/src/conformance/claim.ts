@@ -16,7 +16,7 @@ export interface Time {
    * lifetimes.
    */
   readonly unit: number
-  /** Waits, or advances the fake clock, by a number of units. */
+  /** Waits, or advances the fake clock, by a number of units (see `unit`). */
   pass (units: number): Promise<void>
 }
 
@@ -61,7 +61,7 @@ export function assertResult (result: unknown): void {
   assert.match(String(code), /^CACHE_ERR_[A-Z_]+$/, 'its error has a code')
 }
 
-/** Returns the fresh value of a key; `get` must succeed. */
+/** Returns the fresh value of a key; the claim fails if `get` fails. */
 export async function read (cache: Cache, key: string): Promise<unknown> {
   return valueOf(await cache.get(key))
 }
@@ -73,7 +73,7 @@ export async function readAll (cache: Cache, ...keys: string[]): Promise<unknown
   return values
 }
 
-/** Stores a value; `set` must succeed. */
+/** Stores a value; the claim fails if `set` fails. */
 export async function write (cache: Cache, key: string, value: unknown, ttl?: number | SetOptions): Promise<void> {
   valueOf(await cache.set(key, value, ttl))
 }

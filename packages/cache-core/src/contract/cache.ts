@@ -50,7 +50,7 @@ export interface ReadHint {
 export interface LockOptions {
   /** Seconds after which the lock ends if its holder has not released it, for example because its process died. */
   ttl: number
-  /** Milliseconds to wait for the lock; `0`: the call does not wait. */
+  /** Milliseconds for which the call waits for a lock that another caller holds; `0`: it does not wait. */
   waitMs?: number
 }
 
@@ -94,7 +94,7 @@ export interface CacheLeases {
    * since the lease was taken. `false` also if the implementation does not know.
    */
   isCurrent (lease: Lease): Promise<Result<boolean>>
-  /** Ends a lease whose load stores nothing. */
+  /** Ends a lease whose loaded value is not stored. */
   release (lease: Lease): Promise<Result<void>>
 }
 
@@ -121,7 +121,7 @@ export interface Tags {
 export interface ImplementationStatus {
   /** Whether the implementation is out of service: every read is a miss, and invalidations are queued. */
   degraded?: boolean
-  /** The result of the last health check. */
+  /** The result of the last check whether the implementation's store can be reached; its form depends on the implementation. */
   health?: unknown
   /** The entries of an implementation in the memory of this process, and its bounds; absent elsewhere. */
   memory?: { entries: number; bytes: number; maxEntries: number; maxBytes: number }
@@ -153,7 +153,7 @@ export interface Cache {
   del (key: string): Promise<Result<void>>
   /** Reads an entry, fresh or stale. A stored `null` is an entry; a miss is `null`. */
   getEntry?<T = unknown> (key: string, hint?: ReadHint): Promise<Result<Entry<T> | null>>
-  /** Reads fresh values, in the order of the keys. */
+  /** Reads the fresh values of several keys, in the order of the keys. */
   getMany?<T = unknown> (keys: string[]): Promise<Result<(T | null)[]>>
   /** Stores all items, or returns the first error after each item was tried; `fastify.cache` stores none if one item is invalid. */
   setMany? (items: SetItem[]): Promise<Result<void>>
@@ -163,7 +163,7 @@ export interface Cache {
   readonly leases?: CacheLeases
   /** Acquires a lock; `null`: the lock was not acquired within `waitMs`, or its holder released it with an outcome. */
   lock? (key: string, options: LockOptions): Promise<Result<Lock | null>>
-  /** Removes all entries: after the result `ok` no earlier value is served. */
+  /** Removes all entries: once the result is `ok`, no earlier value is served. */
   clear? (): Promise<Result<void>>
   health? (): Promise<Result<void>>
   status? (): ImplementationStatus

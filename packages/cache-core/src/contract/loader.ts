@@ -1,4 +1,4 @@
-/** The stored value that a load is to replace. */
+/** The stored value that a load will replace. */
 export interface StaleValue<T = any> {
   /** The stored value, as a copy that no other code refers to. */
   readonly value: T
@@ -35,7 +35,7 @@ export type Loader<T> = (context: LoadContext) => T | Promise<T>
 /** The values of one load for several keys: by key, or one for each key in the order of the keys. A key without a value is not stored. */
 export type LoadedMany<T> = ReadonlyMap<string, T> | readonly (T | undefined)[]
 
-/** The second argument of a loader of several keys. */
+/** The second argument of the loader that `getOrSetMany` calls. */
 export interface LoadManyContext {
   /** The abort signal of the load, aborted when `timeoutMs` has passed. */
   readonly signal: AbortSignal

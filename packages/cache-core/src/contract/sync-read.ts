@@ -22,7 +22,7 @@ export interface EntryUser {
 export interface SharedEntry {
   readonly value: unknown
   readonly fresh: boolean
-  /** Seconds since the entry was stored. */
+  /** Seconds since the entry was stored; `NaN` if they are not known. */
   readonly age: number
 }
 

@@ -16,7 +16,7 @@ import type { InternalAccess } from './status-route.js'
 /** The members of option `rollout` that a canary controls for all apps of its registry. */
 const CANARY_DECIDES = ['percent', 'allow', 'salt', 'holdOut', 'canary'] as const
 
-/** The functions and objects of a core that its rollout uses. */
+/** The functions and objects of the core that the rollout of an app uses. */
 export interface RolloutParts {
   readonly fastify: FastifyInstance
   readonly client: CacheClient

@@ -28,7 +28,7 @@ export class Core {
   readonly registry: CacheRegistry
   readonly client: CacheClient
   readonly requests: RequestCaches
-  /** The store of the advisors' states, if the implementation has one. */
+  /** The advice store of the implementation, if it has one; the advisors of the app's processes store their states in it. */
   readonly advice = new SharedAdvice()
   readonly measurements = new RequestMeasurements(() => this.registry.clock)
   /** The page of the console, to which sibling packages add their sections. */
@@ -99,7 +99,7 @@ export class Core {
     await this.#putIntoService(options)
   }
 
-  /** Whether option `enabled` lets an implementation into service. */
+  /** Whether option `enabled` allows an implementation to be put into service. */
   get isEnabled (): boolean { return this.#options.enabled ?? CORE_DEFAULTS.enabled }
 
   /**

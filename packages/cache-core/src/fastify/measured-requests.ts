@@ -136,8 +136,8 @@ export class MeasuredRequests {
   }
 
   /**
-   * Stops watching the connection of a request. The request keeps its `Place` object, although the list has it no more, so that a response
-   * that is still sent is measured.
+   * Stops watching the connection of a request. The request keeps its `Place` object, although the object is removed from the list, so that
+   * a response that is still sent is measured.
    */
   #forget (place: Place, at: number): void {
     place.reply = undefined

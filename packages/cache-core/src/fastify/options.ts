@@ -22,7 +22,7 @@ const live = <T>(method: string, allowed: string) => Type.Unsafe<T>(Type.Refine(
   (value) => typeof (value as Record<string, unknown> | null | undefined)?.[method] === 'function', () => allowed))
 /** The options of `register(cacheCore, …)`. */
 export const coreSchema = Type.Object({
-  /** `false`: `NullCache` is registered, whatever the other options are. */
+  /** Whether the cache may store values. With `false`, `NullCache` is registered, whatever the other options are. */
   enabled: Type.Optional(Type.Boolean({ default: true })),
   /**
    * The cache: `'null'` (observe), `'memory'`, cache`, also with a promise. `'redis'`: that of `register(cacheRedis, …)`, without which=>an
@@ -38,7 +38,7 @@ export const coreSchema = Type.Object({
     () => '"null", "memory", "redis", a cache or a function that makes one'))),
   /** Bounds of the built-in MemoryCache; see the section Memory and time of the README. */
   memory: Type.Optional(memorySchema),
-  /** Seconds that an entry is fresh if the call names no ttl. */
+  /** Seconds for which an entry is fresh if the call gives no ttl. */
   defaultTtl: Type.Optional(defaultTtlSchema()),
   ...registryProperties,
   /** Which keys, and which share of the subjects, are cached; see the section Rollout of the README. */
@@ -71,7 +71,7 @@ export const coreSchema = Type.Object({
   /** Opens `GET /internal/cache` for every value of `NODE_ENV`; requires `guard`. */
   expose: Type.Optional(Type.Boolean({ default: false })),
   /**
-   * An `onRequest` hook in front of `GET /internal/cache` that refuses strangers.
+   * An `onRequest` hook in front of `GET /internal/cache` that refuses clients which may not read it.
    * @default none
    */
   guard: Type.Optional(call<onRequestHookHandler>('an onRequest hook')),
@@ -122,5 +122,5 @@ export function resolveCoreOptions (raw: object): CacheCoreOptions {
   return options
 }
 
-/** The defaults of the options that the core itself reads. */
+/** The defaults of the options `enabled` and `expose`, which the core itself reads. */
 export const CORE_DEFAULTS = defaultsOf(coreSchema, 'enabled', 'expose')

@@ -26,7 +26,7 @@ interface Armed {
 // The route object of all requests whose route has no route object of its own.
 const UNMARKED: RouteMark = Object.freeze({})
 
-/** Returns the subject of a request, which decides on its arm. */
+/** A function that returns the subject of a request, by which the rollout assigns the arm. */
 export type Subject = (request: FastifyRequest) => string
 
 /** Returns the user's id from `request.user`, which authentication plugins set, else the client's address. */

@@ -8,7 +8,7 @@ import type { ConsolePage, RenderedPage } from './console/console-page.js'
 
 /** The path of the route that returns the status of the cache, and to browsers the page of the console. */
 export const STATUS_PATH = '/internal/cache'
-/** The path of the counts that the console shows. */
+/** The path of the endpoint with the counts that the console shows. */
 const COUNTS_PATH = `${STATUS_PATH}/counts`
 
 /** The access to the internal endpoints: whether they are open, and the app's `guard` hook in front of them. */

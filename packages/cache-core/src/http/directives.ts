@@ -5,7 +5,7 @@ import { parseDictionary } from './structured-dictionary.js'
 /** The status and the header fields of a response. */
 export interface ResponseHead { readonly status: number; readonly headers: HeaderFields }
 
-/** The directives of a response that a shared cache at the edge obeys. */
+/** The directives of a response that apply to a shared cache at the edge. */
 interface Directives {
   readonly control: CacheControl
   /** Whether `CDN-Cache-Control` replaces `Cache-Control` and `Expires`. */

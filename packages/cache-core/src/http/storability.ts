@@ -28,7 +28,7 @@ export type NotStoredReason = 'method' | 'request-body' | 'request-no-store' | '
 
 /** The part of a route's cache policy that decides whether its responses are stored. */
 export interface StorageRule {
-  /** Whether the response is the same for all credentials. */
+  /** Whether the response is the same for all clients, whatever their credentials are. */
   readonly sameForAll: boolean
   readonly statuses: ReadonlySet<number>
   /** Whether the route's policy has a lifetime for responses without one. */
@@ -85,7 +85,8 @@ function notSelectable (headers: HeaderFields, { keyed }: StorageRule): NotStore
   const coding = fieldText(headers, 'content-encoding')
   const codings = coding === undefined ? [] : listMembers(coding).map((name) => name.toLowerCase()).filter((name) => name !== '' && name !== 'identity')
   if (codings.length > 0 && !vary.includes('accept-encoding')) return 'content-encoding'
-  // Only a client with the dictionary can decode these codings (RFC 9842 §6.2).
+  // Only a client that has the dictionary can decode these content codings, so such a response needs `Vary: Available-Dictionary` (RFC 9842
+  // §6.2).
   return codings.some((name) => DICTIONARY_CODINGS.has(name)) && !vary.includes('available-dictionary') ? 'content-encoding' : undefined
 }
 

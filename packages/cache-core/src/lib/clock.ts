@@ -1,4 +1,4 @@
-/** A clock in milliseconds that never goes back. */
+/** A source of time in milliseconds that never goes back. */
 export interface Clock {
   now (): number
   /**

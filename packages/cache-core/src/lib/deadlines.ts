@@ -1,4 +1,4 @@
-/** A call of the cache with a time limit. */
+/** A pending call of the cache, with its place in the list of time limits. */
 export interface Watched {
   expiresAt: number
   /** Ends the call when it has exceeded its time limit; must not throw. */

@@ -15,7 +15,7 @@ export function isPromise (value: unknown, rejected: (error: unknown) => void = 
 }
 
 type Level = 'info' | 'warn' | 'error'
-/** The part of a logger that the core writes to. */
+/** The methods of a logger that the core calls. */
 export type Log = { [L in Level]: (details: object, message: string) => void }
 
 /** Wraps a logger, so that a failure of the logger affects neither the cache nor the process. */

@@ -6,7 +6,7 @@ import type { LoadBatch } from './load-batch.js'
 import type { LoadScope } from './load-scope.js'
 import type { LoadTarget } from './load-service.js'
 
-/** One call of `getOrSet` in the cached arm. */
+/** One call of `getOrSet` in the cached arm, with the data that its steps need. */
 export interface Call<T> {
   readonly target: LoadTarget
   readonly key: string
@@ -24,11 +24,11 @@ export interface Call<T> {
   /** The batch of `getOrSetMany` that this call is a part of; `undefined` for a call of `getOrSet`. */
   readonly batch: LoadBatch<T> | undefined
   /**
-   * Whether the cache's store (Redis, say) did not answer an earlier operation of this call. The call then requests no lock and no snapshot
-   * of tags, so that its caller waits for one timeout only.
+   * Whether the cache's store (such as Redis) did not answer an earlier operation of this call. The call then requests no lock and no
+   * snapshot of tags, so that its caller waits for one timeout only.
    */
   isStoreAway: boolean
-  /** The stored value that this call has read and that a load is to replace. */
+  /** The stored value that this call has read, and that its load will replace; `undefined`: none. */
   stale: StaleValue | undefined
 }
 

@@ -62,7 +62,7 @@ export class GetOrSet {
     if (error === undefined) this.#service.observer.read(counters, key, 'miss')
     const load = new Load(key)
     const run = { load, loader, counters, timeoutMs: options.timeoutMs, isBackground: false }
-    /** Counts the loaded value; returns whether the cached arm would store it. */
+    /** Counts the value of a load that ran without the cache; returns whether the cached arm would store the value. */
     const note = (value: T): boolean => {
       if (error !== undefined || load.isSkipped || value === undefined || options.ttl === 0) return false
       const refused = checkNames('getOrSet', options) ?? checkTagOptions(options)

@@ -37,7 +37,7 @@ export class LoadBatch<T> {
     this.#scopes = scopes
   }
 
-  /** The loader of each key: returns the value that the batch has for the key. */
+  /** The loader for each key of the batch: it waits for the batch, and returns the batch's value for the key. */
   readonly loader: Loader<T> = (context: LoadContext) => new Promise<T>((resolve, reject) => {
     const load = context as Load
     this.#members.push({ load, scope: this.#scopes?.entered, resolve, reject })
@@ -102,7 +102,7 @@ export class LoadBatch<T> {
   }
 }
 
-/** Returns the values of a load for several keys by key. */
+/** Returns the values that a loader of several keys returned, as a Map by key. */
 function byKey<T> (keys: readonly string[], loaded: LoadedMany<T>): ReadonlyMap<string, T | undefined> {
   // The app's Map may throw, for example if it is a proxy. The values are read here, so that such an error is the error of the load.
   if (loaded instanceof Map) return new Map(keys.map((key) => [key, (loaded as ReadonlyMap<string, T>).get(key)]))
@@ -111,7 +111,7 @@ function byKey<T> (keys: readonly string[], loaded: LoadedMany<T>): ReadonlyMap<
   return new Map(keys.map((key, at) => [key, (loaded as readonly (T | undefined)[])[at]]))
 }
 
-/** The second argument of a loader of several keys. */
+/** The second argument of the loader that `getOrSetMany` calls. */
 class BatchContext<T> implements LoadManyContext {
   readonly #members: readonly Member<T>[]
   #signal: AbortSignal | undefined

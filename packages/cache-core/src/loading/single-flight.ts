@@ -14,7 +14,7 @@ export interface FlightOptions {
 
 /** One load of a key, from its begin until its value is stored. */
 export class Flight<T = unknown> {
-  /** The promise of the loader's value, set as soon as the load has begun. */
+  /** The promise of the loaded value, which is set as soon as the load has begun. */
   loaded!: Promise<T>
   /** Whether the key, or a tag, of this flight was changed after the flight began: no caller joins it, and its value is not stored. */
   isSuperseded = false

@@ -4,7 +4,7 @@ import type { MeasuredService } from '../telemetry/measure.js'
 import type { Counters } from '../telemetry/counters.js'
 import { runLoader, type Load } from './load.js'
 
-/** The loader of one load, and the data for measuring it. */
+/** The loader of one load, with the data that is needed to measure the load. */
 export interface LoaderRun<T> {
   readonly load: Load
   readonly loader: Loader<T>

@@ -8,7 +8,7 @@ const CHECKSUM_BYTES = 4
 /** Thrown for stored bytes that are incomplete or damaged. The decoders of this folder turn it into a coded error. */
 export class Malformed extends Error {}
 
-/** Appends numbers to a growing array of bytes. */
+/** Appends encoded numbers to an array of bytes, which grows as needed. */
 export class ByteWriter {
   #bytes = new Uint8Array(FIRST_CAPACITY)
   #view = new DataView(this.#bytes.buffer)

@@ -56,7 +56,7 @@ const stageSchema = Type.Object({
   back: Type.Optional(backSchema)
 }, { additionalProperties: false })
 
-/** The members of option `rollout.canary`. */
+/** The schema of option `rollout.canary` as an object. */
 export const canarySchema = Type.Object({
   /** The stages: percents in ascending order, or objects with the criteria of a stage; see the section Canary of the README. */
   stages: Type.Optional(Type.Array(Type.Union([Type.Number({ exclusiveMinimum: 0, maximum: 100 }), stageSchema]), {
@@ -95,7 +95,7 @@ const DEFAULTS = defaultsOf(canarySchema, 'stages', 'baselineHours', 'minSample'
 /** The default of option `rollout.holdOut` with a canary: the share of subjects, in percent, that no stage caches. */
 export const DEFAULT_HOLD_OUT = 1
 
-/** One stage of a canary: its percent of cached subjects, and its criteria. */
+/** One stage of a canary: the percent of cached subjects, and the criteria for the next step. */
 export interface Stage { readonly percent: number; readonly criteria: Criteria }
 
 /** The options of a canary, checked and with their defaults. */

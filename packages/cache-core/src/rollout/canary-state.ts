@@ -52,7 +52,7 @@ export type CanaryState = Readonly<Static<typeof stateSchema>>
 
 /** One change of the rollout, described for an operator; the history of the rollout has the last changes. */
 export interface HistoryRecord {
-  /** The time of the change in ISO 8601, by the rollout store's clock. */
+  /** The time of the change in ISO 8601, by the clock of the rollout store. */
   readonly at: string
   /** The percents of cached subjects before and after the change; equal if another setting was changed. */
   readonly from: number
@@ -182,8 +182,8 @@ export function amend (
 }
 
 /**
- * Returns the transition after the last stage has met its criteria; the first such transition completes the rollout. The evidence begins
- * anew, since harm that begins later would not show in sums over weeks without harm.
+ * Returns the transition after the last stage has met its criteria; the first such transition completes the rollout. The evidence starts
+ * again from zero, since harm that begins later would not show in sums over weeks without harm.
  */
 export function complete (state: CanaryState, cause: Cause): Transition {
   const { ramp: _ended, ...rest } = state
@@ -194,8 +194,8 @@ export function complete (state: CanaryState, cause: Cause): Transition {
 
 /**
  * Returns the transition to another percent of cached subjects for one key pattern; 100 removes the pattern's limit. The evidence of the
- * stage begins anew, since other requests are cached from then on. It does not during a ramp, when no evidence is counted yet, nor in the
- * baseline, when no request is cached.
+ * stage starts again from zero, since other requests are cached from then on. It does not start again during a ramp, when no evidence is
+ * counted, or in the baseline, when no request is cached.
  */
 export function limitPattern (state: CanaryState, pattern: string, percent: number, cause: Cause): Transition {
   const { [pattern]: stored, ...others } = state.patterns

@@ -20,12 +20,12 @@ export interface CanaryStatus {
    * not cached.
    */
   readonly percent: number
-  /** The number of the current stage. 0: the baseline; 1: the first stage. */
+  /** The number of the canary's current stage. 0: the baseline; 1: the first stage. */
   readonly stage: number
   /** The percents of cached subjects in the stages of the canary. */
   readonly stages: readonly number[]
   readonly paused: boolean
-  /** Whether an operator has used the kill switch. */
+  /** Whether an operator has used the kill switch, so that no process caches. */
   readonly killed: boolean
   /** Whether the last stage of the canary has met its criteria. */
   readonly completed: boolean
@@ -44,7 +44,7 @@ export interface CanaryStatus {
   readonly problem?: string
   /** A notice about a criterion of the stage that cannot be applied, such as a comparison without a control arm. */
   readonly note?: string
-  /** The requests of this process since its start, by arm. */
+  /** The counts of requests in this process since its start, by arm. */
   readonly arms: { readonly cached: MeasuredArm | ArmTotals; readonly control: MeasuredArm | ArmTotals }
 }
 
@@ -55,7 +55,7 @@ export interface CanaryView extends CanaryStatus {
   /** The difference between the cached arm and the control arm, as a sentence. */
   readonly comparison?: string
   readonly verdict?: StageVerdict
-  /** The reason of the verdict on the stage, with its numbers. */
+  /** The reason for the verdict on the current stage: one sentence with the numbers. */
   readonly reason?: string
   readonly gates?: readonly GateRow[]
   /** The last changes of the rollout, the newest first. */

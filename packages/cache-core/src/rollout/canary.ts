@@ -28,7 +28,7 @@ export interface CanaryHost {
   readonly log: Log
   /** Whether a registered implementation stores values; without one the arms do not differ, so no stage is compared. */
   readonly isServing: () => boolean
-  /** Returns the counts of cache calls in this process since its start, by arm. */
+  /** Returns the counts of all cache calls in this process since its start, by arm. */
   readonly totals: () => ProcessCounts
   /** Loads the warm items before a raise of the percent of cached subjects; resolves in bounded time and never rejects. */
   readonly warm: () => Promise<void>
@@ -71,7 +71,7 @@ export class Canary {
     })
   }
 
-  /** Whether this process holds the lease, and so decides for all processes. */
+  /** Whether this process holds the decider's lease, and therefore decides for all processes of the app. */
   get isLeading (): boolean { return this.#decider.isLeading }
 
   /** Uses the rollout store that all processes share; the percent is 0 until the state has been read from that store. */

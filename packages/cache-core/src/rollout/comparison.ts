@@ -63,7 +63,7 @@ export class Comparison {
     this.#above = CAPS.slice(0, FAILURES).map(() => new Float64Array(cohorts.groups))
   }
 
-  /** The stage whose evidence is collected: 0 is the baseline. */
+  /** The stage of the canary whose evidence is collected; 0 is the baseline. */
   get stage (): number { return this.#stage }
 
   /** The number of minutes whose counts were added in this stage. */

@@ -3,11 +3,11 @@
  * percentage points.
  */
 export interface Criteria {
-  /** Hours whose minutes must be counted before the next stage may begin; above 0. */
+  /** The hours of minutes that must be counted before the next stage may begin; above 0. */
   readonly holdHours: number
   /** The number of requests of the cached arm below which the verdict is `wait`. Only an error burst steps back earlier. */
   readonly minSample: number
-  /** Criteria that must all hold before the next stage begins. */
+  /** Criteria for going on: all of them must hold before the next stage begins. */
   readonly go: {
     /** The stage may go on only if the percentage of failures in the cached arm is below this. */
     readonly errorPercent?: number | undefined
@@ -18,7 +18,7 @@ export interface Criteria {
     /** The stage may go on only if the 99th percentile of the cached arm's durations, in milliseconds, is below this. */
     readonly p99Ms?: number | undefined
   }
-  /** Criteria of which each steps back to the stage below, once it is certain. */
+  /** Criteria for stepping back: each one, once it is certain, returns the canary to the stage below. */
   readonly back: {
     /**
      * The stage steps back if the percentage of failures in the cached arm is above this, and above that of the control arm if there is

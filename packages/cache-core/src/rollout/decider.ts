@@ -31,7 +31,7 @@ export interface DeciderHost {
   readonly calls: () => StoreCalls
   /** Loads the warm items; never rejects. */
   readonly warm: () => Promise<void>
-  /** Called after a decision on the stage was written to the rollout store. */
+  /** Called after a decision on the stage has been written to the rollout store. */
   readonly decided: (transition: Transition) => void
 }
 

@@ -71,7 +71,7 @@ export interface ByQuantile<T> {
  * change.
  */
 export interface WindowEvidence {
-  /** The number of minutes that the current window of the stage contains. */
+  /** The number of minutes in the current window of the stage. */
   readonly minutes: number
   /**
    * The change of latency that is tolerated in this window of the stage, as the logarithm of an odds ratio: short windows vary by chance.
@@ -93,9 +93,9 @@ export interface WindowEvidence {
  */
 export type Missing = { readonly of: 'before' } | { readonly of: 'groups', readonly count: number, readonly needed: number }
 
-/** The measurements of one stage by which `judge` decides: plain data. */
+/** The measurements of one stage by which the function `judge` decides on it; it contains data only, no methods. */
 export interface Evidence {
-  /** 0: the baseline, in which no subject is cached. */
+  /** The number of the stage. 0: the baseline, in which no subject is cached. */
   readonly stage: number
   /** The percent of cached subjects in the stage. */
   readonly percent: number

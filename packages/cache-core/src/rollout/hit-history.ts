@@ -17,7 +17,7 @@ interface Minute { readonly hits: number, readonly reads: number }
 export class HitHistory {
   #first: RatioSums[] = []
   #current = new RatioSums()
-  /** The counts of hits and reads in the last minutes of the current hour. */
+  /** The hits and reads of each of the last minutes in the current hour. */
   #last: Minute[] = []
   /** Hours since the epoch: `#firstHour` is that in which the stage began, `#hour` that of `#current`. */
   #firstHour = 0

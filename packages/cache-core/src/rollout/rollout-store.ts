@@ -31,13 +31,13 @@ export interface RolloutStore {
    * it.
    */
   lead (processId: string, ttlMs: number): Promise<boolean>
-  /** Frees the lease if `processId` holds it. */
+  /** Releases the decider's lease if `processId` holds it. */
   resign (processId: string): Promise<void>
   /** Returns the last history records of the rollout, the newest first; the store has at most `MAX_HISTORY`. */
   history (limit: number): Promise<string[]>
   /** Stores the counts of one process in one minute, for `REPORT_MINUTES`, in place of earlier counts of the same process and minute. */
   report (minute: number, processId: string, counts: Uint8Array): Promise<void>
-  /** Returns the counts that all processes stored for one minute. */
+  /** Returns the encoded counts that the processes have stored for one minute. */
   reports (minute: number): Promise<Uint8Array[]>
   /** Returns the evidence that the decider has stored; `undefined`: no evidence is stored. */
   readEvidence (): Promise<Uint8Array | undefined>

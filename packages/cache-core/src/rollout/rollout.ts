@@ -6,7 +6,7 @@ import { settingsSchema, type RolloutSettings } from './rollout-options.js'
 export type { RolloutSettings }
 
 const DEFAULTS = defaultsOf(settingsSchema, 'percent', 'allow', 'salt')
-/** The number of buckets to which subjects are assigned. */
+/** The number of buckets to which the rollout assigns subjects. */
 export const BUCKETS = 10_000
 const OFFSET_BASIS = 0x811c9dc5
 const PRIME = 0x01000193
@@ -20,7 +20,7 @@ export function bucketOf (subject: string, salt = DEFAULTS.salt): number {
   return (hashOn(subject, hashOn(`${salt}:`, OFFSET_BASIS)) >>> 0) % BUCKETS
 }
 
-/** Continues an FNV-1a hash with the UTF-8 bytes of a text. */
+/** Continues an FNV-1a hash with the UTF-8 bytes of a further text. */
 function hashOn (text: string, begun: number): number {
   let hash = begun
   for (let at = 0; at < text.length; at++) {

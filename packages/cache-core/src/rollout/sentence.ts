@@ -77,7 +77,7 @@ export function armSentence (cached: ArmMeasurement, control: ArmMeasurement, ab
   return `cached arm: ${about.map((part) => PARTS[part](cached, control)).join(', ')}`
 }
 
-/** A part of the sentence that compares both arms. */
+/** The name of a part of the sentence that compares both arms. */
 export type SentencePart = 'latency' | 'errors' | 'loads'
 
 const PARTS: Readonly<Record<SentencePart, (cached: ArmMeasurement, control: ArmMeasurement) => string>> = {

@@ -7,7 +7,7 @@ import type { ByteReader, ByteWriter } from './bytes.js'
  */
 export const WINDOW_MINUTES = [20, 120, 1440] as const
 
-/** Sums of counts that can be added to one another. */
+/** Sums of counts to which other sums of the same kind can be added. */
 export interface Addable<S> {
   add (other: S): void
   clear (): void

@@ -5,8 +5,8 @@ export const ADVICE_SLOTS = 16
 export interface AdvicePlace { readonly slot: number; readonly state: Uint8Array | undefined }
 
 /**
- * Where the processes of an app keep the states of their advisors: in slots, each process takes one slot with a lease. Every method rejects
- * while the store cannot be reached, and after a limited time at the latest.
+ * Where the processes of an app store the states of their advisors, in slots. Each process takes one slot with a lease. Every method
+ * rejects while the store cannot be reached, and after a limited time at the latest.
  */
 export interface AdviceStore {
   /** Returns the secret that all processes salt their hashes with; the first caller's proposal is stored. */
@@ -15,7 +15,7 @@ export interface AdviceStore {
   take (processId: string, leaseMs: number): Promise<AdvicePlace | undefined>
   /** Replaces the state in a slot and extends the lease; `false`: another process has taken the slot, and nothing was stored. */
   write (slot: number, processId: string, state: Uint8Array, leaseMs: number): Promise<boolean>
-  /** Frees a slot; its state stays for the next process. */
+  /** Frees a slot of the advice store; the state in it stays for the next process that takes the slot. */
   release (slot: number, processId: string): Promise<void>
   /** Returns the states of the advisors in all slots except one, including those of processes that have ended. */
   others (than: number | undefined): Promise<Uint8Array[]>

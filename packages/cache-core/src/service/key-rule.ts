@@ -43,7 +43,7 @@ export class KeyRule {
 
 /** The rules of key patterns, and the report about values that do not match a schema. */
 export interface KeyRules {
-  /** Whether a key pattern has a rule. */
+  /** Whether at least one key pattern has a rule (a schema or a version). */
   readonly hasRules: boolean
   ruleOf (key: string): KeyRule | undefined
   /** Reports a value that does not match its schema, once per key pattern and kind. */

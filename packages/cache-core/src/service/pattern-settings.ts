@@ -79,7 +79,7 @@ export class PatternSettings implements EntryLimits, KeyRules {
     if (this.get(name)?.version !== before) this.#onVersion()
   }
 
-  /** Returns the options of all key patterns by name. */
+  /** Returns the options of all key patterns, by name of the pattern. */
   all (): Record<string, Readonly<PatternOptions>> {
     return Object.fromEntries([...this.#byName].map(([name, { options }]) => [name, options]))
   }

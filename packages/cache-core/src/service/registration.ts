@@ -47,7 +47,7 @@ export class Registration {
     this.#writes = limits.writes
   }
 
-  /** The reads of an implementation in the memory of this process. */
+  /** The synchronous reads of an implementation in the memory of this process; `undefined`: it has none. */
   get immediate (): Immediate | undefined { return this.#rules.hasRules && this.#immediate !== undefined ? this.#checked : this.#immediate }
 
   /**

@@ -42,7 +42,7 @@ export const registryProperties = {
 
 export const registrySchema = Type.Object({
   ...registryProperties,
-  /** Which keys, and which share of the subjects, are cached. */
+  /** The settings of the rollout: which keys, and which share of the subjects, are cached. */
   rollout: Type.Optional(settingsSchema)
 }, { additionalProperties: false })
 /** Options of a `CacheRegistry`. */

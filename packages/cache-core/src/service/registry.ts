@@ -30,7 +30,7 @@ export type { RegistryOptions }
 export interface Swap {
   /** The implementation that went out of service; its creator may close it once it has drained. */
   previous: Cache
-  /** Resolves when the pending calls of the implementation `previous` have ended. */
+  /** Resolves when all pending calls of the implementation `previous` have ended. */
   drained: Promise<void>
 }
 
@@ -95,7 +95,7 @@ export class CacheRegistry {
   readonly doubts = new Doubts((...doubt) => this.events.emit('doubted', ...doubt), () => this.serializer)
   /** Returns the status of the canary; `undefined`: no canary runs. */
   canaryStatus: (() => CanaryStatus) | undefined
-  /** The sample of shadow reads, and their counts. */
+  /** The settings of shadow reads: the sample of keys that they compare, and the counts of their outcomes. */
   readonly shadow = new ShadowSettings((key) => this.rollout.allows(this.stats.patterns.of(key)))
   readonly #recent = new RecentStats(this.stats)
   readonly #limits = { reads: new Deadlines(DEFAULTS.readTimeoutMs), writes: new Deadlines(DEFAULTS.writeTimeoutMs) }
@@ -131,14 +131,14 @@ export class CacheRegistry {
     if (rollout?.shadow !== undefined) this.shadow.percent = rollout.shadow.percent ?? SHADOW_PERCENT
   }
 
-  /** The registration in service. */
+  /** The registration whose implementation is in service. */
   get active (): Registration { return this.#active }
   /**
    * Whether no call is served from a cache: no implementation that stores is in service, or the rollout includes no subject. Every read is
    * then loaded, so that the loads are a sample of the reads.
    */
   get isObserving (): boolean { return this.#active.passThrough || this.rollout.limit === 0 }
-  /** The implementation in service. */
+  /** The implementation that is in service. */
   get current (): Cache { return this.#active.impl }
 
   /**
@@ -191,7 +191,7 @@ export class CacheRegistry {
     this.#recent.start()
   }
 
-  /** Ends one use of the registry; returns `true` if it was the last use. */
+  /** Records that one of the apps has stopped using the registry; returns `true` if it was the last one. */
   stop (): boolean {
     if (--this.#users > 0) return false
     this.#recent.stop()

@@ -16,7 +16,7 @@ export type ValueSchema = StandardSchema | TSchema | ((value: any) => boolean)
 /** The reason why a value does not match a schema, as text without the value; `undefined`: the value matches. */
 export type Refusal = string | undefined
 
-/** Whether an option can be a schema. */
+/** Whether a value can be used as a schema (option `schema` of a key pattern). */
 export function isSchema (given: unknown): given is ValueSchema {
   if (typeof given === 'function') return true
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return false

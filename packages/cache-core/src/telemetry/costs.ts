@@ -26,7 +26,7 @@ export class Costs {
    * these operations.
    */
   store = 0
-  /** Seconds of removals by key. */
+  /** Seconds of removals of entries by key. */
   remove = 0
   /** Seconds of loads in the background, which refresh an entry while its stale value is served. */
   refresh = 0
@@ -39,6 +39,6 @@ export class Costs {
     if (part !== undefined) this[part] += seconds
   }
 
-  /** The sum of all parts, in seconds. */
+  /** The sum of the costs of all kinds, in seconds. */
   get total (): number { return this.read + this.store + this.remove + this.refresh }
 }

@@ -3,7 +3,7 @@ import { Costs } from './costs.js'
 import { DurationHistogram } from './histogram.js'
 import { KeyPatterns, type PatternFailed } from './key-pattern.js'
 
-/** The label `impl` of cache calls in the control arm and of observed calls. */
+/** The value of the metric label `impl` for cache calls in the control arm, and for observed calls. */
 export const CONTROL_LABEL = 'null'
 
 /** The mean number of synchronous reads of which one is a sample whose cost is measured. */
@@ -21,7 +21,7 @@ export class Counters {
   readonly costs = new Costs()
   #loads: Loads | undefined
   #saved = 0
-  /** The number of hits whose saved time is in `#saved`. */
+  /** The number of hits whose saved time is already included in `#saved`. */
   #valuedHits = 0
   readonly #stats: Stats
 
@@ -164,7 +164,7 @@ function gapOfSample (): number {
   return 1 + Math.floor(Math.random() * (2 * READS_PER_SAMPLE - 1))
 }
 
-/** Returns the counts of cache reads together with their hit rate. */
+/** Returns hits, misses and errors of cache reads together with the hit rate. */
 export function withRate (hits: number, misses: number, errors: number): Totals {
   return { hits, misses, errors, hitRate: hits + misses === 0 ? 0 : hits / (hits + misses) }
 }

@@ -31,7 +31,7 @@ export interface CacheEvents {
   doubted: [keyPattern: string, message: string]
   /** A loader ended; `error` is its error. `background`: no caller waited for the load. */
   loaded: [key: string, keyPattern: string, seconds: number, value: unknown, error: unknown, background: boolean]
-  /** A loader returned a value for a watched request; see `Core.watch`. */
+  /** A loader returned a value for a request that `Core.watch` selects. */
   loadedFor: [key: string, value: unknown, request: FastifyRequest]
   /** An operation of the implementation ended. Emitted while durations are measured. */
   operated: [impl: string, operation: string, seconds: number]
@@ -55,7 +55,7 @@ export interface CacheEvents {
    * since the entry was stored; `NaN` if they are unknown or there was no entry. A mismatch is decided after five seconds or more.
    */
   shadowed: [keyPattern: string, outcome: ShadowOutcome, age: number]
-  /** The share of subjects in the cached arm changed. */
+  /** The percent of subjects in the cached arm has changed. */
   rollout: [percent: number]
   /** A listener of `event` threw or rejected for the first time. */
   listenerFailed: [event: string, error: unknown]
@@ -63,7 +63,7 @@ export interface CacheEvents {
 
 type Listener<K extends keyof CacheEvents> = (...args: CacheEvents[K]) => void
 
-/** One listener, and whether it has failed before. */
+/** One listener of an event, and whether it has failed before. */
 interface Subscription<K extends keyof CacheEvents> {
   readonly listener: Listener<K>
   hasFailed: boolean

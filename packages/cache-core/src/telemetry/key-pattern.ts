@@ -3,7 +3,7 @@ import { ownText } from '../lib/own-text.js'
 
 /** The default of option `maxKeyPatterns`: the number of key patterns with a metric label of their own. */
 export const MAX_KEY_PATTERNS = 100
-/** The metric label that all key patterns without a label of their own share. */
+/** The metric label that all key patterns share which have no separate label. */
 export const OTHER = 'other'
 
 // A key pattern must start with a letter to be a metric label, since `12345:profile` or a UUID before the colon is an id. An id must never

@@ -42,7 +42,7 @@ export class AgeHistogram {
 export interface ShadowRead {
   readonly outcome: ShadowOutcome
   readonly age: number
-  /** The group of the key, 0 to 63. */
+  /** The group of the key in shadow reads, 0 to 63. */
   readonly group: number
   /**
    * The path of the first member in which the entry differs from the loaded value, such as `.price`; an empty text stands for the value

@@ -3,7 +3,7 @@ import { isIdLike } from './key-pattern.js'
 
 /** The maximum number of members that are checked in one value. */
 const MAX_MEMBERS = 1000
-/** The maximum number of characters in the path of a member, in a message. */
+/** The maximum number of characters of a member's path in a message. */
 const MAX_PATH = 100
 
 /** A member of a value that is still to be checked, with its path and its parent. */

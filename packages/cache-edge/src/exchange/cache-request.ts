@@ -27,11 +27,11 @@ export interface Refresh {
   readonly cache: FastifyCache
   readonly identity: ViewIdentity
   readonly stale: StoredHead
-  /** Whether the request has passed every hook in front of the handler. */
+  /** Whether the background request has passed every hook in front of the handler. */
   hasReachedHandler: boolean
   /** Whether hooks changed the background request into another one, so that it was refused. */
   isOther: boolean
-  /** Whether the response to the background request was stored. */
+  /** Whether the response to the background request was stored, so that it renewed the stored response. */
   hasRenewed: boolean
 }
 
@@ -51,7 +51,7 @@ export interface CacheRequest extends Exchange, DecidedRequest {
    */
   readonly flightKey: string
   readonly cache: FastifyCache
-  /** The tags of the request's target URI and of the policy. */
+  /** The tags that a stored response to the request gets: those of its target URI and of the policy. */
   readonly tags: string[]
   /** The refresh of a background request; `undefined`: the request came from a client. */
   readonly refresh: Refresh | undefined
@@ -83,11 +83,11 @@ export interface CacheRequest extends Exchange, DecidedRequest {
    */
   prepareRefresh (refresh: Refresh): () => Promise<number>
 
-  /** Sends a stored response, or 304 if the client has that response already. */
+  /** Sends a stored response, or a 304 if the client already has that response. */
   serve (response: Servable, status?: CacheStatus): void
   /** Sends 504 for a request with `only-if-cached` that no stored response answers (RFC 9111 §5.2.1.7). */
   sendGatewayTimeout (): void
-  /** Sends the 304 that the handler answered, unchanged. */
+  /** Sends the 304 of the handler unchanged. */
   sendNotModified (): void
   /**
    * Sets the member of this cache in the response header `Cache-Status`.

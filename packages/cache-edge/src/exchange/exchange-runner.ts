@@ -81,7 +81,7 @@ export class ExchangeRunner {
     ]
   }
 
-  /** Ends the subscriptions to the events of the cache. */
+  /** Ends the subscriptions of this object to the events of the cache. */
   close (): void {
     for (const stop of this.#stops) stop()
   }
@@ -103,7 +103,7 @@ export class ExchangeRunner {
     this.#variants.countRequest(key)
   }
 
-  /** Whether a stored response is served as a fresh hit; see {@link decide}. */
+  /** Whether a stored response may be served as a fresh hit; see {@link decide}. */
   isHit (request: DecidedRequest, found: FoundResponse<StoredHead>, now: number): boolean {
     return decide(request, { found, isOther: false }, this.#failures, now).kind === 'hit'
   }

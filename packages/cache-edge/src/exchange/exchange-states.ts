@@ -17,7 +17,7 @@ export type Miss = Exclude<AfterLookup['why'], 'fresh'>
  * milliseconds until which the request waits for other handler runs.
  */
 export type ForwardState =
-  /** The request looks for a handler run to join. */
+  /** The state `arriving`: the request looks for a handler run to join. */
   | { readonly kind: 'arriving'; readonly until: number }
   /**
    * The request waits for the run of another request. `isLate`: the request joined after the tags of that run were compared with their
@@ -31,9 +31,9 @@ export type ForwardState =
   | { readonly kind: 'proving'; readonly flight: HandlerFlight; readonly response: StoredResponse }
   /** The request runs the handler, and requests with this key join the handler run; `undefined`: no request joins it. */
   | { readonly kind: 'leading'; readonly flightKey: string | undefined }
-  /** The request runs the handler, and no other request joins the handler run. */
+  /** The state `alone`: the request runs the handler, and no other request joins this run. */
   | { readonly kind: 'alone' }
-  /** The response of the joined handler run answers the request. */
+  /** The state `shared`: the response of the joined handler run answers the request. */
   | { readonly kind: 'shared'; readonly response: StoredResponse }
   /** The handler failed in the joined handler run; the stored response that the request selects answers the request. */
   | { readonly kind: 'stale'; readonly detail: string }
@@ -95,7 +95,7 @@ export type Conclusion =
   | { readonly kind: 'abandoned'; readonly unstored: Unstored }
   /** Another response was sent in place of the handler's; the stored response remains unchanged. */
   | { readonly kind: 'replaced'; readonly unstored: Unstored }
-  /** The handler's response is complete and may not be stored. */
+  /** The consequence `uncacheable`: the handler's response is complete and may not be stored. */
   | { readonly kind: 'uncacheable'; readonly unstored: Unstored; readonly status: number }
 
 /**

@@ -17,7 +17,7 @@ export class HandlerFlight extends Flight<StoredResponse | undefined> {
    */
   failure: string | undefined
   hasWaiters = false
-  /** The start of the handler run, in monotonic milliseconds. */
+  /** The time at which the handler run began, in monotonic milliseconds. */
   readonly begunAt: number
   /** Whether other requests may join the handler run. */
   readonly isJoinable: boolean
@@ -93,7 +93,7 @@ export class HandlerFlights {
     return flight
   }
 
-  /** Ends a handler run, and the wait of all requests that joined it. */
+  /** Ends a handler run; the requests that joined it continue without waiting any longer. */
   end (flight: HandlerFlight): void {
     if (flight.isJoinable) this.#flights.end(flight)
     flight.share(undefined)

@@ -13,7 +13,7 @@ import { NOT_STORED, type StoredHead, type StoredResponse } from '../store/store
 export interface Exchange {
   readonly method: string
   readonly headers: IncomingHttpHeaders
-  /** Whether the response is for this client alone, so that it is not stored. */
+  /** Whether the response to the request is for this client alone, so that it is not stored. */
   readonly isPersonal: boolean
   readonly policy: Policy
   readonly target: TargetUri
@@ -28,7 +28,7 @@ interface Head { readonly status: number; readonly headers: Record<string, strin
 /** Minimum number of seconds for which a response with a validator is stored after its freshness ends. */
 const KEEP_TO_VALIDATE = 60
 
-/** The reason why a response is not stored, as `Cache-Status` names it. */
+/** The reason why a response is not stored, in the words of the parameter `detail` of `Cache-Status`. */
 export type UnstoredReason = NotStoredReason | 'personal' | 'csp-nonce' | 'serializer' | 'serialized-text' | 'too-large' | 'endless-stream' | 'unsupported-payload' | 'hijacked' | 'cache-groups'
 
 /** A response that is not stored. `reason`: why; `undefined`: another response was sent in its place. */

@@ -23,7 +23,9 @@ export interface LeadingRunSettings {
   readonly memory: RecordingMemory
   readonly variants: Variants
   readonly flights: HandlerFlights
-  /** Keys of flights whose last response could not be stored. */
+  /**
+   * Keys of handler runs whose last response could not be stored; for some seconds requests with these keys do not wait for one another.
+   */
   readonly uncacheable: Backoff
   /** Keys whose handler failed recently; a stale response is served instead of a retry. */
   readonly failed: Backoff
@@ -47,7 +49,7 @@ export class LeadingRun implements RunListener {
   readonly #request: CacheRequest
   readonly #fwd: Miss
   readonly #flight: HandlerFlight
-  /** The stored response that the handler may validate. */
+  /** The stored response that the handler may validate; `undefined`: there is none. */
   readonly #found: SelectedVariant | undefined
   readonly #requestedAt = Date.now()
   readonly #recorded: RecordedRun

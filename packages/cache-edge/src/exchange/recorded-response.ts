@@ -28,7 +28,7 @@ export interface RecordedResponse {
   readonly before: Before
   /** Whether the body was made by a serializer that a hook chose before the handler ran. */
   readonly isSerialisedByHook: boolean
-  /** The `ETag` that the app had set. */
+  /** The `ETag` that the app itself had set; `undefined`: none. */
   readonly etag: string | undefined
   readonly body: Buffer
   /** Whether the handler sent the body as a string or an object. */

@@ -9,7 +9,7 @@ import type { Judgement, Unstored, UnstoredReason } from './judge-response.js'
  */
 export type Outcome = { readonly recorded: RecordedResponse; readonly final: Final } | { readonly unstored: Unstored } | 'aborted' | 'replaced'
 
-/** The error with which a handler failed. */
+/** The failure of a handler, with the error that it threw. */
 export interface Failure { readonly error: unknown }
 
 /** The limits of the recording of a response, and the callbacks of its handler run. */
@@ -32,11 +32,11 @@ export interface RunListener {
 export interface RecordedRun {
   /** Resolves when the head is written and the body is complete, or no response will be stored. */
   readonly outcome: Promise<Outcome>
-  /** The status of the handler's response; `0`: the handler has sent no response. */
+  /** The status of the response that the handler has sent; `0`: it has sent none. */
   readonly status: number
-  /** The headers that the handler has set by now. */
+  /** The response headers that the handler has set so far. */
   readonly own: RecordedResponse['headers']
-  /** The headers that hooks had set before the handler ran. */
+  /** The response headers that hooks had set before the handler ran. */
   readonly before: Before
   /**
    * The reason why the response will not be stored, as far as the headers that are set so far show; `undefined`: there is no reason, or
@@ -46,7 +46,7 @@ export interface RecordedRun {
 
   /** Runs the handler. Never rejects: resolves with the failure of the handler; `undefined`: the handler did not fail. */
   start (): Promise<Failure | undefined>
-  /** The status with which Fastify answers an error of the handler. */
+  /** Returns the status with which Fastify would answer an error of the handler. */
   statusOf (error: unknown): number
   /** Reads the recorded stream ahead of its client, since other requests wait for the response. */
   hurry (): void

@@ -20,9 +20,9 @@ const TRANSIENT = new Set([408, 425, 429])
 export class Refresher {
   static readonly MAX_FAILURES = 10_000
   readonly #running = new Set<string>()
-  /** Cache keys whose last refresh failed. */
+  /** Cache keys whose last refresh failed, each with the pause before the next refresh. */
   readonly #paused: Backoff
-  /** Cache keys whose last refresh was refused by a hook. */
+  /** Cache keys whose last refresh a hook refused, each with the time before the next refresh. */
   readonly #refused: Backoff
   /** The number of consecutive failed refreshes by cache key. */
   readonly #failures = new Map<string, number>()

@@ -38,7 +38,7 @@ const LASTING: Partial<Record<UnstoredReason, Lasting>> = {
   'too-large': { after: SEVERAL, showsAll: false, message: `are larger than maxBodyBytes; raise it, ${TAKE_STORE_AWAY}` }
 }
 
-/** Reasons for not storing that an upstream server gives by its own headers. */
+/** Reasons for not storing a response that an upstream server determines by the headers of the response. */
 const OF_LIFETIME = new Set<UnstoredReason>(['private', 'no-store', 'no-lifetime'])
 
 /** The responses of one route so far. `unstored`: for each reason, the number of responses that were not stored for it. */
@@ -58,7 +58,7 @@ export class UnstoredRoutes {
     return this.#routes.get(nameOf(route))?.isShownAll === true
   }
 
-  /** Counts a response of a route that was not stored, by its reason. */
+  /** Counts an unstored response of a route by its reason, and logs the reason when it counts as lasting. */
   note (route: StoredRoute, reason: UnstoredReason, fields: object, log: Log): void {
     const lasting = LASTING[reason]
     if (lasting === undefined) return

@@ -21,7 +21,7 @@ export interface BodyRecorderSettings {
   readonly seen: SeenRequest
   readonly maxBytes: number
   readonly memory: RecordingMemory
-  /** Called when the body is a stream of unknown length. */
+  /** Called when the body that the handler sends is a stream of unknown length. */
   readonly onStream: () => void
   readonly onEnd: (end: BodyEnd) => void
 }
@@ -37,13 +37,13 @@ const ENDLESS = /^(?:text\/event-stream|multipart\/x-mixed-replace)/i
 export class BodyRecorder {
   /** The headers of the handler when it sent the body, with the labels that hooks had set; see `RecordedResponse`. */
   headers: Record<string, string | string[]> = {}
-  /** The whole recorded body; `undefined`: the body is not complete yet. */
+  /** The whole body that the handler sent; `undefined`: its recording has not ended. */
   body: Buffer | undefined
   isText = false
   isSerialisedByHook = false
   readonly #reply: FastifyReply
   readonly #settings: BodyRecorderSettings
-  /** The serializer that a hook before the handler chose. */
+  /** The serializer that a hook had set on the reply before the handler ran. */
   readonly #serializer: unknown
   #recording: Recording | undefined
   #isHurried = false
@@ -82,7 +82,7 @@ export class BodyRecorder {
     this.#recording?.runAhead()
   }
 
-  /** Ends the recording of the body; a stream is still passed on to the client. */
+  /** Ends the recording of the body; a streamed body is still sent to the client. */
   stop (): void {
     this.#isOver = true
     this.#recording?.stop()

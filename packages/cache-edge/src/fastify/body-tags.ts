@@ -59,7 +59,7 @@ export class BodyTags {
     if (known === undefined && (body === undefined || body === null)) return
     const current = reply.getHeader('etag')
     if (known !== undefined) {
-      // A hook has removed or replaced the ETag, so it is left unchanged.
+      // If a hook has removed or replaced the ETag, the response is left unchanged.
       if (current !== known.etag) return
       if (known.body === body) return
       reply.removeHeader('etag')

@@ -4,7 +4,7 @@ import type { RouteOptions } from 'fastify'
 /** The request headers that each constraint reads to select a route, by the name of the constraint. */
 export type ConstraintHeaders = Readonly<Record<string, readonly string[]>>
 
-/** A declared route, and the constraints of Fastify that select it. */
+/** A declared route with the headers that its constraints read, for the comparison with other routes. */
 interface Chosen {
   readonly url: string
   readonly headers: readonly string[]

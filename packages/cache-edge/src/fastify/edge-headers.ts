@@ -29,13 +29,13 @@ export interface HeaderSettings {
   readonly tagHeader: NonNullable<CacheEdgeOptions['tagHeader']>
   /** Whether the tags of a policy are sent in `Cache-Groups`. */
   readonly cacheGroups: boolean
-  /** Whether a response with a computed ETag and no lifetime gets `no-cache`. */
+  /** Whether a response that has a computed ETag and no lifetime gets `Cache-Control: no-cache`. */
   readonly saysNoCache: boolean
   /** Whether a plugin of this app compresses responses by `Accept-Encoding`. */
   readonly isCompressed: () => boolean
   /** Whether the proxies in front forward requests with cookies, so that shared responses need no `Vary: Cookie`. */
   readonly hasCookieAwareProxies: boolean
-  /** Suffixes that a proxy in front adds to ETags. */
+  /** Suffixes that a proxy in front of the app adds to ETags (option `etagSuffixes`). */
   readonly etagSuffixes: readonly string[]
 }
 

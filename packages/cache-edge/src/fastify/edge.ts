@@ -132,7 +132,7 @@ export class Edge {
 
   get purgeFailures (): number { return this.#purger?.failures ?? 0 }
 
-  /** Whether the route of a request has its own last hook. */
+  /** Whether the route of a request has a last hook of its own, so that the app's hook has nothing to do. */
   isApplied (request: FastifyRequest): boolean {
     return (configOf(request) as { [kEdge]?: boolean } | undefined)?.[kEdge] === true
   }

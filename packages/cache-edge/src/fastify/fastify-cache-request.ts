@@ -30,7 +30,7 @@ type Raw = FastifyRequest['raw'] & { [kRefresh]?: Refresh }
 const NO_TAGS: readonly string[] = []
 const NOTHING_HIDDEN: SeenRequest = { showSome: () => {}, showAll: () => {} }
 
-/** Describes a route and its constraints for the exchange. */
+/** Describes a route and its constraints in the form that the exchange needs. */
 export function toStoredRoute ({ url, constraints = {} }: Pick<RouteOptions, 'url' | 'constraints'>, policy: Policy<FastifyRequest>): StoredRoute<FastifyRequest> {
   const own = Object.entries(constraints).map(
     ([name, value]) => [name, value instanceof RegExp ? String(value) : value as unknown] as const
@@ -51,7 +51,7 @@ export class FastifyCacheRequest implements CacheRequest {
   readonly route: StoredRoute
   readonly policy: Policy
   readonly target: TargetUri
-  /** The cache key, without the variant. */
+  /** The cache key of the request, without the variant. */
   readonly key: string
   readonly refresh: Refresh | undefined
   cache!: FastifyCache

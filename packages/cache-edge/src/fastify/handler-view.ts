@@ -4,7 +4,7 @@ import { beforeFirstRead, interceptSend, restoreSend, serializerOf, UNKNOWN } fr
 import { isStreamed } from './payload.js'
 import type { SeenRequest } from './seen-request.js'
 
-/** A response that the handler has not sent yet. */
+/** A response that the handler has not sent yet, and for which the edge waits. */
 export interface Pending {
   readonly isOpen: boolean
   /** Ends the wait for the handler's response, since another response is sent in its place. */

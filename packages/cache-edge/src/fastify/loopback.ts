@@ -3,11 +3,11 @@ import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 
-/** A GET that the app sends to itself. */
+/** A GET request that the app sends to its own router. */
 export interface LoopbackRequest {
   /** The raw request target, which is sent unchanged. */
   readonly url: string
-  /** The headers, with lower-case names. */
+  /** The request headers, with lower-case names. */
   readonly headers: Readonly<Record<string, string>>
   readonly peer: Peer
   /** Whether the client's request came over HTTP/2; the handler of the background request then sees that version. */
@@ -20,7 +20,7 @@ export type Peer = Readonly<Partial<Record<typeof OF_PEER[number], unknown>>>
 /** Properties of a socket that describe the peer and the protocol of a request; over a Unix socket these properties are `undefined`. */
 const OF_PEER = ['remoteAddress', 'remotePort', 'remoteFamily', 'localAddress', 'localPort', 'localFamily', 'encrypted', 'servername', 'alpnProtocol'] as const
 
-/** The peer of a socket, read while the connection is open. */
+/** Returns the peer of a socket; call it while the connection is open. */
 export function peerOf (socket: object | null | undefined): Peer {
   return Object.fromEntries(OF_PEER.map((name) => [name, (socket as Peer | null | undefined)?.[name]]))
 }

@@ -21,10 +21,10 @@ const requestClass = new Slot('fastify.Request')
  */
 type Slotted = object & { readonly [slot: symbol]: unknown }
 
-/** The object that Fastify has for all requests to a route. */
+/** The object in which Fastify stores the properties that all requests to a route share. */
 export interface RouteContext {
   readonly config?: object
-  /** The hooks that run on a response. */
+  /** The onSend hooks that run on a response of the route; `null`: none. */
   readonly onSend?: readonly { readonly name: string }[] | null
 }
 
@@ -152,7 +152,7 @@ export class ReplacedProperties {
     this.#replaced.push({ object: object as Record<string, unknown>, name, shown, hidden, isOver: false })
   }
 
-  /** Replaces a property that is a getter of the prototype. */
+  /** Covers a property that is a getter of the prototype by an own property with another value. */
   cover (object: object, name: string, shown: unknown): void {
     this.#replaced.push({ object: object as Record<string, unknown>, name, shown, hidden: undefined, isOver: true })
   }

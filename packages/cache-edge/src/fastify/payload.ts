@@ -5,7 +5,7 @@ export function isResponse (payload: unknown): payload is Response {
   return Object.prototype.toString.call(payload) === '[object Response]'
 }
 
-/** Whether Fastify sends a payload as a stream, without serialisation. */
+/** Whether Fastify sends a payload as a stream, so that it does not serialise it. */
 export function isStreamed (payload: unknown): boolean {
   const body = payload as { pipe?: unknown; getReader?: unknown } | null | undefined
   return typeof body?.pipe === 'function' || typeof body?.getReader === 'function' || isResponse(payload)

@@ -17,7 +17,7 @@ export function wasFoundPersonal (request: FastifyRequest): boolean {
   return (request as Judged)[kReason] != null
 }
 
-/** Requests whose responses are for their own client alone. */
+/** Decides which requests are personal, so that their responses are for their own client alone. */
 export class PersonalRequests {
   readonly #core: Core
   readonly #credentials: Credentials

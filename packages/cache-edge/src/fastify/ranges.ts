@@ -4,7 +4,7 @@ import { allowsRange, rangesIn, type ByteRange } from '../rules/range.js'
 import { removeResponseHeaders } from './failed-response.js'
 import { dropBodyFields, isFromStore } from './written-headers.js'
 
-/** Fields that are valid for the content of the whole representation only. */
+/** Header fields that are valid only for the content of the whole representation, not for a range. */
 const OF_WHOLE_CONTENT = ['content-length', 'content-digest', 'content-md5', 'digest']
 
 /**

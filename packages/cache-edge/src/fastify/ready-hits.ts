@@ -33,7 +33,7 @@ class TimedFields {
   }
 
   /**
-   * Returns the header fields for a time.
+   * Returns the header fields, with `Age` and `Cache-Status` for the given time.
    * @param now milliseconds of the epoch
    */
   at (head: StoredHead, now: number, hitWith: (ttl: number) => string): Readonly<Fields> {
@@ -141,7 +141,7 @@ export function finishReady (reply: FastifyReply): void {
   for (const [name, value] of (reply as ReadyReply)[kLast]!) reply.header(name, value)
 }
 
-/** Records that an error is sent in place of a prepared hit. */
+/** Records that an error is sent in place of a prepared hit, whose fields are then not finished. */
 export function forgetReady (reply: FastifyReply): void {
   (reply as ReadyReply)[kLast] = undefined
 }

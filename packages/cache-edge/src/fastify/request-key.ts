@@ -18,7 +18,7 @@ export interface RequestKey {
   keyFor? (response: Pick<StoredHead, 'headers'>): string | undefined
 }
 
-/** Makes the cache keys of the requests of one app. */
+/** Computes the cache keys and tags of the requests of one app. */
 export class RequestKeys {
   readonly #names: Names
   readonly #variances = new SearchVariances()

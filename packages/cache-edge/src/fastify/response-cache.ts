@@ -20,14 +20,14 @@ import { ReadyHits } from './ready-hits.js'
 import { failing } from './run-handler.js'
 import { StoredResponses } from './serve.js'
 
-/** Settings of the response cache. */
+/** The settings of the response cache, which answers requests to stored routes. */
 export interface ResponseCacheSettings {
   readonly constraints: Pick<Constraints, 'headers'>
   readonly tags: BodyTags | undefined
   readonly name: string
   /** The name of the app in the cache keys; `undefined`: no other app shares the store. */
   readonly app: string | undefined
-  /** Whether the tags of a policy are cache groups, too. */
+  /** Whether the tags of a policy are also cache groups. */
   readonly cacheGroups: boolean
   readonly hosts: ReadonlySet<string> | undefined
   readonly maxBodyBytes: number
@@ -41,7 +41,7 @@ export interface ResponseCacheSettings {
  */
 const SHOWN_ALL = new Set(['method', 'upgrade', 'personal', 'request-body', 'target'])
 
-/** The option of the router that Fastify's types of `routerOptions` lack. */
+/** An option of Fastify's router that is missing in Fastify's types. */
 interface RouterConfig { readonly useSemicolonDelimiter?: boolean; readonly routerOptions?: { readonly useSemicolonDelimiter?: boolean } }
 
 /** Answers requests from `fastify.cache` in place of a route's handler (RFC 9111), after every hook before the handler has run. */

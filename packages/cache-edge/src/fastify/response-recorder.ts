@@ -38,7 +38,7 @@ export class ResponseRecorder implements RecordedRun, Pending {
   readonly #onClose = (): void => this.#closed()
 
   /**
-   * Intercepts the response of a reply.
+   * Intercepts the response of a reply, so that it is recorded.
    * @param run calls the handler
    */
   constructor (reply: FastifyReply, seen: SeenRequest, run: () => unknown, listener: RunListener) {
@@ -61,7 +61,7 @@ export class ResponseRecorder implements RecordedRun, Pending {
     reply.raw.once('close', this.#onClose)
   }
 
-  /** Whether the handler has not sent its response yet. */
+  /** Whether the recorder still waits for the response of the handler. */
   get isOpen (): boolean { return this.#isOpen }
 
   get status (): number { return this.#status }

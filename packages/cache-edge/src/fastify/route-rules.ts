@@ -14,7 +14,7 @@ export class RouteRules {
   readonly #core: Core
   readonly #credentials: Credentials
   readonly #constraints: Constraints
-  /** The rules, sorted by the length of their prefix, the longest first. */
+  /** The rules of option `rules`, the one with the longest prefix first. */
   readonly #rules: readonly PrefixRule[]
   readonly #unused: Set<string>
 
@@ -32,7 +32,7 @@ export class RouteRules {
     for (const { prefix, policy } of this.#rules) toPolicy(`rule "${prefix}"`, policy, credentials)
   }
 
-  /** The constraints of the app's routes. */
+  /** The constraints by which Fastify selects the app's routes. */
   get constraints (): Constraints { return this.#constraints }
 
   /** The prefixes of the rules in option `rules` that no route has matched. */

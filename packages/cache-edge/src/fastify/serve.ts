@@ -41,7 +41,7 @@ export class StoredResponses {
     this.#hit = cacheStatus(name, { hit: true })
   }
 
-  /** Sends a stored response, or 304 if the client has that response already. */
+  /** Sends a stored response, or a 304 if the client already has that response. */
   serve (reply: FastifyReply, answer: Servable, status?: CacheStatus): void {
     const response = answer.head
     const age = ageOf(response, timeOf(answer))

@@ -20,7 +20,7 @@ export function noteBefore (reply: FastifyReply, name: string): void {
   if (!written.has(name)) written.set(name, joinLines(reply.getHeader(name)))
 }
 
-/** The headers of a reply without the changes that this plugin made. */
+/** Returns the headers of a reply without the changes that this plugin made. */
 export function withoutWritten (
   reply: FastifyReply, headers: Readonly<Record<string, string | string[]>>
 ): Record<string, string | string[]> {
@@ -40,7 +40,7 @@ export function setFromStore (reply: FastifyReply, isFromStore: boolean): void {
   (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] = isFromStore
 }
 
-/** Whether the response of a reply is a stored one. */
+/** Whether the response that a reply sends is a stored one. */
 export function isFromStore (reply: FastifyReply): boolean {
   return (reply as FastifyReply & { [kFromStore]?: boolean })[kFromStore] === true
 }

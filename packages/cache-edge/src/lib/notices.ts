@@ -17,7 +17,7 @@ export function warn (log: Log, fields: object, message: string): void {
   say(log, 'warn', fields, message)
 }
 
-/** Warnings that are logged once for each subject, such as a route. */
+/** Logs each warning once for each subject, such as a route. */
 export class Notices {
   readonly #logged = new Set<string>()
 

@@ -15,7 +15,7 @@ export interface BanQueueSettings {
   readonly lost: (count: number, why: string) => void
 }
 
-/** One tag that the proxy has to ban. */
+/** One tag for which a ban is sent to the proxy. */
 interface Ban {
   readonly tag: string
   /**

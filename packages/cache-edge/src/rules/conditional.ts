@@ -8,7 +8,7 @@ export type PreconditionResult = 'send' | 'not-modified' | 'precondition-failed'
 export interface Selected {
   /** Status of the response without preconditions; before the handler of an unsafe method, the expected status. */
   readonly status: number
-  /** The `ETag` field; a value that is not an entity tag is ignored. */
+  /** The value of the field `ETag`; a value that is not an entity tag is ignored. */
   readonly etag: string | undefined
   readonly lastModified: string | undefined
   /** Suffixes that a proxy in front adds to the ETags of compressed responses; `If-None-Match` matches with and without one. Default: none. */
@@ -70,7 +70,7 @@ function hasSuffix (own: EntityTag, { opaque }: EntityTag, suffixes: readonly st
   return opaque.startsWith(own.opaque) && suffixes.includes(opaque.slice(own.opaque.length))
 }
 
-/** Whether a request has a precondition. */
+/** Whether a request has a precondition, such as `If-None-Match`. */
 export function isConditional (headers: HeaderFields): boolean {
   return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined || headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined
 }

@@ -5,7 +5,7 @@ import { PolicyInvalid } from './policy-invalid.js'
 const COOKIE = /^[ \t]*(?<name>[!#$%&'*+\-.^_`|~\dA-Za-z]+)=(?:[!#-+\--:<-[\]-~]*|"[!#-+\--:<-[\]-~]*")[ \t]*$/
 const NO_COOKIE = /^[ \t]*$/
 
-/** Options of {@link Credentials}. */
+/** Options of {@link Credentials}, which detects requests with credentials. */
 export interface CredentialOptions {
   /** Names of cookies that no response depends on. */
   readonly ignoreCookies?: readonly string[] | undefined

@@ -28,7 +28,7 @@ export interface BypassRules<R, P> {
   personalReason (request: R, policy: P): string | null
   /** Whether the query of the request has a parameter that the policy does not name. */
   hasOtherParameter (request: R, policy: P): boolean
-  /** Whether the app does not declare the host of the request in `hosts`. */
+  /** Whether the host of the request is not listed in option `hosts` of the app. */
   isOtherHost (request: R): boolean
 }
 
@@ -56,7 +56,7 @@ export interface RecentFailures<H> {
   isRefreshRefused (key: string, head: H): boolean
 }
 
-// The decisions are constants, so that a hit allocates no object.
+// Each decision is a constant, so that a hit allocates no object.
 const HIT: AfterLookup = { kind: 'hit', why: 'fresh' }
 const WHILE_REVALIDATING: AfterLookup = { kind: 'stale-while-revalidate', why: 'stale' }
 const IF_ERROR: AfterLookup = { kind: 'stale-if-error', why: 'stale' }

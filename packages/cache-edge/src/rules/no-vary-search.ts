@@ -8,7 +8,7 @@ const MAX_NAMES = 64
 export interface SearchVariance {
   /** A text of the variance: two variances are equal if their texts are. */
   readonly text: string
-  /** Whether a parameter with this decoded name is part of the key. */
+  /** Whether a query parameter with this decoded name is part of the cache key. */
   isKeyed (name: string): boolean
   readonly isOrdered: boolean
 }
@@ -52,7 +52,7 @@ export function keyedQuery (url: string, { isKeyed, isOrdered }: SearchVariance)
   return pairs.map(({ pair }) => pair).join('&')
 }
 
-/** The name of one parameter, as a parser of forms decodes it. */
+/** Returns the name of one query parameter, decoded as by a parser of forms. */
 function decoded (pair: string): string {
   const [name] = new URLSearchParams(pair).keys()
   return name ?? ''

@@ -7,7 +7,7 @@ import type { Policy } from './policy.js'
  */
 export interface VisibleTarget { readonly scheme: string; readonly host: string; readonly isProxied: boolean }
 
-/** The validators of a stored response; see `StoredHead`. */
+/** The validators of a stored response, which its handler may see; see `StoredHead`. */
 export interface StoredValidators {
   readonly etag: string | undefined
   readonly isTagOfBody?: boolean

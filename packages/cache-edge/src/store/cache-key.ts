@@ -26,7 +26,7 @@ export function responseKey (target: TargetUri, app?: string): string {
   return `${RESPONSE_KEYS}:${digest(app === undefined ? own : [app, ...own, 'app'])}`
 }
 
-/** The key of one variant (see `variantOf`) of the response with the key `key`. */
+/** Returns the cache key of one variant of a URL; `variant` is a text of `variantOf`, `key` the cache key of the URL. */
 export function variantKey (key: string, variant: string): string {
   return `${key}:${digest(variant)}`
 }
@@ -92,7 +92,7 @@ const MAX_CACHED_LENGTH = 1000
 /** The cache key of one target URI, and its internal tags. */
 export interface TargetNames { readonly key: string; readonly tags: readonly string[] }
 
-/** The names of the targets of one origin, by their URL. */
+/** The cache keys and tags of the targets at one origin, by their URL. */
 interface OriginNames { readonly scheme: string; readonly host: string; readonly names: Map<string, TargetNames> }
 
 /**

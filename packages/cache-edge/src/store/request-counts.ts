@@ -35,7 +35,7 @@ export class RequestCounts {
     for (let at = 0; at < this.#counts.length; at++) this.#counts[at]! >>= 1
   }
 
-  /** Returns the number of recent requests for a cache key, 255 at most. */
+  /** Returns the number of recent requests for a cache key; the number is 255 at most. */
   of (key: string): number {
     let least = MAX_COUNT
     for (let row = 0; row < ROWS; row++) least = Math.min(least, this.#counts[cellOf(key, row)]!)

@@ -78,9 +78,7 @@ export class Variants {
     this.#onCorrupt = onCorrupt
   }
 
-  /**
-   * Reads the stored response that a request selects.
-   */
+  /** Reads the stored response of a URL that a request selects. */
   find (cache: FastifyCache, key: string, request: Selecting): Lookup | Promise<Lookup> {
     const { headers } = request
     return whenRead(this.#read(cache, key, request), (first) => {
@@ -135,7 +133,7 @@ export class Variants {
     return replaced.at(-1)!.requests > this.#requests.of(own) ? undefined : replaced.map(({ key }) => key)
   }
 
-  /** Counts a request for a variant that was found without `find`. */
+  /** Counts a request for a variant that was not read by `find`. */
   countRequest (own: string): void {
     this.#requests.add(own)
   }
@@ -201,7 +199,7 @@ export function servable (response: StoredResponse): Servable {
   return { head: response, body: () => Buffer.from(response.body), text: () => response.body.toString() }
 }
 
-/** Whether a stored response may be served in place of a failure. */
+/** Whether a stored response may be served in place of a failed response (stale-if-error). */
 export function isStaleAllowed (found: SelectedVariant): boolean {
   return stateOf(found.head, found.isStale, timeOf(found)) !== 'to-validate'
 }

@@ -49,7 +49,7 @@ export function earlierOf (state: AdviceState | undefined): Earlier | undefined 
   return state && { origin: state.origin, spans: state.spans, secondsBefore: state.secondsBefore, gates: state.gates }
 }
 
-/** Makes the reports and the states of an advisor from what it has observed. */
+/** Makes the reports and the states of an advisor from its observations. */
 export class AppReports {
   readonly #core: Core
   readonly #traffic: Traffic

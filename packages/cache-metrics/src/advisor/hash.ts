@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** The number of different hashes of a cache key, 2^32. */
+/** The number of possible hashes of a cache key, 2^32. */
 export const HASHES = 2 ** 32
 
 /**

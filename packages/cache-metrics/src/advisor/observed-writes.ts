@@ -9,7 +9,7 @@ export interface ObservedApp {
   readonly patterns: ReadonlyMap<string, RouteObservation>
   readonly routes: ReadonlyMap<string, RouteObservation>
   readonly keys: KeyHasher
-  /** The time by the stopwatch, in milliseconds. */
+  /** Returns the time of the stopwatch, in milliseconds. */
   now (): number
   /** Runs a function that calls code of the app; an exception is counted and not passed on. */
   safely (note: () => void): void

@@ -6,12 +6,12 @@ function durationsOf (route: RouteTraffic): DurationHistogram[] {
   return Object.values(route.durations).filter((durations) => durations !== undefined)
 }
 
-/** The number of answered requests of a route. */
+/** Returns the number of answered requests of a route. */
 export function countOf (route: RouteTraffic): number {
   return durationsOf(route).reduce((sum, { count }) => sum + count, 0)
 }
 
-/** The number of requests of a route that a shared cache could have answered. */
+/** Returns the number of requests of a route that a shared cache could have answered. */
 export function candidatesOf ({ candidates: { GET, HEAD } }: RouteTraffic): number {
   return GET + HEAD
 }

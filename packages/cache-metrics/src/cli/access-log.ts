@@ -14,7 +14,7 @@ const MAX_BEHIND = 60_000
 /** The requests of an access log: GET and HEAD requests that were answered with success or 304. */
 export class AccessLog {
   readonly kind = 'route'
-  /** The number of requests in the log, of all methods and statuses. */
+  /** The number of requests in the log, with any method and status. */
   requests = 0
   notModified = 0
   #ofUsers = 0
@@ -22,7 +22,7 @@ export class AccessLog {
   #first = Infinity
   #last = -Infinity
   #now = 0
-  /** Whether a time in the log has a fraction of a second. */
+  /** Whether at least one time in the log has a fraction of a second. */
   #isFine = false
   #cutQueries = 0
   /** The second of the last request. The next fields have the number of requests in that second so far, and in the second before it. */

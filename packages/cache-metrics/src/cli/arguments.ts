@@ -24,7 +24,7 @@ export const ROLLOUT_ACTIONS = ['status', 'pause', 'resume', 'back', 'to', 'off'
 export interface RolloutCommand {
   readonly name: 'rollout'
   readonly action: typeof ROLLOUT_ACTIONS[number]
-  /** The percent of cached subjects that the action `to` sets. */
+  /** The percent of cached subjects that the rollout action `to` sets. */
   readonly percent: number | undefined
   /** The key pattern that the operator's action is for; `undefined`: the whole rollout. */
   readonly pattern: string | undefined
@@ -53,7 +53,7 @@ const OPTIONS: Readonly<Record<string, readonly Kind[]>> = {
   'min-requests': ['trace'],
   'min-days': ['prometheus', 'trace']
 }
-/** The options that may be given more than once. */
+/** The command line options that may be given more than once. */
 const REPEATED: readonly string[] = ['header', 'app']
 const SPELLING: NonNullable<ParseArgsConfig['options']> = {
   help: { type: 'boolean', short: 'h' },
@@ -217,7 +217,7 @@ function oneOf<T extends string> (what: string, value: string | undefined, allow
   throw wrong(`${what} is one of ${allowed.join(', ')}${value === undefined ? '' : `, not ${quote(value)}`}`)
 }
 
-/** Parses a plain decimal number; NaN for any other text. */
+/** Parses a text as a plain decimal number; NaN for any other text. */
 function toNumber (text: string): number {
   return /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN
 }

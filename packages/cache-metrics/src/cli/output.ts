@@ -19,7 +19,7 @@ export type Findings = Report & Partial<Pick<TraceReport, 'points'> & Pick<Prome
 /** The stage of a canary with its criteria and their verdicts. */
 export type StageFindings = Pick<SentRollout, 'percent' | 'gates' | 'verdict' | 'reason'>
 
-/** The text that a command of `cache-advisor` prints. */
+/** Returns the text that a command of `cache-advisor` prints. */
 export function show ({ name, format }: Command, findings: Findings): string {
   if (format === 'json') return `${asciiJson(JSON.stringify(dataOf(name, findings), undefined, 2))}\n`
   if (name === 'plan') return findings.plan === undefined ? '' : printable(`${planText(findings.plan)}\n`)

@@ -11,7 +11,7 @@ export interface MeasuredPattern {
   readonly readsPerHour: number
   /** Hits per read of a cache that stores, 0 to 1; `undefined`: no cache that stores values had reads. */
   readonly hitRate: number | undefined
-  /** Mean duration of a load, in seconds; `undefined`: there were no loads. */
+  /** The mean duration of a load in seconds; `undefined`: there were no loads. */
   readonly meanLoadSeconds: number | undefined
   /** Loader seconds that the hits of an hour saved; `undefined` if hit rate or load time is not known. */
   readonly savedSecondsPerHour: number | undefined

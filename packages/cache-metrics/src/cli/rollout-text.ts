@@ -10,7 +10,7 @@ const SHOWN_RECORDS = 10
 /** The number of characters in a line of `--format text`: the width of a terminal. */
 const TEXT_WIDTH = 80
 
-/** The text that `cache-advisor rollout` prints. */
+/** Returns the text that `cache-advisor rollout` prints. */
 export function showRollout ({ format }: Pick<RolloutCommand, 'format'>, rollout: SentRollout): string {
   if (format === 'json') return `${asciiJson(JSON.stringify(rollout, undefined, 2))}\n`
   const markdown = `${['# Rollout', ...summaryOf(rollout), ...armsOf(rollout), ...rolloutGates(rollout), ...historyOf(rollout)].join('\n\n')}\n`

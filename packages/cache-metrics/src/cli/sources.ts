@@ -14,7 +14,7 @@ export interface PrometheusSource {
   readonly kind: 'prometheus'
   readonly server: Server
   readonly windowSeconds: number
-  /** Label matchers of PromQL without braces; may be empty. */
+  /** Label matchers of PromQL, without braces, that select the app's series; may be empty. */
   readonly selector: string
   readonly minSeconds: number
 }

@@ -13,7 +13,7 @@ const BOM = /^\xef\xbb\xbf/
 const MAX_SHOWN = 100
 const TOO_LONG = '(longer than 65536 characters)'
 
-/** The format of a file with one key a line. */
+/** The name of the format of a file with one key per line. */
 export const KEYS = 'keys'
 /** The values of `--log-format`, the format of a trace file: a format of logs, or `keys`. */
 export const INPUT_FORMATS: readonly string[] = [KEYS, ...LOG_FORMATS.map(({ name }) => name)]
@@ -26,7 +26,7 @@ export class TraceLines implements LineTaker {
   /** The number of lines of the trace that are not blank; `unreadable`: the number of lines that cannot be read. */
   lines = 0
   unreadable = 0
-  /** The number of lines of the trace so far, including blank lines. */
+  /** The number of lines that were read so far, including blank lines. */
   #at = 0
   #firstUnreadable: TraceLine | undefined
   #trace: AccessLog | PlainTrace

@@ -12,15 +12,15 @@ const FIRST_PATTERNS = 16
 
 /** One request of a trace. */
 export interface TraceRequest {
-  /** The key pattern or route of the request; a trace has at most 101 names. */
+  /** The key pattern or route of the request; a trace has at most 101 different names. */
   readonly name: string
   readonly keyLength: number
   readonly hash: number
   /** The time of the traced request, in milliseconds since any instant; times never decrease in a sorted trace. */
   readonly now: number
-  /** Bytes of the value that the request read; `undefined`: not known. */
+  /** The bytes of the value that the request read; `undefined`: the trace does not have this number. */
   readonly bytes: number | undefined
-  /** Seconds that the app took for the response; `undefined`: not known. */
+  /** The seconds that the app took for the response; `undefined`: the trace does not have this number. */
   readonly seconds?: number | undefined
 }
 

@@ -2,7 +2,7 @@ import type { SerializerName } from '@x/cache-core'
 import { isWithinBytes, toRichText, type Counters } from '@x/cache-core/suite'
 import { HeldKeys } from './held-keys.js'
 
-/** The number of stores of a key pattern whose values are all measured. */
+/** The number of first stores of a key pattern whose values are all measured. */
 const FIRST_STORES = 8
 /** After the first stores, one in this number of stores has its value measured. */
 const EVERY = 16

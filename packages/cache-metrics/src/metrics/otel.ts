@@ -14,7 +14,7 @@ const SCOPE = '@x/cache-metrics'
 // The instruments of each meter provider. Apps share them, since two apps with one provider would overwrite each other's numbers.
 const given = new WeakMap<MeterProvider, Instruments>()
 
-/** A metric reader that collects only when a page is requested. */
+/** A reader of OpenTelemetry that collects the metrics only when a page is requested. */
 class PageReader extends MetricReader {
   // The SDK's limit of 2 000 series per metric is raised. Each label has a limit of its own, but the combinations of labels may exceed 2
   // 000.

@@ -27,7 +27,7 @@ export class PromMetric {
   readonly help: string
   readonly type: Metric['type']
   readonly labelNames: readonly string[]
-  /** The aggregator of prom-client's cluster mode. */
+  /** The way in which prom-client's cluster mode combines the values of several workers. */
   readonly aggregator: 'sum' | 'max'
   readonly [kSources]: Sources
   readonly #collector: Collector

@@ -19,7 +19,7 @@ declare module '@x/cache-core' {
   }
 }
 
-/** A share between 0 and 1, with its 95 % interval for independent trials. */
+/** A rate between 0 and 1, with its 95 % confidence interval for independent trials. */
 export interface ShareInterval { readonly rate: number; readonly low: number; readonly high: number }
 
 /** The measurements of a route in one arm. Percentiles are in milliseconds. */
@@ -47,7 +47,7 @@ export interface ArmsRow<T> { readonly name: string; readonly sentence: string; 
 /** Both arms of a rollout as one process measured them since the percent last changed. */
 export interface ArmsReport {
   readonly percent: number
-  /** Seconds since the percent last changed. */
+  /** Seconds since the percent of cached subjects last changed. */
   readonly seconds: number
   /** The difference of the arms over all requests that used `request.cache`, as a sentence. */
   readonly sentence: string
@@ -55,7 +55,7 @@ export interface ArmsReport {
   readonly patterns: readonly ArmsRow<PatternArm>[]
 }
 
-/** The requests of one route in one arm. */
+/** The counts of requests to one route in one arm. */
 class ArmRequests {
   requests = 0
   failures = 0
@@ -194,7 +194,7 @@ function noCounts (): PatternCounts {
   return { reads: 0, hits: 0, loads: 0 }
 }
 
-/** Returns the sums of one arm, with one latency sketch per group of subjects. */
+/** Returns the summed measurements of one arm, with one latency sketch per group of subjects. */
 function measurementOf (routes: readonly ArmRequests[], patterns: readonly PatternCounts[]): ArmMeasurement {
   const sketches = Array.from({ length: GROUPS }, (_, group) => {
     const sum = new LatencySketch()

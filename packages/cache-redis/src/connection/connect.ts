@@ -8,7 +8,7 @@ import { natMapFor } from './nat-map.js'
 import type { RedisCacheSettings } from '../options.js'
 import { SentinelWatch } from './sentinel-watch.js'
 
-/** The Redis clients of a cache. */
+/** The Redis clients that one cache uses. */
 export interface Clients {
   /**
    * The Redis clients over which entries are spread, at least one, which have begun to connect. The first one also carries tokens, locks
@@ -53,7 +53,7 @@ interface Target {
   readonly isIdle: () => boolean
   readonly endpoints: readonly Endpoint[]
   readonly tls: ConnectionOptions | undefined
-  /** The options of ioredis that all modes have. */
+  /** The options of ioredis that do not depend on the mode. */
   readonly common: ClientOptions
   readonly natMap: ClusterOptions['natMap'] | undefined
 }
@@ -78,7 +78,7 @@ function makeClients (settings: RedisCacheSettings, isIdle: () => boolean, warn:
 function commonOptions (settings: RedisCacheSettings, first: Endpoint, tls: ConnectionOptions | undefined): ClientOptions {
   return {
     connectTimeout: settings.connectTimeoutMs,
-    // A server that is stopped, but not ended, keeps its connections open; without a time limit the client would never leave it.
+    // A stopped server leaves its connections open; without a time limit the client would never leave it.
     socketTimeout: settings.socketTimeoutMs,
     maxRetriesPerRequest: 0,
     // A command that was sent before the connection broke may have run; its caller decides whether to send it again.

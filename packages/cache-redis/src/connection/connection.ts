@@ -9,7 +9,7 @@ import { listen } from './shared-listeners.js'
 
 export type { Client }
 
-/** The callbacks of a `Connection` to Redis. */
+/** The callbacks of a `Connection`, which watches the masters of Redis. */
 export interface ConnectionEvents {
   /** Called when a server answers again, or when another server answers, so that waiting operations may be tried again. */
   readonly onChange: () => void
@@ -116,7 +116,7 @@ export class Connection {
     if (isCluster(this.client)) this.client.refreshSlotsCache()
   }
 
-  /** Stops watching the masters of the connection. The Redis client stays open. */
+  /** Stops watching the masters of the connection, and leaves the Redis client open. */
   close (): void {
     this.#isClosed = true
     clearInterval(this.#timer)

@@ -1,7 +1,7 @@
 import { REDIS_PORT } from './redis-port.js'
 import { OptionInvalid } from '@x/cache-core/suite'
 
-/** The address of a Redis server, from the options. */
+/** The address of one Redis server, as the options give it. */
 export interface Endpoint {
   readonly host: string
   readonly port: number
@@ -11,7 +11,7 @@ export interface Endpoint {
   readonly username?: string
   readonly password?: string
   readonly db?: number
-  /** The IP version that a host name is resolved to; 0: either. */
+  /** The IP version to which a host name is resolved: 4 or 6; 0: either. */
   readonly family?: number
 }
 

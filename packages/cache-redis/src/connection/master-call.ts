@@ -9,7 +9,7 @@ export interface MasterReply<T> { readonly value: T; readonly node: Node; readon
 
 /** The options of `callMaster`. */
 export interface MasterCallOptions<P> {
-  /** Chooses a connection to the master. Default: its data connection. */
+  /** Selects the connection to the master for the command. Default: the master's data connection. */
   readonly connectionOf?: (node: Node) => Redis
   /**
    * Computes an argument of the command from the master's identity; it is called again for each further master. If it rejects, the call
@@ -79,7 +79,7 @@ export async function callMaster<T, P = undefined> (
   }
 }
 
-/** The target of a MOVED or ASK reply; `undefined` for other errors. */
+/** Returns the target address of a MOVED or ASK reply; `undefined` for other errors. */
 export function parseRedirection (error: unknown): { readonly isMoved: boolean; readonly address: string } | undefined {
   if (!(error instanceof Error)) return undefined
   const [kind, , address] = error.message.split(' ')

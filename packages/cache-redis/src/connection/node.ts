@@ -45,7 +45,7 @@ export class Node {
   #connection = 0
   #refusals = 0
   #nextPollAt = -Infinity
-  /** The time at which the last INFO was sent. */
+  /** The time at which the last INFO command was sent. */
   #askedAt = -Infinity
   /**
    * The first INFO after a pause of the heartbeats, while its reply is pending. During the pause the role of the server may have changed
@@ -90,7 +90,7 @@ export class Node {
     return tracker.isAliveAt(now)
   }
 
-  /** A connection for writes that are followed by WAIT. */
+  /** The connection for writes that must be followed by WAIT. */
   get writer (): Redis {
     if (this.#writer !== undefined) return this.#writer
     this.#writer = this.redis.duplicate({

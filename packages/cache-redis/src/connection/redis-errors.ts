@@ -70,7 +70,7 @@ export function publicText (error: Error): string {
   const text = error.message.slice(0, MAX_TEXT)
     .replace(/(NOPERM|ERR ACL failure in script:) .*$/s, (text) => `${REFUSED}${refusedBy(text)}`).replace(/, with args beginning with: .*$/s, '')
   const { command } = error as { command?: { args?: unknown } }
-  // The first word of the text is kept, since it is the kind of the error.
+  // The first word of the text is not removed, since it is the kind of the error.
   const kind = /^\S* ?/.exec(text)![0]
   let shown = text.slice(kind.length)
   for (const argument of Array.isArray(command?.args) ? command.args : []) {
@@ -96,7 +96,7 @@ export function withoutSecrets (thrown: unknown): Error {
   return typeof code === 'string' && /^\w+$/.test(code) ? Object.assign(cleaned, { code }) : cleaned
 }
 
-/** The command, key or channel that a NOPERM reply refuses. */
+/** Returns the command, key or channel that a NOPERM reply refuses. */
 function refusedBy (message: string): string {
   // Another function may already have removed the user's name from the text, so both forms are recognised.
   if (message.startsWith(REFUSED)) return message.slice(REFUSED.length)

@@ -39,7 +39,7 @@ export const brotliCompression: Compression = {
   decompress: (bytes, maxBytes) => asyncUnbrotli(bytes, { maxOutputLength: maxBytes })
 }
 
-/** The settings of a `Codec`: serializer, compression and limits. */
+/** The settings of a `Codec`, which encodes entries: serializer, compression and limits. */
 export interface CodecOptions {
   serializer: Serializer
   /** The size in bytes from which on values are compressed; `Infinity`: no value is compressed. */

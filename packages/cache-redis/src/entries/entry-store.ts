@@ -21,14 +21,14 @@ export interface ReadOptions { readonly tags: readonly string[]; readonly wantsT
 /** The stored bytes of an entry with their place, and the reply of PTTL if PTTL was sent. */
 interface Stored { readonly place: Place; readonly bytes: Buffer | null; readonly time: number | undefined }
 
-/** The functions and objects that entries are read and written with. */
+/** The functions and objects with which entries are read and written. */
 export interface EntriesDeps {
   readonly connection: Connection
   readonly keys: Keys
   readonly tokens: TagTokens
   readonly validity: Validity
   readonly codec: Codec
-  /** Copies of entries in this process; `undefined`: every read goes to Redis. */
+  /** The copies of entries in this process; `undefined`: there is no near cache, so every read goes to Redis. */
   readonly near?: NearCache | undefined
   /** Returns the Redis client whose connection is used for the entry of a Redis key. */
   readonly dataFor: (name: string) => Client
@@ -163,7 +163,7 @@ export class Entries {
       return this.#dataFor(name).unlink(name)
     }
     const [current] = await Promise.all([this.#tokens.ask(GENERATION), known === undefined ? undefined : unlink(known)])
-    // If Redis has no generation, it has no entries either.
+    // Without a generation Redis has no entries of this cache, so there is nothing to remove.
     if (current === undefined || (current.token === known?.token && current.serverId === known.serverId)) return
     await unlink(current)
   }
@@ -197,7 +197,7 @@ export class Entries {
     const guess = this.#lastGeneration
     const early = guess === undefined ? undefined : quiet(this.#readNamed(guess, key, wantsTime))
     const generation = await this.#tokens.ask(GENERATION)
-    // If Redis has no generation, it has no entries either.
+    // Without a generation Redis has no entries of this cache, so the read is a miss.
     if (generation === undefined) return undefined
     this.#lastGeneration = generation
     const isGuessed = early !== undefined && generation.token === guess?.token && generation.serverId === guess.serverId

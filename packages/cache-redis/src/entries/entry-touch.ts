@@ -40,7 +40,7 @@ export class EntryTouch {
   async touch (key: string, ttlMs: number): Promise<boolean> {
     const { tokens, validity, entries } = this.#deps
     const generation = tokens.remembered(GENERATION) ?? await tokens.ask(GENERATION)
-    // If Redis has no generation, it has no entries either.
+    // Without a generation Redis has no entries of this cache, so there is nothing to touch.
     if (generation === undefined) return false
     const name = entries.nameOf(generation, key)
     for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {

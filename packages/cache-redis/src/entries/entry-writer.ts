@@ -13,7 +13,7 @@ import { GENERATION } from './keys.js'
 import { RedisLease, type Leases } from './leases.js'
 import { quiet } from './quiet.js'
 
-/** The functions and objects that entries are written with. */
+/** The functions and objects with which entries are written. */
 export interface EntryWriterDeps {
   readonly connection: Connection
   readonly tokens: TagTokens
@@ -21,13 +21,13 @@ export interface EntryWriterDeps {
   readonly leases: Leases
   readonly codec: Codec
   readonly lifetimes: EntryTouch
-  /** Copies of entries in this process (the near cache), if any. */
+  /** The copies of entries in this process (the near cache); `undefined`: there is none. */
   readonly near?: NearCache | undefined
-  /** The ttl in seconds of an entry if `set` names no ttl. */
+  /** The ttl in seconds for an entry if `set` gives no ttl. */
   readonly defaultTtl: number
   /** Milliseconds after the call of `set` after which a store is not sent any more. */
   readonly commandTimeoutMs: number
-  /** Milliseconds of a clock that does not run backwards. */
+  /** Returns the time in milliseconds of a clock that does not run backwards. */
   readonly now: () => number
 }
 

@@ -6,7 +6,7 @@ import { MAX_SERVER_ID_LENGTH, MAX_TOKEN_LENGTH } from './bound-token.js'
 export const FRAME = 0xc1
 const VERSION = 2
 const LENGTH_AT = 4
-/** The place of the stamp in the header of a frame. */
+/** The position of the stamp in the header of a frame, in bytes. */
 export const STAMP_AT = 8
 /**
  * The length of the header of a frame (an entry's binary form) in bytes. It ends with a random stamp, which no other value or mark has; a new
@@ -30,10 +30,10 @@ export const MARK = 2
 /** A tag of an entry with its token before the load of the value, and the identity of the token's server. */
 export interface EntryTag { readonly tag: string; readonly token: string; readonly serverId: string }
 
-/** The metadata of a frame, the binary form of an entry. */
+/** The metadata of a frame, which is the binary form of an entry. */
 export interface FrameMeta {
   readonly payload: typeof PAYLOAD_SERIALISED | typeof PAYLOAD_BYTES
-  /** The id of the entry's compression; `0`: none. */
+  /** The id of the compression of the entry's value; `0`: the value is not compressed. */
   readonly codec: number
   /** The ttl of the entry in milliseconds; `undefined`: only the expiry of the Redis key is known. */
   readonly ttlMs: number | undefined

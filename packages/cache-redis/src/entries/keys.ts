@@ -112,7 +112,7 @@ export interface LockKeys {
 /** The name under which the token of the generation is handled like that of a tag: the empty text, which is no valid tag. */
 export const GENERATION = ''
 
-/** A new token of 72 random bits, so that no token occurs twice. */
+/** Returns a new token of 72 random bits, so that the same token does not occur twice. */
 export function newToken (): string {
   return randomBytes(9).toString('base64url')
 }

@@ -11,12 +11,12 @@ import type { TagTokens } from '../tags/tag-tokens.js'
 import { quiet } from './quiet.js'
 import type { Validity } from './validity.js'
 
-/** The Redis key of an entry, and its content when the load began. */
+/** The Redis key of an entry, with its content at the time when the load began. */
 export interface LeasedSlot {
   readonly name: string
   /** The header of the mark in that Redis key, or of the entry that is to be replaced. */
   readonly header: Buffer
-  /** In a Cluster, the identity of the master that has the Redis key. */
+  /** The identity of the master that has the Redis key; set only in a Cluster. */
   readonly serverId: string | undefined
   /** Whether this load made the mark that reserves the entry's place; otherwise it shares the mark of an earlier load. */
   readonly isOwnMark: boolean

@@ -162,7 +162,7 @@ return false`
    * Takes a lock for ARGV[2] ms with ARGV[1], a random text that only the owner knows; returns the fencing token. If the lock is held,
    * returns the negative token of the holder; if the holder ARGV[3] has dismissed its waiters, returns 0. The token is the previous one
    * plus one, and at least the server's time in microseconds, so that it grows even if the counter is lost. A counter more than a day ahead
-   * of that time was written by another program and is ignored: tokens above 2^53 are not exact. A key of another type, or without an
+   * of that time was written by foreign software and is ignored: tokens above 2^53 are not exact. A key of another type, or without an
    * expiry within the longest ttl, does not hold the lock.
    */
   cacheLock: {

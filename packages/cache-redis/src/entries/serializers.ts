@@ -4,7 +4,7 @@ import { fromRichText, toRichText } from '@x/cache-core/suite'
 /** Converts values to text or bytes, and back. Default: `jsonSerializer`. */
 export interface Serializer {
   serialize (value: unknown): string | Uint8Array
-  /** Throws if the stored bytes cannot be read as a value. */
+  /** Converts stored bytes to a value; throws if the bytes cannot be read as a value. */
   deserialize (bytes: Buffer): unknown
 }
 

@@ -13,7 +13,7 @@ export type ValidityVerdict = 'fresh' | 'stale' | 'gone'
 /** The place of an entry in Redis: its Redis key, its generation, and the master that answered. */
 export interface Place { readonly name: string; readonly generation: BoundToken; readonly node: Node | undefined }
 
-/** The tokens that are being read at the same time as the entry, by tag. */
+/** The pending reads of tokens that were sent together with the read of the entry, by tag. */
 export type AskedTokens = ReadonlyMap<string, Promise<BoundToken | undefined>>
 
 /** The reply of PTTL for a Redis key that does not exist. */

@@ -55,7 +55,7 @@ export class RedisLocks {
   async #wait (names: LockKeys, holder: number, ttl: number, waitMs: number): Promise<Result<Lock | null>> {
     const waiter = new Waiter()
     this.#waiters.add(waiter)
-    // The delay is limited: Node treats a delay above 2^31-1 ms as 1 ms.
+    // The delay of the timer is limited, since Node treats a delay above 2^31-1 ms as 1 ms.
     const deadline = setTimeout(() => waiter.end(), Math.min(waitMs, 0x7fffffff))
     // The subscription to the lock's channel is not awaited: without it the waiter still polls. A message only makes the waiter try to take
     // the lock, since any client may publish on the channel.
@@ -136,7 +136,7 @@ function toMs (seconds: number): number {
   return Math.max(1, Math.round(Math.min(seconds, MAX_TTL) * 1000))
 }
 
-/** A waiter of a lock: sleeps between two attempts until it is woken. */
+/** A waiter for a lock, which sleeps between two attempts until it is woken. */
 class Waiter {
   hasEnded = false
   #isAwake = false

@@ -12,7 +12,7 @@ import { nearBytes, SERIALISED, toNearValue, valueOf, type NearEntry } from './n
 import type { NearSettings } from './near-options.js'
 import type { NearStatus } from './near-status.js'
 
-/** The functions and objects that a near cache needs. */
+/** The functions and objects that the near cache uses. */
 export interface NearDeps {
   readonly connection: Connection
   readonly keys: Keys
@@ -115,8 +115,8 @@ export class NearCache {
   }
 
   /**
-   * Ends a read from Redis. The entry that it found is held in memory, unless a message about the key arrived meanwhile or messages may
-   * have been missed.
+   * Ends a read from Redis. The entry that it found is held in memory, unless a message about the key arrived during the read, or messages
+   * may have been missed.
    */
   end ({ pending, sentAt }: NearRead, found: StoredEntry | null): void {
     const mayBeHeld = this.#reads.end(pending)

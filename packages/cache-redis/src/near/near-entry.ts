@@ -6,7 +6,7 @@ import type { EntryTag } from '../entries/frame.js'
 /** The form of a value that a serializer other than JSON parses on each read; it is used in addition to the forms of a `MemoryCache`. */
 export const SERIALISED = 3
 
-/** The data that the near cache holds of an entry, beside its key and lifetimes. */
+/** The data of a copied entry in the near cache, besides its key and lifetimes. */
 export interface NearEntry {
   readonly value: unknown
   /** The tokens that the copied entry depends on: the generation's, then those of its tags. */
@@ -17,7 +17,7 @@ export interface NearEntry {
   readonly serverId: string
   /** The Cluster slot of the entry's Redis key; 0 outside of a Cluster. */
   readonly slot: number
-  /** The version of the remembered tokens by which the copy was last proved valid. */
+  /** The version of the remembered tokens by which the copy was last found valid. */
   version: number
 }
 

@@ -19,12 +19,12 @@ const nearSchema = Type.Object({
 /** The option `near`: `true`, or the bounds of the near cache. */
 export const nearOption = () => Type.Optional(Type.Union([Type.Boolean(), nearSchema]))
 
-/** The bounds of a near cache with their defaults. */
+/** The limits of a near cache, and how it holds values, with their defaults. */
 export type NearSettings = Required<Static<typeof nearSchema>>
 
 const DEFAULTS = defaultsOf(nearSchema, 'maxEntries', 'maxBytes', 'isolation')
 
-/** Returns the bounds of the near cache; `undefined`: there is none. */
+/** Returns the settings of the near cache; `undefined`: the option `near` is off. */
 export function nearSettings (near: boolean | Static<typeof nearSchema> | undefined): NearSettings | undefined {
   return near === undefined || near === false ? undefined : { ...DEFAULTS, ...near === true ? {} : near }
 }

@@ -16,7 +16,7 @@ import { StoreCalls } from './store-calls.js'
  * decider's evidence.
  */
 export const LIMITS = { state: 256 * 1024, record: 16 * 1024, report: 512 * 1024, evidence: 8 * 1024 * 1024 }
-/** The number of processes whose counts of a minute are read with one command. */
+/** The number of processes whose counts of one minute are read by one command. */
 const REPORTS_AT_ONCE = 32
 /**
  * The maximum number of bytes of the counts that all processes stored for one minute; more bytes are an error, since this package writes

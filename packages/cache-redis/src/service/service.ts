@@ -15,15 +15,15 @@ export interface ServiceOptions {
 
 /** The functions that the `Service` in front of Redis calls. */
 export interface ServiceDeps {
-  /** Rejects unless Redis answers and a master is known. */
+  /** Checks whether Redis can be used; rejects unless Redis answers and a master is known. */
   readonly ping: () => Promise<unknown>
   /** Applies a removal of entries in this process; must not throw. */
   readonly applyHere: (removal: Removal) => void
   /** Sends a removal of entries to Redis; resolves once it is acknowledged. */
   readonly send: (removal: Removal) => Promise<unknown>
-  /** Is called when Redis has acknowledged a removal that had waited; must not throw. */
+  /** Called when Redis has acknowledged a removal that had waited; must not throw. */
   readonly replayed?: (removal: Removal) => void
-  /** Is called when the state of the circuit breaker or of the invalidation queue has changed. */
+  /** Called when the state of the circuit breaker or of the invalidation queue has changed. */
   readonly changed: () => void
 }
 
@@ -64,7 +64,7 @@ export class Service {
   get isUp (): boolean { return !this.#breaker.isOpen && this.#queue.size === 0 }
   get breakerState (): BreakerState { return this.#breaker.state }
   get queued (): number { return this.#queue.size }
-  /** The reason why Redis is out of service although it answers. */
+  /** The reason why Redis is out of service although it answers; `undefined`: there is no such reason. */
   get problem (): CacheError | undefined {
     const isAway = this.#problem?.code === 'CACHE_ERR_UNAVAILABLE' || this.#problem?.code === 'CACHE_ERR_TIMEOUT'
     return this.isUp || isAway ? undefined : this.#problem
@@ -101,7 +101,7 @@ export class Service {
     return failure === undefined || failure.ok ? DONE : this.#enqueue(operation, left, failure.error)
   }
 
-  /** Pings the store within `commandTimeoutMs`; fails at once while the store is out of service. Never rejects. */
+  /** Pings Redis within `commandTimeoutMs`; while Redis is out of service, the result is an error at once. Never rejects. */
   async check (): Promise<Result<void>> {
     if (!this.isUp) return err(this.#outOfService('health'))
     return this.#bounded('health', this.#deps.ping, () => DONE)

@@ -18,7 +18,7 @@ export interface TagTokensOptions {
   readonly waitReplicas: number
   readonly waitMs: number
   readonly now: () => number
-  /** Is called with the error of a token that another program wrote and that was replaced; must not throw. */
+  /** Called with the error of a token that foreign software wrote and that was replaced; must not throw. */
   readonly onForeign: (error: CacheError) => void
 }
 

@@ -57,7 +57,7 @@ export class TokenStore {
     throw new Error('a token could not be replaced')
   }
 
-  /** Reads the current token of a tag from Redis; `undefined` if there is none. */
+  /** Reads the current token of a tag from Redis; `undefined` if Redis has none. */
   async read (tag: string): Promise<BoundToken | undefined> {
     return this.#read(tag, async (redis, key) => textOf(await redis.getBuffer(key)))
   }

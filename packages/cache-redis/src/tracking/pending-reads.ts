@@ -11,7 +11,7 @@ export interface PendingRead { readonly name: string; isOutdated: boolean }
 export class PendingReads {
   readonly #reads = new Map<string, Set<PendingRead>>()
 
-  /** Begins a read of a Redis key; call it before the command is sent. */
+  /** Records that a read of a Redis key begins; call it before the command is sent. */
   begin (name: string): PendingRead {
     const read: PendingRead = { name, isOutdated: false }
     const reads = this.#reads.get(name)

@@ -6,17 +6,17 @@ import { isRefusal, isReply, publicText } from '../connection/redis-errors.js'
 
 /** The callbacks of a `Tracker`, which receives the messages of Redis about changed keys. */
 export interface TrackerEvents {
-  /** Is called with the names of changed Redis keys that have a tracked prefix. */
+  /** Called with the names of changed Redis keys that have a tracked prefix. */
   readonly onInvalidated: (keys: readonly string[]) => void
-  /** Is called when messages about changed keys may have been missed: tokens remembered before are not relied on any more. */
+  /** Called when messages about changed keys may have been missed: tokens remembered before are not relied on any more. */
   readonly onDoubt: () => void
-  /** Is called when the server refuses a command that the cache needs. */
+  /** Called when the server refuses a command that the cache needs. */
   readonly onRefused: Warn
 }
 
 interface TrackerSettings extends TrackerEvents {
   readonly prefixes: readonly string[]
-  /** The first pause before a reconnection, in milliseconds. */
+  /** The first pause, in milliseconds, before the tracking connection connects again. */
   readonly heartbeatMs: number
   readonly heartbeatTimeoutMs: number
   readonly now: () => number
@@ -40,7 +40,7 @@ export class Tracker {
   readonly #redis: Redis
   readonly #settings: TrackerSettings
   #provenAt = -Infinity
-  /** The time of the PING that has no reply yet. */
+  /** The time of the PING that has no reply yet; `undefined`: none is pending. */
   #pingedAt: number | undefined
   #isClosed = false
   /** The number of consecutive failed attempts to start tracking; each failure doubles the next pause. */
@@ -73,7 +73,7 @@ export class Tracker {
       else if (Array.isArray(keys)) settings.onInvalidated(keys.map(String))
     })
     this.#redis.connect().catch(() => {
-      // A rejected `connect` is ignored, since the retry strategy reconnects.
+      // The rejection of `connect` is ignored, since the retry strategy of ioredis reconnects.
     })
   }
 

@@ -21,7 +21,7 @@ export const SLOT_BYTES = 56
 export const OPTIONAL_BYTES = { tags: 16, windows: 8, rooms: 24 }
 export const MIN_SLOTS = 4
 
-/** An entry to be stored in a `MemoryCache`. */
+/** An entry as a `MemoryCache` receives it for storing. */
 export interface NewEntry extends EntryTags {
   readonly kind: number
   readonly value: unknown

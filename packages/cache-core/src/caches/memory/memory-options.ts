@@ -42,7 +42,7 @@ export type MemoryCacheOptions = Static<typeof memorySchema> & {
    * @default the serializer of the registry, else `'json'`
    */
   serializer?: SerializerName
-  /** The source of time; for tests. */
+  /** The clock of the cache, which a test can replace by a fake one. */
   clock?: Clock
 }
 

@@ -32,7 +32,7 @@ export class MemoryRooms {
     this.#roomOf = listOf(slots, OUTSIDE)
   }
 
-  /** Returns a room; `undefined`: it never had an entry. */
+  /** Returns the room with this number; `undefined`: no entry was ever in it. */
   get (room: number): Room | undefined {
     return this.#rooms[room]
   }
@@ -73,7 +73,7 @@ export class MemoryRooms {
     room.size--
   }
 
-  /** Extends the lists when the cache gets more slots for entries. */
+  /** Extends the linked lists of all rooms when the cache gets more slots for entries. */
   grow (added: number): void {
     this.#older = this.#older.concat(listOf(added, 0))
     this.#newer = this.#newer.concat(listOf(added, 0))

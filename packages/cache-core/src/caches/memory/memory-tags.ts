@@ -25,7 +25,7 @@ export interface TagState {
  */
 export interface EntryTags { readonly states: readonly TagState[]; readonly version: number }
 
-/** The snapshot of tags that `capture` returns. */
+/** The snapshot of tags that `capture` of a `MemoryCache` returns. */
 export class MemorySnapshot implements EntryTags {
   constructor (readonly generation: object, readonly states: readonly TagState[], readonly version: number) {}
 }
@@ -65,7 +65,7 @@ export class MemoryTags {
     return bytes + size.bytes
   }
 
-  /** The number of tags whose state is known. */
+  /** The number of tags whose state this cache has. */
   get size (): number { return this.#used.size + this.#idle.size }
 
   /** Bytes of all tags whose state is known, and of invalidated tags that entries still refer to. */
@@ -147,7 +147,7 @@ export class MemoryTags {
     this.#idleSize.clear()
   }
 
-  /** Makes every snapshot of tags outdated, and forgets every tag. */
+  /** Makes every snapshot of tags outdated, and forgets all tags; called when the cache is cleared. */
   clear (): void {
     this.#generation = {}
     for (const state of this.#used.values()) state.soft = GONE

@@ -40,7 +40,7 @@ export class EarlyLeases {
     return isUsable ? lease.snapshot : null
   }
 
-  /** Takes an early lease for the next load of a key, in place of the present one. */
+  /** Takes an early lease for the next load of a key; it replaces the key's present early lease. */
   async take (target: LoadTarget, key: string, tags: string[]): Promise<void> {
     const until = this.#owner.clock.now() + LEASE_TTL * 1000
     const { leases } = target.impl
@@ -56,7 +56,7 @@ export class EarlyLeases {
     this.#leases.delete(key)
   }
 
-  /** Forgets all early leases; they expire in the cache's store by themselves. */
+  /** Forgets all early leases without releasing them, since they expire in the cache's store. */
   clear (): void {
     this.#leases.clear()
   }

@@ -21,7 +21,7 @@ export interface Mismatch {
   readonly group: number
   /** The flight of the load, which records the removals of this process since the load began. */
   readonly flight: Flight
-  /** The fingerprint of the entry that differed. */
+  /** The fingerprint of the cache entry that differed from the loaded value. */
   readonly print: string
   /** Seconds since the entry was stored, and until its ttl ends; `NaN` and `Infinity` if they are not known. */
   readonly age: number

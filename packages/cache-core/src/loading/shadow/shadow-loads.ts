@@ -25,7 +25,7 @@ const MIN_TTL_LEFT = EXPLAIN_MS / 1000 + 1
 export interface ShadowLoad {
   /** Called when the loader returned a value that would be stored, before the caller gets the value. Never throws. */
   readonly loaded: (value: unknown) => void
-  /** Called if the load failed, or if its value would not be stored. */
+  /** Called if the load failed, or if its value must not be stored, so that nothing is compared. */
   readonly end: () => void
 }
 

@@ -26,7 +26,7 @@ export function isUnchanged (raw: Raw, vary: readonly string[]): boolean {
 /** The headers from which Fastify reads the host and the scheme. */
 const OF_HOST = ['host', ':authority', 'x-forwarded-host', 'x-forwarded-proto']
 
-/** The forwarded host and scheme, and the address of the peer that sent them. */
+/** The host and scheme in the forwarded headers, with the address of the peer that sent them. */
 type Forwarded = readonly [host: string, proto: string, peer: string | undefined]
 
 /**

@@ -52,7 +52,7 @@ const NO_VARIANT = ''
 export class EarlyAnswers {
   /** The number of requests that were answered early, before the hooks of the app. */
   count = 0
-  /** Whether any route allows early answers. */
+  /** Whether at least one route of the app allows early answers. */
   hasRoutes = false
   readonly #parts: EarlyParts
   readonly #preparer: Preparer

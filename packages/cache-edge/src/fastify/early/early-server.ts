@@ -4,7 +4,7 @@ import { createSecureServer, createServer as createHttp2Server, type ServerHttp2
 import { createServer as createHttpsServer } from 'node:https'
 import { Seam, type Strategies } from './seam.js'
 
-/** The options of Fastify that apply to its server. */
+/** Those options of Fastify that configure its HTTP server. */
 type ServerOptions = Pick<
   FastifyServerOptions, 'keepAliveTimeout' | 'requestTimeout' | 'connectionTimeout' | 'maxRequestsPerSocket' | 'forceCloseConnections'
 > & {
@@ -15,7 +15,7 @@ type ServerOptions = Pick<
   readonly routerOptions?: { readonly constraints?: Strategies }
 }
 
-/** A value of Fastify's option `serverFactory`. */
+/** The type of a value for Fastify's option `serverFactory`. */
 export type EarlyServerFactory = NonNullable<FastifyServerOptions['serverFactory']>
 
 /**
@@ -39,7 +39,7 @@ export function earlyServer (): EarlyServerFactory {
   }) as EarlyServerFactory
 }
 
-/** The server that Fastify makes of its options without a `serverFactory`. */
+/** Makes the server that Fastify would make of these options without a `serverFactory`. */
 function serverOf (options: ServerOptions, listener: RequestListener): Server {
   const { http, http2, https, keepAliveTimeout = 0, requestTimeout = 0, connectionTimeout = 0, maxRequestsPerSocket = 0 } = options
   const secure = https === true ? {} : https

@@ -26,7 +26,7 @@ export interface Place {
   readonly route: StoredRoute<FastifyRequest>
   /** The config of the route, an object by which the routes of Fastify are distinguished; see `configOf`. */
   readonly config: object | undefined
-  /** The cache key, without the variant. */
+  /** The cache key of requests for the target, without the variant. */
   readonly key: string
   /** The host as Fastify determines it; with `trustProxy` it is the forwarded host. */
   readonly host: string
@@ -86,10 +86,10 @@ export class EarlyTarget {
 export class EarlyTargets {
   #young = new Map<string, readonly EarlyTarget[]>()
   #old = new Map<string, readonly EarlyTarget[]>()
-  /** The approximate size of the young generation of targets, in bytes. */
+  /** The approximate bytes of the young generation of targets. */
   #bytes = 0
 
-  /** Returns the targets of a URL at all origins. */
+  /** Returns the known targets of a URL, at all origins. */
   of (url: string): readonly EarlyTarget[] | undefined {
     const targets = this.#young.get(url)
     if (targets !== undefined) return targets

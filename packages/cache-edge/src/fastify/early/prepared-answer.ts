@@ -11,10 +11,10 @@ type Raw = FastifyReply['raw']
 
 type FieldValue = string | string[]
 
-/** Status and fields of a response, without `Age` and `Cache-Status`. */
+/** The status and the header fields of a response, without `Age` and `Cache-Status`. */
 export interface HeadFields { readonly status: number; readonly headers: Readonly<Record<string, FieldValue>> }
 
-/** The heads of a response, and of the 304 in its place. */
+/** The heads of a prepared response: `full`, and `notModified` for the 304 in its place. */
 interface Heads { readonly full: HeadFields; readonly notModified: HeadFields }
 
 /** A response head (status and fields) that is ready to be sent, with `Age` and `Cache-Status`. */
@@ -60,7 +60,7 @@ interface Audience { readonly policy: Policy<never>; readonly tags: readonly str
 /** A stored response in the form in which it is sent early. The body shares the memory of the stored bytes, and is never changed. */
 export class PreparedAnswer {
   readonly head: StoredHead
-  /** The entity tag with which the response is sent. */
+  /** The entity tag with which the prepared response is sent; `undefined`: none. */
   readonly etag: FieldValue | undefined
   readonly #audience: Audience
   readonly #body: Buffer

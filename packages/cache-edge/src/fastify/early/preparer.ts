@@ -14,7 +14,7 @@ import { sentType } from './sent-type.js'
 const MAX_VARIANTS = 200
 const NO_BODY = Buffer.alloc(0)
 const NO_CONTENT = 204
-/** The status whose body HTTP/1 sends, and HTTP/2 does not. */
+/** The status 205, whose body Node sends over HTTP/1 but not over HTTP/2. */
 const RESET_CONTENT = 205
 
 /** The request headers in `Vary` of a URL with several variants, and the cache keys of these variants. */
@@ -31,7 +31,7 @@ export class PreparedIndex {
     return variantOf(this.#vary, headers)
   }
 
-  /** The cache key of a variant of a request's URL. */
+  /** Returns the cache key of a variant of the URL that a request asks for. */
   keyOf (variant: string, { key }: EarlyRequest): string {
     return this.#keys.get(variant) ?? variantKey(key, variant)
   }

@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { RequestListener } from 'node:http'
 import type { EarlyAnswers } from './early-answers.js'
 
-/** Constraint strategies as the options of Fastify have them. */
+/** The type of the constraint strategies in the options of Fastify. */
 export type Strategies = Readonly<Record<string, { readonly name: string }>>
 
 /** The channel at which Fastify announces each new app, before the code of the app can change it. */
@@ -15,7 +15,7 @@ type SeamServer = { [kSeam]?: Seam }
 
 /** The place in front of the routing of one app (a seam), where early answers are sent. */
 export class Seam {
-  /** Answers early, or calls the listener of Fastify. */
+  /** The request listener of the server: it sends an early answer, or calls the listener of Fastify. */
   readonly listener: RequestListener
   /** The names of the constraint strategies that the app itself added; `undefined`: the app has not been created yet. */
   strategies: ReadonlySet<string> | undefined
@@ -49,7 +49,7 @@ export class Seam {
     subscribe(CREATED, noteApp)
   }
 
-  /** Begins early answers, once the routes of the app are known. */
+  /** Begins to send early answers; called when all routes of the app are known. */
   open (answers: EarlyAnswers): void {
     this.#answers = answers
   }

@@ -3,7 +3,7 @@ import { TAG } from '../curve/access-kinds.js'
 const FIRST_ROOM = 64
 const BYTES_PER_ACCESS = 9
 
-/** The accesses of a ring, oldest first, in arrays of the same length. */
+/** The accesses of a ring, the oldest first, in arrays of equal length. */
 export interface Accesses {
   /** The kind of each access, as a number of `access-kinds.ts`. */
   readonly kinds: Uint8Array
@@ -24,7 +24,7 @@ export class AccessRing {
   #words = new Uint32Array(FIRST_ROOM)
   #first = 0
   #count = 0
-  /** Whether older accesses were dropped. */
+  /** Whether the ring has dropped older accesses. */
   hasDropped = false
 
   constructor (max: number) {
@@ -51,7 +51,7 @@ export class AccessRing {
     this.#words[at] = word
   }
 
-  /** Changes the maximum; the oldest accesses beyond it are dropped. */
+  /** Changes the maximum number of accesses in the ring, and drops the oldest accesses beyond it. */
   limitTo (max: number): void {
     this.#max = max
     if (this.#kinds.length > max) this.#resize(max)

@@ -29,7 +29,7 @@ export interface AdviceState {
   readonly origin: string
   /** The spans in which this process, or an earlier process whose state it continues, observed. */
   readonly spans: readonly Span[]
-  /** Seconds of observation before the first of `spans`. */
+  /** Seconds of observation that are older than the first of `spans`. */
   readonly secondsBefore: number
   readonly ttls: readonly number[]
   readonly entries: readonly number[]
@@ -39,7 +39,7 @@ export interface AdviceState {
   readonly subjects: readonly SubjectState[]
 }
 
-/** The maximum number of spans in a state. */
+/** The maximum number of spans in an advisor's state. */
 const MAX_SPANS = 32
 
 /** Returns the name of a salt, from which the salt cannot be computed. */

@@ -9,7 +9,7 @@ import { strataOf, type SavedRing } from './sampled-accesses.js'
 
 /** The version of the text form of a state. A change that an older release would misread needs a new version. */
 const VERSION = 1
-/** The maximum length of the text of a state, in characters. */
+/** The maximum length, in characters, of the text of an advisor's state. */
 export const MAX_STATE_LENGTH = 8 * 1024 * 1024
 /** The maximum number of key patterns and routes together in a state. */
 const MAX_SUBJECTS = 64

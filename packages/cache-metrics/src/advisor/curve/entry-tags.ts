@@ -41,7 +41,7 @@ export class EntryTags {
     high[entry] = tag >>> 16
   }
 
-  /** Removes the tags of an entry. */
+  /** Removes all tags of a simulated entry. */
   clear (entry: number): void {
     for (let at = 0; at < this.#columns.length; at++) {
       this.#columns[at]!.low[entry] = 0
@@ -49,7 +49,7 @@ export class EntryTags {
     }
   }
 
-  /** Calls `visit` with each entry that has a tag. */
+  /** Calls `visit` with each simulated entry that has a tag. */
   each (hash: number, visit: (entry: number) => void): void {
     const tag = tagOf(hash)
     const wanted = tag & 0xffff
@@ -65,7 +65,7 @@ export class EntryTags {
   }
 }
 
-/** The lower 24 bits of a hash, or 1 in place of 0. */
+/** Returns the lower 24 bits of a tag's hash, or 1 in place of 0, since 0 means "no tag". */
 function tagOf (hash: number): number {
   return (hash & 0xff_ffff) || 1
 }

@@ -5,7 +5,7 @@ const SLOTS = 512
  * size. A later key may replace a key in the same slot of the table; a read of the replaced key is not counted.
  */
 export class InvalidatedKeys {
-  /** The number of reads of invalidated keys. */
+  /** The number of reads of keys that were invalidated since their last read. */
   reads = 0
   /**
    * The upper 16 bits of the keys' hashes, each in the slot that the lower bits select; the table is created for the first key. 0: the slot
@@ -29,7 +29,7 @@ export class InvalidatedKeys {
   }
 }
 
-/** The upper 16 bits of a hash, or 1 in place of 0. */
+/** Returns the upper 16 bits of a key's hash, or 1 in place of 0, since 0 means "free". */
 function upper (hash: number): number {
   return hash >>> 16 || 1
 }

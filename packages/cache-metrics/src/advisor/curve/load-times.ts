@@ -12,7 +12,7 @@ export class LoadTimes {
   readonly #ttls: readonly number[]
   readonly #isCompact: boolean
   readonly #mask: number
-  /** The ttls in ticks. */
+  /** The length of each ttl in ticks of its clock. */
   readonly #lives: Float64Array
   /** The present time in ticks of each ttl, and its lower 32 bits. */
   readonly #ticks: Float64Array

@@ -30,7 +30,7 @@ export class MiniatureCache {
   #used = 0
   #newest = 0
   #hashes = new Uint32Array(1)
-  /** The next entry in the same bucket of the hash table. */
+  /** For each entry, the next entry in the same bucket of the hash table. */
   #next: Links
   // The links from each entry to its newer neighbour in the LRU list. The list is a ring: the newer neighbour of the newest entry is the
   // oldest entry.

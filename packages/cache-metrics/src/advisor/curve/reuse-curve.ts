@@ -9,9 +9,9 @@ import { ALL_MISSED } from './miniature-cache.js'
 
 /** One point of a reuse curve: the hit rate for one ttl and one size. */
 export interface ReusePoint {
-  /** The ttl of the point, in seconds. */
+  /** The ttl of this point of the curve, in seconds. */
   ttl: number
-  /** The size of the cache at the point, in entries. */
+  /** The size of the simulated cache at this point, in entries. */
   entries: number
   /**
    * Hits per request, 0 to 1; 0 before the first request. The rate of a larger ttl or cache size is never lower than that of a smaller one.
@@ -93,7 +93,7 @@ export class ReuseCurve {
     return this.#levels.reduce((sum, { bytes }) => sum + bytes, own)
   }
 
-  /** The sample of the keys, by which distinct keys are counted. */
+  /** The sample of keys from which the number of distinct keys is estimated. */
   get keys (): KeySample {
     this.#simulate()
     return this.#keys

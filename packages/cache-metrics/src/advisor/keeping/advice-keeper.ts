@@ -9,7 +9,7 @@ const WRITE_MS = 5 * 60_000
 const RETRY_MS = 10_000
 /** Milliseconds for which the lease of a slot lasts: the time of two writes. */
 const LEASE_MS = 2 * WRITE_MS
-/** Milliseconds for which the start of an app waits for the store by default. */
+/** The default of `startMs`: milliseconds for which the start of an app waits for the store. */
 const START_MS = 2000
 
 /** The functions and objects that an `AdviceKeeper` uses. */

@@ -109,7 +109,7 @@ export class KeyLeak {
     this.#reaches = new LagCounts(slots, size, false)
   }
 
-  /** The approximate size of the detector's tables in bytes. */
+  /** The approximate bytes that the tables of the key-leak detector use. */
   get bytes (): number {
     const shared = this.#rings.bytes + this.#prints.byteLength + this.#contexts.byteLength + this.#reaches.bytes
     return this.#suspects.list.reduce((sum, { bytes }) => sum + bytes, shared)

@@ -40,9 +40,9 @@ const MAX_ASTRAY = 0.1
  */
 export const FLOOR = -Math.log(100)
 
-/** The number in `labels` for a request from before the dimension was observed. */
+/** The label of a request from before the dimension was observed. */
 export const UNKNOWN = 0
-/** The number in `labels` for a request without the dimension. */
+/** The label of a request that does not have the dimension. */
 const ABSENT = 1
 
 /** An observed dimension, and the evidence for and against a leak by it (see `KeyLeak`). */
@@ -68,7 +68,7 @@ export class Suspect {
 
   constructor (slots: number, size: number) {
     this.labels = new Uint16Array(slots * size)
-    // Halved counts are rounded up, since a rare lag must not have a count of 0.
+    // The counts by lag are rounded up when they are halved, since a rare lag must not get a count of 0.
     this.lags = new LagCounts(slots, size, true)
   }
 

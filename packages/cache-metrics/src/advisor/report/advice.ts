@@ -17,18 +17,18 @@ export interface Advice {
   readonly name: string
   /** `judgement` as text: `good`, `poor: …`, `changes when stored: …`, `unsafe: …`, or `not enough data: …`. */
   readonly verdict: string
-  /** The verdict as data: its kind, and the reason for the verdict. */
+  /** The verdict as data: its kind, its reason and its remedy. */
   readonly judgement: AdviceVerdict
   /** The priority of the advice; `undefined`: the duration of a load is not known. */
   readonly priority: Priority | undefined
   readonly requestsPerHour: number
-  /** Mean duration of a load or request, in seconds; `undefined`: not known. */
+  /** The mean duration of a load or request in seconds; `undefined`: it is not known. */
   readonly meanSeconds: number | undefined
   /** The advised ttl in seconds: the shortest one with nearly the best hit rate within the tolerance for stale hits. */
   readonly ttl: number
   readonly entries: number
   readonly hitRate: number
-  /** Half the width of the 95 % interval of `hitRate`. */
+  /** Half the width of the 95 % confidence interval of `hitRate`. */
   readonly margin: number
   /** Loader seconds that the hits of an hour would save; `undefined`: the duration of a load is not known. */
   readonly savedSecondsPerHour: number | undefined
@@ -47,7 +47,7 @@ export interface Advice {
 
 /** The limits that an operator sets for the advice. */
 export interface Wishes {
-  /** The share of hits that may be stale: 0.001 is 10 in 10 000. */
+  /** The tolerated share of stale hits among all hits: 0.001 is 10 in 10 000. */
   readonly staleTolerance: number
   /** The number of requests of a key pattern or route below which its verdict is `not enough data`. */
   readonly minRequests: number

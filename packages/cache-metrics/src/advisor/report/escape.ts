@@ -64,7 +64,7 @@ export function asciiJson (json: string): string {
   return json.replace(/[^ -~\n]/g, unicodeEscape)
 }
 
-/** Escapes a text for a comment in a line of code, in ASCII. */
+/** Escapes a text, in ASCII, so that it can stand in a comment in a line of code. */
 export function forComment (text: string): string {
   return text.replace(/[^ -~]/g, unicodeEscape)
 }

@@ -8,7 +8,7 @@ export interface Gate {
   readonly name: string
   /** The formula of the gate, written with the names of metrics. */
   readonly formula: string
-  /** The source of the numbers in the gate's formula, such as `prometheus`. */
+  /** The source of the numbers in the gate's formula, such as `prometheus` or `trace`. */
   readonly source: string
   readonly threshold: string
   /** The value of the gate's formula; `undefined`: the source lacks the numbers of the formula. */
@@ -19,9 +19,9 @@ export interface Gate {
 
 /** The numbers of the go/no-go matrix: counts since the beginning of the observation. */
 export interface GateNumbers {
-  /** The duration of the observation in seconds. */
+  /** The duration of the advisor's observation in seconds. */
   readonly seconds: number
-  /** The source of the counts: `this process`, `prometheus`, `a trace`. */
+  /** The source of the counts: `this process`, `prometheus` or `a trace`. */
   readonly source: string
   /** The sum of the metric `cache_candidate_requests` over all routes. */
   readonly candidates: number
@@ -61,7 +61,7 @@ const RULES: readonly Rule[] = [
     formula: 'etag_match_total / cache_candidate_requests',
     threshold: '> 30 % go on, < 10 % stop',
     unit: 'share',
-    // Without @x/cache-edge no 304 is counted, so the edge hit rate is not known.
+    // The edge hit rate is not known without @x/cache-edge, which counts the 304 responses.
     value: ({ etagMatches, candidates, edgeCandidates }) =>
       edgeCandidates === 0 && etagMatches === 0 ? undefined : ratio(etagMatches, candidates),
     go: 0.3,

@@ -4,13 +4,13 @@ import { bytes, duration, percent, seconds, table } from './figures.js'
 /** The number of reads of a key pattern below which the ledger gives no verdict, since its sums would depend on chance. */
 const MIN_READS = 500
 
-/** The seconds that a cache has cost on the keys of one pattern. */
+/** The seconds that a cache has spent on the keys of one pattern, by kind of operation. */
 export interface LedgerCost {
-  /** Seconds of reads of the cache, hits and misses. */
+  /** Seconds of cache reads, both hits and misses. */
   readonly read: number
-  /** Seconds of stores, with the leases and snapshots of tags that stores need. */
+  /** Seconds of stores, including the leases and snapshots of tags that stores need. */
   readonly store: number
-  /** Seconds of removals by key. */
+  /** Seconds of removals of entries by key. */
   readonly remove: number
   /** Seconds of loads in the background, which refreshed stale entries. */
   readonly refresh: number
@@ -20,7 +20,7 @@ export interface LedgerCost {
 
 /** The measured numbers of one key pattern on one implementation. */
 export interface LedgerNumbers {
-  /** The implementation, as in the metric label `impl`. */
+  /** The name of the implementation, as in the metric label `impl`. */
   readonly impl: string
   readonly keyPattern: string
   readonly reads: number
@@ -33,7 +33,7 @@ export interface LedgerNumbers {
   readonly cost: LedgerCost
   /** The bytes of the values of all hits, which the source did not have to send again; `undefined`: no value was measured. */
   readonly savedBytes: number | undefined
-  /** Bytes that were stored in the cache; `undefined`: no value was measured. */
+  /** The bytes of all values that were stored in the cache; `undefined`: no value was measured. */
   readonly storedBytes: number | undefined
   /**
    * The estimated bytes that the cache holds of the pattern now; `undefined`: the implementation is not in service, or no value was
@@ -46,7 +46,7 @@ export interface LedgerNumbers {
 export interface LedgerRow extends LedgerNumbers {
   /** The sum of the cost in seconds. `serialize` is not added, since it is a part of `store`. */
   readonly costSeconds: number
-  /** `savedSeconds - costSeconds`; `undefined`: no load was measured. */
+  /** The saved seconds minus the cost in seconds; `undefined`: no load was measured. */
   readonly netSeconds: number | undefined
   /**
    * The hit rate at which the cache saves as much as it costs; above 1: the cache costs more at any hit rate. `undefined`: no load was
@@ -54,13 +54,13 @@ export interface LedgerRow extends LedgerNumbers {
    */
   readonly breakEvenHitRate: number | undefined
   readonly verdict: 'saves' | 'loses' | 'not enough data'
-  /** The row as a sentence, with the numbers. */
+  /** The row of the cost ledger as a sentence with its numbers. */
   readonly text: string
 }
 
-/** The cost ledger of a process. */
+/** The cost ledger of a process: the savings and the cost of its cache. */
 export interface Ledger {
-  /** Seconds since the start of the ledger. */
+  /** Seconds since the process began to fill the ledger. */
   readonly seconds: number
   /** The rows of the ledger: first those that cost more than they save, then by the seconds that they save. */
   readonly rows: readonly LedgerRow[]

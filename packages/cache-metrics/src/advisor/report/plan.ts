@@ -12,13 +12,13 @@ export interface PlannedRule { readonly prefix: string; readonly exact: true; re
  * whose copies in this process have the same bounds. The plan has no stale windows: the forecast of stale hits holds for the ttl alone.
  */
 export interface Plan {
-  /** Options of `register(cacheCore, …)`. */
+  /** The options for `register(cacheCore, …)`. */
   readonly options: {
     readonly implementation: 'memory'
     readonly memory: { readonly maxEntries: number; readonly maxBytes?: number; readonly responseShare?: number }
     /** The ttl and the number of entries by key pattern; absent in a plan for all keys of a trace. */
     readonly patterns?: Readonly<Record<string, PlannedPattern>>
-    /** The ttl in seconds of a plan for all keys of a trace. */
+    /** The ttl in seconds for all keys, in a plan that was made from a trace. */
     readonly defaultTtl?: number
     readonly rollout: { readonly allow: readonly string[] }
   }
@@ -28,7 +28,7 @@ export interface Plan {
   readonly redis: { readonly near: { readonly maxEntries: number; readonly maxBytes?: number }; readonly rollout: { readonly percent: 0 } }
   /** The options of the plan as environment variables, for an app that calls `cacheOptionsFromEnv()`. */
   readonly env: Readonly<Record<string, string>>
-  /** The expected effect of the cache. */
+  /** The expected effect of the cache if the plan is applied. */
   readonly expected: {
     /** The hit rate of all key patterns of the plan together, without routes; `undefined`: the plan has no key patterns. */
     readonly hitRate: number | undefined

@@ -13,7 +13,7 @@ import type { ShadowFinding } from './shadow.js'
 export interface Report {
   /** The version of the JSON form of the report. */
   readonly version: 1
-  /** The time of the report, in ISO 8601. */
+  /** The time at which the report was made, in ISO 8601. */
   readonly generatedAt: string
   /** The source of the report's numbers: `this process`, or a text that begins with `prometheus` or `trace`. */
   readonly source: string
@@ -31,7 +31,7 @@ export interface Report {
   readonly shadow?: readonly ShadowFinding[]
   /** The cost ledger: the time and bytes that the cache saved, and its cost, by key pattern; absent in reports on Prometheus or a trace. */
   readonly ledger?: Ledger
-  /** Sentences about the limits of the numbers in the report. */
+  /** Sentences about the limitations of the numbers in the report. */
   readonly notes: readonly string[]
 }
 

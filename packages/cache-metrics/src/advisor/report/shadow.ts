@@ -5,7 +5,7 @@ import type { GateVerdict } from './go-no-go-gates.js'
 /** The number of shadow reads of a key pattern below which its verdict is `not enough data`. */
 const MIN_COMPARED = 100
 
-/** The entries of one range of ages that shadow reads compared. */
+/** The counts of shadow reads for entries of one range of ages. */
 export interface ShadowAge {
   /** The end of the range of ages in seconds, which begins where the previous range ends; `undefined`: the range of a day and more. */
   readonly upTo: number | undefined
@@ -23,13 +23,13 @@ export interface ShadowFinding {
   readonly rate: number
   readonly low: number
   readonly high: number
-  /** Whether the rate is within the tolerance for stale hits. */
+  /** The verdict whether the rate of stale entries is within the tolerance for stale hits. */
   readonly verdict: GateVerdict
   /** The ranges of ages in which entries were compared, youngest first. Entries of unknown age are left out. */
   readonly byAge: readonly ShadowAge[]
   /** The paths of members that were stale, most frequent first; an empty text stands for the value itself. */
   readonly stalePaths: readonly string[]
-  /** The paths of members that differ on every load. */
+  /** The paths of members of the values that differ on every load. */
   readonly volatilePaths: readonly string[]
   /** The finding of shadow reads about the key pattern, as a sentence. */
   readonly text: string

@@ -1,4 +1,4 @@
-/** The quantile of the normal distribution for a 95 % interval. */
+/** The quantile of the standard normal distribution for a 95 % interval, two-sided. */
 export const Z = 1.96
 /** The quantiles of Student's t distribution at 0.975, by degrees of freedom, beginning with 1. */
 const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
@@ -6,7 +6,7 @@ const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228
 /** A cluster of simulated hits (those of one key, or of one period of time), with the number of stale hits among them. */
 export interface Cluster { readonly hits: number, readonly stale: number }
 
-/** The sums of hits and stale hits over all clusters. */
+/** Returns the sums of hits and stale hits over all clusters. */
 export function total (clusters: readonly Cluster[]): Cluster {
   let hits = 0
   let stale = 0

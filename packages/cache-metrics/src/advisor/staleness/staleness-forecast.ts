@@ -1,14 +1,16 @@
 /** The staleness forecast of one ttl: the simulated hits, and how many of them were stale. */
 export interface StalenessForecast {
-  /** The ttl of the simulated cache, in seconds. */
+  /** The ttl of the simulated cache of this forecast, in seconds. */
   readonly ttl: number
   /** The number of simulated hits of the sampled keys. */
   readonly hits: number
   /** The number of simulated hits whose value had changed since the load. */
   readonly stale: number
-  /** Stale hits per hit; `0` without hits. */
+  /** Stale hits per hit in the simulated cache; `0` without hits. */
   readonly rate: number
-  /** The 95 % confidence interval of the rate; 0 to 1 if there is too little data. */
+  /**
+   * The lower bound of the 95 % confidence interval of the rate; `high` is the upper bound. They are 0 and 1 if there is too little data.
+   */
   readonly low: number
   readonly high: number
 }

@@ -74,7 +74,7 @@ export class Staleness {
     this.#blocks = new Float32Array(BLOCKS * ttls.length * PER_BLOCK)
   }
 
-  /** The size of the forecast's tables in bytes. */
+  /** The bytes that the tables of the forecast use. */
   get bytes (): number {
     const arrays = [this.#keys, this.#loadedAt, this.#loaded, this.#counts, this.#since, this.#squares, this.#blocks]
     return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0)

@@ -16,7 +16,7 @@ export interface DetectedFormat {
   /** Reads the lines of the trace that follow. */
   readonly read: LogReader
   readonly entries: readonly LogEntry[]
-  /** The number of lines that the format cannot read, and the first of them. */
+  /** The number of lines that the format cannot read; `firstUnreadable` is the first of them. */
   readonly unreadable: number
   readonly firstUnreadable: TraceLine | undefined
 }
@@ -44,7 +44,7 @@ export class FormatDetection {
     return this.#characters > MAX_CHARACTERS || best!.entries.length >= DECIDING_REQUESTS ? best : undefined
   }
 
-  /** Adds a line that no format can read. */
+  /** Counts a line that no format can read. */
   refuse (line: TraceLine): void {
     for (const candidate of this.#candidates) candidate.refuse(line)
   }

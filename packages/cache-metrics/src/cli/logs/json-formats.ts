@@ -82,7 +82,7 @@ const UNITS: Readonly<Record<string, number>> = { seconds: 1, ms: 1e3, us: 1e6, 
 /** The name of the format that option `--fields` defines. */
 export const FIELDS_FORMAT = 'json'
 
-/** The JSON formats whose members have known names. */
+/** The JSON log formats whose member names are known. */
 export const JSON_FORMATS: readonly LogFormat[] = SHAPES.map((shape) => formatOf(shape.name, shape.title, shape))
 
 /**
@@ -190,7 +190,7 @@ function ownOf (value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
 }
 
-/** Returns a value that is a text, or `''`. */
+/** Returns a value if it is a text, otherwise `''`. */
 export function textOf (value: unknown): string {
   return typeof value === 'string' ? value : ''
 }

@@ -22,7 +22,7 @@ export class LineFields {
     this.#at = this.#line.indexOf(end, this.#at) + 1
   }
 
-  /** Skips blanks. */
+  /** Skips blanks in the current log line. */
   skipBlanks (): void {
     while (this.#line.charCodeAt(this.#at) === BLANK) this.#at++
   }

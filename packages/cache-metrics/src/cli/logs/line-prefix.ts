@@ -11,7 +11,7 @@ const DOCKER = '{"log":"'
 const SYSLOG = new RegExp(String.raw`^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|${ISO_TIME}) (?:[\w.:-]+ )?[\w./-]+(?:\[\d+\])?: `)
 const SYSLOG_5424 = new RegExp(String.raw`^<\d{1,3}>1 (?:${ISO_TIME}|-) \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]\\]|\\.)*\])+) ?(?:\xef\xbb\xbf)?`)
 
-/** Receives a line of a log without the prefix of its transport. */
+/** Receives a log line after the prefix of a container runtime or syslog was removed. */
 export type TakeLine = (line: string) => void
 
 /**

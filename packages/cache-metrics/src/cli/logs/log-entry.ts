@@ -8,7 +8,7 @@ export interface LogEntry {
   readonly time: number
   /** The method; '' if the log line has no request that can be read. */
   readonly method: string
-  /** Path and query of the request target. */
+  /** The path and the query of the request target. */
   readonly target: string
   readonly status: number
   /** Bytes of the response, in some log formats including its header; NaN if the log line has no size. */
@@ -20,7 +20,7 @@ export interface LogEntry {
 /** Parses the lines of one log in their order. `null`: a line of the format without a request; `undefined`: a line of another format. */
 export type LogReader = (line: string) => LogEntry | null | undefined
 
-/** A format of access logs. */
+/** A format of access logs, with its name and its reader. */
 export interface LogFormat {
   readonly name: string
   readonly title: string

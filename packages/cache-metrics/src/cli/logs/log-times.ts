@@ -86,7 +86,7 @@ function isoSecond (text: string): number {
 function utcOf (year: number, month: number, day: number, text: string, at: number): number {
   const [hours, minutes, seconds] = [numberAt(text, at), numberAt(text, at + 3), numberAt(text, at + 6)]
   const isDay = month >= 0 && month <= 11 && day >= 1 && day <= 31
-  // Second 60 is a valid time, since it is a leap second.
+  // The second 60 is accepted, since it occurs as a leap second.
   return isDay && hours <= 23 && minutes <= 59 && seconds <= 60 ? Date.UTC(year, month, day, hours, minutes, seconds) : NaN
 }
 

@@ -42,7 +42,7 @@ const COLUMNS = {
 const NEEDED = ['date', 'time', 'method', 'stem', 'query', 'status'] as const
 /** The results of CloudFront's cache for responses that needed no load by the app. */
 const FROM_CACHE: ReadonlySet<string> = new Set(['Hit', 'OriginShieldHit'])
-/** The text of a column without a value. */
+/** The text of a column that has no value. */
 const NONE = '-'
 
 /** The log formats of the W3C. */
